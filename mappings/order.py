@@ -1,0 +1,201 @@
+"""The hub: the one order that every storefront is read into and every destination is written from.
+
+Money is `Decimal` in major units (pesos, not cents) of `Order.currency`, tax included. Instants
+are timezone-aware. What the storefront does not say is `None`, never "" or 0: reading is
+lenient, and each destination says what it cannot do without.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from mappings.settings import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    name: str | None = None  # of the person; given and family name together
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    phone: str | None = None  # as written; each destination reads it in its own form
+    line1: str | None = None  # as written, where the platform joins street and number in one line
+    line2: str | None = None  # as written: flat, floor, neighbourhood, whatever people type there
+    street: str | None = None
+    number: str | None = None  # exterior number; text, because "12 bis" and "S/N" are numbers too
+    unit: str | None = None  # interior number, floor or flat
+    district: str | None = None  # colonia (MX), barrio (AR)
+    city: str | None = None
+    state: str | None = None  # official name in Spanish where the platform's code is known, else as written
+    postal_code: str | None = None
+    country: str | None = None  # ISO 3166-1 alpha-2
+    latitude: Decimal | None = None
+    longitude: Decimal | None = None
+
+    @property
+    def full_name(self) -> str | None:
+        """The name as one text: as given, else put together from its parts."""
+        return self.name or " ".join(part for part in (self.first_name, self.last_name) if part) or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One product as it stands after edits and refunds. Lines of which nothing is left are not in the hub."""
+
+    sku: str | None = None
+    barcode: str | None = None
+    name: str | None = None
+    quantity: int
+    total: Decimal  # for the whole quantity: discounts taken off, tax included
+    tax: Decimal | None = None  # the part of `total` that is tax
+    is_shippable: bool = True
+    is_gift_card: bool = False  # a gift card that was bought, not one that was used to pay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipping:
+    """What the customer paid for shipping, once per method chosen."""
+
+    name: str | None = None  # as the customer saw it
+    code: str | None = None  # the platform's own word for the method
+    total: Decimal  # discounts taken off, tax included
+    tax: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """Something charged that is neither product nor shipping."""
+
+    kind: str  # "tip", "fee", "rounding", "duties"
+    name: str | None = None
+    total: Decimal  # tax included; may be negative
+    tax: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    gateway: str | None = None  # the platform's own word
+    name: str | None = None  # as the customer saw it
+    amount: Decimal
+    transaction_id: str | None = None
+    last_digits: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    storefront: str
+    order_id: str  # the storefront's own; unique with the store
+    number: str  # the one the merchant and the customer see
+    placed_at: datetime
+    updated_at: datetime | None = None
+    currency: str  # ISO 4217
+    total: Decimal  # what was charged, after refunds
+    tax: Decimal | None = None  # the part of `total` that is tax, as the storefront reckoned it
+    lines: list[Line]
+    shipping: list[Shipping] = field(default_factory=list)
+    charges: list[Charge] = field(default_factory=list)
+    payments: list[Payment] | None = None  # None: paid in a way that the payload does not say
+    customer: Customer | None = None
+    ship_to: Address | None = None  # None when nothing is sent to the customer's door
+    bill_to: Address | None = None
+    is_pickup: bool | None = None  # None: the storefront does not say how the order leaves
+    pickup_name: str | None = None  # the branch or location where the customer collects
+    email: str | None = None
+    phone: str | None = None
+    document: str | None = None  # tax document as written: DNI, CUIT, RFC
+    note: str | None = None  # the customer's
+    is_test: bool = False
+    is_draft: bool = False
+    is_cancelled: bool = False
+    is_paid: bool | None = None  # None: the storefront does not say
+    #: What the storefront says and nothing can be made of, in a merchant's words: any destination stops at these.
+    unclear: list[str] = field(default_factory=list)
+
+    @property
+    def country(self) -> str | None:
+        """Where the order goes: the shipping address's country, else the billing address's."""
+        for address in (self.ship_to, self.bill_to):
+            if address and address.country:
+                return address.country
+        return None
+
+    @property
+    def shippable_lines(self) -> list[Line]:
+        return [line for line in self.lines if line.is_shippable]
+
+    @property
+    def summed(self) -> Decimal:
+        """Products, shipping and charges added up: `total`, unless the storefront's own figures differ."""
+        parts = [*self.lines, *self.shipping, *self.charges]
+        return sum((part.total for part in parts), Decimal(0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatch:
+    """One order on its way to one account: what a destination's schema is dumped from.
+
+    A destination that reckons something of its own (totals, split lines) extends it with properties.
+    """
+
+    order: Order
+    account: Any  # the destination's own `Account`
+    store: Store
+
+    def problems(self) -> Iterator[str]:
+        """Say what stops this order here and no single field can say, in a merchant's words."""
+        yield from ()
+
+    def warnings(self) -> Iterator[str]:
+        """Say what the order holds and the body cannot, or what looks odd and still goes."""
+        yield from ()
+
+
+#: How each part of the hub is called in front of a merchant.
+LABELS = {
+    "amount": "amount",
+    "bill_to": "Billing address",
+    "barcode": "barcode",
+    "charges": "Charges",
+    "city": "city",
+    "code": "code",
+    "country": "country",
+    "currency": "Currency",
+    "customer": "Customer",
+    "district": "neighbourhood",
+    "document": "Tax document",
+    "email": "E-mail",
+    "first_name": "first name",
+    "full_name": "name",
+    "last_name": "last name",
+    "line1": "address",
+    "line2": "second address line",
+    "lines": "Products",
+    "name": "name",
+    "note": "Customer note",
+    "number": "street number",
+    "order_id": "Order id",
+    "order_number": "Order number",
+    "payments": "Payments",
+    "phone": "phone",
+    "placed_at": "Date of the order",
+    "postal_code": "postcode",
+    "quantity": "quantity",
+    "ship_to": "Shipping address",
+    "shipping": "Shipping",
+    "sku": "SKU",
+    "state": "state",
+    "street": "street",
+    "tax": "tax",
+    "total": "total",
+    "unit": "interior number",
+}

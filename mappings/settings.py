@@ -1,0 +1,157 @@
+"""What a spoke needs that no order says: the merchant's settings, as `connector.toml` names them.
+
+A spoke extends `Store` or `Account` with its own settings, and the schema of the same name with
+how each is checked. Defaults stand in the dataclass alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, pre_load
+from marshmallow.validate import Length, OneOf, Range, Regexp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """One shop on a storefront."""
+
+    name: str  # the table's name, which is also the `<store>` of `/webhooks/<store>`
+    id: str  # in rows and keys; the name unless it was set
+    storefront: str
+    secrets: list[str] = field(default_factory=list, repr=False)  # any of them may have signed
+    api_url: str | None = None
+    api_token: str | None = field(default=None, repr=False)
+    document_from: list[str] | None = None  # None: where the storefront usually has it
+    district_from: list[str] = field(default_factory=list)
+    number_from: list[str] = field(default_factory=list)
+    unit_from: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One account at a destination. All `_s` are seconds."""
+
+    name: str
+    id: str
+    destination: str
+    base_url: str
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    timeout_s: float = 20.0  # for the whole attempt
+    concurrency: int = 4
+    rate_per_s: float | None = None
+    retry_first_s: float = 1.0
+    retry_max_s: float = 600.0
+    retry_for_s: float = 172_800.0
+    ambiguous_for_s: float = 3_600.0
+    breaker_failures: int = 5
+    breaker_open_s: float = 30.0
+    totals: Literal["exact", "warn"] = "exact"
+
+
+#: Ids and names go into URLs and into idempotency keys, so they are plain ASCII.
+IDENTIFIER = Regexp(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", error="must be 1 to 64 letters, digits, dots, dashes or underscores."
+)
+NOT_BLANK = Length(min=1, error="must not be empty.")
+
+
+class PathList(fields.List):
+    """A path from the payload's root, or several that are tried in order. `list:name` picks the named item."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(fields.String(validate=NOT_BLANK), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[str]:
+        return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
+
+
+class HeaderValue(fields.String):
+    """A header's value: printable ASCII, since anything else cannot be sent as it is written."""
+
+    default_error_messages: ClassVar[dict[str, str]] = {"invalid_header": "must be printable ASCII text."}
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, *args, **kwargs)
+        if not text or not text.isascii() or not text.isprintable():
+            raise self.make_error("invalid_header")
+        return text
+
+
+class ServiceUrl(fields.String):
+    """An `https://` address without a query. Plain HTTP is for loopback only. A final slash is taken off."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, *args, **kwargs)
+        try:
+            parts = urlsplit(text)
+            host = parts.hostname
+            _ = parts.port
+        except ValueError as error:
+            raise ValidationError("must be a web address such as https://example.com.") from error
+        if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
+            raise ValidationError("must be a web address such as https://example.com.")
+        if parts.username or parts.password:
+            raise ValidationError("must not carry a user name or password: use `headers`.")
+        if parts.scheme == "http" and host not in {"127.0.0.1", "localhost", "::1"}:
+            raise ValidationError("must begin with https:// (plain HTTP only goes to this machine).")
+        return text.rstrip("/")
+
+
+class SettingsSchema(Schema):
+    """Checks one table of the configuration and builds its `model`. An unknown key is a fault."""
+
+    model: ClassVar[type]
+
+    class Meta(Schema.Meta):
+        unknown = RAISE
+
+    @post_load
+    def build_model(self, data: dict[str, Any], **_: Any) -> Any:
+        return self.model(**data)
+
+
+class StoreSchema(SettingsSchema):
+    model = Store
+
+    name = fields.String(required=True, validate=IDENTIFIER)
+    id = fields.String(required=True, validate=IDENTIFIER)
+    storefront = fields.String(required=True)
+    secrets = fields.List(
+        fields.String(validate=NOT_BLANK), required=True, validate=Length(min=1, error="needs at least one secret.")
+    )
+    api_url = ServiceUrl()
+    api_token = HeaderValue()
+    document_from = PathList()
+    district_from = PathList()
+    number_from = PathList()
+    unit_from = PathList()
+
+
+class AccountSchema(SettingsSchema):
+    model = Account
+    #: The vendor's documented address, for an account that names none.
+    documented_base_url: ClassVar[str | None] = None
+
+    name = fields.String(required=True, validate=IDENTIFIER)
+    id = fields.String(required=True, validate=IDENTIFIER)
+    destination = fields.String(required=True)
+    base_url = ServiceUrl(required=True)
+    headers = fields.Dict(keys=HeaderValue(), values=HeaderValue())
+    timeout_s = fields.Float(validate=Range(min=0.1, max=600))
+    concurrency = fields.Integer(strict=True, validate=Range(min=1, max=256))
+    rate_per_s = fields.Float(validate=Range(min=0, min_inclusive=False))
+    retry_first_s = fields.Float(validate=Range(min=0, min_inclusive=False))
+    retry_max_s = fields.Float(validate=Range(min=0, min_inclusive=False))
+    retry_for_s = fields.Float(validate=Range(min=0))
+    ambiguous_for_s = fields.Float(validate=Range(min=0))
+    breaker_failures = fields.Integer(strict=True, validate=Range(min=1))
+    breaker_open_s = fields.Float(validate=Range(min=0, min_inclusive=False))
+    totals = fields.String(validate=OneOf(["exact", "warn"]))
+
+    @pre_load
+    def fill_documented_address(self, table: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if self.documented_base_url:
+            return {"base_url": self.documented_base_url, **table}
+        return table

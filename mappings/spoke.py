@@ -1,0 +1,162 @@
+"""The facts about a spoke that are not fields: how it signs, what a webhook is about, where orders go, what a reply means.
+
+These are data and pure functions. `connector` acts on them, once for all spokes.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal
+
+from mappings.contracts import Contract
+from mappings.order import Dispatch, Order
+from mappings.schema import DestinationSchema, MappingError, StorefrontSchema
+from mappings.settings import Account, AccountSchema, Store, StoreSchema
+
+#: The hub's words for what an event says. A platform's own topic stands beside them.
+HUB_TOPICS = frozenset({"created", "paid", "updated", "cancelled"})
+
+
+class MalformedWebhookError(Exception):
+    """The request is signed, but is not what this storefront sends. The text says why, without the payload's data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a webhook is about, found without mapping it."""
+
+    topic: str  # the platform's own word
+    topics: frozenset[str]  # that word, and every hub word that fits
+    event_key: str  # unique per store; the same when the storefront sends the event again
+    order_id: str | None = None
+    order_number: str | None = None
+    version: datetime | None = None  # the source's own time of the change; None: when it arrived
+    carries_order: bool = True  # False: the payload cannot be read as an order (thin, deleted)
+    ignored: str | None = None  # why this is recorded and never forwarded
+
+    @property
+    def is_cancelled(self) -> bool:
+        return "cancelled" in self.topics
+
+
+#: (headers with lower-case names, payload, raw body) -> Identity. Raises `MalformedWebhookError`.
+Identify = Callable[[Mapping[str, str], Mapping[str, Any], bytes], Identity]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """HMAC-SHA256 over the raw body, keyed with the store's secret."""
+
+    headers: tuple[str, ...]  # any of these carries it
+    encoding: Literal["base64", "hex"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storefront:
+    name: str  # as in `storefront = "<name>"`
+    order: type[StorefrontSchema]
+    signature: Signature
+    identify: Identify
+    settings: type[StoreSchema] = StoreSchema
+    #: The secret as the platform keys its HMAC with it, from the secret as the merchant sees it.
+    secret: Callable[[str], str] = str
+    #: A call that proves nothing and carries nothing, such as a test of the address: answered 200, not recorded.
+    is_ping: Callable[[bytes], bool] = lambda body: False
+    #: The headers and topic with which a sample is posted, as the platform would: (payload, topic) -> headers.
+    sample_headers: Callable[[Mapping[str, Any], str], dict[str, str]]
+    #: The topic of a sample of a paid order.
+    sample_topic: str
+    document_from: tuple[str, ...] = ()
+
+    @cached_property
+    def schema(self) -> StorefrontSchema:
+        return self.order()  # building one costs more than a load, so there is one
+
+    def read(self, payload: Mapping[str, Any], store: Store) -> Order:
+        """Return the order in `payload`. Raises `MappingError` naming every field at fault."""
+        paths = store.document_from if store.document_from is not None else self.document_from
+        return self.schema.read(payload, store=store, document_from=paths)
+
+
+class Outcome(StrEnum):
+    """What one attempt came to."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"  # surely not processed; the same body would be refused again
+    NOT_PROCESSED = "not_processed"  # surely not processed; worth another try
+    UNAUTHORIZED = "unauthorized"  # surely not processed; every order of the account would meet the same
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105  # surely not processed; a new token may help
+    AMBIGUOUS = "ambiguous"  # may or may not have been processed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenExchange:
+    """A POST without a body that turns the account's API key into a short-lived token (a JWT)."""
+
+    path: str
+    key_header: str
+    token_at: str  # dotted path in the reply
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    name: str  # as in `destination = "<name>"`
+    order: type[DestinationSchema]
+    contract: Contract
+    path: str
+    remote_id: str  # dotted path in a 2xx reply to the new order's id
+    settings: type[AccountSchema] = AccountSchema
+    dispatch: type[Dispatch] = Dispatch
+    query: Callable[[Any], Mapping[str, str]] = lambda account: {}
+    #: The standing Bearer of an account; None: none, or one that `token` gets.
+    bearer: Callable[[Any], str | None] = lambda account: None
+    token: TokenExchange | None = None
+    api_key: Callable[[Any], str | None] = lambda account: None  # what `token` exchanges
+    idempotency_header: str | None = None  # None: an attempt without an answer is never repeated by itself
+    #: What a reply means where the vendor's differs from everyone's: (status, parsed body or None) -> Outcome or None.
+    judge: Callable[[int, Any], Outcome | None] = lambda status, body: None
+
+    @cached_property
+    def schema(self) -> DestinationSchema:
+        return self.order()
+
+    @property
+    def has_key(self) -> bool:
+        return self.idempotency_header is not None
+
+    def write(self, order: Order, account: Account, store: Store) -> "Written":
+        """Return the body of `order` for `account`. Raises `MappingError` naming every field at fault.
+
+        The body has passed its schema, and the vendor's contract.
+        """
+        dispatch = self.dispatch(order=order, account=account, store=store)
+        body, problems = self.schema.write(dispatch)
+        problems = [*order.unclear, *dispatch.problems(), *problems]
+        if problems:
+            raise MappingError(list(dict.fromkeys(problems)))
+        if faults := self.contract.request_faults(body):
+            raise MappingError([f"The body breaks {self.name}'s contract: {fault}" for fault in faults])
+        return Written(body=body, warnings=list(dispatch.warnings()))
+
+    def reply_id(self, reply: Any) -> str | None:
+        """The new order's id in a 2xx reply that keeps the contract; None where it does not."""
+        if self.contract.response_faults(reply):
+            return None
+        for step in self.remote_id.split("."):
+            reply = reply.get(step) if isinstance(reply, Mapping) else None
+        return None if reply is None or reply == "" else str(reply)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A body that may leave, and what it could not say."""
+
+    body: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def bytes(self) -> bytes:
+        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
