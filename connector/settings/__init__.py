@@ -1,0 +1,171 @@
+"""The configuration: reads connector.toml and the environment, and names all their faults at once.
+
+Nothing else reads either of them, and no fault shows a value that came from the environment.
+"""
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields
+from marshmallow.validate import Length
+
+from connector.errors import SettingsError
+from connector.settings.document import fill_in, read_document
+from connector.settings.environment import Environment, EnvironmentSchema
+from connector.settings.faults import Faults, check, spell
+from connector.settings.routes import Filter, Route, RouteSchema
+from connector.settings.spokes import build, build_account, build_both, build_store, parse_texts
+from mappings import DESTINATIONS, STOREFRONTS
+from mappings.settings import Account, AccountSchema, Store
+from mappings.spoke import Destination, Storefront
+
+__all__ = [
+    "Environment",
+    "Filter",
+    "Route",
+    "Settings",
+    "build_account",
+    "build_both",
+    "build_store",
+    "load_settings",
+]
+
+#: What a lease keeps over after the longest attempt, to record its outcome.
+LEASE_MARGIN_S = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole configuration, without a fault."""
+
+    stores: Mapping[str, Store]  # by the table's name, as in `/webhooks/<store>`
+    accounts: Mapping[str, Account]  # by id
+    routes: tuple[Route, ...]
+    retired: frozenset[str] = frozenset()  # ids that the database may know and no table has any more
+    environment: Environment = field(default_factory=Environment)
+
+    def store_by_id(self, store_id: str) -> Store:
+        """Return the store of this id. Raises `KeyError` when no table has it (any more)."""
+        return {store.id: store for store in self.stores.values()}[store_id]
+
+    def routes_of(self, store_id: str) -> list[Route]:
+        return [route for route in self.routes if route.store == store_id]
+
+    def routes_between(self, store_id: str, account_id: str) -> list[Route]:
+        return [route for route in self.routes_of(store_id) if account_id in route.accounts]
+
+    def storefront(self, store: Store) -> Storefront:
+        return STOREFRONTS[store.storefront]
+
+    def destination(self, account: Account) -> Destination:
+        return DESTINATIONS[account.destination]
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings in `path`, else in the file of `CONNECTOR_CONFIG`, else in ./connector.toml.
+
+    Raises `SettingsError` with every fault of the file and of the environment.
+    """
+    variables = {name: value for name, value in environ.items() if value}
+    faults = Faults()
+    environment = check(EnvironmentSchema(unknown=EXCLUDE), variables, (), faults) or Environment()
+    document = read_document(path or Path(variables.get("CONNECTOR_CONFIG", "connector.toml")), faults)
+    if document is None:
+        raise SettingsError(faults.texts)
+    document = fill_in(document, variables, (), faults)
+    check(ConfigurationSchema(), document, (), faults)
+
+    store_tables = _tables(document.get("stores"))
+    account_tables = _tables(document.get("accounts"))
+    stores = {name: build("storefront", name, table, ("stores", name), faults) for name, table in store_tables.items()}
+    accounts = {
+        name: build("destination", name, table, ("accounts", name), faults) for name, table in account_tables.items()
+    }
+    _check_durations(account_tables, variables.get("LEASE_S", f"{environment.lease_s}"), faults)
+    ids = {
+        "stores": _check_ids("stores", store_tables, faults),
+        "accounts": _check_ids("accounts", account_tables, faults),
+    }
+    retired = _list(document.get("retired"))
+    for place, one in enumerate(retired):
+        for kind, of_kind in ids.items():
+            if users := [name for name, used in of_kind.items() if used == one]:
+                faults.add(("retired", place), f"“{one}” is in use: it is the id of {spell((kind, users[0]))}.")
+    routes = [
+        check(RouteSchema(ids), route, ("routes", place), faults)
+        for place, route in enumerate(_list(document.get("routes")))
+        if isinstance(route, dict)
+    ]
+    faults.raise_any()
+    return Settings(
+        stores=stores,
+        accounts={account.id: account for account in accounts.values()},
+        routes=tuple(routes),
+        retired=frozenset(retired),
+        environment=environment,
+    )
+
+
+ONE = Length(min=1, error="needs at least one table.")
+
+
+class ConfigurationSchema(Schema):
+    """The shape of the file. What its tables hold, the schemas of their spokes check."""
+
+    stores = fields.Dict(values=fields.Dict(), required=True, validate=ONE)
+    accounts = fields.Dict(values=fields.Dict(), required=True, validate=ONE)
+    routes = fields.List(
+        fields.Dict(),
+        required=True,
+        validate=ONE,
+        error_messages={"invalid": "must be a list of tables, each under [[routes]]."},
+    )
+    retired = fields.List(fields.String())
+
+
+def _check_ids(kind: str, tables: Mapping[str, Mapping[str, Any]], faults: Faults) -> dict[str, str]:
+    """Return the ids by the tables' names, and add a fault for each that two tables share."""
+    ids: dict[str, str] = {name: str(table.get("id", name)) for name, table in tables.items()}
+    first: dict[str, str] = {}
+    for name, used in ids.items():
+        if (other := first.setdefault(used, name)) != name:
+            faults.add((kind, name, "id"), f"“{used}” is also the id of {spell((kind, other))}.")
+    return ids
+
+
+def _check_durations(tables: Mapping[str, Mapping[str, Any]], lease_s: str, faults: Faults) -> None:
+    """Compare durations with each other. That each is one by itself, the schemas check."""
+    longest_s, longest = 0.0, ""
+    for name, table in tables.items():
+        given = parse_texts(AccountSchema(), table)
+        first_s, max_s, timeout_s = (
+            _duration(given, setting) for setting in ("retry_first_s", "retry_max_s", "timeout_s")
+        )
+        if first_s > max_s:
+            faults.add(("accounts", name, "retry_first_s"), f"must not be above retry_max_s, which is {max_s:g}.")
+        if timeout_s > longest_s:
+            longest_s, longest = timeout_s, spell(("accounts", name, "timeout_s"))
+    least_s = math.ceil(longest_s + LEASE_MARGIN_S)
+    # A lease that runs out during an attempt leaves its outcome unknown.
+    if longest and re.fullmatch("[0-9]{1,9}", lease_s) and int(lease_s) < least_s:
+        faults.add(("LEASE_S",), f"must be at least {least_s}, since {longest} is {longest_s:g}.")
+
+
+def _duration(given: Mapping[str, Any], setting: str) -> float:
+    """The duration given, else the default, which also stands for what is no duration at all."""
+    default: float = Account.__dataclass_fields__[setting].default
+    value = given.get(setting)
+    return value if isinstance(value, int | float) and 0 <= value < 1e300 else default
+
+
+def _tables(value: Any) -> dict[str, dict[str, Any]]:
+    return {name: table for name, table in value.items() if isinstance(table, dict)} if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,89 @@
+"""The environment: what the machine decides, and how each variable is checked."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import ValidationError, fields, post_load, validates_schema
+from marshmallow.validate import Regexp
+
+from mappings.settings import HeaderValue, SettingsSchema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What the machine decides, by variables of these names in capitals."""
+
+    database_url: str = "sqlite:///connector.db"
+    admin_token: str | None = field(default=None, repr=False)  # None: nobody may use /api
+    host: str = "0.0.0.0"  # noqa: S104  # webhooks come from outside
+    port: int = 8000
+    web_concurrency: int = 2
+    lease_s: int = 60
+    auto_migrate: bool = True
+
+
+class WholeNumber(fields.Integer):
+    """Digits alone: `Integer` would also take "8_000" and " 8000 "."""
+
+    def __init__(self, lowest: int, highest: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.range = range(lowest, highest + 1)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) or int(value) not in self.range:
+            raise ValidationError(f"must be a whole number from {self.range.start} to {self.range.stop - 1}.")
+        return int(value)
+
+
+class Flag(fields.Boolean):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if value.lower() not in {"0", "1", "false", "true", "no", "yes", "off", "on"}:
+            raise ValidationError("must be 0 or 1.")
+        return value.lower() in {"1", "true", "yes", "on"}
+
+
+class DatabaseUrl(fields.String):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        scheme, _colon, path = str(value).partition("://")
+        if scheme in {"postgres", "postgresql"} or scheme.startswith("postgresql+"):
+            raise ValidationError("PostgreSQL is not supported yet: use sqlite:///….")
+        if scheme != "sqlite" or not path.startswith("/") or "?" in path or not path.isprintable():
+            raise ValidationError("must be sqlite:/// and the path of a file, such as sqlite:///connector.db.")
+        if path.endswith("/") or ":memory:" in path:
+            raise ValidationError("must name a file: a database in memory loses every order with its process.")
+        return str(value)
+
+
+class EnvironmentSchema(SettingsSchema):
+    model = Environment
+
+    database_url = DatabaseUrl(data_key="DATABASE_URL")
+    admin_token = HeaderValue(data_key="ADMIN_TOKEN")
+    host = fields.String(data_key="HOST", validate=Regexp(r"\S+\Z", error="must be an address to listen on."))
+    port = WholeNumber(1, 65535, data_key="PORT")
+    web_concurrency = WholeNumber(1, 256, data_key="WEB_CONCURRENCY")
+    lease_s = WholeNumber(1, 86_400, data_key="LEASE_S")
+    auto_migrate = Flag(data_key="AUTO_MIGRATE")
+    allow_ephemeral_sqlite = Flag(data_key="ALLOW_EPHEMERAL_SQLITE")
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def refuse_ephemeral_disk(self, data: dict[str, Any], variables: Mapping[str, str], **_: Any) -> None:
+        """A dyno restarts at least daily and loses what it wrote.
+
+        https://devcenter.heroku.com/articles/dynos#restarting, as quoted on 2026-11-21 by
+        https://github.com/gbtami/pychess-variants/issues/1314.
+        """
+        url = variables.get("DATABASE_URL", Environment().database_url)
+        if "DYNO" in variables and url.startswith("sqlite:") and not data.get("allow_ephemeral_sqlite"):
+            raise ValidationError(
+                "SQLite is refused here, since DYNO is set: a dyno's disk is wiped at least daily, with every order "
+                "on it. ALLOW_EPHEMERAL_SQLITE=1 accepts that.",
+                field_name="DATABASE_URL",
+            )
+
+    @post_load
+    def build_model(self, data: dict[str, Any], **_: Any) -> Environment:
+        data.pop("allow_ephemeral_sqlite", None)
+        return Environment(**data)

@@ -1,0 +1,126 @@
+"""Routes: which orders of a store go to which accounts, and how a `[[routes]]` table is checked."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from marshmallow import ValidationError, fields, post_load
+from marshmallow.validate import Length, Regexp
+
+from connector.settings.faults import suggest
+from mappings.order import Order
+from mappings.settings import SettingsSchema
+from mappings.spoke import HUB_TOPICS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A route's `only`: which orders pass. What is not set, every order passes."""
+
+    country: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    currency: tuple[str, ...] = ()
+    pickup: bool | None = None
+
+    def passes(self, order: Order) -> str | None:
+        """Return None if `order` passes, else why it does not. What the order does not say passes no filter."""
+        addresses = (address for address in (order.ship_to, order.bill_to) if address)
+        said = {
+            "country": order.country,
+            "state": next((address.state for address in addresses if address.state), None),
+            "currency": order.currency,
+        }
+        for name, value in said.items():
+            wanted: tuple[str, ...] = getattr(self, name)
+            if wanted and not value:
+                return f"the order names no {name}, which must be among {', '.join(wanted)}"
+            if wanted and value and _fold(value) not in map(_fold, wanted):
+                return f"{name} {value} is not among {', '.join(wanted)}"
+        if self.pickup is not None and order.is_pickup is not self.pickup:
+            found = {True: "is collected", False: "is not collected", None: "does not say whether it is collected"}
+            return f"the order {found[order.is_pickup]}, and pickup must be {str(self.pickup).lower()}"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """From one store to accounts. All of them are ids."""
+
+    store: str
+    accounts: tuple[str, ...]
+    topics: frozenset[str] = frozenset({"paid"})  # hub words and platforms' own
+    only: Filter = Filter()
+
+    def wants(self, topics: Iterable[str]) -> bool:
+        """Whether an event of these topics starts deliveries here."""
+        return not self.topics.isdisjoint(topics)
+
+
+def _fold(text: str) -> str:
+    """`text` without capitals and accents: people write "Nuevo Leon" as well."""
+    return "".join(char for char in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(char))
+
+
+class IdOf(fields.String):
+    """The name of a table of this kind, read as that table's id."""
+
+    def __init__(self, kind: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kind = kind
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        name = super()._deserialize(value, *args, **kwargs)
+        ids = cast(RouteSchema, self.root).ids[self.kind]
+        if name not in ids:
+            raise ValidationError(f"no {self.kind.removesuffix('s')} “{name}”{suggest(name, ids)}")
+        return ids[name]
+
+
+def _refuse_unknown_topic(topic: str) -> None:
+    """A platform's own topic is `orders/paid` or `order.updated`; any other word is a slip."""
+    if topic not in HUB_TOPICS and not re.search(r"[/.]", topic):
+        words = ", ".join(sorted(HUB_TOPICS))
+        raise ValidationError(f"“{topic}” is no topic; one of {words}, or a platform's own such as orders/paid.")
+
+
+def _refuse_repeats(names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        raise ValidationError("names one account twice.")
+
+
+AT_LEAST_ONE = Length(min=1, error="needs at least one.")
+
+
+def _words(pattern: str, error: str) -> fields.List[str]:
+    return fields.List(fields.String(validate=Regexp(pattern, error=error)), validate=AT_LEAST_ONE)
+
+
+class FilterSchema(SettingsSchema):
+    country = _words(r"[A-Za-z]{2}\Z", "must be a country's two letters, such as MX.")
+    state = _words(r"\s*\S", "must not be empty.")
+    currency = _words(r"[A-Za-z]{3}\Z", "must be a currency's three letters, such as MXN.")
+    pickup = fields.Boolean(truthy={True}, falsy={False})
+
+    @post_load
+    def build_model(self, data: dict[str, Any], **_: Any) -> Filter:
+        return Filter(**data | {name: tuple(value) for name, value in data.items() if isinstance(value, list)})
+
+
+class RouteSchema(SettingsSchema):
+    store = IdOf("stores", data_key="from", required=True)
+    accounts = fields.List(IdOf("accounts"), data_key="to", required=True, validate=[AT_LEAST_ONE, _refuse_repeats])
+    topics = fields.List(fields.String(validate=_refuse_unknown_topic), validate=AT_LEAST_ONE)
+    orders = fields.Nested(FilterSchema, data_key="only", attribute="only")
+
+    def __init__(self, ids: Mapping[str, Mapping[str, str]]) -> None:
+        super().__init__()
+        self.ids = ids  # by kind, then by the table's name
+
+    @post_load
+    def build_model(self, data: dict[str, Any], **_: Any) -> Route:
+        data["accounts"] = tuple(data["accounts"])
+        if "topics" in data:
+            data["topics"] = frozenset(data["topics"])
+        return Route(**data)
