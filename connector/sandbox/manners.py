@@ -1,0 +1,158 @@
+"""How each destination says no, and what it checks that neither its contract nor its facts say.
+
+A destination without an entry is played with the plain manners.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Cause(StrEnum):
+    """Why a request is refused."""
+
+    API_KEY = "api_key"
+    BEARER = "bearer"
+    NOT_JSON = "not_json"
+    BODY = "body"  # JSON that breaks the contract, or a rule beyond it
+    KEY_MISSING = "key_missing"
+    KEY_CONFLICT = "key_conflict"
+    UNKNOWN_PATH = "unknown_path"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    #: (status, code, message, what is wrong in detail) -> the body of an error.
+    error: Callable[[int, str, str, Sequence[str]], dict[str, Any]]
+    statuses: Mapping[Cause, int] = field(default_factory=dict)  # where it differs from `STATUSES`
+    codes: Mapping[Cause | int, str] = field(default_factory=dict)  # the vendor's word, by cause and by status
+    #: What is wrong with a body that keeps the contract, as the contract would say it: JSON path, blank, rule.
+    body_faults: Callable[[Mapping[str, Any]], list[str]] = lambda body: []
+    #: (reply in the example's shape, order's body, replayed) -> the reply with what the vendor would say of the order.
+    reply: Callable[[dict[str, Any], Mapping[str, Any], bool], dict[str, Any]] = lambda reply, body, replayed: reply
+
+    def status_of(self, cause: Cause) -> int:
+        return self.statuses.get(cause, STATUSES[cause])
+
+    def code_of(self, cause_or_status: Cause | int) -> str:
+        return self.codes.get(cause_or_status, "unexpected" if isinstance(cause_or_status, int) else cause_or_status)
+
+
+STATUSES = {
+    Cause.API_KEY: 401,
+    Cause.BEARER: 401,
+    Cause.NOT_JSON: 400,
+    Cause.BODY: 400,
+    Cause.KEY_MISSING: 400,
+    Cause.KEY_CONFLICT: 409,
+    Cause.UNKNOWN_PATH: 404,
+}
+
+
+def _plain_error(status: int, code: str, message: str, details: Sequence[str]) -> dict[str, Any]:
+    return {"error": message, "code": code, "details": list(details)}
+
+
+def _rayo_error(status: int, code: str, message: str, details: Sequence[str]) -> dict[str, Any]:
+    """https://docs.techrayo.com/operation/operation-createorder, read 2026-11-21."""
+    return {"error": "; ".join(details) or message, "code": code, "path": "$"}
+
+
+#: Rayo answers as Hasura does: a bad token is a 400 (github.com/hasura/graphql-engine/issues/8659, read 2026-11-21).
+RAYO = Manners(
+    error=_rayo_error,
+    statuses={Cause.BEARER: 400},
+    codes={
+        Cause.API_KEY: "access-denied",
+        Cause.BEARER: "invalid-jwt",
+        Cause.NOT_JSON: "invalid-json",
+        Cause.BODY: "validation-failed",
+        Cause.UNKNOWN_PATH: "not-found",
+        400: "constraint-violation",
+        401: "access-denied",
+        403: "permission-error",
+        404: "not-found",
+        409: "conflict",
+        # Unverified: no page shows a 429; Cloudflare's would be HTML.
+        429: "rate-limit-exceeded",
+    },
+)
+
+
+def _lapyme_error(status: int, code: str, message: str, details: Sequence[str]) -> dict[str, Any]:
+    """`ApiErrorEnvelope` of LaPyme's OpenAPI; its examples say `invalid_request_error` for nearly everything."""
+    kinds = {
+        401: "authentication_error",
+        403: "authorization_error",
+        409: "idempotency_error",
+        429: "rate_limit_error",
+    }
+    error = {
+        "type": "api_error" if status >= 500 else kinds.get(status, "invalid_request_error"),
+        "code": code,
+        "message": message,
+        "retryable": status == 429,
+        "details": [_lapyme_detail(detail) for detail in details],
+    }
+    return {"request_id": _lapyme_request_id(), "error": error}
+
+
+def _lapyme_detail(detail: str) -> dict[str, str]:
+    path, _, message = detail.partition(" ")
+    return {"field": path.removeprefix("$").removeprefix("."), "code": "invalid", "message": message}
+
+
+def _lapyme_request_id() -> str:
+    return f"req_{uuid.uuid4().hex}"
+
+
+def _lapyme_body_faults(body: Mapping[str, Any]) -> list[str]:
+    """LaPyme checks the totals against the lines, and a difference refuses the order.
+
+    github.com/LaPyme/lapyme-ts docs/models/api-order-create-request.md, read 2026-11-21. That prices hold the tax is
+    what its sales say (https://docs.lapyme.com.ar/api-reference/api/crear-venta). Discounts are not reckoned.
+    """
+    totals = body["totals"]
+    summed = sum(line["ordered_quantity"] * line["unit_price"] for line in body["lines"])
+    faults = []
+    if summed != totals["total"]:
+        faults.append(f"$.totals.total is {totals['total']}, and the lines add up to {summed}")
+    if totals["subtotal"] + totals["tax_amount"] != totals["total"]:
+        faults.append("$.totals.tax_amount and subtotal do not add up to total")
+    return faults
+
+
+def _lapyme_reply(reply: dict[str, Any], body: Mapping[str, Any], replayed: bool) -> dict[str, Any]:
+    order = reply["data"]["order"] | dict(body["totals"]) | {"customer_id": body["customer_id"]}
+    data = reply["data"] | {"order": order, "idempotent_replay": replayed}
+    return reply | {"request_id": _lapyme_request_id(), "data": data, "warnings": []}
+
+
+LAPYME = Manners(
+    error=_lapyme_error,
+    codes={
+        Cause.API_KEY: "AUTHENTICATION_REQUIRED",
+        Cause.BEARER: "AUTHENTICATION_REQUIRED",
+        Cause.NOT_JSON: "INVALID_REQUEST",
+        Cause.BODY: "VALIDATION_ERROR",
+        Cause.KEY_MISSING: "INVALID_REQUEST",
+        Cause.KEY_CONFLICT: "IDEMPOTENCY_CONFLICT",
+        Cause.UNKNOWN_PATH: "NOT_FOUND",
+        400: "INVALID_REQUEST",
+        401: "AUTHENTICATION_REQUIRED",
+        403: "FORBIDDEN",
+        404: "NOT_FOUND",
+        409: "CONFLICT",
+        412: "PRECONDITION_FAILED",
+        422: "VALIDATION_ERROR",
+        429: "RATE_LIMITED",
+        500: "INTERNAL_ERROR",
+    },
+    body_faults=_lapyme_body_faults,
+    reply=_lapyme_reply,
+)
+
+PLAIN = Manners(error=_plain_error)
+MANNERS = {"rayo": RAYO, "lapyme": LAPYME}

@@ -1,0 +1,152 @@
+"""The sandbox's web server: the played services, what they received, and how to make them misbehave.
+
+It is a developer's tool without a password: it listens to this machine alone unless told otherwise.
+"""
+
+import json
+import signal
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any, Self
+
+from flask import Flask, Response, abort, jsonify, render_template, request
+from flask.json.provider import DefaultJSONProvider
+from marshmallow import ValidationError
+from werkzeug.serving import make_server
+
+from connector.sandbox.destinations import play_destinations
+from connector.sandbox.faults import MEANINGS
+from connector.sandbox.state import AcceptedOrder, Sandbox, SeenRequest
+from connector.sandbox.wire import QuietHandler, TalkingHandler
+from mappings import DESTINATIONS
+from mappings.spoke import Destination
+
+
+class SandboxServer(Sandbox):
+    """A sandbox that listens from its making until `close`, or as long as its `with` block lasts."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,  # 0: a free one
+        destinations: Mapping[str, Destination] = DESTINATIONS,
+        token_life_s: float = 300.0,
+        log_requests: bool = False,
+    ) -> None:
+        super().__init__(destinations=destinations, token_life_s=token_life_s)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # werkzeug would end the process over a port in use; this raises OSError.
+        with socket.create_server((host, port), family=family, backlog=128) as listener:
+            self._server = make_server(
+                host,
+                port,
+                create_app(self),
+                threaded=True,
+                request_handler=TalkingHandler if log_requests else QuietHandler,
+                fd=listener.fileno(),
+            )
+        self._host = f"[{host}]" if ":" in host else host
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="sandbox", daemon=True
+        )
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.stopping.set()  # ends the waits of late answers
+        self._server.shutdown()
+        self._thread.join()
+
+    def url(self, service: str = "") -> str:
+        """Return the address that an account at `service` has as its `base_url`; without a name, the page's."""
+        return f"http://{self._host}:{self._server.port}/{service}"
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 8900,
+    *,
+    log_requests: bool = False,
+    on_start: Callable[[SandboxServer], None] = lambda sandbox: None,
+) -> None:
+    """Play the destinations until Ctrl-C or SIGTERM. Raises `OSError` when the port is taken."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), SandboxServer(host=host, port=port, log_requests=log_requests) as sandbox:
+        on_start(sandbox)
+        threading.Event().wait()
+
+
+def create_app(sandbox: Sandbox) -> Flask:
+    app = Flask("connector.sandbox")
+    app.json = DefaultJSONProvider(app)
+    app.json.sort_keys = False
+    app.add_template_filter(_pretty)
+    app.register_blueprint(play_destinations(sandbox))
+
+    def chosen_destination() -> str | None:
+        name = request.args.get("destination")
+        if name is not None and name not in sandbox.destinations:
+            abort(404, f"No destination “{name}” is played here.")
+        return name
+
+    @app.get("/")
+    def show_page() -> Response:
+        page = render_template(
+            "page.html",
+            destinations=sandbox.destinations,
+            meanings=MEANINGS,
+            faults=[fault.describe() for fault in sandbox.faults()],
+            orders=sandbox.orders()[::-1],
+            turned_away=[seen for seen in sandbox.requests()[::-1] if seen.outcome in {"refused", "dropped"}],
+            here=request.host_url,
+        )
+        return Response(page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
+
+    @app.get("/sandbox/orders")
+    def list_orders() -> Response:
+        return jsonify(items=[_describe(order) for order in sandbox.orders(chosen_destination())])
+
+    @app.delete("/sandbox/orders")
+    def forget_orders() -> tuple[str, int]:
+        sandbox.forget_orders()
+        return "", 204
+
+    @app.get("/sandbox/requests")
+    def list_requests() -> Response:
+        return jsonify(items=[_describe(seen) for seen in sandbox.requests(chosen_destination())])
+
+    @app.get("/sandbox/faults")
+    def list_faults() -> Response:
+        return jsonify(items=[fault.describe() for fault in sandbox.faults()])
+
+    @app.post("/sandbox/faults")
+    def add_fault() -> tuple[Response, int]:
+        try:
+            fault = sandbox.add_fault(request.get_json())
+        except ValidationError as error:
+            return jsonify(errors=error.messages), 400
+        return jsonify(fault.describe()), 201
+
+    @app.delete("/sandbox/faults")
+    def clear_faults() -> tuple[str, int]:
+        sandbox.behave()
+        return "", 204
+
+    return app
+
+
+def _pretty(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=False, indent=2)
+
+
+def _describe(seen: AcceptedOrder | SeenRequest) -> dict[str, Any]:
+    return asdict(seen) | {"received_at": seen.received_at.isoformat().replace("+00:00", "Z")}

@@ -1,0 +1,171 @@
+"""What the played services remember: orders, requests, tokens, and the faults that were asked for.
+
+It is shared by every thread of the server and lives in memory alone. It knows nothing of HTTP.
+"""
+
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import jwt
+
+from connector.sandbox.faults import Fault, FaultSchema, Kind
+from mappings import DESTINATIONS
+from mappings.spoke import Destination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedOrder:
+    """One order that exists at a destination now."""
+
+    destination: str
+    remote_id: str | int
+    key: str | None  # idempotency key
+    body: dict[str, Any]
+    headers: dict[str, str]  # without secrets
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenRequest:
+    """One request as it came in, and what became of it."""
+
+    destination: str
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]  # without secrets
+    body: str | None  # None: it was not read
+    key: str | None
+    received_at: datetime
+    outcome: Literal["accepted", "replayed", "refused", "dropped", "token"]
+    why: str | None = None  # the fault that was played, or what was wrong
+    remote_id: str | int | None = None
+
+
+class KeyConflictError(Exception):
+    """The idempotency key was used before, with another body."""
+
+
+class Sandbox:
+    """The memory of all played services."""
+
+    def __init__(self, *, destinations: Mapping[str, Destination] = DESTINATIONS, token_life_s: float = 300.0) -> None:
+        self.destinations = destinations
+        self.stopping = threading.Event()
+        self._token_life = timedelta(seconds=token_life_s)
+        self._token_secret = secrets.token_bytes(32)
+        self._fault_schema = FaultSchema(destinations)
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self._token_generation: Counter[str] = Counter()
+        self._orders: list[AcceptedOrder] = []
+        self._requests: list[SeenRequest] = []
+        self._taken: dict[tuple[str, str, str], tuple[bytes, AcceptedOrder]] = {}
+
+    def orders(self, destination: str | None = None) -> list[AcceptedOrder]:
+        """Return the orders that `destination` has, oldest first; of every destination without a name."""
+        with self._lock:
+            return [order for order in self._orders if destination in {None, order.destination}]
+
+    def requests(self, destination: str | None = None) -> list[SeenRequest]:
+        """Return every request that came in, those that were refused or dropped included, oldest first."""
+        with self._lock:
+            return [request for request in self._requests if destination in {None, request.destination}]
+
+    def faults(self) -> list[Fault]:
+        """Return the faults that can still happen."""
+        with self._lock:
+            return [fault for fault in self._faults if fault.times_left != 0]
+
+    def misbehave(self, destination: str, fault: str, **options: Any) -> Fault:
+        """Make `destination` misbehave: `add_fault`, for Python."""
+        return self.add_fault({"destination": destination, "fault": fault, **options})
+
+    def add_fault(self, asked: Mapping[str, Any]) -> Fault:
+        """Make a destination misbehave as `FaultSchema` reads it. Raises `marshmallow.ValidationError`."""
+        fault: Fault = self._fault_schema.load(asked)
+        with self._lock:
+            if fault.kind is Kind.EXPIRE_TOKENS:
+                self._token_generation[fault.destination] += 1
+            else:
+                self._faults.append(fault)
+        return fault
+
+    def behave(self) -> None:
+        """Clear every fault."""
+        with self._lock:
+            self._faults.clear()
+
+    def forget_orders(self) -> None:
+        with self._lock:
+            self._orders.clear()
+            self._requests.clear()
+            self._taken.clear()
+
+    def reset(self) -> None:
+        """Forget orders, requests and faults. Tokens stay good."""
+        self.behave()
+        self.forget_orders()
+
+    def take_fault(self, destination: str, kinds: Collection[Kind], text: str = "") -> Fault | None:
+        """Return the oldest fault of `kinds` that hits `text`, one time less of it left."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.destination == destination and fault.kind in kinds and fault.hits(text):
+                    if fault.times_left is not None:
+                        fault.times_left -= 1
+                    return fault
+        return None
+
+    def give_back(self, fault: Fault) -> None:
+        """Undo `take_fault`, for a fault that did not happen after all."""
+        with self._lock:
+            if fault.times_left is not None:
+                fault.times_left += 1
+
+    def record_request(self, request: SeenRequest) -> None:
+        with self._lock:
+            self._requests.append(request)
+
+    def accept_order(
+        self, destination: str, *, owner: str, content: bytes, key: str | None, build: Callable[[int], AcceptedOrder]
+    ) -> tuple[AcceptedOrder, bool]:
+        """Keep the order that `build` makes from its number, and return it and False.
+
+        Where `owner` has used `key` before, nothing is built: returns that order and True. Raises
+        `KeyConflictError` when the bytes were others.
+        """
+        with self._lock:
+            if key is not None and (earlier := self._taken.get((destination, owner, key))):
+                if earlier[0] != content:
+                    raise KeyConflictError
+                return earlier[1], True
+            order = build(len(self._orders) + 1)
+            self._orders.append(order)
+            if key is not None:
+                self._taken[destination, owner, key] = (content, order)
+            return order, False
+
+    def issue_token(self, destination: str) -> str:
+        now = datetime.now(UTC)
+        claims = {
+            "aud": destination,
+            "iat": now,
+            "exp": now + self._token_life,
+            "generation": self._token_generation[destination],
+        }
+        return jwt.encode(claims, self._token_secret, algorithm="HS256")
+
+    def is_good_token(self, destination: str, token: str) -> bool:
+        try:
+            claims = jwt.decode(
+                token, self._token_secret, algorithms=["HS256"], audience=destination, options={"require": ["exp"]}
+            )
+        except jwt.InvalidTokenError:
+            return False
+        return bool(claims.get("generation") == self._token_generation[destination])

@@ -1,0 +1,80 @@
+"""Answers that break HTTP on purpose, written to the connection itself.
+
+It knows nothing of destinations: it is given the reply's bytes, and spoils how they travel.
+"""
+
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from flask import Response
+from werkzeug.serving import WSGIRequestHandler
+
+
+class RawReply(Response):
+    """A reply that `write` puts on the connection by itself, which is then closed."""
+
+    def __init__(self, write: Callable[[socket.socket], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> NoReturn:
+        connection: socket.socket = environ["werkzeug.socket"]
+        with suppress(OSError):  # the client may have gone first
+            self._write(connection)
+            # Closing is not enough: the server's own file objects would hold the connection open.
+            connection.shutdown(socket.SHUT_RDWR)
+        raise ConnectionAbortedError("closed on purpose")
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Handles requests without a word on stderr."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        pass
+
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
+        # Else the body that was left unread would be taken for the next request.
+        self.close_connection = True
+
+
+class TalkingHandler(QuietHandler):
+    """The same, with werkzeug's line for each request."""
+
+    log = WSGIRequestHandler.log
+
+
+def _head(content: bytes) -> bytes:
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(content)
+    )
+
+
+def drop() -> RawReply:
+    return RawReply(lambda connection: None)
+
+
+def garbage() -> RawReply:
+    return RawReply(lambda connection: connection.sendall(b"\x16\x03\x01\x00\xff no HTTP at all\r\n\r\n"))
+
+
+def cut(content: bytes) -> RawReply:
+    return RawReply(lambda connection: connection.sendall(_head(content) + content[: len(content) // 2]))
+
+
+def drip(content: bytes, wait: Callable[[], Any]) -> RawReply:
+    """Send `content` byte by byte, with a `wait` before each."""
+
+    def write(connection: socket.socket) -> None:
+        connection.sendall(_head(content))
+        for byte in _each_byte(content):
+            wait()
+            connection.sendall(byte)
+
+    return RawReply(write)
+
+
+def _each_byte(content: bytes) -> Iterable[bytes]:
+    return (content[position : position + 1] for position in range(len(content)))
