@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from mappings.phones import has_digits
 from mappings.settings import Store
 
 
@@ -134,9 +135,22 @@ class Order:
         return [line for line in self.lines if line.is_shippable]
 
     @property
+    def phone_to_call(self) -> str | None:
+        """The first number that reaches the customer: of the shipping address, the order, the customer, the bill."""
+        holders = (self.ship_to, self, self.customer, self.bill_to)
+        phones = [holder.phone for holder in holders if holder]
+        return next((phone for phone in phones if has_digits(phone)), None)
+
+    @property
+    def obstacles(self) -> list[str]:
+        """What stops this order at any destination, in a merchant's words."""
+        states = {"a test": self.is_test, "a draft": self.is_draft, "cancelled": self.is_cancelled}
+        return [*(f"The order is {state}." for state, holds in states.items() if holds), *self.unclear]
+
+    @property
     def summed(self) -> Decimal:
         """Products, shipping and charges added up: `total`, unless the storefront's own figures differ."""
-        parts = [*self.lines, *self.shipping, *self.charges]
+        parts: list[Line | Shipping | Charge] = [*self.lines, *self.shipping, *self.charges]
         return sum((part.total for part in parts), Decimal(0))
 
 
@@ -189,6 +203,7 @@ LABELS = {
     "phone": "phone",
     "placed_at": "Date of the order",
     "postal_code": "postcode",
+    "products": "Products",
     "quantity": "quantity",
     "ship_to": "Shipping address",
     "shipping": "Shipping",

@@ -57,25 +57,23 @@ IDENTIFIER = Regexp(
 NOT_BLANK = Length(min=1, error="must not be empty.")
 
 
-class PathList(fields.List):
+class PathList(fields.List[str]):
     """A path from the payload's root, or several that are tried in order. `list:name` picks the named item."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(fields.String(validate=NOT_BLANK), **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[str]:
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
 
 
 class HeaderValue(fields.String):
     """A header's value: printable ASCII, since anything else cannot be sent as it is written."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {"invalid_header": "must be printable ASCII text."}
-
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
         if not text or not text.isascii() or not text.isprintable():
-            raise self.make_error("invalid_header")
+            raise ValidationError("must be printable ASCII text.")
         return text
 
 
@@ -102,7 +100,7 @@ class ServiceUrl(fields.String):
 class SettingsSchema(Schema):
     """Checks one table of the configuration and builds its `model`. An unknown key is a fault."""
 
-    model: ClassVar[type]
+    model: ClassVar[type[Any]]
 
     class Meta(Schema.Meta):
         unknown = RAISE
@@ -113,7 +111,7 @@ class SettingsSchema(Schema):
 
 
 class StoreSchema(SettingsSchema):
-    model = Store
+    model: ClassVar[type[Store]] = Store
 
     name = fields.String(required=True, validate=IDENTIFIER)
     id = fields.String(required=True, validate=IDENTIFIER)
@@ -130,7 +128,7 @@ class StoreSchema(SettingsSchema):
 
 
 class AccountSchema(SettingsSchema):
-    model = Account
+    model: ClassVar[type[Account]] = Account
     #: The vendor's documented address, for an account that names none.
     documented_base_url: ClassVar[str | None] = None
 

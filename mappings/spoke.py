@@ -1,4 +1,4 @@
-"""The facts about a spoke that are not fields: how it signs, what a webhook is about, where orders go, what a reply means.
+"""The facts about a spoke that are not fields: how it signs, what a webhook says, where orders go, what a reply means.
 
 These are data and pure functions. `connector` acts on them, once for all spokes.
 """
@@ -18,6 +18,13 @@ from mappings.settings import Account, AccountSchema, Store, StoreSchema
 
 #: The hub's words for what an event says. A platform's own topic stands beside them.
 HUB_TOPICS = frozenset({"created", "paid", "updated", "cancelled"})
+
+
+def value_at(document: Any, path: str) -> Any:
+    """What stands at a dotted path of objects; None where there is nothing."""
+    for step in path.split("."):
+        document = document.get(step) if isinstance(document, Mapping) else None
+    return document
 
 
 class MalformedWebhookError(Exception):
@@ -90,6 +97,7 @@ class Outcome(StrEnum):
     UNAUTHORIZED = "unauthorized"  # surely not processed; every order of the account would meet the same
     TOKEN_EXPIRED = "token_expired"  # noqa: S105  # surely not processed; a new token may help
     AMBIGUOUS = "ambiguous"  # may or may not have been processed
+    CONFLICT = "conflict"  # the key was used with another body: an earlier one may have been processed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +142,7 @@ class Destination:
         """
         dispatch = self.dispatch(order=order, account=account, store=store)
         body, problems = self.schema.write(dispatch)
-        problems = [*order.unclear, *dispatch.problems(), *problems]
+        problems = [*order.obstacles, *dispatch.problems(), *problems]
         if problems:
             raise MappingError(list(dict.fromkeys(problems)))
         if faults := self.contract.request_faults(body):
@@ -145,9 +153,8 @@ class Destination:
         """The new order's id in a 2xx reply that keeps the contract; None where it does not."""
         if self.contract.response_faults(reply):
             return None
-        for step in self.remote_id.split("."):
-            reply = reply.get(step) if isinstance(reply, Mapping) else None
-        return None if reply is None or reply == "" else str(reply)
+        found = value_at(reply, self.remote_id)
+        return None if found is None or found == "" else str(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

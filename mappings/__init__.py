@@ -1,0 +1,12 @@
+"""Read any storefront's order into one `Order`; write any destination's request from it.
+
+Pure: no network, no database, no clock, no environment. Nothing here imports `connector`.
+A spoke is one file under `storefronts/` or `destinations/`, and one name in the list below.
+"""
+
+from mappings.destinations import lapyme, rayo
+from mappings.spoke import Destination, Storefront
+from mappings.storefronts import shopify, woocommerce
+
+STOREFRONTS: dict[str, Storefront] = {s.name: s for s in [shopify.STOREFRONT, woocommerce.STOREFRONT]}
+DESTINATIONS: dict[str, Destination] = {d.name: d for d in [rayo.DESTINATION, lapyme.DESTINATION]}

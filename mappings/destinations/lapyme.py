@@ -1,0 +1,311 @@
+"""LaPyme: an ERP of Argentina. Writes POST /api/v1/orders; it neither sends nor makes keys.
+
+Fields stand in the order of LaPyme's own page: https://docs.lapyme.com.ar/api-reference/api/crear-pedido,
+read 2026-11-21. Money is whole centavos there, and sales hold VAT in `unit_price`
+(https://docs.lapyme.com.ar/api-reference/api/crear-venta, read 2026-11-21).
+"""
+
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import Length, OneOf, Range, Regexp
+
+from mappings.amounts import to_cents
+from mappings.contracts import load_contract
+from mappings.fields import Moment, Quantity, Text
+from mappings.order import Charge, Dispatch, Line, Shipping
+from mappings.schema import DestinationSchema
+from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue
+from mappings.spoke import Destination, Outcome
+
+UUID = Regexp(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z", error="must be a UUID as LaPyme shows it.")
+
+#: ARCA's ids of VAT rates, in percent. https://github.com/LaPyme/arca.ts, packages/arca/src/constants.ts,
+#: read 2026-11-21, and LaPyme's sales examples (5 is 21 %).
+TAX_RATES = {3: Decimal(0), 4: Decimal("10.5"), 5: Decimal(21), 6: Decimal(27)}
+#: ARCA's words for currencies (same source). Newer releases of LaPyme's SDK say ARS and USD.
+CURRENCIES = {"ARS": "PES", "USD": "DOL"}
+CURRENCY_WORDS = ["PES", "DOL", "ARS", "USD"]
+CHARGE_KINDS = ["tip", "fee", "rounding", "duties"]
+NOTE_FIELDS = {"storefront", "store", "order_id", "number"}
+NOTE_FAULT = "may hold {storefront}, {store}, {order_id} and {number}, and no other braces."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LapymeAccount(Account):
+    api_key: str = field(repr=False)
+    customer_id: str  # whom every order is booked on
+    assigned_warehouse_id: str
+    currencies: dict[str, str] = field(default_factory=lambda: dict(CURRENCIES))
+    tax_rate_id: int = 5
+    tax_rates: dict[int, Decimal] = field(default_factory=lambda: dict(TAX_RATES))  # id -> percent
+    tax_rate_id_by_sku: dict[str, int] = field(default_factory=dict)
+    product_id_by_sku: dict[str, str] = field(default_factory=dict)
+    shipping_sku: str = "ENVIO"
+    shipping_name: str = "Envío"
+    charges: dict[str, str] = field(default_factory=dict)  # kind of charge -> SKU
+    tax_rounding: Literal["order", "line"] = "order"
+    notes: str = "{storefront} {number}"
+
+
+class NotesTemplate(fields.String):
+    """A text with placeholders in braces."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        template: str = super()._deserialize(value, *args, **kwargs)
+        try:
+            pieces = list(string.Formatter().parse(template))
+        except ValueError as error:
+            raise ValidationError(NOTE_FAULT) from error
+        for _, name, spec, conversion in pieces:
+            if name is not None and (name not in NOTE_FIELDS or spec or conversion):
+                raise ValidationError(NOTE_FAULT)
+        return template
+
+
+class LapymeAccountSchema(AccountSchema):
+    model: ClassVar[type[LapymeAccount]] = LapymeAccount
+    documented_base_url = "https://api.lapyme.com.ar"
+
+    api_key = HeaderValue(required=True)
+    customer_id = fields.String(validate=UUID, required=True)
+    assigned_warehouse_id = fields.String(validate=UUID, required=True)
+    currencies = fields.Dict(
+        keys=fields.String(validate=Regexp(r"[A-Z]{3}\Z", error="must be an ISO 4217 code.")),
+        values=fields.String(validate=OneOf(CURRENCY_WORDS)),
+    )
+    tax_rate_id = fields.Integer(strict=True)
+    tax_rates = fields.Dict(keys=fields.Integer(), values=fields.Decimal(validate=Range(min=0, max=100)))
+    tax_rate_id_by_sku = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.Integer(strict=True))
+    product_id_by_sku = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.String(validate=UUID))
+    shipping_sku = fields.String(validate=NOT_BLANK)
+    shipping_name = fields.String(validate=NOT_BLANK)
+    charges = fields.Dict(keys=fields.String(validate=OneOf(CHARGE_KINDS)), values=fields.String(validate=NOT_BLANK))
+    tax_rounding = fields.String(validate=OneOf(["order", "line"]))
+    notes = NotesTemplate()
+
+    @validates_schema
+    def need_a_percentage_for_each_rate(self, table: Mapping[str, Any], **_: Any) -> None:
+        rates = table.get("tax_rates", TAX_RATES)
+        if table.get("tax_rate_id", 5) not in rates:
+            raise ValidationError("has no percentage in `tax_rates`.", "tax_rate_id")
+        for sku, rate in table.get("tax_rate_id_by_sku", {}).items():
+            if rate not in rates:
+                raise ValidationError(
+                    f"gives “{sku}” a rate without a percentage in `tax_rates`.", "tax_rate_id_by_sku"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LapymeLine:
+    """Some units of one price. `unit_cents` is what was paid for each: discounts taken off, tax included."""
+
+    name: str | None
+    sku: str | None
+    quantity: int
+    unit_cents: int
+    product_id: str | None
+    tax_rate_id: int
+
+    @property
+    def cents(self) -> int:
+        return self.quantity * self.unit_cents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LapymeTotals:
+    subtotal_cents: int  # without tax
+    tax_cents: int
+
+    @property
+    def total_cents(self) -> int:
+        return self.subtotal_cents + self.tax_cents
+
+
+@dataclass(frozen=True, kw_only=True)
+class LapymeDispatch(Dispatch):
+    account: LapymeAccount
+
+    @property
+    def products(self) -> list[LapymeLine]:
+        """Everything charged, as lines: LaPyme has no field for shipping, tips and the like."""
+        order, account = self.order, self.account
+        rows = [(line.name or line.sku, line.sku, line.quantity, line.total) for line in order.lines]
+        rows += [(account.shipping_name, account.shipping_sku, 1, each.total) for each in order.shipping if each.total]
+        rows += [
+            (charge.name or charge.kind, sku, 1, charge.total)
+            for charge in order.charges
+            if charge.total > 0 and (sku := account.charges.get(charge.kind))
+        ]
+        return [line for row in rows for line in self.split_line(*row)]
+
+    def split_line(self, name: str | None, sku: str | None, quantity: int, total: Decimal) -> list[LapymeLine]:
+        """Return one line, or two where the price paid does not divide: some units a centavo dearer, then the rest."""
+        floor, dearer = divmod(to_cents(total), quantity)
+        return [
+            LapymeLine(
+                name=name,
+                sku=sku,
+                quantity=units,
+                unit_cents=unit_cents,
+                product_id=self.account.product_id_by_sku.get(sku or ""),
+                tax_rate_id=self.account.tax_rate_id_by_sku.get(sku or "", self.account.tax_rate_id),
+            )
+            for units, unit_cents in ((dearer, floor + 1), (quantity - dearer, floor))
+            if units
+        ]
+
+    @property
+    def totals(self) -> LapymeTotals:
+        """The sums as LaPyme is to reckon them from its own rates, so that net and tax always make the total."""
+        # Unverified: LaPyme does not say whether it rounds the net per line or per order: `tax_rounding`.
+        groups: dict[int, list[int]] = {}
+        for line in self.products:
+            groups.setdefault(line.tax_rate_id, []).append(line.cents)
+        net = 0
+        for rate_id, amounts in groups.items():
+            rate = self.account.tax_rates[rate_id]
+            for cents in amounts if self.account.tax_rounding == "line" else [sum(amounts)]:
+                net += net_cents(cents, rate)
+        return LapymeTotals(subtotal_cents=net, tax_cents=sum(line.cents for line in self.products) - net)
+
+    @property
+    def currency(self) -> str | None:
+        return self.account.currencies.get(self.order.currency)
+
+    @property
+    def delivery_method(self) -> str | None:
+        return {True: "pickup", False: "shipping", None: None}[self.order.is_pickup]
+
+    @property
+    def notes(self) -> str:
+        return self.account.notes.format(
+            storefront=self.order.storefront,
+            store=self.store.name,
+            order_id=self.order.order_id,
+            number=self.order.number,
+        )
+
+    def problems(self) -> Iterator[str]:
+        if self.currency is None:
+            yield f"Currency “{self.order.currency}” is not served; only {', '.join(self.account.currencies)}."
+        for charge in self.order.charges:
+            yield from self.charge_problems(charge)
+        if self.account.totals == "exact" and self.sum_fault:
+            yield self.sum_fault
+
+    def charge_problems(self, charge: Charge) -> Iterator[str]:
+        if charge.total < 0:
+            yield f"Charges > {charge.kind} of {charge.total} is negative: LaPyme takes no negative lines."
+        elif charge.total > 0 and charge.kind not in self.account.charges:
+            yield f"Charges > {charge.kind} of {charge.total} has no SKU: name one in the account's `charges`."
+
+    @property
+    def sum_fault(self) -> str | None:
+        """The arithmetic, where what the order holds is not what was charged."""
+        order = self.order
+        parts: dict[str, Sequence[Line | Shipping | Charge]] = {
+            "products": order.lines,
+            "shipping": order.shipping,
+            "charges": order.charges,
+        }
+        cents = {name: sum((to_cents(part.total) for part in held), 0) for name, held in parts.items()}
+        if sum(cents.values()) == to_cents(order.total):
+            return None
+        terms = " + ".join(f"{name} {amount(value)}" for name, value in cents.items())
+        return f"Total: {terms} = {amount(sum(cents.values()))}, but {amount(to_cents(order.total))} was charged."
+
+    def warnings(self) -> Iterator[str]:
+        order = self.order
+        if self.sum_fault:
+            yield self.sum_fault
+        ours = self.totals.tax_cents
+        if order.tax is not None and abs(to_cents(order.tax) - ours) > len(self.products):
+            theirs = amount(to_cents(order.tax))
+            yield f"Tax: the storefront reckoned {theirs}, the account's rates give {amount(ours)}."
+        if order.document:
+            yield "Tax document is not sent: LaPyme books the order on the account's customer."
+        if any(address and address.company for address in (order.ship_to, order.bill_to)):
+            yield "Company is not sent: LaPyme books the order on the account's customer."
+        if order.ship_to and not order.is_pickup:
+            yield "Shipping address is not sent: LaPyme has no field for it."
+        if order.note:
+            yield "Customer note is not sent: LaPyme has no field for it."
+
+
+def net_cents(cents: int, percent: Decimal) -> int:
+    """Return the part of `cents` that is no tax, halves up."""
+    return to_cents(Decimal(cents) / (100 + percent))
+
+
+def amount(cents: int) -> str:
+    return str(Decimal(cents).scaleb(-2))
+
+
+class LapymeTotalsSchema(DestinationSchema):
+    subtotal = fields.Integer(attribute="subtotal_cents", strict=True, validate=Range(min=0), required=True)
+    tax_amount = fields.Integer(attribute="tax_cents", strict=True, validate=Range(min=0), required=True)
+    total = fields.Integer(attribute="total_cents", strict=True, validate=Range(min=0), required=True)
+
+
+class LapymeLineSchema(DestinationSchema):
+    product_name_snapshot = Text(attribute="name", required=True)
+    sku_snapshot = Text(attribute="sku", required=True)
+    ordered_quantity = Quantity(attribute="quantity", required=True)
+    unit_price = fields.Integer(
+        attribute="unit_cents", strict=True, validate=Range(min=0, error="must not be negative."), required=True
+    )
+    product_id = fields.String(validate=UUID)
+    tax_rate_id = fields.Integer(strict=True)
+    # LaPyme's own discounts are never written: whether they go per unit or per line, it does not say.
+    discount_amount = fields.Integer(strict=True, validate=Range(min=0), load_only=True)
+    discount_percentage = fields.Float(validate=Range(min=0, max=100), load_only=True)
+
+
+class LapymeOrder(DestinationSchema):
+    customer_id = fields.String(attribute="account.customer_id", validate=UUID, required=True)
+    assigned_warehouse_id = fields.String(attribute="account.assigned_warehouse_id", validate=UUID, required=True)
+    totals = fields.Nested(LapymeTotalsSchema, required=True)
+    lines = fields.List(
+        fields.Nested(LapymeLineSchema),
+        attribute="products",
+        required=True,
+        validate=Length(min=1, error="are missing: nothing was charged."),
+    )
+    delivery_method = fields.String(validate=OneOf(["shipping", "local_delivery", "pickup"]))
+    order_date = Moment(attribute="order.placed_at")
+    currency = fields.String(validate=OneOf(CURRENCY_WORDS))
+    notes = Text()
+    discount_amount = fields.Integer(strict=True, validate=Range(min=0), load_only=True)
+
+
+def judge(status: int, body: Any) -> Outcome | None:
+    """Read 409, which LaPyme answers to a key that was used with another body, or that is in use.
+
+    https://docs.lapyme.com.ar/api-reference/api/crear-pedido and its OpenAPI, read 2026-11-21.
+    """
+    if status != 409:
+        return None
+    error = body.get("error") if isinstance(body, Mapping) else None
+    error = error if isinstance(error, Mapping) else {}
+    if error.get("code") == "IDEMPOTENCY_CONFLICT":
+        return Outcome.CONFLICT
+    return Outcome.AMBIGUOUS if error.get("retryable") is True else Outcome.REFUSED
+
+
+DESTINATION = Destination(
+    name="lapyme",
+    order=LapymeOrder,
+    contract=load_contract("lapyme"),
+    path="/api/v1/orders",
+    remote_id="data.order.id",
+    settings=LapymeAccountSchema,
+    dispatch=LapymeDispatch,
+    bearer=lambda account: account.api_key,
+    idempotency_header="Idempotency-Key",
+    judge=judge,
+)

@@ -1,0 +1,156 @@
+"""Rayo: same-day and national delivery in Mexico. Writes POST /api/rest/orders; it neither gets tokens nor sends.
+
+Fields stand in the order of Rayo's own page:
+https://docs.techrayo.com/operation/operation-createorder, read 2026-11-21.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import Length, OneOf
+
+from mappings.contracts import load_contract
+from mappings.fields import Lookup, Phone, PostalCode, Quantity, Text
+from mappings.order import Address, Dispatch, Line
+from mappings.schema import DestinationSchema
+from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue
+from mappings.spoke import Destination, Outcome, TokenExchange
+from mappings.text import fold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayoAccount(Account):
+    api_key: str | None = field(default=None, repr=False)  # exchanged for a token
+    access_token: str | None = field(default=None, repr=False)  # a standing one, where Rayo gave no key
+    servicio_rayo: str = "NACIONAL"
+    identifier: Literal["sku", "barcode"] = "sku"
+    states: dict[str, str] = field(default_factory=dict)  # words to send in place of a state's name
+    no_exterior_missing: str = "problem"  # or the text to send
+
+
+class RayoAccountSchema(AccountSchema):
+    model = RayoAccount
+    documented_base_url = "https://cerebro.techrayo.com"
+
+    api_key = HeaderValue()
+    access_token = HeaderValue()
+    servicio_rayo = fields.String(validate=NOT_BLANK)
+    identifier = fields.String(validate=OneOf(["sku", "barcode"]))
+    states = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.String(validate=NOT_BLANK))
+    no_exterior_missing = fields.String(validate=NOT_BLANK)
+
+    @validates_schema
+    def need_a_credential(self, table: Mapping[str, Any], **_: Any) -> None:
+        if not table.get("api_key") and not table.get("access_token"):
+            raise ValidationError("is missing: Rayo needs `api_key` or `access_token`.", "api_key")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RayoDispatch(Dispatch):
+    account: RayoAccount
+
+    @property
+    def ship_to(self) -> Address | None:
+        """The address as Rayo is to see it; None where the customer collects the order."""
+        address = self.order.ship_to
+        if address is None or self.order.is_pickup:
+            return None
+        spelled = {fold(name): word for name, word in self.account.states.items()}
+        missing = self.account.no_exterior_missing
+        return replace(
+            address,
+            number=address.number or (None if missing == "problem" else missing),
+            state=spelled.get(fold(address.state), address.state) if address.state else None,
+            phone=self.order.phone_to_call,
+        )
+
+    @property
+    def products(self) -> list[Line]:
+        """What is to be shipped; lines of one identifier are one product to Rayo, since it knows no prices."""
+        merged: dict[Any, Line] = {}
+        for place, line in enumerate(self.order.shippable_lines):
+            identifier = line.sku if self.account.identifier == "sku" else line.barcode
+            key = identifier or place
+            known = merged.get(key)
+            merged[key] = replace(line, sku=identifier, quantity=line.quantity + (known.quantity if known else 0))
+        return list(merged.values())
+
+    def warnings(self) -> Iterator[str]:
+        for line in self.order.lines:
+            if not line.is_shippable:
+                yield f"Products > “{line.name or line.sku}” is left out: it is not shipped."
+        if self.order.note:
+            yield "Customer note is not sent: Rayo has no field for it."
+        if self.order.ship_to and self.order.ship_to.company:
+            yield "Shipping address > company is not sent: Rayo has no field for it."
+
+
+class RayoConsignee(DestinationSchema):
+    calle = Text(attribute="street", required=True)
+    ciudad = Text(attribute="city", required=True)
+    codigo_postal = PostalCode(attribute="postal_code", country="MX", required=True)
+    colonia = Text(attribute="district", required=True)
+    estado = Text(attribute="state", required=True)
+    no_exterior = Text(attribute="number", required=True)
+    no_interior = Text(attribute="unit", allow_none=True)  # an older page requires the key, this one takes null
+    nombre = Text(attribute="full_name", required=True)
+    pais = Lookup({"MX": "mexico"}, attribute="country", required=True)
+    # All three numbers that Rayo publishes have ten digits and no country code.
+    telefono = Phone(attribute="phone", country="MX", required=True)
+
+
+class RayoProduct(DestinationSchema):
+    cantidad = Quantity(attribute="quantity", required=True)
+    identificador = Text(attribute="sku", required=True)
+
+
+class RayoOrder(DestinationSchema):
+    consumidor_destino = fields.Nested(
+        RayoConsignee,
+        attribute="ship_to",
+        required=True,
+        error_messages={"required": "is missing: Rayo does not serve collection in store."},
+    )
+    productos = fields.List(
+        fields.Nested(RayoProduct),
+        attribute="products",
+        required=True,
+        validate=Length(min=1, error="are missing: nothing is left to ship."),
+    )
+    servicio_rayo = Text(attribute="account.servicio_rayo", required=True)
+
+
+def judge(status: int, body: Any) -> Outcome | None:
+    """Read Rayo's own codes.
+
+    Rayo stands on Hasura: a token that is no longer good is 400 `invalid-jwt`, and `unexpected` means that the
+    handler ran and its answer was lost (https://github.com/hasura/graphql-engine/issues/8659, read 2026-11-21).
+    """
+    code = body.get("code") if isinstance(body, Mapping) else None
+    if status == 401 or code == "invalid-jwt":
+        return Outcome.TOKEN_EXPIRED
+    if status == 400 and code == "unexpected":
+        return Outcome.AMBIGUOUS
+    return None
+
+
+DESTINATION = Destination(
+    name="rayo",
+    order=RayoOrder,
+    contract=load_contract("rayo"),
+    path="/api/rest/orders",
+    remote_id="orden.ordenRef",
+    settings=RayoAccountSchema,
+    dispatch=RayoDispatch,
+    bearer=lambda account: None if account.api_key else account.access_token,
+    # https://docs.techrayo.com/operation/operation-generatejwt, read 2026-11-21.
+    token=TokenExchange(
+        path="/api/rest/auth",
+        key_header="x-api-key",
+        token_at="AuthWithAPIkey.accessToken",  # noqa: S106  # a place in the reply
+    ),
+    api_key=lambda account: account.api_key,
+    judge=judge,
+)

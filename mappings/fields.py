@@ -1,0 +1,221 @@
+"""Field types that storefronts and destinations share.
+
+Reading (`deserialize`) judges. Writing (`serialize`) never raises: what is written is read
+back before it is sent, and judged then.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from mappings.phones import NATIONAL_DIGITS, is_possible, national_number
+from mappings.text import clean_text
+
+#: MX: https://www.correosdemexico.gob.mx (SEPOMEX). AR and BR: the regexes of https://github.com/Shopify/worldwide.
+POSTCODES = {
+    "AR": re.compile(r"\d{4}|[A-Z]\d{4}[A-Z]{3}", re.ASCII),
+    "BR": re.compile(r"\d{5}-?\d{3}", re.ASCII),
+    "MX": re.compile(r"\d{5}", re.ASCII),
+}
+AMOUNT = re.compile(r"[+-]?\d{1,12}(\.\d{0,12})?", re.ASCII)
+WHOLE = re.compile(r"-?\d{1,9}(\.0*)?", re.ASCII)
+LARGEST_AMOUNT = Decimal(10) ** 12
+
+#: For a list that a merchant knows in the plural: "Products are missing."
+MISSING_LIST: dict[str, str | list[Any] | dict[Any, Any]] = {"required": "are missing.", "null": "are missing."}
+
+
+class Lenient(fields.Field[Any]):
+    """A field whose odd value counts as absent where the hub can do without it."""
+
+    takes_odd_as_absent = False  # storefront schemas set it, destinations' never do
+
+    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().deserialize(value, *args, **kwargs)
+        except ValidationError:
+            if self.takes_odd_as_absent:
+                return None
+            raise
+
+
+class Text(Lenient, fields.String):
+    """Text without stray blanks. Whole numbers are taken as text; blank counts as absent.
+
+    Args:
+        is_escaped: the platform writes HTML entities (`O&#8217;Connor`).
+        keeps_joiner: Shopify's separator is left in, for whoever splits the line.
+    """
+
+    def __init__(self, *, is_escaped: bool = False, keeps_joiner: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.is_escaped = is_escaped
+        self.keeps_joiner = keeps_joiner
+
+    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str | int):
+            cleaned = clean_text(value, is_escaped=self.is_escaped, keeps_joiner=self.keeps_joiner)
+            value = value if isinstance(value, int) and cleaned is None else cleaned
+        return super().deserialize(value, *args, **kwargs)
+
+
+class Flag(Lenient):
+    """True or false, as JSON writes it."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("is neither true nor false.")
+        return value
+
+
+class Moment(Lenient):
+    """An instant in ISO 8601, read as UTC and written in RFC 3339 with whole seconds.
+
+    Args:
+        is_utc: the platform writes UTC without saying so (WooCommerce's `*_gmt`).
+    """
+
+    def __init__(self, *, is_utc: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.is_utc = is_utc
+
+    def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
+        return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z" if value else None
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
+        moment = read_moment(value, is_utc=self.is_utc)
+        if moment is None:
+            raise ValidationError("is not a date and time with an offset.")
+        return moment
+
+
+def read_moment(value: Any, *, is_utc: bool = False) -> datetime | None:
+    """Return the instant in `value` as UTC; None where there is none, or no offset (unless `is_utc`)."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC) if is_utc else None
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # "-0001-11-30…" is no date, and year 1 has no earlier zone
+        return None
+
+
+class Money(fields.Field[Decimal]):
+    """An amount in major units, as text or as a number. Never lenient: a sum without it would be a guess."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
+        if isinstance(value, str) and AMOUNT.fullmatch(value.strip()):
+            return Decimal(value.strip())
+        is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool) and math.isfinite(value)
+        if is_number and abs(value) < LARGEST_AMOUNT:
+            return Decimal(str(value))
+        raise ValidationError("is not an amount of money.")
+
+
+class SumOf(Money):
+    """Adds up the amounts under `key` in a list of objects, such as a line's taxes."""
+
+    def __init__(self, key: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.key = key
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
+        if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+            raise ValidationError("is not a list of amounts of money.")
+        amounts = [super(SumOf, self)._deserialize(item.get(self.key)) for item in value]
+        return sum(amounts, Decimal(0))
+
+
+class Quantity(fields.Integer):
+    """A whole number of at least `least`. Text such as "2" is read; 1.5 is refused, not cut to 1."""
+
+    def __init__(self, *, least: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least = least
+
+    def _validated(self, value: Any) -> int:
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and WHOLE.fullmatch(shown(value)):
+            number = int(float(value))
+            if number >= self.least:
+                return number
+        raise ValidationError(f"“{shown(value)}” is not a whole number of at least {self.least}.")
+
+
+def shown(value: Any) -> str:
+    """Return a value short enough to stand in a sentence."""
+    if isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 10**20):
+        text = clean_text(str(value)) or ""
+        return text if len(text) <= 40 else text[:39] + "…"
+    return "…"
+
+
+class Phone(Text):
+    """A telephone number as the destination wants it: national digits, nothing else.
+
+    Args:
+        country: ISO 3166-1 alpha-2 code of the only country whose numbers are accepted.
+    """
+
+    def __init__(self, *, country: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.country = country
+
+    def _serialize(self, value: str | None, *args: Any, **kwargs: Any) -> str | None:
+        return national_number(value, self.country) if value else None
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        number: str = super()._deserialize(value, *args, **kwargs)
+        if number.startswith("+"):
+            raise ValidationError(f"is not a number of {self.country}.")
+        if len(number) != NATIONAL_DIGITS[self.country]:
+            raise ValidationError(f"has {len(number)} digits; {NATIONAL_DIGITS[self.country]} are needed.")
+        if not is_possible(number, self.country):
+            raise ValidationError(f"is not a number that exists in {self.country}.")
+        return number
+
+
+class PostalCode(Text):
+    """A postcode, kept as text so that "01000" keeps its zero.
+
+    Args:
+        country: ISO 3166-1 alpha-2 code of the only country whose format is accepted.
+    """
+
+    def __init__(self, *, country: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.country = country
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        code: str = super()._deserialize(value, *args, **kwargs)
+        if not POSTCODES[self.country].fullmatch(code.upper()):
+            raise ValidationError(f"“{shown(code)}” is not a postcode of {self.country}.")
+        return code
+
+
+class Lookup(Text):
+    """A code that the other side spells in words of its own.
+
+    Args:
+        words: hub code to wire word. A code without a word is written as it is, so that
+            reading the body back refuses it by name.
+    """
+
+    def __init__(self, words: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.words = dict(words)
+
+    def _serialize(self, value: str | None, *args: Any, **kwargs: Any) -> str | None:
+        return self.words.get(value, value) if value else None
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        word: str = super()._deserialize(value, *args, **kwargs)
+        if word not in self.words.values():
+            raise ValidationError(f"“{shown(word)}” is not served; only {', '.join(self.words.values())}.")
+        return word

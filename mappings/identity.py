@@ -1,0 +1,29 @@
+"""What the storefronts' `identify` functions share: ids that can be stored, and keys that name an event."""
+
+import hashlib
+from typing import Any
+
+from mappings.spoke import MalformedWebhookError
+
+LONGEST_ID = 200  # characters; no platform comes near
+
+
+def hash_body(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def plain_id(value: Any, what: str) -> str | None:
+    """Return an id as text; None where there is none: ids are whole numbers or text.
+
+    Raises MalformedWebhookError for text that cannot be stored, or that is too long for any id.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    if isinstance(value, int) and abs(value) >= 10**LONGEST_ID:
+        raise MalformedWebhookError(f"{what} has over {LONGEST_ID} characters.")
+    text = " ".join(str(value).split())
+    if len(text) > LONGEST_ID:
+        raise MalformedWebhookError(f"{what} has over {LONGEST_ID} characters.")
+    if not text.isprintable():  # NUL, controls and lone surrogates; plain letters of any script are printable
+        raise MalformedWebhookError(f"{what} holds characters that are no text.")
+    return text or None

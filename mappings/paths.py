@@ -1,0 +1,37 @@
+"""Find a text in a payload by a path that a merchant wrote. A path that leads nowhere finds nothing; it never fails."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mappings.text import clean_text
+
+
+def pick_text(payload: Any, paths: Iterable[str]) -> str | None:
+    """Return the first text found at any of `paths`, each from the payload's root.
+
+    "billing_address.company" goes down by keys; "note_attributes:dni" picks the item so named from a list of
+    `{"name": …, "value": …}` or `{"key": …, "value": …}`. A name may hold dots, so it is always the last step.
+    """
+    for path in paths:
+        head, _, name = path.partition(":")
+        found = payload
+        for step in head.split("."):
+            found = found.get(step) if isinstance(found, Mapping) else None
+        if name:
+            found = named_item(found, name)
+        if text := clean_text(found):
+            return text
+    return None
+
+
+def named_item(items: Any, name: str) -> Any:
+    wanted = name.strip().casefold()
+    if isinstance(items, Mapping):  # Shopify wrote such lists as objects in old orders
+        items = [{"name": key, "value": value} for key, value in items.items()]
+    for item in items if isinstance(items, list) else ():
+        if not isinstance(item, Mapping):
+            continue
+        called = item.get("name", item.get("key"))
+        if isinstance(called, str) and called.strip().casefold() == wanted and clean_text(item.get("value")):
+            return item["value"]
+    return None

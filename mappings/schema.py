@@ -1,0 +1,130 @@
+"""The two kinds of schema: one reads a storefront's payload, one writes a destination's body. Neither does any I/O.
+
+In both, the name on the left is the wire's and `attribute` is the hub's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, post_dump, post_load
+
+from mappings.addresses import settle_address
+from mappings.fields import Lenient
+from mappings.order import LABELS, Dispatch, Order
+from mappings.paths import pick_text
+from mappings.settings import Store
+
+#: marshmallow's own wording, in ours.
+WORDING = {
+    "Missing data for required field.": "is missing.",
+    "Field may not be null.": "is missing.",
+    "Invalid input type.": "is not an object.",
+    "Not a valid integer.": "is not a whole number.",
+    "Not a valid list.": "is not a list.",
+    "Not a valid string.": "is not text.",
+    "Unknown field.": "is not a field of this vendor.",
+}
+
+
+class MappingError(Exception):
+    """An order cannot be mapped. `problems` are sentences that a merchant can act on.
+
+    They may hold personal data, so the exception's text says only how many there are.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(f"The order has {len(problems)} problem{'' if len(problems) == 1 else 's'}.")
+        self.problems = problems
+
+
+class StorefrontSchema(Schema):
+    """Reads a storefront's payload. Storefronts add fields without notice, so unknown ones are let by."""
+
+    model: ClassVar[type]
+    #: Tax documents that a plugin fills in where the customer gave none.
+    fake_documents: ClassVar[frozenset[str]] = frozenset()
+
+    class Meta(Schema.Meta):
+        unknown = EXCLUDE
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        field_obj.allow_none = not field_obj.required  # storefronts say "absent" with null
+        if isinstance(field_obj, Lenient):
+            field_obj.takes_odd_as_absent = not field_obj.required
+
+    @post_load
+    def build_model(self, said: dict[str, Any], **_: Any) -> Any:
+        return self.build({name: value for name, value in said.items() if value is not None})
+
+    def build(self, said: dict[str, Any]) -> Any:
+        """Make the hub's object of what was read. A spoke whose platform reckons otherwise extends this."""
+        return self.model(**said)
+
+    def read(self, payload: Mapping[str, Any], *, store: Store, document_from: Sequence[str]) -> Order:
+        """Return the order in `payload`. Raises `MappingError` naming every field at fault."""
+        try:
+            order: Order = self.load(payload)
+        except ValidationError as error:
+            # `from None`: the text of marshmallow's exception quotes the payload.
+            raise MappingError(list(explain(self, error.messages_dict))) from None
+        document = pick_text(payload, document_from)
+        return replace(
+            order,
+            document=None if document in self.fake_documents else document,
+            ship_to=order.ship_to
+            and settle_address(
+                order.ship_to,
+                number=pick_text(payload, store.number_from),
+                unit=pick_text(payload, store.unit_from),
+                district=pick_text(payload, store.district_from),
+            ),
+            bill_to=order.bill_to and settle_address(order.bill_to),
+        )
+
+
+class DestinationSchema(Schema):
+    """Writes a destination's request body, then reads it back: marshmallow judges only what it loads."""
+
+    class Meta(Schema.Meta):
+        unknown = RAISE
+
+    @post_dump
+    def leave_out_absent(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Absent is left out, but for fields that the vendor takes as null."""
+        nullable = {field.data_key or name for name, field in self.fields.items() if field.allow_none}
+        return {name: value for name, value in body.items() if value is not None or name in nullable}
+
+    def write(self, dispatch: Dispatch) -> tuple[dict[str, Any], list[str]]:
+        """Return the body for `dispatch`, and what is wrong with it in a merchant's words."""
+        body: dict[str, Any] = self.dump(dispatch)
+        return body, list(explain(self, self.validate(body)))
+
+
+def explain(schema: Schema, errors: Mapping[Any, Any], trail: tuple[str, ...] = ()) -> Iterator[str]:
+    """Turn marshmallow's error tree into sentences that name fields by their `LABELS`.
+
+    `{"consumidor_destino": {"telefono": ["Missing data for required field."]}}`
+    becomes "Shipping address > phone is missing."
+    """
+    by_wire_name = {field.data_key or name: field for name, field in schema.fields.items()}
+    for name, problem in errors.items():
+        field = by_wire_name.get(name)
+        if isinstance(name, int):  # place in a list
+            here = (*trail, f"line {name + 1}")
+        elif name == "_schema":  # the whole is at fault, not one of its fields
+            here = trail or ("The order",)
+        else:
+            here = (*trail, label(name, field))
+        if isinstance(problem, Mapping):
+            inner = field.inner if isinstance(field, fields.List) else field
+            yield from explain(inner.schema if isinstance(inner, fields.Nested) else schema, problem, here)
+        else:
+            where = " > ".join(here)
+            yield f"{where[:1].upper()}{where[1:]} {' '.join(WORDING.get(text, text) for text in problem)}"
+
+
+def label(wire_name: str, field: fields.Field[Any] | None) -> str:
+    """Return what a merchant calls a field: by the hub's name for it, else the wire's."""
+    hub_path = (field.attribute or wire_name) if field else wire_name
+    return LABELS.get(hub_path.rpartition(".")[2], wire_name)

@@ -1,0 +1,335 @@
+"""Shopify: reads orders as its webhooks and its REST Admin API write them. It fetches nothing.
+
+Sources: https://shopify.dev/docs/api/admin-rest/latest/resources/order,
+https://shopify.dev/docs/apps/build/webhooks/delivery-structure, read 2026-11-21.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import fields
+
+from mappings.amounts import ZERO, Adjustment, Refund, Refunded, Sold, charges_of, line_left, take_off_shipping_refunds
+from mappings.fields import MISSING_LIST, Flag, Moment, Money, Quantity, SumOf, Text, read_moment
+from mappings.identity import LONGEST_ID, hash_body, plain_id
+from mappings.order import Address, Charge, Customer, Order, Payment, Shipping
+from mappings.paths import pick_text
+from mappings.places import SHOPIFY_STATES, code_country, complete_postal_code, name_state
+from mappings.schema import StorefrontSchema
+from mappings.spoke import Identity, MalformedWebhookError, Signature, Storefront
+
+#: The topics that carry an order, and the hub's word for each. `orders/edited` is left out: it carries a difference.
+TOPICS = {
+    "orders/create": "created",
+    "orders/paid": "paid",
+    "orders/updated": "updated",
+    "orders/fulfilled": "updated",
+    "orders/partially_fulfilled": "updated",
+    "orders/cancelled": "cancelled",
+}
+#: `financial_status`: whether the money is there. What is not listed does not say ("partially_paid" is a no).
+PAID = {
+    "paid": True,
+    "partially_refunded": True,
+    "refunded": True,
+    "pending": False,
+    "authorized": False,
+    "partially_paid": False,
+    "voided": False,
+    "expired": False,
+}
+
+
+class ShopMoney(Money):
+    """The amount in the shop's own currency, of a `*_set` that also holds the customer's."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
+        shop = value.get("shop_money") if isinstance(value, Mapping) else None
+        return super()._deserialize(shop.get("amount") if isinstance(shop, Mapping) else None, *args, **kwargs)
+
+
+class ShopifyAddress(StorefrontSchema):
+    model = Address
+
+    first_name = Text()
+    last_name = Text()
+    name = Text()
+    company = Text()
+    phone = Text()
+    address1 = Text(attribute="line1", keeps_joiner=True)
+    address2 = Text(attribute="line2", keeps_joiner=True)
+    city = Text()
+    zip = Text(attribute="postal_code")
+    province = Text(attribute="state")
+    province_code = Text()
+    country = Text(attribute="country_name")
+    country_code = Text(attribute="country")
+
+    def build(self, said: dict[str, Any]) -> Address:
+        country = code_country(said.pop("country", None), said.pop("country_name", None))
+        state = name_state(
+            said.pop("state", None), code=said.pop("province_code", None), country=country, codes=SHOPIFY_STATES
+        )
+        postal_code = complete_postal_code(said.pop("postal_code", None), country=country, state=state)
+        return Address(**said, state=state, postal_code=postal_code, country=country)
+
+
+class ShopifyCustomer(StorefrontSchema):
+    model = Customer
+
+    first_name = Text()
+    last_name = Text()
+    email = Text()
+    phone = Text()
+
+
+class ShopifyLine(StorefrontSchema):
+    model = Sold
+
+    id = Text(attribute="line_id")
+    sku = Text()
+    barcode = Text()  # Shopify does not send it: whoever fetches the variants puts it in
+    name = Text()
+    title = Text()
+    quantity = Quantity(least=0, required=True)
+    current_quantity = Quantity(least=0)
+    price = Money(required=True)
+    total_discount = Money(attribute="line_discount")  # of the line alone, as orders before 2018 have it
+    discount_allocations = SumOf("amount", attribute="discount")
+    tax_lines = SumOf("price", attribute="tax")
+    requires_shipping = Flag(attribute="is_shippable")
+    gift_card = Flag(attribute="is_gift_card")
+
+
+class ShopifyShipping(StorefrontSchema):
+    model = dict
+
+    title = Text(attribute="name")
+    code = Text()
+    price = Money(required=True)
+    discounted_price = Money()
+    discount_allocations = SumOf("amount", attribute="discount")
+    tax_lines = SumOf("price", attribute="tax")
+    is_removed = Flag()
+
+
+class ShopifyRefundLine(StorefrontSchema):
+    model = Refunded
+
+    line_item_id = Text(attribute="line_id")
+    quantity = Quantity(least=0, required=True)
+    subtotal = Money()
+    total_tax = Money(attribute="tax")
+
+
+class ShopifyAdjustment(StorefrontSchema):
+    model = Adjustment
+
+    kind = Text()
+    amount = Money()
+    tax_amount = Money(attribute="tax")
+
+
+class ShopifyRefund(StorefrontSchema):
+    model = Refund
+
+    refund_line_items = fields.List(fields.Nested(ShopifyRefundLine), attribute="lines")
+    order_adjustments = fields.List(fields.Nested(ShopifyAdjustment), attribute="adjustments")
+
+
+class ShopifyOrder(StorefrontSchema):
+    model = Order
+
+    id = Text(attribute="order_id", required=True)
+    name = Text(attribute="number")  # "#1001"
+    order_number = Text()
+    created_at = Moment(attribute="placed_at", required=True)
+    updated_at = Moment()
+    cancelled_at = Text()
+    currency = Text(required=True)
+    taxes_included = Flag()
+    total_price = Money(attribute="total", required=True)
+    current_total_price = Money(attribute="current_total")
+    total_tax = Money()
+    current_total_tax = Money()
+    total_tip_received = Money(attribute="tip")
+    original_total_duties_set = ShopMoney(attribute="original_duties")
+    current_total_duties_set = ShopMoney(attribute="duties")
+    original_total_additional_fees_set = ShopMoney(attribute="original_fees")
+    current_total_additional_fees_set = ShopMoney(attribute="fees")
+    total_cash_rounding_payment_adjustment_set = ShopMoney(attribute="rounding")
+    financial_status = Text()
+    payment_gateway_names = fields.List(fields.Raw(), attribute="gateways")
+    line_items = fields.List(fields.Nested(ShopifyLine), attribute="lines", required=True, error_messages=MISSING_LIST)
+    shipping_lines = fields.List(fields.Nested(ShopifyShipping), attribute="shipping")
+    refunds = fields.List(fields.Nested(ShopifyRefund))
+    customer = fields.Nested(ShopifyCustomer)
+    shipping_address = fields.Nested(ShopifyAddress, attribute="ship_to")
+    billing_address = fields.Nested(ShopifyAddress, attribute="bill_to")
+    email = Text()
+    contact_email = Text()
+    phone = Text()
+    note = Text()
+    note_attributes = fields.Raw()
+    test = Flag(attribute="is_test")
+
+    def build(self, said: dict[str, Any]) -> Order:
+        is_tax_included = said.get("taxes_included", False)
+        refunds = said.get("refunds", [])
+        lines = [
+            line
+            for sold in said["lines"]
+            if (line := line_left(sold, refunds, is_tax_included=is_tax_included)) is not None
+        ]
+        methods = [method for method in said.get("shipping", []) if not method.get("is_removed")]
+        shipping = take_off_shipping_refunds(
+            [shipping_paid(method, is_tax_included=is_tax_included) for method in methods], refunds
+        )
+        is_pickup = leaves_by_pickup(said, has_shippable=any(line.is_shippable for line in lines), methods=methods)
+        is_paid = PAID.get(said.get("financial_status", ""))
+        total = said.get("current_total", said["total"])
+        order = Order(
+            storefront="shopify",
+            order_id=said["order_id"],
+            number=said.get("number") or said.get("order_number") or said["order_id"],
+            placed_at=said["placed_at"],
+            updated_at=said.get("updated_at"),
+            currency=said["currency"],
+            total=total,
+            tax=said.get("current_total_tax", said.get("total_tax")),
+            lines=lines,
+            shipping=shipping,
+            charges=charges_of(
+                tip=said.get("tip"),
+                duties=said.get("duties", said.get("original_duties")),
+                fee=said.get("fees", said.get("original_fees")),
+            ),
+            payments=payments_said(said.get("gateways", []), total=total, is_paid=is_paid),
+            customer=said.get("customer"),
+            ship_to=said.get("ship_to"),
+            bill_to=said.get("bill_to"),
+            is_pickup=is_pickup,
+            pickup_name=methods[0].get("name") if is_pickup and methods else None,
+            email=said.get("email") or said.get("contact_email"),
+            phone=said.get("phone"),
+            note=said.get("note"),
+            is_test=said.get("is_test", False),
+            is_cancelled="cancelled_at" in said,
+            is_paid=is_paid,
+        )
+        return with_cash_rounding(order, said.get("rounding", ZERO))
+
+    def read(self, payload: Mapping[str, Any], **context: Any) -> Order:
+        """Read an order as a webhook carries it, or as the API answers it: under the key `order`."""
+        is_wrapped = isinstance(payload, dict) and "id" not in payload and isinstance(payload.get("order"), dict)
+        return super().read(payload["order"] if is_wrapped else payload, **context)
+
+
+def shipping_paid(method: Mapping[str, Any], *, is_tax_included: bool) -> Shipping:
+    """Return what one method cost. `discounted_price` lacks discounts on the whole order, the allocations do not."""
+    if "discount" in method:
+        price = method["price"] - method["discount"]
+    else:
+        price = method.get("discounted_price", method["price"])
+    tax = method.get("tax", ZERO)
+    return Shipping(
+        name=method.get("name"), code=method.get("code"), total=price + (ZERO if is_tax_included else tax), tax=tax
+    )
+
+
+def leaves_by_pickup(said: Mapping[str, Any], *, has_shippable: bool, methods: list[Any]) -> bool | None:
+    """Whether the customer collects the order; None where nothing says so.
+
+    Shopify has no mark for it: a pickup has no shipping address, and a shipping line titled as the location
+    (https://community.shopify.com/t/how-to-differentiate-a-local-pickup-vs-local-delivery-in-the-fulfillment-process/117153,
+    read 2026-11-21). Zapiet's app writes the note attribute.
+    """
+    if (pick_text(said, ["note_attributes:Checkout-Method"]) or "").casefold() == "pickup":
+        return True
+    if said.get("ship_to"):
+        return False
+    return True if has_shippable and methods else None
+
+
+def payments_said(gateways: list[Any], *, total: Decimal, is_paid: bool | None) -> list[Payment] | None:
+    """One gateway was paid the whole total. What each of several was paid, an order does not say."""
+    if is_paid is False or total == 0:
+        return []
+    names = list(dict.fromkeys(name for name in gateways if isinstance(name, str)))
+    if not is_paid or len(names) != 1:
+        return None
+    return [Payment(gateway=names[0], name=names[0], amount=total)]
+
+
+def with_cash_rounding(order: Order, rounding: Decimal) -> Order:
+    """Add the rounding of a cash payment, where the total holds it."""
+    # Unverified: no page says whether `total_price` holds it, so the sum decides.
+    if rounding and order.summed + rounding == order.total:
+        return replace(order, charges=[*order.charges, Charge(kind="rounding", total=rounding)])
+    return order
+
+
+def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> Identity:
+    """Tell what a webhook is about. Newer deliveries write the headers without "X-": both are read.
+
+    The key has the topic in it: one event goes to several topics under one id
+    (https://shopify.dev/docs/apps/build/webhooks/ignore-duplicates, read 2026-11-21).
+    """
+    topic = header(headers, "topic")
+    if topic is None:
+        raise MalformedWebhookError("The header X-Shopify-Topic is missing.")
+    event_id = header(headers, "event-id") or header(headers, "webhook-id") or hash_body(body)
+    event_key = f"{topic}:{event_id}"
+    hub_topic = TOPICS.get(topic)
+    if hub_topic is None:
+        reason = "The topic carries no whole order."
+        return Identity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignored=reason)
+    order_id = plain_id(payload.get("id"), "The order's id")
+    if order_id is None:
+        return Identity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignored="This is not an order.")
+    topics = {topic, hub_topic} | ({"cancelled"} if payload.get("cancelled_at") else set())
+    is_test = (header(headers, "test") or "").casefold() == "true"
+    return Identity(
+        topic=topic,
+        topics=frozenset(topics),
+        event_key=event_key,
+        order_id=order_id,
+        order_number=plain_id(payload.get("name"), "The order's number")
+        or plain_id(payload.get("order_number"), "The order's number"),
+        version=read_moment(payload.get("updated_at")),
+        ignored="This is a test notification." if is_test else None,
+    )
+
+
+def header(headers: Mapping[str, str], name: str) -> str | None:
+    for prefix in ("x-shopify-", "shopify-"):
+        value = headers.get(prefix + name, "").strip()
+        if value and len(value) <= LONGEST_ID:
+            return value
+    return None
+
+
+def sample_headers(payload: Mapping[str, Any], topic: str) -> dict[str, str]:
+    """Return the headers with which Shopify would post `payload`; the same order's same state has the same ids."""
+    event = f"{topic}:{payload.get('id')}:{payload.get('updated_at')}"
+    return {
+        "X-Shopify-Topic": topic,
+        "X-Shopify-Shop-Domain": "sample.myshopify.com",
+        "X-Shopify-API-Version": "2026-10",
+        "X-Shopify-Event-Id": str(uuid.uuid5(uuid.NAMESPACE_URL, event)),
+        "X-Shopify-Webhook-Id": str(uuid.uuid5(uuid.NAMESPACE_URL, "webhook:" + event)),
+    }
+
+
+STOREFRONT = Storefront(
+    name="shopify",
+    order=ShopifyOrder,
+    # Newer deliveries: https://shopify.dev/docs/apps/build/events/verify-deliveries, read 2026-11-21.
+    signature=Signature(headers=("X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256"), encoding="base64"),
+    identify=identify,
+    sample_headers=sample_headers,
+    sample_topic="orders/paid",
+)

@@ -1,0 +1,315 @@
+"""WooCommerce: reads orders as its webhooks and its REST API (`/wc/v3/orders`) write them. It fetches nothing.
+
+Sources: https://woocommerce.github.io/woocommerce-rest-api-docs/#order-properties and
+https://github.com/woocommerce/woocommerce, plugins/woocommerce/includes/class-wc-webhook.php, read 2026-11-21.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import fields, pre_load
+
+from mappings.amounts import CENT, ZERO
+from mappings.fields import MISSING_LIST, Moment, Money, Quantity, Text, read_moment
+from mappings.identity import LONGEST_ID, hash_body, plain_id
+from mappings.order import Address, Charge, Customer, Line, Order, Payment, Shipping
+from mappings.places import WOOCOMMERCE_STATES, code_country, complete_postal_code, name_state
+from mappings.schema import StorefrontSchema
+from mappings.spoke import Identity, MalformedWebhookError, Signature, Storefront
+
+#: The topics that carry an order, and the hub's word for each. A paid order has no topic of its own: see `PAID`.
+TOPICS = {
+    "order.created": "created",
+    "order.updated": "updated",
+    "order.restored": "updated",
+    "order.deleted": "cancelled",
+}
+PAID = {"processing", "completed"}
+#: "failed" is not among them: the customer may pay again, and the order then becomes "processing".
+CANCELLED = {"cancelled", "refunded", "trash"}
+UNPAID = {"pending", "on-hold", "failed", "cancelled", "checkout-draft", "auto-draft", "draft"}
+DRAFTS = {"checkout-draft", "auto-draft", "draft"}
+#: `method_id` of shipping lines that ship nothing.
+PICKUP_METHODS = {"local_pickup", "pickup_location"}
+
+#: Where plugins put the tax document: https://github.com/mobbexco/woocommerce (Observer/Checkout.php),
+#: https://github.com/fedealvz/Woo-iFactura, EBANX's and Mexican invoicing plugins, read 2026-11-21.
+DOCUMENT_FROM = (
+    "meta_data:_billing_dni",
+    "meta_data:billing_dni",
+    "meta_data:billing_dni_ifactura",
+    "meta_data:ebanx_billing_argentina_document",
+    "meta_data:_billing_rfc",
+)
+
+#: What WordPress decodes in a secret before it signs: wp_specialchars_decode(…, ENT_QUOTES), and no other entity.
+SPECIAL_CHARS = re.compile(r"&(?:(lt|gt|amp|quot)|#0*(34|38|39|60|62)|#x0*(22|26|27));", re.IGNORECASE)
+NAMED_CHARS = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
+
+
+class WooAddress(StorefrontSchema):
+    model = Address
+
+    first_name = Text(is_escaped=True)
+    last_name = Text(is_escaped=True)
+    company = Text(is_escaped=True)
+    address_1 = Text(attribute="line1", is_escaped=True, keeps_joiner=True)
+    address_2 = Text(attribute="line2", is_escaped=True, keeps_joiner=True)
+    city = Text(is_escaped=True)
+    state = Text(is_escaped=True)  # a code where WooCommerce knows the country's states
+    postcode = Text(attribute="postal_code")
+    country = Text()
+    phone = Text()
+
+    def build(self, said: dict[str, Any]) -> Address:
+        country = code_country(said.pop("country", None))
+        state = name_state(said.pop("state", None), country=country, codes=WOOCOMMERCE_STATES)
+        postal_code = complete_postal_code(said.pop("postal_code", None), country=country, state=state)
+        return Address(**said, state=state, postal_code=postal_code, country=country)
+
+
+class WooBuyer(StorefrontSchema):
+    """The customer's part of `billing`."""
+
+    model = Customer
+
+    first_name = Text(is_escaped=True)
+    last_name = Text(is_escaped=True)
+    email = Text()
+    phone = Text()
+
+
+class WooLine(StorefrontSchema):
+    model = dict
+
+    name = Text(is_escaped=True)
+    quantity = Quantity(least=0, required=True)
+    total = Money(required=True)  # discounts taken off, without tax
+    total_tax = Money(attribute="tax")
+    sku = Text(is_escaped=True)
+
+
+class WooShipping(StorefrontSchema):
+    model = dict
+
+    method_title = Text(attribute="name", is_escaped=True)
+    method_id = Text(attribute="code")
+    total = Money(required=True)
+    total_tax = Money(attribute="tax")
+
+
+class WooFee(StorefrontSchema):
+    model = dict
+
+    name = Text(is_escaped=True)
+    total = Money(required=True)  # negative where a plugin grants a discount this way
+    total_tax = Money(attribute="tax")
+
+
+class WooRefund(StorefrontSchema):
+    model = dict
+
+    total = Money(required=True)  # negative
+
+
+class WooOrder(StorefrontSchema):
+    model = Order
+    fake_documents = frozenset({"12123123"})  # Mobbex writes it where the customer gave no DNI
+
+    id = Text(attribute="order_id", required=True)
+    status = Text()
+    currency = Text(required=True)
+    date_created_gmt = Moment(attribute="placed_at", is_utc=True, required=True)
+    date_modified_gmt = Moment(attribute="updated_at", is_utc=True)
+    total = Money(required=True)
+    total_tax = Money(attribute="tax")
+    billing = fields.Nested(WooAddress, attribute="bill_to")
+    buyer = fields.Nested(WooBuyer, attribute="customer")
+    shipping = fields.Nested(WooAddress, attribute="ship_to")
+    payment_method = Text(attribute="gateway")
+    payment_method_title = Text(attribute="gateway_name", is_escaped=True)
+    transaction_id = Text()
+    customer_note = Text(attribute="note", is_escaped=True)
+    date_paid_gmt = Text(attribute="paid_at")
+    number = Text()
+    line_items = fields.List(fields.Nested(WooLine), attribute="lines", required=True, error_messages=MISSING_LIST)
+    shipping_lines = fields.List(fields.Nested(WooShipping), attribute="shipping")
+    fee_lines = fields.List(fields.Nested(WooFee), attribute="charges")
+    refunds = fields.List(fields.Nested(WooRefund))
+
+    @pre_load
+    def tell_buyer_apart(self, payload: Any, **_: Any) -> Any:
+        """WooCommerce keeps the customer's name, e-mail and phone in `billing`."""
+        return {**payload, "buyer": payload.get("billing")} if isinstance(payload, Mapping) else payload
+
+    def build(self, said: dict[str, Any]) -> Order:
+        status = said.get("status", "")
+        shipping = [Shipping(**with_tax(each)) for each in said.get("shipping", [])]
+        ships = any(method.code not in PICKUP_METHODS for method in shipping)
+        is_pickup = not ships if shipping else None
+        refunded = sum((abs(each["total"]) for each in said.get("refunds", [])), ZERO)
+        bill_to = said.get("bill_to")
+        customer = said.get("customer")
+        is_paid = said_paid(status, has_paid_at="paid_at" in said)
+        order = Order(
+            storefront="woocommerce",
+            order_id=said["order_id"],
+            number=said.get("number") or said["order_id"],
+            placed_at=said["placed_at"],
+            updated_at=said.get("updated_at"),
+            currency=said["currency"],
+            total=said["total"],
+            tax=said.get("tax"),
+            lines=[Line(**with_tax(each)) for each in said["lines"] if each["quantity"]],
+            shipping=shipping,
+            charges=[Charge(kind="fee", **with_tax(each)) for each in said.get("charges", [])],
+            customer=customer,
+            ship_to=ship_to(said.get("ship_to"), bill_to, ships=ships),
+            bill_to=bill_to if has_place(bill_to) else None,
+            is_pickup=is_pickup,
+            pickup_name=shipping[0].name if is_pickup else None,
+            email=customer.email if customer else None,
+            note=said.get("note"),
+            is_draft=status in DRAFTS,
+            is_cancelled=status in CANCELLED,
+            is_paid=is_paid,
+            unclear=["Refunds are not told by product: WooCommerce says only their sum."] if refunded else [],
+        )
+        order = with_rounding(order)
+        return replace(
+            order, total=order.total - refunded, payments=payments_said(said, order.total - refunded, is_paid)
+        )
+
+
+def with_tax(said: Mapping[str, Any]) -> dict[str, Any]:
+    """WooCommerce writes amounts without tax, whatever `prices_include_tax` says; the hub's hold it."""
+    return {**said, "total": said["total"] + said.get("tax", ZERO)}
+
+
+def said_paid(status: str, *, has_paid_at: bool) -> bool | None:
+    if status in PAID:
+        return True
+    if status in UNPAID:
+        return False
+    return True if has_paid_at else None  # plugins add statuses of their own
+
+
+def payments_said(said: Mapping[str, Any], amount: Decimal, is_paid: bool | None) -> list[Payment] | None:
+    if is_paid is False or amount == 0:
+        return []
+    if not is_paid or "gateway" not in said:
+        return None
+    return [
+        Payment(
+            gateway=said["gateway"],
+            name=said.get("gateway_name"),
+            amount=amount,
+            transaction_id=said.get("transaction_id"),
+        )
+    ]
+
+
+def has_place(address: Address | None) -> bool:
+    return address is not None and any((address.line1, address.line2, address.city, address.postal_code))
+
+
+def ship_to(shipping: Address | None, billing: Address | None, *, ships: bool) -> Address | None:
+    """Return where the order goes. `shipping` stays blank in shops that "force shipping to the billing address"."""
+    if has_place(shipping):
+        return shipping
+    return billing if ships and has_place(billing) else None
+
+
+def with_rounding(order: Order) -> Order:
+    """Add what WooCommerce's rounding leaves between the figures and their total: up to a cent for each figure."""
+    parts: list[Line | Shipping | Charge] = [*order.lines, *order.shipping, *order.charges]
+    rest = order.total - order.summed
+    figures = sum(1 if part.tax is None else 2 for part in parts)
+    if rest == 0 or abs(rest) > CENT * figures:
+        return order
+    return replace(order, charges=[*order.charges, Charge(kind="rounding", total=rest)])
+
+
+def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> Identity:
+    """Tell what a webhook is about.
+
+    X-WC-Webhook-Delivery-ID is no key: it is a hash of the webhook and the second, so that different orders share it
+    and a repeat has a new one (class-wc-webhook.php, get_new_delivery_id).
+    """
+    topic = headers.get("x-wc-webhook-topic", "").strip()
+    if not topic or len(topic) > LONGEST_ID:
+        raise MalformedWebhookError("The header X-WC-Webhook-Topic is missing.")
+    order_id = plain_id(payload.get("id"), "The order's id")
+    event_key = f"{topic}:{order_id or ''}:{hash_body(body)}"
+    if ignored := why_no_order(topic, payload, order_id):
+        return Identity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignored=ignored)
+    status = payload.get("status")
+    topics = {topic, TOPICS[topic]}
+    if isinstance(status, str):
+        topics |= {"paid"} if status in PAID else set()
+        topics |= {"cancelled"} if status in CANCELLED else set()
+    is_draft = isinstance(status, str) and status in DRAFTS
+    return Identity(
+        topic=topic,
+        topics=frozenset(topics),
+        event_key=event_key,
+        order_id=order_id,
+        order_number=plain_id(payload.get("number"), "The order's number"),
+        version=read_moment(payload.get("date_modified_gmt"), is_utc=True),
+        carries_order=topic != "order.deleted",
+        ignored="This is a draft." if is_draft else None,
+    )
+
+
+def why_no_order(topic: str, payload: Mapping[str, Any], order_id: str | None) -> str | None:
+    code = payload.get("code")
+    if isinstance(code, str) and code.startswith("woocommerce_rest_"):
+        return "WooCommerce sent an error in place of the order: the webhook's user may not see orders."
+    if topic not in TOPICS:
+        return "The topic carries no order."
+    return "This is not an order." if order_id is None else None
+
+
+def decode_secret(secret: str) -> str:
+    """Return the secret as WordPress keys its HMAC with it."""
+
+    def decode(match: re.Match[str]) -> str:
+        name, decimal, hexadecimal = match.groups()
+        if name:
+            return NAMED_CHARS.get(name, match[0])  # names count in lower case only
+        return chr(int(decimal) if decimal else int(hexadecimal, 16))
+
+    return SPECIAL_CHARS.sub(decode, secret)
+
+
+def is_ping(body: bytes) -> bool:
+    """Whether this is the unsigned call with which WooCommerce tries an address on save (deliver_ping)."""
+    return re.fullmatch(rb"webhook_id=[0-9]{1,20}", body) is not None
+
+
+def sample_headers(payload: Mapping[str, Any], topic: str) -> dict[str, str]:
+    resource, _, event = topic.partition(".")
+    return {
+        "X-WC-Webhook-Source": "https://sample.example/",
+        "X-WC-Webhook-Topic": topic,
+        "X-WC-Webhook-Resource": resource,
+        "X-WC-Webhook-Event": event,
+        "X-WC-Webhook-ID": "1",
+        "X-WC-Webhook-Delivery-ID": "0123456789abcdef0123456789abcdef",
+    }
+
+
+STOREFRONT = Storefront(
+    name="woocommerce",
+    order=WooOrder,
+    signature=Signature(headers=("X-WC-Webhook-Signature",), encoding="base64"),
+    identify=identify,
+    secret=decode_secret,
+    is_ping=is_ping,
+    sample_headers=sample_headers,
+    sample_topic="order.updated",
+    document_from=DOCUMENT_FROM,
+)

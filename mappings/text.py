@@ -1,0 +1,37 @@
+"""Make plain text of what payloads hold. It corrects no spelling and guesses nothing."""
+
+import html
+import re
+import unicodedata
+from typing import Any
+
+#: Shopify's separator inside address lines: https://github.com/Shopify/worldwide, data/regions/MX.yml, read 2026-11-21.
+JOINER = "\u2060"
+
+#: Half of a pair cannot be encoded, and controls carry nothing that a person could read.
+UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+
+#: Longer whole numbers are no id of any platform, and Python refuses to print the longest.
+LARGEST_ID = 10**40
+
+
+def clean_text(value: Any, *, is_escaped: bool = False, keeps_joiner: bool = False) -> str | None:
+    """Return `value` without stray blanks and unreadable characters; None where that leaves nothing, or it is no text.
+
+    Whole numbers are taken as text. `is_escaped`: the platform writes HTML entities.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_ID:
+        return str(value)
+    if not isinstance(value, str):
+        return None
+    if is_escaped:
+        value = html.unescape(value)
+    if not keeps_joiner:
+        value = value.replace(JOINER, "")
+    return " ".join(UNREADABLE.sub(" ", value).split()) or None
+
+
+def fold(text: str) -> str:
+    """Return `text` in lower case without accents, to compare by."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
