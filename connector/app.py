@@ -1,0 +1,31 @@
+"""Builds the web application: webhooks, API and health over one runtime."""
+
+import atexit
+from contextlib import ExitStack
+
+from flask import Flask
+
+from connector.log import set_up_log
+from connector.runtime import Runtime, open_runtime
+from connector.settings import load_settings
+from connector.web import api, health, webhooks
+from connector.web.problems import register_problems
+
+
+def create_app(runtime: Runtime) -> Flask:
+    app = Flask(__name__, static_folder=None)
+    app.extensions["runtime"] = runtime
+    for module in (webhooks, api, health):
+        app.register_blueprint(module.blueprint)
+    register_problems(app)
+    if runtime.settings.environment.admin_token is None:
+        runtime.log.warning("api_off", why="no ADMIN_TOKEN is set, so /api answers 404")
+    return app
+
+
+def create_wsgi() -> Flask:
+    """What each web process of gunicorn calls, after the fork: a database connection must not cross one."""
+    set_up_log()
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return create_app(stack.enter_context(open_runtime(load_settings())))

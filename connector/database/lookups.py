@@ -1,0 +1,107 @@
+"""Reads events and deliveries to show them. Changes nothing."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, or_, select
+
+from connector.database.engine import Database
+from connector.database.orders import of_order
+from connector.database.tables import Attempt, Delivery, Event, Note, attempts, deliveries, events, notes
+from connector.errors import NotFoundError
+
+
+def load_event(database: Database, event_id: int) -> Event:
+    """Raises `NotFoundError`."""
+    with database.read() as connection:
+        row = connection.execute(select(events).where(events.c.id == event_id)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"no event {event_id}")
+    return Event(**row._mapping)
+
+
+def list_events(
+    database: Database,
+    *,
+    store: str | None = None,
+    topic: str | None = None,
+    order: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+    limit: int,
+) -> list[Event]:
+    """Newest first, without their bodies. `before` is the id of the last one seen."""
+    conditions: list[ColumnElement[bool]] = []
+    if store is not None:
+        conditions.append(events.c.store == store)
+    if topic is not None:
+        conditions.append(events.c.topic == topic)
+    if order is not None:
+        conditions.append(or_(events.c.order_id == order, events.c.order_number == order))
+    if since is not None:
+        conditions.append(events.c.received_at >= since)
+    if until is not None:
+        conditions.append(events.c.received_at < until)
+    if before is not None:
+        conditions.append(events.c.id < before)
+    columns = [column for column in events.c if column.name != "body"]
+    statement = select(*columns).where(*conditions).order_by(events.c.id.desc()).limit(limit)
+    with database.read() as connection:
+        return [Event(**row._mapping, body=b"") for row in connection.execute(statement)]
+
+
+def deliveries_of(database: Database, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[int]]:
+    """The delivery ids of each (store, order id)."""
+    found: dict[tuple[str, str], list[int]] = {}
+    with database.read() as connection:
+        for store, order_id in set(orders):
+            statement = select(deliveries.c.id).where(of_order(deliveries, store, order_id)).order_by(deliveries.c.id)
+            found[store, order_id] = list(connection.execute(statement).scalars())
+    return found
+
+
+def load_delivery(database: Database, delivery_id: int) -> Delivery:
+    """Raises `NotFoundError`."""
+    with database.read() as connection:
+        row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"no delivery {delivery_id}")
+    return Delivery(**row._mapping)
+
+
+def list_deliveries(
+    database: Database,
+    *,
+    state: str | None = None,
+    reason: str | None = None,
+    account: str | None = None,
+    store: str | None = None,
+    order: str | None = None,
+    before: int | None = None,
+    limit: int,
+) -> list[Delivery]:
+    """Newest first. `order` is an id or a number; `before` is the id of the last one seen."""
+    exact = {"state": state, "reason": reason, "account": account, "store": store}
+    conditions: list[ColumnElement[bool]] = [
+        deliveries.c[name] == value for name, value in exact.items() if value is not None
+    ]
+    if order is not None:
+        conditions.append(or_(deliveries.c.order_id == order, deliveries.c.order_number == order))
+    if before is not None:
+        conditions.append(deliveries.c.id < before)
+    statement = select(deliveries).where(*conditions).order_by(deliveries.c.id.desc()).limit(limit)
+    with database.read() as connection:
+        return [Delivery(**row._mapping) for row in connection.execute(statement)]
+
+
+def attempts_of(database: Database, delivery_id: int) -> list[Attempt]:
+    statement = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
+    with database.read() as connection:
+        return [Attempt(**row._mapping) for row in connection.execute(statement)]
+
+
+def notes_of(database: Database, delivery_id: int) -> list[Note]:
+    statement = select(notes).where(notes.c.delivery_id == delivery_id).order_by(notes.c.id)
+    with database.read() as connection:
+        return [Note(**row._mapping) for row in connection.execute(statement)]

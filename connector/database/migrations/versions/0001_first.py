@@ -1,0 +1,139 @@
+"""The first tables.
+
+Revision ID: 0001
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+#: SQLite numbers its rows only in a column that is called INTEGER.
+ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "circuits",
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("probe_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("open_s", sa.Float(), nullable=False),
+        sa.Column("next_slot_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("account"),
+    )
+    op.create_table(
+        "events",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("event_key", sa.String(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("topics", sa.JSON(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=True),
+        sa.Column("order_number", sa.String(), nullable=True),
+        sa.Column("version", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("duplicates", sa.Integer(), nullable=False),
+        sa.Column("carries_order", sa.Boolean(), nullable=False),
+        sa.Column("cancels", sa.Boolean(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("store", "event_key"),
+    )
+    op.create_index("events_of_order", "events", ["store", "order_id", "version", "id"], unique=False)
+    op.create_table(
+        "deliveries",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("destination", sa.String(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=False),
+        sa.Column("order_number", sa.String(), nullable=True),
+        sa.Column("event_id", ROW_ID, nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("problems", sa.JSON(), nullable=False),
+        sa.Column("warnings", sa.JSON(), nullable=False),
+        sa.Column("remote_id", sa.String(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("claim", sa.String(), nullable=True),
+        sa.Column("claim_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("is_manual", sa.Boolean(), nullable=False),
+        sa.Column("run_tries", sa.Integer(), nullable=False),
+        sa.Column("run_started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("run_open_s", sa.Float(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("key", sa.String(), nullable=True),
+        sa.Column("frozen_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("overruled", ROW_ID, nullable=True),
+        sa.Column("forbidden", sa.Integer(), nullable=False),
+        sa.Column("forbidden_since", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("account", "store", "order_id"),
+    )
+    op.create_index(
+        "deliveries_claimed",
+        "deliveries",
+        ["account", "claim_expires_at"],
+        unique=False,
+        sqlite_where=sa.text("claim IS NOT NULL"),
+        postgresql_where=sa.text("claim IS NOT NULL"),
+    )
+    op.create_index(
+        "deliveries_due",
+        "deliveries",
+        ["account", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index("deliveries_in_state", "deliveries", ["state", "reason", "id"], unique=False)
+    op.create_index("deliveries_of_order", "deliveries", ["store", "order_id"], unique=False)
+    op.create_table(
+        "attempts",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("delivery_id", ROW_ID, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("duration_ms", sa.Integer(), nullable=True),
+        sa.Column("is_manual", sa.Boolean(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("error", sa.String(), nullable=True),
+        sa.Column("reply", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("delivery_id", "number"),
+    )
+    op.create_table(
+        "notes",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("delivery_id", ROW_ID, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("notes_of_delivery", "notes", ["delivery_id", "id"], unique=False)
+    # ### end Alembic commands ###
+
+
+def downgrade() -> None:
+    op.drop_table("notes")
+    op.drop_table("attempts")
+    op.drop_table("deliveries")
+    op.drop_table("events")
+    op.drop_table("circuits")

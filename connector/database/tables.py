@@ -1,0 +1,202 @@
+"""The tables. Rows are data: what may happen to them stands in `events` and `deliveries`."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import JSON, TypeDecorator
+from sqlmodel import Field, SQLModel
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    PARKED = "parked"
+    DISCARDED = "discarded"
+
+
+class Reason(StrEnum):
+    # of parked
+    UNMAPPABLE = "unmappable"
+    REFUSED = "refused"
+    UNCERTAIN = "uncertain"
+    EXHAUSTED = "exhausted"
+    # of discarded
+    CANCELLED = "cancelled"
+    FILTERED = "filtered"
+    BY_HAND = "by hand"  # also of delivered, when a person said so
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC. SQLite keeps no offset, so it is taken off going in and put back coming out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+#: SQLite numbers its rows only in a column that is called INTEGER.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def instant(*, nullable: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(Instant, nullable=nullable))
+
+
+def json_list() -> Any:
+    return Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+
+
+def where(condition: str) -> dict[str, Any]:
+    """Keep an index to the rows that it is for, on both engines."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+class Event(SQLModel, table=True):
+    """One webhook that came in, once."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        UniqueConstraint("store", "event_key"),
+        Index("events_of_order", "store", "order_id", "version", "id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    store: str
+    event_key: str
+    topic: str
+    topics: list[str] = json_list()
+    order_id: str | None = None
+    order_number: str | None = None
+    version: datetime = instant()  # the source's time of the change, else `received_at`
+    received_at: datetime = instant()
+    status: str  # "accepted" or "ignored": what was answered
+    reason: str | None = None  # why it was ignored
+    duplicates: int = 0  # how often it came again
+    carries_order: bool = True  # the body can be read as the order
+    cancels: bool = False  # it says cancelled, and nothing newer was known when it came
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class Delivery(SQLModel, table=True):
+    """One order on its way to one account."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("account", "store", "order_id"),
+        Index("deliveries_of_order", "store", "order_id"),
+        Index("deliveries_due", "account", "due_at", **where("state = 'waiting'")),
+        Index("deliveries_claimed", "account", "claim_expires_at", **where("claim IS NOT NULL")),
+        Index("deliveries_in_state", "state", "reason", "id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    account: str
+    store: str
+    destination: str
+    order_id: str
+    order_number: str | None = None
+    event_id: int = Field(sa_column=Column(RowId, ForeignKey("events.id"), nullable=False))  # the newest applied
+    state: str
+    reason: str | None = None
+    problems: list[str] = json_list()
+    warnings: list[str] = json_list()
+    remote_id: str | None = None
+    created_at: datetime = instant()
+    updated_at: datetime = instant()
+    due_at: datetime | None = instant(nullable=True)  # of `waiting`: not before
+
+    claim: str | None = None  # whose lease it is on
+    claim_expires_at: datetime | None = instant(nullable=True)
+
+    attempts: int = 0  # over the whole life
+    is_manual: bool = False  # a person asked for the next attempt
+    run_tries: int = 0  # attempts since the last fresh start, for the delay between them
+    run_started_at: datetime | None = instant(nullable=True)  # first attempt since the last fresh start
+    run_open_s: float = 0.0  # how long the account's circuit had been open in all when the run began
+
+    revision: int = 1  # of the idempotency key
+    body: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    key: str | None = None
+    frozen_since: datetime | None = instant(nullable=True)  # an attempt was ambiguous: body, key, revision stay
+
+    #: A person let it go on in spite of cancellations up to this event's id, and of filters.
+    overruled: int | None = Field(default=None, sa_column=Column(RowId))
+    forbidden: int = 0  # 401 and 403 in a row
+    forbidden_since: datetime | None = instant(nullable=True)
+
+
+class Attempt(SQLModel, table=True):
+    """One try of a delivery over HTTP."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (UniqueConstraint("delivery_id", "number"),)
+
+    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    delivery_id: int = Field(sa_column=Column(RowId, ForeignKey("deliveries.id"), nullable=False))
+    number: int
+    started_at: datetime = instant()
+    duration_ms: int | None = None
+    is_manual: bool = False
+    outcome: str  # "sending" until it is known
+    status: int | None = None  # HTTP
+    error: str | None = None
+    reply: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+
+
+class Note(SQLModel, table=True):
+    """What a person did to a delivery, or what a person must look at (`alert`)."""
+
+    __tablename__ = "notes"
+    __table_args__ = (Index("notes_of_delivery", "delivery_id", "id"),)
+
+    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    delivery_id: int = Field(sa_column=Column(RowId, ForeignKey("deliveries.id"), nullable=False))
+    at: datetime = instant()
+    kind: str  # "alert", "retrigger", "resolve"
+    text: str
+
+
+class Circuit(SQLModel, table=True):
+    """Whether an account takes orders at present, and how soon the next. No row means closed, and at once."""
+
+    __tablename__ = "circuits"
+
+    account: str = Field(primary_key=True)
+    failures: int = 0  # in a row
+    opened_at: datetime | None = instant(nullable=True)  # None: closed
+    probe_at: datetime | None = instant(nullable=True)  # while open: when one delivery may try
+    reason: str | None = None
+    open_s: float = 0.0  # how long it was open in all, up to `opened_at`
+    next_slot_at: datetime | None = instant(nullable=True)  # where `rate_per_s` limits: when the next may be claimed
+
+
+def table(name: str) -> Table:
+    return SQLModel.metadata.tables[name]
+
+
+events, deliveries, attempts, notes, circuits = map(table, ("events", "deliveries", "attempts", "notes", "circuits"))

@@ -1,0 +1,85 @@
+"""What every part needs, opened once and passed first: settings, database, outbound clients, clock."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import structlog
+
+from connector.database.engine import Database
+from connector.database.known import unknown_ids
+from connector.errors import SettingsError
+from connector.outbound.sending import Sender
+from connector.outbound.tokens import Tokens
+from connector.settings import Settings
+from mappings import DESTINATIONS
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outbound:
+    """The clients of one account."""
+
+    sender: Sender
+    tokens: Tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    settings: Settings
+    database: Database
+    clock: Clock = utc_now
+    outbound: dict[str, Outbound] = field(default_factory=dict)  # by account id; empty where nothing is sent
+    log: Any = field(default_factory=structlog.get_logger)
+
+    @property
+    def keyed(self) -> set[str]:
+        """The destinations that take an idempotency key."""
+        return {name for name, destination in DESTINATIONS.items() if destination.has_key}
+
+
+@contextmanager
+def open_runtime(settings: Settings, *, sends: bool = False, clock: Clock = utc_now) -> Iterator[Runtime]:
+    """Open the database, and the outbound clients where something `sends`; close them at the end.
+
+    Raises `MigrationNeededError`, and `SettingsError` when the database knows a store or account that the
+    configuration does not: a rename would send its orders again.
+    """
+    database = Database(settings.environment.database_url)
+    outbound: dict[str, Outbound] = {}
+    try:
+        database.require_migrated()
+        stores = {store.id for store in settings.stores.values()}
+        faults = [
+            f"{kind} “{unknown}” is known to the database and not configured: give the table that took its place"
+            f' `id = "{unknown}"`, or list it in `retired`.'
+            for kind, unknown in unknown_ids(database, stores=stores, accounts=set(settings.accounts))
+            if unknown not in settings.retired
+        ]
+        if faults:
+            raise SettingsError(faults)
+        if sends:
+            outbound = open_outbound(settings, clock)
+        yield Runtime(settings=settings, database=database, clock=clock, outbound=outbound)
+    finally:
+        for clients in outbound.values():
+            clients.sender.close()
+        database.close()
+
+
+def open_outbound(settings: Settings, clock: Clock) -> dict[str, Outbound]:
+    ssl_context = httpx.create_ssl_context()  # costs 25 ms: one serves all
+    opened = {}
+    for account in settings.accounts.values():
+        destination = settings.destination(account)
+        sender = Sender(account, destination, ssl_context)
+        opened[account.id] = Outbound(sender=sender, tokens=Tokens(sender, destination, clock))
+    return opened

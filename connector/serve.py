@@ -1,0 +1,105 @@
+"""`connector serve`: gunicorn, and the forwarder as a process beside it, under one supervisor.
+
+The supervisor does no work of its own. It starts both, brings the forwarder back when it dies, and ends both when it
+is told to, when the web server ends, or when the forwarder cannot be kept up.
+"""
+
+import ctypes
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+
+import structlog
+
+from connector.settings import Environment
+
+#: A forwarder that dies this often within this time will not come up by itself.
+MOST_RESTARTS, WITHIN_S = 5, 60.0
+#: After SIGTERM: the forwarder's own 25 s and a little. A dyno is killed at 30 s.
+END_WITHIN_S = 28.0
+#: A webhook is answered in milliseconds; this is for one that waits for the database's lock.
+WEB_TIMEOUT_S = 30
+#: Every web process answers this many at once.
+WEB_THREADS = 8
+
+
+class Supervisor:
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.log = structlog.get_logger()
+        self.stopping = threading.Event()
+        self._restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
+
+    def run(self) -> int:
+        """Supervise until SIGTERM or SIGINT. Returns the exit status: 0 when it was told to end."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stopping.set())
+        web = start(gunicorn_command(self.environment))
+        forwarder = start(forwarder_command())
+        status = 0
+        while not self.stopping.wait(0.1):
+            if web.poll() is not None:
+                self.log.error("web_ended", status=web.returncode)
+                status = web.returncode or 1
+                break
+            if forwarder.poll() is not None:
+                self.log.error("forwarder_ended", status=forwarder.returncode)
+                if not self.may_restart():
+                    self.log.error("forwarder_cannot_be_kept_up", restarts=MOST_RESTARTS, within_s=WITHIN_S)
+                    status = 1
+                    break
+                forwarder = start(forwarder_command())
+        end([web, forwarder])
+        return status
+
+    def may_restart(self) -> bool:
+        """True unless the forwarder has been restarted too often of late. Waits a little longer each time."""
+        now = time.monotonic()
+        recent = [at for at in self._restarts if now - at < WITHIN_S]
+        self._restarts.append(now)
+        if len(recent) >= MOST_RESTARTS:
+            return False
+        return not self.stopping.wait(0.2 * 2 ** len(recent)) or True
+
+
+def gunicorn_command(environment: Environment) -> list[str]:
+    return [
+        *(sys.executable, "-m", "gunicorn", "connector.app:create_wsgi()"),
+        *("--bind", f"{environment.host}:{environment.port}"),
+        *("--workers", str(environment.web_concurrency)),
+        *("--worker-class", "gthread", "--threads", str(WEB_THREADS)),
+        *("--timeout", str(WEB_TIMEOUT_S), "--graceful-timeout", "20", "--keep-alive", "5"),
+        *("--log-level", "warning", "--no-control-socket"),
+    ]
+
+
+def forwarder_command() -> list[str]:
+    return [sys.executable, "-m", "connector", "worker"]
+
+
+def start(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, preexec_fn=end_with_parent)  # noqa: S603  # our own commands
+
+
+def end_with_parent() -> None:
+    """Have Linux send SIGTERM when the supervisor dies, however it dies: no process stays behind on the port."""
+    if sys.platform == "linux":
+        set_death_signal = 1  # PR_SET_PDEATHSIG, https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGTERM)
+
+
+def end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """SIGTERM to all at once, then SIGKILL to what is left when the time is up."""
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    give_up_at = time.monotonic() + END_WITHIN_S
+    for process in processes:
+        try:
+            process.wait(max(0.0, give_up_at - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,37 @@
+"""`POST /webhooks/<store>`: takes bytes and headers to `intake`, and turns what it says into an answer."""
+
+from flask import Blueprint, Response, current_app, jsonify, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from connector.errors import InvalidRequestError, NotFoundError
+from connector.intake import take_in
+from connector.runtime import Runtime
+
+LONGEST_BODY_BYTES = 2 * 1024 * 1024
+
+blueprint = Blueprint("webhooks", __name__)
+
+
+@blueprint.post("/webhooks/<store_name>")
+def receive(store_name: str) -> Response:
+    """200 once the event is on disk: some platforms take no other status for success, and none retries after it."""
+    runtime: Runtime = current_app.extensions["runtime"]
+    store = runtime.settings.stores.get(store_name)
+    if store is None:
+        raise NotFoundError("no such store")
+    recorded = take_in(runtime, store, dict(request.headers), read_body())
+    if recorded is None:
+        return jsonify(status="ignored", event=None)
+    return jsonify(status=recorded.status, event=str(recorded.event_id))
+
+
+def read_body() -> bytes:
+    """The raw bytes: a signature stands over these, and over nothing that was parsed and written again."""
+    request.max_content_length = LONGEST_BODY_BYTES
+    try:
+        return request.get_data(cache=False, parse_form_data=False)
+    except RequestEntityTooLarge as error:
+        error.description = f"the body is longer than {LONGEST_BODY_BYTES} bytes"
+        raise
+    except OSError as error:  # the sender went away in the middle
+        raise InvalidRequestError("the body did not arrive whole") from error

@@ -1,0 +1,118 @@
+"""The forwarder: claims what is due, carries it in threads, gives back what it did not send."""
+
+import os
+import signal
+import socket
+import threading
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from datetime import timedelta
+
+from connector.database.claims import Limit, claim_deliveries, due_accounts, recover_lost, release_claims
+from connector.database.tables import Delivery
+from connector.delivery import deliver
+from connector.errors import ConnectorError, DatabaseUnavailableError
+from connector.runtime import Runtime
+
+#: How long an order may lie before an idle forwarder looks: the longest delay that polling adds.
+POLL_S = 0.1
+#: How often what a dead process was sending is looked for.
+RECOVER_EVERY_S = 2.0
+#: What may take how long after SIGTERM. Heroku kills 30 s after it:
+#: https://devcenter.heroku.com/articles/dyno-shutdown-behavior, read 2026-11-21.
+FINISH_S = 25.0
+MOST_THREADS = 128
+
+
+class Forwarder:
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.claim = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+        self.stopping = threading.Event()
+        self._wake = threading.Event()
+        self._running: set[Future[None]] = set()
+        self._accounts = runtime.settings.accounts
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` ends when what is in flight has."""
+        self.stopping.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Forward until `stop`. A database that is away is waited for."""
+        threads = min(sum(account.concurrency for account in self._accounts.values()), MOST_THREADS)
+        pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="deliver")
+        next_recovery = self.runtime.clock()
+        self.runtime.log.info("forwarder_started", accounts=len(self._accounts), threads=threads)
+        while not self.stopping.is_set():
+            self._wake.clear()
+            try:
+                if self.runtime.clock() >= next_recovery:
+                    self.recover()
+                    next_recovery = self.runtime.clock() + timedelta(seconds=RECOVER_EVERY_S)
+                for delivery in self.claim_due():
+                    future = pool.submit(self.carry, delivery)
+                    self._running.add(future)
+                    future.add_done_callback(self._finish)
+            except DatabaseUnavailableError:
+                self.runtime.log.warning("database_unavailable")
+                self.stopping.wait(1.0)
+            self._wake.wait(POLL_S)
+        self.finish(pool)
+
+    def claim_due(self) -> list[Delivery]:
+        """Claim as many as there are threads for, of every account that has some."""
+        now = self.runtime.clock()
+        free = MOST_THREADS - len(self._running)
+        due = due_accounts(self.runtime.database, self._accounts, now) if free > 0 else []
+        if not due:
+            return []
+        return claim_deliveries(
+            self.runtime.database,
+            claim=self.claim,
+            limits={account: self._limit(account, free) for account in due},
+            now=now,
+            lease_s=self.runtime.settings.environment.lease_s,
+        )
+
+    def _limit(self, account_id: str, free: int) -> Limit:
+        account = self._accounts[account_id]
+        return Limit(min(account.concurrency, free), account.rate_per_s)
+
+    def carry(self, delivery: Delivery) -> None:
+        try:
+            deliver(self.runtime, delivery)
+        except ConnectorError as error:  # the claim runs out, and the delivery is settled then
+            self.runtime.log.warning("delivery_interrupted", delivery_id=delivery.id, error=type(error).__name__)
+        except Exception as error:
+            self.runtime.log.error("delivery_failed", delivery_id=delivery.id, error=type(error).__name__)
+
+    def _finish(self, future: Future[None]) -> None:
+        self._running.discard(future)
+        self._wake.set()  # a place is free
+
+    def recover(self) -> None:
+        for delivery_id in recover_lost(self.runtime.database, keyed=self.runtime.keyed, now=self.runtime.clock()):
+            self.runtime.log.warning("recovered", delivery_id=delivery_id)
+
+    def finish(self, pool: ThreadPoolExecutor) -> None:
+        """End what is in flight, and give back what has not been sent."""
+        self.runtime.log.info("forwarder_stopping", in_flight=len(self._running))
+        wait_for(set(self._running), timeout=FINISH_S)
+        pool.shutdown(wait=False, cancel_futures=True)
+        try:
+            release_claims(self.runtime.database, self.claim)
+        except DatabaseUnavailableError:
+            self.runtime.log.warning("claims_not_released")
+        self.runtime.log.info("forwarder_stopped", in_flight=len(self._running))
+
+
+def run_worker(runtime: Runtime) -> None:
+    """Forward until SIGTERM or SIGINT. Ends the process even if an attempt outlasts its time: its lease settles it."""
+    forwarder = Forwarder(runtime)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: forwarder.stop())
+    forwarder.run()
+    if forwarder._running:
+        os._exit(0)  # a thread cannot be ended; the interpreter would wait for it past the time we have
