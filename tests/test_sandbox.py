@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from marshmallow import ValidationError
 
 from connector.sandbox.faults import PROCESSED, Kind
 from connector.sandbox.server import SandboxServer
+from connector.sandbox.state import AcceptedOrder, Sandbox
 from mappings import DESTINATIONS
 from mappings.contracts import Contract
 from mappings.schema import DestinationSchema
@@ -107,6 +109,23 @@ def test_a_good_order_is_answered_as_the_contract_says_and_kept(
     assert DESTINATIONS[name].reply_id(reply.json()) == order.remote_id
     assert UUID(str(order.remote_id))
     assert order.body == {"rayo": RAYO_BODY, "lapyme": LAPYME_BODY}[name]
+
+
+def test_lapyme_says_its_example_of_the_order(sandbox: SandboxServer, client: httpx.Client) -> None:
+    reply = send_to_lapyme(sandbox, client).json()
+
+    example = DESTINATIONS["lapyme"].contract.response_example
+    ours = {"id": sandbox.orders()[0].remote_id, "customer_id": LAPYME_BODY["customer_id"]}
+    totals = {"subtotal": 20661, "tax_amount": 4339, "total": 25000}
+    assert reply == {
+        "request_id": reply["request_id"],
+        "data": {
+            **example["data"],
+            "order": {**example["data"]["order"], **ours, **totals},
+            "idempotent_replay": False,
+        },
+        "warnings": [],
+    }
 
 
 def test_every_order_has_its_own_id(sandbox: SandboxServer, client: httpx.Client) -> None:
@@ -361,6 +380,24 @@ def test_the_same_key_of_two_organisations_makes_two_orders(sandbox: SandboxServ
     assert len(sandbox.orders()) == 2
 
 
+def test_an_order_is_built_once_however_many_threads_bring_its_key() -> None:
+    built: list[int] = []
+
+    def build(number: int) -> AcceptedOrder:
+        time.sleep(0.01)
+        built.append(number)
+        return AcceptedOrder(
+            destination="lapyme", remote_id=number, key="k", body={}, headers={}, received_at=datetime.now(UTC)
+        )
+
+    sandbox = Sandbox()
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(sandbox.accept_order, "lapyme", owner="", content=b"{}", key="k", build=build)
+
+    assert built == [1]
+
+
 def test_concurrent_requests_with_one_key_make_one_order(sandbox: SandboxServer, client: httpx.Client) -> None:
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda _: send_to_lapyme(sandbox, client), range(24)))
@@ -509,6 +546,16 @@ def test_an_order_exists_before_its_late_answer(sandbox: SandboxServer, client: 
     with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.3) as hasty:
         send_to_lapyme(sandbox, hasty)
     assert len(sandbox.orders()) == 1
+
+
+def test_closing_the_sandbox_ends_the_wait_of_a_late_answer(client: httpx.Client) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with SandboxServer() as sandbox:
+            sandbox.misbehave("lapyme", "latency", latency_s=60)
+            late = pool.submit(send_to_lapyme, sandbox, client)
+            while not sandbox.orders():
+                time.sleep(0.01)
+        assert late.result(timeout=5).status_code == 200
 
 
 @pytest.mark.parametrize("fault", sorted(PROCESSED))

@@ -234,12 +234,12 @@ class Player:
 
     def _open_headers(self) -> dict[str, str]:
         """Return the request's headers without those that may hold a secret."""
-        key_header = self.destination.token.key_header.lower() if self.destination.token else ""
+        idempotency_header = (self.destination.idempotency_header or "").lower()
         return {
             name.lower(): value
             for name, value in request.headers.items()
-            if name.lower() != key_header
-            and not any(word in name.lower() for word in ("authorization", "cookie", "token", "secret", "api-key"))
+            if name.lower() == idempotency_header
+            or not any(word in name.lower() for word in ("auth", "cookie", "key", "secret", "token"))
         }
 
 

@@ -23,8 +23,6 @@ class RawReply(Response):
         connection: socket.socket = environ["werkzeug.socket"]
         with suppress(OSError):  # the client may have gone first
             self._write(connection)
-            # Closing is not enough: the server's own file objects would hold the connection open.
-            connection.shutdown(socket.SHUT_RDWR)
         raise ConnectionAbortedError("closed on purpose")
 
 
@@ -35,7 +33,7 @@ class QuietHandler(WSGIRequestHandler):
         pass
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
-        # Else the body that was left unread would be taken for the next request.
+        # Else it would stay open for a next request, and take a body that was left unread for one.
         self.close_connection = True
 
 
