@@ -158,7 +158,7 @@ def _check_durations(tables: Mapping[str, Mapping[str, Any]], lease_s: str, faul
 
 def _duration(given: Mapping[str, Any], setting: str) -> float:
     """The duration given, else the default, which also stands for what is no duration at all."""
-    default: float = Account.__dataclass_fields__[setting].default
+    default: float = getattr(Account(name="", id="", destination="", base_url=""), setting)
     value = given.get(setting)
     return value if isinstance(value, int | float) and 0 <= value < 1e300 else default
 

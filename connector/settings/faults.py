@@ -26,7 +26,8 @@ class Faults:
             return
         for value, written in self._written.items():
             text = text.replace(f"“{value}”", f"“{written}”")
-        self.texts.append(f"{spell(path)}: {text}")
+        if (fault := f"{spell(path)}: {text}") not in self.texts:  # as where a key and its value share one
+            self.texts.append(fault)
 
     def raise_any(self) -> None:
         if self.texts:
@@ -50,6 +51,8 @@ def check(schema: Schema, table: Mapping[str, Any], path: Trail, faults: Faults)
             faults.add(place, text)
     return None
 
+
+NOT_IN_FILE = {"name"}  # fields that the file does not set by themselves
 
 #: marshmallow's own wording, in ours.
 WORDING = {
@@ -85,7 +88,7 @@ def _explain(errors: Any, checked: Any, path: Trail) -> Iterator[tuple[Trail, st
             if name in settings:
                 yield from _explain(inner, settings[name], (*path, name))
             else:
-                yield (*path, name), f"is not a setting{suggest(name, settings.keys() - {'name'})}"
+                yield (*path, name), f"is not a setting{suggest(name, settings.keys() - NOT_IN_FILE)}"
         elif isinstance(checked, fields.Dict):  # of which marshmallow tells keys and values apart
             for part in inner.values():
                 yield from _explain(part, checked.value_field, (*path, name))
@@ -100,7 +103,9 @@ def spell(path: Trail) -> str:
         if isinstance(step, int):
             spelt += f"[{step}]"
         else:
-            spelt += "." * bool(spelt) + (step if re.fullmatch(r"[A-Za-z0-9_-]+", step) else json.dumps(step))
+            spelt += "." * bool(spelt) + (
+                step if re.fullmatch(r"[A-Za-z0-9_-]+", step) else json.dumps(step, ensure_ascii=False)
+            )
     return spelt
 
 

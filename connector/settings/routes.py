@@ -1,7 +1,6 @@
 """Routes: which orders of a store go to which accounts, and how a `[[routes]]` table is checked."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,6 +12,7 @@ from connector.settings.faults import suggest
 from mappings.order import Order
 from mappings.settings import SettingsSchema
 from mappings.spoke import HUB_TOPICS
+from mappings.text import fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Filter:
             wanted: tuple[str, ...] = getattr(self, name)
             if wanted and not value:
                 return f"the order names no {name}, which must be among {', '.join(wanted)}"
-            if wanted and value and _fold(value) not in map(_fold, wanted):
+            if wanted and value and fold(value) not in map(fold, wanted):
                 return f"{name} {value} is not among {', '.join(wanted)}"
         if self.pickup is not None and order.is_pickup is not self.pickup:
             found = {True: "is collected", False: "is not collected", None: "does not say whether it is collected"}
@@ -56,11 +56,6 @@ class Route:
     def wants(self, topics: Iterable[str]) -> bool:
         """Whether an event of these topics starts deliveries here."""
         return not self.topics.isdisjoint(topics)
-
-
-def _fold(text: str) -> str:
-    """`text` without capitals and accents: people write "Nuevo Leon" as well."""
-    return "".join(char for char in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(char))
 
 
 class IdOf(fields.String):
