@@ -154,11 +154,12 @@ def test_orders_are_listed_by_destination(sandbox: SandboxServer, client: httpx.
     assert len(sandbox.orders()) == 2
 
 
-def test_secrets_are_not_kept(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_headers_are_kept_without_secrets(sandbox: SandboxServer, client: httpx.Client) -> None:
     get_token(sandbox, client, api_key="muy-secreta")
     send_to_lapyme(sandbox, client, api_key="muy-secreta")
 
     assert "muy-secreta" not in repr(sandbox.requests()) + repr(sandbox.orders())
+    assert sandbox.orders()[0].headers["idempotency-key"] == "order:tienda-ar:7001:r1"
 
 
 def test_a_destination_is_played_from_its_facts_alone(client: httpx.Client) -> None:
