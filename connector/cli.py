@@ -1,0 +1,332 @@
+"""The command line. Each command is thin: it opens what it needs and calls what the web and the forwarder call.
+
+Exit status: 0 it went well, 1 it did not (the text says why), 2 the command or the configuration is at fault.
+Imports stand inside the commands: `connector map` must not wait for a web server's.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from connector.errors import ConnectorError, SettingsError
+
+if TYPE_CHECKING:
+    from connector.runtime import Runtime
+    from connector.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="connector")
+def cli() -> None:
+    """Carry paid orders from online stores to the services that ship and book them."""
+
+
+def main() -> None:
+    """Run the command line, and turn errors that have a name into a text and an exit status."""
+    try:
+        cli()
+    except SettingsError as error:
+        fail(error.faults, 2)
+    except ConnectorError as error:
+        fail([str(error)], 1)
+
+
+def fail(lines: list[str], status: int) -> NoReturn:
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(status)
+
+
+def read_settings() -> "Settings":
+    from connector.log import set_up_log
+    from connector.settings import load_settings
+
+    set_up_log()
+    return load_settings()
+
+
+@contextmanager
+def open_here() -> Iterator["Runtime"]:
+    """The runtime of a command that looks or acts, and sends nothing itself."""
+    from connector.log import set_up_log
+    from connector.runtime import open_runtime
+    from connector.settings import load_settings
+
+    set_up_log(quiet=True)
+    with open_runtime(load_settings()) as runtime:
+        yield runtime
+
+
+def migrate_database(settings: "Settings") -> None:
+    from connector.database.engine import Database
+
+    database = Database(settings.environment.database_url)
+    database.migrate()
+    database.close()
+
+
+@cli.command()
+def serve() -> None:
+    """Run the service: the web server, and the forwarder beside it."""
+    from connector.runtime import open_runtime
+    from connector.serve import Supervisor
+
+    settings = read_settings()
+    if settings.environment.auto_migrate:
+        migrate_database(settings)
+    with open_runtime(settings):
+        pass  # what would stop every process is said once, here
+    sys.exit(Supervisor(settings.environment).run())
+
+
+@cli.command()
+def worker() -> None:
+    """Run the forwarder alone."""
+    from connector.runtime import open_runtime
+    from connector.worker import run_worker
+
+    settings = read_settings()
+    if settings.environment.auto_migrate:
+        migrate_database(settings)
+    with open_runtime(settings, sends=True) as runtime:
+        run_worker(runtime)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+    migrate_database(read_settings())
+    click.echo("The tables are up to date.")
+
+
+@cli.command()
+def check() -> None:
+    """Check the configuration, and name all its faults."""
+    from connector.settings import load_settings
+
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        fail(error.faults, 1)
+    stores, accounts, routes = len(settings.stores), len(settings.accounts), len(settings.routes)
+    click.echo(f"The configuration is good: stores {stores}, accounts {accounts}, routes {routes}.")
+
+
+@cli.command("map")
+@click.option("--store", help="A store of the configuration.")
+@click.option("--account", help="An account of the configuration.")
+@click.option("--storefront", help="Without a configuration: the platform that the order comes from.")
+@click.option("--destination", help="Without a configuration: the service that it goes to.")
+@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A setting of the store or the account.")
+@click.argument("file", type=click.File("rb"))
+def map_order(
+    store: str | None,
+    account: str | None,
+    storefront: str | None,
+    destination: str | None,
+    values: tuple[str, ...],
+    file: Any,
+) -> None:
+    """Show the body that the order in FILE becomes. Sends nothing, and needs no database.
+
+    The body goes to standard output; problems and warnings, one a line, to standard error.
+    """
+    from connector.settings import build_both, load_settings
+    from mappings import DESTINATIONS, STOREFRONTS
+    from mappings.schema import MappingError
+    from mappings.settings import Account, Store
+
+    of_store: Store
+    of_account: Account
+    if store and account and not (storefront or destination or values):
+        settings = load_settings()
+        accounts = {one.name: one for one in settings.accounts.values()} | dict(settings.accounts)
+        of_store = choose("store", store, dict(settings.stores))
+        of_account = choose("account", account, accounts)
+    elif storefront and destination and not (store or account):
+        choose("storefront", storefront, STOREFRONTS)
+        choose("destination", destination, DESTINATIONS)
+        of_store, of_account = build_both(storefront, destination, dict(map(split_setting, values)))
+    else:
+        raise click.UsageError("give --store and --account, or --storefront and --destination with --set.")
+    payload = read_payload(file)
+    try:
+        order = STOREFRONTS[of_store.storefront].read(payload, of_store)
+        written = DESTINATIONS[of_account.destination].write(order, of_account, of_store)
+    except MappingError as error:
+        fail(error.problems, 1)
+    for warning in written.warnings:
+        click.echo(warning, err=True)
+    click.echo(json.dumps(written.body, ensure_ascii=False, indent=2))
+
+
+def choose(kind: str, name: str, known: dict[str, Any]) -> Any:
+    if name not in known:
+        raise click.UsageError(f"no {kind} “{name}”; there are {', '.join(sorted(known))}.")
+    return known[name]
+
+
+def split_setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"--set takes NAME=VALUE, not “{text}”.")
+    return name.strip(), value
+
+
+def read_payload(file: Any) -> dict[str, Any]:
+    try:
+        payload = json.loads(file.read())
+    except (ValueError, RecursionError):
+        raise click.UsageError(f"{file.name} is not JSON.") from None
+    if not isinstance(payload, dict):
+        raise click.UsageError(f"{file.name} is not a JSON object.")
+    return payload
+
+
+@cli.command()
+@click.option("--store", "store_name", required=True, help="The store whose storefront is played.")
+@click.option("--topic", help="The platform's topic. Default: its topic of a paid order.")
+@click.option("--url", help="Where the service listens. Default: this machine, at PORT.")
+@click.argument("file", type=click.File("rb"), required=False)
+def trigger(store_name: str, topic: str | None, url: str | None, file: Any) -> None:
+    """Sign the webhook in FILE, or a sample, and post it as the storefront would."""
+    from connector.sandbox.storefronts import post_webhook, read_sample
+
+    settings = read_settings()
+    store = choose("store", store_name, dict(settings.stores))
+    storefront = settings.storefront(store)
+    body = file.read() if file else read_sample(storefront.name)
+    address = (url or f"http://127.0.0.1:{settings.environment.port}").rstrip("/")
+    status, answer = post_webhook(f"{address}/webhooks/{store_name}", storefront, store, body, topic)
+    click.echo(answer)
+    if status != 200:
+        fail([f"The service answered {status}."], 1)
+
+
+@cli.command("list")
+@click.option("--events", is_flag=True, help="List events in place of deliveries.")
+@click.option("--state")
+@click.option("--reason")
+@click.option("--account")
+@click.option("--store")
+@click.option("--order", help="An order's id or number.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
+def list_rows(
+    events: bool,
+    state: str | None,
+    reason: str | None,
+    account: str | None,
+    store: str | None,
+    order: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List deliveries, newest first."""
+    from connector.database.lookups import list_deliveries, list_events
+    from connector.web.shapes import show_delivery, show_events
+
+    with open_here() as runtime:
+        if events:
+            if state or reason or account:
+                raise click.UsageError("events have no state, reason or account.")
+            rows = show_events(runtime, list_events(runtime.database, store=store, order=order, limit=limit))
+            columns = ["id", "store", "topic", "order_number", "status", "reason", "received_at"]
+        else:
+            found = list_deliveries(
+                runtime.database, state=state, reason=reason, account=account, store=store, order=order, limit=limit
+            )
+            rows = [show_delivery(delivery) for delivery in found]
+            columns = ["id", "store", "order_number", "account", "state", "reason", "attempts", "remote_id"]
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row, ensure_ascii=False))
+    else:
+        print_table(columns, rows)
+
+
+def print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, box=None)
+    for row in rows:
+        table.add_row(*("" if row[name] is None else str(row[name]) for name in columns))
+    Console(soft_wrap=True).print(table)
+
+
+@cli.command()
+@click.option("--event", "is_event", is_flag=True, help="ID is an event's.")
+@click.argument("id_", metavar="ID", type=click.IntRange(min=1))
+def show(is_event: bool, id_: int) -> None:
+    """Show one delivery, with its body and its attempts, as JSON."""
+    from connector.database.lookups import load_delivery, load_event
+    from connector.web.shapes import show_events, show_whole_delivery
+
+    with open_here() as runtime:
+        if is_event:
+            shown = show_events(runtime, [load_event(runtime.database, id_)])[0]
+        else:
+            shown = show_whole_delivery(runtime, load_delivery(runtime.database, id_))
+    click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+
+
+@cli.command()
+@click.option("--event", "is_event", is_flag=True, help="ID is an event's: all that the routes want of it now.")
+@click.option("--force", is_flag=True, help="Also what may have been sent. Look at the destination first.")
+@click.option("--new-key", is_flag=True, help="With --force: no earlier attempt was processed, so take a new key.")
+@click.option("--note", help="Why; it is kept.")
+@click.argument("id_", metavar="ID", type=click.IntRange(min=1))
+def retrigger(is_event: bool, force: bool, new_key: bool, note: str | None, id_: int) -> None:
+    """Queue a delivery again."""
+    from connector import manual
+
+    with open_here() as runtime:
+        if not is_event:
+            manual.retrigger_delivery(runtime, id_, force=force, new_key=new_key, note=note)
+            click.echo(f"Delivery {id_} is queued.")
+            return
+        if new_key:
+            raise click.UsageError("--new-key is for one delivery.")
+        for one in manual.retrigger_event(runtime, id_, force=force, note=note):
+            click.echo(f"Delivery {one.id} is {one.done}: {one.why}.")
+
+
+@cli.command()
+@click.option("--as", "as_", type=click.Choice(["delivered", "discarded"]), required=True)
+@click.option("--remote-id", help="The order's id at the destination.")
+@click.option("--note", help="Why; it is kept.")
+@click.argument("id_", metavar="ID", type=click.IntRange(min=1))
+def resolve(as_: str, remote_id: str | None, note: str | None, id_: int) -> None:
+    """Settle a parked delivery by your word."""
+    from connector import manual
+
+    with open_here() as runtime:
+        manual.resolve_delivery(runtime, id_, as_=as_, remote_id=remote_id, note=note)
+    click.echo(f"Delivery {id_} is {as_}.")
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=9000, show_default=True)
+def sandbox(host: str, port: int) -> None:
+    """Play the destinations, strictly by their contracts, to try the service against."""
+    from connector.sandbox.server import serve as serve_sandbox
+
+    serve_sandbox(host, port)
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="End when all is done: exit status 0 only if every order ended as it should.")
+def demo(once: bool) -> None:
+    """Run everything on this machine, with a sandbox in the destinations' place, and watch orders travel."""
+    from connector.sandbox.demo import run_demo
+
+    sys.exit(run_demo(once=once))
+
+

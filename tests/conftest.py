@@ -1,0 +1,187 @@
+"""A service in one process over a real SQLite file, and destinations that answer on real sockets."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from flask.testing import FlaskClient
+
+from connector.app import create_app
+from connector.database.engine import Database
+from connector.runtime import Runtime, open_runtime
+from connector.sandbox.server import SandboxServer
+from connector.settings import load_settings
+from connector.signing import sign
+from connector.worker import Forwarder
+from mappings import STOREFRONTS
+from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode
+
+UUID = "6f1c8a52-0d4e-4b7e-9a53-3f6f2d6f1a01"
+
+CONFIGURATION = """
+[stores.tienda-mx]
+storefront = "shopify"
+secrets = ["{shopify}"]
+
+[stores.tienda-ar]
+storefront = "woocommerce"
+secrets = ["{woo}"]
+
+[accounts.bodega]
+destination = "rayo"
+api_key = "rayo-key"
+base_url = "{rayo}"
+timeout_s = {timeout_s}
+breaker_failures = 50
+
+[accounts.erp]
+destination = "lapyme"
+api_key = "lapyme-key"
+base_url = "{lapyme}"
+customer_id = "{uuid}"
+assigned_warehouse_id = "{uuid}"
+timeout_s = {timeout_s}
+breaker_failures = 50
+{more}
+
+[[routes]]
+from = "tienda-mx"
+to = ["bodega"]
+
+[[routes]]
+from = "tienda-ar"
+to = ["erp"]
+"""
+
+
+@dataclass
+class Clock:
+    """The machine's clock, that a test can set forward."""
+
+    ahead: timedelta = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def forward(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)
+
+
+@dataclass
+class Service:
+    runtime: Runtime
+    client: FlaskClient
+    clock: Clock
+    sandbox: SandboxServer
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def database(self) -> Database:
+        return self.runtime.database
+
+    def post_shopify(
+        self, payload: dict[str, Any], topic: str = "orders/paid", *, event_id: str | None = None, **headers: str
+    ) -> Any:
+        """Post as Shopify does, each time as a new event unless `event_id` is given."""
+        body = encode(payload)
+        signature = sign(STOREFRONTS["shopify"].signature, SHOPIFY_SECRET, body)
+        sent = {
+            "X-Shopify-Topic": topic,
+            "X-Shopify-Event-Id": event_id or f"event-{next(self._numbers)}",
+            "X-Shopify-Hmac-Sha256": signature,
+            **headers,
+        }
+        return self.client.post("/webhooks/tienda-mx", data=body, headers=sent)
+
+    def post_woo(self, payload: dict[str, Any], topic: str = "order.updated", **headers: str) -> Any:
+        body = encode(payload)
+        signature = sign(STOREFRONTS["woocommerce"].signature, WOO_SECRET, body)
+        sent = {"X-WC-Webhook-Topic": topic, "X-WC-Webhook-Signature": signature, **headers}
+        return self.client.post("/webhooks/tienda-ar", data=body, headers=sent, content_type="application/json")
+
+    def forwarder(self) -> Forwarder:
+        return Forwarder(self.runtime)
+
+    def drain(self) -> None:
+        """Carry all that is due, and what becomes due by it, one after the other."""
+        forwarder = self.forwarder()
+        forwarder.recover()
+        while claimed := forwarder.claim_due():
+            for delivery in claimed:
+                forwarder.carry(delivery)
+
+    def api(self, path: str, **more: Any) -> Any:
+        headers = {"Authorization": "Bearer admin"}
+        method = "POST" if "json" in more else "GET"
+        return self.client.open(f"/api{path}", method=method, headers=headers, **more)
+
+    def deliveries(self, **filters: str) -> list[dict[str, Any]]:
+        """All of them, oldest first."""
+        items: list[dict[str, Any]] = self.api("/deliveries", query_string={"limit": "200", **filters}).json["items"]
+        return items[::-1]
+
+    def only_delivery(self) -> dict[str, Any]:
+        [delivery] = self.deliveries()
+        whole: dict[str, Any] = self.api(f"/deliveries/{delivery['id']}").json
+        return whole
+
+
+@pytest.fixture(autouse=True)
+def _silent_log() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer() as server:
+        yield server
+
+
+@pytest.fixture
+def configure(tmp_path: Path, sandbox: SandboxServer) -> Callable[..., Path]:
+    """Write a configuration whose accounts lead to the sandbox; returns its path."""
+
+    def write(*, timeout_s: float = 2, more: str = "", text: str = CONFIGURATION) -> Path:
+        path = tmp_path / "connector.toml"
+        urls = {"rayo": sandbox.url("rayo"), "lapyme": sandbox.url("lapyme")}
+        secrets = {"shopify": SHOPIFY_SECRET, "woo": WOO_SECRET}
+        path.write_text(text.format(timeout_s=timeout_s, more=more, uuid=UUID, **urls, **secrets), "utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"DATABASE_URL": f"sqlite:///{tmp_path}/connector.db", "ADMIN_TOKEN": "admin"}
+
+
+@pytest.fixture
+def open_service(
+    configure: Callable[..., Path], environ: dict[str, str], sandbox: SandboxServer
+) -> Iterator[Callable[..., Service]]:
+    """Open a service with a configuration of the test's own."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+
+        def open_with(**options: Any) -> Service:
+            settings = load_settings(configure(**options), environ)
+            database = Database(settings.environment.database_url)
+            database.migrate()
+            database.close()
+            clock = Clock()
+            runtime = stack.enter_context(open_runtime(settings, sends=True, clock=clock))
+            return Service(runtime=runtime, client=create_app(runtime).test_client(), clock=clock, sandbox=sandbox)
+
+        yield open_with
+
+
+@pytest.fixture
+def service(open_service: Callable[..., Service]) -> Service:
+    return open_service()
