@@ -10,6 +10,8 @@ from mappings.order import Address
 from mappings.text import JOINER, clean_text, fold
 
 FLAGS = re.IGNORECASE
+#: Longer lines are no address: they stay whole, and cost no time.
+LONGEST_LINE = 300
 
 DISTRICT_MARK = r"(?:\bCol\.|\bCol\b|\bColonia\b|\bBarrio\b|(?=\bFracc\b|\bFraccionamiento\b))"
 NUMBER_MARK = r"(?:#|\bN[º°]\.?|\b(?:Nro|N[uú]m|No)\b\.?|\bN[uú]mero\b)"
@@ -20,6 +22,7 @@ FLOOR = r"\b\d{1,2}\s?[º°]\s?[\"“']?[A-Z]?\b[\"”']?"  # "5° B"
 NUMBER = r"\d+(?:\s?-\s?[A-Z0-9]+|\s?[A-Z]\b|\s?bis\b)*"
 
 DISTRICT = re.compile(rf"[\s,]*{DISTRICT_MARK}\s*(?P<name>[^,]+)(?:,|$)", FLAGS)
+ABBREVIATED_DISTRICT = re.compile(r"\bCol\.", FLAGS)
 UNIT_START = re.compile(rf"[\s,]*(?P<unit>(?:{UNIT_WORD}|{FLOOR}).*)$", FLAGS)
 #: One unit amid other text: "Torre 3", "Int. B"; but "Torre Blanca" is a neighbourhood.
 UNIT_AMID = re.compile(rf"[\s,]*(?P<unit>{UNIT_WORD}\s*(?:\d[\w-]*|PB\b|[A-Z]\b)|{FLOOR})[\s,]*", FLAGS)
@@ -28,21 +31,17 @@ INTERIOR = re.compile(r"Int(?:erior)?\b\.?\s*(?:#|No\.)?\s*", FLAGS)
 MARKED_NUMBER = re.compile(rf"[\s,]*{NUMBER_MARK}\s*(?P<number>{NUMBER})", FLAGS)
 KILOMETRE = re.compile(r"[\s,]*\bKM\b\.?\s*(?P<number>\d+(?:[.,+]\d+)?)", FLAGS)
 NO_NUMBER = re.compile(r"[\s,]*(?:\bS\s?/\s?N\b\.?|\bsin n[uú]mero\b)", FLAGS)
+HAS_NUMBER = re.compile(rf"\d|{NO_NUMBER.pattern}", FLAGS)
 LAST_NUMBER = re.compile(rf"(?P<street>[^\d#]*[^\d#\s,])[\s,]+(?P<number>{NUMBER})", FLAGS)
 
 #: Words that take a number as their name: "Calle 10" is a street, not number 10 of a street.
-NAMED_BY_NUMBER = frozenset(
-    re.findall(
-        r"\w+",
-        """
-    and andador autopista av avda ave avenida blvd boulevard bulevar c calle calz calzada camino carr
-    carretera casa cda cerrada circuito cto cuadra departamento depto diag diagonal dpto edif edificio eje
-    etapa fase int interior km local lote lt manzana mz mza nivel oficina pasaje piso pje predio priv
-    privada prol prolongacion reg region ret retorno rta ruta secc seccion sector sm supermanzana torre
-    unidad vereda via zona
-    """,
-    )
-)
+STREET_WORDS = """
+    and andador autopista av avda ave avenida blvd boulevard bulevar c calle calz calzada camino carr carretera casa
+    cda cerrada circuito cto cuadra departamento depto diag diagonal dpto edif edificio eje etapa fase int interior
+    km local lote lt manzana mz mza nivel oficina pasaje piso pje predio priv privada prol prolongacion reg region ret
+    retorno rta ruta secc seccion sector sm supermanzana torre unidad vereda via zona
+"""
+NAMED_BY_NUMBER = frozenset(STREET_WORDS.split())
 COMPASS = {"norte", "sur", "oriente", "poniente", "este", "oeste", "nte", "ote", "pte", "n", "s"}
 #: What shops and plugins write where they know no street.
 PLACEHOLDERS = {"no informado", "no informada", "sin direccion", "sin datos", "s/d", "n/a", "na", "ninguna", "ninguno"}
@@ -78,6 +77,8 @@ def settle_address(
 
 
 def read_first_line(line: str | None, given_number: str | None) -> Parts:
+    if line is not None and len(line) > LONGEST_LINE:
+        return Parts(street=line, number=given_number)
     if line is None or is_placeholder(line):
         return Parts(number=given_number)
     if JOINER in line:
@@ -91,11 +92,11 @@ def read_first_line(line: str | None, given_number: str | None) -> Parts:
 
 def read_second_line(line: str | None, given_district: str | None) -> Parts:
     given = clean_text(DISTRICT.sub(r"\g<name>", given_district)) if given_district else None
-    if line is None:
-        return Parts(district=given)
+    if line is None or len(line) > LONGEST_LINE:
+        return Parts(unit=line, district=given)
     if JOINER in line:
-        unit, _, district = line.partition(JOINER)
-        return Parts(unit=clean_text(unit), district=clean_text(district) or given)
+        flat, _, district = line.partition(JOINER)
+        return Parts(unit=clean_text(flat), district=clean_text(district) or given)
     if given_district == line:
         units = [drop_interior(match["unit"]) for match in UNIT_AMID.finditer(line)]
         rest = UNIT_AMID.sub(", ", line).strip(" ,")
@@ -113,62 +114,45 @@ def split_line(line: str) -> Parts:
     """Tell the parts of "street number, flat, neighbourhood" apart. Where the number is not sure, nothing is split."""
     district, rest = cut_first_line_district(line)
     if rest is None:
-        return Parts(street=None, district=district)
-    unsure = Parts(street=rest, district=district)
-    unit = None
-    for match in UNIT_START.finditer(rest):
-        before = rest[: match.start()]
-        if (re.search(r"\d", before) or NO_NUMBER.search(before)) and not MARKED_NUMBER.search(match["unit"]):
-            unit, rest = drop_interior(match["unit"]), before
-        break
-    found = split_number(rest.strip(" ,."))
-    if found is None:
-        return unsure
+        return Parts(district=district)
+    before, unit = cut_unit(rest)
+    found = split_number(before.strip(" ,."))
+    if found is None or ABBREVIATED_DISTRICT.search(rest):  # "Juárez Col. Centro 123": whose is the number?
+        return Parts(street=rest, district=district)
     street, number = found
     return Parts(street=street, number=number, unit=unit, district=district)
 
 
+def cut_unit(text: str) -> tuple[str, str | None]:
+    """Return what stands before the flat, and the flat. A flat follows a number: "Torre 5" alone is a street."""
+    match = UNIT_START.search(text)
+    if match is None or MARKED_NUMBER.search(match["unit"]) or not HAS_NUMBER.search(text[: match.start()]):
+        return text, None
+    return text[: match.start()], drop_interior(match["unit"])
+
+
 def split_number(text: str) -> tuple[str, str] | None:
     """Return street and number, or None where it is not sure which is which."""
-    marks = [
-        (match, number)
-        for pattern, write in ((MARKED_NUMBER, "{}"), (KILOMETRE, "KM {}"), (NO_NUMBER, "S/N"))
-        for match in pattern.finditer(text)
-        for number in [write.format(match["number"]) if "number" in match.groupdict() else write]
-    ]
+    marks = [match for pattern in (MARKED_NUMBER, KILOMETRE, NO_NUMBER) for match in pattern.finditer(text)]
     if len(marks) > 1:
         return None
     if marks:
-        [(match, number)] = marks
-        after = text[match.end() :].strip(" ,.")
-        if after and match.re is not KILOMETRE:
-            return None
-        street = ", ".join(part for part in (text[: match.start()].strip(" ,"), after) if part)
-        return None if is_generic(street) else (street, clean_number(number))
+        [mark] = marks
+        after = text[mark.end() :].strip(" ,.")
+        street = glue(text[: mark.start()], after)
+        is_sure = not is_generic(street) and (not after or mark.re is KILOMETRE)
+        return (street, write_number(mark)) if is_sure else None
     last = LAST_NUMBER.fullmatch(text)
     if last is None or is_generic(last["street"]) or words(last["street"])[-1] in NAMED_BY_NUMBER:
         return None
-    return last["street"].strip(" ,"), clean_number(last["number"])
+    return last["street"].strip(" ,"), write_number(last)
 
 
-def cut_first_line_district(line: str) -> tuple[str | None, str | None]:
-    """Cut a marked neighbourhood out of a street line; "Av. Colonia del Valle 615" has none, it is a street's name."""
-    match = DISTRICT.search(line)
-    if match is None:
-        return None, line
-    before, mark = line[: match.start()], match[0].strip(" ,")
-    is_explicit = (
-        mark.startswith(("Col.", "col.", "COL.")) or not before or re.search(r"[\d,]|S/N", before + match[0][:1])
-    )
-    name = match["name"]
-    tail = MARKED_NUMBER.search(name) or UNIT_START.search(name)
-    kept = name[tail.start() :] if tail else ""
-    name = name[: tail.start()] if tail else name
-    rest = ", ".join(part for part in (before.strip(" ,") + kept, line[match.end() :].strip(" ,")) if part)
-    has_number_elsewhere = re.search(r"\d", rest) or NO_NUMBER.search(rest)
-    if not is_explicit or (re.search(r"\d\W*$", name) and not has_number_elsewhere):
-        return None, line
-    return clean_text(name.strip(" ,")), rest or None
+def write_number(match: re.Match[str]) -> str:
+    if match.re is NO_NUMBER:
+        return "S/N"
+    number = re.sub(r"\s?-\s?", "-", match["number"].strip())
+    return f"KM {number}" if match.re is KILOMETRE else number
 
 
 def cut_district(line: str) -> tuple[str | None, str | None]:
@@ -176,17 +160,37 @@ def cut_district(line: str) -> tuple[str | None, str | None]:
     match = DISTRICT.search(line)
     if match is None:
         return None, line
-    rest = ", ".join(part for part in (line[: match.start()].strip(" ,"), line[match.end() :].strip(" ,")) if part)
-    return clean_text(match["name"]), rest or None
+    return clean_text(match["name"]), glue(line[: match.start()], line[match.end() :]) or None
+
+
+def cut_first_line_district(line: str) -> tuple[str | None, str | None]:
+    """Cut the marked neighbourhood out of a street line, up to the number or flat that may follow it.
+
+    A word that may as well be the street's name is no mark: "Av. Colonia del Valle 615".
+    """
+    match = DISTRICT.search(line)
+    if match is None:
+        return None, line
+    before, name = line[: match.start()], match["name"]
+    is_mark = not before or "," in match[0] or HAS_NUMBER.search(before) or ABBREVIATED_DISTRICT.search(match[0])
+    tail = MARKED_NUMBER.search(name) or UNIT_START.search(name)
+    if tail:
+        before, name = before + name[tail.start() :], name[: tail.start()]
+    rest = glue(before, line[match.end() :])
+    takes_the_number = re.search(r"\d\W*$", name) and not HAS_NUMBER.search(rest)
+    if not is_mark or takes_the_number:
+        return None, line
+    return clean_text(name.strip(" ,")), rest or None
+
+
+def glue(before: str, after: str) -> str:
+    """Join what is left around something that was cut out."""
+    return ", ".join(part for part in (before.strip(" ,"), after.strip(" ,")) if part)
 
 
 def drop_interior(unit: str) -> str:
-    """ "Int. 5" is interior number 5; "Piso 5" would lose something without its word."""
+    """Take off the mark of an interior number; "Piso 5" would lose something without its word."""
     return (INTERIOR.sub("", unit, count=1) if INTERIOR.match(unit) else unit).strip(" ,.")
-
-
-def clean_number(number: str) -> str:
-    return re.sub(r"\s?-\s?", "-", number.strip())
 
 
 def words(text: str) -> list[str]:

@@ -165,6 +165,10 @@ class Dispatch:
     account: Any  # the destination's own `Account`
     store: Store
 
+    def number_line(self, place: int) -> int:
+        """Return which line of the order stands at `place` of the body, for a merchant who counts from 1."""
+        return place + 1
+
     def problems(self) -> Iterator[str]:
         """Say what stops this order here and no single field can say, in a merchant's words."""
         yield from ()

@@ -15,6 +15,9 @@ MOBILE_PREFIXES = {"MX": "1"}
 EXTENSION = re.compile(r"[\s,;.(]*(?:\b(?:extensi[oó]n|ext|interno|int)\b|(?<=[\d\s)])x|#)[\s.:#]*\d{1,6}\W*$", re.I)
 
 
+LONGEST_WITH_EXTENSION = 60  # characters
+
+
 def has_digits(text: str | None) -> bool:
     """Whether there is a number at all: people write "N/A", and some shops an e-mail address."""
     return bool(text) and "@" not in str(text) and any(char.isdigit() for char in str(text))
@@ -23,7 +26,8 @@ def has_digits(text: str | None) -> bool:
 def national_number(text: str, country: str) -> str:
     """Return the national digits in `text`; a number with another country's code keeps its "+"."""
     text = unicodedata.normalize("NFKC", text).strip()
-    text = EXTENSION.sub("", text)
+    if len(text) <= LONGEST_WITH_EXTENSION:
+        text = EXTENSION.sub("", text)
     digits = re.sub(r"[^0-9]", "", text)
     is_international = text.lstrip("( ").startswith("+")
     if not is_international and digits.startswith("00"):

@@ -3,7 +3,7 @@
 In both, the name on the left is the wire's and `attribute` is the hub's.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -98,10 +98,16 @@ class DestinationSchema(Schema):
     def write(self, dispatch: Dispatch) -> tuple[dict[str, Any], list[str]]:
         """Return the body for `dispatch`, and what is wrong with it in a merchant's words."""
         body: dict[str, Any] = self.dump(dispatch)
-        return body, list(explain(self, self.validate(body)))
+        return body, list(explain(self, self.validate(body), number_line=dispatch.number_line))
 
 
-def explain(schema: Schema, errors: Mapping[Any, Any], trail: tuple[str, ...] = ()) -> Iterator[str]:
+def explain(
+    schema: Schema,
+    errors: Mapping[Any, Any],
+    trail: tuple[str, ...] = (),
+    *,
+    number_line: Callable[[int], int] = lambda place: place + 1,
+) -> Iterator[str]:
     """Turn marshmallow's error tree into sentences that name fields by their `LABELS`.
 
     `{"consumidor_destino": {"telefono": ["Missing data for required field."]}}`
@@ -111,14 +117,15 @@ def explain(schema: Schema, errors: Mapping[Any, Any], trail: tuple[str, ...] = 
     for name, problem in errors.items():
         field = by_wire_name.get(name)
         if isinstance(name, int):  # place in a list
-            here = (*trail, f"line {name + 1}")
+            here = (*trail, f"line {number_line(name)}")
         elif name == "_schema":  # the whole is at fault, not one of its fields
             here = trail or ("The order",)
         else:
             here = (*trail, label(name, field))
         if isinstance(problem, Mapping):
             inner = field.inner if isinstance(field, fields.List) else field
-            yield from explain(inner.schema if isinstance(inner, fields.Nested) else schema, problem, here)
+            inner_schema = inner.schema if isinstance(inner, fields.Nested) else schema
+            yield from explain(inner_schema, problem, here, number_line=number_line)
         else:
             where = " > ".join(here)
             yield f"{where[:1].upper()}{where[1:]} {' '.join(WORDING.get(text, text) for text in problem)}"

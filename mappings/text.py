@@ -28,7 +28,7 @@ def clean_text(value: Any, *, is_escaped: bool = False, keeps_joiner: bool = Fal
         value = html.unescape(value)
     if not keeps_joiner:
         value = value.replace(JOINER, "")
-    return " ".join(UNREADABLE.sub(" ", value).split()) or None
+    return " ".join(unicodedata.normalize("NFC", UNREADABLE.sub(" ", value)).split()) or None
 
 
 def fold(text: str) -> str:

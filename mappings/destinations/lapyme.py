@@ -102,8 +102,9 @@ class LapymeAccountSchema(AccountSchema):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LapymeLine:
-    """Some units of one price. `unit_cents` is what was paid for each: discounts taken off, tax included."""
+    """Some units of one price, of the order's line `number`. `unit_cents` is what was paid for each: discounts taken off, tax included."""
 
+    number: int
     name: str | None
     sku: str | None
     quantity: int
@@ -141,13 +142,19 @@ class LapymeDispatch(Dispatch):
             for charge in order.charges
             if charge.total > 0 and (sku := account.charges.get(charge.kind))
         ]
-        return [line for row in rows for line in self.split_line(*row)]
+        return [line for number, row in enumerate(rows, start=1) for line in self.split_line(number, *row)]
 
-    def split_line(self, name: str | None, sku: str | None, quantity: int, total: Decimal) -> list[LapymeLine]:
+    def number_line(self, place: int) -> int:
+        return self.products[place].number
+
+    def split_line(
+        self, number: int, name: str | None, sku: str | None, quantity: int, total: Decimal
+    ) -> list[LapymeLine]:
         """Return one line, or two where the price paid does not divide: some units a centavo dearer, then the rest."""
         floor, dearer = divmod(to_cents(total), quantity)
         return [
             LapymeLine(
+                number=number,
                 name=name,
                 sku=sku,
                 quantity=units,

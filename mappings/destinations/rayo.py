@@ -69,13 +69,24 @@ class RayoDispatch(Dispatch):
     @property
     def products(self) -> list[Line]:
         """What is to be shipped; lines of one identifier are one product to Rayo, since it knows no prices."""
-        merged: dict[Any, Line] = {}
-        for place, line in enumerate(self.order.shippable_lines):
+        return list(self.numbered_products.values())
+
+    @property
+    def numbered_products(self) -> dict[int, Line]:
+        """The products, each by the number of the order's first line that holds it."""
+        first_lines: dict[str, int] = {}
+        products: dict[int, Line] = {}
+        for number, line in enumerate(self.order.lines, start=1):
+            if not line.is_shippable:
+                continue
             identifier = line.sku if self.account.identifier == "sku" else line.barcode
-            key = identifier or place
-            known = merged.get(key)
-            merged[key] = replace(line, sku=identifier, quantity=line.quantity + (known.quantity if known else 0))
-        return list(merged.values())
+            first = first_lines.setdefault(identifier, number) if identifier else number
+            known = products[first].quantity if first in products else 0
+            products[first] = replace(line, sku=identifier, quantity=known + line.quantity)
+        return products
+
+    def number_line(self, place: int) -> int:
+        return list(self.numbered_products)[place]
 
     def warnings(self) -> Iterator[str]:
         for line in self.order.lines:
@@ -103,7 +114,7 @@ class RayoConsignee(DestinationSchema):
 
 class RayoProduct(DestinationSchema):
     cantidad = Quantity(attribute="quantity", required=True)
-    identificador = Text(attribute="sku", required=True)
+    identificador = Text(attribute="sku", required=True)  # the barcode, where the account says so
 
 
 class RayoOrder(DestinationSchema):
