@@ -644,7 +644,7 @@ def test_a_fault_is_asked_for_and_listed_over_http(sandbox: SandboxServer, clien
             {"destination": "rayo", "fault": "drop_unread", "match": "x"},
             {"match": ["cannot look into a body that is not read."]},
         ),
-        ({"destination": "rayo", "fault": "status", "status": 200}, {"status": ["must be an error, 400 to 599."]}),
+        ({"destination": "rayo", "fault": "status", "status": 200}, {"status": ["must be a failure, 300 to 599."]}),
         ({"destination": "rayo", "fault": "latency", "status": 500}, {"status": ["means nothing to latency."]}),
         ([], {"_schema": ["Invalid input type."]}),
     ],

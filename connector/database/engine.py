@@ -16,14 +16,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from connector.errors import DatabaseUnavailableError, MigrationNeededError
 
-BUSY_TIMEOUT_MS = 5_000
+BUSY_TIMEOUT_MS = 5_000  # how long a transaction waits for another's write lock
 
 
 class Database:
     """One database. Safe to share between threads, not over a fork."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = create_sqlite_engine(url)
+    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+        self.engine = create_sqlite_engine(url, busy_timeout_ms)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -82,7 +82,7 @@ def alembic_config() -> Config:
     return config
 
 
-def create_sqlite_engine(url: str) -> Engine:
+def create_sqlite_engine(url: str, busy_timeout_ms: int) -> Engine:
     """An engine whose transactions begin as we say, and whose commits are on the disk when they return.
 
     https://www.sqlite.org/pragma.html#pragma_synchronous: in WAL mode only FULL survives a power cut.
@@ -92,7 +92,7 @@ def create_sqlite_engine(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None  # the driver would begin transactions of its own, without the write lock
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
 

@@ -119,8 +119,8 @@ class FaultSchema(Schema):
         kind = data["kind"]
         if kind is Kind.DROP_UNREAD and data.get("match") is not None:
             raise ValidationError("cannot look into a body that is not read.", "match")
-        if kind in {Kind.STATUS, Kind.TOKEN_STATUS} and data.get("status", 500) < 400:
-            raise ValidationError("must be an error, 400 to 599.", "status")
+        if kind in {Kind.STATUS, Kind.TOKEN_STATUS} and data.get("status", 500) < 300:
+            raise ValidationError("must be a failure, 300 to 599.", "status")
         if "status" in data and kind not in _NEEDS_STATUS:
             raise ValidationError(f"means nothing to {kind}.", "status")
 
