@@ -5,7 +5,7 @@ are timezone-aware. What the storefront does not say is `None`, never "" or 0: r
 lenient, and each destination says what it cannot do without.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -165,6 +165,11 @@ class Dispatch:
     account: Any  # the destination's own `Account`
     store: Store
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """How this account calls parts of the hub, where that is not how `LABELS` does."""
+        return {}
+
     def number_line(self, place: int) -> int:
         """Return which line of the order stands at `place` of the body, for a merchant who counts from 1."""
         return place + 1
@@ -217,4 +222,5 @@ LABELS = {
     "tax": "tax",
     "total": "total",
     "unit": "interior number",
+    "unit_cents": "price",
 }

@@ -3,7 +3,7 @@
 In both, the name on the left is the wire's and `attribute` is the hub's.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -98,40 +98,32 @@ class DestinationSchema(Schema):
     def write(self, dispatch: Dispatch) -> tuple[dict[str, Any], list[str]]:
         """Return the body for `dispatch`, and what is wrong with it in a merchant's words."""
         body: dict[str, Any] = self.dump(dispatch)
-        return body, list(explain(self, self.validate(body), number_line=dispatch.number_line))
+        return body, list(explain(self, self.validate(body), dispatch=dispatch))
 
 
 def explain(
-    schema: Schema,
-    errors: Mapping[Any, Any],
-    trail: tuple[str, ...] = (),
-    *,
-    number_line: Callable[[int], int] = lambda place: place + 1,
+    schema: Schema, errors: Mapping[Any, Any], trail: tuple[str, ...] = (), *, dispatch: Dispatch | None = None
 ) -> Iterator[str]:
     """Turn marshmallow's error tree into sentences that name fields by their `LABELS`.
 
     `{"consumidor_destino": {"telefono": ["Missing data for required field."]}}`
     becomes "Shipping address > phone is missing."
     """
+    labels = {**LABELS, **dispatch.labels} if dispatch else LABELS
     by_wire_name = {field.data_key or name: field for name, field in schema.fields.items()}
     for name, problem in errors.items():
         field = by_wire_name.get(name)
         if isinstance(name, int):  # place in a list
-            here = (*trail, f"line {number_line(name)}")
+            here = (*trail, f"line {dispatch.number_line(name) if dispatch else name + 1}")
         elif name == "_schema":  # the whole is at fault, not one of its fields
             here = trail or ("The order",)
         else:
-            here = (*trail, label(name, field))
+            hub_path = (field.attribute or name) if field else name
+            here = (*trail, labels.get(hub_path.rpartition(".")[2], name))
         if isinstance(problem, Mapping):
             inner = field.inner if isinstance(field, fields.List) else field
             inner_schema = inner.schema if isinstance(inner, fields.Nested) else schema
-            yield from explain(inner_schema, problem, here, number_line=number_line)
+            yield from explain(inner_schema, problem, here, dispatch=dispatch)
         else:
             where = " > ".join(here)
             yield f"{where[:1].upper()}{where[1:]} {' '.join(WORDING.get(text, text) for text in problem)}"
-
-
-def label(wire_name: str, field: fields.Field[Any] | None) -> str:
-    """Return what a merchant calls a field: by the hub's name for it, else the wire's."""
-    hub_path = (field.attribute or wire_name) if field else wire_name
-    return LABELS.get(hub_path.rpartition(".")[2], wire_name)

@@ -9,6 +9,7 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from marshmallow import ValidationError, fields, validates_schema
@@ -102,9 +103,9 @@ class LapymeAccountSchema(AccountSchema):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LapymeLine:
-    """Some units of one price, of the order's line `number`. `unit_cents` is what was paid for each: discounts taken off, tax included."""
+    """Some units of one price. `unit_cents` is what was paid for each: discounts taken off, tax included."""
 
-    number: int
+    number: int  # of the order's line
     name: str | None
     sku: str | None
     quantity: int
@@ -131,7 +132,7 @@ class LapymeTotals:
 class LapymeDispatch(Dispatch):
     account: LapymeAccount
 
-    @property
+    @cached_property
     def products(self) -> list[LapymeLine]:
         """Everything charged, as lines: LaPyme has no field for shipping, tips and the like."""
         order, account = self.order, self.account
@@ -166,7 +167,7 @@ class LapymeDispatch(Dispatch):
             if units
         ]
 
-    @property
+    @cached_property
     def totals(self) -> LapymeTotals:
         """The sums as LaPyme is to reckon them from its own rates, so that net and tax always make the total."""
         # Unverified: LaPyme does not say whether it rounds the net per line or per order: `tax_rounding`.

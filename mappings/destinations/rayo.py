@@ -6,6 +6,7 @@ https://docs.techrayo.com/operation/operation-createorder, read 2026-11-21.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from marshmallow import ValidationError, fields, validates_schema
@@ -13,7 +14,7 @@ from marshmallow.validate import Length, OneOf
 
 from mappings.contracts import load_contract
 from mappings.fields import Lookup, Phone, PostalCode, Quantity, Text
-from mappings.order import Address, Dispatch, Line
+from mappings.order import LABELS, Address, Dispatch, Line
 from mappings.schema import DestinationSchema
 from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue
 from mappings.spoke import Destination, Outcome, TokenExchange
@@ -71,7 +72,7 @@ class RayoDispatch(Dispatch):
         """What is to be shipped; lines of one identifier are one product to Rayo, since it knows no prices."""
         return list(self.numbered_products.values())
 
-    @property
+    @cached_property
     def numbered_products(self) -> dict[int, Line]:
         """The products, each by the number of the order's first line that holds it."""
         first_lines: dict[str, int] = {}
@@ -84,6 +85,10 @@ class RayoDispatch(Dispatch):
             known = products[first].quantity if first in products else 0
             products[first] = replace(line, sku=identifier, quantity=known + line.quantity)
         return products
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return {"sku": LABELS[self.account.identifier]}
 
     def number_line(self, place: int) -> int:
         return list(self.numbered_products)[place]

@@ -47,9 +47,7 @@ def read(storefront: str, payload: Any, **store: Any) -> Order:
 
 
 def write(order: Order, destination: str, **account: Any) -> Written:
-    return DESTINATIONS[destination].write(
-        order, make_account(destination, **account), make_store(order.storefront)
-    )
+    return DESTINATIONS[destination].write(order, make_account(destination, **account), make_store(order.storefront))
 
 
 def problems_of(order: Order, destination: str, **account: Any) -> list[str]:

@@ -1,0 +1,110 @@
+"""Every destination's schema against what its vendor publishes, and the checks themselves."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from mappings import DESTINATIONS
+from mappings.contracts import Contract
+
+UUID = "909521d0-e398-4701-b393-ddfd07ce24f9"
+
+
+def required_paths(schema: Any, body: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return where `body` holds a key that `schema` requires."""
+    found = [(*path, key) for key in schema.get("required", []) if isinstance(body, dict) and key in body]
+    for key, inner in schema.get("properties", {}).items():
+        if isinstance(body, dict) and key in body:
+            found += required_paths(inner, body[key], (*path, key))
+    if isinstance(body, list) and body and "items" in schema:
+        found += required_paths(schema["items"], body[0], (*path, 0))
+    return found
+
+
+def without(body: Any, path: tuple[Any, ...]) -> Any:
+    body = deepcopy(body)
+    target = body
+    for step in path[:-1]:
+        target = target[step]
+    del target[path[-1]]
+    return body
+
+
+REQUIRED = [
+    (name, path)
+    for name, destination in DESTINATIONS.items()
+    for path in required_paths(destination.contract.request, destination.contract.request_example)
+]
+
+
+@pytest.mark.parametrize("name", DESTINATIONS)
+def test_vendors_example_is_accepted_by_contract_and_schema(name):
+    destination = DESTINATIONS[name]
+    assert destination.contract.request_faults(destination.contract.request_example) == []
+    assert destination.schema.validate(dict(destination.contract.request_example)) == {}
+
+
+@pytest.mark.parametrize("name", DESTINATIONS)
+def test_vendors_reply_gives_the_new_orders_id(name):
+    destination = DESTINATIONS[name]
+    assert destination.contract.response_faults(destination.contract.response_example) == []
+    assert destination.reply_id(destination.contract.response_example)
+
+
+@pytest.mark.parametrize(("name", "path"), REQUIRED)
+def test_required_is_required_by_contract_and_schema(name, path):
+    destination = DESTINATIONS[name]
+    body = without(destination.contract.request_example, path)
+    assert destination.contract.request_faults(body)
+    assert destination.schema.validate(body)
+
+
+@pytest.mark.parametrize("name", DESTINATIONS)
+@pytest.mark.parametrize("reply", [None, [], {}, "ok", 1, {"orden": []}, {"data": {"order": {"id": ""}}}])
+def test_reply_without_an_id_is_no_success(name, reply):
+    assert DESTINATIONS[name].reply_id(reply) is None
+
+
+@pytest.mark.parametrize("ref", ["", "1", 5, None, UUID[:-1]])
+def test_rayos_reference_is_a_uuid(ref):
+    assert DESTINATIONS["rayo"].reply_id({"orden": {"ordenRef": ref}}) is None
+
+
+def test_extra_keys_in_a_reply_are_let_by():
+    assert DESTINATIONS["rayo"].reply_id({"orden": {"ordenRef": UUID, "otro": 1}, "mas": 2}) == UUID
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        ({"when": "2026-11-20T10:00:00Z", "id": UUID, "n": 1}, []),
+        ({"id": UUID, "n": 1}, ["$ 'when' is missing"]),
+        ({"when": "2026-11-20", "id": UUID, "n": 1}, ['$.when breaks “format: "date-time"”']),
+        ({"when": "2026-11-20T10:00:00Z", "id": "Ximena", "n": 1}, ['$.id breaks “format: "uuid"”']),
+        ({"when": "2026-11-20T10:00:00Z", "id": UUID, "n": 0}, ["$.n breaks “minimum: 1”"]),
+        ({"when": "2026-11-20T10:00:00Z", "id": UUID, "n": 1, "Ximena": 1}, ["$ has a key that is not documented"]),
+    ],
+)
+def test_fault_names_place_and_rule_and_never_the_value(body, faults):
+    schema = {
+        "type": "object",
+        "required": ["when", "id"],
+        "additionalProperties": False,
+        "properties": {
+            "when": {"type": "string", "format": "date-time"},
+            "id": {"type": "string", "format": "uuid"},
+            "n": {"type": "integer", "minimum": 1},
+        },
+    }
+    contract = Contract(
+        source="-", request=schema, response=schema, error=schema, request_example={}, response_example={}
+    )
+    assert contract.request_faults(body) == faults
+    assert contract.response_faults(body) == faults
+    assert contract.error_faults(body) == faults
+
+
+def test_rayos_error_example_keeps_its_contract():
+    error = {"error": "internal error", "code": "unexpected", "path": "$"}
+    assert DESTINATIONS["rayo"].contract.error_faults(error) == []
