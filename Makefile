@@ -1,0 +1,50 @@
+# Every target sets up .venv by itself, and anew when the locked dependencies change.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lock all
+
+# The first of these that is Python 3.11 or newer; `make test PYTHON=/path/to/python` names another one.
+PYTHON = $(shell for name in python3.11 python3; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+# No address of a registry goes into the lock: each machine's own settings say where packages come from.
+COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+export REGISTRY := (index-url|find-links)[ =:"']*(https?|file):|pythonhosted\.org|://[^ ]+/simple([/ "']|$$)
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## run everything on this machine and watch orders travel; ARGS=--once ends by itself
+	$(BIN)/connector demo $(ARGS)
+
+test: $(INSTALLED) ## run the tests; ARGS goes to pytest
+	$(BIN)/pytest $(ARGS)
+
+check: $(INSTALLED) ## style, types, the import rule, and the lock
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cp requirements.txt requirements-dev.txt .venv/
+	$(COMPILE) pyproject.toml --output-file .venv/requirements.txt
+	$(COMPILE) pyproject.toml --output-file .venv/requirements-dev.txt -c requirements.txt --group dev
+	diff requirements.txt .venv/requirements.txt
+	diff requirements-dev.txt .venv/requirements-dev.txt
+	@! git -c safe.directory='*' grep -nIE "$$REGISTRY" || { echo "These lines record a registry's address." >&2; exit 1; }
+
+lock: $(INSTALLED) ## bring the lock up to pyproject.toml, moving nothing else
+	$(COMPILE) pyproject.toml --output-file requirements.txt
+	$(COMPILE) pyproject.toml --output-file requirements-dev.txt -c requirements.txt --group dev
+
+all: test check ## everything that must pass before a change is done
+	$(MAKE) demo ARGS=--once
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: neither python3.11 nor python3 is one." >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	@touch $@
