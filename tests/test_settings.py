@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from marshmallow import Schema, fields
 
 from connector.errors import SettingsError
 from connector.settings import (
@@ -17,6 +18,7 @@ from connector.settings import (
     build_store,
     load_settings,
 )
+from connector.settings.faults import Faults, check
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destinations.lapyme import LapymeAccount
 from mappings.destinations.rayo import RayoAccount
@@ -374,6 +376,20 @@ def test_all_faults_are_named_at_once(faults):
     )
 
 
+def test_slip_is_not_corrected_to_what_the_file_cannot_set(faults):
+    assert faults(SMALLEST.replace("api_key", "nam = 1\napi_key")) == ["accounts.bodega.nam: is not a setting."]
+
+
+def test_slip_inside_a_table_of_tables_is_corrected():
+    class PickupSchema(Schema):
+        branch = fields.Integer()
+
+    faults = Faults()
+    schema = Schema.from_dict({"pickups": fields.Dict(values=fields.Nested(PickupSchema))})()
+    assert check(schema, {"pickups": {"Sucursal Centro": {"brunch": 1}}}, ("accounts", "hub"), faults) is None
+    assert faults.texts == ['accounts.hub.pickups."Sucursal Centro".brunch: is not a setting; did you mean “branch”?']
+
+
 def test_error_shows_every_fault_on_a_line_of_its_own():
     assert str(SettingsError(["PORT: must be so.", "stores: is missing."])) == "PORT: must be so.\nstores: is missing."
 
@@ -534,6 +550,7 @@ def test_impossible_value_of_a_variable_is_a_fault(faults, name, value, expected
         ("connector.db", "must be sqlite:/// and the path of a file, such as sqlite:///connector.db."),
         ("sqlite://", "must be sqlite:/// and the path of a file, such as sqlite:///connector.db."),
         ("sqlite:///p.db?mode=ro", "must be sqlite:/// and the path of a file, such as sqlite:///connector.db."),
+        ("sqlite:///p.db\n", "must be sqlite:/// and the path of a file, such as sqlite:///connector.db."),
         ("sqlite:///", "must name a file: a database in memory loses every order with its process."),
         ("sqlite:///:memory:", "must name a file: a database in memory loses every order with its process."),
     ],
@@ -668,6 +685,21 @@ def test_values_given_as_text_are_read_as_what_the_setting_is():
         shipping_sku="0042",
         timeout_s=5,
     )
+
+
+def test_text_that_would_be_two_lines_of_toml_is_no_value():
+    with pytest.raises(SettingsError) as caught:
+        build_account("rayo", {"concurrency": "3\ntimeout_s = 4"})
+    assert caught.value.faults == ["concurrency: must be a whole number."]
+
+
+def test_value_inside_a_table_that_is_none_is_a_fault():
+    with pytest.raises(SettingsError) as caught:
+        build_account("rayo", {"states": "JAL", "states.Jalisco": "JAL"})
+    assert caught.value.faults == [
+        "states: must be a table.",
+        '"states.Jalisco": is not a setting; did you mean “states”?',
+    ]
 
 
 def test_store_to_map_with_needs_nothing():

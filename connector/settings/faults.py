@@ -93,7 +93,7 @@ def _explain(errors: Any, checked: Any, path: Trail) -> Iterator[tuple[Trail, st
             for part in inner.values():
                 yield from _explain(part, checked.value_field, (*path, name))
         else:
-            yield from _explain(inner, getattr(checked, "inner", None), (*path, name))
+            yield from _explain(inner, None, (*path, name))
 
 
 def spell(path: Trail) -> str:

@@ -78,8 +78,9 @@ def _build_alone(kind: str, spoke: str, name: str, values: Mapping[str, Any], fa
     table: dict[str, Any] = {setting: value for setting, value in MADE_UP.items() if setting in settings}
     for setting, value in values.items():
         outer, _dot, inner = setting.partition(".")
-        if inner and isinstance(settings.get(outer), fields.Dict):
-            table[outer] = {**table.get(outer, {}), inner: value}
+        outer_value = table.get(outer, {})
+        if inner and isinstance(settings.get(outer), fields.Dict) and isinstance(outer_value, dict):
+            table[outer] = {**outer_value, inner: value}
         else:
             table[setting] = _parse_text(settings.get(setting), value)
     return build(kind, name, {**table, kind: spoke}, (), faults)
