@@ -107,13 +107,19 @@ class Service:
     def forwarder(self) -> Forwarder:
         return Forwarder(self.runtime)
 
-    def drain(self) -> None:
-        """Carry all that is due, and what becomes due by it, one after the other."""
+    def carry_due(self) -> int:
+        """Carry what is due now, one after the other. Returns how many there were."""
         forwarder = self.forwarder()
         forwarder.recover()
-        while claimed := forwarder.claim_due():
-            for delivery in claimed:
-                forwarder.carry(delivery)
+        claimed = forwarder.claim_due()
+        for delivery in claimed:
+            forwarder.carry(delivery)
+        return len(claimed)
+
+    def drain(self) -> None:
+        """Carry all that is due, and what becomes due by it."""
+        while self.carry_due():
+            pass
 
     def api(self, path: str, **more: Any) -> Any:
         headers = {"Authorization": "Bearer admin"}

@@ -21,7 +21,7 @@ def send_one(service: Service, destination: str) -> dict[str, Any]:
     """Post one order and try it once."""
     post, order = POST[destination]
     getattr(service, post)(order())
-    service.drain()
+    service.carry_due()
     return service.only_delivery()
 
 
