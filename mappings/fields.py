@@ -119,6 +119,10 @@ class Money(fields.Field[Decimal]):
         raise ValidationError("is not an amount of money.")
 
 
+class Coordinate(Lenient, Money):
+    """Degrees of latitude or longitude."""
+
+
 class SumOf(Money):
     """Adds up the amounts under `key` in a list of objects, such as a line's taxes."""
 

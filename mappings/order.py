@@ -193,6 +193,7 @@ LABELS = {
     "code": "code",
     "country": "country",
     "currency": "Currency",
+    "current_total": "Current total",
     "customer": "Customer",
     "district": "neighbourhood",
     "document": "Tax document",

@@ -154,9 +154,10 @@ def name_state(
 
 def code_country(code: str | None, name: str | None = None) -> str | None:
     """Return the ISO 3166-1 alpha-2 code: as given, else of a country whose name we know, else what was written."""
-    if code:
-        return code.upper()
-    return COUNTRY_NAMES.get(fold(name), name) if name else None
+    written = code or name
+    if written is None:
+        return None
+    return written.upper() if len(written) == 2 else COUNTRY_NAMES.get(fold(written), written)
 
 
 def complete_postal_code(code: str | None, *, country: str | None, state: str | None) -> str | None:

@@ -13,13 +13,14 @@ from typing import Any
 from marshmallow import fields
 
 from mappings.amounts import ZERO, Adjustment, Refund, Refunded, Sold, charges_of, line_left, take_off_shipping_refunds
-from mappings.fields import MISSING_LIST, Flag, Moment, Money, Quantity, SumOf, Text, read_moment
+from mappings.fields import MISSING_LIST, Coordinate, Flag, Moment, Money, Quantity, SumOf, Text, read_moment
 from mappings.identity import LONGEST_ID, hash_body, plain_id
 from mappings.order import Address, Charge, Customer, Order, Payment, Shipping
 from mappings.paths import pick_text
 from mappings.places import SHOPIFY_STATES, code_country, complete_postal_code, name_state
 from mappings.schema import StorefrontSchema
 from mappings.spoke import Identity, MalformedWebhookError, Signature, Storefront
+from mappings.text import clean_text
 
 #: The topics that carry an order, and the hub's word for each. `orders/edited` is left out: it carries a difference.
 TOPICS = {
@@ -67,6 +68,8 @@ class ShopifyAddress(StorefrontSchema):
     province_code = Text()
     country = Text(attribute="country_name")
     country_code = Text(attribute="country")
+    latitude = Coordinate()
+    longitude = Coordinate()
 
     def build(self, said: dict[str, Any]) -> Address:
         country = code_country(said.pop("country", None), said.pop("country_name", None))
@@ -162,7 +165,7 @@ class ShopifyOrder(StorefrontSchema):
     current_total_additional_fees_set = ShopMoney(attribute="fees")
     total_cash_rounding_payment_adjustment_set = ShopMoney(attribute="rounding")
     financial_status = Text()
-    payment_gateway_names = fields.List(fields.Raw(), attribute="gateways")
+    payment_gateway_names = fields.Raw(attribute="gateways")
     line_items = fields.List(fields.Nested(ShopifyLine), attribute="lines", required=True, error_messages=MISSING_LIST)
     shipping_lines = fields.List(fields.Nested(ShopifyShipping), attribute="shipping")
     refunds = fields.List(fields.Nested(ShopifyRefund))
@@ -207,7 +210,7 @@ class ShopifyOrder(StorefrontSchema):
                 duties=said.get("duties", said.get("original_duties")),
                 fee=said.get("fees", said.get("original_fees")),
             ),
-            payments=payments_said(said.get("gateways", []), total=total, is_paid=is_paid),
+            payments=payments_said(said.get("gateways"), total=total, is_paid=is_paid),
             customer=said.get("customer"),
             ship_to=said.get("ship_to"),
             bill_to=said.get("bill_to"),
@@ -254,14 +257,15 @@ def leaves_by_pickup(said: Mapping[str, Any], *, has_shippable: bool, methods: l
     return True if has_shippable and methods else None
 
 
-def payments_said(gateways: list[Any], *, total: Decimal, is_paid: bool | None) -> list[Payment] | None:
+def payments_said(gateways: Any, *, total: Decimal, is_paid: bool | None) -> list[Payment] | None:
     """One gateway was paid the whole total. What each of several was paid, an order does not say."""
     if is_paid is False or total == 0:
         return []
-    names = list(dict.fromkeys(name for name in gateways if isinstance(name, str)))
-    if not is_paid or len(names) != 1:
+    names = {clean_text(name) for name in gateways} if isinstance(gateways, list) else set()
+    if not is_paid or len(names) != 1 or None in names:
         return None
-    return [Payment(gateway=names[0], name=names[0], amount=total)]
+    [name] = names
+    return [Payment(gateway=name, name=name, amount=total)]
 
 
 def with_cash_rounding(order: Order, rounding: Decimal) -> Order:
