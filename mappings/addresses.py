@@ -19,10 +19,10 @@ UNIT_WORD = r"\b(?:Int|Interior|Depto|Dpto|Departamento|Piso|Torre|Local|Oficina
 FLOOR = r"\b\d{1,2}\s?[º°]\s?[\"“']?[A-Z]?\b[\"”']?"  # "5° B"
 
 #: 12, 12-B, 123 A, 45 bis
-NUMBER = r"\d+(?:\s?-\s?[A-Z0-9]+|\s?[A-Z]\b|\s?bis\b)*"
+NUMBER = r"\d+(?:-[A-Z0-9]+\b|\s?[A-Z]\b|\s?bis\b)*"
 
 DISTRICT = re.compile(rf"[\s,]*{DISTRICT_MARK}\s*(?P<name>[^,]+)(?:,|$)", FLAGS)
-ABBREVIATED_DISTRICT = re.compile(r"\bCol\.", FLAGS)
+ABBREVIATED_DISTRICT = re.compile(r"\b(?:Col|Fracc)\.", FLAGS)
 UNIT_START = re.compile(rf"[\s,]*(?P<unit>(?:{UNIT_WORD}|{FLOOR}).*)$", FLAGS)
 #: One unit amid other text: "Torre 3", "Int. B"; but "Torre Blanca" is a neighbourhood.
 UNIT_AMID = re.compile(rf"[\s,]*(?P<unit>{UNIT_WORD}\s*(?:\d[\w-]*|PB\b|[A-Z]\b)|{FLOOR})[\s,]*", FLAGS)
@@ -77,13 +77,13 @@ def settle_address(
 
 
 def read_first_line(line: str | None, given_number: str | None) -> Parts:
-    if line is not None and len(line) > LONGEST_LINE:
-        return Parts(street=line, number=given_number)
     if line is None or is_placeholder(line):
         return Parts(number=given_number)
     if JOINER in line:
         street, _, number = line.partition(JOINER)
         return Parts(street=clean_text(street), number=clean_text(number) or given_number)
+    if len(line) > LONGEST_LINE:
+        return Parts(street=line, number=given_number)
     if given_number is not None:
         street = re.sub(rf"[\s,]*(?:{NUMBER_MARK}\s*)?(?<!\w){re.escape(given_number)}$", "", line, flags=FLAGS)
         return Parts(street=clean_text(street.strip(" ,")) or line, number=given_number)
@@ -92,11 +92,13 @@ def read_first_line(line: str | None, given_number: str | None) -> Parts:
 
 def read_second_line(line: str | None, given_district: str | None) -> Parts:
     given = clean_text(DISTRICT.sub(r"\g<name>", given_district)) if given_district else None
-    if line is None or len(line) > LONGEST_LINE:
-        return Parts(unit=line, district=given)
+    if line is None:
+        return Parts(district=given)
     if JOINER in line:
         flat, _, district = line.partition(JOINER)
         return Parts(unit=clean_text(flat), district=clean_text(district) or given)
+    if len(line) > LONGEST_LINE:
+        return Parts(unit=line, district=given)
     if given_district == line:
         units = [drop_interior(match["unit"]) for match in UNIT_AMID.finditer(line)]
         rest = UNIT_AMID.sub(", ", line).strip(" ,")
@@ -151,8 +153,7 @@ def split_number(text: str) -> tuple[str, str] | None:
 def write_number(match: re.Match[str]) -> str:
     if match.re is NO_NUMBER:
         return "S/N"
-    number = re.sub(r"\s?-\s?", "-", match["number"].strip())
-    return f"KM {number}" if match.re is KILOMETRE else number
+    return f"KM {match['number']}" if match.re is KILOMETRE else match["number"]
 
 
 def cut_district(line: str) -> tuple[str | None, str | None]:

@@ -6,11 +6,11 @@ from typing import Any
 from mappings.text import clean_text
 
 
-def pick_text(payload: Any, paths: Iterable[str]) -> str | None:
+def pick_text(payload: Any, paths: Iterable[str], *, is_escaped: bool = False) -> str | None:
     """Return the first text found at any of `paths`, each from the payload's root.
 
     "billing_address.company" goes down by keys; "note_attributes:dni" picks the item so named from a list of
-    `{"name": …, "value": …}` or `{"key": …, "value": …}`. A name may hold dots, so it is always the last step.
+    `{"name": …, "value": …}` or `{"key": …, "value": …}`. A name may hold dots, so it is always the last step. `is_escaped`: the platform writes HTML entities.
     """
     for path in paths:
         head, _, name = path.partition(":")
@@ -19,7 +19,7 @@ def pick_text(payload: Any, paths: Iterable[str]) -> str | None:
             found = found.get(step) if isinstance(found, Mapping) else None
         if name:
             found = named_item(found, name)
-        if text := clean_text(found):
+        if text := clean_text(found, is_escaped=is_escaped):
             return text
     return None
 

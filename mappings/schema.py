@@ -44,6 +44,7 @@ class StorefrontSchema(Schema):
     model: ClassVar[type]
     #: Tax documents that a plugin fills in where the customer gave none.
     fake_documents: ClassVar[frozenset[str]] = frozenset()
+    is_escaped: ClassVar[bool] = False  # the platform writes HTML entities
 
     class Meta(Schema.Meta):
         unknown = EXCLUDE
@@ -68,17 +69,21 @@ class StorefrontSchema(Schema):
         except ValidationError as error:
             # `from None`: the text of marshmallow's exception quotes the payload.
             raise MappingError(list(explain(self, error.messages_dict))) from None
-        document = pick_text(payload, document_from)
+
+        def pick(paths: Sequence[str]) -> str | None:
+            return pick_text(payload, paths, is_escaped=self.is_escaped)
+
+        document = pick(document_from)
+        ship_to = order.ship_to and settle_address(
+            order.ship_to,
+            number=pick(store.number_from),
+            unit=pick(store.unit_from),
+            district=pick(store.district_from),
+        )
         return replace(
             order,
             document=None if document in self.fake_documents else document,
-            ship_to=order.ship_to
-            and settle_address(
-                order.ship_to,
-                number=pick_text(payload, store.number_from),
-                unit=pick_text(payload, store.unit_from),
-                district=pick_text(payload, store.district_from),
-            ),
+            ship_to=ship_to,
             bill_to=order.bill_to and settle_address(order.bill_to),
         )
 

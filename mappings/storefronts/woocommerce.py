@@ -117,6 +117,7 @@ class WooRefund(StorefrontSchema):
 
 class WooOrder(StorefrontSchema):
     model = Order
+    is_escaped = True
     fake_documents = frozenset({"12123123"})  # Mobbex writes it where the customer gave no DNI
 
     id = Text(attribute="order_id", required=True)

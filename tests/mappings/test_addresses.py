@@ -97,6 +97,8 @@ def test_what_is_sure_is_split(line1, expected):
         "Hidalgo 12 esquina Juárez",
         "Hidalgo #12 esquina Juárez",
         "Hidalgo 12, 5B",
+        "Hidalgo 12 - 5B",
+        "Fracc. Los Pinos calle Roble 12",
         "Calle 10 Torre 3",
         "Juárez Col. Centro 123",
         "Bosques de las Lomas",

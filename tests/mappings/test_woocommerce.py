@@ -115,6 +115,12 @@ def test_settings_take_the_tax_documents_place(payload):
     assert read("woocommerce", payload, document_from="billing.first_name").document == "Malena"
 
 
+def test_entities_are_characters_where_the_settings_point_too(payload):
+    payload["shipping"]["address_2"] = "Depto 3, San Telmo &amp; Barracas"
+    address = read("woocommerce", payload, district_from="shipping.address_2").ship_to
+    assert (address.unit, address.district) == ("Depto 3", "San Telmo & Barracas")
+
+
 @pytest.mark.parametrize(
     ("country", "written", "state"),
     [
