@@ -18,7 +18,7 @@ help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## run everything on this machine and watch orders travel; ARGS=--once ends by itself
-	$(BIN)/connector demo $(ARGS)
+	$(BIN)/python -m connector demo $(ARGS)
 
 test: $(INSTALLED) ## run the tests; ARGS goes to pytest
 	$(BIN)/pytest $(ARGS)
