@@ -1,0 +1,226 @@
+"""Claims, leases and crashes: what a dead or sleeping process held is settled, and nothing opens a socket without a claim."""
+
+from typing import Any
+
+import pytest
+
+from connector.database.claims import Limit, claim_deliveries, recover_lost, release_claims
+from connector.database.deliveries import Decision, Tried, mark_sending, record_sent
+from connector.database.tables import Delivery, State
+from connector.delivery import deliver
+from mappings.spoke import Outcome
+from tests.conftest import Service
+from tests.orders import shopify_order, woo_order
+
+LEASE_S = 60.0
+
+
+def claim(service: Service, name: str, *, concurrency: int = 10) -> list[Delivery]:
+    limits = {account: Limit(concurrency) for account in ("bodega", "erp")}
+    return claim_deliveries(service.database, claim=name, limits=limits, now=service.clock(), lease_s=LEASE_S)
+
+
+def start_sending(service: Service, delivery: Delivery) -> bool:
+    return mark_sending(
+        service.database,
+        delivery,
+        body=b'{"a": 1}',
+        key="key" if delivery.destination == "lapyme" else None,
+        warnings=[],
+        run_open_s=0.0,
+        now=service.clock(),
+        lease_s=LEASE_S,
+    )
+
+
+def recover(service: Service) -> list[int]:
+    return recover_lost(service.database, keyed=service.runtime.keyed, now=service.clock())
+
+
+def answer(service: Service, delivery: Delivery, outcome: Outcome, number: int = 1) -> bool:
+    """Record an outcome as the process does that sent attempt `number`."""
+    tried = Tried(number=number, outcome=outcome, started_at=service.clock(), duration_ms=1)
+    is_taken = outcome is Outcome.DELIVERED
+    decision = Decision(state=State.DELIVERED if is_taken else State.PARKED, remote_id="r-1" if is_taken else None)
+    return record_sent(service.database, delivery, tried, decision, now=service.clock())
+
+
+def told(service: Service) -> tuple[Any, ...]:
+    delivery = service.only_delivery()
+    return delivery["state"], delivery["reason"], delivery["attempts"]
+
+
+def test_a_claimed_delivery_is_nobody_elses_until_its_lease_runs_out(service: Service) -> None:
+    service.post_woo(woo_order())
+    assert len(claim(service, "first")) == 1
+    assert claim(service, "second") == []
+    service.clock.forward(LEASE_S + 1)
+    assert len(claim(service, "second")) == 1
+
+
+def test_no_more_are_claimed_than_the_account_takes_at_once_by_all_processes(service: Service) -> None:
+    for number in range(5):
+        service.post_woo(woo_order(number))
+    assert len(claim(service, "first", concurrency=3)) == 3
+    assert claim(service, "second", concurrency=3) == []
+
+
+def test_what_was_claimed_and_not_sent_is_given_back(service: Service) -> None:
+    service.post_woo(woo_order())
+    claim(service, "first")
+    assert release_claims(service.database, "first") == 1
+    assert len(claim(service, "second")) == 1
+
+
+def test_a_process_that_lost_its_claim_does_not_send(service: Service) -> None:
+    service.post_woo(woo_order())
+    [sleeper] = claim(service, "sleeper")
+    service.clock.forward(LEASE_S + 1)
+    claim(service, "other")
+    assert not start_sending(service, sleeper)
+
+
+def test_a_process_whose_lease_ran_out_does_not_send_even_if_nobody_took_over(service: Service) -> None:
+    service.post_woo(woo_order())
+    [sleeper] = claim(service, "sleeper")
+    service.clock.forward(LEASE_S + 1)
+    assert not start_sending(service, sleeper)
+    deliver(service.runtime, sleeper)
+    assert service.sandbox.requests("lapyme") == []
+
+
+def test_sending_is_on_disk_with_its_bytes_before_the_socket_opens(service: Service) -> None:
+    service.post_woo(woo_order())
+    [delivery] = claim(service, "first")
+    assert start_sending(service, delivery)
+    service.database.close()  # as a killed process leaves it
+    shown = service.only_delivery()
+    assert (shown["state"], shown["body"], shown["idempotency_key"]) == ("sending", {"a": 1}, "key")
+    assert [(one["number"], one["outcome"]) for one in shown["attempt_log"]] == [(1, "sending")]
+
+
+def test_a_newer_version_between_reading_and_sending_stops_the_older(service: Service) -> None:
+    service.post_woo(woo_order())
+    [delivery] = claim(service, "first")
+    service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:09:00"))
+    assert not start_sending(service, delivery)
+    deliver(service.runtime, delivery)
+    assert [order.body["order_date"] for order in service.sandbox.orders("lapyme")] == ["2026-11-20T15:00:00Z"]
+    assert service.only_delivery()["event"] == "2"
+
+
+def test_a_cancellation_between_reading_and_sending_stops_it(service: Service) -> None:
+    service.post_woo(woo_order())
+    [delivery] = claim(service, "first")
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
+    deliver(service.runtime, delivery)
+    assert service.sandbox.requests("lapyme") == []
+    assert told(service) == ("discarded", "cancelled", 0)
+
+
+@pytest.mark.parametrize(
+    ("post", "order", "settled"),
+    [
+        ("post_shopify", shopify_order(), ("parked", "uncertain", 1)),
+        ("post_woo", woo_order(), ("waiting", None, 1)),
+    ],
+)
+def test_what_a_crash_left_sending_is_settled_when_its_lease_ends(
+    service: Service, post: str, order: dict[str, Any], settled: tuple[Any, ...]
+) -> None:
+    getattr(service, post)(order)
+    [delivery] = claim(service, "crashed")
+    start_sending(service, delivery)
+    assert recover(service) == []
+    service.clock.forward(LEASE_S + 1)
+    assert recover(service) == [delivery.id]
+    assert told(service) == settled
+    assert service.only_delivery()["attempt_log"][0]["outcome"] == "ambiguous"
+
+
+def test_after_a_crash_lapyme_gets_the_same_bytes_under_the_same_key(service: Service) -> None:
+    service.post_woo(woo_order())
+    [delivery] = claim(service, "crashed")
+    start_sending(service, delivery)
+    service.clock.forward(LEASE_S + 1)
+    recover(service)
+    service.carry_due()
+    [request] = service.sandbox.requests("lapyme")
+    assert (request.body, request.key) == ('{"a": 1}', "key")
+
+
+def test_a_late_success_settles_what_was_uncertain(service: Service) -> None:
+    service.post_shopify(shopify_order())
+    [delivery] = claim(service, "sleeper")
+    start_sending(service, delivery)
+    service.clock.forward(LEASE_S + 1)
+    recover(service)
+    assert not answer(service, delivery, Outcome.DELIVERED)
+    assert told(service) == ("delivered", None, 1)
+    assert service.only_delivery()["remote_id"] == "r-1"
+
+
+def test_a_late_success_of_an_older_attempt_raises_an_alert(service: Service) -> None:
+    service.post_shopify(shopify_order())
+    [delivery] = claim(service, "sleeper")
+    start_sending(service, delivery)
+    service.clock.forward(LEASE_S + 1)
+    recover(service)
+    service.api(f"/deliveries/{delivery.id}/retrigger", json={"force": True})
+    service.carry_due()
+    assert not answer(service, delivery, Outcome.DELIVERED)
+    shown = service.only_delivery()
+    assert (shown["state"], shown["attempts"]) == ("delivered", 2)
+    assert [note["kind"] for note in shown["notes"]] == ["retrigger", "alert"]
+    assert "r-1" in shown["notes"][1]["text"]
+
+
+def test_what_came_in_during_sending_is_applied_when_the_attempt_ends(service: Service) -> None:
+    service.post_woo(woo_order())
+    [delivery] = claim(service, "first")
+    start_sending(service, delivery)
+    service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:09:00", payment_method="x"))
+    assert service.only_delivery()["event"] == "1"
+    tried = Tried(number=1, outcome=Outcome.NOT_PROCESSED, started_at=service.clock(), duration_ms=1)
+    decision = Decision(state=State.WAITING, due_at=service.clock())
+    assert record_sent(service.database, delivery, tried, decision, now=service.clock())
+    assert service.only_delivery()["event"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("decision", "settled"),
+    [
+        (Decision(state=State.WAITING), ("discarded", "cancelled", 1)),
+        (Decision(state=State.DELIVERED, remote_id="r"), ("delivered", None, 1)),
+    ],
+)
+def test_a_cancellation_during_sending_alerts_and_stops_what_would_be_repeated(
+    service: Service, decision: Decision, settled: tuple[Any, ...]
+) -> None:
+    service.post_woo(woo_order())
+    [delivery] = claim(service, "first")
+    start_sending(service, delivery)
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
+    tried = Tried(number=1, outcome=Outcome.NOT_PROCESSED, started_at=service.clock(), duration_ms=1)
+    record_sent(service.database, delivery, tried, decision, now=service.clock())
+    assert told(service) == settled
+    assert [note["kind"] for note in service.only_delivery()["notes"]] == ["alert"]
+
+
+def test_a_cancellation_during_an_ambiguous_wait_is_uncertain_not_discarded(service: Service) -> None:
+    service.sandbox.misbehave("lapyme", "process_then_drop")
+    service.post_woo(woo_order())
+    service.carry_due()
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
+    assert told(service) == ("parked", "uncertain", 1)
+    assert [note["kind"] for note in service.only_delivery()["notes"]] == ["alert"]
+
+
+def test_a_fault_of_ours_in_mapping_parks_the_order_and_lets_others_go(service: Service) -> None:
+    service.post_woo(woo_order(1))
+    service.post_woo(woo_order(2))
+    with service.database.write() as connection:
+        connection.exec_driver_sql("UPDATE events SET body = 'not json' WHERE id = 1")
+    service.drain()
+    states = [(delivery["state"], delivery["reason"]) for delivery in service.deliveries()]
+    assert states == [("parked", "unmappable"), ("delivered", None)]
