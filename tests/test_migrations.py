@@ -1,19 +1,70 @@
-"""The migrations: that they end at the tables which the code knows."""
+"""The migrations make the tables that the code declares, whoever runs them and however often."""
 
+import threading
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
-from connector.database.engine import Database
+from connector.database.engine import HEAD, MIGRATIONS, Database
+from connector.errors import DatabaseUnavailableError, MigrationNeededError
 
 
-def test_migrations_make_the_tables_that_the_code_knows(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/connector.db")
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/connector.db"
+
+
+def test_migrations_make_the_declared_tables(url: str) -> None:
+    database = Database(url)
     database.migrate()
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        differences = compare_metadata(context, SQLModel.metadata)
+        assert compare_metadata(context, SQLModel.metadata) == []
     database.close()
-    assert differences == []
+
+
+def test_the_code_expects_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_a_database_that_is_not_migrated_is_refused_by_name(url: str) -> None:
+    database = Database(url)
+    with pytest.raises(MigrationNeededError, match="connector migrate"):
+        database.require_migrated()
+    database.migrate()
+    database.require_migrated()
+    database.close()
+
+
+def test_many_may_migrate_at_once(url: str) -> None:
+    faults: list[Exception] = []
+
+    def migrate() -> None:
+        database = Database(url)
+        try:
+            database.migrate()
+        except Exception as error:
+            faults.append(error)
+        database.close()
+
+    threads = [threading.Thread(target=migrate) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+
+
+def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/nowhere/connector.db")
+    with pytest.raises(DatabaseUnavailableError):
+        database.migrate()
+    database.close()

@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from connector.errors import DatabaseUnavailableError, MigrationNeededError
 
+UNAVAILABLE = "the database cannot be read or written at present"
+MIGRATIONS = Path(__file__).parent / "migrations"
+#: The newest of the migrations: what the code expects the tables to be.
+HEAD = "0001"
 BUSY_TIMEOUT_MS = 5_000  # how long a transaction waits for another's write lock
 
 
@@ -42,44 +42,53 @@ class Database:
 
     @contextmanager
     def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
-        try:
-            with self.engine.connect().execution_options(**options) as connection, connection.begin():
-                yield connection
-        except (OperationalError, PoolTimeoutError) as error:
-            raise DatabaseUnavailableError("the database cannot be read or written at present") from error
-        except DBAPIError as error:
-            if isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(error.orig, sqlite3.IntegrityError):
-                raise DatabaseUnavailableError("the database cannot be read or written at present") from error
-            raise
+        with naming_errors(), self.engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
 
     def migrate(self) -> None:
         """Bring the tables up to date. Several processes may try at once: the write lock lets one do it."""
-        with self.engine.connect() as connection:
-            connection.connection.driver_connection.execute("PRAGMA journal_mode = WAL")  # type: ignore[union-attr]
+        from alembic import command  # half a second that only this needs
+        from alembic.config import Config
+
+        with (
+            naming_errors(),
+            self.engine.connect() as connection,
+        ):  # once, before processes share the file: they would race for it
+            connection.exec_driver_sql("COMMIT")  # it cannot be changed inside a transaction
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.exec_driver_sql("BEGIN")
         with self.write() as connection:
-            config = alembic_config()
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS))
+            config.set_main_option("path_separator", "os")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
     def require_migrated(self) -> None:
         """Raises `MigrationNeededError` unless the tables are those of this version."""
         with self.read() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-        head = ScriptDirectory.from_config(alembic_config()).get_current_head()
-        if current != head:
-            raise MigrationNeededError(
-                f"the database is at {current or 'nothing'}, not {head}: run `connector migrate`"
-            )
+            is_new = not inspect(connection).has_table("alembic_version")
+            statement = "SELECT version_num FROM alembic_version"
+            current = None if is_new else connection.exec_driver_sql(statement).scalar()
+        if current != HEAD:
+            have = f"at revision {current}" if current else "empty"
+            raise MigrationNeededError(f"the database is {have}, not at revision {HEAD}: run `connector migrate`")
 
     def close(self) -> None:
         self.engine.dispose()
 
 
-def alembic_config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    return config
+@contextmanager
+def naming_errors() -> Iterator[None]:
+    """Turn what the driver says of a database that is locked, full, broken or away into the one error for it."""
+    try:
+        yield
+    except (OperationalError, PoolTimeoutError) as error:
+        raise DatabaseUnavailableError(UNAVAILABLE) from error
+    except DBAPIError as error:
+        if isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(error.orig, sqlite3.IntegrityError):
+            raise DatabaseUnavailableError(UNAVAILABLE) from error
+        raise
 
 
 def create_sqlite_engine(url: str, busy_timeout_ms: int) -> Engine:
