@@ -4,6 +4,7 @@ import atexit
 from contextlib import ExitStack
 
 from flask import Flask
+from flask.json.provider import DefaultJSONProvider
 
 from connector.log import set_up_log
 from connector.runtime import Runtime, open_runtime
@@ -15,6 +16,8 @@ from connector.web.problems import register_problems
 def create_app(runtime: Runtime) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions["runtime"] = runtime
+    app.json = DefaultJSONProvider(app)
+    app.json.sort_keys = False
     for module in (webhooks, api, health):
         app.register_blueprint(module.blueprint)
     register_problems(app)

@@ -8,7 +8,6 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -195,6 +194,8 @@ def read_payload(file: Any) -> dict[str, Any]:
 @click.argument("file", type=click.File("rb"), required=False)
 def trigger(store_name: str, topic: str | None, url: str | None, file: Any) -> None:
     """Sign the webhook in FILE, or a sample, and post it as the storefront would."""
+    import httpx
+
     from connector.sandbox.storefronts import post_webhook, read_sample
 
     settings = read_settings()
@@ -202,8 +203,11 @@ def trigger(store_name: str, topic: str | None, url: str | None, file: Any) -> N
     storefront = settings.storefront(store)
     body = file.read() if file else read_sample(storefront.name)
     address = (url or f"http://127.0.0.1:{settings.environment.port}").rstrip("/")
-    status, answer = post_webhook(f"{address}/webhooks/{store_name}", storefront, store, body, topic)
-    click.echo(answer)
+    try:
+        status, answer = post_webhook(f"{address}/webhooks/{store_name}", storefront, store, body, topic)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        fail([f"No answer from {address} ({type(error).__name__}): is the service running there?"], 1)
+    click.echo(answer.rstrip("\n"))
     if status != 200:
         fail([f"The service answered {status}."], 1)
 
@@ -251,13 +255,11 @@ def list_rows(
 
 
 def print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*columns, box=None)
-    for row in rows:
-        table.add_row(*("" if row[name] is None else str(row[name]) for name in columns))
-    Console(soft_wrap=True).print(table)
+    """Print every cell whole: an id that is cut cannot be copied."""
+    lines = [columns, *(["" if row[name] is None else str(row[name]) for name in columns] for row in rows)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 @cli.command()
@@ -316,17 +318,27 @@ def resolve(as_: str, remote_id: str | None, note: str | None, id_: int) -> None
 @click.option("--port", type=click.IntRange(0, 65535), default=9000, show_default=True)
 def sandbox(host: str, port: int) -> None:
     """Play the destinations, strictly by their contracts, to try the service against."""
+    from connector.sandbox.server import SandboxServer
     from connector.sandbox.server import serve as serve_sandbox
 
-    serve_sandbox(host, port)
+    def say_where(server: SandboxServer) -> None:
+        click.echo(f"The sandbox is at {server.url()} until Ctrl-C. As an account's base_url:")
+        for name in server.destinations:
+            click.echo(f"  {name}: {server.url(name)}")
+        sys.stdout.flush()
+
+    try:
+        serve_sandbox(host, port, log_requests=True, on_start=say_where)
+    except OSError as error:
+        fail([f"The sandbox cannot listen at {host}, port {port}: {error.strerror}."], 1)
 
 
 @cli.command()
-@click.option("--once", is_flag=True, help="End when all is done: exit status 0 only if every order ended as it should.")
+@click.option(
+    "--once", is_flag=True, help="End when all is done: exit status 0 only if every order ended as it should."
+)
 def demo(once: bool) -> None:
     """Run everything on this machine, with a sandbox in the destinations' place, and watch orders travel."""
     from connector.sandbox.demo import run_demo
 
     sys.exit(run_demo(once=once))
-
-

@@ -37,14 +37,8 @@ def take_in(runtime: Runtime, store: Store, headers: Mapping[str, str], body: by
         accounts=wanted_accounts(runtime, store.id, identity),
         now=runtime.clock(),
     )
-    runtime.log.info(
-        "event",
-        event_id=recorded.event_id,
-        store=store.id,
-        topic=identity.topic,
-        status=recorded.status,
-        reason=recorded.reason,
-    )
+    said = {"status": recorded.status, "reason": recorded.reason}
+    runtime.log.info("webhook", event_id=recorded.event_id, store=store.id, topic=identity.topic, **said)
     return recorded
 
 

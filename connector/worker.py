@@ -2,14 +2,13 @@
 
 import os
 import signal
-import socket
 import threading
-import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from datetime import timedelta
 
-from connector.database.claims import Limit, claim_deliveries, due_accounts, recover_lost, release_claims
+from connector.claimant import is_dead, name_claimant
+from connector.database.claims import Limit, claim_deliveries, due_accounts, expire_dead, recover_lost, release_claims
 from connector.database.tables import Delivery
 from connector.delivery import deliver
 from connector.errors import ConnectorError, DatabaseUnavailableError
@@ -28,7 +27,7 @@ MOST_THREADS = 128
 class Forwarder:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.claim = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+        self.claim = name_claimant()
         self.stopping = threading.Event()
         self._wake = threading.Event()
         self._running: set[Future[None]] = set()
@@ -93,6 +92,8 @@ class Forwarder:
         self._wake.set()  # a place is free
 
     def recover(self) -> None:
+        """Settle what was held by processes that died, or whose leases ran out."""
+        expire_dead(self.runtime.database, is_dead, self.runtime.clock())
         for delivery_id in recover_lost(self.runtime.database, keyed=self.runtime.keyed, now=self.runtime.clock()):
             self.runtime.log.warning("recovered", delivery_id=delivery_id)
 

@@ -1,9 +1,12 @@
-"""Claims, leases and crashes: what a dead or sleeping process held is settled, and nothing opens a socket without a claim."""
+"""Claims, leases and crashes: what a dead process held is settled, and nothing opens a socket without a claim."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from connector.claimant import is_dead
 from connector.database.claims import Limit, claim_deliveries, recover_lost, release_claims
 from connector.database.deliveries import Decision, Tried, mark_sending, record_sent
 from connector.database.tables import Delivery, State
@@ -224,3 +227,30 @@ def test_a_fault_of_ours_in_mapping_parks_the_order_and_lets_others_go(service: 
     service.drain()
     states = [(delivery["state"], delivery["reason"]) for delivery in service.deliveries()]
     assert states == [("parked", "unmappable"), ("delivered", None)]
+
+
+def test_what_a_dead_process_held_is_settled_at_once(service: Service) -> None:
+    for number in (1, 2):
+        service.post_woo(woo_order(number))
+    ended = subprocess.run(
+        [sys.executable, "-c", "from connector.claimant import name_claimant; print(name_claimant())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    sending, _ = claim(service, ended.stdout.strip())
+    start_sending(service, sending)
+    service.forwarder().recover()
+    assert [delivery["state"] for delivery in service.deliveries()] == ["waiting", "waiting"]
+    assert len(claim(service, "other")) == 2
+
+
+def test_what_a_living_process_holds_is_left_alone(service: Service) -> None:
+    service.post_woo(woo_order())
+    claim(service, service.forwarder().claim)
+    service.forwarder().recover()
+    assert claim(service, "other") == []
+
+
+def test_nothing_is_known_of_another_machines_processes() -> None:
+    assert not is_dead("another-machine:1:1:abc")

@@ -125,6 +125,14 @@ def test_fifty_posts_of_one_event_at_once_make_one_delivery(
     assert service.end() == 0
 
 
+def test_a_body_that_grows_too_long_while_it_comes_is_refused(running: Callable[..., Running]) -> None:
+    service = running()
+    chunks = (b"x" * 65_536 for _ in range(40))
+    answer = httpx.post(f"http://127.0.0.1:{service.port}/webhooks/tienda-mx", content=chunks, timeout=10)
+    assert answer.status_code == 413
+    assert service.end() == 0
+
+
 def test_after_kill_minus_nine_and_restart_nothing_is_lost_and_nothing_doubled(
     running: Callable[..., Running], sandbox: SandboxServer
 ) -> None:

@@ -1,6 +1,6 @@
 """Claims: leases on waiting deliveries. Many threads and processes share the work, and a dead one's comes back."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -90,6 +90,18 @@ def release_claims(database: Database, claim: str) -> int:
             .values(claim=None, claim_expires_at=None)
         )
         return connection.execute(statement).rowcount
+
+
+def expire_dead(database: Database, is_dead: Callable[[str], bool], now: datetime) -> int:
+    """End the leases of claimants that have died, so that nobody waits for them. Returns how many there were."""
+    held = select(deliveries.c.claim).where(deliveries.c.claim.is_not(None), deliveries.c.claim_expires_at > now)
+    with database.read() as connection:
+        dead = [claim for claim in connection.execute(held.distinct()).scalars() if is_dead(claim)]
+    if dead:
+        with database.write() as connection:
+            ended = update(deliveries).where(deliveries.c.claim.in_(dead)).values(claim_expires_at=now)
+            connection.execute(ended)
+    return len(dead)
 
 
 def recover_lost(database: Database, *, keyed: Collection[str], now: datetime) -> list[int]:

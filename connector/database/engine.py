@@ -53,7 +53,7 @@ class Database:
         with (
             naming_errors(),
             self.engine.connect() as connection,
-        ):  # once, before processes share the file: they would race for it
+        ):  # before processes share the file
             connection.exec_driver_sql("COMMIT")  # it cannot be changed inside a transaction
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
             connection.exec_driver_sql("BEGIN")

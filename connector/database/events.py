@@ -55,7 +55,7 @@ def record_event(
             return close_event(connection, event_id)
         if is_known_cancelled:
             return close_event(connection, event_id, ignored="cancelled" if identity.is_cancelled else CANCELLED_FIRST)
-        return close_event(connection, event_id, ignored="no route takes its topic, and the order is on no way")
+        return close_event(connection, event_id, ignored="no route takes its topic")
 
 
 def insert_event(connection: Connection, store: str, identity: Identity, body: bytes, now: datetime) -> int | None:

@@ -8,6 +8,7 @@ from connector.intake import take_in
 from connector.runtime import Runtime
 
 LONGEST_BODY_BYTES = 2 * 1024 * 1024
+TOO_LONG = f"the body is longer than {LONGEST_BODY_BYTES} bytes"
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -27,11 +28,14 @@ def receive(store_name: str) -> Response:
 
 def read_body() -> bytes:
     """The raw bytes: a signature stands over these, and over nothing that was parsed and written again."""
-    request.max_content_length = LONGEST_BODY_BYTES
+    if (request.content_length or 0) > LONGEST_BODY_BYTES:
+        raise RequestEntityTooLarge(TOO_LONG)
+    body = bytearray()
     try:
-        return request.get_data(cache=False, parse_form_data=False)
-    except RequestEntityTooLarge as error:
-        error.description = f"the body is longer than {LONGEST_BODY_BYTES} bytes"
-        raise
+        while chunk := request.stream.read(65_536):
+            body += chunk
+            if len(body) > LONGEST_BODY_BYTES:  # sent in chunks, so nobody said how long it would be
+                raise RequestEntityTooLarge(TOO_LONG)
     except OSError as error:  # the sender went away in the middle
         raise InvalidRequestError("the body did not arrive whole") from error
+    return bytes(body)
