@@ -22,8 +22,8 @@ class Sold:
     quantity: int
     current_quantity: int | None = None  # None: the platform does not say
     price: Decimal  # per unit, before discounts
-    line_discount: Decimal = ZERO
-    discount: Decimal | None = None  # the line's share of every discount; None: only `line_discount` is known
+    line_discount: Decimal = ZERO  # counts only where `discount` says nothing
+    discount: Decimal = ZERO  # the line's share of every discount
     tax: Decimal = ZERO
     is_shippable: bool = True
     is_gift_card: bool = False
@@ -69,8 +69,7 @@ def line_left(sold: Sold, refunds: Iterable[Refund], *, is_tax_included: bool) -
         left = max(sold.quantity - refunded_units, 0)
     if left == 0 or sold.quantity == 0:
         return None
-    discount = sold.line_discount if sold.discount is None else sold.discount
-    total = sold.price * sold.quantity - discount + (ZERO if is_tax_included else sold.tax)
+    total = sold.price * sold.quantity - (sold.discount or sold.line_discount) + (ZERO if is_tax_included else sold.tax)
     tax = sold.tax
     if refunded_units == sold.quantity - left:
         taxes_back = sum((each.tax for each in refunded), ZERO)

@@ -178,10 +178,8 @@ class Phone(Text):
         number: str = super()._deserialize(value, *args, **kwargs)
         if number.startswith("+"):
             raise ValidationError(f"is not a number of {self.country}.")
-        if len(number) != NATIONAL_DIGITS[self.country]:
+        if len(number) != NATIONAL_DIGITS[self.country] or not is_possible(number, self.country):
             raise ValidationError(f"has {len(number)} digits; {NATIONAL_DIGITS[self.country]} are needed.")
-        if not is_possible(number, self.country):
-            raise ValidationError(f"is not a number that exists in {self.country}.")
         return number
 
 

@@ -10,7 +10,8 @@ def pick_text(payload: Any, paths: Iterable[str], *, is_escaped: bool = False) -
     """Return the first text found at any of `paths`, each from the payload's root.
 
     "billing_address.company" goes down by keys; "note_attributes:dni" picks the item so named from a list of
-    `{"name": …, "value": …}` or `{"key": …, "value": …}`. A name may hold dots, so it is always the last step. `is_escaped`: the platform writes HTML entities.
+    `{"name": …, "value": …}` or `{"key": …, "value": …}`. A name may hold dots, so it is always the last step.
+    `is_escaped`: the platform writes HTML entities.
     """
     for path in paths:
         head, _, name = path.partition(":")

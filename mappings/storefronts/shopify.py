@@ -233,8 +233,8 @@ class ShopifyOrder(StorefrontSchema):
 
 def shipping_paid(method: Mapping[str, Any], *, is_tax_included: bool) -> Shipping:
     """Return what one method cost. `discounted_price` lacks discounts on the whole order, the allocations do not."""
-    if "discount" in method:
-        price = method["price"] - method["discount"]
+    if discount := method.get("discount"):
+        price = method["price"] - discount
     else:
         price = method.get("discounted_price", method["price"])
     tax = method.get("tax", ZERO)

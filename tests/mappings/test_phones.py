@@ -43,6 +43,11 @@ def test_number_is_brought_to_ten_digits(text):
     assert written(text) == "5565320691"
 
 
+@pytest.mark.parametrize("text", ["5212345678", "0155123456", "1234567890"])
+def test_national_number_may_begin_as_a_prefix_does(text):
+    assert written(text) == text
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

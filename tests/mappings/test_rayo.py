@@ -74,6 +74,11 @@ def test_what_rayo_cannot_be_told_is_listed(order):
     ]
 
 
+def test_company_cannot_be_told(order):
+    order = replace(order, ship_to=replace(SHIPPED, company="Taller Ocampo"), note=None)
+    assert "Shipping address > company is not sent: Rayo has no field for it." in write(order, "rayo").warnings
+
+
 def test_interior_number_is_sent_as_null_where_there_is_none(order):
     body = write(replace(order, ship_to=SHIPPED), "rayo").body
     assert body["consumidor_destino"]["no_interior"] is None

@@ -94,7 +94,23 @@ def test_shipping_refund_comes_off_the_shipping(payload):
     payload["refunds"] = [
         {"order_adjustments": [{"kind": "shipping_refund", "amount": "-826.45", "tax_amount": "-173.55"}]}
     ]
-    assert read("shopify", payload).shipping[0].total == Decimal("2000.00")
+    assert read("shopify", payload).shipping == [
+        Shipping(name="Correo a domicilio", code="correo", total=Decimal("2000.00"), tax=Decimal("347.11"))
+    ]
+
+
+def test_shipping_refund_spreads_over_the_methods(payload):
+    payload["shipping_lines"].append({"title": "Embalaje", "price": "500.00", "tax_lines": None})
+    payload["refunds"] = [{"order_adjustments": [{"kind": "shipping_refund", "amount": "-3200.00"}, {"kind": "otro"}]}]
+    assert [each.total for each in read("shopify", payload).shipping] == [Decimal("0.00"), Decimal("300.00")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "number"),
+    [({}, "#2077"), ({"name": None}, "2077"), ({"name": "", "order_number": None}, "5678901234999")],
+)
+def test_number_is_the_one_that_the_customer_sees(payload, changes, number):
+    assert read("shopify", payload | changes).number == number
 
 
 def test_removed_shipping_is_no_shipping(payload):
@@ -106,7 +122,10 @@ def test_removed_shipping_is_no_shipping(payload):
     ("changes", "total"),
     [
         ({"discount_allocations": [{"amount": "3000.00"}]}, Decimal("0.00")),
+        ({"discount_allocations": [{"amount": "500.00"}], "discounted_price": "1000.00"}, Decimal("2500.00")),
         ({"discounted_price": "1000.00", "discount_allocations": None}, Decimal("1000.00")),
+        ({"discounted_price": "1000.00", "discount_allocations": []}, Decimal("1000.00")),
+        ({"discounted_price": None, "discount_allocations": None}, Decimal("3000.00")),
     ],
 )
 def test_discounted_shipping_costs_what_was_paid(payload, changes, total):
@@ -197,11 +216,13 @@ def test_order_of_gift_cards_is_no_pickup(payload):
         (None, None),
         (["note_attributes:dni"], "30111222"),
         (["note_attributes:DNI "], "30111222"),
+        (["note_attributes:vacío"], "lleno"),
         (["note_attributes:cuit", "billing_address.company"], "Ferreyra Hnos. S.R.L."),
         (["customer.nope.nope", "line_items.sku"], None),
     ],
 )
 def test_tax_document_is_where_the_store_says(payload, paths, document):
+    payload["note_attributes"] += [{"name": "vacío", "value": " "}, {"name": "vacío", "value": "lleno"}]
     settings = {} if paths is None else {"document_from": paths}
     assert read("shopify", payload, **settings).document == document
 
@@ -337,6 +358,12 @@ def test_quantity_that_is_no_whole_number_is_a_problem(payload, quantity):
 def test_quantity_may_be_text(payload, quantity):
     payload["line_items"][0] |= {"quantity": quantity}
     assert read("shopify", payload).lines[0].quantity == 3
+
+
+def test_odd_value_is_quoted_in_short(payload):
+    payload["line_items"][0] |= {"quantity": "muchas " * 20}
+    quoted = "“muchas muchas muchas muchas muchas much…”"
+    assert problems(payload) == [f"Products > line 1 > quantity {quoted} is not a whole number of at least 0."]
 
 
 def test_all_problems_come_at_once_and_stay_out_of_the_exceptions_text(payload):
