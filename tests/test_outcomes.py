@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from connector.retry import Answer, judge
+from mappings import DESTINATIONS
+from mappings.spoke import Outcome
 from tests.conftest import Service
 from tests.orders import shopify_order, woo_order
 
@@ -270,3 +273,16 @@ def test_a_rate_is_kept(open_service: Callable[..., Service]) -> None:
     assert len(service.forwarder().claim_due()) == 2
     service.clock.forward(1)
     assert len(service.forwarder().claim_due()) == 2
+
+
+def test_a_lapyme_reply_that_names_the_order_and_nothing_else_is_success() -> None:
+    answer = Answer(status=201, body=b'{"data": {"order": {"id": "abc"}}, "more": 1}')
+    assert judge(DESTINATIONS["lapyme"], answer) == (Outcome.DELIVERED, "abc")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"", b"{}", b'{"orden": {}}', b'{"orden": {"ordenRef": null}}', b'{"orden": {"ordenRef": "not-a-uuid"}}', b"[]"],
+)
+def test_a_rayo_reply_without_a_uuid_is_no_success(reply: bytes) -> None:
+    assert judge(DESTINATIONS["rayo"], Answer(status=200, body=reply)) == (Outcome.AMBIGUOUS, None)
