@@ -195,12 +195,12 @@ def drop_interior(unit: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    return re.findall(r"\w+", fold(text)) or [""]
+    return re.findall(r"\w+", fold(text))
 
 
 def is_generic(street: str) -> bool:
     """Whether nothing in `street` is a name: "Calle", "Av. Norte"."""
-    return all(word in NAMED_BY_NUMBER or word in COMPASS or word == "" for word in words(street))
+    return all(word in NAMED_BY_NUMBER or word in COMPASS for word in words(street))
 
 
 def is_placeholder(line: str) -> bool:

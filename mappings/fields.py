@@ -16,12 +16,8 @@ from marshmallow import ValidationError, fields
 from mappings.phones import NATIONAL_DIGITS, is_possible, national_number
 from mappings.text import clean_text
 
-#: MX: https://www.correosdemexico.gob.mx (SEPOMEX). AR and BR: the regexes of https://github.com/Shopify/worldwide.
-POSTCODES = {
-    "AR": re.compile(r"\d{4}|[A-Z]\d{4}[A-Z]{3}", re.ASCII),
-    "BR": re.compile(r"\d{5}-?\d{3}", re.ASCII),
-    "MX": re.compile(r"\d{5}", re.ASCII),
-}
+#: https://github.com/Shopify/worldwide, data/regions/MX.yml, read 2026-11-21.
+POSTCODES = {"MX": re.compile(r"\d{5}", re.ASCII)}
 AMOUNT = re.compile(r"[+-]?\d{1,12}(\.\d{0,12})?", re.ASCII)
 WHOLE = re.compile(r"-?\d{1,9}(\.0*)?", re.ASCII)
 LARGEST_AMOUNT = Decimal(10) ** 12
@@ -196,7 +192,7 @@ class PostalCode(Text):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         code: str = super()._deserialize(value, *args, **kwargs)
-        if not POSTCODES[self.country].fullmatch(code.upper()):
+        if not POSTCODES[self.country].fullmatch(code):
             raise ValidationError(f"“{shown(code)}” is not a postcode of {self.country}.")
         return code
 

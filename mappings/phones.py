@@ -7,20 +7,18 @@ import phonenumbers
 
 #: How many digits a national number has.
 NATIONAL_DIGITS = {"MX": 10}
-#: Prefixes that are dialled within the country and are no part of the number. Mexico gave up 01, 044, 045 and the
-#: "1" between country code and mobile number in 2019: https://www.ift.org.mx, plan of 3 August 2019.
+#: Prefixes that were dialled and are no part of the number. Mexico's numbering plan gave them up on 3 August 2019:
+#: 01, 044, 045, and the "1" between the country's code and a mobile number. People still write them.
 TRUNK_PREFIXES = {"MX": ("044", "045", "01")}
 MOBILE_PREFIXES = {"MX": "1"}
 
 EXTENSION = re.compile(r"[\s,;.(]*(?:\b(?:extensi[oó]n|ext|interno|int)\b|(?<=[\d\s)])x|#)[\s.:#]*\d{1,6}\W*$", re.I)
-
-
-LONGEST_WITH_EXTENSION = 60  # characters
+LONGEST_WITH_EXTENSION = 60  # characters; nobody writes more, and looking through more costs time
 
 
 def has_digits(text: str | None) -> bool:
     """Whether there is a number at all: people write "N/A", and some shops an e-mail address."""
-    return bool(text) and "@" not in str(text) and any(char.isdigit() for char in str(text))
+    return text is not None and "@" not in text and any(char.isdigit() for char in text)
 
 
 def national_number(text: str, country: str) -> str:
@@ -33,22 +31,18 @@ def national_number(text: str, country: str) -> str:
     if not is_international and digits.startswith("00"):
         is_international, digits = True, digits[2:]
     code = str(phonenumbers.country_code_for_region(country))
-    wanted, mobile = NATIONAL_DIGITS[country], MOBILE_PREFIXES.get(country, "")
-    if is_international:
-        if not digits.startswith(code):
-            return "+" + digits
+    wanted, mobile = NATIONAL_DIGITS[country], MOBILE_PREFIXES[country]
+    has_code = digits.startswith(code) and (
+        is_international or len(digits) - len(code) in {wanted, len(mobile) + wanted}
+    )
+    if is_international and not has_code:
+        return "+" + digits
+    if has_code:
         digits = digits.removeprefix(code)
-    elif digits.startswith(code) and len(digits) in {len(code) + wanted, len(code + mobile) + wanted}:
-        digits = digits.removeprefix(code)
-    for prefix in (mobile, *TRUNK_PREFIXES.get(country, ())):
-        if prefix and digits.startswith(prefix) and len(digits) == len(prefix) + wanted:
-            came_with_code = is_international or len(prefix) > 1 or has_code(text, code)
-            return digits.removeprefix(prefix) if came_with_code else digits
+    for prefix in (*TRUNK_PREFIXES[country], *([mobile] if has_code else [])):
+        if digits.startswith(prefix) and len(digits) == len(prefix) + wanted:
+            return digits.removeprefix(prefix)
     return digits
-
-
-def has_code(text: str, code: str) -> bool:
-    return re.sub(r"[^0-9]", "", text).startswith(code)
 
 
 def is_possible(digits: str, country: str) -> bool:

@@ -102,6 +102,7 @@ def test_what_is_sure_is_split(line1, expected):
         "Calle 10 Torre 3",
         "Juárez Col. Centro 123",
         "Bosques de las Lomas",
+        "- 45",
     ],
 )
 def test_what_is_not_sure_stays_whole(line1):

@@ -84,6 +84,12 @@ def test_units_left_are_reckoned_where_the_order_does_not_say_them(payload):
     assert totals(read("shopify", payload))[0][:3] == ("7791234567898", 2, Decimal("7666.68"))
 
 
+def test_refund_without_an_id_is_of_no_line(payload):
+    payload["line_items"][0] |= {"id": None, "current_quantity": None}
+    payload["refunds"] = [{"refund_line_items": [{"line_item_id": None, "quantity": 1, "subtotal": "3833.33"}]}]
+    assert totals(read("shopify", payload))[0][1] == 3
+
+
 @pytest.mark.parametrize("changes", [{"current_quantity": 0}, {"quantity": 0, "current_quantity": 0}])
 def test_line_of_which_nothing_is_left_is_no_line(payload, changes):
     payload["line_items"][0] |= changes
