@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -254,3 +256,18 @@ def test_what_a_living_process_holds_is_left_alone(service: Service) -> None:
 
 def test_nothing_is_known_of_another_machines_processes() -> None:
     assert not is_dead("another-machine:1:1:abc")
+
+
+def test_sending_is_committed_while_the_socket_is_open(service: Service) -> None:
+    service.sandbox.misbehave("lapyme", "latency", latency_s=0.7)
+    service.post_woo(woo_order())
+    [delivery] = claim(service, "first")
+    carrier = threading.Thread(target=deliver, args=(service.runtime, delivery))
+    carrier.start()
+    while not service.sandbox.requests("lapyme"):
+        time.sleep(0.01)
+    shown = service.only_delivery()
+    carrier.join()
+    assert (shown["state"], shown["attempts"]) == ("sending", 1)
+    assert shown["body"] == service.sandbox.orders("lapyme")[0].body
+    assert service.only_delivery()["state"] == "delivered"
