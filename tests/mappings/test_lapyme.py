@@ -239,6 +239,10 @@ def test_what_lapyme_cannot_be_told_is_listed():
     ]
 
 
+def test_address_of_a_pickup_is_not_missed():
+    assert write(replace(ORDER, is_pickup=True, bill_to=None), "lapyme").warnings == []
+
+
 amounts = st.integers(0, 10**9).map(lambda cents: Decimal(cents).scaleb(-2))
 
 

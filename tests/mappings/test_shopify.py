@@ -354,6 +354,18 @@ def test_what_cannot_be_done_without_is_a_problem(payload, changes, problem):
     assert problems(payload | changes) == [problem]
 
 
+@pytest.mark.parametrize(
+    "amount", ["NaN", "1e5", "1_000", "١", "1,50", "", True, [], {}, float("nan"), float("inf"), 10**400, 10**12]
+)
+def test_amount_that_is_no_amount_is_a_problem(payload, amount):
+    assert problems(payload | {"total_price": amount}) == ["Total is not an amount of money."]
+
+
+@pytest.mark.parametrize("amount", ["25000.01", " 25000.01 ", 25000.01, "+25000.0100"])
+def test_amount_may_be_text_or_a_number(payload, amount):
+    assert read("shopify", payload | {"current_total_price": amount}).total == Decimal("25000.01")
+
+
 @pytest.mark.parametrize("quantity", [1.5, "1.5", -1, "uno", True, [], "1_000", 10**400])
 def test_quantity_that_is_no_whole_number_is_a_problem(payload, quantity):
     payload["line_items"][0] |= {"quantity": quantity}
@@ -381,6 +393,10 @@ def test_all_problems_come_at_once_and_stay_out_of_the_exceptions_text(payload):
 
 def test_order_as_the_api_answers_it_is_read_too(payload):
     assert read("shopify", {"order": payload}) == read("shopify", payload)
+
+
+def test_order_with_an_id_is_not_looked_for_inside(payload):
+    assert read("shopify", payload | {"order": {"id": 1}}) == read("shopify", payload)
 
 
 # --- what a webhook is about ---

@@ -190,6 +190,16 @@ def test_rounding_of_up_to_a_cent_a_figure_is_a_charge(payload):
     assert order.summed == order.total == Decimal("16480.03")
 
 
+def test_figure_without_tax_counts_once(payload):
+    del payload["fee_lines"][0]["total_tax"]
+    payload["fee_lines"][0]["total"] = "500.00"
+    assert [charge.kind for charge in read("woocommerce", payload | {"total": "16480.07"}).charges] == [
+        "fee",
+        "rounding",
+    ]
+    assert [charge.kind for charge in read("woocommerce", payload | {"total": "16480.08"}).charges] == ["fee"]
+
+
 def test_greater_difference_is_no_rounding(payload):
     order = read("woocommerce", payload | {"total": "16480.09"})
     assert [charge.kind for charge in order.charges] == ["fee"]
