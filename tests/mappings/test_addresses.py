@@ -133,6 +133,21 @@ def test_separator_wins_over_settings():
     assert parts(f"Calle 10 {J}5", f"Depto 3 {J}Centro", **given) == ("Calle 10", "5", "8, Depto 3", "Centro")
 
 
+def test_settings_fill_what_the_separator_leaves_empty():
+    given = {"number": "9", "district": "Roma"}
+    assert parts(f"Calle 10 {J}", f"Depto 3 {J}", **given) == ("Calle 10", "9", "Depto 3", "Roma")
+
+
+@pytest.mark.parametrize("extra", ["x" * 300, ", " * 150_000 + "x"])
+def test_endless_line_stays_whole(extra):
+    assert parts(f"Hidalgo 12 {extra}", f"Col. Roma {extra}") == (
+        f"Hidalgo 12 {extra}",
+        None,
+        f"Col. Roma {extra}",
+        None,
+    )
+
+
 @pytest.mark.parametrize(
     ("line2", "expected"),
     [

@@ -59,7 +59,8 @@ def test_refunded_units_come_off_at_what_was_given_back(payload):
     payload["line_items"][0]["current_quantity"] = 2
     payload["current_total_price"] = "21166.68"
     refunded = {"line_item_id": 12001, "quantity": 1, "subtotal": 3833.33, "total_tax": 665.29}
-    payload["refunds"] = [{"refund_line_items": [refunded], "order_adjustments": []}]
+    other = {"line_item_id": 99999, "quantity": 1, "subtotal": 1.00, "total_tax": 0.21}
+    payload["refunds"] = [{"refund_line_items": [refunded, other], "order_adjustments": []}]
     order = read("shopify", payload)
     assert totals(order)[0] == ("7791234567898", 2, Decimal("7666.68"), Decimal("1330.58"))
     assert order.summed == order.total == Decimal("21166.68")

@@ -52,6 +52,16 @@ def test_entities_are_characters():
     assert order.note == "Portón verde & timbre 3"
 
 
+def test_number_may_be_a_plugins_and_the_email_is_the_buyers(payload):
+    order = read("woocommerce", payload | {"number": "W-0240"})
+    assert (order.order_id, order.number, order.email) == ("240", "W-0240", "malena@example.com.ar")
+
+
+def test_order_without_billing_is_read(payload):
+    order = read("woocommerce", payload | {"billing": None, "number": None})
+    assert (order.number, order.customer, order.email, order.bill_to) == ("240", None, None, None)
+
+
 def test_blank_shipping_address_means_the_billing_address():
     order = read("woocommerce", SAMPLES["woocommerce_mx"])
     assert (
