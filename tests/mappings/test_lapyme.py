@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 from mappings.destinations.lapyme import DESTINATION
 from mappings.order import Charge, Line, Shipping
 from mappings.spoke import Outcome
-from tests.mappings.helpers import CUSTOMER, SAMPLES, WAREHOUSE, make_account, problems_of, read, write
+from tests.mappings.cases import CUSTOMER, SAMPLES, WAREHOUSE, make_account, problems_of, read, write
 
 ORDER = read("shopify", SAMPLES["shopify_ar"])
 

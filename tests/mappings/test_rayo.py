@@ -6,7 +6,7 @@ from marshmallow import ValidationError
 from mappings.destinations.rayo import DESTINATION
 from mappings.order import Address, Customer, Line
 from mappings.spoke import Outcome
-from tests.mappings.helpers import SAMPLES, make_account, problems_of, read, write
+from tests.mappings.cases import SAMPLES, make_account, problems_of, read, write
 
 SHIPPED = Address(
     name="Ximena Ocampo",

@@ -8,7 +8,7 @@ from mappings.order import Charge, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.spoke import Identity, MalformedWebhookError
 from mappings.storefronts.shopify import STOREFRONT
-from tests.mappings.helpers import SAMPLES, read
+from tests.mappings.cases import SAMPLES, read
 
 
 @pytest.fixture

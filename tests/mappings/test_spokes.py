@@ -12,7 +12,7 @@ from mappings import DESTINATIONS, STOREFRONTS
 from mappings.order import Order
 from mappings.schema import MappingError
 from mappings.spoke import HUB_TOPICS, MalformedWebhookError
-from tests.mappings.helpers import NEEDED, SAMPLES, problems_of, read, storefront_of, write
+from tests.mappings.cases import NEEDED, SAMPLES, problems_of, read, storefront_of, write
 
 #: Text with what breaks encoders, splitters and numbers.
 texts = st.one_of(

@@ -9,7 +9,7 @@ from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.spoke import Identity, MalformedWebhookError
 from mappings.storefronts.woocommerce import STOREFRONT
-from tests.mappings.helpers import SAMPLES, problems_of, read
+from tests.mappings.cases import SAMPLES, problems_of, read
 
 
 @pytest.fixture
