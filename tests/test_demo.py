@@ -1,0 +1,126 @@
+"""The demo, run as a newcomer does, and that it would notice an order that is lost or doubled."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from connector.app import create_app
+from connector.sandbox.demo import Demo
+from connector.sandbox.report import Report
+from connector.sandbox.scenario import CONFIGURATION, STEPS, DemoOrder, Result, Step
+from connector.sandbox.service import Service
+from connector.sandbox.state import AcceptedOrder, Sandbox
+from tests.conftest import Service as InProcess
+
+COMMAND = [sys.executable, "-m", "connector", "demo"]
+FIRST, FORGED, UNCERTAIN = STEPS[0], STEPS[5], STEPS[8]
+
+
+def test_demo_brings_every_order_to_its_end_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [*COMMAND, "--once"], capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    told = [line.split() for line in ended.stdout.splitlines() if re.match(r"[ \d]\d  ", line)]
+    assert [(line[1], line[2], line[4]) for line in told] == [
+        (step.order.number, step.order.store, step.order.account) for step in STEPS
+    ]
+    assert "Orders there: rayo 4, lapyme 3. None lost, none twice." in ended.stdout
+    assert "\x1b" not in ended.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_that_is_ended_early_leaves_nothing_behind_and_does_not_count_as_good(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        COMMAND, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    ) as process:
+        assert process.stdout is not None
+        told = iter(process.stdout.readline, "")
+        url = next(line.split()[1] for line in told if line.startswith("  service "))
+        process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+    assert process.returncode == 1
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
+
+
+@pytest.fixture
+def demo(open_service: Callable[..., InProcess]) -> Iterator[Demo]:
+    """The demo before its first webhook."""
+    own = open_service(text=CONFIGURATION.substitute(sandbox="http://127.0.0.1:1", secret="sesamo"))
+    transport = httpx.WSGITransport(app=create_app(own.runtime))
+    with httpx.Client(transport=transport, base_url="http://here", headers={"Authorization": "Bearer admin"}) as api:
+        service = Service(url="http://here", variables={}, process=None, api=api)
+        yield Demo(settings=own.runtime.settings, sandbox=own.sandbox, service=service, report=Report(), interrupt=None)
+
+
+def take_order(sandbox: Sandbox, order: DemoOrder) -> None:
+    """Have the order's destination take it as if it had been sent."""
+    body = {"productos": [{"cantidad": 1, "identificador": order.sku}]}
+    sandbox.accept_order(
+        order.account,
+        owner="",
+        content=b"",
+        key=None,
+        build=lambda number: AcceptedOrder(
+            destination=order.account,
+            remote_id=number,
+            key=None,
+            body=body,
+            headers={},
+            received_at=datetime.now(UTC),
+        ),
+    )
+
+
+def test_demo_notices_orders_that_are_lost(demo: Demo) -> None:
+    faults = demo.check_the_end()
+    assert [fault for fault in faults if "times" in fault] == [
+        "Order #1001: rayo has it 0 times, not 1.",
+        "Order 2001: lapyme has it 0 times, not 1.",
+        "Order #3001: lapyme has it 0 times, not 1.",
+        "Order 4001: rayo has it 0 times, not 1.",
+        "Order #1003: rayo has it 0 times, not 1.",
+        "Order 4002: rayo has it 0 times, not 1.",
+        "Order 2002: lapyme has it 0 times, not 1.",
+    ]
+    assert "Order 4002, in the end: it is not forwarded, not parked: uncertain." in faults
+    assert faults[-1] == "The destinations have 0 orders, not 7."
+
+
+@pytest.mark.parametrize(
+    ("step", "wanted"), [(FIRST, 1), (UNCERTAIN, 1), (FORGED, 0)], ids=["delivered", "uncertain", "forged"]
+)
+def test_demo_notices_an_order_that_is_there_once_too_often(demo: Demo, step: Step, wanted: int) -> None:
+    for _ in range(wanted + 1):
+        take_order(demo.sandbox, step.order)
+    assert f"Order {step.order.number}: rayo has it {wanted + 1} times, not {wanted}." in demo.check_the_end()
+
+
+DELIVERED = {"state": "delivered", "reason": None, "attempts": 1}
+
+
+@pytest.mark.parametrize(
+    ("result", "faults"),
+    [
+        (Result(answer="accepted", delivery=DELIVERED), []),
+        (Result(answer="ignored", delivery=DELIVERED), ["the webhook was answered “ignored”, not “accepted”"]),
+        (Result(answer="accepted", delivery=DELIVERED | {"attempts": 2}), ["it took 2 attempts, not 1"]),
+        (
+            Result(answer="accepted", delivery=DELIVERED | {"state": "parked", "reason": "refused"}),
+            ["it is parked: refused, not delivered"],
+        ),
+        (Result(answer="accepted"), ["it is not forwarded, not delivered", "it took 0 attempts, not 1"]),
+    ],
+)
+def test_what_ends_otherwise_than_it_should_is_named(result: Result, faults: list[str]) -> None:
+    assert result.faults(FIRST) == faults
