@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from connector import __version__
 from connector.errors import ConnectorError, SettingsError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="connector")
+@click.version_option(__version__)
 def cli() -> None:
     """Carry paid orders from online stores to the services that ship and book them."""
 
