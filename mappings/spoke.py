@@ -4,7 +4,7 @@ These are data and pure functions. `connector` acts on them, once for all spokes
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -41,8 +41,10 @@ class Identity:
     order_id: str | None = None
     order_number: str | None = None
     version: datetime | None = None  # the source's own time of the change; None: when it arrived
-    carries_order: bool = True  # False: the payload cannot be read as an order (thin, deleted)
+    carries_order: bool = True  # False: no order can be read from it, nor fetched by it (deleted)
     ignored: str | None = None  # why this is recorded and never forwarded
+    #: The platform sends the same bytes for a new change as for a repeat: a repeat makes the forwarder fetch again.
+    repeat_is_news: bool = False
 
     @property
     def is_cancelled(self) -> bool:
@@ -61,6 +63,15 @@ class Signature:
     encoding: Literal["base64", "hex"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """One GET at the storefront's API for what a webhook does not carry."""
+
+    path: str  # after the store's `api_url`
+    merge: Callable[[dict[str, Any], Any], dict[str, Any]]  # (payload, parsed reply) -> payload
+    is_order: bool = False  # the order itself: without it nothing can be read
+
+
 @dataclass(frozen=True, kw_only=True)
 class Storefront:
     name: str  # as in `storefront = "<name>"`
@@ -77,6 +88,12 @@ class Storefront:
     #: The topic of a sample of a paid order.
     sample_topic: str
     document_from: tuple[str, ...] = ()
+    #: Whether a signed payload is this store's: one app's secret may sign for every shop.
+    is_of_store: Callable[[Mapping[str, Any], Any], bool] = lambda payload, store: True
+    #: What is to be fetched before a payload is read, given what the destination `needs`: (payload, store, needs).
+    fetches: Callable[[Mapping[str, Any], Any, Set[str]], Sequence[Fetch]] = lambda payload, store, needs: ()
+    #: The headers of those GETs, with the store's token.
+    api_headers: Callable[[Any], dict[str, str]] = lambda store: {}
 
     @cached_property
     def schema(self) -> StorefrontSchema:
@@ -119,6 +136,8 @@ class Destination:
     settings: type[AccountSchema] = AccountSchema
     dispatch: type[Dispatch] = Dispatch
     query: Callable[[Any], Mapping[str, str]] = lambda account: {}
+    #: What the account needs of an order that some storefronts keep out of the webhook: "payments", "barcodes".
+    needs: Callable[[Any], Set[str]] = lambda account: frozenset()
     #: The standing Bearer of an account; None: none, or one that `token` gets.
     bearer: Callable[[Any], str | None] = lambda account: None
     token: TokenExchange | None = None
