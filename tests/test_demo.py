@@ -93,7 +93,7 @@ def test_demo_notices_orders_that_are_lost(demo: Demo) -> None:
         "Order 4002: rayo has it 0 times, not 1.",
         "Order 2002: lapyme has it 0 times, not 1.",
     ]
-    assert "Order 4002, in the end: it is not forwarded, not parked: uncertain." in faults
+    assert "Order 4002, in the end: it should be parked: uncertain, and is not forwarded." in faults
     assert faults[-1] == "The destinations have 0 orders, not 7."
 
 
@@ -113,13 +113,13 @@ DELIVERED = {"state": "delivered", "reason": None, "attempts": 1}
     ("result", "faults"),
     [
         (Result(answer="accepted", delivery=DELIVERED), []),
-        (Result(answer="ignored", delivery=DELIVERED), ["the webhook was answered “ignored”, not “accepted”"]),
-        (Result(answer="accepted", delivery=DELIVERED | {"attempts": 2}), ["it took 2 attempts, not 1"]),
+        (Result(answer="ignored", delivery=DELIVERED), ["the answer was “ignored”, not “accepted”"]),
+        (Result(answer="accepted", delivery=DELIVERED | {"attempts": 2}), ["its attempts are 2, not 1"]),
         (
             Result(answer="accepted", delivery=DELIVERED | {"state": "parked", "reason": "refused"}),
-            ["it is parked: refused, not delivered"],
+            ["it should be delivered, and is parked: refused"],
         ),
-        (Result(answer="accepted"), ["it is not forwarded, not delivered", "it took 0 attempts, not 1"]),
+        (Result(answer="accepted"), ["it should be delivered, and is not forwarded", "its attempts are 0, not 1"]),
     ],
 )
 def test_what_ends_otherwise_than_it_should_is_named(result: Result, faults: list[str]) -> None:

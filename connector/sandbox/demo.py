@@ -157,7 +157,7 @@ class Demo:
         connector = "connector" if shutil.which("connector") else "python -m connector"
         folder = Path(self.service.variables["CONNECTOR_CONFIG"]).parent
         self.report.say("\nEverything keeps running until Ctrl-C.", "bold")
-        self.report.say(f"Open {self.sandbox.url()} to see what Rayo and LaPyme received, byte for byte.")
+        self.report.say(f"Open {self.sandbox.url()} to see what the destinations received.")
         commands = [
             ("First let the shell know this service:", f". {shlex.quote(str(folder / 'env'))}"),
             ("All deliveries; those of one order:", f"{connector} list; {connector} list --order '#1003'"),

@@ -127,11 +127,11 @@ class Result:
         wanted_attempts = step.attempts if step.state else 0
         faults = []
         if self.answer != step.answer:
-            faults.append(f"the webhook was answered “{self.answer}”, not “{step.answer}”")
+            faults.append(f"the answer was “{self.answer}”, not “{step.answer}”")
         if (self.state, self.reason) != (step.state, step.reason):
-            faults.append(f"it is {tell(self.state, self.reason)}, not {tell(step.state, step.reason)}")
+            faults.append(f"it should be {tell(step.state, step.reason)}, and is {tell(self.state, self.reason)}")
         if self.attempts != wanted_attempts:
-            faults.append(f"it took {self.attempts} attempts, not {wanted_attempts}")
+            faults.append(f"its attempts are {self.attempts}, not {wanted_attempts}")
         return faults
 
 
