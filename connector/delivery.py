@@ -1,34 +1,32 @@
-"""Carries one claimed delivery: read the order, write the body, get a token, commit `sending`, send, decide.
+"""Carries one claimed delivery: pack it, get a token, commit `sending`, send, decide.
 
 Everything before the commit of `sending` may be repeated freely. Nothing after it may be repeated by itself unless
 the destination knows the attempt by its key.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from time import monotonic, sleep
 
 from connector.database.circuits import has_passed_since, note_health, open_seconds
 from connector.database.deliveries import (
     Decision,
     Tried,
-    discard_filtered,
+    discard,
     mark_sending,
     park_unmappable,
+    postpone,
     record_sent,
     record_unsent,
 )
-from connector.database.lookups import load_delivery, load_event
+from connector.database.lookups import load_delivery
 from connector.database.orders import row_id
-from connector.database.tables import Delivery, Event, Reason, State
+from connector.database.tables import Delivery, Reason, State
 from connector.errors import DatabaseUnavailableError
+from connector.outbound.fetching import NotFetchedError
+from connector.packing import DiscardedError, Parcel, StoreShutError, pack, store_circuit
 from connector.retry import Answer, delay_s, judge, retry_after_s
 from connector.runtime import Outbound, Runtime
-from connector.settings import Route
-from mappings.order import Order
 from mappings.schema import MappingError
 from mappings.settings import Account
 from mappings.spoke import Destination, Outcome
@@ -37,109 +35,41 @@ from mappings.spoke import Destination, Outcome
 MOST_READINGS = 5
 
 
-class FilteredError(Exception):
-    """No current route takes this order. The text says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
-    """What an attempt sends."""
-
-    body: bytes
-    key: str | None
-    warnings: list[str]
-
-
 def deliver(runtime: Runtime, delivery: Delivery) -> None:
     """Bring a claimed delivery as far as it goes now: delivered, parked, discarded, or waiting for another try."""
     may_refresh = True
     for _ in range(MOST_READINGS):
-        account = runtime.settings.accounts.get(delivery.account)
-        if account is None:  # retired, with orders still on their way
-            park_unmappable(runtime.database, delivery, ["Its account is no longer configured."], runtime.clock())
-            return
         try:
-            parcel = pack(runtime, delivery, account)
+            parcel = pack(runtime, delivery)
         except MappingError as error:
-            if park_unmappable(runtime.database, delivery, error.problems, runtime.clock()):
-                log_left(runtime, delivery, Reason.UNMAPPABLE, problems=len(error.problems))
-                return
-        except FilteredError as error:
-            if discard_filtered(runtime.database, delivery, str(error), runtime.clock()):
-                log_left(runtime, delivery, Reason.FILTERED)
-                return
+            is_done = park_unmappable(runtime.database, delivery, error.problems, runtime.clock())
+            log_left(runtime, delivery, Reason.UNMAPPABLE, problems=len(error.problems))
+        except DiscardedError as error:
+            is_done = discard(runtime.database, delivery, error.reason, str(error), runtime.clock())
+            log_left(runtime, delivery, error.reason)
+        except StoreShutError as error:
+            is_done = postpone(runtime.database, delivery, error.until, runtime.clock())
+        except NotFetchedError as error:
+            record_not_fetched(runtime, delivery, error.answer)
+            return
         else:
-            outcome = attempt(runtime, delivery, account, parcel, may_refresh=may_refresh)
-            if outcome is Outcome.TOKEN_EXPIRED:
-                may_refresh = False
-            elif outcome is not None:
-                return
+            outcome = attempt(runtime, delivery, parcel, may_refresh=may_refresh)
+            may_refresh = may_refresh and outcome is not Outcome.TOKEN_EXPIRED
+            is_done = outcome not in (None, Outcome.TOKEN_EXPIRED)
+        if is_done:
+            return
         # A newer version came in between, the claim was lost, or a fresh token is to be tried: look again.
         claim, delivery = delivery.claim, load_delivery(runtime.database, row_id(delivery))
         if delivery.state != State.WAITING or delivery.claim != claim:
             return
 
 
-def pack(runtime: Runtime, delivery: Delivery, account: Account) -> Parcel:
-    """Return what to send: the bytes of an attempt that was ambiguous, else the order as it stands now.
-
-    Raises `MappingError`, `FilteredError`.
-    """
-    if delivery.frozen_since is not None and delivery.body is not None:
-        return Parcel(body=delivery.body, key=delivery.key, warnings=delivery.warnings)
-    event = load_event(runtime.database, delivery.event_id)
-    try:
-        store = runtime.settings.store_by_id(delivery.store)
-    except KeyError:
-        raise MappingError(["Its store is no longer configured."]) from None
-    destination = runtime.settings.destination(account)
-    try:
-        order = runtime.settings.storefront(store).read(json.loads(event.body), store)
-        if delivery.overruled is None:
-            require_route(runtime.settings.routes_between(store.id, account.id), event, order)
-        written = destination.write(order, account, store)
-    except (MappingError, FilteredError):
-        raise
-    except Exception as error:  # ours to mend; the order waits for it, and other orders go on
-        runtime.log.error("mapping_failed", delivery_id=delivery.id, error=type(error).__name__)
-        raise MappingError(
-            [f"The connector failed to map this order ({type(error).__name__}): a fault of ours."]
-        ) from None
-    return Parcel(body=written.bytes, key=idempotency_key(delivery, destination), warnings=written.warnings)
-
-
-def require_route(routes: Sequence[Route], event: Event, order: Order) -> None:
-    """Raises `FilteredError` unless some route between the order's store and account takes it as it is now."""
-    refusals = [why for route in routes if (why := refusal(route, event, order))]
-    if len(refusals) == len(routes):
-        raise FilteredError("; ".join(dict.fromkeys(refusals)) or "no route leads to the account now")
-
-
-def refusal(route: Route, event: Event, order: Order) -> str | None:
-    """Why a route does not take an order; None when it does."""
-    is_for_paid = all(topic == "paid" or topic.endswith("/paid") for topic in route.topics)
-    if is_for_paid and order.is_paid is False and not route.wants(event.topics):
-        return "its newest version is not paid"
-    return route.only.passes(order)
-
-
-def idempotency_key(delivery: Delivery, destination: Destination) -> str | None:
-    """`order:<store id>:<order id>:r<revision>`: the same for every event and attempt of one revision of the order."""
-    if not destination.has_key:
-        return None
-    order_id = delivery.order_id
-    if not order_id.isascii() or not order_id.isprintable() or len(order_id) > 150:
-        order_id = sha256(order_id.encode()).hexdigest()  # a header takes ASCII, and the key 255 characters
-    return f"order:{delivery.store}:{order_id}:r{delivery.revision}"
-
-
-def attempt(
-    runtime: Runtime, delivery: Delivery, account: Account, parcel: Parcel, *, may_refresh: bool
-) -> Outcome | None:
+def attempt(runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh: bool) -> Outcome | None:
     """Try once, and record what came of it. None: the claim was lost before a socket opened, so none did."""
+    account = runtime.settings.accounts[delivery.account]
     destination = runtime.settings.destination(account)
     outbound = runtime.outbound[account.id]
-    open_s = open_seconds(runtime.database, account.id, runtime.clock())
+    open_s = open_s_of(runtime, delivery)
     started_at = runtime.clock()
     bearer = outbound.tokens.bearer()
     if isinstance(bearer, Answer):  # surely not processed: the order's own request was not begun
@@ -174,28 +104,52 @@ def attempt(
             runtime, delivery, account, tried, open_s=open_s, retry_after=answer.retry_after, remote_id=remote_id
         )
         is_settled = record_surely(runtime, delivery, tried, decision)
-    note_health(
-        runtime.database,
-        account.id,
-        outcome,
-        failures=account.breaker_failures,
-        open_s=account.breaker_open_s,
-        now=runtime.clock(),
-    )
+    note_outcome(runtime, account, account.id, outcome)
+    log_attempt(runtime, delivery, tried, decision if is_settled else None)
+    return outcome
+
+
+def record_not_fetched(runtime: Runtime, delivery: Delivery, answer: Answer) -> None:
+    """Record an attempt that ended at the storefront's API: the order was not had, so nothing can have been sent."""
+    account = runtime.settings.accounts[delivery.account]
+    is_forbidden = answer.status in (401, 403)
+    outcome = Outcome.UNAUTHORIZED if is_forbidden else Outcome.NOT_PROCESSED
+    open_s = open_s_of(runtime, delivery)
+    tried = tell(delivery, outcome, runtime.clock(), answer, prefix="not fetched: ")
+    decision = decide(runtime, delivery, account, tried, open_s=open_s, retry_after=answer.retry_after)
+    if is_forbidden:  # every order of the store would meet the same, and it says nothing of the account
+        decision = replace(decision, is_forbidden=False)
+        note_outcome(runtime, account, store_circuit(delivery.store), outcome)
+    is_settled = record_unsent(runtime.database, delivery, tried, decision, run_open_s=open_s, now=runtime.clock())
+    log_attempt(runtime, delivery, tried, decision if is_settled else None)
+
+
+def note_outcome(runtime: Runtime, account: Account, circuit: str, outcome: Outcome) -> None:
+    failures, open_s = account.breaker_failures, account.breaker_open_s
+    note_health(runtime.database, circuit, outcome, failures=failures, open_s=open_s, now=runtime.clock())
+
+
+def open_s_of(runtime: Runtime, delivery: Delivery) -> float:
+    """Seconds that the circuits of the delivery's account and store have been open in all."""
+    circuits = (delivery.account, store_circuit(delivery.store))
+    return sum(open_seconds(runtime.database, circuit, runtime.clock()) for circuit in circuits)
+
+
+def log_attempt(runtime: Runtime, delivery: Delivery, tried: Tried, decision: Decision | None) -> None:
+    """One line per attempt. No decision: the claim was lost, so none of ours counts."""
     runtime.log.info(
         "attempt",
         event_id=delivery.event_id,
         delivery_id=delivery.id,
-        account=account.id,
+        account=delivery.account,
         attempt=tried.number,
-        outcome=str(outcome),
+        outcome=str(tried.outcome),
         status=tried.status,
         error=tried.error,
-        state=str(decision.state) if is_settled else "claim lost",
-        reason=decision.reason and str(decision.reason),
+        state=str(decision.state) if decision else "claim lost",
+        reason=str(decision.reason) if decision and decision.reason else None,
         duration_ms=tried.duration_ms,
     )
-    return outcome
 
 
 def send(outbound: Outbound, account: Account, destination: Destination, parcel: Parcel, bearer: str | None) -> Answer:
@@ -204,8 +158,13 @@ def send(outbound: Outbound, account: Account, destination: Destination, parcel:
         headers["Authorization"] = f"Bearer {bearer}"
     if destination.idempotency_header and parcel.key:
         headers[destination.idempotency_header] = parcel.key
-    return outbound.sender.post(
-        destination.path, body=parcel.body, headers=headers, query=dict(destination.query(account))
+    return outbound.client.request(
+        "POST",
+        destination.path,
+        body=parcel.body,
+        headers=headers,
+        query=destination.query(account),
+        timeout_s=account.timeout_s,
     )
 
 

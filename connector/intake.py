@@ -25,6 +25,8 @@ def take_in(runtime: Runtime, store: Store, headers: Mapping[str, str], body: by
     if not is_signed_by_any(storefront.signature, secrets, body, headers):
         raise SignatureError("the signature is missing, or none of the store's secrets made it")
     payload = parse(body)
+    if not storefront.is_of_store(payload, store):
+        raise SignatureError("it is signed, and speaks of another shop")
     try:
         identity = storefront.identify(headers, payload, body)
     except MalformedWebhookError as error:

@@ -12,7 +12,7 @@ import structlog
 from connector.database.engine import Database
 from connector.database.known import unknown_ids
 from connector.errors import SettingsError
-from connector.outbound.sending import Sender
+from connector.outbound.sending import Client, open_account_client
 from connector.outbound.tokens import Tokens
 from connector.settings import Settings
 from mappings import DESTINATIONS
@@ -28,7 +28,7 @@ def utc_now() -> datetime:
 class Outbound:
     """The clients of one account."""
 
-    sender: Sender
+    client: Client
     tokens: Tokens
 
 
@@ -38,6 +38,7 @@ class Runtime:
     database: Database
     clock: Clock = utc_now
     outbound: dict[str, Outbound] = field(default_factory=dict)  # by account id; empty where nothing is sent
+    apis: dict[str, Client] = field(default_factory=dict)  # by store id, of stores that have an API to fetch from
     log: Any = field(default_factory=structlog.get_logger)
 
     @property
@@ -55,6 +56,7 @@ def open_runtime(settings: Settings, *, sends: bool = False, clock: Clock = utc_
     """
     database = Database(settings.environment.database_url)
     outbound: dict[str, Outbound] = {}
+    apis: dict[str, Client] = {}
     try:
         database.require_migrated()
         stores = {store.id for store in settings.stores.values()}
@@ -67,19 +69,28 @@ def open_runtime(settings: Settings, *, sends: bool = False, clock: Clock = utc_
         if faults:
             raise SettingsError(faults)
         if sends:
-            outbound = open_outbound(settings, clock)
-        yield Runtime(settings=settings, database=database, clock=clock, outbound=outbound)
+            ssl_context = httpx.create_ssl_context()  # costs 25 ms: one serves all
+            outbound = open_outbound(settings, ssl_context, clock)
+            apis = open_apis(settings, ssl_context)
+        yield Runtime(settings=settings, database=database, clock=clock, outbound=outbound, apis=apis)
     finally:
-        for clients in outbound.values():
-            clients.sender.close()
+        for client in [*(one.client for one in outbound.values()), *apis.values()]:
+            client.close()
         database.close()
 
 
-def open_outbound(settings: Settings, clock: Clock) -> dict[str, Outbound]:
-    ssl_context = httpx.create_ssl_context()  # costs 25 ms: one serves all
+def open_outbound(settings: Settings, ssl_context: Any, clock: Clock) -> dict[str, Outbound]:
     opened = {}
     for account in settings.accounts.values():
         destination = settings.destination(account)
-        sender = Sender(account, destination, ssl_context)
-        opened[account.id] = Outbound(sender=sender, tokens=Tokens(sender, destination, clock))
+        client = open_account_client(account, destination, ssl_context)
+        opened[account.id] = Outbound(client=client, tokens=Tokens(client, account, destination, clock))
     return opened
+
+
+def open_apis(settings: Settings, ssl_context: Any) -> dict[str, Client]:
+    return {
+        store.id: Client(store.api_url, headers={}, ssl_context=ssl_context, keepalive=4)
+        for store in settings.stores.values()
+        if store.api_url and store.api_token
+    }

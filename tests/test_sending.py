@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import httpx
 import pytest
 
-from connector.outbound.sending import LONGEST_REPLY_BYTES, Sender
+from connector.outbound.sending import LONGEST_REPLY_BYTES, Client, open_account_client
 from connector.outbound.tokens import ends_at
 from connector.retry import Answer, delay_s, judge, retry_after_s
 from connector.runtime import utc_now
@@ -22,6 +23,7 @@ class CountingServer(ThreadingHTTPServer):
     daemon_threads = True
     connections = 0
     reply = b"{}"
+    headers: Any = None
 
     def process_request(self, request: object, client_address: object) -> None:
         self.connections += 1
@@ -32,6 +34,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
+        self.server.headers = self.headers  # type: ignore[attr-defined]
         self.rfile.read(int(self.headers["Content-Length"] or 0))
         reply = self.server.reply  # type: ignore[attr-defined]
         self.send_response(200)
@@ -53,10 +56,10 @@ def server() -> Iterator[CountingServer]:
         thread.join()
 
 
-def open_sender(destination: str, port: int, **options: object) -> Sender:
+def open_sender(destination: str, port: int, **options: object) -> Client:
     base_url = f"http://127.0.0.1:{port}"
     account = Account(name="a", id="a", destination=destination, base_url=base_url, **options)  # type: ignore[arg-type]
-    return Sender(account, DESTINATIONS[destination], httpx.create_ssl_context())
+    return open_account_client(account, DESTINATIONS[destination], httpx.create_ssl_context())
 
 
 @pytest.mark.parametrize(("destination", "connections"), [("rayo", 3), ("lapyme", 1)])
@@ -65,7 +68,7 @@ def test_without_a_key_every_post_opens_a_connection_of_its_own(
 ) -> None:
     sender = open_sender(destination, server.server_port)
     for _ in range(3):
-        assert sender.post("/x", body=b"{}", headers={}).status == 200
+        assert sender.request("POST", "/x", body=b"{}", timeout_s=5).status == 200
     assert server.connections == connections
     sender.close()
 
@@ -73,7 +76,7 @@ def test_without_a_key_every_post_opens_a_connection_of_its_own(
 def test_a_reply_without_end_is_cut_and_its_status_counts(server: CountingServer) -> None:
     server.reply = b"x" * (LONGEST_REPLY_BYTES + 1)
     sender = open_sender("rayo", server.server_port)
-    answer = sender.post("/x", body=b"{}", headers={})
+    answer = sender.request("POST", "/x", body=b"{}", timeout_s=5)
     assert (answer.status, answer.body, answer.was_sent) == (200, None, True)
     assert judge(DESTINATIONS["rayo"], answer) == (Outcome.AMBIGUOUS, None)
     sender.close()
@@ -81,7 +84,7 @@ def test_a_reply_without_end_is_cut_and_its_status_counts(server: CountingServer
 
 def test_a_header_that_cannot_be_sent_is_surely_not_processed(server: CountingServer) -> None:
     sender = open_sender("lapyme", server.server_port)
-    answer = sender.post("/x", body=b"{}", headers={"Idempotency-Key": "order:ñ"})
+    answer = sender.request("POST", "/x", body=b"{}", headers={"Idempotency-Key": "order:ñ"}, timeout_s=5)
     assert (answer.was_sent, answer.status) == (False, None)
     assert server.connections == 0
     sender.close()
@@ -89,7 +92,8 @@ def test_a_header_that_cannot_be_sent_is_surely_not_processed(server: CountingSe
 
 def test_the_accounts_own_headers_go_along(server: CountingServer) -> None:
     sender = open_sender("lapyme", server.server_port, headers={"X-Own": "1"})
-    assert sender.client.headers["X-Own"] == "1"
+    sender.request("POST", "/x", body=b"{}", timeout_s=5)
+    assert server.headers["X-Own"] == "1"
     sender.close()
 
 

@@ -36,6 +36,19 @@ def let_probe(connection: Connection, account: str, free: int, *, now: datetime,
     return min(1, free)
 
 
+def may_probe(database: Database, account: str, now: datetime, *, lease_s: float) -> datetime | None:
+    """None: go on, for the circuit is closed, or open and this is its probe. Else when to come again."""
+    with database.read() as connection:
+        circuit = load_circuit(connection, account)
+    if circuit is None or circuit.opened_at is None:
+        return None
+    with database.write() as connection:
+        if let_probe(connection, account, 1, now=now, lease_s=lease_s):
+            return None
+        circuit = load_circuit(connection, account)
+        return circuit.probe_at if circuit else None
+
+
 def let_pass(connection: Connection, account: str, free: int, rate_per_s: float, now: datetime) -> int:
     """How many of `free` may be claimed now at this rate, and book their slots. A second's worth may go at once."""
     circuit = load_circuit(connection, account)

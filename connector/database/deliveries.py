@@ -229,8 +229,13 @@ def park_unmappable(database: Database, delivery: Delivery, problems: list[str],
     return leave(database, delivery, now, state=State.PARKED, reason=Reason.UNMAPPABLE, problems=problems)
 
 
-def discard_filtered(database: Database, delivery: Delivery, why: str, now: datetime) -> bool:
-    return leave(database, delivery, now, state=State.DISCARDED, reason=Reason.FILTERED, problems=[why])
+def discard(database: Database, delivery: Delivery, reason: Reason, why: str, now: datetime) -> bool:
+    return leave(database, delivery, now, state=State.DISCARDED, reason=reason, problems=[why])
+
+
+def postpone(database: Database, delivery: Delivery, due_at: datetime, now: datetime) -> bool:
+    """Give it back until then, without an attempt."""
+    return leave(database, delivery, now, due_at=due_at)
 
 
 def leave(database: Database, delivery: Delivery, now: datetime, **values: Any) -> bool:
@@ -238,7 +243,7 @@ def leave(database: Database, delivery: Delivery, now: datetime, **values: Any) 
         statement = (
             update(deliveries)
             .where(is_held(delivery), deliveries.c.event_id == delivery.event_id)
-            .values(claim=None, claim_expires_at=None, due_at=None, updated_at=now, **values)
+            .values({"claim": None, "claim_expires_at": None, "due_at": None, "updated_at": now, **values})
         )
         return connection.execute(statement).rowcount == 1
 

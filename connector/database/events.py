@@ -36,6 +36,8 @@ def record_event(
     with database.write() as connection:
         event_id = insert_event(connection, store, identity, body, now)
         if event_id is None:
+            if identity.repeat_is_news and identity.order_id is not None:
+                wake_deliveries(connection, store, identity.order_id, now)
             return count_duplicate(connection, store, identity.event_key)
         if identity.ignored or identity.order_id is None:
             return close_event(connection, event_id, ignored=identity.ignored or "it speaks of no order")
@@ -154,16 +156,10 @@ def apply_newest(connection: Connection, store: str, order_id: str, event_id: in
     mine = and_(
         of_order(deliveries, store, order_id), deliveries.c.event_id != event_id, deliveries.c.frozen_since.is_(None)
     )
-    parked = deliveries.c.state == State.PARKED
-    comes_back = or_(
-        and_(parked, deliveries.c.reason == Reason.UNMAPPABLE),
-        and_(deliveries.c.state == State.DISCARDED, deliveries.c.reason == Reason.FILTERED),
-    )
-    stays_parked = and_(parked, deliveries.c.reason.in_([Reason.REFUSED, Reason.EXHAUSTED]))
-    newer = update(deliveries).values(event_id=event_id, updated_at=now)
-    connection.execute(newer.where(mine, deliveries.c.state == State.WAITING).values(due_at=now))
-    connection.execute(newer.where(mine, comes_back).values(fresh_start(now)))
-    connection.execute(newer.where(mine, stays_parked))
+    newer = update(deliveries).where(mine).values(event_id=event_id)
+    holds = and_(deliveries.c.state == State.PARKED, deliveries.c.reason.in_([Reason.REFUSED, Reason.EXHAUSTED]))
+    connection.execute(newer.where(or_(deliveries.c.state == State.WAITING, comes_back(), holds)))
+    wake_deliveries(connection, store, order_id, now)
     cancelled = and_(
         of_order(deliveries, store, order_id),
         deliveries.c.state == State.DISCARDED,
@@ -173,6 +169,21 @@ def apply_newest(connection: Connection, store: str, order_id: str, event_id: in
     if not says_cancelled:
         for delivery_id in connection.execute(select(deliveries.c.id).where(cancelled)).scalars().all():
             add_note(connection, delivery_id, "alert", UNCANCELLED, now)
+
+
+def wake_deliveries(connection: Connection, store: str, order_id: str, now: datetime) -> None:
+    """Look again at once at what waits, could not be mapped, or was filtered: the order may have changed."""
+    mine = and_(of_order(deliveries, store, order_id), deliveries.c.frozen_since.is_(None))
+    waiting = deliveries.c.state == State.WAITING
+    connection.execute(update(deliveries).where(mine, waiting).values(due_at=now, updated_at=now))
+    connection.execute(update(deliveries).where(mine, comes_back()).values(updated_at=now, **fresh_start(now)))
+
+
+def comes_back() -> ColumnElement[bool]:
+    """Deliveries that a newer version of their order lets go on by themselves."""
+    unmappable = and_(deliveries.c.state == State.PARKED, deliveries.c.reason == Reason.UNMAPPABLE)
+    filtered = and_(deliveries.c.state == State.DISCARDED, deliveries.c.reason == Reason.FILTERED)
+    return or_(unmappable, filtered)
 
 
 def exists(connection: Connection, *conditions: ColumnElement[bool]) -> bool:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
+from connector.database.engine import Database
 from connector.database.tables import Delivery, Event, Reason, State, deliveries, events, notes
 
 CANCELLED_LATE = "The order was cancelled at the store after it had been sent: act at the destination."
@@ -62,3 +63,9 @@ def stop_for_cancellation(connection: Connection, delivery: Delivery, now: datet
 
 def add_note(connection: Connection, delivery_id: int, kind: str, text: str, now: datetime) -> None:
     connection.execute(insert(notes).values(delivery_id=delivery_id, at=now, kind=kind, text=text))
+
+
+def name_order(database: Database, delivery_id: int, number: str) -> None:
+    """Keep the number that people know the order by, where the webhook did not say it."""
+    with database.write() as connection:
+        connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(order_number=number))

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import httpcore
@@ -29,67 +30,65 @@ NEVER_SENT = (
 )
 
 
-class Sender:
-    """The HTTP client of one account. Threads may share it."""
+class Client:
+    """The HTTP client of one account or store. Threads may share it."""
 
-    def __init__(self, account: Account, destination: Destination, ssl_context: Any) -> None:
-        # A kept connection that the other side just dropped looks like a request without an answer. Where there is
-        # no key that would be a doubtful order, so every POST there opens a connection of its own.
-        keepalive = account.concurrency if destination.has_key else 0
-        self.account = account
-        self.client = httpx.Client(
-            base_url=account.base_url,
-            headers={"User-Agent": USER_AGENT, **account.headers},
+    def __init__(self, base_url: str, *, headers: Mapping[str, str], ssl_context: Any, keepalive: int) -> None:
+        self._client = httpx.Client(
+            base_url=base_url,
+            headers={"User-Agent": USER_AGENT, **headers},
             transport=DeadlineTransport(ssl_context, keepalive=keepalive),
             follow_redirects=False,
         )
 
-    def post(
-        self, path: str, *, body: bytes | None, headers: dict[str, str], query: dict[str, str] | None = None
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout_s: float,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> Answer:
-        """POST once and wait for the answer, `account.timeout_s` at most in all."""
+        """Ask once, and wait for the answer `timeout_s` at most in all."""
         started = time.monotonic()
-        answer = self._post(path, body, headers, query)
-        duration_ms = round((time.monotonic() - started) * 1000)
-        return Answer(
-            was_sent=answer.was_sent,
-            status=answer.status,
-            body=answer.body,
-            retry_after=answer.retry_after,
-            error=answer.error,
-            duration_ms=duration_ms,
-        )
-
-    def _post(self, path: str, body: bytes | None, headers: dict[str, str], query: dict[str, str] | None) -> Answer:
-        timeout_s = self.account.timeout_s
         try:
-            request = self.client.build_request(
-                "POST", path, content=body, headers=headers, params=query or None, timeout=timeout_s
+            request = self._client.build_request(
+                method, path, content=body, headers=headers, params=query or None, timeout=timeout_s
             )
         except Exception as error:  # nothing has left yet, whatever it is
-            return Answer(was_sent=False, error=f"the request could not be built: {type(error).__name__}")
+            return Answer(was_sent=False, error=f"the request could not be built ({type(error).__name__})")
         with deadline(timeout_s):
-            try:
-                response = self.client.send(request, stream=True)
-            except NEVER_SENT as error:
-                return Answer(was_sent=False, error=describe(error))
-            except Exception as error:  # once sending began, anything may have happened at the other side
-                return Answer(error=describe(error))
-            retry_after = response.headers.get("Retry-After")
-            try:
-                reply = read_reply(response.iter_bytes())
-            except Exception as error:  # the status was seen, and counts
-                return Answer(
-                    status=response.status_code,
-                    retry_after=retry_after,
-                    error=f"{describe(error)} after status {response.status_code}",
-                )
-            finally:
-                close_quietly(response)
-        return Answer(status=response.status_code, body=reply, retry_after=retry_after)
+            answer = self._exchange(request)
+        return replace(answer, duration_ms=round((time.monotonic() - started) * 1000))
+
+    def _exchange(self, request: httpx.Request) -> Answer:
+        try:
+            response = self._client.send(request, stream=True)
+        except NEVER_SENT as error:
+            return Answer(was_sent=False, error=describe(error))
+        except Exception as error:  # once sending began, anything may have happened at the other side
+            return Answer(error=describe(error))
+        answer = Answer(status=response.status_code, retry_after=response.headers.get("Retry-After"))
+        try:
+            return replace(answer, body=read_reply(response.iter_bytes()))
+        except Exception as error:  # the status was seen, and counts
+            return replace(answer, error=f"{describe(error)} after status {response.status_code}")
+        finally:
+            with suppress(Exception):  # the answer is known; how its connection ends changes nothing
+                response.close()
 
     def close(self) -> None:
-        self.client.close()
+        self._client.close()
+
+
+def open_account_client(account: Account, destination: Destination, ssl_context: Any) -> Client:
+    """A kept connection that the other side just dropped looks like a request without an answer. Where there is no
+    key that would be a doubtful order, so every POST there opens a connection of its own.
+    """
+    keepalive = account.concurrency if destination.has_key else 0
+    return Client(account.base_url, headers=account.headers, ssl_context=ssl_context, keepalive=keepalive)
 
 
 def read_reply(chunks: Iterable[bytes]) -> bytes:
@@ -99,11 +98,6 @@ def read_reply(chunks: Iterable[bytes]) -> bytes:
         if len(reply) > LONGEST_REPLY_BYTES:
             raise httpx.DecodingError(f"the reply is longer than {LONGEST_REPLY_BYTES} bytes")
     return bytes(reply)
-
-
-def close_quietly(response: httpx.Response) -> None:
-    with suppress(Exception):  # the answer is known; how its connection ends changes nothing
-        response.close()
 
 
 #: What each error means, in words that say nothing about the order.

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 
-from connector.outbound.sending import Sender
+from connector.outbound.sending import Client
 from connector.retry import Answer
+from mappings.settings import Account
 from mappings.spoke import Destination, TokenExchange, value_at
 
 #: A token is not used in the last seconds of its life: it must outlast the attempt.
@@ -26,8 +27,11 @@ class Token:
 class Tokens:
     """The Bearer of one account. One exchange serves all threads; nothing is written down."""
 
-    def __init__(self, sender: Sender, destination: Destination, clock: Callable[[], datetime]) -> None:
-        self.sender = sender
+    def __init__(
+        self, client: Client, account: Account, destination: Destination, clock: Callable[[], datetime]
+    ) -> None:
+        self.client = client
+        self.account = account
         self.destination = destination
         self.clock = clock
         self._token: Token | None = None
@@ -39,13 +43,13 @@ class Tokens:
 
     @property
     def _api_key(self) -> str | None:
-        return self.destination.api_key(self.sender.account)
+        return self.destination.api_key(self.account)
 
     def bearer(self) -> str | Answer | None:
         """The text to send as Bearer; None where there is none to send; the `Answer` of an exchange that failed."""
         exchange = self.destination.token
         if exchange is None or self._api_key is None:
-            return self.destination.bearer(self.sender.account)
+            return self.destination.bearer(self.account)
         with self._lock:
             if self._token is None or self._token.ends_at <= self.clock() + timedelta(seconds=SPARE_S):
                 exchanged = self._exchange(exchange)
@@ -61,7 +65,8 @@ class Tokens:
                 self._token = None
 
     def _exchange(self, exchange: TokenExchange) -> Token | Answer:
-        answer = self.sender.post(exchange.path, body=None, headers={exchange.key_header: self._api_key or ""})
+        headers = {exchange.key_header: self._api_key or ""}
+        answer = self.client.request("POST", exchange.path, headers=headers, timeout_s=self.account.timeout_s)
         text = value_at(answer.parsed(), exchange.token_at)
         is_usable = isinstance(text, str) and text.isascii() and text.isprintable() and text
         if answer.status is not None and 200 <= answer.status < 300 and is_usable:
