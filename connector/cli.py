@@ -105,7 +105,8 @@ def migrate() -> None:
 
 
 @cli.command()
-def check() -> None:
+@click.option("--live", is_flag=True, help="Also reach each account, by requests that create nothing.")
+def check(live: bool) -> None:
     """Check the configuration, and name all its faults."""
     from connector.settings import load_settings
 
@@ -115,6 +116,15 @@ def check() -> None:
         fail(error.faults, 1)
     stores, accounts, routes = len(settings.stores), len(settings.accounts), len(settings.routes)
     click.echo(f"The configuration is good: stores {stores}, accounts {accounts}, routes {routes}.")
+    if not live:
+        return
+    from connector.probing import probe_accounts
+
+    probed = probe_accounts(settings)
+    for one in probed:
+        click.echo(f"Account {one.account}: {one.said}.")
+    if not all(one.is_good for one in probed):
+        sys.exit(1)
 
 
 @cli.command("map")

@@ -55,8 +55,6 @@ def open_runtime(settings: Settings, *, sends: bool = False, clock: Clock = utc_
     configuration does not: a rename would send its orders again.
     """
     database = Database(settings.environment.database_url)
-    outbound: dict[str, Outbound] = {}
-    apis: dict[str, Client] = {}
     try:
         database.require_migrated()
         stores = {store.id for store in settings.stores.values()}
@@ -68,29 +66,31 @@ def open_runtime(settings: Settings, *, sends: bool = False, clock: Clock = utc_
         ]
         if faults:
             raise SettingsError(faults)
-        if sends:
-            ssl_context = httpx.create_ssl_context()  # costs 25 ms: one serves all
-            outbound = open_outbound(settings, ssl_context, clock)
-            apis = open_apis(settings, ssl_context)
-        yield Runtime(settings=settings, database=database, clock=clock, outbound=outbound, apis=apis)
+        if not sends:
+            yield Runtime(settings=settings, database=database, clock=clock)
+            return
+        with open_clients(settings, clock) as (outbound, apis):
+            yield Runtime(settings=settings, database=database, clock=clock, outbound=outbound, apis=apis)
     finally:
-        for client in [*(one.client for one in outbound.values()), *apis.values()]:
-            client.close()
         database.close()
 
 
-def open_outbound(settings: Settings, ssl_context: Any, clock: Clock) -> dict[str, Outbound]:
-    opened = {}
+@contextmanager
+def open_clients(settings: Settings, clock: Clock = utc_now) -> Iterator[tuple[dict[str, Outbound], dict[str, Client]]]:
+    """The clients of the accounts by id, and of the stores that have an API to fetch from by id."""
+    ssl_context = httpx.create_ssl_context()  # costs 25 ms: one serves all
+    outbound = {}
     for account in settings.accounts.values():
         destination = settings.destination(account)
         client = open_account_client(account, destination, ssl_context)
-        opened[account.id] = Outbound(client=client, tokens=Tokens(client, account, destination, clock))
-    return opened
-
-
-def open_apis(settings: Settings, ssl_context: Any) -> dict[str, Client]:
-    return {
+        outbound[account.id] = Outbound(client=client, tokens=Tokens(client, account, destination, clock))
+    apis = {
         store.id: Client(store.api_url, headers={}, ssl_context=ssl_context, keepalive=4)
         for store in settings.stores.values()
         if store.api_url and store.api_token
     }
+    try:
+        yield outbound, apis
+    finally:
+        for client in [*(one.client for one in outbound.values()), *apis.values()]:
+            client.close()

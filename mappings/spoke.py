@@ -136,6 +136,7 @@ class Destination:
     settings: type[AccountSchema] = AccountSchema
     dispatch: type[Dispatch] = Dispatch
     query: Callable[[Any], Mapping[str, str]] = lambda account: {}
+    probe_path: str = "/"  # a GET of this creates nothing, and shows that the account can be reached
     #: What the account needs of an order that some storefronts keep out of the webhook: "payments", "barcodes".
     needs: Callable[[Any], Set[str]] = lambda account: frozenset()
     #: The standing Bearer of an account; None: none, or one that `token` gets.

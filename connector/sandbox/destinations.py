@@ -41,7 +41,7 @@ def play_destinations(sandbox: Sandbox) -> Blueprint:
         calls.add_url_rule(f"/{name}{destination.path}", f"{name}-order", player.receive_order, methods=["POST"])
         if destination.token:
             calls.add_url_rule(f"/{name}{destination.token.path}", f"{name}-token", player.give_token, methods=["POST"])
-        calls.add_url_rule(f"/{name}/<path:path>", f"{name}-unknown", player.refuse_path, methods=_METHODS)
+        calls.add_url_rule(f"/{name}/<path:path>", f"{name}-unknown", player.answer_other, methods=_METHODS)
     return calls
 
 
@@ -94,9 +94,15 @@ class Player:
         self._record("token", body=None)
         return _json_reply(200, _with_value({}, token.token_at, self.sandbox.issue_token(self.destination.name)))
 
-    def refuse_path(self, path: str) -> Response:
-        refusal = RefusedError(Cause.UNKNOWN_PATH, "no such call")
-        return self._refuse(refusal, body=request.get_data().decode("utf-8", "replace"))
+    def answer_other(self, path: str) -> Response:
+        """Let the call pass that only shows that the account is reached; there is no other."""
+        try:
+            if request.method != "GET" or f"/{path}" != self.destination.probe_path:
+                raise RefusedError(Cause.UNKNOWN_PATH, "no such call")
+            self._check_bearer()
+        except RefusedError as refusal:
+            return self._refuse(refusal, body=request.get_data().decode("utf-8", "replace"))
+        return _json_reply(200, {})
 
     def _take_order(self, content: bytes) -> tuple[AcceptedOrder, bool]:
         """Return the order that `content` makes, and whether an earlier request had made it. Raises `RefusedError`."""

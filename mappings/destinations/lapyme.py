@@ -315,5 +315,6 @@ DESTINATION = Destination(
     dispatch=LapymeDispatch,
     bearer=lambda account: account.api_key,
     idempotency_header="Idempotency-Key",
+    probe_path="/api/v1/warehouses",  # its OpenAPI, read 2026-11-21; needs the scope warehouses:read
     judge=judge,
 )

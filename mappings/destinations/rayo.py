@@ -168,5 +168,7 @@ DESTINATION = Destination(
         token_at="AuthWithAPIkey.accessToken",  # noqa: S106  # a place in the reply
     ),
     api_key=lambda account: account.api_key,
+    # https://docs.techrayo.com/operation/operation-get-api-rest-product-parameter: a product that is not there is a 200.
+    probe_path="/api/rest/product/0",
     judge=judge,
 )

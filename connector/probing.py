@@ -1,0 +1,49 @@
+"""Tries whether each account can be reached with its credentials, by requests that create nothing."""
+
+from dataclasses import dataclass
+
+from connector.retry import Answer
+from connector.runtime import Outbound, open_clients
+from connector.settings import Settings
+from mappings.settings import Account
+from mappings.spoke import Destination, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    account: str
+    is_good: bool
+    said: str
+
+
+def probe_accounts(settings: Settings) -> list[Probed]:
+    """Ask every account's destination once. Opens no database."""
+    with open_clients(settings) as (outbound, _):
+        return [
+            probe_account(outbound[account.id], account, settings.destination(account))
+            for account in settings.accounts.values()
+        ]
+
+
+def probe_account(outbound: Outbound, account: Account, destination: Destination) -> Probed:
+    def tell(said: str, *, is_good: bool = False) -> Probed:
+        return Probed(account=account.name, is_good=is_good, said=said)
+
+    bearer = outbound.tokens.bearer()
+    if isinstance(bearer, Answer):
+        return tell(f"no token: {bearer.error or f'status {bearer.status}'}")
+    answer = outbound.client.request(
+        "GET",
+        destination.probe_path,
+        headers={"Authorization": f"Bearer {bearer}"} if bearer else {},
+        query=destination.query(account),
+        timeout_s=account.timeout_s,
+    )
+    if answer.status is None:
+        return tell(f"not reached: {answer.error}")
+    is_expired = destination.judge(answer.status, answer.parsed()) is Outcome.TOKEN_EXPIRED
+    if answer.status in (401, 403) or is_expired:
+        return tell(f"reached, and refuses the credentials ({answer.status})")
+    if answer.status >= 500:
+        return tell(f"reached, and in trouble ({answer.status})")
+    return tell(f"reached ({answer.status})", is_good=True)
