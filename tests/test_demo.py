@@ -2,10 +2,12 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +26,20 @@ COMMAND = [sys.executable, "-m", "connector", "demo"]
 FIRST, FORGED, UNCERTAIN = STEPS[0], STEPS[5], STEPS[8]
 
 
+@contextmanager
+def run_in_background(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run the demo, its files in `folder`, and wait for its end after the block."""
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            yield process
+        except BaseException:
+            process.terminate()
+            raise
+        finally:
+            process.communicate()
+
+
 def test_demo_brings_every_order_to_its_end_and_leaves_nothing_behind(tmp_path: Path) -> None:
     ended = subprocess.run(
         [*COMMAND, "--once"], capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}, check=False
@@ -38,15 +54,28 @@ def test_demo_brings_every_order_to_its_end_and_leaves_nothing_behind(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_demo_runs_on_for_the_commands_that_it_prints_until_it_is_ended(tmp_path: Path) -> None:
+    with run_in_background(tmp_path) as process:
+        told = iter(process.stdout.readline, "")
+        sourcing = next(line.strip() for line in told if line.startswith("    . "))
+        listing = next(line.strip() for line in told if line.startswith("    connector list"))
+        curl = shlex.split(next(line for line in told if "/resolve" in line))
+        script = f"{sourcing} && {listing} && echo $ADMIN_TOKEN"
+        shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True).stdout
+        url, body, token = curl[5], curl[7], shown.split()[-1]
+        resolved = httpx.post(url, content=body, headers={"Authorization": f"Bearer {token}"}, trust_env=False).json()
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 0
+    assert [line.split()[2] for line in shown.splitlines() if "shopify-mx" in line] == ["#1003", "#1001", "#1003"]
+    assert (resolved["order_number"], resolved["state"]) == (UNCERTAIN.order.number, "delivered")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_demo_that_is_ended_early_leaves_nothing_behind_and_does_not_count_as_good(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        COMMAND, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
-    ) as process:
-        assert process.stdout is not None
+    with run_in_background(tmp_path) as process:
         told = iter(process.stdout.readline, "")
         url = next(line.split()[1] for line in told if line.startswith("  service "))
         process.send_signal(signal.SIGTERM)
-        process.stdout.read()
     assert process.returncode == 1
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(httpx.ConnectError):

@@ -6,8 +6,9 @@ It judges by the service's own API and by what the sandbox received, and leaves 
 import json
 import secrets
 import shlex
-import shutil
+import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,8 +61,7 @@ def open_demo(stack: ExitStack, folder: Path, log: Path, report: Report, interru
     variables = choose_variables(folder)
     configuration = CONFIGURATION.substitute(sandbox=sandbox.url().rstrip("/"), secret=secrets.token_hex(16))
     Path(variables["CONNECTOR_CONFIG"]).write_text(configuration, "utf-8")
-    exports = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
-    (folder / "env").write_text("".join(exports), "utf-8")
+    (folder / "env").write_text(write_shell_lines(variables), "utf-8")
     settings = load_settings(environ=variables)
     service = stack.enter_context(run_service(variables, log))
     report.say("The connector carries paid orders from online stores to the services that ship and book them.", "bold")
@@ -77,6 +77,13 @@ def open_demo(stack: ExitStack, folder: Path, log: Path, report: Report, interru
     )
     service.wait_until_ready(interrupt)
     return Demo(settings=settings, sandbox=sandbox, service=service, report=report, interrupt=interrupt)
+
+
+def write_shell_lines(variables: Mapping[str, str]) -> str:
+    """Return what makes `connector` in a shell this very program, with the demo's database and configuration."""
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    python, here = shlex.quote(sys.executable), shlex.quote(str(Path(__file__).parents[2]))
+    return "\n".join([*exports, f'connector() {{ PYTHONPATH={here} {python} -m connector "$@"; }}', ""])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +127,14 @@ class Demo:
         return Result(answer=said["status"], why=event["reason"], delivery=self.settle(order))
 
     def settle(self, order: DemoOrder) -> dict[str, Any] | None:
+        """Return the order's delivery once it is settled; None where there is none. Raises `DemoError`."""
         give_up_at = time.monotonic() + SETTLED_WITHIN_S
         while True:
             delivery = self.delivery_of(order)
-            if not delivery or delivery["state"] not in {"waiting", "sending"} or time.monotonic() > give_up_at:
+            if not delivery or delivery["state"] not in {"waiting", "sending"}:
                 return delivery
+            if time.monotonic() > give_up_at:
+                raise DemoError(f"Order {order.number} is still {delivery['state']} after {SETTLED_WITHIN_S:.0f} s.")
             self.interrupt.pause()
             self.service.require_up()
 
@@ -154,24 +164,23 @@ class Demo:
 
     def print_next(self) -> None:
         """Print what to look at and to try while everything runs."""
-        connector = "connector" if shutil.which("connector") else "python -m connector"
         folder = Path(self.service.variables["CONNECTOR_CONFIG"]).parent
         self.report.say("\nEverything keeps running until Ctrl-C.", "bold")
         self.report.say(f"Open {self.sandbox.url()} to see what the destinations received.")
         commands = [
-            ("First let the shell know this service:", f". {shlex.quote(str(folder / 'env'))}"),
-            ("All deliveries; those of one order:", f"{connector} list; {connector} list --order '#1003'"),
+            ("First make `connector` in that shell speak to this service:", f". {shlex.quote(str(folder / 'env'))}"),
+            ("All deliveries; those of one order:", "connector list; connector list --order '#1003'"),
             (
                 "Another order from the shop; the same command again is a duplicate:",
-                f"{connector} trigger --store shopify-mx",
+                "connector trigger --store shopify-mx",
             ),
         ]
         self.report.print_commands("In another terminal", commands)
         for step in STEPS:
             if step.reason == "uncertain" and (delivery := self.delivery_of(step.order)):
-                self.print_decision(connector, step.order, delivery)
+                self.print_decision(step.order, delivery)
 
-    def print_decision(self, connector: str, order: DemoOrder, delivery: dict[str, Any]) -> None:
+    def print_decision(self, order: DemoOrder, delivery: dict[str, Any]) -> None:
         """Print how a person settles a delivery that may or may not have been processed."""
         post = (
             f'curl -X POST -H "Authorization: Bearer $ADMIN_TOKEN" {self.service.url}/api/deliveries/{delivery["id"]}'
@@ -181,7 +190,7 @@ class Demo:
         as_delivered = json.dumps({"as": "delivered", "remote_id": remote_id, "note": "It is there."})
         again = json.dumps({"force": True, "note": "It was not there."})
         commands = [
-            ("Its body, its attempts, and what each came to", f"{connector} show {delivery['id']}"),
+            ("Its body, its attempts, and what each came to", f"connector show {delivery['id']}"),
             ("It is there, as the sandbox's page shows: settle it", f"{post}/resolve -d {shlex.quote(as_delivered)}"),
             ("It is not: send it again, on your word", f"{post}/retrigger -d {shlex.quote(again)}"),
         ]

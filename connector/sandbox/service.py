@@ -22,7 +22,7 @@ END_WITHIN_S = 35.0
 
 
 class DemoError(Exception):
-    """The service did not come up, or went away."""
+    """The service did not come up, went away, or left an order lying."""
 
 
 class Interrupt:
