@@ -57,6 +57,16 @@ def test_a_version_known_before_the_paid_event_is_what_goes(service: Service) ->
     assert state(service) == ("delivered", None)
 
 
+@pytest.mark.parametrize("first", ["orders/create", "orders/paid"])
+def test_created_and_paid_of_one_second_are_paid_whichever_comes_first(service: Service, first: str) -> None:
+    unpaid = shopify_order(updated_at=at(5), financial_status="pending")
+    posts = [(unpaid, "orders/create"), (shopify_order(updated_at=at(5)), "orders/paid")]
+    for payload, topic in sorted(posts, key=lambda post: post[1] != first):
+        service.post_shopify(payload, topic)
+    service.drain()
+    assert state(service) == ("delivered", None)
+
+
 def test_after_delivery_a_newer_version_is_recorded_and_not_sent(service: Service) -> None:
     service.post_shopify(shopify_order(updated_at=at(1)))
     service.drain()

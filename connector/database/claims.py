@@ -132,6 +132,6 @@ def recover_lost(database: Database, *, keyed: Collection[str], now: datetime) -
                 .where(attempts.c.delivery_id == delivery.id, attempts.c.number == delivery.attempts)
                 .values(outcome=Outcome.AMBIGUOUS, error=CRASHED)
             )
-            if is_cancelled(connection, delivery):
+            if is_cancelled(connection, delivery.store, delivery.order_id, overruled=delivery.overruled):
                 stop_for_cancellation(connection, delivery, now)
     return [row_id(delivery) for delivery in rows]

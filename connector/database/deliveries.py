@@ -194,7 +194,7 @@ def catch_up(connection: Connection, delivery: Delivery, now: datetime) -> None:
     current = Delivery(**row._mapping)
     if current.state != State.WAITING and current.reason not in (Reason.REFUSED, Reason.EXHAUSTED):
         return
-    if is_cancelled(connection, current):
+    if is_cancelled(connection, current.store, current.order_id, overruled=current.overruled):
         stop_for_cancellation(connection, current, now)
     elif current.frozen_since is None:
         newest = select_newest(current.store, current.order_id)

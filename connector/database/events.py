@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from connector.database.deliveries import fresh_start
 from connector.database.engine import Database
-from connector.database.orders import add_note, of_order, select_newest, stop_for_cancellation
+from connector.database.orders import add_note, is_cancelled, of_order, select_newest, stop_for_cancellation
 from connector.database.tables import Delivery, Reason, State, deliveries, events
 from mappings.spoke import Identity
 
@@ -45,11 +45,10 @@ def record_event(
         version = identity.version or now
         if identity.is_cancelled and not exists(connection, order, events.c.version > version, events.c.id != event_id):
             connection.execute(update(events).where(events.c.id == event_id).values(cancels=True))
-            for row in connection.execute(
-                select(deliveries).where(of_order(deliveries, store, identity.order_id))
-            ).all():
+            mine = select(deliveries).where(of_order(deliveries, store, identity.order_id))
+            for row in connection.execute(mine).all():
                 stop_for_cancellation(connection, Delivery(**row._mapping), now)
-        is_known_cancelled = exists(connection, order, events.c.cancels)
+        is_known_cancelled = is_cancelled(connection, store, identity.order_id)
         if not is_known_cancelled:
             insert_deliveries(connection, store, identity.order_id, identity.order_number, accounts, now)
         apply_newest(connection, store, identity.order_id, event_id, now)
@@ -76,6 +75,7 @@ def insert_event(connection: Connection, store: str, identity: Identity, body: b
             status="accepted",
             duplicates=0,
             carries_order=identity.carries_order and identity.ignored is None,
+            says_paid="paid" in identity.topics,
             cancels=False,
             body=body,
         )

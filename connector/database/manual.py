@@ -71,8 +71,7 @@ def retrigger_event(
             )
             for delivery in present
         ]
-        probe = Delivery(store=event.store, order_id=event.order_id, account="", destination="", event_id=0, state="")
-        if is_cancelled(connection, probe) and not force:
+        if is_cancelled(connection, event.store, event.order_id) and not force:
             return done
         overruled = newest_id(connection, event.store, event.order_id) if force else None
         made = insert_deliveries(

@@ -22,22 +22,21 @@ def row_id(row: Delivery | Event) -> int:
 
 
 def select_newest(store: str, order_id: str) -> Any:
-    """The id of the newest event that carries the order: by the source's time, then by arrival."""
+    """The id of the newest event that carries the order: by the source's time, then by arrival.
+
+    Created and paid may bear the same second and come in any order: of those, paid is the later.
+    """
     return (
         select(events.c.id)
         .where(of_order(events, store, order_id), events.c.carries_order)
-        .order_by(events.c.version.desc(), events.c.id.desc())
+        .order_by(events.c.version.desc(), events.c.says_paid.desc(), events.c.id.desc())
         .limit(1)
     )
 
 
-def is_cancelled(connection: Connection, delivery: Delivery) -> bool:
-    """True when the store cancelled the order, and no person let it go on since."""
-    cancellation = select(1).where(
-        of_order(events, delivery.store, delivery.order_id),
-        events.c.cancels,
-        events.c.id > (delivery.overruled or 0),
-    )
+def is_cancelled(connection: Connection, store: str, order_id: str, *, overruled: int | None = None) -> bool:
+    """True when the store cancelled the order, after event `overruled` if a person let it go on at that one."""
+    cancellation = select(1).where(of_order(events, store, order_id), events.c.cancels, events.c.id > (overruled or 0))
     return connection.execute(cancellation.limit(1)).first() is not None
 
 

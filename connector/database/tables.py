@@ -98,6 +98,7 @@ class Event(SQLModel, table=True):
     reason: str | None = None  # why it was ignored
     duplicates: int = 0  # how often it came again
     carries_order: bool = True  # the body can be read as the order
+    says_paid: bool = False
     cancels: bool = False  # it says cancelled, and nothing newer was known when it came
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("duplicates", sa.Integer(), nullable=False),
         sa.Column("carries_order", sa.Boolean(), nullable=False),
+        sa.Column("says_paid", sa.Boolean(), nullable=False),
         sa.Column("cancels", sa.Boolean(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
