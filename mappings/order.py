@@ -43,6 +43,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
+    name: str | None = None  # given and family name together, where the platform has one field for both
     first_name: str | None = None
     last_name: str | None = None
     email: str | None = None
@@ -169,6 +170,13 @@ class Dispatch:
     def labels(self) -> Mapping[str, str]:
         """How this account calls parts of the hub, where that is not how `LABELS` does."""
         return {}
+
+    def fill_in(self, template: str) -> str:
+        """Return a setting's template with what it names. `{store}` is the store's id, which outlives a new name."""
+        order = self.order
+        return template.format(
+            storefront=order.storefront, store=self.store.id, order_id=order.order_id, number=order.number
+        )
 
     def number_line(self, place: int) -> int:
         """Return which line of the order stands at `place` of the body, for a merchant who counts from 1."""

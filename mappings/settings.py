@@ -4,6 +4,7 @@ A spoke extends `Store` or `Account` with its own settings, and the schema of th
 how each is checked. Defaults stand in the dataclass alone.
 """
 
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -65,6 +66,30 @@ class PathList(fields.List[str]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
+
+
+#: What a template may hold.
+PLACEHOLDERS = frozenset({"storefront", "store", "order_id", "number"})
+TEMPLATE_FAULT = "may hold {storefront}, {store}, {order_id} and {number}, and no other braces."
+
+
+def placeholders_in(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
+
+class Template(fields.String):
+    """A text with `PLACEHOLDERS` in braces, which `Dispatch.fill_in` fills."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        template: str = super()._deserialize(value, *args, **kwargs)
+        try:
+            pieces = list(string.Formatter().parse(template))
+        except ValueError as error:
+            raise ValidationError(TEMPLATE_FAULT) from error
+        for _, name, spec, conversion in pieces:
+            if name is not None and (name not in PLACEHOLDERS or spec or conversion):
+                raise ValidationError(TEMPLATE_FAULT)
+        return template
 
 
 class HeaderValue(fields.String):

@@ -5,8 +5,7 @@ read 2026-11-21. Money is whole centavos there, and sales hold VAT in `unit_pric
 (https://docs.lapyme.com.ar/api-reference/api/crear-venta, read 2026-11-21).
 """
 
-import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -18,9 +17,10 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 from mappings.amounts import to_cents
 from mappings.contracts import load_contract
 from mappings.fields import Moment, Quantity, Text
-from mappings.order import Charge, Dispatch, Line, Shipping
+from mappings.order import Dispatch
+from mappings.sales import ChargeTable, booked_charges, charge_problems, find_sum_fault, show_cents, split_evenly
 from mappings.schema import DestinationSchema
-from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue
+from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue, Template
 from mappings.spoke import Destination, Outcome
 
 UUID = Regexp(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z", error="must be a UUID as LaPyme shows it.")
@@ -31,9 +31,6 @@ TAX_RATES = {3: Decimal(0), 4: Decimal("10.5"), 5: Decimal(21), 6: Decimal(27)}
 #: ARCA's words for currencies (same source). Newer releases of LaPyme's SDK say ARS and USD.
 CURRENCIES = {"ARS": "PES", "USD": "DOL"}
 CURRENCY_WORDS = ["PES", "DOL", "ARS", "USD"]
-CHARGE_KINDS = ["tip", "fee", "rounding", "duties"]
-NOTE_FIELDS = {"storefront", "store", "order_id", "number"}
-NOTE_FAULT = "may hold {storefront}, {store}, {order_id} and {number}, and no other braces."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +50,6 @@ class LapymeAccount(Account):
     notes: str = "{storefront} {number}"
 
 
-class NotesTemplate(fields.String):
-    """A text with placeholders in braces."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        template: str = super()._deserialize(value, *args, **kwargs)
-        try:
-            pieces = list(string.Formatter().parse(template))
-        except ValueError as error:
-            raise ValidationError(NOTE_FAULT) from error
-        for _, name, spec, conversion in pieces:
-            if name is not None and (name not in NOTE_FIELDS or spec or conversion):
-                raise ValidationError(NOTE_FAULT)
-        return template
-
-
 class LapymeAccountSchema(AccountSchema):
     model: ClassVar[type[LapymeAccount]] = LapymeAccount
     documented_base_url = "https://api.lapyme.com.ar"
@@ -85,9 +67,9 @@ class LapymeAccountSchema(AccountSchema):
     product_id_by_sku = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.String(validate=UUID))
     shipping_sku = fields.String(validate=NOT_BLANK)
     shipping_name = fields.String(validate=NOT_BLANK)
-    charges = fields.Dict(keys=fields.String(validate=OneOf(CHARGE_KINDS)), values=fields.String(validate=NOT_BLANK))
+    charges = ChargeTable()
     tax_rounding = fields.String(validate=OneOf(["order", "line"]))
-    notes = NotesTemplate()
+    notes = Template()
 
     @validates_schema
     def need_a_percentage_for_each_rate(self, table: Mapping[str, Any], **_: Any) -> None:
@@ -139,9 +121,7 @@ class LapymeDispatch(Dispatch):
         rows = [(line.name or line.sku, line.sku, line.quantity, line.total) for line in order.lines]
         rows += [(account.shipping_name, account.shipping_sku, 1, each.total) for each in order.shipping if each.total]
         rows += [
-            (charge.name or charge.kind, sku, 1, charge.total)
-            for charge in order.charges
-            if charge.total > 0 and (sku := account.charges.get(charge.kind))
+            (charge.name or charge.kind, sku, 1, charge.total) for charge, sku in booked_charges(order, account.charges)
         ]
         return [line for number, row in enumerate(rows, start=1) for line in self.split_line(number, *row)]
 
@@ -152,7 +132,6 @@ class LapymeDispatch(Dispatch):
         self, number: int, name: str | None, sku: str | None, quantity: int, total: Decimal
     ) -> list[LapymeLine]:
         """Return one line, or two where the price paid does not divide: some units a centavo dearer, then the rest."""
-        floor, dearer = divmod(to_cents(total), quantity)
         return [
             LapymeLine(
                 number=number,
@@ -163,8 +142,7 @@ class LapymeDispatch(Dispatch):
                 product_id=self.account.product_id_by_sku.get(sku or ""),
                 tax_rate_id=self.account.tax_rate_id_by_sku.get(sku or "", self.account.tax_rate_id),
             )
-            for units, unit_cents in ((dearer, floor + 1), (quantity - dearer, floor))
-            if units
+            for units, unit_cents in split_evenly(total, quantity)
         ]
 
     @cached_property
@@ -191,41 +169,18 @@ class LapymeDispatch(Dispatch):
 
     @property
     def notes(self) -> str:
-        return self.account.notes.format(
-            storefront=self.order.storefront,
-            store=self.store.name,
-            order_id=self.order.order_id,
-            number=self.order.number,
-        )
+        return self.fill_in(self.account.notes)
 
     def problems(self) -> Iterator[str]:
         if self.currency is None:
             yield f"Currency “{self.order.currency}” is not served; only {', '.join(self.account.currencies)}."
-        for charge in self.order.charges:
-            yield from self.charge_problems(charge)
+        yield from charge_problems(self.order, self.account.charges, "LaPyme")
         if self.account.totals == "exact" and self.sum_fault:
             yield self.sum_fault
 
-    def charge_problems(self, charge: Charge) -> Iterator[str]:
-        if charge.total < 0:
-            yield f"Charges > {charge.kind} of {charge.total} is negative: LaPyme takes no negative lines."
-        elif charge.total > 0 and charge.kind not in self.account.charges:
-            yield f"Charges > {charge.kind} of {charge.total} has no SKU: name one in the account's `charges`."
-
     @property
     def sum_fault(self) -> str | None:
-        """The arithmetic, where what the order holds is not what was charged."""
-        order = self.order
-        parts: dict[str, Sequence[Line | Shipping | Charge]] = {
-            "products": order.lines,
-            "shipping": order.shipping,
-            "charges": order.charges,
-        }
-        cents = {name: sum((to_cents(part.total) for part in held), 0) for name, held in parts.items()}
-        if sum(cents.values()) == to_cents(order.total):
-            return None
-        terms = " + ".join(f"{name} {amount(value)}" for name, value in cents.items())
-        return f"Total: {terms} = {amount(sum(cents.values()))}, but {amount(to_cents(order.total))} was charged."
+        return find_sum_fault(self.order)
 
     def warnings(self) -> Iterator[str]:
         order = self.order
@@ -233,8 +188,8 @@ class LapymeDispatch(Dispatch):
             yield self.sum_fault
         ours = self.totals.tax_cents
         if order.tax is not None and abs(to_cents(order.tax) - ours) > len(self.products):
-            theirs = amount(to_cents(order.tax))
-            yield f"Tax: the storefront reckoned {theirs}, the account's rates give {amount(ours)}."
+            theirs = show_cents(to_cents(order.tax))
+            yield f"Tax: the storefront reckoned {theirs}, the account's rates give {show_cents(ours)}."
         if order.document:
             yield "Tax document is not sent: LaPyme books the order on the account's customer."
         if any(address and address.company for address in (order.ship_to, order.bill_to)):
@@ -248,10 +203,6 @@ class LapymeDispatch(Dispatch):
 def net_cents(cents: int, percent: Decimal) -> int:
     """Return the part of `cents` that is no tax, halves up."""
     return to_cents(Decimal(cents) / (100 + percent))
-
-
-def amount(cents: int) -> str:
-    return str(Decimal(cents).scaleb(-2))
 
 
 class LapymeTotalsSchema(DestinationSchema):

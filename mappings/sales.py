@@ -1,0 +1,72 @@
+"""What destinations that book money share: unit prices, charges that become lines, and whether an order adds up.
+
+Pure arithmetic on the hub's order; how a destination writes it is the destination's own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import fields
+from marshmallow.validate import OneOf
+
+from mappings.amounts import to_cents
+from mappings.order import Charge, Line, Order, Shipping
+from mappings.settings import NOT_BLANK
+
+CHARGE_KINDS = ["tip", "fee", "rounding", "duties"]
+
+
+class ChargeTable(fields.Dict):
+    """The setting `charges`: kind of charge to the SKU that it is booked under."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            keys=fields.String(validate=OneOf(CHARGE_KINDS)), values=fields.String(validate=NOT_BLANK), **kwargs
+        )
+
+
+def split_evenly(total: Decimal, quantity: int) -> list[tuple[int, int]]:
+    """Return units and the cents of each: one pair, or two where `total` does not divide, the dearer units first."""
+    floor, dearer = divmod(to_cents(total), quantity)
+    return [(units, cents) for units, cents in ((dearer, floor + 1), (quantity - dearer, floor)) if units]
+
+
+def booked_charges(order: Order, skus: Mapping[str, str]) -> list[tuple[Charge, str]]:
+    """Return each charge that becomes a line, and its SKU."""
+    return [(charge, skus[charge.kind]) for charge in order.charges if charge.total > 0 and charge.kind in skus]
+
+
+def charge_problems(order: Order, skus: Mapping[str, str], vendor: str) -> Iterator[str]:
+    for charge in order.charges:
+        if charge.total < 0:
+            yield f"Charges > {charge.kind} of {charge.total} is negative: {vendor} takes no negative lines."
+        elif charge.total > 0 and charge.kind not in skus:
+            yield f"Charges > {charge.kind} of {charge.total} has no SKU: name one in the account's `charges`."
+
+
+def find_sum_fault(order: Order) -> str | None:
+    """Return the arithmetic, where what the order holds is not what was charged."""
+    parts: dict[str, Sequence[Line | Shipping | Charge]] = {
+        "products": order.lines,
+        "shipping": order.shipping,
+        "charges": order.charges,
+    }
+    return find_difference("Total", {name: sum_cents(held) for name, held in parts.items()}, order)
+
+
+def find_difference(what: str, cents: Mapping[str, int], order: Order) -> str | None:
+    """Return the arithmetic of these terms, where their sum is not what was charged."""
+    if sum(cents.values()) == to_cents(order.total):
+        return None
+    terms = " + ".join(f"{name} {show_cents(value)}" for name, value in cents.items())
+    charged = show_cents(to_cents(order.total))
+    return f"{what}: {terms} = {show_cents(sum(cents.values()))}, but {charged} was charged."
+
+
+def sum_cents(parts: Sequence[Line | Shipping | Charge]) -> int:
+    return sum((to_cents(part.total) for part in parts), 0)
+
+
+def show_cents(cents: int) -> str:
+    return str(Decimal(cents).scaleb(-2))
