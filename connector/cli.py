@@ -204,7 +204,11 @@ def read_payload(file: Any) -> dict[str, Any]:
 @click.option("--url", help="Where the service listens. Default: this machine, at PORT.")
 @click.argument("file", type=click.File("rb"), required=False)
 def trigger(store_name: str, topic: str | None, url: str | None, file: Any) -> None:
-    """Sign the webhook in FILE, or a sample, and post it as the storefront would."""
+    """Sign the webhook in FILE, or a sample, and post it as the storefront would.
+
+    Where a storefront's webhooks only name the order, FILE is the order. The webhook that names it is posted, after
+    the order was put at the store's `api_url` if that is the sandbox's.
+    """
     import httpx
 
     from connector.sandbox.storefronts import post_webhook, read_sample

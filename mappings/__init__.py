@@ -6,7 +6,9 @@ A spoke is one file under `storefronts/` or `destinations/`, and one name in the
 
 from mappings.destinations import lapyme, rayo
 from mappings.spoke import Destination, Storefront
-from mappings.storefronts import shopify, woocommerce
+from mappings.storefronts import shopify, tiendanube, woocommerce
 
-STOREFRONTS: dict[str, Storefront] = {s.name: s for s in [shopify.STOREFRONT, woocommerce.STOREFRONT]}
+STOREFRONTS: dict[str, Storefront] = {
+    s.name: s for s in [shopify.STOREFRONT, tiendanube.STOREFRONT, woocommerce.STOREFRONT]
+}
 DESTINATIONS: dict[str, Destination] = {d.name: d for d in [rayo.DESTINATION, lapyme.DESTINATION]}

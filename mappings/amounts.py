@@ -107,6 +107,23 @@ def charges_of(**amounts: Decimal | None) -> list[Charge]:
     return [Charge(kind=kind, total=amount) for kind, amount in amounts.items() if amount]
 
 
+def spread(amount: Decimal, over: Sequence[Decimal]) -> list[Decimal]:
+    """Return a share of `amount` for each of `over`, in proportion to it: whole cents, together exactly `amount`.
+
+    Cents that do not divide go to the largest remainders first. None of `over` may be negative; together they are at
+    least `amount`, so that no share exceeds what it is taken of.
+    """
+    cents, weights = to_cents(amount), [to_cents(each) for each in over]
+    whole = sum(weights)
+    if cents == 0 or whole == 0:
+        return [ZERO for _ in over]
+    shares = [divmod(cents * weight, whole) for weight in weights]
+    left = cents - sum(floor for floor, _ in shares)
+    by_remainder = sorted(range(len(shares)), key=lambda place: -shares[place][1])
+    dearer = set(by_remainder[:left])
+    return [Decimal(floor + (place in dearer)).scaleb(-2) for place, (floor, _) in enumerate(shares)]
+
+
 def round_to_cent(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
 

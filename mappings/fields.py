@@ -94,7 +94,7 @@ def read_moment(value: Any, *, is_utc: bool = False) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value.strip())
         if moment.tzinfo is None:
             return moment.replace(tzinfo=UTC) if is_utc else None
         return moment.astimezone(UTC)

@@ -128,6 +128,16 @@ WOOCOMMERCE_STATES: dict[str, dict[str, str]] = {
     },
 }
 
+#: Tiendanube writes provinces in words; these are the two of its checkout that are none of the 24.
+#: Unverified: no page lists them. "Gran Buenos Aires" is the part of Buenos Aires around the capital.
+TIENDANUBE_STATES: dict[str, dict[str, str]] = {
+    "AR": {
+        "CAPITAL FEDERAL": ARGENTINA["C"],
+        "CABA": ARGENTINA["C"],
+        "GRAN BUENOS AIRES": ARGENTINA["B"],
+    }
+}
+
 MEXICO_CITY = "Ciudad de México"
 #: Ways in which people write it, without blanks, dots and accents.
 MEXICO_CITY_NAMES = {"cdmx", "cmx", "df", "distritofederal", "ciudaddemexico", "mexicocity", "mexicodf", "mexicocdmx"}

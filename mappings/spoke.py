@@ -87,6 +87,8 @@ class Storefront:
     sample_headers: Callable[[Mapping[str, Any], str], dict[str, str]]
     #: The topic of a sample of a paid order.
     sample_topic: str
+    #: The webhook about an order, where it does not carry the order: (order, topic, store) -> body.
+    thin_body: Callable[[Mapping[str, Any], str, Any], dict[str, Any]] | None = None
     document_from: tuple[str, ...] = ()
     #: Whether a signed payload is this store's: one app's secret may sign for every shop.
     is_of_store: Callable[[Mapping[str, Any], Any], bool] = lambda payload, store: True

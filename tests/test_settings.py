@@ -24,6 +24,7 @@ from mappings.destinations.lapyme import LapymeAccount
 from mappings.destinations.rayo import RayoAccount
 from mappings.order import Address, Order
 from mappings.settings import Store
+from mappings.storefronts.tiendanube import TiendanubeStore
 
 EXAMPLE = Path(__file__).parent.parent / "connector.example.toml"
 CUSTOMER_ID = "5d0c8a34-7a0e-4d2e-9a53-3f1f6a2b8c90"
@@ -31,6 +32,9 @@ WAREHOUSE_ID = "a1e6b0d7-2c4f-4e8b-8f19-6b7c5d4e3f21"
 VARIABLES = {
     "SHOPIFY_SECRET": "secreto-de-shopify",
     "WOOCOMMERCE_SECRET": "secreto-de-woo",
+    "TIENDANUBE_SECRET": "secreto-de-nube",
+    "TIENDANUBE_STORE_ID": "4410733",
+    "TIENDANUBE_TOKEN": "ficha-de-nube",
     "RAYO_API_KEY": "llave-de-rayo",
     "LAPYME_API_KEY": "llave-de-lapyme",
     "LAPYME_CUSTOMER_ID": CUSTOMER_ID,
@@ -126,6 +130,16 @@ def test_example_loads_as_it_is_when_its_variables_are_set():
         ),
         "tienda-ar": Store(
             name="tienda-ar", id="tienda-ar", storefront="woocommerce", secrets=[VARIABLES["WOOCOMMERCE_SECRET"]]
+        ),
+        "nube": TiendanubeStore(
+            name="nube",
+            id="nube",
+            storefront="tiendanube",
+            secrets=[VARIABLES["TIENDANUBE_SECRET"]],
+            api_url="https://api.tiendanube.com/v1",
+            api_token=VARIABLES["TIENDANUBE_TOKEN"],
+            store_id="4410733",
+            user_agent="connector (run by the shop itself)",
         ),
     }
     assert settings.accounts == {
@@ -346,7 +360,7 @@ def test_all_faults_are_named_at_once(faults):
             "kolors: is not a setting.",
             "retired[0]: “tienda-ar” is in use: it is the id of stores.tienda-ar.",
             "retired[1]: must be text.",
-            "stores.tienda-mx.storefront: “shopfy” is not a storefront; one of shopify, woocommerce.",
+            "stores.tienda-mx.storefront: “shopfy” is not a storefront; one of shopify, tiendanube, woocommerce.",
             "stores.tienda-mx.secrets[0]: the environment has no SHOPIFY_SECRET.",
             "stores.tienda-ar.secrets: needs at least one secret.",
             "stores.tienda-ar.name: is not a setting: the table's name is the name.",
@@ -726,7 +740,7 @@ def test_faults_of_store_and_account_are_named_at_once():
     with pytest.raises(SettingsError) as caught:
         build_both("shopfy", "lapyme", {"district_from": "[]", "number_from": "3", "kolor": "1"})
     assert caught.value.faults == [
-        "storefront: “shopfy” is not a storefront; one of shopify, woocommerce.",
+        "storefront: “shopfy” is not a storefront; one of shopify, tiendanube, woocommerce.",
         "number_from: must be a list.",
         "customer_id: is missing.",
         "assigned_warehouse_id: is missing.",

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from http import client
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
-from flask import Blueprint, Response, make_response, request
+from flask import Blueprint, Response, request
 
-from connector.sandbox import wire
+from connector.sandbox.exchange import json_reply, open_headers, spoil
 from connector.sandbox.faults import ON_ORDERS, PROCESSED, Fault, Kind
 from connector.sandbox.manners import MANNERS, PLAIN, Cause
-from connector.sandbox.state import AcceptedOrder, KeyConflictError, Sandbox, SeenRequest
+from connector.sandbox.state import AcceptedOrder, KeyConflictError, RequestOutcome, Sandbox, SeenRequest
 from mappings.spoke import Destination
 
 #: A destination that keeps this default has no standing Bearer; what another's is worth only its account knows.
@@ -58,16 +58,16 @@ class Player:
     def receive_order(self) -> Response:
         if fault := self.sandbox.take_fault(self.destination.name, {Kind.DROP_UNREAD}):
             self._record("dropped", body=None, why=fault.kind)
-            return self._after(fault, wire.drop())
+            return self._after(fault, Response())
         content = request.get_data()
         text = content.decode("utf-8", "replace")
         fault = self.sandbox.take_fault(self.destination.name, ON_ORDERS, f"{text}\n{self._key()}")
         if fault and fault.kind is Kind.DROP_AFTER_READING:
             self._record("dropped", body=text, why=fault.kind)
-            return self._after(fault, wire.drop())
+            return self._after(fault, Response())
         if fault and fault.kind is Kind.STATUS:
             self._record("refused", body=text, why=f"{fault.kind} {fault.status}")
-            return self._after(fault, self._error_of(fault))
+            return self._after(fault, Response())
         try:
             order, replayed = self._take_order(content)
         except RefusedError as refusal:
@@ -79,7 +79,7 @@ class Player:
             self._record(
                 "replayed" if replayed else "accepted", body=text, why=fault.kind if fault else None, order=order
             )
-            reply = _json_reply(200, self._success(order, replayed=replayed))
+            reply = json_reply(200, self._success(order, replayed=replayed))
         return self._after(fault, reply) if fault else reply
 
     def give_token(self) -> Response:
@@ -87,12 +87,12 @@ class Player:
         assert token is not None  # noqa: S101  # no rule leads here without one
         if fault := self.sandbox.take_fault(self.destination.name, {Kind.TOKEN_STATUS}):
             self._record("refused", body=None, why=f"{fault.kind} {fault.status}")
-            return self._after(fault, self._error_of(fault))
+            return self._after(fault, Response())
         api_key = request.headers.get(token.key_header, "").strip()
         if not api_key or self._rejects(api_key):
             return self._refuse(RefusedError(Cause.API_KEY, "unknown API key"), body=None)
         self._record("token", body=None)
-        return _json_reply(200, _with_value({}, token.token_at, self.sandbox.issue_token(self.destination.name)))
+        return json_reply(200, _with_value({}, token.token_at, self.sandbox.issue_token(self.destination.name)))
 
     def answer_other(self, path: str) -> Response:
         """Let the call pass that only shows that the account is reached; there is no other."""
@@ -102,7 +102,7 @@ class Player:
             self._check_bearer()
         except RefusedError as refusal:
             return self._refuse(refusal, body=request.get_data().decode("utf-8", "replace"))
-        return _json_reply(200, {})
+        return json_reply(200, {})
 
     def _take_order(self, content: bytes) -> tuple[AcceptedOrder, bool]:
         """Return the order that `content` makes, and whether an earlier request had made it. Raises `RefusedError`."""
@@ -121,7 +121,7 @@ class Player:
                 remote_id=self._new_remote_id(number),
                 key=key,
                 body=body,
-                headers=self._open_headers(),
+                headers=open_headers(keep=self.destination.idempotency_header),
                 received_at=datetime.now(UTC),
             )
 
@@ -180,43 +180,23 @@ class Player:
         status = manners.status_of(refusal.cause)
         self._record("refused", body=body, why="; ".join([refusal.message, *refusal.details]))
         code = manners.code_of(refusal.cause)
-        return _json_reply(status, manners.error(status, code, refusal.message, refusal.details))
+        return json_reply(status, manners.error(status, code, refusal.message, refusal.details))
 
     def _error_of(self, fault: Fault) -> Response:
         manners = MANNERS.get(self.destination.name, PLAIN)
         code = fault.code or manners.code_of(fault.status)
         message = "internal error" if fault.status >= 500 else client.responses.get(fault.status, "error")
-        reply = _json_reply(fault.status, manners.error(fault.status, code, message, ()))
+        reply = json_reply(fault.status, manners.error(fault.status, code, message, ()))
         if fault.retry_after_s is not None:
             reply.headers["Retry-After"] = str(fault.retry_after_s)
         return reply
 
     def _after(self, fault: Fault, reply: Response) -> Response:
-        """Return what `fault` makes of `reply`, and when."""
-
-        def wait() -> None:
-            self.sandbox.stopping.wait(fault.latency_s)
-
-        if fault.kind is Kind.SLOW_DRIP:
-            return wire.drip(reply.get_data(), wait)
-        wait()
-        match fault.kind:
-            case Kind.PROCESS_THEN_DROP:
-                return wire.drop()
-            case Kind.PROCESS_THEN_STATUS:
-                return self._error_of(fault)
-            case Kind.GARBAGE:
-                return wire.garbage()
-            case Kind.GARBAGE_JSON:
-                return _json_reply(200, {"ok": True})
-            case Kind.CUT_BODY:
-                return wire.cut(reply.get_data())
-            case _:
-                return reply
+        return spoil(reply, fault, error=self._error_of(fault), stopping=self.sandbox.stopping)
 
     def _record(
         self,
-        outcome: Literal["accepted", "replayed", "refused", "dropped", "token"],
+        outcome: RequestOutcome,
         *,
         body: str | None,
         why: str | None = None,
@@ -228,7 +208,7 @@ class Player:
                 method=request.method,
                 path=request.path,
                 query=request.args.to_dict(),
-                headers=self._open_headers(),
+                headers=open_headers(keep=self.destination.idempotency_header),
                 body=body,
                 key=self._key() or None,
                 received_at=datetime.now(UTC),
@@ -237,16 +217,6 @@ class Player:
                 remote_id=order.remote_id if order else None,
             )
         )
-
-    def _open_headers(self) -> dict[str, str]:
-        """Return the request's headers without those that may hold a secret."""
-        idempotency_header = (self.destination.idempotency_header or "").lower()
-        return {
-            name.lower(): value
-            for name, value in request.headers.items()
-            if name.lower() == idempotency_header
-            or not any(word in name.lower() for word in ("auth", "cookie", "key", "secret", "token"))
-        }
 
 
 def _read_json(content: bytes) -> Any:
@@ -266,7 +236,3 @@ def _with_value(reply: Mapping[str, Any], path: str, value: Any) -> dict[str, An
     """Return `reply` with `value` at the dotted `path`."""
     first, _, rest = path.partition(".")
     return {**reply, first: _with_value(reply.get(first, {}), rest, value) if rest else value}
-
-
-def _json_reply(status: int, body: Mapping[str, Any]) -> Response:
-    return make_response(json.dumps(body, ensure_ascii=False), status, {"Content-Type": "application/json"})

@@ -20,6 +20,7 @@ from werkzeug.serving import make_server
 from connector.sandbox.destinations import play_destinations
 from connector.sandbox.faults import MEANINGS
 from connector.sandbox.state import AcceptedOrder, Sandbox, SeenRequest
+from connector.sandbox.storefront_apis import ORDER_PATHS, play_storefronts
 from connector.sandbox.wire import QuietHandler, TalkingHandler
 from mappings import DESTINATIONS
 from mappings.spoke import Destination
@@ -37,7 +38,7 @@ class SandboxServer(Sandbox):
         token_life_s: float = 300.0,
         log_requests: bool = False,
     ) -> None:
-        super().__init__(destinations=destinations, token_life_s=token_life_s)
+        super().__init__(destinations=destinations, storefronts=ORDER_PATHS, token_life_s=token_life_s)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # werkzeug would end the process over a port in use; this raises OSError.
         with socket.create_server((host, port), family=family, backlog=128) as listener:
@@ -67,7 +68,7 @@ class SandboxServer(Sandbox):
         self._thread.join()
 
     def url(self, service: str = "") -> str:
-        """Return the address that an account at `service` has as its `base_url`; without a name, the page's."""
+        """Return the `base_url` of an account, or the `api_url` of a store, at `service`; without one, the page's."""
         return f"http://{self._host}:{self._server.port}/{service}"
 
 
@@ -91,10 +92,11 @@ def create_app(sandbox: Sandbox) -> Flask:
     app.json.sort_keys = False
     app.add_template_filter(_pretty)
     app.register_blueprint(play_destinations(sandbox))
+    app.register_blueprint(play_storefronts(sandbox))
 
     def chosen_destination() -> str | None:
         name = request.args.get("destination")
-        if name is not None and name not in sandbox.destinations:
+        if name is not None and name not in {*sandbox.destinations, *sandbox.storefronts}:
             abort(404, f"No destination “{name}” is played here.")
         return name
 
@@ -105,7 +107,9 @@ def create_app(sandbox: Sandbox) -> Flask:
             destinations=sandbox.destinations,
             meanings=MEANINGS,
             faults=[fault.describe() for fault in sandbox.faults()],
+            storefronts=ORDER_PATHS,
             orders=sandbox.orders()[::-1],
+            store_orders=sandbox.store_orders()[::-1],
             turned_away=[seen for seen in sandbox.requests()[::-1] if seen.outcome in {"refused", "dropped"}],
             here=request.host_url,
         )
@@ -123,6 +127,20 @@ def create_app(sandbox: Sandbox) -> Flask:
     @app.get("/sandbox/requests")
     def list_requests() -> Response:
         return jsonify(items=[_describe(seen) for seen in sandbox.requests(chosen_destination())])
+
+    @app.post("/sandbox/storefront-orders")
+    def put_store_order() -> tuple[Response, int]:
+        """Take `{"storefront": …, "store_id": …, "order": {…}}`."""
+        asked = request.get_json()
+        try:
+            kept = sandbox.put_order(asked["storefront"], asked["store_id"], dict(asked["order"]))
+        except (KeyError, TypeError, ValueError) as error:
+            return jsonify(error=f"This takes a storefront, a store_id and an order with its id: {error}."), 400
+        return jsonify(asdict(kept)), 201
+
+    @app.get("/sandbox/storefront-orders")
+    def list_store_orders() -> Response:
+        return jsonify(items=[asdict(kept) for kept in sandbox.store_orders()])
 
     @app.get("/sandbox/faults")
     def list_faults() -> Response:

@@ -30,11 +30,15 @@ class AcceptedOrder:
     received_at: datetime
 
 
+#: "served": a storefront's API answered an order; the others are a destination's.
+RequestOutcome = Literal["accepted", "replayed", "refused", "dropped", "token", "served"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenRequest:
     """One request as it came in, and what became of it."""
 
-    destination: str
+    destination: str  # or the storefront, of a request to its API
     method: str
     path: str
     query: dict[str, str]
@@ -42,9 +46,19 @@ class SeenRequest:
     body: str | None  # None: it was not read
     key: str | None
     received_at: datetime
-    outcome: Literal["accepted", "replayed", "refused", "dropped", "token"]
+    outcome: RequestOutcome
     why: str | None = None  # the fault that was played, or what was wrong
     remote_id: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOrder:
+    """One order as a storefront's API answers it."""
+
+    storefront: str
+    store_id: str
+    order_id: str
+    order: Mapping[str, Any]
 
 
 class KeyConflictError(Exception):
@@ -54,18 +68,26 @@ class KeyConflictError(Exception):
 class Sandbox:
     """The memory of all played services."""
 
-    def __init__(self, *, destinations: Mapping[str, Destination] = DESTINATIONS, token_life_s: float = 300.0) -> None:
+    def __init__(
+        self,
+        *,
+        destinations: Mapping[str, Destination] = DESTINATIONS,
+        storefronts: Collection[str] = (),  # whose APIs are played
+        token_life_s: float = 300.0,
+    ) -> None:
         self.destinations = destinations
+        self.storefronts = storefronts
         self.stopping = threading.Event()
         self._token_life = timedelta(seconds=token_life_s)
         self._token_secret = secrets.token_bytes(32)
-        self._fault_schema = FaultSchema(destinations)
+        self._fault_schema = FaultSchema([*destinations, *storefronts])
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._token_generation: Counter[str] = Counter()
         self._orders: list[AcceptedOrder] = []
         self._requests: list[SeenRequest] = []
         self._taken: dict[tuple[str, str, str], tuple[bytes, AcceptedOrder]] = {}
+        self._store_orders: dict[tuple[str, str, str], StoreOrder] = {}
 
     def orders(self, destination: str | None = None) -> list[AcceptedOrder]:
         """Return the orders that `destination` has, oldest first; of every destination without a name."""
@@ -76,6 +98,30 @@ class Sandbox:
         """Return every request that came in, those that were refused or dropped included, oldest first."""
         with self._lock:
             return [request for request in self._requests if destination in {None, request.destination}]
+
+    def put_order(self, storefront: str, store_id: str | int, order: Mapping[str, Any]) -> StoreOrder:
+        """Keep an order as the API of `storefront` is to answer it from now on, in place of an older one of its id.
+
+        Raises `ValueError` when the API of this storefront is not played, or the order has no id.
+        """
+        order_id = order.get("id")
+        if storefront not in self.storefronts:
+            raise ValueError(f"the API of “{storefront}” is not played here")
+        if order_id is None:
+            raise ValueError("the order has no id")
+        kept = StoreOrder(storefront=storefront, store_id=str(store_id), order_id=str(order_id), order=order)
+        with self._lock:
+            self._store_orders[kept.storefront, kept.store_id, kept.order_id] = kept
+        return kept
+
+    def store_order(self, storefront: str, store_id: str, order_id: str) -> Mapping[str, Any]:
+        """Return an order that was put there. Raises `KeyError`."""
+        with self._lock:
+            return self._store_orders[storefront, store_id, order_id].order
+
+    def store_orders(self) -> list[StoreOrder]:
+        with self._lock:
+            return list(self._store_orders.values())
 
     def faults(self) -> list[Fault]:
         """Return the faults that can still happen."""
@@ -102,10 +148,12 @@ class Sandbox:
             self._faults.clear()
 
     def forget_orders(self) -> None:
+        """Forget what destinations received, what storefronts hold, and every request."""
         with self._lock:
             self._orders.clear()
             self._requests.clear()
             self._taken.clear()
+            self._store_orders.clear()
 
     def reset(self) -> None:
         """Forget orders, requests and faults. Tokens stay good."""

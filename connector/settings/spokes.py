@@ -15,6 +15,8 @@ SPOKES: Mapping[str, Mapping[str, Storefront | Destination]] = {"storefront": ST
 
 #: What stands in for settings that reach no body, where a store or an account is built without a file.
 MADE_UP: Mapping[str, Any] = {"secrets": ["none"], "api_key": "none", "base_url": "https://nowhere.invalid"}
+#: The same for what only some must have: a store that need not fetch would else seem able to.
+MADE_UP_IF_REQUIRED: Mapping[str, Any] = {"api_token": "none", "store_id": "1"}
 
 
 def build_store(storefront: str, values: Mapping[str, Any], name: str = "store") -> Store:
@@ -76,6 +78,11 @@ def _schema(kind: str, spoke: Any) -> Schema:
 def _build_alone(kind: str, spoke: str, name: str, values: Mapping[str, Any], faults: Faults) -> Any:
     settings = _schema(kind, spoke).fields
     table: dict[str, Any] = {setting: value for setting, value in MADE_UP.items() if setting in settings}
+    table |= {
+        setting: value
+        for setting, value in MADE_UP_IF_REQUIRED.items()
+        if setting in settings and settings[setting].required
+    }
     for setting, value in values.items():
         outer, _dot, inner = setting.partition(".")
         outer_value = table.get(outer, {})

@@ -24,6 +24,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "rayo": {"api_key": "clave"},
     "lapyme": {"api_key": "clave", "customer_id": CUSTOMER, "assigned_warehouse_id": WAREHOUSE},
 }
+#: What each storefront's store cannot do without.
+NEEDED_BY_STORE: dict[str, dict[str, Any]] = {"tiendanube": {"store_id": 4410733, "api_token": "ficha"}}
 
 
 def storefront_of(sample: str) -> str:
@@ -31,7 +33,8 @@ def storefront_of(sample: str) -> str:
 
 
 def make_store(storefront: str, **settings: Any) -> Store:
-    table = {"name": "tienda", "id": "tienda", "storefront": storefront, "secrets": ["secreto"], **settings}
+    needed = NEEDED_BY_STORE.get(storefront, {})
+    table = {"name": "tienda", "id": "tienda", "storefront": storefront, "secrets": ["secreto"], **needed, **settings}
     store: Store = STOREFRONTS[storefront].settings().load(table)
     return store
 
@@ -40,6 +43,14 @@ def make_account(destination: str, **settings: Any) -> Account:
     table = {"name": "cuenta", "id": "cuenta", "destination": destination, **NEEDED.get(destination, {}), **settings}
     account: Account = DESTINATIONS[destination].settings().load(table)
     return account
+
+
+def webhook_of(sample: str) -> Any:
+    """Return the body of the webhook about a sample: the order, or what names it."""
+    storefront, order = STOREFRONTS[storefront_of(sample)], SAMPLES[sample]
+    if storefront.thin_body is None:
+        return order
+    return storefront.thin_body(order, storefront.sample_topic, make_store(storefront.name))
 
 
 def read(storefront: str, payload: Any, **store: Any) -> Order:

@@ -1,0 +1,381 @@
+"""Tiendanube, Nuvemshop in Brazil: reads orders as `GET /orders/{id}` answers them. It fetches nothing itself.
+
+Its webhooks are thin, `{"store_id": 123, "event": "order/paid", "id": 4567}`: they name an order, and tell neither
+when it changed nor which repeat this is. Sources: https://tiendanube.github.io/api-documentation/resources/order,
+https://tiendanube.github.io/api-documentation/resources/webhook, read 2026-11-21.
+"""
+
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from marshmallow import ValidationError, fields, pre_load
+
+from mappings.addresses import is_placeholder
+from mappings.amounts import ZERO, spread
+from mappings.fields import MISSING_LIST, Flag, Moment, Money, Quantity, Text, read_moment
+from mappings.identity import hash_body, plain_id
+from mappings.order import Address, Customer, Line, Order, Payment, Shipping
+from mappings.phones import has_digits
+from mappings.places import TIENDANUBE_STATES, code_country, complete_postal_code, name_state
+from mappings.schema import StorefrontSchema
+from mappings.settings import HeaderValue, Store, StoreSchema
+from mappings.spoke import Fetch, Identity, MalformedWebhookError, Signature, Storefront
+from mappings.text import clean_text
+
+#: The events of an order, and the hub's word for each. `order/voided` is no cancellation: the payment is void, the
+#: customer may pay in another way, and a shop that gives the order up cancels it. Unverified: the page lists it bare.
+TOPICS = {
+    "order/created": "created",
+    "order/paid": "paid",
+    "order/updated": "updated",
+    "order/packed": "updated",
+    "order/unpacked": "updated",
+    "order/fulfilled": "updated",
+    "order/edited": "updated",
+    "order/pending": "updated",
+    "order/voided": "updated",
+    "order/custom_fields_updated": "updated",
+    "order/cancelled": "cancelled",
+}
+#: What happens to an order at most once. Anything else may come again in the same bytes and mean something new, a
+#: second payment after a void one too: "messages sent with identical message bodies must be treated as unique".
+ONCE = {"order/created", "order/cancelled"}
+#: Bodies about personal data have no `event`; what each alone holds tells them apart.
+PRIVACY_TOPICS = {"orders_to_redact": "customers/redact", "data_request": "customers/data_request"}
+
+#: `payment_status`: whether the money is there. What is not listed does not say. "open" and "partially_paid" are of
+#: https://dev.nuvemshop.com.br/docs/applications/nube-sdk/state/payment, read 2026-11-21.
+PAID = {
+    "paid": True,
+    "authorized": False,
+    "pending": False,
+    "open": False,
+    "partially_paid": False,
+    "voided": False,
+    "refunded": False,
+    "abandoned": False,
+}
+#: `gateway` of a draft that was confirmed: it says nothing.
+NO_GATEWAY = "not-provided"
+ADDRESS_FIELDS = ("name", "phone", "address", "number", "floor", "locality", "city", "province", "zipcode", "country")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TiendanubeStore(Store):
+    store_id: str  # the shop's number at Tiendanube
+    api_url: str | None = "https://api.tiendanube.com/v1"
+    #: A name, and in brackets where to reach who runs it. Without one the API answers 400:
+    #: https://github.com/TiendaNube/api-docs, README.md, "Identify your app", read 2026-11-21.
+    user_agent: str = "connector (run by the shop itself)"
+
+
+class StoreId(fields.String):
+    """The number, written as a number or as text."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(str(value) if type(value) is int else value, *args, **kwargs)
+        if not re.fullmatch(r"[0-9]{1,20}", text):
+            raise ValidationError("must be the shop's number, as the app got it with its token.")
+        return text
+
+
+class TiendanubeStoreSchema(StoreSchema):
+    model: ClassVar[type[TiendanubeStore]] = TiendanubeStore
+
+    store_id = StoreId(required=True)
+    api_token = HeaderValue(required=True)
+    user_agent = HeaderValue()
+
+
+class Told(Text):
+    """Text that says something: "No informado" and the like are what Tiendanube fills in for nothing."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, *args, **kwargs)
+        if is_placeholder(text):
+            raise ValidationError("is a placeholder.")
+        return text
+
+
+class ToldPhone(Text):
+    """A telephone number as written: some hold an e-mail address."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, *args, **kwargs)
+        if not has_digits(text):
+            raise ValidationError("is no telephone number.")
+        return text
+
+
+class ToldPostalCode(Told):
+    """A postcode; "0000" is what pickups have."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, *args, **kwargs)
+        if not text.strip("0"):
+            raise ValidationError("is a placeholder.")
+        return text
+
+
+class TiendanubeAddress(StorefrontSchema):
+    model = Address
+
+    name = Told()
+    business_name = Told(attribute="company")  # of `billing_*` alone
+    phone = ToldPhone()
+    address = Told(attribute="street")
+    number = Told()
+    floor = Told(attribute="unit")
+    # In Mexico the colonia. Unverified: in Argentina, where the checkout calls it "Barrio (opcional)".
+    locality = Told(attribute="district")
+    city = Told()
+    province = Told(attribute="state")
+    zipcode = ToldPostalCode(attribute="postal_code")
+    country = Told()
+
+    def build(self, said: dict[str, Any]) -> Address:
+        country = code_country(said.pop("country", None))
+        state = name_state(said.pop("state", None), country=country, codes=TIENDANUBE_STATES)
+        postal_code = complete_postal_code(said.pop("postal_code", None), country=country, state=state)
+        if "number" not in said:  # people write it behind the street, whatever the form asks
+            said["line1"] = said.pop("street", None)
+        return Address(**said, state=state, postal_code=postal_code, country=country)
+
+
+class TiendanubeBuyer(StorefrontSchema):
+    model = dict
+
+    name = Told()
+    email = Text()
+    phone = ToldPhone()
+
+
+class TiendanubeLine(StorefrontSchema):
+    model = dict
+
+    name = Text()
+    price = Money(required=True)  # per unit, before discounts, tax included
+    quantity = Quantity(least=0, required=True)  # "1" or 1
+    sku = Text()
+    barcode = Text()
+
+
+class TiendanubeOrder(StorefrontSchema):
+    model = Order
+
+    id = Text(attribute="order_id", required=True)
+    contact_email = Text()
+    contact_name = Told()
+    contact_phone = ToldPhone()
+    billing = fields.Nested(TiendanubeAddress, attribute="bill_to")
+    shipping_cost_customer = Money(attribute="shipping_cost")
+    discount = Money()  # coupons, the gateway's and promotions together
+    total = Money(required=True)
+    currency = Text(required=True)
+    gateway = Text()
+    gateway_id = Text(attribute="transaction_id")
+    gateway_name = Text()
+    shipping_option = Text()
+    shipping_option_code = Text()
+    shipping_store_branch_name = Told(attribute="pickup_name")
+    shipping_pickup_type = Text(attribute="pickup_type")
+    storefront = Text(attribute="origin")
+    note = Text()
+    created_at = Moment(attribute="placed_at", required=True)
+    updated_at = Moment()
+    completed_at = fields.Raw()
+    customer = fields.Nested(TiendanubeBuyer)  # null where the app may not read customers
+    products = fields.List(fields.Nested(TiendanubeLine), attribute="lines", required=True, error_messages=MISSING_LIST)
+    number = Text()
+    cancelled_at = Moment()  # year -1 where there is none
+    status = Text()
+    payment_status = Text()
+    has_shippable_products = Flag(attribute="is_shippable")
+    shipping_address = fields.Nested(TiendanubeAddress, attribute="ship_to")
+
+    @pre_load
+    def gather_addresses(self, payload: Any, **_: Any) -> Any:
+        """Bring the flat `billing_*` fields together, as `shipping_address` is; in drafts that one is flat too."""
+        if not isinstance(payload, Mapping):
+            return payload
+        gathered = {**payload, "billing": gather(payload, "billing_", (*ADDRESS_FIELDS, "business_name"))}
+        if not isinstance(payload.get("shipping_address"), Mapping):
+            gathered["shipping_address"] = gather(payload, "shipping_", ADDRESS_FIELDS)
+        return gathered
+
+    def build(self, said: dict[str, Any]) -> Order:
+        customer = said.get("customer", {})
+        email = said.get("contact_email") or customer.get("email")
+        is_pickup = {"pickup": True, "ship": False}.get(said.get("pickup_type", ""))
+        is_paid = PAID.get(said.get("payment_status", ""))
+        order = Order(
+            storefront="tiendanube",
+            order_id=said["order_id"],
+            number=said.get("number") or said["order_id"],
+            placed_at=said["placed_at"],
+            updated_at=said.get("updated_at"),
+            currency=said["currency"],
+            total=said["total"],
+            lines=[line_bought(line, said.get("is_shippable", True)) for line in said["lines"] if line["quantity"]],
+            shipping=shipping_paid(said),
+            payments=payments_said(said, is_paid),
+            customer=Customer(
+                name=said.get("contact_name") or customer.get("name"), email=email, phone=customer.get("phone")
+            ),
+            ship_to=None if is_pickup else with_place(said.get("ship_to")),
+            bill_to=with_place(said.get("bill_to")),
+            is_pickup=is_pickup,
+            pickup_name=said.get("pickup_name") if is_pickup else None,
+            email=email,
+            phone=said.get("contact_phone"),
+            note=said.get("note"),
+            is_draft=said.get("origin") == "form" and not is_confirmed(said.get("completed_at")),
+            is_cancelled=said.get("status") == "cancelled" or "cancelled_at" in said,
+            is_paid=is_paid,
+        )
+        return take_off(order, said.get("discount", ZERO))
+
+
+def gather(payload: Mapping[str, Any], prefix: str, names: Sequence[str]) -> dict[str, Any]:
+    return {name: payload.get(prefix + name) for name in names}
+
+
+def with_place(address: Address | None) -> Address | None:
+    """Return an address that names a place; a country alone is what every order has."""
+    has_place = address and any((address.line1, address.street, address.district, address.city, address.postal_code))
+    return address if has_place else None
+
+
+def line_bought(said: Mapping[str, Any], is_shippable: bool) -> Line:
+    return Line(
+        sku=said.get("sku"),
+        barcode=said.get("barcode"),
+        name=said.get("name"),
+        quantity=said["quantity"],
+        total=said["price"] * said["quantity"],
+        is_shippable=is_shippable,
+    )
+
+
+def shipping_paid(said: Mapping[str, Any]) -> list[Shipping]:
+    """Return what the customer paid for shipping, 0 where it was free.
+
+    An order that leaves from several places says this of its first shipment alone, and then does not add up
+    (https://tiendanube.github.io/api-documentation/guides/multi-inventory, read 2026-11-21).
+    """
+    if "shipping_cost" not in said:
+        return []
+    return [
+        Shipping(name=said.get("shipping_option"), code=said.get("shipping_option_code"), total=said["shipping_cost"])
+    ]
+
+
+def payments_said(said: Mapping[str, Any], is_paid: bool | None) -> list[Payment] | None:
+    if is_paid is False or said["total"] == 0:
+        return []
+    gateway, name = said.get("gateway"), said.get("gateway_name")
+    if not is_paid or (gateway in {None, NO_GATEWAY} and name is None):
+        return None
+    return [Payment(gateway=gateway, name=name, amount=said["total"], transaction_id=said.get("transaction_id"))]
+
+
+def is_confirmed(completed_at: Any) -> bool:
+    """Whether a draft became an order: `{"date": "2026-11-20 15:00:00.000000", "timezone": "UTC", …}`, else year -1."""
+    date = completed_at.get("date") if isinstance(completed_at, Mapping) else None
+    return read_moment(date, is_utc=True) is not None
+
+
+def take_off(order: Order, discount: Decimal) -> Order:
+    """Take the order's discount off its lines, each in proportion; only what exceeds them comes off the shipping.
+
+    Tiendanube says which products a promotion was for, and not what a coupon or the gateway took off each.
+    A discount that does not explain the total is left alone: the difference then shows in the sum.
+    """
+    totals = [line.total for line in order.lines]
+    shipping = [each.total for each in order.shipping]
+    if discount <= 0 or order.summed - discount != order.total or order.total < 0 or min(totals + shipping) < 0:
+        return order
+    of_lines = min(discount, sum(totals, ZERO))
+    shares = spread(of_lines, totals)
+    shares_of_shipping = spread(discount - of_lines, shipping)
+    return replace(
+        order,
+        lines=[replace(line, total=line.total - share) for line, share in zip(order.lines, shares, strict=True)],
+        shipping=[
+            replace(each, total=each.total - share)
+            for each, share in zip(order.shipping, shares_of_shipping, strict=True)
+        ],
+    )
+
+
+def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> Identity:
+    """Tell what a webhook is about. A repeat has the same bytes, so its key is the same."""
+    store_id = plain_id(payload.get("store_id"), "The store's id")
+    topic = plain_id(payload.get("event"), "The event")
+    subject_id = plain_id(payload.get("id"), "The id")
+    if topic is None:
+        if store_id is None:
+            raise MalformedWebhookError("Neither `event` nor `store_id` is there.")
+        topic = next((topic for key, topic in PRIVACY_TOPICS.items() if key in payload), "store/redact")
+        return Identity(
+            topic=topic,
+            topics=frozenset({topic}),
+            event_key=f"{topic}:{hash_body(body)}",
+            ignored="This is a request about personal data: a person must act on it.",
+        )
+    event_key = f"{store_id or ''}:{topic}:{subject_id or hash_body(body)}"
+    if topic not in TOPICS or subject_id is None:
+        reason = "The event is of no order." if topic not in TOPICS else "The event names no order."
+        return Identity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignored=reason)
+    return Identity(
+        topic=topic,
+        topics=frozenset({topic, TOPICS[topic]}),
+        event_key=event_key,
+        order_id=subject_id,
+        repeat_is_news=topic not in ONCE,
+    )
+
+
+def is_of_store(payload: Mapping[str, Any], store: TiendanubeStore) -> bool:
+    return clean_text(payload.get("store_id")) == store.store_id
+
+
+def fetches(payload: Mapping[str, Any], store: TiendanubeStore, needs: Set[str]) -> list[Fetch]:
+    if "event" not in payload:  # it is the order already
+        return []
+    order_id = quote(str(payload.get("id")), safe="")
+    return [Fetch(path=f"/{store.store_id}/orders/{order_id}", merge=lambda webhook, order: order, is_order=True)]
+
+
+def api_headers(store: TiendanubeStore) -> dict[str, str]:
+    """Return both spellings of the token's header: older pages say `Authentication`, newer ones `Authorization`."""
+    return {
+        "Authentication": f"bearer {store.api_token}",
+        "Authorization": f"Bearer {store.api_token}",
+        "User-Agent": store.user_agent,
+    }
+
+
+def thin_body(order: Mapping[str, Any], topic: str, store: TiendanubeStore) -> dict[str, Any]:
+    return {"store_id": int(store.store_id), "event": topic, "id": order.get("id")}
+
+
+STOREFRONT = Storefront(
+    name="tiendanube",
+    order=TiendanubeOrder,
+    # "Some frameworks will change the header to HTTP_X_LINKEDSTORE_HMAC_SHA256", its page says of those under CGI.
+    signature=Signature(headers=("X-Linkedstore-HMAC-SHA256", "HTTP-X-Linkedstore-HMAC-SHA256"), encoding="hex"),
+    identify=identify,
+    settings=TiendanubeStoreSchema,
+    sample_headers=lambda payload, topic: {},
+    sample_topic="order/paid",
+    thin_body=thin_body,
+    document_from=("contact_identification", "customer.identification"),
+    is_of_store=is_of_store,
+    fetches=fetches,
+    api_headers=api_headers,
+)
