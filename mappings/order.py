@@ -122,6 +122,8 @@ class Order:
     is_paid: bool | None = None  # None: the storefront does not say
     #: What the storefront says and nothing can be made of, in a merchant's words: any destination stops at these.
     unclear: list[str] = field(default_factory=list)
+    #: What was not fetched, by the word of `Destination.needs`, and how it would be: only who needs it stops at it.
+    unfetched: dict[str, str] = field(default_factory=dict)
 
     @property
     def country(self) -> str | None:

@@ -166,7 +166,8 @@ class Destination:
         body, problems = self.schema.write(dispatch)
         problems = [*order.obstacles, *dispatch.problems(), *problems]
         if problems:
-            raise MappingError(list(dict.fromkeys(problems)))
+            hints = [order.unfetched[need] for need in sorted(self.needs(account)) if need in order.unfetched]
+            raise MappingError(list(dict.fromkeys([*problems, *hints])))
         if faults := self.contract.request_faults(body):
             raise MappingError([f"The body breaks {self.name}'s contract: {fault}" for fault in faults])
         return Written(body=body, warnings=list(dispatch.warnings()))

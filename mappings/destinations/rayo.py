@@ -160,6 +160,7 @@ DESTINATION = Destination(
     remote_id="orden.ordenRef",
     settings=RayoAccountSchema,
     dispatch=RayoDispatch,
+    needs=lambda account: {"barcodes"} if account.identifier == "barcode" else frozenset(),
     bearer=lambda account: None if account.api_key else account.access_token,
     # https://docs.techrayo.com/operation/operation-generatejwt, read 2026-11-21.
     token=TokenExchange(
@@ -168,7 +169,8 @@ DESTINATION = Destination(
         token_at="AuthWithAPIkey.accessToken",  # noqa: S106  # a place in the reply
     ),
     api_key=lambda account: account.api_key,
-    # https://docs.techrayo.com/operation/operation-get-api-rest-product-parameter: a product that is not there is a 200.
+    # A product that is not there is a 200:
+    # https://docs.techrayo.com/operation/operation-get-api-rest-product-parameter, read 2026-11-21.
     probe_path="/api/rest/product/0",
     judge=judge,
 )

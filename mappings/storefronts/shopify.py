@@ -1,13 +1,15 @@
-"""Shopify: reads orders as its webhooks and its REST Admin API write them. It fetches nothing.
+"""Shopify: reads orders as its webhooks and its REST Admin API write them, and says what is to be fetched for them.
 
-Sources: https://shopify.dev/docs/api/admin-rest/latest/resources/order,
+It fetches nothing itself. Sources: https://shopify.dev/docs/api/admin-rest/latest/resources/order,
 https://shopify.dev/docs/apps/build/webhooks/delivery-structure, read 2026-11-21.
 """
 
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from marshmallow import fields
@@ -17,12 +19,14 @@ from mappings.fields import MISSING_LIST, Coordinate, Flag, Moment, Money, Quant
 from mappings.identity import LONGEST_ID, hash_body, plain_id
 from mappings.order import Address, Charge, Customer, Order, Payment, Shipping
 from mappings.paths import pick_text
+from mappings.payments import Movement, payments_left
 from mappings.places import SHOPIFY_STATES, code_country, complete_postal_code, name_state
 from mappings.schema import StorefrontSchema
-from mappings.spoke import Identity, MalformedWebhookError, Signature, Storefront
+from mappings.settings import Store
+from mappings.spoke import Fetch, Identity, MalformedWebhookError, Signature, Storefront
 from mappings.text import clean_text
 
-#: The topics that carry an order, and the hub's word for each. `orders/edited` is left out: it carries a difference.
+#: The topics about a whole order, and the hub's word for each. `orders/edited` is left out: it carries a difference.
 TOPICS = {
     "orders/create": "created",
     "orders/paid": "paid",
@@ -30,7 +34,10 @@ TOPICS = {
     "orders/fulfilled": "updated",
     "orders/partially_fulfilled": "updated",
     "orders/cancelled": "cancelled",
+    "orders/delete": "cancelled",
 }
+#: The topics whose bodies hold an id and nothing else.
+BARE_TOPICS = {"orders/delete"}
 #: `financial_status`: whether the money is there. What is not listed does not say ("partially_paid" is a no).
 PAID = {
     "paid": True,
@@ -41,6 +48,20 @@ PAID = {
     "partially_paid": False,
     "voided": False,
     "expired": False,
+}
+#: https://shopify.dev/docs/api/usage/versioning, read 2026-11-21. Each is served for at least a year.
+API_VERSION = "2026-10"
+#: Transactions that brought money, and those that gave it back. What is only reserved is captured by another one.
+#: https://shopify.dev/docs/api/admin-rest/latest/resources/transaction; "change" is of cash, as
+#: https://shopify.dev/docs/api/admin-graphql/latest/enums/OrderTransactionKind has it, both read 2026-11-21.
+BROUGHT = {"sale", "capture"}
+GAVE_BACK = {"refund", "change"}
+#: What an order does not hold and nothing fetched, in a merchant's words.
+UNFETCHED = {
+    "payments": "Payments are not told apart where several gateways paid, as a gift card and a bank card do: "
+    "with the store's `api_url` and `api_token` set, they would be fetched.",
+    "barcodes": "Barcodes are not in Shopify's webhooks: "
+    "with the store's `api_url` and `api_token` set, they would be fetched.",
 }
 
 
@@ -143,6 +164,38 @@ class ShopifyRefund(StorefrontSchema):
     order_adjustments = fields.List(fields.Nested(ShopifyAdjustment), attribute="adjustments")
 
 
+class ShopifyTransaction(StorefrontSchema):
+    model = Movement
+
+    id = Text(attribute="movement_id")
+    parent_id = Text()
+    kind = Text()
+    status = Text()
+    gateway = Text()
+    amount = Money()
+    authorization = Text()
+    payment_id = Text()
+    payment_details = fields.Raw()
+
+    def build(self, said: dict[str, Any]) -> Movement | None:
+        """Return the movement of money; None where none moved."""
+        kind = said.get("kind")
+        if said.get("status") != "success" or kind not in BROUGHT | GAVE_BACK or "amount" not in said:
+            return None
+        return Movement(
+            movement_id=said.get("movement_id", ""),
+            parent_id=said.get("parent_id"),
+            is_return=kind in GAVE_BACK,
+            payment=Payment(
+                gateway=said.get("gateway"),
+                name=said.get("gateway"),
+                amount=said["amount"],
+                transaction_id=said.get("authorization") or said.get("payment_id"),
+                last_digits=last_digits(said.get("payment_details")),
+            ),
+        )
+
+
 class ShopifyOrder(StorefrontSchema):
     model = Order
 
@@ -169,6 +222,7 @@ class ShopifyOrder(StorefrontSchema):
     line_items = fields.List(fields.Nested(ShopifyLine), attribute="lines", required=True, error_messages=MISSING_LIST)
     shipping_lines = fields.List(fields.Nested(ShopifyShipping), attribute="shipping")
     refunds = fields.List(fields.Nested(ShopifyRefund))
+    transactions = fields.List(fields.Nested(ShopifyTransaction))  # where they were fetched
     customer = fields.Nested(ShopifyCustomer)
     shipping_address = fields.Nested(ShopifyAddress, attribute="ship_to")
     billing_address = fields.Nested(ShopifyAddress, attribute="bill_to")
@@ -210,7 +264,7 @@ class ShopifyOrder(StorefrontSchema):
                 duties=said.get("duties", said.get("original_duties")),
                 fee=said.get("fees", said.get("original_fees")),
             ),
-            payments=payments_said(said.get("gateways"), total=total, is_paid=is_paid),
+            payments=payments_said(said, total=total, is_paid=is_paid),
             customer=said.get("customer"),
             ship_to=said.get("ship_to"),
             bill_to=said.get("bill_to"),
@@ -228,7 +282,8 @@ class ShopifyOrder(StorefrontSchema):
     def read(self, payload: Mapping[str, Any], **context: Any) -> Order:
         """Read an order as a webhook carries it, or as the API answers it: under the key `order`."""
         is_wrapped = isinstance(payload, dict) and "id" not in payload and isinstance(payload.get("order"), dict)
-        return super().read(payload["order"] if is_wrapped else payload, **context)
+        order = super().read(payload["order"] if is_wrapped else payload, **context)
+        return order if can_fetch(context["store"]) else replace(order, unfetched=find_unfetched(order))
 
 
 def shipping_paid(method: Mapping[str, Any], *, is_tax_included: bool) -> Shipping:
@@ -257,15 +312,28 @@ def leaves_by_pickup(said: Mapping[str, Any], *, has_shippable: bool, methods: l
     return True if has_shippable and methods else None
 
 
-def payments_said(gateways: Any, *, total: Decimal, is_paid: bool | None) -> list[Payment] | None:
-    """One gateway was paid the whole total. What each of several was paid, an order does not say."""
+def payments_said(said: Mapping[str, Any], *, total: Decimal, is_paid: bool | None) -> list[Payment] | None:
+    """One gateway was paid the whole total. What each of several was paid, only the transactions say."""
     if is_paid is False or total == 0:
         return []
-    names = {clean_text(name) for name in gateways} if isinstance(gateways, list) else set()
+    if movements := [each for each in said.get("transactions", []) if each is not None]:
+        return payments_left(movements)
+    names = gateway_names(said.get("gateways"))
     if not is_paid or len(names) != 1 or None in names:
         return None
     [name] = names
     return [Payment(gateway=name, name=name, amount=total)]
+
+
+def gateway_names(said: Any) -> set[str | None]:
+    return {clean_text(name) for name in said} if isinstance(said, list) else set()
+
+
+def last_digits(details: Any) -> str | None:
+    """Return the last digits of the card: it is written as "•••• •••• •••• 4242"."""
+    number = details.get("credit_card_number") if isinstance(details, Mapping) else None
+    match = re.search(r"[0-9]{4}\s*$", number) if isinstance(number, str) else None
+    return match[0].strip() if match else None
 
 
 def with_cash_rounding(order: Order, rounding: Decimal) -> Order:
@@ -274,6 +342,89 @@ def with_cash_rounding(order: Order, rounding: Decimal) -> Order:
     if rounding and order.summed + rounding == order.total:
         return replace(order, charges=[*order.charges, Charge(kind="rounding", total=rounding)])
     return order
+
+
+# --- what is to be fetched ---
+
+
+def can_fetch(store: Store) -> bool:
+    return bool(store.api_url and store.api_token)
+
+
+def find_unfetched(order: Order) -> dict[str, str]:
+    is_missing = {
+        "payments": order.payments is None,
+        "barcodes": any(line.barcode is None for line in order.shippable_lines),
+    }
+    return {need: UNFETCHED[need] for need, holds in is_missing.items() if holds}
+
+
+def fetches(payload: Mapping[str, Any], store: Store, needs: Set[str]) -> Sequence[Fetch]:
+    """Return the GETs for what the order lacks and the destination needs."""
+    if not can_fetch(store) or payload.get("cancelled_at"):
+        return ()
+    wanted: list[Fetch] = []
+    order_id = number_of(payload.get("id"))
+    if "payments" in needs and order_id and lacks_payments(payload):
+        # In the shop's currency, as the hub's amounts are; they would be in the customer's.
+        path = f"/admin/api/{API_VERSION}/orders/{order_id}/transactions.json?in_shop_currency=true"
+        wanted.append(Fetch(path=path, merge=put_transactions))
+    if "barcodes" in needs:
+        wanted += [
+            # One each: no call of the REST API lists variants by their ids.
+            # https://shopify.dev/docs/api/admin-rest/latest/resources/product-variant, read 2026-11-21.
+            Fetch(
+                path=f"/admin/api/{API_VERSION}/variants/{variant_id}.json?fields=id,barcode",
+                merge=partial(put_barcode, variant_id=variant_id),
+            )
+            for variant_id in dict.fromkeys(variants_without_barcode(payload))
+        ]
+    return wanted
+
+
+def lacks_payments(payload: Mapping[str, Any]) -> bool:
+    status = payload.get("financial_status")
+    is_paid = PAID.get(status) if isinstance(status, str) else None
+    names = gateway_names(payload.get("payment_gateway_names"))
+    is_told = is_paid and len(names) == 1 and None not in names
+    is_free = not str(payload.get("current_total_price", payload.get("total_price"))).strip("0.")
+    return is_paid is not False and not is_told and not is_free
+
+
+def variants_without_barcode(payload: Mapping[str, Any]) -> Iterator[str]:
+    lines = payload.get("line_items")
+    for line in lines if isinstance(lines, list) else ():
+        if not isinstance(line, Mapping) or clean_text(line.get("barcode")):
+            continue
+        is_shipped = line.get("requires_shipping") is not False and line.get("current_quantity") != 0
+        if is_shipped and (variant_id := number_of(line.get("variant_id"))):
+            yield variant_id
+
+
+def number_of(value: Any) -> str | None:
+    """Return an id that may stand in an address: digits."""
+    text = clean_text(value)
+    return text if text and re.fullmatch(r"[0-9]{1,20}", text) else None
+
+
+def put_transactions(payload: dict[str, Any], reply: Any) -> dict[str, Any]:
+    transactions = reply.get("transactions") if isinstance(reply, Mapping) else None
+    return {**payload, "transactions": transactions} if isinstance(transactions, list) else payload
+
+
+def put_barcode(payload: dict[str, Any], reply: Any, *, variant_id: str) -> dict[str, Any]:
+    variant = reply.get("variant") if isinstance(reply, Mapping) else None
+    barcode = variant.get("barcode") if isinstance(variant, Mapping) else None
+    lines = [
+        {**line, "barcode": barcode}
+        if isinstance(line, Mapping) and number_of(line.get("variant_id")) == variant_id
+        else line
+        for line in payload["line_items"]
+    ]
+    return {**payload, "line_items": lines}
+
+
+# --- what a webhook is about ---
 
 
 def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> Identity:
@@ -304,6 +455,7 @@ def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes
         order_number=plain_id(payload.get("name"), "The order's number")
         or plain_id(payload.get("order_number"), "The order's number"),
         version=read_moment(payload.get("updated_at")),
+        carries_order=topic not in BARE_TOPICS,
         ignored="This is a test notification." if is_test else None,
     )
 
@@ -322,7 +474,7 @@ def sample_headers(payload: Mapping[str, Any], topic: str) -> dict[str, str]:
     return {
         "X-Shopify-Topic": topic,
         "X-Shopify-Shop-Domain": "sample.myshopify.com",
-        "X-Shopify-API-Version": "2026-10",
+        "X-Shopify-API-Version": API_VERSION,
         "X-Shopify-Event-Id": str(uuid.uuid5(uuid.NAMESPACE_URL, event)),
         "X-Shopify-Webhook-Id": str(uuid.uuid5(uuid.NAMESPACE_URL, "webhook:" + event)),
     }
@@ -336,4 +488,7 @@ STOREFRONT = Storefront(
     identify=identify,
     sample_headers=sample_headers,
     sample_topic="orders/paid",
+    fetches=fetches,
+    # https://shopify.dev/docs/api/admin-rest, "Authentication", read 2026-11-21.
+    api_headers=lambda store: {"X-Shopify-Access-Token": store.api_token, "Accept": "application/json"},
 )

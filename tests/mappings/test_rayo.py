@@ -175,7 +175,7 @@ def test_problem_counts_lines_as_the_order_does(order):
 
 def test_barcode_takes_the_skus_place_without_a_fallback(order):
     lines = [Line(sku="A", barcode="7503039461000", quantity=1, total=1), Line(sku="B", quantity=1, total=1)]
-    order = replace(order, lines=lines)
+    order = replace(order, lines=lines, unfetched={})
     assert problems_of(order, "rayo", identifier="barcode") == ["Products > line 2 > barcode is missing."]
     body = write(replace(order, lines=lines[:1]), "rayo", identifier="barcode").body
     assert body["productos"] == [{"cantidad": 1, "identificador": "7503039461000"}]

@@ -435,6 +435,17 @@ def test_topic_has_its_hub_word(payload, topic, hub_topic):
     assert identify(payload, {"x-shopify-topic": topic}).topics == {topic, hub_topic}
 
 
+def test_deleted_order_is_cancelled_and_carries_nothing():
+    identity = identify({"id": 5678901234999}, {"x-shopify-topic": "orders/delete", "x-shopify-event-id": "e"})
+    assert identity == Identity(
+        topic="orders/delete",
+        topics=frozenset({"orders/delete", "cancelled"}),
+        event_key="orders/delete:e",
+        order_id="5678901234999",
+        carries_order=False,
+    )
+
+
 def test_cancelled_order_is_cancelled_whatever_brought_it(payload):
     payload["cancelled_at"] = "2026-11-20T12:25:18-06:00"
     assert identify(payload).topics == {"orders/paid", "paid", "cancelled"}
