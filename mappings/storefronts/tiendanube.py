@@ -154,6 +154,15 @@ class TiendanubeBuyer(StorefrontSchema):
     phone = ToldPhone()
 
 
+class TiendanubeCustoms(StorefrontSchema):
+    """What people wrote for the courier, beside the address."""
+
+    model = dict
+
+    reference = Told()
+    between_streets = Told()
+
+
 class TiendanubeLine(StorefrontSchema):
     model = dict
 
@@ -196,16 +205,18 @@ class TiendanubeOrder(StorefrontSchema):
     payment_status = Text()
     has_shippable_products = Flag(attribute="is_shippable")
     shipping_address = fields.Nested(TiendanubeAddress, attribute="ship_to")
+    customs = fields.Nested(TiendanubeCustoms)
 
     @pre_load
     def gather_addresses(self, payload: Any, **_: Any) -> Any:
         """Bring the flat `billing_*` fields together, as `shipping_address` is; in drafts that one is flat too."""
         if not isinstance(payload, Mapping):
             return payload
-        gathered = {**payload, "billing": gather(payload, "billing_", (*ADDRESS_FIELDS, "business_name"))}
-        if not isinstance(payload.get("shipping_address"), Mapping):
-            gathered["shipping_address"] = gather(payload, "shipping_", ADDRESS_FIELDS)
-        return gathered
+        billing = gather(payload, "billing_", (*ADDRESS_FIELDS, "business_name"))
+        shipping = payload.get("shipping_address")
+        if not isinstance(shipping, Mapping):
+            shipping = gather(payload, "shipping_", ADDRESS_FIELDS)
+        return {**payload, "billing": billing, "shipping_address": shipping, "customs": shipping.get("customs")}
 
     def build(self, said: dict[str, Any]) -> Order:
         customer = said.get("customer", {})
@@ -232,7 +243,7 @@ class TiendanubeOrder(StorefrontSchema):
             pickup_name=said.get("pickup_name") if is_pickup else None,
             email=email,
             phone=said.get("contact_phone"),
-            note=said.get("note"),
+            note="; ".join(filter(None, [said.get("note"), *said.get("customs", {}).values()])) or None,
             is_draft=said.get("origin") == "form" and not is_confirmed(said.get("completed_at")),
             is_cancelled=said.get("status") == "cancelled" or "cancelled_at" in said,
             is_paid=is_paid,
