@@ -1,24 +1,29 @@
-"""WooCommerce: reads orders as its webhooks and its REST API (`/wc/v3/orders`) write them. It fetches nothing.
+"""WooCommerce: reads orders as its webhooks and its REST API (`/wc/v3/orders`) write them, and says what is to be
+fetched for them. It fetches nothing itself.
 
 Sources: https://woocommerce.github.io/woocommerce-rest-api-docs/#order-properties and
 https://github.com/woocommerce/woocommerce, plugins/woocommerce/includes/class-wc-webhook.php, read 2026-11-21.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import fields, pre_load
+from marshmallow import ValidationError, fields, pre_load
 
 from mappings.amounts import CENT, ZERO
 from mappings.fields import MISSING_LIST, Moment, Money, Quantity, Text, read_moment
 from mappings.identity import LONGEST_ID, hash_body, plain_id
 from mappings.order import Address, Charge, Customer, Line, Order, Payment, Shipping
+from mappings.paths import pick_text
 from mappings.places import WOOCOMMERCE_STATES, code_country, complete_postal_code, name_state
 from mappings.schema import StorefrontSchema
-from mappings.spoke import Identity, MalformedWebhookError, Signature, Storefront
+from mappings.settings import HeaderValue, Store, StoreSchema
+from mappings.spoke import Fetch, Identity, MalformedWebhookError, Signature, Storefront
+from mappings.text import clean_text
 
 #: The topics that carry an order, and the hub's word for each. A paid order has no topic of its own: see `PAID`.
 TOPICS = {
@@ -48,6 +53,29 @@ DOCUMENT_FROM = (
 #: What WordPress decodes in a secret before it signs: wp_specialchars_decode(…, ENT_QUOTES), and no other entity.
 SPECIAL_CHARS = re.compile(r"&(?:(lt|gt|amp|quot)|#0*(34|38|39|60|62)|#x0*(22|26|27));", re.IGNORECASE)
 NAMED_CHARS = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
+
+
+#: A refund that products, shipping and fees do not account for, in a merchant's words.
+UNTOLD_REFUND = "Refunds are not told by product: WooCommerce says only their sum."
+UNFETCHED_REFUND = f"{UNTOLD_REFUND} With the store's `api_url` and `api_token` set, they would be fetched."
+
+
+class KeyAndSecret(HeaderValue):
+    """What the REST API is asked with, by HTTP Basic: a consumer key and its secret, with a colon between.
+
+    https://woocommerce.github.io/woocommerce-rest-api-docs/#authentication-over-https, read 2026-11-21.
+    """
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, *args, **kwargs)
+        key, _, secret = text.partition(":")
+        if not key.strip() or not secret.strip():
+            raise ValidationError("must be a consumer key and its secret with a colon between: `ck_…:cs_…`.")
+        return text
+
+
+class WooStoreSchema(StoreSchema):
+    api_token = KeyAndSecret()
 
 
 class WooAddress(StorefrontSchema):
@@ -85,6 +113,7 @@ class WooBuyer(StorefrontSchema):
 class WooLine(StorefrontSchema):
     model = dict
 
+    id = Text(attribute="item_id")
     name = Text(is_escaped=True)
     quantity = Quantity(least=0, required=True)
     total = Money(required=True)  # discounts taken off, without tax
@@ -95,6 +124,7 @@ class WooLine(StorefrontSchema):
 class WooShipping(StorefrontSchema):
     model = dict
 
+    id = Text(attribute="item_id")
     method_title = Text(attribute="name", is_escaped=True)
     method_id = Text(attribute="code")
     total = Money(required=True)
@@ -104,15 +134,75 @@ class WooShipping(StorefrontSchema):
 class WooFee(StorefrontSchema):
     model = dict
 
+    id = Text(attribute="item_id")
     name = Text(is_escaped=True)
     total = Money(required=True)  # negative where a plugin grants a discount this way
     total_tax = Money(attribute="tax")
 
 
-class WooRefund(StorefrontSchema):
-    model = dict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Back:
+    """What a refund gives back of one product, shipping method or fee."""
 
-    total = Money(required=True)  # negative
+    item_id: str | None  # of the order's own line
+    quantity: int = 0
+    total: Decimal  # tax included; negative for a fee that was a discount
+    tax: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refunded:
+    """One refund."""
+
+    amount: Decimal
+    items: list[Back]
+
+    def is_told(self, item_ids: Set[str]) -> bool:
+        """Whether the items, each of a line of the order, account for the amount, but for what rounding leaves."""
+        if any(item.item_id not in item_ids for item in self.items):
+            return False
+        rest = self.amount - sum((item.total for item in self.items), ZERO)
+        return abs(rest) <= CENT * count_figures(self.items)
+
+
+class WooRefundItem(StorefrontSchema):
+    """A line of a refund: quantity and amounts are negative, and its meta data name the order's line.
+
+    https://woocommerce.github.io/woocommerce-rest-api-docs/#order-refund-line-items-properties, read 2026-11-21.
+    """
+
+    model = Back
+
+    quantity = Quantity(least=-(10**9))
+    total = Money(required=True)
+    total_tax = Money(attribute="tax")
+    meta_data = fields.Raw()
+
+    def build(self, said: dict[str, Any]) -> Back:
+        return Back(
+            item_id=pick_text(said, ["meta_data:_refunded_item_id"]),
+            quantity=abs(said.get("quantity", 0)),
+            total=-said["total"] - said.get("tax", ZERO),
+            tax=-said["tax"] if "tax" in said else None,
+        )
+
+
+class WooRefund(StorefrontSchema):
+    """A refund: a webhook says its total, and the API its amount and its lines."""
+
+    model = Refunded
+
+    total = Money()  # negative
+    amount = Money()
+    line_items = fields.List(fields.Nested(WooRefundItem), attribute="lines")
+    shipping_lines = fields.List(fields.Nested(WooRefundItem), attribute="shipping")
+    fee_lines = fields.List(fields.Nested(WooRefundItem), attribute="fees")
+
+    def build(self, said: dict[str, Any]) -> Any:
+        if "total" not in said and "amount" not in said:
+            raise ValidationError("does not say how much was given back.")
+        items = [*said.get("lines", []), *said.get("shipping", []), *said.get("fees", [])]
+        return Refunded(amount=abs(said["amount"] if "amount" in said else said["total"]), items=items)
 
 
 class WooOrder(StorefrontSchema):
@@ -148,10 +238,13 @@ class WooOrder(StorefrontSchema):
 
     def build(self, said: dict[str, Any]) -> Order:
         status = said.get("status", "")
-        shipping = [Shipping(**with_tax(each)) for each in said.get("shipping", [])]
+        refunds = said.get("refunds", [])
+        refunded = sum((refund.amount for refund in refunds), ZERO)
+        items = [item for refund in refunds for item in refund.items]
+        item_ids = {each.get("item_id") for part in ("lines", "shipping", "charges") for each in said.get(part, [])}
+        shipping = [Shipping(**left_of(each, items)) for each in said.get("shipping", [])]
         ships = any(method.code not in PICKUP_METHODS for method in shipping)
         is_pickup = not ships if shipping else None
-        refunded = sum((abs(each["total"]) for each in said.get("refunds", [])), ZERO)
         bill_to = said.get("bill_to")
         customer = said.get("customer")
         is_paid = said_paid(status, has_paid_at="paid_at" in said)
@@ -162,11 +255,12 @@ class WooOrder(StorefrontSchema):
             placed_at=said["placed_at"],
             updated_at=said.get("updated_at"),
             currency=said["currency"],
-            total=said["total"],
-            tax=said.get("tax"),
-            lines=[Line(**with_tax(each)) for each in said["lines"] if each["quantity"]],
+            total=said["total"] - refunded,
+            tax=said["tax"] - sum((item.tax or ZERO for item in items), ZERO) if "tax" in said else None,
+            lines=[Line(**left) for each in said["lines"] if (left := left_of(each, items))["quantity"]],
             shipping=shipping,
-            charges=[Charge(kind="fee", **with_tax(each)) for each in said.get("charges", [])],
+            charges=[Charge(kind="fee", **left_of(each, items)) for each in said.get("charges", [])],
+            payments=payments_said(said, said["total"] - refunded, is_paid),
             customer=customer,
             ship_to=ship_to(said.get("ship_to"), bill_to, ships=ships),
             bill_to=bill_to if has_place(bill_to) else None,
@@ -177,17 +271,30 @@ class WooOrder(StorefrontSchema):
             is_draft=status in DRAFTS,
             is_cancelled=status in CANCELLED,
             is_paid=is_paid,
-            unclear=["Refunds are not told by product: WooCommerce says only their sum."] if refunded else [],
+            unclear=[] if all(refund.is_told(item_ids - {None}) for refund in refunds) else [UNTOLD_REFUND],
         )
-        order = with_rounding(order)
-        return replace(
-            order, total=order.total - refunded, payments=payments_said(said, order.total - refunded, is_paid)
-        )
+        return with_rounding(order, items)
+
+    def read(self, payload: Mapping[str, Any], **context: Any) -> Order:
+        order = super().read(payload, **context)
+        if UNTOLD_REFUND in order.unclear and not can_fetch(context["store"]):
+            return replace(order, unclear=[UNFETCHED_REFUND])
+        return order
 
 
-def with_tax(said: Mapping[str, Any]) -> dict[str, Any]:
-    """WooCommerce writes amounts without tax, whatever `prices_include_tax` says; the hub's hold it."""
-    return {**said, "total": said["total"] + said.get("tax", ZERO)}
+def left_of(said: Mapping[str, Any], items: Iterable[Back]) -> dict[str, Any]:
+    """Return what is left of a line, with tax: WooCommerce writes amounts without it, whatever `prices_include_tax`
+    says. The API's lines stay as they were bought; refunds stand apart.
+    """
+    said = dict(said)
+    item_id = said.pop("item_id", None)
+    back = [item for item in items if item.item_id is not None and item.item_id == item_id]
+    said["total"] += said.get("tax", ZERO) - sum((item.total for item in back), ZERO)
+    if "tax" in said:
+        said["tax"] -= sum((item.tax or ZERO for item in back), ZERO)
+    if "quantity" in said:
+        said["quantity"] = max(said["quantity"] - sum(item.quantity for item in back), 0)
+    return said
 
 
 def said_paid(status: str, *, has_paid_at: bool) -> bool | None:
@@ -224,14 +331,57 @@ def ship_to(shipping: Address | None, billing: Address | None, *, ships: bool) -
     return billing if ships and has_place(billing) else None
 
 
-def with_rounding(order: Order) -> Order:
+def with_rounding(order: Order, items: Sequence[Back]) -> Order:
     """Add what WooCommerce's rounding leaves between the figures and their total: up to a cent for each figure."""
-    parts: list[Line | Shipping | Charge] = [*order.lines, *order.shipping, *order.charges]
     rest = order.total - order.summed
-    figures = sum(1 if part.tax is None else 2 for part in parts)
-    if rest == 0 or abs(rest) > CENT * figures:
+    if rest == 0 or abs(rest) > CENT * count_figures([*order.lines, *order.shipping, *order.charges, *items]):
         return order
     return replace(order, charges=[*order.charges, Charge(kind="rounding", total=rest)])
+
+
+def count_figures(parts: Iterable[Line | Shipping | Charge | Back]) -> int:
+    return sum(1 if part.tax is None else 2 for part in parts)
+
+
+# --- what is to be fetched ---
+
+
+def can_fetch(store: Store) -> bool:
+    return bool(store.api_url and store.api_token)
+
+
+def fetches(payload: Mapping[str, Any], store: Store, needs: Set[str]) -> Sequence[Fetch]:
+    """Return the GET for the lines of an order's refunds. Every destination needs them: they say what is left."""
+    order_id = clean_text(payload.get("id")) or ""
+    if not can_fetch(store) or not payload.get("refunds") or not re.fullmatch(r"[0-9]{1,20}", order_id):
+        return ()
+    status = payload.get("status")
+    if isinstance(status, str) and status in CANCELLED:  # nothing is to be sent
+        return ()
+    # https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-refunds, read 2026-11-21; 100 is its most.
+    return [Fetch(path=f"/wp-json/wc/v3/orders/{order_id}/refunds?per_page=100", merge=put_refunds)]
+
+
+def put_refunds(payload: dict[str, Any], reply: Any) -> dict[str, Any]:
+    """Put the refunds that were fetched in the place of their sums. One that the reply lacks keeps its sum: the API
+    answers an empty list for an order that it does not find.
+    """
+    refunds = {
+        refund_id: refund
+        for refund in (reply if isinstance(reply, list) else ())
+        if isinstance(refund, Mapping) and (refund_id := clean_text(refund.get("id")))
+    }
+    sums = payload["refunds"] if isinstance(payload["refunds"], list) else []
+    kept = [each for each in sums if not (isinstance(each, Mapping) and clean_text(each.get("id")) in refunds)]
+    return {**payload, "refunds": [*refunds.values(), *kept]}
+
+
+def basic_auth(store: Store) -> dict[str, str]:
+    credentials = b64encode((store.api_token or "").encode()).decode()
+    return {"Authorization": f"Basic {credentials}", "Accept": "application/json"}
+
+
+# --- what a webhook is about ---
 
 
 def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> Identity:
@@ -310,6 +460,9 @@ STOREFRONT = Storefront(
     identify=identify,
     secret=decode_secret,
     is_ping=is_ping,
+    settings=WooStoreSchema,
+    fetches=fetches,
+    api_headers=basic_auth,
     sample_headers=sample_headers,
     sample_topic="order.updated",
     document_from=DOCUMENT_FROM,

@@ -9,7 +9,7 @@ from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.spoke import Identity, MalformedWebhookError
 from mappings.storefronts.woocommerce import STOREFRONT
-from tests.mappings.cases import SAMPLES, problems_of, read
+from tests.mappings.cases import SAMPLES, read
 
 
 @pytest.fixture
@@ -213,14 +213,6 @@ def test_figure_without_tax_counts_once(payload):
 def test_greater_difference_is_no_rounding(payload):
     order = read("woocommerce", payload | {"total": "16480.09"})
     assert [charge.kind for charge in order.charges] == ["fee"]
-
-
-def test_refund_comes_off_the_total_and_stops_the_order_since_no_product_is_named(payload):
-    payload["refunds"] = [{"id": 1, "reason": "", "total": "-480.00"}]
-    order = read("woocommerce", payload)
-    assert order.total == Decimal("16000.00")
-    assert order.unclear == ["Refunds are not told by product: WooCommerce says only their sum."]
-    assert order.unclear[0] in problems_of(order, "lapyme")
 
 
 def test_line_of_which_nothing_is_left_is_no_line(payload):
