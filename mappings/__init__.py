@@ -4,11 +4,11 @@ Pure: no network, no database, no clock, no environment. Nothing here imports `c
 A spoke is one file under `storefronts/` or `destinations/`, and one name in the list below.
 """
 
-from mappings.destinations import lapyme, rayo
+from mappings.destinations import centelar, lapyme, rayo
 from mappings.spoke import Destination, Storefront
 from mappings.storefronts import shopify, tiendanube, woocommerce
 
 STOREFRONTS: dict[str, Storefront] = {
     s.name: s for s in [shopify.STOREFRONT, tiendanube.STOREFRONT, woocommerce.STOREFRONT]
 }
-DESTINATIONS: dict[str, Destination] = {d.name: d for d in [rayo.DESTINATION, lapyme.DESTINATION]}
+DESTINATIONS: dict[str, Destination] = {d.name: d for d in [rayo.DESTINATION, lapyme.DESTINATION, centelar.DESTINATION]}

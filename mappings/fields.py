@@ -12,6 +12,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from mappings.amounts import round_to_cent
 from mappings.phones import NATIONAL_DIGITS, is_possible, national_number
 from mappings.text import clean_text
 
@@ -111,6 +112,17 @@ class Money(fields.Field[Decimal]):
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_AMOUNT:
             return Decimal(str(value))
         raise ValidationError("is not an amount of money.")
+
+
+class Amount(Money):
+    """An amount that leaves as a JSON number of at most two decimals.
+
+    A float of up to 15 digits is printed with the decimals that it was made of, and none is reckoned with: the number
+    in the body is the `Decimal`'s own, to the cent.
+    """
+
+    def _serialize(self, value: Decimal | None, *args: Any, **kwargs: Any) -> float | None:
+        return None if value is None else float(round_to_cent(value))
 
 
 class Coordinate(Lenient, Money):

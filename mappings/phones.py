@@ -51,3 +51,18 @@ def is_possible(digits: str, country: str) -> bool:
         return phonenumbers.is_possible_number(phonenumbers.parse(digits, country))
     except phonenumbers.NumberParseException:
         return False
+
+
+def write_e164(text: str, country: str) -> str:
+    """Return `text` as "+5491143215678" where it is a number that exists, else as it is written.
+
+    Argentina's mobile prefix comes out right however it is written: 15 behind the area code, 9 before it, or both.
+    A number with an extension stays as it is: E.164 has no room for that.
+    """
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return text
+    if number.extension or not phonenumbers.is_valid_number(number):
+        return text
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

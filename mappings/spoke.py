@@ -139,6 +139,8 @@ class Destination:
     dispatch: type[Dispatch] = Dispatch
     query: Callable[[Any], Mapping[str, str]] = lambda account: {}
     probe_path: str = "/"  # a GET of this creates nothing, and shows that the account can be reached
+    #: The account's template by which the vendor knows an order: two stores that route here need {store} in it.
+    tells_stores_apart: str | None = None
     #: What the account needs of an order that some storefronts keep out of the webhook: "payments", "barcodes".
     needs: Callable[[Any], Set[str]] = lambda account: frozenset()
     #: The standing Bearer of an account; None: none, or one that `token` gets.

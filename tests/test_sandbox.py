@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -22,7 +21,7 @@ from connector.sandbox.state import AcceptedOrder, Sandbox
 from mappings import DESTINATIONS
 from mappings.contracts import Contract
 from mappings.schema import DestinationSchema
-from mappings.spoke import Destination
+from mappings.spoke import Destination, Outcome
 
 RAYO_BODY = {
     "consumidor_destino": {
@@ -55,6 +54,17 @@ LAPYME_BODY = {
     ],
     "order_date": "2026-03-14T15:09:26Z",
     "currency": "PES",
+}
+CENTELAR_ADDRESS = {"disposition": "residential", "street": "Av. Belgrano", "number": "1520", "country": "AR"}
+CENTELAR_BODY = {
+    "creation_date": "2026-03-14T12:09:26",
+    "ext_code": "7001",
+    "price": 250.0,
+    "customer": {"first_name": "Tobías", "last_name": "Ferreyra"},
+    "items": [{"product_code": "MATE-01", "quantity": 2, "price": 125.0}],
+    "payments": [{"type": "mercadopago", "amount": "250.00"}],
+    "shipping_address": CENTELAR_ADDRESS,
+    "billing_address": CENTELAR_ADDRESS,
 }
 
 
@@ -94,7 +104,13 @@ def send_to_lapyme(
     return client.post(sandbox.url("lapyme") + "/api/v1/orders", json=body, headers=headers)
 
 
-SEND = {"rayo": send_to_rayo, "lapyme": send_to_lapyme}
+def send_to_centelar(
+    sandbox: SandboxServer, client: httpx.Client, body: Any = CENTELAR_BODY, query: str = "?connection_id=123"
+) -> httpx.Response:
+    return client.post(sandbox.url("centelar") + "/api/v1.1/order" + query, json=body)
+
+
+SEND = {"rayo": send_to_rayo, "lapyme": send_to_lapyme, "centelar": send_to_centelar}
 
 
 @pytest.mark.parametrize("name", SEND)
@@ -106,9 +122,8 @@ def test_a_good_order_is_answered_as_the_contract_says_and_kept(
     assert reply.status_code == 200
     assert DESTINATIONS[name].contract.response_faults(reply.json()) == []
     (order,) = sandbox.orders(name)
-    assert DESTINATIONS[name].reply_id(reply.json()) == order.remote_id
-    assert UUID(str(order.remote_id))
-    assert order.body == {"rayo": RAYO_BODY, "lapyme": LAPYME_BODY}[name]
+    assert DESTINATIONS[name].reply_id(reply.json()) == str(order.remote_id)
+    assert order.body == {"rayo": RAYO_BODY, "lapyme": LAPYME_BODY, "centelar": CENTELAR_BODY}[name]
 
 
 def test_lapyme_says_its_example_of_the_order(sandbox: SandboxServer, client: httpx.Client) -> None:
@@ -610,6 +625,27 @@ def test_a_fault_is_of_one_destination(sandbox: SandboxServer, client: httpx.Cli
     sandbox.misbehave("rayo", "status", times=None)
 
     assert send_to_lapyme(sandbox, client).status_code == 200
+
+
+# Centelar
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "why"),
+    [
+        (CENTELAR_BODY, "", "connection_id must be an integer"),
+        (CENTELAR_BODY, "?connection_id=uno", "connection_id must be an integer"),
+        ({**CENTELAR_BODY, "price": "250"}, "?connection_id=1", '$.price breaks “type: "number"”'),
+    ],
+)
+def test_centelar_says_no_in_a_reply_of_200(
+    sandbox: SandboxServer, client: httpx.Client, body: Any, query: str, why: str
+) -> None:
+    reply = send_to_centelar(sandbox, client, body, query)
+
+    assert (reply.status_code, reply.json()) == (200, {"success": False, "error": why})
+    assert DESTINATIONS["centelar"].judge(200, reply.json()) is Outcome.REFUSED
+    assert sandbox.orders() == []
 
 
 # Controls

@@ -20,6 +20,7 @@ from connector.settings import (
 )
 from connector.settings.faults import Faults, check
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings.destinations.centelar import CentelarAccount, Place
 from mappings.destinations.lapyme import LapymeAccount
 from mappings.destinations.rayo import RayoAccount
 from mappings.order import Address, Order
@@ -39,6 +40,8 @@ VARIABLES = {
     "LAPYME_API_KEY": "llave-de-lapyme",
     "LAPYME_CUSTOMER_ID": CUSTOMER_ID,
     "LAPYME_WAREHOUSE_ID": WAREHOUSE_ID,
+    "CENTELAR_URL": "https://centelar.example",
+    "CENTELAR_TOKEN": "ficha-de-centelar",
 }
 
 STORE = """
@@ -159,6 +162,14 @@ def test_example_loads_as_it_is_when_its_variables_are_set():
             customer_id=CUSTOMER_ID,
             assigned_warehouse_id=WAREHOUSE_ID,
         ),
+        "hub": CentelarAccount(
+            name="hub",
+            id="hub",
+            destination="centelar",
+            base_url=VARIABLES["CENTELAR_URL"],
+            headers={"Authorization": f"Bearer {VARIABLES['CENTELAR_TOKEN']}"},
+            connection_id=123,
+        ),
     }
 
 
@@ -179,7 +190,7 @@ def test_every_setting_stands_in_the_example():
 
 @pytest.mark.parametrize("spoke", [*STOREFRONTS.values(), *DESTINATIONS.values()], ids=lambda spoke: spoke.name)
 def test_settings_that_are_secret_do_not_show(spoke):
-    hush = {"secrets": ["hush-hush"], "api_key": "hush-hush", "access_token": "hush-hush", "api_token": "hush-hush"}
+    hush = {"secrets", "api_key", "access_token", "api_token", "headers"}
     known = spoke.settings().fields
     shown = spoke.settings.model
     secret = {name for name in hush if name in known}
@@ -447,6 +458,63 @@ def test_route_to_nowhere_is_a_fault(faults):
     ]
 
 
+TWO_STORES = """
+[stores.norte]
+storefront = "shopify"
+secrets = ["secreto"]
+
+[stores.sur]
+storefront = "shopify"
+id = "sur-2"
+secrets = ["secreto"]
+
+[accounts.hub]
+destination = "centelar"
+base_url = "https://centelar.example"
+connection_id = 1
+{ext_code}
+
+[accounts.otra]
+destination = "centelar"
+base_url = "https://centelar.example"
+connection_id = 2
+
+[[routes]]
+from = "norte"
+to = ["hub", "otra"]
+
+[[routes]]
+from = "norte"
+to = ["hub"]
+topics = ["created"]
+
+[[routes]]
+from = "sur"
+to = ["hub"]
+"""
+
+
+@pytest.mark.parametrize("ext_code", ["", 'ext_code = "{number}"', 'ext_code = "{{store}}-{order_id}"'])
+def test_two_stores_whose_orders_an_account_could_not_tell_apart_are_a_fault(faults, ext_code):
+    assert faults(TWO_STORES.replace("{ext_code}", ext_code)) == [
+        "accounts.hub.ext_code: needs {store}: norte and sur-2 both send orders here."
+    ]
+
+
+def test_two_stores_that_the_accounts_code_tells_apart_are_no_fault(load):
+    settings = load(TWO_STORES.replace("{ext_code}", 'ext_code = "{store}-{order_id}"'))
+    assert settings.accounts["hub"].ext_code == "{store}-{order_id}"
+
+
+def test_fault_of_an_account_or_a_route_is_named_once_where_stores_are_told_apart(faults):
+    toml = TWO_STORES.replace("{ext_code}", 'timezone = "Buenos Aires"').replace('from = "sur"', 'from = "nadie"')
+    assert faults(toml) == [
+        "accounts.hub.timezone: “Buenos Aires” is no time zone of the IANA database, "
+        "such as America/Argentina/Buenos_Aires.",
+        "routes[2].from: no store “nadie”.",
+    ]
+
+
 def test_two_stores_of_one_id_are_a_fault(faults):
     other = STORE.replace("tienda-mx", "outlet").replace("secrets", 'id = "tienda-mx"\nsecrets')
     assert faults(STORE + other + ACCOUNT + ROUTE) == [
@@ -699,6 +767,45 @@ def test_values_given_as_text_are_read_as_what_the_setting_is():
         shipping_sku="0042",
         timeout_s=5,
     )
+
+
+def test_tables_in_tables_are_given_as_text_too():
+    values = {
+        "connection_id": "7",
+        "pickups.Sucursal Centro": "{ id = 12 }",
+        "locations": '{ "Depósito" = { location_name = "D1" } }',
+        "payment_types.bacs": "promissory",
+    }
+    assert build_account("centelar", values) == CentelarAccount(
+        name="account",
+        id="account",
+        destination="centelar",
+        base_url="https://nowhere.invalid",
+        connection_id=7,
+        pickups={"Sucursal Centro": Place(id=12)},
+        locations={"Depósito": Place(name="D1")},
+        payment_types={"bacs": "promissory"},
+    )
+
+
+def test_fault_in_a_table_of_a_table_is_named_by_its_path(faults):
+    toml = (
+        SMALLEST
+        + """
+[accounts.hub]
+destination = "centelar"
+base_url = "https://centelar.example"
+connection_id = 1
+pickups = { "Sucursal Centro" = { idd = 12 }, "Norte" = {}, "Sur" = { id = "doce" } }
+locations = { "Centro" = { id = 3 } }
+"""
+    )
+    assert faults(toml) == [
+        "accounts.hub.locations.Centro.id: is not a setting.",
+        'accounts.hub.pickups."Sucursal Centro".idd: is not a setting; did you mean “id”?',
+        "accounts.hub.pickups.Norte: needs an id or a name.",
+        "accounts.hub.pickups.Sur.id: must be a whole number.",
+    ]
 
 
 def test_text_that_would_be_two_lines_of_toml_is_no_value():

@@ -110,9 +110,9 @@ class Player:
         self._check_bearer()
         key = self._check_key()
         body = _read_json(content)
-        if faults := destination.contract.request_faults(body) or MANNERS.get(destination.name, PLAIN).body_faults(
-            body
-        ):
+        manners = MANNERS.get(destination.name, PLAIN)
+        faults = [*manners.query_faults(request.args), *destination.contract.request_faults(body)]
+        if faults or (faults := manners.body_faults(body)):
             raise RefusedError(Cause.BODY, "the body breaks the contract", faults)
 
         def build(number: int) -> AcceptedOrder:

@@ -3,6 +3,7 @@
 A destination without an entry is played with the plain manners.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Manners:
     codes: Mapping[Cause | int, str] = field(default_factory=dict)  # the vendor's word, by cause and by status
     #: What is wrong with a body that keeps the contract, as the contract would say it: JSON path, blank, rule.
     body_faults: Callable[[Mapping[str, Any]], list[str]] = lambda body: []
+    #: What is wrong with the address that the body was posted to: its query.
+    query_faults: Callable[[Mapping[str, str]], list[str]] = lambda query: []
     #: (reply in the example's shape, order's body, replayed) -> the reply with what the vendor would say of the order.
     reply: Callable[[dict[str, Any], Mapping[str, Any], bool], dict[str, Any]] = lambda reply, body, replayed: reply
 
@@ -154,5 +157,19 @@ LAPYME = Manners(
     reply=_lapyme_reply,
 )
 
+
+def _centelar_error(status: int, code: str, message: str, details: Sequence[str]) -> dict[str, Any]:
+    # Unverified: no page shows an error; every reply that one shows has `success`.
+    return {"success": False, "error": "; ".join(details) or message}
+
+
+def _centelar_query_faults(query: Mapping[str, str]) -> list[str]:
+    """https://developer.centelar.com/v1_1/order/create, read 2026-11-21: required, in the URL, an integer."""
+    return [] if re.fullmatch("[0-9]+", query.get("connection_id", "")) else ["connection_id must be an integer"]
+
+
+#: Unverified: that Centelar says no in a reply of 200. It is what its `success` would be for.
+CENTELAR = Manners(error=_centelar_error, statuses={Cause.BODY: 200}, query_faults=_centelar_query_faults)
+
 PLAIN = Manners(error=_plain_error)
-MANNERS = {"rayo": RAYO, "lapyme": LAPYME}
+MANNERS = {"rayo": RAYO, "lapyme": LAPYME, "centelar": CENTELAR}

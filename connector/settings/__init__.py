@@ -6,7 +6,7 @@ Nothing else reads either of them, and no fault shows a value that came from the
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from connector.settings.faults import Faults, check, spell
 from connector.settings.routes import Filter, Route, RouteSchema
 from connector.settings.spokes import build, build_account, build_both, build_store, parse_texts
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.settings import Account, AccountSchema, Store
+from mappings.settings import Account, AccountSchema, Store, placeholders_in
 from mappings.spoke import Destination, Storefront
 
 __all__ = [
@@ -101,6 +101,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
         for place, route in enumerate(_list(document.get("routes")))
         if isinstance(route, dict)
     ]
+    _check_stores_are_told_apart(accounts, [route for route in routes if route], faults)
     faults.raise_any()
     return Settings(
         stores=stores,
@@ -154,6 +155,19 @@ def _check_durations(tables: Mapping[str, Mapping[str, Any]], lease_s: str, faul
     # A lease that runs out during an attempt leaves its outcome unknown.
     if longest and re.fullmatch("[0-9]{1,9}", lease_s) and int(lease_s) < least_s:
         faults.add(("LEASE_S",), f"must be at least {least_s}, since {longest} is {longest_s:g}.")
+
+
+def _check_stores_are_told_apart(
+    accounts: Mapping[str, Account | None], routes: Sequence[Route], faults: Faults
+) -> None:
+    """Add a fault where orders of two stores could look the same at an account: their ids may be equal."""
+    for name, account in accounts.items():
+        setting = DESTINATIONS[account.destination].tells_stores_apart if account else None
+        if not account or not setting:
+            continue
+        stores = sorted({route.store for route in routes if account.id in route.accounts})
+        if len(stores) > 1 and "store" not in placeholders_in(getattr(account, setting)):
+            faults.add(("accounts", name, setting), f"needs {{store}}: {' and '.join(stores)} both send orders here.")
 
 
 def _duration(given: Mapping[str, Any], setting: str) -> float:

@@ -23,7 +23,19 @@ WAREHOUSE = "7a1f0c52-93be-4b6f-8c2d-0e5f6a7b8c9d"
 NEEDED: dict[str, dict[str, Any]] = {
     "rayo": {"api_key": "clave"},
     "lapyme": {"api_key": "clave", "customer_id": CUSTOMER, "assigned_warehouse_id": WAREHOUSE},
+    "centelar": {"base_url": "https://centelar.example", "connection_id": 123},
 }
+#: Settings with which an order that holds something of everything can go.
+GENEROUS: dict[str, dict[str, Any]] = {
+    "rayo": {},
+    "lapyme": {"charges": {"tip": "PROPINA", "fee": "RECARGO"}},
+    "centelar": {
+        "charges": {"tip": "PROPINA", "fee": "RECARGO"},
+        "payment_types": {"bacs": "promissory", "offline": "promissory"},
+    },
+}
+
+
 #: What each storefront's store cannot do without.
 NEEDED_BY_STORE: dict[str, dict[str, Any]] = {"tiendanube": {"store_id": 4410733, "api_token": "ficha"}}
 

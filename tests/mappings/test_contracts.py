@@ -11,14 +11,16 @@ from mappings.contracts import Contract
 UUID = "909521d0-e398-4701-b393-ddfd07ce24f9"
 
 
-def required_paths(schema: Any, body: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return where `body` holds a key that `schema` requires."""
+def required_paths(schema: Any, body: Any, path: tuple[Any, ...] = (), *, parts: Any = None) -> list[tuple[Any, ...]]:
+    """Return where `body` holds a key that `schema` requires. `parts` are what its `$ref` lead to."""
+    parts = schema.get("$defs", {}) if parts is None else parts
+    schema = parts[schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
     found = [(*path, key) for key in schema.get("required", []) if isinstance(body, dict) and key in body]
     for key, inner in schema.get("properties", {}).items():
         if isinstance(body, dict) and key in body:
-            found += required_paths(inner, body[key], (*path, key))
+            found += required_paths(inner, body[key], (*path, key), parts=parts)
     if isinstance(body, list) and body and "items" in schema:
-        found += required_paths(schema["items"], body[0], (*path, 0))
+        found += required_paths(schema["items"], body[0], (*path, 0), parts=parts)
     return found
 
 

@@ -1,9 +1,10 @@
-"""Telephone numbers as people write them in Mexico."""
+"""Telephone numbers as people write them in Mexico and Argentina."""
 
 import pytest
 from marshmallow import ValidationError
 
 from mappings.fields import Phone
+from mappings.phones import write_e164
 
 
 def written(text):
@@ -64,3 +65,23 @@ def test_national_number_may_begin_as_a_prefix_does(text):
 )
 def test_other_numbers_are_problems_and_never_cut_to_fit(text, problem):
     assert written(text) == problem
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "sent"),
+    [
+        ("011 15-4321-5678", "AR", "+5491143215678"),
+        ("+54 9 11 4321-5678", "AR", "+5491143215678"),
+        ("0223 155 123 456", "AR", "+5492235123456"),
+        ("011 4321-5678", "AR", "+541143215678"),
+        ("+52 55 5123 4567", "AR", "+525551234567"),
+        ("55 5123 4567", "MX", "+525551234567"),
+        ("15 4321 5678", "AR", "15 4321 5678"),
+        ("011 4321-5678 ext. 12", "AR", "011 4321-5678 ext. 12"),
+        ("011 4321-5678 / 011 4321-5679", "AR", "011 4321-5678 / 011 4321-5679"),
+        ("011 4321-5678", "Argentina", "011 4321-5678"),
+        ("1" * 300, "AR", "1" * 300),
+    ],
+)
+def test_number_is_international_where_it_exists_and_as_written_where_not(text, country, sent):
+    assert write_e164(text, country) == sent

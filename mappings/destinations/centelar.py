@@ -1,0 +1,446 @@
+"""Centelar: an ERP of Argentina for online shops. Writes POST /api/v1.1/order; it does not send.
+
+Fields stand in the order of Centelar's own page: https://developer.centelar.com/v1_1/order/create, read 2026-11-21.
+Where its example differs from its tables (`documentType`, `geoc_oordinates`, a number for `amount`, no
+`billing_address`), the tables are followed.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+from marshmallow import ValidationError, fields, post_load, validates_schema
+from marshmallow.validate import Length, OneOf, Range, Regexp
+
+from mappings.amounts import ZERO, to_cents
+from mappings.contracts import load_contract
+from mappings.documents import TaxDocument, read_tax_document
+from mappings.fields import Amount, Flag, Quantity, Text
+from mappings.names import name_buyer
+from mappings.order import Address, Dispatch, Payment
+from mappings.phones import write_e164
+from mappings.sales import (
+    ChargeTable,
+    booked_charges,
+    charge_problems,
+    find_difference,
+    find_sum_fault,
+    show_cents,
+    split_evenly,
+)
+from mappings.schema import DestinationSchema
+from mappings.settings import NOT_BLANK, Account, AccountSchema, SettingsSchema, Template, placeholders_in
+from mappings.spoke import Destination, Outcome
+from mappings.text import fold
+
+TYPES = ["mercadopago", "creditcard", "promissory"]
+
+#: Gateways by letters and digits alone, as `squeeze` leaves them.
+PAYMENT_TYPES = {
+    # Tiendanube's word (https://tiendanube.github.io/api-documentation/resources/order), and Shopify's without the
+    # blank. WooCommerce: https://github.com/mercadopago/cart-woocommerce. Read 2026-11-21.
+    "mercadopago": "mercadopago",
+    "woomercadopagobasic": "mercadopago",
+    "woomercadopagocustom": "mercadopago",
+    "woomercadopagoticket": "mercadopago",
+    "woomercadopagocredits": "mercadopago",
+    # https://shopify.dev/docs/api/admin-rest/latest/resources/order shows `authorize_net`; WooCommerce's own plugins
+    # are `stripe` and `woocommerce_payments`. Read 2026-11-21.
+    "authorizenet": "creditcard",
+    "shopifypayments": "creditcard",
+    "stripe": "creditcard",
+    "woocommercepayments": "creditcard",
+    # Unverified: what Argentine card processors and shops of their own accord call themselves.
+    "payway": "creditcard",
+    "decidir": "creditcard",
+    "creditcard": "creditcard",
+    "debitcard": "creditcard",
+    "tarjeta": "creditcard",
+    "tarjetadecredito": "creditcard",
+    "tarjetadedebito": "creditcard",
+}
+
+
+def squeeze(gateway: str) -> str:
+    """Return what "Mercado Pago", "mercado_pago" and "MERCADOPAGO" have in common."""
+    return re.sub(r"[\W_]", "", fold(gateway))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What Centelar knows a branch or a stock's location by: the id, else the name."""
+
+    id: int | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CentelarAccount(Account):
+    connection_id: int  # of the shop's integration in Centelar
+    currency: str = "ARS"  # Centelar has no field for it
+    timezone: str = "America/Argentina/Buenos_Aires"  # of `creation_date`, which has no offset
+    ext_code: str = "{order_id}"
+    payment_types: dict[str, str] = field(default_factory=dict)  # gateway -> type, before `PAYMENT_TYPES`
+    free_orders: Literal["problem", "send"] = "problem"
+    locations: dict[str, Place] = field(default_factory=dict)  # branch of a pickup -> where its stock is
+    pickups: dict[str, Place] = field(default_factory=dict)  # branch of a pickup -> Centelar's
+    last_name_missing: str = "problem"  # or the text to send
+    charges: dict[str, str] = field(default_factory=dict)  # kind of charge -> SKU
+
+
+def refuse_unknown_timezone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValidationError(
+            f"“{name}” is no time zone of the IANA database, such as America/Argentina/Buenos_Aires."
+        ) from error
+
+
+def need_the_order(template: str) -> None:
+    if placeholders_in(template).isdisjoint({"order_id", "number"}):
+        raise ValidationError("needs {order_id} or {number}: every order has a code of its own.")
+
+
+class PickupSchema(SettingsSchema):
+    id = fields.Integer(strict=True)
+    name = fields.String(validate=NOT_BLANK)
+
+    @post_load
+    def build_model(self, data: dict[str, Any], **_: Any) -> Place:
+        if not data:
+            raise ValidationError("needs an id or a name.")
+        return Place(id=data.get("id"), name=None if "id" in data else data["name"])
+
+
+class LocationSchema(PickupSchema):
+    id = fields.Integer(data_key="location_id", strict=True)
+    name = fields.String(data_key="location_name", validate=NOT_BLANK)
+
+
+class CentelarAccountSchema(AccountSchema):
+    model: ClassVar[type[CentelarAccount]] = CentelarAccount
+
+    connection_id = fields.Integer(strict=True, required=True)
+    currency = fields.String(validate=Regexp(r"[A-Z]{3}\Z", error="must be an ISO 4217 code."))
+    timezone = fields.String(validate=refuse_unknown_timezone)
+    ext_code = Template(validate=need_the_order)
+    payment_types = fields.Dict(
+        keys=fields.String(validate=Regexp(r".*[^\W_]", error="must name a gateway.")),
+        values=fields.String(validate=OneOf(TYPES)),
+    )
+    free_orders = fields.String(validate=OneOf(["problem", "send"]))
+    locations = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.Nested(LocationSchema))
+    pickups = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.Nested(PickupSchema))
+    last_name_missing = fields.String(validate=NOT_BLANK)
+    charges = ChargeTable()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buyer:
+    first_name: str | None
+    last_name: str | None
+    document: TaxDocument | None
+    email: str | None
+    phone: str | None
+    is_corporate: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """Some units of one price, which is what was paid for each: discounts taken off, tax included."""
+
+    number: int  # of the order's line
+    sku: str | None
+    quantity: int
+    price: Decimal
+    location: Place | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    type: str
+    payment: Payment
+    amount: str  # text with two decimals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where the order goes: to an address, or to a branch of the shop."""
+
+    disposition: Literal["residential", "pickup"]
+    receiver: str | None
+    address: Address | None = None
+    pickup_id: int | None = None
+    pickup_name: str | None = None
+
+    @property
+    def coordinates(self) -> list[Decimal] | None:
+        """Longitude first, as the page's example has them."""
+        if self.address is None or self.address.longitude is None or self.address.latitude is None:
+            return None
+        return [self.address.longitude, self.address.latitude]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CentelarDispatch(Dispatch):
+    account: CentelarAccount
+
+    @property
+    def placed_at(self) -> str | None:
+        # Unverified: whether Centelar reads it as local time. Its other pages show local time with an offset.
+        try:
+            local = self.order.placed_at.astimezone(ZoneInfo(self.account.timezone))
+        except OverflowError:  # the first hours of year 1 have no earlier zone
+            return None
+        return local.replace(tzinfo=None).isoformat(timespec="seconds")
+
+    @property
+    def ext_code(self) -> str:
+        return self.fill_in(self.account.ext_code)
+
+    @property
+    def customer(self) -> Buyer:
+        first_name, last_name = name_buyer(self.order)
+        missing = self.account.last_name_missing
+        document = self.tax_document
+        phone = self.order.phone_to_call
+        return Buyer(
+            first_name=first_name,
+            last_name=last_name or (None if missing == "problem" else missing),
+            document=document,
+            email=self.order.email or (self.order.customer.email if self.order.customer else None),
+            phone=write_e164(phone, self.order.country or "AR") if phone else None,
+            # Whose document it is, it says itself. A company named for the bill counts where there is none.
+            is_corporate=document.is_company if document else (True if self.billed_company else None),
+        )
+
+    @cached_property
+    def tax_document(self) -> TaxDocument | None:
+        return read_tax_document(self.order.document) if self.order.document else None
+
+    @property
+    def billed_company(self) -> str | None:
+        company = self.order.bill_to.company if self.order.bill_to else None
+        return company if company and any(char.isalpha() for char in company) else None  # some write their DNI there
+
+    @cached_property
+    def products(self) -> list[Item]:
+        """What was sold, shipped or not, and charges by the table. A price that does not divide makes two of a line."""
+        rows = [(line.sku, line.quantity, line.total) for line in self.order.lines]
+        rows += [(sku, 1, charge.total) for charge, sku in booked_charges(self.order, self.account.charges)]
+        location = find_place(self.account.locations, self.order.pickup_name)
+        return [
+            Item(number=number, sku=sku, quantity=units, price=Decimal(cents).scaleb(-2), location=location)
+            for number, (sku, quantity, total) in enumerate(rows, start=1)
+            for units, cents in split_evenly(total, quantity)
+        ]
+
+    def number_line(self, place: int) -> int:
+        return self.products[place].number
+
+    @property
+    def money_paid(self) -> list[Payment]:
+        return [payment for payment in self.order.payments or [] if payment.amount]
+
+    @property
+    def payments(self) -> list[Paid]:
+        """What was paid, in Centelar's types. What has none, or gave money back, is a problem of its own."""
+        return [
+            Paid(type=type_, payment=payment, amount=show_cents(to_cents(payment.amount)))
+            for payment in self.money_paid
+            if payment.amount > 0 and (type_ := self.type_payment(payment))
+        ]
+
+    def type_payment(self, payment: Payment) -> str | None:
+        types = PAYMENT_TYPES | {squeeze(name): type_ for name, type_ in self.account.payment_types.items()}
+        names = [squeeze(name) for name in (payment.gateway, payment.name) if name]
+        return next((types[name] for name in names if name in types), None)
+
+    @property
+    def ship_to(self) -> Spot | None:
+        address = self.order.ship_to
+        receiver = address.full_name if address else None
+        if not self.order.is_pickup:
+            return Spot(disposition="residential", receiver=receiver, address=address) if address else None
+        branch = find_place(self.account.pickups, self.order.pickup_name) or Place()
+        buyer = " ".join(part for part in name_buyer(self.order) if part)
+        return Spot(disposition="pickup", receiver=receiver or buyer, pickup_id=branch.id, pickup_name=branch.name)
+
+    @property
+    def bill_to(self) -> Spot | None:
+        """The bill's address, else the customer's: never the branch where an order is collected."""
+        addresses = [address for address in (self.order.bill_to, self.order.ship_to) if address and address.street]
+        if not addresses:
+            return None
+        return Spot(disposition="residential", receiver=addresses[0].full_name, address=addresses[0])
+
+    @property
+    def shipping_cost(self) -> Decimal | None:
+        return sum((each.total for each in self.order.shipping), ZERO) if self.order.shipping else None
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        branch = self.order.pickup_name
+        row = f"row for “{branch}” in the account's `pickups`" if branch else "branch where the customer collects"
+        return {"pickup_id": row}
+
+    def problems(self) -> Iterator[str]:
+        order, account = self.order, self.account
+        if order.currency != account.currency:
+            yield f"Currency “{order.currency}” is not served; only {account.currency}."
+        yield from charge_problems(order, account.charges, "Centelar")
+        yield from self.payment_problems()
+        if account.totals == "exact":
+            yield from self.sum_faults()
+
+    def payment_problems(self) -> Iterator[str]:
+        order = self.order
+        for payment in self.money_paid:
+            if payment.amount < 0:
+                yield f"Payments > {call(payment)} of {payment.amount} is negative."
+            if not self.type_payment(payment):
+                words = ", ".join(f'"{word}"' for word in TYPES)
+                yield f"Payments > {call(payment)} has no row in the account's `payment_types`: add one, as {words}."
+        if order.total == 0:
+            if not self.money_paid and self.account.free_orders == "problem":
+                yield "Payments are missing: the order is free. The account's `free_orders` can be “send”."
+        elif order.payments is None:
+            yield "Payments are missing: the storefront does not say how much was paid in which way."
+        elif not self.money_paid:
+            yield "Payments are missing: the order is not paid."
+
+    def sum_faults(self) -> Iterator[str]:
+        if fault := find_sum_fault(self.order):
+            yield fault
+        paid: dict[str, int] = {}
+        for payment in self.money_paid:
+            paid[call(payment)] = paid.get(call(payment), 0) + to_cents(payment.amount)
+        if paid and (fault := find_difference("Payments", paid, self.order)):
+            yield fault
+
+    def warnings(self) -> Iterator[str]:
+        order, document = self.order, self.tax_document
+        yield from self.sum_faults()
+        if order.document and document is None:
+            yield f"Tax document “{order.document}” is not sent: it is neither a CUIT nor a DNI."
+        if document and not document.has_good_check_digit:
+            yield f"Tax document: the check digit of CUIT {document.digits} is wrong; it is sent as it is."
+        if any(address and address.company for address in (order.ship_to, order.bill_to)):
+            yield "Company is not sent: Centelar has no field for its name."
+        if order.bill_to and not order.bill_to.street:
+            yield "Billing address has no street: the shipping address is sent in its place."
+        elif order.is_pickup and order.ship_to and order.ship_to.street and order.bill_to:
+            yield "Shipping address is not sent: the customer collects the order."
+        if order.note:
+            yield "Customer note is not sent: Centelar has no field for it."
+
+
+def call(payment: Payment) -> str:
+    return f"“{payment.gateway or payment.name or 'unnamed'}”"
+
+
+def find_place(places: Mapping[str, Place], branch: str | None) -> Place | None:
+    wanted = fold(branch or "")
+    return next((place for name, place in places.items() if fold(name) == wanted), None)
+
+
+class CentelarCustomer(DestinationSchema):
+    first_name = Text(required=True)
+    last_name = Text(required=True)
+    document_type = fields.String(attribute="document.kind", validate=OneOf(["cuit", "dni"]))
+    document = Text(attribute="document.digits")
+    email = Text()
+    phone = Text()
+    is_corporate = Flag()
+
+
+class CentelarItem(DestinationSchema):
+    product_code = Text(attribute="sku", required=True)
+    quantity = Quantity(required=True)
+    price = Amount(validate=Range(min=0, error="must not be negative."), required=True)
+    location_id = fields.Integer(attribute="location.id", strict=True)
+    location_name = Text(attribute="location.name")
+
+
+class CentelarAddress(DestinationSchema):
+    disposition = Text()
+    street = Text(attribute="address.street")
+    number = Text(attribute="address.number")
+    complement = Text(attribute="address.unit")
+    neighborhood = Text(attribute="address.district")
+    postal_code = Text(attribute="address.postal_code")
+    city = Text(attribute="address.city")
+    state = Text(attribute="address.state")
+    country = Text(attribute="address.country")
+    receiver_name = Text(attribute="receiver")
+    geo_coordinates = fields.List(fields.Float(), attribute="coordinates", validate=Length(equal=2))
+    id = fields.Integer(attribute="pickup_id", strict=True)
+    name = Text(attribute="pickup_name")
+
+    @validates_schema
+    def need_a_street_or_a_branch(self, body: Mapping[str, Any], **_: Any) -> None:
+        """What is needed depends on `disposition`. marshmallow hands over what it has loaded: by the hub's names."""
+        if body.get("disposition") == "pickup":
+            if "pickup_id" not in body and "pickup_name" not in body:
+                raise ValidationError("is missing.", "id")
+        elif not body.get("address", {}).get("street"):
+            raise ValidationError("is missing.", "street")
+
+
+class CentelarPayment(DestinationSchema):
+    type = fields.String(validate=OneOf(TYPES), required=True)
+    payment_system = Text(attribute="payment.name")
+    amount = fields.String(validate=Regexp(r"\d+\.\d\d\Z", error="is no text of two decimals."), required=True)
+    last_digits = Text(attribute="payment.last_digits")
+    transaction_id = Text(attribute="payment.transaction_id")
+    payment_system_data = fields.String(load_only=True)  # the page has it as text, its example as an object
+
+
+class CentelarOrder(DestinationSchema):
+    creation_date = Text(attribute="placed_at", required=True)
+    ext_code = Text(required=True)
+    price = Amount(attribute="order.total", validate=Range(min=0, error="must not be negative."), required=True)
+    customer = fields.Nested(CentelarCustomer, required=True)
+    items = fields.List(
+        fields.Nested(CentelarItem),
+        attribute="products",
+        required=True,
+        validate=Length(min=1, error="are missing: nothing was charged."),
+    )
+    payments = fields.List(fields.Nested(CentelarPayment), required=True)
+    shipping_address = fields.Nested(CentelarAddress, attribute="ship_to", required=True)
+    billing_address = fields.Nested(
+        CentelarAddress,
+        attribute="bill_to",
+        required=True,
+        error_messages={"required": "is missing: the storefront gives no address with a street."},
+    )
+    shipping_cost = Amount(validate=Range(min=0, error="must not be negative."))
+    shipping_ext_code = fields.String(load_only=True)  # no storefront names a shipment
+
+
+def judge(status: int, body: Any) -> Outcome | None:
+    """Read Centelar's own word for no, which may come with a status that says yes."""
+    # Unverified: the page shows `"success": true` alone.
+    is_no = 200 <= status < 300 and isinstance(body, Mapping) and body.get("success") is False
+    return Outcome.REFUSED if is_no else None
+
+
+DESTINATION = Destination(
+    name="centelar",
+    order=CentelarOrder,
+    contract=load_contract("centelar"),
+    path="/api/v1.1/order",
+    remote_id="order_id",
+    settings=CentelarAccountSchema,
+    dispatch=CentelarDispatch,
+    query=lambda account: {"connection_id": str(account.connection_id)},
+    needs=lambda account: frozenset({"payments"}),
+    tells_stores_apart="ext_code",
+    judge=judge,
+)
