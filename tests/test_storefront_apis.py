@@ -130,7 +130,7 @@ def test_storefronts_fault_leaves_the_destinations_alone(sandbox: SandboxServer,
 
 def test_storefront_that_is_not_played_cannot_misbehave(sandbox: SandboxServer) -> None:
     with pytest.raises(ValidationError):
-        sandbox.misbehave("shopify", "status", status=500)
+        sandbox.misbehave("jumpseller", "status", status=500)
 
 
 def test_requests_are_remembered_with_what_became_of_them_and_without_the_token(
@@ -172,7 +172,7 @@ def test_order_can_be_put_there_over_http(sandbox: SandboxServer, client: httpx.
     "asked",
     [
         {"storefront": "tiendanube", "store_id": 4410733, "order": {}},
-        {"storefront": "shopify", "store_id": 4410733, "order": ORDER},
+        {"storefront": "jumpseller", "store_id": 4410733, "order": ORDER},
         {"storefront": "tiendanube", "order": ORDER},
         {"storefront": "tiendanube", "store_id": 4410733, "order": 5},
         [],

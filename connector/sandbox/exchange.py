@@ -23,7 +23,7 @@ def open_headers(*, keep: str | None = None) -> dict[str, str]:
     }
 
 
-def json_reply(status: int, body: Mapping[str, Any]) -> Response:
+def json_reply(status: int, body: Mapping[str, Any] | list[Any]) -> Response:
     return make_response(json.dumps(body, ensure_ascii=False), status, {"Content-Type": "application/json"})
 
 

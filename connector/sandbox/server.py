@@ -19,6 +19,7 @@ from werkzeug.serving import make_server
 
 from connector.sandbox.destinations import play_destinations
 from connector.sandbox.faults import MEANINGS
+from connector.sandbox.shop_apis import SHOP_APIS, play_shops
 from connector.sandbox.state import AcceptedOrder, Sandbox, SeenRequest
 from connector.sandbox.storefront_apis import ORDER_PATHS, play_storefronts
 from connector.sandbox.wire import QuietHandler, TalkingHandler
@@ -38,7 +39,7 @@ class SandboxServer(Sandbox):
         token_life_s: float = 300.0,
         log_requests: bool = False,
     ) -> None:
-        super().__init__(destinations=destinations, storefronts=ORDER_PATHS, token_life_s=token_life_s)
+        super().__init__(destinations=destinations, storefronts={*ORDER_PATHS, *SHOP_APIS}, token_life_s=token_life_s)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # werkzeug would end the process over a port in use; this raises OSError.
         with socket.create_server((host, port), family=family, backlog=128) as listener:
@@ -93,6 +94,7 @@ def create_app(sandbox: Sandbox) -> Flask:
     app.add_template_filter(_pretty)
     app.register_blueprint(play_destinations(sandbox))
     app.register_blueprint(play_storefronts(sandbox))
+    app.register_blueprint(play_shops(sandbox))
 
     def chosen_destination() -> str | None:
         name = request.args.get("destination")
@@ -107,7 +109,10 @@ def create_app(sandbox: Sandbox) -> Flask:
             destinations=sandbox.destinations,
             meanings=MEANINGS,
             faults=[fault.describe() for fault in sandbox.faults()],
-            storefronts=ORDER_PATHS,
+            storefronts=[
+                *ORDER_PATHS.items(),
+                *((name, path) for name, api in SHOP_APIS.items() for path in api.calls),
+            ],
             orders=sandbox.orders()[::-1],
             store_orders=sandbox.store_orders()[::-1],
             turned_away=[seen for seen in sandbox.requests()[::-1] if seen.outcome in {"refused", "dropped"}],

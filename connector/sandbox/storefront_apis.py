@@ -66,7 +66,7 @@ class OrderApi:
         if fault := self.sandbox.take_fault(self.storefront, FAULTS, request.path):
             outcome, why = OUTCOMES.get(fault.kind, outcome), why or str(fault.kind)
             reply = spoil(reply, fault, error=error_of(fault), stopping=self.sandbox.stopping)
-        self._record(outcome, why)
+        record_call(self.sandbox, self.storefront, outcome, why)
         return reply
 
     def _check_headers(self) -> None:
@@ -78,21 +78,23 @@ class OrderApi:
         if kind.lower() != "bearer" or not token or self.sandbox.take_fault(self.storefront, {Kind.REJECT_KEY}, token):
             raise RefusedError(401, "Invalid access token")
 
-    def _record(self, outcome: RequestOutcome, why: str | None) -> None:
-        self.sandbox.record_request(
-            SeenRequest(
-                destination=self.storefront,
-                method=request.method,
-                path=request.path,
-                query=request.args.to_dict(),
-                headers=open_headers(),
-                body=None,
-                key=None,
-                received_at=datetime.now(UTC),
-                outcome=outcome,
-                why=why,
-            )
+
+def record_call(sandbox: Sandbox, storefront: str, outcome: RequestOutcome, why: str | None) -> None:
+    """Keep the request that is being answered, without its secrets."""
+    sandbox.record_request(
+        SeenRequest(
+            destination=storefront,
+            method=request.method,
+            path=request.path,
+            query=request.args.to_dict(),
+            headers=open_headers(),
+            body=None,
+            key=None,
+            received_at=datetime.now(UTC),
+            outcome=outcome,
+            why=why,
         )
+    )
 
 
 def error_reply(status: int, description: str | None) -> Response:
