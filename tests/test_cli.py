@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,16 +86,23 @@ def running(configured: Path, service: Service) -> Service:
     return service
 
 
-@pytest.fixture
-def address(running: Service) -> Iterator[str]:
-    """Where `running` takes webhooks over HTTP."""
-    server = make_server("127.0.0.1", 0, create_app(running.runtime), threaded=True)
+@contextmanager
+def listen(service: Service) -> Iterator[str]:
+    """Let `service` take webhooks over HTTP; returns where."""
+    server = make_server("127.0.0.1", 0, create_app(service.runtime), threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def address(running: Service) -> Iterator[str]:
+    """Where `running` takes webhooks over HTTP."""
+    with listen(running) as url:
+        yield url
 
 
 def write(folder: Path, text: str | bytes) -> str:
@@ -438,6 +446,88 @@ def test_trigger_says_that_no_service_answers(run: Callable[..., Ended], monkeyp
     monkeypatch.setenv("PORT", str(port))
     why = f"No answer from http://127.0.0.1:{port} (ConnectError): is the service running there?\n"
     assert run("trigger", "--store", "tienda-mx") == Ended(status=1, out="", err=why)
+
+
+NUBE = """
+[stores.nube]
+storefront = "tiendanube"
+secrets = ["secreto-de-nube"]
+store_id = 5120066
+api_token = "ficha"
+api_url = "{}"
+
+[[routes]]
+from = "nube"
+to = ["erp"]
+"""
+
+
+@pytest.fixture
+def open_nube(
+    open_service: Callable[..., Service], environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Service]:
+    """Open a service with a store of Tiendanube whose API is at an address, for the commands to find."""
+
+    def open_with(api_url: str) -> Service:
+        monkeypatch.setenv("CONNECTOR_CONFIG", str(tmp_path / "connector.toml"))
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        return open_service(more=NUBE.format(api_url))
+
+    return open_with
+
+
+def test_trigger_puts_the_order_at_the_sandbox_where_webhooks_only_name_it(
+    run: Callable[..., Ended], open_nube: Callable[[str], Service], sandbox: SandboxServer
+) -> None:
+    service = open_nube(sandbox.url("tiendanube"))
+    with listen(service) as address:
+        accepted = run("trigger", "--store", "nube", "--url", address)
+        service.drain()
+    assert (accepted.status, json.loads(accepted.out)) == (0, {"status": "accepted", "event": "1"})
+    [kept], sample = sandbox.store_orders(), json.loads(read_sample("tiendanube"))
+    assert (kept.store_id, kept.order) == ("5120066", sample)
+    assert [order.body["notes"] for order in sandbox.orders("lapyme")] == [f"tiendanube {sample['number']}"]
+
+
+def test_trigger_puts_nothing_at_a_real_shop(
+    run: Callable[..., Ended], open_nube: Callable[[str], Service], sandbox: SandboxServer
+) -> None:
+    with listen(open_nube("https://api.tiendanube.com/v1")) as address:
+        accepted = run("trigger", "--store", "nube", "--url", address)
+    assert json.loads(accepted.out)["status"] == "accepted"
+    assert sandbox.store_orders() == []
+
+
+def test_trigger_posts_a_file_that_only_names_an_order_as_it_is(
+    run: Callable[..., Ended], open_nube: Callable[[str], Service], sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    service = open_nube(sandbox.url("tiendanube"))
+    webhook = write(tmp_path, '{"store_id": 5120066, "event": "order/packed", "id": 77}')
+    with listen(service) as address:
+        run("trigger", "--store", "nube", "--url", address, webhook)
+    event = service.api("/events/1").json
+    assert (event["topic"], event["order_id"]) == ("order/packed", "77")
+    assert sandbox.store_orders() == []
+
+
+def test_trigger_names_the_order_under_the_topic_it_is_given(
+    run: Callable[..., Ended], open_nube: Callable[[str], Service], sandbox: SandboxServer
+) -> None:
+    service = open_nube(sandbox.url("tiendanube"))
+    with listen(service) as address:
+        run("trigger", "--store", "nube", "--url", address, "--topic", "order/updated")
+    assert service.api("/events/1").json["topic"] == "order/updated"
+
+
+def test_trigger_says_that_the_sandbox_of_the_store_is_not_there(
+    run: Callable[..., Ended], open_nube: Callable[[str], Service]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nowhere = f"http://127.0.0.1:{listener.getsockname()[1]}/tiendanube"
+    open_nube(nowhere)
+    why = f"No sandbox takes the order at {nowhere}: is it running there?\n"
+    assert run("trigger", "--store", "nube") == Ended(status=1, out="", err=why)
 
 
 # sandbox
