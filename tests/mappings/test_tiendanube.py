@@ -126,6 +126,52 @@ def test_body_for_lapyme():
     }
 
 
+def test_body_for_centelar():
+    written = write(read("tiendanube", SAMPLES[AR]), "centelar", payment_types={"offline": "promissory"})
+    place = {
+        "disposition": "residential",
+        "street": "Av. Rivadavia",
+        "number": "4120",
+        "complement": "3 B",
+        "neighborhood": "Almagro",
+        "postal_code": "1205",
+        "city": "Capital Federal",
+        "state": "Ciudad Autónoma de Buenos Aires",
+        "country": "AR",
+    }
+    assert written.body == {
+        "creation_date": "2026-11-20T11:19:31",
+        "ext_code": "1650388410",
+        "price": 27000.0,
+        "customer": {
+            "first_name": "Ramiro",
+            "last_name": "Sosa",
+            "document_type": "dni",
+            "document": "28444555",
+            "email": "ramiro.sosa@example.com.ar",
+            "phone": "+5491155550142",
+            "is_corporate": False,
+        },
+        "items": [
+            {"product_code": "YERBA-BAR", "quantity": 1, "price": 6096.78},
+            {"product_code": "YERBA-BAR", "quantity": 2, "price": 6096.77},
+            {"product_code": "MATE-IMP", "quantity": 1, "price": 8709.68},
+        ],
+        "payments": [{"type": "promissory", "payment_system": "Transferencia Bancaria", "amount": "27000.00"}],
+        "shipping_address": {**place, "receiver_name": "Ramiro Sosa"},
+        "billing_address": {**place, "receiver_name": "Ramiro"},
+        "shipping_cost": 0.0,
+    }
+    assert "Customer note is not sent: Centelar has no field for it." in written.warnings
+
+
+def test_branch_of_a_pickup_is_the_one_that_centelar_knows():
+    order = read("tiendanube", SAMPLES[AR] | {"shipping_pickup_type": "pickup", "shipping_store_branch_name": "Centro"})
+    types, pickups = {"offline": "promissory"}, {"Centro": {"id": 12}}
+    body = write(order, "centelar", payment_types=types, pickups=pickups).body
+    assert body["shipping_address"] == {"disposition": "pickup", "receiver_name": "Ramiro Sosa", "id": 12}
+
+
 def test_discounts_come_off_the_lines_so_that_the_sum_is_exact():
     order = read("tiendanube", SAMPLES[AR])
     assert [line.total for line in order.lines] == [Decimal("18290.32"), Decimal("8709.68")]
