@@ -57,14 +57,12 @@ class Report:
         self.console.print(Padding(Text(text, style=style), (0, 0, 0, INDENT), expand=False))
 
     def print_verdict(self, steps: int, there: Mapping[str, int], faults: Sequence[str]) -> None:
-        """Print the one line that counts: how many orders each destination has, and whether that is right."""
+        """Print what counts: how many orders each destination has, and whether that is right."""
         self.say()
         counts = ", ".join(f"{name} {count}" for name, count in there.items())
         if not faults:
-            self.say(
-                f"✓ All {steps} webhooks ended as they should. Orders there: {counts}. None lost, none twice.",
-                "bold green",
-            )
+            self.say(f"✓ All {steps} webhooks ended as they should: no order lost, none twice.", "bold green")
+            self.say(f"  Orders there: {counts}.", "bold green")
             return
         self.say(f"✗ Not all is as it should be. Orders there: {counts}.", "bold red")
         self.print_faults(faults)
@@ -89,7 +87,7 @@ class Report:
 
 def row(*cells: str | Text) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
-    for width in (2, 7, 19, 33):
+    for width in (2, 7, 22, 33):
         table.add_column(width=width)
     table.add_column()
     table.add_row(*cells)

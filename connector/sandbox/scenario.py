@@ -15,7 +15,7 @@ from connector.sandbox.storefronts import read_sample
 
 #: Every account is named as its destination, so that the demo reads "from store to destination".
 CONFIGURATION = Template("""\
-# Written by `connector demo`: four shops of invented people. Rayo and LaPyme are played by the sandbox.
+# Written by `connector demo`: shops of invented people. The destinations are played by the sandbox.
 
 [stores.shopify-mx]
 storefront = "shopify"
@@ -34,6 +34,15 @@ secrets = ["$secret"]
 storefront = "woocommerce"
 secrets = ["$secret"]
 
+[stores.shopify-sur]
+storefront = "shopify"
+secrets = ["$secret"]
+document_from = "note_attributes:dni"
+
+[stores.woo-sur]
+storefront = "woocommerce"
+secrets = ["$secret"]
+
 [accounts.rayo]
 destination = "rayo"
 base_url = "$sandbox/rayo"
@@ -48,6 +57,13 @@ customer_id = "b7d1f0a2-6f0c-4a55-9b1e-2f6a3f1c0d11"
 assigned_warehouse_id = "0f4c9a7e-3d52-4f6b-8c21-7a9e5b2d4c33"
 timeout_s = 5
 retry_first_s = 0.3
+
+[accounts.centelar]
+destination = "centelar"
+base_url = "$sandbox/centelar"
+connection_id = 1
+ext_code = "{store}-{order_id}"
+timeout_s = 5
 
 [[routes]]
 from = "shopify-mx"
@@ -64,6 +80,14 @@ to = ["lapyme"]
 [[routes]]
 from = "woo-ar"
 to = ["lapyme"]
+
+[[routes]]
+from = "shopify-sur"
+to = ["centelar"]
+
+[[routes]]
+from = "woo-sur"
+to = ["centelar"]
 """)
 
 
@@ -184,6 +208,8 @@ TO_RAYO: Mapping[str, Any] = {"store": "shopify-mx", "account": "rayo"}
 WOO_TO_RAYO: Mapping[str, Any] = {"store": "woo-mx", "account": "rayo"}
 TO_LAPYME: Mapping[str, Any] = {"store": "shopify-ar", "account": "lapyme"}
 WOO_TO_LAPYME: Mapping[str, Any] = {"store": "woo-ar", "account": "lapyme"}
+TO_CENTELAR: Mapping[str, Any] = {"store": "shopify-sur", "account": "centelar"}
+WOO_TO_CENTELAR: Mapping[str, Any] = {"store": "woo-sur", "account": "centelar"}
 LOST_REPLY: Mapping[str, Any] = {"fault": Kind.PROCESS_THEN_DROP}
 NEVER_THERE: Mapping[str, Any] = {"times_there": 0}
 
@@ -197,6 +223,8 @@ HAMMOCK = woo_order("woocommerce-mx", 4002, "Emiliano Garza", "HAMACA", "Hamaca 
 SWEETS = woo_order("woocommerce", 2002, "Malena Ibarra", "DULCE", "Dulce de leche", **WOO_TO_LAPYME, **LOST_REPLY)
 REGRETTED = shopify_order("shopify", 1004, "Fermín Ochoa", "COMAL", "Comal de barro", **TO_RAYO, **NEVER_THERE)
 TRIED = shopify_order("shopify", 9999, "Prueba Shopify", "PRUEBA", "Producto de prueba", **TO_RAYO, **NEVER_THERE)
+PONCHO = shopify_order("shopify-ar", 3002, "Nahuel Sosa", "PONCHO", "Poncho salteño", **TO_CENTELAR)
+WINE = woo_order("woocommerce", 2003, "Delfina Roca", "VINO", "Vino Malbec", **WOO_TO_CENTELAR, **NEVER_THERE)
 
 STEPS = (
     Step(
@@ -285,5 +313,19 @@ STEPS = (
         answer="ignored",
         state=None,
         lesson="It looks like an order and is none: recorded, never forwarded.",
+    ),
+    Step(
+        order=PONCHO,
+        webhook="a paid order from Argentina",
+        lesson="Centelar asks who paid and how: a note says the DNI, and “Mercado Pago” is known.",
+    ),
+    Step(
+        order=WINE,
+        webhook="paid by bank transfer",
+        changes={"payment_method": "bacs", "payment_method_title": "Transferencia bancaria"},
+        state="parked",
+        reason="unmappable",
+        attempts=0,
+        lesson="Which of three types a transfer is, only the merchant knows: add a row, re-trigger.",
     ),
 )

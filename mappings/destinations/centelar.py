@@ -258,7 +258,7 @@ class CentelarDispatch(Dispatch):
 
     def type_payment(self, payment: Payment) -> str | None:
         types = PAYMENT_TYPES | {squeeze(name): type_ for name, type_ in self.account.payment_types.items()}
-        names = [squeeze(name) for name in (payment.gateway, payment.name) if name]
+        names = [squeeze(name) for name in (name_gateway(payment), payment.name) if name]
         return next((types[name] for name in names if name in types), None)
 
     @property
@@ -304,8 +304,8 @@ class CentelarDispatch(Dispatch):
             if payment.amount < 0:
                 yield f"Payments > {call(payment)} of {payment.amount} is negative."
             if not self.type_payment(payment):
-                words = ", ".join(f'"{word}"' for word in TYPES)
-                yield f"Payments > {call(payment)} has no row in the account's `payment_types`: add one, as {words}."
+                row = f'"{name_gateway(payment)}" = "mercadopago", "creditcard" or "promissory"'
+                yield f"Payments > {call(payment)} has no type: add {row} to the account's `payment_types`."
         if order.total == 0:
             if not self.money_paid and self.account.free_orders == "problem":
                 yield "Payments are missing: the order is free. The account's `free_orders` can be “send”."
@@ -340,8 +340,12 @@ class CentelarDispatch(Dispatch):
             yield "Customer note is not sent: Centelar has no field for it."
 
 
+def name_gateway(payment: Payment) -> str:
+    return payment.gateway or payment.name or "unnamed"
+
+
 def call(payment: Payment) -> str:
-    return f"“{payment.gateway or payment.name or 'unnamed'}”"
+    return f"“{name_gateway(payment)}”"
 
 
 def find_place(places: Mapping[str, Place], branch: str | None) -> Place | None:

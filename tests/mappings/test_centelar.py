@@ -40,8 +40,8 @@ HOME_BODY = {
 }
 PICKUP = {"is_pickup": True, "pickup_name": "Sucursal Centro", "ship_to": None, "bill_to": HOME}
 UNKNOWN_GATEWAY = (
-    "Payments > “{}” has no row in the account's `payment_types`: add one, "
-    'as "mercadopago", "creditcard", "promissory".'
+    'Payments > “{0}” has no type: add "{0}" = "mercadopago", "creditcard" or "promissory" '
+    "to the account's `payment_types`."
 )
 
 
@@ -312,6 +312,18 @@ def test_gateway_without_a_row_is_a_problem_that_names_it():
     payments = [paid("4", "bacs"), paid("5", "bacs"), paid("1", "gift_card")]
     order = with_lines(line("10"), payments=payments)
     assert problems_of(order, "centelar") == [UNKNOWN_GATEWAY.format("bacs"), UNKNOWN_GATEWAY.format("gift_card")]
+
+
+def test_payment_that_nobody_names_is_unnamed():
+    order = with_lines(line("10"), payments=[paid("10", None)])
+    assert problems_of(order, "centelar") == [UNKNOWN_GATEWAY.format("unnamed")]
+    assert problems_of(order, "centelar", payment_types={"unnamed": "promissory"}) == []
+
+
+def test_amounts_of_several_gateways_that_were_not_fetched_are_a_problem_with_the_way_out():
+    order = read("shopify", SAMPLES["shopify_ar"] | {"payment_gateway_names": ["Mercado Pago", "gift_card"]})
+    missing = "Payments are missing: the storefront does not say how much was paid in which way."
+    assert problems_of(order, "centelar") == [missing, order.unfetched["payments"]]
 
 
 def test_gift_card_that_paid_is_a_payment():
