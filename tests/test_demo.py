@@ -17,8 +17,9 @@ import pytest
 from connector.app import create_app
 from connector.sandbox.demo import Demo
 from connector.sandbox.report import Report
-from connector.sandbox.scenario import CONFIGURATION, STEPS, DemoOrder, Result, Step
+from connector.sandbox.scenario import STEPS, Result, Step
 from connector.sandbox.service import Service
+from connector.sandbox.shops import CONFIGURATION, DemoOrder
 from connector.sandbox.state import AcceptedOrder, Sandbox
 from tests.conftest import Service as InProcess
 
@@ -49,7 +50,7 @@ def test_demo_brings_every_order_to_its_end_and_leaves_nothing_behind(tmp_path: 
     assert [(line[1], line[2], line[4]) for line in told] == [
         (step.order.number, step.order.store, step.order.account) for step in STEPS
     ]
-    assert "no order lost, none twice.\n  Orders there: rayo 4, lapyme 3, centelar 1.\n" in ended.stdout
+    assert "no order lost, none twice.\n  Orders there: rayo 6, lapyme 4, centelar 2.\n" in ended.stdout
     assert "\x1b" not in ended.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -123,9 +124,13 @@ def test_demo_notices_orders_that_are_lost(demo: Demo) -> None:
         "Order 4002: rayo has it 0 times, not 1.",
         "Order 2002: lapyme has it 0 times, not 1.",
         "Order #3002: centelar has it 0 times, not 1.",
+        "Order 5001: rayo has it 0 times, not 1.",
+        "Order 6001: lapyme has it 0 times, not 1.",
+        "Order 6002: centelar has it 0 times, not 1.",
+        "Order 5002: rayo has it 0 times, not 1.",
     ]
     assert "Order 4002, in the end: it should be parked: uncertain, and is not forwarded." in faults
-    assert faults[-1] == "The destinations have 0 orders, not 8."
+    assert faults[-1] == "The destinations have 0 orders, not 12."
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ from typing import Any
 import httpx
 
 from connector.sandbox.report import Report
-from connector.sandbox.scenario import CONFIGURATION, STEPS, DemoOrder, Result, Step
+from connector.sandbox.scenario import STEPS, Result, Step
 from connector.sandbox.server import SandboxServer
 from connector.sandbox.service import DemoError, Interrupt, Service, choose_variables, run_service
+from connector.sandbox.shops import CONFIGURATION, DemoOrder
 from connector.sandbox.state import AcceptedOrder
 from connector.sandbox.storefronts import post_webhook
 from connector.settings import Settings, load_settings
