@@ -70,6 +70,7 @@ class Fetch:
     path: str  # after the store's `api_url`
     merge: Callable[[dict[str, Any], Any], dict[str, Any]]  # (payload, parsed reply) -> payload
     is_order: bool = False  # the order itself: without it nothing can be read
+    is_asked_for: Callable[[Any], bool] = lambda reply: True  # whether a reply is about what was asked
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,6 +49,6 @@ def read(fetch: Fetch, answer: Answer) -> Any:
         return None
     reply = answer.parsed()
     is_good = answer.status is not None and 200 <= answer.status < 300 and isinstance(reply, Mapping | list)
-    if not is_good or (fetch.is_order and not isinstance(reply, dict)):
+    if not is_good or (fetch.is_order and not isinstance(reply, dict)) or not fetch.is_asked_for(reply):
         raise NotFetchedError(answer)
     return reply

@@ -358,8 +358,15 @@ def is_of_store(payload: Mapping[str, Any], store: TiendanubeStore) -> bool:
 def fetches(payload: Mapping[str, Any], store: TiendanubeStore, needs: Set[str]) -> list[Fetch]:
     if "event" not in payload:  # it is the order already
         return []
-    order_id = quote(str(payload.get("id")), safe="")
-    return [Fetch(path=f"/{store.store_id}/orders/{order_id}", merge=lambda webhook, order: order, is_order=True)]
+    order_id = str(payload.get("id"))
+    return [
+        Fetch(
+            path=f"/{store.store_id}/orders/{quote(order_id, safe='')}",
+            merge=lambda webhook, order: order,
+            is_order=True,
+            is_asked_for=lambda order: str(order.get("id")) == order_id,
+        )
+    ]
 
 
 def api_headers(store: TiendanubeStore) -> dict[str, str]:
