@@ -280,7 +280,7 @@ class CentelarDispatch(Dispatch):
         return Spot(disposition="residential", receiver=addresses[0].full_name, address=addresses[0])
 
     @property
-    def shipping_cost(self) -> Decimal | None:
+    def shipping(self) -> Decimal | None:
         return sum((each.total for each in self.order.shipping), ZERO) if self.order.shipping else None
 
     @property
@@ -424,7 +424,7 @@ class CentelarOrder(DestinationSchema):
         required=True,
         error_messages={"required": "is missing: the storefront gives no address with a street."},
     )
-    shipping_cost = Amount(validate=Range(min=0, error="must not be negative."))
+    shipping_cost = Amount(attribute="shipping", validate=Range(min=0, error="must not be negative."))
     shipping_ext_code = fields.String(load_only=True)  # no storefront names a shipment
 
 

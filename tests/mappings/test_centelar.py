@@ -176,6 +176,23 @@ def test_line_below_zero_is_a_problem():
     assert problems_of(order, "centelar") == ["Products > line 2 > price must not be negative."]
 
 
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"shipping": [Shipping(total=Decimal("-1"))]}, "Shipping must not be negative."),
+        ({"total": "-1", "payments": []}, "Total must not be negative."),
+    ],
+)
+def test_sum_below_zero_is_a_problem(changes, problem):
+    assert problem in problems_of(with_lines(line("10"), **changes), "centelar")
+
+
+def test_parts_of_a_cent_are_rounded():
+    body = write(with_lines(line("10.004"), line("5.006")), "centelar").body
+    assert prices(body) == [("MATE", 1, 10.00), ("MATE", 1, 5.01)]
+    assert (body["price"], body["payments"][0]["amount"]) == (15.01, "15.01")
+
+
 def test_order_of_nothing_is_a_problem():
     problems = problems_of(with_lines(), "centelar", free_orders="send")
     assert problems == ["Products are missing: nothing was charged."]
@@ -216,6 +233,11 @@ def test_charge_that_is_no_item_is_a_problem(charge, problem):
 def test_charge_is_an_item_by_the_table():
     order = with_lines(line("100"), charges=[Charge(kind="tip", total=Decimal("50.00"))])
     assert prices(write(order, "centelar", charges={"tip": "PROPINA"}).body) == [("MATE", 1, 100), ("PROPINA", 1, 50)]
+
+
+def test_zero_charge_is_no_item_and_no_problem():
+    order = with_lines(line("100"), charges=[Charge(kind="tip", total=Decimal(0))])
+    assert prices(write(order, "centelar", charges={"tip": "PROPINA"}).body) == [("MATE", 1, 100)]
 
 
 def test_sum_that_differs_from_the_charge_is_a_problem_with_its_arithmetic():
@@ -464,6 +486,12 @@ def test_phone_is_international_where_it_is_sure(phone, sent):
     assert bought_by(phone=None, ship_to=replace(HOME, phone=phone)).get("phone") == sent
 
 
+@pytest.mark.parametrize(("country", "sent"), [("UY", "+59829012345"), (None, "2901 2345")])
+def test_phone_is_read_as_where_the_order_goes_would(country, sent):
+    away = replace(HOME, country=country, phone="2901 2345")
+    assert bought_by(phone=None, ship_to=away, bill_to=None)["phone"] == sent
+
+
 def test_email_is_the_orders_else_the_customers():
     customer = Customer(first_name="Ana", last_name="Gil", email="ana@example.com.ar")
     assert bought_by(customer=customer, email="pedidos@example.com.ar")["email"] == "pedidos@example.com.ar"
@@ -480,8 +508,9 @@ def test_address_says_all_that_is_known_of_it_longitude_first():
     assert body["billing_address"] == HOME_BODY
 
 
-def test_half_a_coordinate_is_left_out():
-    home = replace(HOME, latitude=Decimal("-34.6131"))
+@pytest.mark.parametrize("half", [{"latitude": Decimal("-34.6131")}, {"longitude": Decimal("-58.3772")}])
+def test_half_a_coordinate_is_left_out(half):
+    home = replace(HOME, **half)
     assert write(with_lines(line("10"), ship_to=home), "centelar").body["shipping_address"] == HOME_BODY
 
 
@@ -551,9 +580,9 @@ def test_pickup_is_billed_to_a_street():
     pickups = {"Sucursal Centro": {"id": 12}}
     missing = "Billing address is missing: the storefront gives no address with a street."
     assert problems_of(order, "centelar", pickups=pickups) == [missing]
-    body = write(replace(order, ship_to=HOME), "centelar", pickups=pickups).body
-    assert body["billing_address"] == HOME_BODY
-    assert body["shipping_address"] == {"disposition": "pickup", "receiver_name": "Abril Quiroga", "id": 12}
+    written = write(replace(order, ship_to=HOME), "centelar", pickups=pickups)
+    assert (written.body["billing_address"], written.warnings) == (HOME_BODY, [])
+    assert written.body["shipping_address"] == {"disposition": "pickup", "receiver_name": "Abril Quiroga", "id": 12}
 
 
 def test_what_centelar_cannot_be_told_is_listed():
