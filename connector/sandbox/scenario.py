@@ -17,6 +17,7 @@ from connector.sandbox.shops import (
     LOOM,
     MATES,
     MOLE,
+    OLIVES,
     PONCHO,
     REGRETTED,
     SHAWL,
@@ -181,6 +182,11 @@ STEPS = (
         order=PONCHO,
         webhook="a paid order from Argentina",
         lesson="Centelar asks who paid and how: a note says the DNI, and “Mercado Pago” is known.",
+    ),
+    Step(
+        order=OLIVES,
+        webhook="paid by Mercado Pago",
+        lesson="Items, shipping and payment add up to the price, or the order does not leave.",
     ),
     Step(
         order=WINE,

@@ -219,6 +219,7 @@ REGRETTED = shopify_order("shopify", 1004, "Fermín Ochoa", "COMAL", "Comal de b
 TRIED = shopify_order("shopify", 9999, "Prueba Shopify", "PRUEBA", "Producto de prueba", **TO_RAYO, **NEVER_THERE)
 PONCHO = shopify_order("shopify-ar", 3002, "Nahuel Sosa", "PONCHO", "Poncho salteño", **TO_CENTELAR)
 WINE = woo_order("woocommerce", 2003, "Delfina Roca", "VINO", "Vino Malbec", **WOO_TO_CENTELAR, **NEVER_THERE)
+OLIVES = woo_order("woocommerce", 2004, "Ulises Paz", "OLIVA", "Aceite de oliva", **WOO_TO_CENTELAR)
 LOOM = nube_order("tiendanube-mx", 5001, "Itzel Arriaga", "TELAR", "Telar de cintura", **NUBE_TO_RAYO)
 GOURD = nube_order("tiendanube", 6001, "Bautista Roldán", "CALABAZA", "Mate de calabaza", **NUBE_TO_LAPYME)
 ALFAJOR = nube_order("tiendanube", 6002, "Catalina Sosa", "ALFAJOR", "Alfajores, docena", **NUBE_TO_CENTELAR)
