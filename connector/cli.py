@@ -332,13 +332,16 @@ def resolve(as_: str, remote_id: str | None, note: str | None, id_: int) -> None
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=9000, show_default=True)
 def sandbox(host: str, port: int) -> None:
-    """Play the destinations, strictly by their contracts, to try the service against."""
+    """Play the destinations, strictly by their contracts, and the storefronts' APIs, to try the service against."""
     from connector.sandbox.server import SandboxServer
     from connector.sandbox.server import serve as serve_sandbox
 
     def say_where(server: SandboxServer) -> None:
         click.echo(f"The sandbox is at {server.url()} until Ctrl-C. As an account's base_url:")
         for name in server.destinations:
+            click.echo(f"  {name}: {server.url(name)}")
+        click.echo("As a store's api_url:")
+        for name in sorted(server.storefronts):
             click.echo(f"  {name}: {server.url(name)}")
         sys.stdout.flush()
 

@@ -23,7 +23,7 @@ from connector.cli import main
 from connector.sandbox.server import SandboxServer
 from connector.sandbox.storefronts import SAMPLES, read_sample
 from connector.settings import build_store
-from mappings import STOREFRONTS
+from mappings import DESTINATIONS, STOREFRONTS
 from tests.conftest import Service
 from tests.orders import encode, shopify_order, woo_order
 
@@ -542,7 +542,9 @@ def test_sandbox_says_where_it_plays_and_takes_orders_until_it_is_told_to_end() 
         try:
             assert process.stdout is not None
             assert process.stdout.readline().startswith("The sandbox is at http://127.0.0.1:")
-            bases = dict(process.stdout.readline().strip().split(": ", 1) for _ in range(2))
+            bases = dict(process.stdout.readline().strip().split(": ", 1) for _ in DESTINATIONS)
+            assert process.stdout.readline() == "As a store's api_url:\n"
+            apis = dict(process.stdout.readline().strip().split(": ", 1) for _ in STOREFRONTS)
             token = httpx.post(f"{bases['rayo']}/api/rest/auth", headers={"x-api-key": "any"}, trust_env=False).json()
             bearer = {"Authorization": f"Bearer {token['AuthWithAPIkey']['accessToken']}"}
             answer = httpx.post(f"{bases['rayo']}/api/rest/orders", json=RAYO_BODY, headers=bearer, trust_env=False)
@@ -550,6 +552,8 @@ def test_sandbox_says_where_it_plays_and_takes_orders_until_it_is_told_to_end() 
             process.send_signal(signal.SIGTERM)
     assert answer.status_code == 200
     assert process.returncode == 0
+    assert apis.keys() == STOREFRONTS.keys()
+    assert apis["tiendanube"] == bases["rayo"].replace("rayo", "tiendanube")
 
 
 def test_sandbox_ends_with_status_1_where_the_port_is_taken(run: Callable[..., Ended], sandbox: SandboxServer) -> None:
