@@ -1,21 +1,40 @@
-"""The README: that it names what there is, and shows what works. Prose it cannot judge."""
+"""The documents: that they name what there is, and show what works. Prose they cannot judge."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 from connector.cli import cli
 from connector.settings import load_settings
 from connector.settings.environment import EnvironmentSchema
+from mappings import DESTINATIONS, STOREFRONTS
+from mappings.settings import AccountSchema, StoreSchema
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+README = DOCUMENTS["README.md"]
 
 
-def section(title: str) -> str:
+def section(title: str, document: str = README) -> str:
     """What stands under a heading, up to the next one of its level or above."""
     level = title.split(" ", maxsplit=1)[0]
-    _, _, after = README.partition(f"\n{title}\n")
+    _, _, after = document.partition(f"\n{title}\n")
     return re.split(rf"\n#{{1,{len(level)}}} ", after)[0]
+
+
+def section_of(spoke: str, document: str) -> str:
+    """What stands under the heading of a storefront or destination, however that writes its name."""
+    [title] = [title for title in re.findall(r"^## .+", document, re.MULTILINE) if title.lower() == f"## {spoke}"]
+    return section(title, document)
+
+
+def words(text: str) -> set[str]:
+    """What stands in code's letters and may be a setting's name."""
+    return set(re.findall(r"`([a-z_]+)\b", text))
 
 
 def test_readme_names_every_command_and_no_other() -> None:
@@ -40,7 +59,26 @@ def test_configuration_in_readme_has_no_fault(tmp_path: Path) -> None:
     assert (sorted(settings.stores), sorted(settings.accounts)) == (["tienda-ar", "tienda-mx"], ["bodega", "erp"])
 
 
-def test_links_in_documents_lead_to_files_that_exist() -> None:
-    for document in ("README.md", "CONTRIBUTING.md"):
-        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text(encoding="utf-8")):
-            assert (ROOT / target).exists(), f"{document} links to {target}"
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_of_a_document_lead_to_files_and_headings_that_exist(name: str) -> None:
+    for path, heading in re.findall(r"\]\(([^)#:]*)(?:#([\w-]+))?\)", DOCUMENTS[name]):
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.exists(), f"{name} links to {path}"
+        if heading:
+            titles = re.findall(r"^#+ (.+)", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in {title.lower().replace(" ", "-") for title in titles}, f"{name} links to {path}#{heading}"
+
+
+@pytest.mark.parametrize("name", DESTINATIONS)
+def test_reading_of_a_destinations_page_names_all_its_settings_and_no_other(name: str) -> None:
+    document = section_of(name, DOCUMENTS["docs/destinations.md"])
+    rows = re.findall(r"^\| [A-Z]\d+ \|.*\| (.+) \|$", document, re.MULTILINE)
+    own = DESTINATIONS[name].settings().fields.keys()
+    assert {word for row in rows for word in words(row)} <= own | StoreSchema().fields.keys()
+    assert own - AccountSchema().fields.keys() <= words(document)
+
+
+@pytest.mark.parametrize("name", STOREFRONTS)
+def test_setting_up_of_a_storefront_names_all_its_settings(name: str) -> None:
+    own = STOREFRONTS[name].settings().fields.keys() - StoreSchema().fields.keys()
+    assert own <= words(section_of(name, DOCUMENTS["docs/storefronts.md"]))
