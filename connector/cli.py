@@ -332,23 +332,28 @@ def resolve(as_: str, remote_id: str | None, note: str | None, id_: int) -> None
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=9000, show_default=True)
 def sandbox(host: str, port: int) -> None:
-    """Play the destinations, strictly by their contracts, and the storefronts' APIs, to try the service against."""
+    """Play the destinations, strictly by their contracts, to try the service against."""
     from connector.sandbox.server import SandboxServer
     from connector.sandbox.server import serve as serve_sandbox
 
     def say_where(server: SandboxServer) -> None:
-        click.echo(f"The sandbox is at {server.url()} until Ctrl-C. As an account's base_url:")
-        for name in server.destinations:
-            click.echo(f"  {name}: {server.url(name)}")
-        click.echo("As a store's api_url:")
-        for name in sorted(server.storefronts):
-            click.echo(f"  {name}: {server.url(name)}")
+        click.echo(f"# The sandbox is at {server.url()} until Ctrl-C. Accounts that lead there, for connector.toml:")
+        for name, destination in server.destinations.items():
+            click.echo(f"\n[accounts.{name}]")
+            for setting, value in {"destination": name, "base_url": server.url(name), **destination.example}.items():
+                click.echo(f"{setting} = {write_toml(value)}")
         sys.stdout.flush()
 
     try:
         serve_sandbox(host, port, log_requests=True, on_start=say_where)
     except OSError as error:
         fail([f"The sandbox cannot listen at {host}, port {port}: {error.strerror}."], 1)
+
+
+def write_toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(name)} = {write_toml(one)}" for name, one in value.items()) + " }"
+    return json.dumps(value)
 
 
 @cli.command()

@@ -80,6 +80,8 @@ class Storefront:
     signature: Signature
     identify: Identify
     settings: type[StoreSchema] = StoreSchema
+    #: Settings beside the secrets without which there is no store: of an invented shop, to try things on.
+    example: Mapping[str, Any] = field(default_factory=dict)
     #: The secret as the platform keys its HMAC with it, from the secret as the merchant sees it.
     secret: Callable[[str], str] = str
     #: A call that proves nothing and carries nothing, such as a test of the address: answered 200, not recorded.
@@ -137,6 +139,8 @@ class Destination:
     path: str
     remote_id: str  # dotted path in a 2xx reply to the new order's id
     settings: type[AccountSchema] = AccountSchema
+    #: Settings beside the address with which an order of every kind can go: of an invented account, to try things on.
+    example: Mapping[str, Any] = field(default_factory=dict)
     dispatch: type[Dispatch] = Dispatch
     query: Callable[[Any], Mapping[str, str]] = lambda account: {}
     probe_path: str = "/"  # a GET of this creates nothing, and shows that the account can be reached

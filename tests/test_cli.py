@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from connector.app import create_app
 from connector.cli import main
 from connector.sandbox.server import SandboxServer
 from connector.sandbox.storefronts import SAMPLES, read_sample
-from connector.settings import build_store
+from connector.settings import build_account, build_store
 from mappings import DESTINATIONS, STOREFRONTS
 from tests.conftest import Service
 from tests.orders import encode, shopify_order, woo_order
@@ -541,19 +542,22 @@ def test_sandbox_says_where_it_plays_and_takes_orders_until_it_is_told_to_end() 
     ) as process:
         try:
             assert process.stdout is not None
-            assert process.stdout.readline().startswith("The sandbox is at http://127.0.0.1:")
-            bases = dict(process.stdout.readline().strip().split(": ", 1) for _ in DESTINATIONS)
-            assert process.stdout.readline() == "As a store's api_url:\n"
-            apis = dict(process.stdout.readline().strip().split(": ", 1) for _ in STOREFRONTS)
-            token = httpx.post(f"{bases['rayo']}/api/rest/auth", headers={"x-api-key": "any"}, trust_env=False).json()
+            said = [process.stdout.readline()]
+            assert said[0].startswith("# The sandbox is at http://127.0.0.1:")
+            while not re.match("base_url = .*/rayo", said[-1]):
+                said.append(process.stdout.readline())
+            [rayo] = re.findall('"(.*)"', said[-1])
+            token = httpx.post(f"{rayo}/api/rest/auth", headers={"x-api-key": "any"}, trust_env=False).json()
             bearer = {"Authorization": f"Bearer {token['AuthWithAPIkey']['accessToken']}"}
-            answer = httpx.post(f"{bases['rayo']}/api/rest/orders", json=RAYO_BODY, headers=bearer, trust_env=False)
+            answer = httpx.post(f"{rayo}/api/rest/orders", json=RAYO_BODY, headers=bearer, trust_env=False)
         finally:
             process.send_signal(signal.SIGTERM)
+        tables = tomllib.loads("".join([*said, process.stdout.read()]))["accounts"]
     assert answer.status_code == 200
     assert process.returncode == 0
-    assert apis.keys() == STOREFRONTS.keys()
-    assert apis["tiendanube"] == bases["rayo"].replace("rayo", "tiendanube")
+    assert tables.keys() == DESTINATIONS.keys()
+    for name, table in tables.items():
+        assert build_account(name, {key: value for key, value in table.items() if key != "destination"})
 
 
 def test_sandbox_ends_with_status_1_where_the_port_is_taken(run: Callable[..., Ended], sandbox: SandboxServer) -> None:

@@ -442,6 +442,11 @@ DESTINATION = Destination(
     path="/api/v1.1/order",
     remote_id="order_id",
     settings=CentelarAccountSchema,
+    example={
+        "connection_id": 123,
+        "charges": {"tip": "PROPINA", "fee": "RECARGO"},
+        "payment_types": {"bacs": "promissory", "offline": "promissory"},
+    },
     dispatch=CentelarDispatch,
     query=lambda account: {"connection_id": str(account.connection_id)},
     needs=lambda account: frozenset({"payments"}),

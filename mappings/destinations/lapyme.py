@@ -263,6 +263,12 @@ DESTINATION = Destination(
     path="/api/v1/orders",
     remote_id="data.order.id",
     settings=LapymeAccountSchema,
+    example={
+        "api_key": "clave",
+        "customer_id": "5b0c7a1e-52d3-4f6a-9e0b-6d1f0c2a3b4c",
+        "assigned_warehouse_id": "7a1f0c52-93be-4b6f-8c2d-0e5f6a7b8c9d",
+        "charges": {"tip": "PROPINA", "fee": "RECARGO"},
+    },
     dispatch=LapymeDispatch,
     bearer=lambda account: account.api_key,
     idempotency_header="Idempotency-Key",

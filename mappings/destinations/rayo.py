@@ -159,6 +159,7 @@ DESTINATION = Destination(
     path="/api/rest/orders",
     remote_id="orden.ordenRef",
     settings=RayoAccountSchema,
+    example={"api_key": "clave"},
     dispatch=RayoDispatch,
     needs=lambda account: {"barcodes"} if account.identifier == "barcode" else frozenset(),
     bearer=lambda account: None if account.api_key else account.access_token,

@@ -389,6 +389,7 @@ STOREFRONT = Storefront(
     signature=Signature(headers=("X-Linkedstore-HMAC-SHA256", "HTTP-X-Linkedstore-HMAC-SHA256"), encoding="hex"),
     identify=identify,
     settings=TiendanubeStoreSchema,
+    example={"store_id": 4410733, "api_token": "ficha"},
     sample_headers=lambda payload, topic: {},
     sample_topic="order/paid",
     thin_body=thin_body,

@@ -16,28 +16,10 @@ SAMPLES = {
     for path in sorted((Path(__file__).parents[1] / "samples").glob("*.json"))
     if path.stem.partition("_")[0] in STOREFRONTS
 }
-CUSTOMER = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
-WAREHOUSE = "7a1f0c52-93be-4b6f-8c2d-0e5f6a7b8c9d"
-
-#: What each destination's account cannot do without.
-NEEDED: dict[str, dict[str, Any]] = {
-    "rayo": {"api_key": "clave"},
-    "lapyme": {"api_key": "clave", "customer_id": CUSTOMER, "assigned_warehouse_id": WAREHOUSE},
-    "centelar": {"base_url": "https://centelar.example", "connection_id": 123},
-}
-#: Settings with which an order that holds something of everything can go.
-GENEROUS: dict[str, dict[str, Any]] = {
-    "rayo": {},
-    "lapyme": {"charges": {"tip": "PROPINA", "fee": "RECARGO"}},
-    "centelar": {
-        "charges": {"tip": "PROPINA", "fee": "RECARGO"},
-        "payment_types": {"bacs": "promissory", "offline": "promissory"},
-    },
-}
-
-
-#: What each storefront's store cannot do without.
-NEEDED_BY_STORE: dict[str, dict[str, Any]] = {"tiendanube": {"store_id": 4410733, "api_token": "ficha"}}
+CUSTOMER = DESTINATIONS["lapyme"].example["customer_id"]
+WAREHOUSE = DESTINATIONS["lapyme"].example["assigned_warehouse_id"]
+#: Where an invented account is, for destinations that name no address of their own.
+ADDRESS = "https://destination.example"
 
 
 def storefront_of(sample: str) -> str:
@@ -45,14 +27,15 @@ def storefront_of(sample: str) -> str:
 
 
 def make_store(storefront: str, **settings: Any) -> Store:
-    needed = NEEDED_BY_STORE.get(storefront, {})
-    table = {"name": "tienda", "id": "tienda", "storefront": storefront, "secrets": ["secreto"], **needed, **settings}
+    example = {"secrets": ["secreto"], **STOREFRONTS[storefront].example}
+    table = {"name": "tienda", "id": "tienda", "storefront": storefront, **example, **settings}
     store: Store = STOREFRONTS[storefront].settings().load(table)
     return store
 
 
 def make_account(destination: str, **settings: Any) -> Account:
-    table = {"name": "cuenta", "id": "cuenta", "destination": destination, **NEEDED.get(destination, {}), **settings}
+    example = {"base_url": ADDRESS, **DESTINATIONS[destination].example}
+    table = {"name": "cuenta", "id": "cuenta", "destination": destination, **example, **settings}
     account: Account = DESTINATIONS[destination].settings().load(table)
     return account
 

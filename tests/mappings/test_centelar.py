@@ -227,7 +227,7 @@ def test_shipping_that_was_paid_is_within_the_price(shipping, cost):
     ],
 )
 def test_charge_that_is_no_item_is_a_problem(charge, problem):
-    assert problems_of(with_lines(line("100"), charges=[charge]), "centelar") == [problem]
+    assert problems_of(with_lines(line("100"), charges=[charge]), "centelar", charges={}) == [problem]
 
 
 def test_charge_is_an_item_by_the_table():
@@ -333,7 +333,10 @@ def test_rows_of_the_account_add_to_the_known_gateways_and_go_before_them():
 def test_gateway_without_a_row_is_a_problem_that_names_it():
     payments = [paid("4", "bacs"), paid("5", "bacs"), paid("1", "gift_card")]
     order = with_lines(line("10"), payments=payments)
-    assert problems_of(order, "centelar") == [UNKNOWN_GATEWAY.format("bacs"), UNKNOWN_GATEWAY.format("gift_card")]
+    assert problems_of(order, "centelar", payment_types={}) == [
+        UNKNOWN_GATEWAY.format("bacs"),
+        UNKNOWN_GATEWAY.format("gift_card"),
+    ]
 
 
 def test_payment_that_nobody_names_is_unnamed():

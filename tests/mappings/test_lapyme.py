@@ -199,7 +199,7 @@ def test_currency_words_follow_the_settings():
     ],
 )
 def test_charge_that_is_no_line_is_a_problem(charge, problem):
-    assert problems_of(with_lines(line("100"), charges=[charge]), "lapyme") == [problem]
+    assert problems_of(with_lines(line("100"), charges=[charge]), "lapyme", charges={}) == [problem]
 
 
 def test_charge_is_a_line_by_the_table():
