@@ -26,10 +26,14 @@ def section(title: str, document: str = README) -> str:
     return re.split(rf"\n#{{1,{len(level)}}} ", after)[0]
 
 
-def section_of(spoke: str, document: str) -> str:
-    """What stands under the heading of a storefront or destination, however that writes its name."""
-    [title] = [title for title in re.findall(r"^## .+", document, re.MULTILINE) if title.lower() == f"## {spoke}"]
-    return section(title, document)
+def spokes_in(name: str) -> dict[str, str]:
+    """What a document says under each heading that is a storefront or a destination, by the spoke's own name."""
+    titles = re.findall(r"^## (.+)", DOCUMENTS[name], re.MULTILINE)
+    return {
+        title.lower(): section(f"## {title}", DOCUMENTS[name])
+        for title in titles
+        if title.lower() in STOREFRONTS.keys() | DESTINATIONS.keys()
+    }
 
 
 def words(text: str) -> set[str]:
@@ -69,16 +73,14 @@ def test_links_of_a_document_lead_to_files_and_headings_that_exist(name: str) ->
             assert heading in {title.lower().replace(" ", "-") for title in titles}, f"{name} links to {path}#{heading}"
 
 
-@pytest.mark.parametrize("name", DESTINATIONS)
-def test_reading_of_a_destinations_page_names_all_its_settings_and_no_other(name: str) -> None:
-    document = section_of(name, DOCUMENTS["docs/destinations.md"])
-    rows = re.findall(r"^\| [A-Z]\d+ \|.*\| (.+) \|$", document, re.MULTILINE)
+@pytest.mark.parametrize(("name", "text"), spokes_in("docs/destinations.md").items())
+def test_reading_of_a_destinations_page_names_all_its_settings_and_no_other(name: str, text: str) -> None:
+    rows = re.findall(r"^\| [A-Z]\d+ \|.*\| (.+) \|$", text, re.MULTILINE)
     own = DESTINATIONS[name].settings().fields.keys()
     assert {word for row in rows for word in words(row)} <= own | StoreSchema().fields.keys()
-    assert own - AccountSchema().fields.keys() <= words(document)
+    assert own - AccountSchema().fields.keys() <= words(text)
 
 
-@pytest.mark.parametrize("name", STOREFRONTS)
-def test_setting_up_of_a_storefront_names_all_its_settings(name: str) -> None:
-    own = STOREFRONTS[name].settings().fields.keys() - StoreSchema().fields.keys()
-    assert own <= words(section_of(name, DOCUMENTS["docs/storefronts.md"]))
+@pytest.mark.parametrize(("name", "text"), spokes_in("docs/storefronts.md").items())
+def test_setting_up_of_a_storefront_names_all_its_settings(name: str, text: str) -> None:
+    assert STOREFRONTS[name].settings().fields.keys() - StoreSchema().fields.keys() <= words(text)
