@@ -332,7 +332,7 @@ def resolve(as_: str, remote_id: str | None, note: str | None, id_: int) -> None
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=9000, show_default=True)
 def sandbox(host: str, port: int) -> None:
-    """Play the destinations, strictly by their contracts, to try the service against."""
+    """Play the destinations, strictly by their contracts, and the storefronts' APIs, to try the service against."""
     from connector.sandbox.server import SandboxServer
     from connector.sandbox.server import serve as serve_sandbox
 
@@ -342,6 +342,9 @@ def sandbox(host: str, port: int) -> None:
             click.echo(f"\n[accounts.{name}]")
             for setting, value in {"destination": name, "base_url": server.url(name), **destination.example}.items():
                 click.echo(f"{setting} = {write_toml(value)}")
+        click.echo("\n# Storefronts' APIs are played there too. As a store's api_url:")
+        for name in sorted(server.storefronts):
+            click.echo(f"#   {name}: {server.url(name)}")
         sys.stdout.flush()
 
     try:

@@ -552,7 +552,9 @@ def test_sandbox_says_where_it_plays_and_takes_orders_until_it_is_told_to_end() 
             answer = httpx.post(f"{rayo}/api/rest/orders", json=RAYO_BODY, headers=bearer, trust_env=False)
         finally:
             process.send_signal(signal.SIGTERM)
-        tables = tomllib.loads("".join([*said, process.stdout.read()]))["accounts"]
+        whole = "".join([*said, process.stdout.read()])
+    assert re.findall("#   (.*): http", whole) == sorted(STOREFRONTS)
+    tables = tomllib.loads(whole)["accounts"]
     assert answer.status_code == 200
     assert process.returncode == 0
     assert tables.keys() == DESTINATIONS.keys()
