@@ -272,6 +272,12 @@ def test_order_says_what_was_not_fetched(payload, changes, unfetched):
     assert read("shopify", payload | changes).unfetched == unfetched
 
 
+def test_nothing_is_said_of_the_barcode_of_what_is_not_shipped(payload):
+    for line in payload["line_items"]:
+        line["requires_shipping"] = False
+    assert read("shopify", payload).unfetched == {}
+
+
 def test_destination_that_needs_no_barcodes_does_not_speak_of_them(payload):
     payload["line_items"][0]["sku"] = None
     assert BARCODES_HINT not in problems_of(read("shopify", payload), "lapyme")

@@ -166,6 +166,27 @@ def test_cents_that_a_refund_rounds_are_a_charge(payload):
     assert (order.total, order.unclear) == (Decimal("13479.98"), [])
 
 
+def test_rounding_of_lines_that_were_given_back_stays_rounding(payload):
+    payload["total"] = "16480.06"
+    cups = item("12", "-3289.26", "-690.74", quantity=-2)
+    order = read_fetched(payload, refund("12980.00", item("11", "-7438.02", "-1561.98", quantity=-3), cups))
+    assert order.lines == []
+    assert order.charges[1:] == [Charge(kind="rounding", total=Decimal("0.06"))]
+    assert order.total == order.summed == Decimal("3500.06")
+
+
+def test_units_come_off_whatever_sign_they_are_written_with(payload):
+    order = read_fetched(payload, refund("3000.00", ONE_YERBA | {"quantity": 1}))
+    assert in_short(order)[0] == ("7791234567898", 2, Decimal("6000.00"))
+
+
+def test_refund_that_names_no_line_is_not_of_a_line_without_an_id(payload):
+    del payload["line_items"][0]["id"]
+    order = read_fetched(payload, refund("3000.00", ONE_YERBA | {"meta_data": []}))
+    assert in_short(order)[0] == ("7791234567898", 3, Decimal("9000.00"))
+    assert order.unclear == [UNTOLD]
+
+
 @pytest.mark.parametrize(
     "refunds",
     [
