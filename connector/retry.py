@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -73,8 +74,8 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
     """Seconds asked for by a `Retry-After` header, as a number or as a date (RFC 9110 §10.2.3); None if unreadable."""
     if header is None:
         return None
-    if header.strip().isdecimal() and header.strip().isascii():
-        return float(header.strip()[:9])
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", header.strip()):  # Shopify writes "2.0"
+        return float(header)
     try:
         at = parsedate_to_datetime(header)
     except ValueError:

@@ -110,6 +110,8 @@ def test_the_delay_grows_with_the_tries_up_to_its_limit() -> None:
     [
         (None, None),
         ("120", 120),
+        ("2.0", 2),
+        ("9" * 30, None),
         (" 5 ", 5),
         ("-1", None),
         ("soon", None),

@@ -1,6 +1,7 @@
 """Fetches from a storefront what its webhook does not carry. A GET changes nothing there, and may be repeated."""
 
 from collections.abc import Mapping, Set
+from time import monotonic
 from typing import Any
 
 from connector.outbound.sending import Client
@@ -9,8 +10,8 @@ from mappings.schema import MappingError
 from mappings.settings import Store
 from mappings.spoke import Fetch, Storefront
 
-#: Long enough for a slow API, short enough for a claim's lease to hold a fetch, a token and an attempt.
-TIMEOUT_S = 15.0
+#: For all GETs of one order together: a claim's lease must hold these, a token and the beginning of an attempt.
+TIMEOUT_S = 25.0
 
 GONE = "The order is not at the store any more (404)."
 NO_API = "The order is to be fetched from the store, and its settings have no `api_url` or `api_token`."
@@ -31,10 +32,12 @@ def complete(
 
     Raises `NotFetchedError` when it is worth another try, `MappingError` when it is not.
     """
+    give_up_at = monotonic() + TIMEOUT_S
     for fetch in storefront.fetches(payload, store, needs):
         if client is None:
             raise MappingError([NO_API])
-        answer = client.request("GET", fetch.path, headers=storefront.api_headers(store), timeout_s=TIMEOUT_S)
+        left_s = max(0.1, give_up_at - monotonic())
+        answer = client.request("GET", fetch.path, headers=storefront.api_headers(store), timeout_s=left_s)
         reply = read(fetch, answer)
         if reply is not None:
             payload = fetch.merge(payload, reply)

@@ -59,7 +59,7 @@ class Report:
     def print_verdict(self, steps: int, there: Mapping[str, int], faults: Sequence[str]) -> None:
         """Print what counts: how many orders each destination has, and whether that is right."""
         self.say()
-        counts = ", ".join(f"{name} {count}" for name, count in there.items())
+        counts = ", ".join(f"{name} {count}" for name, count in there.items() if count) or "none"
         if not faults:
             self.say(f"✓ All {steps} webhooks ended as they should: no order lost, none twice.", "bold green")
             self.say(f"  Orders there: {counts}.", "bold green")
