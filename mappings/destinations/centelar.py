@@ -268,7 +268,7 @@ class CentelarDispatch(Dispatch):
         if not self.order.is_pickup:
             return Spot(disposition="residential", receiver=receiver, address=address) if address else None
         branch = find_place(self.account.pickups, self.order.pickup_name) or Place()
-        buyer = " ".join(part for part in name_buyer(self.order) if part)
+        buyer = " ".join(part for part in name_buyer(self.order) if part) or None
         return Spot(disposition="pickup", receiver=receiver or buyer, pickup_id=branch.id, pickup_name=branch.name)
 
     @property

@@ -578,6 +578,13 @@ def test_pickup_without_a_row_is_a_problem_that_names_it():
     assert problems_of(replace(order, pickup_name=None), "centelar", pickups={"Otra": {"id": 1}}) == [nowhere]
 
 
+def test_pickup_by_nobody_lacks_only_the_customers_names():
+    nobody = replace(HOME, first_name=None, last_name=None)
+    order = with_lines(line("10"), customer=None, **PICKUP | {"bill_to": nobody})
+    missing = ["Customer > first name is missing.", "Customer > last name is missing."]
+    assert problems_of(order, "centelar", pickups={"Sucursal Centro": {"id": 12}}) == missing
+
+
 def test_pickup_is_billed_to_a_street():
     order = with_lines(line("10"), **PICKUP | {"bill_to": None})
     pickups = {"Sucursal Centro": {"id": 12}}
