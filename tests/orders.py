@@ -114,6 +114,25 @@ def woo_order(number: int = 727, **changes: Any) -> dict[str, Any]:
     return order | changes
 
 
+#: What becomes of `shopify_order()` at Rayo.
+RAYO_BODY = {
+    "consumidor_destino": {
+        "calle": "Av. Álvaro Obregón",
+        "ciudad": "Ciudad de México",
+        "codigo_postal": "06700",
+        "colonia": "Roma Norte",
+        "estado": "Ciudad de México",
+        "no_exterior": "151",
+        "no_interior": "Depto 4",
+        "nombre": "Ximena Prueba 1001",
+        "pais": "mexico",
+        "telefono": "5551234567",
+    },
+    "productos": [{"cantidad": 2, "identificador": "CAFE-500"}],
+    "servicio_rayo": "NACIONAL",
+}
+
+
 def encode(payload: Any) -> bytes:
     """JSON as platforms write it: escapes for all that is not ASCII."""
     return json.dumps(payload).encode()

@@ -26,24 +26,7 @@ from connector.sandbox.storefronts import SAMPLES, read_sample
 from connector.settings import build_account, build_store
 from mappings import DESTINATIONS, STOREFRONTS
 from tests.conftest import Service
-from tests.orders import encode, shopify_order, woo_order
-
-RAYO_BODY = {
-    "consumidor_destino": {
-        "calle": "Av. Álvaro Obregón",
-        "ciudad": "Ciudad de México",
-        "codigo_postal": "06700",
-        "colonia": "Roma Norte",
-        "estado": "Ciudad de México",
-        "no_exterior": "151",
-        "no_interior": "Depto 4",
-        "nombre": "Ximena Prueba 1001",
-        "pais": "mexico",
-        "telefono": "5551234567",
-    },
-    "productos": [{"cantidad": 2, "identificador": "CAFE-500"}],
-    "servicio_rayo": "NACIONAL",
-}
+from tests.orders import RAYO_BODY, encode, shopify_order, woo_order
 
 
 class Input(io.BytesIO):

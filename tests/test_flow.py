@@ -1,7 +1,7 @@
 """The main job: a signed order goes in, and the right body reaches its destination, once."""
 
 from tests.conftest import UUID, Service
-from tests.orders import shopify_order, woo_order
+from tests.orders import RAYO_BODY, shopify_order, woo_order
 
 
 def test_shopify_order_reaches_rayo(service: Service) -> None:
@@ -11,22 +11,7 @@ def test_shopify_order_reaches_rayo(service: Service) -> None:
     service.drain()
 
     [order] = service.sandbox.orders("rayo")
-    assert order.body == {
-        "consumidor_destino": {
-            "calle": "Av. Álvaro Obregón",
-            "ciudad": "Ciudad de México",
-            "codigo_postal": "06700",
-            "colonia": "Roma Norte",
-            "estado": "Ciudad de México",
-            "no_exterior": "151",
-            "no_interior": "Depto 4",
-            "nombre": "Ximena Prueba 1001",
-            "pais": "mexico",
-            "telefono": "5551234567",
-        },
-        "productos": [{"cantidad": 2, "identificador": "CAFE-500"}],
-        "servicio_rayo": "NACIONAL",
-    }
+    assert order.body == RAYO_BODY
     delivery = service.only_delivery()
     assert (delivery["state"], delivery["remote_id"], delivery["attempts"]) == ("delivered", order.remote_id, 1)
 

@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -123,16 +123,13 @@ def describe(error: Exception) -> str:
 _deadline = threading.local()
 
 
-class deadline:  # noqa: N801  # reads as a statement: `with deadline(20):`
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
     """Bound all network operations of this thread inside the block to `seconds` in all."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def __enter__(self) -> None:
-        _deadline.at = time.monotonic() + self.seconds
-
-    def __exit__(self, *_: object) -> None:
+    _deadline.at = time.monotonic() + seconds
+    try:
+        yield
+    finally:
         _deadline.at = None
 
 
