@@ -67,6 +67,8 @@ def test_deliveries_are_filtered(service: Service, filters: dict[str, str], orde
     [
         ({"store": "tienda-ar"}, 1),
         ({"topic": "orders/paid"}, 1),
+        ({"topic": "paid"}, 2),
+        ({"topic": "cancelled"}, 0),
         ({"order": "727"}, 1),
         ({"since": "2020-01-01T00:00:00Z"}, 2),
         ({"until": "2020-01-01T00:00:00Z"}, 0),

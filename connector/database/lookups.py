@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, String, cast, or_, select
 
 from connector.database.engine import Database
 from connector.database.orders import of_order
 from connector.database.tables import Attempt, Delivery, Event, Note, attempts, deliveries, events, notes
 from connector.errors import NotFoundError
+from mappings.spoke import HUB_TOPICS
 
 
 def load_event(database: Database, event_id: int) -> Event:
@@ -36,7 +37,7 @@ def list_events(
     if store is not None:
         conditions.append(events.c.store == store)
     if topic is not None:
-        conditions.append(events.c.topic == topic)
+        conditions.append(says_topic(topic))
     if order is not None:
         conditions.append(or_(events.c.order_id == order, events.c.order_number == order))
     if since is not None:
@@ -49,6 +50,13 @@ def list_events(
     statement = select(*columns).where(*conditions).order_by(events.c.id.desc()).limit(limit)
     with database.read() as connection:
         return [Event(**row._mapping, body=b"") for row in connection.execute(statement)]
+
+
+def says_topic(topic: str) -> ColumnElement[bool]:
+    """Events of a platform's topic, or of a hub word."""
+    if topic in HUB_TOPICS:
+        return cast(events.c.topics, String).like(f'%"{topic}"%')
+    return events.c.topic == topic
 
 
 def deliveries_of(database: Database, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[int]]:
