@@ -9,6 +9,18 @@ from mappings.spoke import Destination, Storefront
 from mappings.storefronts import shopify, tiendanube, woocommerce
 
 STOREFRONTS: dict[str, Storefront] = {
-    s.name: s for s in [shopify.STOREFRONT, tiendanube.STOREFRONT, woocommerce.STOREFRONT]
+    storefront.name: storefront
+    for storefront in [
+        shopify.STOREFRONT,
+        tiendanube.STOREFRONT,
+        woocommerce.STOREFRONT,
+    ]
 }
-DESTINATIONS: dict[str, Destination] = {d.name: d for d in [rayo.DESTINATION, lapyme.DESTINATION, centelar.DESTINATION]}
+DESTINATIONS: dict[str, Destination] = {
+    destination.name: destination
+    for destination in [
+        rayo.DESTINATION,
+        lapyme.DESTINATION,
+        centelar.DESTINATION,
+    ]
+}

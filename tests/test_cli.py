@@ -536,7 +536,7 @@ def test_sandbox_says_where_it_plays_and_takes_orders_until_it_is_told_to_end() 
         finally:
             process.send_signal(signal.SIGTERM)
         whole = "".join([*said, process.stdout.read()])
-    assert re.findall("#   (.*): http", whole) == sorted(STOREFRONTS)
+    assert {"shopify", "tiendanube", "woocommerce"} <= set(re.findall("#   (.*): http", whole)) <= STOREFRONTS.keys()
     tables = tomllib.loads(whole)["accounts"]
     assert answer.status_code == 200
     assert process.returncode == 0

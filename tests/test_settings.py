@@ -371,7 +371,7 @@ def test_all_faults_are_named_at_once(faults):
             "kolors: is not a setting.",
             "retired[0]: “tienda-ar” is in use: it is the id of stores.tienda-ar.",
             "retired[1]: must be text.",
-            "stores.tienda-mx.storefront: “shopfy” is not a storefront; one of shopify, tiendanube, woocommerce.",
+            f"stores.tienda-mx.storefront: “shopfy” is not a storefront; one of {', '.join(sorted(STOREFRONTS))}.",
             "stores.tienda-mx.secrets[0]: the environment has no SHOPIFY_SECRET.",
             "stores.tienda-ar.secrets: needs at least one secret.",
             "stores.tienda-ar.name: is not a setting: the table's name is the name.",
@@ -847,7 +847,7 @@ def test_faults_of_store_and_account_are_named_at_once():
     with pytest.raises(SettingsError) as caught:
         build_both("shopfy", "lapyme", {"district_from": "[]", "number_from": "3", "kolor": "1"})
     assert caught.value.faults == [
-        "storefront: “shopfy” is not a storefront; one of shopify, tiendanube, woocommerce.",
+        f"storefront: “shopfy” is not a storefront; one of {', '.join(sorted(STOREFRONTS))}.",
         "number_from: must be a list.",
         "customer_id: is missing.",
         "assigned_warehouse_id: is missing.",
