@@ -16,7 +16,8 @@ UNAVAILABLE = "the database cannot be read or written at present"
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: The newest of the migrations: what the code expects the tables to be.
 HEAD = "0001"
-BUSY_TIMEOUT_MS = 5_000  # how long a transaction waits for another's write lock
+#: How long a transaction waits for another's write lock. Some storefronts never send again what was answered 503.
+BUSY_TIMEOUT_MS = 15_000
 
 
 class Database:
