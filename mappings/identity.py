@@ -1,9 +1,11 @@
-"""What the storefronts' `identify` functions share: ids that can be stored, and keys that name an event."""
+"""What the storefronts share about ids: those that can be stored or stand in a URL, and what keys an event."""
 
 import hashlib
+import re
 from typing import Any
 
 from mappings.spoke import MalformedWebhookError
+from mappings.text import clean_text
 
 LONGEST_ID = 200  # characters; no platform comes near
 
@@ -27,3 +29,9 @@ def plain_id(value: Any, what: str) -> str | None:
     if not text.isprintable():  # NUL, controls and lone surrogates; plain letters of any script are printable
         raise MalformedWebhookError(f"{what} holds characters that are no text.")
     return text or None
+
+
+def numeric_id(value: Any) -> str | None:
+    """Return an id that may stand in a URL as it is: digits. None for anything else."""
+    text = clean_text(value)
+    return text if text and re.fullmatch(r"[0-9]{1,20}", text) else None

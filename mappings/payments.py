@@ -1,7 +1,8 @@
-"""What was paid, from a list of movements of money. Pure arithmetic: it knows no platform's words."""
+"""What was paid: by one gateway, or as movements of money say. Pure arithmetic: it knows no platform's words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from mappings.order import Payment
 
@@ -29,3 +30,22 @@ def payments_left(movements: Iterable[Movement]) -> list[Payment] | None:
             return None
         paid[back.parent_id or ""] = replace(payment, amount=payment.amount - back.payment.amount)
     return [payment for payment in paid.values() if payment.amount]
+
+
+def sole_payment(
+    total: Decimal,
+    *,
+    is_paid: bool | None,
+    gateway: str | None,
+    name: str | None,
+    transaction_id: str | None = None,
+) -> list[Payment] | None:
+    """Return the payment of an order that one gateway was paid for, the whole of it; none where nothing is paid.
+
+    None where the storefront does not say whether, or in which way.
+    """
+    if is_paid is False or total == 0:
+        return []
+    if not is_paid or (gateway is None and name is None):
+        return None
+    return [Payment(gateway=gateway, name=name, amount=total, transaction_id=transaction_id)]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from mappings.order import Address
 from mappings.text import fold
 
 #: Provinces of Argentina: ISO 3166-2:AR letters, the same on Shopify and WooCommerce.
@@ -143,6 +144,14 @@ MEXICO_CITY = "Ciudad de México"
 MEXICO_CITY_NAMES = {"cdmx", "cmx", "df", "distritofederal", "ciudaddemexico", "mexicocity", "mexicodf", "mexicocdmx"}
 
 COUNTRY_NAMES = {"mexico": "MX", "argentina": "AR"}
+
+
+def with_place(address: Address | None) -> Address | None:
+    """Return an address by which anything can be found, else None: some platforms write a country on every order."""
+    if address is None:
+        return None
+    found_by = (address.line1, address.line2, address.street, address.district, address.city, address.postal_code)
+    return address if any(found_by) else None
 
 
 def name_state(

@@ -4,6 +4,7 @@ In both, the name on the left is the wire's and `attribute` is the hub's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields as fields_of
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -11,8 +12,9 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, post_du
 
 from mappings.addresses import settle_address
 from mappings.fields import Lenient
-from mappings.order import LABELS, Dispatch, Order
+from mappings.order import LABELS, Address, Dispatch, Order
 from mappings.paths import pick_text
+from mappings.places import code_country, complete_postal_code, name_state
 from mappings.settings import Store
 
 #: marshmallow's own wording, in ours.
@@ -59,8 +61,13 @@ class StorefrontSchema(Schema):
         return self.build({name: value for name, value in said.items() if value is not None})
 
     def build(self, said: dict[str, Any]) -> Any:
-        """Make the hub's object of what was read. A spoke whose platform reckons otherwise extends this."""
+        """Make the hub's object of what was read. A spoke whose platform reckons otherwise overrides this."""
         return self.model(**said)
+
+    def make_model(self, said: Mapping[str, Any], **reckoned: Any) -> Any:
+        """Make the hub's object of what was read under its own names, with `reckoned` in the place of some of it."""
+        names = {each.name for each in fields_of(self.model)}
+        return self.model(**{name: value for name, value in said.items() if name in names} | reckoned)
 
     def read(self, payload: Mapping[str, Any], *, store: Store, document_from: Sequence[str]) -> Order:
         """Return the order in `payload`. Raises `MappingError` naming every field at fault."""
@@ -86,6 +93,23 @@ class StorefrontSchema(Schema):
             ship_to=ship_to,
             bill_to=order.bill_to and settle_address(order.bill_to),
         )
+
+
+class AddressSchema(StorefrontSchema):
+    """Reads an address: names its state and country, and completes its postcode.
+
+    Beside the hub's names, `state_code` and `country_name` are understood.
+    """
+
+    model = Address
+    states: ClassVar[Mapping[str, Mapping[str, str]]]  # the platform's: country, then code, to official name
+
+    def build(self, said: dict[str, Any]) -> Address:
+        country = code_country(said.get("country"), said.get("country_name"))
+        state = name_state(said.get("state"), code=said.get("state_code"), country=country, codes=self.states)
+        postal_code = complete_postal_code(said.get("postal_code"), country=country, state=state)
+        address: Address = self.make_model(said, state=state, postal_code=postal_code, country=country)
+        return address
 
 
 class DestinationSchema(Schema):

@@ -29,6 +29,10 @@ class Store:
     number_from: list[str] = field(default_factory=list)
     unit_from: list[str] = field(default_factory=list)
 
+    @property
+    def can_fetch(self) -> bool:
+        return bool(self.api_url and self.api_token)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:

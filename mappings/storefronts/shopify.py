@@ -16,12 +16,12 @@ from marshmallow import fields
 
 from mappings.amounts import ZERO, Adjustment, Refund, Refunded, Sold, charges_of, line_left, take_off_shipping_refunds
 from mappings.fields import MISSING_LIST, Coordinate, Flag, Moment, Money, Quantity, SumOf, Text, read_moment
-from mappings.identity import LONGEST_ID, hash_body, plain_id
-from mappings.order import Address, Charge, Customer, Order, Payment, Shipping
+from mappings.identity import LONGEST_ID, hash_body, numeric_id, plain_id
+from mappings.order import Charge, Customer, Order, Payment, Shipping
 from mappings.paths import pick_text
-from mappings.payments import Movement, payments_left
-from mappings.places import SHOPIFY_STATES, code_country, complete_postal_code, name_state
-from mappings.schema import StorefrontSchema
+from mappings.payments import Movement, payments_left, sole_payment
+from mappings.places import SHOPIFY_STATES
+from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import Store
 from mappings.spoke import Fetch, Identity, MalformedWebhookError, Signature, Storefront
 from mappings.text import clean_text
@@ -73,8 +73,8 @@ class ShopMoney(Money):
         return super()._deserialize(shop.get("amount") if isinstance(shop, Mapping) else None, *args, **kwargs)
 
 
-class ShopifyAddress(StorefrontSchema):
-    model = Address
+class ShopifyAddress(AddressSchema):
+    states = SHOPIFY_STATES
 
     first_name = Text()
     last_name = Text()
@@ -86,19 +86,11 @@ class ShopifyAddress(StorefrontSchema):
     city = Text()
     zip = Text(attribute="postal_code")
     province = Text(attribute="state")
-    province_code = Text()
+    province_code = Text(attribute="state_code")
     country = Text(attribute="country_name")
     country_code = Text(attribute="country")
     latitude = Coordinate()
     longitude = Coordinate()
-
-    def build(self, said: dict[str, Any]) -> Address:
-        country = code_country(said.pop("country", None), said.pop("country_name", None))
-        state = name_state(
-            said.pop("state", None), code=said.pop("province_code", None), country=country, codes=SHOPIFY_STATES
-        )
-        postal_code = complete_postal_code(said.pop("postal_code", None), country=country, state=state)
-        return Address(**said, state=state, postal_code=postal_code, country=country)
 
 
 class ShopifyCustomer(StorefrontSchema):
@@ -248,13 +240,10 @@ class ShopifyOrder(StorefrontSchema):
         is_pickup = leaves_by_pickup(said, has_shippable=any(line.is_shippable for line in lines), methods=methods)
         is_paid = PAID.get(said.get("financial_status", ""))
         total = said.get("current_total", said["total"])
-        order = Order(
+        order: Order = self.make_model(
+            said,
             storefront="shopify",
-            order_id=said["order_id"],
             number=said.get("number") or said.get("order_number") or said["order_id"],
-            placed_at=said["placed_at"],
-            updated_at=said.get("updated_at"),
-            currency=said["currency"],
             total=total,
             tax=said.get("current_total_tax", said.get("total_tax")),
             lines=lines,
@@ -265,15 +254,9 @@ class ShopifyOrder(StorefrontSchema):
                 fee=said.get("fees", said.get("original_fees")),
             ),
             payments=payments_said(said, total=total, is_paid=is_paid),
-            customer=said.get("customer"),
-            ship_to=said.get("ship_to"),
-            bill_to=said.get("bill_to"),
             is_pickup=is_pickup,
             pickup_name=methods[0].get("name") if is_pickup and methods else None,
             email=said.get("email") or said.get("contact_email"),
-            phone=said.get("phone"),
-            note=said.get("note"),
-            is_test=said.get("is_test", False),
             is_cancelled="cancelled_at" in said,
             is_paid=is_paid,
         )
@@ -283,7 +266,7 @@ class ShopifyOrder(StorefrontSchema):
         """Read an order as a webhook carries it, or as the API answers it: under the key `order`."""
         is_wrapped = isinstance(payload, dict) and "id" not in payload and isinstance(payload.get("order"), dict)
         order = super().read(payload["order"] if is_wrapped else payload, **context)
-        return order if can_fetch(context["store"]) else replace(order, unfetched=find_unfetched(order))
+        return order if context["store"].can_fetch else replace(order, unfetched=find_unfetched(order))
 
 
 def shipping_paid(method: Mapping[str, Any], *, is_tax_included: bool) -> Shipping:
@@ -314,19 +297,16 @@ def leaves_by_pickup(said: Mapping[str, Any], *, has_shippable: bool, methods: l
 
 def payments_said(said: Mapping[str, Any], *, total: Decimal, is_paid: bool | None) -> list[Payment] | None:
     """One gateway was paid the whole total. What each of several was paid, only the transactions say."""
-    if is_paid is False or total == 0:
-        return []
-    if movements := [each for each in said.get("transactions", []) if each is not None]:
+    movements = [each for each in said.get("transactions", []) if each is not None]
+    if movements and is_paid is not False and total != 0:
         return payments_left(movements)
-    names = gateway_names(said.get("gateways"))
-    if not is_paid or len(names) != 1 or None in names:
-        return None
-    [name] = names
-    return [Payment(gateway=name, name=name, amount=total)]
+    gateway = sole_gateway(said.get("gateways"))
+    return sole_payment(total, is_paid=is_paid, gateway=gateway, name=gateway)
 
 
-def gateway_names(said: Any) -> set[str | None]:
-    return {clean_text(name) for name in said} if isinstance(said, list) else set()
+def sole_gateway(said: Any) -> str | None:
+    names = {clean_text(name) for name in said} if isinstance(said, list) else set()
+    return names.pop() if len(names) == 1 else None
 
 
 def last_digits(details: Any) -> str | None:
@@ -347,10 +327,6 @@ def with_cash_rounding(order: Order, rounding: Decimal) -> Order:
 # --- what is to be fetched ---
 
 
-def can_fetch(store: Store) -> bool:
-    return bool(store.api_url and store.api_token)
-
-
 def find_unfetched(order: Order) -> dict[str, str]:
     is_missing = {
         "payments": order.payments is None,
@@ -361,10 +337,10 @@ def find_unfetched(order: Order) -> dict[str, str]:
 
 def fetches(payload: Mapping[str, Any], store: Store, needs: Set[str]) -> Sequence[Fetch]:
     """Return the GETs for what the order lacks and the destination needs."""
-    if not can_fetch(store) or payload.get("cancelled_at"):
+    if not store.can_fetch or payload.get("cancelled_at"):
         return ()
     wanted: list[Fetch] = []
-    order_id = number_of(payload.get("id"))
+    order_id = numeric_id(payload.get("id"))
     if "payments" in needs and order_id and lacks_payments(payload):
         # In the shop's currency, as the hub's amounts are; they would be in the customer's.
         path = f"/admin/api/{API_VERSION}/orders/{order_id}/transactions.json?in_shop_currency=true"
@@ -385,8 +361,7 @@ def fetches(payload: Mapping[str, Any], store: Store, needs: Set[str]) -> Sequen
 def lacks_payments(payload: Mapping[str, Any]) -> bool:
     status = payload.get("financial_status")
     is_paid = PAID.get(status) if isinstance(status, str) else None
-    names = gateway_names(payload.get("payment_gateway_names"))
-    is_told = is_paid and len(names) == 1 and None not in names
+    is_told = is_paid and sole_gateway(payload.get("payment_gateway_names")) is not None
     is_free = not str(payload.get("current_total_price", payload.get("total_price"))).strip("0.")
     return is_paid is not False and not is_told and not is_free
 
@@ -397,14 +372,8 @@ def variants_without_barcode(payload: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(line, Mapping) or clean_text(line.get("barcode")):
             continue
         is_shipped = line.get("requires_shipping") is not False and line.get("current_quantity") != 0
-        if is_shipped and (variant_id := number_of(line.get("variant_id"))):
+        if is_shipped and (variant_id := numeric_id(line.get("variant_id"))):
             yield variant_id
-
-
-def number_of(value: Any) -> str | None:
-    """Return an id that may stand in an address: digits."""
-    text = clean_text(value)
-    return text if text and re.fullmatch(r"[0-9]{1,20}", text) else None
 
 
 def put_transactions(payload: dict[str, Any], reply: Any) -> dict[str, Any]:
@@ -417,7 +386,7 @@ def put_barcode(payload: dict[str, Any], reply: Any, *, variant_id: str) -> dict
     barcode = variant.get("barcode") if isinstance(variant, Mapping) else None
     lines = [
         {**line, "barcode": barcode}
-        if isinstance(line, Mapping) and number_of(line.get("variant_id")) == variant_id
+        if isinstance(line, Mapping) and numeric_id(line.get("variant_id")) == variant_id
         else line
         for line in payload["line_items"]
     ]

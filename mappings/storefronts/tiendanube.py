@@ -18,10 +18,11 @@ from mappings.addresses import is_placeholder
 from mappings.amounts import ZERO, spread
 from mappings.fields import MISSING_LIST, Flag, Moment, Money, Quantity, Text, read_moment
 from mappings.identity import hash_body, plain_id
-from mappings.order import Address, Customer, Line, Order, Payment, Shipping
+from mappings.order import Address, Customer, Line, Order, Shipping
+from mappings.payments import sole_payment
 from mappings.phones import has_digits
-from mappings.places import TIENDANUBE_STATES, code_country, complete_postal_code, name_state
-from mappings.schema import StorefrontSchema
+from mappings.places import TIENDANUBE_STATES, with_place
+from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import HeaderValue, Store, StoreSchema
 from mappings.spoke import Fetch, Identity, MalformedWebhookError, Signature, Storefront
 from mappings.text import clean_text
@@ -121,8 +122,8 @@ class ToldPostalCode(Told):
         return text
 
 
-class TiendanubeAddress(StorefrontSchema):
-    model = Address
+class TiendanubeAddress(AddressSchema):
+    states = TIENDANUBE_STATES
 
     name = Told()
     business_name = Told(attribute="company")  # of `billing_*` alone
@@ -138,16 +139,13 @@ class TiendanubeAddress(StorefrontSchema):
     country = Told()
 
     def build(self, said: dict[str, Any]) -> Address:
-        country = code_country(said.pop("country", None))
-        state = name_state(said.pop("state", None), country=country, codes=TIENDANUBE_STATES)
-        postal_code = complete_postal_code(said.pop("postal_code", None), country=country, state=state)
         if "number" not in said:  # people write it behind the street, whatever the form asks
             said["line1"] = said.pop("street", None)
-        return Address(**said, state=state, postal_code=postal_code, country=country)
+        return super().build(said)
 
 
 class TiendanubeBuyer(StorefrontSchema):
-    model = dict
+    model = Customer
 
     name = Told()
     email = Text()
@@ -164,13 +162,17 @@ class TiendanubeCustoms(StorefrontSchema):
 
 
 class TiendanubeLine(StorefrontSchema):
-    model = dict
+    model = Line
 
     name = Text()
     price = Money(required=True)  # per unit, before discounts, tax included
     quantity = Quantity(least=0, required=True)  # "1" or 1
     sku = Text()
     barcode = Text()
+
+    def build(self, said: dict[str, Any]) -> Line:
+        line: Line = self.make_model(said, total=said["price"] * said["quantity"])
+        return line
 
 
 class TiendanubeOrder(StorefrontSchema):
@@ -219,24 +221,25 @@ class TiendanubeOrder(StorefrontSchema):
         return {**payload, "billing": billing, "shipping_address": shipping, "customs": shipping.get("customs")}
 
     def build(self, said: dict[str, Any]) -> Order:
-        customer = said.get("customer", {})
-        email = said.get("contact_email") or customer.get("email")
+        customer = said.get("customer", Customer())
+        email = said.get("contact_email") or customer.email
         is_pickup = {"pickup": True, "ship": False}.get(said.get("pickup_type", ""))
         is_paid = PAID.get(said.get("payment_status", ""))
-        order = Order(
+        is_shippable = said.get("is_shippable", True)
+        order: Order = self.make_model(
+            said,
             storefront="tiendanube",
-            order_id=said["order_id"],
             number=said.get("number") or said["order_id"],
-            placed_at=said["placed_at"],
-            updated_at=said.get("updated_at"),
-            currency=said["currency"],
-            total=said["total"],
-            lines=[line_bought(line, said.get("is_shippable", True)) for line in said["lines"] if line["quantity"]],
+            lines=[replace(line, is_shippable=is_shippable) for line in said["lines"] if line.quantity],
             shipping=shipping_paid(said),
-            payments=payments_said(said, is_paid),
-            customer=Customer(
-                name=said.get("contact_name") or customer.get("name"), email=email, phone=customer.get("phone")
+            payments=sole_payment(
+                said["total"],
+                is_paid=is_paid,
+                gateway=None if said.get("gateway") == NO_GATEWAY else said.get("gateway"),
+                name=said.get("gateway_name"),
+                transaction_id=said.get("transaction_id"),
             ),
+            customer=replace(customer, name=said.get("contact_name") or customer.name, email=email),
             ship_to=None if is_pickup else with_place(said.get("ship_to")),
             bill_to=with_place(said.get("bill_to")),
             is_pickup=is_pickup,
@@ -255,23 +258,6 @@ def gather(payload: Mapping[str, Any], prefix: str, names: Sequence[str]) -> dic
     return {name: payload.get(prefix + name) for name in names}
 
 
-def with_place(address: Address | None) -> Address | None:
-    """Return an address that names a place; a country alone is what every order has."""
-    has_place = address and any((address.line1, address.street, address.district, address.city, address.postal_code))
-    return address if has_place else None
-
-
-def line_bought(said: Mapping[str, Any], is_shippable: bool) -> Line:
-    return Line(
-        sku=said.get("sku"),
-        barcode=said.get("barcode"),
-        name=said.get("name"),
-        quantity=said["quantity"],
-        total=said["price"] * said["quantity"],
-        is_shippable=is_shippable,
-    )
-
-
 def shipping_paid(said: Mapping[str, Any]) -> list[Shipping]:
     """Return what the customer paid for shipping, 0 where it was free.
 
@@ -283,15 +269,6 @@ def shipping_paid(said: Mapping[str, Any]) -> list[Shipping]:
     return [
         Shipping(name=said.get("shipping_option"), code=said.get("shipping_option_code"), total=said["shipping_cost"])
     ]
-
-
-def payments_said(said: Mapping[str, Any], is_paid: bool | None) -> list[Payment] | None:
-    if is_paid is False or said["total"] == 0:
-        return []
-    gateway, name = said.get("gateway"), said.get("gateway_name")
-    if not is_paid or (gateway in {None, NO_GATEWAY} and name is None):
-        return None
-    return [Payment(gateway=gateway, name=name, amount=said["total"], transaction_id=said.get("transaction_id"))]
 
 
 def is_confirmed(completed_at: Any) -> bool:

@@ -16,11 +16,12 @@ from marshmallow import ValidationError, fields, pre_load
 
 from mappings.amounts import CENT, ZERO
 from mappings.fields import MISSING_LIST, Moment, Money, Quantity, Text, read_moment
-from mappings.identity import LONGEST_ID, hash_body, plain_id
-from mappings.order import Address, Charge, Customer, Line, Order, Payment, Shipping
+from mappings.identity import LONGEST_ID, hash_body, numeric_id, plain_id
+from mappings.order import Charge, Customer, Line, Order, Shipping
 from mappings.paths import pick_text
-from mappings.places import WOOCOMMERCE_STATES, code_country, complete_postal_code, name_state
-from mappings.schema import StorefrontSchema
+from mappings.payments import sole_payment
+from mappings.places import WOOCOMMERCE_STATES, with_place
+from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import HeaderValue, Store, StoreSchema
 from mappings.spoke import Fetch, Identity, MalformedWebhookError, Signature, Storefront
 from mappings.text import clean_text
@@ -78,8 +79,8 @@ class WooStoreSchema(StoreSchema):
     api_token = KeyAndSecret()
 
 
-class WooAddress(StorefrontSchema):
-    model = Address
+class WooAddress(AddressSchema):
+    states = WOOCOMMERCE_STATES
 
     first_name = Text(is_escaped=True)
     last_name = Text(is_escaped=True)
@@ -91,12 +92,6 @@ class WooAddress(StorefrontSchema):
     postcode = Text(attribute="postal_code")
     country = Text()
     phone = Text()
-
-    def build(self, said: dict[str, Any]) -> Address:
-        country = code_country(said.pop("country", None))
-        state = name_state(said.pop("state", None), country=country, codes=WOOCOMMERCE_STATES)
-        postal_code = complete_postal_code(said.pop("postal_code", None), country=country, state=state)
-        return Address(**said, state=state, postal_code=postal_code, country=country)
 
 
 class WooBuyer(StorefrontSchema):
@@ -245,29 +240,32 @@ class WooOrder(StorefrontSchema):
         shipping = [Shipping(**left_of(each, items)) for each in said.get("shipping", [])]
         ships = any(method.code not in PICKUP_METHODS for method in shipping)
         is_pickup = not ships if shipping else None
-        bill_to = said.get("bill_to")
+        bill_to = with_place(said.get("bill_to"))
         customer = said.get("customer")
         is_paid = said_paid(status, has_paid_at="paid_at" in said)
-        order = Order(
+        total = said["total"] - refunded
+        order: Order = self.make_model(
+            said,
             storefront="woocommerce",
-            order_id=said["order_id"],
             number=said.get("number") or said["order_id"],
-            placed_at=said["placed_at"],
-            updated_at=said.get("updated_at"),
-            currency=said["currency"],
-            total=said["total"] - refunded,
+            total=total,
             tax=said["tax"] - sum((item.tax or ZERO for item in items), ZERO) if "tax" in said else None,
             lines=[Line(**left) for each in said["lines"] if (left := left_of(each, items))["quantity"]],
             shipping=shipping,
             charges=[Charge(kind="fee", **left_of(each, items)) for each in said.get("charges", [])],
-            payments=payments_said(said, said["total"] - refunded, is_paid),
-            customer=customer,
-            ship_to=ship_to(said.get("ship_to"), bill_to, ships=ships),
-            bill_to=bill_to if has_place(bill_to) else None,
+            payments=sole_payment(
+                total,
+                is_paid=is_paid,
+                gateway=said.get("gateway"),
+                name=said.get("gateway_name"),
+                transaction_id=said.get("transaction_id"),
+            ),
+            # Shops that "force shipping to the billing address" leave the other one blank.
+            ship_to=with_place(said.get("ship_to")) or (bill_to if ships else None),
+            bill_to=bill_to,
             is_pickup=is_pickup,
             pickup_name=shipping[0].name if is_pickup else None,
             email=customer.email if customer else None,
-            note=said.get("note"),
             is_draft=status in DRAFTS,
             is_cancelled=status in CANCELLED,
             is_paid=is_paid,
@@ -277,7 +275,7 @@ class WooOrder(StorefrontSchema):
 
     def read(self, payload: Mapping[str, Any], **context: Any) -> Order:
         order = super().read(payload, **context)
-        if UNTOLD_REFUND in order.unclear and not can_fetch(context["store"]):
+        if UNTOLD_REFUND in order.unclear and not context["store"].can_fetch:
             return replace(order, unclear=[UNFETCHED_REFUND])
         return order
 
@@ -305,32 +303,6 @@ def said_paid(status: str, *, has_paid_at: bool) -> bool | None:
     return True if has_paid_at else None  # plugins add statuses of their own
 
 
-def payments_said(said: Mapping[str, Any], amount: Decimal, is_paid: bool | None) -> list[Payment] | None:
-    if is_paid is False or amount == 0:
-        return []
-    if not is_paid or "gateway" not in said:
-        return None
-    return [
-        Payment(
-            gateway=said["gateway"],
-            name=said.get("gateway_name"),
-            amount=amount,
-            transaction_id=said.get("transaction_id"),
-        )
-    ]
-
-
-def has_place(address: Address | None) -> bool:
-    return address is not None and any((address.line1, address.line2, address.city, address.postal_code))
-
-
-def ship_to(shipping: Address | None, billing: Address | None, *, ships: bool) -> Address | None:
-    """Return where the order goes. `shipping` stays blank in shops that "force shipping to the billing address"."""
-    if has_place(shipping):
-        return shipping
-    return billing if ships and has_place(billing) else None
-
-
 def with_rounding(order: Order, items: Sequence[Back]) -> Order:
     """Add what WooCommerce's rounding leaves between the figures and their total: up to a cent for each figure."""
     rest = order.total - order.summed
@@ -346,14 +318,10 @@ def count_figures(parts: Iterable[Line | Shipping | Charge | Back]) -> int:
 # --- what is to be fetched ---
 
 
-def can_fetch(store: Store) -> bool:
-    return bool(store.api_url and store.api_token)
-
-
 def fetches(payload: Mapping[str, Any], store: Store, needs: Set[str]) -> Sequence[Fetch]:
     """Return the GET for the lines of an order's refunds. Every destination needs them: they say what is left."""
-    order_id = clean_text(payload.get("id")) or ""
-    if not can_fetch(store) or not payload.get("refunds") or not re.fullmatch(r"[0-9]{1,20}", order_id):
+    order_id = numeric_id(payload.get("id"))
+    if not store.can_fetch or not payload.get("refunds") or order_id is None:
         return ()
     status = payload.get("status")
     if isinstance(status, str) and status in CANCELLED:  # nothing is to be sent

@@ -187,7 +187,8 @@ def test_cancelled_and_draft_orders_are_marked(payload, status, flags):
     [
         ({}, [Payment(gateway="bacs", name="Transferencia bancaria", amount=Decimal("16480.00"))]),
         ({"status": "pending"}, []),
-        ({"payment_method": ""}, None),
+        ({"payment_method": ""}, [Payment(name="Transferencia bancaria", amount=Decimal("16480.00"))]),
+        ({"payment_method": "", "payment_method_title": ""}, None),
     ],
 )
 def test_payment_is_the_total_by_its_method(payload, changes, payments):
