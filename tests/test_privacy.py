@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
+from connector.database.tables import attempts
 from tests.conftest import Service
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
 from tests.test_versions import without_colonia
@@ -71,3 +74,11 @@ def test_no_secret_is_ever_shown(service: Service, path: str) -> None:
 def test_settings_print_no_secret(service: Service) -> None:
     shown = repr(service.runtime.settings)
     assert [word for word in [*SECRET[:4], "admin'"] if word in shown] == []
+
+
+def test_no_error_of_the_database_tells_what_it_was_given(service: Service) -> None:
+    service.post_woo(woo_order())
+    row = {"delivery_id": 999, "number": 1, "started_at": service.clock(), "outcome": "x", "error": "Tobías Ensayo"}
+    with pytest.raises(IntegrityError) as caught, service.database.write() as connection:
+        connection.execute(insert(attempts).values(is_manual=False, **row))
+    assert "Tobías" not in str(caught.value)

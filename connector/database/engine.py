@@ -97,7 +97,7 @@ def create_sqlite_engine(url: str, busy_timeout_ms: int) -> Engine:
 
     https://www.sqlite.org/pragma.html#pragma_synchronous: in WAL mode only FULL survives a power cut.
     """
-    engine = create_engine(url, pool_size=8, max_overflow=-1)
+    engine = create_engine(url, pool_size=8, max_overflow=-1, hide_parameters=True)  # they are personal data
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: Any) -> None:
