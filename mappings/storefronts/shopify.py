@@ -14,13 +14,14 @@ from typing import Any
 
 from marshmallow import fields
 
-from mappings.amounts import ZERO, Adjustment, Refund, Refunded, Sold, charges_of, line_left, take_off_shipping_refunds
+from mappings.amounts import ZERO, add_rounding, charges_of
 from mappings.fields import MISSING_LIST, Coordinate, Flag, Moment, Money, Quantity, SumOf, Text, read_moment
 from mappings.identity import LONGEST_ID, hash_body, numeric_id, plain_id
-from mappings.order import Charge, Customer, Order, Payment, Shipping
+from mappings.order import Customer, Order, Payment, Shipping
 from mappings.paths import pick_text
 from mappings.payments import Movement, payments_left, sole_payment
 from mappings.places import SHOPIFY_STATES
+from mappings.refunds import Adjustment, Refund, Refunded, Sold, line_left, take_off_shipping_refunds
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import Store
 from mappings.spoke import Fetch, Identity, MalformedWebhookError, Signature, Storefront
@@ -260,7 +261,8 @@ class ShopifyOrder(StorefrontSchema):
             is_cancelled="cancelled_at" in said,
             is_paid=is_paid,
         )
-        return with_cash_rounding(order, said.get("rounding", ZERO))
+        # Of a cash payment. Unverified: no page says whether `total_price` holds it, so the sum decides.
+        return add_rounding(order, said.get("rounding", ZERO))
 
     def read(self, payload: Mapping[str, Any], **context: Any) -> Order:
         """Read an order as a webhook carries it, or as the API answers it: under the key `order`."""
@@ -314,14 +316,6 @@ def last_digits(details: Any) -> str | None:
     number = details.get("credit_card_number") if isinstance(details, Mapping) else None
     match = re.search(r"[0-9]{4}\s*$", number) if isinstance(number, str) else None
     return match[0].strip() if match else None
-
-
-def with_cash_rounding(order: Order, rounding: Decimal) -> Order:
-    """Add the rounding of a cash payment, where the total holds it."""
-    # Unverified: no page says whether `total_price` holds it, so the sum decides.
-    if rounding and order.summed + rounding == order.total:
-        return replace(order, charges=[*order.charges, Charge(kind="rounding", total=rounding)])
-    return order
 
 
 # --- what is to be fetched ---

@@ -8,14 +8,13 @@ https://tiendanube.github.io/api-documentation/resources/webhook, read 2026-11-2
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from marshmallow import ValidationError, fields, pre_load
 
 from mappings.addresses import is_placeholder
-from mappings.amounts import ZERO, spread
+from mappings.amounts import ZERO, take_off_discount
 from mappings.fields import MISSING_LIST, Flag, Moment, Money, Quantity, Text, read_moment
 from mappings.identity import hash_body, plain_id
 from mappings.order import Address, Customer, Line, Order, Shipping
@@ -251,7 +250,8 @@ class TiendanubeOrder(StorefrontSchema):
             is_cancelled=said.get("status") == "cancelled" or "cancelled_at" in said,
             is_paid=is_paid,
         )
-        return take_off(order, said.get("discount", ZERO))
+        # Which products a promotion was for is said, and not what a coupon or the gateway took off each.
+        return take_off_discount(order, said.get("discount", ZERO))
 
 
 def gather(payload: Mapping[str, Any], prefix: str, names: Sequence[str]) -> dict[str, Any]:
@@ -275,29 +275,6 @@ def is_confirmed(completed_at: Any) -> bool:
     """Whether a draft became an order: `{"date": "2026-11-20 15:00:00.000000", "timezone": "UTC", …}`, else year -1."""
     date = completed_at.get("date") if isinstance(completed_at, Mapping) else None
     return read_moment(date, is_utc=True) is not None
-
-
-def take_off(order: Order, discount: Decimal) -> Order:
-    """Take the order's discount off its lines, each in proportion; only what exceeds them comes off the shipping.
-
-    Tiendanube says which products a promotion was for, and not what a coupon or the gateway took off each.
-    A discount that does not explain the total is left alone: the difference then shows in the sum.
-    """
-    totals = [line.total for line in order.lines]
-    shipping = [each.total for each in order.shipping]
-    if discount <= 0 or order.summed - discount != order.total or order.total < 0 or min(totals + shipping) < 0:
-        return order
-    of_lines = min(discount, sum(totals, ZERO))
-    shares = spread(of_lines, totals)
-    shares_of_shipping = spread(discount - of_lines, shipping)
-    return replace(
-        order,
-        lines=[replace(line, total=line.total - share) for line, share in zip(order.lines, shares, strict=True)],
-        shipping=[
-            replace(each, total=each.total - share)
-            for each, share in zip(order.shipping, shares_of_shipping, strict=True)
-        ],
-    )
 
 
 def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> Identity:

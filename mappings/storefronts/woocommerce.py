@@ -14,7 +14,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, pre_load
 
-from mappings.amounts import CENT, ZERO
+from mappings.amounts import CENT, ZERO, add_rounding
 from mappings.fields import MISSING_LIST, Moment, Money, Quantity, Text, read_moment
 from mappings.identity import LONGEST_ID, hash_body, numeric_id, plain_id
 from mappings.order import Charge, Customer, Line, Order, Shipping
@@ -306,9 +306,8 @@ def said_paid(status: str, *, has_paid_at: bool) -> bool | None:
 def with_rounding(order: Order, items: Sequence[Back]) -> Order:
     """Add what WooCommerce's rounding leaves between the figures and their total: up to a cent for each figure."""
     rest = order.total - order.summed
-    if rest == 0 or abs(rest) > CENT * count_figures([*order.lines, *order.shipping, *order.charges, *items]):
-        return order
-    return replace(order, charges=[*order.charges, Charge(kind="rounding", total=rest)])
+    most = CENT * count_figures([*order.lines, *order.shipping, *order.charges, *items])
+    return add_rounding(order, rest) if abs(rest) <= most else order
 
 
 def count_figures(parts: Iterable[Line | Shipping | Charge | Back]) -> int:

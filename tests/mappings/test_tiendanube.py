@@ -346,6 +346,10 @@ def test_payment_status_says_whether_it_is_paid(payload, status, is_paid):
             [Payment(gateway="offline", name="Transferencia Bancaria", amount=Decimal("899.00"))],
         ),
         ({"gateway": "not-provided", "gateway_name": None}, None),
+        (
+            {"gateway": "not-provided", "gateway_name": "A convenir", "gateway_id": None},
+            [Payment(name="A convenir", amount=Decimal("899.00"))],
+        ),
         ({"gateway": None, "gateway_name": None}, None),
         ({"total": "0.00"}, []),
     ],
