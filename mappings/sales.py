@@ -4,6 +4,7 @@ Pure arithmetic on the hub's order; how a destination writes it is the destinati
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -26,15 +27,55 @@ class ChargeTable(fields.Dict):
         )
 
 
+#: What becomes lines: name, SKU, quantity, and what was paid for the whole of it.
+Row = tuple[str | None, str | None, int, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """Some units of one price, which is what was paid for each: discounts taken off, tax included."""
+
+    number: int  # of the row
+    name: str | None
+    sku: str | None
+    quantity: int
+    unit_cents: int
+
+    @property
+    def cents(self) -> int:
+        return self.quantity * self.unit_cents
+
+    @property
+    def unit_price(self) -> Decimal:
+        return Decimal(self.unit_cents).scaleb(-2)
+
+
+def product_rows(order: Order) -> list[Row]:
+    return [(line.name or line.sku, line.sku, line.quantity, line.total) for line in order.lines]
+
+
+def charge_rows(order: Order, skus: Mapping[str, str]) -> list[Row]:
+    """Return each charge that becomes a line; `charge_problems` names the others."""
+    return [
+        (charge.name or charge.kind, skus[charge.kind], 1, charge.total)
+        for charge in order.charges
+        if charge.total > 0 and charge.kind in skus
+    ]
+
+
+def cut_portions(rows: Sequence[Row]) -> list[Portion]:
+    """Return one portion of each row, or two where the price paid does not divide: some units a cent dearer, first."""
+    return [
+        Portion(number=number, name=name, sku=sku, quantity=units, unit_cents=cents)
+        for number, (name, sku, quantity, total) in enumerate(rows, start=1)
+        for units, cents in split_evenly(total, quantity)
+    ]
+
+
 def split_evenly(total: Decimal, quantity: int) -> list[tuple[int, int]]:
     """Return units and the cents of each: one pair, or two where `total` does not divide, the dearer units first."""
     floor, dearer = divmod(to_cents(total), quantity)
     return [(units, cents) for units, cents in ((dearer, floor + 1), (quantity - dearer, floor)) if units]
-
-
-def booked_charges(order: Order, skus: Mapping[str, str]) -> list[tuple[Charge, str]]:
-    """Return each charge that becomes a line, and its SKU."""
-    return [(charge, skus[charge.kind]) for charge in order.charges if charge.total > 0 and charge.kind in skus]
 
 
 def charge_problems(order: Order, skus: Mapping[str, str], vendor: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, pre_load
 from marshmallow.validate import Length, OneOf, Range, Regexp
@@ -60,6 +61,7 @@ IDENTIFIER = Regexp(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", error="must be 1 to 64 letters, digits, dots, dashes or underscores."
 )
 NOT_BLANK = Length(min=1, error="must not be empty.")
+CURRENCY_CODE = Regexp(r"[A-Z]{3}\Z", error="must be an ISO 4217 code.")
 
 
 class PathList(fields.List[str]):
@@ -94,6 +96,21 @@ class Template(fields.String):
             if name is not None and (name not in PLACEHOLDERS or spec or conversion):
                 raise ValidationError(TEMPLATE_FAULT)
         return template
+
+
+def need_the_order(template: str) -> None:
+    """Refuse a template that gives every order the same text."""
+    if placeholders_in(template).isdisjoint({"order_id", "number"}):
+        raise ValidationError("needs {order_id} or {number}: every order has a code of its own.")
+
+
+def refuse_unknown_timezone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValidationError(
+            f"“{name}” is no time zone of the IANA database, such as America/Argentina/Buenos_Aires."
+        ) from error
 
 
 class HeaderValue(fields.String):

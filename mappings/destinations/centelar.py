@@ -25,15 +25,26 @@ from mappings.order import Address, Dispatch, Payment
 from mappings.phones import write_e164
 from mappings.sales import (
     ChargeTable,
-    booked_charges,
+    Portion,
     charge_problems,
+    charge_rows,
+    cut_portions,
     find_difference,
     find_sum_fault,
+    product_rows,
     show_cents,
-    split_evenly,
 )
 from mappings.schema import DestinationSchema
-from mappings.settings import NOT_BLANK, Account, AccountSchema, SettingsSchema, Template, placeholders_in
+from mappings.settings import (
+    CURRENCY_CODE,
+    NOT_BLANK,
+    Account,
+    AccountSchema,
+    SettingsSchema,
+    Template,
+    need_the_order,
+    refuse_unknown_timezone,
+)
 from mappings.spoke import Destination, Outcome
 from mappings.text import fold
 
@@ -65,11 +76,6 @@ PAYMENT_TYPES = {
 }
 
 
-def squeeze(gateway: str) -> str:
-    """Return what "Mercado Pago", "mercado_pago" and "MERCADOPAGO" have in common."""
-    return re.sub(r"[\W_]", "", fold(gateway))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """What Centelar knows a branch or a stock's location by: the id, else the name."""
@@ -92,20 +98,6 @@ class CentelarAccount(Account):
     charges: dict[str, str] = field(default_factory=dict)  # kind of charge -> SKU
 
 
-def refuse_unknown_timezone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValidationError(
-            f"“{name}” is no time zone of the IANA database, such as America/Argentina/Buenos_Aires."
-        ) from error
-
-
-def need_the_order(template: str) -> None:
-    if placeholders_in(template).isdisjoint({"order_id", "number"}):
-        raise ValidationError("needs {order_id} or {number}: every order has a code of its own.")
-
-
 class PickupSchema(SettingsSchema):
     id = fields.Integer(strict=True)
     name = fields.String(validate=NOT_BLANK)
@@ -126,7 +118,7 @@ class CentelarAccountSchema(AccountSchema):
     model: ClassVar[type[CentelarAccount]] = CentelarAccount
 
     connection_id = fields.Integer(strict=True, required=True)
-    currency = fields.String(validate=Regexp(r"[A-Z]{3}\Z", error="must be an ISO 4217 code."))
+    currency = fields.String(validate=CURRENCY_CODE)
     timezone = fields.String(validate=refuse_unknown_timezone)
     ext_code = Template(validate=need_the_order)
     payment_types = fields.Dict(
@@ -138,6 +130,81 @@ class CentelarAccountSchema(AccountSchema):
     pickups = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.Nested(PickupSchema))
     last_name_missing = fields.String(validate=NOT_BLANK)
     charges = ChargeTable()
+
+
+class CentelarCustomer(DestinationSchema):
+    first_name = Text(required=True)
+    last_name = Text(required=True)
+    document_type = fields.String(attribute="document.kind", validate=OneOf(["cuit", "dni"]))
+    document = Text(attribute="document.digits")
+    email = Text()
+    phone = Text()
+    is_corporate = Flag()
+
+
+class CentelarItem(DestinationSchema):
+    product_code = Text(attribute="portion.sku", required=True)
+    quantity = Quantity(attribute="portion.quantity", required=True)
+    price = Amount(attribute="portion.unit_price", validate=Range(min=0, error="must not be negative."), required=True)
+    location_id = fields.Integer(attribute="location.id", strict=True)
+    location_name = Text(attribute="location.name")
+
+
+class CentelarAddress(DestinationSchema):
+    disposition = Text()
+    street = Text(attribute="address.street")
+    number = Text(attribute="address.number")
+    complement = Text(attribute="address.unit")
+    neighborhood = Text(attribute="address.district")
+    postal_code = Text(attribute="address.postal_code")
+    city = Text(attribute="address.city")
+    state = Text(attribute="address.state")
+    country = Text(attribute="address.country")
+    receiver_name = Text(attribute="receiver")
+    geo_coordinates = fields.List(fields.Float(), attribute="coordinates", validate=Length(equal=2))
+    id = fields.Integer(attribute="pickup_id", strict=True)
+    name = Text(attribute="pickup_name")
+
+    @validates_schema
+    def need_a_street_or_a_branch(self, body: Mapping[str, Any], **_: Any) -> None:
+        """What is needed depends on `disposition`. marshmallow hands over what it has loaded: by the hub's names."""
+        if body.get("disposition") == "pickup":
+            if "pickup_id" not in body and "pickup_name" not in body:
+                raise ValidationError("is missing.", "id")
+        elif not body.get("address", {}).get("street"):
+            raise ValidationError("is missing.", "street")
+
+
+class CentelarPayment(DestinationSchema):
+    type = fields.String(validate=OneOf(TYPES), required=True)
+    payment_system = Text(attribute="payment.name")
+    amount = fields.String(validate=Regexp(r"\d+\.\d\d\Z", error="is no text of two decimals."), required=True)
+    last_digits = Text(attribute="payment.last_digits")
+    transaction_id = Text(attribute="payment.transaction_id")
+    payment_system_data = fields.String(load_only=True)  # the page has it as text, its example as an object
+
+
+class CentelarOrder(DestinationSchema):
+    creation_date = Text(attribute="placed_at", required=True)
+    ext_code = Text(required=True)
+    price = Amount(attribute="order.total", validate=Range(min=0, error="must not be negative."), required=True)
+    customer = fields.Nested(CentelarCustomer, required=True)
+    items = fields.List(
+        fields.Nested(CentelarItem),
+        attribute="products",
+        required=True,
+        validate=Length(min=1, error="are missing: nothing was charged."),
+    )
+    payments = fields.List(fields.Nested(CentelarPayment), required=True)
+    shipping_address = fields.Nested(CentelarAddress, attribute="ship_to", required=True)
+    billing_address = fields.Nested(
+        CentelarAddress,
+        attribute="bill_to",
+        required=True,
+        error_messages={"required": "is missing: the storefront gives no address with a street."},
+    )
+    shipping_cost = Amount(attribute="shipping", validate=Range(min=0, error="must not be negative."))
+    shipping_ext_code = fields.String(load_only=True)  # no storefront names a shipment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,12 +219,7 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """Some units of one price, which is what was paid for each: discounts taken off, tax included."""
-
-    number: int  # of the order's line
-    sku: str | None
-    quantity: int
-    price: Decimal
+    portion: Portion
     location: Place | None
 
 
@@ -231,17 +293,12 @@ class CentelarDispatch(Dispatch):
     @cached_property
     def products(self) -> list[Item]:
         """What was sold, shipped or not, and charges by the table. A price that does not divide makes two of a line."""
-        rows = [(line.sku, line.quantity, line.total) for line in self.order.lines]
-        rows += [(sku, 1, charge.total) for charge, sku in booked_charges(self.order, self.account.charges)]
         location = find_place(self.account.locations, self.order.pickup_name)
-        return [
-            Item(number=number, sku=sku, quantity=units, price=Decimal(cents).scaleb(-2), location=location)
-            for number, (sku, quantity, total) in enumerate(rows, start=1)
-            for units, cents in split_evenly(total, quantity)
-        ]
+        rows = [*product_rows(self.order), *charge_rows(self.order, self.account.charges)]
+        return [Item(portion=portion, location=location) for portion in cut_portions(rows)]
 
     def number_line(self, place: int) -> int:
-        return self.products[place].number
+        return self.products[place].portion.number
 
     @property
     def money_paid(self) -> list[Payment]:
@@ -340,6 +397,11 @@ class CentelarDispatch(Dispatch):
             yield "Customer note is not sent: Centelar has no field for it."
 
 
+def squeeze(gateway: str) -> str:
+    """Return what "Mercado Pago", "mercado_pago" and "MERCADOPAGO" have in common."""
+    return re.sub(r"[\W_]", "", fold(gateway))
+
+
 def name_gateway(payment: Payment) -> str:
     return payment.gateway or payment.name or "unnamed"
 
@@ -351,81 +413,6 @@ def call(payment: Payment) -> str:
 def find_place(places: Mapping[str, Place], branch: str | None) -> Place | None:
     wanted = fold(branch or "")
     return next((place for name, place in places.items() if fold(name) == wanted), None)
-
-
-class CentelarCustomer(DestinationSchema):
-    first_name = Text(required=True)
-    last_name = Text(required=True)
-    document_type = fields.String(attribute="document.kind", validate=OneOf(["cuit", "dni"]))
-    document = Text(attribute="document.digits")
-    email = Text()
-    phone = Text()
-    is_corporate = Flag()
-
-
-class CentelarItem(DestinationSchema):
-    product_code = Text(attribute="sku", required=True)
-    quantity = Quantity(required=True)
-    price = Amount(validate=Range(min=0, error="must not be negative."), required=True)
-    location_id = fields.Integer(attribute="location.id", strict=True)
-    location_name = Text(attribute="location.name")
-
-
-class CentelarAddress(DestinationSchema):
-    disposition = Text()
-    street = Text(attribute="address.street")
-    number = Text(attribute="address.number")
-    complement = Text(attribute="address.unit")
-    neighborhood = Text(attribute="address.district")
-    postal_code = Text(attribute="address.postal_code")
-    city = Text(attribute="address.city")
-    state = Text(attribute="address.state")
-    country = Text(attribute="address.country")
-    receiver_name = Text(attribute="receiver")
-    geo_coordinates = fields.List(fields.Float(), attribute="coordinates", validate=Length(equal=2))
-    id = fields.Integer(attribute="pickup_id", strict=True)
-    name = Text(attribute="pickup_name")
-
-    @validates_schema
-    def need_a_street_or_a_branch(self, body: Mapping[str, Any], **_: Any) -> None:
-        """What is needed depends on `disposition`. marshmallow hands over what it has loaded: by the hub's names."""
-        if body.get("disposition") == "pickup":
-            if "pickup_id" not in body and "pickup_name" not in body:
-                raise ValidationError("is missing.", "id")
-        elif not body.get("address", {}).get("street"):
-            raise ValidationError("is missing.", "street")
-
-
-class CentelarPayment(DestinationSchema):
-    type = fields.String(validate=OneOf(TYPES), required=True)
-    payment_system = Text(attribute="payment.name")
-    amount = fields.String(validate=Regexp(r"\d+\.\d\d\Z", error="is no text of two decimals."), required=True)
-    last_digits = Text(attribute="payment.last_digits")
-    transaction_id = Text(attribute="payment.transaction_id")
-    payment_system_data = fields.String(load_only=True)  # the page has it as text, its example as an object
-
-
-class CentelarOrder(DestinationSchema):
-    creation_date = Text(attribute="placed_at", required=True)
-    ext_code = Text(required=True)
-    price = Amount(attribute="order.total", validate=Range(min=0, error="must not be negative."), required=True)
-    customer = fields.Nested(CentelarCustomer, required=True)
-    items = fields.List(
-        fields.Nested(CentelarItem),
-        attribute="products",
-        required=True,
-        validate=Length(min=1, error="are missing: nothing was charged."),
-    )
-    payments = fields.List(fields.Nested(CentelarPayment), required=True)
-    shipping_address = fields.Nested(CentelarAddress, attribute="ship_to", required=True)
-    billing_address = fields.Nested(
-        CentelarAddress,
-        attribute="bill_to",
-        required=True,
-        error_messages={"required": "is missing: the storefront gives no address with a street."},
-    )
-    shipping_cost = Amount(attribute="shipping", validate=Range(min=0, error="must not be negative."))
-    shipping_ext_code = fields.String(load_only=True)  # no storefront names a shipment
 
 
 def judge(status: int, body: Any) -> Outcome | None:

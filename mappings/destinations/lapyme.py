@@ -18,9 +18,18 @@ from mappings.amounts import to_cents
 from mappings.contracts import load_contract
 from mappings.fields import Moment, Quantity, Text
 from mappings.order import Dispatch
-from mappings.sales import ChargeTable, booked_charges, charge_problems, find_sum_fault, show_cents, split_evenly
+from mappings.sales import (
+    ChargeTable,
+    Portion,
+    charge_problems,
+    charge_rows,
+    cut_portions,
+    find_sum_fault,
+    product_rows,
+    show_cents,
+)
 from mappings.schema import DestinationSchema
-from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue, Template
+from mappings.settings import CURRENCY_CODE, NOT_BLANK, Account, AccountSchema, HeaderValue, Template
 from mappings.spoke import Destination, Outcome
 
 UUID = Regexp(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z", error="must be a UUID as LaPyme shows it.")
@@ -58,7 +67,7 @@ class LapymeAccountSchema(AccountSchema):
     customer_id = fields.String(validate=UUID, required=True)
     assigned_warehouse_id = fields.String(validate=UUID, required=True)
     currencies = fields.Dict(
-        keys=fields.String(validate=Regexp(r"[A-Z]{3}\Z", error="must be an ISO 4217 code.")),
+        keys=fields.String(validate=CURRENCY_CODE),
         values=fields.String(validate=OneOf(CURRENCY_WORDS)),
     )
     tax_rate_id = fields.Integer(strict=True)
@@ -83,21 +92,48 @@ class LapymeAccountSchema(AccountSchema):
                 )
 
 
+class LapymeTotalsSchema(DestinationSchema):
+    subtotal = fields.Integer(attribute="subtotal_cents", strict=True, validate=Range(min=0), required=True)
+    tax_amount = fields.Integer(attribute="tax_cents", strict=True, validate=Range(min=0), required=True)
+    total = fields.Integer(attribute="total_cents", strict=True, validate=Range(min=0), required=True)
+
+
+class LapymeLineSchema(DestinationSchema):
+    product_name_snapshot = Text(attribute="portion.name", required=True)
+    sku_snapshot = Text(attribute="portion.sku", required=True)
+    ordered_quantity = Quantity(attribute="portion.quantity", required=True)
+    unit_price = fields.Integer(
+        attribute="portion.unit_cents", strict=True, validate=Range(min=0, error="must not be negative."), required=True
+    )
+    product_id = fields.String(validate=UUID)
+    tax_rate_id = fields.Integer(strict=True)
+    # LaPyme's own discounts are never written: whether they go per unit or per line, it does not say.
+    discount_amount = fields.Integer(strict=True, validate=Range(min=0), load_only=True)
+    discount_percentage = fields.Float(validate=Range(min=0, max=100), load_only=True)
+
+
+class LapymeOrder(DestinationSchema):
+    customer_id = fields.String(attribute="account.customer_id", validate=UUID, required=True)
+    assigned_warehouse_id = fields.String(attribute="account.assigned_warehouse_id", validate=UUID, required=True)
+    totals = fields.Nested(LapymeTotalsSchema, required=True)
+    lines = fields.List(
+        fields.Nested(LapymeLineSchema),
+        attribute="products",
+        required=True,
+        validate=Length(min=1, error="are missing: nothing was charged."),
+    )
+    delivery_method = fields.String(validate=OneOf(["shipping", "local_delivery", "pickup"]))
+    order_date = Moment(attribute="order.placed_at")
+    currency = fields.String(validate=OneOf(CURRENCY_WORDS))
+    notes = Text()
+    discount_amount = fields.Integer(strict=True, validate=Range(min=0), load_only=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LapymeLine:
-    """Some units of one price. `unit_cents` is what was paid for each: discounts taken off, tax included."""
-
-    number: int  # of the order's line
-    name: str | None
-    sku: str | None
-    quantity: int
-    unit_cents: int
+    portion: Portion
     product_id: str | None
     tax_rate_id: int
-
-    @property
-    def cents(self) -> int:
-        return self.quantity * self.unit_cents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,32 +154,21 @@ class LapymeDispatch(Dispatch):
     def products(self) -> list[LapymeLine]:
         """Everything charged, as lines: LaPyme has no field for shipping, tips and the like."""
         order, account = self.order, self.account
-        rows = [(line.name or line.sku, line.sku, line.quantity, line.total) for line in order.lines]
-        rows += [(account.shipping_name, account.shipping_sku, 1, each.total) for each in order.shipping if each.total]
-        rows += [
-            (charge.name or charge.kind, sku, 1, charge.total) for charge, sku in booked_charges(order, account.charges)
+        shipping = [
+            (account.shipping_name, account.shipping_sku, 1, each.total) for each in order.shipping if each.total
         ]
-        return [line for number, row in enumerate(rows, start=1) for line in self.split_line(number, *row)]
-
-    def number_line(self, place: int) -> int:
-        return self.products[place].number
-
-    def split_line(
-        self, number: int, name: str | None, sku: str | None, quantity: int, total: Decimal
-    ) -> list[LapymeLine]:
-        """Return one line, or two where the price paid does not divide: some units a centavo dearer, then the rest."""
+        rows = [*product_rows(order), *shipping, *charge_rows(order, account.charges)]
         return [
             LapymeLine(
-                number=number,
-                name=name,
-                sku=sku,
-                quantity=units,
-                unit_cents=unit_cents,
-                product_id=self.account.product_id_by_sku.get(sku or ""),
-                tax_rate_id=self.account.tax_rate_id_by_sku.get(sku or "", self.account.tax_rate_id),
+                portion=portion,
+                product_id=account.product_id_by_sku.get(portion.sku or ""),
+                tax_rate_id=account.tax_rate_id_by_sku.get(portion.sku or "", account.tax_rate_id),
             )
-            for units, unit_cents in split_evenly(total, quantity)
+            for portion in cut_portions(rows)
         ]
+
+    def number_line(self, place: int) -> int:
+        return self.products[place].portion.number
 
     @cached_property
     def totals(self) -> LapymeTotals:
@@ -151,13 +176,13 @@ class LapymeDispatch(Dispatch):
         # Unverified: LaPyme does not say whether it rounds the net per line or per order: `tax_rounding`.
         groups: dict[int, list[int]] = {}
         for line in self.products:
-            groups.setdefault(line.tax_rate_id, []).append(line.cents)
+            groups.setdefault(line.tax_rate_id, []).append(line.portion.cents)
         net = 0
         for rate_id, amounts in groups.items():
             rate = self.account.tax_rates[rate_id]
             for cents in amounts if self.account.tax_rounding == "line" else [sum(amounts)]:
                 net += net_cents(cents, rate)
-        return LapymeTotals(subtotal_cents=net, tax_cents=sum(line.cents for line in self.products) - net)
+        return LapymeTotals(subtotal_cents=net, tax_cents=sum(line.portion.cents for line in self.products) - net)
 
     @property
     def currency(self) -> str | None:
@@ -203,43 +228,6 @@ class LapymeDispatch(Dispatch):
 def net_cents(cents: int, percent: Decimal) -> int:
     """Return the part of `cents` that is no tax, halves up."""
     return to_cents(Decimal(cents) / (100 + percent))
-
-
-class LapymeTotalsSchema(DestinationSchema):
-    subtotal = fields.Integer(attribute="subtotal_cents", strict=True, validate=Range(min=0), required=True)
-    tax_amount = fields.Integer(attribute="tax_cents", strict=True, validate=Range(min=0), required=True)
-    total = fields.Integer(attribute="total_cents", strict=True, validate=Range(min=0), required=True)
-
-
-class LapymeLineSchema(DestinationSchema):
-    product_name_snapshot = Text(attribute="name", required=True)
-    sku_snapshot = Text(attribute="sku", required=True)
-    ordered_quantity = Quantity(attribute="quantity", required=True)
-    unit_price = fields.Integer(
-        attribute="unit_cents", strict=True, validate=Range(min=0, error="must not be negative."), required=True
-    )
-    product_id = fields.String(validate=UUID)
-    tax_rate_id = fields.Integer(strict=True)
-    # LaPyme's own discounts are never written: whether they go per unit or per line, it does not say.
-    discount_amount = fields.Integer(strict=True, validate=Range(min=0), load_only=True)
-    discount_percentage = fields.Float(validate=Range(min=0, max=100), load_only=True)
-
-
-class LapymeOrder(DestinationSchema):
-    customer_id = fields.String(attribute="account.customer_id", validate=UUID, required=True)
-    assigned_warehouse_id = fields.String(attribute="account.assigned_warehouse_id", validate=UUID, required=True)
-    totals = fields.Nested(LapymeTotalsSchema, required=True)
-    lines = fields.List(
-        fields.Nested(LapymeLineSchema),
-        attribute="products",
-        required=True,
-        validate=Length(min=1, error="are missing: nothing was charged."),
-    )
-    delivery_method = fields.String(validate=OneOf(["shipping", "local_delivery", "pickup"]))
-    order_date = Moment(attribute="order.placed_at")
-    currency = fields.String(validate=OneOf(CURRENCY_WORDS))
-    notes = Text()
-    discount_amount = fields.Integer(strict=True, validate=Range(min=0), load_only=True)
 
 
 def judge(status: int, body: Any) -> Outcome | None:

@@ -48,6 +48,41 @@ class RayoAccountSchema(AccountSchema):
             raise ValidationError("is missing: Rayo needs `api_key` or `access_token`.", "api_key")
 
 
+class RayoConsignee(DestinationSchema):
+    calle = Text(attribute="street", required=True)
+    ciudad = Text(attribute="city", required=True)
+    codigo_postal = PostalCode(attribute="postal_code", country="MX", required=True)
+    colonia = Text(attribute="district", required=True)
+    estado = Text(attribute="state", required=True)
+    no_exterior = Text(attribute="number", required=True)
+    no_interior = Text(attribute="unit", allow_none=True)  # an older page requires the key, this one takes null
+    nombre = Text(attribute="full_name", required=True)
+    pais = Lookup({"MX": "mexico"}, attribute="country", required=True)
+    # All three numbers that Rayo publishes have ten digits and no country code.
+    telefono = Phone(attribute="phone", country="MX", required=True)
+
+
+class RayoProduct(DestinationSchema):
+    cantidad = Quantity(attribute="quantity", required=True)
+    identificador = Text(attribute="sku", required=True)  # the barcode, where the account says so
+
+
+class RayoOrder(DestinationSchema):
+    consumidor_destino = fields.Nested(
+        RayoConsignee,
+        attribute="ship_to",
+        required=True,
+        error_messages={"required": "is missing: Rayo does not serve collection in store."},
+    )
+    productos = fields.List(
+        fields.Nested(RayoProduct),
+        attribute="products",
+        required=True,
+        validate=Length(min=1, error="are missing: nothing is left to ship."),
+    )
+    servicio_rayo = Text(attribute="account.servicio_rayo", required=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RayoDispatch(Dispatch):
     account: RayoAccount
@@ -101,41 +136,6 @@ class RayoDispatch(Dispatch):
             yield "Customer note is not sent: Rayo has no field for it."
         if self.order.ship_to and self.order.ship_to.company:
             yield "Shipping address > company is not sent: Rayo has no field for it."
-
-
-class RayoConsignee(DestinationSchema):
-    calle = Text(attribute="street", required=True)
-    ciudad = Text(attribute="city", required=True)
-    codigo_postal = PostalCode(attribute="postal_code", country="MX", required=True)
-    colonia = Text(attribute="district", required=True)
-    estado = Text(attribute="state", required=True)
-    no_exterior = Text(attribute="number", required=True)
-    no_interior = Text(attribute="unit", allow_none=True)  # an older page requires the key, this one takes null
-    nombre = Text(attribute="full_name", required=True)
-    pais = Lookup({"MX": "mexico"}, attribute="country", required=True)
-    # All three numbers that Rayo publishes have ten digits and no country code.
-    telefono = Phone(attribute="phone", country="MX", required=True)
-
-
-class RayoProduct(DestinationSchema):
-    cantidad = Quantity(attribute="quantity", required=True)
-    identificador = Text(attribute="sku", required=True)  # the barcode, where the account says so
-
-
-class RayoOrder(DestinationSchema):
-    consumidor_destino = fields.Nested(
-        RayoConsignee,
-        attribute="ship_to",
-        required=True,
-        error_messages={"required": "is missing: Rayo does not serve collection in store."},
-    )
-    productos = fields.List(
-        fields.Nested(RayoProduct),
-        attribute="products",
-        required=True,
-        validate=Length(min=1, error="are missing: nothing is left to ship."),
-    )
-    servicio_rayo = Text(attribute="account.servicio_rayo", required=True)
 
 
 def judge(status: int, body: Any) -> Outcome | None:
