@@ -61,7 +61,6 @@ class Line:
     total: Decimal  # for the whole quantity: discounts taken off, tax included
     tax: Decimal | None = None  # the part of `total` that is tax
     is_shippable: bool = True
-    is_gift_card: bool = False  # a gift card that was bought, not one that was used to pay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ import phonenumbers
 NATIONAL_DIGITS = {"MX": 10}
 #: Prefixes that were dialled and are no part of the number. Mexico's numbering plan gave them up on 3 August 2019:
 #: 01, 044, 045, and the "1" between the country's code and a mobile number. People still write them.
+#: https://xataka.com.mx/telecomunicaciones/adios-al-044-045-01-telefonos-mexico-nueva-marcacion-10-digitos-explicada,
+#: read 2026-11-21, quotes the IFT.
 TRUNK_PREFIXES = {"MX": ("044", "045", "01")}
 MOBILE_PREFIXES = {"MX": "1"}
 

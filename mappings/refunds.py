@@ -24,7 +24,6 @@ class Sold:
     discount: Decimal = ZERO  # the line's share of every discount
     tax: Decimal = ZERO
     is_shippable: bool = True
-    is_gift_card: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,6 @@ def line_left(sold: Sold, refunds: Iterable[Refund], *, is_tax_included: bool) -
         total=total,
         tax=tax,
         is_shippable=sold.is_shippable,
-        is_gift_card=sold.is_gift_card,
     )
 
 

@@ -118,7 +118,6 @@ class ShopifyLine(StorefrontSchema):
     discount_allocations = SumOf("amount", attribute="discount")
     tax_lines = SumOf("price", attribute="tax")
     requires_shipping = Flag(attribute="is_shippable")
-    gift_card = Flag(attribute="is_gift_card")
 
 
 class ShopifyShipping(StorefrontSchema):
@@ -288,8 +287,9 @@ def leaves_by_pickup(said: Mapping[str, Any], *, has_shippable: bool, methods: l
 
     Shopify has no mark for it: a pickup has no shipping address, and a shipping line titled as the location
     (https://community.shopify.com/t/how-to-differentiate-a-local-pickup-vs-local-delivery-in-the-fulfillment-process/117153,
-    read 2026-11-21). Zapiet's app writes the note attribute.
+    read 2026-11-21).
     """
+    # Unverified: Zapiet's app for pickups is said to write this note attribute.
     if (pick_text(said, ["note_attributes:Checkout-Method"]) or "").casefold() == "pickup":
         return True
     if said.get("ship_to"):

@@ -52,9 +52,9 @@ DOCUMENT_FROM = (
 )
 
 #: What WordPress decodes in a secret before it signs: wp_specialchars_decode(…, ENT_QUOTES), and no other entity.
+#: https://developer.wordpress.org/reference/functions/wp_specialchars_decode/, read 2026-11-21.
 SPECIAL_CHARS = re.compile(r"&(?:(lt|gt|amp|quot)|#0*(34|38|39|60|62)|#x0*(22|26|27));", re.IGNORECASE)
 NAMED_CHARS = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
-
 
 #: A refund that products, shipping and fees do not account for, in a merchant's words.
 UNTOLD_REFUND = "Refunds are not told by product: WooCommerce says only their sum."
@@ -203,7 +203,8 @@ class WooRefund(StorefrontSchema):
 class WooOrder(StorefrontSchema):
     model = Order
     is_escaped = True
-    fake_documents = frozenset({"12123123"})  # Mobbex writes it where the customer gave no DNI
+    # Mobbex writes it where the customer gave no DNI: https://github.com/mobbexco/woocommerce, read 2026-11-21.
+    fake_documents = frozenset({"12123123"})
 
     id = Text(attribute="order_id", required=True)
     status = Text()

@@ -157,7 +157,7 @@ def test_connection_goes_into_the_query_and_payments_are_asked_for():
 
 
 def test_line_that_is_not_shipped_is_sold_too():
-    gift_card = Line(sku="REGALO", quantity=1, total=Decimal("50"), is_shippable=False, is_gift_card=True)
+    gift_card = Line(sku="REGALO", quantity=1, total=Decimal("50"), is_shippable=False)
     assert prices(write(with_lines(line("10"), gift_card), "centelar").body) == [("MATE", 1, 10), ("REGALO", 1, 50)]
 
 

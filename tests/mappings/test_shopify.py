@@ -214,7 +214,7 @@ def test_order_of_gift_cards_is_no_pickup(payload):
         line |= {"requires_shipping": False, "gift_card": True}
     order = read("shopify", payload)
     assert order.is_pickup is None
-    assert [(line.is_gift_card, line.is_shippable) for line in order.lines] == [(True, False), (True, False)]
+    assert [line.is_shippable for line in order.lines] == [False, False]
 
 
 @pytest.mark.parametrize(
