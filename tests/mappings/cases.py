@@ -1,11 +1,13 @@
 """Samples, stores and accounts of invented people, and the shortest way from a payload to a body."""
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.order import Order
+from mappings.order import Line, Order
 from mappings.schema import MappingError
 from mappings.settings import Account, Store
 from mappings.spoke import Written
@@ -46,6 +48,16 @@ def webhook_of(sample: str) -> Any:
     if storefront.thin_body is None:
         return order
     return storefront.thin_body(order, storefront.sample_topic, make_store(storefront.name))
+
+
+def line(total: str, quantity: int = 1, sku: str | None = "MATE") -> Line:
+    return Line(sku=sku, name="Mate", quantity=quantity, total=Decimal(total))
+
+
+def with_parts(order: Order, *lines: Line, shipping: Any = (), charges: Any = (), total: str | None = None) -> Order:
+    """Return `order` with these parts, whose total is their sum unless it is said."""
+    order = replace(order, lines=list(lines), shipping=list(shipping), charges=list(charges))
+    return replace(order, total=order.summed if total is None else Decimal(total))
 
 
 def read(storefront: str, payload: Any, **store: Any) -> Order:

@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from mappings.destinations.centelar import DESTINATION
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from mappings.spoke import Outcome
-from tests.mappings.cases import SAMPLES, make_account, make_store, problems_of, read, write
+from tests.mappings.cases import SAMPLES, line, make_account, make_store, problems_of, read, with_parts, write
 
 ORDER = read("shopify", SAMPLES["shopify_ar"], document_from="note_attributes:dni")
 HOME = Address(
@@ -45,19 +45,17 @@ UNKNOWN_GATEWAY = (
 )
 
 
-def line(total, quantity=1, sku="MATE"):
-    return Line(sku=sku, name="Mate", quantity=quantity, total=Decimal(total))
-
-
 def paid(amount, gateway="mercadopago", **facts):
     return Payment(gateway=gateway, amount=Decimal(amount), **facts)
 
 
-def with_lines(*lines, shipping=(), charges=(), total=None, **changes):
-    """Return an order of these parts, whose total is their sum and was paid at once unless it is said."""
-    order = replace(ORDER, lines=list(lines), shipping=list(shipping), charges=list(charges), note=None)
-    total = order.summed if total is None else Decimal(total)
-    return replace(order, **{"total": total, "payments": [paid(total)], "ship_to": HOME, "bill_to": HOME, **changes})
+def with_lines(*lines, **changes):
+    """Return an order of these parts, which was paid at once and goes home unless it is said."""
+    parts = {part: changes.pop(part) for part in ("shipping", "charges", "total") if part in changes}
+    order = with_parts(ORDER, *lines, **parts)
+    return replace(
+        order, **{"payments": [paid(order.total)], "ship_to": HOME, "bill_to": HOME, "note": None, **changes}
+    )
 
 
 def bought_by(**people):

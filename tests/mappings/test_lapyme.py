@@ -7,21 +7,15 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from mappings.destinations.lapyme import DESTINATION
-from mappings.order import Charge, Line, Shipping
+from mappings.order import Charge, Shipping
 from mappings.spoke import Outcome
-from tests.mappings.cases import CUSTOMER, SAMPLES, WAREHOUSE, make_account, problems_of, read, write
+from tests.mappings.cases import CUSTOMER, SAMPLES, WAREHOUSE, line, make_account, problems_of, read, with_parts, write
 
 ORDER = read("shopify", SAMPLES["shopify_ar"])
 
 
-def with_lines(*lines, shipping=(), charges=(), total=None, **changes):
-    """Return an order of these parts, whose total is their sum unless it is said."""
-    order = replace(ORDER, lines=list(lines), shipping=list(shipping), charges=list(charges), tax=None, **changes)
-    return replace(order, total=order.summed if total is None else Decimal(total))
-
-
-def line(total, quantity=1, sku="MATE"):
-    return Line(sku=sku, name="Mate", quantity=quantity, total=Decimal(total))
+def with_lines(*lines, tax=None, **parts):
+    return replace(with_parts(ORDER, *lines, **parts), tax=tax)
 
 
 def prices(body):
