@@ -406,6 +406,37 @@ def test_slip_is_not_corrected_to_what_the_file_cannot_set(faults):
     assert faults(SMALLEST.replace("api_key", "nam = 1\napi_key")) == ["accounts.bodega.nam: is not a setting."]
 
 
+def test_account_of_an_unknown_destination_is_named_though_orders_of_two_stores_go_to_it(faults):
+    toml = SMALLEST.replace('"rayo"', '"dhl"\nbase_url = "https://dhl.example"') + (STORE + ROUTE).replace(
+        "tienda-mx", "otra"
+    )
+    expected = f"accounts.bodega.destination: “dhl” is not a destination; one of {', '.join(sorted(DESTINATIONS))}."
+    assert faults(toml) == [expected]
+
+
+def test_credential_that_is_missing_is_named_beside_other_faults(faults):
+    assert sorted(faults(re.sub("api_key = .*", "nam = 1", SMALLEST))) == [
+        "accounts.bodega.api_key: is missing: Rayo needs `api_key` or `access_token`.",
+        "accounts.bodega.nam: is not a setting.",
+    ]
+
+
+def test_rate_without_a_percentage_is_named_beside_other_faults(faults):
+    account = f"""
+[accounts.erp]
+destination = "lapyme"
+api_key = "llave"
+customer_id = "{CUSTOMER_ID}"
+assigned_warehouse_id = "{WAREHOUSE_ID}"
+tax_rate_id = 9
+tax_rounding = "never"
+"""
+    assert sorted(faults(SMALLEST + account)) == [
+        "accounts.erp.tax_rate_id: has no percentage in `tax_rates`.",
+        "accounts.erp.tax_rounding: must be one of: order, line.",
+    ]
+
+
 def test_slip_inside_a_table_of_tables_is_corrected():
     class PickupSchema(Schema):
         branch = fields.Integer()

@@ -162,7 +162,8 @@ def _check_stores_are_told_apart(
 ) -> None:
     """Add a fault where orders of two stores could look the same at an account: their ids may be equal."""
     for name, account in accounts.items():
-        setting = DESTINATIONS[account.destination].tells_stores_apart if account else None
+        destination = DESTINATIONS.get(account.destination) if account else None  # unknown: a fault by now
+        setting = destination.tells_stores_apart if destination else None
         if not account or not setting:
             continue
         stores = sorted({route.store for route in routes if account.id in route.accounts})

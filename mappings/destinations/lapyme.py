@@ -80,7 +80,7 @@ class LapymeAccountSchema(AccountSchema):
     tax_rounding = fields.String(validate=OneOf(["order", "line"]))
     notes = Template()
 
-    @validates_schema
+    @validates_schema(skip_on_field_errors=False)
     def need_a_percentage_for_each_rate(self, table: Mapping[str, Any], **_: Any) -> None:
         rates = table.get("tax_rates", TAX_RATES)
         if table.get("tax_rate_id", 5) not in rates:

@@ -42,9 +42,9 @@ class RayoAccountSchema(AccountSchema):
     states = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.String(validate=NOT_BLANK))
     no_exterior_missing = fields.String(validate=NOT_BLANK)
 
-    @validates_schema
-    def need_a_credential(self, table: Mapping[str, Any], **_: Any) -> None:
-        if not table.get("api_key") and not table.get("access_token"):
+    @validates_schema(skip_on_field_errors=False, pass_original=True)
+    def need_a_credential(self, _table: Mapping[str, Any], given: Mapping[str, Any], **_: Any) -> None:
+        if "api_key" not in given and "access_token" not in given:
             raise ValidationError("is missing: Rayo needs `api_key` or `access_token`.", "api_key")
 
 
