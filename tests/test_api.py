@@ -91,6 +91,8 @@ def test_events_are_filtered(service: Service, filters: dict[str, str], count: i
         "/deliveries?colour=red",
         "/events?since=yesterday",
         "/events?since=2026-01-01T00:00:00",
+        "/events?since=0001-01-01T00:00:00%2B12:00",
+        "/events?until=9999-12-31T23:59:59-12:00",
     ],
 )
 def test_a_question_that_cannot_be_understood_is_400(service: Service, path: str) -> None:

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, current_app, jsonify, request
@@ -143,7 +143,10 @@ def read_instant(text: str | None, name: str) -> datetime | None:
         raise InvalidRequestError(f"`{name}` must be a time such as 2026-11-21T16:00:00Z") from error
     if at.tzinfo is None:
         raise InvalidRequestError(f"`{name}` needs an offset, as in 2026-11-21T16:00:00Z")
-    return at
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:  # its offset leads out of the years 1 to 9999
+        raise InvalidRequestError(f"`{name}` must be a time such as 2026-11-21T16:00:00Z") from error
 
 
 def read_id(text: str) -> int:
