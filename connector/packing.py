@@ -93,7 +93,8 @@ def read_order(runtime: Runtime, event: Event, store: Store, account: Account) -
     fetches = storefront.fetches(payload, store, needs)
     if fetches:
         circuit = store_circuit(store.id)
-        until = may_probe(runtime.database, circuit, runtime.clock(), lease_s=runtime.settings.environment.lease_s)
+        lease_s, open_s = runtime.settings.environment.lease_s, account.breaker_open_s
+        until = may_probe(runtime.database, circuit, runtime.clock(), lease_s=lease_s, open_s=open_s)
         if until is not None:
             raise StoreShutError(until)
         payload = complete(runtime.apis.get(store.id), storefront, store, payload, needs)

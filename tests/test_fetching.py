@@ -1,11 +1,15 @@
 """What Shopify's and WooCommerce's webhooks do not carry reaches the destination all the same, fetched over HTTP."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
+from connector.database.circuits import may_probe, note_health
 from connector.sandbox.server import SandboxServer
+from mappings.spoke import Outcome
 from tests.conftest import Service
 from tests.orders import shopify_order, woo_order
 
@@ -285,6 +289,14 @@ def test_shopify_that_refuses_our_token_leaves_the_order_waiting(open_shops: Ope
     service.drain()
     assert service.only_delivery()["state"] == "delivered"
     assert "ficha-mx" not in repr(service.only_delivery())
+
+
+def test_other_orders_come_again_soon_while_a_probe_of_the_store_is_under_way(open_shops: Open) -> None:
+    database, now = open_shops().database, datetime(2026, 11, 21, 16, tzinfo=UTC)
+    note_health(database, "store:x", Outcome.UNAUTHORIZED, failures=5, open_s=0, now=now)
+    ask = partial(may_probe, database, "store:x", now, lease_s=60, open_s=30)
+    assert ask() is None
+    assert ask() == now + timedelta(seconds=30)
 
 
 # --- what is never fetched ---

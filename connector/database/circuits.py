@@ -36,8 +36,11 @@ def let_probe(connection: Connection, account: str, free: int, *, now: datetime,
     return min(1, free)
 
 
-def may_probe(database: Database, account: str, now: datetime, *, lease_s: float) -> datetime | None:
-    """None: go on, for the circuit is closed, or open and this is its probe. Else when to come again."""
+def may_probe(database: Database, account: str, now: datetime, *, lease_s: float, open_s: float) -> datetime | None:
+    """None: go on, for the circuit is closed, or open and this is its probe. Else when to come again.
+
+    That is after `open_s` at the latest: a probe under way may close the circuit long before its lease runs out.
+    """
     with database.read() as connection:
         circuit = load_circuit(connection, account)
     if circuit is None or circuit.opened_at is None:
@@ -46,7 +49,7 @@ def may_probe(database: Database, account: str, now: datetime, *, lease_s: float
         if let_probe(connection, account, 1, now=now, lease_s=lease_s):
             return None
         circuit = load_circuit(connection, account)
-        return circuit.probe_at if circuit else None
+        return min(circuit.probe_at, now + timedelta(seconds=open_s)) if circuit and circuit.probe_at else None
 
 
 def let_pass(connection: Connection, account: str, free: int, rate_per_s: float, now: datetime) -> int:
