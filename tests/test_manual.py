@@ -169,3 +169,34 @@ def test_what_is_not_there_is_404(service: Service, path: str) -> None:
     answer = service.api(path, json={"as": "discarded"} if "resolve" in path else {})
     assert answer.status_code == 404
     assert answer.content_type == "application/problem+json"
+
+
+def test_what_may_have_landed_and_was_discarded_goes_again_as_the_same_order(service: Service) -> None:
+    service.sandbox.misbehave("lapyme", "process_then_drop")
+    service.post_woo(woo_order())
+    service.carry_due()
+    resolve(service, "1", **{"as": "discarded"})
+    service.post_woo(woo_order(customer_note="changed", date_modified_gmt="2026-11-20T15:04:00"))
+    retrigger(service, "1", force=True)
+    service.carry_due()
+    first, second = service.sandbox.requests("lapyme")
+    assert (first.body, first.key) == (second.body, second.key)
+    assert len(service.sandbox.orders("lapyme")) == 1
+
+
+def test_what_was_refused_and_then_cancelled_goes_again_under_a_new_key(service: Service) -> None:
+    service.sandbox.misbehave("lapyme", "status", status=422)
+    service.post_woo(woo_order())
+    service.carry_due()
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
+    retrigger(service, "1", force=True)
+    service.carry_due()
+    keys = [request.key for request in service.sandbox.requests("lapyme")]
+    assert keys == ["order:tienda-ar:727:r1", "order:tienda-ar:727:r2"]
+
+
+def test_a_new_key_is_refused_while_the_old_one_is_being_repeated(service: Service) -> None:
+    service.sandbox.misbehave("lapyme", "process_then_drop")
+    service.post_woo(woo_order())
+    service.carry_due()
+    assert retrigger(service, "1", new_key=True, force=True).status_code == 409

@@ -11,8 +11,9 @@ from connector.database.deliveries import fresh_start
 from connector.database.engine import Database
 from connector.database.events import insert_deliveries
 from connector.database.orders import add_note, is_cancelled, of_order, row_id, select_newest
-from connector.database.tables import Delivery, Event, Reason, State, deliveries, events
+from connector.database.tables import Delivery, Event, Reason, State, attempts, deliveries, events
 from connector.errors import ConflictError, NotFoundError
+from mappings.spoke import Outcome
 
 #: States that a person leaves only with `force`: sending again may make a second order.
 NEEDS_FORCE = {State.DELIVERED, State.DISCARDED}
@@ -40,6 +41,8 @@ def retrigger_delivery(
             raise ConflictError(why)
         if new_key and not (has_key and force):
             raise ConflictError("`new_key` goes with `force`, at a destination that takes a key")
+        if new_key and delivery.state == State.WAITING:
+            raise ConflictError("it is waiting: its key stays until its attempts have ended")
         requeue(connection, delivery, has_key=has_key, force=force, new_key=new_key, note=note, now=now)
         return read_delivery(connection, delivery_id)
 
@@ -119,7 +122,8 @@ def requeue(
 ) -> None:
     """Let it wait anew, due now: with the newest version, or with the same bytes where an attempt may have landed."""
     values: dict[str, Any] = {**fresh_start(now), "is_manual": True, "updated_at": now}
-    may_have_landed = delivery.state == State.DELIVERED or delivery.reason == Reason.UNCERTAIN
+    is_doubtful = delivery.reason == Reason.UNCERTAIN or delivery.frozen_since is not None
+    may_have_landed = delivery.state == State.DELIVERED or is_doubtful
     if delivery.state == State.WAITING:
         values = {"due_at": now, "is_manual": True, "updated_at": now}
     elif has_key and may_have_landed and delivery.body is not None and not new_key:
@@ -127,12 +131,21 @@ def requeue(
     else:
         values["frozen_since"] = None
         values["event_id"] = connection.execute(select_newest(delivery.store, delivery.order_id)).scalar_one()
-        if has_key and (new_key or delivery.reason == Reason.REFUSED):
+        if has_key and (new_key or was_refused(connection, delivery)):
             values["revision"] = delivery.revision + 1
     if force:
         values["overruled"] = newest_id(connection, delivery.store, delivery.order_id)
     connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(values))
     add_note(connection, row_id(delivery), "retrigger", note or "", now)
+
+
+def was_refused(connection: Connection, delivery: Delivery) -> bool:
+    """True when its key stands for bytes that were surely refused, though it was discarded since."""
+    last = select(attempts.c.outcome).where(
+        attempts.c.delivery_id == delivery.id, attempts.c.number == delivery.attempts
+    )
+    is_last_refused = connection.execute(last).scalar_one_or_none() == Outcome.REFUSED
+    return delivery.reason == Reason.REFUSED or (delivery.state == State.DISCARDED and is_last_refused)
 
 
 def resolve_delivery(
