@@ -271,3 +271,13 @@ def test_sending_is_committed_while_the_socket_is_open(service: Service) -> None
     assert (shown["state"], shown["attempts"]) == ("sending", 1)
     assert shown["body"] == service.sandbox.orders("lapyme")[0].body
     assert service.only_delivery()["state"] == "delivered"
+
+
+def test_a_cancellation_of_what_a_crash_left_sending_stops_its_repeat(service: Service) -> None:
+    service.post_woo(woo_order())
+    [delivery] = claim(service, "crashed")
+    start_sending(service, delivery)
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
+    service.clock.forward(LEASE_S + 1)
+    recover(service)
+    assert told(service) == ("parked", "uncertain", 1)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from connector.database.deliveries import park_unmappable
+from connector.delivery import deliver
 from connector.sandbox.server import SandboxServer
 from connector.signing import sign
 from mappings import STOREFRONTS
@@ -195,3 +197,14 @@ def test_the_token_is_in_no_url_and_in_no_answer_of_ours(nube: Service) -> None:
     seen = [f"{request.path}?{request.query}" for request in nube.sandbox.requests()]
     shown = nube.api("/deliveries/1").get_data(as_text=True) + nube.api("/events/1").get_data(as_text=True)
     assert "token-de-nube" not in "".join(seen) + shown
+
+
+def test_a_repeat_that_comes_after_the_fetch_makes_it_fetched_again(nube: Service) -> None:
+    put(nube)
+    post(nube)
+    post(nube, "order/updated")
+    [delivery] = nube.forwarder().claim_due()
+    post(nube, "order/updated")
+    assert not park_unmappable(nube.database, delivery, ["as it was fetched before"], nube.clock())
+    deliver(nube.runtime, delivery)
+    assert told(nube) == ("delivered", None, 1)

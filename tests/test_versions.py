@@ -154,3 +154,14 @@ def test_what_is_no_longer_paid_is_held_back_and_comes_back_when_it_is(service: 
     service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:03:00"))
     service.drain()
     assert state(service) == ("delivered", None)
+
+
+def test_what_was_filtered_and_then_cancelled_never_comes_back_by_itself(service: Service) -> None:
+    service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:01:00"))
+    service.post_woo(woo_order(status="on-hold", date_modified_gmt="2026-11-20T15:02:00"))
+    service.drain()
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:03:00"))
+    service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:04:00"))
+    service.drain()
+    assert state(service) == ("discarded", "cancelled")
+    assert service.sandbox.orders() == []

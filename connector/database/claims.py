@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select, update
 
 from connector.database.circuits import accounts_kept_shut, let_pass, let_probe
+from connector.database.deliveries import catch_up
 from connector.database.engine import Database
-from connector.database.orders import is_cancelled, row_id, stop_for_cancellation
+from connector.database.orders import row_id
 from connector.database.tables import Delivery, Reason, State, attempts, deliveries
 from mappings.spoke import Outcome
 
@@ -132,6 +133,5 @@ def recover_lost(database: Database, *, keyed: Collection[str], now: datetime) -
                 .where(attempts.c.delivery_id == delivery.id, attempts.c.number == delivery.attempts)
                 .values(outcome=Outcome.AMBIGUOUS, error=CRASHED)
             )
-            if is_cancelled(connection, delivery.store, delivery.order_id, overruled=delivery.overruled):
-                stop_for_cancellation(connection, delivery, now)
+            catch_up(connection, delivery, now)
     return [row_id(delivery) for delivery in rows]

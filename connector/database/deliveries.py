@@ -67,8 +67,8 @@ def mark_sending(
 ) -> bool:
     """Commit that attempt `delivery.attempts + 1` is about to open a socket, and with which bytes.
 
-    False, and nothing is changed, unless the claim still holds, its lease runs, and no newer version of the
-    order came since `delivery` was read: then no socket may be opened.
+    False, and nothing is changed, unless the claim still holds, its lease runs, and no news of the order came
+    since `delivery` was read: then no socket may be opened.
     """
     number = delivery.attempts + 1
     with database.write() as connection:
@@ -76,8 +76,8 @@ def mark_sending(
             update(deliveries)
             .where(
                 is_held(delivery),
+                is_as_read(delivery),
                 deliveries.c.claim_expires_at > now,
-                deliveries.c.event_id == delivery.event_id,
                 deliveries.c.attempts == delivery.attempts,
             )
             .values(
@@ -225,7 +225,7 @@ def record_late(connection: Connection, delivery: Delivery, tried: Tried, decisi
 
 
 def park_unmappable(database: Database, delivery: Delivery, problems: list[str], now: datetime) -> bool:
-    """Park it with its problems. False when the claim was lost, or a newer version came: read it again."""
+    """Park it with its problems. False when the claim was lost, or there is news of the order: read it again."""
     return leave(database, delivery, now, state=State.PARKED, reason=Reason.UNMAPPABLE, problems=problems)
 
 
@@ -242,7 +242,7 @@ def leave(database: Database, delivery: Delivery, now: datetime, **values: Any) 
     with database.write() as connection:
         statement = (
             update(deliveries)
-            .where(is_held(delivery), deliveries.c.event_id == delivery.event_id)
+            .where(is_held(delivery), is_as_read(delivery))
             .values({"claim": None, "claim_expires_at": None, "due_at": None, "updated_at": now, **values})
         )
         return connection.execute(statement).rowcount == 1
@@ -255,3 +255,8 @@ def is_held(delivery: Delivery) -> ColumnElement[bool]:
         deliveries.c.claim == delivery.claim,
         deliveries.c.claim.is_not(None),
     )
+
+
+def is_as_read(delivery: Delivery) -> ColumnElement[bool]:
+    """No newer version came since, and nothing woke it: a thin webhook's repeat, or a person, changes no event."""
+    return and_(deliveries.c.event_id == delivery.event_id, deliveries.c.due_at == delivery.due_at)

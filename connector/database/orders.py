@@ -43,7 +43,7 @@ def is_cancelled(connection: Connection, store: str, order_id: str, *, overruled
 def stop_for_cancellation(connection: Connection, delivery: Delivery, now: datetime) -> None:
     """Discard what has surely not been sent; raise an alert on what may have been, and stop its retries."""
     values: dict[str, Any]
-    if delivery.state == State.DISCARDED:
+    if delivery.state == State.DISCARDED and delivery.reason != Reason.FILTERED:  # that one would come back by itself
         return
     if delivery.state in (State.SENDING, State.DELIVERED) or delivery.reason == Reason.UNCERTAIN:
         add_note(connection, row_id(delivery), "alert", CANCELLED_LATE, now)
