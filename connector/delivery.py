@@ -4,7 +4,6 @@ Everything before the commit of `sending` may be repeated freely. Nothing after 
 the destination knows the attempt by its key.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic, sleep
 
@@ -75,7 +74,8 @@ def attempt(runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh
     if isinstance(bearer, Answer):  # surely not processed: the order's own request was not begun
         outcome = Outcome.UNAUTHORIZED if is_credentials_fault(bearer) else Outcome.NOT_PROCESSED
         tried = tell(delivery, outcome, started_at, bearer, prefix="no token: ")
-        decision = decide(runtime, delivery, account, tried, open_s=open_s, retry_after=bearer.retry_after)
+        retry_after = bearer.retry_after
+        decision = decide(runtime, delivery, account, tried, open_s=open_s, retry_after=retry_after, was_asked=False)
         now = runtime.clock()
         is_settled = record_unsent(runtime.database, delivery, tried, decision, run_open_s=open_s, now=now)
     else:
@@ -116,9 +116,9 @@ def record_not_fetched(runtime: Runtime, delivery: Delivery, answer: Answer) -> 
     outcome = Outcome.UNAUTHORIZED if is_forbidden else Outcome.NOT_PROCESSED
     open_s = open_s_of(runtime, delivery)
     tried = tell(delivery, outcome, runtime.clock(), answer, prefix="not fetched: ")
-    decision = decide(runtime, delivery, account, tried, open_s=open_s, retry_after=answer.retry_after)
+    retry_after = answer.retry_after
+    decision = decide(runtime, delivery, account, tried, open_s=open_s, retry_after=retry_after, was_asked=False)
     if is_forbidden:  # every order of the store would meet the same, and it says nothing of the account
-        decision = replace(decision, is_forbidden=False)
         note_outcome(runtime, account, store_circuit(delivery.store), outcome)
     is_settled = record_unsent(runtime.database, delivery, tried, decision, run_open_s=open_s, now=runtime.clock())
     log_attempt(runtime, delivery, tried, decision if is_settled else None)
@@ -196,8 +196,13 @@ def decide(
     open_s: float,
     retry_after: str | None,
     remote_id: str | None = None,
+    was_asked: bool = True,
 ) -> Decision:
-    """Return where an attempt leaves its delivery."""
+    """Return where an attempt leaves its delivery.
+
+    Args:
+        was_asked: the order's own request was made. A refusal of credentials before it says nothing about the order.
+    """
     now = runtime.clock()
     frozen = delivery.frozen_since
     uncertain = Decision(state=State.PARKED, reason=Reason.UNCERTAIN, frozen_since=frozen)
@@ -213,7 +218,7 @@ def decide(
         if not runtime.settings.destination(account).has_key:
             return uncertain
         frozen = frozen or tried.started_at
-    is_forbidden = tried.outcome is Outcome.UNAUTHORIZED
+    is_forbidden = tried.outcome is Outcome.UNAUTHORIZED and was_asked
     if is_forbidden and frozen is None and is_alone_forbidden(runtime, delivery):
         return Decision(state=State.PARKED, reason=Reason.REFUSED)
     if frozen and (now - frozen).total_seconds() >= account.ambiguous_for_s:

@@ -48,7 +48,8 @@ def judge(destination: Destination, answer: Answer) -> tuple[Outcome, str | None
         return own, None
     if 200 <= status < 300:
         remote_id = destination.reply_id(reply)
-        return (Outcome.DELIVERED, remote_id) if remote_id else (Outcome.AMBIGUOUS, None)
+        is_id = remote_id is not None and remote_id.isprintable()  # lone surrogates cannot be stored
+        return (Outcome.DELIVERED, remote_id) if is_id else (Outcome.AMBIGUOUS, None)
     if status in (401, 403):
         return Outcome.UNAUTHORIZED, None
     if status in (408, 425, 429):
@@ -78,7 +79,7 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
         return float(header)
     try:
         at = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year of twenty digits
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from connector.retry import Answer, judge
+from connector.database.circuits import let_probe
+from connector.retry import Answer, judge, retry_after_s
 from mappings import DESTINATIONS
 from mappings.spoke import Outcome
 from tests.conftest import Service
@@ -274,3 +275,50 @@ def test_a_lapyme_reply_that_names_the_order_and_nothing_else_is_success() -> No
 )
 def test_a_rayo_reply_without_a_uuid_is_no_success(reply: bytes) -> None:
     assert judge(DESTINATIONS["rayo"], Answer(status=200, body=reply)) == (Outcome.AMBIGUOUS, None)
+
+
+def test_a_token_that_is_refused_is_not_blamed_on_an_order_that_was_forbidden_before(service: Service) -> None:
+    service.sandbox.misbehave(RAYO, "status", status=403, retry_after_s=50)
+    send_one(service, RAYO)
+    service.post_shopify(shopify_order(2))
+    service.clock.forward(31)
+    service.carry_due()
+    service.sandbox.misbehave(RAYO, "token_status", status=401)
+    service.clock.forward(100_000)  # past the token's life
+    service.carry_due()
+    assert [told(delivery) for delivery in service.deliveries()] == [WAITING, ("delivered", None)]
+    log = service.api("/deliveries/1").json["attempt_log"]
+    assert [attempt["outcome"] for attempt in log] == ["unauthorized", "unauthorized"]
+
+
+def test_an_order_that_cannot_be_mapped_does_not_use_up_a_probe(service: Service) -> None:
+    service.sandbox.misbehave(LAPYME, "status", status=401, retry_after_s=100)
+    send_one(service, LAPYME)
+    bad = woo_order(2)
+    bad["line_items"][0]["sku"] = ""
+    service.post_woo(bad)
+    service.post_woo(woo_order(3))
+    service.clock.forward(31)
+    service.drain()
+    assert [told(delivery) for delivery in service.deliveries()][1:] == [("parked", "unmappable"), ("delivered", None)]
+
+
+def test_an_account_that_is_busy_keeps_its_probe(service: Service) -> None:
+    service.sandbox.misbehave(LAPYME, "status", status=401, retry_after_s=100)
+    send_one(service, LAPYME)
+    service.post_woo(woo_order(2))
+    service.clock.forward(31)
+    with service.database.write() as connection:
+        assert let_probe(connection, "erp", 0, now=service.clock(), lease_s=60) == 0
+    service.drain()
+    assert told(service.deliveries()[1]) == ("delivered", None)
+
+
+def test_a_lapyme_id_that_cannot_be_stored_is_no_success() -> None:
+    answer = Answer(status=201, body=b'{"data": {"order": {"id": "\\ud800"}}}')
+    assert judge(DESTINATIONS["lapyme"], answer) == (Outcome.AMBIGUOUS, None)
+
+
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "soon", "", "-1", "\u0661"])
+def test_a_retry_after_that_cannot_be_read_does_not_count(service: Service, date: str) -> None:
+    assert retry_after_s(date, service.clock()) is None

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
 from connector.database.engine import Database
-from connector.database.tables import Circuit, attempts, circuits, deliveries
+from connector.database.tables import Circuit, Delivery, attempts, circuits, deliveries
 from mappings.spoke import Outcome
 
 HEALTHY = {Outcome.DELIVERED, Outcome.REFUSED, Outcome.CONFLICT}
@@ -29,11 +29,24 @@ def let_probe(connection: Connection, account: str, free: int, *, now: datetime,
     circuit = load_circuit(connection, account)
     if circuit is None or circuit.opened_at is None:
         return free
-    if circuit.probe_at is not None and circuit.probe_at > now:
+    if free < 1 or (circuit.probe_at is not None and circuit.probe_at > now):
         return 0
     next_probe = now + timedelta(seconds=lease_s)  # should this one's process die, another may try
     connection.execute(update(circuits).where(circuits.c.account == account).values(probe_at=next_probe))
-    return min(1, free)
+    return 1
+
+
+def give_back_probe(connection: Connection, delivery: Delivery, now: datetime) -> None:
+    """Let another probe at once in place of `delivery`, which came to its end before the account was asked.
+
+    A probe's next is due when its own lease ends, which tells this delivery from those that are none.
+    """
+    mine = and_(
+        circuits.c.account == delivery.account,
+        circuits.c.opened_at.is_not(None),
+        circuits.c.probe_at == delivery.claim_expires_at,
+    )
+    connection.execute(update(circuits).where(mine).values(probe_at=now))
 
 
 def may_probe(database: Database, account: str, now: datetime, *, lease_s: float, open_s: float) -> datetime | None:

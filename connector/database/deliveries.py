@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
+from connector.database.circuits import give_back_probe
 from connector.database.engine import Database
 from connector.database.orders import add_note, is_cancelled, row_id, select_newest, stop_for_cancellation
 from connector.database.tables import Delivery, Reason, State, attempts, deliveries
@@ -142,7 +143,7 @@ def record_unsent(
     run_open_s: float,
     now: datetime,
 ) -> bool:
-    """Record an attempt that ended before the order's own request: no token could be had."""
+    """Record an attempt that ended before the order's own request: no token, or not the order itself, was had."""
     with database.write() as connection:
         mine = and_(is_held(delivery), deliveries.c.attempts == delivery.attempts)
         values = {
@@ -157,6 +158,7 @@ def record_unsent(
                 delivery_id=delivery.id, number=tried.number, is_manual=delivery.is_manual, **kept(tried)
             )
         )
+        give_back_probe(connection, delivery, now)
         catch_up(connection, delivery, now)
     return True
 
@@ -245,7 +247,10 @@ def leave(database: Database, delivery: Delivery, now: datetime, **values: Any) 
             .where(is_held(delivery), is_as_read(delivery))
             .values({"claim": None, "claim_expires_at": None, "due_at": None, "updated_at": now, **values})
         )
-        return connection.execute(statement).rowcount == 1
+        is_left = connection.execute(statement).rowcount == 1
+        if is_left:
+            give_back_probe(connection, delivery, now)
+        return is_left
 
 
 def is_held(delivery: Delivery) -> ColumnElement[bool]:
