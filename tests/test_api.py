@@ -169,3 +169,16 @@ def test_a_route_that_is_filtered_discards_and_says_why(open_service: Callable[.
     delivery = service.only_delivery()
     assert (delivery["state"], delivery["reason"]) == ("discarded", "filtered")
     assert delivery["problems"] == ["country MX is not among AR"]
+
+
+def test_an_id_that_is_too_long_is_not_cut_to_one_that_exists(service: Service) -> None:
+    service.post_woo(woo_order())
+    assert service.api("/events/1").status_code == 200
+    assert service.api(f"/events/{'0' * 19}12").status_code == 404
+
+
+def test_a_body_that_is_nested_too_deeply_is_400(service: Service) -> None:
+    service.post_woo(woo_order())
+    headers = {"Authorization": "Bearer admin"}
+    answer = service.client.post("/api/deliveries/1/retrigger", data="[" * 100_000, headers=headers)
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
