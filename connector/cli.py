@@ -248,8 +248,12 @@ def list_rows(
 ) -> None:
     """List deliveries, newest first."""
     from connector.database.lookups import list_deliveries, list_events
+    from connector.database.tables import Reason, State
     from connector.web.shapes import show_delivery, show_events
 
+    for given, words in ((state, State), (reason, Reason)):
+        if given is not None and given not in list(words):
+            raise click.UsageError(f"“{given}” is none of {', '.join(words)}.")
     with open_here() as runtime:
         if events:
             if state or reason or account:

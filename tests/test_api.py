@@ -88,6 +88,7 @@ def test_events_are_filtered(service: Service, filters: dict[str, str], count: i
         "/deliveries?limit=x",
         "/deliveries?cursor=x",
         "/deliveries?state=lost",
+        "/deliveries?reason=lost",
         "/deliveries?colour=red",
         "/events?since=yesterday",
         "/events?since=2026-01-01T00:00:00",

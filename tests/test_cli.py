@@ -275,6 +275,13 @@ def test_list_refuses_to_filter_events_by_what_they_lack(run: Callable[..., Ende
     assert (listed.status, listed.out) == (2, "")
 
 
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize("option", ["--state", "--reason"])
+def test_list_refuses_a_word_that_no_delivery_can_have(run: Callable[..., Ended], option: str) -> None:
+    listed = run("list", option, "lost")
+    assert (listed.status, listed.out) == (2, "")
+
+
 def test_show_prints_what_the_api_answers(run: Callable[..., Ended], running: Service) -> None:
     running.post_shopify(shopify_order())
     running.drain()

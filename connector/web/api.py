@@ -10,7 +10,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from connector.database.lookups import list_deliveries, list_events, load_delivery, load_event
 from connector.database.orders import row_id
-from connector.database.tables import Delivery, Event, State
+from connector.database.tables import Delivery, Event, Reason, State
 from connector.errors import InvalidRequestError, NotFoundError
 from connector.manual import resolve_delivery, retrigger_delivery, retrigger_event
 from connector.runtime import Runtime
@@ -67,8 +67,9 @@ def post_event_retrigger(event_id: str) -> tuple[Response, int]:
 @blueprint.get("/deliveries")
 def get_deliveries() -> Response:
     filters = read_filters("state", "reason", "account", "store", "order")
-    if filters.get("state", State.WAITING) not in list(State):
-        raise InvalidRequestError(f"`state` must be one of {', '.join(State)}")
+    for name, words in (("state", State), ("reason", Reason)):
+        if name in filters and filters[name] not in list(words):
+            raise InvalidRequestError(f"`{name}` must be one of {', '.join(words)}")
     limit, before = read_page()
     rows = list_deliveries(this_runtime().database, before=before, limit=limit + 1, **filters)
     return page(rows, limit, lambda found: [show_delivery(delivery) for delivery in found])
