@@ -8,7 +8,6 @@ import ctypes
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 
@@ -30,17 +29,17 @@ class Supervisor:
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         self.log = structlog.get_logger()
-        self.stopping = threading.Event()
+        self.is_stopping = False  # no `Event`: it has a lock, which a signal's handler may find held
         self._restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
 
     def run(self) -> int:
         """Supervise until SIGTERM or SIGINT. Returns the exit status: 0 when it was told to end."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stopping.set())
+            signal.signal(number, lambda *_: self.stop())
         web = start(gunicorn_command(self.environment))
         forwarder = start(forwarder_command())
         status = 0
-        while not self.stopping.wait(0.1):
+        while self.goes_on_after(0.1):
             if web.poll() is not None:
                 self.log.error("web_ended", status=web.returncode)
                 status = web.returncode or 1
@@ -62,7 +61,18 @@ class Supervisor:
         self._restarts.append(now)
         if len(recent) >= MOST_RESTARTS:
             return False
-        return not self.stopping.wait(0.2 * 2 ** len(recent)) or True
+        self.goes_on_after(0.2 * 2 ** len(recent))
+        return True
+
+    def stop(self) -> None:
+        self.is_stopping = True
+
+    def goes_on_after(self, seconds: float) -> bool:
+        """Wait so long, but not past `stop`. False when it has come."""
+        until = time.monotonic() + seconds
+        while not self.is_stopping and time.monotonic() < until:
+            time.sleep(0.05)
+        return not self.is_stopping
 
 
 def gunicorn_command(environment: Environment) -> list[str]:

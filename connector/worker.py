@@ -5,7 +5,7 @@ import signal
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from datetime import timedelta
+from time import monotonic, sleep
 
 from connector.claimant import is_dead, name_claimant
 from connector.database.claims import Limit, claim_deliveries, due_accounts, expire_dead, recover_lost, release_claims
@@ -21,63 +21,60 @@ RECOVER_EVERY_S = 2.0
 #: What may take how long after SIGTERM. Heroku kills 30 s after it:
 #: https://devcenter.heroku.com/articles/dyno-shutdown-behavior, read 2026-11-21.
 FINISH_S = 25.0
-MOST_THREADS = 128
 
 
 class Forwarder:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.claim = name_claimant()
-        self.stopping = threading.Event()
+        self.is_stopping = False
         self._wake = threading.Event()
         self._running: set[Future[None]] = set()
-        self._accounts = runtime.settings.accounts
+        accounts = runtime.settings.accounts
+        self._limits = {id_: Limit(account.concurrency, account.rate_per_s) for id_, account in accounts.items()}
 
     def stop(self) -> None:
-        """Claim nothing more; `run` ends when what is in flight has."""
-        self.stopping.set()
-        self._wake.set()
+        """Claim nothing more; `run` ends when what is in flight has.
+
+        It takes no lock, as an `Event` would: a signal may come while the thread that it interrupts holds that.
+        """
+        self.is_stopping = True
 
     def run(self) -> None:
         """Forward until `stop`. A database that is away is waited for."""
-        threads = min(sum(account.concurrency for account in self._accounts.values()), MOST_THREADS)
+        threads = sum(limit.concurrency for limit in self._limits.values())  # no account waits for another's
         pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="deliver")
-        next_recovery = self.runtime.clock()
-        self.runtime.log.info("forwarder_started", accounts=len(self._accounts), threads=threads)
-        while not self.stopping.is_set():
+        next_recovery = monotonic()
+        self.runtime.log.info("forwarder_started", accounts=len(self._limits), threads=threads)
+        while not self.is_stopping:
             self._wake.clear()
             try:
-                if self.runtime.clock() >= next_recovery:
+                if monotonic() >= next_recovery:
                     self.recover()
-                    next_recovery = self.runtime.clock() + timedelta(seconds=RECOVER_EVERY_S)
+                    next_recovery = monotonic() + RECOVER_EVERY_S
                 for delivery in self.claim_due():
                     future = pool.submit(self.carry, delivery)
                     self._running.add(future)
                     future.add_done_callback(self._finish)
             except DatabaseUnavailableError:
                 self.runtime.log.warning("database_unavailable")
-                self.stopping.wait(1.0)
+                sleep(1.0)
             self._wake.wait(POLL_S)
         self.finish(pool)
 
     def claim_due(self) -> list[Delivery]:
         """Claim as many as there are threads for, of every account that has some."""
         now = self.runtime.clock()
-        free = MOST_THREADS - len(self._running)
-        due = due_accounts(self.runtime.database, self._accounts, now) if free > 0 else []
+        due = due_accounts(self.runtime.database, self._limits, now)
         if not due:
             return []
         return claim_deliveries(
             self.runtime.database,
             claim=self.claim,
-            limits={account: self._limit(account, free) for account in due},
+            limits={account: self._limits[account] for account in due},
             now=now,
             lease_s=self.runtime.settings.environment.lease_s,
         )
-
-    def _limit(self, account_id: str, free: int) -> Limit:
-        account = self._accounts[account_id]
-        return Limit(min(account.concurrency, free), account.rate_per_s)
 
     def carry(self, delivery: Delivery) -> None:
         try:
@@ -98,14 +95,14 @@ class Forwarder:
             self.runtime.log.warning("recovered", delivery_id=delivery_id)
 
     def finish(self, pool: ThreadPoolExecutor) -> None:
-        """End what is in flight, and give back what has not been sent."""
+        """Give back what is not being sent, so that no socket opens that there is no time for; end what is."""
         self.runtime.log.info("forwarder_stopping", in_flight=len(self._running))
-        wait_for(set(self._running), timeout=FINISH_S)
-        pool.shutdown(wait=False, cancel_futures=True)
         try:
             release_claims(self.runtime.database, self.claim)
-        except DatabaseUnavailableError:
+        except DatabaseUnavailableError:  # whoever comes next finds that this process is dead
             self.runtime.log.warning("claims_not_released")
+        wait_for(set(self._running), timeout=FINISH_S)
+        pool.shutdown(wait=False, cancel_futures=True)
         self.runtime.log.info("forwarder_stopped", in_flight=len(self._running))
 
 
