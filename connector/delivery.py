@@ -112,15 +112,14 @@ def attempt(runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh
 def record_not_fetched(runtime: Runtime, delivery: Delivery, answer: Answer) -> None:
     """Record an attempt that ended at the storefront's API: the order was not had, so nothing can have been sent."""
     account = runtime.settings.accounts[delivery.account]
-    is_forbidden = answer.status in (401, 403)
-    outcome = Outcome.UNAUTHORIZED if is_forbidden else Outcome.NOT_PROCESSED
+    outcome = Outcome.UNAUTHORIZED if answer.status in (401, 403) else Outcome.NOT_PROCESSED
     open_s = open_s_of(runtime, delivery)
     tried = tell(delivery, outcome, runtime.clock(), answer, prefix="not fetched: ")
     retry_after = answer.retry_after
     decision = decide(runtime, delivery, account, tried, open_s=open_s, retry_after=retry_after, was_asked=False)
-    if is_forbidden:  # every order of the store would meet the same, and it says nothing of the account
-        note_outcome(runtime, account, store_circuit(delivery.store), outcome)
     is_settled = record_unsent(runtime.database, delivery, tried, decision, run_open_s=open_s, now=runtime.clock())
+    # The store's circuit, not the account's: a shop that is away must not keep the account from others' orders.
+    note_outcome(runtime, account, store_circuit(delivery.store), outcome)
     log_attempt(runtime, delivery, tried, decision if is_settled else None)
 
 

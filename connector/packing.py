@@ -32,10 +32,10 @@ class DiscardedError(Exception):
 
 
 class StoreShutError(Exception):
-    """The store's API refuses our credentials, and is left alone until then."""
+    """The store's API refuses our credentials or fails, and is left alone until then."""
 
     def __init__(self, until: datetime) -> None:
-        super().__init__("the store's API refused our credentials")
+        super().__init__("the store's API is left alone for a while")
         self.until = until
 
 

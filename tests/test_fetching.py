@@ -299,6 +299,19 @@ def test_other_orders_come_again_soon_while_a_probe_of_the_store_is_under_way(op
     assert ask() == now + timedelta(seconds=30)
 
 
+def test_store_that_is_away_is_left_alone_and_the_account_takes_what_needs_no_fetch(open_shops: Open) -> None:
+    service = open_shops()
+    service.sandbox.misbehave("woocommerce", "status", status=500, times=None)
+    for number in range(701, 711):
+        post_refunded(service, number)
+        service.carry_due()
+    service.post_woo(woo_order(727))
+    service.carry_due()
+
+    assert len(service.sandbox.requests("woocommerce")) == 5
+    assert [order.body["notes"] for order in service.sandbox.orders("lapyme")] == ["woocommerce 727"]
+
+
 # --- what is never fetched ---
 
 
