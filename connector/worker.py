@@ -30,8 +30,12 @@ class Forwarder:
         self.is_stopping = False
         self._wake = threading.Event()
         self._running: set[Future[None]] = set()
-        accounts = runtime.settings.accounts
-        self._limits = {id_: Limit(account.concurrency, account.rate_per_s) for id_, account in accounts.items()}
+        self._limits = {
+            **{
+                id_: Limit(1) for id_ in runtime.settings.retired
+            },  # orders on their way there are parked, with the reason
+            **{id_: Limit(one.concurrency, one.rate_per_s) for id_, one in runtime.settings.accounts.items()},
+        }
 
     def stop(self) -> None:
         """Claim nothing more; `run` ends when what is in flight has.
@@ -45,7 +49,7 @@ class Forwarder:
         threads = sum(limit.concurrency for limit in self._limits.values())  # no account waits for another's
         pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="deliver")
         next_recovery = monotonic()
-        self.runtime.log.info("forwarder_started", accounts=len(self._limits), threads=threads)
+        self.runtime.log.info("forwarder_started", accounts=len(self.runtime.settings.accounts), threads=threads)
         while not self.is_stopping:
             self._wake.clear()
             try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from connector.sandbox.server import SandboxServer
 from tests.conftest import Service
+from tests.orders import woo_order
 from tests.test_thin import CONFIGURATION, nube_order, post
 
 
@@ -31,3 +32,41 @@ def test_what_is_still_being_fetched_when_it_stops_is_given_back_unsent(
     assert service.sandbox.orders("rayo") == []
     assert service.carry_due() == 1
     assert len(service.sandbox.orders("rayo")) == 1
+
+
+RETIRED = """
+retired = ["erp"]
+
+[stores.tienda-mx]
+storefront = "shopify"
+secrets = ["{shopify}"]
+
+[stores.tienda-ar]
+storefront = "woocommerce"
+secrets = ["{woo}"]
+
+[accounts.bodega]
+destination = "rayo"
+api_key = "rayo-key"
+base_url = "{rayo}"
+
+[[routes]]
+from = "tienda-mx"
+to = ["bodega"]
+"""
+
+
+def test_orders_on_their_way_to_a_retired_account_are_parked_with_the_reason(
+    open_service: Callable[..., Service],
+) -> None:
+    before = open_service()
+    before.sandbox.misbehave("lapyme", "process_then_drop")
+    before.post_woo(woo_order(1))
+    before.carry_due()
+    before.post_woo(woo_order(2))
+    after = open_service(text=RETIRED)
+    after.clock.forward(60)
+    after.drain()
+    found = [(delivery["state"], delivery["reason"], delivery["problems"]) for delivery in after.deliveries()]
+    why = ["Its account is no longer configured."]
+    assert found == [("parked", "uncertain", why), ("parked", "unmappable", why)]

@@ -228,7 +228,8 @@ def record_late(connection: Connection, delivery: Delivery, tried: Tried, decisi
 
 def park_unmappable(database: Database, delivery: Delivery, problems: list[str], now: datetime) -> bool:
     """Park it with its problems. False when the claim was lost, or there is news of the order: read it again."""
-    return leave(database, delivery, now, state=State.PARKED, reason=Reason.UNMAPPABLE, problems=problems)
+    reason = Reason.UNCERTAIN if delivery.frozen_since else Reason.UNMAPPABLE  # an attempt may have been processed
+    return leave(database, delivery, now, state=State.PARKED, reason=reason, problems=problems)
 
 
 def discard(database: Database, delivery: Delivery, reason: Reason, why: str, now: datetime) -> bool:
