@@ -61,6 +61,8 @@ IDENTIFIER = Regexp(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", error="must be 1 to 64 letters, digits, dots, dashes or underscores."
 )
 NOT_BLANK = Length(min=1, error="must not be empty.")
+#: Instants are reckoned with these, and no calendar holds them all.
+A_YEAR_S = 31_536_000
 CURRENCY_CODE = Regexp(r"[A-Z]{3}\Z", error="must be an ISO 4217 code.")
 
 
@@ -185,13 +187,13 @@ class AccountSchema(SettingsSchema):
     headers = fields.Dict(keys=HeaderValue(), values=HeaderValue())
     timeout_s = fields.Float(validate=Range(min=0.1, max=600))
     concurrency = fields.Integer(strict=True, validate=Range(min=1, max=256))
-    rate_per_s = fields.Float(validate=Range(min=0, min_inclusive=False))
-    retry_first_s = fields.Float(validate=Range(min=0, min_inclusive=False))
-    retry_max_s = fields.Float(validate=Range(min=0, min_inclusive=False))
-    retry_for_s = fields.Float(validate=Range(min=0))
-    ambiguous_for_s = fields.Float(validate=Range(min=0))
+    rate_per_s = fields.Float(validate=Range(min=0.001, max=1_000))
+    retry_first_s = fields.Float(validate=Range(min=0, max=A_YEAR_S, min_inclusive=False))
+    retry_max_s = fields.Float(validate=Range(min=0, max=A_YEAR_S, min_inclusive=False))
+    retry_for_s = fields.Float(validate=Range(min=0, max=A_YEAR_S))
+    ambiguous_for_s = fields.Float(validate=Range(min=0, max=A_YEAR_S))
     breaker_failures = fields.Integer(strict=True, validate=Range(min=1))
-    breaker_open_s = fields.Float(validate=Range(min=0, min_inclusive=False))
+    breaker_open_s = fields.Float(validate=Range(min=0, max=A_YEAR_S, min_inclusive=False))
     totals = fields.String(validate=OneOf(["exact", "warn"]))
 
     @pre_load

@@ -890,3 +890,11 @@ def test_faults_of_store_and_account_are_named_at_once():
 @pytest.mark.parametrize("storefront", STOREFRONTS)
 def test_every_storefront_can_be_mapped_from_without_a_file(storefront):
     assert build_store(storefront, {}).storefront == storefront
+
+
+@pytest.mark.parametrize(
+    "setting", ["retry_max_s = 1e300", "breaker_open_s = 1e12", "retry_for_s = 1e12", "rate_per_s = 1e-20"]
+)
+def test_number_that_no_calendar_holds_is_named(faults, setting):
+    [fault] = faults(SMALLEST.replace("api_key", f"{setting}\napi_key"))
+    assert fault.startswith(f"accounts.bodega.{setting.split()[0]}: must be")
