@@ -97,9 +97,18 @@ def read_order(runtime: Runtime, event: Event, store: Store, account: Account) -
         until = may_probe(runtime.database, circuit, runtime.clock(), lease_s=lease_s, open_s=open_s)
         if until is not None:
             raise StoreShutError(until)
-        payload = complete(runtime.apis.get(store.id), storefront, store, payload, needs)
-        note_health(runtime.database, circuit, Outcome.DELIVERED, failures=1, open_s=0, now=runtime.clock())
+        try:
+            payload = complete(runtime.apis.get(store.id), storefront, store, payload, needs)
+        except MappingError:  # the order is gone, says a store that answers
+            close_store_circuit(runtime, store)
+            raise
+        close_store_circuit(runtime, store)
     return storefront.read(payload, store), any(fetch.is_order for fetch in fetches)
+
+
+def close_store_circuit(runtime: Runtime, store: Store) -> None:
+    circuit = store_circuit(store.id)
+    note_health(runtime.database, circuit, Outcome.DELIVERED, failures=1, open_s=0, now=runtime.clock())
 
 
 def store_circuit(store_id: str) -> str:

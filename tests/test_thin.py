@@ -208,3 +208,19 @@ def test_a_repeat_that_comes_after_the_fetch_makes_it_fetched_again(nube: Servic
     assert not park_unmappable(nube.database, delivery, ["as it was fetched before"], nube.clock())
     deliver(nube.runtime, delivery)
     assert told(nube) == ("delivered", None, 1)
+
+
+def test_an_order_that_is_gone_shows_that_its_store_answers_again(nube: Service) -> None:
+    nube.sandbox.misbehave("tiendanube", "status", status=401, retry_after_s=100)
+    post(nube)
+    nube.carry_due()
+    put(nube, id=9002, number=502)
+    post(nube, order_id=8888)
+    post(nube, order_id=9002)
+    nube.clock.forward(31)
+    nube.drain()
+    assert [(one["order_id"], one["state"], one["reason"]) for one in nube.deliveries()] == [
+        ("9001", "waiting", None),
+        ("8888", "parked", "unmappable"),
+        ("9002", "delivered", None),
+    ]

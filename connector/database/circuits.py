@@ -1,4 +1,4 @@
-"""Circuits: an account that fails or refuses our credentials is left alone for a while, then probed by one delivery."""
+"""Circuits: an account, or a store's API, that fails or refuses us is left alone, then probed by one delivery."""
 
 from datetime import datetime, timedelta
 from math import ceil

@@ -38,7 +38,7 @@ class Reason(StrEnum):
     # of discarded
     CANCELLED = "cancelled"
     FILTERED = "filtered"
-    BY_HAND = "by hand"  # also of delivered, when a person said so
+    BY_HAND = "by hand"
 
 
 class Instant(TypeDecorator[datetime]):
@@ -183,7 +183,10 @@ class Note(SQLModel, table=True):
 
 
 class Circuit(SQLModel, table=True):
-    """Whether an account takes orders at present, and how soon the next. No row means closed, and at once."""
+    """Whether an account takes orders at present, and how soon the next. No row means closed, and at once.
+
+    A store's API has one too, under a name that no account has.
+    """
 
     __tablename__ = "circuits"
 
