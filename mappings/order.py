@@ -97,7 +97,7 @@ class Order:
     storefront: str
     order_id: str  # the storefront's own; unique with the store
     number: str  # the one the merchant and the customer see
-    placed_at: datetime
+    placed_at: datetime | None = None
     updated_at: datetime | None = None
     currency: str  # ISO 4217
     total: Decimal  # what was charged, after refunds

@@ -255,6 +255,8 @@ class CentelarDispatch(Dispatch):
     @property
     def placed_at(self) -> str | None:
         # Unverified: whether Centelar reads it as local time. Its other pages show local time with an offset.
+        if self.order.placed_at is None:
+            return None
         try:
             local = self.order.placed_at.astimezone(ZoneInfo(self.account.timezone))
         except OverflowError:  # the first hours of year 1 have no earlier zone

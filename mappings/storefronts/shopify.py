@@ -194,7 +194,7 @@ class ShopifyOrder(StorefrontSchema):
     id = Text(attribute="order_id", required=True)
     name = Text(attribute="number")  # "#1001"
     order_number = Text()
-    created_at = Moment(attribute="placed_at", required=True)
+    created_at = Moment(attribute="placed_at")
     updated_at = Moment()
     cancelled_at = Text()
     currency = Text(required=True)

@@ -195,7 +195,7 @@ class TiendanubeOrder(StorefrontSchema):
     shipping_pickup_type = Text(attribute="pickup_type")
     storefront = Text(attribute="origin")
     note = Text()
-    created_at = Moment(attribute="placed_at", required=True)
+    created_at = Moment(attribute="placed_at")
     updated_at = Moment()
     completed_at = fields.Raw()
     customer = fields.Nested(TiendanubeBuyer)  # null where the app may not read customers

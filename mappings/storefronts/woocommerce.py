@@ -209,7 +209,7 @@ class WooOrder(StorefrontSchema):
     id = Text(attribute="order_id", required=True)
     status = Text()
     currency = Text(required=True)
-    date_created_gmt = Moment(attribute="placed_at", is_utc=True, required=True)
+    date_created_gmt = Moment(attribute="placed_at", is_utc=True)
     date_modified_gmt = Moment(attribute="updated_at", is_utc=True)
     total = Money(required=True)
     total_tax = Money(attribute="tax")

@@ -130,6 +130,16 @@ def test_some_sample_of_each_storefront_can_go(destination):
     assert can_go == STOREFRONTS.keys()
 
 
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_date_that_cannot_be_read_stops_the_order_only_where_it_is_needed(name):
+    field = "date_created_gmt" if storefront_of(name) == "woocommerce" else "created_at"
+    order = read(storefront_of(name), SAMPLES[name] | {field: "-0001-11-30T00:00:00+0000"})
+    dated = {
+        destination: "Date of the order is missing." in problems_of(order, destination) for destination in DESTINATIONS
+    }
+    assert dated.items() >= {"rayo": False, "lapyme": False, "centelar": True}.items()
+
+
 @pytest.mark.parametrize("destination", DESTINATIONS)
 @pytest.mark.parametrize(
     ("changes", "problem"),

@@ -225,7 +225,6 @@ def test_line_of_which_nothing_is_left_is_no_line(payload):
     ("changes", "problem"),
     [
         ({"id": None}, "Order id is missing."),
-        ({"date_created_gmt": None}, "Date of the order is missing."),
         ({"total": ""}, "Total is not an amount of money."),
         ({"billing": []}, "Billing address is not an object."),
     ],
