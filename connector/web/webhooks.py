@@ -8,6 +8,8 @@ from connector.intake import take_in
 from connector.runtime import Runtime
 
 LONGEST_BODY_BYTES = 2 * 1024 * 1024
+#: What is too long is still read so far, and thrown away: who is cut off while sending may never see the answer.
+LONGEST_READ_BYTES = 16 * LONGEST_BODY_BYTES
 TOO_LONG = f"the body is longer than {LONGEST_BODY_BYTES} bytes"
 
 blueprint = Blueprint("webhooks", __name__)
@@ -28,14 +30,15 @@ def receive(store_name: str) -> Response:
 
 def read_body() -> bytes:
     """The raw bytes: a signature stands over these, and over nothing that was parsed and written again."""
-    if (request.content_length or 0) > LONGEST_BODY_BYTES:
-        raise RequestEntityTooLarge(TOO_LONG)
     body = bytearray()
+    length = 0
     try:
-        while chunk := request.stream.read(65_536):
-            body += chunk
-            if len(body) > LONGEST_BODY_BYTES:  # sent in chunks, so nobody said how long it would be
-                raise RequestEntityTooLarge(TOO_LONG)
+        while (chunk := request.stream.read(65_536)) and length <= LONGEST_READ_BYTES:
+            length += len(chunk)
+            if length <= LONGEST_BODY_BYTES:
+                body += chunk
     except OSError as error:  # the sender went away in the middle
         raise InvalidRequestError("the body did not arrive whole") from error
+    if length > LONGEST_BODY_BYTES:
+        raise RequestEntityTooLarge(TOO_LONG)
     return bytes(body)
