@@ -358,7 +358,7 @@ def test_resolve_settles_a_parked_delivery(run: Callable[..., Ended], running: S
 
     assert ended == Ended(status=0, out="Delivery 1 is delivered.\n", err="")
     delivery = running.only_delivery()
-    assert (delivery["state"], delivery["reason"], delivery["remote_id"]) == ("delivered", "by hand", "R-17")
+    assert (delivery["state"], delivery["reason"], delivery["remote_id"]) == ("delivered", None, "R-17")
 
 
 def test_resolve_leaves_a_delivery_that_is_on_its_way(run: Callable[..., Ended], running: Service) -> None:

@@ -107,6 +107,7 @@ def test_resolve_as_delivered_keeps_the_remote_id_and_the_note(service: Service)
     lose_a_reply(service, "rayo")
     answer = resolve(service, "1", **{"as": "delivered"}, remote_id="909521d0", note="seen at Rayo")
     assert (answer.status_code, answer.json["state"], answer.json["remote_id"]) == (200, "delivered", "909521d0")
+    assert answer.json["reason"] is None
     assert service.only_delivery()["notes"][0]["text"] == "seen at Rayo"
     assert resolve(service, "1", **{"as": "delivered"}).status_code == 409
 

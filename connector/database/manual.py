@@ -159,7 +159,7 @@ def resolve_delivery(
             raise ConflictError(f"it is {delivery.state}: only what is parked can be resolved")
         values = {
             "state": as_,
-            "reason": Reason.BY_HAND,
+            "reason": Reason.BY_HAND if as_ == State.DISCARDED else None,
             "remote_id": remote_id or delivery.remote_id,
             "due_at": None,
             "claim": None,
