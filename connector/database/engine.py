@@ -17,7 +17,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 #: The newest of the migrations: what the code expects the tables to be.
 HEAD = "0001"
 #: How long a transaction waits for another's write lock. Some storefronts never send again what was answered 503.
-BUSY_TIMEOUT_MS = 15_000
+BUSY_TIMEOUT_MS = 8_000
 
 
 class Database:
