@@ -98,12 +98,18 @@ def read_order(runtime: Runtime, event: Event, store: Store, account: Account) -
         if until is not None:
             raise StoreShutError(until)
         try:
-            payload = complete(runtime.apis.get(store.id), storefront, store, payload, needs)
+            client = runtime.apis.get(store.id)
+            payload = complete(client, storefront, store, payload, needs, timeout_s=fetch_s(lease_s, account))
         except MappingError:  # the order is gone, says a store that answers
             close_store_circuit(runtime, store)
             raise
         close_store_circuit(runtime, store)
     return storefront.read(payload, store), any(fetch.is_order for fetch in fetches)
+
+
+def fetch_s(lease_s: float, account: Account) -> float:
+    """Seconds that fetching may take: the claim's lease must hold a token's exchange and the attempt's start too."""
+    return min(25.0, max(5.0, lease_s - account.timeout_s - 10.0))
 
 
 def close_store_circuit(runtime: Runtime, store: Store) -> None:

@@ -50,7 +50,6 @@ def fresh_start(now: datetime) -> dict[str, Any]:
         "claim_expires_at": None,
         "run_tries": 0,
         "run_started_at": None,
-        "forbidden": 0,
         "forbidden_since": None,
     }
 
@@ -164,15 +163,13 @@ def record_unsent(
 
 
 def settled(delivery: Delivery, decision: Decision, now: datetime) -> dict[str, Any]:
-    forbidden = delivery.forbidden + 1 if decision.is_forbidden else 0
     return {
         "state": decision.state,
         "reason": decision.reason,
         "due_at": decision.due_at,
         "remote_id": decision.remote_id or delivery.remote_id,
         "frozen_since": decision.frozen_since,
-        "forbidden": forbidden,
-        "forbidden_since": (delivery.forbidden_since or now) if forbidden else None,
+        "forbidden_since": (delivery.forbidden_since or now) if decision.is_forbidden else None,
         "is_manual": False,
         "updated_at": now,
         **({} if decision.keeps_claim else {"claim": None, "claim_expires_at": None}),

@@ -136,7 +136,6 @@ def insert_deliveries(
             "run_open_s": 0.0,
             "revision": 1,
             "overruled": overruled,
-            "forbidden": 0,
         }
         for account, destination in sorted(accounts.items())
     ]

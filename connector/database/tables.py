@@ -147,8 +147,7 @@ class Delivery(SQLModel, table=True):
 
     #: A person let it go on in spite of cancellations up to this event's id, and of filters.
     overruled: int | None = Field(default=None, sa_column=Column(RowId))
-    forbidden: int = 0  # 401 and 403 in a row
-    forbidden_since: datetime | None = instant(nullable=True)
+    forbidden_since: datetime | None = instant(nullable=True)  # the first of the 401 and 403 in a row
 
 
 class Attempt(SQLModel, table=True):

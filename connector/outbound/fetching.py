@@ -10,9 +10,6 @@ from mappings.schema import MappingError
 from mappings.settings import Store
 from mappings.spoke import Fetch, Storefront
 
-#: For all GETs of one order together: a claim's lease must hold these, a token and the beginning of an attempt.
-TIMEOUT_S = 25.0
-
 GONE = "The order is not at the store any more (404)."
 NO_API = "The order is to be fetched from the store, and its settings have no `api_url` or `api_token`."
 
@@ -26,13 +23,21 @@ class NotFetchedError(Exception):
 
 
 def complete(
-    client: Client | None, storefront: Storefront, store: Store, payload: dict[str, Any], needs: Set[str]
+    client: Client | None,
+    storefront: Storefront,
+    store: Store,
+    payload: dict[str, Any],
+    needs: Set[str],
+    *,
+    timeout_s: float,
 ) -> dict[str, Any]:
     """Return the payload with all that has to be fetched for a destination that `needs` these.
 
+    All GETs together take `timeout_s` at most.
+
     Raises `NotFetchedError` when it is worth another try, `MappingError` when it is not.
     """
-    give_up_at = monotonic() + TIMEOUT_S
+    give_up_at = monotonic() + timeout_s
     for fetch in storefront.fetches(payload, store, needs):
         if client is None:
             raise MappingError([NO_API])

@@ -78,7 +78,6 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=True),
         sa.Column("frozen_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("overruled", ROW_ID, nullable=True),
-        sa.Column("forbidden", sa.Integer(), nullable=False),
         sa.Column("forbidden_since", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["event_id"], ["events.id"]),
         sa.PrimaryKeyConstraint("id"),
