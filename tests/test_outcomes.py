@@ -1,6 +1,7 @@
 """What each answer, and each lack of one, makes of a delivery: lost never, twice never, told wrongly never."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -195,6 +196,16 @@ def test_a_failing_token_exchange_is_surely_not_processed(service: Service) -> N
     service.clock.forward(60)
     service.drain()
     assert told(service.only_delivery()) == ("delivered", None)
+
+
+def test_a_token_exchange_that_hangs_fails_once_for_all_who_wait_for_it(service: Service) -> None:
+    service.sandbox.misbehave(RAYO, "token_status", status=500, latency_s=0.5)
+    tokens = service.runtime.outbound["bodega"].tokens
+    with ThreadPoolExecutor(3) as pool:
+        got = list(pool.map(lambda _: tokens.bearer(), range(3)))
+    assert [isinstance(bearer, Answer) for bearer in got] == [True] * 3
+    assert len(service.sandbox.requests(RAYO)) == 1
+    assert isinstance(tokens.bearer(), str)
 
 
 def test_rayos_unexpected_is_ambiguous_though_it_is_a_400(service: Service) -> None:

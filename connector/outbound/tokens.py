@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import jwt
 
@@ -35,6 +36,7 @@ class Tokens:
         self.destination = destination
         self.clock = clock
         self._token: Token | None = None
+        self._failure: tuple[float, Answer] | None = None  # when the last exchange ended that failed, and its answer
         self._lock = threading.Lock()
 
     @property
@@ -50,10 +52,14 @@ class Tokens:
         exchange = self.destination.token
         if exchange is None or self._api_key is None:
             return self.destination.bearer(self.account)
+        asked_at = monotonic()
         with self._lock:
+            if self._failure and self._failure[0] > asked_at:  # it failed for all who waited for it
+                return self._failure[1]
             if self._token is None or self._token.ends_at <= self.clock() + timedelta(seconds=SPARE_S):
                 exchanged = self._exchange(exchange)
                 if isinstance(exchanged, Answer):
+                    self._failure = (monotonic(), exchanged)
                     return exchanged
                 self._token = exchanged
             return self._token.text
