@@ -42,10 +42,12 @@ def deliver(runtime: Runtime, delivery: Delivery) -> None:
             parcel = pack(runtime, delivery)
         except MappingError as error:
             is_done = park_unmappable(runtime.database, delivery, error.problems, runtime.clock())
-            log_left(runtime, delivery, Reason.UNMAPPABLE, problems=len(error.problems))
+            if is_done:
+                log_left(runtime, delivery, Reason.UNMAPPABLE, problems=len(error.problems))
         except DiscardedError as error:
             is_done = discard(runtime.database, delivery, error.reason, str(error), runtime.clock())
-            log_left(runtime, delivery, error.reason)
+            if is_done:
+                log_left(runtime, delivery, error.reason)
         except StoreShutError as error:
             is_done = postpone(runtime.database, delivery, error.until, runtime.clock())
         except NotFetchedError as error:
@@ -130,8 +132,8 @@ def note_outcome(runtime: Runtime, account: Account, circuit: str, outcome: Outc
 
 def open_s_of(runtime: Runtime, delivery: Delivery) -> float:
     """Seconds that the circuits of the delivery's account and store have been open in all."""
-    circuits = (delivery.account, store_circuit(delivery.store))
-    return sum(open_seconds(runtime.database, circuit, runtime.clock()) for circuit in circuits)
+    circuits = [delivery.account, store_circuit(delivery.store)]
+    return open_seconds(runtime.database, circuits, runtime.clock())
 
 
 def log_attempt(runtime: Runtime, delivery: Delivery, tried: Tried, decision: Decision | None) -> None:
@@ -236,7 +238,7 @@ def is_alone_forbidden(runtime: Runtime, delivery: Delivery) -> bool:
 
 
 def retried_for_s(delivery: Delivery, tried: Tried, now: datetime, open_s: float) -> float:
-    """Seconds since the run's first attempt, less those in which the account's circuit was open."""
+    """Seconds since the run's first attempt, less those in which its circuits were open."""
     if delivery.run_started_at is None:
         return (now - tried.started_at).total_seconds()
     return (now - delivery.run_started_at).total_seconds() - (open_s - delivery.run_open_s)

@@ -30,12 +30,10 @@ class Forwarder:
         self.is_stopping = False
         self._wake = threading.Event()
         self._running: set[Future[None]] = set()
-        self._limits = {
-            **{
-                id_: Limit(1) for id_ in runtime.settings.retired
-            },  # orders on their way there are parked, with the reason
-            **{id_: Limit(one.concurrency, one.rate_per_s) for id_, one in runtime.settings.accounts.items()},
-        }
+        accounts = runtime.settings.accounts
+        self._limits = {id_: Limit(account.concurrency, account.rate_per_s) for id_, account in accounts.items()}
+        # Orders on their way to a retired account are claimed too, to be parked with the reason.
+        self._limits |= {id_: Limit(1) for id_ in runtime.settings.retired}
 
     def stop(self) -> None:
         """Claim nothing more; `run` ends when what is in flight has.

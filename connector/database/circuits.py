@@ -1,5 +1,6 @@
 """Circuits: an account, or a store's API, that fails or refuses us is left alone, then probed by one delivery."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -122,10 +123,10 @@ def count_failure(
     connection.execute(update(circuits).where(circuits.c.account == account).values(values))
 
 
-def open_seconds(database: Database, account: str, now: datetime) -> float:
-    """How long the account's circuit has been open over its whole life."""
+def open_seconds(database: Database, accounts: Iterable[str], now: datetime) -> float:
+    """How long these circuits have been open over their whole lives, added up."""
     with database.read() as connection:
-        return seconds_open(load_circuit(connection, account), now)
+        return sum(seconds_open(load_circuit(connection, account), now) for account in accounts)
 
 
 def seconds_open(circuit: Circuit | None, now: datetime) -> float:
