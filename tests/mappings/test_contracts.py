@@ -1,5 +1,6 @@
 """Every destination's schema against what its vendor publishes, and the checks themselves."""
 
+import json
 from copy import deepcopy
 from typing import Any
 
@@ -73,8 +74,29 @@ def test_rayos_reference_is_a_uuid(ref):
     assert DESTINATIONS["rayo"].reply_id({"orden": {"ordenRef": ref}}) is None
 
 
-def test_extra_keys_in_a_reply_are_let_by():
-    assert DESTINATIONS["rayo"].reply_id({"orden": {"ordenRef": UUID, "otro": 1}, "mas": 2}) == UUID
+@pytest.mark.parametrize("extra", [2, "\ud800", float("nan"), 10**400, {"\ud800": []}])
+def test_extra_keys_in_a_reply_are_let_by(extra):
+    assert DESTINATIONS["rayo"].reply_id({"orden": {"ordenRef": UUID, "otro": extra}, "mas": extra}) == UUID
+
+
+def test_reply_that_cannot_be_encoded_where_the_id_stands_is_a_fault():
+    reply = {"orden": {"ordenRef": "\ud800"}}
+    assert DESTINATIONS["rayo"].contract.response_faults(reply) == ["$ holds what cannot be judged"]
+
+
+def test_reply_of_too_many_objects_in_each_other_is_a_fault():
+    reply = json.loads('{"orden":' * 900 + "{}" + "}" * 900)
+    assert DESTINATIONS["rayo"].contract.response_faults(reply)
+
+
+def test_fault_names_the_place_in_a_list_and_the_rule_behind_a_reference():
+    body = deepcopy(dict(DESTINATIONS["centelar"].contract.request_example))
+    body["items"][0]["quantity"] = "1"
+    body["shipping_address"] = {"disposition": "pickup"}
+    assert sorted(DESTINATIONS["centelar"].contract.request_faults(body)) == [
+        '$.items[0].quantity breaks “type: "integer"”',
+        '$.shipping_address breaks “anyOf: [{"required": ["id"]}, {"required": ["name"]}]”',
+    ]
 
 
 @pytest.mark.parametrize(
