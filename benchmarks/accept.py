@@ -1,0 +1,295 @@
+"""How fast webhooks are taken, as a share of an empty Flask view under the same gunicorn. It measures no forwarding."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from benchmarks import orders
+from benchmarks.destination import destination
+from benchmarks.load import Loaded, post
+from benchmarks.processes import (
+    connector,
+    free_port,
+    gunicorn,
+    postgres,
+    run,
+    running,
+    slow_fsync,
+    wait_until_ready,
+)
+from benchmarks.report import Target, console, describe_machine, draw, median, print_table, show, write_result
+from benchmarks.stores import environment_of, write_configuration
+from connector.serve import WEB_THREADS
+
+#: More requests at once than one process has threads: every thread has work, and some wait.
+PER_PROCESS = 2 * WEB_THREADS
+#: An answer of a destination that is slow, and the longest that an attempt waits for it.
+SLOW_MS, TIMEOUT_S = 5_000, 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One way to run the connector, what it is compared with, and what is wanted of it."""
+
+    name: str
+    processes: int = 1
+    engine: str = "sqlite"
+    fsync_ms: float = 0
+    forwarder: str = "none"  # beside the web processes: none, live, backlog, down, slow
+    against: str = "empty"  # or commit_each, or naive
+    answer_ms: float = 0  # how long the destination takes
+    share: Target | None = None  # of orders taken per second
+    p99_ratio: Target | None = None
+    p99_ms: Target | None = None
+
+
+CASES = [
+    Case(name="SQLite", share=Target(value=0.70), p99_ratio=Target(value=2.5, at_most=True)),
+    Case(name="SQLite", processes=2, share=Target(value=0.62), p99_ratio=Target(value=2.5, at_most=True)),
+    Case(name="SQLite, fsync + 2 ms", fsync_ms=2, share=Target(value=0.60)),
+    Case(name="SQLite, fsync + 2 ms", fsync_ms=2, processes=2, share=Target(value=0.60)),
+    Case(
+        name="against a commit each, fsync + 2 ms", fsync_ms=2, against="commit_each", share=Target(value=3, unit="x")
+    ),
+    Case(name="4 processes on one file", processes=4, p99_ms=Target(value=100, at_most=True, unit=" ms")),
+    Case(name="orders are sent on meanwhile", forwarder="live"),
+    *(
+        Case(
+            name=name,
+            forwarder=forwarder,
+            share=Target(value=0.40),
+            p99_ms=Target(value=150, at_most=True, unit=" ms"),
+        )
+        for name, forwarder in (
+            ("a backlog drains", "backlog"),
+            ("destination is down", "down"),
+            ("destination is slow", "slow"),
+        )
+    ),
+    Case(name="PostgreSQL", engine="postgresql", share=Target(value=0.55)),
+    Case(name="PostgreSQL", engine="postgresql", processes=2, share=Target(value=0.55)),
+    Case(name="PostgreSQL, fsync + 2 ms", engine="postgresql", fsync_ms=2),
+    *(
+        Case(
+            name=f"against sending inside the request, {answer_ms} ms",
+            processes=2,
+            forwarder="live",
+            against="naive",
+            answer_ms=answer_ms,
+            share=Target(value=share, unit="x"),
+        )
+        for answer_ms, share in ((100, 3), (500, 30))
+    ),
+]
+
+
+@dataclass(kw_only=True)
+class Round:
+    """What was compared with, and the connector, one after the other."""
+
+    other: Loaded
+    connector: Loaded
+
+    @property
+    def share(self) -> float:
+        return self.connector.per_s / self.other.per_s
+
+
+@dataclass(kw_only=True)
+class Measured:
+    case: Case
+    rounds: list[Round] = field(default_factory=list)
+
+    def of(self, what: str) -> float:
+        return median(getattr(one.connector, what) for one in self.rounds)
+
+    def of_other(self, what: str) -> float:
+        return median(getattr(one.other, what) for one in self.rounds)
+
+    @property
+    def share(self) -> float:
+        return median(one.share for one in self.rounds)
+
+    @property
+    def p99_ratio(self) -> float:
+        return median(one.connector.p99_ms / one.other.p99_ms for one in self.rounds)
+
+    @property
+    def errors(self) -> int:
+        return sum(one.connector.errors for one in self.rounds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    rounds: int
+    seconds: float
+    backlog: int  # orders that lie there before the forwarder starts, where a backlog is wanted
+
+
+def measure(case: Case, pace: Pace) -> Measured:
+    with TemporaryDirectory() as name, ExitStack() as stack:
+        directory = Path(name)
+        next_number = 0  # no order comes twice
+        most_per_s: dict[int, float] = {}  # by port: making requests that are never posted costs time
+
+        def load(port: int, seconds: float) -> Loaded:
+            nonlocal next_number
+            first, number = next_number, int(most_per_s.get(port, 3_000) * seconds)
+            next_number += number
+            made = orders.requests(first, number)
+            loaded = post(made, directory, port=port, connections=PER_PROCESS * case.processes, seconds=seconds)
+            most_per_s[port] = max(200.0, 2 * loaded.per_s)
+            return loaded
+
+        other = stack.enter_context(open_other(case, directory))
+        port = stack.enter_context(open_connector(case, directory, pace))
+        for one in (other, port):
+            load(one, min(1.0, pace.seconds))
+        measured = Measured(case=case)
+        for _ in range(pace.rounds):
+            measured.rounds.append(Round(other=load(other, pace.seconds), connector=load(port, pace.seconds)))
+    return measured
+
+
+@contextmanager
+def open_other(case: Case, directory: Path) -> Iterator[int]:
+    """What the connector is compared with; its port."""
+    port = free_port()
+    variables = {**slow_fsync(case.fsync_ms), "DATABASE_URL": f"sqlite:///{directory / 'other.db'}"}
+    with ExitStack() as stack:
+        app = f"benchmarks.apps.{case.against}:app"
+        if case.against == "naive":
+            played = stack.enter_context(destination(directory, delay_ms=case.answer_ms))
+            app = "benchmarks.peers.naive_flask:app"
+            variables |= {"DESTINATION_URL": f"{played.url}/api/rest/orders", "SECRET": orders.SECRET}
+        stack.enter_context(
+            gunicorn(app, port=port, processes=case.processes, directory=directory, variables=variables)
+        )
+        yield port
+
+
+@contextmanager
+def open_connector(case: Case, directory: Path, pace: Pace) -> Iterator[int]:
+    """The connector's web processes, and the forwarder as the case has it; the port."""
+    with ExitStack() as stack:
+        url = f"sqlite:///{directory / 'connector.db'}"
+        if case.engine == "postgresql":
+            url = stack.enter_context(postgres(directory, fsync_ms=case.fsync_ms))
+        base_url, settings = "http://127.0.0.1:9", {}  # the port of `discard`, where nothing listens
+        if case.forwarder in ("live", "backlog", "slow"):
+            delay_ms = SLOW_MS if case.forwarder == "slow" else case.answer_ms
+            base_url = stack.enter_context(destination(directory, delay_ms=delay_ms)).url
+            settings = {"concurrency": 16, "timeout_s": TIMEOUT_S}
+        configuration = write_configuration(directory, destination="rayo", base_url=base_url, **settings)
+        port = free_port()
+        variables = {
+            **environment_of(configuration, url, port=port, processes=case.processes),
+            **slow_fsync(case.fsync_ms),
+        }
+        run(connector("migrate"), directory=directory, variables=variables)
+        if case.forwarder in ("none", "backlog"):
+            app = "connector.app:create_wsgi()"
+            stack.enter_context(
+                gunicorn(app, port=port, processes=case.processes, directory=directory, variables=variables)
+            )
+            if case.forwarder == "backlog":
+                made = orders.requests(90_000_000, pace.backlog)
+                post(made, directory, port=port, connections=PER_PROCESS, seconds=600)
+                stack.enter_context(
+                    running(connector("worker"), directory=directory, name="worker", variables=variables)
+                )
+        else:
+            command = connector("serve")
+            process = stack.enter_context(running(command, directory=directory, name="serve", variables=variables))
+            wait_until_ready(process, port)
+        yield port
+
+
+def table_row(measured: Measured) -> list[str]:
+    case = measured.case
+    return [
+        case.name,
+        str(case.processes),
+        f"{measured.of_other('per_s'):.0f}",
+        f"{measured.of('per_s'):.0f}",
+        show(measured.share, case.share),
+        f"{measured.of('p50_ms'):.1f}",
+        f"{measured.of_other('p99_ms'):.1f}",
+        show(measured.of("p99_ms"), case.p99_ms, digits=1),
+        show(measured.p99_ratio, case.p99_ratio),
+        show(measured.errors, Target(value=0, at_most=True), digits=0),
+    ]
+
+
+def figures_of(measured: Measured) -> dict[str, Any]:
+    def without_times(loaded: Loaded) -> dict[str, Any]:
+        return {name: value for name, value in asdict(loaded).items() if name != "began_ns"}
+
+    return {
+        "case": asdict(measured.case),
+        "share": measured.share,
+        "p99_ratio": measured.p99_ratio,
+        "errors": measured.errors,
+        "rounds": [
+            {"other": without_times(one.other), "connector": without_times(one.connector)} for one in measured.rounds
+        ],
+    }
+
+
+def paint(all_measured: list[Measured]) -> Any:
+    def bars(pyplot: Any) -> Any:
+        shown = [one for one in all_measured if one.case.against == "empty"]
+        figure, axes = pyplot.subplots(figsize=(7.5, 0.42 * len(shown) + 1))
+        for y, one in enumerate(reversed(shown)):
+            shares = [round_.share for round_ in one.rounds]
+            axes.barh(y, one.share, height=0.6, color="#4c78a8")
+            axes.plot([min(shares), max(shares)], [y, y], color="black", linewidth=1)
+            if one.case.share is not None:
+                axes.plot([one.case.share.value] * 2, [y - 0.4, y + 0.4], color="#e45756", linewidth=2)
+            axes.text(0.01, y, f"{one.share:.2f}", va="center", color="white")
+        processes = "{} process", "{} processes"
+        names = [f"{one.case.name}, {processes[one.case.processes > 1].format(one.case.processes)}" for one in shown]
+        axes.set_yticks(range(len(shown)), list(reversed(names)))
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("orders taken durably per second, as a share of an empty Flask view (red: wanted)")
+        return figure
+
+    return bars
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--seconds", default=4.0, show_default=True, help="Of each of a round's two halves.")
+@click.option("--backlog", default=5_000, show_default=True, help="Orders that lie there where a backlog drains.")
+@click.option("--processes", type=int, help="Only the cases of so many web processes.")
+@click.option("--only", help="Only the cases whose name holds this.")
+@click.option("--quick", is_flag=True, help="One short round, to see that it runs: keeps and draws nothing.")
+def main(rounds: int, seconds: float, backlog: int, processes: int | None, only: str | None, quick: bool) -> None:
+    """Measure how fast webhooks are taken, against an empty view under the same gunicorn."""
+    pace = Pace(rounds=1, seconds=1.0, backlog=300) if quick else Pace(rounds=rounds, seconds=seconds, backlog=backlog)
+    cases = [case for case in CASES if processes in (None, case.processes) and (only or "") in case.name]
+    machine = describe_machine()
+    done = []
+    for case in cases:
+        console.print(f"[dim]{case.name}, processes: {case.processes} …[/]")
+        done.append(measure(case, pace))
+    columns = ["", "processes", "other/s", "connector/s", "share", "p50 ms", "other p99 ms", "p99 ms", "p99 ratio"]
+    print_table(
+        "Webhooks taken, against an empty Flask view under the same gunicorn",
+        [*columns, "errors"],
+        [table_row(one) for one in done],
+    )
+    if quick or processes or only:
+        return
+    figures = [figures_of(one) for one in done]
+    write_result("accept", figures, machine, rounds=rounds, seconds=seconds, backlog=backlog)
+    draw("accept", paint(done))
+
+
+if __name__ == "__main__":
+    main()

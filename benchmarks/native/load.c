@@ -1,0 +1,195 @@
+/* Posts prepared HTTP requests over several connections and writes how long each took; it makes no request itself.
+ *
+ * One thread and epoll, because it shares the machine with what it measures.
+ *
+ *   load PORT CONNECTIONS PER_CONNECTION RATE MOST_S REQUESTS TIMES
+ *
+ * REQUESTS: each request as 4 bytes of length (little-endian) and its bytes. TIMES, one line a request that was begun:
+ * its number, when it began and how long it took (CLOCK_MONOTONIC, ns), the status (0: no answer), 1 if the answer
+ * says "accepted". A connection is opened anew after PER_CONNECTION requests. RATE 0: the next one goes out as soon as
+ * a connection is free; else so many a second, each timed from when it was due. None is begun after MOST_S seconds.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REPLY_BYTES 16384
+#define SILENCE_NS 60000000000LL
+
+struct connection {
+    int fd;
+    long request; /* -1: free */
+    size_t sent, got;
+    long served;
+    char reply[REPLY_BYTES + 1];
+};
+
+struct request {
+    const char *bytes;
+    uint32_t length;
+    long long began_ns, took_ns;
+    int status, accepted;
+};
+
+static int epoll_fd, port;
+
+static long long now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void die(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+static void open_connection(struct connection *c) {
+    if (c->fd >= 0) close(c->fd);
+    c->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (c->fd < 0) die("socket");
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0) die("connect");
+    int one = 1;
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    fcntl(c->fd, F_SETFL, O_NONBLOCK);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &e) < 0) die("epoll_ctl");
+    c->served = 0;
+}
+
+/* Waits for room when the socket's buffer is full: a request is smaller than that. */
+static int send_request(struct connection *c, const struct request *r) {
+    for (c->sent = c->got = 0; c->sent < r->length;) {
+        ssize_t n = send(c->fd, r->bytes + c->sent, r->length - c->sent, MSG_NOSIGNAL);
+        if (n > 0) {
+            c->sent += n;
+        } else if (n < 0 && errno == EAGAIN) {
+            usleep(50);
+        } else {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* 1 when the reply is whole, with `*keeps` saying whether the connection lives on. */
+static int is_whole(struct connection *c, int *keeps) {
+    c->reply[c->got] = 0;
+    char *end = strstr(c->reply, "\r\n\r\n");
+    if (!end) return 0;
+    *end = 0;
+    char *length = strcasestr(c->reply, "\r\ncontent-length:");
+    *keeps = !strcasestr(c->reply, "\r\nconnection: close");
+    size_t body = length ? strtoul(length + 17, NULL, 10) : 0;
+    int whole = c->got >= (size_t)(end + 4 - c->reply) + body;
+    *end = '\r';
+    return whole;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 8) return fprintf(stderr, "usage: see the top of load.c\n"), 2;
+    port = atoi(argv[1]);
+    int connections = atoi(argv[2]);
+    long per_connection = atol(argv[3]);
+    double rate = atof(argv[4]), most_s = atof(argv[5]);
+    int file = open(argv[6], O_RDONLY);
+    struct stat status;
+    if (file < 0 || fstat(file, &status) < 0) die(argv[6]);
+    char *bytes = mmap(NULL, status.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+    if (bytes == MAP_FAILED) die("mmap");
+    long count = 0;
+    for (off_t at = 0; at < status.st_size; count++) at += 4 + *(uint32_t *)(bytes + at);
+    struct request *requests = calloc(count, sizeof *requests);
+    char *at = bytes;
+    for (long i = 0; i < count; i++) {
+        memcpy(&requests[i].length, at, 4);
+        requests[i].bytes = at + 4;
+        at += 4 + requests[i].length;
+    }
+
+    epoll_fd = epoll_create1(0);
+    struct connection *pool = calloc(connections, sizeof *pool);
+    for (int i = 0; i < connections; i++) {
+        pool[i].fd = -1;
+        pool[i].request = -1;
+        open_connection(&pool[i]);
+    }
+    struct epoll_event *events = calloc(connections, sizeof *events);
+    long next = 0, done = 0;
+    long long began = now_ns(), last_heard = began;
+    for (;;) {
+        long long now = now_ns();
+        int may_begin = next < count && now - began < most_s * 1e9;
+        if (!may_begin && done == next) break;
+        long long due = rate > 0 ? began + (long long)(next / rate * 1e9) : now;
+        for (int i = 0; i < connections && may_begin && due <= now; i++) {
+            struct connection *c = &pool[i];
+            if (c->request >= 0) continue;
+            if (c->served >= per_connection) open_connection(c);
+            struct request *r = &requests[next];
+            c->request = next++;
+            r->began_ns = rate > 0 ? due : now_ns();
+            if (send_request(c, r) < 0) {
+                open_connection(c);
+                if (send_request(c, r) < 0) die("send");
+            }
+            may_begin = next < count;
+            due = rate > 0 ? began + (long long)(next / rate * 1e9) : now;
+        }
+        int wait_ms = rate > 0 && next < count && due > now ? (int)((due - now) / 1000000) : 1000;
+        if (rate > 0 && wait_ms < 1) wait_ms = due > now ? 1 : 1000;
+        int heard = epoll_wait(epoll_fd, events, connections, wait_ms);
+        now = now_ns();
+        if (heard > 0) last_heard = now;
+        if (now - last_heard > SILENCE_NS) return fprintf(stderr, "no answer for a minute\n"), 1;
+        for (int i = 0; i < heard; i++) {
+            struct connection *c = events[i].data.ptr;
+            ssize_t n = recv(c->fd, c->reply + c->got, REPLY_BYTES - c->got, 0);
+            if (n < 0 && errno == EAGAIN) continue;
+            if (n <= 0) {
+                int was_kept = c->served > 0 && c->got == 0;
+                open_connection(c);
+                if (c->request < 0) continue;
+                if (was_kept) { /* it was closed as this request went out; a client sends it again */
+                    if (send_request(c, &requests[c->request]) < 0) die("send");
+                    continue;
+                }
+                requests[c->request].took_ns = now - requests[c->request].began_ns;
+                c->request = -1;
+                done++;
+                continue;
+            }
+            c->got += n;
+            int keeps;
+            if (c->request < 0 || !is_whole(c, &keeps)) continue;
+            struct request *r = &requests[c->request];
+            r->took_ns = now - r->began_ns;
+            r->status = atoi(c->reply + 9);
+            r->accepted = strstr(c->reply, "accepted") != NULL;
+            c->request = -1;
+            c->served = keeps ? c->served + 1 : per_connection;
+            done++;
+        }
+    }
+    FILE *times = fopen(argv[7], "w");
+    if (!times) die(argv[7]);
+    for (long i = 0; i < next; i++) {
+        struct request *r = &requests[i];
+        fprintf(times, "%ld %lld %lld %d %d\n", i, r->began_ns, r->took_ns, r->status, r->accepted);
+    }
+    return fclose(times) ? 1 : 0;
+}

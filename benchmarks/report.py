@@ -1,0 +1,106 @@
+"""Shows what was measured: a table on the terminal, a JSON file, and a plot. It measures and judges nothing itself."""
+
+import json
+import os
+import platform
+import sqlite3
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PLOTS = ROOT / "docs" / "performance"
+console = Console(width=None if sys.stdout.isatty() else 160)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a figure is wanted to be: at least, or at most, so much."""
+
+    value: float
+    at_most: bool = False
+    unit: str = ""
+
+    def is_met_by(self, measured: float) -> bool:
+        return measured <= self.value if self.at_most else measured >= self.value
+
+    def show(self) -> str:
+        return f"{'≤' if self.at_most else '≥'} {self.value:g}{self.unit}"
+
+
+def show(measured: float, target: Target | None, *, digits: int = 2) -> str:
+    """A figure, and beside it what it is wanted to be: green when it is, red when it is not."""
+    unit = target.unit if target else ""
+    text = f"{measured:.{digits}f}{unit}"
+    if target is None:
+        return text
+    colour = "green" if target.is_met_by(measured) else "red"
+    return f"[{colour}]{text}[/] [dim]({target.show()})[/]"
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def median(values: Iterable[float]) -> float:
+    return statistics.median(list(values))
+
+
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)
+
+
+def write_result(name: str, figures: Any, machine: dict[str, Any], **settings: Any) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{name}.json"
+    content = {"benchmark": name, "settings": settings, "machine": machine, "figures": figures}
+    file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    console.print(f"[dim]{file.relative_to(ROOT)} is written.[/]")
+
+
+def describe_machine() -> dict[str, Any]:
+    cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, check=False)  # noqa: S607
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": cpu.partition(":")[2].strip(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load_before": os.getloadavg()[0],
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "commit": commit.stdout.decode().strip(),
+    }
+
+
+def draw(name: str, paint: Callable[[Any], Any]) -> None:
+    """Have `paint` draw a figure with pyplot, and keep it as SVG and PNG. Without matplotlib, only say so."""
+    try:
+        import matplotlib as mpl  # type: ignore[import-not-found]
+
+        mpl.use("Agg")
+        from matplotlib import pyplot
+    except ImportError:
+        console.print("[dim]No plot: pip install -r benchmarks/requirements.txt brings matplotlib.[/]")
+        return
+    mpl.rcParams |= {"svg.hashsalt": "connector", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    figure = paint(pyplot)
+    for kind, metadata in (("svg", {"Date": None}), ("png", {})):
+        figure.savefig(PLOTS / f"{name}.{kind}", metadata=metadata, bbox_inches="tight", dpi=120)
+    pyplot.close(figure)
+    console.print(f"[dim]docs/performance/{name}.svg and .png are drawn.[/]")
