@@ -1,0 +1,135 @@
+"""Runs the service as real processes, breaks it and what it speaks with, and judges what became of every order.
+
+`python -m tests.chaos --seed 1 --minutes 1`; the exit status is 0 only if nothing was lost, doubled or wrongly told.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from connector.sandbox.server import SandboxServer
+from tests.chaos.acts import Chaos
+from tests.chaos.causes import Causes
+from tests.chaos.databases import Sqlite
+from tests.chaos.plan import plan_acts, plan_faults
+from tests.chaos.shops import plan_orders
+from tests.chaos.storefront import Storefront
+from tests.chaos.subject import Connector
+from tests.chaos.verdict import KINDS, Verdict, judge
+
+READY_WITHIN_S = 60.0
+SETTLED_WITHIN_S = 90.0
+ORDERS_PER_S = 6.0
+#: Tokens that end within a run.
+TOKEN_LIFE_S = 20.0
+MOST_TOLD = 10  # of each kind of fault
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long things go wrong")
+    parser.add_argument("--orders", type=int, help=f"how many; default {ORDERS_PER_S:g} a second")
+    parser.add_argument("--engine", choices=["sqlite"], default="sqlite")
+    parser.add_argument("--verbose", action="store_true", help="tell what is done, as it is done")
+    return parser.parse_args()
+
+
+def main() -> int:
+    asked = read_arguments()
+    seconds = asked.minutes * 60
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    began_at = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - began_at:7.1f}  {text}", flush=True)
+
+    def tell(text: str) -> None:
+        if asked.verbose:
+            say(text)
+
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(SandboxServer(token_life_s=TOKEN_LIFE_S))
+        database = Sqlite(folder, say)
+        stack.callback(database.close)
+        subject = Connector(folder, sandbox, database.variables)
+        orders = plan_orders(asked.seed, subject.shops, asked.orders or round(seconds * ORDERS_PER_S), seconds)
+        storefront = Storefront(subject.url, orders, sandbox)
+        destinations = sorted({name for shop in subject.shops for name in shop.destinations.values()})
+        chaos = Chaos(
+            subject,
+            sandbox,
+            plan_acts(asked.seed, [*subject.acts, *database.acts], seconds, lease_s=subject.lease_s),
+            plan_faults(asked.seed, destinations, subject.apis, seconds),
+            others=database.acts,
+            tell=tell,
+        )
+        say(f"seed {asked.seed}, {asked.engine}, {len(orders)} orders in {seconds:g} s; logs in {folder}")
+        subject.programs.start()
+        stack.callback(subject.programs.stop)
+        if not wait_until(subject.is_ready, READY_WITHIN_S):
+            say("The service did not come up.")
+            return 1
+        storefront.start()
+        stack.callback(storefront.stop)
+        chaos.start()
+        time.sleep(seconds)
+        chaos.stop()
+        say("Nothing goes wrong any more.")
+        settled = wait_until(lambda: not storefront.open_posts() and subject.is_settled(), SETTLED_WITHIN_S)
+        say("Everything is settled." if settled else f"Not everything is settled within {SETTLED_WITHIN_S:g} s.")
+        causes = Causes(incidents=chaos.incidents, timeout_s=subject.timeout_s)
+        causes.note(sandbox.requests())
+        verdict = judge(
+            events=storefront.events,
+            deliveries=subject.deliveries(),
+            accepted=sandbox.orders(),
+            causes=causes,
+            attempts=subject.attempts,
+        )
+        show(verdict, chaos, subject.programs.restarts)
+    if any(verdict.faults.values()):
+        print(f"\nFAULTS. The logs are in {folder}")
+        return 1
+    return 0
+
+
+def wait_until(is_so: Callable[[], bool], within_s: float) -> bool:
+    give_up_at = time.monotonic() + within_s
+    while time.monotonic() < give_up_at:
+        if is_so():
+            return True
+        time.sleep(0.3)
+    return False
+
+
+def show(verdict: Verdict, chaos: Chaos, restarts: int) -> None:
+    acts = Counter(str(incident.act) for incident in chaos.incidents)
+    print("\ndone to it")
+    for act, count in sorted(acts.items()):
+        print(f"  {count:6}  {act}")
+    print(f"  {chaos.played_faults:6}  misbehaviours of services\n  {restarts:6}  restarts")
+    print("\ncounted")
+    for name, count in verdict.counts.items():
+        print(f"  {count:6}  {name}")
+    print("\ndeliveries")
+    for (destination, state, reason), count in sorted(verdict.states.items()):
+        print(f"  {count:6}  {destination:9} {state} {reason}")
+    print("\nambiguous attempts of what is uncertain, by cause")
+    for cause, count in verdict.causes.most_common():
+        print(f"  {count:6}  {cause}")
+    print("\nfaults")
+    for kind in KINDS:
+        found = verdict.faults.get(kind, [])
+        print(f"  {len(found):6}  {kind}")
+        for sentence in found[:MOST_TOLD]:
+            print(f"            {sentence}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Does what was planned to processes, disk and services, and keeps when: the causes of what follows."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import psutil
+
+from connector.sandbox.server import SandboxServer
+from tests.chaos.plan import ENDS, Act, PlannedAct, PlannedFault
+from tests.chaos.programs import send
+
+#: What may leave an attempt without a recorded answer: it hits the forwarder, or the database that it writes to.
+TOUCHES_ATTEMPTS = {
+    Act.KILL_FORWARDER,
+    Act.KILL_ALL,
+    Act.STOP_FORWARDER,
+    Act.FILL_DISK,
+    Act.KILL_POSTGRESQL,
+    Act.JUMP_CLOCK,
+}
+
+
+class Target(Protocol):
+    def find(self, act: Act) -> list[psutil.Process]: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Incident:
+    act: Act
+    began_at: float  # seconds of the machine's clock
+    ended_at: float
+    hit: int  # how many processes
+
+
+class Chaos:
+    """Plays the two plans from `start` until they are over, or `stop`."""
+
+    def __init__(
+        self,
+        target: Target,
+        sandbox: SandboxServer,
+        acts: Sequence[PlannedAct],
+        faults: Sequence[PlannedFault],
+        *,
+        others: Mapping[Act, Callable[[float], None]],  # acts that are no signals to processes
+        tell: Callable[[str], None],
+    ) -> None:
+        self.incidents: list[Incident] = []
+        self.played_faults = 0
+        self._target = target
+        self._sandbox = sandbox
+        self._others = others
+        self._tell = tell
+        self._open: dict[Act, tuple[Incident, list[psutil.Process]]] = {}
+        self._is_over = threading.Event()
+        self._started_at = 0.0
+        self._plans = acts, faults
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="chaos")
+        self._plays: list[Future[None]] = []
+
+    def start(self) -> None:
+        self._started_at = time.monotonic()
+        acts, faults = self._plans
+        self._plays = [self._pool.submit(self._play_acts, acts), self._pool.submit(self._play_faults, faults)]
+
+    def stop(self) -> None:
+        """End what is still open, and every misbehaviour. Raises what went wrong with the chaos itself."""
+        self._is_over.set()
+        self._pool.shutdown()
+        for began in list(self._open):
+            self._end(began, 0.0)
+        self._sandbox.behave()
+        for play in self._plays:
+            play.result()
+
+    def _is_time(self, at_s: float) -> bool:
+        """Wait until so many seconds after the start. False: it is over."""
+        return not self._is_over.wait(max(0.0, at_s - (time.monotonic() - self._started_at)))
+
+    def _play_acts(self, planned: Sequence[PlannedAct]) -> None:
+        for one in planned:
+            if not self._is_time(one.at_s):
+                return
+            began = next((act for act, end in ENDS.items() if end is one.act), None)
+            if began is None:
+                self._begin(one.act, one.value)
+            else:
+                self._end(began, one.value)
+
+    def _begin(self, act: Act, value: float) -> None:
+        hit: list[psutil.Process] = []
+        began_at = time.time()
+        if act in self._others:
+            self._others[act](value)
+        else:
+            found = self._target.find(act)
+            hit = found if act is Act.KILL_ALL else found[int(value * len(found)) :][:1]
+            send(hit, signal.SIGSTOP if act is Act.STOP_FORWARDER else signal.SIGKILL)
+        incident = Incident(act=act, began_at=began_at, ended_at=time.time(), hit=len(hit))
+        self.incidents.append(incident)
+        if act in ENDS:
+            self._open[act] = (incident, hit)
+        self._tell(f"{act}: {', '.join(str(process.pid) for process in hit) or value}")
+
+    def _end(self, began: Act, value: float) -> None:
+        if began not in self._open:
+            return
+        incident, hit = self._open.pop(began)
+        act = ENDS[began]
+        if act in self._others:
+            self._others[act](value)
+        else:
+            send(hit, signal.SIGCONT)
+        incident.ended_at = time.time()
+        self._tell(str(act))
+
+    def _play_faults(self, planned: Sequence[PlannedFault]) -> None:
+        for one in planned:
+            if not self._is_time(one.at_s):
+                return
+            options = {name: value for name, value in one.options.items() if value is not None}
+            self._sandbox.misbehave(one.service, one.kind, **options)
+            self.played_faults += 1
+            self._tell(f"{one.service}: {one.kind} {options or ''}")

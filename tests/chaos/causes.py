@@ -1,0 +1,70 @@
+"""Whether an attempt that is called ambiguous was: what the sandbox, or the driver, did to it in its time."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from connector.sandbox.state import SeenRequest
+from tests.chaos.acts import TOUCHES_ATTEMPTS, Incident
+from tests.chaos.plan import Act
+from tests.chaos.shops import MARK
+from tests.chaos.subject import ToldAttempt
+
+#: What leaves a request without an answer that says what became of it.
+AMBIGUOUS = {"drop_after_reading", "process_then_drop", "garbage", "garbage_json", "cut_body", "slow_drip", "latency"}
+#: Between the clocks' readings of the driver and of the processes that it hits.
+SLACK_S = 0.25
+#: From the commit of an attempt to the end of its record, beyond its timeout, on a machine that is busy.
+RECORD_WITHIN_S = 4.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Causes:
+    """All that can make an attempt ambiguous. A drop that was not read names no order: each excuses one attempt."""
+
+    incidents: Sequence[Incident]
+    timeout_s: float
+    by_order: dict[tuple[str, int], list[SeenRequest]] = field(default_factory=dict)
+    unread: list[SeenRequest] = field(default_factory=list)
+
+    def note(self, requests: Iterable[SeenRequest]) -> None:
+        for seen in requests:
+            if seen.why == "drop_unread":
+                self.unread.append(seen)
+            elif seen.body is not None and (mark := MARK.search(seen.body)):
+                self.by_order.setdefault((seen.destination, int(mark[1])), []).append(seen)
+
+    def find(self, destination: str, number: int, attempt: ToldAttempt) -> str | None:
+        """Return what made the attempt ambiguous; None when nothing did."""
+        began_at = attempt.started_at - SLACK_S
+        for seen in self.by_order.get((destination, number), []):
+            if began_at <= seen.received_at.timestamp() <= self._ends_at(attempt) and is_ambiguous(seen):
+                return str(seen.why)
+        for incident in self.incidents:
+            if incident.act in TOUCHES_ATTEMPTS and self._is_hit(attempt, incident):
+                return str(incident.act)
+        for seen in self.unread:
+            if seen.destination == destination and began_at <= seen.received_at.timestamp() <= self._ends_at(attempt):
+                self.unread.remove(seen)
+                return "drop_unread"
+        if attempt.duration_s is not None and attempt.duration_s >= self.timeout_s:
+            return "no answer in time"  # the machine was too slow: true of the attempt, whoever is to blame
+        return None
+
+    def _ends_at(self, attempt: ToldAttempt) -> float:
+        lasted_s = self.timeout_s + RECORD_WITHIN_S if attempt.duration_s is None else attempt.duration_s
+        return attempt.started_at + lasted_s + SLACK_S
+
+    def _is_hit(self, attempt: ToldAttempt, incident: Incident) -> bool:
+        """Whether the incident fell into the attempt. A kill takes the record with it; so there is no duration."""
+        is_kill = incident.act in (Act.KILL_FORWARDER, Act.KILL_ALL)
+        if is_kill and attempt.duration_s is not None:
+            return False
+        ends_at = attempt.started_at + self.timeout_s + RECORD_WITHIN_S
+        return attempt.started_at - SLACK_S <= incident.ended_at and incident.began_at <= ends_at
+
+
+def is_ambiguous(seen: SeenRequest) -> bool:
+    kind, _, status = (seen.why or "").partition(" ")
+    if kind == "status":  # 503 too: it may come from a gateway that gave up waiting
+        return int(status) >= 500 or int(status) == 409
+    return kind in AMBIGUOUS or kind == "process_then_status"

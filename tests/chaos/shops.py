@@ -1,0 +1,192 @@
+"""The shops that sell meanwhile, and the orders that they are to tell of: planned from the seed. It posts nothing."""
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connector.sandbox.storefronts import read_object, read_sample
+from mappings import STOREFRONTS
+from mappings.spoke import Storefront
+
+SECRET = "chaos-secret"
+TIENDANUBE_SHOP = 5120066
+#: Stands in the SKU of an order's first line, and so in every body that is made of the order, whatever the contract.
+MARK = re.compile(r"PIEZA-([0-9]+)-V([0-9]+)")
+FIRST_CHANGE = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+#: What happens to an order, in the order in which the shop tells of it: word, version, earliest and latest second after
+#: the one before it. "paid" comes as the platform's own topic where it has one.
+Script = Sequence[tuple[str, int, float, float]]
+SCRIPTS: Sequence[tuple[int, Script]] = (  # how often, of 100
+    (54, [("paid", 1, 0, 0)]),
+    (10, [("created", 1, 0, 0), ("paid", 2, 0.0, 4)]),
+    (12, [("paid", 1, 0, 0), ("updated", 2, 0.0, 8)]),
+    (7, [("paid", 1, 0, 0), ("updated", 3, 0.0, 4), ("updated", 2, 0.0, 4)]),  # an older version comes late
+    (5, [("updated", 2, 0, 0), ("paid", 1, 0.0, 3)]),
+    (8, [("paid", 1, 0, 0), ("cancelled", 2, 0.0, 6)]),
+    (4, [("cancelled", 2, 0, 0), ("paid", 1, 0.0, 3)]),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    store: str
+    platform: "Platform"
+    sample: str  # of the sandbox's
+    first_id: int  # of its orders
+    destinations: Mapping[str, str]  # account to destination, as the routes have it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """How a platform tells of orders."""
+
+    storefront: Storefront
+    topics: Mapping[str, str]  # of the words of a script
+    #: (sample, version, word, whether it is paid, when it changed) -> the order as the platform writes it
+    write: Callable[[dict[str, Any], str, bool, datetime], None]
+    line_key: str
+    answers_within_s: float
+    repeats: bool  # what was not answered 200
+    tells_paid: bool = False  # whatever is told of a paid order says "paid", for want of a topic for it
+    is_thin: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedEvent:
+    word: str
+    version: int
+    due_s: tuple[float, ...]  # after the start; several: the platform sends it more than once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedOrder:
+    shop: Shop
+    number: int  # no other order of the run has it
+    events: tuple[PlannedEvent, ...]
+
+    @property
+    def order_id(self) -> str:
+        return str(self.shop.first_id + self.number)
+
+    def is_wanted(self, event: PlannedEvent) -> bool:
+        """Whether a route takes the event: all of them take what is paid."""
+        if event.word == "paid":
+            return True
+        return self.shop.platform.tells_paid and self.is_paid(event) and event.word != "cancelled"
+
+    def is_paid(self, event: PlannedEvent) -> bool:
+        return event.word != "created"
+
+    def write(self, event: PlannedEvent) -> dict[str, Any]:
+        """Return the order as it stands at this event."""
+        platform = self.shop.platform
+        order = deepcopy(dict(read_object(read_sample(self.shop.sample))))
+        changed_at = FIRST_CHANGE + timedelta(minutes=event.version)
+        order |= {"id": int(self.order_id), "number": self.number}
+        order[platform.line_key][0]["sku"] = f"PIEZA-{self.number}-V{event.version}"
+        platform.write(order, event.word, self.is_paid(event), changed_at)
+        return order
+
+
+def write_shopify(order: dict[str, Any], word: str, is_paid: bool, changed_at: datetime) -> None:
+    order |= {"name": f"#{order['number']}", "order_number": order["number"], "updated_at": changed_at.isoformat()}
+    order |= {"financial_status": "paid" if is_paid else "pending"}
+    order |= {"cancelled_at": changed_at.isoformat() if word == "cancelled" else None}
+
+
+def write_woocommerce(order: dict[str, Any], word: str, is_paid: bool, changed_at: datetime) -> None:
+    order |= {"number": str(order["number"]), "date_modified_gmt": changed_at.strftime("%Y-%m-%dT%H:%M:%S")}
+    order |= {"status": "cancelled" if word == "cancelled" else "processing" if is_paid else "pending"}
+
+
+def write_tiendanube(order: dict[str, Any], word: str, is_paid: bool, changed_at: datetime) -> None:
+    order |= {"updated_at": changed_at.strftime("%Y-%m-%dT%H:%M:%S+0000")}
+    order |= {"payment_status": "paid" if is_paid else "pending"}
+    if word == "cancelled":
+        order |= {"status": "cancelled", "cancelled_at": order["updated_at"]}
+
+
+#: How long each waits for an answer, and whether it sends again: docs/storefronts.md has the vendors' pages.
+#: Tiendanube and WooCommerce really wait longer than this, and none sends again as soon as a run of minutes needs.
+SHOPIFY = Platform(
+    storefront=STOREFRONTS["shopify"],
+    topics={
+        "created": "orders/create",
+        "paid": "orders/paid",
+        "updated": "orders/updated",
+        "cancelled": "orders/cancelled",
+    },
+    write=write_shopify,
+    line_key="line_items",
+    answers_within_s=5,
+    repeats=True,
+)
+WOOCOMMERCE = Platform(
+    storefront=STOREFRONTS["woocommerce"],
+    topics={
+        "created": "order.created",
+        "paid": "order.updated",
+        "updated": "order.updated",
+        "cancelled": "order.updated",
+    },
+    write=write_woocommerce,
+    line_key="line_items",
+    answers_within_s=15,
+    repeats=False,
+    tells_paid=True,
+)
+TIENDANUBE = Platform(
+    storefront=STOREFRONTS["tiendanube"],
+    topics={
+        "created": "order/created",
+        "paid": "order/paid",
+        "updated": "order/updated",
+        "cancelled": "order/cancelled",
+    },
+    write=write_tiendanube,
+    line_key="products",
+    answers_within_s=10,
+    repeats=True,
+    is_thin=True,
+)
+
+CAFE = Shop(
+    store="cafe-mx", platform=SHOPIFY, sample="shopify", first_id=5_500_000_000_000, destinations={"bodega": "rayo"}
+)
+YERBA = Shop(
+    store="yerba-ar", platform=WOOCOMMERCE, sample="woocommerce", first_id=700_000, destinations={"erp": "lapyme"}
+)
+MATE = Shop(
+    store="mate-ar", platform=TIENDANUBE, sample="tiendanube", first_id=1_650_000_000, destinations={"hub": "centelar"}
+)
+DOBLE = Shop(
+    store="doble-ar",
+    platform=SHOPIFY,
+    sample="shopify-ar",
+    first_id=5_800_000_000_000,
+    destinations={"erp-dos": "lapyme", "hub-dos": "centelar"},
+)
+
+
+def plan_orders(seed: int, shops: Sequence[Shop], count: int, seconds: float) -> list[PlannedOrder]:
+    """Return `count` orders that are placed over so many seconds. A third of their events is sent twice."""
+    rng = random.Random(f"orders {seed}")  # noqa: S311  # no secret hangs on it
+    weights = [weight for weight, _ in SCRIPTS]
+    scripts = [script for _, script in SCRIPTS]
+    orders = []
+    for number in range(1, count + 1):
+        shop = rng.choice(shops)
+        [script] = rng.choices(scripts, weights)
+        at = rng.uniform(0, seconds)
+        events = []
+        for word, version, earliest_s, latest_s in script:
+            at += rng.uniform(earliest_s, latest_s)
+            again = [at + rng.choice([0.0, rng.uniform(0, 10)])] if rng.random() < 1 / 3 else []
+            events.append(PlannedEvent(word=word, version=version, due_s=(at, *again)))
+        orders.append(PlannedOrder(shop=shop, number=number, events=tuple(events)))
+    return orders

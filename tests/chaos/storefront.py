@@ -1,0 +1,150 @@
+"""Plays the platforms: posts what shops tell, signed, again where the platform would, and keeps what was answered."""
+
+import heapq
+import itertools
+import json
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import httpx
+
+from connector.sandbox.server import SandboxServer
+from connector.signing import sign
+from tests.chaos.shops import SECRET, TIENDANUBE_SHOP, PlannedEvent, PlannedOrder
+
+CLIENTS = 8
+#: Seconds until what was not answered 200 is sent again. The platforms take minutes to hours.
+REPEAT_AFTER_S = 0.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One post of an event, and what came of it. Instants are seconds of the machine's clock."""
+
+    posted_at: float
+    answered_at: float
+    status: int | None  # None: no answer came
+    said: str | None = None  # "accepted", "duplicate" or "ignored"
+
+
+@dataclass(slots=True, kw_only=True)
+class PostedEvent:
+    """An event, and every answer to it. `open_posts` counts those that are still to be made."""
+
+    order: PlannedOrder
+    planned: PlannedEvent
+    open_posts: int
+    answers: list[Answer] = field(default_factory=list)
+
+    @property
+    def accepted_at(self) -> float | None:
+        """When it was first answered 200. None: it never was."""
+        return min((answer.answered_at for answer in self.answers if answer.status == 200), default=None)
+
+    @property
+    def posted_at(self) -> float | None:
+        return min((answer.posted_at for answer in self.answers), default=None)
+
+
+class Storefront:
+    """Posts every event when it is due, from several clients at once, until `stop`."""
+
+    def __init__(self, url: str, orders: Iterable[PlannedOrder], sandbox: SandboxServer) -> None:
+        self.url = url
+        self.sandbox = sandbox
+        self.events = [
+            PostedEvent(order=order, planned=planned, open_posts=len(planned.due_s))
+            for order in orders
+            for planned in order.events
+        ]
+        self._ties = itertools.count()  # events do not compare
+        self._queue = [(due_s, next(self._ties), event) for event in self.events for due_s in event.planned.due_s]
+        heapq.heapify(self._queue)
+        self._told: dict[int, PlannedEvent] = {}  # the newest that the shop has told, by the order's number
+        self._changed = threading.Condition()
+        self._is_stopping = False
+        self._started_at = 0.0
+        self._pool = ThreadPoolExecutor(CLIENTS, thread_name_prefix="client")
+        self._clients: list[Future[None]] = []
+
+    def start(self) -> None:
+        self._started_at = time.monotonic()
+        self._clients = [self._pool.submit(self._work) for _ in range(CLIENTS)]
+
+    def stop(self) -> None:
+        """Post nothing more. Raises what went wrong with a client itself."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
+        for client in self._clients:
+            client.result()
+
+    def open_posts(self) -> int:
+        """How many posts are still to be made."""
+        with self._changed:
+            return sum(event.open_posts for event in self.events)
+
+    def _work(self) -> None:
+        # No proxy of the environment: none knows the ports of this machine.
+        with httpx.Client(trust_env=False) as client:
+            while (event := self._take()) is not None:
+                answer = self._post(client, event)
+                platform = event.order.shop.platform
+                with self._changed:
+                    event.answers.append(answer)
+                    if answer.status == 200 or not platform.repeats:
+                        event.open_posts -= 1
+                    else:
+                        due_s = time.monotonic() - self._started_at + REPEAT_AFTER_S
+                        heapq.heappush(self._queue, (due_s, next(self._ties), event))
+                        self._changed.notify()
+
+    def _take(self) -> PostedEvent | None:
+        """Wait for the next event that is due. None: stop."""
+        with self._changed:
+            while not self._is_stopping:
+                wait_s = self._queue[0][0] - (time.monotonic() - self._started_at) if self._queue else None
+                if wait_s is not None and wait_s <= 0:
+                    return heapq.heappop(self._queue)[2]
+                self._changed.wait(wait_s)
+        return None
+
+    def _post(self, client: httpx.Client, event: PostedEvent) -> Answer:
+        order, planned = event.order, event.planned
+        platform = order.shop.platform
+        topic = platform.topics[planned.word]
+        payload = order.write(planned)
+        if platform.is_thin:
+            self._put(order, planned)
+            payload = {"store_id": TIENDANUBE_SHOP, "event": topic, "id": payload["id"]}
+        body = json.dumps(payload).encode()  # escapes for all that is not ASCII, as platforms write it
+        headers = {
+            "Content-Type": "application/json",
+            **platform.storefront.sample_headers(payload, topic),
+            platform.storefront.signature.headers[0]: sign(
+                platform.storefront.signature, platform.storefront.secret(SECRET), body
+            ),
+        }
+        posted_at = time.time()
+        status, said = None, None
+        try:
+            answer = client.post(
+                f"{self.url}/webhooks/{order.shop.store}",
+                content=body,
+                headers=headers,
+                timeout=platform.answers_within_s,
+            )
+            status, said = answer.status_code, answer.json().get("status")
+        except (httpx.HTTPError, ValueError):  # killed while it answered
+            pass
+        return Answer(posted_at=posted_at, answered_at=time.time(), status=status, said=said)
+
+    def _put(self, order: PlannedOrder, planned: PlannedEvent) -> None:
+        """Let the platform's API answer the order as it is at this event, unless the shop has told a later one."""
+        with self._changed:
+            newest = max(planned, self._told.get(order.number, planned), key=lambda told: told.version)
+            self._told[order.number] = newest
+            self.sandbox.put_order(order.shop.platform.storefront.name, TIENDANUBE_SHOP, order.write(newest))

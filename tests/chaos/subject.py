@@ -1,0 +1,222 @@
+"""The connector as what is tried: how it is configured, started and found, and what it says of its deliveries."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import httpx
+import psutil
+
+from connector.sandbox.server import SandboxServer
+from connector.sandbox.service import find_free_port
+from tests.chaos.plan import Act
+from tests.chaos.programs import Programs, command_of
+from tests.chaos.shops import CAFE, DOBLE, MATE, SECRET, TIENDANUBE_SHOP, YERBA
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 2.0
+LEASE_S = 17  # the least that is allowed with this timeout
+ADMIN_TOKEN = "chaos"
+
+CONFIGURATION = Template("""\
+[stores.cafe-mx]
+storefront = "shopify"
+secrets = ["$secret"]
+
+[stores.yerba-ar]
+storefront = "woocommerce"
+secrets = ["$secret"]
+
+[stores.mate-ar]
+storefront = "tiendanube"
+secrets = ["$secret"]
+store_id = $shop
+api_url = "$tiendanube"
+api_token = "chaos"
+
+[stores.doble-ar]
+storefront = "shopify"
+secrets = ["$secret"]
+document_from = "note_attributes:dni"
+
+[accounts.bodega]
+destination = "rayo"
+base_url = "$rayo"
+api_key = "chaos"
+$common
+
+[accounts.erp]
+destination = "lapyme"
+base_url = "$lapyme"
+api_key = "chaos"
+customer_id = "b7d1f0a2-6f0c-4a55-9b1e-2f6a3f1c0d11"
+assigned_warehouse_id = "0f4c9a7e-3d52-4f6b-8c21-7a9e5b2d4c33"
+$common
+
+[accounts.erp-dos]
+destination = "lapyme"
+base_url = "$lapyme"
+api_key = "chaos-dos"
+customer_id = "b7d1f0a2-6f0c-4a55-9b1e-2f6a3f1c0d11"
+assigned_warehouse_id = "0f4c9a7e-3d52-4f6b-8c21-7a9e5b2d4c33"
+$common
+
+[accounts.hub]
+destination = "centelar"
+base_url = "$centelar"
+connection_id = 1
+payment_types = { "offline" = "promissory" }
+$common
+
+[accounts.hub-dos]
+destination = "centelar"
+base_url = "$centelar"
+connection_id = 2
+$common
+
+[[routes]]
+from = "cafe-mx"
+to = ["bodega"]
+
+[[routes]]
+from = "yerba-ar"
+to = ["erp"]
+
+[[routes]]
+from = "mate-ar"
+to = ["hub"]
+
+[[routes]]
+from = "doble-ar"
+to = ["erp-dos", "hub-dos"]
+""")
+#: Delays and pauses that a run of minutes has time for.
+COMMON = f"""\
+timeout_s = {TIMEOUT_S:g}
+retry_first_s = 0.5
+retry_max_s = 5
+breaker_open_s = 2\
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What is said of one delivery."""
+
+    id: str
+    store: str
+    account: str
+    destination: str
+    order_id: str
+    state: str
+    reason: str | None
+    remote_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldAttempt:
+    started_at: float  # seconds of the machine's clock
+    duration_s: float | None  # None: its process never said
+    outcome: str
+
+
+class Connector:
+    """`connector serve`, and a second forwarder beside it that takes over what the first one holds too long."""
+
+    shops = (CAFE, YERBA, MATE, DOBLE)
+    apis = ("tiendanube",)
+    acts: Sequence[Act] = (
+        Act.KILL_WEB,
+        Act.KILL_WEB_MASTER,
+        Act.KILL_FORWARDER,
+        Act.KILL_SUPERVISOR,
+        Act.KILL_ALL,
+        Act.STOP_FORWARDER,
+    )
+    lease_s: float = LEASE_S
+    timeout_s = TIMEOUT_S
+
+    def __init__(self, folder: Path, sandbox: SandboxServer, variables: Mapping[str, str]) -> None:
+        configuration = folder / "connector.toml"
+        urls = {name: sandbox.url(name) for name in ("rayo", "lapyme", "centelar", "tiendanube")}
+        text = CONFIGURATION.substitute(urls, secret=SECRET, shop=TIENDANUBE_SHOP, common=COMMON)
+        configuration.write_text(text, "utf-8")
+        port = find_free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        connector = [sys.executable, "-m", "connector"]
+        self.programs = Programs(
+            {"serve": [*connector, "serve"], "worker": [*connector, "worker"]},
+            {
+                "PYTHONPATH": str(ROOT),
+                "CONNECTOR_CONFIG": str(configuration),
+                "ADMIN_TOKEN": ADMIN_TOKEN,
+                "HOST": "127.0.0.1",
+                "PORT": str(port),
+                "WEB_CONCURRENCY": "2",
+                "LEASE_S": str(LEASE_S),
+                "AUTO_MIGRATE": "1",
+                **variables,
+            },
+            folder,
+        )
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        self._api = httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=15)
+
+    def find(self, act: Act) -> list[psutil.Process]:
+        """Return the processes of which one is hit by `act`; for a kill of all, all."""
+        serve, worker = self.programs.tree("serve"), self.programs.tree("worker")
+        web = [process for process in serve[1:] if "gunicorn" in command_of(process)]
+        match act:
+            case Act.KILL_WEB:
+                return web[1:]
+            case Act.KILL_WEB_MASTER:
+                return web[:1]
+            case Act.KILL_FORWARDER | Act.STOP_FORWARDER:
+                return [process for process in [*serve[1:], *worker[:1]] if process not in web]
+            case Act.KILL_SUPERVISOR:
+                return serve[:1]
+            case _:
+                return self.programs.everything()
+
+    def is_ready(self) -> bool:
+        try:
+            return self._api.get("/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def is_settled(self) -> bool:
+        """Whether nothing is on its way any more. False while it cannot be asked."""
+        try:
+            return not any(self._get("/deliveries", state=state, limit="1") for state in ("waiting", "sending"))
+        except httpx.HTTPError:
+            return False
+
+    def deliveries(self) -> list[Told]:
+        told: list[Told] = []
+        cursor: dict[str, str] = {}
+        while True:
+            answer = self._api.get("/api/deliveries", params={"limit": "200", **cursor}).raise_for_status().json()
+            told += [Told(**{name: item[name] for name in Told.__slots__}) for item in answer["items"]]
+            if not answer["next"]:
+                return told
+            cursor = {"cursor": answer["next"]}
+
+    def attempts(self, delivery: Told) -> list[ToldAttempt]:
+        """Return the attempts of one delivery, oldest first."""
+        whole = self._api.get(f"/api/deliveries/{delivery.id}").raise_for_status().json()
+        return [
+            ToldAttempt(
+                started_at=datetime.fromisoformat(one["started_at"]).timestamp(),
+                duration_s=None if one["duration_ms"] is None else one["duration_ms"] / 1000,
+                outcome=one["outcome"],
+            )
+            for one in whole["attempt_log"]
+        ]
+
+    def _get(self, path: str, **query: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self._api.get(f"/api{path}", params=query).raise_for_status().json()["items"]
+        return items

@@ -1,0 +1,187 @@
+"""Compares what storefronts were answered, what is said of deliveries, and what destinations have. Changes nothing."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from connector.sandbox.state import AcceptedOrder
+from tests.chaos.causes import Causes
+from tests.chaos.shops import MARK, PlannedOrder
+from tests.chaos.storefront import PostedEvent
+from tests.chaos.subject import Told, ToldAttempt
+
+#: Reasons that nothing in a run gives: its orders can be mapped, pass every route, and are retried for 48 hours.
+NEVER_DUE = {"unmappable", "exhausted", "filtered", "by hand"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    counts: Counter[str] = field(default_factory=Counter)
+    states: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # by destination, state and reason
+    causes: Counter[str] = field(default_factory=Counter)  # of what is uncertain
+    faults: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # by kind, each in a sentence
+
+
+#: All kinds of fault, so that a table shows those that did not happen.
+KINDS = (
+    "lost",
+    "doubled",
+    "unsettled",
+    "wrongly told",
+    "uncertain without a cause",
+    "sent after cancelled",
+    "sent in an old version",
+    "wrongly answered",
+    "never accepted",
+)
+
+
+def there(orders: Iterable[AcceptedOrder]) -> dict[tuple[str, int], list[AcceptedOrder]]:
+    """Return what the destinations have, by destination and the order's number."""
+    found: dict[tuple[str, int], list[AcceptedOrder]] = defaultdict(list)
+    for order in orders:
+        if mark := MARK.search(repr(order.body)):
+            found[order.destination, int(mark[1])].append(order)
+    return found
+
+
+def judge(
+    *,
+    events: Sequence[PostedEvent],
+    deliveries: Sequence[Told],
+    accepted: Iterable[AcceptedOrder],
+    causes: Causes,
+    attempts: Callable[[Told], list[ToldAttempt]],
+) -> Verdict:
+    """Compare all three. `attempts` asks for those of one delivery."""
+    verdict = Verdict()
+    events_of: dict[int, list[PostedEvent]] = defaultdict(list)
+    for event in events:
+        events_of[event.order.number].append(event)
+    numbers = {(event.order.shop.store, event.order.order_id): event.order for event in events}
+    said = {(told.account, told.store, told.order_id): told for told in deliveries}
+    have = there(accepted)
+
+    verdict.counts["orders"] = len(events_of)
+    verdict.counts["events"] = len(events)
+    verdict.counts["posts"] = sum(len(event.answers) for event in events)
+    verdict.counts["deliveries"] = len(deliveries)
+    verdict.counts["at destinations"] = sum(len(copies) for copies in have.values())
+
+    for told in events_of.values():
+        judge_answers(verdict, told)
+        judge_loss(verdict, told, said)
+    for (destination, number), copies in have.items():
+        if len(copies) > 1:
+            ids = ", ".join(str(copy.remote_id) for copy in copies)
+            verdict.faults["doubled"].append(f"order {number} is at {destination} {len(copies)} times: {ids}")
+        order = events_of[number][0].order
+        accounts = [account for account, name in order.shop.destinations.items() if name == destination]
+        if not any((account, order.shop.store, order.order_id) in said for account in accounts):
+            verdict.faults["wrongly told"].append(f"order {number} is at {destination}, and no delivery says so")
+    for delivery in deliveries:
+        verdict.states[delivery.destination, delivery.state, delivery.reason or ""] += 1
+        order = numbers[delivery.store, delivery.order_id]
+        copies = have.get((delivery.destination, order.number), [])
+        judge_state(verdict, delivery, order, copies)
+        is_uncertain = delivery.reason == "uncertain"
+        mattered = [event for event in events_of[order.number] if event.planned.version > 1]
+        if is_uncertain or (mattered and copies):
+            tried = attempts(delivery)
+            if is_uncertain:
+                judge_uncertain(verdict, delivery, order, tried, causes)
+            if copies:
+                judge_version(verdict, delivery, events_of[order.number], tried, copies[0])
+    return verdict
+
+
+def judge_answers(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
+    """What was answered to the storefront: 200 for all in the end, and never that a wanted order is ignored."""
+    cancelled_from = min((e.posted_at or 0.0 for e in events if e.planned.word == "cancelled"), default=None)
+    for event in events:
+        name = f"order {event.order.number}, {event.planned.word} v{event.planned.version}"
+        if event.accepted_at is None and event.order.shop.platform.repeats:
+            verdict.faults["never accepted"].append(f"{name}: {[answer.status for answer in event.answers]}")
+        verdict.counts["accepted"] += event.accepted_at is not None
+        verdict.counts["not accepted, and its platform never repeats"] += (
+            event.accepted_at is None and not event.order.shop.platform.repeats
+        )
+        is_thin = event.order.shop.platform.is_thin  # then all events of a word have the same bytes
+        twins = [one for one in events if is_thin and one.planned.word == event.planned.word] or [event]
+        same = [answer for twin in twins for answer in twin.answers]
+        for answer in event.answers:
+            if answer.status not in (None, 200, 503):
+                verdict.faults["wrongly answered"].append(f"{name} was answered {answer.status}")
+            was_cancelled = cancelled_from is not None and cancelled_from <= answer.answered_at
+            if answer.said == "ignored" and event.order.is_wanted(event.planned) and not was_cancelled:
+                verdict.faults["wrongly answered"].append(f"{name} is wanted, and was answered ignored")
+            others = [one for one in same if one is not answer and one.posted_at <= answer.answered_at]
+            if answer.said == "duplicate" and not others:
+                verdict.faults["wrongly answered"].append(f"{name} was answered duplicate, and had never been posted")
+
+
+def judge_loss(verdict: Verdict, events: Sequence[PostedEvent], said: dict[tuple[str, str, str], Told]) -> None:
+    """An order that was accepted as wanted, before it was cancelled, has a delivery to every account."""
+    wanted = [e.accepted_at for e in events if e.order.is_wanted(e.planned) and e.accepted_at is not None]
+    cancelled = [e.posted_at for e in events if e.planned.word == "cancelled" and e.posted_at is not None]
+    if not wanted or (cancelled and min(cancelled) <= min(wanted)):
+        return
+    verdict.counts["orders to deliver"] += 1
+    order = events[0].order
+    for account in order.shop.destinations:
+        if (account, order.shop.store, order.order_id) not in said:
+            verdict.faults["lost"].append(f"order {order.number} was accepted, and has no delivery to {account}")
+
+
+def judge_state(verdict: Verdict, told: Told, order: PlannedOrder, copies: Sequence[AcceptedOrder]) -> None:
+    name = f"order {order.number}, delivery {told.id} to {told.account}"
+    state = f"{told.state} {told.reason or ''}".strip()
+    if told.state in ("waiting", "sending"):
+        verdict.faults["unsettled"].append(f"{name} is {state}")
+    elif told.state == "delivered" and told.remote_id not in [str(copy.remote_id) for copy in copies]:
+        there = [copy.remote_id for copy in copies] or "nothing"
+        verdict.faults["wrongly told"].append(f"{name} is delivered as {told.remote_id}, and there is {there}")
+    elif told.state in ("parked", "discarded") and told.reason != "uncertain" and copies:
+        verdict.faults["wrongly told"].append(f"{name} is {state}, and it is there")
+    elif told.reason in NEVER_DUE:
+        verdict.faults["wrongly told"].append(f"{name} is {state}, for which there was no cause")
+    if told.reason == "uncertain":
+        verdict.counts["uncertain"] += 1
+        verdict.counts["uncertain, and there"] += bool(copies)
+
+
+def judge_uncertain(
+    verdict: Verdict, told: Told, order: PlannedOrder, tried: Sequence[ToldAttempt], causes: Causes
+) -> None:
+    """Every attempt that was ambiguous has a cause that the driver knows of."""
+    name = f"order {order.number}, delivery {told.id} to {told.account}"
+    ambiguous = [attempt for attempt in tried if attempt.outcome == "ambiguous"]
+    if not ambiguous:
+        verdict.faults["uncertain without a cause"].append(f"{name}: {tried}")
+    for attempt in ambiguous:
+        cause = causes.find(told.destination, order.number, attempt)
+        verdict.causes[cause or "none"] += 1
+        if cause is None:
+            verdict.faults["uncertain without a cause"].append(f"{name}: {attempt}")
+
+
+def judge_version(
+    verdict: Verdict, told: Told, events: Sequence[PostedEvent], tried: Sequence[ToldAttempt], copy: AcceptedOrder
+) -> None:
+    """What is there was sent before any cancellation was answered 200, and any version newer than its own.
+
+    The attempt that counts is the first that may have arrived: its bytes are all that may be sent again.
+    """
+    arrived = [attempt.started_at for attempt in tried if attempt.outcome in ("ambiguous", "delivered", "sending")]
+    mark = MARK.search(repr(copy.body))
+    if not arrived or mark is None:
+        return
+    name = f"order {events[0].order.number}, delivery {told.id} to {told.account}"
+    for event in events:
+        if event.accepted_at is None or event.accepted_at >= min(arrived):
+            continue
+        late = f"sent {min(arrived) - event.accepted_at:.3f} s after {event.planned.word} v{event.planned.version}"
+        if event.planned.word == "cancelled":
+            verdict.faults["sent after cancelled"].append(f"{name}: {late} was accepted")
+        elif event.planned.version > int(mark[2]):
+            verdict.faults["sent in an old version"].append(f"{name}: v{mark[2]} {late} was accepted")
