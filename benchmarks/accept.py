@@ -12,6 +12,7 @@ import click
 from benchmarks import orders
 from benchmarks.destination import destination
 from benchmarks.load import Loaded, post
+from benchmarks.plots import draw
 from benchmarks.processes import (
     connector,
     free_port,
@@ -22,12 +23,14 @@ from benchmarks.processes import (
     slow_fsync,
     wait_until_ready,
 )
-from benchmarks.report import Target, console, describe_machine, draw, median, print_table, show, write_result
+from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
 from benchmarks.stores import environment_of, write_configuration
 from connector.serve import WEB_THREADS
 
 #: More requests at once than one process has threads: every thread has work, and some wait.
 PER_PROCESS = 2 * WEB_THREADS
+#: The number of the first order of a backlog; those that are posted meanwhile are below it.
+BACKLOG_FIRST = 10_000_000
 #: An answer of a destination that is slow, and the longest that an attempt waits for it.
 SLOW_MS, TIMEOUT_S = 5_000, 20
 
@@ -198,7 +201,7 @@ def open_connector(case: Case, directory: Path, pace: Pace) -> Iterator[int]:
                 gunicorn(app, port=port, processes=case.processes, directory=directory, variables=variables)
             )
             if case.forwarder == "backlog":
-                made = orders.requests(90_000_000, pace.backlog)
+                made = orders.requests(BACKLOG_FIRST, pace.backlog)
                 post(made, directory, port=port, connections=PER_PROCESS, seconds=600)
                 stack.enter_context(
                     running(connector("worker"), directory=directory, name="worker", variables=variables)
@@ -241,34 +244,13 @@ def figures_of(measured: Measured) -> dict[str, Any]:
     }
 
 
-def paint(all_measured: list[Measured]) -> Any:
-    def bars(pyplot: Any) -> Any:
-        shown = [one for one in all_measured if one.case.against == "empty"]
-        figure, axes = pyplot.subplots(figsize=(7.5, 0.42 * len(shown) + 1))
-        for y, one in enumerate(reversed(shown)):
-            shares = [round_.share for round_ in one.rounds]
-            axes.barh(y, one.share, height=0.6, color="#4c78a8")
-            axes.plot([min(shares), max(shares)], [y, y], color="black", linewidth=1)
-            if one.case.share is not None:
-                axes.plot([one.case.share.value] * 2, [y - 0.4, y + 0.4], color="#e45756", linewidth=2)
-            axes.text(0.01, y, f"{one.share:.2f}", va="center", color="white")
-        processes = "{} process", "{} processes"
-        names = [f"{one.case.name}, {processes[one.case.processes > 1].format(one.case.processes)}" for one in shown]
-        axes.set_yticks(range(len(shown)), list(reversed(names)))
-        axes.set_xlim(0, 1)
-        axes.set_xlabel("orders taken durably per second, as a share of an empty Flask view (red: wanted)")
-        return figure
-
-    return bars
-
-
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--seconds", default=4.0, show_default=True, help="Of each of a round's two halves.")
 @click.option("--backlog", default=5_000, show_default=True, help="Orders that lie there where a backlog drains.")
 @click.option("--processes", type=int, help="Only the cases of so many web processes.")
 @click.option("--only", help="Only the cases whose name holds this.")
-@click.option("--quick", is_flag=True, help="One short round, to see that it runs: keeps and draws nothing.")
+@click.option("--quick", is_flag=True, help="One short round: only to see that it runs.")
 def main(rounds: int, seconds: float, backlog: int, processes: int | None, only: str | None, quick: bool) -> None:
     """Measure how fast webhooks are taken, against an empty view under the same gunicorn."""
     pace = Pace(rounds=1, seconds=1.0, backlog=300) if quick else Pace(rounds=rounds, seconds=seconds, backlog=backlog)
@@ -288,7 +270,7 @@ def main(rounds: int, seconds: float, backlog: int, processes: int | None, only:
         return
     figures = [figures_of(one) for one in done]
     write_result("accept", figures, machine, rounds=rounds, seconds=seconds, backlog=backlog)
-    draw("accept", paint(done))
+    draw("accept")
 
 
 if __name__ == "__main__":

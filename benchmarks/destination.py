@@ -31,6 +31,10 @@ class Destination:
         rows = [tuple(map(int, line.split())) for line in reply.content.splitlines()]
         return {number: Arrival(first_ns=first_ns, times=times) for number, first_ns, times in rows}
 
+    def answered(self) -> int:
+        """How many orders were answered, repeats among them."""
+        return int(httpx.get(f"{self.url}/count", trust_env=False).content)
+
     def forget(self) -> None:
         httpx.get(f"{self.url}/reset", trust_env=False)
 

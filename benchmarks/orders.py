@@ -13,6 +13,8 @@ SECRET = "benchmark-secret"  # noqa: S105  # of an invented shop
 STORE = "tienda"
 #: An order's number inside this run, which the destination finds again in whatever it is sent.
 MARKER = "BM{:08d}"
+#: What a webhook of a usual order weighs.
+BODY_BYTES = 6_000
 _PLACE = "BM99999999"
 _ID = 5_500_000_000_000
 
@@ -45,7 +47,7 @@ def bodies(sample: str, first: int, count: int, body_bytes: int) -> Iterator[byt
 
 
 def requests(
-    first: int, count: int, *, sample: str = "shopify", body_bytes: int = 6_000, path: str = f"/webhooks/{STORE}"
+    first: int, count: int, *, sample: str = "shopify", body_bytes: int = BODY_BYTES, path: str = f"/webhooks/{STORE}"
 ) -> Iterator[bytes]:
     """Whole HTTP requests with the headers that Shopify sends, signed."""
     for number, body in enumerate(bodies(sample, first, count, body_bytes), first):

@@ -42,6 +42,10 @@ def running(
         )
     try:
         yield process
+    except RuntimeError as error:
+        said = (directory / f"{name}.log").read_text(errors="replace")
+        error.add_note(f"The last that {name} said:\n{said[-2000:]}")
+        raise
     finally:
         process.send_signal(signal.SIGTERM)
         try:

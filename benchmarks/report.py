@@ -1,4 +1,4 @@
-"""Shows what was measured: a table on the terminal, a JSON file, and a plot. It measures and judges nothing itself."""
+"""Shows what was measured: a table on the terminal, and a JSON file. It measures and judges nothing itself."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import sqlite3
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,6 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-PLOTS = ROOT / "docs" / "performance"
 console = Console(width=None if sys.stdout.isatty() else 160)
 
 
@@ -85,22 +84,3 @@ def describe_machine() -> dict[str, Any]:
         "sqlite": sqlite3.sqlite_version,
         "commit": commit.stdout.decode().strip(),
     }
-
-
-def draw(name: str, paint: Callable[[Any], Any]) -> None:
-    """Have `paint` draw a figure with pyplot, and keep it as SVG and PNG. Without matplotlib, only say so."""
-    try:
-        import matplotlib as mpl  # type: ignore[import-not-found]
-
-        mpl.use("Agg")
-        from matplotlib import pyplot
-    except ImportError:
-        console.print("[dim]No plot: pip install -r benchmarks/requirements.txt brings matplotlib.[/]")
-        return
-    mpl.rcParams |= {"svg.hashsalt": "connector", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
-    PLOTS.mkdir(parents=True, exist_ok=True)
-    figure = paint(pyplot)
-    for kind, metadata in (("svg", {"Date": None}), ("png", {})):
-        figure.savefig(PLOTS / f"{name}.{kind}", metadata=metadata, bbox_inches="tight", dpi=120)
-    pyplot.close(figure)
-    console.print(f"[dim]docs/performance/{name}.svg and .png are drawn.[/]")

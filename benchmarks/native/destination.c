@@ -4,7 +4,7 @@
  *
  * One thread and epoll. Paths: .../auth gives a Rayo token; any other POST is taken as an order; GET /times gives a line
  * for each order number ("BM" and 8 digits, found in the body) that arrived: number, when it first arrived
- * (CLOCK_MONOTONIC, ns), how often; GET /reset forgets them.
+ * (CLOCK_MONOTONIC, ns), how often; GET /count how many orders were answered; GET /reset forgets both.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -40,7 +40,7 @@ struct arrival {
 static int epoll_fd;
 static long long delay_ns;
 static struct arrival *arrivals;
-static long highest = -1, unnamed;
+static long highest = -1, answered;
 static struct connection *first_due, *last_due;
 
 static long long now_ns(void) {
@@ -89,10 +89,7 @@ static void note_arrival(const char *body, size_t length, long long now) {
         memcpy(digits, marker + 2, 8);
         number = atol(digits);
     }
-    if (number < 0 || number >= MOST_ORDERS) {
-        unnamed++;
-        return;
-    }
+    if (number < 0 || number >= MOST_ORDERS) return;
     if (!arrivals[number].times++) arrivals[number].first_ns = now;
     if (number > highest) highest = number;
 }
@@ -124,6 +121,7 @@ static void answer(struct connection *c) {
     } else {
         n = sprintf(body, "{\"success\":true,\"order_id\":%ld}", ++order_id);
     }
+    if (!strncmp(c->request, "POST ", 5) && !strstr(c->request, "/auth")) answered++;
     reply(c, body, n);
 }
 
@@ -137,9 +135,13 @@ static void take(struct connection *c) {
     long long now = now_ns();
     if (!strncmp(c->request, "GET /times", 10)) {
         tell_times(c);
+    } else if (!strncmp(c->request, "GET /count", 10)) {
+        char count[32];
+        reply(c, count, sprintf(count, "%ld", answered));
     } else if (!strncmp(c->request, "GET /reset", 10)) {
         memset(arrivals, 0, sizeof *arrivals * (highest + 1));
         highest = -1;
+        answered = 0;
         reply(c, "{}", 2);
     } else {
         int is_order = !strncmp(c->request, "POST ", 5) && !memmem(c->request, head_end - c->request, "/auth", 5);

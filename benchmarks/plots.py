@@ -1,0 +1,84 @@
+"""Draws the plots of docs/performance.md from the results that were kept: `python -m benchmarks.plots` draws all."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.report import RESULTS, ROOT, console
+
+PLOTS = ROOT / "docs" / "performance"
+BLUE, GREY, RED = "#4c78a8", "#bab0ac", "#e45756"
+COLOURS = (BLUE, "#f58518", "#54a24b", "#eeca3b", "#b279a2", GREY)
+
+
+def draw_accept(pyplot: Any, figures: Any) -> Any:
+    shown = [one for one in figures if one["case"]["against"] == "empty"][::-1]
+    figure, axes = pyplot.subplots(figsize=(7.5, 0.4 * len(shown) + 1))
+    for y, one in enumerate(shown):
+        shares = [of["connector"]["per_s"] / of["other"]["per_s"] for of in one["rounds"]]
+        axes.barh(y, one["share"], height=0.6, color=BLUE)
+        axes.plot([min(shares), max(shares)], [y, y], color="black", linewidth=1)
+        if target := one["case"]["share"]:
+            axes.plot([target["value"]] * 2, [y - 0.4, y + 0.4], color=RED, linewidth=2)
+        axes.text(0.01, y, f"{one['share']:.2f}", va="center", color="white")
+    axes.set_yticks(range(len(shown)), [f"{one['case']['name']} ({one['case']['processes']})" for one in shown])
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("orders taken per second, as a share of an empty Flask view (red: wanted; in brackets: processes)")
+    return figure
+
+
+def draw_forward(pyplot: Any, figures: Any) -> Any:
+    figure, (speeds, profile) = pyplot.subplots(2, figsize=(7.5, 6), height_ratios=[3, 1], layout="constrained")
+    cases = figures["cases"]
+    for offset, name, label, colour in ((-0.2, "loop", "bare loop", GREY), (0.2, "connector", "connector", BLUE)):
+        values = [median(run["orders"] / run["seconds"] for run in one[name]) for one in cases]
+        speeds.bar([x + offset for x in range(len(cases))], values, width=0.4, label=label, color=colour)
+    labels = [
+        f"{one['case']['destination']}, {one['case']['answer_ms']:g} ms, {one['case']['in_flight']} in flight"
+        for one in cases
+    ]
+    speeds.set_xticks(range(len(cases)), labels, rotation=60, ha="right", fontsize=7)
+    speeds.set_ylabel("orders per second")
+    speeds.legend(frameon=False)
+    for y, shares in enumerate(figures["profile"].values()):
+        left = 0.0
+        for (part, share), colour in zip(shares.items(), COLOURS, strict=True):
+            profile.barh(y, share, left=left, color=colour, label=part if y == 0 else None)
+            left += share
+    profile.set_yticks(range(len(figures["profile"])), list(figures["profile"]))
+    profile.set_xlabel("where the connector's processor time goes")
+    profile.legend(ncols=6, frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 1.4))
+    return figure
+
+
+DRAWINGS: dict[str, Callable[[Any, Any], Any]] = {"accept": draw_accept, "forward": draw_forward}
+
+
+def draw(name: str) -> None:
+    """Draw what benchmark `name` kept, as SVG and PNG. Without matplotlib, only say so."""
+    try:
+        import matplotlib as mpl  # type: ignore[import-not-found]
+
+        mpl.use("Agg")
+        from matplotlib import pyplot
+    except ImportError:
+        console.print("[dim]No plot: pip install -r benchmarks/requirements.txt brings matplotlib.[/]")
+        return
+    plain = {"axes.spines.top": False, "axes.spines.right": False}
+    mpl.rcParams.update({"svg.hashsalt": "connector", "font.size": 9, **plain})
+    figures = json.loads((RESULTS / f"{name}.json").read_bytes())["figures"]
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    figure = DRAWINGS[name](pyplot, figures)
+    for kind, metadata in (("svg", {"Date": None}), ("png", {})):
+        file: Path = PLOTS / f"{name}.{kind}"
+        figure.savefig(file, metadata=metadata, bbox_inches="tight", dpi=120)
+        console.print(f"[dim]{file.relative_to(ROOT)} is drawn.[/]")
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    for drawn in DRAWINGS:
+        if (RESULTS / f"{drawn}.json").exists():
+            draw(drawn)
