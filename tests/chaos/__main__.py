@@ -8,19 +8,20 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks.peers.registry import PEERS
 from connector.sandbox.server import SandboxServer
 from tests.chaos.acts import Chaos
-from tests.chaos.causes import Causes
 from tests.chaos.databases import Sqlite
-from tests.chaos.plan import plan_acts, plan_faults
+from tests.chaos.peer import Peer
+from tests.chaos.plan import Act, plan_acts, plan_faults
 from tests.chaos.shops import plan_orders
 from tests.chaos.storefront import Storefront
 from tests.chaos.subject import Connector
-from tests.chaos.verdict import KINDS, Verdict, judge
+from tests.chaos.verdict import KINDS, Verdict
 
 READY_WITHIN_S = 60.0
 SETTLED_WITHIN_S = 90.0
@@ -35,7 +36,8 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1.0, help="how long things go wrong")
     parser.add_argument("--orders", type=int, help=f"how many; default {ORDERS_PER_S:g} a second")
-    parser.add_argument("--engine", choices=["sqlite"], default="sqlite")
+    parser.add_argument("--engine", choices=["sqlite"], default="sqlite", help="of the connector")
+    parser.add_argument("--subject", choices=["connector", *PEERS], default="connector", help="default: the connector")
     parser.add_argument("--verbose", action="store_true", help="tell what is done, as it is done")
     return parser.parse_args()
 
@@ -55,21 +57,27 @@ def main() -> int:
 
     with ExitStack() as stack:
         sandbox = stack.enter_context(SandboxServer(token_life_s=TOKEN_LIFE_S))
-        database = Sqlite(folder, say)
-        stack.callback(database.close)
-        subject = Connector(folder, sandbox, database.variables)
+        acts: Mapping[Act, Callable[[float], None]] = {}
+        subject: Connector | Peer
+        if asked.subject == "connector":
+            database = Sqlite(folder, say)
+            stack.callback(database.close)
+            acts = database.acts
+            subject = Connector(folder, sandbox, database.variables)
+        else:
+            subject = Peer(asked.subject, folder, sandbox, "")
         orders = plan_orders(asked.seed, subject.shops, asked.orders or round(seconds * ORDERS_PER_S), seconds)
         storefront = Storefront(subject.url, orders, sandbox)
         destinations = sorted({name for shop in subject.shops for name in shop.destinations.values()})
         chaos = Chaos(
             subject,
             sandbox,
-            plan_acts(asked.seed, [*subject.acts, *database.acts], seconds, lease_s=subject.lease_s),
+            plan_acts(asked.seed, [*subject.acts, *acts], seconds, lease_s=subject.lease_s),
             plan_faults(asked.seed, destinations, subject.apis, seconds),
-            others=database.acts,
+            others=acts,
             tell=tell,
         )
-        say(f"seed {asked.seed}, {asked.engine}, {len(orders)} orders in {seconds:g} s; logs in {folder}")
+        say(f"seed {asked.seed}, {asked.subject}, {len(orders)} orders in {seconds:g} s; logs in {folder}")
         subject.programs.start()
         stack.callback(subject.programs.stop)
         if not wait_until(subject.is_ready, READY_WITHIN_S):
@@ -83,15 +91,7 @@ def main() -> int:
         say("Nothing goes wrong any more.")
         settled = wait_until(lambda: not storefront.open_posts() and subject.is_settled(), SETTLED_WITHIN_S)
         say("Everything is settled." if settled else f"Not everything is settled within {SETTLED_WITHIN_S:g} s.")
-        causes = Causes(incidents=chaos.incidents, timeout_s=subject.timeout_s)
-        causes.note(sandbox.requests())
-        verdict = judge(
-            events=storefront.events,
-            deliveries=subject.deliveries(),
-            accepted=sandbox.orders(),
-            causes=causes,
-            attempts=subject.attempts,
-        )
+        verdict = subject.judge(storefront.events, chaos.incidents)
         show(verdict, chaos, subject.programs.restarts)
     if any(verdict.faults.values()):
         print(f"\nFAULTS. The logs are in {folder}")

@@ -7,13 +7,15 @@ from connector.sandbox.state import SeenRequest
 from tests.chaos.acts import TOUCHES_ATTEMPTS, Incident
 from tests.chaos.plan import Act
 from tests.chaos.shops import MARK
-from tests.chaos.subject import ToldAttempt
+from tests.chaos.told import ToldAttempt
 
 #: What leaves a request without an answer that says what became of it.
 AMBIGUOUS = {"drop_after_reading", "process_then_drop", "garbage", "garbage_json", "cut_body", "slow_drip", "latency"}
 #: Between the clocks' readings of the driver and of the processes that it hits.
 SLACK_S = 0.25
-#: From the commit of an attempt to the end of its record, beyond its timeout, on a machine that is busy.
+#: An attempt's start is noted before it waits for the database's write lock, which may take so long.
+LOCK_WITHIN_S = 8.0
+#: From its answer to the end of its record, on a machine that is busy.
 RECORD_WITHIN_S = 4.0
 
 
@@ -51,16 +53,15 @@ class Causes:
         return None
 
     def _ends_at(self, attempt: ToldAttempt) -> float:
-        lasted_s = self.timeout_s + RECORD_WITHIN_S if attempt.duration_s is None else attempt.duration_s
-        return attempt.started_at + lasted_s + SLACK_S
+        lasted_s = self.timeout_s if attempt.duration_s is None else attempt.duration_s
+        return attempt.started_at + LOCK_WITHIN_S + lasted_s + RECORD_WITHIN_S
 
     def _is_hit(self, attempt: ToldAttempt, incident: Incident) -> bool:
         """Whether the incident fell into the attempt. A kill takes the record with it; so there is no duration."""
         is_kill = incident.act in (Act.KILL_FORWARDER, Act.KILL_ALL)
         if is_kill and attempt.duration_s is not None:
             return False
-        ends_at = attempt.started_at + self.timeout_s + RECORD_WITHIN_S
-        return attempt.started_at - SLACK_S <= incident.ended_at and incident.began_at <= ends_at
+        return attempt.started_at - SLACK_S <= incident.ended_at and incident.began_at <= self._ends_at(attempt)
 
 
 def is_ambiguous(seen: SeenRequest) -> bool:

@@ -48,7 +48,7 @@ MISBEHAVIOURS: Sequence[tuple[int, str, Mapping[str, Sequence[Any]]]] = (
     (4, "garbage_json", {}),
     (6, "cut_body", {}),
     (2, "slow_drip", {"latency_s": (0.2,)}),
-    (8, "latency", {"latency_s": (0.3, 1.0), "times": (1, 5)}),
+    (20, "latency", {"latency_s": (0.2, 0.5, 1.0), "times": (2, 5, 10)}),
     (4, "latency", {"latency_s": (3.0,)}),
     (10, "status", {"status": (503, 429), "retry_after_s": (1, 3, None), "times": (1, 4)}),
     (4, "status", {"status": (500, 408, 502)}),
@@ -82,7 +82,7 @@ def plan_acts(seed: int, acts: Sequence[Act], seconds: float, *, lease_s: float)
     at = rng.uniform(*BETWEEN_ACTS_S)
     while at < seconds:
         if not round_:
-            round_ = [act for act in (*acts, *OFTEN) if act in acts]
+            round_ = [act for act in (*acts, *OFTEN) if act in acts and act not in ENDS.values()]
             rng.shuffle(round_)
             round_.sort(key=lambda act: act is Act.STOP_FORWARDER)  # popped first: it takes longest
         act = round_.pop()

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from string import Template
@@ -13,9 +12,14 @@ import psutil
 
 from connector.sandbox.server import SandboxServer
 from connector.sandbox.service import find_free_port
+from tests.chaos.acts import Incident
+from tests.chaos.causes import Causes
 from tests.chaos.plan import Act
 from tests.chaos.programs import Programs, command_of
 from tests.chaos.shops import CAFE, DOBLE, MATE, SECRET, TIENDANUBE_SHOP, YERBA
+from tests.chaos.storefront import PostedEvent
+from tests.chaos.told import Told, ToldAttempt
+from tests.chaos.verdict import Verdict, judge
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 2.0
@@ -103,27 +107,6 @@ breaker_open_s = 2\
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What is said of one delivery."""
-
-    id: str
-    store: str
-    account: str
-    destination: str
-    order_id: str
-    state: str
-    reason: str | None
-    remote_id: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToldAttempt:
-    started_at: float  # seconds of the machine's clock
-    duration_s: float | None  # None: its process never said
-    outcome: str
-
-
 class Connector:
     """`connector serve`, and a second forwarder beside it that takes over what the first one holds too long."""
 
@@ -138,7 +121,6 @@ class Connector:
         Act.STOP_FORWARDER,
     )
     lease_s: float = LEASE_S
-    timeout_s = TIMEOUT_S
 
     def __init__(self, folder: Path, sandbox: SandboxServer, variables: Mapping[str, str]) -> None:
         configuration = folder / "connector.toml"
@@ -163,6 +145,7 @@ class Connector:
             },
             folder,
         )
+        self._sandbox = sandbox
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         self._api = httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=15)
 
@@ -216,6 +199,17 @@ class Connector:
             )
             for one in whole["attempt_log"]
         ]
+
+    def judge(self, events: Sequence[PostedEvent], incidents: Sequence[Incident]) -> Verdict:
+        causes = Causes(incidents=incidents, timeout_s=TIMEOUT_S)
+        causes.note(self._sandbox.requests())
+        return judge(
+            events=events,
+            deliveries=self.deliveries(),
+            accepted=self._sandbox.orders(),
+            causes=causes,
+            attempts=self.attempts,
+        )
 
     def _get(self, path: str, **query: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self._api.get(f"/api{path}", params=query).raise_for_status().json()["items"]

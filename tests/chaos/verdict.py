@@ -4,14 +4,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from connector.sandbox.state import AcceptedOrder
+from connector.sandbox.state import AcceptedOrder, SeenRequest
 from tests.chaos.causes import Causes
 from tests.chaos.shops import MARK, PlannedOrder
 from tests.chaos.storefront import PostedEvent
-from tests.chaos.subject import Told, ToldAttempt
+from tests.chaos.told import Told, ToldAttempt
 
 #: Reasons that nothing in a run gives: its orders can be mapped, pass every route, and are retried for 48 hours.
 NEVER_DUE = {"unmappable", "exhausted", "filtered", "by hand"}
+
+
+#: How the sandbox notes that it refused an order for good.
+REFUSAL = "status 422"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +96,34 @@ def judge(
                 judge_uncertain(verdict, delivery, order, tried, causes)
             if copies:
                 judge_version(verdict, delivery, events_of[order.number], tried, copies[0])
+    return verdict
+
+
+def judge_by_destination(
+    events: Sequence[PostedEvent], accepted: Iterable[AcceptedOrder], requests: Iterable[SeenRequest]
+) -> Verdict:
+    """Judge what says nothing of its deliveries: each order that was accepted is there once, unless it was refused."""
+    verdict = Verdict()
+    have = there(accepted)
+    refused = {mark[1] for seen in requests if seen.why == REFUSAL and (mark := MARK.search(seen.body or ""))}
+    paid = [event for event in events if event.planned.word == "paid"]
+    verdict.counts["orders"] = len(paid)
+    verdict.counts["posts"] = sum(len(event.answers) for event in paid)
+    verdict.counts["accepted"] = sum(event.accepted_at is not None for event in paid)
+    verdict.counts["at destinations"] = sum(len(copies) for copies in have.values())
+    for event in paid:
+        number = event.order.number
+        if event.accepted_at is None:
+            verdict.faults["never accepted"].append(f"order {number}: {[answer.status for answer in event.answers]}")
+            continue
+        for destination in event.order.shop.destinations.values():
+            copies = have.get((destination, number), [])
+            if str(number) in refused:
+                verdict.counts["refused"] += 1
+            elif not copies:
+                verdict.faults["lost"].append(f"order {number} was accepted, and is not at {destination}")
+            if len(copies) > 1:
+                verdict.faults["doubled"].append(f"order {number} is at {destination} {len(copies)} times")
     return verdict
 
 

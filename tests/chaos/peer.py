@@ -1,0 +1,85 @@
+"""A peer as what is tried: the same orders, kills and misbehaviours, as far as it has the parts for them.
+
+It says nothing of its deliveries, so that only the destination's own record can be compared with what was accepted.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+import psutil
+
+from benchmarks.peers.registry import PEERS, variables
+from connector.sandbox.server import SandboxServer
+from connector.sandbox.service import find_free_port
+from tests.chaos.acts import Incident
+from tests.chaos.plan import Act
+from tests.chaos.programs import Programs, command_of
+from tests.chaos.shops import CAFE, SECRET
+from tests.chaos.storefront import PostedEvent
+from tests.chaos.subject import TIMEOUT_S
+from tests.chaos.verdict import Verdict, judge_by_destination
+
+CONCURRENCY = 4
+#: A queue that posts nothing for so long has nothing that is due: the slowest looks twice a minute for lost work.
+QUIET_S = 40.0
+
+
+class Peer:
+    shops = (CAFE,)
+    apis: tuple[str, ...] = ()
+    lease_s = 0.0
+
+    def __init__(self, name: str, folder: Path, sandbox: SandboxServer, server_url: str) -> None:
+        peer = PEERS[name]
+        port = find_free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        environment = variables(
+            secret=SECRET,
+            rayo_url=sandbox.url("rayo"),
+            folder=folder,
+            concurrency=CONCURRENCY,
+            timeout_s=TIMEOUT_S,
+            server_url=server_url,
+        )
+        if setup := peer.setup_command():
+            subprocess.run(setup, env={**os.environ, **environment}, cwd=folder, check=True)
+        commands = {"web": peer.web_command(port, processes=2, threads=8)}
+        if worker := peer.worker_command(concurrency=CONCURRENCY):
+            commands["worker"] = worker
+        self.acts = [Act.KILL_WEB, Act.KILL_WEB_MASTER, Act.KILL_ALL, *([Act.KILL_FORWARDER] if worker else [])]
+        self.programs = Programs(commands, environment, folder)
+        self._sandbox = sandbox
+        self._posts = 0
+        self._quiet_from = 0.0
+
+    def find(self, act: Act) -> list[psutil.Process]:
+        web = [process for process in self.programs.tree("web") if "gunicorn" in command_of(process)]
+        match act:
+            case Act.KILL_WEB:
+                return web[1:]
+            case Act.KILL_WEB_MASTER:
+                return web[:1]
+            case Act.KILL_FORWARDER:
+                return self.programs.tree("worker")
+            case _:
+                return self.programs.everything()
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health/ready", trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def is_settled(self) -> bool:
+        """Whether nothing has been posted for a while: a peer cannot be asked."""
+        posts = len(self._sandbox.requests())
+        if posts != self._posts:
+            self._posts, self._quiet_from = posts, time.monotonic()
+        return time.monotonic() - self._quiet_from > QUIET_S
+
+    def judge(self, events: Sequence[PostedEvent], incidents: Sequence[Incident]) -> Verdict:
+        return judge_by_destination(events, self._sandbox.orders(), self._sandbox.requests())
