@@ -53,7 +53,30 @@ def draw_forward(pyplot: Any, figures: Any) -> Any:
     return figure
 
 
-DRAWINGS: dict[str, Callable[[Any, Any], Any]] = {"accept": draw_accept, "forward": draw_forward}
+def draw_start(pyplot: Any, figures: Any) -> Any:
+    engines = [name for name in figures if name != "map_s"]
+    figure, axes = pyplot.subplots(figsize=(7.5, 0.5 * len(engines) * 3 + 1))
+    y = 0
+    for engine in engines:
+        for when, parts in figures[engine]["memory_mb"].items():
+            left = 0.0
+            for part, colour in zip(("web process", "forwarder", "supervisor", "gunicorn"), COLOURS, strict=False):
+                axes.barh(y, parts.get(part, 0), left=left, color=colour, label=part if y == 0 else None)
+                left += parts.get(part, 0)
+            axes.text(left + 2, y, f"{left:.0f}", va="center")
+            y += 1
+    axes.set_yticks(range(y), [f"{when} ({engine})" for engine in engines for when in figures[engine]["memory_mb"]])
+    axes.invert_yaxis()
+    axes.set_xlabel("MB of memory (PSS)")
+    axes.legend(ncols=4, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.2))
+    return figure
+
+
+DRAWINGS: dict[str, Callable[[Any, Any], Any]] = {
+    "accept": draw_accept,
+    "forward": draw_forward,
+    "start": draw_start,
+}
 
 
 def draw(name: str) -> None:
