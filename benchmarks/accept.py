@@ -25,6 +25,7 @@ from benchmarks.processes import (
 )
 from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
 from benchmarks.stores import environment_of, write_configuration
+from benchmarks.systems import open_system
 from connector.serve import WEB_THREADS
 
 #: More requests at once than one process has threads: every thread has work, and some wait.
@@ -162,17 +163,17 @@ def measure(case: Case, pace: Pace) -> Measured:
 @contextmanager
 def open_other(case: Case, directory: Path) -> Iterator[int]:
     """What the connector is compared with; its port."""
-    port = free_port()
-    variables = {**slow_fsync(case.fsync_ms), "DATABASE_URL": f"sqlite:///{directory / 'other.db'}"}
     with ExitStack() as stack:
-        app = f"benchmarks.apps.{case.against}:app"
         if case.against == "naive":
             played = stack.enter_context(destination(directory, delay_ms=case.answer_ms))
-            app = "benchmarks.peers.naive_flask:app"
-            variables |= {"DESTINATION_URL": f"{played.url}/api/rest/orders", "SECRET": orders.SECRET}
-        stack.enter_context(
-            gunicorn(app, port=port, processes=case.processes, directory=directory, variables=variables)
-        )
+            naive = open_system("naive", directory, played, processes=case.processes, in_flight=0)
+            yield stack.enter_context(naive).port
+            return
+        port = free_port()
+        variables = {**slow_fsync(case.fsync_ms), "DATABASE_URL": f"sqlite:///{directory / 'other.db'}"}
+        app = f"benchmarks.apps.{case.against}:app"
+        served = gunicorn(app, port=port, processes=case.processes, directory=directory, variables=variables)
+        stack.enter_context(served)
         yield port
 
 

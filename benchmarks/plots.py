@@ -58,7 +58,7 @@ def draw_start(pyplot: Any, figures: Any) -> Any:
     figure, axes = pyplot.subplots(figsize=(7.5, 0.5 * len(engines) * 3 + 1))
     y = 0
     for engine in engines:
-        for when, parts in figures[engine]["memory_mb"].items():
+        for parts in figures[engine]["memory_mb"].values():
             left = 0.0
             for part, colour in zip(("web process", "forwarder", "supervisor", "gunicorn"), COLOURS, strict=False):
                 axes.barh(y, parts.get(part, 0), left=left, color=colour, label=part if y == 0 else None)

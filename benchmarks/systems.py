@@ -1,0 +1,90 @@
+"""Starts whole systems that carry orders from webhook to Rayo: the connector, and its peers. It measures nothing."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.destination import Destination
+from benchmarks.orders import SECRET
+from benchmarks.peers.registry import PEERS, REDIS_COMMAND, variables
+from benchmarks.processes import connector, free_port, postgres, run, running, wait_until_ready
+from benchmarks.stores import environment_of, write_configuration
+from connector.serve import WEB_THREADS
+
+CONNECTORS = ("connector", "connector on PostgreSQL")
+TIMEOUT_S = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    port: int
+    processes: list["subprocess.Popen[bytes]"]  # the ones to look at: servers of others are not among them
+
+
+@contextmanager
+def open_system(name: str, directory: Path, played: Destination, *, processes: int, in_flight: int) -> Iterator[System]:
+    """Start `name` inside the block, with so many web processes, and so many orders under way at most."""
+    directory = directory / "".join(letter for letter in name if letter.isalnum())
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    starts = start_connector if name in CONNECTORS else start_peer
+    with ExitStack() as stack:
+        yield starts(name, directory, played, processes=processes, in_flight=in_flight, stack=stack)
+
+
+def start_connector(
+    name: str, directory: Path, played: Destination, *, processes: int, in_flight: int, stack: ExitStack
+) -> System:
+    url = f"sqlite:///{directory / 'connector.db'}"
+    if name != "connector":
+        url = stack.enter_context(postgres(directory))
+    configuration = write_configuration(
+        directory, destination="rayo", base_url=played.url, concurrency=in_flight, timeout_s=TIMEOUT_S
+    )
+    port = free_port()
+    environment = environment_of(configuration, url, port=port, processes=processes)
+    serve = stack.enter_context(running(connector("serve"), directory=directory, name="serve", variables=environment))
+    wait_until_ready(serve, port)
+    return System(port=port, processes=[serve])
+
+
+def start_peer(
+    name: str, directory: Path, played: Destination, *, processes: int, in_flight: int, stack: ExitStack
+) -> System:
+    peer = PEERS[name]
+    server_url = ""
+    if peer.server == "postgresql":
+        server_url = stack.enter_context(postgres(directory))
+    elif peer.server == "redis":
+        server_url = stack.enter_context(redis(directory))
+    environment = variables(
+        secret=SECRET,
+        rayo_url=played.url,
+        folder=directory,
+        concurrency=in_flight,
+        timeout_s=TIMEOUT_S,
+        server_url=server_url,
+    )
+    setup, worker = peer.setup_command(), peer.worker_command(concurrency=in_flight)
+    if setup:
+        run(setup, directory=directory, variables=environment)
+    port = free_port()
+    command = peer.web_command(port, processes=processes, threads=WEB_THREADS)
+    started = [stack.enter_context(running(command, directory=directory, name="web", variables=environment))]
+    wait_until_ready(started[0], port)
+    if worker:
+        started.append(stack.enter_context(running(worker, directory=directory, name="worker", variables=environment)))
+    return System(port=port, processes=started)
+
+
+@contextmanager
+def redis(directory: Path) -> Iterator[str]:
+    if shutil.which(REDIS_COMMAND[0]) is None:
+        raise SystemExit("This peer needs redis-server: on Debian, apt-get install redis-server.")
+    port = free_port()
+    command = [*REDIS_COMMAND, "--port", str(port), "--dir", str(directory)]
+    with running(command, directory=directory, name="redis"):
+        yield f"redis://127.0.0.1:{port}/0"
