@@ -72,10 +72,26 @@ def draw_start(pyplot: Any, figures: Any) -> Any:
     return figure
 
 
+def draw_whole(pyplot: Any, figures: Any) -> Any:
+    figure, (speeds, ages) = pyplot.subplots(1, 2, figsize=(7.5, 0.35 * len(figures) + 1), sharey=True)
+    names = list(figures)[::-1]
+    for y, name in enumerate(names):
+        colour = BLUE if name.startswith("connector") else GREY
+        speeds.barh(y, median(run["burst"]["per_s"] for run in figures[name]), color=colour)
+        for what, marker in (("p50_ms", "o"), ("p99_ms", "|")):
+            ages.plot([median(run["steady"][what] for run in figures[name])], [y], marker, color=colour, markersize=9)
+    speeds.set_yticks(range(len(names)), names)
+    speeds.set_xlabel("orders per second, in a burst")
+    ages.set_xlabel("ms from webhook to destination (● p50, | p99)")
+    ages.set_xscale("log")
+    return figure
+
+
 DRAWINGS: dict[str, Callable[[Any, Any], Any]] = {
     "accept": draw_accept,
     "forward": draw_forward,
     "start": draw_start,
+    "whole": draw_whole,
 }
 
 
