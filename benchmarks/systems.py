@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.destination import Destination
 from benchmarks.orders import SECRET
-from benchmarks.peers.registry import PEERS, REDIS_COMMAND, variables
+from benchmarks.peers.registry import PEERS, REDIS_COMMAND, VENV, variables
 from benchmarks.processes import connector, free_port, postgres, run, running, wait_until_ready
 from benchmarks.stores import environment_of, write_configuration
 from connector.serve import WEB_THREADS
@@ -55,6 +55,8 @@ def start_peer(
     name: str, directory: Path, played: Destination, *, processes: int, in_flight: int, stack: ExitStack
 ) -> System:
     peer = PEERS[name]
+    if not VENV.exists():
+        raise SystemExit("The peers have an environment of their own: see benchmarks/peers/registry.py.")
     server_url = ""
     if peer.server == "postgresql":
         server_url = stack.enter_context(postgres(directory))
@@ -74,9 +76,9 @@ def start_peer(
     port = free_port()
     command = peer.web_command(port, processes=processes, threads=WEB_THREADS)
     started = [stack.enter_context(running(command, directory=directory, name="web", variables=environment))]
-    wait_until_ready(started[0], port)
     if worker:
         started.append(stack.enter_context(running(worker, directory=directory, name="worker", variables=environment)))
+    wait_until_ready(started[0], port)
     return System(port=port, processes=started)
 
 

@@ -57,8 +57,13 @@ static void die(const char *what) {
     exit(1);
 }
 
-static void open_connection(struct connection *c) {
+static void close_connection(struct connection *c) {
     if (c->fd >= 0) close(c->fd);
+    c->fd = -1;
+}
+
+static void open_connection(struct connection *c) {
+    close_connection(c);
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (c->fd < 0) die("socket");
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -126,7 +131,6 @@ int main(int argc, char **argv) {
     for (int i = 0; i < connections; i++) {
         pool[i].fd = -1;
         pool[i].request = -1;
-        open_connection(&pool[i]);
     }
     struct epoll_event *events = calloc(connections, sizeof *events);
     long next = 0, done = 0;
@@ -139,7 +143,8 @@ int main(int argc, char **argv) {
         for (int i = 0; i < connections && may_begin && due <= now; i++) {
             struct connection *c = &pool[i];
             if (c->request >= 0) continue;
-            if (c->served >= per_connection) open_connection(c);
+            /* Only now: a connection without a request would keep one of the server's threads waiting for it. */
+            if (c->fd < 0 || c->served >= per_connection) open_connection(c);
             struct request *r = &requests[next];
             c->request = next++;
             r->began_ns = rate > 0 ? due : now_ns();
@@ -162,9 +167,10 @@ int main(int argc, char **argv) {
             if (n < 0 && errno == EAGAIN) continue;
             if (n <= 0) {
                 int was_kept = c->served > 0 && c->got == 0;
-                open_connection(c);
+                close_connection(c);
                 if (c->request < 0) continue;
                 if (was_kept) { /* it was closed as this request went out; a client sends it again */
+                    open_connection(c);
                     if (send_request(c, &requests[c->request]) < 0) die("send");
                     continue;
                 }
@@ -181,7 +187,8 @@ int main(int argc, char **argv) {
             r->status = atoi(c->reply + 9);
             r->accepted = strstr(c->reply, "accepted") != NULL;
             c->request = -1;
-            c->served = keeps ? c->served + 1 : per_connection;
+            c->served++;
+            if (!keeps) close_connection(c);
             done++;
         }
     }
