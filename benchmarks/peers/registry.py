@@ -80,7 +80,7 @@ PEERS: Mapping[str, Peer] = {
             module="procrastinate_app",
             server="postgresql",
             worker=("procrastinate", "--app={module}.tasks", "worker", "-c", "{concurrency}"),
-            setup=("python", "-m", "{module}"),
+            setup=("python", "-c", "from {module} import set_up; set_up()"),
         ),
         Peer(name="dbos", module="dbos_app", server="postgresql", worker=("python", "-m", "{module}")),
         Peer(

@@ -4,6 +4,8 @@
 """
 
 import argparse
+import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -15,7 +17,7 @@ from pathlib import Path
 from benchmarks.peers.registry import PEERS
 from connector.sandbox.server import SandboxServer
 from tests.chaos.acts import Chaos
-from tests.chaos.databases import Sqlite
+from tests.chaos.databases import Postgresql, Sqlite, open_server
 from tests.chaos.peer import Peer
 from tests.chaos.plan import Act, plan_acts, plan_faults
 from tests.chaos.shops import plan_orders
@@ -24,7 +26,6 @@ from tests.chaos.subject import Connector
 from tests.chaos.verdict import KINDS, Verdict
 
 READY_WITHIN_S = 60.0
-SETTLED_WITHIN_S = 90.0
 ORDERS_PER_S = 6.0
 #: Tokens that end within a run.
 TOKEN_LIFE_S = 20.0
@@ -36,7 +37,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1.0, help="how long things go wrong")
     parser.add_argument("--orders", type=int, help=f"how many; default {ORDERS_PER_S:g} a second")
-    parser.add_argument("--engine", choices=["sqlite"], default="sqlite", help="of the connector")
+    parser.add_argument("--engine", choices=["sqlite", "postgresql"], default="sqlite", help="of the connector")
     parser.add_argument("--subject", choices=["connector", *PEERS], default="connector", help="default: the connector")
     parser.add_argument("--verbose", action="store_true", help="tell what is done, as it is done")
     return parser.parse_args()
@@ -44,6 +45,7 @@ def read_arguments() -> argparse.Namespace:
 
 def main() -> int:
     asked = read_arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it started, as Ctrl-C does
     seconds = asked.minutes * 60
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     began_at = time.monotonic()
@@ -60,12 +62,14 @@ def main() -> int:
         acts: Mapping[Act, Callable[[float], None]] = {}
         subject: Connector | Peer
         if asked.subject == "connector":
-            database = Sqlite(folder, say)
+            database = Sqlite(folder, say) if asked.engine == "sqlite" else Postgresql(folder, say)
             stack.callback(database.close)
             acts = database.acts
-            subject = Connector(folder, sandbox, database.variables)
+            subject = Connector(folder, sandbox, database.url)
         else:
-            subject = Peer(asked.subject, folder, sandbox, "")
+            server = open_server(PEERS[asked.subject].server, folder, say)
+            stack.callback(server.close)
+            subject = Peer(asked.subject, folder, sandbox, server.url)
         orders = plan_orders(asked.seed, subject.shops, asked.orders or round(seconds * ORDERS_PER_S), seconds)
         storefront = Storefront(subject.url, orders, sandbox)
         destinations = sorted({name for shop in subject.shops for name in shop.destinations.values()})
@@ -89,13 +93,15 @@ def main() -> int:
         time.sleep(seconds)
         chaos.stop()
         say("Nothing goes wrong any more.")
-        settled = wait_until(lambda: not storefront.open_posts() and subject.is_settled(), SETTLED_WITHIN_S)
-        say("Everything is settled." if settled else f"Not everything is settled within {SETTLED_WITHIN_S:g} s.")
+        within_s = subject.settled_within_s
+        is_settled = wait_until(lambda: not storefront.open_posts() and subject.is_settled(), within_s)
+        say("Everything is settled." if is_settled else f"Not everything is settled within {within_s:g} s.")
         verdict = subject.judge(storefront.events, chaos.incidents)
         show(verdict, chaos, subject.programs.restarts)
     if any(verdict.faults.values()):
         print(f"\nFAULTS. The logs are in {folder}")
         return 1
+    shutil.rmtree(folder)
     return 0
 
 

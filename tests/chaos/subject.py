@@ -1,7 +1,7 @@
 """The connector as what is tried: how it is configured, started and found, and what it says of its deliveries."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from string import Template
@@ -121,8 +121,9 @@ class Connector:
         Act.STOP_FORWARDER,
     )
     lease_s: float = LEASE_S
+    settled_within_s = 90.0
 
-    def __init__(self, folder: Path, sandbox: SandboxServer, variables: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, sandbox: SandboxServer, database_url: str) -> None:
         configuration = folder / "connector.toml"
         urls = {name: sandbox.url(name) for name in ("rayo", "lapyme", "centelar", "tiendanube")}
         text = CONFIGURATION.substitute(urls, secret=SECRET, shop=TIENDANUBE_SHOP, common=COMMON)
@@ -141,7 +142,7 @@ class Connector:
                 "WEB_CONCURRENCY": "2",
                 "LEASE_S": str(LEASE_S),
                 "AUTO_MIGRATE": "1",
-                **variables,
+                "DATABASE_URL": database_url,
             },
             folder,
         )
