@@ -1,5 +1,6 @@
 """Starts whole systems that carry orders from webhook to Rayo: the connector, and its peers. It measures nothing."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,12 +11,15 @@ from pathlib import Path
 from benchmarks.destination import Destination
 from benchmarks.orders import SECRET
 from benchmarks.peers.registry import PEERS, REDIS_COMMAND, VENV, variables
-from benchmarks.processes import connector, free_port, postgres, run, running, wait_until_ready
+from benchmarks.processes import ROOT, connector, free_port, postgres, run, running, wait_until_ready
 from benchmarks.stores import environment_of, write_configuration
 from connector.serve import WEB_THREADS
 
 CONNECTORS = ("connector", "connector on PostgreSQL")
+NODE_RED = "node-red"
 TIMEOUT_S = 20
+#: `NODE_RED` names another place: `npm install --prefix <place>` with benchmarks/peers/nodered/package.json in it.
+NODE_RED_HOME = Path(os.environ.get("NODE_RED", ROOT / "benchmarks" / "peers" / "nodered"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,7 @@ def open_system(name: str, directory: Path, played: Destination, *, processes: i
     directory = directory / "".join(letter for letter in name if letter.isalnum())
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
-    starts = start_connector if name in CONNECTORS else start_peer
+    starts = start_connector if name in CONNECTORS else start_node_red if name == NODE_RED else start_peer
     with ExitStack() as stack:
         yield starts(name, directory, played, processes=processes, in_flight=in_flight, stack=stack)
 
@@ -80,6 +84,22 @@ def start_peer(
         started.append(stack.enter_context(running(worker, directory=directory, name="worker", variables=environment)))
     wait_until_ready(started[0], port)
     return System(port=port, processes=started)
+
+
+def start_node_red(
+    name: str, directory: Path, played: Destination, *, processes: int, in_flight: int, stack: ExitStack
+) -> System:
+    """One process, and no limit to what is under way: its nodes know neither."""
+    program = NODE_RED_HOME / "node_modules" / "node-red" / "red.js"
+    if not program.exists():
+        raise SystemExit("Node-RED is not there: npm install --prefix benchmarks/peers/nodered")
+    port = free_port()
+    settings = ROOT / "benchmarks" / "peers" / "nodered" / "settings.js"
+    command = ["node", str(program), "--settings", str(settings), "--userDir", str(directory)]
+    environment = {"PORT": str(port), "WEBHOOK_SECRET": SECRET, "RAYO_URL": played.url, "RAYO_API_KEY": "key"}
+    process = stack.enter_context(running(command, directory=directory, name=name, variables=environment))
+    wait_until_ready(process, port)
+    return System(port=port, processes=[process])
 
 
 @contextmanager
