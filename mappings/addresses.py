@@ -34,6 +34,7 @@ NO_NUMBER = re.compile(r"[\s,]*(?:\bS\s?/\s?N\b\.?|\bsin n[uú]mero\b)", FLAGS)
 HAS_NUMBER = re.compile(rf"\d|{NO_NUMBER.pattern}", FLAGS)
 LAST_NUMBER = re.compile(rf"(?P<street>[^\d#]*[^\d#\s,])[\s,]+(?P<number>{NUMBER})", FLAGS)
 
+WORD = re.compile(r"\w+")
 #: Words that take a number as their name: "Calle 10" is a street, not number 10 of a street.
 STREET_WORDS = """
     and andador autopista av avda ave avenida blvd boulevard bulevar c calle calz calzada camino carr carretera casa
@@ -195,7 +196,7 @@ def drop_interior(unit: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    return re.findall(r"\w+", fold(text))
+    return WORD.findall(fold(text))
 
 
 def is_generic(street: str) -> bool:
@@ -204,7 +205,7 @@ def is_generic(street: str) -> bool:
 
 
 def is_placeholder(line: str) -> bool:
-    return fold(line.replace(JOINER, " ")).strip(" .,-") in PLACEHOLDERS or not re.search(r"\w", line)
+    return fold(line.replace(JOINER, " ")).strip(" .,-") in PLACEHOLDERS or not WORD.search(line)
 
 
 def join_distinct(*texts: str | None) -> str | None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, missing
 
 from mappings.amounts import round_to_cent
 from mappings.phones import NATIONAL_DIGITS, is_possible, national_number
@@ -20,24 +20,34 @@ from mappings.text import clean_text
 POSTCODES = {"MX": re.compile(r"\d{5}", re.ASCII)}
 AMOUNT = re.compile(r"[+-]?\d{1,12}(\.\d{0,12})?", re.ASCII)
 WHOLE = re.compile(r"-?\d{1,9}(\.0*)?", re.ASCII)
+LARGEST_QUANTITY = 10**9
 LARGEST_AMOUNT = 10**12  # NaN and infinity are not less
 
 #: For a list that a merchant knows in the plural: "Products are missing."
 MISSING_LIST: dict[str, str | list[Any] | dict[Any, Any]] = {"required": "are missing.", "null": "are missing."}
 
 
-class Lenient(fields.Field[Any]):
-    """A field whose odd value counts as absent where the hub can do without it."""
+class Plain(fields.Field[Any]):
+    """marshmallow's field without the hooks that no field here uses: they cost more than what most fields do."""
 
-    takes_odd_as_absent = False  # storefront schemas set it, destinations' never do
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        if value is None or value is missing:
+            return super().deserialize(value, attr, data, **kwargs)
+        read = self._deserialize(value, attr, data, **kwargs)
+        for validate in self.validators:
+            validate(read)
+        return read
 
-    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().deserialize(value, *args, **kwargs)
-        except ValidationError:
-            if self.takes_odd_as_absent:
-                return None
-            raise
+
+class Lenient(Plain):
+    """A field whose odd value counts as absent in a storefront's payload, where the hub can do without it."""
+
+
+class Part(Plain, fields.Nested):
+    """An object within another, which a schema of its own reads and writes."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.schema.load(value)
 
 
 class Text(Lenient, fields.String):
@@ -53,11 +63,11 @@ class Text(Lenient, fields.String):
         self.is_escaped = is_escaped
         self.keeps_joiner = keeps_joiner
 
-    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(value, str | int):
-            cleaned = clean_text(value, is_escaped=self.is_escaped, keeps_joiner=self.keeps_joiner)
-            value = value if isinstance(value, int) and cleaned is None else cleaned
-        return super().deserialize(value, *args, **kwargs)
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        cleaned = clean_text(value, is_escaped=self.is_escaped, keeps_joiner=self.keeps_joiner)
+        if cleaned is None:
+            raise self.make_error("null" if isinstance(value, str) else "invalid")
+        return cleaned
 
 
 class Flag(Lenient):
@@ -103,13 +113,13 @@ def read_moment(value: Any, *, is_utc: bool = False) -> datetime | None:
         return None
 
 
-class Money(fields.Field[Decimal]):
+class Money(Plain):
     """An amount in major units, as text or as a number. Never lenient: a sum without it would be a guess."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
         if isinstance(value, str) and AMOUNT.fullmatch(value.strip()):
             return Decimal(value.strip())
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_AMOUNT:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST_AMOUNT:
             return Decimal(str(value))
         raise ValidationError("is not an amount of money.")
 
@@ -143,7 +153,16 @@ class SumOf(Money):
         return sum(amounts, Decimal(0))
 
 
-class Quantity(fields.Integer):
+class Whole(Plain, fields.Integer):
+    """A whole number, as JSON writes it."""
+
+    def _validated(self, value: Any) -> int:
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return value
+
+
+class Quantity(Plain, fields.Integer):
     """A whole number of at least `least`. Text such as "2" is read; 1.5 is refused, not cut to 1."""
 
     def __init__(self, *, least: int = 1, **kwargs: Any) -> None:
@@ -151,11 +170,18 @@ class Quantity(fields.Integer):
         self.least = least
 
     def _validated(self, value: Any) -> int:
-        if isinstance(value, str | int | float) and not isinstance(value, bool) and WHOLE.fullmatch(shown(value)):
-            number = int(float(value))
-            if number >= self.least:
-                return number
-        raise ValidationError(f"“{shown(value)}” is not a whole number of at least {self.least}.")
+        number = read_whole(value)
+        if number is None or number < self.least:
+            raise ValidationError(f"“{shown(value)}” is not a whole number of at least {self.least}.")
+        return number
+
+
+def read_whole(value: Any) -> int | None:
+    """Return the whole number in `value`, of at most nine digits; None where there is none."""
+    if type(value) is int:  # true and false are not
+        return value if abs(value) < LARGEST_QUANTITY else None
+    text = clean_text(value) if isinstance(value, str) else str(value)
+    return int(float(text)) if text and WHOLE.fullmatch(text) else None
 
 
 def shown(value: Any) -> str:

@@ -3,12 +3,14 @@
 In both, the name on the left is the wire's and `attribute` is the hub's.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields as fields_of
 from dataclasses import replace
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, ClassVar
 
-from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, post_dump, post_load
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, missing
 
 from mappings.addresses import settle_address
 from mappings.fields import Lenient
@@ -40,9 +42,70 @@ class MappingError(Exception):
         self.problems = problems
 
 
-class StorefrontSchema(Schema):
+class WireSchema(Schema):
+    """A schema whose fields are walked here: marshmallow's own way to a field takes longer than most fields do.
+
+    What no spoke uses is not served: hooks, defaults, `many`, `only`, `partial`. `prepare` and `build` stand for hooks.
+    """
+
+    #: Whether an odd value in a `Lenient` field counts as absent, where the field is not required.
+    takes_odd_as_absent: ClassVar[bool] = False
+
+    @cached_property
+    def walk(self) -> list[tuple[str, str, fields.Field[Any]]]:
+        """Each field by its name on the wire and its path in the hub."""
+        return [(field.data_key or name, field.attribute or name, field) for name, field in self.load_fields.items()]
+
+    @cached_property
+    def wire_names(self) -> frozenset[str]:
+        return frozenset(wire_name for wire_name, _, _ in self.walk)
+
+    def load(self, data: Any, **_: Any) -> Any:
+        """Return what `build` makes of `data`. Raises `ValidationError` with every field at fault, by wire name."""
+        data = self.prepare(data)
+        if not isinstance(data, dict):
+            raise ValidationError({"_schema": [self.error_messages["type"]]})
+        said: dict[str, Any] = {}
+        errors: dict[str | int, Any] = {}
+        for wire_name, hub_path, field in self.walk:
+            value = data.get(wire_name, missing)
+            if field.allow_none if value is None else value is missing and not field.required:
+                continue
+            try:
+                said[hub_path] = field.deserialize(value, wire_name, data)
+            except ValidationError as error:
+                if not (self.takes_odd_as_absent and isinstance(field, Lenient) and not field.required):
+                    errors[wire_name] = error.messages
+        if self.unknown == RAISE and not data.keys() <= self.wire_names:
+            errors |= {name: [self.error_messages["unknown"]] for name in data.keys() - self.wire_names}
+        if errors:
+            raise ValidationError(errors)
+        try:
+            return self.build(said)
+        except ValidationError as error:
+            raise ValidationError({**error.normalized_messages()}) from None  # type: ignore[no-untyped-call]
+
+    def validate(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Return every fault of `data`, by wire name."""
+        try:
+            self.load(data)
+        except ValidationError as error:
+            return error.messages_dict
+        return {}
+
+    def prepare(self, data: Any) -> Any:
+        """Return `data` as the fields are to find it."""
+        return data
+
+    def build(self, said: dict[str, Any]) -> Any:
+        """Return what was read, by hub path. Raises `ValidationError` where fields are good and the whole is not."""
+        return said
+
+
+class StorefrontSchema(WireSchema):
     """Reads a storefront's payload. Storefronts add fields without notice, so unknown ones are let by."""
 
+    takes_odd_as_absent = True
     model: ClassVar[type]
     #: Tax documents that a plugin fills in where the customer gave none.
     fake_documents: ClassVar[frozenset[str]] = frozenset()
@@ -53,12 +116,6 @@ class StorefrontSchema(Schema):
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         field_obj.allow_none = not field_obj.required  # storefronts say "absent" with null
-        if isinstance(field_obj, Lenient):
-            field_obj.takes_odd_as_absent = not field_obj.required
-
-    @post_load
-    def build_model(self, said: dict[str, Any], **_: Any) -> Any:
-        return self.build({name: value for name, value in said.items() if value is not None})
 
     def build(self, said: dict[str, Any]) -> Any:
         """Make the hub's object of what was read. A spoke whose platform reckons otherwise overrides this."""
@@ -66,8 +123,12 @@ class StorefrontSchema(Schema):
 
     def make_model(self, said: Mapping[str, Any], **reckoned: Any) -> Any:
         """Make the hub's object of what was read under its own names, with `reckoned` in the place of some of it."""
-        names = {each.name for each in fields_of(self.model)}
-        return self.model(**{name: value for name, value in said.items() if name in names} | reckoned)
+        known = {name: value for name, value in said.items() if name in self.model_names}
+        return self.model(**known | reckoned)
+
+    @cached_property
+    def model_names(self) -> frozenset[str]:
+        return frozenset(each.name for each in fields_of(self.model))
 
     def read(self, payload: Mapping[str, Any], *, store: Store, document_from: Sequence[str]) -> Order:
         """Return the order in `payload`. Raises `MappingError` naming every field at fault."""
@@ -112,21 +173,33 @@ class AddressSchema(StorefrontSchema):
         return address
 
 
-class DestinationSchema(Schema):
-    """Writes a destination's request body, then reads it back: marshmallow judges only what it loads."""
+class DestinationSchema(WireSchema):
+    """Writes a destination's request body, then reads it back: writing judges nothing."""
 
     class Meta(Schema.Meta):
         unknown = RAISE
 
-    @post_dump
-    def leave_out_absent(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Absent is left out, but for fields that the vendor takes as null."""
-        nullable = {field.data_key or name for name, field in self.fields.items() if field.allow_none}
-        return {name: value for name, value in body.items() if value is not None or name in nullable}
+    @cached_property
+    def getters(self) -> list[tuple[str, Callable[[Any], Any], fields.Field[Any]]]:
+        return [(name, attrgetter(path), field) for name, path, field in self.walk if not field.load_only]
+
+    def dump(self, obj: Any, **_: Any) -> dict[str, Any]:
+        """Return the body. Absent is left out, but for fields that the vendor takes as null."""
+        body = {}
+        for wire_name, get, field in self.getters:
+            try:
+                value = get(obj)
+            except AttributeError:  # a part of what is absent itself
+                value = None
+            if value is not None:
+                value = field._serialize(value, wire_name, obj)
+            if value is not None or field.allow_none:
+                body[wire_name] = value
+        return body
 
     def write(self, dispatch: Dispatch) -> tuple[dict[str, Any], list[str]]:
         """Return the body for `dispatch`, and what is wrong with it in a merchant's words."""
-        body: dict[str, Any] = self.dump(dispatch)
+        body = self.dump(dispatch)
         return body, list(explain(self, self.validate(body), dispatch=dispatch))
 
 

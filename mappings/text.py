@@ -20,18 +20,19 @@ def clean_text(value: Any, *, is_escaped: bool = False, keeps_joiner: bool = Fal
 
     Whole numbers are taken as text. `is_escaped`: the platform writes HTML entities.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_ID:
-        return str(value)
     if not isinstance(value, str):
-        return None
+        is_id = isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_ID
+        return str(value) if is_id else None
     if is_escaped:
         value = html.unescape(value)
-    if not keeps_joiner:
-        value = value.replace(JOINER, "")
-    return " ".join(unicodedata.normalize("NFC", UNREADABLE.sub(" ", value)).split()) or None
+    if not value.isprintable():  # the joiner is not either
+        value = UNREADABLE.sub(" ", value if keeps_joiner else value.replace(JOINER, ""))
+    return " ".join(unicodedata.normalize("NFC", value).split()) or None
 
 
 def fold(text: str) -> str:
     """Return `text` in lower case without accents, to compare by."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(char for char in decomposed if not unicodedata.combining(char))

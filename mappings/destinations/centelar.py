@@ -13,13 +13,13 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from marshmallow import ValidationError, fields, post_load, validates_schema
+from marshmallow import ValidationError, fields, post_load
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from mappings.amounts import ZERO, to_cents
 from mappings.contracts import load_contract
 from mappings.documents import TaxDocument, read_tax_document
-from mappings.fields import Amount, Flag, Quantity, Text
+from mappings.fields import Amount, Flag, Part, Quantity, Text, Whole
 from mappings.names import name_buyer
 from mappings.order import Address, Dispatch, Payment
 from mappings.phones import write_e164
@@ -146,7 +146,7 @@ class CentelarItem(DestinationSchema):
     product_code = Text(attribute="portion.sku", required=True)
     quantity = Quantity(attribute="portion.quantity", required=True)
     price = Amount(attribute="portion.unit_price", validate=Range(min=0, error="must not be negative."), required=True)
-    location_id = fields.Integer(attribute="location.id", strict=True)
+    location_id = Whole(attribute="location.id")
     location_name = Text(attribute="location.name")
 
 
@@ -162,17 +162,17 @@ class CentelarAddress(DestinationSchema):
     country = Text(attribute="address.country")
     receiver_name = Text(attribute="receiver")
     geo_coordinates = fields.List(fields.Float(), attribute="coordinates", validate=Length(equal=2))
-    id = fields.Integer(attribute="pickup_id", strict=True)
+    id = Whole(attribute="pickup_id")
     name = Text(attribute="pickup_name")
 
-    @validates_schema
-    def need_a_street_or_a_branch(self, body: Mapping[str, Any], **_: Any) -> None:
-        """What is needed depends on `disposition`. marshmallow hands over what it has loaded: by the hub's names."""
-        if body.get("disposition") == "pickup":
-            if "pickup_id" not in body and "pickup_name" not in body:
+    def build(self, said: dict[str, Any]) -> dict[str, Any]:
+        """What is needed depends on `disposition`."""
+        if said.get("disposition") == "pickup":
+            if "pickup_id" not in said and "pickup_name" not in said:
                 raise ValidationError("is missing.", "id")
-        elif not body.get("address", {}).get("street"):
+        elif "address.street" not in said:
             raise ValidationError("is missing.", "street")
+        return said
 
 
 class CentelarPayment(DestinationSchema):
@@ -188,16 +188,16 @@ class CentelarOrder(DestinationSchema):
     creation_date = Text(attribute="placed_at", required=True)
     ext_code = Text(required=True)
     price = Amount(attribute="order.total", validate=Range(min=0, error="must not be negative."), required=True)
-    customer = fields.Nested(CentelarCustomer, required=True)
+    customer = Part(CentelarCustomer, required=True)
     items = fields.List(
-        fields.Nested(CentelarItem),
+        Part(CentelarItem),
         attribute="products",
         required=True,
         validate=Length(min=1, error="are missing: nothing was charged."),
     )
-    payments = fields.List(fields.Nested(CentelarPayment), required=True)
-    shipping_address = fields.Nested(CentelarAddress, attribute="ship_to", required=True)
-    billing_address = fields.Nested(
+    payments = fields.List(Part(CentelarPayment), required=True)
+    shipping_address = Part(CentelarAddress, attribute="ship_to", required=True)
+    billing_address = Part(
         CentelarAddress,
         attribute="bill_to",
         required=True,
@@ -355,7 +355,7 @@ class CentelarDispatch(Dispatch):
         yield from charge_problems(order, account.charges, "Centelar")
         yield from self.payment_problems()
         if account.totals == "exact":
-            yield from self.sum_faults()
+            yield from self.sum_faults
 
     def payment_problems(self) -> Iterator[str]:
         order = self.order
@@ -373,18 +373,17 @@ class CentelarDispatch(Dispatch):
         elif not self.money_paid:
             yield "Payments are missing: the order is not paid."
 
-    def sum_faults(self) -> Iterator[str]:
-        if fault := find_sum_fault(self.order):
-            yield fault
+    @cached_property
+    def sum_faults(self) -> list[str]:
         paid: dict[str, int] = {}
         for payment in self.money_paid:
             paid[call(payment)] = paid.get(call(payment), 0) + to_cents(payment.amount)
-        if paid and (fault := find_difference("Payments", paid, self.order)):
-            yield fault
+        faults = [find_sum_fault(self.order), find_difference("Payments", paid, self.order) if paid else None]
+        return [fault for fault in faults if fault]
 
     def warnings(self) -> Iterator[str]:
         order, document = self.order, self.tax_document
-        yield from self.sum_faults()
+        yield from self.sum_faults
         if order.document and document is None:
             yield f"Tax document “{order.document}” is not sent: it is neither a CUIT nor a DNI."
         if document and not document.has_good_check_digit:

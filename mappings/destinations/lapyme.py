@@ -16,7 +16,7 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from mappings.amounts import to_cents
 from mappings.contracts import load_contract
-from mappings.fields import Moment, Quantity, Text
+from mappings.fields import Moment, Part, Quantity, Text, Whole
 from mappings.order import Dispatch
 from mappings.sales import (
     ChargeTable,
@@ -93,31 +93,31 @@ class LapymeAccountSchema(AccountSchema):
 
 
 class LapymeTotalsSchema(DestinationSchema):
-    subtotal = fields.Integer(attribute="subtotal_cents", strict=True, validate=Range(min=0), required=True)
-    tax_amount = fields.Integer(attribute="tax_cents", strict=True, validate=Range(min=0), required=True)
-    total = fields.Integer(attribute="total_cents", strict=True, validate=Range(min=0), required=True)
+    subtotal = Whole(attribute="subtotal_cents", validate=Range(min=0), required=True)
+    tax_amount = Whole(attribute="tax_cents", validate=Range(min=0), required=True)
+    total = Whole(attribute="total_cents", validate=Range(min=0), required=True)
 
 
 class LapymeLineSchema(DestinationSchema):
     product_name_snapshot = Text(attribute="portion.name", required=True)
     sku_snapshot = Text(attribute="portion.sku", required=True)
     ordered_quantity = Quantity(attribute="portion.quantity", required=True)
-    unit_price = fields.Integer(
-        attribute="portion.unit_cents", strict=True, validate=Range(min=0, error="must not be negative."), required=True
+    unit_price = Whole(
+        attribute="portion.unit_cents", validate=Range(min=0, error="must not be negative."), required=True
     )
     product_id = fields.String(validate=UUID)
-    tax_rate_id = fields.Integer(strict=True)
+    tax_rate_id = Whole()
     # LaPyme's own discounts are never written: whether they go per unit or per line, it does not say.
-    discount_amount = fields.Integer(strict=True, validate=Range(min=0), load_only=True)
+    discount_amount = Whole(validate=Range(min=0), load_only=True)
     discount_percentage = fields.Float(validate=Range(min=0, max=100), load_only=True)
 
 
 class LapymeOrder(DestinationSchema):
     customer_id = fields.String(attribute="account.customer_id", validate=UUID, required=True)
     assigned_warehouse_id = fields.String(attribute="account.assigned_warehouse_id", validate=UUID, required=True)
-    totals = fields.Nested(LapymeTotalsSchema, required=True)
+    totals = Part(LapymeTotalsSchema, required=True)
     lines = fields.List(
-        fields.Nested(LapymeLineSchema),
+        Part(LapymeLineSchema),
         attribute="products",
         required=True,
         validate=Length(min=1, error="are missing: nothing was charged."),
@@ -126,7 +126,7 @@ class LapymeOrder(DestinationSchema):
     order_date = Moment(attribute="order.placed_at")
     currency = fields.String(validate=OneOf(CURRENCY_WORDS))
     notes = Text()
-    discount_amount = fields.Integer(strict=True, validate=Range(min=0), load_only=True)
+    discount_amount = Whole(validate=Range(min=0), load_only=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +203,7 @@ class LapymeDispatch(Dispatch):
         if self.account.totals == "exact" and self.sum_fault:
             yield self.sum_fault
 
-    @property
+    @cached_property
     def sum_fault(self) -> str | None:
         return find_sum_fault(self.order)
 

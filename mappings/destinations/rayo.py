@@ -13,7 +13,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf
 
 from mappings.contracts import load_contract
-from mappings.fields import Lookup, Phone, PostalCode, Quantity, Text
+from mappings.fields import Lookup, Part, Phone, PostalCode, Quantity, Text
 from mappings.order import LABELS, Address, Dispatch, Line
 from mappings.schema import DestinationSchema
 from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue
@@ -68,14 +68,14 @@ class RayoProduct(DestinationSchema):
 
 
 class RayoOrder(DestinationSchema):
-    consumidor_destino = fields.Nested(
+    consumidor_destino = Part(
         RayoConsignee,
         attribute="ship_to",
         required=True,
         error_messages={"required": "is missing: Rayo does not serve collection in store."},
     )
     productos = fields.List(
-        fields.Nested(RayoProduct),
+        Part(RayoProduct),
         attribute="products",
         required=True,
         validate=Length(min=1, error="are missing: nothing is left to ship."),

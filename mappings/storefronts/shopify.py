@@ -15,7 +15,7 @@ from typing import Any
 from marshmallow import fields
 
 from mappings.amounts import ZERO, add_rounding, charges_of
-from mappings.fields import MISSING_LIST, Coordinate, Flag, Moment, Money, Quantity, SumOf, Text, read_moment
+from mappings.fields import MISSING_LIST, Coordinate, Flag, Moment, Money, Part, Quantity, SumOf, Text, read_moment
 from mappings.identity import LONGEST_ID, hash_body, numeric_id, plain_id
 from mappings.order import Customer, Order, Payment, Shipping
 from mappings.paths import pick_text
@@ -152,8 +152,8 @@ class ShopifyAdjustment(StorefrontSchema):
 class ShopifyRefund(StorefrontSchema):
     model = Refund
 
-    refund_line_items = fields.List(fields.Nested(ShopifyRefundLine), attribute="lines")
-    order_adjustments = fields.List(fields.Nested(ShopifyAdjustment), attribute="adjustments")
+    refund_line_items = fields.List(Part(ShopifyRefundLine), attribute="lines")
+    order_adjustments = fields.List(Part(ShopifyAdjustment), attribute="adjustments")
 
 
 class ShopifyTransaction(StorefrontSchema):
@@ -211,13 +211,13 @@ class ShopifyOrder(StorefrontSchema):
     total_cash_rounding_payment_adjustment_set = ShopMoney(attribute="rounding")
     financial_status = Text()
     payment_gateway_names = fields.Raw(attribute="gateways")
-    line_items = fields.List(fields.Nested(ShopifyLine), attribute="lines", required=True, error_messages=MISSING_LIST)
-    shipping_lines = fields.List(fields.Nested(ShopifyShipping), attribute="shipping")
-    refunds = fields.List(fields.Nested(ShopifyRefund))
-    transactions = fields.List(fields.Nested(ShopifyTransaction))  # where they were fetched
-    customer = fields.Nested(ShopifyCustomer)
-    shipping_address = fields.Nested(ShopifyAddress, attribute="ship_to")
-    billing_address = fields.Nested(ShopifyAddress, attribute="bill_to")
+    line_items = fields.List(Part(ShopifyLine), attribute="lines", required=True, error_messages=MISSING_LIST)
+    shipping_lines = fields.List(Part(ShopifyShipping), attribute="shipping")
+    refunds = fields.List(Part(ShopifyRefund))
+    transactions = fields.List(Part(ShopifyTransaction))  # where they were fetched
+    customer = Part(ShopifyCustomer)
+    shipping_address = Part(ShopifyAddress, attribute="ship_to")
+    billing_address = Part(ShopifyAddress, attribute="bill_to")
     email = Text()
     contact_email = Text()
     phone = Text()

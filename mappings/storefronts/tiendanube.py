@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from marshmallow import ValidationError, fields, pre_load
+from marshmallow import ValidationError, fields
 
 from mappings.addresses import is_placeholder
 from mappings.amounts import ZERO, take_off_discount
-from mappings.fields import MISSING_LIST, Flag, Moment, Money, Quantity, Text, read_moment
+from mappings.fields import MISSING_LIST, Flag, Moment, Money, Part, Quantity, Text, read_moment
 from mappings.identity import hash_body, plain_id
 from mappings.order import Address, Customer, Line, Order, Shipping
 from mappings.payments import sole_payment
@@ -170,8 +170,7 @@ class TiendanubeLine(StorefrontSchema):
     barcode = Text()
 
     def build(self, said: dict[str, Any]) -> Line:
-        line: Line = self.make_model(said, total=said["price"] * said["quantity"])
-        return line
+        return Line(total=said.pop("price") * said["quantity"], **said)
 
 
 class TiendanubeOrder(StorefrontSchema):
@@ -181,7 +180,7 @@ class TiendanubeOrder(StorefrontSchema):
     contact_email = Text()
     contact_name = Told()
     contact_phone = ToldPhone()
-    billing = fields.Nested(TiendanubeAddress, attribute="bill_to")
+    billing = Part(TiendanubeAddress, attribute="bill_to")
     shipping_cost_customer = Money(attribute="shipping_cost")
     discount = Money()  # coupons, the gateway's and promotions together
     total = Money(required=True)
@@ -198,18 +197,17 @@ class TiendanubeOrder(StorefrontSchema):
     created_at = Moment(attribute="placed_at")
     updated_at = Moment()
     completed_at = fields.Raw()
-    customer = fields.Nested(TiendanubeBuyer)  # null where the app may not read customers
-    products = fields.List(fields.Nested(TiendanubeLine), attribute="lines", required=True, error_messages=MISSING_LIST)
+    customer = Part(TiendanubeBuyer)  # null where the app may not read customers
+    products = fields.List(Part(TiendanubeLine), attribute="lines", required=True, error_messages=MISSING_LIST)
     number = Text()
     cancelled_at = Moment()  # year -1 where there is none
     status = Text()
     payment_status = Text()
     has_shippable_products = Flag(attribute="is_shippable")
-    shipping_address = fields.Nested(TiendanubeAddress, attribute="ship_to")
-    customs = fields.Nested(TiendanubeCustoms)
+    shipping_address = Part(TiendanubeAddress, attribute="ship_to")
+    customs = Part(TiendanubeCustoms)
 
-    @pre_load
-    def gather_addresses(self, payload: Any, **_: Any) -> Any:
+    def prepare(self, payload: Any) -> Any:
         """Bring the flat `billing_*` fields together, as `shipping_address` is; in drafts that one is flat too."""
         if not isinstance(payload, Mapping):
             return payload
@@ -224,12 +222,14 @@ class TiendanubeOrder(StorefrontSchema):
         email = said.get("contact_email") or customer.email
         is_pickup = {"pickup": True, "ship": False}.get(said.get("pickup_type", ""))
         is_paid = PAID.get(said.get("payment_status", ""))
-        is_shippable = said.get("is_shippable", True)
+        lines = [line for line in said["lines"] if line.quantity]
+        if not said.get("is_shippable", True):
+            lines = [replace(line, is_shippable=False) for line in lines]
         order: Order = self.make_model(
             said,
             storefront="tiendanube",
             number=said.get("number") or said["order_id"],
-            lines=[replace(line, is_shippable=is_shippable) for line in said["lines"] if line.quantity],
+            lines=lines,
             shipping=shipping_paid(said),
             payments=sole_payment(
                 said["total"],

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import ValidationError, fields, pre_load
+from marshmallow import ValidationError, fields
 
 from mappings.amounts import CENT, ZERO, add_rounding
-from mappings.fields import MISSING_LIST, Moment, Money, Quantity, Text, read_moment
+from mappings.fields import MISSING_LIST, Moment, Money, Part, Quantity, Text, read_moment
 from mappings.identity import LONGEST_ID, hash_body, numeric_id, plain_id
 from mappings.order import Charge, Customer, Line, Order, Shipping
 from mappings.paths import pick_text
@@ -189,9 +189,9 @@ class WooRefund(StorefrontSchema):
 
     total = Money()  # negative
     amount = Money()
-    line_items = fields.List(fields.Nested(WooRefundItem), attribute="lines")
-    shipping_lines = fields.List(fields.Nested(WooRefundItem), attribute="shipping")
-    fee_lines = fields.List(fields.Nested(WooRefundItem), attribute="fees")
+    line_items = fields.List(Part(WooRefundItem), attribute="lines")
+    shipping_lines = fields.List(Part(WooRefundItem), attribute="shipping")
+    fee_lines = fields.List(Part(WooRefundItem), attribute="fees")
 
     def build(self, said: dict[str, Any]) -> Any:
         if "total" not in said and "amount" not in said:
@@ -213,22 +213,21 @@ class WooOrder(StorefrontSchema):
     date_modified_gmt = Moment(attribute="updated_at", is_utc=True)
     total = Money(required=True)
     total_tax = Money(attribute="tax")
-    billing = fields.Nested(WooAddress, attribute="bill_to")
-    buyer = fields.Nested(WooBuyer, attribute="customer")
-    shipping = fields.Nested(WooAddress, attribute="ship_to")
+    billing = Part(WooAddress, attribute="bill_to")
+    buyer = Part(WooBuyer, attribute="customer")
+    shipping = Part(WooAddress, attribute="ship_to")
     payment_method = Text(attribute="gateway")
     payment_method_title = Text(attribute="gateway_name", is_escaped=True)
     transaction_id = Text()
     customer_note = Text(attribute="note", is_escaped=True)
     date_paid_gmt = Text(attribute="paid_at")
     number = Text()
-    line_items = fields.List(fields.Nested(WooLine), attribute="lines", required=True, error_messages=MISSING_LIST)
-    shipping_lines = fields.List(fields.Nested(WooShipping), attribute="shipping")
-    fee_lines = fields.List(fields.Nested(WooFee), attribute="charges")
-    refunds = fields.List(fields.Nested(WooRefund))
+    line_items = fields.List(Part(WooLine), attribute="lines", required=True, error_messages=MISSING_LIST)
+    shipping_lines = fields.List(Part(WooShipping), attribute="shipping")
+    fee_lines = fields.List(Part(WooFee), attribute="charges")
+    refunds = fields.List(Part(WooRefund))
 
-    @pre_load
-    def tell_buyer_apart(self, payload: Any, **_: Any) -> Any:
+    def prepare(self, payload: Any) -> Any:
         """WooCommerce keeps the customer's name, e-mail and phone in `billing`."""
         return {**payload, "buyer": payload.get("billing")} if isinstance(payload, Mapping) else payload
 

@@ -1,0 +1,24 @@
+"""That the benchmark can time every storefront with every destination, on orders that add up. It judges no time."""
+
+import pytest
+
+from benchmarks.map import lengthen, make_account, make_store, measure, pick_sample
+from mappings import DESTINATIONS, STOREFRONTS
+
+PAIRS = [(storefront, destination) for storefront in STOREFRONTS for destination in DESTINATIONS]
+
+
+@pytest.mark.parametrize(("storefront", "destination"), PAIRS)
+def test_every_storefront_is_timed_with_every_destination(storefront, destination):
+    timing = measure(STOREFRONTS[storefront], DESTINATIONS[destination], 2, rounds=1, seconds=0)
+    assert (timing.storefront, timing.destination, timing.lines) == (storefront, destination, 2)
+    assert timing.multiple > 0
+
+
+@pytest.mark.parametrize(("storefront", "destination"), PAIRS)
+def test_long_order_has_as_many_lines_and_still_adds_up(storefront, destination):
+    reads, writes = STOREFRONTS[storefront], DESTINATIONS[destination]
+    store, account = make_store(reads), make_account(writes)
+    order = reads.read(lengthen(reads, store, pick_sample(reads, store, writes, account), 12), store)
+    assert len({line.sku for line in order.lines}) == 12
+    assert order.summed == order.total

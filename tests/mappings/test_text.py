@@ -1,0 +1,49 @@
+"""What is taken as text, and what texts are compared by."""
+
+import pytest
+
+from mappings.text import JOINER, clean_text, fold
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("Ximena", "Ximena"),
+        ("  Av.  Corrientes\t1234 \n", "Av. Corrientes 1234"),
+        ("A\x00B\x7f", "A B"),
+        ("Caf\ud83d\u00e9", "Caf \u00e9"),
+        ("Cafe\u0301", "Caf\u00e9"),
+        ("Roma\u00a0Norte", "Roma Norte"),
+        (f"Calle {JOINER}5", "Calle 5"),
+        (7, "7"),
+        ("", None),
+        (" \x00 ", None),
+        (JOINER, None),
+        (True, None),
+        (1.5, None),
+        (10**40, None),
+        (None, None),
+        (["Ximena"], None),
+    ],
+)
+def test_text_is_cleaned_of_what_no_person_reads(written, text):
+    assert clean_text(written) == text
+
+
+def test_joiner_is_kept_for_who_splits_by_it():
+    assert clean_text(f" Calle\x00 {JOINER}5", keeps_joiner=True) == f"Calle {JOINER}5"
+
+
+@pytest.mark.parametrize(
+    ("written", "text"), [("O&#8217;Connor", "O\u2019Connor"), ("A &amp;&nbsp;B", "A & B"), ("&#0;", "\ufffd")]
+)
+def test_entities_are_read_where_the_platform_writes_them(written, text):
+    assert clean_text(written, is_escaped=True) == text
+    assert clean_text(written) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"), [("Córdoba", "cordoba"), ("STRASSE", "strasse"), ("Straße", "strasse"), ("ÑU", "nu")]
+)
+def test_texts_are_compared_without_case_and_accents(text, folded):
+    assert fold(text) == folded
