@@ -10,13 +10,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from benchmarks.peers.registry import PEERS
 from connector.sandbox.server import SandboxServer
 from tests.chaos.acts import Chaos
+from tests.chaos.clocks import Clock, build_library
 from tests.chaos.databases import Postgresql, Sqlite, open_server
 from tests.chaos.peer import Peer
 from tests.chaos.plan import Act, plan_acts, plan_faults
@@ -64,8 +66,9 @@ def main() -> int:
         if asked.subject == "connector":
             database = Sqlite(folder, say) if asked.engine == "sqlite" else Postgresql(folder, say)
             stack.callback(database.close)
-            acts = database.acts
-            subject = Connector(folder, sandbox, database.url)
+            clocks = open_clocks(folder, say) if asked.engine == "postgresql" else {}
+            acts = {**database.acts, **({Act.JUMP_CLOCK: partial(jump, list(clocks.values()))} if clocks else {})}
+            subject = Connector(folder, sandbox, database.url, clocks)
         else:
             server = open_server(PEERS[asked.subject].server, folder, say)
             stack.callback(server.close)
@@ -103,6 +106,21 @@ def main() -> int:
         return 1
     shutil.rmtree(folder)
     return 0
+
+
+def open_clocks(folder: Path, say: Callable[[str], None]) -> dict[str, Clock]:
+    """Give each program a clock of its own, as if it ran on another machine."""
+    try:
+        library = build_library(folder)
+    except OSError as error:
+        say(f"No clock is set in this run: {error}")
+        return {}
+    return {name: Clock(folder / f"{name}.clock", library) for name in ("serve", "worker")}
+
+
+def jump(clocks: Sequence[Clock], ahead_s: float) -> None:
+    """Set one of the clocks: which, hangs on the seconds."""
+    clocks[int(abs(ahead_s) * 1_000) % len(clocks)].set_ahead(ahead_s)
 
 
 def wait_until(is_so: Callable[[], bool], within_s: float) -> bool:

@@ -21,16 +21,27 @@ END_WITHIN_S = 35.0
 class Program:
     name: str
     command: Sequence[str]
+    variables: Mapping[str, str]  # of its own, beside those of all
     process: subprocess.Popen[bytes] | None = None
 
 
 class Programs:
     """Programs that are kept up from `start` to `stop`, each in a session of its own and with a log."""
 
-    def __init__(self, commands: Mapping[str, Sequence[str]], variables: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        commands: Mapping[str, Sequence[str]],
+        variables: Mapping[str, str],
+        folder: Path,
+        *,
+        own: Mapping[str, Mapping[str, str]] | None = None,  # variables of a program, by its name
+    ) -> None:
         self.folder = folder
         self.restarts = 0
-        self._programs = [Program(name=name, command=command) for name, command in commands.items()]
+        self._programs = [
+            Program(name=name, command=command, variables=(own or {}).get(name, {}))
+            for name, command in commands.items()
+        ]
         self._variables = {**os.environ, **variables, RUN_VARIABLE: str(folder)}
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
@@ -45,7 +56,7 @@ class Programs:
         with (self.folder / f"{program.name}.log").open("ab") as log:
             program.process = subprocess.Popen(
                 program.command,
-                env=self._variables,
+                env={**self._variables, **program.variables},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -28,6 +28,7 @@ class Answer:
     answered_at: float
     status: int | None  # None: no answer came
     said: str | None = None  # "accepted", "duplicate" or "ignored"
+    event_id: str | None = None  # under which it is said to be kept
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,7 +130,7 @@ class Storefront:
             ),
         }
         posted_at = time.time()
-        status, said = None, None
+        status, said, event_id = None, None, None
         try:
             answer = client.post(
                 f"{self.url}/webhooks/{order.shop.store}",
@@ -137,10 +138,11 @@ class Storefront:
                 headers=headers,
                 timeout=platform.answers_within_s,
             )
-            status, said = answer.status_code, answer.json().get("status")
+            status, reply = answer.status_code, answer.json()
+            said, event_id = reply.get("status"), reply.get("event")
         except (httpx.HTTPError, ValueError):  # killed while it answered
             pass
-        return Answer(posted_at=posted_at, answered_at=time.time(), status=status, said=said)
+        return Answer(posted_at=posted_at, answered_at=time.time(), status=status, said=said, event_id=event_id)
 
     def _put(self, order: PlannedOrder, planned: PlannedEvent) -> None:
         """Let the platform's API answer the order as it is at this event, unless the shop has told a later one."""

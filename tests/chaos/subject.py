@@ -1,7 +1,7 @@
 """The connector as what is tried: how it is configured, started and found, and what it says of its deliveries."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from string import Template
@@ -14,6 +14,7 @@ from connector.sandbox.server import SandboxServer
 from connector.sandbox.service import find_free_port
 from tests.chaos.acts import Incident
 from tests.chaos.causes import Causes
+from tests.chaos.clocks import Clock
 from tests.chaos.plan import Act
 from tests.chaos.programs import Programs, command_of
 from tests.chaos.shops import CAFE, DOBLE, MATE, SECRET, TIENDANUBE_SHOP, YERBA
@@ -123,7 +124,7 @@ class Connector:
     lease_s: float = LEASE_S
     settled_within_s = 90.0
 
-    def __init__(self, folder: Path, sandbox: SandboxServer, database_url: str) -> None:
+    def __init__(self, folder: Path, sandbox: SandboxServer, database_url: str, clocks: Mapping[str, Clock]) -> None:
         configuration = folder / "connector.toml"
         urls = {name: sandbox.url(name) for name in ("rayo", "lapyme", "centelar", "tiendanube")}
         text = CONFIGURATION.substitute(urls, secret=SECRET, shop=TIENDANUBE_SHOP, common=COMMON)
@@ -145,6 +146,7 @@ class Connector:
                 "DATABASE_URL": database_url,
             },
             folder,
+            own={name: clock.variables for name, clock in clocks.items()},
         )
         self._sandbox = sandbox
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
@@ -180,14 +182,11 @@ class Connector:
             return False
 
     def deliveries(self) -> list[Told]:
-        told: list[Told] = []
-        cursor: dict[str, str] = {}
-        while True:
-            answer = self._api.get("/api/deliveries", params={"limit": "200", **cursor}).raise_for_status().json()
-            told += [Told(**{name: item[name] for name in Told.__slots__}) for item in answer["items"]]
-            if not answer["next"]:
-                return told
-            cursor = {"cursor": answer["next"]}
+        return [Told(**{name: item[name] for name in Told.__slots__}) for item in self._get_all("/deliveries")]
+
+    def kept_events(self) -> set[str]:
+        """Return the ids of all events."""
+        return {item["id"] for item in self._get_all("/events")}
 
     def attempts(self, delivery: Told) -> list[ToldAttempt]:
         """Return the attempts of one delivery, oldest first."""
@@ -210,7 +209,18 @@ class Connector:
             accepted=self._sandbox.orders(),
             causes=causes,
             attempts=self.attempts,
+            kept_events=self.kept_events(),
         )
+
+    def _get_all(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield the items of every page."""
+        cursor: dict[str, str] = {}
+        while True:
+            answer = self._api.get(f"/api{path}", params={"limit": "200", **cursor}).raise_for_status().json()
+            yield from answer["items"]
+            if not answer["next"]:
+                return
+            cursor = {"cursor": answer["next"]}
 
     def _get(self, path: str, **query: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self._api.get(f"/api{path}", params=query).raise_for_status().json()["items"]

@@ -1,7 +1,7 @@
 """Compares what storefronts were answered, what is said of deliveries, and what destinations have. Changes nothing."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 from connector.sandbox.state import AcceptedOrder, SeenRequest
@@ -56,8 +56,9 @@ def judge(
     accepted: Iterable[AcceptedOrder],
     causes: Causes,
     attempts: Callable[[Told], list[ToldAttempt]],
+    kept_events: Set[str],
 ) -> Verdict:
-    """Compare all three. `attempts` asks for those of one delivery."""
+    """Compare all three. `attempts` asks for those of one delivery; `kept_events` are the ids of those on record."""
     verdict = Verdict()
     events_of: dict[int, list[PostedEvent]] = defaultdict(list)
     for event in events:
@@ -74,7 +75,7 @@ def judge(
 
     for told in events_of.values():
         judge_answers(verdict, told)
-        judge_loss(verdict, told, said)
+        judge_loss(verdict, told, said, kept_events)
     for (destination, number), copies in have.items():
         if len(copies) > 1:
             ids = ", ".join(str(copy.remote_id) for copy in copies)
@@ -152,8 +153,15 @@ def judge_answers(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
                 verdict.faults["wrongly answered"].append(f"{name} was answered duplicate, and had never been posted")
 
 
-def judge_loss(verdict: Verdict, events: Sequence[PostedEvent], said: dict[tuple[str, str, str], Told]) -> None:
-    """An order that was accepted as wanted, before it was cancelled, has a delivery to every account."""
+def judge_loss(
+    verdict: Verdict, events: Sequence[PostedEvent], said: dict[tuple[str, str, str], Told], kept_events: Set[str]
+) -> None:
+    """What was answered 200 is on record; an order that was wanted before it was cancelled goes to every account."""
+    for event in events:
+        for answer in event.answers:
+            if answer.status == 200 and answer.event_id not in kept_events:
+                number, word = event.order.number, event.planned.word
+                verdict.faults["lost"].append(f"order {number}, {word}: event {answer.event_id} is not on record")
     wanted = [e.accepted_at for e in events if e.order.is_wanted(e.planned) and e.accepted_at is not None]
     cancelled = [e.posted_at for e in events if e.planned.word == "cancelled" and e.posted_at is not None]
     if not wanted or (cancelled and min(cancelled) <= min(wanted)):
