@@ -251,11 +251,17 @@ def figures_of(measured: Measured) -> dict[str, Any]:
 @click.option("--backlog", default=5_000, show_default=True, help="Orders that lie there where a backlog drains.")
 @click.option("--processes", type=int, help="Only the cases of so many web processes.")
 @click.option("--only", help="Only the cases whose name holds this.")
-@click.option("--quick", is_flag=True, help="One short round: only to see that it runs.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="One short round, of the first case unless others are named: only to see that it runs.",
+)
 def main(rounds: int, seconds: float, backlog: int, processes: int | None, only: str | None, quick: bool) -> None:
     """Measure how fast webhooks are taken, against an empty view under the same gunicorn."""
     pace = Pace(rounds=1, seconds=1.0, backlog=300) if quick else Pace(rounds=rounds, seconds=seconds, backlog=backlog)
     cases = [case for case in CASES if processes in (None, case.processes) and (only or "") in case.name]
+    if quick and not (only or processes):
+        cases = cases[:1]
     machine = describe_machine()
     done = []
     for case in cases:

@@ -19,6 +19,11 @@ _PLACE = "BM99999999"
 _ID = 5_500_000_000_000
 
 
+def order_id(number: int) -> int:
+    """The platform's id of order `number`."""
+    return _ID + number
+
+
 def payload_of(sample: str, body_bytes: int) -> dict[str, Any]:
     """A sample order with room for its number, filled up to `body_bytes` with what checkouts note of a visit."""
     order: dict[str, Any] = json.loads((SAMPLES / f"{sample}.json").read_bytes())
@@ -43,7 +48,7 @@ def bodies(sample: str, first: int, count: int, body_bytes: int) -> Iterator[byt
     template = encode(payload_of(sample, body_bytes))
     for number in range(first, first + count):
         body = template.replace(_PLACE.encode(), MARKER.format(number).encode())
-        yield body.replace(str(_ID).encode(), str(_ID + number).encode())
+        yield body.replace(str(_ID).encode(), str(order_id(number)).encode())
 
 
 def requests(

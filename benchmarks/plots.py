@@ -87,11 +87,34 @@ def draw_whole(pyplot: Any, figures: Any) -> Any:
     return figure
 
 
+def draw_growth(pyplot: Any, figures: Any) -> Any:
+    figure, both = pyplot.subplots(1, 2, figsize=(7.5, 3), sharey=True, layout="constrained")
+    for axes, what, title in zip(both, ("taken", "forwarded"), ("taking an order", "forwarding it"), strict=True):
+        for series, colour in zip(figures, COLOURS, strict=False):
+            costs = [median(cost_ms(run) for run in one[what]) for one in series if one["size"]["grows"] != "pruned"]
+            counts = [one["size"]["orders"] for one in series if one["size"]["grows"] != "pruned"]
+            label = f"{series[0]['size']['grows']} orders grow"
+            axes.plot(counts, [cost / costs[0] for cost in costs], "o-", color=colour, label=label)
+        axes.axhline(1.2, color=RED, linewidth=1)
+        axes.set_xscale("log")
+        axes.set_ylim(0, 2)
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel("orders in the database")
+    both[0].set_ylabel("processor time, to the smallest")
+    both[0].legend(frameon=False)
+    return figure
+
+
+def cost_ms(run: Any) -> float:
+    return float(run["cpu_ms"] if "cpu_ms" in run else run["cpu_s"] / run["orders"] * 1000)
+
+
 DRAWINGS: dict[str, Callable[[Any, Any], Any]] = {
     "accept": draw_accept,
     "forward": draw_forward,
     "start": draw_start,
     "whole": draw_whole,
+    "growth": draw_growth,
 }
 
 
