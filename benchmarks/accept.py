@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,10 +26,7 @@ from benchmarks.processes import (
 from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
 from benchmarks.stores import environment_of, write_configuration
 from benchmarks.systems import open_system
-from connector.serve import WEB_THREADS
 
-#: More requests at once than one process has threads: every thread has work, and some wait.
-PER_PROCESS = 2 * WEB_THREADS
 #: The number of the first order of a backlog; those that are posted meanwhile are below it.
 BACKLOG_FIRST = 10_000_000
 #: An answer of a destination that is slow, and the longest that an attempt waits for it.
@@ -42,6 +39,7 @@ class Case:
 
     name: str
     processes: int = 1
+    per_process: int = 16  # connections, each with a request under way at any time
     engine: str = "sqlite"
     fsync_ms: float = 0
     forwarder: str = "none"  # beside the web processes: none, live, backlog, down, slow
@@ -60,7 +58,9 @@ CASES = [
     Case(
         name="against a commit each, fsync + 2 ms", fsync_ms=2, against="commit_each", share=Target(value=3, unit="x")
     ),
-    Case(name="4 processes on one file", processes=4, p99_ms=Target(value=100, at_most=True, unit=" ms")),
+    Case(
+        name="4 processes on one file", processes=4, per_process=8, p99_ms=Target(value=100, at_most=True, unit=" ms")
+    ),
     Case(name="orders are sent on meanwhile", forwarder="live"),
     *(
         Case(
@@ -146,7 +146,8 @@ def measure(case: Case, pace: Pace) -> Measured:
             first, number = next_number, int(most_per_s.get(port, 3_000) * seconds)
             next_number += number
             made = orders.requests(first, number)
-            loaded = post(made, directory, port=port, connections=PER_PROCESS * case.processes, seconds=seconds)
+            connections = case.per_process * case.processes
+            loaded = post(made, directory, port=port, connections=connections, seconds=seconds)
             most_per_s[port] = max(200.0, 2 * loaded.per_s)
             return loaded
 
@@ -203,7 +204,7 @@ def open_connector(case: Case, directory: Path, pace: Pace) -> Iterator[int]:
             )
             if case.forwarder == "backlog":
                 made = orders.requests(BACKLOG_FIRST, pace.backlog)
-                post(made, directory, port=port, connections=PER_PROCESS, seconds=600)
+                post(made, directory, port=port, connections=case.per_process, seconds=600)
                 stack.enter_context(
                     running(connector("worker"), directory=directory, name="worker", variables=variables)
                 )
@@ -251,17 +252,24 @@ def figures_of(measured: Measured) -> dict[str, Any]:
 @click.option("--backlog", default=5_000, show_default=True, help="Orders that lie there where a backlog drains.")
 @click.option("--processes", type=int, help="Only the cases of so many web processes.")
 @click.option("--only", help="Only the cases whose name holds this.")
-@click.option(
-    "--quick",
-    is_flag=True,
-    help="One short round, of the first case unless others are named: only to see that it runs.",
-)
-def main(rounds: int, seconds: float, backlog: int, processes: int | None, only: str | None, quick: bool) -> None:
+@click.option("--connections", type=int, help="To each process, each with a request under way at any time.")
+@click.option("--quick", is_flag=True, help="One short round, of the first case if none is named: to see that it runs.")
+def main(
+    rounds: int,
+    seconds: float,
+    backlog: int,
+    processes: int | None,
+    only: str | None,
+    connections: int | None,
+    quick: bool,
+) -> None:
     """Measure how fast webhooks are taken, against an empty view under the same gunicorn."""
     pace = Pace(rounds=1, seconds=1.0, backlog=300) if quick else Pace(rounds=rounds, seconds=seconds, backlog=backlog)
     cases = [case for case in CASES if processes in (None, case.processes) and (only or "") in case.name]
     if quick and not (only or processes):
         cases = cases[:1]
+    if connections:
+        cases = [replace(case, per_process=connections) for case in cases]
     machine = describe_machine()
     done = []
     for case in cases:
@@ -269,11 +277,11 @@ def main(rounds: int, seconds: float, backlog: int, processes: int | None, only:
         done.append(measure(case, pace))
     columns = ["", "processes", "other/s", "connector/s", "share", "p50 ms", "other p99 ms", "p99 ms", "p99 ratio"]
     print_table(
-        "Webhooks taken, against an empty Flask view under the same gunicorn",
+        "Webhooks taken durably, against an empty Flask view under the same gunicorn, or what is named",
         [*columns, "errors"],
         [table_row(one) for one in done],
     )
-    if quick or processes or only:
+    if quick or processes or only or connections:
         return
     figures = [figures_of(one) for one in done]
     write_result("accept", figures, machine, rounds=rounds, seconds=seconds, backlog=backlog)
