@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from benchmarks import orders
-from benchmarks.destination import destination
+from benchmarks.destination import Destination, destination
 from benchmarks.load import Loaded, post
 from benchmarks.plots import draw
 from benchmarks.processes import (
@@ -152,12 +152,16 @@ def measure(case: Case, pace: Pace) -> Measured:
             return loaded
 
         other = stack.enter_context(open_other(case, directory))
-        port = stack.enter_context(open_connector(case, directory, pace))
+        port, played = stack.enter_context(open_connector(case, directory, pace))
         for one in (other, port):
             load(one, min(1.0, pace.seconds))
         measured = Measured(case=case)
         for _ in range(pace.rounds):
             measured.rounds.append(Round(other=load(other, pace.seconds), connector=load(port, pace.seconds)))
+        if case.forwarder == "backlog" and played is not None:
+            arrived = played.arrivals()
+            if sum(number >= BACKLOG_FIRST for number in arrived) == pace.backlog:
+                console.print(f"[red]{pace.backlog} orders were all gone before the end: make --backlog larger.[/]")
     return measured
 
 
@@ -179,17 +183,17 @@ def open_other(case: Case, directory: Path) -> Iterator[int]:
 
 
 @contextmanager
-def open_connector(case: Case, directory: Path, pace: Pace) -> Iterator[int]:
-    """The connector's web processes, and the forwarder as the case has it; the port."""
+def open_connector(case: Case, directory: Path, pace: Pace) -> Iterator[tuple[int, Destination | None]]:
+    """The connector's web processes, and the forwarder as the case has it: the port, and where orders go to, if any."""
     with ExitStack() as stack:
         url = f"sqlite:///{directory / 'connector.db'}"
         if case.engine == "postgresql":
             url = stack.enter_context(postgres(directory, fsync_ms=case.fsync_ms))
-        base_url, settings = "http://127.0.0.1:9", {}  # the port of `discard`, where nothing listens
+        played, base_url, settings = None, "http://127.0.0.1:9", {}  # the port of `discard`, where nothing listens
         if case.forwarder in ("live", "backlog", "slow"):
             delay_ms = SLOW_MS if case.forwarder == "slow" else case.answer_ms
-            base_url = stack.enter_context(destination(directory, delay_ms=delay_ms)).url
-            settings = {"concurrency": 16, "timeout_s": TIMEOUT_S}
+            played = stack.enter_context(destination(directory, delay_ms=delay_ms))
+            base_url, settings = played.url, {"concurrency": 16, "timeout_s": TIMEOUT_S}
         configuration = write_configuration(directory, destination="rayo", base_url=base_url, **settings)
         port = free_port()
         variables = {
@@ -212,7 +216,7 @@ def open_connector(case: Case, directory: Path, pace: Pace) -> Iterator[int]:
             command = connector("serve")
             process = stack.enter_context(running(command, directory=directory, name="serve", variables=variables))
             wait_until_ready(process, port)
-        yield port
+        yield port, played
 
 
 def table_row(measured: Measured) -> list[str]:
@@ -249,7 +253,7 @@ def figures_of(measured: Measured) -> dict[str, Any]:
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--seconds", default=4.0, show_default=True, help="Of each of a round's two halves.")
-@click.option("--backlog", default=5_000, show_default=True, help="Orders that lie there where a backlog drains.")
+@click.option("--backlog", default=20_000, show_default=True, help="Orders that lie there where a backlog drains.")
 @click.option("--processes", type=int, help="Only the cases of so many web processes.")
 @click.option("--only", help="Only the cases whose name holds this.")
 @click.option("--connections", type=int, help="To each process, each with a request under way at any time.")
