@@ -28,6 +28,8 @@ class Address:
     number: str | None = None  # exterior number; text, because "12 bis" and "S/N" are numbers too
     unit: str | None = None  # interior number, floor or flat
     district: str | None = None  # colonia (MX), barrio (AR)
+    reference: str | None = None  # what helps to find the door: cross streets, a gate's colour, a bell
+    doubt: str | None = None  # how else the lines may be read, in a merchant's words; `street` is then a whole line
     city: str | None = None
     state: str | None = None  # official name in Spanish where the platform's code is known, else as written
     postal_code: str | None = None
@@ -39,6 +41,11 @@ class Address:
     def full_name(self) -> str | None:
         """The name as one text: as given, else put together from its parts."""
         return self.name or " ".join(part for part in (self.first_name, self.last_name) if part) or None
+
+    @property
+    def unit_and_reference(self) -> str | None:
+        """What stands on a parcel beside street and number, as one text."""
+        return ", ".join(part for part in (self.unit, self.reference) if part) or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +190,17 @@ class Dispatch:
         """Return which line of the order stands at `place` of the body, for a merchant who counts from 1."""
         return place + 1
 
+    @property
+    def shown_address(self) -> Address | None:
+        """The address that this destination is told street by street; None where it is told none."""
+        return None
+
+    @property
+    def doubts(self) -> list[str]:
+        """How the address may also be read: a problem, or a warning where the store has it sent as it is."""
+        address = self.shown_address
+        return [f"{LABELS['ship_to']} > {address.doubt}"] if address and address.doubt else []
+
     def problems(self) -> Iterator[str]:
         """Say what stops this order here and no single field can say, in a merchant's words."""
         yield from ()
@@ -232,5 +250,6 @@ LABELS = {
     "tax": "tax",
     "total": "total",
     "unit": "interior number",
+    "unit_and_reference": "interior number",
     "unit_cents": "price",
 }

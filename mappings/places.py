@@ -3,7 +3,10 @@
 import re
 from collections.abc import Mapping
 
+from mappings.address_marks import flatten
+from mappings.municipalities import MUNICIPALITIES
 from mappings.order import Address
+from mappings.streets import Surroundings
 from mappings.text import fold
 
 #: Provinces of Argentina: ISO 3166-2:AR letters, the same on Shopify and WooCommerce.
@@ -143,6 +146,12 @@ MEXICO_CITY = "Ciudad de México"
 #: Ways in which people write it, without blanks, dots and accents.
 MEXICO_CITY_NAMES = {"cdmx", "cmx", "df", "distritofederal", "ciudaddemexico", "mexicocity", "mexicodf", "mexicocdmx"}
 
+#: Other names that people write for a state.
+ALIASES = {
+    MEXICO_CITY: frozenset({"CDMX", "DF", "México DF", "Ciudad de México"}),
+    ARGENTINA["C"]: frozenset({"Buenos Aires", "Capital", "Bs As"}),
+}
+COUNTRIES = {"MX": ("México",), "AR": ("Argentina",)}
 COUNTRY_NAMES = {"mexico": "MX", "argentina": "AR"}
 
 
@@ -189,3 +198,17 @@ def complete_postal_code(code: str | None, *, country: str | None, state: str | 
     code = code.replace(" ", "")
     has_lost_zero = len(code) == 4 and code.isascii() and code.isdigit() and state == MEXICO_CITY
     return "0" + code if has_lost_zero else code
+
+
+def look_around(address: Address) -> Surroundings:
+    """Return what the address's own fields tell about its lines: people repeat the city there, and the state's code."""
+    country, state = address.country or "", address.state
+    names = {address.city, state, address.postal_code, *COUNTRIES.get(country, ())}
+    for codes in (SHOPIFY_STATES, TIENDANUBE_STATES):
+        names |= {code for code, name in codes.get(country, {}).items() if name == state}
+    names |= ALIASES.get(state or "", frozenset())
+    return Surroundings(
+        country=address.country,
+        places=frozenset(flatten(name) for name in names if name and len(name) > 1),
+        municipalities=MUNICIPALITIES.get(flatten(state or ""), frozenset()),
+    )

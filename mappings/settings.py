@@ -29,6 +29,7 @@ class Store:
     district_from: list[str] = field(default_factory=list)
     number_from: list[str] = field(default_factory=list)
     unit_from: list[str] = field(default_factory=list)
+    unsure: Literal["problem", "send_as_is"] = "problem"  # an address line that can be read in two ways
 
     @property
     def can_fetch(self) -> bool:
@@ -173,6 +174,7 @@ class StoreSchema(SettingsSchema):
     district_from = PathList()
     number_from = PathList()
     unit_from = PathList()
+    unsure = fields.String(validate=OneOf(["problem", "send_as_is"]))
 
 
 class AccountSchema(SettingsSchema):

@@ -171,13 +171,14 @@ class Destination:
         """
         dispatch = self.dispatch(order=order, account=account, store=store)
         body, problems = self.schema.write(dispatch)
-        problems = [*order.obstacles, *dispatch.problems(), *problems]
+        doubts = dispatch.doubts if store.unsure == "problem" else []
+        problems = [*order.obstacles, *doubts, *dispatch.problems(), *problems]
         if problems:
             hints = [order.unfetched[need] for need in sorted(self.needs(account)) if need in order.unfetched]
             raise MappingError(list(dict.fromkeys([*problems, *hints])))
         if faults := self.contract.request_faults(body):
             raise MappingError([f"The body breaks {self.name}'s contract: {fault}" for fault in faults])
-        return Written(body=body, warnings=list(dispatch.warnings()))
+        return Written(body=body, warnings=[*dispatch.doubts, *dispatch.warnings()])
 
     def reply_id(self, reply: Any) -> str | None:
         """The new order's id in a 2xx reply that keeps the contract; None where it does not."""

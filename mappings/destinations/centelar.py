@@ -154,7 +154,7 @@ class CentelarAddress(DestinationSchema):
     disposition = Text()
     street = Text(attribute="address.street")
     number = Text(attribute="address.number")
-    complement = Text(attribute="address.unit")
+    complement = Text(attribute="address.unit_and_reference")
     neighborhood = Text(attribute="address.district")
     postal_code = Text(attribute="address.postal_code")
     city = Text(attribute="address.city")
@@ -329,6 +329,10 @@ class CentelarDispatch(Dispatch):
         branch = find_place(self.account.pickups, self.order.pickup_name) or Place()
         buyer = " ".join(part for part in name_buyer(self.order) if part) or None
         return Spot(disposition="pickup", receiver=receiver or buyer, pickup_id=branch.id, pickup_name=branch.name)
+
+    @property
+    def shown_address(self) -> Address | None:
+        return None if self.order.is_pickup else self.order.ship_to
 
     @property
     def bill_to(self) -> Spot | None:

@@ -98,9 +98,16 @@ class RayoDispatch(Dispatch):
         return replace(
             address,
             number=address.number or (None if missing == "problem" else missing),
+            # An older page calls it "internal number / references":
+            # https://docs.techrayo.com/operation/operation-post-api-rest-orders, read 2026-11-21.
+            unit=address.unit_and_reference,
             state=spelled.get(fold(address.state), address.state) if address.state else None,
             phone=self.order.phone_to_call,
         )
+
+    @property
+    def shown_address(self) -> Address | None:
+        return self.ship_to
 
     @property
     def products(self) -> list[Line]:

@@ -1,9 +1,13 @@
 """Address lines as people write them in Mexico and Argentina, and what is sure about each."""
 
+from dataclasses import replace
+
 import pytest
 
+from mappings import DESTINATIONS
 from mappings.addresses import settle_address
 from mappings.order import Address
+from tests.mappings.cases import SAMPLES, make_account, make_store, problems_of, read, write
 
 J = "\u2060"
 
@@ -45,6 +49,11 @@ def parts(line1=None, line2=None, **given):
         ("Hidalgo 12-B", ("Hidalgo", "12-B", None, None)),
         ("Hidalgo 45 bis", ("Hidalgo", "45 bis", None, None)),
         ("Av. Colonia del Valle 615", ("Av. Colonia del Valle", "615", None, None)),
+        ("9 de Julio 1200", ("9 de Julio", "1200", None, None)),
+        ("Calle 12 345", ("Calle 12", "345", None, None)),
+        ("Eje 3 Norte 45", ("Eje 3 Norte", "45", None, None)),
+        ("Los Pinos Mz 5 Lt 3", ("Los Pinos", "Mz 5 Lt 3", None, None)),
+        ("Hidalgo 12 - 5B", ("Hidalgo", "12", "5B", None)),
         ("Eje Central 12", ("Eje Central", "12", None, None)),
         # flats
         ("Av. X #234 Int 5", ("Av. X", "234", "5", None)),
@@ -78,26 +87,19 @@ def test_what_is_sure_is_split(line1, expected):
     [
         "Calle 10",
         "Av. 20 de Noviembre",
-        "9 de Julio 1200",
-        "Calle 12 345",
         "123 Calle Mayor",
         "Norte 45",
         "Calle Sur 8",
         "Av. Norte 45",
-        "Eje 3 Norte 45",
         "Ruta 40",
         "Carretera 57",
         "Andador 4",
         "Privada 3",
-        "Los Pinos Mz 5 Lt 3",
         "Los Pinos Edificio 4",
         "Los Pinos Sección 2",
         "Calle #5",
         "Hidalgo #12 #13",
-        "Hidalgo 12 esquina Juárez",
-        "Hidalgo #12 esquina Juárez",
         "Hidalgo 12, 5B",
-        "Hidalgo 12 - 5B",
         "Fracc. Los Pinos calle Roble 12",
         "Calle 10 Torre 3",
         "Juárez Col. Centro 123",
@@ -155,7 +157,7 @@ def test_endless_line_stays_whole(extra):
         ('Piso 7 "C"', ('Piso 7 "C"', None)),
         ("Col. Roma Norte", (None, "Roma Norte")),
         ("Depto 4, Col. Roma Norte", ("Depto 4", "Roma Norte")),
-        ("Depto 4 Colonia Roma Norte, timbre 3", ("Depto 4, timbre 3", "Roma Norte")),
+        ("Depto 4 Colonia Roma Norte, timbre 3", ("Depto 4", "Roma Norte")),
         ("Fracc. Las Flores", (None, "Fracc. Las Flores")),
         ("Barrio Norte", (None, "Norte")),
         ("Roma Norte", ("Roma Norte", None)),
@@ -202,6 +204,125 @@ def test_two_different_neighbourhoods_both_stay():
 )
 def test_number_from_elsewhere_leaves_the_first_line_as_the_street(line1, street):
     assert parts(line1, number="123") == (street, "123", None, None)
+
+
+@pytest.mark.parametrize(
+    ("line1", "line2", "expected"),
+    [
+        ("Calle Parroquia", "#1130 depto 701", ("Calle Parroquia", "1130", "depto 701", None)),
+        ("Cerrada Pino", "Manzana 3 Lote 14", ("Cerrada Pino", "Manzana 3 Lote 14", None, None)),
+        ("Calle Pino 3", "#1130", ("Calle Pino", "3", "#1130", None)),
+    ],
+)
+def test_number_may_stand_in_the_second_line(line1, line2, expected):
+    assert parts(line1, line2) == expected
+
+
+@pytest.mark.parametrize(
+    ("line1", "line2", "reference"),
+    [
+        ("Hidalgo 12 esquina Juárez", None, "esquina Juárez"),
+        ("Hidalgo 12", "Depto 4, timbre 3", "timbre 3"),
+        ("Hidalgo 12, portón verde", "entre Mina y Rayón", "portón verde, entre Mina y Rayón"),
+        ("Hidalgo 12 (casa azul)", None, "casa azul"),
+        ("Hidalgo 12, tel 55 1234 5678", None, "tel 55 1234 5678"),
+    ],
+)
+def test_what_helps_to_find_the_door_is_kept_apart(line1, line2, reference):
+    assert settle_address(Address(line1=line1, line2=line2)).reference == reference
+
+
+@pytest.mark.parametrize("tail", ["Ciudad de México", "CDMX", "C.P. 06700", "06700", "06700 CDMX, México"])
+def test_what_only_repeats_the_city_is_left_out(tail):
+    address = Address(
+        line1=f"Orizaba 12, {tail}",
+        city="Ciudad de México",
+        state="Ciudad de México",
+        postal_code="06700",
+        country="MX",
+    )
+    settled = settle_address(address)
+    assert settled == replace(address, street="Orizaba", number="12")
+
+
+@pytest.mark.parametrize(
+    ("state", "district", "reference"), [("Ciudad de México", None, "Coyoacán"), ("Jalisco", "Coyoacán", None)]
+)
+def test_municipality_of_the_state_is_no_neighbourhood(state, district, reference):
+    settled = settle_address(Address(line1="Hidalgo 12, Coyoacán", state=state, country="MX"))
+    assert (settled.district, settled.reference) == (district, reference)
+
+
+@pytest.mark.parametrize(
+    ("line1", "doubt"),
+    [
+        (
+            "Lavalle 1234 1",
+            "address “Lavalle 1234 1” is not sure, since “1” may be more than one thing: "
+            "street “Lavalle”, number “1234”, then “1”; or street “Lavalle 1234”, number “1”.",
+        ),
+        (
+            "Norte 45",
+            "address “Norte 45” is not sure, since the number may be the door's or the street's name: "
+            "street “Norte”, number “45”; or street “Norte 45” without a number.",
+        ),
+        (
+            "Bosques de las Lomas",
+            "address “Bosques de las Lomas” is not sure, since neither the kind of a street nor a number tells that it "
+            "is one: street “Bosques de las Lomas” without a number; or a place without a street.",
+        ),
+        ("Calle 10", None),
+    ],
+)
+def test_what_is_not_sure_shows_both_readings(line1, doubt):
+    assert settle_address(Address(line1=line1, country="AR")) == Address(
+        line1=line1, street=line1, country="AR", doubt=doubt
+    )
+
+
+def test_line_of_another_country_raises_no_doubt():
+    assert settle_address(Address(line1="12 High Street", country="GB")).doubt is None
+
+
+def test_number_that_a_setting_gives_leaves_no_doubt():
+    assert settle_address(Address(line1="Lavalle 1234 1", country="AR"), number="1234").doubt is None
+
+
+DOUBTFUL = Address(name="Ana Ruiz", street="Lavalle 1234 1", doubt="address “Lavalle 1234 1” is not sure.")
+
+
+@pytest.mark.parametrize(("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "centelar")])
+def test_doubt_stops_an_order_where_the_address_is_told(sample, destination):
+    order = replace(read("shopify", SAMPLES[sample]), ship_to=DOUBTFUL)
+    assert "Shipping address > address “Lavalle 1234 1” is not sure." in problems_of(order, destination)
+
+
+def test_doubt_stops_no_order_where_no_address_is_told():
+    order = replace(read("shopify", SAMPLES["shopify_ar"]), ship_to=DOUBTFUL)
+    assert write(order, "lapyme").body == write(replace(order, ship_to=None), "lapyme").body
+
+
+def test_doubtful_line_is_sent_as_it_is_where_the_store_says_so():
+    order = replace(read("shopify", SAMPLES["shopify_ar"]), ship_to=DOUBTFUL)
+    written = DESTINATIONS["centelar"].write(
+        order, make_account("centelar"), make_store("shopify", unsure="send_as_is")
+    )
+    address = written.body["shipping_address"]
+    assert address == {"disposition": "residential", "street": "Lavalle 1234 1", "receiver_name": "Ana Ruiz"}
+    assert "Shipping address > address “Lavalle 1234 1” is not sure." in written.warnings
+
+
+@pytest.mark.parametrize(
+    ("sample", "destination", "at", "key"),
+    [
+        ("shopify_mx", "rayo", "consumidor_destino", "no_interior"),
+        ("shopify_ar", "centelar", "shipping_address", "complement"),
+    ],
+)
+def test_reference_goes_with_the_interior(sample, destination, at, key):
+    order = read("shopify", SAMPLES[sample])
+    order = replace(order, ship_to=replace(order.ship_to, unit="Depto 4", reference="portón verde"))
+    assert write(order, destination).body[at][key] == "Depto 4, portón verde"
 
 
 def test_units_of_both_lines_are_joined():

@@ -1,0 +1,102 @@
+"""Measures the address reader against the labelled lines: `python -m tests.addresses [tuning|aside] [--show]`.
+
+`--show` lists what was not read exactly, and is meant for the tuning half alone.
+"""
+
+import csv
+import hashlib
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mappings.addresses import settle_address
+from mappings.order import Address
+from mappings.text import fold
+
+HERE = Path(__file__).parent
+FIELDS = {
+    "street": "street",
+    "exterior": "number",
+    "interior": "unit",
+    "district": "district",
+    "reference": "reference",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    country: str
+    half: str  # "tuning" or "aside"
+    row: dict[str, str]
+    outcome: str
+    read: dict[str, str]
+
+
+def judge_rows() -> Iterator[Verdict]:
+    """Read every labelled line, and say what came of it."""
+    for country in ("MX", "AR"):
+        with (HERE / f"{country.lower()}.csv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                address = settle_address(
+                    Address(
+                        line1=row["line1"],
+                        line2=row["line2"] or None,
+                        city=row["city"],
+                        state=row["state"],
+                        country=country,
+                    )
+                )
+                read = {column: getattr(address, name) or "" for column, name in FIELDS.items()}
+                yield Verdict(
+                    country=country,
+                    half=half_of(row),
+                    row=row,
+                    outcome=judge_reading(row, read, is_sure=address.doubt is None),
+                    read=read,
+                )
+
+
+def half_of(row: dict[str, str]) -> str:
+    digest = hashlib.sha256(f"{row['line1']}|{row['line2']}".encode()).hexdigest()
+    return "aside" if int(digest[-1], 16) % 2 else "tuning"
+
+
+def judge_reading(row: dict[str, str], read: dict[str, str], *, is_sure: bool) -> str:
+    """Return "exact", "unsure", "unsure, as a person is", or "wrong". To be sure where a person is not is wrong."""
+    if not is_sure:
+        return "unsure, as a person is" if row["unsure"] else "unsure"
+    is_exact = not row["unsure"] and all(plain(row[column]) == plain(read[column]) for column in FIELDS)
+    return "exact" if is_exact else "wrong"
+
+
+def plain(text: str) -> str:
+    """What two equal values share: no capitals, accents, blanks, quotation marks, or punctuation around words."""
+    folded = re.sub(r"[\"“”'´’()]", "", fold(text.replace("°", "º")))
+    return re.sub(r"[.,;:]+(?=\s|$)|[\s-]+(?=\s)|\s", "", folded)
+
+
+OUTCOMES = ("exact", "unsure", "unsure, as a person is", "wrong")
+
+
+def main() -> None:
+    wanted = [half for half in ("tuning", "aside") if half in sys.argv[1:]] or ["tuning", "aside"]
+    verdicts = [verdict for verdict in judge_rows() if verdict.half in wanted]
+    for half in wanted:
+        for countries in (("MX",), ("AR",), ("MX", "AR")):
+            outcomes = Counter(each.outcome for each in verdicts if each.half == half and each.country in countries)
+            total = outcomes.total()
+            shares = ", ".join(f"{name} {outcomes[name]} ({outcomes[name] / total:.1%})" for name in OUTCOMES)
+            print(f"{half} {'+'.join(countries)}: {total} lines: {shares}")
+    if "--show" in sys.argv:
+        for each in verdicts:
+            if each.outcome in {"wrong", "unsure"}:
+                told = [each.row["line1"], each.row["line2"]]
+                print(f"\n{each.outcome}: {' | '.join(filter(None, told))}\n   want {[each.row[c] for c in FIELDS]}")
+                print(f"   read {list(each.read.values())}")
+
+
+if __name__ == "__main__":
+    main()

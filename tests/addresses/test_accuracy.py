@@ -1,0 +1,60 @@
+"""The labelled lines, read: the published figures hold, and nothing that a line says is lost."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mappings.address_marks import flatten
+from mappings.addresses import settle_address
+from mappings.order import Address
+from tests.addresses.__main__ import OUTCOMES, Verdict, judge_rows
+
+VERDICTS = list(judge_rows())
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "addresses.md").read_text(encoding="utf-8")
+#: Said by the column in which a word stands, or by another field of the address.
+MARKS = """
+    no n nro num numero ext int interior col colonia barrio b bo de altura al exterior sin s sn cp y km
+    cdmx caba capital guadalajara jalisco jal monterrey nl oaxaca oax mexico ciudad cordoba rosario santa fe quilmes
+    bahia blanca lomas zamora
+"""
+
+
+def count(half: str, *countries: str) -> list[int]:
+    outcomes = Counter(each.outcome for each in VERDICTS if each.half == half and each.country in countries)
+    return [outcomes.total(), *(outcomes[name] for name in OUTCOMES)]
+
+
+@pytest.mark.parametrize("half", ["tuning", "aside"])
+@pytest.mark.parametrize("countries", [("MX",), ("AR",), ("MX", "AR")])
+def test_published_figures_are_the_measured_ones(half: str, countries: tuple[str, ...]) -> None:
+    row = [half, "+".join(countries), *(str(number) for number in count(half, *countries))]
+    assert re.search(r"\| " + r" \| ".join(re.escape(cell) + r"(?: \([\d.]+ %\))?" for cell in row) + r" \|", DOCUMENT)
+
+
+def test_hardly_a_line_of_the_half_kept_aside_is_read_wrongly() -> None:
+    total, _, unsure, _, wrong = count("aside", "MX", "AR")
+    assert (wrong / total < 0.005, unsure / total < 0.08) == (True, True)
+
+
+def words(*texts: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9ñ½]+", flatten(" ".join(texts))))
+
+
+@pytest.mark.parametrize("verdict", VERDICTS, ids=lambda each: each.row["line1"])
+def test_no_word_of_a_line_is_lost(verdict: Verdict) -> None:
+    written = words(verdict.row["line1"], verdict.row["line2"])
+    lost = {word for word in written - words(MARKS, *verdict.read.values()) if not re.fullmatch(r"\d{4,5}", word)}
+    assert not lost - {word for word in lost if re.fullmatch(r"[a-z]\d{4}[a-z]{3}", word)}
+
+
+EXAMPLES = re.findall(r"^\| ([^|]+) \| ([^|]+) \|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|$", DOCUMENT, re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES[2:], ids=lambda example: example[0])
+def test_examples_of_the_document_are_read_as_it_says(example: tuple[str, ...]) -> None:
+    line, *told = (cell.strip() or None for cell in example)
+    country = "AR" if line and "5 B" in line else "MX"
+    address = settle_address(Address(line1=line, country=country, state="Ciudad de México"))
+    assert [address.street, address.number, address.unit, address.district, address.reference] == told

@@ -1,0 +1,49 @@
+"""Lines put together from parts of which each is clear: they are read back as those parts, in whatever form."""
+
+from itertools import cycle, islice, product
+
+import pytest
+
+from mappings.streets import Reading, Surroundings, read_line
+
+#: By country: streets, doors, flats, neighbourhoods and references, each as written, and as read.
+PARTS = {
+    "MX": (
+        ["Av. Insurgentes Sur", "5 de Mayo", "Calle 12", "11 Sur", "Av. Convención de 1914 Norte", "Río Lerma"],
+        {"1602": "1602", "#12-B": "12-B", "No. 45 A": "45 A", "No. Ext. 7": "7", "S/N": "S/N", "12 bis": "12 bis"},
+        {"": None, "Int. 5": "5", "Depto 4-B": "Depto 4-B", "Torre B piso 3": "Torre B piso 3", "PB": "PB"},
+        {"": None, ", Col. Roma": "Roma", " Col. 20 de Noviembre": "20 de Noviembre", ", Condesa": "Condesa"},
+        {"": None, ", entre Morelos y Juárez": "entre Morelos y Juárez", ", portón verde": "portón verde"},
+    ),
+    "AR": (
+        ["Av. Corrientes", "9 de Julio", "Calle 7", "Diagonal 74", "Humberto 1°", "Tte. Gral. Juan D. Perón"],
+        {"1234": "1234", "N° 776": "776", "Nro. 45 bis": "45 bis", "S/N": "S/N"},
+        {"": None, "5° B": "5° B", "5 B": "5 B", "piso 5 dpto B": "piso 5 dpto B", "PB": "PB", "Of. 12": "Of. 12"},
+        {"": None, ", Barrio Alberdi": "Alberdi", " B° Nueva Córdoba": "Nueva Córdoba", ", Palermo": "Palermo"},
+        {"": None, ", e/ 46 y 47": "e/ 46 y 47", ", timbre 3": "timbre 3"},
+    ),
+}
+
+
+def compose():
+    for country, (streets, doors, flats, districts, references) in PARTS.items():
+        rests = cycle(product(districts.items(), references.items()))
+        for street, door, flat in product(streets, doors.items(), flats.items()):
+            for district, reference in islice(rests, 5):
+                line = " ".join(part for part in (street, door[0], flat[0]) if part) + district[0] + reference[0]
+                yield (
+                    country,
+                    line,
+                    Reading(street=street, number=door[1], unit=flat[1], district=district[1], reference=reference[1]),
+                )
+
+
+@pytest.mark.parametrize("change", [str, str.upper, str.lower])
+def test_line_is_read_back_as_its_parts(change):
+    for country, line, parts in compose():
+        told = {
+            name: getattr(parts, name) and change(getattr(parts, name))
+            for name in ("street", "number", "unit", "district", "reference")
+        }
+        number = "S/N" if parts.number == "S/N" else told["number"]
+        assert read_line(change(line), Surroundings(country=country)) == Reading(**told | {"number": number}), line
