@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks import orders
 from benchmarks.load import post
@@ -52,7 +53,7 @@ class Backlog:
             for end in ("", "-wal", "-shm", ".lock"):
                 Path(url.removeprefix("sqlite:///") + end).unlink(missing_ok=True)
         else:
-            self._ask(f'DROP DATABASE "{url.rpartition("/")[2].partition("?")[0]}"')
+            self._ask(f'DROP DATABASE "{urlsplit(url).path[1:]}"')
 
     def _new_database(self, name: str) -> str:
         name = f"{self.destination}_{name}"
