@@ -31,4 +31,4 @@ def create_wsgi() -> Flask:
     set_up_log()
     stack = ExitStack()
     atexit.register(stack.close)
-    return create_app(stack.enter_context(open_runtime(load_settings())))
+    return create_app(stack.enter_context(open_runtime(load_settings(), may_be_away=True)))

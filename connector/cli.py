@@ -5,6 +5,7 @@ Imports stand inside the commands: `connector map` must not wait for a web serve
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,25 @@ def open_here() -> Iterator["Runtime"]:
         yield runtime
 
 
+def user() -> str:
+    """Who acts, as the notes tell it."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return f"user {os.getuid()}"
+
+
+def prepare_database(settings: "Settings") -> None:
+    """Wait for the database to answer, then bring it up to date unless that is somebody else's task."""
+    from connector.runtime import wait_for_database
+
+    wait_for_database(settings)
+    if settings.environment.auto_migrate:
+        migrate_database(settings)
+
+
 def migrate_database(settings: "Settings") -> None:
     from connector.database.engine import Database
 
@@ -77,8 +97,7 @@ def serve() -> None:
     from connector.serve import Supervisor
 
     settings = read_settings()
-    if settings.environment.auto_migrate:
-        migrate_database(settings)
+    prepare_database(settings)
     with open_runtime(settings):
         pass  # what would stop every process is said once, here
     sys.exit(Supervisor(settings.environment).run())
@@ -91,8 +110,7 @@ def worker() -> None:
     from connector.worker import run_worker
 
     settings = read_settings()
-    if settings.environment.auto_migrate:
-        migrate_database(settings)
+    prepare_database(settings)
     with open_runtime(settings, sends=True) as runtime:
         run_worker(runtime)
 
@@ -309,12 +327,12 @@ def retrigger(is_event: bool, force: bool, new_key: bool, note: str | None, id_:
 
     with open_here() as runtime:
         if not is_event:
-            manual.retrigger_delivery(runtime, id_, force=force, new_key=new_key, note=note)
+            manual.retrigger_delivery(runtime, id_, who=user(), force=force, new_key=new_key, note=note)
             click.echo(f"Delivery {id_} is queued.")
             return
         if new_key:
             raise click.UsageError("--new-key is for one delivery.")
-        for one in manual.retrigger_event(runtime, id_, force=force, note=note):
+        for one in manual.retrigger_event(runtime, id_, who=user(), force=force, note=note):
             click.echo(f"Delivery {one.id} is {one.done}: {one.why}.")
 
 
@@ -328,8 +346,49 @@ def resolve(as_: str, remote_id: str | None, note: str | None, id_: int) -> None
     from connector import manual
 
     with open_here() as runtime:
-        manual.resolve_delivery(runtime, id_, as_=as_, remote_id=remote_id, note=note)
+        manual.resolve_delivery(runtime, id_, who=user(), as_=as_, remote_id=remote_id, note=note)
     click.echo(f"Delivery {id_} is {as_}.")
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
+def accounts(as_json: bool) -> None:
+    """List the accounts: whether each takes orders at present, and how many lie there."""
+    from connector.web.shapes import show_accounts
+
+    with open_here() as runtime:
+        rows = show_accounts(runtime)
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row, ensure_ascii=False))
+    else:
+        print_table(
+            ["id", "destination", "state", "since", "reason", "waiting", "sending", "parked"],
+            [row | row["deliveries"] for row in rows],
+        )
+
+
+@cli.command()
+@click.option("--note", help="Why; it is kept.")
+@click.argument("account")
+def pause(note: str | None, account: str) -> None:
+    """Send an account nothing more until it is resumed. Its orders wait."""
+    from connector import manual
+
+    with open_here() as runtime:
+        manual.pause_account(runtime, account, who=user(), note=note)
+    click.echo(f"Account {account} is paused.")
+
+
+@cli.command()
+@click.argument("account")
+def resume(account: str) -> None:
+    """Send to an account again at once, be it paused or its circuit open."""
+    from connector import manual
+
+    with open_here() as runtime:
+        manual.resume_account(runtime, account, who=user())
+    click.echo(f"Account {account} takes orders again.")
 
 
 @cli.command()

@@ -7,9 +7,12 @@ the destination knows the attempt by its key.
 from datetime import datetime, timedelta
 from time import monotonic, sleep
 
-from connector.database.circuits import has_passed_since, note_health, open_seconds
+from connector.database.circuits import Health, has_passed_since, open_seconds
+from connector.database.claims import Claimed
 from connector.database.deliveries import (
     Decision,
+    Ended,
+    Mark,
     Tried,
     discard,
     mark_sending,
@@ -18,7 +21,7 @@ from connector.database.deliveries import (
     record_sent,
     record_unsent,
 )
-from connector.database.lookups import load_delivery
+from connector.database.lookups import load_delivery, load_event
 from connector.database.orders import row_id
 from connector.database.tables import Delivery, Reason, State
 from connector.errors import DatabaseUnavailableError
@@ -34,22 +37,23 @@ from mappings.spoke import Destination, Outcome
 MOST_READINGS = 5
 
 
-def deliver(runtime: Runtime, delivery: Delivery) -> None:
+def deliver(runtime: Runtime, claimed: Claimed) -> None:
     """Bring a claimed delivery as far as it goes now: delivered, parked, discarded, or waiting for another try."""
+    delivery, event = claimed.delivery, claimed.event
     may_refresh = True
     for _ in range(MOST_READINGS):
         try:
-            parcel = pack(runtime, delivery)
+            parcel = pack(runtime, delivery, event)
         except MappingError as error:
-            is_done = park_unmappable(runtime.database, delivery, error.problems, runtime.clock())
+            is_done = park_unmappable(runtime.database, delivery, error.problems)
             if is_done:
                 log_left(runtime, delivery, Reason.UNMAPPABLE, problems=len(error.problems))
         except DiscardedError as error:
-            is_done = discard(runtime.database, delivery, error.reason, str(error), runtime.clock())
+            is_done = discard(runtime.database, delivery, error.reason, str(error))
             if is_done:
                 log_left(runtime, delivery, error.reason)
         except StoreShutError as error:
-            is_done = postpone(runtime.database, delivery, error.until, runtime.clock())
+            is_done = postpone(runtime.database, delivery, error.until)
         except NotFetchedError as error:
             record_not_fetched(runtime, delivery, error.answer)
             return
@@ -63,6 +67,7 @@ def deliver(runtime: Runtime, delivery: Delivery) -> None:
         claim, delivery = delivery.claim, load_delivery(runtime.database, row_id(delivery))
         if delivery.state != State.WAITING or delivery.claim != claim:
             return
+        event = load_event(runtime.database, delivery.event_id)
 
 
 def attempt(runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh: bool) -> Outcome | None:
@@ -70,43 +75,41 @@ def attempt(runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh
     account = runtime.settings.accounts[delivery.account]
     destination = runtime.settings.destination(account)
     outbound = runtime.outbound[account.id]
-    open_s = open_s_of(runtime, delivery)
     started_at = runtime.clock()
     bearer = outbound.tokens.bearer()
     if isinstance(bearer, Answer):  # surely not processed: the order's own request was not begun
         outcome = Outcome.UNAUTHORIZED if is_credentials_fault(bearer) else Outcome.NOT_PROCESSED
         tried = tell(delivery, outcome, started_at, bearer, prefix="no token: ")
-        retry_after = bearer.retry_after
-        decision = decide(runtime, delivery, account, tried, open_s=open_s, retry_after=retry_after, was_asked=False)
-        now = runtime.clock()
-        is_settled = record_unsent(runtime.database, delivery, tried, decision, run_open_s=open_s, now=now)
+        record_unasked(runtime, delivery, account, tried, bearer, circuit=account.id)
+        return outcome
+    begun_at = monotonic()
+    mark = Mark(
+        delivery=delivery,
+        body=parcel.body,
+        key=parcel.key,
+        warnings=parcel.warnings,
+        circuits=circuits_of(delivery),
+        lease_s=runtime.settings.environment.lease_s,
+    )
+    started_at = runtime.clock()
+    if not mark_sending(runtime.database, mark):
+        return None
+    if monotonic() - begun_at > mark.lease_s - account.timeout_s:  # stopped meanwhile: what it held may be settled
+        answer = Answer(was_sent=False, error="too late to send: the commit took too long")
     else:
-        started_at = runtime.clock()
-        is_marked = mark_sending(
-            runtime.database,
-            delivery,
-            body=parcel.body,
-            key=parcel.key,
-            warnings=parcel.warnings,
-            run_open_s=open_s,
-            now=started_at,
-            lease_s=runtime.settings.environment.lease_s,
-        )
-        if not is_marked:
-            return None
         answer = send(outbound, account, destination, parcel, bearer)
-        outcome, remote_id = judge(destination, answer)
-        if outcome is Outcome.TOKEN_EXPIRED:
-            if bearer is not None:
-                outbound.tokens.forget(bearer)
-            if not (may_refresh and outbound.tokens.can_refresh):
-                outcome = Outcome.UNAUTHORIZED
-        tried = tell(delivery, outcome, started_at, answer)
-        decision = decide(
-            runtime, delivery, account, tried, open_s=open_s, retry_after=answer.retry_after, remote_id=remote_id
-        )
-        is_settled = record_surely(runtime, delivery, tried, decision)
-    note_outcome(runtime, account, account.id, outcome)
+    outcome, remote_id = judge(destination, answer)
+    if outcome is Outcome.TOKEN_EXPIRED:
+        if bearer is not None:
+            outbound.tokens.forget(bearer)
+        if not (may_refresh and outbound.tokens.can_refresh):
+            outcome = Outcome.UNAUTHORIZED
+    tried = tell(delivery, outcome, started_at, answer)
+    decision = decide(runtime, delivery, account, tried, retry_after=answer.retry_after, remote_id=remote_id)
+    ended = Ended(
+        delivery=delivery, tried=tried, decision=decision, health=health_of(account, account.id, tried.outcome)
+    )
+    is_settled = record_surely(runtime, ended)
     log_attempt(runtime, delivery, tried, decision if is_settled else None)
     return outcome
 
@@ -115,25 +118,30 @@ def record_not_fetched(runtime: Runtime, delivery: Delivery, answer: Answer) -> 
     """Record an attempt that ended at the storefront's API: the order was not had, so nothing can have been sent."""
     account = runtime.settings.accounts[delivery.account]
     outcome = Outcome.UNAUTHORIZED if answer.status in (401, 403) else Outcome.NOT_PROCESSED
-    open_s = open_s_of(runtime, delivery)
     tried = tell(delivery, outcome, runtime.clock(), answer, prefix="not fetched: ")
-    retry_after = answer.retry_after
-    decision = decide(runtime, delivery, account, tried, open_s=open_s, retry_after=retry_after, was_asked=False)
-    is_settled = record_unsent(runtime.database, delivery, tried, decision, run_open_s=open_s, now=runtime.clock())
     # The store's circuit, not the account's: a shop that is away must not keep the account from others' orders.
-    note_outcome(runtime, account, store_circuit(delivery.store), outcome)
+    record_unasked(runtime, delivery, account, tried, answer, circuit=store_circuit(delivery.store))
+
+
+def record_unasked(
+    runtime: Runtime, delivery: Delivery, account: Account, tried: Tried, answer: Answer, *, circuit: str
+) -> None:
+    """Record an attempt that ended before the order's own request was begun."""
+    decision = decide(runtime, delivery, account, tried, retry_after=answer.retry_after, was_asked=False)
+    ended = Ended(delivery=delivery, tried=tried, decision=decision, health=health_of(account, circuit, tried.outcome))
+    is_settled = record_unsent(
+        runtime.database, ended, run_open_s=open_seconds(runtime.database, circuits_of(delivery))
+    )
     log_attempt(runtime, delivery, tried, decision if is_settled else None)
 
 
-def note_outcome(runtime: Runtime, account: Account, circuit: str, outcome: Outcome) -> None:
-    failures, open_s = account.breaker_failures, account.breaker_open_s
-    note_health(runtime.database, circuit, outcome, failures=failures, open_s=open_s, now=runtime.clock())
+def health_of(account: Account, circuit: str, outcome: Outcome) -> Health:
+    return Health(circuit=circuit, outcome=outcome, failures=account.breaker_failures, open_s=account.breaker_open_s)
 
 
-def open_s_of(runtime: Runtime, delivery: Delivery) -> float:
-    """Seconds that the circuits of the delivery's account and store have been open in all."""
-    circuits = [delivery.account, store_circuit(delivery.store)]
-    return open_seconds(runtime.database, circuits, runtime.clock())
+def circuits_of(delivery: Delivery) -> tuple[str, str]:
+    """What may keep a delivery from being tried, through no fault of its own."""
+    return delivery.account, store_circuit(delivery.store)
 
 
 def log_attempt(runtime: Runtime, delivery: Delivery, tried: Tried, decision: Decision | None) -> None:
@@ -194,7 +202,6 @@ def decide(
     account: Account,
     tried: Tried,
     *,
-    open_s: float,
     retry_after: str | None,
     remote_id: str | None = None,
     was_asked: bool = True,
@@ -224,7 +231,7 @@ def decide(
         return Decision(state=State.PARKED, reason=Reason.REFUSED)
     if frozen and (now - frozen).total_seconds() >= account.ambiguous_for_s:
         return Decision(state=State.PARKED, reason=Reason.UNCERTAIN, frozen_since=frozen)
-    if not frozen and retried_for_s(delivery, tried, now, open_s) >= account.retry_for_s:
+    if not frozen and retried_for_s(runtime, delivery, tried, now) >= account.retry_for_s:
         return Decision(state=State.PARKED, reason=Reason.EXHAUSTED)
     wait_s = delay_s(account, delivery.run_tries + 1, retry_after_s(retry_after, now))
     due_at = now + timedelta(seconds=wait_s)
@@ -237,19 +244,20 @@ def is_alone_forbidden(runtime: Runtime, delivery: Delivery) -> bool:
     return since is not None and has_passed_since(runtime.database, delivery.account, since)
 
 
-def retried_for_s(delivery: Delivery, tried: Tried, now: datetime, open_s: float) -> float:
-    """Seconds since the run's first attempt, less those in which its circuits were open."""
+def retried_for_s(runtime: Runtime, delivery: Delivery, tried: Tried, now: datetime) -> float:
+    """Seconds since the run's first attempt, less those in which its circuits were open or its account paused."""
     if delivery.run_started_at is None:
         return (now - tried.started_at).total_seconds()
-    return (now - delivery.run_started_at).total_seconds() - (open_s - delivery.run_open_s)
+    open_s = open_seconds(runtime.database, circuits_of(delivery)) - delivery.run_open_s
+    return (now - delivery.run_started_at).total_seconds() - open_s
 
 
-def record_surely(runtime: Runtime, delivery: Delivery, tried: Tried, decision: Decision) -> bool:
+def record_surely(runtime: Runtime, ended: Ended) -> bool:
     """Record an outcome that is known, though the database be away for a while: forgotten, it would be doubtful."""
     give_up_at = monotonic() + runtime.settings.environment.lease_s / 2
     while True:
         try:
-            return record_sent(runtime.database, delivery, tried, decision, now=runtime.clock())
+            return record_sent(runtime.database, ended)
         except DatabaseUnavailableError:
             if monotonic() > give_up_at:
                 raise

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
-from connector.database.circuits import may_probe, note_health
-from connector.database.lookups import load_event
+from connector.database.circuits import Health, may_probe, tell_health
 from connector.database.orders import name_order, row_id
 from connector.database.tables import Delivery, Event, Reason
 from connector.errors import ConnectorError
@@ -48,7 +47,7 @@ class Parcel:
     warnings: list[str]
 
 
-def pack(runtime: Runtime, delivery: Delivery) -> Parcel:
+def pack(runtime: Runtime, delivery: Delivery, event: Event) -> Parcel:
     """Return what to send: the bytes of an attempt that was ambiguous, else the order as it stands now.
 
     Raises `MappingError`, `DiscardedError`, `StoreShutError`, `NotFetchedError`.
@@ -63,7 +62,6 @@ def pack(runtime: Runtime, delivery: Delivery) -> Parcel:
         store = settings.store_by_id(delivery.store)
     except KeyError:
         raise MappingError(["Its store is no longer configured."]) from None
-    event = load_event(runtime.database, delivery.event_id)
     destination = settings.destination(account)
     try:
         order, was_fetched = read_order(runtime, event, store, account)
@@ -94,7 +92,7 @@ def read_order(runtime: Runtime, event: Event, store: Store, account: Account) -
     if fetches:
         circuit = store_circuit(store.id)
         lease_s, open_s = runtime.settings.environment.lease_s, account.breaker_open_s
-        until = may_probe(runtime.database, circuit, runtime.clock(), lease_s=lease_s, open_s=open_s)
+        until = may_probe(runtime.database, circuit, lease_s=lease_s, open_s=open_s)
         if until is not None:
             raise StoreShutError(until)
         try:
@@ -113,8 +111,8 @@ def fetch_s(lease_s: float, account: Account) -> float:
 
 
 def close_store_circuit(runtime: Runtime, store: Store) -> None:
-    circuit = store_circuit(store.id)
-    note_health(runtime.database, circuit, Outcome.DELIVERED, failures=1, open_s=0, now=runtime.clock())
+    health = Health(circuit=store_circuit(store.id), outcome=Outcome.DELIVERED, failures=1, open_s=0)
+    tell_health(runtime.database, health)
 
 
 def store_circuit(store_id: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -11,13 +12,20 @@ import structlog
 
 from connector.database.engine import Database
 from connector.database.known import unknown_ids
-from connector.errors import SettingsError
+from connector.errors import DatabaseUnavailableError, SettingsError
 from connector.outbound.sending import Client, open_account_client
 from connector.outbound.tokens import Tokens
 from connector.settings import Settings
 from mappings import DESTINATIONS
 
 Clock = Callable[[], datetime]
+
+#: PostgreSQL's smallest plans take 20 connections; a dyno holds 8: so many for its web processes together, these for
+#: its forwarder, and one more on which the forwarder listens.
+#: https://devcenter.heroku.com/articles/heroku-postgres-plans, read 2026-11-21.
+WEBS_CONNECTIONS = 4
+FORWARDERS_CONNECTIONS = 3
+SAY_EVERY_S = 10.0
 
 
 def utc_now() -> datetime:
@@ -48,24 +56,28 @@ class Runtime:
 
 
 @contextmanager
-def open_runtime(settings: Settings, *, sends: bool = False, clock: Clock = utc_now) -> Iterator[Runtime]:
+def open_runtime(
+    settings: Settings, *, sends: bool = False, may_be_away: bool = False, clock: Clock | None = None
+) -> Iterator[Runtime]:
     """Open the database, and the outbound clients where something `sends`; close them at the end.
+
+    Args:
+        may_be_away: go on without looking when the database does not answer; it was looked at before.
+        clock: by default the database's, so that all processes agree.
 
     Raises `MigrationNeededError`, and `SettingsError` when the database knows a store or account that the
     configuration does not: a rename would send its orders again.
     """
-    database = Database(settings.environment.database_url)
+    connections = FORWARDERS_CONNECTIONS if sends else max(1, WEBS_CONNECTIONS // settings.environment.web_concurrency)
+    database = Database(settings.environment.database_url, clock=clock, connections=connections)
+    clock = database.clock
     try:
-        database.require_migrated()
-        stores = {store.id for store in settings.stores.values()}
-        faults = [
-            f"{kind} “{unknown}” is known to the database and not configured: give the table that took its place"
-            f' `id = "{unknown}"`, or list it in `retired`.'
-            for kind, unknown in unknown_ids(database, stores=stores, accounts=set(settings.accounts))
-            if unknown not in settings.retired
-        ]
-        if faults:
-            raise SettingsError(faults)
+        try:
+            check_database(settings, database)
+        except DatabaseUnavailableError:
+            if not may_be_away:
+                raise
+            structlog.get_logger().warning("database_away", what="answering 503 until it is back")
         if not sends:
             yield Runtime(settings=settings, database=database, clock=clock)
             return
@@ -73,6 +85,37 @@ def open_runtime(settings: Settings, *, sends: bool = False, clock: Clock = utc_
             yield Runtime(settings=settings, database=database, clock=clock, outbound=outbound, apis=apis)
     finally:
         database.close()
+
+
+def check_database(settings: Settings, database: Database) -> None:
+    """Raises `MigrationNeededError`, `SettingsError`, `DatabaseUnavailableError`."""
+    database.require_migrated()
+    stores = {store.id for store in settings.stores.values()}
+    faults = [
+        f"{kind} “{unknown}” is known to the database and not configured: give the table that took its place"
+        f' `id = "{unknown}"`, or list it in `retired`.'
+        for kind, unknown in unknown_ids(database, stores=stores, accounts=set(settings.accounts))
+        if unknown not in settings.retired
+    ]
+    if faults:
+        raise SettingsError(faults)
+
+
+def wait_for_database(settings: Settings) -> None:
+    """Return once the database answers; say so while it does not."""
+    database = Database(settings.environment.database_url)
+    log = structlog.get_logger()
+    said_at = float("-inf")
+    while True:
+        try:
+            database.reach()
+            break
+        except DatabaseUnavailableError as error:
+            if monotonic() - said_at >= SAY_EVERY_S:
+                log.warning("database_away", what="waiting for it", why=database.why(error))
+                said_at = monotonic()
+            sleep(0.5)
+    database.close()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ END_WITHIN_S = 28.0
 #: A webhook is answered in milliseconds; this is for one that waits for the database's lock.
 WEB_TIMEOUT_S = 30
 #: Every web process answers this many at once.
-WEB_THREADS = 8
+WEB_THREADS = 24
 
 
 class Supervisor:

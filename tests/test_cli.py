@@ -28,6 +28,8 @@ from mappings import DESTINATIONS, STOREFRONTS
 from tests.conftest import Service
 from tests.orders import RAYO_BODY, encode, shopify_order, woo_order
 
+pytestmark = pytest.mark.sqlite
+
 
 class Input(io.BytesIO):
     name = "<stdin>"

@@ -171,6 +171,7 @@ def test_an_id_that_cannot_be_kept_is_no_fault_of_ours(service: Service, order_i
     assert service.deliveries() == []
 
 
+@pytest.mark.sqlite
 def test_an_event_is_on_disk_before_it_is_answered(service: Service) -> None:
     with service.database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
@@ -180,8 +181,9 @@ def test_an_event_is_on_disk_before_it_is_answered(service: Service) -> None:
     assert len(service.deliveries()) == 1
 
 
+@pytest.mark.sqlite
 def test_a_database_that_cannot_commit_answers_503_and_keeps_nothing(service: Service) -> None:
-    impatient = Database(service.runtime.settings.environment.database_url, busy_timeout_ms=50)
+    impatient = Database(service.runtime.settings.environment.database_url, wait_s=0.05)
     impatient_service = replace(service, client=create_app(replace(service.runtime, database=impatient)).test_client())
     with service.database.write():  # another process holds the lock
         answer = impatient_service.post_shopify(shopify_order())

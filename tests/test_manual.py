@@ -151,9 +151,9 @@ def test_retriggering_an_event_of_an_uncertain_order_leaves_it(service: Service)
 def test_retriggering_an_event_makes_the_delivery_of_a_route_that_is_new(service: Service) -> None:
     service.post_shopify(shopify_order())
     service.carry_due()
-    with service.database.write() as connection:  # as if the route had not been there
-        connection.exec_driver_sql("DELETE FROM attempts")
-        connection.exec_driver_sql("DELETE FROM deliveries")
+    with service.database.write() as transaction:  # as if the route had not been there
+        transaction.connection.exec_driver_sql("DELETE FROM attempts")
+        transaction.connection.exec_driver_sql("DELETE FROM deliveries")
     [made] = service.api("/events/1/retrigger", json={}).json["deliveries"]
     assert made["done"] == "queued"
     assert len(service.deliveries()) == 1

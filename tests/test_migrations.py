@@ -1,8 +1,10 @@
 """The migrations make the tables that the code declares, whoever runs them and however often."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -11,12 +13,20 @@ from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
 from connector.database.engine import HEAD, MIGRATIONS, Database
-from connector.errors import DatabaseUnavailableError, MigrationNeededError
+from connector.errors import MigrationNeededError, SettingsError
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/connector.db"
+def url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of a database without tables."""
+    if engine == "sqlite":
+        yield f"sqlite:///{tmp_path}/connector.db"
+        return
+    server = request.getfixturevalue("postgresql")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE empty")
+        yield server.replace("/postgres?", "/empty?")
+        connection.execute("DROP DATABASE empty WITH (FORCE)")
 
 
 def test_migrations_make_the_declared_tables(url: str) -> None:
@@ -65,6 +75,6 @@ def test_many_may_migrate_at_once(url: str) -> None:
 
 def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/nowhere/connector.db")
-    with pytest.raises(DatabaseUnavailableError):
+    with pytest.raises(SettingsError, match="nowhere"):
         database.migrate()
     database.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector.database.circuits import let_probe
+from connector.database.claims import Limit, claim_deliveries
 from connector.retry import Answer, judge, retry_after_s
 from mappings import DESTINATIONS
 from mappings.spoke import Outcome
@@ -319,8 +319,8 @@ def test_an_account_that_is_busy_keeps_its_probe(service: Service) -> None:
     send_one(service, LAPYME)
     service.post_woo(woo_order(2))
     service.clock.forward(31)
-    with service.database.write() as connection:
-        assert let_probe(connection, "erp", 0, now=service.clock(), lease_s=60) == 0
+    busy = claim_deliveries(service.database, claim="x", limits={"erp": Limit(0)}, lease_s=60)
+    assert busy == []
     service.drain()
     assert told(service.deliveries()[1]) == ("delivered", None)
 

@@ -79,6 +79,6 @@ def test_settings_print_no_secret(service: Service) -> None:
 def test_no_error_of_the_database_tells_what_it_was_given(service: Service) -> None:
     service.post_woo(woo_order())
     row = {"delivery_id": 999, "number": 1, "started_at": service.clock(), "outcome": "x", "error": "Tobías Ensayo"}
-    with pytest.raises(IntegrityError) as caught, service.database.write() as connection:
-        connection.execute(insert(attempts).values(is_manual=False, **row))
+    with pytest.raises(IntegrityError) as caught, service.database.write() as transaction:
+        transaction.execute(insert(attempts).values(is_manual=False, **row))
     assert "Tobías" not in str(caught.value)

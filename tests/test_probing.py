@@ -9,6 +9,8 @@ from connector.probing import probe_accounts
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
 
+pytestmark = pytest.mark.sqlite
+
 
 def probed(path: Path, environ: dict[str, str]) -> dict[str, tuple[bool, str]]:
     return {one.account: (one.is_good, one.said) for one in probe_accounts(load_settings(path, environ))}

@@ -363,10 +363,10 @@ def test_all_faults_are_named_at_once(faults):
         from = "tienda-ar"
         to = ["bodega", "bodega"]
     """
-    environ = {"PORT": "0", "LAPYME_API_KEY": "llave", "DATABASE_URL": "postgres://ana:hush@db.example/pedidos"}
+    environ = {"PORT": "0", "LAPYME_API_KEY": "llave", "DATABASE_URL": "postgres://ana:hush@db.example"}
     assert sorted(faults(toml, environ)) == sorted(
         [
-            "DATABASE_URL: PostgreSQL is not supported yet: use sqlite:///….",
+            "DATABASE_URL: must be postgres://user:password@host:port/database.",
             "PORT: must be a whole number from 1 to 65535.",
             "LEASE_S: must be at least 65, since accounts.erp.timeout_s is 50.",
             "kolors: is not a setting.",
@@ -655,16 +655,30 @@ def test_impossible_value_of_a_variable_is_a_fault(faults, name, value, expected
     assert faults(SMALLEST, {name: value}) == [f"{name}: {expected}"]
 
 
+NO_DATABASE = (
+    "must be sqlite:/// and the path of a file, such as sqlite:///connector.db,"
+    " or postgres://user:password@host:port/database."
+)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://u:p@db.example:5432/pedidos?sslmode=require", "postgresql:///pedidos?host=/run/postgresql"]
+)
+def test_postgresql_is_taken_as_heroku_and_its_driver_write_it(load, url):
+    assert load(SMALLEST, {"DATABASE_URL": url}).environment.database_url == url
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("postgres://db.example/pedidos", "PostgreSQL is not supported yet: use sqlite:///…."),
-        ("postgresql+psycopg://db.example/pedidos", "PostgreSQL is not supported yet: use sqlite:///…."),
-        ("mysql://db.example/p", "must be sqlite:/// and the path of a file, such as sqlite:///connector.db."),
-        ("connector.db", "must be sqlite:/// and the path of a file, such as sqlite:///connector.db."),
-        ("sqlite://", "must be sqlite:/// and the path of a file, such as sqlite:///connector.db."),
-        ("sqlite:///p.db?mode=ro", "must be sqlite:/// and the path of a file, such as sqlite:///connector.db."),
-        ("sqlite:///p.db\n", "must be sqlite:/// and the path of a file, such as sqlite:///connector.db."),
+        ("postgres://db.example", "must be postgres://user:password@host:port/database."),
+        ("postgres://ana:hush@db.example:x/pedidos", "must be postgres://user:password@host:port/database."),
+        ("postgresql:///pedidos", "must be postgres://user:password@host:port/database."),
+        ("mysql://db.example/p", NO_DATABASE),
+        ("connector.db", NO_DATABASE),
+        ("sqlite://", NO_DATABASE),
+        ("sqlite:///p.db?mode=ro", NO_DATABASE),
+        ("sqlite:///p.db\n", NO_DATABASE),
         ("sqlite:///", "must name a file: a database in memory loses every order with its process."),
         ("sqlite:///:memory:", "must name a file: a database in memory loses every order with its process."),
     ],

@@ -203,10 +203,10 @@ def test_a_repeat_that_comes_after_the_fetch_makes_it_fetched_again(nube: Servic
     put(nube)
     post(nube)
     post(nube, "order/updated")
-    [delivery] = nube.forwarder().claim_due()
+    [claimed] = nube.forwarder().claim_due()
     post(nube, "order/updated")
-    assert not park_unmappable(nube.database, delivery, ["as it was fetched before"], nube.clock())
-    deliver(nube.runtime, delivery)
+    assert not park_unmappable(nube.database, claimed.delivery, ["as it was fetched before"])
+    deliver(nube.runtime, claimed)
     assert told(nube) == ("delivered", None, 1)
 
 

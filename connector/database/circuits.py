@@ -1,43 +1,98 @@
-"""Circuits: an account, or a store's API, that fails or refuses us is left alone, then probed by one delivery."""
+"""Circuits: an account, or a store's API, that fails or refuses us is left alone, then probed by one delivery.
 
-from collections.abc import Iterable
+A person may pause an account too. Both are rows, so that every process on every machine heeds them.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
-from connector.database.engine import Database
-from connector.database.tables import Circuit, Delivery, attempts, circuits, deliveries
+from connector.database.engine import Database, Transaction
+from connector.database.tables import Circuit, Delivery, attempts, circuits, deliveries, read_row, read_rows
 from mappings.spoke import Outcome
 
 HEALTHY = {Outcome.DELIVERED, Outcome.REFUSED, Outcome.CONFLICT}
 FAILING = {Outcome.NOT_PROCESSED, Outcome.AMBIGUOUS, Outcome.UNAUTHORIZED}
 
 
-def load_circuit(connection: Connection, account: str) -> Circuit | None:
-    row = connection.execute(select(circuits).where(circuits.c.account == account)).one_or_none()
-    return Circuit(**row._mapping) if row else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What an attempt's outcome says of the account, or of the store's API.
+
+    Args:
+        failures: how many in a row open the circuit. A refusal of our credentials opens it at once.
+        open_s: seconds until a probe.
+    """
+
+    circuit: str
+    outcome: Outcome
+    failures: int
+    open_s: float
 
 
-def accounts_kept_shut(connection: Connection, now: datetime) -> set[str]:
-    """The accounts whose circuit is open and whose next probe is not due yet."""
-    statement = select(circuits.c.account).where(circuits.c.opened_at.is_not(None), circuits.c.probe_at > now)
-    return set(connection.execute(statement).scalars())
+def load_circuits(connection: Connection, names: Collection[str]) -> dict[str, Circuit]:
+    if not names:
+        return {}
+    rows: list[Circuit] = read_rows(connection.execute(select(circuits).where(circuits.c.account.in_(sorted(names)))))
+    return {row.account: row for row in rows}
 
 
-def let_probe(connection: Connection, account: str, free: int, *, now: datetime, lease_s: float) -> int:
-    """How many of `free` may be claimed: all where the circuit is closed, one where a probe is due, else none."""
-    circuit = load_circuit(connection, account)
-    if circuit is None or circuit.opened_at is None:
-        return free
-    if free < 1 or (circuit.probe_at is not None and circuit.probe_at > now):
+def lock_circuit(transaction: Transaction, name: str) -> Circuit:
+    """The circuit's row, made where there is none, which nobody else changes before this transaction ends."""
+    new = {"account": name, "failures": 0, "open_s": 0.0}
+    transaction.execute(transaction.insert(circuits).values(new).on_conflict_do_nothing())
+    statement = select(circuits).where(circuits.c.account == name).with_for_update()
+    circuit: Circuit = read_row(transaction.execute(statement))
+    return circuit
+
+
+def change_circuit(transaction: Transaction, circuit: Circuit, **values: Any) -> None:
+    """Change its row, and keep count of how long it has been open or paused."""
+    after = {"opened_at": circuit.opened_at, "paused_at": circuit.paused_at, **values}
+    running = shut_since(after["opened_at"], after["paused_at"])
+    values["open_s"] = seconds_shut(circuit, transaction.now) - seconds_from(running, transaction.now)
+    transaction.execute(update(circuits).where(circuits.c.account == circuit.account).values(values))
+
+
+def seconds_shut(circuit: Circuit | None, now: datetime) -> float:
+    """How long it has been open or paused over its whole life."""
+    if circuit is None:
+        return 0.0
+    return circuit.open_s + seconds_from(shut_since(circuit.opened_at, circuit.paused_at), now)
+
+
+def shut_since(*since: datetime | None) -> datetime | None:
+    return min((at for at in since if at is not None), default=None)
+
+
+def seconds_from(at: datetime | None, now: datetime) -> float:
+    return (now - at).total_seconds() if at else 0.0
+
+
+def shut_accounts(now: datetime) -> Any:
+    """Selects those that take nothing now: paused, or open and the next probe not yet due."""
+    is_open = and_(circuits.c.opened_at.is_not(None), circuits.c.probe_at > now)
+    return select(circuits.c.account).where(or_(circuits.c.paused_at.is_not(None), is_open))
+
+
+def room(circuit: Circuit, free: int, now: datetime) -> int:
+    """How many of `free` may be claimed: all where it is closed, one where a probe is due, else none."""
+    is_early = circuit.probe_at is not None and circuit.probe_at > now
+    if circuit.paused_at is not None or (circuit.opened_at is not None and is_early):
         return 0
-    next_probe = now + timedelta(seconds=lease_s)  # should this one's process die, another may try
-    connection.execute(update(circuits).where(circuits.c.account == account).values(probe_at=next_probe))
-    return 1
+    return free if circuit.opened_at is None else min(free, 1)
 
 
-def give_back_probe(connection: Connection, delivery: Delivery, now: datetime) -> None:
+def book_probe(transaction: Transaction, circuit: Circuit, lease_s: float) -> None:
+    """Let nobody else probe meanwhile. Should this probe's process die, another may try when its lease has ended."""
+    change_circuit(transaction, circuit, probe_at=transaction.now + timedelta(seconds=lease_s))
+
+
+def give_back_probe(transaction: Transaction, delivery: Delivery) -> None:
     """Let another probe at once in place of `delivery`, which came to its end before the account was asked.
 
     A probe's next is due when its own lease ends, which tells this delivery from those that are none.
@@ -47,92 +102,111 @@ def give_back_probe(connection: Connection, delivery: Delivery, now: datetime) -
         circuits.c.opened_at.is_not(None),
         circuits.c.probe_at == delivery.claim_expires_at,
     )
-    connection.execute(update(circuits).where(mine).values(probe_at=now))
+    transaction.execute(update(circuits).where(mine).values(probe_at=transaction.now))
 
 
-def may_probe(database: Database, account: str, now: datetime, *, lease_s: float, open_s: float) -> datetime | None:
+def may_probe(database: Database, name: str, *, lease_s: float, open_s: float) -> datetime | None:
     """None: go on, for the circuit is closed, or open and this is its probe. Else when to come again.
 
     That is after `open_s` at the latest: a probe under way may close the circuit long before its lease runs out.
     """
     with database.read() as connection:
-        circuit = load_circuit(connection, account)
+        circuit = load_circuits(connection, [name]).get(name)
     if circuit is None or circuit.opened_at is None:
         return None
-    with database.write() as connection:
-        if let_probe(connection, account, 1, now=now, lease_s=lease_s):
-            return None
-        circuit = load_circuit(connection, account)
-        return min(circuit.probe_at, now + timedelta(seconds=open_s)) if circuit and circuit.probe_at else None
+
+    def ask(transaction: Transaction) -> datetime | None:
+        circuit = lock_circuit(transaction, name)
+        if circuit.probe_at is not None and room(circuit, 1, transaction.now) < 1:
+            return min(circuit.probe_at, transaction.now + timedelta(seconds=open_s))
+        if circuit.opened_at is not None:
+            book_probe(transaction, circuit, lease_s)
+        return None
+
+    return database.transact(ask)
 
 
-def let_pass(connection: Connection, account: str, free: int, rate_per_s: float, now: datetime) -> int:
+def let_pass(transaction: Transaction, circuit: Circuit, free: int, rate_per_s: float) -> int:
     """How many of `free` may be claimed now at this rate, and book their slots. A second's worth may go at once."""
-    circuit = load_circuit(connection, account)
-    slot = max(circuit.next_slot_at or now, now) if circuit else now
+    slot = max(circuit.next_slot_at or transaction.now, transaction.now)
     step = timedelta(seconds=1 / rate_per_s)
     ahead = max(1, int(rate_per_s))  # slots in the coming second, one at least
-    booked = min(free, max(0, ahead - ceil((slot - now) / step)))
-    values = {"next_slot_at": slot + booked * step}
-    if circuit is None:
-        connection.execute(insert(circuits).values(account=account, failures=0, open_s=0.0, **values))
-    else:
-        connection.execute(update(circuits).where(circuits.c.account == account).values(values))
+    booked = min(free, max(0, ahead - ceil((slot - transaction.now) / step)))
+    if booked:
+        values = {"next_slot_at": slot + booked * step}
+        transaction.execute(update(circuits).where(circuits.c.account == circuit.account).values(values))
     return booked
 
 
-def note_health(
-    database: Database, account: str, outcome: Outcome, *, failures: int, open_s: float, now: datetime
-) -> None:
-    """Let an attempt's outcome open or close its account's circuit. Writes only when that changes something.
+def note_health(transaction: Transaction, healths: Sequence[Health]) -> None:
+    """Let outcomes open or close circuits. Writes only where that changes something."""
+    known = load_circuits(transaction.connection, {health.circuit for health in healths})
+    for health in healths:
+        circuit = known.get(health.circuit)
+        if health.outcome in FAILING:
+            count_failure(transaction, health)
+        elif health.outcome in HEALTHY and circuit is not None and (circuit.failures or circuit.opened_at):
+            close_circuit(transaction, health.circuit)
+        else:
+            continue
+        known = load_circuits(transaction.connection, known)
 
-    Args:
-        failures: how many in a row open it. A refusal of our credentials opens it at once.
-        open_s: seconds until a probe.
-    """
-    if outcome in HEALTHY:
+
+def tell_health(database: Database, health: Health) -> None:
+    """As `note_health`, where no transaction is open. Takes no lock where it changes nothing."""
+    if health.outcome in HEALTHY:
         with database.read() as connection:
-            circuit = load_circuit(connection, account)
+            circuit = load_circuits(connection, [health.circuit]).get(health.circuit)
         if circuit is None or not (circuit.failures or circuit.opened_at):
             return
-        with database.write() as connection:
-            close_circuit(connection, account, now)
-    elif outcome in FAILING:
-        with database.write() as connection:
-            count_failure(connection, account, outcome, failures=failures, open_s=open_s, now=now)
+    database.transact(lambda transaction: note_health(transaction, [health]))
 
 
-def close_circuit(connection: Connection, account: str, now: datetime) -> None:
-    circuit = load_circuit(connection, account)
-    values = {"failures": 0, "opened_at": None, "probe_at": None, "reason": None, "open_s": seconds_open(circuit, now)}
-    connection.execute(update(circuits).where(circuits.c.account == account).values(values))
+def close_circuit(transaction: Transaction, name: str) -> None:
+    circuit = lock_circuit(transaction, name)
+    change_circuit(transaction, circuit, failures=0, opened_at=None, probe_at=None, reason=None)
 
 
-def count_failure(
-    connection: Connection, account: str, outcome: Outcome, *, failures: int, open_s: float, now: datetime
-) -> None:
-    circuit = load_circuit(connection, account)
-    if circuit is None:
-        circuit = Circuit(account=account)
-        connection.execute(insert(circuits).values(account=account, failures=0, open_s=0.0))
-    values: dict[str, object] = {"failures": circuit.failures + 1}
-    if outcome == Outcome.UNAUTHORIZED or circuit.failures + 1 >= failures or circuit.opened_at:
-        values["opened_at"] = circuit.opened_at or now
-        values["probe_at"] = now + timedelta(seconds=open_s)
-        values["reason"] = "unauthorized" if outcome == Outcome.UNAUTHORIZED else "failures in a row"
-    connection.execute(update(circuits).where(circuits.c.account == account).values(values))
+def count_failure(transaction: Transaction, health: Health) -> None:
+    circuit = lock_circuit(transaction, health.circuit)
+    values: dict[str, Any] = {"failures": circuit.failures + 1}
+    is_unauthorized = health.outcome is Outcome.UNAUTHORIZED
+    if is_unauthorized or circuit.failures + 1 >= health.failures or circuit.opened_at:
+        values["opened_at"] = circuit.opened_at or transaction.now
+        values["probe_at"] = transaction.now + timedelta(seconds=health.open_s)
+        values["reason"] = "unauthorized" if is_unauthorized else "failures in a row"
+    change_circuit(transaction, circuit, **values)
 
 
-def open_seconds(database: Database, accounts: Iterable[str], now: datetime) -> float:
-    """How long these circuits have been open over their whole lives, added up."""
+def pause_account(database: Database, account: str, why: str | None) -> None:
+    """Claim nothing more of it, on any machine, until it is resumed. What is being sent ends."""
+
+    def pause(transaction: Transaction) -> None:
+        circuit = lock_circuit(transaction, account)
+        change_circuit(transaction, circuit, paused_at=circuit.paused_at or transaction.now, paused_why=why)
+
+    database.transact(pause)
+
+
+def resume_account(database: Database, account: str) -> None:
+    """End a pause, and close the circuit: who resumes says that the account is well."""
+
+    def resume(transaction: Transaction) -> None:
+        circuit = lock_circuit(transaction, account)
+        values = {"paused_at": None, "paused_why": None, "failures": 0, "opened_at": None, "probe_at": None}
+        change_circuit(transaction, circuit, **values, reason=None)
+        transaction.announce()
+
+    database.transact(resume)
+
+
+def open_seconds(database: Database, names: Iterable[str]) -> float:
+    """How long these circuits have been open or paused over their whole lives, added up."""
+    names = list(names)
     with database.read() as connection:
-        return sum(seconds_open(load_circuit(connection, account), now) for account in accounts)
-
-
-def seconds_open(circuit: Circuit | None, now: datetime) -> float:
-    if circuit is None:
-        return 0.0
-    return circuit.open_s + ((now - circuit.opened_at).total_seconds() if circuit.opened_at else 0.0)
+        found = load_circuits(connection, names)
+    now = database.clock()
+    return sum(seconds_shut(found.get(name), now) for name in names)
 
 
 def has_passed_since(database: Database, account: str, since: datetime) -> bool:

@@ -1,17 +1,29 @@
 """Claims: leases on waiting deliveries. Many threads and processes share the work, and a dead one's comes back."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Select, and_, exists, func, or_, select, update
 
-from connector.database.circuits import accounts_kept_shut, let_pass, let_probe
-from connector.database.deliveries import catch_up
-from connector.database.engine import Database
+from connector.database.book import update_rows
+from connector.database.circuits import book_probe, let_pass, load_circuits, room, shut_accounts
+from connector.database.deliveries import catch_up, lock_deliveries
+from connector.database.engine import Database, Transaction
 from connector.database.orders import row_id
-from connector.database.tables import Delivery, Reason, State, attempts, deliveries
+from connector.database.tables import (
+    Circuit,
+    Delivery,
+    Event,
+    Reason,
+    State,
+    attempts,
+    circuits,
+    deliveries,
+    events,
+    read_rows,
+)
 from mappings.spoke import Outcome
 
 CRASHED = "The process ended, or lost its claim, before an answer was recorded."
@@ -23,115 +35,184 @@ class Limit:
     rate_per_s: float | None = None
 
 
-def due_accounts(database: Database, accounts: Iterable[str], now: datetime) -> list[str]:
-    """The accounts for which some delivery waits and is due and free. A read: it takes no lock."""
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery under its claim, and the event that it is to be made from."""
+
+    delivery: Delivery
+    event: Event
+
+
+def open_accounts(database: Database, accounts: Collection[str]) -> None:
+    """Give each a circuit. Claims lock that row: what an account's limits leave is counted by one process at a time."""
+
     with database.read() as connection:
-        shut = accounts_kept_shut(connection, now)
-        return [
-            account
-            for account in accounts
-            if account not in shut and connection.execute(select_due(account, now, limit=1)).first()
-        ]
+        missing = sorted(set(accounts) - set(load_circuits(connection, accounts)))
+
+    def insert(transaction: Transaction) -> None:
+        rows = [{"account": account, "failures": 0, "open_s": 0.0} for account in missing]
+        transaction.execute(transaction.insert(circuits).on_conflict_do_nothing(), rows)
+
+    if missing:
+        database.transact(insert)
 
 
-def select_due(account: str, now: datetime, *, limit: int) -> Any:
+def due_accounts(database: Database, accounts: Collection[str]) -> list[str]:
+    """The accounts for which some delivery waits and is due and free. A read: it takes no lock."""
+    now = database.clock()
     is_free = or_(deliveries.c.claim.is_(None), deliveries.c.claim_expires_at <= now)
+    is_due = and_(deliveries.c.state == State.WAITING, deliveries.c.due_at <= now, is_free)
+    statement = (
+        select(circuits.c.account)
+        .where(circuits.c.account.in_(sorted(accounts)), circuits.c.account.not_in(shut_accounts(now)))
+        .where(exists().where(deliveries.c.account == circuits.c.account, is_due))
+    )
+    with database.read() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def select_due(transaction: Transaction, account: str, *, limit: int) -> Select[Any]:
+    """The ids of what is due and free, oldest first, without what another process is claiming at this moment."""
+    is_free = or_(deliveries.c.claim.is_(None), deliveries.c.claim_expires_at <= transaction.now)
     return (
         select(deliveries.c.id)
         .where(
             deliveries.c.account == account,
             deliveries.c.state == State.WAITING,
-            deliveries.c.due_at <= now,
+            deliveries.c.due_at <= transaction.now,
             is_free,
         )
         .order_by(deliveries.c.due_at, deliveries.c.id)
         .limit(limit)
+        .with_for_update(skip_locked=True)
     )
 
 
-def claim_deliveries(
-    database: Database, *, claim: str, limits: Mapping[str, Limit], now: datetime, lease_s: float
-) -> list[Delivery]:
+def claim_deliveries(database: Database, *, claim: str, limits: Mapping[str, Limit], lease_s: float) -> list[Claimed]:
     """Take a lease on what is due, oldest first: per account as many as its limit leaves beside those in flight.
 
     Args:
         claim: names the claimant; only it can change what it claimed.
         limits: account id to what all processes together may claim of it. Of an account whose circuit is open,
-            one is claimed when a probe is due.
+            one is claimed when a probe is due; of one that is paused, none.
     """
-    claimed: list[Delivery] = []
-    with database.write() as connection:
-        for account, limit in limits.items():
-            held = and_(deliveries.c.claim.is_not(None), deliveries.c.claim_expires_at > now)
-            in_flight = connection.execute(
-                select(func.count()).select_from(deliveries).where(deliveries.c.account == account, held)
-            ).scalar_one()
-            free = let_probe(connection, account, limit.concurrency - in_flight, now=now, lease_s=lease_s)
-            if free > 0 and limit.rate_per_s is not None:
-                waiting = len(connection.execute(select_due(account, now, limit=free)).all())
-                free = let_pass(connection, account, waiting, limit.rate_per_s, now)
+
+    def take(transaction: Transaction) -> list[Claimed]:
+        ids: list[int] = []
+        locked = lock_circuits(transaction, limits)
+        in_flight = count_in_flight(transaction, [circuit.account for circuit in locked])
+        for circuit in locked:
+            limit = limits[circuit.account]
+            free = room(circuit, limit.concurrency - in_flight.get(circuit.account, 0), transaction.now)
             if free < 1:
                 continue
-            statement = (
-                update(deliveries)
-                .where(deliveries.c.id.in_(select_due(account, now, limit=free).scalar_subquery()))
-                .values(claim=claim, claim_expires_at=now + timedelta(seconds=lease_s))
-                .returning(*deliveries.c)
-            )
-            claimed += [Delivery(**row._mapping) for row in connection.execute(statement)]
-    return claimed
+            due = list(transaction.execute(select_due(transaction, circuit.account, limit=free)).scalars())
+            if limit.rate_per_s is not None:
+                due = due[: let_pass(transaction, circuit, len(due), limit.rate_per_s)]
+            if due and circuit.opened_at is not None:
+                book_probe(transaction, circuit, lease_s)
+            ids += due
+        if not ids:
+            return []
+        values = {"claim": claim, "claim_expires_at": transaction.now + timedelta(seconds=lease_s)}
+        update_rows(transaction, deliveries, dict.fromkeys(ids, values))
+        return read_claimed(transaction, ids)
+
+    return database.transact(take)
 
 
-def release_claims(database: Database, claim: str) -> int:
-    """Give back what was claimed and not sent. Returns how many."""
-    with database.write() as connection:
-        statement = (
-            update(deliveries)
-            .where(deliveries.c.claim == claim, deliveries.c.state == State.WAITING)
-            .values(claim=None, claim_expires_at=None)
-        )
-        return connection.execute(statement).rowcount
+def lock_circuits(transaction: Transaction, accounts: Collection[str]) -> Sequence[Circuit]:
+    """Those that no other process is claiming from at this moment."""
+    statement = select(circuits).where(circuits.c.account.in_(sorted(accounts))).order_by(circuits.c.account)
+    return read_rows(transaction.execute(statement.with_for_update(skip_locked=True)))
 
 
-def expire_dead(database: Database, is_dead: Callable[[str], bool], now: datetime) -> int:
+def count_in_flight(transaction: Transaction, accounts: Collection[str]) -> dict[str, int]:
+    held = and_(deliveries.c.claim.is_not(None), deliveries.c.claim_expires_at > transaction.now)
+    statement = (
+        select(deliveries.c.account, func.count())
+        .where(deliveries.c.account.in_(sorted(accounts)), held)
+        .group_by(deliveries.c.account)
+    )
+    return {account: count for account, count in read_rows(transaction.execute(statement))}  # noqa: C416
+
+
+def read_claimed(transaction: Transaction, ids: list[int]) -> list[Claimed]:
+    rows: list[Delivery] = read_rows(transaction.execute(select(deliveries).where(deliveries.c.id.in_(ids))))
+    statement = select(events).where(events.c.id.in_({row.event_id for row in rows}))
+    named: dict[int, Event] = {row.id: row for row in read_rows(transaction.execute(statement))}
+    by_id = {row_id(row): row for row in rows}
+    return [Claimed(by_id[id_], named[by_id[id_].event_id]) for id_ in ids]
+
+
+def release_claims(database: Database, claim: str, *, besides: Collection[int] = ()) -> int:
+    """Give back what was claimed and not sent. Returns how many.
+
+    Args:
+        besides: deliveries that are under way. The rest was claimed by a commit that the database did not tell of.
+    """
+    statement = select(deliveries.c.id).where(deliveries.c.claim == claim, deliveries.c.state == State.WAITING)
+    with database.read() as connection:
+        stray = set(connection.execute(statement).scalars()) - set(besides)
+
+    def free(transaction: Transaction) -> int:
+        held = and_(deliveries.c.id.in_(sorted(stray)), deliveries.c.claim == claim)
+        values = {"claim": None, "claim_expires_at": None}
+        freed = update(deliveries).where(held, deliveries.c.state == State.WAITING).values(values)
+        return transaction.execute(freed).rowcount
+
+    return database.transact(free) if stray else 0
+
+
+def expire_dead(database: Database, is_dead: Callable[[str], bool]) -> int:
     """End the leases of claimants that have died, so that nobody waits for them. Returns how many there were."""
+    now = database.clock()
     held = select(deliveries.c.claim).where(deliveries.c.claim.is_not(None), deliveries.c.claim_expires_at > now)
     with database.read() as connection:
         dead = [claim for claim in connection.execute(held.distinct()).scalars() if is_dead(claim)]
+
+    def end(transaction: Transaction) -> None:
+        statement = update(deliveries).where(deliveries.c.claim.in_(dead)).values(claim_expires_at=transaction.now)
+        transaction.execute(statement)
+
     if dead:
-        with database.write() as connection:
-            ended = update(deliveries).where(deliveries.c.claim.in_(dead)).values(claim_expires_at=now)
-            connection.execute(ended)
+        database.transact(end)
     return len(dead)
 
 
-def recover_lost(database: Database, *, keyed: Collection[str], now: datetime) -> list[int]:
+def recover_lost(database: Database, *, keyed: Collection[str]) -> list[int]:
     """Settle what was `sending` when its claimant died or fell silent. Returns the deliveries' ids.
 
     Args:
         keyed: destinations with an idempotency key: there the same bytes go out again under the same key.
             Elsewhere a person decides.
     """
-    lost = and_(deliveries.c.state == State.SENDING, deliveries.c.claim_expires_at <= now)
+    now = database.clock()
+    lost = select(deliveries.c.id).where(deliveries.c.state == State.SENDING, deliveries.c.claim_expires_at <= now)
     with database.read() as connection:
-        if connection.execute(select(1).where(lost).limit(1)).first() is None:
-            return []
-    with database.write() as connection:
-        rows = [Delivery(**row._mapping) for row in connection.execute(select(deliveries).where(lost))]
-        for delivery in rows:
-            if delivery.destination in keyed:
-                values = {"state": State.WAITING, "due_at": now, "frozen_since": delivery.frozen_since or now}
+        ids = list(connection.execute(lost).scalars())
+
+    def recover(transaction: Transaction) -> list[int]:
+        found = lock_deliveries(transaction, ids).values()
+        rows = [row for row in found if row.state == State.SENDING and is_over(row, transaction)]
+        for row in rows:
+            if row.destination in keyed:
+                frozen = {"frozen_since": row.frozen_since or transaction.now}
+                values = {"state": State.WAITING, "due_at": transaction.now, **frozen}
             else:
                 values = {"state": State.PARKED, "reason": Reason.UNCERTAIN, "due_at": None}
-            connection.execute(
-                update(deliveries)
-                .where(deliveries.c.id == delivery.id)
-                .values(claim=None, claim_expires_at=None, updated_at=now, **values)
-            )
-            connection.execute(
+            values |= {"claim": None, "claim_expires_at": None, "updated_at": transaction.now}
+            update_rows(transaction, deliveries, {row_id(row): values})
+            transaction.execute(
                 update(attempts)
-                .where(attempts.c.delivery_id == delivery.id, attempts.c.number == delivery.attempts)
+                .where(attempts.c.delivery_id == row.id, attempts.c.number == row.attempts)
                 .values(outcome=Outcome.AMBIGUOUS, error=CRASHED)
             )
-            catch_up(connection, delivery, now)
-    return [row_id(delivery) for delivery in rows]
+            catch_up(transaction, row_id(row))
+        return [row_id(row) for row in rows]
+
+    return database.transact(recover) if ids else []
+
+
+def is_over(row: Delivery, transaction: Transaction) -> bool:
+    return row.claim_expires_at is not None and row.claim_expires_at <= transaction.now

@@ -1,68 +1,164 @@
-"""Opens the database and its transactions. Every engine's peculiarities stand here and nowhere else."""
+"""Opens the database and its transactions. What SQLite and PostgreSQL do differently stands in files of their names."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, inspect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from connector.database.writer import Change, Writer
 from connector.errors import DatabaseUnavailableError, MigrationNeededError
 
 UNAVAILABLE = "the database cannot be read or written at present"
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: The newest of the migrations: what the code expects the tables to be.
-HEAD = "0001"
-#: How long a transaction waits for another's write lock. Some storefronts never send again what was answered 503.
-BUSY_TIMEOUT_MS = 8_000
+HEAD = "0002"
+#: How long a change waits for its turn and its commit. Some storefronts never send again what was answered 503.
+WAIT_S = 8.0
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+#: Makes an INSERT that can pass over rows that are there already.
+NewInsert = Callable[[Table], Any]
+
+
+class Dialect(Protocol):
+    """What differs between the engines."""
+
+    engine: Engine
+    poll_s: float  # how often who waits for deliveries should look by itself
+
+    @property
+    def insert(self) -> NewInsert: ...
+
+    def now(self) -> datetime:
+        """By the clock that leases run by."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for the writers of other processes where only one can write at a time."""
+
+    def begin(self, connection: Connection, *, writes: bool) -> None: ...
+
+    def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
+        """Let no other transaction record events of these orders until this one ends."""
+
+    def prepare(self) -> None:
+        """What a database needs once, before its tables are made."""
+
+    def lock_migrations(self, connection: Connection) -> None: ...
+
+    def announce(self, connection: Connection) -> None:
+        """Wake those that listen for deliveries, once this transaction is committed."""
+
+    def listening(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `wake` whenever deliveries are announced."""
+
+    def is_unavailable(self, error: DBAPIError) -> bool:
+        """True when the database is locked, full, broken or away, and a later try may go well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What a change is made in: one transaction, at one time."""
+
+    connection: Connection
+    dialect: Dialect
+    now: datetime
+
+    def execute(
+        self, statement: Executable, given: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None
+    ) -> CursorResult[Any]:
+        return self.connection.execute(statement, given)
+
+    @property
+    def insert(self) -> NewInsert:
+        return self.dialect.insert
+
+    def lock_orders(self, orders: Sequence[tuple[str, str]]) -> None:
+        self.dialect.lock_orders(self.connection, orders)
+
+    def announce(self) -> None:
+        self.dialect.announce(self.connection)
 
 
 class Database:
-    """One database. Safe to share between threads, not over a fork."""
+    """One database. Safe to share between threads, not over a fork.
 
-    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
-        self.engine = create_sqlite_engine(url, busy_timeout_ms)
+    Args:
+        clock: what transactions take for the time; by default the machine's on SQLite, the server's on PostgreSQL.
+        connections: how many PostgreSQL connections this process may hold, one of them to write.
+    """
+
+    def __init__(
+        self, url: str, *, clock: Callable[[], datetime] | None = None, connections: int = 3, wait_s: float = WAIT_S
+    ) -> None:
+        self.dialect = open_dialect(url, connections, wait_s)
+        self.engine = self.dialect.engine
+        self.clock = clock or self.dialect.now
+        self.wait_s = wait_s
+        self._writer: Writer[Transaction] = Writer(self.write)
+
+    def commit(self, change: Change[Transaction, Item, Result], item: Item, *, is_patient: bool = False) -> Result:
+        """Have `change` applied to `item`, together with what other threads want changed; return what it says of it.
+
+        It is on disk when this returns. Raises `DatabaseUnavailableError` when it cannot be had or committed, or its
+        turn does not come within `wait_s`; `is_patient` waits however long that takes.
+        """
+        try:
+            return self._writer.commit(change, item, within_s=None if is_patient else self.wait_s)
+        except TimeoutError as error:
+            raise DatabaseUnavailableError(UNAVAILABLE) from error
+
+    def transact(self, change: Callable[[Transaction], Result]) -> Result:
+        """As `commit`, for a change that stands alone."""
+        result: Result = self.commit(apply_each, change)
+        return result
+
+    def listening(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `wake` when deliveries are due, where the database can tell; who waits for them looks now and then."""
+        return self.dialect.listening(wake)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its start, and is on disk when the block ends.
+    def write(self) -> Iterator[Transaction]:
+        """A transaction that may change rows, and is on disk when the block ends. The writer's own: others `commit`.
 
         Raises `DatabaseUnavailableError` when it cannot be had or committed; nothing of it is kept then.
         """
-        with self._transaction({"begin": "BEGIN IMMEDIATE"}) as connection:
-            yield connection
+        with naming_errors(self.dialect), self.dialect.turn(), self.engine.connect() as connection, connection.begin():
+            self.dialect.begin(connection, writes=True)
+            yield Transaction(connection, self.dialect, self.clock())
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and changes nothing."""
-        with self._transaction({"begin": "BEGIN"}) as connection:
+        with naming_errors(self.dialect), self.engine.connect() as connection, connection.begin():
+            self.dialect.begin(connection, writes=False)
             yield connection
 
-    @contextmanager
-    def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
-        with naming_errors(), self.engine.connect().execution_options(**options) as connection, connection.begin():
-            yield connection
+    def reach(self) -> None:
+        """Raises `DatabaseUnavailableError` when it does not answer, `SettingsError` when it never will."""
+        with naming_errors(self.dialect):
+            self.dialect.prepare()
+        with self.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
 
     def migrate(self) -> None:
-        """Bring the tables up to date. Several processes may try at once: the write lock lets one do it."""
+        """Bring the tables up to date. Several processes may try at once: a lock lets one do it."""
         from alembic import command  # half a second that only this needs
         from alembic.config import Config
 
-        with (
-            naming_errors(),
-            self.engine.connect() as connection,
-        ):  # before processes share the file
-            connection.exec_driver_sql("COMMIT")  # it cannot be changed inside a transaction
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            connection.exec_driver_sql("BEGIN")
-        with self.write() as connection:
+        self.reach()
+        with self.write() as transaction:
+            self.dialect.lock_migrations(transaction.connection)
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS))
             config.set_main_option("path_separator", "os")
-            config.attributes["connection"] = connection
+            config.attributes["connection"] = transaction.connection
             command.upgrade(config, "head")
 
     def require_migrated(self) -> None:
@@ -75,39 +171,38 @@ class Database:
             have = f"at revision {current}" if current else "empty"
             raise MigrationNeededError(f"the database is {have}, not at revision {HEAD}: run `connector migrate`")
 
+    def why(self, error: DatabaseUnavailableError) -> str:
+        """What the driver said, for an operator: it names the server, and no row."""
+        said = str(getattr(error.__cause__, "orig", None) or error).strip()
+        return said.splitlines()[-1] if said else type(error).__name__
+
     def close(self) -> None:
+        self._writer.close()
         self.engine.dispose()
 
 
+def apply_each(transaction: Transaction, changes: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
+    return [change(transaction) for change in changes]
+
+
 @contextmanager
-def naming_errors() -> Iterator[None]:
+def naming_errors(dialect: Dialect) -> Iterator[None]:
     """Turn what the driver says of a database that is locked, full, broken or away into the one error for it."""
     try:
         yield
-    except (OperationalError, PoolTimeoutError) as error:
+    except PoolTimeoutError as error:
         raise DatabaseUnavailableError(UNAVAILABLE) from error
     except DBAPIError as error:
-        if isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(error.orig, sqlite3.IntegrityError):
+        if dialect.is_unavailable(error):
             raise DatabaseUnavailableError(UNAVAILABLE) from error
         raise
 
 
-def create_sqlite_engine(url: str, busy_timeout_ms: int) -> Engine:
-    """An engine whose transactions begin as we say, and whose commits are on the disk when they return.
+def open_dialect(url: str, connections: int, wait_s: float) -> Dialect:
+    if url.startswith("sqlite"):
+        from connector.database.sqlite import Sqlite
 
-    https://www.sqlite.org/pragma.html#pragma_synchronous: in WAL mode only FULL survives a power cut.
-    """
-    engine = create_engine(url, pool_size=8, max_overflow=-1, hide_parameters=True)  # they are personal data
+        return Sqlite(url, wait_s)
+    from connector.database.postgresql import Postgresql
 
-    @event.listens_for(engine, "connect")
-    def set_up(connection: sqlite3.Connection, _: Any) -> None:
-        connection.isolation_level = None  # the driver would begin transactions of its own, without the write lock
-        connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
-
-    return engine
+    return Postgresql(url, connections, wait_s)

@@ -1,20 +1,43 @@
 """Records events, and keeps each order's deliveries in step with the newest that is known of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+from sqlalchemy import Insert, update
 
+from connector.database.book import Book, Known, OrderKey
 from connector.database.deliveries import fresh_start
-from connector.database.engine import Database
-from connector.database.orders import add_note, is_cancelled, of_order, select_newest, stop_for_cancellation
-from connector.database.tables import Delivery, Reason, State, deliveries, events
+from connector.database.engine import Database, NewInsert, Transaction
+from connector.database.orders import stopped
+from connector.database.tables import Delivery, Reason, State, events, read_rows
 from mappings.spoke import Identity
 
 CANCELLED_FIRST = "the order was cancelled before: a person decides"
 UNCANCELLED = "The order was cancelled, and a newer version of it is not: a person decides."
+NO_ROUTE = "no route takes its topic"
+NO_ORDER = "it speaks of no order"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One webhook as it came in."""
+
+    store: str  # its id
+    identity: Identity
+    body: bytes
+    accounts: Mapping[str, str]  # id to destination name, of each account whose routes want the event's topics
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.store, self.identity.event_key
+
+    @property
+    def order(self) -> OrderKey | None:
+        """The order that it speaks of, if it has a say in one."""
+        if self.identity.ignored or self.identity.order_id is None:
+            return None
+        return self.store, self.identity.order_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,165 +48,148 @@ class Recorded:
 
 
 def record_event(
-    database: Database, *, store: str, identity: Identity, body: bytes, accounts: Mapping[str, str], now: datetime
+    database: Database, *, store: str, identity: Identity, body: bytes, accounts: Mapping[str, str]
 ) -> Recorded:
-    """Record one webhook and what follows from it, in one transaction; it is on disk when this returns.
+    """Record one webhook and what follows from it, in one transaction; it is on disk when this returns."""
+    arrival = Arrival(store=store, identity=identity, body=body, accounts=accounts)
+    return database.commit(record_events, arrival)
 
-    Args:
-        store: the store's id.
-        accounts: account id to destination name, for every account whose routes want the event's topics.
-    """
-    with database.write() as connection:
-        event_id = insert_event(connection, store, identity, body, now)
+
+def record_events(transaction: Transaction, arrivals: Sequence[Arrival]) -> list[Recorded]:
+    """Record webhooks as if one had come after the other: in the order of their keys, which is that of their ids."""
+    transaction.lock_orders([arrival.order for arrival in arrivals if arrival.order])
+    places = sorted(range(len(arrivals)), key=lambda place: arrivals[place].key)
+    ids = insert_events(transaction, [arrivals[place] for place in places])
+    new, repeated = [], []
+    for place in places:
+        event_id = ids.pop(arrivals[place].key, None)  # the first of two with one key is the event
         if event_id is None:
-            if identity.repeat_is_news and identity.order_id is not None:
-                wake_deliveries(connection, store, identity.order_id, now)
-            return count_duplicate(connection, store, identity.event_key)
-        if identity.ignored or identity.order_id is None:
-            return close_event(connection, event_id, ignored=identity.ignored or "it speaks of no order")
-        order = of_order(events, store, identity.order_id)
-        version = identity.version or now
-        if identity.is_cancelled and not exists(connection, order, events.c.version > version, events.c.id != event_id):
-            connection.execute(update(events).where(events.c.id == event_id).values(cancels=True))
-            mine = select(deliveries).where(of_order(deliveries, store, identity.order_id))
-            for row in connection.execute(mine).all():
-                stop_for_cancellation(connection, Delivery(**row._mapping), now)
-        is_known_cancelled = is_cancelled(connection, store, identity.order_id)
-        if not is_known_cancelled:
-            insert_deliveries(connection, store, identity.order_id, identity.order_number, accounts, now)
-        apply_newest(connection, store, identity.order_id, event_id, now)
-        if exists(connection, of_order(deliveries, store, identity.order_id)):
-            return close_event(connection, event_id)
-        if is_known_cancelled:
-            return close_event(connection, event_id, ignored="cancelled" if identity.is_cancelled else CANCELLED_FIRST)
-        return close_event(connection, event_id, ignored="no route takes its topic")
+            repeated.append(place)
+        else:
+            new.append((event_id, place))
+    recorded = dict(zip(repeated, count_duplicates(transaction, [arrivals[place] for place in repeated]), strict=True))
+    news = [arrivals[place].order for place in repeated if arrivals[place].identity.repeat_is_news]
+    orders = {order for order in [*news, *(arrivals[place].order for _, place in new)] if order}
+    book = Book(transaction, orders, unread=[event_id for event_id, _ in new])
+    for event_id, place in sorted(new):
+        recorded[place] = enter(book, arrivals[place], event_id)
+    for order in news:
+        wake(book, order)
+    book.write()
+    return [recorded[place] for place in range(len(arrivals))]
 
 
-def insert_event(connection: Connection, store: str, identity: Identity, body: bytes, now: datetime) -> int | None:
-    """Insert it unless its key is there; the unique index decides, however many try at once."""
-    statement = (
-        insert_or_ignore(events)
-        .values(
-            store=store,
-            event_key=identity.event_key,
-            topic=identity.topic,
-            topics=sorted(identity.topics),
-            order_id=None if identity.ignored else identity.order_id,  # what is no order has no say in one
-            order_number=identity.order_number,
-            version=identity.version or now,
-            received_at=now,
-            status="accepted",
-            duplicates=0,
-            carries_order=identity.carries_order and identity.ignored is None,
-            says_paid="paid" in identity.topics,
-            cancels=False,
-            body=body,
-        )
-        .on_conflict_do_nothing(index_elements=["store", "event_key"])
-        .returning(events.c.id)
-    )
-    return connection.execute(statement).scalar_one_or_none()
-
-
-def count_duplicate(connection: Connection, store: str, event_key: str) -> Recorded:
-    statement = (
-        update(events)
-        .where(events.c.store == store, events.c.event_key == event_key)
-        .values(duplicates=events.c.duplicates + 1)
-        .returning(events.c.id)
-    )
-    return Recorded(status="duplicate", event_id=connection.execute(statement).scalar_one())
-
-
-def close_event(connection: Connection, event_id: int, *, ignored: str | None = None) -> Recorded:
-    if ignored is None:
-        return Recorded(status="accepted", event_id=event_id)
-    connection.execute(update(events).where(events.c.id == event_id).values(status="ignored", reason=ignored))
-    return Recorded(status="ignored", event_id=event_id, reason=ignored)
-
-
-def insert_deliveries(
-    connection: Connection,
-    store: str,
-    order_id: str,
-    order_number: str | None,
-    accounts: Mapping[str, str],
-    now: datetime,
-    *,
-    overruled: int | None = None,
-) -> list[int]:
-    """Make one waiting delivery per account, unless the order is on its way there already. Returns the new ids."""
-    newest = connection.execute(select_newest(store, order_id)).scalar_one_or_none()
-    if newest is None or not accounts:
-        return []
+def insert_events(transaction: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], int]:
+    """Insert those whose key is not there; the unique index decides, however many try at once. Returns their ids."""
     rows = [
         {
-            "account": account,
-            "store": store,
-            "destination": destination,
-            "order_id": order_id,
-            "order_number": order_number,
-            "event_id": newest,
-            "state": State.WAITING,
-            "problems": [],
-            "warnings": [],
-            "created_at": now,
-            "updated_at": now,
-            "due_at": now,
-            "attempts": 0,
-            "is_manual": False,
-            "run_tries": 0,
-            "run_open_s": 0.0,
-            "revision": 1,
-            "overruled": overruled,
+            "store": arrival.store,
+            "event_key": arrival.identity.event_key,
+            "topic": arrival.identity.topic,
+            "topics": sorted(arrival.identity.topics),
+            "order_id": arrival.order and arrival.order[1],  # what is no order has no say in one
+            "order_number": arrival.identity.order_number,
+            "version": arrival.identity.version or transaction.now,
+            "received_at": transaction.now,
+            "status": "accepted" if arrival.order else "ignored",
+            "reason": None if arrival.order else arrival.identity.ignored or NO_ORDER,
+            "duplicates": 0,
+            "carries_order": arrival.identity.carries_order and arrival.identity.ignored is None,
+            "says_paid": "paid" in arrival.identity.topics,
+            "cancels": False,
+            "accounts": sorted(arrival.accounts) if arrival.order else [],
+            "body": arrival.body,
         }
-        for account, destination in sorted(accounts.items())
+        for arrival in arrivals
     ]
-    statement = (
-        insert_or_ignore(deliveries)
-        .values(rows)
-        .on_conflict_do_nothing(index_elements=["account", "store", "order_id"])
-        .returning(deliveries.c.id)
+    found = read_rows(transaction.execute(insert_new_events(transaction.insert), rows))
+    return {(row.store, row.event_key): row.id for row in found}
+
+
+@cache
+def insert_new_events(insert: NewInsert) -> Insert:
+    new: Insert = insert(events).on_conflict_do_nothing(index_elements=["store", "event_key"])
+    return new.returning(events.c.id, events.c.store, events.c.event_key)
+
+
+def count_duplicates(transaction: Transaction, arrivals: Sequence[Arrival]) -> list[Recorded]:
+    recorded = []
+    for store, event_key in (arrival.key for arrival in arrivals):
+        statement = (
+            update(events)
+            .where(events.c.store == store, events.c.event_key == event_key)
+            .values(duplicates=events.c.duplicates + 1)
+            .returning(events.c.id)
+        )
+        recorded.append(Recorded(status="duplicate", event_id=transaction.execute(statement).scalar_one()))
+    return recorded
+
+
+def enter(book: Book, arrival: Arrival, event_id: int) -> Recorded:
+    """Draw from one new event what follows for its order's deliveries."""
+    identity, order = arrival.identity, arrival.order
+    if order is None:
+        return Recorded(status="ignored", event_id=event_id, reason=identity.ignored or NO_ORDER)
+    event = Known(
+        event_id,
+        identity.version or book.now,
+        says_paid="paid" in identity.topics,
+        carries_order=identity.carries_order,
+        cancels=False,
     )
-    return list(connection.execute(statement).scalars())
+    if identity.is_cancelled and not any(known.version > event.version for known in book.events[order]):
+        book.change_event(event, cancels=True)
+        for delivery in book.deliveries[order]:
+            stop(book, delivery)
+    book.events[order].append(event)
+    is_known_cancelled = any(known.cancels for known in book.events[order])
+    if not is_known_cancelled:
+        book.add_deliveries(order, identity.order_number, arrival.accounts)
+    if book.newest(order) is event:
+        apply_newest(book, order, event)
+    if book.deliveries[order]:
+        return Recorded(status="accepted", event_id=event_id)
+    reason = NO_ROUTE
+    if is_known_cancelled:
+        reason = "cancelled" if identity.is_cancelled else CANCELLED_FIRST
+    book.change_event(event, status="ignored", reason=reason)
+    return Recorded(status="ignored", event_id=event_id, reason=reason)
 
 
-def apply_newest(connection: Connection, store: str, order_id: str, event_id: int, now: datetime) -> None:
-    """Bring the order's deliveries to event `event_id`, if that is the newest. What is `sending` comes to it later."""
-    if connection.execute(select_newest(store, order_id)).scalar_one_or_none() != event_id:
-        return
-    mine = and_(
-        of_order(deliveries, store, order_id), deliveries.c.event_id != event_id, deliveries.c.frozen_since.is_(None)
-    )
-    newer = update(deliveries).where(mine).values(event_id=event_id)
-    holds = and_(deliveries.c.state == State.PARKED, deliveries.c.reason.in_([Reason.REFUSED, Reason.EXHAUSTED]))
-    connection.execute(newer.where(or_(deliveries.c.state == State.WAITING, comes_back(), holds)))
-    wake_deliveries(connection, store, order_id, now)
-    cancelled = and_(
-        of_order(deliveries, store, order_id),
-        deliveries.c.state == State.DISCARDED,
-        deliveries.c.reason == Reason.CANCELLED,
-    )
-    says_cancelled = connection.execute(select(events.c.cancels).where(events.c.id == event_id)).scalar_one()
-    if not says_cancelled:
-        for delivery_id in connection.execute(select(deliveries.c.id).where(cancelled)).scalars().all():
-            add_note(connection, delivery_id, "alert", UNCANCELLED, now)
+def stop(book: Book, delivery: Delivery) -> None:
+    values, alert = stopped(delivery)
+    if values:
+        book.change(delivery, **values)
+    if alert:
+        book.alert(delivery, alert)
 
 
-def wake_deliveries(connection: Connection, store: str, order_id: str, now: datetime) -> None:
+def apply_newest(book: Book, order: OrderKey, event: Known) -> None:
+    """Bring the order's deliveries to its newest event. What is `sending` comes to it later."""
+    for delivery in book.deliveries[order]:
+        if delivery.frozen_since is None and (delivery.state == State.WAITING or is_open_to_newer(delivery)):
+            if delivery.event_id != event.id:
+                book.change(delivery, event_id=event.id)
+        elif delivery.reason == Reason.CANCELLED and not event.cancels:
+            book.alert(delivery, UNCANCELLED)
+    wake(book, order)
+
+
+def is_open_to_newer(delivery: Delivery) -> bool:
+    return comes_back(delivery) or delivery.reason in (Reason.REFUSED, Reason.EXHAUSTED)
+
+
+def comes_back(delivery: Delivery) -> bool:
+    """True of what goes on by itself when a newer version of its order comes."""
+    return delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED)
+
+
+def wake(book: Book, order: OrderKey | None) -> None:
     """Look again at once at what waits, could not be mapped, or was filtered: the order may have changed."""
-    mine = and_(of_order(deliveries, store, order_id), deliveries.c.frozen_since.is_(None))
-    waiting = deliveries.c.state == State.WAITING
-    connection.execute(update(deliveries).where(mine, waiting).values(due_at=now, updated_at=now))
-    connection.execute(update(deliveries).where(mine, comes_back()).values(updated_at=now, **fresh_start(now)))
-
-
-def comes_back() -> ColumnElement[bool]:
-    """Deliveries that a newer version of their order lets go on by themselves."""
-    unmappable = and_(deliveries.c.state == State.PARKED, deliveries.c.reason == Reason.UNMAPPABLE)
-    filtered = and_(deliveries.c.state == State.DISCARDED, deliveries.c.reason == Reason.FILTERED)
-    return or_(unmappable, filtered)
-
-
-def exists(connection: Connection, *conditions: ColumnElement[bool]) -> bool:
-    return connection.execute(select(1).where(*conditions).limit(1)).first() is not None
+    for delivery in book.deliveries[order] if order else []:
+        if delivery.frozen_since is not None:
+            continue
+        if delivery.state == State.WAITING:
+            book.change(delivery, due_at=book.now)
+        elif comes_back(delivery):
+            book.change(delivery, **fresh_start(book.now))

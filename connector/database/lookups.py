@@ -3,11 +3,25 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, String, cast, or_, select
+from sqlalchemy import ColumnElement, String, cast, func, or_, select
 
 from connector.database.engine import Database
 from connector.database.orders import of_order
-from connector.database.tables import Attempt, Delivery, Event, Note, attempts, deliveries, events, notes
+from connector.database.tables import (
+    Attempt,
+    Circuit,
+    Delivery,
+    Event,
+    Note,
+    State,
+    attempts,
+    circuits,
+    deliveries,
+    events,
+    notes,
+    read_row,
+    read_rows,
+)
 from connector.errors import NotFoundError
 from mappings.spoke import HUB_TOPICS
 
@@ -15,10 +29,10 @@ from mappings.spoke import HUB_TOPICS
 def load_event(database: Database, event_id: int) -> Event:
     """Raises `NotFoundError`."""
     with database.read() as connection:
-        row = connection.execute(select(events).where(events.c.id == event_id)).one_or_none()
-    if row is None:
+        event: Event | None = read_row(connection.execute(select(events).where(events.c.id == event_id)))
+    if event is None:
         raise NotFoundError(f"no event {event_id}")
-    return Event(**row._mapping)
+    return event
 
 
 def list_events(
@@ -49,7 +63,7 @@ def list_events(
     columns = [column for column in events.c if column.name != "body"]
     statement = select(*columns).where(*conditions).order_by(events.c.id.desc()).limit(limit)
     with database.read() as connection:
-        return [Event(**row._mapping, body=b"") for row in connection.execute(statement)]
+        return read_rows(connection.execute(statement))
 
 
 def says_topic(topic: str) -> ColumnElement[bool]:
@@ -72,10 +86,12 @@ def deliveries_of(database: Database, orders: Iterable[tuple[str, str]]) -> dict
 def load_delivery(database: Database, delivery_id: int) -> Delivery:
     """Raises `NotFoundError`."""
     with database.read() as connection:
-        row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
-    if row is None:
+        delivery: Delivery | None = read_row(
+            connection.execute(select(deliveries).where(deliveries.c.id == delivery_id))
+        )
+    if delivery is None:
         raise NotFoundError(f"no delivery {delivery_id}")
-    return Delivery(**row._mapping)
+    return delivery
 
 
 def list_deliveries(
@@ -100,16 +116,37 @@ def list_deliveries(
         conditions.append(deliveries.c.id < before)
     statement = select(deliveries).where(*conditions).order_by(deliveries.c.id.desc()).limit(limit)
     with database.read() as connection:
-        return [Delivery(**row._mapping) for row in connection.execute(statement)]
+        return read_rows(connection.execute(statement))
 
 
 def attempts_of(database: Database, delivery_id: int) -> list[Attempt]:
     statement = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
     with database.read() as connection:
-        return [Attempt(**row._mapping) for row in connection.execute(statement)]
+        return read_rows(connection.execute(statement))
 
 
 def notes_of(database: Database, delivery_id: int) -> list[Note]:
     statement = select(notes).where(notes.c.delivery_id == delivery_id).order_by(notes.c.id)
     with database.read() as connection:
-        return [Note(**row._mapping) for row in connection.execute(statement)]
+        return read_rows(connection.execute(statement))
+
+
+def count_states(database: Database) -> dict[str, dict[str, int]]:
+    """How many deliveries of each account are waiting, sending and parked; what has ended is not counted."""
+    counts: dict[str, dict[str, int]] = {}
+    open_states = [State.WAITING, State.SENDING, State.PARKED]
+    statement = (
+        select(deliveries.c.account, deliveries.c.state, func.count())
+        .where(deliveries.c.state.in_(open_states))
+        .group_by(deliveries.c.account, deliveries.c.state)
+    )
+    with database.read() as connection:
+        for account, state, count in read_rows(connection.execute(statement)):
+            counts.setdefault(account, dict.fromkeys(map(str, open_states), 0))[state] = count
+    return counts
+
+
+def all_circuits(database: Database) -> dict[str, Circuit]:
+    with database.read() as connection:
+        rows: list[Circuit] = read_rows(connection.execute(select(circuits)))
+    return {row.account: row for row in rows}

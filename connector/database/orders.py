@@ -1,11 +1,10 @@
 """What the database knows of one order: its newest version, whether it was cancelled, and its alerts."""
 
-from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
-from connector.database.engine import Database
+from connector.database.engine import Database, Transaction
 from connector.database.tables import Delivery, Event, Reason, State, deliveries, events, notes
 
 CANCELLED_LATE = "The order was cancelled at the store after it had been sent: act at the destination."
@@ -40,31 +39,36 @@ def is_cancelled(connection: Connection, store: str, order_id: str, *, overruled
     return connection.execute(cancellation.limit(1)).first() is not None
 
 
-def stop_for_cancellation(connection: Connection, delivery: Delivery, now: datetime) -> None:
-    """Discard what has surely not been sent; raise an alert on what may have been, and stop its retries."""
-    values: dict[str, Any]
+def stopped(delivery: Delivery) -> tuple[dict[str, Any], str | None]:
+    """What a cancellation makes of a delivery: the values that change, and what to alert a person to.
+
+    What has surely not been sent is discarded; the retries of what may have been end.
+    """
     if delivery.state == State.DISCARDED and delivery.reason != Reason.FILTERED:  # that one would come back by itself
-        return
+        return {}, None
     if delivery.state in (State.SENDING, State.DELIVERED) or delivery.reason == Reason.UNCERTAIN:
-        add_note(connection, row_id(delivery), "alert", CANCELLED_LATE, now)
-        return
+        return {}, CANCELLED_LATE
+    ended = {"claim": None, "claim_expires_at": None, "due_at": None}
     if delivery.frozen_since is not None:  # it waits to repeat an attempt that was ambiguous
-        values = {"state": State.PARKED, "reason": Reason.UNCERTAIN}
-        add_note(connection, row_id(delivery), "alert", CANCELLED_MEANWHILE, now)
-    else:
-        values = {"state": State.DISCARDED, "reason": Reason.CANCELLED}
-    connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id == delivery.id)
-        .values(claim=None, claim_expires_at=None, due_at=None, updated_at=now, **values)
-    )
+        return {"state": State.PARKED, "reason": Reason.UNCERTAIN, **ended}, CANCELLED_MEANWHILE
+    return {"state": State.DISCARDED, "reason": Reason.CANCELLED, **ended}, None
 
 
-def add_note(connection: Connection, delivery_id: int, kind: str, text: str, now: datetime) -> None:
-    connection.execute(insert(notes).values(delivery_id=delivery_id, at=now, kind=kind, text=text))
+def stop_for_cancellation(transaction: Transaction, delivery: Delivery) -> None:
+    values, alert = stopped(delivery)
+    if values:
+        values["updated_at"] = transaction.now
+        transaction.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(values))
+    if alert:
+        add_note(transaction, row_id(delivery), "alert", alert)
+
+
+def add_note(transaction: Transaction, delivery_id: int, kind: str, text: str, who: str | None = None) -> None:
+    values = {"delivery_id": delivery_id, "at": transaction.now, "kind": kind, "text": text, "who": who}
+    transaction.execute(insert(notes).values(values))
 
 
 def name_order(database: Database, delivery_id: int, number: str) -> None:
     """Keep the number that people know the order by, where the webhook did not say it."""
-    with database.write() as connection:
-        connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(order_number=number))
+    statement = update(deliveries).where(deliveries.c.id == delivery_id).values(order_number=number)
+    database.transact(lambda transaction: transaction.execute(statement))

@@ -1,4 +1,7 @@
-"""The tables. Rows are data: what may happen to them stands in `events` and `deliveries`."""
+"""The tables. Rows are data: what may happen to them stands in `events` and `deliveries`.
+
+Rows are read as SQLAlchemy's own, which have the attributes of these classes and cannot be changed by accident.
+"""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +16,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Result,
     Table,
     UniqueConstraint,
     text,
@@ -100,7 +104,9 @@ class Event(SQLModel, table=True):
     carries_order: bool = True  # the body can be read as the order
     says_paid: bool = False
     cancels: bool = False  # it says cancelled, and nothing newer was known when it came
-    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    #: Whose routes wanted it when it came.
+    accounts: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # empty once it was pruned
 
 
 class Delivery(SQLModel, table=True):
@@ -148,6 +154,7 @@ class Delivery(SQLModel, table=True):
     #: A person let it go on in spite of cancellations up to this event's id, and of filters.
     overruled: int | None = Field(default=None, sa_column=Column(RowId))
     forbidden_since: datetime | None = instant(nullable=True)  # the first of the 401 and 403 in a row
+    pruned_at: datetime | None = instant(nullable=True)  # when body and replies were dropped: it had long ended
 
 
 class Attempt(SQLModel, table=True):
@@ -179,12 +186,13 @@ class Note(SQLModel, table=True):
     at: datetime = instant()
     kind: str  # "alert", "retrigger", "resolve"
     text: str
+    who: str | None = None  # the person; none for an alert
 
 
 class Circuit(SQLModel, table=True):
-    """Whether an account takes orders at present, and how soon the next. No row means closed, and at once.
+    """Whether an account takes orders at present, and how soon the next.
 
-    A store's API has one too, under a name that no account has.
+    A store's API has one too, under a name that no account has: no row means closed.
     """
 
     __tablename__ = "circuits"
@@ -194,8 +202,20 @@ class Circuit(SQLModel, table=True):
     opened_at: datetime | None = instant(nullable=True)  # None: closed
     probe_at: datetime | None = instant(nullable=True)  # while open: when one delivery may try
     reason: str | None = None
-    open_s: float = 0.0  # how long it was open in all, up to `opened_at`
+    paused_at: datetime | None = instant(nullable=True)  # a person keeps it from orders since
+    paused_why: str | None = None
+    open_s: float = 0.0  # how long it was open or paused in all, before it last became so
     next_slot_at: datetime | None = instant(nullable=True)  # where `rate_per_s` limits: when the next may be claimed
+
+
+def read_rows(result: Result[Any]) -> list[Any]:
+    """All rows; each has the attributes that were selected. Objects of the classes would cost twenty times as much."""
+    return list(result.all())
+
+
+def read_row(result: Result[Any]) -> Any:
+    """The only row, or None."""
+    return result.one_or_none()
 
 
 def table(name: str) -> Table:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import Regexp
@@ -45,15 +46,32 @@ class Flag(fields.Boolean):
 
 
 class DatabaseUrl(fields.String):
+    """A file of SQLite, or a PostgreSQL server as Heroku and its driver write it."""
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         scheme, _colon, path = str(value).partition("://")
-        if scheme in {"postgres", "postgresql"} or scheme.startswith("postgresql+"):
-            raise ValidationError("PostgreSQL is not supported yet: use sqlite:///….")
+        if scheme in {"postgres", "postgresql"}:
+            if not is_server(str(value)):
+                raise ValidationError("must be postgres://user:password@host:port/database.")
+            return str(value)
         if scheme != "sqlite" or not path.startswith("/") or "?" in path or not path.isprintable():
-            raise ValidationError("must be sqlite:/// and the path of a file, such as sqlite:///connector.db.")
+            raise ValidationError(
+                "must be sqlite:/// and the path of a file, such as sqlite:///connector.db,"
+                " or postgres://user:password@host:port/database."
+            )
         if path.endswith("/") or ":memory:" in path:
             raise ValidationError("must name a file: a database in memory loses every order with its process.")
         return str(value)
+
+
+def is_server(url: str) -> bool:
+    """True when it names a server and a database. A socket's folder stands in `?host=`."""
+    try:
+        parts = urlsplit(url)
+        has_server = bool(parts.hostname or "host=" in parts.query) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+    return has_server and len(parts.path) > 1 and url.isprintable() and " " not in url
 
 
 class EnvironmentSchema(SettingsSchema):

@@ -12,13 +12,15 @@ from connector.database.lookups import list_deliveries, list_events, load_delive
 from connector.database.orders import row_id
 from connector.database.tables import Delivery, Event, Reason, State
 from connector.errors import InvalidRequestError, NotFoundError
-from connector.manual import resolve_delivery, retrigger_delivery, retrigger_event
+from connector.manual import pause_account, resolve_delivery, resume_account, retrigger_delivery, retrigger_event
 from connector.runtime import Runtime
 from connector.web.problems import problem
-from connector.web.shapes import show_delivery, show_events, show_whole_delivery
+from connector.web.shapes import show_account, show_accounts, show_delivery, show_events, show_whole_delivery
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
+#: Whose acts they are, as the notes tell them: one token, one person.
+WHO = "api"
 LIMIT, MOST = 50, 200
 LARGEST_ID = 2**63 - 1
 LONGEST_TEXT = 2_000
@@ -60,7 +62,9 @@ def get_event(event_id: str) -> Response:
 @blueprint.post("/events/<event_id>/retrigger")
 def post_event_retrigger(event_id: str) -> tuple[Response, int]:
     asked = read_json({"force": bool, "note": str})
-    done = retrigger_event(this_runtime(), read_id(event_id), force=asked.get("force", False), note=asked.get("note"))
+    done = retrigger_event(
+        this_runtime(), read_id(event_id), who=WHO, force=asked.get("force", False), note=asked.get("note")
+    )
     return jsonify(deliveries=[{"id": str(one.id), "done": one.done, "why": one.why} for one in done]), 202
 
 
@@ -87,6 +91,7 @@ def post_delivery_retrigger(delivery_id: str) -> tuple[Response, int]:
     delivery = retrigger_delivery(
         this_runtime(),
         read_id(delivery_id),
+        who=WHO,
         force=asked.get("force", False),
         new_key=asked.get("new_key", False),
         note=asked.get("note"),
@@ -100,11 +105,31 @@ def post_delivery_resolve(delivery_id: str) -> Response:
     delivery = resolve_delivery(
         this_runtime(),
         read_id(delivery_id),
+        who=WHO,
         as_=asked.get("as", ""),
         remote_id=asked.get("remote_id"),
         note=asked.get("note"),
     )
     return jsonify(show_delivery(delivery))
+
+
+@blueprint.get("/accounts")
+def get_accounts() -> Response:
+    return jsonify(items=show_accounts(this_runtime()))
+
+
+@blueprint.post("/accounts/<account>/pause")
+def post_account_pause(account: str) -> Response:
+    asked = read_json({"note": str})
+    pause_account(this_runtime(), account, who=WHO, note=asked.get("note"))
+    return jsonify(show_account(this_runtime(), account))
+
+
+@blueprint.post("/accounts/<account>/resume")
+def post_account_resume(account: str) -> Response:
+    read_json({})
+    resume_account(this_runtime(), account, who=WHO)
+    return jsonify(show_account(this_runtime(), account))
 
 
 def page(rows: list[Row], limit: int, show: Callable[[list[Row]], list[Any]]) -> Response:
@@ -174,7 +199,7 @@ def read_json(fields: Mapping[str, type]) -> dict[str, Any]:
     if not isinstance(asked, dict):
         raise InvalidRequestError("the body must be a JSON object")
     if others := sorted(set(asked) - set(fields)):
-        raise InvalidRequestError(f"unknown: {', '.join(others)}; there are {', '.join(fields)}")
+        raise InvalidRequestError(f"unknown: {', '.join(others)}; there are {', '.join(fields) or 'none'}")
     for name, kind in fields.items():
         if asked.get(name) is not None and not isinstance(asked[name], kind):
             raise InvalidRequestError(f"`{name}` must be {'true or false' if kind is bool else 'text'}")

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.database.lookups import attempts_of, deliveries_of, notes_of
+from connector.database.lookups import all_circuits, attempts_of, count_states, deliveries_of, notes_of
 from connector.database.orders import row_id
-from connector.database.tables import Attempt, Delivery, Event, Note
+from connector.database.tables import Attempt, Circuit, Delivery, Event, Note
 from connector.runtime import Runtime
 
 
@@ -60,7 +60,7 @@ def show_attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def show_note(note: Note) -> dict[str, Any]:
-    return {"at": instant(note.at), "kind": note.kind, "text": note.text}
+    return {"at": instant(note.at), "kind": note.kind, "text": note.text, "who": note.who}
 
 
 def show_events(runtime: Runtime, events: Iterable[Event]) -> list[dict[str, Any]]:
@@ -88,3 +88,35 @@ def show_events(runtime: Runtime, events: Iterable[Event]) -> list[dict[str, Any
         }
         for event in events
     ]
+
+
+def show_accounts(runtime: Runtime) -> list[dict[str, Any]]:
+    """Each configured account: whether it takes orders at present, why not, and how many lie there."""
+    circuits, counts = all_circuits(runtime.database), count_states(runtime.database)
+    none = {"waiting": 0, "sending": 0, "parked": 0}
+    return [
+        {
+            "id": account.id,
+            "destination": account.destination,
+            **show_circuit(circuits.get(account.id)),
+            "deliveries": counts.get(account.id, none),
+        }
+        for account in runtime.settings.accounts.values()
+    ]
+
+
+def show_account(runtime: Runtime, account_id: str) -> dict[str, Any]:
+    return next(shown for shown in show_accounts(runtime) if shown["id"] == account_id)
+
+
+def show_circuit(circuit: Circuit | None) -> dict[str, Any]:
+    if circuit is None:
+        return {"state": "flowing", "since": None, "reason": None, "failures": 0, "next_probe_at": None}
+    state = "paused" if circuit.paused_at else "circuit open" if circuit.opened_at else "flowing"
+    return {
+        "state": state,
+        "since": instant(circuit.paused_at or circuit.opened_at),
+        "reason": circuit.paused_why if circuit.paused_at else circuit.reason,
+        "failures": circuit.failures,
+        "next_probe_at": instant(circuit.probe_at) if state == "circuit open" else None,
+    }

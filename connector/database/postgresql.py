@@ -1,0 +1,160 @@
+"""PostgreSQL: any number of machines share the work; the server's clock is everybody's."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from time import monotonic
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+
+CHANNEL = "connector_deliveries"
+#: Longer without asking the server for its time, and this machine's own count of seconds may have gone astray.
+SYNC_S = 1.0
+RECONNECT_S = 1.0
+
+#: A server that vanished without a word is given up after 15 s, not after the hours of the operating system.
+#: https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+CONNECT = {
+    "application_name": "connector",
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,
+}
+LOCK_ORDERS = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
+LOCK_MIGRATIONS = text("SELECT pg_advisory_xact_lock(0)")
+ANNOUNCE = text(f"SELECT pg_notify('{CHANNEL}', '')")
+
+
+class Postgresql:
+    insert = staticmethod(insert)
+    poll_s = 0.5  # the announcements come at once; this is for what falls due, and for when they fail
+
+    def __init__(self, url: str, connections: int, wait_s: float) -> None:
+        self.url = driver_url(url)
+        self.engine = create_postgresql_engine(self.url, connections, wait_s)
+        self._clock = ServerClock()
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        yield
+
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        if not writes:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self._clock.keep_in_step(connection)
+
+    def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
+        """In one order everywhere, so that no two wait for each other."""
+        if orders:
+            connection.execute(LOCK_ORDERS, {"keys": sorted({lock_key(*order) for order in orders})})
+
+    def prepare(self) -> None:
+        """Nothing: the server is what its operator made it."""
+
+    def lock_migrations(self, connection: Connection) -> None:
+        connection.execute(LOCK_MIGRATIONS)
+
+    def announce(self, connection: Connection) -> None:
+        connection.execute(ANNOUNCE)
+
+    @contextmanager
+    def listening(self, wake: Callable[[], None]) -> Iterator[None]:
+        is_over = threading.Event()
+        listener = threading.Thread(target=self._listen, args=(wake, is_over), name="listener", daemon=True)
+        listener.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            listener.join(timeout=RECONNECT_S + 1)
+
+    def _listen(self, wake: Callable[[], None], is_over: threading.Event) -> None:
+        """On a connection of its own, opened again whenever it breaks."""
+        while not is_over.is_set():
+            try:
+                with psycopg.connect(libpq_url(self.url), autocommit=True, **CONNECT) as connection:  # type: ignore[arg-type]
+                    connection.execute(f"LISTEN {CHANNEL}")
+                    wake()  # what was announced before this
+                    while not is_over.is_set():
+                        for _ in connection.notifies(timeout=RECONNECT_S, stop_after=1):
+                            wake()
+            except psycopg.Error:
+                is_over.wait(RECONNECT_S)
+
+    def is_unavailable(self, error: DBAPIError) -> bool:
+        """Internal errors are of a server that takes no writes at present: a replica, before it is promoted."""
+        kinds = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError)
+        return error.connection_invalidated or isinstance(error.orig, kinds)
+
+
+class ServerClock:
+    """The server's time, kept by this machine's count of seconds, which no one sets, between two looks at it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._at = datetime.now(UTC)
+        self._counted_at = monotonic()
+        self._is_new = True
+
+    def now(self) -> datetime:
+        with self._lock:
+            return self._at + timedelta(seconds=monotonic() - self._counted_at)
+
+    def keep_in_step(self, connection: Connection) -> None:
+        """Ask the server, unless that was done a moment ago."""
+        if not self._is_new and 0 <= monotonic() - self._counted_at < SYNC_S:
+            return
+        at: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        with self._lock:
+            self._at, self._counted_at, self._is_new = at.astimezone(UTC), monotonic(), False
+
+
+def lock_key(store: str, order_id: str) -> int:
+    """A number for an order. Two that share one wait for each other now and then, and nothing worse."""
+    digest = blake2b(f"{store}\0{order_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def driver_url(url: str) -> URL:
+    """Heroku writes `postgres://`, which names no driver: https://devcenter.heroku.com/articles/heroku-postgresql."""
+    return make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
+
+
+def libpq_url(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def create_postgresql_engine(url: URL, connections: int, wait_s: float) -> Engine:
+    """An engine whose commits are on the server's disk when they return, whatever the server's default is."""
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=wait_s,
+        pool_pre_ping=True,  # after the server's restart the first statement would fail
+        hide_parameters=True,  # they are personal data
+        connect_args=CONNECT,
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: psycopg.Connection[Any], _: Any) -> None:
+        connection.autocommit = True
+        connection.execute(
+            f"SET synchronous_commit = on; SET lock_timeout = {int(wait_s * 1000)};"
+            " SET idle_in_transaction_session_timeout = 60000; SET TIME ZONE 'UTC'"
+        )
+        connection.autocommit = False
+
+    return engine

@@ -1,0 +1,87 @@
+"""SQLite: one file, one writer at a time, commits that are on the disk when they return."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from connector.errors import DatabaseUnavailableError, SettingsError
+
+
+class Sqlite:
+    insert = staticmethod(insert)
+    poll_s = 0.1
+
+    def __init__(self, url: str, wait_s: float) -> None:
+        self.engine = create_sqlite_engine(url, wait_s)
+        #: SQLite lets those who wait for its own lock sleep and try again, some for long: here they stand in line.
+        self.turn_file = f"{make_url(url).database}-turn"
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        try:
+            descriptor = os.open(self.turn_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise DatabaseUnavailableError(f"no file can be opened beside the database: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # Linux gives it back when the process dies
+            yield
+        finally:
+            os.close(descriptor)
+
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
+        """Nothing: who writes has the database alone."""
+
+    def prepare(self) -> None:
+        folder = Path(self.turn_file).parent
+        if not folder.is_dir():
+            raise SettingsError([f"DATABASE_URL: there is no folder {folder}."])
+        with self.turn(), self.engine.connect() as connection:  # it cannot be changed while others come and go
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+    def lock_migrations(self, connection: Connection) -> None:
+        """Nothing: who writes has the database alone."""
+
+    def announce(self, connection: Connection) -> None:
+        """Nothing: SQLite has no word for other processes, so they look."""
+
+    @contextmanager
+    def listening(self, wake: Callable[[], None]) -> Iterator[None]:
+        yield
+
+    def is_unavailable(self, error: DBAPIError) -> bool:
+        return isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(
+            error.orig, sqlite3.IntegrityError | sqlite3.ProgrammingError
+        )
+
+
+def create_sqlite_engine(url: str, wait_s: float) -> Engine:
+    """An engine whose transactions begin as we say, and whose commits are on the disk when they return.
+
+    https://www.sqlite.org/pragma.html#pragma_synchronous: in WAL mode only FULL survives a power cut.
+    """
+    engine = create_engine(url, pool_size=8, max_overflow=-1, hide_parameters=True)  # they are personal data
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None  # the driver would begin transactions of its own, without the write lock
+        connection.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    return engine
