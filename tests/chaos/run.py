@@ -1,6 +1,4 @@
-"""One run: opens what is tried and what it stands on, sells and breaks for a while, waits, judges. It prints only lines
-of progress.
-"""
+"""One run: opens what is tried and what it stands on, sells and breaks for a while, waits, and has it judged."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -56,6 +54,8 @@ def run(asked: Asked, folder: Path, *, say: Callable[[str], None], tell: Callabl
     """
     with ExitStack() as stack:
         sandbox = stack.enter_context(SandboxServer(token_life_s=TOKEN_LIFE_S))
+        subject: Connector | Peer
+        others: Mapping[Act, Callable[[float], None]]
         if asked.subject == "connector":
             subject, others = open_connector(asked, folder, sandbox, stack, say)
         else:
