@@ -47,7 +47,8 @@ def show(measured: float, target: Target | None, *, digits: int = 2) -> str:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = Table(title=title, title_justify="left", header_style="bold")
+    console.print(f"\n[bold]{title}[/]")
+    table = Table(header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")
     for row in rows:
