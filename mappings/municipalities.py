@@ -63,4 +63,3 @@ def _flatten_names(names: str) -> frozenset[str]:
 
 #: Both as `flatten` writes them.
 MUNICIPALITIES = {flatten(state): _flatten_names(names) for state, names in MUNICIPALITIES_BY_STATE.items()}
-MUNICIPALITIES["estado de mexico"] = MUNICIPALITIES["mexico"]

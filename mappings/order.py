@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from mappings.phones import has_digits
+from mappings.postcodes import describe_mismatch
 from mappings.settings import Store
 
 
@@ -200,6 +201,13 @@ class Dispatch:
         """How the address may also be read: a problem, or a warning where the store has it sent as it is."""
         address = self.shown_address
         return [f"{LABELS['ship_to']} > {address.doubt}"] if address and address.doubt else []
+
+    @property
+    def oddities(self) -> list[str]:
+        """What looks wrong in that address, and still goes: shops see worse, and couriers ask."""
+        address = self.shown_address
+        fault = address and describe_mismatch(address.postal_code, country=address.country, state=address.state)
+        return [f"{LABELS['ship_to']} > {fault}"] if fault else []
 
     def problems(self) -> Iterator[str]:
         """Say what stops this order here and no single field can say, in a merchant's words."""

@@ -15,6 +15,9 @@ TRUNK_PREFIXES = {"MX": ("044", "045", "01")}
 MOBILE_PREFIXES = {"MX": "1"}
 
 EXTENSION = re.compile(r"[\s,;.(]*(?:\b(?:extensi[oó]n|ext|interno|int)\b|(?<=[\d\s)])x|#)[\s.:#]*\d{1,6}\W*$", re.I)
+#: Argentina's 9 before the area code, and its 15 behind it or the 0 of a call within the country besides: phonenumbers
+#: 9.0 reads a number with one of them, and finds none with two.
+MOBILE_TWICE = re.compile(r"549(?P<national>0?[1-9]\d+)")
 LONGEST_WITH_EXTENSION = 60  # characters; nobody writes more, and looking through more costs time
 
 
@@ -58,13 +61,24 @@ def is_possible(digits: str, country: str) -> bool:
 def write_e164(text: str, country: str) -> str:
     """Return `text` as "+5491143215678" where it is a number that exists, else as it is written.
 
-    Argentina's mobile prefix comes out right however it is written: 15 behind the area code, 9 before it, or both.
-    A number with an extension stays as it is: E.164 has no room for that.
+    Argentina's mobile prefix comes out right however it is written: 15 behind the area code, 9 before it, or both; and
+    Mexico's old 1, 01, 044 and 045 are left out. A number with an extension stays as it is: E.164 has no room for that.
     """
+    number = parse_valid(text, country)
+    if number is None and len(text) <= LONGEST_WITH_EXTENSION and not EXTENSION.search(text):
+        digits = re.sub(r"[^0-9]", "", text).removeprefix("00")
+        if digits.startswith("52") or (country == "MX" and not text.lstrip("( ").startswith("+")):
+            national = national_number(text, "MX")
+            number = parse_valid("+52" + national, "MX") if len(national) == NATIONAL_DIGITS["MX"] else None
+        elif twice := MOBILE_TWICE.fullmatch(digits):
+            number = parse_valid("0" + twice["national"].removeprefix("0"), "AR")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number else text
+
+
+def parse_valid(text: str, country: str) -> phonenumbers.PhoneNumber | None:
+    """Return the number in `text` where it exists and has no extension."""
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
-        return text
-    if number.extension or not phonenumbers.is_valid_number(number):
-        return text
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return None
+    return None if number.extension or not phonenumbers.is_valid_number(number) else number

@@ -16,7 +16,8 @@ from mappings.addresses import settle_address
 from mappings.fields import Lenient
 from mappings.order import LABELS, Address, Dispatch, Order
 from mappings.paths import pick_text
-from mappings.places import code_country, complete_postal_code, name_state
+from mappings.places import code_country, name_state
+from mappings.postcodes import complete_postal_code
 from mappings.settings import Store
 
 #: marshmallow's own wording, in ours.

@@ -178,7 +178,7 @@ class Destination:
             raise MappingError(list(dict.fromkeys([*problems, *hints])))
         if faults := self.contract.request_faults(body):
             raise MappingError([f"The body breaks {self.name}'s contract: {fault}" for fault in faults])
-        return Written(body=body, warnings=[*dispatch.doubts, *dispatch.warnings()])
+        return Written(body=body, warnings=[*dispatch.doubts, *dispatch.oddities, *dispatch.warnings()])
 
     def reply_id(self, reply: Any) -> str | None:
         """The new order's id in a 2xx reply that keeps the contract; None where it does not."""

@@ -107,7 +107,7 @@ class RayoDispatch(Dispatch):
 
     @property
     def shown_address(self) -> Address | None:
-        return self.ship_to
+        return None if self.order.is_pickup else self.order.ship_to
 
     @property
     def products(self) -> list[Line]:

@@ -312,6 +312,15 @@ def test_doubtful_line_is_sent_as_it_is_where_the_store_says_so():
     assert "Shipping address > address “Lavalle 1234 1” is not sure." in written.warnings
 
 
+@pytest.mark.parametrize(("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "centelar")])
+def test_postcode_of_another_state_is_a_warning(sample, destination):
+    order = read("shopify", SAMPLES[sample])
+    order = replace(order, ship_to=replace(order.ship_to, country="MX", state="Jalisco", postal_code="06700"))
+    order = replace(order, bill_to=order.ship_to)
+    warning = write(order, destination).warnings[0]
+    assert warning == "Shipping address > postcode “06700” is of Ciudad de México, not of Jalisco."
+
+
 @pytest.mark.parametrize(
     ("sample", "destination", "at", "key"),
     [

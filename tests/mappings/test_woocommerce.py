@@ -134,7 +134,7 @@ def test_entities_are_characters_where_the_settings_point_too(payload):
 @pytest.mark.parametrize(
     ("country", "written", "state"),
     [
-        ("MX", "MX", "Estado de México"),
+        ("MX", "MX", "México"),
         ("MX", "QR", "Quintana Roo"),
         ("MX", "qr", "Quintana Roo"),
         ("AR", "V", "Tierra del Fuego"),
