@@ -81,7 +81,7 @@ class Forwarder:
                     is_away = True
                     sleep(1.0)
                 self.rest(poll_s)
-        self.finish(pool)
+            self.finish(pool)
 
     def rest(self, seconds: float) -> None:
         """Wait until there may be something to claim, or `stop`: that cannot wake a thread, so it is looked for."""

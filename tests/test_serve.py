@@ -21,8 +21,6 @@ from connector.signing import sign
 from mappings import STOREFRONTS
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
 
-pytestmark = pytest.mark.sqlite
-
 
 @dataclass
 class Running:
@@ -127,6 +125,7 @@ def test_fifty_posts_of_one_event_at_once_make_one_delivery(
     assert service.end() == 0
 
 
+@pytest.mark.sqlite
 def test_a_body_that_grows_too_long_while_it_comes_is_refused(running: Callable[..., Running]) -> None:
     service = running()
     chunks = (b"x" * 65_536 for _ in range(40))
@@ -169,6 +168,7 @@ def test_sigterm_finishes_what_is_in_flight_and_gives_back_the_rest(
     assert service.end() == 0
 
 
+@pytest.mark.sqlite
 def test_a_forwarder_that_dies_comes_back(running: Callable[..., Running], sandbox: SandboxServer) -> None:
     service = running()
     wait_until(lambda: service.forwarder() > 0)
@@ -180,6 +180,7 @@ def test_a_forwarder_that_dies_comes_back(running: Callable[..., Running], sandb
     assert service.end() == 0
 
 
+@pytest.mark.sqlite
 def test_a_forwarder_that_cannot_be_kept_up_ends_the_service_with_an_error(running: Callable[..., Running]) -> None:
     service = running()
     killed: set[int] = set()
@@ -196,6 +197,7 @@ def test_a_forwarder_that_cannot_be_kept_up_ends_the_service_with_an_error(runni
         service.get("/health/live")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("variables", "word"),
     [({"DATABASE_URL": "mysql://x/y"}, "postgres://"), ({"DYNO": "web.1"}, "DYNO")],
@@ -209,6 +211,7 @@ def test_what_would_lose_orders_is_refused_by_name(
     assert word in ended.stderr
 
 
+@pytest.mark.sqlite
 def test_a_store_that_was_renamed_is_refused_by_name(
     configure: Callable[..., Path], environ: dict[str, str], running: Callable[..., Running]
 ) -> None:
@@ -222,3 +225,24 @@ def test_a_store_that_was_renamed_is_refused_by_name(
     )
     assert ended.returncode == 2
     assert "tienda-mx" in ended.stderr
+
+
+@pytest.mark.postgresql
+def test_start_waits_for_a_database_that_is_away_and_says_so(
+    configure: Callable[..., Path], environ: dict[str, str], tmp_path: Path
+) -> None:
+    address, place = environ["DATABASE_URL"].split("?host=")
+    away = tmp_path / "socket"
+    own = {"CONNECTOR_CONFIG": str(configure()), "PORT": str(free_port()), "HOST": "127.0.0.1"}
+    own["DATABASE_URL"] = f"{address}?host={away}"
+    service = Running(port=int(own["PORT"]), environ={**os.environ, **environ, **own}, folder=tmp_path)
+    with (tmp_path / "log").open("wb") as log:
+        service.process = subprocess.Popen(
+            [sys.executable, "-m", "connector", "serve"], env=service.environ, stdout=log, stderr=log
+        )
+    try:
+        wait_until(lambda: "database_away" in (tmp_path / "log").read_text())
+        away.symlink_to(place)  # now it is there
+        wait_until(lambda: service.get("/health/ready").status_code == 200)
+    finally:
+        assert service.end() == 0

@@ -18,6 +18,8 @@ CHANNEL = "connector_deliveries"
 #: Longer without asking the server for its time, and this machine's own count of seconds may have gone astray.
 SYNC_S = 1.0
 RECONNECT_S = 1.0
+#: How soon a listener ends that is told to.
+LISTEN_S = 0.25
 
 #: A server that vanished without a word is given up after 15 s, not after the hours of the operating system.
 #: https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS
@@ -78,7 +80,7 @@ class Postgresql:
             yield
         finally:
             is_over.set()
-            listener.join(timeout=RECONNECT_S + 1)
+            listener.join(timeout=2 * RECONNECT_S)
 
     def _listen(self, wake: Callable[[], None], is_over: threading.Event) -> None:
         """On a connection of its own, opened again whenever it breaks."""
@@ -88,7 +90,7 @@ class Postgresql:
                     connection.execute(f"LISTEN {CHANNEL}")
                     wake()  # what was announced before this
                     while not is_over.is_set():
-                        for _ in connection.notifies(timeout=RECONNECT_S, stop_after=1):
+                        for _ in connection.notifies(timeout=LISTEN_S, stop_after=1):
                             wake()
             except psycopg.Error:
                 is_over.wait(RECONNECT_S)
