@@ -1,6 +1,6 @@
-"""Tell Argentine tax documents apart: CUIT (CUIL too) and DNI. It corrects no digit and makes none up.
+"""Tell tax documents apart: Argentina's CUIT (CUIL too) and DNI, Mexico's RFC. It corrects no digit and makes none up.
 
-Forms and check digit are those of python-stdnum 2, stdnum/ar/cuit.py and dni.py.
+Forms and check digits are those of python-stdnum 2, stdnum/ar/cuit.py and dni.py, stdnum/mx/rfc.py.
 """
 
 import re
@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 #: What people write before a number.
-LABEL = re.compile(r"\W*(?:D\.?N\.?I|C\.?U\.?I\.?[TL])\b\W*(?:N(?:º|ro)?\W+)?", re.IGNORECASE)
+LABEL = re.compile(r"\W*(?:D\.?N\.?I|C\.?U\.?I\.?[TL]|R\.?F\.?C)\b\W*(?:N(?:º|ro)?\W+)?", re.IGNORECASE)
 SEPARATORS = re.compile(r"[\s.\-/]+")
+
+RFC = re.compile(r"[A-ZÑ&]{3,4}\d{6}(?:[A-Z0-9]{2}[0-9A])?")
+#: Of whoever gives none, and of foreigners. Their check digit is none.
+#: https://siemprealdia.co/mexico/fiscal/rfc-generico-para-extranjeros-en-el-cfdi/, read 2026-11-21, quotes the rule.
+GENERIC_RFCS = {"XAXX010101000", "XEXX010101000"}
 
 #: The first two digits of a CUIT say whose it is.
 # Unverified: 25 and 26, which stdnum does not know; whether 50, 51 and 55, "for international purposes", are companies.
@@ -20,24 +25,38 @@ ABROAD = {"50", "51", "55"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxDocument:
-    kind: Literal["cuit", "dni"]
-    digits: str
+    kind: Literal["cuit", "dni", "rfc"]
+    number: str  # without what people write between its digits
     is_company: bool | None = None  # None: it does not say
-    has_good_check_digit: bool = True  # a DNI has none
+    has_good_check_digit: bool = True  # a DNI has none, and an RFC of ten characters
 
 
 def read_tax_document(written: str) -> TaxDocument | None:
-    """Return the document in `written`; None where that is no CUIT and no DNI, such as a passport."""
+    """Return the document in `written`; None where that is none of these, such as a passport."""
     from stdnum.ar import cuit, dni  # here, since it takes 2 MB that whoever only takes webhooks can do without
 
     digits = SEPARATORS.sub("", written[found.end() if (found := LABEL.match(written)) else 0 :])
+    if RFC.fullmatch(digits.upper()):
+        return read_rfc(digits.upper())
     if not (digits.isascii() and digits.isdigit()):
         return None
     if len(digits) == 11 and digits[:2] in OF_PEOPLE | OF_COMPANIES | ABROAD:
         return TaxDocument(
             kind="cuit",
-            digits=digits,
+            number=digits,
             is_company=None if digits[:2] in ABROAD else digits[:2] in OF_COMPANIES,
             has_good_check_digit=cuit.calc_check_digit(digits[:-1]) == digits[-1],
         )
-    return TaxDocument(kind="dni", digits=digits, is_company=False) if dni.is_valid(digits) else None
+    return TaxDocument(kind="dni", number=digits, is_company=False) if dni.is_valid(digits) else None
+
+
+def read_rfc(number: str) -> TaxDocument | None:
+    """Return an RFC: of a company where three letters stand before the date, of a person where four do."""
+    from stdnum.mx import rfc
+
+    if not rfc.is_valid(number):
+        return None
+    # About 1.5 % of the numbers in use fail theirs (stdnum/mx/rfc.py), so it is no more than a warning.
+    is_good = number in GENERIC_RFCS or rfc.is_valid(number, validate_check_digits=True)
+    is_company = None if number in GENERIC_RFCS else number[3].isdigit()
+    return TaxDocument(kind="rfc", number=number, is_company=is_company, has_good_check_digit=is_good)

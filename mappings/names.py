@@ -1,6 +1,46 @@
-"""Find given and family name of who bought. Names are cut at a blank where one text holds both; nothing is made up."""
+"""Find given and family name of who bought. One text for both is cut as both countries name people."""
+
+import re
 
 from mappings.order import Address, Customer, Order
+from mappings.text import fold
+
+#: Words that belong to the name behind them: "de la Cruz", "San Martín".
+PARTICLES = frozenset(
+    {"de", "del", "la", "las", "los", "el", "da", "das", "do", "dos", "di", "van", "von", "der", "san"}
+)
+#: With their particles they are given names: "María del Carmen", "José de Jesús".
+DEVOTIONS = """
+    angeles candelaria carmen concepcion consuelo corazon dolores guadalupe jesus lourdes luz mar mercedes milagros
+    monserrat montserrat pilar refugio remedios rocio rosario socorro soledad valle
+"""
+#: Given names that are often the second of two. A list of surnames could never be complete; this one need not be: where
+#: a name is not in it, the cut is one word off, and both fields read together are still the whole name.
+SECOND_NAMES = """
+    abigail abril adrian agostina agustin agustina aime alan alberto alejandra alejandro alexander alfonso
+    alfredo alicia alonso amalia amelia ana andrea andres angel angela angelica antonia antonio araceli ariel
+    armando arturo augusto aurelio aurora ayelen beatriz belen benjamin bernardo brenda camila carina carla
+    carlos carmen carolina catalina cecilia celeste celia cesar clara claudia claudio concepcion cristian
+    cristina cristobal damian daniel daniela dario david delfina delia denise diana diego dolores eduardo elena
+    eliana elias elisa elizabeth emanuel emilia emiliano emilio emmanuel enrique ernesto esperanza esteban
+    estela ester esther eugenia eugenio eva evangelina ezequiel fabian fabiana facundo fatima federico felipe
+    felix fernanda fernando fidel florencia francisca francisco franco gabriel gabriela gerardo german gisela
+    gloria gonzalo graciela gregorio griselda guadalupe guillermina guillermo gustavo hector hernan hilda
+    horacio hugo humberto ignacia ignacio ines irene iris irma isabel isabella ismael itzel ivan ivonne
+    jacqueline javier jazmin jesus joaquin joaquina jorge jose josefina juan juana julia julian juliana julieta
+    julio karen karina laura leandro leonardo leonel leonor leticia lia lidia liliana lorena lorenzo lourdes
+    lucas lucia luciana luciano lucila lucrecia luis luisa lujan luz magali magdalena manuel manuela marcela
+    marcelo marcos margarita maria mariana mariano maribel mariela marina mario marisol martha martin martina
+    matias mauricio maximiliano mercedes micaela miguel milagros mirta monica montserrat nahuel natalia nazareno
+    nelida nicolas noelia noemi nora norma octavio ofelia olga omar orlando oscar pablo pamela paola patricia
+    patricio paula paulina paz pedro pia pilar rafael ramiro ramon raquel raul rebeca reina renata rene ricardo
+    roberto rocio rodolfo rodrigo rogelio roman romina rosa rosalia rosario roxana ruben ruth salvador samanta
+    samuel sandra santiago sara sebastian sergio silvana silvia simon sofia sol soledad sonia stella susana
+    tamara teresa tomas trinidad ulises uriel valentin valentina valeria vanesa vanessa veronica vicente victor
+    victoria virginia viviana walter wendy ximena yamila yanina yesica yolanda zoe
+"""
+GIVEN = frozenset(SECOND_NAMES.split())
+DEVOTED = frozenset(DEVOTIONS.split())
 
 
 def name_buyer(order: Order) -> tuple[str | None, str | None]:
@@ -14,11 +54,57 @@ def name_buyer(order: Order) -> tuple[str | None, str | None]:
 
 
 def split_name(person: Customer | Address) -> tuple[str | None, str | None]:
-    """Return given and family name. One text for both is cut at its first blank, and nothing of it is lost."""
+    """Return given and family name. What the platform tells apart stays so; one text for both is cut."""
     if person.first_name and person.last_name:
         return person.first_name, person.last_name
     whole = person.name or person.first_name or person.last_name or ""
-    first_name, _, last_name = whole.partition(" ")
-    if not last_name and whole == person.last_name:
+    given, family = cut_name(whole)
+    if family is None and whole == person.last_name:
         return None, whole
-    return first_name or None, last_name or None
+    return given, family
+
+
+def cut_name(whole: str) -> tuple[str | None, str | None]:
+    """Cut one text between given names and surnames; "Pérez, Juan" is written the other way round.
+
+    "Juan Carlos Pérez" has two given names, "Juan Pérez Gómez" two surnames, and four words are two of each.
+    """
+    family, comma, given = (part.strip() for part in whole.partition(","))
+    if comma and family and given and "," not in given and not is_company(whole):
+        return given, family
+    groups = group_words(whole)
+    if len(groups) < 2:
+        return whole or None, None
+    at = 1 if is_company(whole) else count_given(groups)
+    return " ".join(groups[:at]), " ".join(groups[at:])
+
+
+def is_company(name: str) -> bool:
+    """Whether a company's legal form stands in it. It is nobody's given name, so it is cut at its first blank."""
+    return bool(
+        re.search(r"\b(?:s\.?\s?[ac]\.?(?:s\.?|\s?de\s?c\.?\s?v\.?)?|s\.?\s?r\.?\s?l\.?|ltda)(?:\W|$)", fold(name))
+    )
+
+
+def group_words(name: str) -> list[str]:
+    """Return the words of a name, each with the particles before it."""
+    groups: list[str] = []
+    particles: list[str] = []
+    for word in name.split():
+        particles.append(word)
+        if fold(word) not in PARTICLES:
+            groups.append(" ".join(particles))
+            particles = []
+    if particles:  # "Ana de la" ends in one
+        groups = [*groups[:-1], " ".join([*groups[-1:], *particles])]
+    return groups
+
+
+def count_given(groups: list[str]) -> int:
+    """Return how many of the groups are given names."""
+    if len(groups) == 2:
+        return 1
+    last_word = fold(groups[1]).split()[-1]
+    has_particles = " " in groups[1]
+    is_second = last_word in (DEVOTED if has_particles else GIVEN)
+    return 2 if is_second or (len(groups) >= 4 and not has_particles) else 1

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from mappings.documents import read_tax_document
 from mappings.phones import has_digits
 from mappings.postcodes import describe_mismatch
 from mappings.settings import Store
@@ -204,10 +205,19 @@ class Dispatch:
 
     @property
     def oddities(self) -> list[str]:
-        """What looks wrong in that address, and still goes: shops see worse, and couriers ask."""
+        """What looks wrong and still goes: shops sell to foreigners, and people move."""
         address = self.shown_address
         fault = address and describe_mismatch(address.postal_code, country=address.country, state=address.state)
-        return [f"{LABELS['ship_to']} > {fault}"] if fault else []
+        document = read_tax_document(self.order.document) if self.order.document else None
+        is_odd = document and document.kind == "rfc" and not document.has_good_check_digit
+        return [
+            *([f"{LABELS['ship_to']} > {fault}"] if fault else []),
+            *(
+                [f"{LABELS['document']}: the check digit of RFC {document.number} is wrong."]
+                if document and is_odd
+                else []
+            ),
+        ]
 
     def problems(self) -> Iterator[str]:
         """Say what stops this order here and no single field can say, in a merchant's words."""

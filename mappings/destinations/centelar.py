@@ -136,7 +136,7 @@ class CentelarCustomer(DestinationSchema):
     first_name = Text(required=True)
     last_name = Text(required=True)
     document_type = fields.String(attribute="document.kind", validate=OneOf(["cuit", "dni"]))
-    document = Text(attribute="document.digits")
+    document = Text(attribute="document.number")
     email = Text()
     phone = Text()
     is_corporate = Flag()
@@ -285,7 +285,8 @@ class CentelarDispatch(Dispatch):
 
     @cached_property
     def tax_document(self) -> TaxDocument | None:
-        return read_tax_document(self.order.document) if self.order.document else None
+        document = read_tax_document(self.order.document) if self.order.document else None
+        return document if document and document.kind in {"cuit", "dni"} else None
 
     @property
     def billed_company(self) -> str | None:
@@ -391,7 +392,7 @@ class CentelarDispatch(Dispatch):
         if order.document and document is None:
             yield f"Tax document “{order.document}” is not sent: it is neither a CUIT nor a DNI."
         if document and not document.has_good_check_digit:
-            yield f"Tax document: the check digit of CUIT {document.digits} is wrong; it is sent as it is."
+            yield f"Tax document: the check digit of CUIT {document.number} is wrong; it is sent as it is."
         if any(address and address.company for address in (order.ship_to, order.bill_to)):
             yield "Company is not sent: Centelar has no field for its name."
         if order.bill_to and not order.bill_to.street:

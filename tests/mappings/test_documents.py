@@ -1,15 +1,18 @@
+from dataclasses import replace
+
 import pytest
 
 from mappings.documents import TaxDocument, read_tax_document
+from tests.mappings.cases import SAMPLES, read, write
 
 
 @pytest.mark.parametrize("written", ["28333444", "28.333.444", " 28 333 444 ", "DNI 28.333.444", "D.N.I. N° 28333444"])
 def test_dni_is_read_however_it_is_written(written):
-    assert read_tax_document(written) == TaxDocument(kind="dni", digits="28333444", is_company=False)
+    assert read_tax_document(written) == TaxDocument(kind="dni", number="28333444", is_company=False)
 
 
 def test_short_dni_keeps_its_digits():
-    assert read_tax_document("0123456") == TaxDocument(kind="dni", digits="0123456", is_company=False)
+    assert read_tax_document("0123456") == TaxDocument(kind="dni", number="0123456", is_company=False)
 
 
 @pytest.mark.parametrize(
@@ -24,13 +27,56 @@ def test_short_dni_keeps_its_digits():
 )
 def test_cuit_says_whose_it_is_and_whether_it_can_be_one(written, digits, is_company, is_good):
     assert read_tax_document(written) == TaxDocument(
-        kind="cuit", digits=digits, is_company=is_company, has_good_check_digit=is_good
+        kind="cuit", number=digits, is_company=is_company, has_good_check_digit=is_good
     )
 
 
 @pytest.mark.parametrize(
     "written",
-    ["A1234567", "12.345.678-5", "XAXX010101000", "99999999999", "123456", "28333444 DNI 1", "²8333444", "", "DNI"],
+    [
+        "A1234567",
+        "12.345.678-5",
+        "ABC990230AB1",
+        "GODE561331GR8",
+        "99999999999",
+        "123456",
+        "28333444 DNI 1",
+        "²8333444",
+        "",
+        "DNI",
+    ],
 )
-def test_anything_else_is_no_document_of_argentina(written):
+def test_anything_else_is_no_tax_document(written):
     assert read_tax_document(written) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "is_company", "is_good"),
+    [
+        ("GODE561231GR8", "GODE561231GR8", False, True),
+        ("RFC: gode-561231-gr8", "GODE561231GR8", False, True),
+        ("R.F.C. GODE 561231 GR8", "GODE561231GR8", False, True),
+        ("GODE561231GR9", "GODE561231GR9", False, False),
+        ("COMG600703", "COMG600703", False, True),
+        ("MAB9307148T4", "MAB9307148T4", True, True),
+        ("XAXX010101000", "XAXX010101000", None, True),
+    ],
+)
+def test_rfc_says_whose_it_is_and_whether_it_can_be_one(written, number, is_company, is_good):
+    assert read_tax_document(written) == TaxDocument(
+        kind="rfc", number=number, is_company=is_company, has_good_check_digit=is_good
+    )
+
+
+@pytest.mark.parametrize(
+    ("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "lapyme"), ("shopify_ar", "centelar")]
+)
+def test_rfc_with_a_wrong_check_digit_is_a_warning_that_travels(sample, destination):
+    order = replace(read("shopify", SAMPLES[sample]), document="GODE561231GR9")
+    assert "Tax document: the check digit of RFC GODE561231GR9 is wrong." in write(order, destination).warnings
+
+
+def test_centelar_is_told_no_rfc():
+    written = write(replace(read("shopify", SAMPLES["shopify_ar"]), document="GODE561231GR8"), "centelar")
+    assert "document" not in written.body["customer"]
+    assert "Tax document “GODE561231GR8” is not sent: it is neither a CUIT nor a DNI." in written.warnings

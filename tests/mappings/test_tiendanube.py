@@ -98,7 +98,10 @@ def test_body_for_rayo():
         ],
         "servicio_rayo": "NACIONAL",
     }
-    assert written.warnings == ["Customer note is not sent: Rayo has no field for it."]
+    assert written.warnings == [
+        "Tax document: the check digit of RFC CORN900312AB1 is wrong.",
+        "Customer note is not sent: Rayo has no field for it.",
+    ]
 
 
 def test_body_for_lapyme():
