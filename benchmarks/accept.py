@@ -25,7 +25,7 @@ from benchmarks.processes import (
 )
 from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
 from benchmarks.stores import environment_of, write_configuration
-from benchmarks.systems import open_system
+from benchmarks.systems import NotInstalledError, open_system
 
 #: The number of the first order of a backlog; those that are posted meanwhile are below it.
 BACKLOG_FIRST = 10_000_000
@@ -278,7 +278,10 @@ def main(
     done = []
     for case in cases:
         console.print(f"[dim]{case.name}, processes: {case.processes} …[/]")
-        done.append(measure(case, pace))
+        try:
+            done.append(measure(case, pace))
+        except NotInstalledError as error:
+            console.print(f"[yellow]Left out. {error}[/]")
     columns = ["", "processes", "other/s", "connector/s", "share", "p50 ms", "other p99 ms", "p99 ms", "p99 ratio"]
     print_table(
         "Webhooks taken durably, against an empty Flask view under the same gunicorn, or what is named",

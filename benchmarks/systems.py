@@ -22,6 +22,10 @@ TIMEOUT_S = 20
 NODE_RED_HOME = Path(os.environ.get("NODE_RED", ROOT / "benchmarks" / "peers" / "nodered"))
 
 
+class NotInstalledError(Exception):
+    """What a system runs in is not on this machine."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class System:
     port: int
@@ -60,7 +64,7 @@ def start_peer(
 ) -> System:
     peer = PEERS[name]
     if not VENV.exists():
-        raise SystemExit("The peers have an environment of their own: see benchmarks/peers/registry.py.")
+        raise NotInstalledError("The peers have an environment of their own: see benchmarks/peers/registry.py.")
     server_url = ""
     if peer.server == "postgresql":
         server_url = stack.enter_context(postgres(directory))
@@ -92,7 +96,7 @@ def start_node_red(
     """One process, and no limit to what is under way: its nodes know neither."""
     program = NODE_RED_HOME / "node_modules" / "node-red" / "red.js"
     if not program.exists():
-        raise SystemExit("Node-RED is not there: npm install --prefix benchmarks/peers/nodered")
+        raise NotInstalledError("Node-RED is not there: npm install --prefix benchmarks/peers/nodered")
     port = free_port()
     settings = ROOT / "benchmarks" / "peers" / "nodered" / "settings.js"
     command = ["node", str(program), "--settings", str(settings), "--userDir", str(directory)]
@@ -105,7 +109,7 @@ def start_node_red(
 @contextmanager
 def redis(directory: Path) -> Iterator[str]:
     if shutil.which(REDIS_COMMAND[0]) is None:
-        raise SystemExit("This peer needs redis-server: on Debian, apt-get install redis-server.")
+        raise NotInstalledError("This peer needs redis-server: on Debian, apt-get install redis-server.")
     port = free_port()
     command = [*REDIS_COMMAND, "--port", str(port), "--dir", str(directory)]
     with running(command, directory=directory, name="redis"):
