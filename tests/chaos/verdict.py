@@ -69,7 +69,7 @@ def judge(
 
     verdict.counts["orders"] = len(events_of)
     verdict.counts["events"] = len(events)
-    verdict.counts["posts"] = sum(len(event.answers) for event in events)
+    count_posts(verdict, events)
     verdict.counts["deliveries"] = len(deliveries)
     verdict.counts["at destinations"] = sum(len(copies) for copies in have.values())
 
@@ -109,7 +109,7 @@ def judge_by_destination(
     refused = {mark[1] for seen in requests if seen.why == REFUSAL and (mark := MARK.search(seen.body or ""))}
     paid = [event for event in events if event.planned.word == "paid"]
     verdict.counts["orders"] = len(paid)
-    verdict.counts["posts"] = sum(len(event.answers) for event in paid)
+    count_posts(verdict, paid)
     verdict.counts["accepted"] = sum(event.accepted_at is not None for event in paid)
     verdict.counts["at destinations"] = sum(len(copies) for copies in have.values())
     for event in paid:
@@ -126,6 +126,12 @@ def judge_by_destination(
             if len(copies) > 1:
                 verdict.faults["doubled"].append(f"order {number} is at {destination} {len(copies)} times")
     return verdict
+
+
+def count_posts(verdict: Verdict, events: Iterable[PostedEvent]) -> None:
+    for event in events:
+        for answer in event.answers:
+            verdict.counts[f"posts answered {answer.status or 'by nothing'}"] += 1
 
 
 def judge_answers(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
