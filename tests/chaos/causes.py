@@ -52,6 +52,13 @@ class Causes:
             return "no answer in time"  # the machine was too slow: true of the attempt, whoever is to blame
         return None
 
+    def was_refused(self, destination: str, number: int) -> bool:
+        """Whether the destination ever answered clearly that it will not take the order."""
+        return any(
+            seen.outcome == "refused" and not is_ambiguous(seen)
+            for seen in self.by_order.get((destination, number), [])
+        )
+
     def _ends_at(self, attempt: ToldAttempt) -> float:
         lasted_s = self.timeout_s if attempt.duration_s is None else attempt.duration_s
         return attempt.started_at + LOCK_WITHIN_S + lasted_s + RECORD_WITHIN_S

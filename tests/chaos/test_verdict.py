@@ -1,5 +1,6 @@
 """Tests of the judge: a run is worth what its verdict sees."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,13 +118,28 @@ def test_an_order_that_is_there_twice_is_doubled() -> None:
     [
         (told(), []),
         (told(remote_id="another"), [there()]),
-        (told("parked", "refused", None), [there()]),
-        (told("discarded", "cancelled", None), [there()]),
+        (told("parked", "exhausted", None), []),
+        (told("discarded", "filtered", None), []),
         (told("parked", "unmappable", None), []),
+        (told("parked", "refused", None), []),
+        (told("discarded", "cancelled", None), []),
     ],
 )
 def test_a_delivery_that_says_other_than_what_is_there_is_wrong(delivery: Told, accepted: list[AcceptedOrder]) -> None:
     assert faults([posted("paid")], [delivery], accepted) == {"wrongly told": 1}
+
+
+def test_what_was_refused_or_cancelled_may_be_told_so() -> None:
+    refusal = replace(request("status 422"), outcome="refused")
+    assert faults([posted("paid")], [told("parked", "refused", None)], [], requests=[refusal]) == {}
+    events = [posted("paid"), posted("cancelled", 2)]
+    assert faults(events, [told("discarded", "cancelled", None)], []) == {}
+
+
+def test_an_event_that_is_kept_twice_was_wrongly_answered() -> None:
+    event = posted("paid")
+    event.answers.append(replace(event.answers[0], posted_at=NOON + 1, event_id="2"))
+    assert faults([event], [told()], [there()])["wrongly answered"] == 1
 
 
 def test_what_still_waits_is_unsettled() -> None:

@@ -89,6 +89,9 @@ def judge(
         order = numbers[delivery.store, delivery.order_id]
         copies = have.get((delivery.destination, order.number), [])
         judge_state(verdict, delivery, order, copies)
+        was_cancelled = any(event.planned.word == "cancelled" and event.answers for event in events_of[order.number])
+        was_refused = causes.was_refused(delivery.destination, order.number)
+        judge_reason(verdict, delivery, order, was_cancelled=was_cancelled, was_refused=was_refused)
         is_uncertain = delivery.reason == "uncertain"
         mattered = [event for event in events_of[order.number] if event.planned.version > 1]
         if is_uncertain or (mattered and copies):
@@ -145,6 +148,9 @@ def judge_answers(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
         verdict.counts["not accepted, and its platform never repeats"] += (
             event.accepted_at is None and not event.order.shop.platform.repeats
         )
+        kept_as = {answer.event_id for answer in event.answers if answer.status == 200}
+        if len(kept_as) > 1:
+            verdict.faults["wrongly answered"].append(f"{name} is on record as {sorted(map(str, kept_as))}")
         is_thin = event.order.shop.platform.is_thin  # then all events of a word have the same bytes
         twins = [one for one in events if is_thin and one.planned.word == event.planned.word] or [event]
         same = [answer for twin in twins for answer in twin.answers]
@@ -189,11 +195,16 @@ def judge_state(verdict: Verdict, told: Told, order: PlannedOrder, copies: Seque
         verdict.faults["wrongly told"].append(f"{name} is delivered as {told.remote_id}, and there is {there}")
     elif told.state in ("parked", "discarded") and told.reason != "uncertain" and copies:
         verdict.faults["wrongly told"].append(f"{name} is {state}, and it is there")
-    elif told.reason in NEVER_DUE:
-        verdict.faults["wrongly told"].append(f"{name} is {state}, for which there was no cause")
     if told.reason == "uncertain":
         verdict.counts["uncertain"] += 1
         verdict.counts["uncertain, and there"] += bool(copies)
+
+
+def judge_reason(verdict: Verdict, told: Told, order: PlannedOrder, *, was_cancelled: bool, was_refused: bool) -> None:
+    is_groundless = {"cancelled": not was_cancelled, "refused": not was_refused}
+    if told.reason in NEVER_DUE or is_groundless.get(told.reason or "", False):
+        name = f"order {order.number}, delivery {told.id} to {told.account}"
+        verdict.faults["wrongly told"].append(f"{name} is {told.state} {told.reason}, for which there was no cause")
 
 
 def judge_uncertain(
