@@ -283,7 +283,7 @@ def main(
         except NotInstalledError as error:
             console.print(f"[yellow]Left out. {error}[/]")
     columns = ["", "processes", "other/s", "connector/s", "share", "p50 ms", "other p99 ms", "p99 ms", "p99 ratio"]
-    print_table(
+    table = print_table(
         "Webhooks taken durably, against an empty Flask view under the same gunicorn, or what is named",
         [*columns, "errors"],
         [table_row(one) for one in done],
@@ -291,7 +291,7 @@ def main(
     if quick or processes or only or connections:
         return
     figures = [figures_of(one) for one in done]
-    write_result("accept", figures, machine, rounds=rounds, seconds=seconds, backlog=backlog)
+    write_result("accept", figures, machine, tables=[table], rounds=rounds, seconds=seconds, backlog=backlog)
     draw("accept")
 
 

@@ -112,11 +112,11 @@ def main(rounds: int, engines: tuple[str, ...], quick: bool) -> None:
         for engine, per_s in figures.items()
     ]
     title = f"Deliveries claimed and marked `sending` a second, {BATCH} in a batch"
-    print_table(title, ["", "one by one", "together", "together is"], rows)
+    table = print_table(title, ["", "one by one", "together", "together is"], rows)
     if quick:
         console.print("[dim]Nothing is kept.[/]")
         return
-    write_result("claims", figures, machine, rounds=rounds, batch=BATCH)
+    write_result("claims", figures, machine, tables=[table], rounds=rounds, batch=BATCH)
 
 
 if __name__ == "__main__":

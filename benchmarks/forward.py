@@ -3,6 +3,7 @@
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,8 +18,6 @@ from benchmarks.processes import connector, postgres, running
 from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
 from benchmarks.stores import SAMPLES, environment_of, write_configuration
 
-IN_FLIGHT = (16, 64, 128)
-ANSWERS_MS = (0, 100, 500)
 #: Of the share of the bare loop at 0 ms, and of what in flight / latency allows at 100 ms.
 OF_LOOP, OF_LATENCY = Target(value=0.75), Target(value=0.9)
 
@@ -37,6 +36,24 @@ class Case:
     @property
     def of_latency(self) -> Target | None:
         return OF_LATENCY if self.answer_ms == 100 and self.in_flight >= 64 else None
+
+
+#: What a whole run measures; sorted by engine and destination, since a backlog is made for each.
+CASES = [
+    *(
+        Case(destination="rayo", engine="sqlite", answer_ms=answer_ms, in_flight=in_flight)
+        for answer_ms in (0, 100, 500)
+        for in_flight in (16, 64, 128)
+    ),
+    *(
+        Case(destination="lapyme", engine="sqlite", answer_ms=answer_ms, in_flight=in_flight)
+        for answer_ms, in_flight in ((0, 16), (0, 64), (0, 128), (100, 64))
+    ),
+    *(
+        Case(destination="rayo", engine="postgresql", answer_ms=answer_ms, in_flight=in_flight)
+        for answer_ms, in_flight in ((0, 16), (0, 64), (100, 64))
+    ),
+]
 
 
 @dataclass(kw_only=True)
@@ -150,13 +167,13 @@ def figures_of(measured: Measured) -> dict[str, Any]:
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
-@click.option("--seconds", default=5.0, show_default=True, help="Of each of a round's two halves, in full swing.")
+@click.option("--seconds", default=4.0, show_default=True, help="Of each of a round's two halves, in full swing.")
 @click.option("--backlog", default=6_000, show_default=True, help="Orders that wait.")
 @click.option("--destination", "destinations", multiple=True, type=click.Choice(list(SAMPLES)))
 @click.option("--engine", "engines", multiple=True, type=click.Choice(["sqlite", "postgresql"]))
 @click.option("--answer-ms", "answers_ms", multiple=True, type=float)
 @click.option("--in-flight", "numbers_in_flight", multiple=True, type=int)
-@click.option("--profile", is_flag=True, help="Also show where the processor's time goes; needs py-spy.")
+@click.option("--profile", "is_profiled", is_flag=True, help="Also show where processor time goes: a whole run does.")
 @click.option("--quick", is_flag=True, help="One short round of one case: only to see that it runs.")
 def main(
     rounds: int,
@@ -166,47 +183,50 @@ def main(
     engines: tuple[str, ...],
     answers_ms: tuple[float, ...],
     numbers_in_flight: tuple[int, ...],
-    profile: bool,
+    is_profiled: bool,
     quick: bool,
 ) -> None:
     """Measure how fast a backlog is forwarded, against a bare loop over the same orders."""
-    pace = Pace(rounds=rounds, seconds=seconds, backlog=backlog)
-    if quick:
-        pace = Pace(rounds=1, seconds=1.0, backlog=300)
-        destinations, engines = destinations or ("rayo",), engines or ("sqlite",)
-        answers_ms, numbers_in_flight = answers_ms or (0.0,), numbers_in_flight or (16,)
+    is_whole = not (quick or destinations or engines or answers_ms or numbers_in_flight)
+    pace = Pace(rounds=1, seconds=1.0, backlog=400) if quick else Pace(rounds=rounds, seconds=seconds, backlog=backlog)
+    cases = CASES
+    if not is_whole:
+        cases = [
+            Case(destination=where, engine=engine, answer_ms=answer_ms, in_flight=in_flight)
+            for engine in engines or ("sqlite",)
+            for where in destinations or ("rayo",)
+            for answer_ms in answers_ms or (0,)
+            for in_flight in numbers_in_flight or (16,)
+        ]
     machine = describe_machine()
     done: list[Measured] = []
     parts: dict[str, dict[str, float]] = {}
     with TemporaryDirectory() as name, ExitStack() as stack:
         directory = Path(name)
-        for engine in engines or ("sqlite",):
+        for engine, of_engine in groupby(cases, lambda case: case.engine):
             server = stack.enter_context(postgres(directory)) if engine == "postgresql" else None
-            for where in destinations or ("rayo", "lapyme"):
+            for where, of_both in groupby(of_engine, lambda case: case.destination):
                 console.print(f"[dim]{where}, {engine}: {pace.backlog} orders are taken in …[/]")
                 waiting = Backlog(
                     directory=directory, destination=where, engine=engine, server=server, orders=pace.backlog
                 )
-                for answer_ms in answers_ms or ANSWERS_MS:
-                    for in_flight in numbers_in_flight or IN_FLIGHT:
-                        case = Case(destination=where, engine=engine, answer_ms=answer_ms, in_flight=in_flight)
-                        done.append(measure(case, waiting, pace, directory))
-                if profile:
+                for case in of_both:
+                    console.print(f"[dim]{where}, {engine}, {case.answer_ms:g} ms, {case.in_flight} in flight …[/]")
+                    done.append(measure(case, waiting, pace, directory))
+                if is_profiled or is_whole:
                     parts[f"{where}, {engine}"] = profile_connector(waiting, pace, directory)
     columns = ["destination", "engine", "answers in ms", "in flight", "loop/s", "connector/s", "share", "of latency's"]
-    print_table(
-        "A backlog forwarded, against a bare loop over the same orders",
-        [*columns, "loop CPU ms", "CPU ms", "PSS MB"],
-        [table_row(one) for one in done],
-    )
+    columns += ["loop CPU ms", "CPU ms", "PSS MB"]
+    title = "A backlog forwarded, against a bare loop over the same orders"
+    tables = [print_table(title, columns, [table_row(one) for one in done])]
     if parts:
         first = next(iter(parts.values()))
         rows = [[of, *(f"{share:.0%}" for share in shares.values())] for of, shares in parts.items()]
-        print_table("Where the processor's time goes", ["", *first], rows)
-    if quick or destinations or engines or answers_ms or numbers_in_flight:
+        tables.append(print_table("Where the processor's time goes", ["", *first], rows))
+    if not is_whole:
         return
     figures = {"cases": [figures_of(one) for one in done], "profile": parts}
-    write_result("forward", figures, machine, rounds=rounds, seconds=seconds, backlog=backlog)
+    write_result("forward", figures, machine, tables=tables, rounds=rounds, seconds=seconds, backlog=backlog)
     draw("forward")
 
 

@@ -212,7 +212,7 @@ def main(
     columns = ["", "MB", "taken/s", "p99 ms", "CPU ms", "to the smallest", "PSS MB"]
     columns += ["forwarded/s", "CPU ms", "to the smallest", "PSS MB"]
     rows = [row for series in all_series for row in table_rows(series)]
-    print_table("What an order costs as the database grows", columns, rows)
+    table = print_table("What an order costs as the database grows", columns, rows)
     if quick:
         return
     figures = [
@@ -227,7 +227,9 @@ def main(
         ]
         for series in all_series
     ]
-    write_result("growth", figures, machine, rounds=rounds, seconds=seconds, body_bytes=body_bytes, usual=usual)
+    write_result(
+        "growth", figures, machine, tables=[table], rounds=rounds, seconds=seconds, body_bytes=body_bytes, usual=usual
+    )
     draw("growth")
 
 

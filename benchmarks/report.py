@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -46,7 +47,9 @@ def show(measured: float, target: Target | None, *, digits: int = 2) -> str:
     return f"[{colour}]{text}[/] [dim]({target.show()})[/]"
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> dict[str, Any]:
+    """Show a table on the terminal. Returns it without its colours, as results keep it for the documents."""
+    rows = list(rows)
     console.print(f"\n[bold]{title}[/]")
     table = Table(header_style="bold")
     for number, column in enumerate(columns):
@@ -54,20 +57,20 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     for row in rows:
         table.add_row(*row)
     console.print(table)
+    plain = [[Text.from_markup(cell).plain for cell in row] for row in rows]
+    return {"title": title, "columns": list(columns), "rows": plain}
 
 
 def median(values: Iterable[float]) -> float:
     return statistics.median(list(values))
 
 
-def spread(values: Sequence[float]) -> tuple[float, float]:
-    return min(values), max(values)
-
-
-def write_result(name: str, figures: Any, machine: dict[str, Any], **settings: Any) -> None:
+def write_result(
+    name: str, figures: Any, machine: dict[str, Any], *, tables: Sequence[dict[str, Any]] = (), **settings: Any
+) -> None:
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{name}.json"
-    content = {"benchmark": name, "settings": settings, "machine": machine, "figures": figures}
+    content = {"benchmark": name, "settings": settings, "machine": machine, "tables": tables, "figures": figures}
     file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     console.print(f"[dim]{file.relative_to(ROOT)} is written.[/]")
 

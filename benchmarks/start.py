@@ -157,6 +157,7 @@ def main(rounds: int, seconds: float, engines: tuple[str, ...], quick: bool) -> 
     if quick:
         rounds, seconds = 1, 1.0
     machine = describe_machine()
+    tables = []
     figures: dict[str, Any] = {"map_s": measure_map(rounds)}
     for engine in engines:
         first_order, memory = measure_first_order(rounds, engine), measure_memory(seconds, engine)
@@ -166,19 +167,20 @@ def main(rounds: int, seconds: float, engines: tuple[str, ...], quick: bool) -> 
             [what, show(median(times), FIRST_ORDER if "empty" not in what else None), f"{median(times) / empty_s:.1f}"]
             for what, times in first_order.items()
         ]
-        print_table(f"From the start to the first order taken, {engine}", ["", "seconds", "times an empty view"], rows)
-        print_memory(memory, engine)
+        title = f"From the start to the first order taken, {engine}"
+        tables.append(print_table(title, ["", "seconds", "times an empty view"], rows))
+        tables.append(print_memory(memory, engine))
     mapped, python = median(figures["map_s"]["map"]), median(figures["map_s"]["python"])
     row = ["connector map", show(mapped, MAP), f"{python:.2f} s", f"{mapped / python:.1f}"]
-    print_table("A command", ["", "seconds", "a Python that does nothing", "times that"], [row])
+    tables.append(print_table("A command", ["", "seconds", "a Python that does nothing", "times that"], [row]))
     if quick:
         console.print("[dim]Nothing is kept.[/]")
         return
-    write_result("start", figures, machine, rounds=rounds, seconds=seconds)
+    write_result("start", figures, machine, tables=tables, rounds=rounds, seconds=seconds)
     draw("start")
 
 
-def print_memory(memory: dict[str, dict[str, float]], engine: str) -> None:
+def print_memory(memory: dict[str, dict[str, float]], engine: str) -> dict[str, Any]:
     parts = list(memory["at rest"])
     rows = [
         [
@@ -188,7 +190,9 @@ def print_memory(memory: dict[str, dict[str, float]], engine: str) -> None:
         ]
         for when, of in memory.items()
     ]
-    print_table(f"Memory (PSS, MB) of one web process and the forwarder, {engine}", ["", *parts, "together"], rows)
+    return print_table(
+        f"Memory (PSS, MB) of one web process and the forwarder, {engine}", ["", *parts, "together"], rows
+    )
 
 
 if __name__ == "__main__":

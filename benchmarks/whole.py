@@ -180,11 +180,11 @@ def main(
                 console.print(f"[yellow]Left out. {error}[/]")
     runs = {name: of for name, of in runs.items() if of}
     columns = ["", "orders/s", "connector's are", "p50 ms", "p99 ms", "steady p50 ms", "steady p99 ms", "lost", "again"]
-    print_table("From webhook to destination", columns, [table_row(name, runs) for name in runs])
+    table = print_table("From webhook to destination", columns, [table_row(name, runs) for name in runs])
     if quick or systems:
         return
     figures = {name: [asdict(run) for run in of] for name, of in runs.items()}
-    write_result("whole", figures, machine, rounds=rounds, **asdict(pace))
+    write_result("whole", figures, machine, tables=[table], rounds=rounds, **asdict(pace))
     draw("whole")
 
 
