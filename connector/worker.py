@@ -98,12 +98,16 @@ class Forwarder:
         due = due_accounts(self.runtime.database, has_room)
         if not due:
             return []
-        return claim_deliveries(
+        claimed = claim_deliveries(
             self.runtime.database,
             claim=self.claim,
             limits={account: self._limits[account] for account in due},
             lease_s=self.runtime.settings.environment.lease_s,
         )
+        # A process that was stopped, or a clock that jumped, lets a lease run out under one of our own threads. That
+        # thread goes on under the new one: a second would send the same attempt again.
+        held = set(self._held())
+        return [one for one in claimed if row_id(one.delivery) not in held]
 
     def carry(self, claimed: Claimed) -> None:
         try:

@@ -3,10 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from connector.sandbox.server import SandboxServer
 from tests.conftest import Service
-from tests.orders import woo_order
+from tests.orders import shopify_order, woo_order
 from tests.test_thin import CONFIGURATION, nube_order, post
 
 
@@ -31,6 +32,18 @@ def test_what_is_still_being_fetched_when_it_stops_is_given_back_unsent(
     running.join()
     assert service.sandbox.orders("rayo") == []
     assert service.carry_due() == 1
+    assert len(service.sandbox.orders("rayo")) == 1
+
+
+def test_a_lease_that_runs_out_under_a_thread_of_ours_starts_no_second_one(service: Service) -> None:
+    service.post_shopify(shopify_order())
+    forwarder = service.forwarder()
+    [claimed] = forwarder.claim_due()
+    forwarder._running[Future()] = claimed  # as `run` keeps the thread that it gave it to
+    service.clock.forward(61)
+    assert forwarder.claim_due() == []
+    forwarder.recover()
+    forwarder.carry(claimed)  # that thread goes on, under the lease that was taken anew
     assert len(service.sandbox.orders("rayo")) == 1
 
 
