@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -19,6 +20,9 @@ from connector.errors import ConnectorError, SettingsError
 if TYPE_CHECKING:
     from connector.runtime import Runtime
     from connector.settings import Settings
+
+#: Between two transactions that prune, so that webhooks need not wait.
+PRUNE_REST_S = 0.1
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -389,6 +393,103 @@ def resume(account: str) -> None:
     with open_here() as runtime:
         manual.resume_account(runtime, account, who=user())
     click.echo(f"Account {account} takes orders again.")
+
+
+@cli.command()
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="What came in on this UTC day or later.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="What came in before this UTC day.")
+@click.option("--store", help="A store of the configuration, or a retired one's id.")
+@click.option(
+    "--late-s",
+    type=click.FloatRange(min=0),
+    default=600,
+    show_default=True,
+    help="How long what is due may lie untaken while its account takes orders.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def reconcile(since: datetime | None, until: datetime | None, store: str | None, late_s: float, as_json: bool) -> None:
+    """Account for every webhook and every delivery, from what is on record. Changes nothing.
+
+    Each event must be ignored with a reason, or have a delivery for every account that its routes named. Each delivery
+    must hold what its state needs: a delivered one the destination's reply, read anew, or the name of who said so; one
+    that is sending a live process; one that waits a time that is not too far off; any other its reason. What lacks
+    that is listed, and the exit status is 1. A service that runs need not be stopped for it.
+    """
+    from connector.database.reconcile import Scope
+    from connector.database.reconcile import reconcile as reconcile_rows
+    from connector.web.shapes import show_report
+
+    with open_here() as runtime:
+        ids = {name: one.id for name, one in runtime.settings.stores.items()}
+        ids |= {id_: id_ for id_ in [*ids.values(), *runtime.settings.retired]}
+        scope = Scope(
+            store=choose("store", store, ids) if store else None,
+            since=since and since.replace(tzinfo=UTC),
+            until=until and until.replace(tzinfo=UTC),
+        )
+        report = reconcile_rows(
+            runtime.database,
+            scope,
+            accounts=runtime.settings.accounts,
+            lease_s=runtime.settings.environment.lease_s,
+            late_s=late_s,
+        )
+    shown = show_report(report)
+    if as_json:
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    else:
+        print_report(shown)
+    if report.found:
+        sys.exit(1)
+
+
+def print_report(shown: dict[str, Any]) -> None:
+    columns = ["store", "day", "accepted", "ignored", "duplicates", "waiting", "sending", "delivered", "parked"]
+    days = [{"store": one["store"], "day": one["day"], **one["events"], **one["deliveries"]} for one in shown["days"]]
+    for row, one in zip(days, shown["days"], strict=True):
+        row["differences"] = one["differences"]
+    print_table([*columns, "discarded", "differences"], days)
+    for held in shown["held"]:
+        click.echo(f"account {held['account']} is held ({held['state']}): {held['waiting']} wait for it")
+    for one in shown["differences"]:
+        leads = f" to {one['account']}" if one["account"] else ""
+        click.echo(
+            f"{one['kind']} {one['id']} ({one['store']} {one['day']}, order {one['order']}{leads}): {one['what']}"
+        )
+    if shown["unlisted"]:
+        click.echo(f"and {shown['unlisted']} more: narrow it by --store, --since, --until")
+    if not shown["differences"]:
+        click.echo("Everything is accounted for.")
+
+
+@cli.command()
+@click.option("--older-than-days", type=click.IntRange(1, 36_500), default=90, show_default=True)
+@click.option("--batch", type=click.IntRange(1, 5_000), default=200, show_default=True, help="Rows in one transaction.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+def prune(older_than_days: int, batch: int, dry_run: bool) -> None:
+    """Drop payloads, bodies and replies of orders that ended long ago.
+
+    An order has ended when each of its deliveries is delivered or discarded, and nothing more came of it since. What
+    tells events and orders apart stays for ever: a webhook that is repeated after years makes no second delivery. Ids,
+    order numbers, states, errors and notes stay too. The service may go on; stopped halfway, it goes on when it is run
+    again. A dropped order can be sent again only when a newer version of it comes.
+
+    SQLite uses the space again by itself; only its VACUUM gives it back to the disk, and wipes what stood there.
+    """
+    from time import sleep
+
+    from connector.database.prune import Aged
+    from connector.database.prune import prune as prune_rows
+
+    with open_here() as runtime:
+        settings = runtime.settings
+        aged = Aged(
+            before=runtime.clock() - timedelta(days=older_than_days),
+            thin_stores=[one.id for one in settings.stores.values() if settings.storefront(one).thin_body],
+        )
+        dropped = prune_rows(runtime.database, aged, batch=batch, is_dry=dry_run, rest=lambda: sleep(PRUNE_REST_S))
+    said = "Would drop" if dry_run else "Dropped"
+    click.echo(f"{said} what {dropped.deliveries} deliveries and {dropped.events} events held.")
 
 
 @cli.command()

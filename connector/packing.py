@@ -58,6 +58,7 @@ def pack(runtime: Runtime, delivery: Delivery, event: Event) -> Parcel:
         raise MappingError(["Its account is no longer configured."])
     if delivery.frozen_since is not None and delivery.body is not None:
         return Parcel(body=delivery.body, key=delivery.key, warnings=delivery.warnings)
+    require_kept(delivery, event, settings.destination(account))
     try:
         store = settings.store_by_id(delivery.store)
     except KeyError:
@@ -81,6 +82,18 @@ def pack(runtime: Runtime, delivery: Delivery, event: Event) -> Parcel:
         said = f"The connector failed to map this order ({type(error).__name__}): a fault of ours."
         raise MappingError([said]) from None
     return Parcel(body=written.bytes, key=idempotency_key(delivery, destination), warnings=written.warnings)
+
+
+def require_kept(delivery: Delivery, event: Event, destination: Destination) -> None:
+    """Raises `MappingError` where what there is to send was pruned.
+
+    A key stands for the bytes that went under it: others must not, though a newer version could be written.
+    """
+    if not event.body:
+        raise MappingError(["Its payload was pruned: it goes again when a newer version of the order comes."])
+    if delivery.body is None and delivery.key is not None and delivery.key == idempotency_key(delivery, destination):
+        what = "What went under its key was pruned"
+        raise MappingError([f"{what}: look at the destination, then retrigger with force and a new key."])
 
 
 def read_order(runtime: Runtime, event: Event, store: Store, account: Account) -> tuple[Order, bool]:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from connector.database.lookups import all_circuits, attempts_of, count_states, deliveries_of, notes_of
 from connector.database.orders import row_id
-from connector.database.tables import Attempt, Circuit, Delivery, Event, Note
+from connector.database.reconcile import Report
+from connector.database.tables import Attempt, Circuit, Delivery, Event, Note, State
 from connector.runtime import Runtime
 
 
@@ -41,6 +43,7 @@ def show_whole_delivery(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
         **show_delivery(delivery),
         "idempotency_key": delivery.key,
         "body": json.loads(delivery.body) if delivery.body else None,
+        "pruned_at": instant(delivery.pruned_at),
         "attempt_log": [show_attempt(one) for one in attempts_of(runtime.database, row_id(delivery))],
         "notes": [show_note(one) for one in notes_of(runtime.database, row_id(delivery))],
     }
@@ -88,6 +91,28 @@ def show_events(runtime: Runtime, events: Iterable[Event]) -> list[dict[str, Any
         }
         for event in events
     ]
+
+
+def show_report(report: Report) -> dict[str, Any]:
+    """What `reconcile` found: ids and order numbers, and nothing of what orders hold."""
+    return {
+        "days": [
+            {
+                "store": store,
+                "day": day,
+                "events": {name: count[name] for name in ("accepted", "ignored", "duplicates")},
+                "deliveries": {str(state): count[state] for state in State},
+                "differences": count["differences"],
+            }
+            for (store, day), count in sorted(report.days.items())
+        ],
+        "held": [
+            {"account": account, "state": state, "waiting": waiting}
+            for (account, state), waiting in sorted(report.held.items())
+        ],
+        "differences": [asdict(one) | {"id": str(one.id)} for one in report.differences],
+        "unlisted": report.found - len(report.differences),
+    }
 
 
 def show_accounts(runtime: Runtime) -> list[dict[str, Any]]:
