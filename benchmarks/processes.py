@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 
 from benchmarks.native import build
-from connector.serve import end_with_parent, gunicorn_command
+from connector.processes import end_with_parent
+from connector.serve import gunicorn_command
 from connector.settings import Environment
 
 ROOT = Path(__file__).parents[1]

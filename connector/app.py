@@ -7,6 +7,7 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from connector.log import set_up_log
+from connector.processes import end_with_parent
 from connector.runtime import Runtime, open_runtime
 from connector.settings import load_settings
 from connector.web import api, health, webhooks
@@ -28,6 +29,7 @@ def create_app(runtime: Runtime) -> Flask:
 
 def create_wsgi() -> Flask:
     """What each web process of gunicorn calls, after the fork: a database connection must not cross one."""
+    end_with_parent()  # gunicorn's master, without which its workers would hold the port and serve nobody new
     set_up_log()
     stack = ExitStack()
     atexit.register(stack.close)

@@ -15,12 +15,14 @@ from mappings.spoke import Identity, MalformedWebhookError
 def take_in(runtime: Runtime, store: Store, headers: Mapping[str, str], body: bytes) -> Recorded | None:
     """Record one webhook of `store`. None for a ping, of which nothing is kept.
 
+    Args:
+        headers: their names in lower case.
+
     Raises `SignatureError`, `InvalidRequestError`, `DatabaseUnavailableError`; nothing is kept then.
     """
     storefront = runtime.settings.storefront(store)
     if storefront.is_ping(body):
         return None
-    headers = {name.lower(): value for name, value in headers.items()}
     secrets = [storefront.secret(secret) for secret in store.secrets]
     if not is_signed_by_any(storefront.signature, secrets, body, headers):
         raise SignatureError("the signature is missing, or none of the store's secrets made it")

@@ -4,7 +4,6 @@ The supervisor does no work of its own. It starts both, brings the forwarder bac
 is told to, when the web server ends, or when the forwarder cannot be kept up.
 """
 
-import ctypes
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from collections import deque
 
 import structlog
 
+from connector.processes import end_with_parent
 from connector.settings import Environment
 
 #: A forwarder that dies this often within this time will not come up by itself.
@@ -92,13 +92,6 @@ def forwarder_command() -> list[str]:
 
 def start(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, preexec_fn=end_with_parent)  # noqa: S603  # our own commands
-
-
-def end_with_parent() -> None:
-    """Have Linux send SIGTERM when the supervisor dies, however it dies: no process stays behind on the port."""
-    if sys.platform == "linux":
-        set_death_signal = 1  # PR_SET_PDEATHSIG, https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
-        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGTERM)
 
 
 def end(processes: list[subprocess.Popen[bytes]]) -> None:

@@ -15,9 +15,11 @@ def sign(signature: Signature, secret: str, body: bytes) -> str:
 
 
 def is_signed_by_any(signature: Signature, secrets: Iterable[str], body: bytes, headers: Mapping[str, str]) -> bool:
-    """Whether one of `secrets` signed the raw `body`. A missing or garbled header is simply not a signature."""
-    values = {name.lower(): value for name, value in headers.items()}
+    """Whether one of `secrets` signed the raw `body`. A missing or garbled header is simply not a signature.
+
+    The headers' names are in lower case.
+    """
     # As bytes: `compare_digest` raises on text that is not ASCII, and a header may hold anything.
-    given = [values[name.lower()].encode(errors="replace") for name in signature.headers if name.lower() in values]
+    given = [headers[name.lower()].encode(errors="replace") for name in signature.headers if name.lower() in headers]
     expected = [sign(signature, secret, body).encode("ascii") for secret in secrets]
     return any(hmac.compare_digest(one, other) for one in given for other in expected)

@@ -4,10 +4,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from connector.app import create_app
 from connector.claimant import is_dead
 from connector.database.circuits import Health
 from connector.database.claims import (
@@ -19,8 +23,10 @@ from connector.database.claims import (
     release_claims,
 )
 from connector.database.deliveries import Decision, Ended, Mark, Tried, mark_sending, record_sent
+from connector.database.engine import Database, Transaction
 from connector.database.tables import State
 from connector.delivery import deliver
+from connector.errors import DatabaseUnavailableError
 from mappings.spoke import Outcome
 from tests.conftest import Service
 from tests.orders import shopify_order, woo_order
@@ -106,6 +112,60 @@ def test_sending_is_on_disk_with_its_bytes_before_the_socket_opens(service: Serv
     shown = service.only_delivery()
     assert (shown["state"], shown["body"], shown["idempotency_key"]) == ("sending", {"a": 1}, "key")
     assert [(one["number"], one["outcome"]) for one in shown["attempt_log"]] == [(1, "sending")]
+
+
+class ForgetfulDatabase(Database):
+    """Commits, and then loses the connection before it can say so: once, when told to."""
+
+    is_about_to_fail = False
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        with super().write() as transaction:
+            yield transaction
+        if self.is_about_to_fail:
+            self.is_about_to_fail = False
+            raise DatabaseUnavailableError("the connection was lost")
+
+
+@pytest.fixture
+def forgetful(service: Service) -> Iterator[ForgetfulDatabase]:
+    database = ForgetfulDatabase(service.runtime.settings.environment.database_url)
+    yield database
+    database.close()
+
+
+def test_a_commit_of_sending_that_was_not_told_of_is_known_for_ones_own(
+    service: Service, forgetful: ForgetfulDatabase
+) -> None:
+    service.post_shopify(shopify_order())
+    [claimed] = claim(service, "first")
+    forgetful.is_about_to_fail = True
+    assert start_sending(replace(service, runtime=replace(service.runtime, database=forgetful)), claimed)
+    assert told(service) == ("sending", None, 1)
+    assert not start_sending(service, claimed)  # by anyone else it would be a second request
+
+
+def test_an_outcome_whose_commit_was_not_told_of_is_recorded_once(
+    service: Service, forgetful: ForgetfulDatabase
+) -> None:
+    service.post_shopify(shopify_order())
+    [claimed] = claim(service, "first")
+    start_sending(service, claimed)
+    forgetful.is_about_to_fail = True
+    assert answer(replace(service, runtime=replace(service.runtime, database=forgetful)), claimed, Outcome.DELIVERED)
+    assert told(service) == ("delivered", None, 1)
+    assert service.only_delivery()["notes"] == []
+
+
+def test_a_webhook_whose_commit_was_not_told_of_is_accepted_once(
+    service: Service, forgetful: ForgetfulDatabase
+) -> None:
+    forgetful.is_about_to_fail = True
+    runtime = replace(service.runtime, database=forgetful)
+    answered = replace(service, runtime=runtime, client=create_app(runtime).test_client()).post_woo(woo_order())
+    assert answered.status_code == 200
+    assert len(service.deliveries()) == 1
 
 
 def test_a_newer_version_between_reading_and_sending_stops_the_older(service: Service) -> None:

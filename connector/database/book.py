@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from functools import cache
 from itertools import groupby
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Insert, Table, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Table, and_, bindparam, exists, insert, select, update
 
-from connector.database.engine import NewInsert, Transaction
+from connector.database.bulk import insert_new
+from connector.database.engine import Transaction
 from connector.database.tables import Delivery, State, deliveries, events, notes, read_rows
 
 OrderKey = tuple[str, str]  # store id, order id
@@ -32,9 +32,11 @@ class Known:
 #: Of orders of one store: a pair in an IN would be looked up through no index by SQLite.
 STORE: BindParameter[str] = bindparam("store")
 ORDERS: BindParameter[list[str]] = bindparam("orders", expanding=True)
+OF_ORDERS = and_(events.c.store == STORE, events.c.order_id.in_(ORDERS), events.c.id < bindparam("before"))
+ARE_KNOWN = select(exists(select(1).where(OF_ORDERS)))
 EVENTS_OF = select(
     *(events.c[name] for name in ("order_id", "id", "version", "says_paid", "carries_order", "cancels"))
-).where(events.c.store == STORE, events.c.order_id.in_(ORDERS))
+).where(OF_ORDERS)
 #: What of a delivery decides its way.
 DECISIVE = ("id", "store", "order_id", "account", "event_id", "state", "reason", "frozen_since", "due_at")
 DELIVERIES_OF = (
@@ -50,10 +52,10 @@ class Book:
 
     Args:
         orders: whose rows to read.
-        unread: events of this batch; each enters when its turn comes.
+        before: the first event of this batch; each enters when its turn comes.
     """
 
-    def __init__(self, transaction: Transaction, orders: Collection[OrderKey], unread: Collection[int]) -> None:
+    def __init__(self, transaction: Transaction, orders: Collection[OrderKey], before: int) -> None:
         self.transaction = transaction
         self.now = transaction.now
         self.events: dict[OrderKey, list[Known]] = defaultdict(list)
@@ -64,14 +66,16 @@ class Book:
         self._alerts: list[tuple[Delivery, str]] = []
         self._wakes = False
         if orders:
-            self._read(sorted(orders), set(unread))
+            self._read(sorted(orders), before)
 
-    def _read(self, orders: list[OrderKey], unread: set[int]) -> None:
+    def _read(self, orders: list[OrderKey], before: int) -> None:
         for store, group in groupby(orders, key=lambda order: order[0]):
-            given = {"store": store, "orders": [order_id for _, order_id in group]}
+            given: dict[str, Any] = {"store": store, "orders": [order_id for _, order_id in group], "before": before}
+            if not self.transaction.execute(ARE_KNOWN, given).scalar_one():
+                continue  # most are new: then there is no delivery of them either
             for row in read_rows(self.transaction.execute(EVENTS_OF, given)):
-                if row.id not in unread:
-                    self.events[store, row.order_id].append(Known(*row[1:]))
+                self.events[store, row.order_id].append(Known(*row[1:]))
+            del given["before"]
             for row in read_rows(self.transaction.execute(DELIVERIES_OF, given)):
                 self.deliveries[store, row.order_id].append(draft(row._mapping))
 
@@ -164,16 +168,10 @@ def new_delivery(
 
 def insert_deliveries(transaction: Transaction, rows: list[dict[str, Any]]) -> dict[tuple[str, str, str], int]:
     """Insert those that are not there; the unique index decides. Returns their ids by account, store, order id."""
-    statement = insert_new_deliveries(transaction.insert)
-    return {tuple(key): id_ for *key, id_ in read_rows(transaction.execute(statement, rows))}
-
-
-@cache
-def insert_new_deliveries(insert: NewInsert) -> Insert:
     index = ["account", "store", "order_id"]
-    columns = [deliveries.c[name] for name in index]
-    new: Insert = insert(deliveries).on_conflict_do_nothing(index_elements=index)
-    return new.returning(*columns, deliveries.c.id)
+    return {
+        tuple(key): id_ for *key, id_ in insert_new(transaction.connection, deliveries, rows, returning=[*index, "id"])
+    }
 
 
 def update_rows(transaction: Transaction, table: Table, changes: Mapping[int, Mapping[str, Any]]) -> None:

@@ -45,7 +45,7 @@ class Tried:
     reply: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Mark:
     """A delivery whose next attempt is about to open a socket, and with which bytes."""
 
@@ -55,6 +55,7 @@ class Mark:
     warnings: list[str]
     circuits: tuple[str, ...]  # the time in which these are open does not count for its retries
     lease_s: float
+    was_tried: bool = False  # a transaction that held it failed, and may have been committed all the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,8 @@ def mark_all_sending(transaction: Transaction, marks: Sequence[Mark]) -> list[bo
         delivery, number = mark.delivery, mark.delivery.attempts + 1
         row = current[row_id(delivery)]
         is_marked = row.state == State.SENDING and row.attempts == number and row.claim == delivery.claim
-        if is_marked:  # by this very mark, of whose commit the database did not live to tell
+        was_tried, mark.was_tried = mark.was_tried, True
+        if was_tried and is_marked:  # by this very mark: the database did not live to tell of its commit
             answers.append(True)
             continue
         if not (may_go_on(row, delivery) and row.claim_expires_at and row.claim_expires_at > now):

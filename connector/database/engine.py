@@ -36,6 +36,10 @@ class Dialect(Protocol):
     @property
     def insert(self) -> NewInsert: ...
 
+    @property
+    def Error(self) -> type[Exception]:  # noqa: N802  # a class
+        """What the driver raises."""
+
     def now(self) -> datetime:
         """By the clock that leases run by."""
 
@@ -58,7 +62,7 @@ class Dialect(Protocol):
     def listening(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
         """Call `wake` whenever deliveries are announced."""
 
-    def is_unavailable(self, error: DBAPIError) -> bool:
+    def is_unavailable(self, error: BaseException | None) -> bool:
         """True when the database is locked, full, broken or away, and a later try may go well."""
 
 
@@ -173,7 +177,7 @@ class Database:
 
     def why(self, error: DatabaseUnavailableError) -> str:
         """What the driver said, for an operator: it names the server, and no row."""
-        said = str(getattr(error.__cause__, "orig", None) or error).strip()
+        said = str(getattr(error.__cause__, "orig", None) or error.__cause__ or error).strip()
         return said.splitlines()[-1] if said else type(error).__name__
 
     def close(self) -> None:
@@ -192,8 +196,8 @@ def naming_errors(dialect: Dialect) -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError(UNAVAILABLE) from error
-    except DBAPIError as error:
-        if dialect.is_unavailable(error):
+    except (DBAPIError, dialect.Error) as error:  # the second from `bulk`
+        if dialect.is_unavailable(error.orig if isinstance(error, DBAPIError) else error):
             raise DatabaseUnavailableError(UNAVAILABLE) from error
         raise
 

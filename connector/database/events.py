@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from sqlalchemy import Insert, update
+from sqlalchemy import update
 
 from connector.database.book import Book, Known, OrderKey
+from connector.database.bulk import insert_new
 from connector.database.deliveries import fresh_start
-from connector.database.engine import Database, NewInsert, Transaction
+from connector.database.engine import Database, Transaction
 from connector.database.orders import stopped
-from connector.database.tables import Delivery, Reason, State, events, read_rows
+from connector.database.tables import Delivery, Reason, State, events
 from mappings.spoke import Identity
 
 CANCELLED_FIRST = "the order was cancelled before: a person decides"
 UNCANCELLED = "The order was cancelled, and a newer version of it is not: a person decides."
 NO_ROUTE = "no route takes its topic"
+LAST = 2**63 - 1
 NO_ORDER = "it speaks of no order"
 
 
@@ -70,7 +71,7 @@ def record_events(transaction: Transaction, arrivals: Sequence[Arrival]) -> list
     recorded = dict(zip(repeated, count_duplicates(transaction, [arrivals[place] for place in repeated]), strict=True))
     news = [arrivals[place].order for place in repeated if arrivals[place].identity.repeat_is_news]
     orders = {order for order in [*news, *(arrivals[place].order for _, place in new)] if order}
-    book = Book(transaction, orders, unread=[event_id for event_id, _ in new])
+    book = Book(transaction, orders, before=min((event_id for event_id, _ in new), default=LAST))
     for event_id, place in sorted(new):
         recorded[place] = enter(book, arrivals[place], event_id)
     for order in news:
@@ -102,14 +103,8 @@ def insert_events(transaction: Transaction, arrivals: Sequence[Arrival]) -> dict
         }
         for arrival in arrivals
     ]
-    found = read_rows(transaction.execute(insert_new_events(transaction.insert), rows))
-    return {(row.store, row.event_key): row.id for row in found}
-
-
-@cache
-def insert_new_events(insert: NewInsert) -> Insert:
-    new: Insert = insert(events).on_conflict_do_nothing(index_elements=["store", "event_key"])
-    return new.returning(events.c.id, events.c.store, events.c.event_key)
+    found = insert_new(transaction.connection, events, rows, returning=["id", "store", "event_key"])
+    return {(store, event_key): event_id for event_id, store, event_key in found}
 
 
 def count_duplicates(transaction: Transaction, arrivals: Sequence[Arrival]) -> list[Recorded]:

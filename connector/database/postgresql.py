@@ -12,7 +12,6 @@ import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
 
 CHANNEL = "connector_deliveries"
 #: Longer without asking the server for its time, and this machine's own count of seconds may have gone astray.
@@ -37,6 +36,7 @@ ANNOUNCE = text(f"SELECT pg_notify('{CHANNEL}', '')")
 
 
 class Postgresql:
+    Error = psycopg.Error
     insert = staticmethod(insert)
     poll_s = 0.5  # the announcements come at once; this is for what falls due, and for when they fail
 
@@ -95,10 +95,9 @@ class Postgresql:
             except psycopg.Error:
                 is_over.wait(RECONNECT_S)
 
-    def is_unavailable(self, error: DBAPIError) -> bool:
+    def is_unavailable(self, error: BaseException | None) -> bool:
         """Internal errors are of a server that takes no writes at present: a replica, before it is promoted."""
-        kinds = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError)
-        return error.connection_invalidated or isinstance(error.orig, kinds)
+        return isinstance(error, psycopg.OperationalError | psycopg.InternalError | psycopg.InterfaceError)
 
 
 class ServerClock:

@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
 
 from connector.errors import DatabaseUnavailableError, SettingsError
 
 
 class Sqlite:
+    Error = sqlite3.Error
     insert = staticmethod(insert)
     poll_s = 0.1
 
@@ -64,10 +64,9 @@ class Sqlite:
     def listening(self, wake: Callable[[], None]) -> Iterator[None]:
         yield
 
-    def is_unavailable(self, error: DBAPIError) -> bool:
-        return isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(
-            error.orig, sqlite3.IntegrityError | sqlite3.ProgrammingError
-        )
+    def is_unavailable(self, error: BaseException | None) -> bool:
+        is_ours = isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
+        return isinstance(error, sqlite3.DatabaseError) and not is_ours
 
 
 def create_sqlite_engine(url: str, wait_s: float) -> Engine:

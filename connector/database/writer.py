@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from connector.errors import DatabaseUnavailableError
+
 Transaction = TypeVar("Transaction")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -60,7 +62,7 @@ class Writer(Generic[Transaction]):
             wish.is_given_up = True
             raise TimeoutError
         if wish.error is not None:
-            raise wish.error
+            raise wish.error.with_traceback(None)  # it may be raised in several threads
         result: Result = wish.result
         return result
 
@@ -98,30 +100,33 @@ class Writer(Generic[Transaction]):
                 return wishes, True
         return wishes, len(wishes) >= MOST
 
-    def _grant(self, wishes: list[Wish[Transaction]]) -> bool:
-        """Commit them together or, where that fails, one by one. False when no transaction could be had at all."""
+    def _grant(self, wishes: list[Wish[Transaction]]) -> None:
+        """Commit them together or, where that fails, one by one: those that are not at fault are not to suffer.
+
+        One alone is tried again too when the database failed: it may have committed and not lived to tell.
+        """
+        has_begun = self._try(wishes)
+        if has_begun and (len(wishes) > 1 or isinstance(wishes[0].error, DatabaseUnavailableError)):
+            for wish in wishes:
+                if wish.error is not None and not self._try([wish]):
+                    break  # no transaction can be had: the rest need not wait for that to be found out
+        for wish in wishes:
+            wish.done.release()
+
+    def _try(self, wishes: list[Wish[Transaction]]) -> bool:
+        """Set results or errors. False when no transaction could be had at all."""
         has_begun = False
         try:
             with self._begin() as transaction:
                 has_begun = True
                 results = apply(transaction, wishes)
         except Exception as error:
-            if len(wishes) == 1 or not has_begun:
-                for wish in wishes:
-                    wish.error = error
-                    wish.done.release()
-                return has_begun
+            for wish in wishes:
+                wish.error = error
         else:
             for wish, result in zip(wishes, results, strict=True):
-                wish.result = result
-                wish.done.release()
-            return True
-        while wishes and self._grant(wishes[:1]):  # one of them is at fault; the others are not to suffer for it
-            wishes = wishes[1:]
-        for wish in wishes[1:]:
-            wish.error = wishes[0].error
-            wish.done.release()
-        return True
+                wish.result, wish.error = result, None
+        return has_begun
 
 
 def apply(transaction: Transaction, wishes: list[Wish[Transaction]]) -> list[Any]:

@@ -1,6 +1,9 @@
 """`POST /webhooks/<store>`: takes bytes and headers to `intake`, and turns what it says into an answer."""
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.errors import InvalidRequestError, NotFoundError
@@ -22,10 +25,19 @@ def receive(store_name: str) -> Response:
     store = runtime.settings.stores.get(store_name)
     if store is None:
         raise NotFoundError("no such store")
-    recorded = take_in(runtime, store, dict(request.headers), read_body())
+    recorded = take_in(runtime, store, read_headers(request.environ), read_body())
     if recorded is None:
-        return jsonify(status="ignored", event=None)
-    return jsonify(status=recorded.status, event=str(recorded.event_id))
+        return answer("ignored", "null")
+    return answer(recorded.status, f'"{recorded.event_id}"')
+
+
+def answer(status: str, event: str) -> Response:
+    return Response(f'{{"status": "{status}", "event": {event}}}\n', content_type="application/json")
+
+
+def read_headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    """Names in lower case. WSGI's own form is read, since Flask's takes as long as all the rest of a webhook."""
+    return {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
 
 
 def read_body() -> bytes:
