@@ -12,7 +12,13 @@ SAME_SIGN = str.maketrans("º˚–—−“”´’‘", "°°---\"\"'''")
 
 def flatten(text: str) -> str:
     """Return `text` in lower case without accents, character for character, so that places in both are the same."""
-    return "".join(unicodedata.normalize("NFD", char)[0].lower()[:1] or char for char in text.translate(SAME_SIGN))
+    if text.isascii():
+        return text.lower()
+    return "".join(map(_flatten_char, text.translate(SAME_SIGN)))
+
+
+def _flatten_char(char: str) -> str:
+    return char.lower() if char.isascii() else unicodedata.normalize("NFD", char)[0].lower()[:1] or char
 
 
 END = r"(?![a-z0-9])"

@@ -110,8 +110,8 @@ def repeats_place(piece: Piece, places: frozenset[str]) -> bool:
         return True
     if piece.kind != "text":
         return False
-    words = re.sub(r"[.]", "", piece.flat).strip()
-    for place in sorted(places, key=len, reverse=True):
+    words = piece.flat.replace(".", "").strip()
+    for place in sorted((place for place in places if place in words), key=len, reverse=True):
         words = re.sub(rf"(?<!\w){re.escape(place)}(?!\w)", "", words).strip(" ,")
     return words == "" or bool(re.fullmatch(r"\d{5}|\d{5}\s*mexico|capital", words))
 

@@ -38,8 +38,8 @@ def settle_address(
     say; the lines' own text is the last resort. Where the first line can be read in two ways it stays whole as the
     street, and `doubt` says how.
     """
-    around = look_around(address)
     line1, line2 = address.line1, address.line2
+    around = look_around(address) if line1 or line2 else Surroundings()
     first = read_first_line(line1, number, around)
     if line1 and line2 and first.number is None and starts_with_number(line2):
         both = read_first_line(f"{line1} {line2}", number, around)

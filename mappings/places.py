@@ -22,7 +22,21 @@ MEXICO_CITY = "Ciudad de México"
 #: Ways in which people write it where no country is given, as `squeeze` writes them.
 MEXICO_CITY_NAMES = {"cdmx", "cmx", "df", "distritofederal", "ciudaddemexico", "mexicocity", "mexicodf", "mexicocdmx"}
 
-COUNTRIES = {"MX": ("México",), "AR": ("Argentina",)}
+COUNTRIES = {"MX": "México", "AR": "Argentina"}
+#: States that are a city by another name.
+ALSO_CITIES = {"Ciudad Autónoma de Buenos Aires": ("Buenos Aires",)}
+#: Country, then state: what else names them in a line, as `flatten` writes it.
+PLACES = {
+    country: {
+        state.name: frozenset(
+            flatten(name)
+            for name in (COUNTRIES[country], state.shopify, state.iso, *state.others, *ALSO_CITIES.get(state.name, ()))
+            if len(name) > 1
+        )
+        for state in states
+    }
+    for country, states in STATES.items()
+}
 #: As `squeeze` writes them.
 COUNTRY_NAMES = {
     "mexico": "MX",
@@ -72,14 +86,10 @@ def code_country(code: str | None, name: str | None = None) -> str | None:
 
 def look_around(address: Address) -> Surroundings:
     """Return what the address's own fields tell about its lines: people repeat the city there, and the state's code."""
-    country, state = address.country or "", address.state
-    names = {address.city, state, address.postal_code, *COUNTRIES.get(country, ())}
-    if known := BY_NAME.get(country, {}).get(squeeze(state or "")):
-        names |= {known.shopify, known.iso, *known.others}
-        if known.name == "Ciudad Autónoma de Buenos Aires":
-            names.add("Buenos Aires")
+    state = address.state or ""
+    own = {flatten(name) for name in (address.city, state, address.postal_code) if name and len(name) > 1}
     return Surroundings(
         country=address.country,
-        places=frozenset(flatten(name) for name in names if name and len(name) > 1),
-        municipalities=MUNICIPALITIES.get(flatten(state or ""), frozenset()),
+        places=PLACES.get(address.country or "", {}).get(state, frozenset()) | own,
+        municipalities=MUNICIPALITIES.get(flatten(state), frozenset()),
     )

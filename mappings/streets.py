@@ -10,14 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mappings.address_marks import (
-    CODE,
     COMPASS,
-    DOOR_MARK,
-    MONTH,
     NAMED_BY_NUMBER,
     NUMBER,
-    NUMBERED_KIND,
-    STREET_KIND,
     flatten,
 )
 from mappings.address_pieces import (
@@ -29,6 +24,29 @@ from mappings.address_pieces import (
     name_district,
     repeats_place,
     scan,
+)
+from mappings.street_patterns import (
+    BARE_FLAT,
+    BARE_NUMBER,
+    COMPASS_SIGN,
+    COMPASS_WORD,
+    CROSSING_STREETS,
+    DASHED_FLAT,
+    DOOR_START,
+    FIRST_NUMBER,
+    KIND_AND_NUMBER,
+    KIND_AT_START,
+    LEADING_NUMBER,
+    LONG_CORNER,
+    NAME,
+    NAME_WITH_NUMBER,
+    NAMED,
+    NEXT_NUMBER,
+    NUMBERED_ROAD,
+    NUMBERED_STREET,
+    PLOT_WITHIN,
+    SECOND_NUMBER,
+    STREET_WITHIN,
 )
 
 
@@ -46,58 +64,6 @@ class Reading:
 
 class UnsureError(Exception):
     """The line can be read in more than one way; the text says why."""
-
-
-def _verbose(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.VERBOSE)
-
-
-KIND_AT_START = _verbose(STREET_KIND)
-ORDINAL = r"(?:ra|da|ta|na|va|ma|er|do|ro|to|mo|vo|o|a|°)"
-#: Streets whose name holds a number: "5 de Mayo", "11 de Septiembre de 1888"; "11 Sur", "1a. Sur Poniente"; "Calle 12".
-DATE = rf"(?:{STREET_KIND}\.?\s+)?\d{{1,2}}(?:°|ro\.?|o\.?)?\s+de\s+{MONTH}(?:\s+del?\s+\d{{4}})?"
-GRID = rf"(?:{STREET_KIND}\.?\s+)?\d{{1,3}}{ORDINAL}?\.?\s+{COMPASS}(?:\s+{COMPASS})?\b"
-NUMBERED = (
-    rf"{NUMBERED_KIND}\s*\d{{1,4}}{ORDINAL}?\b(?:\s?-\s?[a-z]\b|\s(?:bis|1/2|(?![yex]\b)[a-z])\b)?"
-    rf"(?:\s+(?:{COMPASS}|diagonal)\b)?"
-)
-NAMED = _verbose(rf"(?P<date>{DATE})|(?P<grid>{GRID})|(?P<numbered>{NUMBERED})")
-#: What no neighbourhood's name holds: a street of its own.
-STREET_WITHIN = _verbose(rf"\s(?!c\b){STREET_KIND}\.?\s+\d")
-KIND_AND_NUMBER = _verbose(rf"{STREET_KIND}\.?\s+(?:{COMPASS}\s+|(?:federal|provincial|nacional)\s+)?\d+[a-z]?")
-NUMBERED_ROAD = re.compile(
-    r"(?:carretera|carr|ruta|autopista|autovia)\b\.?\s+(?:federal|nacional|provincial|estatal)\s+\d{1,3}"
-)
-NUMBERED_STREET = _verbose(rf"(?:{NUMBERED_KIND}\s*)?\d+")
-PLOT_WITHIN = re.compile(r"\s[lcm]\b\.?\s?-?\s?\d")
-BARE_NUMBER = re.compile(r"\d{1,4}(?:\s?bis)?")
-#: Numbers within a name: "33 Orientales 456", "Convención de 1914 Norte 12", "Humberto 1° 234", "2da Cerrada de X 15".
-NUMBER_IN_NAME = rf"""(?:
-    \d{{1,2}}(?:{ORDINAL}\.?\s+|\s+(?!{STREET_KIND}|y\b|x\b))[a-z][^\d]*
-    | (?:{STREET_KIND}\.?\s+)?[^\d]+\sde\s\d{{4}}(?:\s+[a-z][^\d]*)?
-    | (?:{STREET_KIND}\.?\s+)?[^\d]+\s\d°
-    | (?:retorno|eje|andador)\s\d{{1,3}}\s(?:{COMPASS}\s)?(?:de\s)?[a-z][^\d]+
-)"""
-NAME_WITH_NUMBER = _verbose(NUMBER_IN_NAME)
-SECOND_NUMBER = _verbose(rf"(?P<name>{NUMBER_IN_NAME})(?<![\s,])[\s,]+(?P<number>{NUMBER})(?P<tail>(?=[\s,(\"'-]|$).*)")
-FIRST_NUMBER = re.compile(rf"(?P<name>\D*[^\d\s,#])[\s,]+(?P<number>(?!1/2){NUMBER})(?P<tail>(?=[\s,(\"'-]|$).*)")
-NEXT_NUMBER = re.compile(rf"[\s,]+(?P<number>(?!1/2){NUMBER})(?P<tail>(?=[\s,(\"'-]|$).*)")
-LEADING_NUMBER = re.compile(rf"(?P<number>{NUMBER})(?P<tail>(?=[\s,(\"'-]|$).*)")
-#: A flat without a word, as in Argentina behind the door's number: "5 B", "10D", "02-03", "A" in quotation marks.
-BARE_FLAT = re.compile(r"\d{1,2}\s?-?\s?[\"']?(?![yex]\b)[a-z][\"']?|\d{1,2}-\d{1,2}|[\"'][a-z0-9]{1,2}[\"']")
-DASHED_FLAT = _verbose(CODE)
-COMPASS_WORD = re.compile(rf"{COMPASS}\.?")
-COMPASS_SIGN = re.compile(rf"\(({COMPASS}|[nseo])\)")
-CROSSING_STREETS = re.compile(r"(?P<one>.+)\sy\s(?P<other>.+)")
-#: A crossing street of three words may well be one of two with its neighbourhood.
-LONG_CORNER = _verbose(rf"(?:casi\s)?esq(?:uina)?\.?(?:\scon)?(?:\s(?!de\b|con\b|{STREET_KIND})[a-z]+){{3,}}")
-#: A neighbourhood's name without a mark: words, and at most the number of a section.
-NAME = _verbose(
-    rf"""(?!(?:x|y|e|o|por|con|en|a|al|casa|final|piso|frente|fondo|porton|edificio|edif|esquina|barrio|quinta|depto|dpto
-        |dep|dto|depa|departamento|int|interior|interno|local|loc|oficina|of|torre|lote|manzana|mz|mza|unidad|uf|pb
-        |ph|pa|ph|block|timbre|entrada|escalera|cuerpo|nivel|nave|bodega|calle|av|avenida|ruta|km|no|num|s|n|ext)\b)
-    [a-z][a-z.']*(?:\s[a-z][a-z.']*){{0,5}}(?:\s\d{{1,2}}{ORDINAL}?\.?\s(?:secc|sector|etapa)[a-z]*\.?)?"""
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +138,7 @@ def _show_number(piece: Piece) -> str:
     if piece.kind == "kilometre":
         return "KM " + re.sub(r"(?i)km\.?\s*", "", piece.text)
     if piece.kind == "door":
-        mark = _verbose(DOOR_MARK).match(piece.flat)
+        mark = DOOR_START.match(piece.flat)
         return piece.text[mark.end() if mark else 0 :].strip()
     return piece.text
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from marshmallow import ValidationError
 
 from mappings import DESTINATIONS
 from mappings.addresses import settle_address
@@ -232,6 +233,13 @@ def test_what_helps_to_find_the_door_is_kept_apart(line1, line2, reference):
     assert settle_address(Address(line1=line1, line2=line2)).reference == reference
 
 
+def test_capital_of_argentina_is_a_city_by_another_name():
+    address = Address(
+        line1="Salta 77, Buenos Aires", city="CABA", state="Ciudad Autónoma de Buenos Aires", country="AR"
+    )
+    assert settle_address(address) == replace(address, street="Salta", number="77")
+
+
 @pytest.mark.parametrize("tail", ["Ciudad de México", "CDMX", "C.P. 06700", "06700", "06700 CDMX, México"])
 def test_what_only_repeats_the_city_is_left_out(tail):
     address = Address(
@@ -310,6 +318,12 @@ def test_doubtful_line_is_sent_as_it_is_where_the_store_says_so():
     address = written.body["shipping_address"]
     assert address == {"disposition": "residential", "street": "Lavalle 1234 1", "receiver_name": "Ana Ruiz"}
     assert "Shipping address > address “Lavalle 1234 1” is not sure." in written.warnings
+
+
+def test_other_words_for_what_is_unsure_are_a_fault():
+    with pytest.raises(ValidationError) as caught:
+        make_store("shopify", unsure="guess")
+    assert caught.value.messages == {"unsure": ["Must be one of: problem, send_as_is."]}
 
 
 @pytest.mark.parametrize(("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "centelar")])
