@@ -21,7 +21,7 @@ demo: $(INSTALLED) ## run everything on this machine and watch orders travel; AR
 	$(BIN)/python -m connector demo $(ARGS)
 
 test: $(INSTALLED) ## run the tests; ARGS goes to pytest
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 check: $(INSTALLED) ## style, types, the import rule, and the lock
 	$(BIN)/ruff check
