@@ -35,9 +35,10 @@ def draw_forward(pyplot: Any, figures: Any) -> Any:
     for offset, name, label, colour in ((-0.2, "loop", "bare loop", GREY), (0.2, "connector", "connector", BLUE)):
         values = [median(run["orders"] / run["seconds"] for run in one[name]) for one in cases]
         speeds.bar([x + offset for x in range(len(cases))], values, width=0.4, label=label, color=colour)
+    of_engine = {"sqlite": "", "postgresql": " (PostgreSQL)"}
     labels = [
-        f"{one['case']['destination']}, {one['case']['answer_ms']:g} ms, {one['case']['in_flight']} in flight"
-        for one in cases
+        f"{case['destination']}{of_engine[case['engine']]}, {case['answer_ms']:g} ms, {case['in_flight']} in flight"
+        for case in (one["case"] for one in cases)
     ]
     speeds.set_xticks(range(len(cases)), labels, rotation=60, ha="right", fontsize=7)
     speeds.set_ylabel("orders per second")

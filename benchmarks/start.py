@@ -120,17 +120,16 @@ def measure_memory_of_empty() -> dict[str, float]:
 
 def pss_mb(started: "subprocess.Popen[bytes]") -> dict[str, float]:
     top = psutil.Process(started.pid)
-    return {name_of(one, top): one.memory_full_info().pss / 1e6 for one in [top, *top.children(recursive=True)]}
+    return {name_of(one): one.memory_full_info().pss / 1e6 for one in [top, *top.children(recursive=True)]}
 
 
-def name_of(process: psutil.Process, top: psutil.Process) -> str:
+def name_of(process: psutil.Process) -> str:
     command = process.cmdline()
     if command[-1] == "serve":
         return "supervisor"
     if command[-1] == "worker":
         return "forwarder"
-    is_master = process == top or process.parent() == top
-    return "gunicorn" if is_master else "web process"
+    return "gunicorn" if process.children() else "web process"
 
 
 def measure_map(rounds: int) -> dict[str, list[float]]:
