@@ -1,13 +1,24 @@
 # Every target sets up .venv by itself, and anew when the locked dependencies change.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock all
+.PHONY: help demo test check chaos peers mutants model bench lock all
 
 # The first of these that is Python 3.11 or newer; `make test PYTHON=/path/to/python` names another one.
 PYTHON = $(shell for name in python3.11 python3; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+
+# How long things go wrong in `make chaos`, and what decides what and when.
+MINUTES = 1
+SEED = 1
+COMPARED = huey procrastinate dbos
+NAME = accept
+
+# What is measured beside us, and what measures, have packages of their own.
+PEERS := .venv-peers/.installed
+BENCH_BIN := .venv-bench/bin
+BENCH := .venv-bench/.installed
 
 # No address of a registry goes into the lock: each machine's own settings say where packages come from.
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 \
@@ -35,6 +46,20 @@ check: $(INSTALLED) ## style, types, the import rule, and the lock
 	diff requirements-dev.txt .venv/requirements-dev.txt
 	@! git -c safe.directory='*' grep -nIE "$$REGISTRY" || { echo "These lines record a registry's address." >&2; exit 1; }
 
+chaos: $(INSTALLED) ## kill, stop and cut off real processes while orders come in, on both engines; MINUTES, SEED, ARGS
+	$(BIN)/python -m tests.chaos --engine sqlite --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+	$(BIN)/python -m tests.chaos --engine postgresql --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+
+peers: $(INSTALLED) $(PEERS) ## the same against what a team would build instead, for comparison; MINUTES, SEED
+	for peer in $(COMPARED); do \
+		$(BIN)/python -m tests.chaos --subject $$peer --minutes $(MINUTES) --seed $(SEED); done; true
+
+mutants: $(INSTALLED) ## break each promise in the code, and see that a test notices
+	$(BIN)/python -m tests.mutants $(ARGS)
+
+bench: $(BENCH) $(PEERS) ## measure speed; NAME is one of accept, forward, claims, map, whole, growth, start; ARGS=--quick
+	$(BENCH_BIN)/python -m benchmarks.$(NAME) $(ARGS)
+
 lock: $(INSTALLED) ## bring the lock up to pyproject.toml, moving nothing else
 	$(COMPILE) pyproject.toml --output-file requirements.txt
 	$(COMPILE) pyproject.toml --output-file requirements-dev.txt -c requirements.txt --group dev
@@ -47,4 +72,16 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(PEERS): benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv --clear .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(BENCH): requirements-dev.txt benchmarks/requirements.txt
+	$(PYTHON) -m venv --clear .venv-bench
+	$(BENCH_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-dev.txt -r benchmarks/requirements.txt
+	$(BENCH_BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
 	@touch $@
