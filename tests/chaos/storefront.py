@@ -16,8 +16,8 @@ from connector.signing import sign
 from tests.chaos.shops import SECRET, TIENDANUBE_SHOP, PlannedEvent, PlannedOrder
 
 CLIENTS = 8
-#: Seconds until what was not answered 200 is sent again. The platforms take minutes to hours.
-REPEAT_AFTER_S = 0.7
+#: Seconds until what was not answered 200 is sent again, twice as many each time. The platforms take minutes to hours.
+REPEAT_FIRST_S, REPEAT_MAX_S = 0.5, 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,8 @@ class Storefront:
                     if answer.status == 200 or not platform.repeats:
                         event.open_posts -= 1
                     else:
-                        due_s = time.monotonic() - self._started_at + REPEAT_AFTER_S
+                        wait_s = min(REPEAT_MAX_S, REPEAT_FIRST_S * 2 ** min(len(event.answers), 10))
+                        due_s = time.monotonic() - self._started_at + wait_s
                         heapq.heappush(self._queue, (due_s, next(self._ties), event))
                         self._changed.notify()
 
