@@ -472,7 +472,8 @@ def prune(older_than_days: int, batch: int, dry_run: bool) -> None:
     An order has ended when each of its deliveries is delivered or discarded, and nothing more came of it since. What
     tells events and orders apart stays for ever: a webhook that is repeated after years makes no second delivery. Ids,
     order numbers, states, errors and notes stay too. The service may go on; stopped halfway, it goes on when it is run
-    again. A dropped order can be sent again only when a newer version of it comes.
+    again. A dropped order can be sent again only when a newer version of it comes. Kept, too, are payloads that only
+    name an order, and the bytes of what may have arrived and must be repeated, if ever, unchanged under its key.
 
     SQLite uses the space again by itself; only its VACUUM gives it back to the disk, and wipes what stood there.
     """

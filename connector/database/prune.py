@@ -1,6 +1,8 @@
 """Drops the payloads, bodies and replies of orders that ended long ago. Never a row.
 
 Event keys and deliveries stay, so that a repeat that comes after years is still a repeat, and makes no delivery.
+SQLite uses the space again; VACUUM returns it, and clears what stood there until then
+(https://www.sqlite.org/lang_vacuum.html, 2026-11-21).
 """
 
 from collections.abc import Callable, Collection, Iterator
