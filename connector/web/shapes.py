@@ -43,7 +43,7 @@ def show_whole_delivery(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
         **show_delivery(delivery),
         "idempotency_key": delivery.key,
         "body": json.loads(delivery.body) if delivery.body else None,
-        "pruned_at": instant(delivery.pruned_at),
+        **({"pruned_at": instant(delivery.pruned_at)} if delivery.pruned_at else {}),
         "attempt_log": [show_attempt(one) for one in attempts_of(runtime.database, row_id(delivery))],
         "notes": [show_note(one) for one in notes_of(runtime.database, row_id(delivery))],
     }
