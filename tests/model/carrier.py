@@ -1,0 +1,132 @@
+"""A delivery under way in a thread that stops wherever a process may die, until it is told to go on or to die there.
+
+The places are those at which the connector leaves its own process: before the token, before the socket, and when the
+answer is there. Nothing of the connector is replaced but the clients that it is given.
+"""
+
+import threading
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import Any
+
+from connector.database.claims import Claimed
+from connector.delivery import deliver
+from connector.outbound.sending import Client
+from connector.outbound.tokens import Tokens
+from connector.retry import Answer
+from connector.runtime import Outbound, Runtime
+from connector.sandbox.server import SandboxServer
+from tests.model.outcomes import ACCEPT, Trick
+
+PACKED = "packed"  # the order is read and written; nothing is committed
+SENDING = "sending"  # that it is being sent is committed; no socket is open
+ANSWERED = "answered"  # the answer is known to this thread alone
+ENDED = "ended"
+
+
+class ProcessDied(BaseException):  # what no code survives is no error
+    """The process is no more."""
+
+
+class Carrier:
+    def __init__(self, runtime: Runtime, sandbox: SandboxServer, claimed: Claimed, nowhere: Client) -> None:
+        self.claimed = claimed
+        self.trick = ACCEPT
+        self.at = "claimed"
+        self.sent: list[tuple[bytes, str | None]] = []  # the body and key of each request
+        self._sandbox = sandbox
+        self._nowhere = nowhere
+        self._is_dead = False
+        self._error: BaseException | None = None
+        self._go = threading.Semaphore(0)
+        self._places: SimpleQueue[str] = SimpleQueue()
+        outbound = {
+            id_: Outbound(client=StoppingClient(self, real.client), tokens=StoppingTokens(self, real.tokens))  # type: ignore[arg-type]
+            for id_, real in runtime.outbound.items()
+        }
+        self._runtime = replace(runtime, outbound=outbound)
+        self._thread = threading.Thread(target=self._run, name="carrier", daemon=True)
+
+    def go_on(self, trick: Trick) -> str:
+        """Let it come to the next place, and return that."""
+        self.trick = trick
+        if self.at == "claimed":
+            self._thread.start()
+        else:
+            self._go.release()
+        self.at = self._places.get(timeout=30)
+        if self._error is not None:
+            raise self._error
+        return self.at
+
+    def die(self) -> None:
+        if self.at not in ("claimed", ENDED):
+            self._is_dead = True
+            self._go.release()
+            self.at = self._places.get(timeout=30)
+
+    def _run(self) -> None:
+        try:
+            deliver(self._runtime, self.claimed)
+        except ProcessDied:
+            pass
+        except BaseException as error:
+            self._error = error
+        self._places.put(ENDED)
+
+    def stop_at(self, place: str) -> None:
+        self._places.put(place)
+        self._go.acquire()
+        if self._is_dead:
+            raise ProcessDied
+
+    def ask(self, real: Client, path: str, options: dict[str, Any]) -> Answer:
+        """Send the request to a destination that plays the trick, and to nobody else."""
+        trick = self.trick
+        self.sent.append((options["body"], options["headers"].get("Idempotency-Key")))
+        if trick.is_unreachable:
+            return self._nowhere.request("POST", path, **options)
+        if trick.fault:
+            destination = self.claimed.delivery.destination
+            self._sandbox.misbehave(destination, trick.fault, **trick.options)
+        answer = real.request("POST", path, **options)
+        self._sandbox.behave()
+        return answer
+
+
+@dataclass(frozen=True)
+class StoppingClient:
+    carrier: Carrier
+    real: Client
+
+    def request(self, method: str, path: str, **options: Any) -> Answer:
+        self.carrier.stop_at(SENDING)
+        answer = self.carrier.ask(self.real, path, options)
+        self.carrier.stop_at(ANSWERED)
+        return answer
+
+
+@dataclass(frozen=True)
+class StoppingTokens:
+    carrier: Carrier
+    real: Tokens
+
+    @property
+    def can_refresh(self) -> bool:
+        return self.real.can_refresh
+
+    def forget(self, text: str) -> None:
+        self.real.forget(text)
+
+    def bearer(self) -> str | Answer | None:
+        self.carrier.stop_at(PACKED)
+        status = self.carrier.trick.token_status
+        had = self.real.bearer()
+        if status is None or not self.real.can_refresh or not isinstance(had, str):
+            return had
+        self.real.forget(had)
+        sandbox = self.carrier._sandbox
+        sandbox.misbehave(self.carrier.claimed.delivery.destination, "token_status", status=status)
+        failed = self.real.bearer()
+        sandbox.behave()
+        return failed

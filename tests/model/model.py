@@ -1,0 +1,388 @@
+"""What must become of orders, in memory: no database, no network, and none of the connector's code.
+
+Time is in seconds. It says what the connector must do, step by step; it never looks at what the connector did.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from tests.model.outcomes import (
+    AMBIGUOUS,
+    CONFLICT,
+    DELIVERED,
+    NOT_PROCESSED,
+    REFUSED,
+    SENDING,
+    TOKEN_EXPIRED,
+    UNAUTHORIZED,
+    Trick,
+)
+
+Content = Literal["good", "unpaid", "unmappable", "cancelled"]
+
+LEASE_S = 60.0
+AMBIGUOUS_FOR_S = 3_600.0
+RETRY_FOR_S = 7_200.0
+READINGS = 5
+
+UNMAPPABLE, UNCERTAIN, EXHAUSTED = "unmappable", "uncertain", "exhausted"
+CANCELLED, FILTERED, BY_HAND = "cancelled", "filtered", "by hand"
+
+
+@dataclass(kw_only=True)
+class Event:
+    """One webhook, and what it says of its order."""
+
+    minute: int  # the source's time of the change
+    says_paid: bool  # its topic does
+    cancels: bool  # it says so, and nothing newer was known when it came
+    content: Content
+    sku: str  # by which a body tells what it was made from
+    is_whole: bool = True  # False: the order was deleted, there is nothing to read
+    id: int = 0
+    number: int = 0  # of arrival
+
+    @property
+    def age(self) -> tuple[int, bool, int]:
+        return self.minute, self.says_paid, self.number
+
+
+@dataclass(kw_only=True)
+class Account:
+    """How long it was paused or refused our credentials, and when attempts began that it took."""
+
+    name: str
+    is_paused: bool = False
+    is_open: bool = False
+    passed: list[float] = field(default_factory=list)
+    _shut_s: float = 0.0
+    _since: float = 0.0
+
+    def shut_s(self, now: float) -> float:
+        return self._shut_s + (now - self._since if self.is_paused or self.is_open else 0.0)
+
+    def change(self, now: float, *, is_paused: bool | None = None, is_open: bool | None = None) -> None:
+        self._shut_s, self._since = self.shut_s(now), now
+        self.is_paused = self.is_paused if is_paused is None else is_paused
+        self.is_open = self.is_open if is_open is None else is_open
+
+    def note(self, outcome: str, now: float) -> None:
+        """Refused credentials shut it; whatever shows that they are good opens it."""
+        if outcome == UNAUTHORIZED:
+            self.change(now, is_open=True)
+        elif outcome in (DELIVERED, REFUSED, CONFLICT):
+            self.change(now, is_open=False)
+
+
+@dataclass(kw_only=True)
+class Delivery:
+    event: Event
+    state: str = "waiting"
+    reason: str | None = None
+    remote_id: str | None = None
+    news: int = 0  # grows with all that makes its due time another
+    claim: str | None = None
+    claim_until: float = 0.0
+    attempts: list[str] = field(default_factory=list)
+    revision: int = 1
+    sku: str | None = None  # of the bytes that were last sent, under
+    sent_revision: int = 0
+    frozen_since: float | None = None
+    forbidden_since: float | None = None
+    run_started_at: float | None = None
+    run_shut_s: float = 0.0
+    overruled: int = 0  # up to which event a person let it go on
+    alerts: int = 0
+    forced: int = 0  # how often a person said to send again what may be there
+    told_by_hand: bool = False  # its state is a person's word
+
+    def copy(self) -> "Delivery":
+        return replace(self, attempts=list(self.attempts))
+
+    def stop(self) -> None:
+        """The store cancelled its order."""
+        if self.state == "discarded" and self.reason != FILTERED:
+            return
+        if self.state in ("sending", "delivered") or self.reason == UNCERTAIN:
+            self.alerts += 1
+            return
+        self.claim = None
+        if self.frozen_since is not None:
+            self.state, self.reason = "parked", UNCERTAIN
+            self.alerts += 1
+        else:
+            self.state, self.reason = "discarded", CANCELLED
+
+    def comes_back(self) -> bool:
+        return self.reason in (UNMAPPABLE, FILTERED)
+
+    def start_afresh(self) -> None:
+        self.state, self.reason, self.claim = "waiting", None, None
+        self.forbidden_since = self.run_started_at = None
+        self.told_by_hand = False
+        self.news += 1
+
+
+@dataclass(kw_only=True)
+class Order:
+    has_key: bool  # of its destination
+    account: Account
+    events: list[Event] = field(default_factory=list)
+    delivery: Delivery | None = None
+    taken: dict[int, str] = field(default_factory=dict)  # at a destination with keys: revision -> sku
+
+    def newest(self) -> Event | None:
+        return max((event for event in self.events if event.is_whole), key=lambda event: event.age, default=None)
+
+    def is_cancelled(self, *, after: int = 0) -> bool:
+        return any(event.cancels and event.id > after for event in self.events)
+
+    # What comes in
+
+    def take(self, event: Event) -> str:
+        """Take in a new event; return what the storefront is told."""
+        event.number = len(self.events)
+        event.cancels = event.cancels and not any(known.minute > event.minute for known in self.events)
+        if event.cancels and self.delivery:
+            self.delivery.stop()
+        self.events.append(event)
+        newest = self.newest()
+        if self.delivery is None and event.says_paid and newest is not None and not self.is_cancelled():
+            self.delivery = Delivery(event=newest)
+        if newest is event and self.delivery:
+            self._renew(self.delivery, event)
+        return "accepted" if self.delivery else "ignored"
+
+    def _renew(self, delivery: Delivery, newest: Event) -> None:
+        if delivery.reason == CANCELLED and not newest.cancels:
+            delivery.alerts += 1
+        if delivery.frozen_since is not None:
+            return
+        if delivery.state == "waiting" or delivery.comes_back() or delivery.reason in (REFUSED, EXHAUSTED):
+            delivery.event = newest
+        if delivery.comes_back():
+            delivery.start_afresh()
+        elif delivery.state == "waiting":
+            delivery.news += 1
+
+    # What the forwarder does
+
+    def carry(self, seen: Delivery, clock: Callable[[], float]) -> Generator[str, Trick, None]:
+        """Say at which places a claimed delivery comes by, and change it as it must be changed there.
+
+        Args:
+            seen: how it was when it was claimed.
+        """
+        delivery, claim = self.delivery, seen.claim
+        assert delivery is not None
+        may_refresh = True
+        for _ in range(READINGS):
+            if left := self._read(seen):
+                if self._is_as_seen(seen):
+                    delivery.state, delivery.reason = left
+                    delivery.claim = None
+                    return
+            else:
+                outcome = yield from self._attempt(seen, clock, may_refresh=may_refresh)
+                if outcome is not None and outcome != TOKEN_EXPIRED:
+                    return
+                may_refresh = may_refresh and outcome != TOKEN_EXPIRED
+            if delivery.state != "waiting" or delivery.claim != claim:
+                return
+            seen = delivery.copy()
+
+    def _read(self, seen: Delivery) -> tuple[str, str] | None:
+        """Where the order as it was seen has to be left, if it is not to be sent."""
+        if seen.frozen_since is not None:
+            return None
+        if not seen.overruled:
+            if seen.event.content == "cancelled":
+                return "discarded", CANCELLED
+            if seen.event.content == "unpaid" and not seen.event.says_paid:
+                return "discarded", FILTERED
+        return ("parked", UNMAPPABLE) if seen.event.content == "unmappable" else None
+
+    def _is_as_seen(self, seen: Delivery) -> bool:
+        delivery = self.delivery
+        assert delivery is not None
+        is_held = delivery.state == "waiting" and delivery.claim == seen.claim
+        is_same = delivery.event is seen.event and delivery.news == seen.news
+        return is_held and is_same and len(delivery.attempts) == len(seen.attempts)
+
+    def _attempt(
+        self, seen: Delivery, clock: Callable[[], float], *, may_refresh: bool
+    ) -> Generator[str, Trick, str | None]:
+        delivery = self.delivery
+        assert delivery is not None
+        number = len(seen.attempts) + 1
+        trick = yield "packed"
+        began = clock()
+        if trick.token_status and not self.has_key:
+            outcome = UNAUTHORIZED if trick.token_status == 401 else NOT_PROCESSED
+            if delivery.state == "waiting" and delivery.claim == seen.claim and len(delivery.attempts) == number - 1:
+                delivery.attempts.append(outcome)
+                self._begin_run(began)
+                self._settle(seen, outcome, began, clock(), was_asked=False)
+                self._catch_up()
+            self.account.note(outcome, clock())
+            return outcome
+        if not (self._is_as_seen(seen) and delivery.claim_until > began):
+            return None
+        delivery.state, delivery.claim_until = "sending", began + LEASE_S
+        delivery.attempts.append(SENDING)
+        self._begin_run(began)
+        sku = seen.sku if seen.frozen_since is not None else seen.event.sku
+        revision = seen.sent_revision if seen.frozen_since is not None else seen.revision
+        delivery.sku, delivery.sent_revision = sku, revision
+        trick = yield "sending"
+        outcome = self._answer(trick, revision, sku)
+        yield "answered"
+        if outcome == TOKEN_EXPIRED and not may_refresh:
+            outcome = UNAUTHORIZED
+        self._record(seen, number, outcome, began, clock())
+        self.account.note(outcome, clock())
+        return outcome
+
+    def _begin_run(self, now: float) -> None:
+        delivery = self.delivery
+        assert delivery is not None
+        if delivery.run_started_at is None:
+            delivery.run_started_at, delivery.run_shut_s = now, self.account.shut_s(now)
+
+    def _answer(self, trick: Trick, revision: int, sku: str | None) -> str:
+        if not self.has_key:
+            return trick.rayo
+        if trick.takes_order:
+            assert sku is not None
+            if self.taken.setdefault(revision, sku) != sku:
+                return CONFLICT
+        return trick.lapyme
+
+    def _record(self, seen: Delivery, number: int, outcome: str, began: float, now: float) -> None:
+        delivery = self.delivery
+        assert delivery is not None
+        is_current = len(delivery.attempts) == number
+        if delivery.state == "sending" and delivery.claim == seen.claim and is_current:
+            delivery.attempts[-1] = outcome
+            self._settle(seen, outcome, began, now)
+            self._catch_up()
+        elif is_current and outcome == DELIVERED and (delivery.state == "waiting" or delivery.reason == UNCERTAIN):
+            delivery.attempts[-1] = outcome
+            self._settle(seen, outcome, began, now)
+        else:
+            delivery.alerts += 1
+
+    def _settle(self, seen: Delivery, outcome: str, began: float, now: float, *, was_asked: bool = True) -> None:
+        """Where an attempt leaves its delivery. A refusal after a doubtful attempt says nothing about that one."""
+        delivery = self.delivery
+        assert delivery is not None
+        frozen, forbidden = seen.frozen_since, seen.forbidden_since
+        if outcome == TOKEN_EXPIRED:
+            delivery.state, delivery.forbidden_since = "waiting", None
+            delivery.news += 1
+            return
+        delivery.claim, delivery.forbidden_since, delivery.told_by_hand = None, None, False
+        if outcome == DELIVERED:
+            delivery.state, delivery.reason, delivery.frozen_since = "delivered", None, None
+            self.account.passed.append(began)
+            return
+        if outcome == AMBIGUOUS and self.has_key and frozen is None:
+            frozen = began
+        delivery.frozen_since = frozen
+        is_forbidden = outcome == UNAUTHORIZED and was_asked
+        is_alone = is_forbidden and forbidden is not None and any(at > forbidden for at in self.account.passed)
+        elapsed = now - began
+        if seen.run_started_at is not None:
+            elapsed = now - seen.run_started_at - (self.account.shut_s(now) - seen.run_shut_s)
+        if (
+            outcome == CONFLICT
+            or (outcome == AMBIGUOUS and not self.has_key)
+            or (frozen is not None and (outcome == REFUSED or now - frozen >= AMBIGUOUS_FOR_S))
+        ):
+            delivery.state, delivery.reason = "parked", UNCERTAIN
+        elif frozen is None and (outcome == REFUSED or is_alone):
+            delivery.state, delivery.reason = "parked", REFUSED
+        elif frozen is None and elapsed >= RETRY_FOR_S:
+            delivery.state, delivery.reason = "parked", EXHAUSTED
+        else:
+            delivery.state = "waiting"
+            delivery.forbidden_since = (forbidden if forbidden is not None else now) if is_forbidden else None
+            delivery.news += 1
+
+    def _catch_up(self) -> None:
+        """Apply what came in while an attempt was under way."""
+        delivery, newest = self.delivery, self.newest()
+        assert delivery is not None
+        if delivery.state == "waiting" or delivery.reason in (REFUSED, EXHAUSTED):
+            if self.is_cancelled(after=delivery.overruled):
+                delivery.stop()
+            elif delivery.frozen_since is None and newest is not None:
+                delivery.event = newest
+
+    def recover(self, now: float) -> None:
+        """Settle what was being sent by who died or fell silent."""
+        delivery = self.delivery
+        if delivery is None or delivery.state != "sending" or delivery.claim_until > now:
+            return
+        delivery.attempts[-1] = AMBIGUOUS
+        delivery.claim = None
+        if self.has_key:
+            delivery.state = "waiting"
+            delivery.frozen_since = now if delivery.frozen_since is None else delivery.frozen_since
+            delivery.news += 1
+            self._catch_up()
+        else:
+            delivery.state, delivery.reason = "parked", UNCERTAIN
+
+    # What a person does
+
+    def retrigger(self, now: float, *, force: bool, new_key: bool = False) -> bool:
+        """Return whether it is allowed; it is done then."""
+        delivery, newest = self.delivery, self.newest()
+        assert delivery is not None
+        assert newest is not None
+        needs_force = delivery.state in ("delivered", "discarded") or delivery.reason == UNCERTAIN
+        if delivery.state == "sending" or (needs_force and not force):
+            return False
+        if new_key and not (force and self.has_key and delivery.state != "waiting"):
+            return False
+        was_refused = delivery.reason == REFUSED
+        if delivery.state == "discarded" and delivery.attempts:
+            was_refused = delivery.attempts[-1] == REFUSED
+        may_be_there = delivery.state == "delivered" or delivery.reason == UNCERTAIN
+        may_be_there = may_be_there or delivery.frozen_since is not None
+        if delivery.state == "waiting":
+            delivery.news += 1
+        else:
+            keeps_bytes = self.has_key and may_be_there and delivery.sku is not None and not new_key
+            delivery.start_afresh()
+            if keeps_bytes:
+                delivery.frozen_since = now
+            else:
+                delivery.frozen_since, delivery.event = None, newest
+                delivery.revision += self.has_key and (new_key or was_refused)
+        if force:
+            delivery.overruled = max(event.id for event in self.events)
+            delivery.forced += 1
+        return True
+
+    def make(self, event: Event, *, force: bool) -> bool:
+        """Make the delivery that the route wants of an event for which none was made."""
+        newest = self.newest()
+        if not event.says_paid or newest is None or (self.is_cancelled() and not force):
+            return False
+        self.delivery = Delivery(event=newest)
+        if force:
+            self.delivery.overruled, self.delivery.forced = max(event.id for event in self.events), 1
+        return True
+
+    def resolve(self, as_: str) -> bool:
+        delivery = self.delivery
+        assert delivery is not None
+        if delivery.state != "parked" and not (delivery.state == "waiting" and as_ == "discarded"):
+            return False
+        delivery.state, delivery.claim = as_, None
+        delivery.reason = BY_HAND if as_ == "discarded" else None
+        delivery.told_by_hand = True
+        return True

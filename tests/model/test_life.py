@@ -1,0 +1,63 @@
+"""The whole life of deliveries, by random steps, against a model.
+
+For longer, and each time by other steps: `MINUTES=10 pytest tests/model --hypothesis-profile=long`.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from connector.app import create_app
+from connector.database.engine import Database
+from connector.outbound.sending import Client
+from connector.runtime import open_runtime
+from connector.sandbox.server import SandboxServer
+from connector.settings import load_settings
+from tests.conftest import Service
+from tests.model.machine import CONCURRENCY, Life, ModelClock
+from tests.model.model import AMBIGUOUS_FOR_S, RETRY_FOR_S
+
+#: Of the long run on each engine.
+MINUTES = float(os.environ.get("MINUTES", "10"))
+IS_LONG = settings.get_current_profile_name() == "long"
+QUICK = settings(
+    max_examples=20,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.timeout(7_200 if IS_LONG else 120)
+def test_every_order_is_accounted_for_whatever_happens(
+    configure: Callable[..., Path], environ: dict[str, str], sandbox: SandboxServer
+) -> None:
+    path = configure()
+    text = path.read_text("utf-8").replace(
+        "breaker_failures = 50",
+        f"breaker_failures = 1000\nconcurrency = {CONCURRENCY}\nretry_for_s = {RETRY_FOR_S:.0f}\n"
+        f"ambiguous_for_s = {AMBIGUOUS_FOR_S:.0f}",
+    )
+    path.write_text(text, "utf-8")
+    configured = load_settings(path, environ)
+    database = Database(configured.environment.database_url)
+    database.migrate()
+    database.close()
+    clock = ModelClock()
+    chosen = settings() if IS_LONG else QUICK
+    end = monotonic() + MINUTES * 60
+    nowhere = Client("http://127.0.0.1:9", headers={}, ssl_context=httpx.create_ssl_context(), keepalive=0)
+    with open_runtime(configured, sends=True, clock=clock) as runtime:
+        service = Service(runtime=runtime, client=create_app(runtime).test_client(), clock=clock, sandbox=sandbox)
+        run_state_machine_as_test(lambda: Life(service, clock, nowhere), settings=chosen)
+        while IS_LONG and monotonic() < end:
+            run_state_machine_as_test(lambda: Life(service, clock, nowhere), settings=chosen)
+    nowhere.close()
