@@ -4,6 +4,7 @@ Everything before the commit of `sending` may be repeated freely. Nothing after 
 the destination knows the attempt by its key.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from time import monotonic, sleep
 
@@ -92,7 +93,7 @@ def attempt(runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh
         lease_s=runtime.settings.environment.lease_s,
     )
     started_at = runtime.clock()
-    if not mark_sending(runtime.database, mark):
+    if not surely(runtime, lambda: mark_sending(runtime.database, mark)):
         return None
     if monotonic() - begun_at > mark.lease_s - account.timeout_s:  # stopped meanwhile: what it held may be settled
         answer = Answer(was_sent=False, error="too late to send: the commit took too long")
@@ -109,7 +110,7 @@ def attempt(runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh
     ended = Ended(
         delivery=delivery, tried=tried, decision=decision, health=health_of(account, account.id, tried.outcome)
     )
-    is_settled = record_surely(runtime, ended)
+    is_settled = surely(runtime, lambda: record_sent(runtime.database, ended))
     log_attempt(runtime, delivery, tried, decision if is_settled else None)
     return outcome
 
@@ -252,12 +253,12 @@ def retried_for_s(runtime: Runtime, delivery: Delivery, tried: Tried, now: datet
     return (now - delivery.run_started_at).total_seconds() - open_s
 
 
-def record_surely(runtime: Runtime, ended: Ended) -> bool:
-    """Record an outcome that is known, though the database be away for a while: forgotten, it would be doubtful."""
+def surely(runtime: Runtime, change: Callable[[], bool]) -> bool:
+    """Make a change that leaves doubt where it is not made, though the database be away for a while."""
     give_up_at = monotonic() + runtime.settings.environment.lease_s / 2
     while True:
         try:
-            return record_sent(runtime.database, ended)
+            return change()
         except DatabaseUnavailableError:
             if monotonic() > give_up_at:
                 raise

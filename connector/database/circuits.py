@@ -16,6 +16,8 @@ from connector.database.tables import Circuit, Delivery, attempts, circuits, del
 from mappings.spoke import Outcome
 
 HEALTHY = {Outcome.DELIVERED, Outcome.REFUSED, Outcome.CONFLICT}
+#: Among how many attempts, of all accounts, one that passed is looked for: there may be millions.
+LAST_ATTEMPTS = 2_000
 FAILING = {Outcome.NOT_PROCESSED, Outcome.AMBIGUOUS, Outcome.UNAUTHORIZED}
 
 
@@ -210,12 +212,12 @@ def open_seconds(database: Database, names: Iterable[str]) -> float:
 
 
 def has_passed_since(database: Database, account: str, since: datetime) -> bool:
-    """True when some delivery of the account was taken by the destination after `since`."""
+    """True when the destination took some delivery of the account after `since`, as far as the last attempts tell."""
+    last = select(attempts).order_by(attempts.c.id.desc()).limit(LAST_ATTEMPTS).subquery()
     passed = (
         select(1)
-        .select_from(attempts.join(deliveries, attempts.c.delivery_id == deliveries.c.id))
-        .where(deliveries.c.account == account, deliveries.c.updated_at >= since)
-        .where(attempts.c.outcome == Outcome.DELIVERED, attempts.c.started_at > since)
+        .select_from(last.join(deliveries, last.c.delivery_id == deliveries.c.id))
+        .where(deliveries.c.account == account, last.c.outcome == Outcome.DELIVERED, last.c.started_at > since)
     )
     with database.read() as connection:
         return connection.execute(passed.limit(1)).first() is not None
