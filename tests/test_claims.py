@@ -34,6 +34,16 @@ from tests.orders import shopify_order, woo_order
 LEASE_S = 60.0
 
 
+@pytest.fixture
+def standstill(service: Service) -> Iterator[Service]:
+    """The service with a clock that stands still, so that only what happened tells one moment from the next."""
+    at = service.clock()
+    database = Database(service.runtime.settings.environment.database_url, clock=lambda: at)
+    runtime = replace(service.runtime, database=database, clock=database.clock)
+    yield replace(service, runtime=runtime, client=create_app(runtime).test_client())
+    database.close()
+
+
 def claim(service: Service, name: str, *, concurrency: int = 10) -> list[Claimed]:
     limits = {account: Limit(concurrency) for account in ("bodega", "erp")}
     open_accounts(service.database, limits)
@@ -176,6 +186,34 @@ def test_a_newer_version_between_reading_and_sending_stops_the_older(service: Se
     deliver(service.runtime, claimed)
     assert [order.body["order_date"] for order in service.sandbox.orders("lapyme")] == ["2026-11-20T15:00:00Z"]
     assert service.only_delivery()["event"] == "2"
+
+
+def test_a_newer_version_of_the_very_same_instant_stops_the_older(standstill: Service) -> None:
+    standstill.post_woo(woo_order())
+    [claimed] = claim(standstill, "first")
+    standstill.post_woo(woo_order(date_modified_gmt="2026-11-20T15:09:00"))
+    assert not start_sending(standstill, claimed)
+
+
+def test_an_attempt_that_was_made_meanwhile_stops_another(standstill: Service) -> None:
+    standstill.post_woo(woo_order())
+    [claimed] = claim(standstill, "first")
+    assert start_sending(standstill, claimed)
+    decision = Decision(state=State.WAITING, due_at=claimed.delivery.due_at, keeps_claim=True)
+    assert answer(standstill, claimed, Outcome.TOKEN_EXPIRED, decision)
+    assert not start_sending(standstill, claimed)
+
+
+def test_what_took_too_long_to_commit_is_not_sent(service: Service) -> None:
+    settings = service.runtime.settings
+    timeout_s = settings.accounts["erp"].timeout_s
+    no_time = replace(settings, environment=replace(settings.environment, lease_s=timeout_s))
+    service.post_woo(woo_order())
+    [claimed] = claim(service, "first")
+    deliver(replace(service.runtime, settings=no_time), claimed)
+    assert service.sandbox.requests("lapyme") == []
+    assert told(service) == ("waiting", None, 1)
+    assert service.only_delivery()["attempt_log"][0]["outcome"] == "not_processed"
 
 
 def test_a_cancellation_between_reading_and_sending_stops_it(service: Service) -> None:

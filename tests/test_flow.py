@@ -48,3 +48,9 @@ def test_woocommerce_order_reaches_lapyme(service: Service) -> None:
         "notes": "woocommerce 727",
     }
     assert service.only_delivery()["state"] == "delivered"
+
+
+def test_what_the_destination_cannot_be_told_is_shown_with_the_delivery(service: Service) -> None:
+    service.post_shopify(shopify_order(note="Tocar el timbre"))
+    service.drain()
+    assert service.only_delivery()["warnings"] == ["Customer note is not sent: Rayo has no field for it."]

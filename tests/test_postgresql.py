@@ -1,23 +1,28 @@
 """What PostgreSQL alone does: many machines at once, the server's clock, a server that goes away."""
 
 import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
 from connector.app import create_app
 from connector.database import postgresql
-from connector.database.claims import Limit, claim_deliveries, open_accounts
-from connector.database.engine import Database
+from connector.database.claims import Limit, claim_deliveries, lock_circuits, open_accounts
+from connector.database.deliveries import lock_deliveries
+from connector.database.engine import Database, Transaction
+from connector.database.events import Arrival, record_events
 from connector.database.orders import row_id
 from connector.database.postgresql import ServerClock, driver_url
 from connector.errors import DatabaseUnavailableError
+from mappings import STOREFRONTS
 from tests.conftest import Service
-from tests.orders import woo_order
+from tests.orders import encode, woo_order
 
 pytestmark = pytest.mark.postgresql
 
@@ -71,6 +76,70 @@ def test_many_machines_record_an_event_once_and_keep_a_cancelled_order_from_bein
     service.drain()
     assert service.sandbox.orders("lapyme") == []
     assert {delivery["state"] for delivery in service.deliveries()} <= {"discarded"}
+
+
+def record(transaction: Transaction, payload: dict[str, Any], topic: str) -> None:
+    """Record a webhook of WooCommerce as another machine does, whose transaction has not ended yet."""
+    body = encode(payload)
+    identity = STOREFRONTS["woocommerce"].identify({"x-wc-webhook-topic": topic}, payload, body)
+    arrival = Arrival(store="tienda-ar", identity=identity, body=body, accounts={"erp": "lapyme"})
+    record_events(transaction, [arrival])
+
+
+def until_it_waits(service: Service, posting: Future[Any]) -> None:
+    """Return once the server holds up what is being posted, or that was answered without."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'connector' AND wait_event_type = 'Lock'"
+    while not posting.done():
+        with service.database.read() as connection:
+            if connection.exec_driver_sql(waiting).scalar_one():
+                return
+        time.sleep(0.01)
+
+
+def test_an_event_that_another_machine_is_recording_is_a_duplicate(service: Service, databases: list[Database]) -> None:
+    draft = woo_order(status="checkout-draft")  # of no order that could be locked
+    with ThreadPoolExecutor(1) as pool:
+        with databases[0].write() as transaction:
+            record(transaction, draft, "order.created")
+            posting = pool.submit(service.post_woo, draft, "order.created")
+            until_it_waits(service, posting)
+        assert (posting.result().status_code, posting.result().json) == (200, {"status": "duplicate", "event": "1"})
+
+
+def test_events_of_one_order_are_recorded_one_after_the_other_by_all_machines(
+    service: Service, databases: list[Database]
+) -> None:
+    cancelled = woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00")
+    with ThreadPoolExecutor(1) as pool:
+        with databases[0].write() as transaction:
+            record(transaction, woo_order(), "order.updated")
+            posting = pool.submit(service.post_woo, cancelled)
+            until_it_waits(service, posting)
+        assert posting.result().json["status"] == "accepted"
+    assert [(one["state"], one["reason"]) for one in service.deliveries()] == [("discarded", "cancelled")]
+
+
+def test_while_one_machine_claims_another_takes_nothing_of_the_account(
+    service: Service, databases: list[Database]
+) -> None:
+    service.post_woo(woo_order())
+    open_accounts(service.database, ["erp"])
+    limits = {"erp": Limit(1)}
+    with databases[0].write() as transaction:
+        assert [circuit.account for circuit in lock_circuits(transaction, limits)] == ["erp"]
+        assert claim_deliveries(databases[1], claim="another", limits=limits, lease_s=60) == []
+    assert len(claim_deliveries(databases[1], claim="another", limits=limits, lease_s=60)) == 1
+
+
+def test_a_claim_passes_over_what_another_machine_is_changing(service: Service, databases: list[Database]) -> None:
+    for number in (1, 2):
+        service.post_woo(woo_order(number))
+    open_accounts(service.database, ["erp"])
+    with databases[0].write() as transaction:
+        assert list(lock_deliveries(transaction, [1])) == [1]
+        databases[1].wait_s = 2
+        [claimed] = claim_deliveries(databases[1], claim="another", limits={"erp": Limit(4)}, lease_s=60)
+    assert row_id(claimed.delivery) == 2
 
 
 def test_leases_run_by_the_servers_clock(service: Service) -> None:

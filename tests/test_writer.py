@@ -88,6 +88,17 @@ def test_what_gathers_while_a_commit_is_under_way_is_committed_at_once(
     assert [sorted(numbers) for numbers in ledger.committed] == [[0], [1, 2, 3]]
 
 
+def test_nobody_is_told_before_the_commit_is_done(writer: Writer[list[int]], ledger: Ledger) -> None:
+    ledger.may_commit.clear()
+    first = Wisher(writer, 1)
+    ledger.began.acquire()
+    first.join(timeout=0.2)
+    assert (first.said, ledger.committed) == (None, [])
+    ledger.may_commit.set()
+    first.join()
+    assert (first.said, ledger.committed) == (10, [[1]])
+
+
 def test_one_that_is_at_fault_fails_alone(writer: Writer[list[int]], ledger: Ledger) -> None:
     assert wish_together(writer, ledger, [1, -2, 3]) == [10, "-2 is negative", 30]
     assert sorted(ledger.committed) == [[0], [1], [3]]

@@ -2,12 +2,15 @@
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mappings import DESTINATIONS
 from mappings.contracts import Contract
+from mappings.schema import MappingError
+from tests.mappings.cases import SAMPLES, make_account, make_store, read
 
 UUID = "909521d0-e398-4701-b393-ddfd07ce24f9"
 
@@ -61,6 +64,14 @@ def test_required_is_required_by_contract_and_schema(name, path):
     body = without(destination.contract.request_example, path)
     assert destination.contract.request_faults(body)
     assert destination.schema.validate(body)
+
+
+def test_body_that_breaks_the_contract_alone_does_not_leave():
+    known = DESTINATIONS["rayo"]
+    stricter = replace(known, contract=replace(known.contract, request={"required": ["folio"]}))
+    with pytest.raises(MappingError) as caught:
+        stricter.write(read("shopify", SAMPLES["shopify_mx"]), make_account("rayo"), make_store("shopify"))
+    assert caught.value.problems == ["The body breaks rayo's contract: $ 'folio' is missing"]
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)

@@ -8,7 +8,7 @@ from marshmallow.validate import Range
 
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.fields import Part, Quantity, Text, Whole
-from mappings.schema import DestinationSchema, StorefrontSchema, WireSchema
+from mappings.schema import DestinationSchema, MappingError, StorefrontSchema, WireSchema
 
 
 class ItemIn(StorefrontSchema):
@@ -145,3 +145,8 @@ def test_no_spoke_declares_what_is_not_served(spoke):
         for name, field in schema.fields.items():
             assert (field.load_default, field.dump_default, field.dump_only) == (missing, missing, False), name
             assert (list(field.pre_load), list(field.post_load)) == ([], []), name
+
+
+def test_text_of_a_mapping_error_does_not_quote_the_order():
+    error = MappingError(["Shipping address > phone “55 6532” has 6 digits; 10 are needed.", "E-mail is missing."])
+    assert str(error) == "The order has 2 problems."
