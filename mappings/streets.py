@@ -5,8 +5,7 @@ neighbourhoods last.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mappings.address_marks import (
@@ -81,12 +80,9 @@ def read_line(line: str, surroundings: Surroundings) -> Reading:
     street = next((piece for piece in pieces if piece.kind == "text"), None)
     pieces = [piece for piece in pieces if piece is street or not repeats_place(piece, surroundings.places)]
     try:
-        reading = _read_pieces(pieces, surroundings)
+        return _read_pieces(pieces, surroundings)
     except UnsureError as error:
         return Reading(reason=str(error))
-    told = (reading.street, reading.number, reading.unit, reading.district, reading.reference)
-    lost = _count_digits(piece.text for piece in pieces) - _count_digits(told)
-    return Reading(reason="a number in it finds no place") if lost else reading
 
 
 def _read_pieces(pieces: Sequence[Piece], surroundings: Surroundings) -> Reading:
@@ -298,10 +294,6 @@ def _takes_number_as_name(flat: str) -> bool:
     if not words or words[-1] not in NAMED_BY_NUMBER:
         return False
     return len(words) == 1 or (words[-1] != "c" and words[-2] not in {"la", "las", "el", "los", "del"})
-
-
-def _count_digits(texts: Iterable[str | None]) -> Counter[str]:
-    return Counter(char for text in texts if text for char in text if char.isdigit())
 
 
 def _is_name_with_number(flat: str) -> bool:

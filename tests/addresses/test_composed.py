@@ -1,8 +1,11 @@
 """Lines put together from parts of which each is clear: they are read back as those parts, in whatever form."""
 
+from collections import Counter
 from itertools import cycle, islice, product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mappings.streets import Reading, Surroundings, read_line
 
@@ -47,3 +50,21 @@ def test_line_is_read_back_as_its_parts(change):
         }
         number = "S/N" if parts.number == "S/N" else told["number"]
         assert read_line(change(line), Surroundings(country=country)) == Reading(**told | {"number": number}), line
+
+
+FRAGMENTS = """
+    Calle Av. Ruta Barrio Bº Col. Villa SM Torre Edificio Piso Depto UF Mz Lt lote casa N° # S/N KM al e/ entre x y esq.
+    bis timbre tel 5 12 123 14.5 1/2 1° 5to 12-B (12) Norte Juárez Centro PB A , -
+"""
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS.split()), min_size=1, max_size=9), st.sampled_from(["MX", "AR"]))
+def test_no_digit_of_a_line_that_is_read_is_lost(fragments, country):
+    line = " ".join(fragments)
+    reading = read_line(line, Surroundings(country=country))
+    told = " ".join(filter(None, (reading.street, reading.number, reading.unit, reading.district, reading.reference)))
+    assert reading.reason or not digits(line) - digits(told)
+
+
+def digits(text):
+    return Counter(char for char in text if char.isdigit())

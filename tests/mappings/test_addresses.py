@@ -77,6 +77,8 @@ def parts(line1=None, line2=None, **given):
         ("Allende 8, Barrio San Pablo", ("Allende", "8", None, "San Pablo")),
         ("Reforma Col. Centro #12", ("Reforma", "12", None, "Centro")),
         ("Calle 10, Col. Centro", ("Calle 10", None, None, "Centro")),
+        ("Hidalgo 12, Col. Puerta de Hierro", ("Hidalgo", "12", None, "Puerta de Hierro")),
+        ("Hidalgo 12 U. Hab. Infonavit El Hueso", ("Hidalgo", "12", None, "U. Hab. Infonavit El Hueso")),
     ],
 )
 def test_what_is_sure_is_split(line1, expected):
@@ -100,6 +102,8 @@ def test_what_is_sure_is_split(line1, expected):
         "Los Pinos Sección 2",
         "Calle #5",
         "Hidalgo #12 #13",
+        "Hidalgo #12 KM 4",
+        "Hidalgo #12 S/N",
         "Hidalgo 12, 5B",
         "Fracc. Los Pinos calle Roble 12",
         "Calle 10 Torre 3",
@@ -225,7 +229,9 @@ def test_number_may_stand_in_the_second_line(line1, line2, expected):
         ("Hidalgo 12 esquina Juárez", None, "esquina Juárez"),
         ("Hidalgo 12", "Depto 4, timbre 3", "timbre 3"),
         ("Hidalgo 12, portón verde", "entre Mina y Rayón", "portón verde, entre Mina y Rayón"),
+        ("Hidalgo 12 esq. Av. Torre 5", None, "esq. Av. Torre 5"),
         ("Hidalgo 12 (casa azul)", None, "casa azul"),
+        ("Hidalgo 12 a 2 cuadras de la plaza", None, "a 2 cuadras de la plaza"),
         ("Hidalgo 12, tel 55 1234 5678", None, "tel 55 1234 5678"),
     ],
 )
