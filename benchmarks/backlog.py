@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from benchmarks import orders
 from benchmarks.load import post
-from benchmarks.processes import connector, free_port, gunicorn, run
+from benchmarks.processes import ask, connector, create_database, free_port, gunicorn, run
 from benchmarks.stores import SAMPLES, environment_of, write_configuration
 
 
@@ -52,20 +52,12 @@ class Backlog:
         if self.engine == "sqlite":
             for end in ("", "-wal", "-shm", ".lock"):
                 Path(url.removeprefix("sqlite:///") + end).unlink(missing_ok=True)
-        else:
-            self._ask(f'DROP DATABASE "{urlsplit(url).path[1:]}"')
+        elif self.server is not None:
+            ask(self.server, f'DROP DATABASE "{urlsplit(url).path[1:]}"')
 
     def _new_database(self, name: str) -> str:
         name = f"{self.destination}_{name}"
         if self.server is None:
             return f"sqlite:///{self.directory / name}.db"
-        template = "" if name.endswith("loaded") else f' TEMPLATE "{self.destination}_loaded"'
-        self._ask(f'CREATE DATABASE "{name}"{template}')
-        return self.server.replace("/postgres?", f"/{name}?")
-
-    def _ask(self, statement: str) -> None:
-        import psycopg
-
-        assert self.server is not None  # noqa: S101  # said of PostgreSQL alone
-        with psycopg.connect(self.server, autocommit=True) as connection:
-            connection.execute(statement.encode())
+        template = None if name.endswith("loaded") else f"{self.destination}_loaded"
+        return create_database(self.server, name, template=template)

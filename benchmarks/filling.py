@@ -8,7 +8,6 @@ It knows the tables' keys and nothing else of them: every other column is as the
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, inspect, text
 
@@ -54,6 +53,13 @@ class Filler:
         with self._begin() as connection:
             return int(connection.execute(text("SELECT count(*) FROM deliveries WHERE state = 'waiting'")).scalar_one())
 
+    def size_mb(self) -> float:
+        with self._begin() as connection:
+            size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+            if connection.dialect.name == "postgresql":
+                size = "SELECT pg_database_size(current_database())"
+            return float(connection.execute(text(size)).scalar_one()) / 1e6
+
     def settle(self) -> None:
         """Leave no work of the filling to who comes next."""
         engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
@@ -97,7 +103,3 @@ def copy_rows(connection: Connection, seed: str, table: str, first: int, count: 
     names = ", ".join(columns)
     statement = f"INSERT INTO {table} ({names}) SELECT {selected} FROM {series} AS numbers, seed_{seed}_{table} AS seed"
     connection.execute(text(statement), {"first": first})
-
-
-def size_mb(database: Path) -> float:
-    return sum(file.stat().st_size for file in database.parent.glob(database.name + "*")) / 1e6

@@ -5,6 +5,7 @@ The rows are made by SQL from a few that the connector made: it says nothing abo
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +15,11 @@ import psutil  # type: ignore[import-untyped]
 
 from benchmarks import orders
 from benchmarks.destination import destination
-from benchmarks.filling import Filler, size_mb
+from benchmarks.filling import Filler
 from benchmarks.forwarding import Forwarded, cpu_s, watch
 from benchmarks.load import post
 from benchmarks.plots import draw
-from benchmarks.processes import connector, free_port, gunicorn, run, running
+from benchmarks.processes import connector, create_database, free_port, gunicorn, postgres, run, running
 from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
 from benchmarks.stores import environment_of, write_configuration
 
@@ -73,14 +74,16 @@ class Grown:
         return median(getattr(one, name) for one in getattr(self, what))
 
 
-def prepare(size: Size, directory: Path, body_bytes: int) -> Grown:
-    """Have the connector take, and carry, an order, and multiply it."""
+def prepare(size: Size, directory: Path, body_bytes: int, server: str | None) -> Grown:
+    """Have the connector take, and carry, an order, and multiply it. `server` is PostgreSQL's address."""
     directory.mkdir()
     grown = Grown(size=size, directory=directory)
-    database = directory / "connector.db"
+    url = f"sqlite:///{directory / 'connector.db'}"
+    if server is not None:
+        url = create_database(server, directory.name)
     with destination(directory) as played:
         configuration = write_configuration(directory, destination="rayo", base_url=played.url)
-        grown.variables = dict(environment_of(configuration, f"sqlite:///{database}", port=free_port()))
+        grown.variables = dict(environment_of(configuration, url, port=free_port()))
         run(connector("migrate"), directory=directory, variables=grown.variables)
         take(grown, seconds=5, numbers=range(1, 2), body_bytes=body_bytes)
         grown.filler.keep_seed("waiting", orders.order_id(1))
@@ -96,7 +99,7 @@ def prepare(size: Size, directory: Path, body_bytes: int) -> Grown:
     grown.filler.fill("delivered", size.pruned, pruned=True)
     grown.filler.fill("waiting", size.waiting)
     grown.filler.settle()
-    grown.size_mb = size_mb(database)
+    grown.size_mb = grown.filler.size_mb()
     return grown
 
 
@@ -189,22 +192,31 @@ def sizes(orders_: Sequence[int], pruned: int, usual: int) -> list[list[Size]]:
 @click.option("--pruned", default=0, help="Also this many whose bodies were pruned.")
 @click.option("--usual", default=3_000, show_default=True, help="Orders that wait where the delivered ones grow.")
 @click.option("--body-bytes", default=0, help="Of a webhook, at least; the sample has about 3,000, real ones 6,000.")
+@click.option("--engine", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
 @click.option("--quick", is_flag=True, help="One round of small databases: only to see that it runs.")
 def main(
-    rounds: int, seconds: float, counts: tuple[int, ...], pruned: int, usual: int, body_bytes: int, quick: bool
+    rounds: int,
+    seconds: float,
+    counts: tuple[int, ...],
+    pruned: int,
+    usual: int,
+    body_bytes: int,
+    engine: str,
+    quick: bool,
 ) -> None:
     """Measure what an order costs as the database grows."""
     if quick:
         rounds, seconds, counts, pruned, usual = 1, 0.5, (200, 400), 0, 200
     machine = describe_machine()
     all_series: list[list[Grown]] = []
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory() as name, ExitStack() as stack:
+        server = stack.enter_context(postgres(Path(name))) if engine == "postgresql" else None
         for number, series in enumerate(sizes(counts, pruned, usual)):
             all_series.append([])
             for size in series:
                 console.print(f"[dim]{size.orders:,} {size.grows} are made …[/]")
                 directory = Path(name) / f"{number}-{size.grows}-{size.orders}"
-                all_series[-1].append(prepare(size, directory, body_bytes))
+                all_series[-1].append(prepare(size, directory, body_bytes, server))
         for round_ in range(rounds):
             console.print(f"[dim]round {round_ + 1} …[/]")
             for grown in (one for series in all_series for one in series):
@@ -213,7 +225,7 @@ def main(
     columns += ["forwarded/s", "CPU ms", "to the smallest", "PSS MB"]
     rows = [row for series in all_series for row in table_rows(series)]
     table = print_table("What an order costs as the database grows", columns, rows)
-    if quick:
+    if quick or engine != "sqlite":
         return
     figures = [
         [

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import psycopg
 
 from benchmarks.native import build
 from connector.processes import end_with_parent
@@ -122,3 +123,15 @@ def postgres(directory: Path, *, fsync_ms: float = 0) -> Iterator[str]:
         yield address.read_text()
         with suppress(FileNotFoundError):
             address.unlink()
+
+
+def create_database(server: str, name: str, *, template: str | None = None) -> str:
+    """Make a database at the PostgreSQL of `server`, a copy of `template` if that is named; its address."""
+    ask(server, f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
+    return server.replace("/postgres?", f"/{name}?")
+
+
+def ask(server: str, statement: str) -> None:
+    """Have PostgreSQL do what no transaction may hold."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(statement.encode())

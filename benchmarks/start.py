@@ -17,7 +17,16 @@ from benchmarks import orders
 from benchmarks.destination import destination
 from benchmarks.load import post
 from benchmarks.plots import draw
-from benchmarks.processes import connector, free_port, gunicorn, postgres, run, running, wait_until_ready
+from benchmarks.processes import (
+    connector,
+    create_database,
+    free_port,
+    gunicorn,
+    postgres,
+    run,
+    running,
+    wait_until_ready,
+)
 from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
 from benchmarks.stores import environment_of, write_configuration
 
@@ -77,14 +86,6 @@ def measure_first_order(rounds: int, engine: str) -> dict[str, list[float]]:
 def gunicorn_alone(app: str, port: int) -> list[str]:
     options = ["--worker-class", "gthread", "--threads", "8", "--no-control-socket"]
     return [sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", *options]
-
-
-def create_database(server: str, name: str) -> str:
-    import psycopg
-
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    return server.replace("/postgres?", f"/{name}?")
 
 
 def measure_memory(seconds: float, engine: str) -> dict[str, dict[str, float]]:
