@@ -209,7 +209,7 @@ def test_an_event_is_on_disk_before_it_is_answered(service: Service) -> None:
 
 @pytest.mark.sqlite
 def test_a_database_that_cannot_commit_answers_503_and_keeps_nothing(service: Service) -> None:
-    impatient = Database(service.runtime.settings.environment.database_url, wait_s=0.05)
+    impatient = Database(service.runtime.settings.environment.database_url, wait_s=1)
     impatient_service = replace(service, client=create_app(replace(service.runtime, database=impatient)).test_client())
     with service.database.write():  # another process holds the lock
         answer = impatient_service.post_shopify(shopify_order())
