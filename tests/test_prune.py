@@ -152,7 +152,9 @@ def test_what_ended_by_hand_or_was_cancelled_is_dropped_too(service: Service) ->
     service.drain()
     resolve(service, "2", **{"as": "discarded"})
     service.clock.forward(YEAR_S)
+    assert service.deliveries()[1]["problems"] == ["Shipping address > neighbourhood is missing."]
     assert (prune_now(service), held(service)) == (Dropped(deliveries=2, events=3), NOTHING)
+    assert [one["problems"] for one in service.deliveries()] == [[], []]
 
 
 def test_ignored_events_are_dropped_when_they_are_old(service: Service) -> None:

@@ -191,6 +191,11 @@ def corruptions() -> list[tuple[list[Any], list[tuple[str, int, str]]]]:
                 ("delivery", WAITING, "it counts 1 attempts, and has 2"),
             ],
         ),
+        (
+            [of(events, CANCELS - 1, accounts=["bodega", "hub"])],
+            [("event", CANCELS - 1, "its routes named account hub, and its order has no delivery there")],
+        ),
+        ([of(events, CANCELS, accounts=["bodega", "hub"])], []),
         # states and their reasons
         (
             [of(deliveries, UNMAPPABLE, reason=None)],

@@ -45,6 +45,7 @@ class Aged:
 
     def of_deliveries(self) -> ColumnElement[bool]:
         is_due = or_(deliveries.c.pruned_at.is_(None), deliveries.c.pruned_at < deliveries.c.updated_at)
+        # As much is asked of its whole order; asking it first spares the young ones that look.
         has_ended = and_(deliveries.c.state.in_(ENDED), deliveries.c.updated_at < self.before)
         return and_(has_ended, is_due, self.is_quiet(deliveries))
 
