@@ -1,0 +1,195 @@
+"""How the promises about attempts are broken: each leaves a trace, and none is made twice. Data alone."""
+
+from tests.mutants.mutant import Invariant, Mutant
+
+DELIVERY = "connector/delivery.py"
+PACKING = "connector/packing.py"
+DELIVERIES = "connector/database/deliveries.py"
+CLAIMS = "connector/database/claims.py"
+
+LEASE_RAN_OUT = (
+    "tests/test_claims.py::test_a_process_whose_lease_ran_out_does_not_send_even_if_nobody_took_over[sqlite]"
+)
+
+SENDING_FIRST = Invariant(
+    number=4,
+    promise="`sending` is committed before the socket opens, and only while the claim holds and nothing newer came.",
+    mutants=(
+        Mutant(
+            breaks="the order is sent, then `sending` is committed",
+            file=DELIVERY,
+            old="""\
+    if not surely(runtime, lambda: mark_sending(runtime.database, mark)):
+        return None
+    if monotonic() - begun_at > mark.lease_s - account.timeout_s:  # stopped meanwhile: what it held may be settled
+        answer = Answer(was_sent=False, error="too late to send: the commit took too long")
+    else:
+        answer = send(outbound, account, destination, parcel, bearer)
+""",
+            new="""\
+    answer = send(outbound, account, destination, parcel, bearer)
+    if not surely(runtime, lambda: mark_sending(runtime.database, mark)):
+        return None
+""",
+            tests=("tests/test_claims.py::test_sending_is_committed_while_the_socket_is_open[sqlite]",),
+        ),
+        Mutant(
+            breaks="the order is sent though `sending` could not be committed",
+            file=DELIVERY,
+            old="    if not surely(runtime, lambda: mark_sending(runtime.database, mark)):\n        return None\n",
+            new="    surely(runtime, lambda: mark_sending(runtime.database, mark))\n",
+            tests=(LEASE_RAN_OUT,),
+        ),
+        Mutant(
+            breaks="the bytes are not kept with `sending`",
+            file=DELIVERIES,
+            old='            "body": mark.body,\n',
+            new="",
+            tests=("tests/test_claims.py::test_sending_is_on_disk_with_its_bytes_before_the_socket_opens[sqlite]",),
+        ),
+        Mutant(
+            breaks="a process sends what another has claimed since",
+            file=DELIVERIES,
+            old="and row.claim == delivery.claim and row.claim is not None\n    is_as_read",
+            new="and row.claim is not None\n    is_as_read",
+            tests=("tests/test_claims.py::test_a_process_that_lost_its_claim_does_not_send[sqlite]",),
+        ),
+        Mutant(
+            breaks="a process sends after its lease ran out",
+            file=DELIVERIES,
+            old="if not (may_go_on(row, delivery) and row.claim_expires_at and row.claim_expires_at > now):",
+            new="if not may_go_on(row, delivery):",
+            tests=(LEASE_RAN_OUT,),
+        ),
+        Mutant(
+            breaks="an older version is sent though a newer one came in between",
+            file=DELIVERIES,
+            old="row.event_id == delivery.event_id and row.due_at",
+            new="row.due_at",
+            tests=("tests/test_claims.py::test_a_newer_version_of_the_very_same_instant_stops_the_older[sqlite]",),
+        ),
+        Mutant(
+            breaks="what was fetched is sent though a thin webhook said since that it changed",
+            file=DELIVERIES,
+            old=" and row.due_at == delivery.due_at",
+            new="",
+            tests=("tests/test_thin.py::test_a_repeat_that_comes_after_the_fetch_makes_it_fetched_again[sqlite]",),
+        ),
+        Mutant(
+            breaks="an attempt begins from what was read before the last one",
+            file=DELIVERIES,
+            old="return is_held and is_as_read and row.attempts == delivery.attempts",
+            new="return is_held and is_as_read",
+            tests=("tests/test_claims.py::test_an_attempt_that_was_made_meanwhile_stops_another[sqlite]",),
+        ),
+        Mutant(
+            breaks="who finds the attempt begun by its own claim begins it a second time",
+            file=DELIVERIES,
+            old="if was_tried and is_marked:",
+            new="if is_marked:",
+            tests=(
+                "tests/test_claims.py::test_a_commit_of_sending_that_was_not_told_of_is_known_for_ones_own[sqlite]",
+            ),
+        ),
+        Mutant(
+            breaks="a lease that runs out under a thread starts a second one for the same order",
+            file="connector/worker.py",
+            old="return [one for one in claimed if row_id(one.delivery) not in held]",
+            new="return claimed",
+            tests=(
+                "tests/test_worker.py::test_a_lease_that_runs_out_under_a_thread_of_ours_starts_no_second_one[sqlite]",
+            ),
+        ),
+        Mutant(
+            breaks="a process that stood still after the commit sends when its lease may have ended",
+            file=DELIVERY,
+            old="    if monotonic() - begun_at > mark.lease_s - account.timeout_s:",
+            new="    if False:",
+            tests=("tests/test_claims.py::test_what_took_too_long_to_commit_is_not_sent[sqlite]",),
+        ),
+    ),
+)
+
+LOST_REPLY = "tests/test_outcomes.py::test_a_lost_reply_at_lapyme_is_repeated_with_the_same_bytes_and_key[sqlite]"
+
+NOT_REPEATED = Invariant(
+    number=5,
+    promise="What may have arrived is repeated only under its key and with its bytes; without a key, only by a person.",
+    mutants=(
+        Mutant(
+            breaks="an attempt without an answer is repeated at destinations without a key",
+            file=DELIVERY,
+            old="        if not runtime.settings.destination(account).has_key:\n            return uncertain\n",
+            new="",
+            tests=(
+                "tests/test_outcomes.py::test_outcome[sqlite-drop_after_reading-options1-at_rayo1-at_lapyme1-rayo]",
+                "tests/test_centelar_flow.py::test_order_whose_reply_is_lost_is_not_sent_again[sqlite-cut_body]",
+            ),
+        ),
+        Mutant(
+            breaks="Centelar, which knows no key, is sent one and trusted with it",
+            file="mappings/destinations/centelar.py",
+            old='    tells_stores_apart="ext_code",\n',
+            new='    tells_stores_apart="ext_code",\n    idempotency_header="Idempotency-Key",\n',
+            tests=("tests/test_centelar_flow.py::test_order_whose_reply_is_lost_is_not_sent_again[sqlite-cut_body]",),
+        ),
+        Mutant(
+            breaks="an answer that did not come in time counts as never sent",
+            file="connector/outbound/sending.py",
+            old="    httpx.ConnectTimeout,\n    httpx.PoolTimeout,",
+            new="    httpx.TimeoutException,\n    httpx.PoolTimeout,",
+            tests=("tests/test_outcomes.py::test_outcome[sqlite-latency-options6-at_rayo6-at_lapyme6-rayo]",),
+        ),
+        Mutant(
+            breaks="a 5xx counts as surely not processed",
+            file="connector/retry.py",
+            old="if status >= 500 or status == 409:",
+            new="if status >= 500:\n        return Outcome.NOT_PROCESSED, None\n    if status == 409:",
+            tests=("tests/test_outcomes.py::test_outcome[sqlite-status-options12-at_rayo12-at_lapyme12-rayo]",),
+        ),
+        Mutant(
+            breaks="what a crash left `sending` goes again where there is no key",
+            file=CLAIMS,
+            old="if row.destination in keyed:",
+            new="if row.destination:",
+            tests=("tests/test_claims.py::test_what_a_crash_left_sending_is_settled_when_its_lease_ends",),
+        ),
+        Mutant(
+            breaks="a repeat under the same key carries bytes that were written anew",
+            file=PACKING,
+            old="if delivery.frozen_since is not None and delivery.body is not None:",
+            new="if False:",
+            tests=("tests/test_claims.py::test_after_a_crash_lapyme_gets_the_same_bytes_under_the_same_key[sqlite]",),
+        ),
+        Mutant(
+            breaks="every attempt has a key of its own",
+            file=PACKING,
+            old="key=delivery.key, warnings=delivery.warnings)",
+            new='key=f"{delivery.key}{delivery.attempts}", warnings=delivery.warnings)',
+            tests=(LOST_REPLY,),
+        ),
+        Mutant(
+            breaks="a refused order goes again under the key that was refused",
+            file="connector/database/manual.py",
+            old='            values["revision"] = delivery.revision + 1',
+            new='            values["revision"] = delivery.revision',
+            tests=("tests/test_manual.py::test_a_refused_order_goes_again_under_a_new_key[sqlite]",),
+        ),
+        Mutant(
+            breaks="a refusal is believed though an attempt before it may have arrived",
+            file=DELIVERY,
+            old="return uncertain if frozen else Decision(state=State.PARKED, reason=Reason.REFUSED)",
+            new="return Decision(state=State.PARKED, reason=Reason.REFUSED)",
+            tests=("tests/test_outcomes.py::test_a_refusal_after_an_ambiguous_attempt_is_uncertain[sqlite]",),
+        ),
+        Mutant(
+            breaks="a person's retrigger repeats what is uncertain without being forced to",
+            file="connector/database/manual.py",
+            old="    if delivery.reason == Reason.UNCERTAIN:\n        return",
+            new="    if False:\n        return",
+            tests=("tests/test_manual.py::test_an_uncertain_order_goes_again_only_by_force[sqlite-rayo]",),
+        ),
+    ),
+)
+
+OF_ATTEMPTS = (SENDING_FIRST, NOT_REPEATED)

@@ -1,0 +1,190 @@
+"""How the promises about webhooks are broken: none is lost once answered, and none makes two orders. Data alone."""
+
+from tests.mutants.mutant import Invariant, Mutant
+
+INTAKE = "connector/intake.py"
+EVENTS = "connector/database/events.py"
+CLAIMS = "connector/database/claims.py"
+
+SAFE = Invariant(
+    number=1,
+    promise="A 200 means that the event and its deliveries are on disk; nothing is mapped or fetched before it.",
+    mutants=(
+        Mutant(
+            breaks="SQLite may lose its last commits in a power cut",
+            file="connector/database/sqlite.py",
+            old="PRAGMA synchronous = FULL",
+            new="PRAGMA synchronous = NORMAL",
+            tests=("tests/test_intake.py::test_an_event_is_on_disk_before_it_is_answered[sqlite]",),
+        ),
+        Mutant(
+            breaks="PostgreSQL may lose its last commits in a power cut",
+            file="connector/database/postgresql.py",
+            old="SET synchronous_commit = on",
+            new="SET synchronous_commit = off",
+            tests=(
+                "tests/test_postgresql.py::test_a_commit_is_on_the_servers_disk_whatever_its_default_is[postgresql]",
+            ),
+        ),
+        Mutant(
+            breaks="who waits for a commit is told before it is done",
+            file="connector/database/writer.py",
+            old="""\
+                results = apply(transaction, wishes)
+        except""",
+            new="""\
+                results = apply(transaction, wishes)
+                for wish, result in zip(wishes, results, strict=True):
+                    wish.result = result
+                    wish.done.release()
+                    wish.done = threading.Lock()
+                    wish.done.acquire()
+        except""",
+            tests=("tests/test_writer.py::test_nobody_is_told_before_the_commit_is_done",),
+        ),
+        Mutant(
+            breaks="a commit that takes too long is answered as if it had come",
+            file="connector/database/writer.py",
+            old="            raise TimeoutError\n",
+            new="            return wish.result\n",
+            tests=("tests/test_intake.py::test_a_database_that_cannot_commit_answers_503_and_keeps_nothing[sqlite]",),
+        ),
+        Mutant(
+            breaks="the event is committed without its deliveries",
+            file="connector/database/book.py",
+            old="        self._insert()\n        update_rows",
+            new="        update_rows",
+            tests=("tests/test_intake.py::test_an_event_is_on_disk_before_it_is_answered[sqlite]",),
+        ),
+        Mutant(
+            breaks="the order is mapped while the storefront waits",
+            file=INTAKE,
+            old="    payload = parse(body)\n",
+            new="    payload = parse(body)\n    storefront.read(payload, store)\n",
+            tests=("tests/test_intake.py::test_an_order_that_cannot_be_read_is_taken_in_and_parked[sqlite]",),
+        ),
+        Mutant(
+            breaks="the order is fetched while the storefront waits",
+            file=INTAKE,
+            old="    payload = parse(body)\n",
+            new="""\
+    payload = parse(body)
+    from connector.outbound.fetching import complete
+
+    complete(runtime.apis[store.id], storefront, store, dict(payload), set(), timeout_s=5)
+""",
+            tests=("tests/test_thin.py::test_the_order_is_fetched_and_arrives[sqlite]",),
+        ),
+    ),
+)
+
+EVENT_ONCE = Invariant(
+    number=2,
+    promise="An event is recorded once, however often and however many at once it comes.",
+    mutants=(
+        Mutant(
+            breaks="a repeat is an error",
+            file="connector/database/bulk.py",
+            old=" ON CONFLICT DO NOTHING RETURNING",
+            new=" RETURNING",
+            tests=(
+                "tests/test_intake.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
+            ),
+        ),
+        Mutant(
+            breaks="it is looked whether the event is there, and inserted if not",
+            file=EVENTS,
+            old="""\
+    found = insert_new(transaction.connection, events, rows, returning=["id", "store", "event_key"])
+""",
+            new="""\
+    known = set(transaction.execute(events.select().with_only_columns(events.c.store, events.c.event_key)).tuples())
+    rows = [row for row in rows if (row["store"], row["event_key"]) not in known]
+    insert = transaction.insert(events).returning(events.c.id, events.c.store, events.c.event_key)
+    found = transaction.execute(insert, rows).all() if rows else []
+""",
+            tests=(
+                "tests/test_postgresql.py::test_an_event_that_another_machine_is_recording_is_a_duplicate[postgresql]",
+            ),
+        ),
+        Mutant(
+            breaks="the tables are made without the unique index of events",
+            file="connector/database/migrations/versions/0001_first.py",
+            old='        sa.UniqueConstraint("store", "event_key"),\n',
+            new="",
+            tests=(
+                "tests/test_intake.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
+                "tests/test_migrations.py::test_migrations_make_the_declared_tables",
+            ),
+        ),
+        Mutant(
+            breaks="WooCommerce's delivery id, which different orders share, is taken for the event's key",
+            file="mappings/storefronts/woocommerce.py",
+            old="{order_id or ''}:{hash_body(body)}",
+            new="{headers.get('x-wc-webhook-delivery-id') or hash_body(body)}",
+            tests=(
+                "tests/test_intake.py::test_two_orders_under_one_woocommerce_delivery_id_both_arrive[sqlite]",
+                "tests/test_intake.py::test_one_woocommerce_order_under_two_delivery_ids_arrives_once[sqlite]",
+            ),
+        ),
+    ),
+)
+
+ORDER_ONCE = Invariant(
+    number=3,
+    promise="An order reaches an account once, whichever events speak of it.",
+    mutants=(
+        Mutant(
+            breaks="each event makes a delivery of its own",
+            file=EVENTS,
+            old="return self.store, self.identity.order_id",
+            new="return self.store, self.identity.event_key",
+            tests=("tests/test_intake.py::test_created_paid_and_updated_make_one_delivery[sqlite]",),
+        ),
+        Mutant(
+            breaks="the tables are made without the unique index of deliveries",
+            file="connector/database/migrations/versions/0001_first.py",
+            old='        sa.UniqueConstraint("account", "store", "order_id"),\n',
+            new="",
+            tests=("tests/test_migrations.py::test_migrations_make_the_declared_tables",),
+        ),
+        Mutant(
+            breaks="a newer version of a delivered order is sent too",
+            file=EVENTS,
+            old="return delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED)",
+            new="return delivery.state == State.DELIVERED or delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED)",
+            tests=("tests/test_versions.py::test_after_delivery_a_newer_version_is_recorded_and_not_sent[sqlite]",),
+        ),
+        Mutant(
+            breaks="machines that record events of one order do not see each other's",
+            file="connector/database/postgresql.py",
+            old='connection.execute(LOCK_ORDERS, {"keys": sorted({lock_key(*order) for order in orders})})',
+            new="pass",
+            tests=(
+                "tests/test_postgresql.py::test_events_of_one_order_are_recorded_one_after_the_other_by_all_machines"
+                "[postgresql]",
+            ),
+        ),
+        Mutant(
+            breaks="machines that claim at once claim more than the account takes",
+            file=CLAIMS,
+            old="return read_rows(transaction.execute(statement.with_for_update(skip_locked=True)))",
+            new="return read_rows(transaction.execute(statement))",
+            tests=(
+                "tests/test_postgresql.py::test_while_one_machine_claims_another_takes_nothing_of_the_account[postgresql]",
+            ),
+        ),
+        Mutant(
+            breaks="a claim waits for, and then takes, what another machine is changing",
+            file=CLAIMS,
+            old="""\
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+""",
+            new="        .limit(limit)\n",
+            tests=("tests/test_postgresql.py::test_a_claim_passes_over_what_another_machine_is_changing[postgresql]",),
+        ),
+    ),
+)
+
+OF_EVENTS = (SAFE, EVENT_ONCE, ORDER_ONCE)

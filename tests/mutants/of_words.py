@@ -1,0 +1,281 @@
+"""How the promises about what is said are broken: to destinations, to people, in logs, and by whom. Data alone."""
+
+from tests.mutants.mutant import Invariant, Mutant
+
+INTAKE = "connector/intake.py"
+DELIVERY = "connector/delivery.py"
+EVENTS = "connector/database/events.py"
+SPOKE = "mappings/spoke.py"
+RAYO = "mappings/destinations/rayo.py"
+
+NOT_INVENTED = Invariant(
+    number=6,
+    promise="What the order does not hold is a named problem; what cannot be said is listed.",
+    mutants=(
+        Mutant(
+            breaks="an address without a number is sent as “S/N”",
+            file=RAYO,
+            old='    no_exterior_missing: str = "problem"',
+            new='    no_exterior_missing: str = "S/N"',
+            tests=("tests/mappings/test_rayo.py::test_problem_names_the_field_as_the_merchant_knows_it",),
+        ),
+        Mutant(
+            breaks="a currency that LaPyme does not know goes as pesos",
+            file="mappings/destinations/lapyme.py",
+            old="return self.account.currencies.get(self.order.currency)",
+            new='return self.account.currencies.get(self.order.currency, "PES")',
+            tests=("tests/mappings/test_lapyme.py::test_currency_without_a_word_is_a_problem",),
+        ),
+        Mutant(
+            breaks="a gateway that nobody knows goes as a credit card",
+            file="mappings/destinations/centelar.py",
+            old="return next((types[name] for name in names if name in types), None)",
+            new='return next((types[name] for name in names if name in types), "creditcard")',
+            tests=("tests/mappings/test_centelar.py::test_gateway_without_a_row_is_a_problem_that_names_it",),
+        ),
+        Mutant(
+            breaks="digits are cut off a telephone number until it fits",
+            file="mappings/phones.py",
+            old="    return digits\n\n\ndef is_possible",
+            new="    return digits[:wanted]\n\n\ndef is_possible",
+            tests=("tests/mappings/test_phones.py::test_other_numbers_are_problems_and_never_cut_to_fit",),
+        ),
+        Mutant(
+            breaks="a postcode of four digits gets a zero whatever state it is of",
+            file="mappings/postcodes.py",
+            old=' and is_of_state("0" + plain, country, state):',
+            new=":",
+            tests=("tests/mappings/test_places.py::test_postcode_is_written_plainly_and_never_made_up",),
+        ),
+        Mutant(
+            breaks="the customer's note is dropped without a word",
+            file=RAYO,
+            old='            yield "Customer note is not sent: Rayo has no field for it."',
+            new="            return",
+            tests=("tests/mappings/test_rayo.py::test_what_rayo_cannot_be_told_is_listed",),
+        ),
+        Mutant(
+            breaks="what could not be said is not kept with the delivery",
+            file="connector/database/deliveries.py",
+            old='            "warnings": mark.warnings,\n',
+            new="",
+            tests=("tests/test_flow.py::test_what_the_destination_cannot_be_told_is_shown_with_the_delivery[sqlite]",),
+        ),
+    ),
+)
+
+NO_ORDER = "tests/test_intake.py::test_what_is_no_paid_order_is_recorded_with_a_reason_and_goes_nowhere"
+
+ACCOUNTED_FOR = Invariant(
+    number=7,
+    promise="Every event is ignored with a reason or has a delivery for every account; every delivery says its state.",
+    mutants=(
+        Mutant(
+            breaks="only the first of a route's accounts gets the order",
+            file=INTAKE,
+            old="for route in wanting for account in route.accounts}",
+            new="for route in wanting for account in route.accounts[:1]}",
+            tests=("tests/test_intake.py::test_an_order_has_a_delivery_for_each_account_that_its_routes_name[sqlite]",),
+        ),
+        Mutant(
+            breaks="only the first of a store's routes counts",
+            file=INTAKE,
+            old="for route in settings.routes_of(store_id) if",
+            new="for route in settings.routes_of(store_id)[:1] if",
+            tests=("tests/test_intake.py::test_an_order_has_a_delivery_for_each_account_that_its_routes_name[sqlite]",),
+        ),
+        Mutant(
+            breaks="what is no order is ignored without a reason",
+            file=EVENTS,
+            old='"reason": None if arrival.order else arrival.identity.ignored or NO_ORDER,',
+            new='"reason": None,',
+            tests=(NO_ORDER,),
+        ),
+        Mutant(
+            breaks="an order that no route takes is told as accepted",
+            file=EVENTS,
+            old='    book.change_event(event, status="ignored", reason=reason)\n',
+            new="",
+            tests=(NO_ORDER,),
+        ),
+        Mutant(
+            breaks="what cannot be mapped is parked without its problems",
+            file="connector/database/deliveries.py",
+            old="state=State.PARKED, reason=reason, problems=problems)",
+            new="state=State.PARKED, reason=reason)",
+            tests=(
+                "tests/test_versions.py::test_an_order_that_cannot_be_mapped_is_parked_with_what_the_merchant_sees[sqlite]",
+            ),
+        ),
+        Mutant(
+            breaks="a cancellation that came during an attempt is forgotten",
+            file="connector/database/deliveries.py",
+            old="        elif ended.decision.state != State.DELIVERED:\n",
+            new="        elif False:\n",
+            tests=("tests/test_claims.py::test_a_cancellation_during_sending_alerts_and_stops_what_would_be_repeated",),
+        ),
+        Mutant(
+            breaks="what a dead process was sending stays so for ever",
+            file="connector/worker.py",
+            old="in recover_lost(database, keyed=self.runtime.keyed):",
+            new="in []:",
+            tests=("tests/test_claims.py::test_what_a_dead_process_held_is_settled_at_once[sqlite]",),
+        ),
+    ),
+)
+
+CONTRACT_KEPT = Invariant(
+    number=8,
+    promise="A body that breaks the destination's contract never leaves; a reply that does is no success.",
+    mutants=(
+        Mutant(
+            breaks="a body is not judged by the contract",
+            file=SPOKE,
+            old="if faults := self.contract.request_faults(body):",
+            new="if faults := []:",
+            tests=("tests/mappings/test_contracts.py::test_body_that_breaks_the_contract_alone_does_not_leave",),
+        ),
+        Mutant(
+            breaks="what a body's own schema finds wrong is passed over",
+            file=SPOKE,
+            old="*dispatch.problems(), *problems]",
+            new="*dispatch.problems()]",
+            tests=("tests/mappings/test_rayo.py::test_problem_names_the_field_as_the_merchant_knows_it",),
+        ),
+        Mutant(
+            breaks="a reply is not judged by the contract",
+            file=SPOKE,
+            old="        if self.contract.response_faults(reply):\n            return None\n",
+            new="",
+            tests=("tests/mappings/test_contracts.py::test_rayos_reference_is_a_uuid",),
+        ),
+        Mutant(
+            breaks="a 2xx without an id is success",
+            file="connector/retry.py",
+            old="return (Outcome.DELIVERED, remote_id) if is_id else (Outcome.AMBIGUOUS, None)",
+            new="return Outcome.DELIVERED, remote_id",
+            tests=("tests/test_outcomes.py::test_a_rayo_reply_without_a_uuid_is_no_success",),
+        ),
+    ),
+)
+
+LOOKS_LIKE_A_PING = "tests/test_intake.py::test_what_only_looks_like_a_ping_needs_a_signature"
+
+# Not among these: a comparison that takes longer the more is right. No test can see time.
+SIGNED = Invariant(
+    number=9,
+    promise="Signatures are checked over the raw bytes before parsing; a store without a secret does not start.",
+    mutants=(
+        Mutant(
+            breaks="every webhook counts as signed",
+            file=INTAKE,
+            old="if not is_signed_by_any(storefront.signature, secrets, body, headers):",
+            new="if False:",
+            tests=("tests/test_intake.py::test_what_is_not_a_stores_webhook_is_refused_and_leaves_nothing",),
+        ),
+        Mutant(
+            breaks="the signature is checked over JSON that was parsed and written again",
+            file=INTAKE,
+            old="is_signed_by_any(storefront.signature, secrets, body, headers):",
+            new="is_signed_by_any(storefront.signature, secrets, json.dumps(json.loads(body)).encode(), headers):",
+            tests=("tests/test_intake.py::test_signature_stands_over_the_bytes_as_they_came[sqlite]",),
+        ),
+        Mutant(
+            breaks="the body is parsed before its signature is checked",
+            file=INTAKE,
+            old="    secrets = [storefront.secret(secret)",
+            new="    parse(body)\n    secrets = [storefront.secret(secret)",
+            tests=(LOOKS_LIKE_A_PING,),
+        ),
+        Mutant(
+            breaks="a webhook without a signature passes",
+            file="connector/signing.py",
+            old="    return any(hmac",
+            new="    return not given or any(hmac",
+            tests=("tests/test_signing.py::test_webhook_without_a_signature_is_refused",),
+        ),
+        Mutant(
+            breaks="a store without secrets starts",
+            file="mappings/settings.py",
+            old=', required=True, validate=Length(min=1, error="needs at least one secret.")',
+            new="",
+            tests=("tests/test_settings.py::test_all_faults_are_named_at_once",),
+        ),
+        Mutant(
+            breaks="another shop's webhook passes, since one app's secret signs for all",
+            file=INTAKE,
+            old="if not storefront.is_of_store(payload, store):",
+            new="if False:",
+            tests=(
+                "tests/test_thin.py::test_another_shops_webhook_is_refused_though_the_apps_secret_signed_it[sqlite]",
+            ),
+        ),
+    ),
+)
+
+NO_LOG = "tests/test_privacy.py::test_no_log_line_holds_secrets_or_personal_data[sqlite]"
+
+NOT_TOLD = Invariant(
+    number=10,
+    promise="Secrets and personal data reach no log line, no exception's text and no URL.",
+    mutants=(
+        Mutant(
+            breaks="the destination's reply is logged",
+            file=DELIVERY,
+            old="        error=tried.error,\n        state=",
+            new="        error=tried.error,\n        reply=tried.reply,\n        body=delivery.body,\n        state=",
+            tests=(NO_LOG,),
+        ),
+        Mutant(
+            breaks="an order's problems, which quote it, are logged",
+            file=DELIVERY,
+            old="problems=len(error.problems))",
+            new="problems=error.problems)",
+            tests=(NO_LOG,),
+        ),
+        Mutant(
+            breaks="the exception of an order that cannot be mapped quotes it",
+            file="mappings/schema.py",
+            old="super().__init__(f\"The order has {len(problems)} problem{'' if len(problems) == 1 else 's'}.\")",
+            new='super().__init__("; ".join(problems))',
+            tests=("tests/mappings/test_schema.py::test_text_of_a_mapping_error_does_not_quote_the_order",),
+        ),
+        Mutant(
+            breaks="SQLite's errors quote the row",
+            file="connector/database/sqlite.py",
+            old="hide_parameters=True",
+            new="hide_parameters=False",
+            tests=("tests/test_privacy.py::test_no_error_of_the_database_tells_what_it_was_given[sqlite]",),
+        ),
+        Mutant(
+            breaks="PostgreSQL's errors quote the row",
+            file="connector/database/postgresql.py",
+            old="hide_parameters=True",
+            new="hide_parameters=False",
+            tests=("tests/test_privacy.py::test_no_error_of_the_database_tells_what_it_was_given[postgresql]",),
+        ),
+        Mutant(
+            breaks="a fault of a contract quotes the value",
+            file="mappings/contracts/__init__.py",
+            old='return "has a key that is not documented"',
+            new="return fault.message",
+            tests=("tests/mappings/test_contracts.py::test_fault_names_place_and_rule_and_never_the_value",),
+        ),
+        Mutant(
+            breaks="settings show their secrets when they are printed",
+            file="mappings/settings.py",
+            old="    secrets: list[str] = field(default_factory=list, repr=False)",
+            new="    secrets: list[str] = field(default_factory=list)",
+            tests=("tests/test_privacy.py::test_settings_print_no_secret[sqlite]",),
+        ),
+        Mutant(
+            breaks="the token goes into the address",
+            file=DELIVERY,
+            old="query=destination.query(account),",
+            new='query={**destination.query(account), "token": bearer or ""},',
+            tests=("tests/test_privacy.py::test_no_request_line_holds_secrets_or_personal_data[sqlite]",),
+        ),
+    ),
+)
+
+OF_WORDS = (NOT_INVENTED, ACCOUNTED_FOR, CONTRACT_KEPT, SIGNED, NOT_TOLD)

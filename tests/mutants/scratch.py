@@ -1,0 +1,98 @@
+"""A copy of the working tree in which code is broken and tests run. The tree itself is never touched."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tests.mutants.mutant import Mutant
+
+ROOT = Path(__file__).parents[2]
+#: For one run of pytest, which ends a test that hangs by itself.
+LONGEST_S = 600
+#: https://docs.pytest.org/en/stable/reference/exit-codes.html, read 2026-11-21.
+PASSED, FAILED = 0, 1
+
+Verdict = Literal["caught", "survived", "no longer applies", "broken otherwise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came of one mutant."""
+
+    verdict: Verdict
+    by: str  # the test that saw it; else what went wrong
+    duration_s: float
+
+
+class Scratch:
+    """One copy, for one run of pytest at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._environ = {**os.environ, "PYTHONPATH": str(folder)}
+        names = git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+        for name in filter(None, names):
+            if (ROOT / name).is_file():  # not one that is deleted and not committed yet
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        found = self._run("-c", "import connector; print(connector.__file__)").stdout.strip()
+        if not Path(found).is_relative_to(folder):
+            raise RuntimeError(f"the copy would run the code at {found}")
+
+    def run_tests(self, tests: Sequence[str], *options: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        engines = [] if any("[postgresql" in test for test in tests) else ["-k", "not [postgresql"]
+        return self._run("-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *engines, *tests, **environ)
+
+    def try_mutant(self, mutant: Mutant) -> Trial:
+        """Break the copy, run the tests that must see it, and mend the copy."""
+        began_at = time.monotonic()
+        path = self.folder / mutant.file
+        whole = path.read_text("utf-8") if path.is_file() else ""
+        if (count := whole.count(mutant.old)) != 1:
+            return Trial(verdict="no longer applies", by=f"found {count} times in {mutant.file}", duration_s=0)
+        before = path.stat()
+        path.write_text(whole.replace(mutant.old, mutant.new), "utf-8")
+        try:
+            # Byte code is told stale by whole seconds and size, which the next mutant of a file may share with this.
+            ended = self.run_tests(mutant.tests, "-x", PYTHONDONTWRITEBYTECODE="1")
+        except subprocess.TimeoutExpired:
+            verdict, by = "broken otherwise", f"no end within {LONGEST_S} s"
+        else:
+            verdict, by = judge(ended)
+        finally:
+            path.write_text(whole, "utf-8")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return Trial(verdict=verdict, by=by, duration_s=time.monotonic() - began_at)
+
+    def _run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env={**self._environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_S,
+            check=False,
+        )
+
+
+def judge(ended: subprocess.CompletedProcess[str]) -> tuple[Verdict, str]:
+    """Tell a test that failed from code that cannot be imported, and from tests that cannot be set up."""
+    if ended.returncode == PASSED:
+        return "survived", "no test"
+    failed = re.search(r"^FAILED (.+?)(?: - |$)", ended.stdout, re.MULTILINE)
+    if ended.returncode == FAILED and failed:
+        return "caught", failed[1]
+    said = (ended.stdout + ended.stderr).strip().splitlines()
+    return "broken otherwise", f"exit status {ended.returncode}: {said[-1] if said else 'nothing said'}"
+
+
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
