@@ -183,3 +183,10 @@ def test_a_body_that_is_nested_too_deeply_is_400(service: Service) -> None:
     headers = {"Authorization": "Bearer admin"}
     answer = service.client.post("/api/deliveries/1/retrigger", data="[" * 100_000, headers=headers)
     assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    "query", ["deliveries?order=%00", "deliveries?account=a%00", "events?topic=%00", "events?store=%00"]
+)
+def test_a_filter_that_nothing_could_match_is_400(service: Service, query: str) -> None:
+    assert service.api(f"/{query}").status_code == 400

@@ -158,7 +158,11 @@ def read_filters(*names: str) -> dict[str, Any]:
     """The named query parameters that were given. Raises `InvalidRequestError` on any other."""
     if others := sorted(set(request.args) - {*names, "limit", "cursor"}):
         raise InvalidRequestError(f"no such filter: {', '.join(others)}; there are {', '.join(names)}")
-    return {name: request.args[name] for name in names if name in request.args}
+    given = {name: request.args[name] for name in names if name in request.args}
+    for name, text in given.items():
+        if not is_storable(text):
+            raise InvalidRequestError(f"`{name}` holds characters that no database takes, or more than {LONGEST_TEXT}")
+    return given
 
 
 def read_instant(text: str | None, name: str) -> datetime | None:
