@@ -19,7 +19,7 @@ from connector.intake import wanted_accounts
 from connector.outbound.sending import Client
 from connector.worker import Forwarder
 from tests.conftest import Service
-from tests.model.carrier import ANSWERED, ENDED, Carrier
+from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
 from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, REFUSED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
 from tests.model.model import Order as ModelOrder
 from tests.model.outcomes import ACCEPT, AMBIGUOUS, AMBIGUOUS_TRICKS, CONFLICT, TRICKS, Trick
@@ -28,6 +28,7 @@ from tests.model.webhooks import STORES, Webhook, post
 #: Few, so that much happens to each; more than an account takes at once.
 ORDERS = [(store, number) for store in sorted(STORES) for number in (1, 2, 3)]
 CONCURRENCY = 2
+PLACES = [PACKED, SENDING, ANSWERED]
 MOST_UNDER_WAY = 6
 CHOICES = [*[ACCEPT] * 6, *AMBIGUOUS_TRICKS, *TRICKS]
 
@@ -73,11 +74,27 @@ WHICH = st.integers(0, 99)
 MINUTE = st.integers(0, 9)
 KINDS = ["paid", "paid", "updated", "unpaid", "unmappable", "cancelled", "deleted", "created"]
 TOGETHER = st.tuples(ORDER, st.sampled_from(["paid", "updated", "unpaid", "cancelled", "again"]), MINUTE)
+DISTURBANCE = st.one_of(
+    st.tuples(st.sampled_from(["cancelled", "updated", "paid", "unmappable", "unpaid"]), MINUTE),
+    st.tuples(st.sampled_from(["silence", "silence", "rival", "rival"]), st.sampled_from("AB")),
+    st.tuples(st.sampled_from(["death", "force", "new_key", "discarded", "delivered"]), st.none()),
+)
 #: How often, and with what. Not rules of their own: of those Hypothesis leaves about half out of each example.
 STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "a_webhook_comes": (5, {"order": ORDER, "kind": st.sampled_from(KINDS), "minute": MINUTE}),
     "a_webhook_comes_again": (1, {"which": WHICH}),
     "webhooks_come_together": (2, {"asked": st.lists(TOGETHER, min_size=2, max_size=6)}),
+    "an_attempt_is_disturbed": (
+        12,
+        {
+            "name": NAME,
+            "which": WHICH,
+            "place": st.sampled_from(PLACES),
+            "disturbances": st.lists(DISTURBANCE, min_size=1, max_size=3),
+            "trick": TRICK,
+            "in_step": st.booleans(),
+        },
+    ),
     "a_forwarder_claims": (3, {"name": NAME}),
     "all_go_a_step_further": (4, {"trick": TRICK}),
     "one_goes_a_step_further": (3, {"which": WHICH, "trick": TRICK}),
@@ -256,6 +273,43 @@ class Life(RuleBasedStateMachine):
         for one in self.claim(name):
             self.carry_out(one, trick)
             trick = other
+
+    def an_attempt_is_disturbed(
+        self, name: str, which: int, place: str, disturbances: list[tuple[str, Any]], trick: Trick, in_step: bool
+    ) -> None:
+        """Bring one so far, let something happen to just that order, and go on."""
+        self.a_forwarder_claims(name)
+        if not self.under_way:
+            return
+        one = self.under_way[which % len(self.under_way)]
+        while one.carrier.at != place:
+            if not self.advance(one, trick):
+                break
+        for what, how in disturbances:
+            self.disturb(one.key, what, how)
+        for _ in range(4 * in_step):
+            self.all_go_a_step_further(trick)
+        if one in self.under_way:
+            self.carry_out(one, trick)
+
+    def disturb(self, key: tuple[str, int], what: str, how: Any) -> None:
+        if what in ("silence", "rival"):
+            self.the_clock_goes_forward(67)
+            self.a_forwarder_recovers(how)
+        if what == "rival":
+            self.a_forwarder_claims(how)
+            for one in [one for one in self.under_way if one.key == key and one.carrier.at == "claimed"]:
+                self.advance(one, ACCEPT)
+        elif what == "death":
+            self.a_process_dies("A")
+            self.the_dead_are_found()
+            self.a_forwarder_recovers("B")
+        elif what in ("force", "new_key"):
+            self.a_person_retriggers(self.made().index(key), force=True, new_key=what == "new_key")
+        elif what in ("discarded", "delivered"):
+            self.a_person_resolves(self.made().index(key), as_=what)
+        elif what != "silence":
+            self.a_webhook_comes(key, what, how)
 
     def a_forwarder_recovers(self, name: str) -> None:
         forwarder = self.forwarders[name]

@@ -27,8 +27,8 @@ from tests.model.model import AMBIGUOUS_FOR_S, RETRY_FOR_S
 MINUTES = float(os.environ.get("MINUTES", "10"))
 IS_LONG = settings.get_current_profile_name() == "long"
 QUICK = settings(
-    max_examples=20,
-    stateful_step_count=40,
+    max_examples=30,
+    stateful_step_count=25,
     deadline=None,
     derandomize=True,
     database=None,
