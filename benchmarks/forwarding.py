@@ -85,13 +85,13 @@ def record_profile(pid: int, seconds: float, file: Path) -> "subprocess.Popen[by
     if program is None:
         raise SystemExit("--profile needs py-spy: pip install -r benchmarks/requirements.txt")
     command = [program, "record", "--pid", str(pid), "--duration", str(max(1, round(seconds)))]
-    command += ["--rate", "200", "--nonblocking", "--gil", "--format", "raw", "--output", str(file)]
+    command += ["--rate", "100", "--format", "raw", "--output", str(file)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
 
 
 #: Which part of the work a frame's file belongs to. The innermost frame that is listed decides.
 PARTS = [
-    ("mapping", ("mappings/", "marshmallow/", "phonenumbers/", "stdnum/", "jsonschema/", "referencing/", "fastjson")),
+    ("mapping", ("mappings/", "marshmallow/", "phonenumbers/", "stdnum/", "jsonschema_rs/", "connector/packing.py")),
     ("HTTP", ("connector/outbound/", "httpx/", "httpcore/", "h11/", "ssl.py", "socket.py")),
     ("database", ("connector/database/", "sqlalchemy/", "sqlmodel/", "pydantic/", "psycopg/", "sqlite3/")),
     ("log", ("connector/log.py", "structlog/")),
