@@ -222,7 +222,7 @@ def main(
     if parts:
         first = next(iter(parts.values()))
         rows = [[of, *(f"{share:.0%}" for share in shares.values())] for of, shares in parts.items()]
-        tables.append(print_table("Where the processor's time goes", ["", *first], rows))
+        tables.append(print_table("Where the interpreter's time goes", ["", *first], rows))
     if not is_whole:
         return
     figures = {"cases": [figures_of(one) for one in done], "profile": parts}

@@ -85,7 +85,8 @@ def record_profile(pid: int, seconds: float, file: Path) -> "subprocess.Popen[by
     if program is None:
         raise SystemExit("--profile needs py-spy: pip install -r benchmarks/requirements.txt")
     command = [program, "record", "--pid", str(pid), "--duration", str(max(1, round(seconds)))]
-    command += ["--rate", "100", "--format", "raw", "--output", str(file)]
+    # Of the thread that holds the interpreter's lock: the others' stacks do not show whether they wait or work.
+    command += ["--gil", "--rate", "100", "--format", "raw", "--output", str(file)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
 
 

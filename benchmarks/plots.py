@@ -49,7 +49,7 @@ def draw_forward(pyplot: Any, figures: Any) -> Any:
             profile.barh(y, share, left=left, color=colour, label=part if y == 0 else None)
             left += share
     profile.set_yticks(range(len(figures["profile"])), list(figures["profile"]))
-    profile.set_xlabel("where the connector's processor time goes")
+    profile.set_xlabel("where the interpreter's time goes")
     profile.legend(ncols=6, frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 1.4))
     return figure
 
