@@ -22,6 +22,8 @@ def live_through_everything(service: Service) -> None:
     """Orders that are delivered, parked for each reason, repeated, refused at the door, retriggered."""
     service.post_shopify(shopify_order(1))
     service.post_shopify(without_colonia(2))
+    misplaced = {**shopify_order()["shipping_address"], "zip": "Ximena"}
+    service.post_shopify(shopify_order(9, shipping_address=misplaced))  # a problem that quotes it
     service.post_shopify({"id": 3, "shipping_address": {"name": "Ximena"}})
     service.post_woo(woo_order(4))
     service.client.post("/webhooks/tienda-mx", data=b'{"name": "Ximena"}', headers={"X-Shopify-Topic": "orders/paid"})
