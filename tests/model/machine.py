@@ -4,7 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -105,6 +105,7 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "a_process_dies": (1, {"name": NAME}),
     "the_dead_are_found": (1, {}),
     "a_claim_is_not_told_of": (1, {"which": WHICH}),
+    "the_merchant_changes_the_settings": (2, {}),
     "the_clock_goes_forward": (4, {"seconds": st.sampled_from([7, 67, 67, 911, 4_001])}),
     "a_person_retriggers": (2, {"which": WHICH, "force": st.booleans(), "new_key": st.booleans()}),
     "a_person_resolves": (1, {"which": WHICH, "as_": st.sampled_from(["delivered", "discarded"])}),
@@ -356,6 +357,14 @@ class Life(RuleBasedStateMachine):
         self.clock.ahead_s += seconds
 
     # People
+
+    def the_merchant_changes_the_settings(self) -> None:
+        """The same order makes other bytes from now on."""
+        settings = self.service.runtime.settings
+        erp = settings.accounts["erp"]
+        changed: Any = replace(erp, shipping_name=f"Envío {len(self.webhooks)}-{self.clock.seconds():.0f}")  # type: ignore[call-arg]
+        settings = replace(settings, accounts={**settings.accounts, "erp": changed})
+        self.service.runtime = replace(self.service.runtime, settings=settings)
 
     def a_person_retriggers(self, which: int, force: bool, new_key: bool) -> None:
         key = self.pick(which)
