@@ -76,7 +76,7 @@ KINDS = ["paid", "paid", "updated", "unpaid", "unmappable", "cancelled", "delete
 TOGETHER = st.tuples(ORDER, st.sampled_from(["paid", "updated", "unpaid", "cancelled", "again"]), MINUTE)
 DISTURBANCE = st.one_of(
     st.tuples(st.sampled_from(["cancelled", "updated", "paid", "unmappable", "unpaid"]), MINUTE),
-    st.tuples(st.sampled_from(["silence", "silence", "rival", "rival"]), st.sampled_from("AB")),
+    st.tuples(st.sampled_from(["silence", "silence", "rival", "overtaken"]), st.sampled_from("AB")),
     st.tuples(st.sampled_from(["death", "force", "new_key", "discarded", "delivered"]), st.none()),
 )
 #: How often, and with what. Not rules of their own: of those Hypothesis leaves about half out of each example.
@@ -294,13 +294,18 @@ class Life(RuleBasedStateMachine):
             self.carry_out(one, trick)
 
     def disturb(self, key: tuple[str, int], what: str, how: Any) -> None:
-        if what in ("silence", "rival"):
+        if what in ("silence", "rival", "overtaken"):
             self.the_clock_goes_forward(67)
             self.a_forwarder_recovers(how)
         if what == "rival":
             self.a_forwarder_claims(how)
             for one in [one for one in self.under_way if one.key == key and one.carrier.at == "claimed"]:
                 self.advance(one, ACCEPT)
+        elif what == "overtaken":
+            self.disturb(key, "force", None)
+            self.a_forwarder_claims(how)
+            for one in [one for one in self.under_way if one.key == key and one.carrier.at == "claimed"]:
+                self.carry_out(one, AMBIGUOUS_TRICKS[0])
         elif what == "death":
             self.a_process_dies("A")
             self.the_dead_are_found()

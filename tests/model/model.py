@@ -22,8 +22,8 @@ from tests.model.outcomes import (
 Content = Literal["good", "unpaid", "unmappable", "cancelled"]
 
 LEASE_S = 60.0
-AMBIGUOUS_FOR_S = 3_600.0
-RETRY_FOR_S = 7_200.0
+AMBIGUOUS_FOR_S = 900.0
+RETRY_FOR_S = 950.0
 READINGS = 5
 
 UNMAPPABLE, UNCERTAIN, EXHAUSTED = "unmappable", "uncertain", "exhausted"
