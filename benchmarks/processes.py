@@ -19,7 +19,6 @@ import psycopg
 from benchmarks.native import build
 from connector.processes import end_with_parent
 from connector.serve import gunicorn_command
-from connector.settings import Environment
 
 ROOT = Path(__file__).parents[1]
 READY_WITHIN_S = 60.0
@@ -62,8 +61,8 @@ def gunicorn(
     app: str, *, port: int, processes: int, directory: Path, variables: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`app` under the gunicorn of `connector serve`, with the same worker class, threads and limits."""
-    environment = Environment(host="127.0.0.1", port=port, web_concurrency=processes)
-    command = [app if part.startswith("connector.app") else part for part in gunicorn_command(environment)]
+    given = gunicorn_command("127.0.0.1", port, processes)
+    command = [app if part.startswith("connector.app") else part for part in given]
     name = "web-" + "".join(letter for letter in app if letter.isalnum())
     with running(command, directory=directory, name=name, variables=variables) as process:
         wait_until_ready(process, port)

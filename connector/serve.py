@@ -1,19 +1,21 @@
 """`connector serve`: gunicorn, and the forwarder as a process beside it, under one supervisor.
 
 The supervisor does no work of its own. It starts both, brings the forwarder back when it dies, and ends both when it
-is told to, when the web server ends, or when the forwarder cannot be kept up.
+is told to, when the web server ends, or when the forwarder cannot be kept up. It imports little, since it stays.
 """
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections import deque
+from typing import NoReturn
 
 import structlog
 
+from connector.log import set_up_log
 from connector.processes import end_with_parent
-from connector.settings import Environment
 
 #: A forwarder that dies this often within this time will not come up by itself.
 MOST_RESTARTS, WITHIN_S = 5, 60.0
@@ -26,8 +28,8 @@ WEB_THREADS = 24
 
 
 class Supervisor:
-    def __init__(self, environment: Environment) -> None:
-        self.environment = environment
+    def __init__(self, web: list[str]) -> None:
+        self.web = web  # the command
         self.log = structlog.get_logger()
         self.is_stopping = False  # no `Event`: it has a lock, which a signal's handler may find held
         self._restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
@@ -36,7 +38,7 @@ class Supervisor:
         """Supervise until SIGTERM or SIGINT. Returns the exit status: 0 when it was told to end."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
-        web = start(gunicorn_command(self.environment))
+        web = start(self.web)
         forwarder = start(forwarder_command())
         status = 0
         while self.goes_on_after(0.1):
@@ -75,11 +77,11 @@ class Supervisor:
         return not self.is_stopping
 
 
-def gunicorn_command(environment: Environment) -> list[str]:
+def gunicorn_command(host: str, port: int, processes: int) -> list[str]:
     return [
         *(sys.executable, "-m", "gunicorn", "connector.app:create_wsgi()"),
-        *("--bind", f"{environment.host}:{environment.port}"),
-        *("--workers", str(environment.web_concurrency)),
+        *("--bind", f"{host}:{port}"),
+        *("--workers", str(processes)),
         *("--worker-class", "gthread", "--threads", str(WEB_THREADS)),
         *("--timeout", str(WEB_TIMEOUT_S), "--graceful-timeout", "20", "--keep-alive", "5"),
         *("--log-level", "warning", "--no-control-socket"),
@@ -106,3 +108,20 @@ def end(processes: list[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def become_supervisor(host: str, port: int, processes: int) -> NoReturn:
+    """Let this process go on as the supervisor, without all that it imported to check the configuration."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "connector.serve", host, str(port), str(processes)])  # noqa: S606
+
+
+def main() -> None:
+    host, port, processes = sys.argv[1:]
+    set_up_log()
+    sys.exit(Supervisor(gunicorn_command(host, int(port), int(processes))).run())
+
+
+if __name__ == "__main__":
+    main()

@@ -12,13 +12,14 @@ from connector.errors import SettingsError
 def serve() -> None:
     """Run the service: the web server, and the forwarder beside it."""
     from connector.runtime import open_runtime
-    from connector.serve import Supervisor
+    from connector.serve import become_supervisor
 
     settings = read_settings()
     prepare_database(settings)
     with open_runtime(settings):
         pass  # what would stop every process is said once, here
-    sys.exit(Supervisor(settings.environment).run())
+    environment = settings.environment
+    become_supervisor(environment.host, environment.port, environment.web_concurrency)
 
 
 @cli.command()

@@ -7,9 +7,9 @@ from itertools import groupby
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Table, and_, bindparam, exists, insert, select, update
+from sqlalchemy import BindParameter, and_, bindparam, exists, insert, select
 
-from connector.database.bulk import insert_new
+from connector.database.bulk import insert_new, update_rows
 from connector.database.engine import Transaction
 from connector.database.tables import Delivery, State, deliveries, events, notes, read_rows
 
@@ -116,8 +116,8 @@ class Book:
     def write(self) -> None:
         """Write what was changed, and wake the forwarders where something is due."""
         self._insert()
-        update_rows(self.transaction, deliveries, self._changed)
-        update_rows(self.transaction, events, self._changed_events)
+        update_rows(self.transaction.connection, deliveries, self._changed)
+        update_rows(self.transaction.connection, events, self._changed_events)
         if self._alerts:
             rows = [
                 {"delivery_id": delivery.id, "at": self.now, "kind": "alert", "text": text}
@@ -166,18 +166,8 @@ def new_delivery(
     }
 
 
-def insert_deliveries(transaction: Transaction, rows: list[dict[str, Any]]) -> dict[tuple[str, str, str], int]:
+def insert_deliveries(transaction: Transaction, rows: list[dict[str, Any]]) -> dict[tuple[str, ...], int]:
     """Insert those that are not there; the unique index decides. Returns their ids by account, store, order id."""
-    index = ["account", "store", "order_id"]
-    return {
-        tuple(key): id_ for *key, id_ in insert_new(transaction.connection, deliveries, rows, returning=[*index, "id"])
-    }
-
-
-def update_rows(transaction: Transaction, table: Table, changes: Mapping[int, Mapping[str, Any]]) -> None:
-    """Change rows by their ids. One statement for all that change in the same columns."""
-    alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for id_, values in changes.items():
-        alike[tuple(sorted(values))].append({"row_id": id_, **values})
-    for rows in alike.values():
-        transaction.execute(update(table).where(table.c.id == bindparam("row_id")), rows)
+    unique = ["account", "store", "order_id"]
+    made = insert_new(transaction.connection, deliveries, rows, unique=unique, returning=[*unique, "id"])
+    return {tuple(key): id_ for *key, id_ in made}

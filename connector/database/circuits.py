@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, select, update
 
 from connector.database.engine import Database, Transaction
 from connector.database.tables import Circuit, Delivery, attempts, circuits, deliveries, read_row, read_rows
@@ -36,10 +36,14 @@ class Health:
     open_s: float
 
 
+NAMES: BindParameter[list[str]] = bindparam("names", expanding=True)
+CIRCUITS = select(circuits).where(circuits.c.account.in_(NAMES))
+
+
 def load_circuits(connection: Connection, names: Collection[str]) -> dict[str, Circuit]:
     if not names:
         return {}
-    rows: list[Circuit] = read_rows(connection.execute(select(circuits).where(circuits.c.account.in_(sorted(names)))))
+    rows: list[Circuit] = read_rows(connection.execute(CIRCUITS, {"names": sorted(names)}))
     return {row.account: row for row in rows}
 
 
@@ -73,12 +77,6 @@ def shut_since(*since: datetime | None) -> datetime | None:
 
 def seconds_from(at: datetime | None, now: datetime) -> float:
     return (now - at).total_seconds() if at else 0.0
-
-
-def shut_accounts(now: datetime) -> Any:
-    """Selects those that take nothing now: paused, or open and the next probe not yet due."""
-    is_open = and_(circuits.c.opened_at.is_not(None), circuits.c.probe_at > now)
-    return select(circuits.c.account).where(or_(circuits.c.paused_at.is_not(None), is_open))
 
 
 def room(circuit: Circuit, free: int, now: datetime) -> int:

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, or_, select, update
+from sqlalchemy import BindParameter, and_, bindparam, exists, func, or_, select, update
 
-from connector.database.book import update_rows
-from connector.database.circuits import book_probe, let_pass, load_circuits, room, shut_accounts
+from connector.database.bulk import update_rows
+from connector.database.circuits import book_probe, let_pass, load_circuits, room
 from connector.database.deliveries import catch_up, lock_deliveries
 from connector.database.engine import Database, Transaction
 from connector.database.orders import row_id
@@ -16,6 +15,7 @@ from connector.database.tables import (
     Circuit,
     Delivery,
     Event,
+    Instant,
     Reason,
     State,
     attempts,
@@ -25,6 +25,45 @@ from connector.database.tables import (
     read_rows,
 )
 from mappings.spoke import Outcome
+
+ACCOUNT: BindParameter[str] = bindparam("account")
+ACCOUNTS: BindParameter[list[str]] = bindparam("accounts", expanding=True)
+IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
+NOW = bindparam("now", type_=Instant)
+
+IS_DUE = and_(
+    deliveries.c.state == State.WAITING,
+    deliveries.c.due_at <= NOW,
+    or_(deliveries.c.claim.is_(None), deliveries.c.claim_expires_at <= NOW),
+)
+#: Not those that take nothing now: paused, or open and the next probe not yet due.
+DUE_ACCOUNTS = (
+    select(circuits.c.account)
+    .where(circuits.c.account.in_(ACCOUNTS), circuits.c.paused_at.is_(None))
+    .where(or_(circuits.c.opened_at.is_(None), circuits.c.probe_at.is_(None), circuits.c.probe_at <= NOW))
+    .where(exists().where(deliveries.c.account == circuits.c.account, IS_DUE))
+)
+#: The ids of what is due and free, oldest first, without what another process is claiming at this moment.
+DUE = (
+    select(deliveries.c.id)
+    .where(deliveries.c.account == ACCOUNT, IS_DUE)
+    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+LOCK_CIRCUITS = (
+    select(circuits)
+    .where(circuits.c.account.in_(ACCOUNTS))
+    .order_by(circuits.c.account)
+    .with_for_update(skip_locked=True)
+)
+IN_FLIGHT = (
+    select(deliveries.c.account, func.count())
+    .where(deliveries.c.account.in_(ACCOUNTS), deliveries.c.claim.is_not(None), deliveries.c.claim_expires_at > NOW)
+    .group_by(deliveries.c.account)
+)
+BY_IDS = select(deliveries).where(deliveries.c.id.in_(IDS))
+EVENTS_BY_IDS = select(events).where(events.c.id.in_(IDS))
 
 CRASHED = "The process ended, or lost its claim, before an answer was recorded."
 
@@ -59,33 +98,9 @@ def open_accounts(database: Database, accounts: Collection[str]) -> None:
 
 def due_accounts(database: Database, accounts: Collection[str]) -> list[str]:
     """The accounts for which some delivery waits and is due and free. A read: it takes no lock."""
-    now = database.clock()
-    is_free = or_(deliveries.c.claim.is_(None), deliveries.c.claim_expires_at <= now)
-    is_due = and_(deliveries.c.state == State.WAITING, deliveries.c.due_at <= now, is_free)
-    statement = (
-        select(circuits.c.account)
-        .where(circuits.c.account.in_(sorted(accounts)), circuits.c.account.not_in(shut_accounts(now)))
-        .where(exists().where(deliveries.c.account == circuits.c.account, is_due))
-    )
+    given = {"accounts": sorted(accounts), "now": database.clock()}
     with database.read() as connection:
-        return list(connection.execute(statement).scalars())
-
-
-def select_due(transaction: Transaction, account: str, *, limit: int) -> Select[Any]:
-    """The ids of what is due and free, oldest first, without what another process is claiming at this moment."""
-    is_free = or_(deliveries.c.claim.is_(None), deliveries.c.claim_expires_at <= transaction.now)
-    return (
-        select(deliveries.c.id)
-        .where(
-            deliveries.c.account == account,
-            deliveries.c.state == State.WAITING,
-            deliveries.c.due_at <= transaction.now,
-            is_free,
-        )
-        .order_by(deliveries.c.due_at, deliveries.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+        return list(connection.execute(DUE_ACCOUNTS, given).scalars())
 
 
 def claim_deliveries(database: Database, *, claim: str, limits: Mapping[str, Limit], lease_s: float) -> list[Claimed]:
@@ -106,7 +121,8 @@ def claim_deliveries(database: Database, *, claim: str, limits: Mapping[str, Lim
             free = room(circuit, limit.concurrency - in_flight.get(circuit.account, 0), transaction.now)
             if free < 1:
                 continue
-            due = list(transaction.execute(select_due(transaction, circuit.account, limit=free)).scalars())
+            given = {"account": circuit.account, "now": transaction.now, "most": free}
+            due = list(transaction.execute(DUE, given).scalars())
             if limit.rate_per_s is not None:
                 due = due[: let_pass(transaction, circuit, len(due), limit.rate_per_s)]
             if due and circuit.opened_at is not None:
@@ -115,7 +131,7 @@ def claim_deliveries(database: Database, *, claim: str, limits: Mapping[str, Lim
         if not ids:
             return []
         values = {"claim": claim, "claim_expires_at": transaction.now + timedelta(seconds=lease_s)}
-        update_rows(transaction, deliveries, dict.fromkeys(ids, values))
+        update_rows(transaction.connection, deliveries, dict.fromkeys(ids, values))
         return read_claimed(transaction, ids)
 
     return database.transact(take)
@@ -123,24 +139,18 @@ def claim_deliveries(database: Database, *, claim: str, limits: Mapping[str, Lim
 
 def lock_circuits(transaction: Transaction, accounts: Collection[str]) -> Sequence[Circuit]:
     """Those that no other process is claiming from at this moment."""
-    statement = select(circuits).where(circuits.c.account.in_(sorted(accounts))).order_by(circuits.c.account)
-    return read_rows(transaction.execute(statement.with_for_update(skip_locked=True)))
+    return read_rows(transaction.execute(LOCK_CIRCUITS, {"accounts": sorted(accounts)}))
 
 
 def count_in_flight(transaction: Transaction, accounts: Collection[str]) -> dict[str, int]:
-    held = and_(deliveries.c.claim.is_not(None), deliveries.c.claim_expires_at > transaction.now)
-    statement = (
-        select(deliveries.c.account, func.count())
-        .where(deliveries.c.account.in_(sorted(accounts)), held)
-        .group_by(deliveries.c.account)
-    )
-    return {account: count for account, count in read_rows(transaction.execute(statement))}  # noqa: C416
+    given = {"accounts": sorted(accounts), "now": transaction.now}
+    return {account: count for account, count in read_rows(transaction.execute(IN_FLIGHT, given))}  # noqa: C416
 
 
 def read_claimed(transaction: Transaction, ids: list[int]) -> list[Claimed]:
-    rows: list[Delivery] = read_rows(transaction.execute(select(deliveries).where(deliveries.c.id.in_(ids))))
-    statement = select(events).where(events.c.id.in_({row.event_id for row in rows}))
-    named: dict[int, Event] = {row.id: row for row in read_rows(transaction.execute(statement))}
+    rows: list[Delivery] = read_rows(transaction.execute(BY_IDS, {"ids": ids}))
+    given = {"ids": sorted({row.event_id for row in rows})}
+    named: dict[int, Event] = {row.id: row for row in read_rows(transaction.execute(EVENTS_BY_IDS, given))}
     by_id = {row_id(row): row for row in rows}
     return [Claimed(by_id[id_], named[by_id[id_].event_id]) for id_ in ids]
 
@@ -202,7 +212,7 @@ def recover_lost(database: Database, *, keyed: Collection[str]) -> list[int]:
             else:
                 values = {"state": State.PARKED, "reason": Reason.UNCERTAIN, "due_at": None}
             values |= {"claim": None, "claim_expires_at": None, "updated_at": transaction.now}
-            update_rows(transaction, deliveries, {row_id(row): values})
+            update_rows(transaction.connection, deliveries, {row_id(row): values})
             transaction.execute(
                 update(attempts)
                 .where(attempts.c.delivery_id == row.id, attempts.c.number == row.attempts)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, select, update
+from sqlalchemy import BindParameter, bindparam, insert, select
 
-from connector.database.book import update_rows
+from connector.database.bulk import insert_new, run_many, update_rows
 from connector.database.circuits import Health, give_back_probe, load_circuits, note_health, seconds_shut
 from connector.database.engine import Database, Transaction
 from connector.database.orders import add_note, is_cancelled, row_id, select_newest, stop_for_cancellation
@@ -17,6 +17,8 @@ from mappings.spoke import Outcome
 #: What may be long, and decides nothing.
 BULKY = {"body", "problems", "warnings"}
 GUARDS = [column for column in deliveries.c if column.name not in BULKY]
+IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
+LOCK = select(*GUARDS).where(deliveries.c.id.in_(IDS)).order_by(deliveries.c.id).with_for_update()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +87,7 @@ def fresh_start(now: datetime) -> dict[str, Any]:
 
 def lock_deliveries(transaction: Transaction, ids: Collection[int]) -> dict[int, Delivery]:
     """Their rows without what is bulky, by id; nobody else changes them before this transaction ends."""
-    statement = select(*GUARDS).where(deliveries.c.id.in_(sorted(ids))).order_by(deliveries.c.id).with_for_update()
-    rows: list[Delivery] = read_rows(transaction.execute(statement))
+    rows: list[Delivery] = read_rows(transaction.execute(LOCK, {"ids": list(ids)}))
     return {row_id(row): row for row in rows}
 
 
@@ -139,8 +140,10 @@ def mark_all_sending(transaction: Transaction, marks: Sequence[Mark]) -> list[bo
             }
         )
     if begun:
-        update_rows(transaction, deliveries, changes)
-        transaction.execute(insert(attempts), begun)
+        update_rows(transaction.connection, deliveries, changes)
+        unique = ["delivery_id", "number"]
+        if len(insert_new(transaction.connection, attempts, begun, unique=unique, returning=["id"])) != len(begun):
+            raise RuntimeError("an attempt of that number is there already")
     return answers
 
 
@@ -172,17 +175,17 @@ def record_sent(database: Database, ended: Ended) -> bool:
 def record_all_sent(transaction: Transaction, batch: Sequence[Ended]) -> list[bool]:
     current = lock_deliveries(transaction, [row_id(ended.delivery) for ended in batch])
     changes: dict[int, dict[str, Any]] = {}
-    tried: dict[int, dict[str, Any]] = {}
+    tried: dict[int, Tried] = {}
     answers = []
     for ended in batch:
         delivery, row = ended.delivery, current[row_id(ended.delivery)]
         is_mine = row.state == State.SENDING and row.claim == delivery.claim and row.attempts == ended.tried.number
         if is_mine:
             changes[row_id(delivery)] = settled(delivery, ended.decision, transaction.now)
-            tried[row_id(delivery)] = {"row_number": ended.tried.number, **kept(ended.tried)}
+            tried[row_id(delivery)] = ended.tried
         answers.append(is_mine or is_recorded(transaction, ended))
     if changes:
-        update_rows(transaction, deliveries, changes)
+        update_rows(transaction.connection, deliveries, changes)
         update_attempts(transaction, tried)
     for ended, is_settled in zip(batch, answers, strict=True):
         if not is_settled:
@@ -193,10 +196,10 @@ def record_all_sent(transaction: Transaction, batch: Sequence[Ended]) -> list[bo
     return answers
 
 
-def update_attempts(transaction: Transaction, tried: dict[int, dict[str, Any]]) -> None:
-    mine = and_(attempts.c.delivery_id == bindparam("row_id"), attempts.c.number == bindparam("row_number"))
-    rows = [{"row_id": delivery_id, **values} for delivery_id, values in tried.items()]
-    transaction.execute(update(attempts).where(mine), rows)
+def update_attempts(transaction: Transaction, tried: dict[int, Tried]) -> None:
+    rows = [(kept(one), (delivery_id, one.number)) for delivery_id, one in tried.items()]
+    names = tuple(rows[0][0])
+    run_many(transaction.connection, attempts, names, ("delivery_id", "number"), rows)
 
 
 def is_recorded(transaction: Transaction, ended: Ended) -> bool:
@@ -222,7 +225,7 @@ def record_unsent(database: Database, ended: Ended, *, run_open_s: float) -> boo
                 **run_values(delivery, transaction.now, run_open_s),
                 "attempts": tried.number,
             }
-            update_rows(transaction, deliveries, {row_id(delivery): values})
+            update_rows(transaction.connection, deliveries, {row_id(delivery): values})
             values = {"delivery_id": delivery.id, "number": tried.number, "is_manual": delivery.is_manual}
             transaction.execute(insert(attempts).values({**values, **kept(tried)}))
             give_back_probe(transaction, row)
@@ -268,7 +271,7 @@ def catch_up(transaction: Transaction, delivery_id: int) -> None:
     elif current.frozen_since is None:
         newest = transaction.execute(select_newest(current.store, current.order_id)).scalar_one()
         if newest != current.event_id:
-            update_rows(transaction, deliveries, {delivery_id: {"event_id": newest}})
+            update_rows(transaction.connection, deliveries, {delivery_id: {"event_id": newest}})
 
 
 def record_late(transaction: Transaction, ended: Ended) -> None:
@@ -278,8 +281,8 @@ def record_late(transaction: Transaction, ended: Ended) -> None:
     is_current = current.attempts == tried.number
     may_settle = current.state == State.WAITING or current.reason == Reason.UNCERTAIN
     if is_current and may_settle and decision.state == State.DELIVERED:
-        update_rows(transaction, deliveries, {delivery_id: settled(current, decision, transaction.now)})
-        update_attempts(transaction, {delivery_id: {"row_number": tried.number, **kept(tried)}})
+        update_rows(transaction.connection, deliveries, {delivery_id: settled(current, decision, transaction.now)})
+        update_attempts(transaction, {delivery_id: tried})
         return
     said = f"Attempt {tried.number} was answered after its claim was lost: {tried.outcome}"
     remote = f", the destination's id is {decision.remote_id}" if decision.remote_id else ""
@@ -307,7 +310,7 @@ def leave(database: Database, delivery: Delivery, **values: Any) -> bool:
         if not may_go_on(row, delivery):
             return False
         ended = {"claim": None, "claim_expires_at": None, "due_at": None, "updated_at": transaction.now, **values}
-        update_rows(transaction, deliveries, {row_id(delivery): ended})
+        update_rows(transaction.connection, deliveries, {row_id(delivery): ended})
         give_back_probe(transaction, row)
         return True
 

@@ -196,10 +196,14 @@ def naming_errors(dialect: Dialect) -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError(UNAVAILABLE) from error
-    except (DBAPIError, dialect.Error) as error:  # the second from `bulk`
-        if dialect.is_unavailable(error.orig if isinstance(error, DBAPIError) else error):
+    except DBAPIError as error:
+        if dialect.is_unavailable(error.orig):
             raise DatabaseUnavailableError(UNAVAILABLE) from error
         raise
+    except dialect.Error as error:  # from `bulk`: the driver's own text may quote the row
+        if dialect.is_unavailable(error):
+            raise DatabaseUnavailableError(UNAVAILABLE) from error
+        raise RuntimeError(f"the database refused a statement: {type(error).__name__}") from None
 
 
 def open_dialect(url: str, connections: int, wait_s: float) -> Dialect:

@@ -103,7 +103,8 @@ def insert_events(transaction: Transaction, arrivals: Sequence[Arrival]) -> dict
         }
         for arrival in arrivals
     ]
-    found = insert_new(transaction.connection, events, rows, returning=["id", "store", "event_key"])
+    unique = ["store", "event_key"]
+    found = insert_new(transaction.connection, events, rows, unique=unique, returning=["id", *unique])
     return {(store, event_key): event_id for event_id, store, event_key in found}
 
 
