@@ -3,21 +3,26 @@
 import logging
 import sys
 
+import orjson
 import structlog
 
 
 def set_up_log(*, quiet: bool = False) -> None:
-    """`quiet` lets warnings and worse through alone."""
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    )
+    """`quiet` lets warnings and worse through alone.
+
+    orjson, and a logger that is made once: a line costs a webhook a tenth of its time otherwise.
+    https://www.structlog.org/en/stable/performance.html, read 2026-11-21.
+    """
+    is_for_people = sys.stderr.isatty()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
+            structlog.dev.ConsoleRenderer() if is_for_people else structlog.processors.JSONRenderer(orjson.dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,  # making one anew takes as long as writing the line
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr)
+        if is_for_people
+        else structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
     )

@@ -7,9 +7,9 @@ from itertools import groupby
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, and_, bindparam, exists, insert, select
+from sqlalchemy import BindParameter, and_, bindparam, insert, select
 
-from connector.database.bulk import insert_new, update_rows
+from connector.database.bulk import exists_any, insert_new, update_rows
 from connector.database.engine import Transaction
 from connector.database.tables import Delivery, State, deliveries, events, notes, read_rows
 
@@ -33,7 +33,6 @@ class Known:
 STORE: BindParameter[str] = bindparam("store")
 ORDERS: BindParameter[list[str]] = bindparam("orders", expanding=True)
 OF_ORDERS = and_(events.c.store == STORE, events.c.order_id.in_(ORDERS), events.c.id < bindparam("before"))
-ARE_KNOWN = select(exists(select(1).where(OF_ORDERS)))
 EVENTS_OF = select(
     *(events.c[name] for name in ("order_id", "id", "version", "says_paid", "carries_order", "cancels"))
 ).where(OF_ORDERS)
@@ -70,9 +69,10 @@ class Book:
 
     def _read(self, orders: list[OrderKey], before: int) -> None:
         for store, group in groupby(orders, key=lambda order: order[0]):
-            given: dict[str, Any] = {"store": store, "orders": [order_id for _, order_id in group], "before": before}
-            if not self.transaction.execute(ARE_KNOWN, given).scalar_one():
+            ids = [order_id for _, order_id in group]
+            if not exists_any(self.transaction.connection, events, "order_id", ids, before=before, store=store):
                 continue  # most are new: then there is no delivery of them either
+            given: dict[str, Any] = {"store": store, "orders": ids, "before": before}
             for row in read_rows(self.transaction.execute(EVENTS_OF, given)):
                 self.events[store, row.order_id].append(Known(*row[1:]))
             del given["before"]

@@ -44,6 +44,26 @@ def insert_new(
         cursor.close()
 
 
+def exists_any(
+    connection: Connection, table: Table, column: str, among: Sequence[str], *, before: int, **equal: str
+) -> bool:
+    """True when some row before the id `before` has one of the values `among` in `column`, and those of `equal`."""
+    mark = mark_of(connection.dialect.name)
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(write_exists(table, column, len(among), tuple(equal), mark), [*equal.values(), *among, before])
+        return bool(cursor.fetchall()[0][0])
+    finally:
+        cursor.close()
+
+
+@cache
+def write_exists(table: Table, column: str, count: int, equal: tuple[str, ...], mark: str) -> str:
+    same = "".join(f"{name} = {mark} AND " for name in equal)
+    among = ", ".join([mark] * count)
+    return f"SELECT EXISTS (SELECT 1 FROM {table.name} WHERE {same}{column} IN ({among}) AND id < {mark})"  # noqa: S608
+
+
 def update_rows(connection: Connection, table: Table, changes: Mapping[int, Mapping[str, Any]]) -> None:
     """Change rows by their ids: one statement for all that change in the same columns."""
     alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -112,7 +132,7 @@ def converter_of(kind: Any, style: str) -> Converter:
 
 def write_instant(at: datetime | None) -> str | None:
     """As SQLAlchemy writes it to SQLite."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") if at else None
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if at else None
 
 
 def keep(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Opens the database and its transactions. What SQLite and PostgreSQL do differently stands in files of their names."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -105,6 +106,8 @@ class Database:
         self.engine = self.dialect.engine
         self.clock = clock or self.dialect.now
         self.wait_s = wait_s
+        self._spare: deque[Connection] = deque(maxlen=1)
+        self._may_spare = connections > 1  # else nobody could read
         self._writer: Writer[Transaction] = Writer(self.write)
 
     def commit(self, change: Change[Transaction, Item, Result], item: Item, *, is_patient: bool = False) -> Result:
@@ -133,9 +136,23 @@ class Database:
 
         Raises `DatabaseUnavailableError` when it cannot be had or committed; nothing of it is kept then.
         """
-        with naming_errors(self.dialect), self.dialect.turn(), self.engine.connect() as connection, connection.begin():
+        with naming_errors(self.dialect), self.dialect.turn(), self._connection() as connection, connection.begin():
             self.dialect.begin(connection, writes=True)
             yield Transaction(connection, self.dialect, self.clock())
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """The one that the last transaction left, unless that failed: to open one takes as long as a small change."""
+        connection = self._spare.pop() if self._spare else self.engine.connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if self._may_spare and not self._spare:
+            self._spare.append(connection)
+        else:
+            connection.close()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -182,6 +199,9 @@ class Database:
 
     def close(self) -> None:
         self._writer.close()
+        for connection in self._spare:
+            connection.close()
+        self._spare.clear()
         self.engine.dispose()
 
 

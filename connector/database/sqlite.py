@@ -42,7 +42,7 @@ class Sqlite:
             os.close(descriptor)
 
     def begin(self, connection: Connection, *, writes: bool) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
         """Nothing: who writes has the database alone."""

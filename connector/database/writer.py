@@ -119,6 +119,7 @@ class Writer(Generic[Transaction]):
         try:
             with self._begin() as transaction:
                 has_begun = True
+                wishes = [wish for wish in wishes if not wish.is_given_up]  # while a turn was waited for
                 results = apply(transaction, wishes)
         except Exception as error:
             for wish in wishes:
