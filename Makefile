@@ -12,7 +12,7 @@ INSTALLED := .venv/.installed
 # How long things go wrong in `make chaos`, and what decides what and when.
 MINUTES = 1
 SEED = 1
-COMPARED = huey procrastinate dbos
+COMPARED = connector huey procrastinate dbos
 NAME = accept
 
 # What is measured beside us, and what measures, have packages of their own.
@@ -52,7 +52,7 @@ chaos: $(INSTALLED) ## kill, stop and cut off real processes while orders come i
 
 peers: $(INSTALLED) $(PEERS) ## the same against what a team would build instead, for comparison; MINUTES, SEED
 	for peer in $(COMPARED); do \
-		$(BIN)/python -m tests.chaos --subject $$peer --minutes $(MINUTES) --seed $(SEED); done; true
+		$(BIN)/python -m tests.chaos --store cafe-mx --subject $$peer --minutes $(MINUTES) --seed $(SEED); done; true
 
 mutants: $(INSTALLED) ## break each promise in the code, and see that a test notices
 	$(BIN)/python -m tests.mutants $(ARGS)

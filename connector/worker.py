@@ -25,7 +25,7 @@ from connector.errors import ConnectorError, DatabaseUnavailableError
 from connector.runtime import Runtime
 
 #: Those that end within this time have their places filled by one claim.
-GATHER_S = 0.005
+GATHER_S = 0.01
 STOP_WITHIN_S = 0.1
 #: How often what a dead process was sending is looked for.
 RECOVER_EVERY_S = 2.0
@@ -41,6 +41,8 @@ class Forwarder:
         self.is_stopping = False
         self._wake = threading.Event()
         self._running: dict[Future[None], Claimed] = {}
+        self._behind: set[str] = set()  # accounts that had more due than there was room for
+        self._look_at = 0.0  # monotonic: when all accounts are asked for what is due
         accounts = runtime.settings.accounts
         self._limits = {id_: Limit(account.concurrency, account.rate_per_s) for id_, account in accounts.items()}
         # Orders on their way to a retired account are claimed too, to be parked with the reason.
@@ -94,8 +96,8 @@ class Forwarder:
     def claim_due(self) -> list[Claimed]:
         """Claim as many as there are threads for, of every account that has some."""
         in_flight = Counter(claimed.delivery.account for claimed in list(self._running.values()))
-        has_room = [id_ for id_, limit in self._limits.items() if in_flight[id_] < limit.concurrency]
-        due = due_accounts(self.runtime.database, has_room)
+        room = {id_: limit.concurrency - in_flight[id_] for id_, limit in self._limits.items()}
+        due = self.due([account for account, free in room.items() if free > 0])
         if not due:
             return []
         claimed = claim_deliveries(
@@ -104,10 +106,21 @@ class Forwarder:
             limits={account: self._limits[account] for account in due},
             lease_s=self.runtime.settings.environment.lease_s,
         )
+        taken = Counter(one.delivery.account for one in claimed)
+        self._behind = {account for account in due if taken[account] >= room[account]}
         # A process that was stopped, or a clock that jumped, lets a lease run out under one of our own threads. That
         # thread goes on under the new one: a second would send the same attempt again.
         held = set(self._held())
         return [one for one in claimed if row_id(one.delivery) not in held]
+
+    def due(self, accounts: list[str]) -> list[str]:
+        """Of these, the ones that have something due. Those that had more than could be claimed are not asked again,
+        unless all were not asked for a while."""
+        behind = [account for account in accounts if account in self._behind]
+        if behind and monotonic() < self._look_at:
+            return behind
+        self._look_at = monotonic() + self.runtime.database.dialect.poll_s
+        return due_accounts(self.runtime.database, accounts)
 
     def carry(self, claimed: Claimed) -> None:
         try:
