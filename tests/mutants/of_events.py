@@ -85,7 +85,7 @@ EVENT_ONCE = Invariant(
         Mutant(
             breaks="a repeat is an error",
             file="connector/database/bulk.py",
-            old=" ON CONFLICT DO NOTHING RETURNING",
+            old=" ON CONFLICT ({', '.join(unique)}) DO NOTHING RETURNING",
             new=" RETURNING",
             tests=(
                 "tests/test_intake.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
@@ -95,7 +95,7 @@ EVENT_ONCE = Invariant(
             breaks="it is looked whether the event is there, and inserted if not",
             file=EVENTS,
             old="""\
-    found = insert_new(transaction.connection, events, rows, returning=["id", "store", "event_key"])
+    found = insert_new(transaction.connection, events, rows, unique=unique, returning=["id", *unique])
 """,
             new="""\
     known = set(transaction.execute(events.select().with_only_columns(events.c.store, events.c.event_key)).tuples())
@@ -168,8 +168,11 @@ ORDER_ONCE = Invariant(
         Mutant(
             breaks="machines that claim at once claim more than the account takes",
             file=CLAIMS,
-            old="return read_rows(transaction.execute(statement.with_for_update(skip_locked=True)))",
-            new="return read_rows(transaction.execute(statement))",
+            old="""\
+    .order_by(circuits.c.account)
+    .with_for_update(skip_locked=True)
+""",
+            new="    .order_by(circuits.c.account)\n",
             tests=(
                 "tests/test_postgresql.py::test_while_one_machine_claims_another_takes_nothing_of_the_account[postgresql]",
             ),
@@ -178,10 +181,10 @@ ORDER_ONCE = Invariant(
             breaks="a claim waits for, and then takes, what another machine is changing",
             file=CLAIMS,
             old="""\
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
 """,
-            new="        .limit(limit)\n",
+            new='    .limit(bindparam("most"))\n',
             tests=("tests/test_postgresql.py::test_a_claim_passes_over_what_another_machine_is_changing[postgresql]",),
         ),
     ),
