@@ -170,10 +170,12 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the tables up to date. Several processes may try at once: a lock lets one do it."""
-        from alembic import command  # half a second that only this needs
+        self.reach()
+        if self._revision() == HEAD:
+            return
+        from alembic import command  # half a second, and ten megabytes, that only this needs
         from alembic.config import Config
 
-        self.reach()
         with self.write() as transaction:
             self.dialect.lock_migrations(transaction.connection)
             config = Config()
@@ -184,13 +186,18 @@ class Database:
 
     def require_migrated(self) -> None:
         """Raises `MigrationNeededError` unless the tables are those of this version."""
-        with self.read() as connection:
-            is_new = not inspect(connection).has_table("alembic_version")
-            statement = "SELECT version_num FROM alembic_version"
-            current = None if is_new else connection.exec_driver_sql(statement).scalar()
+        current = self._revision()
         if current != HEAD:
             have = f"at revision {current}" if current else "empty"
             raise MigrationNeededError(f"the database is {have}, not at revision {HEAD}: run `connector migrate`")
+
+    def _revision(self) -> str | None:
+        """What the tables are at; None where there are none."""
+        with self.read() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            revision: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+            return revision
 
     def why(self, error: DatabaseUnavailableError) -> str:
         """What the driver said, for an operator: it names the server, and no row."""
