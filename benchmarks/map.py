@@ -226,12 +226,12 @@ def main(sizes: tuple[int, ...], rounds: int, seconds: float, quick: bool) -> No
         for one in timings
     ]
     columns = ["", "lines", "payload, kB", "µs per order", "a naive load and dump, µs", "multiple"]
-    print_table("Processor time of mapping an order", columns, rows)
+    table = print_table("Processor time of mapping an order", columns, rows)
     if quick:
         console.print("[dim]Nothing is kept.[/]")
         return
     figures = [{**asdict(one), "multiple": round(one.multiple, 3)} for one in timings]
-    write_result("map", figures, machine, rounds=rounds, seconds=seconds)
+    write_result("map", figures, machine, tables=[table], rounds=rounds, seconds=seconds)
     DRAWINGS["map"] = draw_map
     draw("map")
 
