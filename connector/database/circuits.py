@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, and_, bindparam, select, update
 
+from connector.database.bulk import insert_new
 from connector.database.engine import Database, Transaction
 from connector.database.tables import Circuit, Delivery, attempts, circuits, deliveries, read_row, read_rows
 from mappings.spoke import Outcome
@@ -49,11 +50,16 @@ def load_circuits(connection: Connection, names: Collection[str]) -> dict[str, C
 
 def lock_circuit(transaction: Transaction, name: str) -> Circuit:
     """The circuit's row, made where there is none, which nobody else changes before this transaction ends."""
-    new = {"account": name, "failures": 0, "open_s": 0.0}
-    transaction.execute(transaction.insert(circuits).values(new).on_conflict_do_nothing())
+    make_circuits(transaction, [name])
     statement = select(circuits).where(circuits.c.account == name).with_for_update()
     circuit: Circuit = read_row(transaction.execute(statement))
     return circuit
+
+
+def make_circuits(transaction: Transaction, names: Sequence[str]) -> None:
+    """A closed one for each that has none."""
+    rows = [{"account": name, "failures": 0, "open_s": 0.0} for name in names]
+    insert_new(transaction.connection, circuits, rows, unique=["account"], returning=["account"])
 
 
 def change_circuit(transaction: Transaction, circuit: Circuit, **values: Any) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import BindParameter, and_, bindparam, exists, func, or_, select, update
 
 from connector.database.bulk import update_rows
-from connector.database.circuits import book_probe, let_pass, load_circuits, room
+from connector.database.circuits import book_probe, let_pass, load_circuits, make_circuits, room
 from connector.database.deliveries import catch_up, lock_deliveries
 from connector.database.engine import Database, Transaction
 from connector.database.orders import row_id
@@ -88,12 +88,8 @@ def open_accounts(database: Database, accounts: Collection[str]) -> None:
     with database.read() as connection:
         missing = sorted(set(accounts) - set(load_circuits(connection, accounts)))
 
-    def insert(transaction: Transaction) -> None:
-        rows = [{"account": account, "failures": 0, "open_s": 0.0} for account in missing]
-        transaction.execute(transaction.insert(circuits).on_conflict_do_nothing(), rows)
-
     if missing:
-        database.transact(insert)
+        database.transact(lambda transaction: make_circuits(transaction, missing))
 
 
 def due_accounts(database: Database, accounts: Collection[str]) -> list[str]:

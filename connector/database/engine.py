@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, inspect
+from sqlalchemy import Connection, CursorResult, Engine, Executable, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -24,8 +24,6 @@ WAIT_S = 8.0
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-#: Makes an INSERT that can pass over rows that are there already.
-NewInsert = Callable[[Table], Any]
 
 
 class Dialect(Protocol):
@@ -33,9 +31,6 @@ class Dialect(Protocol):
 
     engine: Engine
     poll_s: float  # how often who waits for deliveries should look by itself
-
-    @property
-    def insert(self) -> NewInsert: ...
 
     @property
     def Error(self) -> type[Exception]:  # noqa: N802  # a class
@@ -79,10 +74,6 @@ class Transaction:
         self, statement: Executable, given: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None
     ) -> CursorResult[Any]:
         return self.connection.execute(statement, given)
-
-    @property
-    def insert(self) -> NewInsert:
-        return self.dialect.insert
 
     def lock_orders(self, orders: Sequence[tuple[str, str]]) -> None:
         self.dialect.lock_orders(self.connection, orders)

@@ -10,7 +10,6 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import URL, make_url
 
 CHANNEL = "connector_deliveries"
@@ -37,7 +36,6 @@ ANNOUNCE = text(f"SELECT pg_notify('{CHANNEL}', '')")
 
 class Postgresql:
     Error = psycopg.Error
-    insert = staticmethod(insert)
     poll_s = 0.5  # the announcements come at once; this is for what falls due, and for when they fail
 
     def __init__(self, url: str, connections: int, wait_s: float) -> None:

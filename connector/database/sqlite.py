@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import make_url
 
 from connector.errors import DatabaseUnavailableError, SettingsError
@@ -18,7 +17,6 @@ from connector.errors import DatabaseUnavailableError, SettingsError
 
 class Sqlite:
     Error = sqlite3.Error
-    insert = staticmethod(insert)
     poll_s = 0.1
 
     def __init__(self, url: str, wait_s: float) -> None:

@@ -100,7 +100,7 @@ EVENT_ONCE = Invariant(
             new="""\
     known = set(transaction.execute(events.select().with_only_columns(events.c.store, events.c.event_key)).tuples())
     rows = [row for row in rows if (row["store"], row["event_key"]) not in known]
-    insert = transaction.insert(events).returning(events.c.id, events.c.store, events.c.event_key)
+    insert = events.insert().returning(events.c.id, events.c.store, events.c.event_key)
     found = transaction.execute(insert, rows).all() if rows else []
 """,
             tests=(
