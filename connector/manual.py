@@ -1,13 +1,19 @@
-"""What a person may do: retrigger and resolve. The API and the command line call these same functions."""
+"""What a person may do: retrigger, one or many, and resolve. The API and the command line call these same functions."""
 
-from connector.database import circuits, manual
+from uuid import uuid4
+
+from connector.database import circuits, jobs, manual
+from connector.database.jobs import Choice
 from connector.database.lookups import load_delivery, load_event
 from connector.database.manual import Asked, Retriggered
-from connector.database.tables import Delivery, State
+from connector.database.tables import Delivery, Job, Reason, State
 from connector.errors import InvalidRequestError, NotFoundError
 from connector.runtime import Runtime
 
 RESOLUTIONS = (State.DELIVERED, State.DISCARDED)
+#: Of what has no ids: what has ended is sent again one by one, by force.
+BULK_STATES = (State.PARKED, State.WAITING)
+MOST_IDS = 1_000
 
 
 def retrigger_event(
@@ -39,6 +45,45 @@ def retrigger_delivery(
     delivery = manual.retrigger_delivery(runtime.database, delivery_id, asked, has_key=has_key)
     runtime.log.info("retriggered", delivery_id=delivery_id, force=force, new_key=new_key)
     return delivery
+
+
+def start_retriggers(
+    runtime: Runtime, choice: Choice, *, who: str, force: bool = False, note: str | None = None
+) -> Job:
+    """Have the forwarder retrigger all that `choice` chooses, as `retrigger_delivery` would one by one.
+
+    `force` needs ids: a doubled parcel a row is nothing to be had by a filter. Raises `InvalidRequestError`.
+    """
+    if force and choice.ids is None:
+        raise InvalidRequestError("`force` needs `ids`: look at each of them at the destination first")
+    if choice.ids is None and choice.state not in BULK_STATES:
+        raise InvalidRequestError(f"`state` must be one of {', '.join(BULK_STATES)}, unless `ids` are given")
+    if choice.ids is not None and not 1 <= len(choice.ids) <= MOST_IDS:
+        raise InvalidRequestError(f"`ids` must be from 1 to {MOST_IDS} ids")
+    for name, value, words in (("state", choice.state, State), ("reason", choice.reason, Reason)):
+        if value is not None and value not in list(words):
+            raise InvalidRequestError(f"`{name}` must be one of {', '.join(words)}")
+    job = jobs.start_job(runtime.database, choice, Asked(who=who, note=note, force=force), token=uuid4().hex)
+    runtime.log.info("job_started", job_id=job.id, total=job.total, force=force)
+    return job
+
+
+def advance_jobs(runtime: Runtime, *, size: int = jobs.PAGE) -> bool:
+    """Work off one page of the oldest job, of `size` deliveries. False where there is none."""
+    job = jobs.oldest_running(runtime.database)
+    if job is None:
+        return False
+    after = jobs.advance_job(runtime.database, job, keyed=runtime.keyed, size=size)
+    if after is not None and after.ended_at is not None:
+        runtime.log.info("job_finished", job_id=after.id, queued=after.queued, left=sum(after.left_why.values()))
+    return True
+
+
+def cancel_retriggers(runtime: Runtime, job_id: int, *, who: str) -> Job:
+    """Queue no more of it; what is queued stays. Raises `NotFoundError`, `ConflictError`."""
+    job = jobs.cancel_job(runtime.database, job_id)
+    runtime.log.info("job_cancelled", job_id=job_id, who=who)
+    return job
 
 
 def resolve_delivery(

@@ -22,6 +22,7 @@ from connector.database.claims import (
 from connector.database.orders import row_id
 from connector.delivery import deliver
 from connector.errors import ConnectorError, DatabaseUnavailableError
+from connector.manual import advance_jobs
 from connector.runtime import Runtime
 
 #: Those that end within this time have their places filled by one claim.
@@ -29,6 +30,8 @@ GATHER_S = 0.01
 STOP_WITHIN_S = 0.1
 #: How often what a dead process was sending is looked for.
 RECOVER_EVERY_S = 2.0
+#: How often a job to retrigger many is looked for; and between two of its pages, so that webhooks need not wait.
+JOBS_EVERY_S, PAGES_EVERY_S = 1.0, 0.05
 #: What may take how long after SIGTERM. Heroku kills 30 s after it:
 #: https://devcenter.heroku.com/articles/dyno-shutdown-behavior, read 2026-11-21.
 FINISH_S = 25.0
@@ -63,6 +66,8 @@ class Forwarder:
         next_recovery = monotonic()
         is_away = False
         poll_s = self.runtime.database.dialect.poll_s
+        jobs = threading.Thread(target=self.work_off_jobs, name="jobs", daemon=True)
+        jobs.start()
         with self.runtime.database.listening(self._wake.set):
             while not self.is_stopping:
                 self._wake.clear()
@@ -84,6 +89,25 @@ class Forwarder:
                     sleep(1.0)
                 self.rest(poll_s)
             self.finish(pool)
+        jobs.join(timeout=JOBS_EVERY_S)
+
+    def work_off_jobs(self) -> None:
+        """Retrigger what people want retriggered in bulk, until `stop`. Any number of forwarders may do so at once."""
+        while not self.is_stopping:
+            try:
+                rest_s = PAGES_EVERY_S if advance_jobs(self.runtime) else JOBS_EVERY_S
+            except DatabaseUnavailableError:  # said by the loop that claims
+                rest_s = JOBS_EVERY_S
+            except Exception as error:
+                self.runtime.log.error("job_failed", error=type(error).__name__)
+                rest_s = JOBS_EVERY_S
+            self.sleep(rest_s)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep so long, but not much past `stop`."""
+        sleep_until = monotonic() + seconds
+        while not self.is_stopping and monotonic() < sleep_until:
+            sleep(min(STOP_WITHIN_S, seconds))
 
     def rest(self, seconds: float) -> None:
         """Wait until there may be something to claim, or `stop`: that cannot wake a thread, so it is looked for."""

@@ -16,6 +16,8 @@ import psycopg
 import pytest
 import structlog
 from flask.testing import FlaskClient
+from psycopg.sql import SQL, Identifier
+from sqlmodel import SQLModel
 
 from connector.app import create_app
 from connector.database.engine import HEAD, Database
@@ -206,7 +208,8 @@ def database_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) ->
         return f"sqlite:///{tmp_path}/connector.db"
     url: str = request.getfixturevalue("postgresql")
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("TRUNCATE events, deliveries, attempts, notes, circuits, alembic_version RESTART IDENTITY")
+        tables = SQL(", ").join(map(Identifier, ["alembic_version", *SQLModel.metadata.tables]))
+        connection.execute(SQL("TRUNCATE {} RESTART IDENTITY").format(tables))
         connection.execute("INSERT INTO alembic_version VALUES (%s)", [HEAD])
     return url
 

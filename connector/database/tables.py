@@ -45,6 +45,12 @@ class Reason(StrEnum):
     BY_HAND = "by hand"
 
 
+class JobState(StrEnum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware datetime, kept in UTC. SQLite keeps no offset, so it is taken off going in and put back coming out."""
 
@@ -208,6 +214,28 @@ class Circuit(SQLModel, table=True):
     next_slot_at: datetime | None = instant(nullable=True)  # where `rate_per_s` limits: when the next may be claimed
 
 
+class Job(SQLModel, table=True):
+    """A person's wish to retrigger many deliveries, and how far it has come. The forwarder works it off in pages."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (UniqueConstraint("token"),)
+
+    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    token: str  # of the request that made it: a commit that is tried again makes no second one
+    who: str
+    note: str | None = None
+    force: bool = False
+    filters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    state: str
+    total: int  # how many the filters chose when it was made
+    queued: int = 0
+    left_why: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # how many, by why
+    after_id: int = Field(sa_column=Column(RowId, nullable=False))  # deliveries up to this one are done
+    until_id: int = Field(sa_column=Column(RowId, nullable=False))  # the last that was there when it was made
+    created_at: datetime = instant()
+    ended_at: datetime | None = instant(nullable=True)
+
+
 def read_rows(result: Result[Any]) -> list[Any]:
     """All rows; each has the attributes that were selected. Objects of the classes would cost twenty times as much."""
     return list(result.all())
@@ -223,3 +251,4 @@ def table(name: str) -> Table:
 
 
 events, deliveries, attempts, notes, circuits = map(table, ("events", "deliveries", "attempts", "notes", "circuits"))
+jobs = table("jobs")

@@ -9,7 +9,7 @@ from typing import Any
 from connector.database.lookups import all_circuits, attempts_of, count_states, deliveries_of, notes_of
 from connector.database.orders import row_id
 from connector.database.reconcile import Report
-from connector.database.tables import Attempt, Circuit, Delivery, Event, Note, State
+from connector.database.tables import Attempt, Circuit, Delivery, Event, Job, Note, State
 from connector.runtime import Runtime
 
 
@@ -112,6 +112,25 @@ def show_report(report: Report) -> dict[str, Any]:
         ],
         "differences": [asdict(one) | {"id": str(one.id)} for one in report.differences],
         "unlisted": report.found - len(report.differences),
+    }
+
+
+def show_job(job: Job) -> dict[str, Any]:
+    left = sum(job.left_why.values())
+    return {
+        "id": str(job.id),
+        "state": job.state,
+        "filters": {name: list(map(str, value)) if name == "ids" else value for name, value in job.filters.items()},
+        "force": job.force,
+        "note": job.note,
+        "who": job.who,
+        "total": job.total,
+        "done": job.queued + left,
+        "queued": job.queued,
+        "left": left,
+        "left_why": job.left_why,
+        "created_at": instant(job.created_at),
+        "ended_at": instant(job.ended_at),
     }
 
 
