@@ -242,6 +242,8 @@ LABELS = {
     "customer": "Customer",
     "district": "neighbourhood",
     "document": "Tax document",
+    "document.kind": "kind of tax document",
+    "document.number": "tax document",
     "email": "E-mail",
     "first_name": "first name",
     "full_name": "name",

@@ -32,6 +32,10 @@ WORDING = {
 }
 
 
+#: A field by its name on the wire, and how its value is had from the hub.
+Getter = tuple[str, Callable[[Any], Any], fields.Field[Any]]
+
+
 class MappingError(Exception):
     """An order cannot be mapped. `problems` are sentences that a merchant can act on.
 
@@ -181,13 +185,13 @@ class DestinationSchema(WireSchema):
         unknown = RAISE
 
     @cached_property
-    def getters(self) -> list[tuple[str, Callable[[Any], Any], fields.Field[Any]]]:
+    def getters(self) -> list[Getter]:
         return [(name, attrgetter(path), field) for name, path, field in self.walk if not field.load_only]
 
-    def dump(self, obj: Any, **_: Any) -> dict[str, Any]:
-        """Return the body. Absent is left out, but for fields that the vendor takes as null."""
+    def dump(self, obj: Any, *, getters: Sequence[Getter] | None = None, **_: Any) -> dict[str, Any]:
+        """Return the body, or what `getters` alone give. Absent is left out, but for fields that may be null."""
         body = {}
-        for wire_name, get, field in self.getters:
+        for wire_name, get, field in self.getters if getters is None else getters:
             try:
                 value = get(obj)
             except AttributeError:  # a part of what is absent itself
@@ -222,7 +226,7 @@ def explain(
             here = trail or ("The order",)
         else:
             hub_path = (field.attribute or name) if field else name
-            here = (*trail, labels.get(hub_path.rpartition(".")[2], name))
+            here = (*trail, label_of(hub_path, labels, name))
         if isinstance(problem, Mapping):
             inner = field.inner if isinstance(field, fields.List) else field
             inner_schema = inner.schema if isinstance(inner, fields.Nested) else schema
@@ -230,3 +234,8 @@ def explain(
         else:
             where = " > ".join(here)
             yield f"{where[:1].upper()}{where[1:]} {' '.join(WORDING.get(text, text) for text in problem)}"
+
+
+def label_of(hub_path: str, labels: Mapping[str, str], wire_name: str) -> str:
+    """Return what a merchant calls a part of the hub; the name on the wire where there is no word for it."""
+    return labels.get(hub_path) or labels.get(hub_path.rpartition(".")[2], wire_name)

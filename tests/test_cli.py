@@ -175,6 +175,34 @@ def test_map_takes_settings_of_store_and_account_without_a_configuration(
     assert json.loads(mapped.out) == RAYO_BODY | {"consumidor_destino": consignee, "servicio_rayo": "EXPRESS"}
 
 
+def test_map_explains_where_each_field_came_from(run: Callable[..., Ended], tmp_path: Path) -> None:
+    order = write(tmp_path, encode(shopify_order(note="Dejar con el portero")))
+    spokes = ("--storefront", "shopify", "--destination", "rayo")
+
+    table = run("map", *spokes, "--explain", order)
+
+    rows = [re.split(" {2,}", line) for line in table.out.splitlines()]
+    assert (table.status, table.err) == (0, "Customer note is not sent: Rayo has no field for it.\n")
+    assert rows[0] == ["field", "value", "is", "from", "depends on"]
+    street = ['"Av. Álvaro Obregón"', "Shipping address > street", "shipping_address.address1"]
+    assert rows[1] == ["consumidor_destino.calle", *street]
+    told = json.loads(run("map", *spokes, "--explain", "--json", order).out)
+    assert (told["body"], told["problems"]) == (RAYO_BODY, [])
+    assert [one["field"] for one in told["origins"]] == [row[0] for row in rows[1:]]
+
+
+def test_map_explains_what_there_is_of_an_order_with_problems(run: Callable[..., Ended]) -> None:
+    payload = shopify_order()
+    payload["shipping_address"] = {**payload["shipping_address"], "city": ""}
+    order = encode(payload)
+    told = run("map", "--storefront", "shopify", "--destination", "rayo", "--explain", "--json", "-", stdin=order)
+    assert (told.status, told.err) == (1, "")
+    assert (json.loads(told.out)["body"], json.loads(told.out)["problems"]) == (
+        None,
+        ["Shipping address > city is missing."],
+    )
+
+
 def test_map_names_all_problems_and_prints_no_body(run: Callable[..., Ended]) -> None:
     payload = shopify_order()
     payload["shipping_address"] = {**payload["shipping_address"], "address2": None, "city": ""}
@@ -199,6 +227,7 @@ def test_map_refuses_a_cancelled_order_as_a_delivery_would(run: Callable[..., En
         (["--store", "tienda-mx", "--destination", "rayo", "-"], "give --store and --account, or"),
         (["--storefront", "shopify", "--destination", "rayo", "--set", "id", "-"], "--set takes NAME=VALUE"),
         (["--storefront", "shopify", "--destination", "rayo", "-"], "is not JSON."),
+        (["--storefront", "shopify", "--destination", "rayo", "--json", "-"], "--json goes with --explain"),
         (["--storefront", "shopify", "--destination", "rayo", "/nowhere.json"], "No such file"),
         (["--storefront", "shopify", "--destination", "rayo", "--set", "servico=X", "-"], "servico"),
     ],

@@ -1,0 +1,77 @@
+"""Alter a value in a document a little, for experiments that ask what a body is made of. Changes nothing in place."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from mappings.trial import Path
+
+#: Of longer lists only so many items are looked into: an order of 500 products would take minutes.
+MOST_ITEMS = 10
+#: What an amount is altered by. In cents it divides by every quantity up to ten, so that a line stays one line.
+STEP = Decimal("25.20")
+#: Settings that say what to map with; any other is what to map.
+CHOSEN = {"storefront", "destination"}
+AMOUNT = re.compile(r"-?[0-9]{1,12}\.[0-9]{1,6}")
+WORD, DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"[0-9]+")
+
+
+def values_in(whole: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield every value of a payload, or of a store's or account's settings, with its path."""
+    if is_dataclass(whole):
+        whole = {each.name: getattr(whole, each.name) for each in fields(whole) if each.name not in CHOSEN}
+    if isinstance(whole, Mapping):
+        for key, value in whole.items():
+            yield from values_in(value, (*path, key))
+    elif isinstance(whole, list):
+        for place, value in enumerate(whole[:MOST_ITEMS]):
+            yield from values_in(value, (*path, place))
+    else:
+        yield path, whole
+
+
+def put(whole: Any, path: Path, value: Any) -> Any:
+    """Return a copy of `whole` with `value` at `path`."""
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if isinstance(whole, list):
+        return [put(each, rest, value) if place == step else each for place, each in enumerate(whole)]
+    if isinstance(whole, Mapping):
+        return {**whole, step: put(whole[step], rest, value)}
+    return replace(whole, **{str(step): put(getattr(whole, str(step)), rest, value)})
+
+
+def alter(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield pairs of other values of the same kind, near enough to be taken for what `value` is."""
+    if isinstance(value, bool):
+        yield not value, not value
+    elif isinstance(value, int):
+        yield (value * 2, value * 3) if value else (1, 2)
+    elif isinstance(value, float):
+        yield value + float(STEP), value + 2 * float(STEP)
+    elif isinstance(value, Decimal):
+        yield value + STEP, value + 2 * STEP
+    elif isinstance(value, str) and AMOUNT.fullmatch(value):
+        yield str(Decimal(value) + STEP), str(Decimal(value) + 2 * STEP)
+    elif isinstance(value, str):
+        words = [match.end() for match in WORD.finditer(value)]
+        digits = [match.end() for match in DIGITS.finditer(value)]
+        # A line's street is in its words, its number in its digits, and marks such as "Col." have to stay.
+        for ends in unique([[*words, *digits], words[-1:], digits, digits[-1:], words]):
+            yield edit(value, ends, 1), edit(value, ends, 2)
+
+
+def unique(choices: Iterable[list[int]]) -> list[list[int]]:
+    return [list(each) for each in dict.fromkeys(map(tuple, choices)) if each]
+
+
+def edit(text: str, ends: Iterable[int], by: int) -> str:
+    """Return `text` with a letter more at each word's end, and another last digit at each number's."""
+    for end in sorted(ends, reverse=True):
+        last = text[end - 1]
+        new = str((int(last) + by) % 10) if DIGITS.fullmatch(last) else last + "?qw"[by]
+        text = text[: end - 1] + new + text[end:]
+    return text
