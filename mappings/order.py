@@ -15,6 +15,7 @@ from mappings.documents import read_tax_document
 from mappings.phones import has_digits
 from mappings.postcodes import describe_mismatch
 from mappings.settings import Store
+from mappings.tables import MissingRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,7 @@ class Order:
     bill_to: Address | None = None
     is_pickup: bool | None = None  # None: the storefront does not say how the order leaves
     pickup_name: str | None = None  # the branch or location where the customer collects
+    location: str | None = None  # where the stock is, or whoever sold it: as the store's `location_from` has it
     email: str | None = None
     phone: str | None = None
     document: str | None = None  # tax document as written: DNI, CUIT, RFC
@@ -144,6 +146,12 @@ class Order:
     @property
     def shippable_lines(self) -> list[Line]:
         return [line for line in self.lines if line.is_shippable]
+
+    @property
+    def shipping_words(self) -> list[str]:
+        """What the methods of shipping are called: by the customer's words, then by the platform's."""
+        words = [word for method in self.shipping for word in (method.name, method.code)]
+        return [word for word in words if word]
 
     @property
     def phone_to_call(self) -> str | None:
@@ -187,6 +195,19 @@ class Dispatch:
         return template.format(
             storefront=order.storefront, store=self.store.id, order_id=order.order_id, number=order.number
         )
+
+    def require_row(self, what: str, table: str, *keys: str | None, value: str) -> Iterator[MissingRow]:
+        """Say that an order misses a row, where the account has the table among its `required_tables`.
+
+        Args:
+            keys: any of which may have the row; those that the order does not hold are None.
+        """
+        asked = [key for key in keys if key]
+        if asked and table in self.account.required_tables and getattr(self.account, table).find(*asked) is None:
+            yield self.missing_row(what, table, asked[0], value=value)
+
+    def missing_row(self, what: str, table: str, key: str, *, value: str) -> MissingRow:
+        return MissingRow.of(what, account=self.account.name, table=table, key=key, value=value)
 
     def number_line(self, place: int) -> int:
         """Return which line of the order stands at `place` of the body, for a merchant who counts from 1."""

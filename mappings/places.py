@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from mappings.address_marks import flatten
 from mappings.municipalities import MUNICIPALITIES
 from mappings.order import Address
-from mappings.states import BY_NAME, STATES, squeeze
+from mappings.states import BY_NAME, STATES
 from mappings.streets import Surroundings
+from mappings.text import squeeze
 
 SHOPIFY_STATES: dict[str, dict[str, str]] = {
     country: {code: state.name for state in states for code in (state.iso, state.shopify)}

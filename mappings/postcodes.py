@@ -2,7 +2,8 @@
 
 import re
 
-from mappings.states import BY_NAME, STATES, squeeze
+from mappings.states import BY_NAME, STATES
+from mappings.text import squeeze
 
 #: Mexico's five digits; Argentina's four, or the eight characters of the CPA ("C1425DKA").
 #: https://www.correoargentino.com.ar/formularios/cpa, read 2026-11-21.

@@ -12,19 +12,18 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from mappings.amounts import to_cents
-from mappings.order import Charge, Line, Order, Shipping
+from mappings.order import Charge, Dispatch, Line, Order, Shipping
 from mappings.settings import NOT_BLANK
+from mappings.tables import Table
 
 CHARGE_KINDS = ["tip", "fee", "rounding", "duties"]
 
 
-class ChargeTable(fields.Dict):
+class ChargeTable(Table):
     """The setting `charges`: kind of charge to the SKU that it is booked under."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            keys=fields.String(validate=OneOf(CHARGE_KINDS)), values=fields.String(validate=NOT_BLANK), **kwargs
-        )
+        super().__init__(fields.String(validate=NOT_BLANK), keys=fields.String(validate=OneOf(CHARGE_KINDS)), **kwargs)
 
 
 #: What becomes lines: name, SKU, quantity, and what was paid for the whole of it.
@@ -78,12 +77,13 @@ def split_evenly(total: Decimal, quantity: int) -> list[tuple[int, int]]:
     return [(units, cents) for units, cents in ((dearer, floor + 1), (quantity - dearer, floor)) if units]
 
 
-def charge_problems(order: Order, skus: Mapping[str, str], vendor: str) -> Iterator[str]:
-    for charge in order.charges:
+def charge_problems(dispatch: Dispatch, vendor: str) -> Iterator[str]:
+    for charge in dispatch.order.charges:
         if charge.total < 0:
             yield f"Charges > {charge.kind} of {charge.total} is negative: {vendor} takes no negative lines."
-        elif charge.total > 0 and charge.kind not in skus:
-            yield f"Charges > {charge.kind} of {charge.total} has no SKU: name one in the account's `charges`."
+        elif charge.total > 0 and charge.kind not in dispatch.account.charges:
+            what = f"Charges > {charge.kind} of {charge.total} has no SKU"
+            yield dispatch.missing_row(what, "charges", charge.kind, value="SKU")
 
 
 def find_sum_fault(order: Order) -> str | None:

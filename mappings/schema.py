@@ -157,6 +157,7 @@ class StorefrontSchema(WireSchema):
             order,
             document=None if document in self.fake_documents else document,
             ship_to=ship_to,
+            location=pick(store.location_from),
             bill_to=order.bill_to and settle_address(order.bill_to),
         )
 

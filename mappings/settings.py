@@ -11,8 +11,10 @@ from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, pre_load
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, pre_load, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
+
+from mappings.tables import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class Store:
     district_from: list[str] = field(default_factory=list)
     number_from: list[str] = field(default_factory=list)
     unit_from: list[str] = field(default_factory=list)
+    location_from: list[str] = field(default_factory=list)
     unsure: Literal["problem", "send_as_is"] = "problem"  # an address line that can be read in two ways
 
     @property
@@ -55,6 +58,7 @@ class Account:
     breaker_failures: int = 5
     breaker_open_s: float = 30.0
     totals: Literal["exact", "warn"] = "exact"
+    required_tables: list[str] = field(default_factory=list)  # in which every order must find its rows
 
 
 #: Ids and names go into URLs and into idempotency keys, so they are plain ASCII.
@@ -174,6 +178,7 @@ class StoreSchema(SettingsSchema):
     district_from = PathList()
     number_from = PathList()
     unit_from = PathList()
+    location_from = PathList()
     unsure = fields.String(validate=OneOf(["problem", "send_as_is"]))
 
 
@@ -197,6 +202,18 @@ class AccountSchema(SettingsSchema):
     breaker_failures = fields.Integer(strict=True, validate=Range(min=1))
     breaker_open_s = fields.Float(validate=Range(min=0, max=A_YEAR_S, min_inclusive=False))
     totals = fields.String(validate=OneOf(["exact", "warn"]))
+    required_tables = fields.List(fields.String())
+
+    @validates_schema(skip_on_field_errors=False)
+    def refuse_unknown_tables(self, table: Mapping[str, Any], **_: Any) -> None:
+        known = sorted(name for name, field in self.fields.items() if isinstance(field, Table))
+        unknown = {
+            place: [f"“{name}” is not a table of this account; one of {', '.join(known)}."]
+            for place, name in enumerate(table.get("required_tables", []))
+            if name not in known
+        }
+        if unknown:
+            raise ValidationError({"required_tables": unknown})
 
     @pre_load
     def fill_documented_address(self, table: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ All read 2026-11-21.
 
 from dataclasses import dataclass
 
-from mappings.text import fold
+from mappings.text import squeeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,6 @@ ARGENTINA = (
 )
 
 STATES = {"MX": MEXICO, "AR": ARGENTINA}
-
-
-def squeeze(text: str) -> str:
-    """Return what "Edo. de México" and "EDO DE MEXICO" have in common."""
-    return "".join(char for char in fold(text) if char.isalnum())
 
 
 #: Country, then a name as `squeeze` writes it. Codes of one letter are no names.

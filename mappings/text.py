@@ -36,3 +36,8 @@ def fold(text: str) -> str:
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def squeeze(text: str) -> str:
+    """Return what "Mercado Pago", "mercado_pago" and "MERCADOPAGO" have in common, and "EDO DE MEXICO" with its dot."""
+    return "".join(char for char in fold(text) if char.isalnum())

@@ -864,7 +864,7 @@ def test_value_inside_a_table_that_is_none_is_a_fault():
     with pytest.raises(SettingsError) as caught:
         build_account("rayo", {"states": "JAL", "states.Jalisco": "JAL"})
     assert caught.value.faults == [
-        "states: must be a table.",
+        "states: must be a table, or the name of a .csv file.",
         '"states.Jalisco": is not a setting; did you mean “states”?',
     ]
 

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from connector.settings.document import fill_in, read_document
 from connector.settings.environment import Environment, EnvironmentSchema
 from connector.settings.faults import Faults, check, spell
 from connector.settings.routes import Filter, Route, RouteSchema
-from connector.settings.spokes import build, build_account, build_both, build_store, parse_texts
+from connector.settings.spokes import build, build_account, build_both, build_store, table_files
+from connector.settings.tables import TableFile, stamp_of
+from connector.settings.texts import parse_texts
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.settings import Account, AccountSchema, Store, placeholders_in
 from mappings.spoke import Destination, Storefront
@@ -33,6 +35,7 @@ __all__ = [
     "build_both",
     "build_store",
     "load_settings",
+    "refresh_tables",
 ]
 
 #: What a lease keeps over after the longest attempt, to record its outcome.
@@ -48,6 +51,9 @@ class Settings:
     routes: tuple[Route, ...]
     retired: frozenset[str] = frozenset()  # ids that the database may know and no table has any more
     environment: Environment = field(default_factory=Environment)
+    directory: Path = Path()  # of the file: what it names is found from there
+    table_files: tuple[TableFile, ...] = ()
+    account_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # as given, by name
 
     def store_by_id(self, store_id: str) -> Store:
         """Return the store of this id. Raises `KeyError` when no table has it (any more)."""
@@ -74,7 +80,9 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     variables = {name: value for name, value in environ.items() if value}
     faults = Faults()
     environment = check(EnvironmentSchema(unknown=EXCLUDE), variables, (), faults) or Environment()
-    document = read_document(path or Path(variables.get("CONNECTOR_CONFIG", "connector.toml")), faults)
+    path = path or Path(variables.get("CONNECTOR_CONFIG", "connector.toml"))
+    directory = path.absolute().parent
+    document = read_document(path, faults)
     if document is None:
         raise SettingsError(faults.texts)
     document = fill_in(document, variables, (), faults)
@@ -83,8 +91,10 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     store_tables = _tables(document.get("stores"))
     account_tables = _tables(document.get("accounts"))
     stores = {name: build("storefront", name, table, ("stores", name), faults) for name, table in store_tables.items()}
+    files = tuple(one for name, table in account_tables.items() for one in table_files(name, table, directory))
     accounts = {
-        name: build("destination", name, table, ("accounts", name), faults) for name, table in account_tables.items()
+        name: build("destination", name, table, ("accounts", name), faults, directory=directory)
+        for name, table in account_tables.items()
     }
     _check_durations(account_tables, variables.get("LEASE_S", f"{environment.lease_s}"), faults)
     ids = {
@@ -109,7 +119,31 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
         routes=tuple(routes),
         retired=frozenset(retired),
         environment=environment,
+        directory=directory,
+        table_files=files,
+        account_tables=account_tables,
     )
+
+
+def refresh_tables(settings: Settings) -> tuple[Settings, list[str]]:
+    """Return the settings with the tables of CSV files that were changed, and what is wrong with those files.
+
+    An account keeps the tables that it has where there is a fault. Where no file was changed, the settings themselves
+    are returned, at the price of one system call for each file.
+    """
+    files = tuple(replace(file, stamp=stamp_of(file.path)) for file in settings.table_files)
+    if files == settings.table_files:
+        return settings, []
+    changed = {new.account for old, new in zip(settings.table_files, files, strict=True) if old != new}
+    accounts, texts = dict(settings.accounts), []
+    for name in sorted(changed):
+        faults, path = Faults(), ("accounts", name)
+        given = settings.account_tables[name]
+        account = build("destination", name, given, path, faults, directory=settings.directory)
+        texts += faults.texts
+        if not faults.texts:
+            accounts[account.id] = account
+    return replace(settings, accounts=accounts, table_files=files), texts
 
 
 ONE = Length(min=1, error="needs at least one table.")

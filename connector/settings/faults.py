@@ -47,7 +47,7 @@ def check(schema: Schema, table: Mapping[str, Any], path: Trail, faults: Faults)
     try:
         return schema.load(table)
     except ValidationError as error:
-        for place, text in _explain(error.messages_dict, schema, path):
+        for place, text in explain(error.messages_dict, schema, path):
             faults.add(place, text)
     return None
 
@@ -69,7 +69,7 @@ WORDING = {
 }
 
 
-def _explain(errors: Any, checked: Any, path: Trail) -> Iterator[tuple[Trail, str]]:
+def explain(errors: Any, checked: Any, path: Trail) -> Iterator[tuple[Trail, str]]:
     """Turn marshmallow's error tree into paths of the file and sentences.
 
     `{"secrets": {0: ["Not a valid string."]}}` of a store becomes `stores.tienda.secrets[0]`, "must be text."
@@ -82,18 +82,18 @@ def _explain(errors: Any, checked: Any, path: Trail) -> Iterator[tuple[Trail, st
         checked = checked.schema
     for name, inner in errors.items():
         if name == "_schema":
-            yield from _explain(inner, None, path)
+            yield from explain(inner, None, path)
         elif isinstance(checked, Schema):
             settings = {setting.data_key or own: setting for own, setting in checked.fields.items()}
             if name in settings:
-                yield from _explain(inner, settings[name], (*path, name))
+                yield from explain(inner, settings[name], (*path, name))
             else:
                 yield (*path, name), f"is not a setting{suggest(name, settings.keys() - NOT_IN_FILE)}"
         elif isinstance(checked, fields.Dict):  # of which marshmallow tells keys and values apart
             for part in inner.values():
-                yield from _explain(part, checked.value_field, (*path, name))
+                yield from explain(part, checked.value_field, (*path, name))
         else:
-            yield from _explain(inner, None, (*path, name))
+            yield from explain(inner, None, (*path, name))
 
 
 def spell(path: Trail) -> str:

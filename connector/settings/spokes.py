@@ -1,12 +1,14 @@
 """The tables of stores and accounts: each is checked by the settings of the spoke that it names."""
 
-import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from connector.settings.faults import Faults, Trail, check
+from connector.settings.tables import TableFile, names_file, read_tables, stamp_of
+from connector.settings.texts import parse_text, parse_texts
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.settings import IDENTIFIER, Account, AccountSchema, Store, StoreSchema
 from mappings.spoke import Destination, Storefront
@@ -52,8 +54,14 @@ def build_both(storefront: str, destination: str, values: Mapping[str, Any]) -> 
     return store, account
 
 
-def build(kind: str, name: str, table: Mapping[str, Any], path: Trail, faults: Faults) -> Any:
-    """Return the `Store` or `Account` of a table, as its storefront or destination wants it; None if it has faults."""
+def build(
+    kind: str, name: str, table: Mapping[str, Any], path: Trail, faults: Faults, *, directory: Path = Path()
+) -> Any:
+    """Return the `Store` or `Account` of a table, as its storefront or destination wants it; None if it has faults.
+
+    Args:
+        directory: where the files are that settings name.
+    """
     spoke = table.get(kind)
     if isinstance(spoke, str) and spoke not in SPOKES[kind]:
         faults.add((*path, kind), f"“{spoke}” is not a {kind}; one of {', '.join(sorted(SPOKES[kind]))}.")
@@ -65,7 +73,18 @@ def build(kind: str, name: str, table: Mapping[str, Any], path: Trail, faults: F
         faults.add(path, f"the table's name {error.messages[0]}")
         name = "unnamed"
     schema = _schema(kind, spoke)
+    table = read_tables(schema, table, path, directory, faults)
     return check(schema, {"id": name, **parse_texts(schema, table), "name": name}, path, faults)
+
+
+def table_files(name: str, table: Mapping[str, Any], directory: Path) -> list[TableFile]:
+    """Return the CSV files that an account's table names, as they are now."""
+    settings = _schema("destination", table.get("destination")).fields
+    named = {setting: value for setting, value in table.items() if names_file(settings.get(setting), value)}
+    paths = {setting: directory / value for setting, value in named.items()}
+    return [
+        TableFile(account=name, setting=setting, path=path, stamp=stamp_of(path)) for setting, path in paths.items()
+    ]
 
 
 def _schema(kind: str, spoke: Any) -> Schema:
@@ -89,22 +108,5 @@ def _build_alone(kind: str, spoke: str, name: str, values: Mapping[str, Any], fa
         if inner and isinstance(settings.get(outer), fields.Dict) and isinstance(outer_value, dict):
             table[outer] = {**outer_value, inner: value}
         else:
-            table[setting] = _parse_text(settings.get(setting), value)
+            table[setting] = parse_text(settings.get(setting), value)
     return build(kind, name, {**table, kind: spoke}, (), faults)
-
-
-def parse_texts(schema: Schema, table: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what stands as text where the setting is none, such as a number that came from the environment."""
-    return {name: _parse_text(schema.fields.get(name), value) for name, value in table.items()}
-
-
-def _parse_text(setting: fields.Field[Any] | None, value: Any) -> Any:
-    if isinstance(setting, fields.Dict) and isinstance(value, dict):
-        return {name: _parse_text(setting.value_field, one) for name, one in value.items()}
-    if not isinstance(value, str) or not setting or isinstance(setting, fields.String):
-        return value
-    try:
-        parsed = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
-        return value
-    return parsed["value"] if len(parsed) == 1 else value

@@ -5,7 +5,6 @@ Where its example differs from its tables (`documentType`, `geoc_oordinates`, a 
 `billing_address`), the tables are followed.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -46,7 +45,8 @@ from mappings.settings import (
     refuse_unknown_timezone,
 )
 from mappings.spoke import Destination, Outcome
-from mappings.text import fold
+from mappings.tables import Rows, Table
+from mappings.text import squeeze
 
 TYPES = ["mercadopago", "creditcard", "promissory"]
 
@@ -90,12 +90,13 @@ class CentelarAccount(Account):
     currency: str = "ARS"  # Centelar has no field for it
     timezone: str = "America/Argentina/Buenos_Aires"  # of `creation_date`, which has no offset
     ext_code: str = "{order_id}"
-    payment_types: dict[str, str] = field(default_factory=dict)  # gateway -> type, before `PAYMENT_TYPES`
+    product_code_by_sku: Rows[str] = field(default_factory=Rows)  # SKU -> product_code, where they differ
+    payment_types: Rows[str] = field(default_factory=Rows)  # gateway -> type, before `PAYMENT_TYPES`
     free_orders: Literal["problem", "send"] = "problem"
-    locations: dict[str, Place] = field(default_factory=dict)  # branch of a pickup -> where its stock is
-    pickups: dict[str, Place] = field(default_factory=dict)  # branch of a pickup -> Centelar's
+    locations: Rows[Place] = field(default_factory=Rows)  # location, or branch of a pickup -> where its stock is
+    pickups: Rows[Place] = field(default_factory=Rows)  # branch of a pickup -> Centelar's
     last_name_missing: str = "problem"  # or the text to send
-    charges: dict[str, str] = field(default_factory=dict)  # kind of charge -> SKU
+    charges: Rows[str] = field(default_factory=Rows)  # kind of charge -> SKU
 
 
 class PickupSchema(SettingsSchema):
@@ -121,13 +122,15 @@ class CentelarAccountSchema(AccountSchema):
     currency = fields.String(validate=CURRENCY_CODE)
     timezone = fields.String(validate=refuse_unknown_timezone)
     ext_code = Template(validate=need_the_order)
-    payment_types = fields.Dict(
+    product_code_by_sku = Table(fields.String(validate=NOT_BLANK))
+    payment_types = Table(
+        fields.String(validate=OneOf(TYPES)),
         keys=fields.String(validate=Regexp(r".*[^\W_]", error="must name a gateway.")),
-        values=fields.String(validate=OneOf(TYPES)),
+        alike=squeeze,
     )
     free_orders = fields.String(validate=OneOf(["problem", "send"]))
-    locations = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.Nested(LocationSchema))
-    pickups = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.Nested(PickupSchema))
+    locations = Table(fields.Nested(LocationSchema), alike=squeeze)
+    pickups = Table(fields.Nested(PickupSchema), alike=squeeze)
     last_name_missing = fields.String(validate=NOT_BLANK)
     charges = ChargeTable()
 
@@ -143,7 +146,7 @@ class CentelarCustomer(DestinationSchema):
 
 
 class CentelarItem(DestinationSchema):
-    product_code = Text(attribute="portion.sku", required=True)
+    product_code = Text(attribute="sku", required=True)
     quantity = Quantity(attribute="portion.quantity", required=True)
     price = Amount(attribute="portion.unit_price", validate=Range(min=0, error="must not be negative."), required=True)
     location_id = Whole(attribute="location.id")
@@ -219,6 +222,7 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
+    sku: str | None  # as Centelar knows it
     portion: Portion
     location: Place | None
 
@@ -296,9 +300,13 @@ class CentelarDispatch(Dispatch):
     @cached_property
     def products(self) -> list[Item]:
         """What was sold, shipped or not, and charges by the table. A price that does not divide makes two of a line."""
-        location = find_place(self.account.locations, self.order.pickup_name)
+        location = self.account.locations.find(self.order.location, self.order.pickup_name)
         rows = [*product_rows(self.order), *charge_rows(self.order, self.account.charges)]
-        return [Item(portion=portion, location=location) for portion in cut_portions(rows)]
+        codes = self.account.product_code_by_sku
+        return [
+            Item(sku=codes.find(portion.sku) or portion.sku, portion=portion, location=location)
+            for portion in cut_portions(rows)
+        ]
 
     def number_line(self, place: int) -> int:
         return self.products[place].portion.number
@@ -317,9 +325,9 @@ class CentelarDispatch(Dispatch):
         ]
 
     def type_payment(self, payment: Payment) -> str | None:
-        types = PAYMENT_TYPES | {squeeze(name): type_ for name, type_ in self.account.payment_types.items()}
-        names = [squeeze(name) for name in (name_gateway(payment), payment.name) if name]
-        return next((types[name] for name in names if name in types), None)
+        names = [name for name in (name_gateway(payment), payment.name) if name]
+        types = (self.account.payment_types.find(name) or PAYMENT_TYPES.get(squeeze(name)) for name in names)
+        return next((type_ for type_ in types if type_), None)
 
     @property
     def ship_to(self) -> Spot | None:
@@ -327,7 +335,8 @@ class CentelarDispatch(Dispatch):
         receiver = address.full_name if address else None
         if not self.order.is_pickup:
             return Spot(disposition="residential", receiver=receiver, address=address) if address else None
-        branch = find_place(self.account.pickups, self.order.pickup_name) or Place()
+        # A branch without a row is named as it is, and stopped by `row_problems`.
+        branch = self.account.pickups.find(self.order.pickup_name) or Place(name=self.order.pickup_name)
         buyer = " ".join(part for part in name_buyer(self.order) if part) or None
         return Spot(disposition="pickup", receiver=receiver or buyer, pickup_id=branch.id, pickup_name=branch.name)
 
@@ -349,16 +358,28 @@ class CentelarDispatch(Dispatch):
 
     @property
     def labels(self) -> Mapping[str, str]:
-        branch = self.order.pickup_name
-        row = f"row for “{branch}” in the account's `pickups`" if branch else "branch where the customer collects"
-        return {"pickup_id": row}
+        return {"pickup_id": "branch where the customer collects"}
+
+    def row_problems(self) -> Iterator[str]:
+        order = self.order
+        branch = order.pickup_name
+        if order.is_pickup and branch and self.account.pickups.find(branch) is None:
+            what = f"Shipping address > branch “{branch}” is unknown to Centelar"
+            yield self.missing_row(what, "pickups", branch, value="id=ID")
+        for line in order.lines:
+            what = f"Products > SKU “{line.sku}” has no code at Centelar"
+            yield from self.require_row(what, "product_code_by_sku", line.sku, value="PRODUCT_CODE")
+        places = [each for each in (order.location, branch) if each]
+        what = f"Location “{next(iter(places), None)}” is unknown to Centelar"
+        yield from self.require_row(what, "locations", *places, value="location_id=ID")
 
     def problems(self) -> Iterator[str]:
         order, account = self.order, self.account
         if order.currency != account.currency:
             yield f"Currency “{order.currency}” is not served; only {account.currency}."
-        yield from charge_problems(order, account.charges, "Centelar")
+        yield from charge_problems(self, "Centelar")
         yield from self.payment_problems()
+        yield from self.row_problems()
         if account.totals == "exact":
             yield from self.sum_faults
 
@@ -368,8 +389,8 @@ class CentelarDispatch(Dispatch):
             if payment.amount < 0:
                 yield f"Payments > {call(payment)} of {payment.amount} is negative."
             if not self.type_payment(payment):
-                row = f'"{name_gateway(payment)}" = "mercadopago", "creditcard" or "promissory"'
-                yield f"Payments > {call(payment)} has no type: add {row} to the account's `payment_types`."
+                what = f"Payments > {call(payment)} has no type ({', '.join(TYPES[:-1])} or {TYPES[-1]})"
+                yield self.missing_row(what, "payment_types", name_gateway(payment), value="TYPE")
         if order.total == 0:
             if not self.money_paid and self.account.free_orders == "problem":
                 yield "Payments are missing: the order is free. The account's `free_orders` can be “send”."
@@ -403,22 +424,12 @@ class CentelarDispatch(Dispatch):
             yield "Customer note is not sent: Centelar has no field for it."
 
 
-def squeeze(gateway: str) -> str:
-    """Return what "Mercado Pago", "mercado_pago" and "MERCADOPAGO" have in common."""
-    return re.sub(r"[\W_]", "", fold(gateway))
-
-
 def name_gateway(payment: Payment) -> str:
     return payment.gateway or payment.name or "unnamed"
 
 
 def call(payment: Payment) -> str:
     return f"“{name_gateway(payment)}”"
-
-
-def find_place(places: Mapping[str, Place], branch: str | None) -> Place | None:
-    wanted = fold(branch or "")
-    return next((place for name, place in places.items() if fold(name) == wanted), None)
 
 
 def judge(status: int, body: Any) -> Outcome | None:

@@ -16,6 +16,7 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from mappings.amounts import to_cents
 from mappings.contracts import load_contract
+from mappings.documents import read_tax_document
 from mappings.fields import Moment, Part, Quantity, Text, Whole
 from mappings.order import Dispatch
 from mappings.sales import (
@@ -31,6 +32,8 @@ from mappings.sales import (
 from mappings.schema import DestinationSchema
 from mappings.settings import CURRENCY_CODE, NOT_BLANK, Account, AccountSchema, HeaderValue, Template
 from mappings.spoke import Destination, Outcome
+from mappings.tables import Rows, Table
+from mappings.text import squeeze
 
 UUID = Regexp(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z", error="must be a UUID as LaPyme shows it.")
 
@@ -40,21 +43,25 @@ TAX_RATES = {3: Decimal(0), 4: Decimal("10.5"), 5: Decimal(21), 6: Decimal(27)}
 #: ARCA's words for currencies (same source). Newer releases of LaPyme's SDK say ARS and USD.
 CURRENCIES = {"ARS": "PES", "USD": "DOL"}
 CURRENCY_WORDS = ["PES", "DOL", "ARS", "USD"]
+DELIVERY_METHODS = ["shipping", "local_delivery", "pickup"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LapymeAccount(Account):
     api_key: str = field(repr=False)
     customer_id: str  # whom every order is booked on
+    customer_id_by_document: Rows[str] = field(default_factory=Rows, repr=False)
     assigned_warehouse_id: str
-    currencies: dict[str, str] = field(default_factory=lambda: dict(CURRENCIES))
+    warehouses: Rows[str] = field(default_factory=Rows)  # location, or branch of a pickup -> assigned_warehouse_id
+    currencies: Rows[str] = field(default_factory=lambda: Rows(CURRENCIES))
     tax_rate_id: int = 5
     tax_rates: dict[int, Decimal] = field(default_factory=lambda: dict(TAX_RATES))  # id -> percent
-    tax_rate_id_by_sku: dict[str, int] = field(default_factory=dict)
-    product_id_by_sku: dict[str, str] = field(default_factory=dict)
+    tax_rate_id_by_sku: Rows[int] = field(default_factory=Rows)
+    product_id_by_sku: Rows[str] = field(default_factory=Rows)
+    delivery_method_by_shipping: Rows[str] = field(default_factory=Rows)  # method of shipping -> LaPyme's
     shipping_sku: str = "ENVIO"
     shipping_name: str = "Envío"
-    charges: dict[str, str] = field(default_factory=dict)  # kind of charge -> SKU
+    charges: Rows[str] = field(default_factory=Rows)  # kind of charge -> SKU
     tax_rounding: Literal["order", "line"] = "order"
     notes: str = "{storefront} {number}"
 
@@ -65,15 +72,15 @@ class LapymeAccountSchema(AccountSchema):
 
     api_key = HeaderValue(required=True)
     customer_id = fields.String(validate=UUID, required=True)
+    customer_id_by_document = Table(fields.String(validate=UUID), alike=squeeze)
     assigned_warehouse_id = fields.String(validate=UUID, required=True)
-    currencies = fields.Dict(
-        keys=fields.String(validate=CURRENCY_CODE),
-        values=fields.String(validate=OneOf(CURRENCY_WORDS)),
-    )
+    warehouses = Table(fields.String(validate=UUID), alike=squeeze)
+    currencies = Table(fields.String(validate=OneOf(CURRENCY_WORDS)), keys=fields.String(validate=CURRENCY_CODE))
     tax_rate_id = fields.Integer(strict=True)
     tax_rates = fields.Dict(keys=fields.Integer(), values=fields.Decimal(validate=Range(min=0, max=100)))
-    tax_rate_id_by_sku = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.Integer(strict=True))
-    product_id_by_sku = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.String(validate=UUID))
+    tax_rate_id_by_sku = Table(fields.Integer(strict=True))
+    product_id_by_sku = Table(fields.String(validate=UUID))
+    delivery_method_by_shipping = Table(fields.String(validate=OneOf(DELIVERY_METHODS)), alike=squeeze)
     shipping_sku = fields.String(validate=NOT_BLANK)
     shipping_name = fields.String(validate=NOT_BLANK)
     charges = ChargeTable()
@@ -113,8 +120,8 @@ class LapymeLineSchema(DestinationSchema):
 
 
 class LapymeOrder(DestinationSchema):
-    customer_id = fields.String(attribute="account.customer_id", validate=UUID, required=True)
-    assigned_warehouse_id = fields.String(attribute="account.assigned_warehouse_id", validate=UUID, required=True)
+    customer_id = fields.String(validate=UUID, required=True)
+    assigned_warehouse_id = fields.String(validate=UUID, required=True)
     totals = Part(LapymeTotalsSchema, required=True)
     lines = fields.List(
         Part(LapymeLineSchema),
@@ -122,11 +129,18 @@ class LapymeOrder(DestinationSchema):
         required=True,
         validate=Length(min=1, error="are missing: nothing was charged."),
     )
-    delivery_method = fields.String(validate=OneOf(["shipping", "local_delivery", "pickup"]))
+    delivery_method = fields.String(validate=OneOf(DELIVERY_METHODS))
     order_date = Moment(attribute="order.placed_at")
     currency = fields.String(validate=OneOf(CURRENCY_WORDS))
     notes = Text()
     discount_amount = Whole(validate=Range(min=0), load_only=True)
+
+
+#: Tables of which each product may need a row: what it lacks without one, and what the row holds.
+PER_SKU = [
+    ("product_id_by_sku", "product", "PRODUCT_ID"),
+    ("tax_rate_id_by_sku", "tax rate", "TAX_RATE_ID"),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +175,7 @@ class LapymeDispatch(Dispatch):
         return [
             LapymeLine(
                 portion=portion,
-                product_id=account.product_id_by_sku.get(portion.sku or ""),
+                product_id=account.product_id_by_sku.find(portion.sku),
                 tax_rate_id=account.tax_rate_id_by_sku.get(portion.sku or "", account.tax_rate_id),
             )
             for portion in cut_portions(rows)
@@ -189,8 +203,24 @@ class LapymeDispatch(Dispatch):
         return self.account.currencies.get(self.order.currency)
 
     @property
+    def customer_id(self) -> str:
+        return self.account.customer_id_by_document.find(self.document) or self.account.customer_id
+
+    @cached_property
+    def document(self) -> str | None:
+        """The tax document without what people write around it, where it is one."""
+        document = read_tax_document(self.order.document) if self.order.document else None
+        return document.number if document else self.order.document
+
+    @property
+    def assigned_warehouse_id(self) -> str:
+        found = self.account.warehouses.find(self.order.location, self.order.pickup_name)
+        return found or self.account.assigned_warehouse_id
+
+    @property
     def delivery_method(self) -> str | None:
-        return {True: "pickup", False: "shipping", None: None}[self.order.is_pickup]
+        known = {True: "pickup", False: "shipping", None: None}[self.order.is_pickup]
+        return self.account.delivery_method_by_shipping.find(*self.order.shipping_words) or known
 
     @property
     def notes(self) -> str:
@@ -199,9 +229,24 @@ class LapymeDispatch(Dispatch):
     def problems(self) -> Iterator[str]:
         if self.currency is None:
             yield f"Currency “{self.order.currency}” is not served; only {', '.join(self.account.currencies)}."
-        yield from charge_problems(self.order, self.account.charges, "LaPyme")
+        yield from charge_problems(self, "LaPyme")
+        yield from self.row_problems()
         if self.account.totals == "exact" and self.sum_fault:
             yield self.sum_fault
+
+    def row_problems(self) -> Iterator[str]:
+        order = self.order
+        for line in order.lines:
+            for table, lacks, value in PER_SKU:
+                what = f"Products > SKU “{line.sku}” has no {lacks} at LaPyme"
+                yield from self.require_row(what, table, line.sku, value=value)
+        words, places = order.shipping_words, [each for each in (order.location, order.pickup_name) if each]
+        what = f"Shipping > “{next(iter(words), None)}” has no delivery method at LaPyme"
+        yield from self.require_row(what, "delivery_method_by_shipping", *words, value="DELIVERY_METHOD")
+        what = f"Location “{next(iter(places), None)}” has no warehouse at LaPyme"
+        yield from self.require_row(what, "warehouses", *places, value="WAREHOUSE_ID")
+        what = f"Tax document “{self.document}” has no customer at LaPyme"
+        yield from self.require_row(what, "customer_id_by_document", self.document, value="CUSTOMER_ID")
 
     @cached_property
     def sum_fault(self) -> str | None:
@@ -215,7 +260,8 @@ class LapymeDispatch(Dispatch):
         if order.tax is not None and abs(to_cents(order.tax) - ours) > len(self.products):
             theirs = show_cents(to_cents(order.tax))
             yield f"Tax: the storefront reckoned {theirs}, the account's rates give {show_cents(ours)}."
-        if order.document:
+        is_known = self.customer_id != self.account.customer_id
+        if order.document and not is_known:
             yield "Tax document is not sent: LaPyme books the order on the account's customer."
         if any(address and address.company for address in (order.ship_to, order.bill_to)):
             yield "Company is not sent: LaPyme books the order on the account's customer."

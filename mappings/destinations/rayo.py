@@ -18,7 +18,8 @@ from mappings.order import LABELS, Address, Dispatch, Line
 from mappings.schema import DestinationSchema
 from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue
 from mappings.spoke import Destination, Outcome, TokenExchange
-from mappings.text import fold
+from mappings.tables import Rows, Table
+from mappings.text import fold, squeeze
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +27,10 @@ class RayoAccount(Account):
     api_key: str | None = field(default=None, repr=False)  # exchanged for a token
     access_token: str | None = field(default=None, repr=False)  # a standing one, where Rayo gave no key
     servicio_rayo: str = "NACIONAL"
+    servicio_rayo_by_shipping: Rows[str] = field(default_factory=Rows)  # method of shipping -> servicio_rayo
     identifier: Literal["sku", "barcode"] = "sku"
-    states: dict[str, str] = field(default_factory=dict)  # words to send in place of a state's name
+    identifiers: Rows[str] = field(default_factory=Rows)  # SKU, or barcode -> what Rayo calls the product
+    states: Rows[str] = field(default_factory=Rows)  # words to send in place of a state's name
     no_exterior_missing: str = "problem"  # or the text to send
 
 
@@ -38,8 +41,10 @@ class RayoAccountSchema(AccountSchema):
     api_key = HeaderValue()
     access_token = HeaderValue()
     servicio_rayo = fields.String(validate=NOT_BLANK)
+    servicio_rayo_by_shipping = Table(fields.String(validate=NOT_BLANK), alike=squeeze)
     identifier = fields.String(validate=OneOf(["sku", "barcode"]))
-    states = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=fields.String(validate=NOT_BLANK))
+    identifiers = Table(fields.String(validate=NOT_BLANK))
+    states = Table(fields.String(validate=NOT_BLANK), alike=fold)
     no_exterior_missing = fields.String(validate=NOT_BLANK)
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
@@ -80,7 +85,7 @@ class RayoOrder(DestinationSchema):
         required=True,
         validate=Length(min=1, error="are missing: nothing is left to ship."),
     )
-    servicio_rayo = Text(attribute="account.servicio_rayo", required=True)
+    servicio_rayo = Text(required=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +98,6 @@ class RayoDispatch(Dispatch):
         address = self.order.ship_to
         if address is None or self.order.is_pickup:
             return None
-        spelled = {fold(name): word for name, word in self.account.states.items()}
         missing = self.account.no_exterior_missing
         return replace(
             address,
@@ -101,7 +105,7 @@ class RayoDispatch(Dispatch):
             # An older page calls it "internal number / references":
             # https://docs.techrayo.com/operation/operation-post-api-rest-orders, read 2026-11-21.
             unit=address.unit_and_reference,
-            state=spelled.get(fold(address.state), address.state) if address.state else None,
+            state=self.account.states.find(address.state) or address.state,
             phone=self.order.phone_to_call,
         )
 
@@ -122,11 +126,19 @@ class RayoDispatch(Dispatch):
         for number, line in enumerate(self.order.lines, start=1):
             if not line.is_shippable:
                 continue
-            identifier = line.sku if self.account.identifier == "sku" else line.barcode
+            code = self.code_of(line)
+            identifier = self.account.identifiers.find(code) or code
             first = first_lines.setdefault(identifier, number) if identifier else number
             known = products[first].quantity if first in products else 0
             products[first] = replace(line, sku=identifier, quantity=known + line.quantity)
         return products
+
+    def code_of(self, line: Line) -> str | None:
+        return line.sku if self.account.identifier == "sku" else line.barcode
+
+    @property
+    def servicio_rayo(self) -> str:
+        return self.account.servicio_rayo_by_shipping.find(*self.order.shipping_words) or self.account.servicio_rayo
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -134,6 +146,17 @@ class RayoDispatch(Dispatch):
 
     def number_line(self, place: int) -> int:
         return list(self.numbered_products)[place]
+
+    def problems(self) -> Iterator[str]:
+        for line in self.order.shippable_lines:
+            code = self.code_of(line)
+            what = f"Products > {LABELS[self.account.identifier]} “{code}” has no identifier at Rayo"
+            yield from self.require_row(what, "identifiers", code, value="IDENTIFICADOR")
+        words = self.order.shipping_words
+        what = f"Shipping > “{next(iter(words), None)}” has no service at Rayo"
+        yield from self.require_row(what, "servicio_rayo_by_shipping", *words, value="SERVICIO")
+        state = self.order.ship_to.state if self.order.ship_to else None
+        yield from self.require_row(f"Shipping address > state “{state}” has no word", "states", state, value="ESTADO")
 
     def warnings(self) -> Iterator[str]:
         for line in self.order.lines:

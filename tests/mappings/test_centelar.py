@@ -40,8 +40,8 @@ HOME_BODY = {
 }
 PICKUP = {"is_pickup": True, "pickup_name": "Sucursal Centro", "ship_to": None, "bill_to": HOME}
 UNKNOWN_GATEWAY = (
-    'Payments > “{0}” has no type: add "{0}" = "mercadopago", "creditcard" or "promissory" '
-    "to the account's `payment_types`."
+    'Payments > “{0}” has no type (mercadopago, creditcard or promissory): add a row "{0}" = "TYPE" to '
+    "`payment_types`, or run `connector table set --account cuenta payment_types {0} TYPE`."
 )
 
 
@@ -216,7 +216,8 @@ def test_shipping_that_was_paid_is_within_the_price(shipping, cost):
     [
         (
             Charge(kind="tip", total=Decimal("50.00")),
-            "Charges > tip of 50.00 has no SKU: name one in the account's `charges`.",
+            'Charges > tip of 50.00 has no SKU: add a row "tip" = "SKU" to `charges`, or run '
+            "`connector table set --account cuenta charges tip SKU`.",
         ),
         (
             Charge(kind="fee", total=Decimal("-5.00")),
@@ -570,8 +571,11 @@ def test_stock_of_a_pickup_is_taken_from_the_branchs_location(row, sent):
 
 def test_pickup_without_a_row_is_a_problem_that_names_it():
     order = with_lines(line("10"), **PICKUP)
-    row = "Shipping address > row for “Sucursal Centro” in the account's `pickups` is missing."
-    assert problems_of(order, "centelar") == [row]
+    assert problems_of(order, "centelar") == [
+        "Shipping address > branch “Sucursal Centro” is unknown to Centelar: add a row "
+        '"Sucursal Centro" = { id = ID } to `pickups`, or run '
+        "`connector table set --account cuenta pickups 'Sucursal Centro' id=ID`."
+    ]
     nowhere = "Shipping address > branch where the customer collects is missing."
     assert problems_of(replace(order, pickup_name=None), "centelar", pickups={"Otra": {"id": 1}}) == [nowhere]
 

@@ -184,7 +184,8 @@ def test_currency_words_follow_the_settings():
     [
         (
             Charge(kind="tip", total=Decimal("50.00")),
-            "Charges > tip of 50.00 has no SKU: name one in the account's `charges`.",
+            'Charges > tip of 50.00 has no SKU: add a row "tip" = "SKU" to `charges`, or run '
+            "`connector table set --account cuenta charges tip SKU`.",
         ),
         (
             Charge(kind="fee", total=Decimal("-5.00")),

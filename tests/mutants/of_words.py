@@ -29,8 +29,8 @@ NOT_INVENTED = Invariant(
         Mutant(
             breaks="a gateway that nobody knows goes as a credit card",
             file="mappings/destinations/centelar.py",
-            old="return next((types[name] for name in names if name in types), None)",
-            new='return next((types[name] for name in names if name in types), "creditcard")',
+            old="return next((type_ for type_ in types if type_), None)",
+            new='return next((type_ for type_ in types if type_), "creditcard")',
             tests=("tests/mappings/test_centelar.py::test_gateway_without_a_row_is_a_problem_that_names_it",),
         ),
         Mutant(

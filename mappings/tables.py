@@ -1,0 +1,90 @@
+"""An account's tables: what a destination calls the shop's products, places and payments, row by row.
+
+Pure: where rows are kept, and who changes them, is not known here.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from shlex import quote
+from typing import Any, Generic, Self, TypeVar
+
+from marshmallow import fields
+from marshmallow.validate import Length
+
+Value = TypeVar("Value")
+Alike = Callable[[str], str]
+
+
+class Rows(dict[str, Value], Generic[Value]):
+    """Rows by their keys as they were written. They are found by keys that are alike.
+
+    Args:
+        alike: what keys that mean the same have in common; by default they must be the same.
+    """
+
+    def __init__(self, rows: Mapping[str, Value] | Iterable[tuple[str, Value]] = (), alike: Alike = str) -> None:
+        super().__init__(rows)
+        self._found = dict(self) if alike is str else {alike(key): value for key, value in self.items()}
+        self._alike = alike
+
+    def find(self, *keys: str | None) -> Value | None:
+        """Return the row of the first key that has one."""
+        for key in keys:
+            if key is not None and (found := self._found.get(self._alike(key))) is not None:
+                return found
+        return None
+
+
+class Table(fields.Dict):
+    """A setting that is a table: in connector.toml, or in a CSV file that it names."""
+
+    def __init__(
+        self, values: fields.Field[Any], *, keys: fields.Field[Any] | None = None, alike: Alike = str, **kwargs: Any
+    ) -> None:
+        any_text = fields.String(validate=Length(min=1, error="must not be empty."))
+        wording: dict[str, Any] = {"invalid": "must be a table, or the name of a .csv file."}
+        super().__init__(keys=keys or any_text, values=values, error_messages=wording, **kwargs)
+        self.alike = alike
+
+    @property
+    def columns(self) -> list[str]:
+        """What stands in a CSV file beside each key."""
+        if isinstance(self.value_field, fields.Nested):
+            return [field.data_key or name for name, field in self.value_field.schema.fields.items()]
+        return ["value"]
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Rows[Any]:
+        rows = super()._deserialize(value, *args, **kwargs)  # type: ignore[no-untyped-call]
+        return Rows(rows, self.alike)
+
+
+class MissingRow(str):
+    """A problem that one more row solves: the sentence itself, which knows the row."""
+
+    __slots__ = ("key", "table")
+
+    table: str
+    key: str
+
+    @classmethod
+    def of(cls, what: str, *, account: str, table: str, key: str, value: str) -> Self:
+        """Return the sentence that says `what` is wrong, the row to add, and the command that adds it.
+
+        Args:
+            account: its table's name.
+            value: what the row is to hold, in capitals: `PRODUCT_ID`, or `id=ID`.
+        """
+        column, equals, word = value.rpartition("=")
+        row = f"{{ {column} = {word} }}" if equals else f'"{value}"'
+        dashes = "-- " if key.startswith("-") else ""
+        command = f"connector table set --account {account} {dashes}{table} {quote(key)} {value}"
+        written = json.dumps(key, ensure_ascii=False)
+        problem = cls(f"{what}: add a row {written} = {row} to `{table}`, or run `{command}`.")
+        problem.table, problem.key = table, key
+        return problem
+
+
+def find_row(account: Any, table: str, key: str) -> Any:
+    """Return the row of an account's table; None where there is none, nor such a table."""
+    rows = getattr(account, table, None)
+    return rows.find(key) if isinstance(rows, Rows) else None
