@@ -6,10 +6,14 @@ from dataclasses import fields, is_dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from mappings.trial import Path
+from mappings.tables import Rows
+from mappings.text import clean_text
+from mappings.trial import Path, leaves
 
 #: Of longer lists only so many items are looked into: an order of 500 products would take minutes.
 MOST_ITEMS = 10
+#: Of tables of more rows only those matter whose keys the order says.
+MOST_ROWS = 50
 #: What an amount is altered by. In cents it divides by every quantity up to ten, so that a line stays one line.
 STEP = Decimal("25.20")
 #: Settings that say what to map with; any other is what to map.
@@ -39,6 +43,8 @@ def put(whole: Any, path: Path, value: Any) -> Any:
     step, rest = path[0], path[1:]
     if isinstance(whole, list):
         return [put(each, rest, value) if place == step else each for place, each in enumerate(whole)]
+    if isinstance(whole, Rows):
+        return whole.changed({step: put(whole[step], rest, value)})
     if isinstance(whole, Mapping):
         return {**whole, step: put(whole[step], rest, value)}
     return replace(whole, **{str(step): put(getattr(whole, str(step)), rest, value)})
@@ -75,3 +81,14 @@ def edit(text: str, ends: Iterable[int], by: int) -> str:
         new = str((int(last) + by) % 10) if DIGITS.fullmatch(last) else last + "?qw"[by]
         text = text[: end - 1] + new + text[end:]
     return text
+
+
+def trim_tables(settings: Any, payload: Any) -> Any:
+    """Return the settings without most rows of long tables: those of which the order says no key."""
+    long = {
+        each.name: table
+        for each in fields(settings)
+        if isinstance(table := getattr(settings, each.name), Rows) and len(table) > MOST_ROWS
+    }
+    said = [text for _, value in leaves(payload) if long and (text := clean_text(value))]
+    return replace(settings, **{name: table.among(said) for name, table in long.items()})

@@ -7,14 +7,14 @@ somebody asks: one order takes some hundred mappings.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import Any, Literal
 
 from marshmallow import fields as wire
 
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.alterations import alter, put, values_in
+from mappings.alterations import alter, put, trim_tables, values_in
 from mappings.order import LABELS, Dispatch
 from mappings.schema import DestinationSchema, MappingError, label_of
 from mappings.settings import Account, Store
@@ -179,6 +179,8 @@ def find_origins(case: Case) -> Iterator[Origin]:
     except MappingError:
         return
     body = case.draft()
+    trimmed = replace(case, account=trim_tables(case.account, case.payload))
+    case = trimmed if trimmed.draft() == body else case
     places = list(find_places(case))
     mattering = set(find_relevant(case, body, sorted(places, key=lambda place: place.pattern)))
     relevant = [place for place in places if place in mattering]

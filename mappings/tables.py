@@ -34,6 +34,15 @@ class Rows(dict[str, Value], Generic[Value]):
                 return found
         return None
 
+    def among(self, keys: Iterable[str]) -> Self:
+        """Return the rows whose keys are alike any of these."""
+        wanted = {self._alike(key) for key in keys}
+        return type(self)(((key, row) for key, row in self.items() if self._alike(key) in wanted), self._alike)
+
+    def changed(self, rows: Mapping[str, Value]) -> Self:
+        """Return the same table with these rows in the place of those of their keys."""
+        return type(self)({**self, **rows}, self._alike)
+
 
 class Table(fields.Dict):
     """A setting that is a table: in connector.toml, or in a CSV file that it names."""

@@ -147,6 +147,17 @@ def test_long_order_is_explained_in_time_and_says_nothing_of_what_was_not_looked
     assert found["productos[29].identificador"] == ([], ["setting identifier of the account"])
 
 
+def test_row_of_a_long_table_is_found_in_time():
+    rows = {f"SKU-{n}": f"5b0c7a1e-52d3-4f6a-9e0b-{n:012}" for n in range(20_000)} | {
+        "YERBA-1": "5b0c7a1e-52d3-4f6a-9e0b-6d1f0c2a3b4c"
+    }
+    found = origins(woo_order(), "woocommerce", "lapyme", product_id_by_sku=rows)
+    assert found["lines[0].product_id"] == (
+        ["setting product_id_by_sku.YERBA-1 of the account"],
+        ["line_items[0].sku"],
+    )
+
+
 def test_bodies_differ_field_by_field():
     old = {"a": {"b": 1, "c": None}, "l": [{"x": 1}, {"x": 2}], "gone": "g", "same": []}
     new = {"a": {"b": 2}, "l": [{"x": 1}], "same": [], "new": {"y": 0}}
