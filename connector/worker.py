@@ -24,6 +24,7 @@ from connector.delivery import deliver
 from connector.errors import ConnectorError, DatabaseUnavailableError
 from connector.manual import advance_jobs
 from connector.runtime import Runtime
+from connector.waking import read_tables_again, wake_mappable
 
 #: Those that end within this time have their places filled by one claim.
 GATHER_S = 0.01
@@ -32,6 +33,8 @@ STOP_WITHIN_S = 0.1
 RECOVER_EVERY_S = 2.0
 #: How often a job to retrigger many is looked for; and between two of its pages, so that webhooks need not wait.
 JOBS_EVERY_S, PAGES_EVERY_S = 1.0, 0.05
+#: How often it is looked for what a process parked that had not read a table again yet.
+WAKE_EVERY_S = 60.0
 #: What may take how long after SIGTERM. Heroku kills 30 s after it:
 #: https://devcenter.heroku.com/articles/dyno-shutdown-behavior, read 2026-11-21.
 FINISH_S = 25.0
@@ -46,6 +49,7 @@ class Forwarder:
         self._running: dict[Future[None], Claimed] = {}
         self._behind: set[str] = set()  # accounts that had more due than there was room for
         self._look_at = 0.0  # monotonic: when all accounts are asked for what is due
+        self._wake_at = 0.0  # monotonic: when what lacked rows is looked for
         accounts = runtime.settings.accounts
         self._limits = {id_: Limit(account.concurrency, account.rate_per_s) for id_, account in accounts.items()}
         # Orders on their way to a retired account are claimed too, to be parked with the reason.
@@ -167,11 +171,19 @@ class Forwarder:
     def recover(self) -> None:
         """Settle what was held by processes that died, or whose leases ran out."""
         database = self.runtime.database
+        self.heed_tables()
         self.open_accounts()
         release_claims(database, self.claim, besides=self._held())
         expire_dead(database, is_dead)
         for delivery_id in recover_lost(database, keyed=self.runtime.keyed):
             self.runtime.log.warning("recovered", delivery_id=delivery_id)
+
+    def heed_tables(self) -> None:
+        """Go on with the tables as they are now, and wake what lacked a row of them."""
+        known, self.runtime = self.runtime, read_tables_again(self.runtime)
+        if self.runtime is not known or monotonic() >= self._wake_at:
+            wake_mappable(self.runtime)
+            self._wake_at = monotonic() + WAKE_EVERY_S
 
     def _held(self) -> list[int]:
         return [row_id(claimed.delivery) for claimed in list(self._running.values())]

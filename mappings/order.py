@@ -204,10 +204,10 @@ class Dispatch:
         """
         asked = [key for key in keys if key]
         if asked and table in self.account.required_tables and getattr(self.account, table).find(*asked) is None:
-            yield self.missing_row(what, table, asked[0], value=value)
+            yield self.missing_row(what, table, *asked, value=value)
 
-    def missing_row(self, what: str, table: str, key: str, *, value: str) -> MissingRow:
-        return MissingRow.of(what, account=self.account.name, table=table, key=key, value=value)
+    def missing_row(self, what: str, table: str, *keys: str, value: str) -> MissingRow:
+        return MissingRow.of(what, account=self.account.name, table=table, keys=keys, value=value)
 
     def number_line(self, place: int) -> int:
         """Return which line of the order stands at `place` of the body, for a merchant who counts from 1."""

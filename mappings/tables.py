@@ -4,7 +4,7 @@ Pure: where rows are kept, and who changes them, is not known here.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any, Generic, Self, TypeVar
 
@@ -70,30 +70,36 @@ class Table(fields.Dict):
 class MissingRow(str):
     """A problem that one more row solves: the sentence itself, which knows the row."""
 
-    __slots__ = ("key", "table")
+    __slots__ = ("keys", "table")
 
     table: str
-    key: str
+    keys: tuple[str, ...]  # under any of which the row may be; the first is the one to show
 
     @classmethod
-    def of(cls, what: str, *, account: str, table: str, key: str, value: str) -> Self:
+    def of(cls, what: str, *, account: str, table: str, keys: Sequence[str], value: str) -> Self:
         """Return the sentence that says `what` is wrong, the row to add, and the command that adds it.
 
         Args:
             account: its table's name.
             value: what the row is to hold, in capitals: `PRODUCT_ID`, or `id=ID`.
         """
+        key = keys[0]
         column, equals, word = value.rpartition("=")
         row = f"{{ {column} = {word} }}" if equals else f'"{value}"'
         dashes = "-- " if key.startswith("-") else ""
         command = f"connector table set --account {account} {dashes}{table} {quote(key)} {value}"
         written = json.dumps(key, ensure_ascii=False)
         problem = cls(f"{what}: add a row {written} = {row} to `{table}`, or run `{command}`.")
-        problem.table, problem.key = table, key
+        problem.table, problem.keys = table, tuple(keys)
         return problem
 
 
-def find_row(account: Any, table: str, key: str) -> Any:
+def find_row(account: Any, table: str, keys: Sequence[str]) -> Any:
     """Return the row of an account's table; None where there is none, nor such a table."""
     rows = getattr(account, table, None)
-    return rows.find(key) if isinstance(rows, Rows) else None
+    return rows.find(*keys) if isinstance(rows, Rows) else None
+
+
+def missing_rows_in(problems: Iterable[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the table and the keys of each row that some of these problems miss."""
+    return sorted({(problem.table, problem.keys) for problem in problems if isinstance(problem, MissingRow)})

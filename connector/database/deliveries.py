@@ -1,5 +1,6 @@
 """Moves deliveries from state to state. A row is changed only as it was expected to be, and by who holds its claim."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,9 +14,10 @@ from connector.database.engine import Database, Transaction
 from connector.database.orders import add_note, is_cancelled, row_id, select_newest, stop_for_cancellation
 from connector.database.tables import Delivery, Reason, State, attempts, deliveries, read_rows
 from mappings.spoke import Outcome
+from mappings.tables import missing_rows_in
 
 #: What may be long, and decides nothing.
-BULKY = {"body", "problems", "warnings"}
+BULKY = {"body", "problems", "warnings", "missing_rows"}
 GUARDS = [column for column in deliveries.c if column.name not in BULKY]
 IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 LOCK = select(*GUARDS).where(deliveries.c.id.in_(IDS)).order_by(deliveries.c.id).with_for_update()
@@ -76,6 +78,7 @@ def fresh_start(now: datetime) -> dict[str, Any]:
         "state": State.WAITING,
         "reason": None,
         "problems": [],
+        "missing_rows": None,
         "due_at": now,
         "claim": None,
         "claim_expires_at": None,
@@ -292,7 +295,9 @@ def record_late(transaction: Transaction, ended: Ended) -> None:
 def park_unmappable(database: Database, delivery: Delivery, problems: list[str]) -> bool:
     """Park it with its problems. False when the claim was lost, or there is news of the order: read it again."""
     reason = Reason.UNCERTAIN if delivery.frozen_since else Reason.UNMAPPABLE  # an attempt may have been processed
-    return leave(database, delivery, state=State.PARKED, reason=reason, problems=problems)
+    rows = missing_rows_in(problems)
+    missing_rows = json.dumps(rows) if rows else None
+    return leave(database, delivery, state=State.PARKED, reason=reason, problems=problems, missing_rows=missing_rows)
 
 
 def discard(database: Database, delivery: Delivery, reason: Reason, why: str) -> bool:

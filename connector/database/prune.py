@@ -126,6 +126,7 @@ def drop_deliveries(transaction: Transaction, condition: ColumnElement[bool]) ->
     values: dict[str, Any] = {
         "body": bytes_that_may_repeat,
         "problems": [],
+        "missing_rows": None,
         "warnings": [],
         "pruned_at": transaction.now,
     }

@@ -138,6 +138,7 @@ class Delivery(SQLModel, table=True):
     reason: str | None = None
     problems: list[str] = json_list()
     warnings: list[str] = json_list()
+    missing_rows: str | None = None  # which of the account's tables lack which keys, as JSON; with them it may go on
     remote_id: str | None = None
     created_at: datetime = instant()
     updated_at: datetime = instant()

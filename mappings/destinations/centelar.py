@@ -325,7 +325,7 @@ class CentelarDispatch(Dispatch):
         ]
 
     def type_payment(self, payment: Payment) -> str | None:
-        names = [name for name in (name_gateway(payment), payment.name) if name]
+        names = name_ways(payment)
         types = (self.account.payment_types.find(name) or PAYMENT_TYPES.get(squeeze(name)) for name in names)
         return next((type_ for type_ in types if type_), None)
 
@@ -390,7 +390,7 @@ class CentelarDispatch(Dispatch):
                 yield f"Payments > {call(payment)} of {payment.amount} is negative."
             if not self.type_payment(payment):
                 what = f"Payments > {call(payment)} has no type ({', '.join(TYPES[:-1])} or {TYPES[-1]})"
-                yield self.missing_row(what, "payment_types", name_gateway(payment), value="TYPE")
+                yield self.missing_row(what, "payment_types", *name_ways(payment), value="TYPE")
         if order.total == 0:
             if not self.money_paid and self.account.free_orders == "problem":
                 yield "Payments are missing: the order is free. The account's `free_orders` can be “send”."
@@ -426,6 +426,11 @@ class CentelarDispatch(Dispatch):
 
 def name_gateway(payment: Payment) -> str:
     return payment.gateway or payment.name or "unnamed"
+
+
+def name_ways(payment: Payment) -> list[str]:
+    """What a row of `payment_types` may call it."""
+    return [name for name in (name_gateway(payment), payment.name) if name]
 
 
 def call(payment: Payment) -> str:
