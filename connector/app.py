@@ -10,7 +10,7 @@ from connector.log import set_up_log
 from connector.processes import end_with_parent
 from connector.runtime import Runtime, open_runtime
 from connector.settings import load_settings
-from connector.web import api, health, webhooks
+from connector.web import api, health, openapi, webhooks
 from connector.web.problems import register_problems
 
 
@@ -19,7 +19,7 @@ def create_app(runtime: Runtime) -> Flask:
     app.extensions["runtime"] = runtime
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
-    for module in (webhooks, api, health):
+    for module in (webhooks, api, health, openapi):
         app.register_blueprint(module.blueprint)
     register_problems(app)
     if runtime.settings.environment.admin_token is None:

@@ -7,7 +7,8 @@ ConnectorError
 ├── SignatureError            the sender signs with the store's secret (401)
 ├── InvalidRequestError       the caller corrects the request (400)
 ├── NotFoundError             the caller names something that exists (404)
-└── ConflictError             the caller looks at the state, then decides anew (409)
+├── ConflictError             the caller looks at the state, then decides anew (409)
+└── KeyReusedError            the caller takes a new Idempotency-Key for another request (422)
 """
 
 
@@ -45,3 +46,7 @@ class NotFoundError(ConnectorError):
 
 class ConflictError(ConnectorError):
     """The state does not allow what a person asked for. The text says why."""
+
+
+class KeyReusedError(ConnectorError):
+    """An `Idempotency-Key` came before with another request."""

@@ -1,12 +1,16 @@
-"""What a person may do: retrigger, one or many, and resolve. The API and the command line call these same functions."""
+"""What a person may do: retrigger, one or many, and resolve. The API and the command line call these same functions.
+
+With `once`, what was done before for the same `Idempotency-Key` raises `AnsweredError` in place of being done again.
+"""
 
 from uuid import uuid4
 
 from connector.database import circuits, jobs, manual
+from connector.database.answers import Once
 from connector.database.jobs import Choice
 from connector.database.lookups import load_delivery, load_event
 from connector.database.manual import Asked, Retriggered
-from connector.database.tables import Delivery, Job, Reason, State
+from connector.database.tables import Circuit, Delivery, Job, Reason, State
 from connector.errors import InvalidRequestError, NotFoundError
 from connector.runtime import Runtime
 
@@ -17,7 +21,13 @@ MOST_IDS = 1_000
 
 
 def retrigger_event(
-    runtime: Runtime, event_id: int, *, who: str, force: bool = False, note: str | None = None
+    runtime: Runtime,
+    event_id: int,
+    *,
+    who: str,
+    force: bool = False,
+    note: str | None = None,
+    once: Once | None = None,
 ) -> list[Retriggered]:
     """Make what the routes want now and queue what may be queued. Raises `NotFoundError`."""
     event = load_event(runtime.database, event_id)
@@ -29,7 +39,7 @@ def retrigger_event(
         for account in route.accounts
     }
     asked = Asked(who=who, note=note, force=force)
-    done = manual.retrigger_event(runtime.database, event, asked, accounts=accounts, keyed=runtime.keyed)
+    done = manual.retrigger_event(runtime.database, event, asked, accounts=accounts, keyed=runtime.keyed, once=once)
     runtime.log.info(
         "retriggered", event_id=event_id, force=force, queued=[one.id for one in done if one.done == "queued"]
     )
@@ -37,18 +47,31 @@ def retrigger_event(
 
 
 def retrigger_delivery(
-    runtime: Runtime, delivery_id: int, *, who: str, force: bool = False, new_key: bool = False, note: str | None = None
+    runtime: Runtime,
+    delivery_id: int,
+    *,
+    who: str,
+    force: bool = False,
+    new_key: bool = False,
+    note: str | None = None,
+    once: Once | None = None,
 ) -> Delivery:
     """Queue one delivery again. Raises `NotFoundError`, `ConflictError`."""
     has_key = load_delivery(runtime.database, delivery_id).destination in runtime.keyed
     asked = Asked(who=who, note=note, force=force, new_key=new_key)
-    delivery = manual.retrigger_delivery(runtime.database, delivery_id, asked, has_key=has_key)
+    delivery = manual.retrigger_delivery(runtime.database, delivery_id, asked, has_key=has_key, once=once)
     runtime.log.info("retriggered", delivery_id=delivery_id, force=force, new_key=new_key)
     return delivery
 
 
 def start_retriggers(
-    runtime: Runtime, choice: Choice, *, who: str, force: bool = False, note: str | None = None
+    runtime: Runtime,
+    choice: Choice,
+    *,
+    who: str,
+    force: bool = False,
+    note: str | None = None,
+    once: Once | None = None,
 ) -> Job:
     """Have the forwarder retrigger all that `choice` chooses, as `retrigger_delivery` would one by one.
 
@@ -63,7 +86,8 @@ def start_retriggers(
     for name, value, words in (("state", choice.state, State), ("reason", choice.reason, Reason)):
         if value is not None and value not in list(words):
             raise InvalidRequestError(f"`{name}` must be one of {', '.join(words)}")
-    job = jobs.start_job(runtime.database, choice, Asked(who=who, note=note, force=force), token=uuid4().hex)
+    asked = Asked(who=who, note=note, force=force)
+    job = jobs.start_job(runtime.database, choice, asked, token=uuid4().hex, once=once)
     runtime.log.info("job_started", job_id=job.id, total=job.total, force=force)
     return job
 
@@ -79,38 +103,51 @@ def advance_jobs(runtime: Runtime, *, size: int = jobs.PAGE) -> bool:
     return True
 
 
-def cancel_retriggers(runtime: Runtime, job_id: int, *, who: str) -> Job:
+def cancel_retriggers(runtime: Runtime, job_id: int, *, who: str, once: Once | None = None) -> Job:
     """Queue no more of it; what is queued stays. Raises `NotFoundError`, `ConflictError`."""
-    job = jobs.cancel_job(runtime.database, job_id)
+    job = jobs.cancel_job(runtime.database, job_id, once)
     runtime.log.info("job_cancelled", job_id=job_id, who=who)
     return job
 
 
 def resolve_delivery(
-    runtime: Runtime, delivery_id: int, *, who: str, as_: str, remote_id: str | None = None, note: str | None = None
+    runtime: Runtime,
+    delivery_id: int,
+    *,
+    who: str,
+    as_: str,
+    remote_id: str | None = None,
+    note: str | None = None,
+    once: Once | None = None,
 ) -> Delivery:
     """Settle a parked delivery by a person's word. Raises `InvalidRequestError`, `NotFoundError`, `ConflictError`."""
     if as_ not in RESOLUTIONS:
         raise InvalidRequestError(f"`as` must be one of {', '.join(RESOLUTIONS)}")
     if remote_id is not None and as_ != State.DELIVERED:
         raise InvalidRequestError("`remote_id` goes with `as` delivered")
-    delivery = manual.resolve_delivery(runtime.database, delivery_id, as_=as_, remote_id=remote_id, note=note, who=who)
+    delivery = manual.resolve_delivery(
+        runtime.database, delivery_id, as_=as_, remote_id=remote_id, note=note, who=who, once=once
+    )
     runtime.log.info("resolved", delivery_id=delivery_id, state=delivery.state)
     return delivery
 
 
-def pause_account(runtime: Runtime, account: str, *, who: str, note: str | None = None) -> None:
+def pause_account(
+    runtime: Runtime, account: str, *, who: str, note: str | None = None, once: Once | None = None
+) -> Circuit:
     """Send it nothing more until it is resumed; what is being sent ends. Raises `NotFoundError`."""
     require_account(runtime, account)
-    circuits.pause_account(runtime.database, account, f"{who}: {note}" if note else who)
+    circuit = circuits.pause_account(runtime.database, account, f"{who}: {note}" if note else who, once)
     runtime.log.info("paused", account=account, who=who)
+    return circuit
 
 
-def resume_account(runtime: Runtime, account: str, *, who: str) -> None:
+def resume_account(runtime: Runtime, account: str, *, who: str, once: Once | None = None) -> Circuit:
     """Send to it again at once, whatever kept it from orders. Raises `NotFoundError`."""
     require_account(runtime, account)
-    circuits.resume_account(runtime.database, account)
+    circuit = circuits.resume_account(runtime.database, account, once)
     runtime.log.info("resumed", account=account, who=who)
+    return circuit
 
 
 def require_account(runtime: Runtime, account: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, and_, bindparam, select, update
 
+from connector.database.answers import Once, transact_once
 from connector.database.bulk import insert_new
 from connector.database.engine import Database, Transaction
 from connector.database.tables import Circuit, Delivery, attempts, circuits, deliveries, read_row, read_rows
@@ -184,26 +185,28 @@ def count_failure(transaction: Transaction, health: Health) -> None:
     change_circuit(transaction, circuit, **values)
 
 
-def pause_account(database: Database, account: str, why: str | None) -> None:
+def pause_account(database: Database, account: str, why: str | None, once: Once | None = None) -> Circuit:
     """Claim nothing more of it, on any machine, until it is resumed. What is being sent ends."""
 
-    def pause(transaction: Transaction) -> None:
+    def pause(transaction: Transaction) -> Circuit:
         circuit = lock_circuit(transaction, account)
         change_circuit(transaction, circuit, paused_at=circuit.paused_at or transaction.now, paused_why=why)
+        return lock_circuit(transaction, account)
 
-    database.transact(pause)
+    return transact_once(database, pause, once)
 
 
-def resume_account(database: Database, account: str) -> None:
+def resume_account(database: Database, account: str, once: Once | None = None) -> Circuit:
     """End a pause, and close the circuit: who resumes says that the account is well."""
 
-    def resume(transaction: Transaction) -> None:
+    def resume(transaction: Transaction) -> Circuit:
         circuit = lock_circuit(transaction, account)
         values = {"paused_at": None, "paused_why": None, "failures": 0, "opened_at": None, "probe_at": None}
         change_circuit(transaction, circuit, **values, reason=None)
         transaction.announce()
+        return lock_circuit(transaction, account)
 
-    database.transact(resume)
+    return transact_once(database, resume, once)
 
 
 def open_seconds(database: Database, names: Iterable[str]) -> float:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, func, select, update
 
+from connector.database.answers import Once, transact_once
 from connector.database.bulk import insert_new
 from connector.database.engine import Database, Transaction
 from connector.database.manual import Asked, requeue_or_leave
@@ -64,7 +65,7 @@ def read_choice(job: Job) -> Choice:
     return Choice(**filters, **instants, ids=ids)
 
 
-def start_job(database: Database, choice: Choice, asked: Asked, *, token: str) -> Job:
+def start_job(database: Database, choice: Choice, asked: Asked, *, token: str, once: Once | None = None) -> Job:
     """Have what `choice` chooses now retriggered; what comes in later is not in it. Nothing is queued yet."""
     chosen = select(func.count(), func.max(deliveries.c.id)).where(*choice.conditions())
     with database.read() as connection:  # outside of the writer's turn: there may be many
@@ -90,7 +91,7 @@ def start_job(database: Database, choice: Choice, asked: Asked, *, token: str) -
         made = select(jobs).where(jobs.c.token == token)
         return cast(Job, transaction.execute(made).one())
 
-    return database.transact(start)
+    return transact_once(database, start, once)
 
 
 def load_job(database: Database, job_id: int) -> Job:
@@ -109,7 +110,7 @@ def list_jobs(database: Database, *, before: int | None = None, limit: int) -> l
         return read_rows(connection.execute(statement.order_by(jobs.c.id.desc()).limit(limit)))
 
 
-def cancel_job(database: Database, job_id: int) -> Job:
+def cancel_job(database: Database, job_id: int, once: Once | None = None) -> Job:
     """Take no further page of it; what it has queued stays queued. Raises `NotFoundError`, `ConflictError`."""
 
     def cancel(transaction: Transaction) -> Job:
@@ -118,7 +119,7 @@ def cancel_job(database: Database, job_id: int) -> Job:
             raise ConflictError("it has finished")
         return change_job(transaction, job_id, state=JobState.CANCELLED, ended_at=job.ended_at or transaction.now)
 
-    return database.transact(cancel)
+    return transact_once(database, cancel, once)
 
 
 def oldest_running(database: Database) -> Job | None:

@@ -102,16 +102,26 @@ def list_deliveries(
     account: str | None = None,
     store: str | None = None,
     order: str | None = None,
+    remote_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     before: int | None = None,
     limit: int,
 ) -> list[Delivery]:
-    """Newest first. `order` is an id or a number; `before` is the id of the last one seen."""
-    exact = {"state": state, "reason": reason, "account": account, "store": store}
+    """Newest first. `order` is an id or a number; `before` is the id of the last one seen.
+
+    `since` and `until` are of when they were made.
+    """
+    exact = {"state": state, "reason": reason, "account": account, "store": store, "remote_id": remote_id}
     conditions: list[ColumnElement[bool]] = [
         deliveries.c[name] == value for name, value in exact.items() if value is not None
     ]
     if order is not None:
         conditions.append(or_(deliveries.c.order_id == order, deliveries.c.order_number == order))
+    if since is not None:
+        conditions.append(deliveries.c.created_at >= since)
+    if until is not None:
+        conditions.append(deliveries.c.created_at < until)
     if before is not None:
         conditions.append(deliveries.c.id < before)
     statement = select(deliveries).where(*conditions).order_by(deliveries.c.id.desc()).limit(limit)

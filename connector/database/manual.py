@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
+from connector.database.answers import Once, transact_once
 from connector.database.book import insert_deliveries, new_delivery
 from connector.database.deliveries import fresh_start
 from connector.database.engine import Database, Transaction
@@ -50,7 +51,9 @@ class Asked:
     new_key: bool = False
 
 
-def retrigger_delivery(database: Database, delivery_id: int, asked: Asked, *, has_key: bool) -> Delivery:
+def retrigger_delivery(
+    database: Database, delivery_id: int, asked: Asked, *, has_key: bool, once: Once | None = None
+) -> Delivery:
     """Queue one delivery again. Raises `NotFoundError`, or `ConflictError` where its state forbids it.
 
     Args:
@@ -69,11 +72,17 @@ def retrigger_delivery(database: Database, delivery_id: int, asked: Asked, *, ha
         transaction.announce()
         return lock_delivery(transaction, delivery_id)
 
-    return database.transact(retrigger)
+    return transact_once(database, retrigger, once)
 
 
 def retrigger_event(
-    database: Database, event: Event, asked: Asked, *, accounts: Mapping[str, str], keyed: set[str]
+    database: Database,
+    event: Event,
+    asked: Asked,
+    *,
+    accounts: Mapping[str, str],
+    keyed: set[str],
+    once: Once | None = None,
 ) -> list[Retriggered]:
     """Make what the routes want now, and queue what is parked but `uncertain`. The rest is left unless forced.
 
@@ -82,10 +91,10 @@ def retrigger_event(
         keyed: destinations with an idempotency key.
     """
     store, order_id = event.store, event.order_id
-    if order_id is None:
-        return []
 
     def retrigger(transaction: Transaction) -> list[Retriggered]:
+        if order_id is None:
+            return []
         transaction.lock_orders([(store, order_id)])
         mine = select(deliveries).where(of_order(deliveries, store, order_id)).order_by(deliveries.c.id)
         present: list[Delivery] = read_rows(transaction.execute(mine.with_for_update()))
@@ -107,7 +116,7 @@ def retrigger_event(
         transaction.announce()
         return done + [Retriggered(id=id_, done="queued", why="made for the routes of now") for id_ in made]
 
-    return database.transact(retrigger)
+    return transact_once(database, retrigger, once)
 
 
 def requeue_or_leave(transaction: Transaction, delivery: Delivery, asked: Asked, *, has_key: bool) -> Retriggered:
@@ -162,7 +171,14 @@ def was_refused(transaction: Transaction, delivery: Delivery) -> bool:
 
 
 def resolve_delivery(
-    database: Database, delivery_id: int, *, as_: str, remote_id: str | None, note: str | None, who: str
+    database: Database,
+    delivery_id: int,
+    *,
+    as_: str,
+    remote_id: str | None,
+    note: str | None,
+    who: str,
+    once: Once | None = None,
 ) -> Delivery:
     """Settle a parked delivery by a person's word. Raises `NotFoundError`, `ConflictError`."""
 
@@ -184,7 +200,7 @@ def resolve_delivery(
         add_note(transaction, delivery_id, "resolve", note or "", who)
         return lock_delivery(transaction, delivery_id)
 
-    return database.transact(resolve)
+    return transact_once(database, resolve, once)
 
 
 def lock_delivery(transaction: Transaction, delivery_id: int) -> Delivery:

@@ -237,6 +237,19 @@ class Job(SQLModel, table=True):
     ended_at: datetime | None = instant(nullable=True)
 
 
+class KeptAnswer(SQLModel, table=True):
+    """What a request with an `Idempotency-Key` was answered, for when it comes again."""
+
+    __tablename__ = "kept_answers"
+    __table_args__ = (Index("kept_answers_by_age", "at"),)
+
+    key: str = Field(primary_key=True)
+    request: str  # a digest of all that the request said
+    at: datetime = instant()
+    status: int = 0
+    body: str = ""
+
+
 def read_rows(result: Result[Any]) -> list[Any]:
     """All rows; each has the attributes that were selected. Objects of the classes would cost twenty times as much."""
     return list(result.all())
@@ -252,4 +265,4 @@ def table(name: str) -> Table:
 
 
 events, deliveries, attempts, notes, circuits = map(table, ("events", "deliveries", "attempts", "notes", "circuits"))
-jobs = table("jobs")
+jobs, kept_answers = table("jobs"), table("kept_answers")

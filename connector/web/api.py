@@ -1,31 +1,36 @@
 """`/api`: events, deliveries and the manual re-trigger, through the same functions as the command line."""
 
 import hmac
-import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+import json
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from connector.database.lookups import list_deliveries, list_events, load_delivery, load_event
-from connector.database.orders import row_id
-from connector.database.tables import Delivery, Event, Reason, State
-from connector.errors import InvalidRequestError, NotFoundError
-from connector.manual import pause_account, resolve_delivery, resume_account, retrigger_delivery, retrigger_event
+from connector import manual
+from connector.database.answers import AnsweredError, Once
+from connector.database.jobs import Choice, list_jobs, load_job
+from connector.database.lookups import count_states, list_deliveries, list_events, load_delivery, load_event
+from connector.database.tables import Circuit, Delivery, Event, Job
 from connector.runtime import Runtime
+from connector.web import asked, shapes
+from connector.web.asked import read_body, read_id, read_query
+from connector.web.describing import Description, described
+from connector.web.once import HEADER, digest_request, read_key
 from connector.web.problems import problem
-from connector.web.shapes import show_account, show_accounts, show_delivery, show_events, show_whole_delivery
+from connector.web.shapes import show_account, show_accounts, show_delivery, show_events, show_job, show_whole_delivery
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
 #: Whose acts they are, as the notes tell them: one token, one person.
 WHO = "api"
-LIMIT, MOST = 50, 200
-LARGEST_ID = 2**63 - 1
-LONGEST_TEXT = 2_000
 
-Row = TypeVar("Row", Event, Delivery)
+Row = TypeVar("Row", Event, Delivery, Job)
+Result = TypeVar("Result")
+
+EVENT_FILTERS, DELIVERY_FILTERS, PAGED = asked.EventFilters(), asked.DeliveryFilters(), asked.Paged()
+EVENT_RETRIGGER, DELIVERY_RETRIGGER = asked.EventRetrigger(), asked.DeliveryRetrigger()
+RESOLUTION, RETRIGGERS, NOTED, NOTHING = asked.Resolution(), asked.Retriggers(), asked.Noted(), asked.Nothing()
 
 
 def this_runtime() -> Runtime:
@@ -45,168 +50,200 @@ def authorize() -> Response | None:
 
 
 @blueprint.get("/events")
+@described(Description(query=EVENT_FILTERS, answers={200: shapes.EventPage()}))
 def get_events() -> Response:
-    filters = read_filters("store", "topic", "order", "since", "until")
-    since, until = (read_instant(filters.pop(name, None), name) for name in ("since", "until"))
-    limit, before = read_page()
-    rows = list_events(this_runtime().database, since=since, until=until, before=before, limit=limit + 1, **filters)
+    """List webhooks, newest first."""
+    filters = read_query(EVENT_FILTERS)
+    limit = filters.pop("limit")
+    rows = list_events(this_runtime().database, limit=limit + 1, **filters)
     return page(rows, limit, lambda found: show_events(this_runtime(), found))
 
 
 @blueprint.get("/events/<event_id>")
+@described(Description(answers={200: shapes.EVENT}, problems=(404,)))
 def get_event(event_id: str) -> Response:
+    """Show one webhook."""
     event = load_event(this_runtime().database, read_id(event_id))
     return jsonify(show_events(this_runtime(), [event])[0])
 
 
 @blueprint.post("/events/<event_id>/retrigger")
-def post_event_retrigger(event_id: str) -> tuple[Response, int]:
-    asked = read_json({"force": bool, "note": str})
-    done = retrigger_event(
-        this_runtime(), read_id(event_id), who=WHO, force=asked.get("force", False), note=asked.get("note")
+@described(
+    Description(body=EVENT_RETRIGGER, acts=True, answers={202: shapes.EventRetriggeredSchema()}, problems=(404,))
+)
+def post_event_retrigger(event_id: str) -> Response:
+    """Make every delivery that the routes want of it now, and queue what is parked but `uncertain`.
+
+    The rest is left, each with why. `force` queues that too: look at the destination first.
+    """
+    given = read_body(EVENT_RETRIGGER)
+    runtime, id_ = this_runtime(), read_id(event_id)
+    return act_once(
+        202,
+        given,
+        lambda once: manual.retrigger_event(runtime, id_, who=WHO, **given, once=once),
+        shapes.show_retriggered,
     )
-    return jsonify(deliveries=[{"id": str(one.id), "done": one.done, "why": one.why} for one in done]), 202
 
 
 @blueprint.get("/deliveries")
+@described(Description(query=DELIVERY_FILTERS, answers={200: shapes.DeliveryPage()}))
 def get_deliveries() -> Response:
-    filters = read_filters("state", "reason", "account", "store", "order")
-    for name, words in (("state", State), ("reason", Reason)):
-        if name in filters and filters[name] not in list(words):
-            raise InvalidRequestError(f"`{name}` must be one of {', '.join(words)}")
-    limit, before = read_page()
-    rows = list_deliveries(this_runtime().database, before=before, limit=limit + 1, **filters)
+    """List deliveries, newest first."""
+    filters = read_query(DELIVERY_FILTERS)
+    limit = filters.pop("limit")
+    rows = list_deliveries(this_runtime().database, limit=limit + 1, **filters)
     return page(rows, limit, lambda found: [show_delivery(delivery) for delivery in found])
 
 
 @blueprint.get("/deliveries/<delivery_id>")
+@described(Description(answers={200: shapes.WHOLE_DELIVERY}, problems=(404,)))
 def get_delivery(delivery_id: str) -> Response:
+    """Show one delivery with its body, its attempts and its notes."""
     delivery = load_delivery(this_runtime().database, read_id(delivery_id))
     return jsonify(show_whole_delivery(this_runtime(), delivery))
 
 
 @blueprint.post("/deliveries/<delivery_id>/retrigger")
-def post_delivery_retrigger(delivery_id: str) -> tuple[Response, int]:
-    asked = read_json({"force": bool, "new_key": bool, "note": str})
-    delivery = retrigger_delivery(
-        this_runtime(),
-        read_id(delivery_id),
-        who=WHO,
-        force=asked.get("force", False),
-        new_key=asked.get("new_key", False),
-        note=asked.get("note"),
+@described(Description(body=DELIVERY_RETRIGGER, acts=True, answers={202: shapes.DELIVERY}, problems=(404, 409)))
+def post_delivery_retrigger(delivery_id: str) -> Response:
+    """Queue one delivery again.
+
+    409 while it is being sent; and on what is delivered, discarded or uncertain, unless `force` says that somebody
+    looked. `new_key` goes with `force` where the destination takes a key: no earlier attempt was processed.
+    """
+    given = read_body(DELIVERY_RETRIGGER)
+    runtime, id_ = this_runtime(), read_id(delivery_id)
+    return act_once(
+        202, given, lambda once: manual.retrigger_delivery(runtime, id_, who=WHO, **given, once=once), show_delivery
     )
-    return jsonify(show_delivery(delivery)), 202
 
 
 @blueprint.post("/deliveries/<delivery_id>/resolve")
+@described(
+    Description(body=RESOLUTION, needs_body=True, acts=True, answers={200: shapes.DELIVERY}, problems=(404, 409))
+)
 def post_delivery_resolve(delivery_id: str) -> Response:
-    asked = read_json({"as": str, "remote_id": str, "note": str})
-    delivery = resolve_delivery(
-        this_runtime(),
-        read_id(delivery_id),
-        who=WHO,
-        as_=asked.get("as", ""),
-        remote_id=asked.get("remote_id"),
-        note=asked.get("note"),
+    """Settle a parked delivery by your word.
+
+    `remote_id` goes with `delivered`. What is waiting can be discarded too; 409 on anything else.
+    """
+    given = read_body(RESOLUTION)
+    runtime, id_ = this_runtime(), read_id(delivery_id)
+    return act_once(
+        200, given, lambda once: manual.resolve_delivery(runtime, id_, who=WHO, **given, once=once), show_delivery
     )
-    return jsonify(show_delivery(delivery))
+
+
+@blueprint.post("/retriggers")
+@described(Description(body=RETRIGGERS, acts=True, answers={202: shapes.JOB}))
+def post_retriggers() -> Response:
+    """Start a job that retriggers many deliveries, each as it would be alone.
+
+    It takes what is `parked`, or `waiting` if `state` says so, and passes the other filters; or the deliveries of
+    `ids`, whatever their state. What is uncertain is left, as is what has ended. `force` takes that too, and needs
+    `ids`: look at each first. The forwarder works the job off; `GET /api/retriggers/<id>` tells how far it is.
+    """
+    given = read_body(RETRIGGERS)
+    wish = {name: given[name] for name in ("force", "note") if name in given}
+    chosen = {name: value for name, value in given.items() if name not in wish}
+    if "ids" in chosen:
+        chosen = {"state": None, **chosen, "ids": tuple(chosen["ids"])}
+    runtime, choice = this_runtime(), Choice(**chosen)
+    return act_once(
+        202, given, lambda once: manual.start_retriggers(runtime, choice, who=WHO, **wish, once=once), show_job
+    )
+
+
+@blueprint.get("/retriggers")
+@described(Description(query=PAGED, answers={200: shapes.JobPage()}))
+def get_retriggers() -> Response:
+    """List the jobs that retrigger many, newest first."""
+    filters = read_query(PAGED)
+    limit = filters.pop("limit")
+    rows = list_jobs(this_runtime().database, limit=limit + 1, **filters)
+    return page(rows, limit, lambda found: [show_job(job) for job in found])
+
+
+@blueprint.get("/retriggers/<job_id>")
+@described(Description(answers={200: shapes.JOB}, problems=(404,)))
+def get_retrigger(job_id: str) -> Response:
+    """Tell how far a job is, and what it left and why."""
+    return jsonify(show_job(load_job(this_runtime().database, read_id(job_id))))
+
+
+@blueprint.post("/retriggers/<job_id>/cancel")
+@described(Description(body=NOTHING, acts=True, answers={200: shapes.JOB}, problems=(404, 409)))
+def post_retrigger_cancel(job_id: str) -> Response:
+    """Let a job queue nothing more. What it has queued stays queued; 409 when it has finished."""
+    given = read_body(NOTHING)
+    runtime, id_ = this_runtime(), read_id(job_id)
+    return act_once(200, given, lambda once: manual.cancel_retriggers(runtime, id_, who=WHO, once=once), show_job)
 
 
 @blueprint.get("/accounts")
+@described(Description(answers={200: shapes.AccountList()}))
 def get_accounts() -> Response:
+    """List the accounts: whether each takes orders at present, why not, and how many lie there."""
     return jsonify(items=show_accounts(this_runtime()))
 
 
 @blueprint.post("/accounts/<account>/pause")
+@described(Description(body=NOTED, acts=True, answers={200: shapes.ACCOUNT}, problems=(404,)))
 def post_account_pause(account: str) -> Response:
-    asked = read_json({"note": str})
-    pause_account(this_runtime(), account, who=WHO, note=asked.get("note"))
-    return jsonify(show_account(this_runtime(), account))
+    """Send an account nothing more until it is resumed. Its orders wait."""
+    given = read_body(NOTED)
+    runtime = this_runtime()
+    return act_once(
+        200,
+        given,
+        lambda once: manual.pause_account(runtime, account, who=WHO, **given, once=once),
+        account_shower(runtime, account),
+    )
 
 
 @blueprint.post("/accounts/<account>/resume")
+@described(Description(body=NOTHING, acts=True, answers={200: shapes.ACCOUNT}, problems=(404,)))
 def post_account_resume(account: str) -> Response:
-    read_json({})
-    resume_account(this_runtime(), account, who=WHO)
-    return jsonify(show_account(this_runtime(), account))
+    """Send to an account again at once, be it paused or its circuit open."""
+    given = read_body(NOTHING)
+    runtime = this_runtime()
+    return act_once(
+        200,
+        given,
+        lambda once: manual.resume_account(runtime, account, who=WHO, once=once),
+        account_shower(runtime, account),
+    )
+
+
+def account_shower(runtime: Runtime, account: str) -> Callable[[Circuit], dict[str, Any]]:
+    """What is counted is counted first: the answer is made while the act has the database."""
+    lie = count_states(runtime.database).get(account, shapes.NONE_LIE)
+    return lambda circuit: show_account(runtime.settings.accounts[account], circuit, lie)
+
+
+def act_once(
+    status: int, given: dict[str, Any], act: Callable[[Once | None], Result], show: Callable[[Result], dict[str, Any]]
+) -> Response:
+    """Do it and answer; with an `Idempotency-Key` that came before, answer as then, and do nothing."""
+
+    def write(result: Result) -> tuple[int, str]:
+        return status, json.dumps(show(result))
+
+    once = None
+    if (key := read_key(request.headers.get(HEADER))) is not None:
+        once = Once(key=key, request=digest_request(request.method, request.path, given), answer=write)
+    try:
+        return answer(*write(act(once)))
+    except AnsweredError as before:
+        return answer(before.status, before.body, {"Idempotency-Replayed": "true"})
+
+
+def answer(status: int, body: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(f"{body}\n", status, headers, content_type="application/json")
 
 
 def page(rows: list[Row], limit: int, show: Callable[[list[Row]], list[Any]]) -> Response:
     """Of `limit + 1` rows asked for, show `limit`; where there was one more, say where the next page begins."""
     shown = rows[:limit]
-    return jsonify(items=show(shown), next=str(row_id(shown[-1])) if len(rows) > limit else None)
-
-
-def read_page() -> tuple[int, int | None]:
-    try:
-        limit = int(request.args.get("limit", LIMIT))
-    except ValueError as error:
-        raise InvalidRequestError("`limit` must be a whole number") from error
-    if not 1 <= limit <= MOST:
-        raise InvalidRequestError(f"`limit` must be from 1 to {MOST}")
-    cursor = request.args.get("cursor")
-    if cursor is None:
-        return limit, None
-    try:
-        return limit, read_id(cursor)
-    except NotFoundError as error:
-        raise InvalidRequestError("`cursor` must be one that a list gave as `next`") from error
-
-
-def read_filters(*names: str) -> dict[str, Any]:
-    """The named query parameters that were given. Raises `InvalidRequestError` on any other."""
-    if others := sorted(set(request.args) - {*names, "limit", "cursor"}):
-        raise InvalidRequestError(f"no such filter: {', '.join(others)}; there are {', '.join(names)}")
-    given = {name: request.args[name] for name in names if name in request.args}
-    for name, text in given.items():
-        if not is_storable(text):
-            raise InvalidRequestError(f"`{name}` holds characters that no database takes, or more than {LONGEST_TEXT}")
-    return given
-
-
-def read_instant(text: str | None, name: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidRequestError(f"`{name}` must be a time such as 2026-11-21T16:00:00Z") from error
-    if at.tzinfo is None:
-        raise InvalidRequestError(f"`{name}` needs an offset, as in 2026-11-21T16:00:00Z")
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as error:  # its offset leads out of the years 1 to 9999
-        raise InvalidRequestError(f"`{name}` must be a time such as 2026-11-21T16:00:00Z") from error
-
-
-def read_id(text: str) -> int:
-    """Raises `NotFoundError`: what is no id of ours names nothing."""
-    if not re.fullmatch("[0-9]{1,19}", text) or int(text) > LARGEST_ID:
-        raise NotFoundError("there is no such id")
-    return int(text)
-
-
-def is_storable(text: str) -> bool:
-    has_surrogates = any("\ud800" <= character <= "\udfff" for character in text)
-    return "\0" not in text and not has_surrogates and len(text) <= LONGEST_TEXT
-
-
-def read_json(fields: Mapping[str, type]) -> dict[str, Any]:
-    """The body's object with these fields, all optional. Raises `InvalidRequestError`."""
-    if not request.get_data():
-        return {}
-    try:
-        asked = request.get_json(force=True, silent=True)
-    except RecursionError:  # nested too deeply
-        asked = None
-    if not isinstance(asked, dict):
-        raise InvalidRequestError("the body must be a JSON object")
-    if others := sorted(set(asked) - set(fields)):
-        raise InvalidRequestError(f"unknown: {', '.join(others)}; there are {', '.join(fields) or 'none'}")
-    for name, kind in fields.items():
-        if asked.get(name) is not None and not isinstance(asked[name], kind):
-            raise InvalidRequestError(f"`{name}` must be {'true or false' if kind is bool else 'text'}")
-        if kind is str and not is_storable(asked.get(name) or ""):
-            raise InvalidRequestError(f"`{name}` holds characters that no database takes, or more than {LONGEST_TEXT}")
-    return {name: value for name, value in asked.items() if value is not None}
+    return jsonify(items=show(shown), next=str(shown[-1].id) if len(rows) > limit else None)

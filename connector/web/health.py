@@ -3,17 +3,26 @@
 from flask import Blueprint, Response, current_app, jsonify
 
 from connector.runtime import Runtime
+from connector.web.describing import Description, described
+from connector.web.shapes import HealthSchema
 
 blueprint = Blueprint("health", __name__)
 
 
+HEALTH = HealthSchema()
+
+
 @blueprint.get("/health/live")
+@described(Description(answers={200: HEALTH}, is_open=True))
 def live() -> Response:
+    """Say that the process answers."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/health/ready")
+@described(Description(answers={200: HEALTH}, is_open=True))
 def ready() -> Response:
+    """Say that it can store what comes in."""
     runtime: Runtime = current_app.extensions["runtime"]
     runtime.database.require_migrated()
     return jsonify(status="ok")

@@ -11,6 +11,7 @@ from connector.errors import (
     ConflictError,
     DatabaseUnavailableError,
     InvalidRequestError,
+    KeyReusedError,
     MigrationNeededError,
     NotFoundError,
     SignatureError,
@@ -24,6 +25,7 @@ STATUSES: dict[type[Exception], int] = {
     SignatureError: 401,
     NotFoundError: 404,
     ConflictError: 409,
+    KeyReusedError: 422,
     DatabaseUnavailableError: 503,
     MigrationNeededError: 503,
 }

@@ -9,6 +9,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from connector.errors import InvalidRequestError, NotFoundError
 from connector.intake import take_in
 from connector.runtime import Runtime
+from connector.web.describing import Description, described
+from connector.web.shapes import ReceivedSchema
 
 LONGEST_BODY_BYTES = 2 * 1024 * 1024
 #: What is too long is still read so far, and thrown away: who is cut off while sending may never see the answer.
@@ -19,8 +21,12 @@ blueprint = Blueprint("webhooks", __name__)
 
 
 @blueprint.post("/webhooks/<store_name>")
+@described(Description(answers={200: ReceivedSchema()}, problems=(400, 401, 404, 413), is_open=True))
 def receive(store_name: str) -> Response:
-    """200 once the event is on disk: some platforms take no other status for success, and none retries after it."""
+    """Take a webhook of a store, signed as its platform does.
+
+    200 once the event is on disk: some platforms take no other status for success, and none retries after it.
+    """
     runtime: Runtime = current_app.extensions["runtime"]
     store = runtime.settings.stores.get(store_name)
     if store is None:

@@ -1,0 +1,39 @@
+"""What a view says of itself, beside its route, for the API's document. Costs nothing until that is asked for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from marshmallow import Schema
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """A view, but for what its docstring says: the first line is the summary.
+
+    Args:
+        answers: by status, the schema of what goes well; None where it is no JSON of ours.
+        problems: the statuses of what does not, beside those that every call of the API may meet.
+        needs_body: there is no empty one.
+        acts: it changes something, once per `Idempotency-Key`.
+        is_open: it asks for no token.
+    """
+
+    answers: Mapping[int, Schema | None]
+    problems: tuple[int, ...] = ()
+    query: Schema | None = None
+    body: Schema | None = None
+    needs_body: bool = False
+    acts: bool = False
+    is_open: bool = False
+    parameters: list[dict[str, Any]] = field(default_factory=list)
+
+
+def described(description: Description) -> Callable[[View], View]:
+    def describe(view: View) -> View:
+        view.description = description  # type: ignore[attr-defined]
+        return view
+
+    return describe
