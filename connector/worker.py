@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic, sleep
 
 from connector.claimant import is_dead, name_claimant
@@ -200,11 +201,21 @@ class Forwarder:
         self.runtime.log.info("forwarder_stopped", in_flight=len(self._running))
 
 
+def watching(runtime: Runtime) -> AbstractContextManager[None]:
+    """Tell people what they must know, beside the forwarder, if there is somebody to tell."""
+    if not runtime.settings.alerts.channels:
+        return nullcontext()
+    from connector.alerts.watch import watching
+
+    return watching(runtime)
+
+
 def run_worker(runtime: Runtime) -> None:
     """Forward until SIGTERM or SIGINT. Ends the process even if an attempt outlasts its time: its lease settles it."""
     forwarder = Forwarder(runtime)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: forwarder.stop())
-    forwarder.run()
+    with watching(runtime):
+        forwarder.run()
     if forwarder._running:
         os._exit(0)  # a thread cannot be ended; the interpreter would wait for it past the time we have

@@ -18,7 +18,7 @@ from connector.errors import DatabaseUnavailableError, MigrationNeededError
 UNAVAILABLE = "the database cannot be read or written at present"
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: The newest of the migrations: what the code expects the tables to be.
-HEAD = "0005"
+HEAD = "0006"
 #: How long a change waits for its turn and its commit. Some storefronts never send again what was answered 503.
 WAIT_S = 8.0
 
@@ -31,6 +31,7 @@ class Dialect(Protocol):
 
     engine: Engine
     poll_s: float  # how often who waits for deliveries should look by itself
+    settle_s: float  # after which no row appears any more with an id or a time before those that are there
 
     @property
     def Error(self) -> type[Exception]:  # noqa: N802  # a class

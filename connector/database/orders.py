@@ -5,7 +5,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from connector.database.engine import Database, Transaction
-from connector.database.tables import Delivery, Event, Reason, State, deliveries, events, notes
+from connector.database.tables import Alert, Delivery, Event, Reason, State, deliveries, events, notes
 
 CANCELLED_LATE = "The order was cancelled at the store after it had been sent: act at the destination."
 CANCELLED_MEANWHILE = "The order was cancelled at the store, and may have reached the destination: look there."
@@ -15,7 +15,7 @@ def of_order(table: Any, store: str, order_id: str) -> ColumnElement[bool]:
     return and_(table.c.store == store, table.c.order_id == order_id)
 
 
-def row_id(row: Delivery | Event) -> int:
+def row_id(row: Delivery | Event | Alert) -> int:
     """The id of a row that came from the database, and so has one."""
     return cast(int, row.id)
 

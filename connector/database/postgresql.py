@@ -37,6 +37,7 @@ ANNOUNCE = text(f"SELECT pg_notify('{CHANNEL}', '')")
 class Postgresql:
     Error = psycopg.Error
     poll_s = 0.5  # the announcements come at once; this is for what falls due, and for when they fail
+    settle_s = 70.0  # transactions that do nothing for 60 s are ended, and none does as much
 
     def __init__(self, url: str, connections: int, wait_s: float) -> None:
         self.url = driver_url(url)

@@ -18,6 +18,7 @@ from connector.errors import DatabaseUnavailableError, SettingsError
 class Sqlite:
     Error = sqlite3.Error
     poll_s = 0.1
+    settle_s = 0.0  # one writes at a time, so rows appear in the order of their ids
 
     def __init__(self, url: str, wait_s: float) -> None:
         self.engine = create_sqlite_engine(url, wait_s)

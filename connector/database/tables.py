@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -93,6 +94,7 @@ class Event(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("store", "event_key"),
         Index("events_of_order", "store", "order_id", "version", "id"),
+        Index("events_repeated", "store", "duplicates", **where("duplicates > 0")),
     )
 
     id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
@@ -112,6 +114,7 @@ class Event(SQLModel, table=True):
     cancels: bool = False  # it says cancelled, and nothing newer was known when it came
     #: Whose routes wanted it when it came.
     accounts: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
+    traceparent: str | None = None  # of the webhook's span, where traces are kept: https://www.w3.org/TR/trace-context/
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # empty once it was pruned
 
 
@@ -125,6 +128,7 @@ class Delivery(SQLModel, table=True):
         Index("deliveries_due", "account", "due_at", **where("state = 'waiting'")),
         Index("deliveries_claimed", "account", "claim_expires_at", **where("claim IS NOT NULL")),
         Index("deliveries_in_state", "state", "reason", "id"),
+        Index("deliveries_parked", "account", "reason", "updated_at", "id", **where("state = 'parked'")),
     )
 
     id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
@@ -250,6 +254,56 @@ class KeptAnswer(SQLModel, table=True):
     body: str = ""
 
 
+class Alert(SQLModel, table=True):
+    """Something that people are told of: orders that are parked for one cause, or a state such as an open circuit."""
+
+    __tablename__ = "alerts"
+
+    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    key: str = Field(unique=True)  # of kind, account, store and cause
+    kind: str
+    account: str | None = None
+    store: str | None = None
+    cause: str  # holds nobody's data
+    orders: int = 0  # since `since`
+    examples: list[dict[str, Any]] = json_list()  # the newest orders: delivery, store, order
+    since: datetime = instant()
+    last_at: datetime = instant()
+    ended_at: datetime | None = instant(nullable=True)  # of a state: when it was over
+    #: By channel: when it was last told there, how many orders had been by then, and whether it was under way.
+    told: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class Alerted(SQLModel, table=True):
+    """What has entered an alert already, so that it is counted once."""
+
+    __tablename__ = "alerted"
+
+    what: str = Field(primary_key=True)
+    at: datetime = instant()
+
+
+class Mark(SQLModel, table=True):
+    """How far something was read, or whose turn it is to do something that one process does for all."""
+
+    __tablename__ = "marks"
+
+    name: str = Field(primary_key=True)
+    number: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    holder: str | None = None
+    until: datetime | None = instant(nullable=True)
+
+
+class Tally(SQLModel, table=True):
+    """A count that only grows, over all processes and restarts."""
+
+    __tablename__ = "tallies"
+
+    name: str = Field(primary_key=True)
+    labels: str = Field(primary_key=True)  # a JSON object
+    value: float = Field(sa_column=Column(Float, nullable=False))
+
+
 def read_rows(result: Result[Any]) -> list[Any]:
     """All rows; each has the attributes that were selected. Objects of the classes would cost twenty times as much."""
     return list(result.all())
@@ -266,3 +320,4 @@ def table(name: str) -> Table:
 
 events, deliveries, attempts, notes, circuits = map(table, ("events", "deliveries", "attempts", "notes", "circuits"))
 jobs, kept_answers = table("jobs"), table("kept_answers")
+alerts, alerted, marks, tallies = map(table, ("alerts", "alerted", "marks", "tallies"))

@@ -15,6 +15,7 @@ from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length
 
 from connector.errors import SettingsError
+from connector.settings.alerts import Alerts, build_alerts
 from connector.settings.document import fill_in, read_document
 from connector.settings.environment import Environment, EnvironmentSchema
 from connector.settings.faults import Faults, check, spell
@@ -23,10 +24,11 @@ from connector.settings.spokes import build, build_account, build_both, build_st
 from connector.settings.tables import TableFile, stamp_of
 from connector.settings.texts import parse_texts
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.settings import Account, AccountSchema, Store, placeholders_in
+from mappings.settings import Account, AccountSchema, ServiceUrl, Store, placeholders_in
 from mappings.spoke import Destination, Storefront
 
 __all__ = [
+    "Alerts",
     "Environment",
     "Filter",
     "Route",
@@ -54,6 +56,8 @@ class Settings:
     directory: Path = Path()  # of the file: what it names is found from there
     table_files: tuple[TableFile, ...] = ()
     account_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # as given, by name
+    public_url: str | None = None  # where people reach the service, for links to it
+    alerts: Alerts = field(default_factory=Alerts)
 
     def store_by_id(self, store_id: str) -> Store:
         """Return the store of this id. Raises `KeyError` when no table has it (any more)."""
@@ -86,7 +90,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     if document is None:
         raise SettingsError(faults.texts)
     document = fill_in(document, variables, (), faults)
-    check(ConfigurationSchema(), document, (), faults)
+    configuration = check(ConfigurationSchema(), document, (), faults) or {}
 
     store_tables = _tables(document.get("stores"))
     account_tables = _tables(document.get("accounts"))
@@ -112,6 +116,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
         if isinstance(route, dict)
     ]
     _check_stores_are_told_apart(accounts, [route for route in routes if route], faults)
+    alerts = build_alerts(document.get("alerts"), ids["stores"], faults)
     faults.raise_any()
     return Settings(
         stores=stores,
@@ -122,6 +127,8 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
         directory=directory,
         table_files=files,
         account_tables=account_tables,
+        public_url=configuration.get("public_url"),
+        alerts=alerts,
     )
 
 
@@ -161,6 +168,8 @@ class ConfigurationSchema(Schema):
         error_messages={"invalid": "must be a list of tables, each under [[routes]]."},
     )
     retired = fields.List(fields.String())
+    public_url = ServiceUrl()
+    alerts = fields.Dict()
 
 
 def _check_ids(kind: str, tables: Mapping[str, Mapping[str, Any]], faults: Faults) -> dict[str, str]:

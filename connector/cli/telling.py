@@ -1,0 +1,30 @@
+"""The command that tries whether alerts reach those whom they are for."""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from connector.cli.base import cli, fail, read_settings
+
+
+@cli.group()
+def alerts() -> None:
+    """Alerts: what people are told of. `[alerts]` in the configuration says who."""
+
+
+@alerts.command()
+def test() -> None:
+    """Send a message to every channel, and say how each took it."""
+    from connector.alerts.wording import compose_trial
+    from connector.outbound.channels import open_channel
+
+    settings = read_settings()
+    if not settings.alerts.channels:
+        fail(["The configuration names nobody: there is no [alerts.to.…] table."], 1)
+    message = compose_trial(settings.public_url, datetime.now(UTC))
+    errors = {channel.name: open_channel(channel)(message) for channel in settings.alerts.channels}
+    for name, error in errors.items():
+        click.echo(f"{name}: {error or 'sent'}.")
+    if any(errors.values()):
+        sys.exit(1)

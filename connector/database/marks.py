@@ -1,0 +1,57 @@
+"""Marks: how far something was read, and whose turn it is to do what one process does for all."""
+
+from datetime import timedelta
+
+from sqlalchemy import or_, select, update
+
+from connector.database.bulk import insert_new
+from connector.database.engine import Database, Transaction
+from connector.database.tables import Mark, marks, read_row
+
+
+def take_turn(database: Database, name: str, holder: str, *, for_s: float) -> bool:
+    """True when it is this holder's turn, for half of `for_s` at least. Writes only where that is not so yet."""
+    with database.read() as connection:
+        mark: Mark | None = read_row(connection.execute(select(marks).where(marks.c.name == name)))
+    now = database.clock()
+    if mark is not None and mark.until is not None:
+        if mark.holder == holder and mark.until > now + timedelta(seconds=for_s / 2):
+            return True
+        if mark.holder != holder and mark.until > now:
+            return False
+
+    def take(transaction: Transaction) -> bool:
+        make_mark(transaction, name)
+        is_free = or_(marks.c.holder == holder, marks.c.until.is_(None), marks.c.until <= transaction.now)
+        values = {"holder": holder, "until": transaction.now + timedelta(seconds=for_s)}
+        return transaction.execute(update(marks).where(marks.c.name == name, is_free).values(values)).rowcount == 1
+
+    return database.transact(take)
+
+
+def give_up_turn(database: Database, name: str, holder: str) -> None:
+    """Let another take it at once."""
+    mine = update(marks).where(marks.c.name == name, marks.c.holder == holder).values(holder=None, until=None)
+    database.transact(lambda transaction: transaction.execute(mine))
+
+
+def read_mark(database: Database, name: str) -> int:
+    """0 where nothing was marked yet."""
+    with database.read() as connection:
+        return connection.execute(select(marks.c.number).where(marks.c.name == name)).scalar_one_or_none() or 0
+
+
+def lock_mark(transaction: Transaction, name: str) -> int:
+    """The mark, which no other process moves before this transaction ends."""
+    make_mark(transaction, name)
+    number: int = transaction.execute(select(marks.c.number).where(marks.c.name == name).with_for_update()).scalar_one()
+    return number
+
+
+def move_mark(transaction: Transaction, name: str, number: int) -> None:
+    make_mark(transaction, name)
+    transaction.execute(update(marks).where(marks.c.name == name).values(number=number))
+
+
+def make_mark(transaction: Transaction, name: str) -> None:
+    insert_new(transaction.connection, marks, [{"name": name, "number": 0}], unique=["name"], returning=["name"])
