@@ -62,6 +62,11 @@ class Table(fields.Dict):
             return [field.data_key or name for name, field in self.value_field.schema.fields.items()]
         return ["value"]
 
+    @property
+    def is_nested(self) -> bool:
+        """Whether a row holds a table of its own, such as `{ id = 12 }`."""
+        return isinstance(self.value_field, fields.Nested)
+
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Rows[Any]:
         rows = super()._deserialize(value, *args, **kwargs)  # type: ignore[no-untyped-call]
         return Rows(rows, self.alike)

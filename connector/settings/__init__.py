@@ -36,6 +36,7 @@ __all__ = [
     "build_account",
     "build_both",
     "build_store",
+    "config_path",
     "load_settings",
     "refresh_tables",
 ]
@@ -84,7 +85,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     variables = {name: value for name, value in environ.items() if value}
     faults = Faults()
     environment = check(EnvironmentSchema(unknown=EXCLUDE), variables, (), faults) or Environment()
-    path = path or Path(variables.get("CONNECTOR_CONFIG", "connector.toml"))
+    path = path or config_path(variables)
     directory = path.absolute().parent
     document = read_document(path, faults)
     if document is None:
@@ -130,6 +131,10 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
         public_url=configuration.get("public_url"),
         alerts=alerts,
     )
+
+
+def config_path(variables: Mapping[str, str]) -> Path:
+    return Path(variables.get("CONNECTOR_CONFIG") or "connector.toml")
 
 
 def refresh_tables(settings: Settings) -> tuple[Settings, list[str]]:

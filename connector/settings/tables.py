@@ -154,7 +154,7 @@ def read_lines(sheet: Sheet, setting: Table) -> tuple[dict[str, Any], list[tuple
 
 def read_cells(cells: list[str], setting: Table) -> Any:
     """Return what a row holds: a value, or a table of those columns that are not empty."""
-    if isinstance(setting.value_field, fields.Nested):
+    if setting.is_nested:
         return {name: cell for name, cell in zip(setting.columns, cells, strict=True) if cell}
     return cells[0]
 
