@@ -1,7 +1,7 @@
 # Every target sets up .venv by itself, and anew when the locked dependencies change.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check chaos peers mutants model bench lock all
+.PHONY: help demo test check contract chaos peers mutants model bench lock all
 
 # The first of these that is Python 3.11 or newer; `make test PYTHON=/path/to/python` names another one.
 PYTHON = $(shell for name in python3.11 python3; do \
@@ -45,6 +45,9 @@ check: $(INSTALLED) ## style, types, the import rule, and the lock
 	diff requirements.txt .venv/requirements.txt
 	diff requirements-dev.txt .venv/requirements-dev.txt
 	@! git -c safe.directory='*' grep -nIE "$$REGISTRY" || { echo "These lines record a registry's address." >&2; exit 1; }
+
+contract: $(INSTALLED) ## ask the running service all that its API's document allows, and much that it does not; ARGS
+	$(BIN)/python -m tests.contract $(ARGS)
 
 chaos: $(INSTALLED) ## kill, stop and cut off real processes while orders come in, on both engines; MINUTES, SEED, ARGS
 	$(BIN)/python -m tests.chaos --engine sqlite --minutes $(MINUTES) --seed $(SEED) $(ARGS)

@@ -6,7 +6,7 @@ Nothing unknown is passed over, and nothing is taken for what it resembles.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import request
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
@@ -130,6 +130,9 @@ class DeliveryFilters(Paged):
 class Body(Schema):
     """A JSON object. What is null is as if it were not there."""
 
+    #: What several fields together may say, in the words of JSON Schema; `connector.manual` judges it.
+    rules: ClassVar[dict[str, Any]] = {}
+
     class Meta:
         unknown = RAISE
 
@@ -158,12 +161,32 @@ class DeliveryRetrigger(Body):
 
 
 class Resolution(Body):
+    rules: ClassVar = {
+        "anyOf": [
+            {"properties": {"as": {"const": State.DELIVERED}}},
+            {"properties": {"as": {"const": State.DISCARDED}, "remote_id": {"type": "null"}}},
+        ]
+    }
+
     as_ = Choice(RESOLUTIONS, data_key="as", required=True)
     remote_id = Text(allow_none=True, metadata={"description": "the order's id at the destination"})
     note = Text(allow_none=True, metadata={"description": "why; it is kept"})
 
 
 class Retriggers(Body):
+    rules: ClassVar = {
+        "anyOf": [
+            {"properties": {"ids": {"type": "array"}}, "required": ["ids"]},
+            {
+                "properties": {
+                    "ids": {"type": "null"},
+                    "force": {"enum": [False, None]},
+                    "state": {"enum": [*BULK_STATES, None]},
+                }
+            },
+        ]
+    }
+
     state = Choice(State, allow_none=True, metadata={"description": f"{' or '.join(BULK_STATES)} without `ids`"})
     reason = Choice(Reason, allow_none=True)
     account = Text(allow_none=True)

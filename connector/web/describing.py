@@ -17,6 +17,7 @@ class Description:
         answers: by status, the schema of what goes well; None where it is no JSON of ours.
         problems: the statuses of what does not, beside those that every call of the API may meet.
         needs_body: there is no empty one.
+        takes_anything: its body is whatever a platform writes.
         acts: it changes something, once per `Idempotency-Key`.
         is_open: it asks for no token.
     """
@@ -26,6 +27,7 @@ class Description:
     query: Schema | None = None
     body: Schema | None = None
     needs_body: bool = False
+    takes_anything: bool = False
     acts: bool = False
     is_open: bool = False
     parameters: list[dict[str, Any]] = field(default_factory=list)

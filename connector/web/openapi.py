@@ -95,6 +95,9 @@ def write_document(app: Flask) -> dict[str, Any]:
             method = next(iter((rule.methods or set()) - {"HEAD", "OPTIONS"})).lower()
             operation = write_operation(spec, rule, view.__doc__ or "", description)
             spec.path(path=write_path(rule), operations={method: operation})
+            rules = getattr(description.body, "rules", {})
+            if rules:
+                spec.components.schemas[name_schema(description.body)].update(rules)
     return spec.to_dict()
 
 
@@ -138,6 +141,8 @@ def write_operation(spec: "APISpec", rule: Rule, told: str, description: Descrip
     if description.body is not None:
         content = {"application/json": {"schema": description.body}}
         operation["requestBody"] = {"required": description.needs_body, "content": content}
+    if description.takes_anything:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {}}}}
     if not description.is_open:
         operation["security"] = [{"admin": []}]
     return operation

@@ -21,7 +21,9 @@ blueprint = Blueprint("webhooks", __name__)
 
 
 @blueprint.post("/webhooks/<store_name>")
-@described(Description(answers={200: ReceivedSchema()}, problems=(400, 401, 404, 413), is_open=True))
+@described(
+    Description(answers={200: ReceivedSchema()}, problems=(400, 401, 404, 413), takes_anything=True, is_open=True)
+)
 def receive(store_name: str) -> Response:
     """Take a webhook of a store, signed as its platform does.
 
