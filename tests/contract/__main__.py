@@ -34,10 +34,13 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=40, help="requests of each kind to each call")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    with TemporaryDirectory(prefix="connector-contract-") as folder, SandboxServer() as sandbox:
-        with serve(Path(folder), sandbox) as url:
-            fill(url, sandbox)
-            return judge(url, asked.examples, asked.seed)
+    with (
+        TemporaryDirectory(prefix="connector-contract-") as folder,
+        SandboxServer() as sandbox,
+        serve(Path(folder), sandbox) as url,
+    ):
+        fill(url, sandbox)
+        return judge(url, asked.examples, asked.seed)
 
 
 @contextmanager
