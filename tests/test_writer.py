@@ -17,15 +17,20 @@ class Ledger:
         self.is_away = False
         self.may_commit = threading.Event()
         self.may_commit.set()
-        self.began = threading.Semaphore(0)
+        self.committing = threading.Semaphore(0)
+        self.beginning = threading.Semaphore(0)
+        self.may_begin = threading.Event()
+        self.may_begin.set()
 
     @contextmanager
     def begin(self) -> Iterator[list[int]]:
         if self.is_away:
             raise ConnectionError
         transaction: list[int] = []
-        self.began.release()
+        self.beginning.release()
+        self.may_begin.wait()
         yield transaction
+        self.committing.release()
         self.may_commit.wait()
         self.committed.append(transaction)
 
@@ -71,7 +76,7 @@ def wish_together(writer: Writer[list[int]], ledger: Ledger, numbers: list[int])
     """Have the numbers gather behind a commit that is under way."""
     ledger.may_commit.clear()
     first = Wisher(writer, 0)
-    ledger.began.acquire()
+    ledger.committing.acquire()
     wishers = [Wisher(writer, number) for number in numbers]
     while writer._wishes.qsize() < len(numbers):
         pass
@@ -91,7 +96,7 @@ def test_what_gathers_while_a_commit_is_under_way_is_committed_at_once(
 def test_nobody_is_told_before_the_commit_is_done(writer: Writer[list[int]], ledger: Ledger) -> None:
     ledger.may_commit.clear()
     first = Wisher(writer, 1)
-    ledger.began.acquire()
+    ledger.committing.acquire()
     first.join(timeout=0.2)
     assert (first.said, ledger.committed) == (None, [])
     ledger.may_commit.set()
@@ -116,7 +121,7 @@ def test_without_a_transaction_all_fail_and_the_next_go_well(writer: Writer[list
 def test_who_gives_up_before_his_turn_changes_nothing(writer: Writer[list[int]], ledger: Ledger) -> None:
     ledger.may_commit.clear()
     first = Wisher(writer, 1)
-    ledger.began.acquire()
+    ledger.committing.acquire()
     with pytest.raises(TimeoutError):
         writer.commit(add, 2, within_s=0.01)
     ledger.may_commit.set()
@@ -125,11 +130,24 @@ def test_who_gives_up_before_his_turn_changes_nothing(writer: Writer[list[int]],
     assert ledger.committed == [[1], [3]]
 
 
+def test_what_comes_before_the_turn_does_is_committed_with_the_rest(writer: Writer[list[int]], ledger: Ledger) -> None:
+    ledger.may_begin.clear()
+    wishers = [Wisher(writer, 1)]
+    ledger.beginning.acquire()
+    wishers.append(Wisher(writer, 2))
+    while writer._wishes.empty():
+        pass
+    ledger.may_begin.set()
+    for wisher in wishers:
+        wisher.join()
+    assert ledger.committed == [[1, 2]]
+
+
 def test_what_was_asked_for_is_committed_when_the_writer_closes(ledger: Ledger) -> None:
     writer: Writer[list[int]] = Writer(ledger.begin)
     ledger.may_commit.clear()
     wishers = [Wisher(writer, 1)]
-    ledger.began.acquire()
+    ledger.committing.acquire()
     wishers.append(Wisher(writer, 2))
     while writer._wishes.empty():
         pass

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import BindParameter, and_, bindparam, insert, select
 
-from connector.database.bulk import exists_any, insert_new, update_rows
+from connector.database.bulk import exists_any, insert_numbered, update_rows
 from connector.database.engine import Transaction
 from connector.database.tables import Delivery, State, deliveries, events, notes, read_rows
 
@@ -169,5 +169,4 @@ def new_delivery(
 def insert_deliveries(transaction: Transaction, rows: list[dict[str, Any]]) -> dict[tuple[str, ...], int]:
     """Insert those that are not there; the unique index decides. Returns their ids by account, store, order id."""
     unique = ["account", "store", "order_id"]
-    made = insert_new(transaction.connection, deliveries, rows, unique=unique, returning=[*unique, "id"])
-    return {tuple(key): id_ for *key, id_ in made}
+    return insert_numbered(transaction.connection, deliveries, rows, unique=unique)

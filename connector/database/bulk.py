@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+import orjson
 from sqlalchemy import JSON, Connection, Table
 
 from connector.database.tables import Instant
@@ -23,7 +24,7 @@ def insert_new(
     rows: Sequence[Mapping[str, Any]],
     *,
     unique: Sequence[str],
-    returning: Sequence[str],
+    returning: Sequence[str] = (),
 ) -> list[Any]:
     """Insert the rows whose `unique` columns are not there yet, and return `returning` of those: the index decides.
 
@@ -31,17 +32,51 @@ def insert_new(
     """
     if not rows:
         return []
-    names = tuple(rows[0])
-    style = connection.dialect.name
-    statement = write_insert(table, names, len(rows), tuple(unique), tuple(returning), mark_of(style))
-    converters = converters_of(table, names, style)
-    values = [convert(row[name]) for row in rows for name, convert in zip(names, converters, strict=True)]
     cursor = connection.connection.cursor()
     try:
-        cursor.execute(statement, values)
-        return list(cursor.fetchall())
+        insert(cursor, connection.dialect.name, table, rows, unique, returning)
+        return list(cursor.fetchall()) if returning else []
     finally:
         cursor.close()
+
+
+def insert_numbered(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, unique: Sequence[str]
+) -> dict[tuple[Any, ...], int]:
+    """As `insert_new`, where SQLite numbers the rows. Returns the ids of those that are new, by their `unique` columns.
+
+    Each row that a driver hands over lets other threads in, here while other processes wait for their turn. New rows
+    have one id after the other: https://www.sqlite.org/autoinc.html, read 2026-11-22.
+    """
+    if connection.dialect.name != "sqlite":
+        made = insert_new(connection, table, rows, unique=unique, returning=["id", *unique])
+        return {tuple(key): id_ for id_, *key in made}
+    if not rows:
+        return {}
+    cursor = connection.connection.cursor()
+    try:
+        insert(cursor, "sqlite", table, rows, unique)
+        ids = range(cursor.lastrowid - cursor.rowcount + 1, cursor.lastrowid + 1)
+        if len(ids) == len(rows):
+            return {tuple(row[name] for name in unique): id_ for row, id_ in zip(rows, ids, strict=True)}
+        cursor.execute(write_range(table, tuple(unique)), (ids.start, ids.stop))
+        return {tuple(key): id_ for id_, *key in cursor.fetchall()}
+    finally:
+        cursor.close()
+
+
+def insert(
+    cursor: Any,
+    style: str,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    unique: Sequence[str],
+    returning: Sequence[str] = (),
+) -> None:
+    names = tuple(rows[0])
+    converters = converters_of(table, names, style)
+    values = [convert(row[name]) for row in rows for name, convert in zip(names, converters, strict=True)]
+    cursor.execute(write_insert(table, names, len(rows), tuple(unique), tuple(returning), mark_of(style)), values)
 
 
 def exists_any(
@@ -112,8 +147,13 @@ def write_insert(
     row = f"({', '.join([mark] * len(names))})"
     return (
         f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {', '.join([row] * count)}"  # noqa: S608  # names of ours
-        f" ON CONFLICT ({', '.join(unique)}) DO NOTHING RETURNING {', '.join(returning)}"
+        f" ON CONFLICT ({', '.join(unique)}) DO NOTHING" + (f" RETURNING {', '.join(returning)}" if returning else "")
     )
+
+
+@cache
+def write_range(table: Table, names: tuple[str, ...]) -> str:
+    return f"SELECT id, {', '.join(names)} FROM {table.name} WHERE id >= ? AND id < ?"  # noqa: S608  # names of ours
 
 
 @cache
@@ -124,15 +164,22 @@ def converters_of(table: Table, names: tuple[str, ...], style: str) -> list[Conv
 
 def converter_of(kind: Any, style: str) -> Converter:
     if isinstance(kind, JSON):
-        return json.dumps
+        return write_json
     if isinstance(kind, Instant) and style == "sqlite":
         return write_instant
     return keep
 
 
+def write_json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half of a surrogate pair, as a store may send
+        return json.dumps(value)
+
+
 def write_instant(at: datetime | None) -> str | None:
     """As SQLAlchemy writes it to SQLite."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if at else None
+    return at.astimezone(UTC).isoformat(" ", "microseconds")[:26] if at else None
 
 
 def keep(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, insert, select
 
-from connector.database.bulk import insert_new, run_many, update_rows
+from connector.database.bulk import insert_numbered, run_many, update_rows
 from connector.database.circuits import Health, give_back_probe, load_circuits, note_health, seconds_shut
 from connector.database.engine import Database, Transaction
 from connector.database.orders import add_note, is_cancelled, row_id, select_newest, stop_for_cancellation
@@ -145,7 +145,7 @@ def mark_all_sending(transaction: Transaction, marks: Sequence[Mark]) -> list[bo
     if begun:
         update_rows(transaction.connection, deliveries, changes)
         unique = ["delivery_id", "number"]
-        if len(insert_new(transaction.connection, attempts, begun, unique=unique, returning=["id"])) != len(begun):
+        if len(insert_numbered(transaction.connection, attempts, begun, unique=unique)) != len(begun):
             raise RuntimeError("an attempt of that number is there already")
     return answers
 

@@ -59,6 +59,8 @@ class Dialect(Protocol):
     def listening(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
         """Call `wake` whenever deliveries are announced."""
 
+    def close(self) -> None: ...
+
     def is_unavailable(self, error: BaseException | None) -> bool:
         """True when the database is locked, full, broken or away, and a later try may go well."""
 
@@ -201,7 +203,7 @@ class Database:
         for connection in self._spare:
             connection.close()
         self._spare.clear()
-        self.engine.dispose()
+        self.dialect.close()
 
 
 def apply_each(transaction: Transaction, changes: Sequence[Callable[[Transaction], Any]]) -> list[Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import update
 
 from connector.database.book import Book, Known, OrderKey
-from connector.database.bulk import insert_new
+from connector.database.bulk import insert_numbered
 from connector.database.deliveries import fresh_start
 from connector.database.engine import Database, Transaction
 from connector.database.orders import stopped
@@ -104,8 +104,8 @@ def insert_events(transaction: Transaction, arrivals: Sequence[Arrival]) -> dict
         for arrival in arrivals
     ]
     unique = ["store", "event_key"]
-    found = insert_new(transaction.connection, events, rows, unique=unique, returning=["id", *unique])
-    return {(store, event_key): event_id for event_id, store, event_key in found}
+    found = insert_numbered(transaction.connection, events, rows, unique=unique)
+    return {(store, event_key): event_id for (store, event_key), event_id in found.items()}
 
 
 def count_duplicates(transaction: Transaction, arrivals: Sequence[Arrival]) -> list[Recorded]:

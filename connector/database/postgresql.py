@@ -94,6 +94,9 @@ class Postgresql:
             except psycopg.Error:
                 is_over.wait(RECONNECT_S)
 
+    def close(self) -> None:
+        self.engine.dispose()
+
     def is_unavailable(self, error: BaseException | None) -> bool:
         """Internal errors are of a server that takes no writes at present: a replica, before it is promoted."""
         return isinstance(error, psycopg.OperationalError | psycopg.InternalError | psycopg.InterfaceError)

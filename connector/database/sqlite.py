@@ -24,21 +24,27 @@ class Sqlite:
         self.engine = create_sqlite_engine(url, wait_s)
         #: SQLite lets those who wait for its own lock sleep and try again, some for long: here they stand in line.
         self.turn_file = f"{make_url(url).database}-turn"
+        self._turns: list[int] = []  # the file, as it was opened: those that nobody waits with
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        try:
-            descriptor = os.open(self.turn_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise DatabaseUnavailableError(f"no file can be opened beside the database: {error.strerror}") from error
+        descriptor = self._turns.pop() if self._turns else self._open_turn()
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # Linux gives it back when the process dies
             yield
         finally:
-            os.close(descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            self._turns.append(descriptor)
+
+    def _open_turn(self) -> int:
+        """Of whoever has it open, one has the turn: two threads must not share one."""
+        try:
+            return os.open(self.turn_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise DatabaseUnavailableError(f"no file can be opened beside the database: {error.strerror}") from error
 
     def begin(self, connection: Connection, *, writes: bool) -> None:
         connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -62,6 +68,11 @@ class Sqlite:
     @contextmanager
     def listening(self, wake: Callable[[], None]) -> Iterator[None]:
         yield
+
+    def close(self) -> None:
+        self.engine.dispose()
+        while self._turns:
+            os.close(self._turns.pop())
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         is_ours = isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)

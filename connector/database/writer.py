@@ -81,47 +81,52 @@ class Writer(Generic[Transaction]):
             thread.join(timeout=1.0)  # longer, when it waits for a database that does not answer
 
     def _run(self) -> None:
-        is_open = True
-        while is_open:
-            wishes, is_open = self._gather()
-            if wishes:
-                self._grant(wishes)
-
-    def _gather(self) -> tuple[list[Wish[Transaction]], bool]:
-        """Wait for a wish, and take all that are there. False when there will be no more."""
-        wishes = []
-        wish = self._wishes.get()
-        while wish is not None:
+        while (wish := self._wishes.get()) is not None:
             if not wish.is_given_up:
-                wishes.append(wish)
-            try:
-                wish = self._wishes.get_nowait() if len(wishes) < MOST else None
-            except Empty:
-                return wishes, True
-        return wishes, len(wishes) >= MOST
+                self._grant([wish])
+
+    def _gather(self, wishes: list[Wish[Transaction]]) -> None:
+        """Add those that wait by now, and leave out those that were given up."""
+        while len(wishes) < MOST and (wish := self._next()) is not None:
+            wishes.append(wish)
+        wishes[:] = [wish for wish in wishes if not wish.is_given_up]
+
+    def _next(self) -> Wish[Transaction] | None:
+        try:
+            wish = self._wishes.get_nowait()
+        except Empty:
+            return None
+        if wish is None:  # the word to end is for `_run`
+            self._wishes.put(None)
+        return wish
 
     def _grant(self, wishes: list[Wish[Transaction]]) -> None:
-        """Commit them together or, where that fails, one by one: those that are not at fault are not to suffer.
+        """Commit them, and all that come until it is their turn, together or, where that fails, one by one.
 
-        One alone is tried again too when the database failed: it may have committed and not lived to tell.
+        Those that are not at fault are not to suffer. One alone is tried again too when the database failed: it may
+        have committed and not lived to tell.
         """
-        has_begun = self._try(wishes)
-        if has_begun and (len(wishes) > 1 or isinstance(wishes[0].error, DatabaseUnavailableError)):
+        has_begun = self._try(wishes, gather=True)
+        if has_begun:
             for wish in wishes:
-                if wish.error is not None and not self._try([wish]):
+                is_worth_it = len(wishes) > 1 or isinstance(wish.error, DatabaseUnavailableError)
+                if wish.error is not None and is_worth_it and not self._try([wish]):
                     break  # no transaction can be had: the rest need not wait for that to be found out
         for wish in wishes:
             wish.done.release()
 
-    def _try(self, wishes: list[Wish[Transaction]]) -> bool:
+    def _try(self, wishes: list[Wish[Transaction]], *, gather: bool = False) -> bool:
         """Set results or errors. False when no transaction could be had at all."""
         has_begun = False
         try:
             with self._begin() as transaction:
                 has_begun = True
-                wishes = [wish for wish in wishes if not wish.is_given_up]  # while a turn was waited for
+                if gather:
+                    self._gather(wishes)
                 results = apply(transaction, wishes)
         except Exception as error:
+            if gather and not has_begun:
+                self._gather(wishes)  # they would wait for the same
             for wish in wishes:
                 wish.error = error
         else:

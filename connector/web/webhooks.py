@@ -1,6 +1,6 @@
 """`POST /webhooks/<store>`: takes bytes and headers to `intake`, and turns what it says into an answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
@@ -33,7 +33,7 @@ def receive(store_name: str) -> Response:
     store = runtime.settings.stores.get(store_name)
     if store is None:
         raise NotFoundError("no such store")
-    recorded = take_in(runtime, store, read_headers(request.environ), read_body())
+    recorded = take_in(runtime, store, Headers(request.environ), read_body())
     if recorded is None:
         return answer("ignored", "null")
     return answer(recorded.status, f'"{recorded.event_id}"')
@@ -43,17 +43,35 @@ def answer(status: str, event: str) -> Response:
     return Response(f'{{"status": "{status}", "event": {event}}}\n', content_type="application/json")
 
 
-def read_headers(environ: Mapping[str, Any]) -> dict[str, str]:
-    """Names in lower case. WSGI's own form is read, since Flask's takes as long as all the rest of a webhook."""
-    return {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+class Headers(Mapping[str, str]):
+    """A request's headers, their names in lower case. A webhook asks for a few: Flask's own would turn all about."""
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        value: str = self._environ["HTTP_" + name.upper().replace("-", "_")]
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and "HTTP_" + name.upper().replace("-", "_") in self._environ
+
+    def get(self, name: str, default: Any = None) -> Any:  # the inherited one raises and catches
+        return self._environ.get("HTTP_" + name.upper().replace("-", "_"), default)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name[5:].replace("_", "-").lower() for name in self._environ if name.startswith("HTTP_"))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def read_body() -> bytes:
     """The raw bytes: a signature stands over these, and over nothing that was parsed and written again."""
     body = bytearray()
-    length = 0
+    length, declared = 0, request.content_length
     try:
-        while (chunk := request.stream.read(65_536)) and length <= LONGEST_READ_BYTES:
+        while length != declared and (chunk := request.stream.read(65_536)) and length <= LONGEST_READ_BYTES:
             length += len(chunk)
             if length <= LONGEST_BODY_BYTES:
                 body += chunk

@@ -85,8 +85,8 @@ EVENT_ONCE = Invariant(
         Mutant(
             breaks="a repeat is an error",
             file="connector/database/bulk.py",
-            old=" ON CONFLICT ({', '.join(unique)}) DO NOTHING RETURNING",
-            new=" RETURNING",
+            old=" ON CONFLICT ({', '.join(unique)}) DO NOTHING",
+            new="",
             tests=(
                 "tests/test_intake.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
             ),
@@ -95,13 +95,14 @@ EVENT_ONCE = Invariant(
             breaks="it is looked whether the event is there, and inserted if not",
             file=EVENTS,
             old="""\
-    found = insert_new(transaction.connection, events, rows, unique=unique, returning=["id", *unique])
+    found = insert_numbered(transaction.connection, events, rows, unique=unique)
 """,
             new="""\
     known = set(transaction.execute(events.select().with_only_columns(events.c.store, events.c.event_key)).tuples())
     rows = [row for row in rows if (row["store"], row["event_key"]) not in known]
     insert = events.insert().returning(events.c.id, events.c.store, events.c.event_key)
-    found = transaction.execute(insert, rows).all() if rows else []
+    made = transaction.execute(insert, rows).all() if rows else []
+    found = {(row.store, row.event_key): row.id for row in made}
 """,
             tests=(
                 "tests/test_postgresql.py::test_an_event_that_another_machine_is_recording_is_a_duplicate[postgresql]",

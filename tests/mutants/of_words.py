@@ -101,8 +101,8 @@ ACCOUNTED_FOR = Invariant(
         Mutant(
             breaks="what cannot be mapped is parked without its problems",
             file="connector/database/deliveries.py",
-            old="state=State.PARKED, reason=reason, problems=problems)",
-            new="state=State.PARKED, reason=reason)",
+            old="state=State.PARKED, reason=reason, problems=problems, missing",
+            new="state=State.PARKED, reason=reason, missing",
             tests=(
                 "tests/test_versions.py::test_an_order_that_cannot_be_mapped_is_parked_with_what_the_merchant_sees[sqlite]",
             ),
