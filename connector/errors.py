@@ -4,6 +4,7 @@ ConnectorError
 ├── SettingsError             the developer edits connector.toml or the environment
 ├── MigrationNeededError      the operator runs `connector migrate`
 ├── DatabaseUnavailableError  nobody: the caller waits and asks again (503)
+├── StoreUnavailableError     the caller asks again later, or looks at the store's API token (502)
 ├── SignatureError            the sender signs with the store's secret (401)
 ├── InvalidRequestError       the caller corrects the request (400)
 ├── NotFoundError             the caller names something that exists (404)
@@ -30,6 +31,10 @@ class MigrationNeededError(ConnectorError):
 
 class DatabaseUnavailableError(ConnectorError):
     """The database cannot take or give anything now: locked, full or out of reach."""
+
+
+class StoreUnavailableError(ConnectorError):
+    """A storefront's API does not give what has to be fetched from it."""
 
 
 class SignatureError(ConnectorError):

@@ -17,6 +17,7 @@ from connector.outbound.sending import Client, open_account_client
 from connector.outbound.tokens import Tokens
 from connector.settings import Settings
 from mappings import DESTINATIONS
+from mappings.settings import Store
 
 Clock = Callable[[], datetime]
 
@@ -127,13 +128,26 @@ def open_clients(settings: Settings, clock: Clock = utc_now) -> Iterator[tuple[d
         destination = settings.destination(account)
         client = open_account_client(account, destination, ssl_context)
         outbound[account.id] = Outbound(client=client, tokens=Tokens(client, account, destination, clock))
-    apis = {
-        store.id: Client(store.api_url, headers={}, ssl_context=ssl_context, keepalive=4)
-        for store in settings.stores.values()
-        if store.api_url and store.api_token
-    }
+    apis = {store.id: open_store_client(store, ssl_context) for store in settings.stores.values() if store.can_fetch}
     try:
         yield outbound, apis
     finally:
         for client in [*(one.client for one in outbound.values()), *apis.values()]:
             client.close()
+
+
+def open_store_client(store: Store, ssl_context: Any) -> Client:
+    return Client(store.api_url or "", headers={}, ssl_context=ssl_context, keepalive=4)
+
+
+@contextmanager
+def open_store_api(runtime: Runtime, store: Store) -> Iterator[Client | None]:
+    """The client of a store's API: the runtime's own, or one for this moment. None where the store has no API."""
+    if store.id in runtime.apis or not store.can_fetch:
+        yield runtime.apis.get(store.id)
+        return
+    client = open_store_client(store, httpx.create_ssl_context())
+    try:
+        yield client
+    finally:
+        client.close()

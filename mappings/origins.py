@@ -7,7 +7,7 @@ somebody asks: one order takes some hundred mappings.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Literal
 
@@ -85,27 +85,6 @@ def explain(store: Store, account: Account, payload: Mapping[str, Any], *, is_ov
     return Explained(
         body=trial.body, problems=trial.problems, warnings=trial.warnings, origins=list(find_origins(case))
     )
-
-
-def show_explained(explained: Explained) -> dict[str, Any]:
-    """Return it as JSON tells it."""
-    return {
-        "body": explained.body,
-        "problems": explained.problems,
-        "warnings": explained.warnings,
-        "origins": [
-            {
-                "field": one.field,
-                "label": one.label,
-                "value": one.value,
-                "hub": one.hub,
-                "from": [asdict(source) for source in one.sources],
-                "with": [asdict(source) for source in one.deciders],
-                "note": one.note,
-            }
-            for one in explained.origins
-        ],
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

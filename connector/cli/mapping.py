@@ -76,9 +76,9 @@ def map_order(
 
 def print_explained(explained: "Explained", *, as_json: bool) -> None:
     """Print the origins: as JSON, or as a table, which is drawn on a terminal alone."""
-    from mappings.origins import show_explained
-
     if as_json:
+        from connector.web.shapes import show_explained
+
         click.echo(json.dumps(show_explained(explained), ensure_ascii=False, indent=2))
         return
     for line in [*explained.problems, *explained.warnings]:

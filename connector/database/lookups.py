@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, String, cast, func, or_, select
 
 from connector.database.engine import Database
-from connector.database.orders import of_order
+from connector.database.orders import of_order, select_newest
 from connector.database.tables import (
     Attempt,
     Circuit,
@@ -92,6 +92,14 @@ def load_delivery(database: Database, delivery_id: int) -> Delivery:
     if delivery is None:
         raise NotFoundError(f"no delivery {delivery_id}")
     return delivery
+
+
+def load_newest_event(database: Database, delivery: Delivery) -> Event:
+    """The newest event that carries a delivery's order: what it would be sent from."""
+    newest = select_newest(delivery.store, delivery.order_id).scalar_subquery()
+    with database.read() as connection:
+        event: Event = read_row(connection.execute(select(events).where(events.c.id == newest)))
+    return event
 
 
 def list_deliveries(

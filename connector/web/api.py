@@ -12,13 +12,22 @@ from connector.database.answers import AnsweredError, Once
 from connector.database.jobs import Choice, list_jobs, load_job
 from connector.database.lookups import count_states, list_deliveries, list_events, load_delivery, load_event
 from connector.database.tables import Circuit, Delivery, Event, Job
+from connector.previewing import preview
 from connector.runtime import Runtime
 from connector.web import asked, shapes
 from connector.web.asked import read_body, read_id, read_query
 from connector.web.describing import Description, described
 from connector.web.once import HEADER, digest_request, read_key
 from connector.web.problems import problem
-from connector.web.shapes import show_account, show_accounts, show_delivery, show_events, show_job, show_whole_delivery
+from connector.web.shapes import (
+    show_account,
+    show_accounts,
+    show_delivery,
+    show_events,
+    show_job,
+    show_preview,
+    show_whole_delivery,
+)
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
@@ -117,6 +126,18 @@ def post_delivery_retrigger(delivery_id: str) -> Response:
     return act_once(
         202, given, lambda once: manual.retrigger_delivery(runtime, id_, who=WHO, **given, once=once), show_delivery
     )
+
+
+@blueprint.post("/deliveries/<delivery_id>/preview")
+@described(Description(body=NOTHING, answers={200: shapes.PREVIEW}, problems=(404, 502)))
+def post_delivery_preview(delivery_id: str) -> Response:
+    """Tell what a delivery would become with the settings of now, and where each field comes from.
+
+    Nothing is sent, and nothing changes. An order that its webhook only names is fetched from the store; 502 where it
+    is not to be had.
+    """
+    read_body(NOTHING)
+    return jsonify(show_preview(preview(this_runtime(), read_id(delivery_id))))
 
 
 @blueprint.post("/deliveries/<delivery_id>/resolve")

@@ -15,6 +15,7 @@ from connector.errors import (
     MigrationNeededError,
     NotFoundError,
     SignatureError,
+    StoreUnavailableError,
 )
 
 #: Seconds after which a storefront may try again. Those that retry by themselves wait longer anyway.
@@ -26,6 +27,7 @@ STATUSES: dict[type[Exception], int] = {
     NotFoundError: 404,
     ConflictError: 409,
     KeyReusedError: 422,
+    StoreUnavailableError: 502,
     DatabaseUnavailableError: 503,
     MigrationNeededError: 503,
 }

@@ -17,7 +17,9 @@ from connector.database.manual import Retriggered
 from connector.database.orders import row_id
 from connector.database.reconcile import Report
 from connector.database.tables import Circuit, Delivery, Event, Job, JobState, Reason, State
+from connector.previewing import Preview
 from connector.runtime import Runtime
+from mappings.origins import Explained
 from mappings.settings import Account
 from mappings.spoke import Outcome
 
@@ -102,6 +104,47 @@ class WholeDeliverySchema(DeliverySchema):
     @post_dump
     def leave_out_what_was_not_pruned(self, shown: dict[str, Any], **_: Any) -> dict[str, Any]:
         return {name: value for name, value in shown.items() if name != "pruned_at" or value is not None}
+
+
+class SourceSchema(Answer):
+    part = fields.String(validate=OneOf(["order", "store", "account"]), metadata={"description": "whose value"})
+    path = fields.String(metadata={"description": "in the order's payload, or of a setting"})
+
+
+class OriginSchema(Answer):
+    field = fields.String(metadata={"description": "of the body"})
+    label = fields.String(metadata={"description": "in a merchant's words"})
+    value = fields.Raw(allow_none=True)
+    hub = fields.String()
+    sources = fields.List(
+        fields.Nested(SourceSchema), data_key="from", metadata={"description": "what its value is made of"}
+    )
+    deciders = fields.List(
+        fields.Nested(SourceSchema), data_key="with", metadata={"description": "what else it depends on"}
+    )
+    note = fields.String(allow_none=True, metadata={"description": "where nothing is named in `from`"})
+
+
+class DifferenceSchema(Answer):
+    field = fields.String()
+    old = fields.Raw(allow_none=True)
+    new = fields.Raw(allow_none=True)
+
+
+class ExplainedSchema(Answer):
+    body = fields.Dict(allow_none=True, metadata={"description": "null where problems keep it from being sent"})
+    problems = fields.List(fields.String())
+    warnings = fields.List(fields.String())
+    origins = fields.List(fields.Nested(OriginSchema))
+
+
+class PreviewSchema(ExplainedSchema):
+    event = fields.String(attribute="event_id", metadata={"description": "the newest of the order"})
+    differences = fields.List(
+        fields.Nested(DifferenceSchema),
+        allow_none=True,
+        metadata={"description": "from the body of the last attempt; null where one of the two is not there"},
+    )
 
 
 class EventSchema(Answer):
@@ -192,6 +235,7 @@ class AccountList(Answer):
 
 DELIVERY, WHOLE_DELIVERY, ATTEMPT, NOTE = DeliverySchema(), WholeDeliverySchema(), AttemptSchema(), NoteSchema()
 EVENT, ACCOUNT, JOB, RETRIGGERED = EventSchema(), AccountSchema(), JobSchema(), RetriggeredSchema()
+EXPLAINED, PREVIEW = ExplainedSchema(), PreviewSchema()
 NONE_LIE = {"waiting": 0, "sending": 0, "parked": 0}
 
 
@@ -209,6 +253,14 @@ def show_whole_delivery(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
         "attempt_log": [dump(ATTEMPT, one) for one in attempts_of(runtime.database, row_id(delivery))],
         "notes": [dump(NOTE, one) for one in notes_of(runtime.database, row_id(delivery))],
     }
+
+
+def show_explained(explained: Explained) -> dict[str, Any]:
+    return dump(EXPLAINED, explained)
+
+
+def show_preview(shown: Preview) -> dict[str, Any]:
+    return dump(PREVIEW, shown)
 
 
 def show_events(runtime: Runtime, events: Iterable[Event]) -> list[dict[str, Any]]:
