@@ -45,6 +45,7 @@ PROBLEMS = {
     409: "The state does not allow it: `detail` says why.",
     413: "The body is too long.",
     422: "The `Idempotency-Key` came before, with another request.",
+    502: "The store does not give what has to be fetched from it.",
     503: "The database cannot be read or written at present: come again after `Retry-After`.",
 }
 IDS = {"event_id", "delivery_id", "job_id"}
