@@ -130,6 +130,8 @@ class Order:
     is_draft: bool = False
     is_cancelled: bool = False
     is_paid: bool | None = None  # None: the storefront does not say
+    #: What a store's own schema or its `extra_from` reads beside all this, for an account's own schema to send.
+    extra: dict[str, str] = field(default_factory=dict)
     #: What the storefront says and nothing can be made of, in a merchant's words: any destination stops at these.
     unclear: list[str] = field(default_factory=list)
     #: What was not fetched, by the word of `Destination.needs`, and how it would be: only who needs it stops at it.

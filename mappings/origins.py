@@ -98,7 +98,7 @@ class Case:
     def dispatch(self) -> Dispatch:
         """Raises `MappingError`."""
         order = STOREFRONTS[self.store.storefront].read(self.payload, self.store)
-        return DESTINATIONS[self.account.destination].dispatch(order=order, account=self.account, store=self.store)
+        return DESTINATIONS[self.account.destination].dispatch_of(order, self.account, self.store)
 
     def draft(self) -> dict[str, Any]:
         """Return the body as it is written, not judged; `NOT_MADE` stands where altered values make none.
@@ -121,7 +121,7 @@ class Case:
 
     @property
     def schema(self) -> DestinationSchema:
-        return DESTINATIONS[self.account.destination].schema
+        return DESTINATIONS[self.account.destination].schema_of(self.account)
 
     def altered(self, changes: Mapping["Place", Any]) -> "Case":
         parts: dict[str, Any] = {"store": self.store, "account": self.account, "payload": self.payload}

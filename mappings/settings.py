@@ -32,7 +32,9 @@ class Store:
     number_from: list[str] = field(default_factory=list)
     unit_from: list[str] = field(default_factory=list)
     location_from: list[str] = field(default_factory=list)
+    extra_from: dict[str, list[str]] = field(default_factory=dict)  # name in `Order.extra` -> paths
     unsure: Literal["problem", "send_as_is"] = "problem"  # an address line that can be read in two ways
+    schema: type[Any] | None = None  # the merchant's own in the place of the storefront's
 
     @property
     def can_fetch(self) -> bool:
@@ -59,6 +61,7 @@ class Account:
     breaker_open_s: float = 30.0
     totals: Literal["exact", "warn"] = "exact"
     required_tables: list[str] = field(default_factory=list)  # in which every order must find its rows
+    schema: type[Any] | None = None  # the merchant's own in the place of the destination's
 
 
 #: Ids and names go into URLs and into idempotency keys, so they are plain ASCII.
@@ -79,6 +82,15 @@ class PathList(fields.List[str]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
+
+
+class OwnSchema(fields.Field[type[Any]]):
+    """A merchant's schema class, which `module:Class` named and whoever reads the configuration has imported."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> type[Any]:
+        if not isinstance(value, type):
+            raise ValidationError('must be "module:Class", such as "mymappings.rayo:MyRayoOrder".')
+        return value
 
 
 #: What a template may hold.
@@ -179,7 +191,9 @@ class StoreSchema(SettingsSchema):
     number_from = PathList()
     unit_from = PathList()
     location_from = PathList()
+    extra_from = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=PathList())
     unsure = fields.String(validate=OneOf(["problem", "send_as_is"]))
+    schema = OwnSchema()
 
 
 class AccountSchema(SettingsSchema):
@@ -203,6 +217,7 @@ class AccountSchema(SettingsSchema):
     breaker_open_s = fields.Float(validate=Range(min=0, max=A_YEAR_S, min_inclusive=False))
     totals = fields.String(validate=OneOf(["exact", "warn"]))
     required_tables = fields.List(fields.String())
+    schema = OwnSchema()
 
     @validates_schema(skip_on_field_errors=False)
     def refuse_unknown_tables(self, table: Mapping[str, Any], **_: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
+from functools import cache
 from typing import Any, Literal
 
 from mappings.contracts import Contract
@@ -25,6 +25,12 @@ def value_at(document: Any, path: str) -> Any:
     for step in path.split("."):
         document = document.get(step) if isinstance(document, Mapping) else None
     return document
+
+
+@cache
+def make_schema(kind: type[Any]) -> Any:
+    """Return the one instance of a schema: to build one costs more than a load."""
+    return kind()
 
 
 class MalformedWebhookError(Exception):
@@ -100,14 +106,21 @@ class Storefront:
     #: The headers of those GETs, with the store's token.
     api_headers: Callable[[Any], dict[str, str]] = lambda store: {}
 
-    @cached_property
+    @property
     def schema(self) -> StorefrontSchema:
-        return self.order()  # building one costs more than a load, so there is one
+        schema: StorefrontSchema = make_schema(self.order)
+        return schema
+
+    def schema_of(self, store: Store) -> StorefrontSchema:
+        """The store's own, or that of all."""
+        kind: Any = store.schema or self.order
+        schema: StorefrontSchema = make_schema(kind)
+        return schema
 
     def read(self, payload: Mapping[str, Any], store: Store) -> Order:
         """Return the order in `payload`. Raises `MappingError` naming every field at fault."""
         paths = store.document_from if store.document_from is not None else self.document_from
-        return self.schema.read(payload, store=store, document_from=paths)
+        return self.schema_of(store).read(payload, store=store, document_from=paths)
 
 
 class Outcome(StrEnum):
@@ -156,9 +169,21 @@ class Destination:
     #: What a reply means where the vendor's differs from everyone's: (status, parsed body or None) -> Outcome or None.
     judge: Callable[[int, Any], Outcome | None] = lambda status, body: None
 
-    @cached_property
+    @property
     def schema(self) -> DestinationSchema:
-        return self.order()
+        schema: DestinationSchema = make_schema(self.order)
+        return schema
+
+    def schema_of(self, account: Account) -> DestinationSchema:
+        """The account's own, or that of all."""
+        kind: Any = account.schema or self.order
+        schema: DestinationSchema = make_schema(kind)
+        return schema
+
+    def dispatch_of(self, order: Order, account: Account, store: Store) -> Dispatch:
+        """What the body is dumped from."""
+        dispatch = self.schema_of(account).dispatch or self.dispatch
+        return dispatch(order=order, account=account, store=store)
 
     @property
     def has_key(self) -> bool:
@@ -169,8 +194,8 @@ class Destination:
 
         The body has passed its schema, and the vendor's contract.
         """
-        dispatch = self.dispatch(order=order, account=account, store=store)
-        body, problems = self.schema.write(dispatch)
+        dispatch = self.dispatch_of(order, account, store)
+        body, problems = self.schema_of(account).write(dispatch)
         doubts = dispatch.doubts if store.unsure == "problem" else []
         problems = [*order.obstacles, *doubts, *dispatch.problems(), *problems]
         if problems:

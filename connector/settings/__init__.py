@@ -95,7 +95,10 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
 
     store_tables = _tables(document.get("stores"))
     account_tables = _tables(document.get("accounts"))
-    stores = {name: build("storefront", name, table, ("stores", name), faults) for name, table in store_tables.items()}
+    stores = {
+        name: build("storefront", name, table, ("stores", name), faults, directory=directory)
+        for name, table in store_tables.items()
+    }
     files = tuple(one for name, table in account_tables.items() for one in table_files(name, table, directory))
     accounts = {
         name: build("destination", name, table, ("accounts", name), faults, directory=directory)

@@ -7,6 +7,7 @@ from typing import Any, cast
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from connector.settings.faults import Faults, Trail, check
+from connector.settings.own import import_own_schema
 from connector.settings.tables import TableFile, names_file, read_tables, stamp_of
 from connector.settings.texts import parse_text, parse_texts
 from mappings import DESTINATIONS, STOREFRONTS
@@ -74,6 +75,11 @@ def build(
         name = "unnamed"
     schema = _schema(kind, spoke)
     table = read_tables(schema, table, path, directory, faults)
+    if isinstance(own := table.get("schema"), str) and isinstance(spoke, str) and spoke in SPOKES[kind]:
+        place, known = (*path, "schema"), SPOKES[kind][spoke]
+        table["schema"] = import_own_schema(own, known, path=place, directory=directory, faults=faults)
+        if table["schema"] is None:  # the fault is added
+            del table["schema"]
     return check(schema, {"id": name, **parse_texts(schema, table), "name": name}, path, faults)
 
 
