@@ -11,6 +11,7 @@ from connector.processes import end_with_parent
 from connector.runtime import Runtime, open_runtime
 from connector.settings import load_settings
 from connector.web import api, health, openapi, webhooks
+from connector.web.dashboard import door
 from connector.web.problems import register_problems
 
 
@@ -19,8 +20,9 @@ def create_app(runtime: Runtime) -> Flask:
     app.extensions["runtime"] = runtime
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
-    for module in (webhooks, api, health, openapi):
+    for module in (webhooks, api, health, openapi, door):
         app.register_blueprint(module.blueprint)
+    app.extensions["dashboard"] = door.Door(runtime)
     register_problems(app)
     if runtime.settings.environment.admin_token is None:
         runtime.log.warning("api_off", why="no ADMIN_TOKEN is set, so /api answers 404")

@@ -16,12 +16,13 @@ class Probed:
     said: str
 
 
-def probe_accounts(settings: Settings) -> list[Probed]:
-    """Ask every account's destination once. Opens no database."""
+def probe_accounts(settings: Settings, only: str | None = None) -> list[Probed]:
+    """Ask every account's destination once, or one account's alone, by its id. Opens no database."""
     with open_clients(settings) as (outbound, _):
         return [
             probe_account(outbound[account.id], account, settings.destination(account))
             for account in settings.accounts.values()
+            if only in (None, account.id)
         ]
 
 

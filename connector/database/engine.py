@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, inspect
+from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Executable, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -60,6 +60,12 @@ class Dialect(Protocol):
         """Call `wake` whenever deliveries are announced."""
 
     def close(self) -> None: ...
+
+    def hour_of(self, at: ColumnElement[datetime]) -> ColumnElement[str]:
+        """The instant's hour in UTC, as `2026-11-21 16`."""
+
+    def holds(self, body: ColumnElement[bytes], piece: bytes) -> ColumnElement[bool]:
+        """True where the bytes hold the piece."""
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         """True when the database is locked, full, broken or away, and a later try may go well."""

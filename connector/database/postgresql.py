@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, literal, text
 from sqlalchemy.engine import URL, make_url
 
 CHANNEL = "connector_deliveries"
@@ -96,6 +96,12 @@ class Postgresql:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    def hour_of(self, at: ColumnElement[datetime]) -> ColumnElement[str]:
+        return func.to_char(func.timezone("UTC", at), "YYYY-MM-DD HH24")
+
+    def holds(self, body: ColumnElement[bytes], piece: bytes) -> ColumnElement[bool]:
+        return func.position(literal(piece).op("IN")(body)) > 0
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         """Internal errors are of a server that takes no writes at present: a replica, before it is promoted."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import ColumnElement, Connection, Engine, String, cast, create_engine, event, func
 from sqlalchemy.engine import make_url
 
 from connector.errors import DatabaseUnavailableError, SettingsError
@@ -73,6 +73,12 @@ class Sqlite:
         self.engine.dispose()
         while self._turns:
             os.close(self._turns.pop())
+
+    def hour_of(self, at: ColumnElement[datetime]) -> ColumnElement[str]:
+        return func.substr(cast(at, String), 1, 13)  # instants are kept as text, in UTC
+
+    def holds(self, body: ColumnElement[bytes], piece: bytes) -> ColumnElement[bool]:
+        return func.instr(body, piece) > 0
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         is_ours = isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)

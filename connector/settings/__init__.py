@@ -23,6 +23,7 @@ from connector.settings.routes import Filter, Route, RouteSchema
 from connector.settings.spokes import build, build_account, build_both, build_store, table_files
 from connector.settings.tables import TableFile, stamp_of
 from connector.settings.texts import parse_texts
+from connector.settings.users import User, build_users
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.settings import Account, AccountSchema, ServiceUrl, Store, placeholders_in
 from mappings.spoke import Destination, Storefront
@@ -53,6 +54,7 @@ class Settings:
     accounts: Mapping[str, Account]  # by id
     routes: tuple[Route, ...]
     retired: frozenset[str] = frozenset()  # ids that the database may know and no table has any more
+    users: Mapping[str, User] = field(default_factory=dict)  # by name: who may sign in to the dashboard
     environment: Environment = field(default_factory=Environment)
     directory: Path = Path()  # of the file: what it names is found from there
     table_files: tuple[TableFile, ...] = ()
@@ -112,8 +114,8 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     retired = _list(document.get("retired"))
     for place, one in enumerate(retired):
         for kind, of_kind in ids.items():
-            if users := [name for name, used in of_kind.items() if used == one]:
-                faults.add(("retired", place), f"“{one}” is in use: it is the id of {spell((kind, users[0]))}.")
+            if taken := [name for name, used in of_kind.items() if used == one]:
+                faults.add(("retired", place), f"“{one}” is in use: it is the id of {spell((kind, taken[0]))}.")
     routes = [
         check(RouteSchema(ids), route, ("routes", place), faults)
         for place, route in enumerate(_list(document.get("routes")))
@@ -121,12 +123,14 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     ]
     _check_stores_are_told_apart(accounts, [route for route in routes if route], faults)
     alerts = build_alerts(document.get("alerts"), ids["stores"], faults)
+    users = build_users(_tables(document.get("users")), environment, faults)
     faults.raise_any()
     return Settings(
         stores=stores,
         accounts={account.id: account for account in accounts.values()},
         routes=tuple(routes),
         retired=frozenset(retired),
+        users=users,
         environment=environment,
         directory=directory,
         table_files=files,
@@ -178,6 +182,7 @@ class ConfigurationSchema(Schema):
     retired = fields.List(fields.String())
     public_url = ServiceUrl()
     alerts = fields.Dict()
+    users = fields.Dict(values=fields.Dict())
 
 
 def _check_ids(kind: str, tables: Mapping[str, Mapping[str, Any]], faults: Faults) -> dict[str, str]:

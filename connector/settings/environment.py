@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
-from marshmallow.validate import Regexp
+from marshmallow.validate import Length, Regexp
 
 from mappings.settings import HeaderValue, SettingsSchema
 
@@ -18,6 +18,7 @@ class Environment:
 
     database_url: str = "sqlite:///connector.db"
     admin_token: str | None = field(default=None, repr=False)  # None: nobody may use /api
+    secret_key: str | None = field(default=None, repr=False)  # signs the dashboard's sessions; None: made of the token
     host: str = "0.0.0.0"  # noqa: S104  # webhooks come from outside
     port: int = 8000
     web_concurrency: int = 2
@@ -79,6 +80,9 @@ class EnvironmentSchema(SettingsSchema):
 
     database_url = DatabaseUrl(data_key="DATABASE_URL")
     admin_token = HeaderValue(data_key="ADMIN_TOKEN")
+    secret_key = fields.String(
+        data_key="SECRET_KEY", validate=Length(min=32, error="must be at least 32 characters that nobody can guess.")
+    )
     host = fields.String(data_key="HOST", validate=Regexp(r"\S+\Z", error="must be an address to listen on."))
     port = WholeNumber(1, 65535, data_key="PORT")
     web_concurrency = WholeNumber(1, 256, data_key="WEB_CONCURRENCY")

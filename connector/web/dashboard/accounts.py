@@ -1,0 +1,45 @@
+"""Accounts: whether each takes orders, and the buttons that pause it, resume it, and try whether it can be reached."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from connector import manual
+from connector.errors import NotFoundError
+from connector.probing import probe_accounts
+from connector.web.dashboard.forms import read_note
+from connector.web.dashboard.guard import this_runtime, who
+from connector.web.dashboard.overview import describe_accounts, describe_stores
+
+blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
+
+
+@blueprint.get("")
+def show() -> str:
+    runtime = this_runtime()
+    return render_template("accounts.html", accounts=describe_accounts(runtime), stores=describe_stores(runtime))
+
+
+@blueprint.post("/<account>/pause")
+def pause(account: str) -> Response:
+    manual.pause_account(this_runtime(), account, who=who(), note=read_note(request.form))
+    flash(_("Account %(account)s is paused: its orders wait.", account=account), "done")
+    return redirect(url_for("accounts.show"))
+
+
+@blueprint.post("/<account>/resume")
+def resume(account: str) -> Response:
+    manual.resume_account(this_runtime(), account, who=who())
+    flash(_("Account %(account)s takes orders again.", account=account), "done")
+    return redirect(url_for("accounts.show"))
+
+
+@blueprint.post("/<account>/test")
+def test(account: str) -> Response:
+    """Reach it with its credentials, creating nothing."""
+    settings = this_runtime().settings
+    if account not in settings.accounts:
+        raise NotFoundError("no such account")
+    probed = probe_accounts(settings, account)
+    flash(f"{account}: {probed[0].said}", "done" if probed[0].is_good else "error")
+    return redirect(url_for("accounts.show"))

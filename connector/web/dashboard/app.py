@@ -1,0 +1,81 @@
+"""Builds the dashboard's own application over the service's runtime."""
+
+from pathlib import Path
+
+from flask import Flask, render_template, request
+from flask_babel import Babel, get_locale
+from flask_babel import gettext as _
+from werkzeug.exceptions import HTTPException
+
+from connector import __version__
+from connector.errors import ConflictError, ConnectorError, DatabaseUnavailableError, InvalidRequestError, NotFoundError
+from connector.runtime import Runtime
+from connector.web.dashboard import accounts, audit, deliveries, events, overview, settings
+from connector.web.dashboard.guard import set_up_guard
+from connector.web.dashboard.words import register_words
+
+HERE = Path(__file__).parent
+LANGUAGES = ["en", "es"]
+#: The longest form is a note and some thousand ids.
+LONGEST_FORM_BYTES = 256 * 1024
+
+STATUSES: dict[type[ConnectorError], int] = {
+    InvalidRequestError: 400,
+    NotFoundError: 404,
+    ConflictError: 409,
+    DatabaseUnavailableError: 503,
+}
+
+
+def choose_language() -> str:
+    return request.accept_languages.best_match(LANGUAGES) or "en"
+
+
+def create_dashboard(runtime: Runtime) -> Flask:
+    app = Flask(
+        __name__, root_path=str(HERE), static_folder="static", static_url_path="/assets", template_folder="templates"
+    )
+    app.extensions["runtime"] = runtime
+    app.config.update(
+        MAX_CONTENT_LENGTH=LONGEST_FORM_BYTES,
+        SEND_FILE_MAX_AGE_DEFAULT=31_536_000,  # their addresses name the version
+        BABEL_TRANSLATION_DIRECTORIES=str(HERE / "translations"),
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(version=__version__, get_locale=get_locale)
+    Babel(app, locale_selector=choose_language)
+    set_up_guard(app, runtime)
+    register_words(app)
+    for module in (overview, deliveries, events, accounts, settings, audit):
+        app.register_blueprint(module.blueprint)
+    register_faults(app, runtime)
+    return app
+
+
+def register_faults(app: Flask, runtime: Runtime) -> None:
+    """Say what went wrong on a page of its own, in words that a person can act on."""
+
+    def page(status: int, text: str) -> tuple[str, int]:
+        return render_template("fault.html", status=status, text=text), status
+
+    @app.errorhandler(ConnectorError)
+    def answer(error: ConnectorError) -> tuple[str, int]:
+        status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
+        return page(status, str(error))
+
+    @app.errorhandler(HTTPException)
+    def answer_http(error: HTTPException) -> HTTPException | tuple[str, int]:
+        if error.code is not None and 300 <= error.code < 400:
+            return error
+        texts = {
+            403: _("You may look here, and not change anything: that takes the role of operator."),
+            404: _("There is no such page."),
+            429: _("Too many tries. Wait a minute."),
+        }
+        status = error.code or 500
+        return page(status, texts.get(status, error.description or ""))
+
+    @app.errorhandler(Exception)
+    def answer_fault(error: Exception) -> tuple[str, int]:
+        runtime.log.error("request_failed", error=type(error).__name__)
+        return page(500, _("The page could not be made: a fault of ours. The service itself goes on."))
