@@ -22,8 +22,8 @@ def to_cents(amount: Decimal) -> int:
 def spread(amount: Decimal, over: Sequence[Decimal]) -> list[Decimal]:
     """Return a share of `amount` for each of `over`, in proportion to it: whole cents, together exactly `amount`.
 
-    Cents that do not divide go to the largest remainders first. None of `over` may be negative; together they are at
-    least `amount`, so that no share exceeds what it is taken of.
+    Cents that do not divide go to the largest remainders first. None of `over` may be negative. Where `amount` is at
+    most what they are together, no share exceeds what it is taken of.
     """
     cents, weights = to_cents(amount), [to_cents(each) for each in over]
     whole = sum(weights)
@@ -41,30 +41,65 @@ def charges_of(**amounts: Decimal | None) -> list[Charge]:
     return [Charge(kind=kind, total=amount) for kind, amount in amounts.items() if amount]
 
 
-def add_rounding(order: Order, rounding: Decimal) -> Order:
-    """Add the rounding of an order as a charge, where the total then is the sum; else it is left alone."""
-    if not rounding or order.summed + rounding != order.total:
+def add_rounding(order: Order, *, at_most: Decimal) -> Order:
+    """Add what lies between the parts and the total as a charge, where it is no more than rounding can leave."""
+    rest = order.total - order.summed
+    if not 0 < abs(rest) <= at_most:
         return order
-    return replace(order, charges=[*order.charges, Charge(kind="rounding", total=rounding)])
+    return replace(order, charges=[*order.charges, Charge(kind="rounding", total=rest)])
+
+
+def share_out(order: Order, amount: Decimal) -> Order | None:
+    """Put an amount on the lines of an order, or take it off where it is negative, each in proportion.
+
+    Only what exceeds the lines comes off the shipping; only where they cost nothing is anything put on it. None where
+    neither can bear it. The order's total stays.
+    """
+    totals = [line.total for line in order.lines]
+    shipping = [each.total for each in order.shipping]
+    if min(totals + shipping, default=ZERO) < 0:
+        return None
+    of_lines = sum(totals, ZERO)
+    on_lines = (amount if of_lines else ZERO) if amount > 0 else max(amount, -of_lines)
+    on_shipping = amount - on_lines
+    if on_shipping and sum(shipping, ZERO) < max(-on_shipping, CENT):
+        return None
+    return replace(
+        order,
+        lines=[
+            replace(line, total=line.total + share)
+            for line, share in zip(order.lines, spread_signed(on_lines, totals), strict=True)
+        ],
+        shipping=[
+            replace(each, total=each.total + share)
+            for each, share in zip(order.shipping, spread_signed(on_shipping, shipping), strict=True)
+        ],
+    )
+
+
+def spread_signed(amount: Decimal, over: Sequence[Decimal]) -> list[Decimal]:
+    return [share.copy_sign(amount) for share in spread(abs(amount), over)]
 
 
 def take_off_discount(order: Order, discount: Decimal) -> Order:
     """Take the order's discount off its lines, each in proportion; only what exceeds them comes off the shipping.
 
-    A discount that does not explain the total is left alone: the difference then shows in the sum.
+    A discount that does not explain the total becomes a charge: the sum then shows it, and the difference.
     """
-    totals = [line.total for line in order.lines]
-    shipping = [each.total for each in order.shipping]
-    if discount <= 0 or order.summed - discount != order.total or order.total < 0 or min(totals + shipping) < 0:
+    if discount <= 0:
         return order
-    of_lines = min(discount, sum(totals, ZERO))
-    shares = spread(of_lines, totals)
-    shares_of_shipping = spread(discount - of_lines, shipping)
-    return replace(
-        order,
-        lines=[replace(line, total=line.total - share) for line, share in zip(order.lines, shares, strict=True)],
-        shipping=[
-            replace(each, total=each.total - share)
-            for each, share in zip(order.shipping, shares_of_shipping, strict=True)
-        ],
-    )
+    is_explained = order.summed - discount == order.total
+    shared = share_out(order, -discount) if is_explained else None
+    return shared or replace(order, charges=[*order.charges, Charge(kind="discount", total=-discount)])
+
+
+def take_off_goodwill(order: Order, goodwill: Decimal) -> Order:
+    """Take money that was given back for no line off the lines, and off a total that still holds it.
+
+    Whether it does, the parts say: they hold it, so the total is nearer to them, or to what is left of them.
+    """
+    left = share_out(order, -goodwill) if goodwill > 0 else None
+    if left is None:
+        return order
+    is_held = abs(order.total - order.summed) < abs(order.total - left.summed)
+    return replace(left, total=order.total - goodwill) if is_held else left

@@ -87,7 +87,7 @@ class Shipping:
 class Charge:
     """Something charged that is neither product nor shipping."""
 
-    kind: str  # "tip", "fee", "rounding", "duties"
+    kind: str  # "tip", "fee", "rounding", "duties"; "discount": on the whole order, and not what explains its total
     name: str | None = None
     total: Decimal  # tax included; may be negative
     tax: Decimal | None = None

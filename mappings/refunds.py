@@ -24,6 +24,7 @@ class Sold:
     discount: Decimal = ZERO  # the line's share of every discount
     tax: Decimal = ZERO
     is_shippable: bool = True
+    is_tip: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +39,23 @@ class Refunded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
-    """Money given back that belongs to no line."""
+    """Money given back that belongs to no line: of the shipping, or for nothing that was bought."""
 
-    kind: str | None = None
-    amount: Decimal = ZERO  # negative
-    tax: Decimal = ZERO
+    is_of_shipping: bool
+    amount: Decimal  # negative; tax apart, unless it is not said: then in the terms of the shipping's price
+    tax: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
     lines: list[Refunded] = field(default_factory=list)
     adjustments: list[Adjustment] = field(default_factory=list)
+
+
+def is_in_proportion(sold: Sold, refunds: Iterable[Refund]) -> bool:
+    """Whether units are gone that no refund tells of: what is left of the line is then reckoned, and rounded."""
+    told = sum(each.quantity for refund in refunds for each in refund.lines if each.line_id == sold.line_id)
+    return bool(sold.current_quantity) and sold.current_quantity != sold.quantity - told
 
 
 def line_left(sold: Sold, refunds: Iterable[Refund], *, is_tax_included: bool) -> Line | None:
@@ -85,14 +92,32 @@ def line_left(sold: Sold, refunds: Iterable[Refund], *, is_tax_included: bool) -
     )
 
 
-def take_off_shipping_refunds(shipping: Sequence[Shipping], refunds: Iterable[Refund]) -> list[Shipping]:
-    """Return the shipping that stays charged: what was given back comes off the first methods that hold it."""
-    adjustments = [each for refund in refunds for each in refund.adjustments if each.kind == "shipping_refund"]
-    back = -sum((each.amount + each.tax for each in adjustments), ZERO)
-    tax_back = -sum((each.tax for each in adjustments), ZERO)
+def take_off_shipping_refunds(
+    shipping: Sequence[Shipping], refunds: Iterable[Refund], *, is_tax_included: bool
+) -> list[Shipping]:
+    """Return the shipping that stays charged: what was given back comes off the first methods that hold it.
+
+    Where nothing says how much of it was tax, it is as much in proportion.
+    """
+    of_tax = sum((each.tax or ZERO for each in shipping), ZERO)
+    whole = sum((each.total for each in shipping), ZERO)
+    back = tax_back = ZERO
+    for given in (each for refund in refunds for each in refund.adjustments if each.is_of_shipping):
+        of_price = whole if is_tax_included else whole - of_tax
+        tax = -given.tax if given.tax is not None else round_to_cent(-given.amount * of_tax / (of_price or 1))
+        is_tax_in = is_tax_included and given.tax is None
+        back += -given.amount + (ZERO if is_tax_in else tax)
+        tax_back += tax
     left = []
     for each in shipping:
         off, tax_off = min(back, each.total), min(tax_back, each.tax or ZERO)
         back, tax_back = back - off, tax_back - tax_off
         left.append(replace(each, total=each.total - off, tax=None if each.tax is None else each.tax - tax_off))
     return left
+
+
+def sum_goodwill(refunds: Iterable[Refund]) -> Decimal:
+    """Return what was given back for nothing that was bought; less than zero where less went back than was due."""
+    return -sum(
+        (each.amount + (each.tax or ZERO) for r in refunds for each in r.adjustments if not each.is_of_shipping), ZERO
+    )

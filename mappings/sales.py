@@ -4,15 +4,15 @@ Pure arithmetic on the hub's order; how a destination writes it is the destinati
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
-from mappings.amounts import to_cents
-from mappings.order import Charge, Dispatch, Line, Order, Shipping
+from mappings.amounts import share_out, to_cents
+from mappings.order import Dispatch, Line, Order, Shipping
 from mappings.settings import NOT_BLANK
 from mappings.tables import Table
 
@@ -77,35 +77,57 @@ def split_evenly(total: Decimal, quantity: int) -> list[tuple[int, int]]:
     return [(units, cents) for units, cents in ((dearer, floor + 1), (quantity - dearer, floor)) if units]
 
 
-def charge_problems(dispatch: Dispatch, vendor: str) -> Iterator[str]:
-    for charge in dispatch.order.charges:
+def settle_charges(order: Order, skus: Mapping[str, str]) -> Order:
+    """Return the order as it can be booked: what is negative comes off the products, and a rounding without a SKU of
+    its own goes on them. What they cannot bear stays, for `charge_problems` to name.
+    """
+    for charge in order.charges:
+        if charge.total < 0 or (charge.total and charge.kind == "rounding" and charge.kind not in skus):
+            others = [each for each in order.charges if each is not charge]
+            order = share_out(replace(order, charges=others), charge.total) or order
+    return order
+
+
+def charge_problems(dispatch: Dispatch, settled: Order, vendor: str) -> Iterator[str]:
+    for charge in settled.charges:
         if charge.total < 0:
-            yield f"Charges > {charge.kind} of {charge.total} is negative: {vendor} takes no negative lines."
+            why = f"{vendor} takes no negative lines"
+            yield f"Charges > {charge.kind} of {charge.total} is more than the products cost, and {why}."
         elif charge.total > 0 and charge.kind not in dispatch.account.charges:
             what = f"Charges > {charge.kind} of {charge.total} has no SKU"
             yield dispatch.missing_row(what, "charges", charge.kind, value="SKU")
 
 
+def charge_warnings(order: Order, settled: Order, vendor: str) -> Iterator[str]:
+    """Say which charges are no lines of their own."""
+    for charge in order.charges:
+        if all(charge is not each for each in settled.charges):
+            is_off = charge.total < 0
+            where = f"taken off the products: {vendor} takes no negative lines" if is_off else "put on the products"
+            yield f"Charges > {charge.kind} of {charge.total} is {where}."
+
+
 def find_sum_fault(order: Order) -> str | None:
     """Return the arithmetic, where what the order holds is not what was charged."""
-    parts: dict[str, Sequence[Line | Shipping | Charge]] = {
-        "products": order.lines,
-        "shipping": order.shipping,
-        "charges": order.charges,
-    }
-    return find_difference("Total", {name: sum_cents(held) for name, held in parts.items()}, order)
+    terms = {"products": sum_cents(order.lines), "shipping": sum_cents(order.shipping)}
+    for charge in order.charges:
+        terms[charge.kind] = terms.get(charge.kind, 0) + to_cents(charge.total)
+    return find_difference("Total", terms, order)
 
 
 def find_difference(what: str, cents: Mapping[str, int], order: Order) -> str | None:
     """Return the arithmetic of these terms, where their sum is not what was charged."""
     if sum(cents.values()) == to_cents(order.total):
         return None
-    terms = " + ".join(f"{name} {show_cents(value)}" for name, value in cents.items())
+    first, *others = [(name, value) for name, value in cents.items() if value] or [next(iter(cents.items()))]
+    terms = f"{first[0]} {show_cents(first[1])}" + "".join(
+        f" {'−' if value < 0 else '+'} {name} {show_cents(abs(value))}" for name, value in others
+    )
     charged = show_cents(to_cents(order.total))
     return f"{what}: {terms} = {show_cents(sum(cents.values()))}, but {charged} was charged."
 
 
-def sum_cents(parts: Sequence[Line | Shipping | Charge]) -> int:
+def sum_cents(parts: Sequence[Line | Shipping]) -> int:
     return sum((to_cents(part.total) for part in parts), 0)
 
 

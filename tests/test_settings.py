@@ -25,6 +25,7 @@ from mappings.destinations.lapyme import LapymeAccount
 from mappings.destinations.rayo import RayoAccount
 from mappings.order import Address, Order
 from mappings.settings import Store
+from mappings.storefronts.shopify import ShopifyStore
 from mappings.storefronts.tiendanube import TiendanubeStore
 
 EXAMPLE = Path(__file__).parent.parent / "connector.example.toml"
@@ -104,7 +105,7 @@ def make_order(**fields):
 
 def test_smallest_configuration_takes_every_default(load):
     settings = load(SMALLEST)
-    store = Store(name="tienda-mx", id="tienda-mx", storefront="shopify", secrets=["secreto"])
+    store = ShopifyStore(name="tienda-mx", id="tienda-mx", storefront="shopify", secrets=["secreto"])
     account = RayoAccount(
         name="bodega", id="bodega", destination="rayo", base_url="https://cerebro.techrayo.com", api_key="llave"
     )
@@ -128,7 +129,7 @@ def test_smallest_configuration_takes_every_default(load):
 def test_example_loads_as_it_is_when_its_variables_are_set():
     settings = load_settings(EXAMPLE, VARIABLES)
     assert settings.stores == {
-        "tienda-mx": Store(
+        "tienda-mx": ShopifyStore(
             name="tienda-mx", id="tienda-mx", storefront="shopify", secrets=[VARIABLES["SHOPIFY_SECRET"]]
         ),
         "tienda-ar": Store(
@@ -871,7 +872,7 @@ def test_value_inside_a_table_that_is_none_is_a_fault():
 
 def test_store_to_map_with_needs_nothing():
     store = build_store("shopify", {"district_from": "shipping_address.address2", "number_from": '["a", "b"]'})
-    assert store == Store(
+    assert store == ShopifyStore(
         name="store",
         id="store",
         storefront="shopify",

@@ -20,17 +20,19 @@ from mappings.contracts import load_contract
 from mappings.documents import TaxDocument, read_tax_document
 from mappings.fields import Amount, Flag, Part, Quantity, Text, Whole
 from mappings.names import name_buyer
-from mappings.order import Address, Dispatch, Payment
+from mappings.order import Address, Dispatch, Order, Payment
 from mappings.phones import write_e164
 from mappings.sales import (
     ChargeTable,
     Portion,
     charge_problems,
     charge_rows,
+    charge_warnings,
     cut_portions,
     find_difference,
     find_sum_fault,
     product_rows,
+    settle_charges,
     show_cents,
 )
 from mappings.schema import DestinationSchema
@@ -298,10 +300,14 @@ class CentelarDispatch(Dispatch):
         return company if company and any(char.isalpha() for char in company) else None  # some write their DNI there
 
     @cached_property
+    def settled(self) -> Order:
+        return settle_charges(self.order, self.account.charges)
+
+    @cached_property
     def products(self) -> list[Item]:
         """What was sold, shipped or not, and charges by the table. A price that does not divide makes two of a line."""
         location = self.account.locations.find(self.order.location, self.order.pickup_name)
-        rows = [*product_rows(self.order), *charge_rows(self.order, self.account.charges)]
+        rows = [*product_rows(self.settled), *charge_rows(self.settled, self.account.charges)]
         codes = self.account.product_code_by_sku
         return [
             Item(sku=codes.find(portion.sku) or portion.sku, portion=portion, location=location)
@@ -354,7 +360,7 @@ class CentelarDispatch(Dispatch):
 
     @property
     def shipping(self) -> Decimal | None:
-        return sum((each.total for each in self.order.shipping), ZERO) if self.order.shipping else None
+        return sum((each.total for each in self.settled.shipping), ZERO) if self.order.shipping else None
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -377,7 +383,7 @@ class CentelarDispatch(Dispatch):
         order, account = self.order, self.account
         if order.currency != account.currency:
             yield f"Currency “{order.currency}” is not served; only {account.currency}."
-        yield from charge_problems(self, "Centelar")
+        yield from charge_problems(self, self.settled, "Centelar")
         yield from self.payment_problems()
         yield from self.row_problems()
         if account.totals == "exact":
@@ -404,12 +410,16 @@ class CentelarDispatch(Dispatch):
         paid: dict[str, int] = {}
         for payment in self.money_paid:
             paid[call(payment)] = paid.get(call(payment), 0) + to_cents(payment.amount)
-        faults = [find_sum_fault(self.order), find_difference("Payments", paid, self.order) if paid else None]
+        faults = [
+            find_sum_fault(self.order) or find_sum_fault(self.settled),
+            find_difference("Payments", paid, self.order) if paid else None,
+        ]
         return [fault for fault in faults if fault]
 
     def warnings(self) -> Iterator[str]:
         order, document = self.order, self.tax_document
         yield from self.sum_faults
+        yield from charge_warnings(order, self.settled, "Centelar")
         if order.document and document is None:
             yield f"Tax document “{order.document}” is not sent: it is neither a CUIT nor a DNI."
         if document and not document.has_good_check_digit:

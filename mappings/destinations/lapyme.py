@@ -18,15 +18,17 @@ from mappings.amounts import to_cents
 from mappings.contracts import load_contract
 from mappings.documents import read_tax_document
 from mappings.fields import Moment, Part, Quantity, Text, Whole
-from mappings.order import Dispatch
+from mappings.order import Dispatch, Order
 from mappings.sales import (
     ChargeTable,
     Portion,
     charge_problems,
     charge_rows,
+    charge_warnings,
     cut_portions,
     find_sum_fault,
     product_rows,
+    settle_charges,
     show_cents,
 )
 from mappings.schema import DestinationSchema
@@ -165,9 +167,13 @@ class LapymeDispatch(Dispatch):
     account: LapymeAccount
 
     @cached_property
+    def settled(self) -> Order:
+        return settle_charges(self.order, self.account.charges)
+
+    @cached_property
     def products(self) -> list[LapymeLine]:
         """Everything charged, as lines: LaPyme has no field for shipping, tips and the like."""
-        order, account = self.order, self.account
+        order, account = self.settled, self.account
         shipping = [
             (account.shipping_name, account.shipping_sku, 1, each.total) for each in order.shipping if each.total
         ]
@@ -229,7 +235,7 @@ class LapymeDispatch(Dispatch):
     def problems(self) -> Iterator[str]:
         if self.currency is None:
             yield f"Currency “{self.order.currency}” is not served; only {', '.join(self.account.currencies)}."
-        yield from charge_problems(self, "LaPyme")
+        yield from charge_problems(self, self.settled, "LaPyme")
         yield from self.row_problems()
         if self.account.totals == "exact" and self.sum_fault:
             yield self.sum_fault
@@ -250,12 +256,13 @@ class LapymeDispatch(Dispatch):
 
     @cached_property
     def sum_fault(self) -> str | None:
-        return find_sum_fault(self.order)
+        return find_sum_fault(self.order) or find_sum_fault(self.settled)
 
     def warnings(self) -> Iterator[str]:
         order = self.order
         if self.sum_fault:
             yield self.sum_fault
+        yield from charge_warnings(order, self.settled, "LaPyme")
         ours = self.totals.tax_cents
         if order.tax is not None and abs(to_cents(order.tax) - ours) > len(self.products):
             theirs = show_cents(to_cents(order.tax))

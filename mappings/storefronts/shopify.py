@@ -7,23 +7,45 @@ https://shopify.dev/docs/apps/build/webhooks/delivery-structure, read 2026-11-21
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar, Literal, TypeVar
 
 from marshmallow import fields
+from marshmallow.validate import OneOf
 
-from mappings.amounts import ZERO, add_rounding, charges_of
-from mappings.fields import MISSING_LIST, Coordinate, Flag, Moment, Money, Part, Quantity, SumOf, Text, read_moment
+from mappings.amounts import CENT, ZERO, add_rounding, charges_of, take_off_goodwill
+from mappings.fields import (
+    MISSING_LIST,
+    Coordinate,
+    Flag,
+    Lenient,
+    Moment,
+    Money,
+    Part,
+    Quantity,
+    SumOf,
+    Text,
+    read_moment,
+)
 from mappings.identity import LONGEST_ID, hash_body, numeric_id, plain_id
-from mappings.order import Customer, Order, Payment, Shipping
+from mappings.order import Customer, Line, Order, Payment, Shipping
 from mappings.paths import pick_text
 from mappings.payments import Movement, payments_left, sole_payment
 from mappings.places import SHOPIFY_STATES
-from mappings.refunds import Adjustment, Refund, Refunded, Sold, line_left, take_off_shipping_refunds
+from mappings.refunds import (
+    Adjustment,
+    Refund,
+    Refunded,
+    Sold,
+    is_in_proportion,
+    line_left,
+    sum_goodwill,
+    take_off_shipping_refunds,
+)
 from mappings.schema import AddressSchema, StorefrontSchema
-from mappings.settings import Store
+from mappings.settings import Store, StoreSchema
 from mappings.spoke import Fetch, Identity, MalformedWebhookError, Signature, Storefront
 from mappings.text import clean_text
 
@@ -66,12 +88,34 @@ UNFETCHED = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopifyStore(Store):
+    #: Which of an order's two amounts count, where the customer paid in another currency than the shop's.
+    money: Literal["shop", "presentment"] = "shop"
+
+
+class ShopifyStoreSchema(StoreSchema):
+    model: ClassVar[type[ShopifyStore]] = ShopifyStore
+
+    money = fields.String(validate=OneOf(["shop", "presentment"]))
+
+
 class ShopMoney(Money):
     """The amount in the shop's own currency, of a `*_set` that also holds the customer's."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
         shop = value.get("shop_money") if isinstance(value, Mapping) else None
         return super()._deserialize(shop.get("amount") if isinstance(shop, Mapping) else None, *args, **kwargs)
+
+
+Priced = TypeVar("Priced", Line, Shipping)
+
+
+class Present(Lenient):
+    """True for an object: Shopify marks a line as a tip by one, whose own fields may all be null."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
+        return isinstance(value, Mapping)
 
 
 class ShopifyAddress(AddressSchema):
@@ -118,6 +162,8 @@ class ShopifyLine(StorefrontSchema):
     discount_allocations = SumOf("amount", attribute="discount")
     tax_lines = SumOf("price", attribute="tax")
     requires_shipping = Flag(attribute="is_shippable")
+    # https://shopify.dev/docs/api/admin-rest/latest/resources/order, "line_items", read 2026-11-22.
+    tip = Present(attribute="is_tip")
 
 
 class ShopifyShipping(StorefrontSchema):
@@ -145,15 +191,42 @@ class ShopifyAdjustment(StorefrontSchema):
     model = Adjustment
 
     kind = Text()
-    amount = Money()
+    amount = Money()  # it and its tax are deprecated, and may be said by the sets alone
     tax_amount = Money(attribute="tax")
+    amount_set = ShopMoney(attribute="shop_amount")
+    tax_amount_set = ShopMoney(attribute="shop_tax")
+
+    def build(self, said: dict[str, Any]) -> Adjustment:
+        return Adjustment(
+            is_of_shipping=said.get("kind") == "shipping_refund",
+            amount=said.get("amount", said.get("shop_amount", ZERO)),
+            tax=said.get("tax", said.get("shop_tax", ZERO)),
+        )
+
+
+class ShopifyRefundShipping(StorefrontSchema):
+    model = dict
+
+    subtotal_amount_set = ShopMoney(attribute="amount")
 
 
 class ShopifyRefund(StorefrontSchema):
+    """A refund. Since version 2024-10 shipping has a list of its own, which names no tax; the adjustments that did it
+    before still come beside it: https://shopify.dev/docs/api/admin-rest/latest/resources/refund, read 2026-11-22.
+    """
+
     model = Refund
 
     refund_line_items = fields.List(Part(ShopifyRefundLine), attribute="lines")
     order_adjustments = fields.List(Part(ShopifyAdjustment), attribute="adjustments")
+    refund_shipping_lines = fields.List(Part(ShopifyRefundShipping), attribute="shipping")
+
+    def build(self, said: dict[str, Any]) -> Refund:
+        adjustments = said.get("adjustments", [])
+        if not any(each.is_of_shipping for each in adjustments):
+            shipping = [each["amount"] for each in said.get("shipping", []) if "amount" in each]
+            adjustments += [Adjustment(is_of_shipping=True, amount=-amount, tax=None) for amount in shipping]
+        return Refund(lines=said.get("lines", []), adjustments=adjustments)
 
 
 class ShopifyTransaction(StorefrontSchema):
@@ -198,6 +271,7 @@ class ShopifyOrder(StorefrontSchema):
     updated_at = Moment()
     cancelled_at = Text()
     currency = Text(required=True)
+    presentment_currency = Text()
     taxes_included = Flag()
     total_price = Money(attribute="total", required=True)
     current_total_price = Money(attribute="current_total")
@@ -228,46 +302,103 @@ class ShopifyOrder(StorefrontSchema):
     def build(self, said: dict[str, Any]) -> Order:
         is_tax_included = said.get("taxes_included", False)
         refunds = said.get("refunds", [])
+        left = [(sold, line_left(sold, refunds, is_tax_included=is_tax_included)) for sold in said["lines"]]
+        is_converted = said.get("presentment_currency", said["currency"]) != said["currency"]
         lines = [
-            line
-            for sold in said["lines"]
-            if (line := line_left(sold, refunds, is_tax_included=is_tax_included)) is not None
+            above_zero(line) if is_converted else line for sold, line in left if line is not None and not sold.is_tip
         ]
+        tips = [sold for sold in said["lines"] if sold.is_tip]
         methods = [method for method in said.get("shipping", []) if not method.get("is_removed")]
         shipping = take_off_shipping_refunds(
-            [shipping_paid(method, is_tax_included=is_tax_included) for method in methods], refunds
+            [shipping_paid(method, is_tax_included=is_tax_included) for method in methods],
+            refunds,
+            is_tax_included=is_tax_included,
         )
+        shipping = [above_zero(each) if is_converted else each for each in shipping]
         is_pickup = leaves_by_pickup(said, has_shippable=any(line.is_shippable for line in lines), methods=methods)
         is_paid = PAID.get(said.get("financial_status", ""))
-        total = said.get("current_total", said["total"])
         order: Order = self.make_model(
             said,
             storefront="shopify",
             number=said.get("number") or said.get("order_number") or said["order_id"],
-            total=total,
+            total=said.get("current_total", said["total"]),
             tax=said.get("current_total_tax", said.get("total_tax")),
             lines=lines,
             shipping=shipping,
             charges=charges_of(
-                tip=said.get("tip"),
+                # A tip of the online checkout is a line too, of `total_tip_received`.
+                tip=sum((line.total for sold, line in left if line and sold.is_tip), ZERO) if tips else said.get("tip"),
                 duties=said.get("duties", said.get("original_duties")),
                 fee=said.get("fees", said.get("original_fees")),
             ),
-            payments=payments_said(said, total=total, is_paid=is_paid),
             is_pickup=is_pickup,
             pickup_name=methods[0].get("name") if is_pickup and methods else None,
             email=said.get("email") or said.get("contact_email"),
             is_cancelled="cancelled_at" in said,
             is_paid=is_paid,
         )
-        # Of a cash payment. Unverified: no page says whether `total_price` holds it, so the sum decides.
-        return add_rounding(order, said.get("rounding", ZERO))
+        order = take_off_goodwill(order, sum_goodwill(refunds))
+        order = add_rounding(order, at_most=most_rounding(said, order))
+        return replace(order, payments=payments_said(said, total=order.total, is_paid=is_paid))
 
     def read(self, payload: Mapping[str, Any], **context: Any) -> Order:
         """Read an order as a webhook carries it, or as the API answers it: under the key `order`."""
         is_wrapped = isinstance(payload, dict) and "id" not in payload and isinstance(payload.get("order"), dict)
-        order = super().read(payload["order"] if is_wrapped else payload, **context)
+        order = super().read(present(payload["order"] if is_wrapped else payload, context["store"]), **context)
         return order if context["store"].can_fetch else replace(order, unfetched=find_unfetched(order))
+
+
+def present(payload: Any, store: ShopifyStore) -> Any:
+    """Return an order as though the shop's currency were the customer's, where the store's `money` says so.
+
+    Beside each amount stands a set of both: `price` and `price_set`. A tip outside the lines has none, and is left in
+    the shop's currency: the sum then shows it.
+    """
+    if store.money == "shop" or not isinstance(payload, Mapping):
+        return payload
+    currency = payload.get("presentment_currency")
+    if currency is None or currency == payload.get("currency"):
+        return payload
+    return {**put_presentment(payload), "currency": currency}
+
+
+def put_presentment(part: Any) -> Any:
+    if isinstance(part, list):
+        return [put_presentment(each) for each in part]
+    if not isinstance(part, Mapping):
+        return part
+    put = {key: put_presentment(value) for key, value in part.items()}
+    for key, value in part.items():
+        money = value.get("presentment_money") if key.endswith("_set") and isinstance(value, Mapping) else None
+        if isinstance(money, Mapping):
+            put |= {key.removesuffix("_set"): money.get("amount"), key: {**value, "shop_money": money}}
+    return put
+
+
+def above_zero(part: Priced) -> Priced:
+    """Return a part that was free in the customer's currency as free, though its converted figures leave less."""
+    return replace(part, total=max(part.total, ZERO))
+
+
+def most_rounding(said: Mapping[str, Any], order: Order) -> Decimal:
+    """Return what rounding can leave between the figures and their total, in all.
+
+    A line that an edit cut is reckoned here. Cash is rounded to coins: unverified whether `total_price` holds that, so
+    the sum decides. Tax that comes on top may be rounded in one sum, and then is not what its
+    lines say (https://help.shopify.com/en/manual/taxes/us/us-tax-manage#tax-rounding, read 2026-11-22). Where the
+    customer paid in another currency, each figure was converted by itself.
+    """
+    sold: list[Sold] = said["lines"]
+    taxed: list[Line | Shipping] = [*order.lines, *order.shipping]
+    most: Decimal = abs(said.get("rounding", ZERO)) + 2 * CENT * sum(
+        is_in_proportion(line, said.get("refunds", [])) for line in sold
+    )
+    if not said.get("taxes_included") and order.tax is not None:
+        rest_of_tax = abs(order.tax - sum((each.tax or ZERO for each in taxed), ZERO))
+        most += rest_of_tax if rest_of_tax <= CENT * len(taxed) else ZERO
+    if said.get("presentment_currency", order.currency) != order.currency:
+        most += CENT * (sum(line.quantity for line in sold) + 2 * len(taxed) + len(order.charges))
+    return most
 
 
 def shipping_paid(method: Mapping[str, Any], *, is_tax_included: bool) -> Shipping:
@@ -329,15 +460,16 @@ def find_unfetched(order: Order) -> dict[str, str]:
     return {need: UNFETCHED[need] for need, holds in is_missing.items() if holds}
 
 
-def fetches(payload: Mapping[str, Any], store: Store, needs: Set[str]) -> Sequence[Fetch]:
+def fetches(payload: Mapping[str, Any], store: ShopifyStore, needs: Set[str]) -> Sequence[Fetch]:
     """Return the GETs for what the order lacks and the destination needs."""
     if not store.can_fetch or payload.get("cancelled_at"):
         return ()
     wanted: list[Fetch] = []
     order_id = numeric_id(payload.get("id"))
     if "payments" in needs and order_id and lacks_payments(payload):
-        # In the shop's currency, as the hub's amounts are; they would be in the customer's.
-        path = f"/admin/api/{API_VERSION}/orders/{order_id}/transactions.json?in_shop_currency=true"
+        path = f"/admin/api/{API_VERSION}/orders/{order_id}/transactions.json"
+        if store.money == "shop":  # they would be in the customer's currency
+            path += "?in_shop_currency=true"
         wanted.append(Fetch(path=path, merge=put_transactions))
     if "barcodes" in needs:
         wanted += [
@@ -449,6 +581,7 @@ STOREFRONT = Storefront(
     # Newer deliveries: https://shopify.dev/docs/apps/build/events/verify-deliveries, read 2026-11-21.
     signature=Signature(headers=("X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256"), encoding="base64"),
     identify=identify,
+    settings=ShopifyStoreSchema,
     sample_headers=sample_headers,
     sample_topic="orders/paid",
     fetches=fetches,

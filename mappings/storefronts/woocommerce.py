@@ -15,9 +15,9 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from mappings.amounts import CENT, ZERO, add_rounding
-from mappings.fields import MISSING_LIST, Moment, Money, Part, Quantity, Text, read_moment
+from mappings.fields import MISSING_LIST, Moment, Money, Part, Quantity, SumOf, Text, read_moment
 from mappings.identity import LONGEST_ID, hash_body, numeric_id, plain_id
-from mappings.order import Charge, Customer, Line, Order, Shipping
+from mappings.order import Charge, Customer, Line, Order, Payment, Shipping
 from mappings.paths import pick_text
 from mappings.payments import sole_payment
 from mappings.places import WOOCOMMERCE_STATES, with_place
@@ -152,12 +152,12 @@ class Refunded:
     amount: Decimal
     items: list[Back]
 
-    def is_told(self, item_ids: Set[str]) -> bool:
+    def is_told(self, item_ids: Set[str], unit: Decimal) -> bool:
         """Whether the items, each of a line of the order, account for the amount, but for what rounding leaves."""
         if any(item.item_id not in item_ids for item in self.items):
             return False
         rest = self.amount - sum((item.total for item in self.items), ZERO)
-        return abs(rest) <= CENT * count_figures(self.items)
+        return abs(rest) <= unit * count_figures(self.items)
 
 
 class WooRefundItem(StorefrontSchema):
@@ -226,6 +226,10 @@ class WooOrder(StorefrontSchema):
     shipping_lines = fields.List(Part(WooShipping), attribute="shipping")
     fee_lines = fields.List(Part(WooFee), attribute="charges")
     refunds = fields.List(Part(WooRefund))
+    # Of plug-ins, which take what a card paid off `total`: https://wordpress.org/plugins/pw-woocommerce-gift-cards and
+    # https://github.com/woocommerce/woocommerce-android, GiftCardRestClient.kt, read 2026-11-22.
+    pw_gift_cards_redeemed = SumOf("amount", attribute="pw_gift_cards")
+    gift_cards = SumOf("amount")
 
     def prepare(self, payload: Any) -> Any:
         """WooCommerce keeps the customer's name, e-mail and phone in `billing`."""
@@ -243,23 +247,16 @@ class WooOrder(StorefrontSchema):
         bill_to = with_place(said.get("bill_to"))
         customer = said.get("customer")
         is_paid = said_paid(status, has_paid_at="paid_at" in said)
-        total = said["total"] - refunded
+        unit = last_place(said["total"])
         order: Order = self.make_model(
             said,
             storefront="woocommerce",
             number=said.get("number") or said["order_id"],
-            total=total,
+            total=said["total"] - refunded,
             tax=said["tax"] - sum((item.tax or ZERO for item in items), ZERO) if "tax" in said else None,
             lines=[Line(**left) for each in said["lines"] if (left := left_of(each, items))["quantity"]],
             shipping=shipping,
             charges=[Charge(kind="fee", **left_of(each, items)) for each in said.get("charges", [])],
-            payments=sole_payment(
-                total,
-                is_paid=is_paid,
-                gateway=said.get("gateway"),
-                name=said.get("gateway_name"),
-                transaction_id=said.get("transaction_id"),
-            ),
             # Shops that "force shipping to the billing address" leave the other one blank.
             ship_to=with_place(said.get("ship_to")) or (bill_to if ships else None),
             bill_to=bill_to,
@@ -269,9 +266,18 @@ class WooOrder(StorefrontSchema):
             is_draft=status in DRAFTS,
             is_cancelled=status in CANCELLED,
             is_paid=is_paid,
-            unclear=[] if all(refund.is_told(item_ids - {None}) for refund in refunds) else [UNTOLD_REFUND],
+            unclear=[] if all(refund.is_told(item_ids - {None}, unit) for refund in refunds) else [UNTOLD_REFUND],
         )
-        return with_rounding(order, items)
+        paid_otherwise = sole_payment(
+            order.total,
+            is_paid=is_paid,
+            gateway=said.get("gateway"),
+            name=said.get("gateway_name"),
+            transaction_id=said.get("transaction_id"),
+        )
+        figures = count_figures([*order.lines, *order.shipping, *order.charges, *items])
+        cards = said.get("gift_cards", ZERO) + said.get("pw_gift_cards", ZERO)
+        return add_rounding(with_gift_cards(replace(order, payments=paid_otherwise), cards), at_most=unit * figures)
 
     def read(self, payload: Mapping[str, Any], **context: Any) -> Order:
         order = super().read(payload, **context)
@@ -303,11 +309,22 @@ def said_paid(status: str, *, has_paid_at: bool) -> bool | None:
     return True if has_paid_at else None  # plugins add statuses of their own
 
 
-def with_rounding(order: Order, items: Sequence[Back]) -> Order:
-    """Add what WooCommerce's rounding leaves between the figures and their total: up to a cent for each figure."""
-    rest = order.total - order.summed
-    most = CENT * count_figures([*order.lines, *order.shipping, *order.charges, *items])
-    return add_rounding(order, rest) if abs(rest) <= most else order
+def with_gift_cards(order: Order, amount: Decimal) -> Order:
+    """Add what gift cards paid: they are payments, and the total is less them. The sum decides whether it is."""
+    if not amount or order.summed == order.total:
+        return order
+    cards = [Payment(gateway="gift_card", name="Gift card", amount=amount)] if order.is_paid else []
+    payments = None if order.payments is None else [*cards, *order.payments]
+    return replace(order, total=order.total + amount, payments=payments)
+
+
+def last_place(total: Decimal) -> Decimal:
+    """Return the unit that figures are rounded to: a peso where the shop shows no decimals, as many in Argentina do.
+
+    https://github.com/woocommerce/woocommerce, class-wc-rest-orders-v2-controller.php, where `dp` is by default
+    wc_get_price_decimals(), read 2026-11-22.
+    """
+    return Decimal(1) if total.as_tuple().exponent == 0 else CENT
 
 
 def count_figures(parts: Iterable[Line | Shipping | Charge | Back]) -> int:

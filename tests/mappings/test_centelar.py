@@ -220,13 +220,13 @@ def test_shipping_that_was_paid_is_within_the_price(shipping, cost):
             "`connector table set --account cuenta charges tip SKU`.",
         ),
         (
-            Charge(kind="fee", total=Decimal("-5.00")),
-            "Charges > fee of -5.00 is negative: Centelar takes no negative lines.",
+            Charge(kind="fee", total=Decimal("-100.01")),
+            "Charges > fee of -100.01 is more than the products cost, and Centelar takes no negative lines.",
         ),
     ],
 )
 def test_charge_that_is_no_item_is_a_problem(charge, problem):
-    assert problems_of(with_lines(line("100"), charges=[charge]), "centelar", charges={}) == [problem]
+    assert problem in problems_of(with_lines(line("100"), charges=[charge]), "centelar", charges={})
 
 
 def test_charge_is_an_item_by_the_table():
@@ -241,7 +241,7 @@ def test_zero_charge_is_no_item_and_no_problem():
 
 def test_sum_that_differs_from_the_charge_is_a_problem_with_its_arithmetic():
     order = with_lines(line("100"), shipping=[Shipping(total=Decimal("20"))], total="119.99")
-    arithmetic = "Total: products 100.00 + shipping 20.00 + charges 0.00 = 120.00, but 119.99 was charged."
+    arithmetic = "Total: products 100.00 + shipping 20.00 = 120.00, but 119.99 was charged."
     assert problems_of(order, "centelar") == [arithmetic]
     written = write(order, "centelar", totals="warn")
     assert (written.body["price"], written.warnings) == (119.99, [arithmetic])
