@@ -83,9 +83,8 @@ def test_rounding_of_free_products_goes_on_the_shipping_or_is_a_problem():
     rounded = [charge("rounding", "0.01")]
     shipped = order_of(free, shipping=[shipping("5.00")], charges=rounded)
     assert lines_at_lapyme(shipped, charges={}) == [("MATE", 1, 0), ("ENVIO", 1, 501)]
-    assert problems_of(order_of(free, charges=rounded), "lapyme", charges={}) == [
-        "Charges > rounding of 0.01 has no SKU: name one in the account's `charges`."
-    ]
+    [problem] = problems_of(order_of(free, charges=rounded), "lapyme", charges={})
+    assert problem.startswith("Charges > rounding of 0.01 has no SKU: add a row ")
 
 
 # --- arithmetic that does not hold ---

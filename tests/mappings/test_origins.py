@@ -78,7 +78,7 @@ def test_product_cut_in_two_is_not_taken_for_its_neighbour():
     codes = {field: of for field, of in found.items() if field.endswith("product_code")}
     assert [sources for sources, _ in codes.values()] == [["products[0].sku"], ["products[0].sku"], ["products[1].sku"]]
     assert found["items[2].product_code"] == (["products[1].sku"], [])
-    assert found["items[0].price"][0] == ["products[0].price"]
+    assert found["items[0].price"][0] == ["discount", "products[*].price", "products[*].quantity"]  # its share of it
 
 
 def test_path_of_a_stores_settings_is_named_as_the_settings_name_it():
