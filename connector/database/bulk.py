@@ -1,17 +1,17 @@
-"""Inserts and changes many rows by one statement, past SQLAlchemy: every webhook and every attempt waits for this.
+"""Inserts, changes and reads many rows by one statement, past SQLAlchemy: each webhook and each attempt waits for it.
 
 SQLAlchemy's own way costs several times as much as the database does; elsewhere that does not count.
 """
 
 import json
-from collections import defaultdict
+from collections import defaultdict, namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, Connection, Table
+from sqlalchemy import JSON, Boolean, Connection, Table
 
 from connector.database.tables import Instant
 
@@ -79,6 +79,38 @@ def insert(
     cursor.execute(write_insert(table, names, len(rows), tuple(unique), tuple(returning), mark_of(style)), values)
 
 
+def select_by(
+    connection: Connection,
+    table: Table,
+    names: tuple[str, ...],
+    column: str,
+    among: Sequence[Any],
+    *,
+    locks: str = "",
+) -> list[Any]:
+    """The rows that have one of the values `among` in `column`, in its order, each with `names` as attributes.
+
+    Args:
+        locks: how PostgreSQL is to lock them, such as "FOR UPDATE"; on SQLite who writes has the database alone.
+    """
+    if not among:
+        return []
+    style = connection.dialect.name
+    readers = readers_of(table, names, style)
+    make = row_class(table, names)._make
+    cursor = connection.connection.cursor()
+    try:
+        locks = "" if style == "sqlite" else locks
+        cursor.execute(write_select(table, names, column, len(among), locks, mark_of(style)), list(among))
+        found = [list(row) for row in cursor.fetchall()]
+    finally:
+        cursor.close()
+    for row in found:
+        for place, read in readers:
+            row[place] = read(row[place])
+    return [make(row) for row in found]
+
+
 def exists_any(
     connection: Connection, table: Table, column: str, among: Sequence[str], *, before: int, **equal: str
 ) -> bool:
@@ -90,6 +122,20 @@ def exists_any(
         return bool(cursor.fetchall()[0][0])
     finally:
         cursor.close()
+
+
+@cache
+def write_select(table: Table, names: tuple[str, ...], column: str, count: int, locks: str, mark: str) -> str:
+    among = ", ".join([mark] * count)
+    return (
+        f"SELECT {', '.join(names)} FROM {table.name} WHERE {column} IN ({among})"  # noqa: S608  # names of ours
+        f" ORDER BY {column} {locks}"
+    )
+
+
+@cache
+def row_class(table: Table, names: tuple[str, ...]) -> Any:
+    return namedtuple(f"RowOf_{table.name}", names)
 
 
 @cache
@@ -170,6 +216,21 @@ def converter_of(kind: Any, style: str) -> Converter:
     return keep
 
 
+@cache
+def readers_of(table: Table, names: tuple[str, ...], style: str) -> list[tuple[int, Converter]]:
+    """How the values that need it are read, by their places among `names`; as `tables` has them written."""
+    readers = [(place, reader_of(table.c[name].type, style)) for place, name in enumerate(names)]
+    return [(place, read) for place, read in readers if read is not None]
+
+
+def reader_of(kind: Any, style: str) -> Converter | None:
+    if isinstance(kind, Instant):
+        return read_instant if style == "sqlite" else in_utc
+    if style == "sqlite" and isinstance(kind, JSON):
+        return read_json
+    return bool if style == "sqlite" and isinstance(kind, Boolean) else None
+
+
 def write_json(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
@@ -180,6 +241,18 @@ def write_json(value: Any) -> str:
 def write_instant(at: datetime | None) -> str | None:
     """As SQLAlchemy writes it to SQLite."""
     return at.astimezone(UTC).isoformat(" ", "microseconds")[:26] if at else None
+
+
+def read_json(text: str | None) -> Any:
+    return json.loads(text) if text is not None else None
+
+
+def read_instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text is not None else None
+
+
+def in_utc(at: datetime | None) -> datetime | None:
+    return at.astimezone(UTC) if at is not None else None
 
 
 def keep(value: Any) -> Any:

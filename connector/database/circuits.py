@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from connector.database.answers import Once, transact_once
-from connector.database.bulk import insert_new
+from connector.database.bulk import insert_new, select_by
 from connector.database.engine import Database, Transaction
-from connector.database.tables import Circuit, Delivery, attempts, circuits, deliveries, read_row, read_rows
+from connector.database.tables import Circuit, Delivery, attempts, circuits, deliveries, read_row
 from mappings.spoke import Outcome
 
 HEALTHY = {Outcome.DELIVERED, Outcome.REFUSED, Outcome.CONFLICT}
@@ -38,15 +38,11 @@ class Health:
     open_s: float
 
 
-NAMES: BindParameter[list[str]] = bindparam("names", expanding=True)
-CIRCUITS = select(circuits).where(circuits.c.account.in_(NAMES))
+ALL = tuple(column.name for column in circuits.c)
 
 
 def load_circuits(connection: Connection, names: Collection[str]) -> dict[str, Circuit]:
-    if not names:
-        return {}
-    rows: list[Circuit] = read_rows(connection.execute(CIRCUITS, {"names": sorted(names)}))
-    return {row.account: row for row in rows}
+    return {row.account: row for row in select_by(connection, circuits, ALL, "account", sorted(names))}
 
 
 def lock_circuit(transaction: Transaction, name: str) -> Circuit:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from sqlalchemy import BindParameter, and_, bindparam, exists, func, or_, select, update
 
-from connector.database.bulk import update_rows
-from connector.database.circuits import book_probe, let_pass, load_circuits, make_circuits, room
+from connector.database.bulk import select_by, update_rows
+from connector.database.circuits import ALL, book_probe, let_pass, load_circuits, make_circuits, room
 from connector.database.deliveries import catch_up, lock_deliveries
 from connector.database.engine import Database, Transaction
 from connector.database.orders import row_id
@@ -51,19 +51,13 @@ DUE = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-LOCK_CIRCUITS = (
-    select(circuits)
-    .where(circuits.c.account.in_(ACCOUNTS))
-    .order_by(circuits.c.account)
-    .with_for_update(skip_locked=True)
-)
 IN_FLIGHT = (
     select(deliveries.c.account, func.count())
     .where(deliveries.c.account.in_(ACCOUNTS), deliveries.c.claim.is_not(None), deliveries.c.claim_expires_at > NOW)
     .group_by(deliveries.c.account)
 )
-BY_IDS = select(deliveries).where(deliveries.c.id.in_(IDS))
-EVENTS_BY_IDS = select(events).where(events.c.id.in_(IDS))
+OF_DELIVERY = tuple(column.name for column in deliveries.c)
+OF_EVENT = tuple(column.name for column in events.c)
 
 CRASHED = "The process ended, or lost its claim, before an answer was recorded."
 
@@ -135,7 +129,8 @@ def claim_deliveries(database: Database, *, claim: str, limits: Mapping[str, Lim
 
 def lock_circuits(transaction: Transaction, accounts: Collection[str]) -> Sequence[Circuit]:
     """Those that no other process is claiming from at this moment."""
-    return read_rows(transaction.execute(LOCK_CIRCUITS, {"accounts": sorted(accounts)}))
+    locks = "FOR UPDATE SKIP LOCKED"
+    return select_by(transaction.connection, circuits, ALL, "account", sorted(accounts), locks=locks)
 
 
 def count_in_flight(transaction: Transaction, accounts: Collection[str]) -> dict[str, int]:
@@ -144,11 +139,10 @@ def count_in_flight(transaction: Transaction, accounts: Collection[str]) -> dict
 
 
 def read_claimed(transaction: Transaction, ids: list[int]) -> list[Claimed]:
-    rows: list[Delivery] = read_rows(transaction.execute(BY_IDS, {"ids": ids}))
-    given = {"ids": sorted({row.event_id for row in rows})}
-    named: dict[int, Event] = {row.id: row for row in read_rows(transaction.execute(EVENTS_BY_IDS, given))}
-    by_id = {row_id(row): row for row in rows}
-    return [Claimed(by_id[id_], named[by_id[id_].event_id]) for id_ in ids]
+    rows = {row.id: row for row in select_by(transaction.connection, deliveries, OF_DELIVERY, "id", ids)}
+    newest = sorted({row.event_id for row in rows.values()})
+    named = {row.id: row for row in select_by(transaction.connection, events, OF_EVENT, "id", newest)}
+    return [Claimed(rows[id_], named[rows[id_].event_id]) for id_ in ids]
 
 
 def release_claims(database: Database, claim: str, *, besides: Collection[int] = ()) -> int:

@@ -6,21 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, insert, select
+from sqlalchemy import insert, select
 
-from connector.database.bulk import insert_numbered, run_many, update_rows
+from connector.database.bulk import insert_numbered, run_many, select_by, update_rows
 from connector.database.circuits import Health, give_back_probe, load_circuits, note_health, seconds_shut
 from connector.database.engine import Database, Transaction
 from connector.database.orders import add_note, is_cancelled, row_id, select_newest, stop_for_cancellation
-from connector.database.tables import Delivery, Reason, State, attempts, deliveries, read_rows
+from connector.database.tables import Delivery, Reason, State, attempts, deliveries
 from mappings.spoke import Outcome
 from mappings.tables import missing_rows_in
 
 #: What may be long, and decides nothing.
 BULKY = {"body", "problems", "warnings", "missing_rows"}
-GUARDS = [column for column in deliveries.c if column.name not in BULKY]
-IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
-LOCK = select(*GUARDS).where(deliveries.c.id.in_(IDS)).order_by(deliveries.c.id).with_for_update()
+GUARDS = tuple(column.name for column in deliveries.c if column.name not in BULKY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +88,8 @@ def fresh_start(now: datetime) -> dict[str, Any]:
 
 def lock_deliveries(transaction: Transaction, ids: Collection[int]) -> dict[int, Delivery]:
     """Their rows without what is bulky, by id; nobody else changes them before this transaction ends."""
-    rows: list[Delivery] = read_rows(transaction.execute(LOCK, {"ids": list(ids)}))
-    return {row_id(row): row for row in rows}
+    rows = select_by(transaction.connection, deliveries, GUARDS, "id", list(ids), locks="FOR UPDATE")
+    return {row.id: row for row in rows}
 
 
 def mark_sending(database: Database, mark: Mark) -> bool:
