@@ -10,17 +10,19 @@ from connector.log import set_up_log
 from connector.processes import end_with_parent
 from connector.runtime import Runtime, open_runtime
 from connector.settings import load_settings
-from connector.web import api, health, openapi, webhooks
+from connector.web import api, health, metrics, openapi, webhooks
 from connector.web.dashboard import door
 from connector.web.problems import register_problems
+from connector.web.rejected import Rejected
 
 
 def create_app(runtime: Runtime) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions["runtime"] = runtime
+    app.extensions["rejected"] = Rejected(runtime.database)
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
-    for module in (webhooks, api, health, openapi, door):
+    for module in (webhooks, api, health, metrics, openapi, door):
         app.register_blueprint(module.blueprint)
     app.extensions["dashboard"] = door.Door(runtime)
     register_problems(app)

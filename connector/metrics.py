@@ -125,7 +125,7 @@ def show_histogram(
     family = HistogramMetricFamily(metric, documentation, labels=names)
     for labels, found in sorted(of_labels.items()):
         total, buckets = 0.0, []
-        for le in [*(f"{bound:g}" for bound in bounds), "+Inf"]:
+        for le in [*map(str, bounds), "+Inf"]:
             total += found.get(le, 0.0)
             buckets.append((le, total))
         family.add_metric([text for _, text in labels], buckets, counts[f"{name}_sum", labels])

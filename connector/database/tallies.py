@@ -166,7 +166,7 @@ def observe(
 ) -> None:
     """Count a value in the one bucket that it falls into; who shows them adds them up."""
     place = bisect_left(bounds, value)
-    le = f"{bounds[place]:g}" if place < len(bounds) else "+Inf"
+    le = str(bounds[place]) if place < len(bounds) else "+Inf"
     counts[name, labels(**of, le=le)] += 1
     counts[f"{name}_sum", labels(**of)] += value  # type: ignore[assignment]
 

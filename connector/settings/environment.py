@@ -19,6 +19,9 @@ class Environment:
     database_url: str = "sqlite:///connector.db"
     admin_token: str | None = field(default=None, repr=False)  # None: nobody may use /api
     secret_key: str | None = field(default=None, repr=False)  # signs the dashboard's sessions; None: made of the token
+    metrics_token: str | None = field(default=None, repr=False)  # opens /metrics alone
+    sentry_dsn: str | None = field(default=None, repr=False)  # None: no fault is reported anywhere
+    otel_exporter_otlp_endpoint: str | None = None  # None: nothing is traced
     host: str = "0.0.0.0"  # noqa: S104  # webhooks come from outside
     port: int = 8000
     web_concurrency: int = 2
@@ -44,6 +47,18 @@ class Flag(fields.Boolean):
         if value.lower() not in {"0", "1", "false", "true", "no", "yes", "off", "on"}:
             raise ValidationError("must be 0 or 1.")
         return value.lower() in {"1", "true", "yes", "on"}
+
+
+class Address(fields.String):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        try:
+            parts = urlsplit(str(value))
+            is_good = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1) > 0
+        except ValueError:
+            is_good = False
+        if not is_good or not str(value).isprintable():
+            raise ValidationError("must be a web address such as https://example.com.")
+        return str(value)
 
 
 class DatabaseUrl(fields.String):
@@ -83,6 +98,9 @@ class EnvironmentSchema(SettingsSchema):
     secret_key = fields.String(
         data_key="SECRET_KEY", validate=Length(min=32, error="must be at least 32 characters that nobody can guess.")
     )
+    metrics_token = HeaderValue(data_key="METRICS_TOKEN")
+    sentry_dsn = Address(data_key="SENTRY_DSN")
+    otel_exporter_otlp_endpoint = Address(data_key="OTEL_EXPORTER_OTLP_ENDPOINT")
     host = fields.String(data_key="HOST", validate=Regexp(r"\S+\Z", error="must be an address to listen on."))
     port = WholeNumber(1, 65535, data_key="PORT")
     web_concurrency = WholeNumber(1, 256, data_key="WEB_CONCURRENCY")

@@ -20,6 +20,7 @@ class Description:
         takes_anything: its body is whatever a platform writes.
         acts: it changes something, once per `Idempotency-Key`.
         is_open: it asks for no token.
+        content_type: of what goes well.
     """
 
     answers: Mapping[int, Schema | None]
@@ -30,6 +31,7 @@ class Description:
     takes_anything: bool = False
     acts: bool = False
     is_open: bool = False
+    content_type: str = "application/json"
     parameters: list[dict[str, Any]] = field(default_factory=list)
 
 

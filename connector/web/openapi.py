@@ -35,6 +35,7 @@ TAGS = {
     "webhooks": "Where the storefronts post.",
     "api": "What came in, what became of it, and what a person may do. Needs `ADMIN_TOKEN`.",
     "health": "For whoever watches the process.",
+    "metrics": "For Prometheus. Needs `METRICS_TOKEN` or `ADMIN_TOKEN`.",
     "openapi": "This document.",
 }
 PROBLEMS = {
@@ -156,7 +157,8 @@ def write_path_parameter(name: str) -> dict[str, Any]:
 
 def write_answer(status: int, schema: Any, description: Description) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "It went well." if status == 200 else "It will be done."}
-    answer["content"] = {"application/json": {"schema": schema if schema is not None else {"type": "object"}}}
+    kind = "object" if description.content_type == "application/json" else "string"
+    answer["content"] = {description.content_type: {"schema": schema if schema is not None else {"type": kind}}}
     if description.acts:
         said = "`true` when it was done before, and this is what it was answered then"
         answer["headers"] = {"Idempotency-Replayed": {"description": said, "schema": {"type": "string"}}}

@@ -31,9 +31,13 @@ def receive(store_name: str) -> Response:
     """
     runtime: Runtime = current_app.extensions["runtime"]
     store = runtime.settings.stores.get(store_name)
-    if store is None:
-        raise NotFoundError("no such store")
-    recorded = take_in(runtime, store, Headers(request.environ), read_body())
+    try:
+        if store is None:
+            raise NotFoundError("no such store")
+        recorded = take_in(runtime, store, Headers(request.environ), read_body())
+    except Exception as error:
+        current_app.extensions["rejected"].add(store.id if store else "", error)
+        raise
     if recorded is None:
         return answer("ignored", "null")
     return answer(recorded.status, f'"{recorded.event_id}"')
