@@ -110,6 +110,16 @@ def cancel_retriggers(runtime: Runtime, job_id: int, *, who: str, once: Once | N
     return job
 
 
+def resume_retriggers(runtime: Runtime, job_id: int, *, who: str) -> Job:
+    """Go on where a cancelled job stopped: what it has queued is not queued again.
+
+    Raises `NotFoundError`, `ConflictError`.
+    """
+    job = jobs.resume_job(runtime.database, job_id)
+    runtime.log.info("job_resumed", job_id=job_id, who=who)
+    return job
+
+
 def resolve_delivery(
     runtime: Runtime,
     delivery_id: int,

@@ -4,7 +4,19 @@ Exit status: 0 it went well, 1 it did not (the text says why), 2 the command or 
 Imports stand inside the commands: `connector map` must not wait for a web server's.
 """
 
-from connector.cli import acting, looking, mapping, running, tables, telling, trying, users
+from connector.cli import acting, looking, mapping, replaying, running, tables, telling, trying, users
 from connector.cli.base import cli, main
 
-__all__ = ["acting", "cli", "looking", "main", "mapping", "running", "tables", "telling", "trying", "users"]
+__all__ = [
+    "acting",
+    "cli",
+    "looking",
+    "main",
+    "mapping",
+    "replaying",
+    "running",
+    "tables",
+    "telling",
+    "trying",
+    "users",
+]

@@ -122,6 +122,26 @@ def cancel_job(database: Database, job_id: int, once: Once | None = None) -> Job
     return transact_once(database, cancel, once)
 
 
+def resume_job(database: Database, job_id: int) -> Job:
+    """Let a cancelled job go on where it stopped. Raises `NotFoundError`, `ConflictError`."""
+
+    def resume(transaction: Transaction) -> Job:
+        job = lock_job(transaction, job_id)
+        if job.state == JobState.FINISHED:
+            raise ConflictError("it has finished")
+        return change_job(transaction, job_id, state=JobState.RUNNING, ended_at=None)
+
+    return database.transact(resume)
+
+
+def list_chosen(database: Database, choice: Choice, *, after: int = 0, until: int | None = None) -> list[int]:
+    """The ids of what `choice` chooses now, in the order in which a job takes them."""
+    last = [deliveries.c.id <= until] if until is not None else []
+    statement = select(deliveries.c.id).where(*choice.conditions(), deliveries.c.id > after, *last)
+    with database.read() as connection:
+        return list(connection.execute(statement.order_by(deliveries.c.id)).scalars())
+
+
 def oldest_running(database: Database) -> Job | None:
     running = select(jobs).where(jobs.c.state == JobState.RUNNING).order_by(jobs.c.id).limit(1)
     with database.read() as connection:

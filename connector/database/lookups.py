@@ -1,6 +1,6 @@
 """Reads events and deliveries to show them. Changes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, String, cast, func, or_, select
@@ -24,6 +24,9 @@ from connector.database.tables import (
 )
 from connector.errors import NotFoundError
 from mappings.spoke import HUB_TOPICS
+
+#: In one question: databases take only so many values.
+MOST_IDS = 500
 
 
 def load_event(database: Database, event_id: int) -> Event:
@@ -135,6 +138,18 @@ def list_deliveries(
     statement = select(deliveries).where(*conditions).order_by(deliveries.c.id.desc()).limit(limit)
     with database.read() as connection:
         return read_rows(connection.execute(statement))
+
+
+def tell_states(database: Database, ids: Sequence[int], *, now: datetime) -> Iterator[tuple[int, str, bool]]:
+    """Yield each delivery's id, its state with the reason, and whether it moves: it is being sent, or due to be."""
+    columns = (deliveries.c.id, deliveries.c.state, deliveries.c.reason, deliveries.c.due_at)
+    for start in range(0, len(ids), MOST_IDS):
+        statement = select(*columns).where(deliveries.c.id.in_(ids[start : start + MOST_IDS]))
+        with database.read() as connection:
+            found = read_rows(connection.execute(statement))
+        for id_, state, reason, due_at in found:
+            is_due = state == State.WAITING and due_at <= now
+            yield id_, f"{state} ({reason})" if reason else state, is_due or state == State.SENDING
 
 
 def attempts_of(database: Database, delivery_id: int) -> list[Attempt]:

@@ -1,0 +1,38 @@
+"""How far a long command has come, on standard error: a bar on a terminal, else a line now and then."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import click
+
+#: Between two lines where there is no terminal, as in a log.
+SAY_EVERY_S = 5.0
+
+
+@contextmanager
+def follow(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how many of `total` are `what`. Yields what is to be called with that number."""
+    if not sys.stderr.isatty():
+        yield say_lines(what, total)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def say_lines(what: str, total: int) -> Callable[[int], None]:
+    next_at = monotonic() + SAY_EVERY_S
+
+    def say(done: int) -> None:
+        nonlocal next_at
+        if monotonic() >= next_at or done == total:
+            click.echo(f"{what} {done} of {total}", err=True)
+            next_at = monotonic() + SAY_EVERY_S if done < total else float("inf")
+
+    return say
