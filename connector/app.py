@@ -9,11 +9,13 @@ from flask.json.provider import DefaultJSONProvider
 from connector.log import set_up_log
 from connector.processes import end_with_parent
 from connector.runtime import Runtime, open_runtime
+from connector.sentry import set_up_sentry
 from connector.settings import load_settings
 from connector.web import api, health, metrics, openapi, webhooks
 from connector.web.dashboard import door
 from connector.web.problems import register_problems
 from connector.web.rejected import Rejected
+from connector.web.request_ids import RequestIds
 
 
 def create_app(runtime: Runtime) -> Flask:
@@ -26,6 +28,7 @@ def create_app(runtime: Runtime) -> Flask:
         app.register_blueprint(module.blueprint)
     app.extensions["dashboard"] = door.Door(runtime)
     register_problems(app)
+    app.wsgi_app = RequestIds(app.wsgi_app)  # type: ignore[method-assign]
     if runtime.settings.environment.admin_token is None:
         runtime.log.warning("api_off", why="no ADMIN_TOKEN is set, so /api answers 404")
     return app
@@ -35,6 +38,8 @@ def create_wsgi() -> Flask:
     """What each web process of gunicorn calls, after the fork: a database connection must not cross one."""
     end_with_parent()  # gunicorn's master, without which its workers would hold the port and serve nobody new
     set_up_log()
+    settings = load_settings()
+    set_up_sentry(settings.environment.sentry_dsn)
     stack = ExitStack()
     atexit.register(stack.close)
-    return create_app(stack.enter_context(open_runtime(load_settings(), may_be_away=True)))
+    return create_app(stack.enter_context(open_runtime(settings, may_be_away=True)))

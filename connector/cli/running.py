@@ -26,9 +26,11 @@ def serve() -> None:
 def worker() -> None:
     """Run the forwarder alone."""
     from connector.runtime import open_runtime
+    from connector.sentry import set_up_sentry
     from connector.worker import run_worker
 
     settings = read_settings()
+    set_up_sentry(settings.environment.sentry_dsn)
     prepare_database(settings)
     with open_runtime(settings, sends=True) as runtime:
         run_worker(runtime)

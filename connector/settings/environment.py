@@ -61,6 +61,15 @@ class Address(fields.String):
         return str(value)
 
 
+class SentryDsn(Address):
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, *args, **kwargs)
+        parts = urlsplit(text)
+        if not parts.username or not re.search(r"/[0-9]+/?\Z", parts.path):
+            raise ValidationError("must be a DSN as Sentry shows it, such as https://key@sentry.example.com/1.")
+        return text
+
+
 class DatabaseUrl(fields.String):
     """A file of SQLite, or a PostgreSQL server as Heroku and its driver write it."""
 
@@ -99,7 +108,7 @@ class EnvironmentSchema(SettingsSchema):
         data_key="SECRET_KEY", validate=Length(min=32, error="must be at least 32 characters that nobody can guess.")
     )
     metrics_token = HeaderValue(data_key="METRICS_TOKEN")
-    sentry_dsn = Address(data_key="SENTRY_DSN")
+    sentry_dsn = SentryDsn(data_key="SENTRY_DSN")
     otel_exporter_otlp_endpoint = Address(data_key="OTEL_EXPORTER_OTLP_ENDPOINT")
     host = fields.String(data_key="HOST", validate=Regexp(r"\S+\Z", error="must be an address to listen on."))
     port = WholeNumber(1, 65535, data_key="PORT")
