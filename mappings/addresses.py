@@ -59,6 +59,30 @@ def settle_address(
     )
 
 
+#: What is read to tell the parts of an address apart, and the parts.
+READ = (
+    "line1",
+    "line2",
+    "street",
+    "number",
+    "unit",
+    "district",
+    "reference",
+    "city",
+    "state",
+    "postal_code",
+    "country",
+)
+TOLD = ("street", "number", "unit", "district", "reference", "doubt")
+
+
+def settle_billing(address: Address, *, shipping: Address | None, settled: Address | None) -> Address:
+    """As `settle_address`, which costs half of reading a small order, where this is not the `shipping` one again."""
+    if shipping is None or any(getattr(address, name) != getattr(shipping, name) for name in READ):
+        return settle_address(address)
+    return replace(address, **{name: getattr(settled, name) for name in TOLD})
+
+
 def read_first_line(line: str | None, given_number: str | None, around: Surroundings) -> Reading:
     if line is None or is_placeholder(line):
         return Reading(number=given_number)

@@ -16,7 +16,7 @@ def round_to_cent(amount: Decimal) -> Decimal:
 
 def to_cents(amount: Decimal) -> int:
     """Return whole cents, halves up."""
-    return int(round_to_cent(amount) * 100)
+    return int(amount.scaleb(2).to_integral_value(ROUND_HALF_UP))
 
 
 def spread(amount: Decimal, over: Sequence[Decimal]) -> list[Decimal]:

@@ -2,7 +2,7 @@
 
 import re
 
-from mappings.states import BY_NAME, STATES
+from mappings.states import BY_NAME, STATES, State
 from mappings.text import squeeze
 
 #: Mexico's five digits; Argentina's four, or the eight characters of the CPA ("C1425DKA").
@@ -43,12 +43,12 @@ def describe_mismatch(code: str | None, *, country: str | None, state: str | Non
     if digits is None:
         return f"postcode “{code}” is not a postcode of {country}." if country == "AR" else None
     letter = code[0] if code[0].isalpha() else None
-    owners = [
-        each.name
-        for each in STATES[country]
-        if re.match(each.postcodes, digits) and (letter is None or letter == each.iso)
-    ]
-    if BY_NAME[country][squeeze(state)].name in owners:
+
+    def is_of(each: State) -> bool:
+        return bool(re.match(each.postcodes, digits)) and (letter is None or letter == each.iso)
+
+    if is_of(BY_NAME[country][squeeze(state)]):
         return None
+    owners = [each.name for each in STATES[country] if is_of(each)]
     whose = f"is of {' or '.join(owners)}" if 0 < len(owners) < 4 else "is of another state"
     return f"postcode “{code}” {whose}, not of {state}."

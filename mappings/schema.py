@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, missing
 
-from mappings.addresses import settle_address
-from mappings.fields import Lenient
+from mappings.addresses import settle_address, settle_billing
+from mappings.fields import Lenient, Plain
 from mappings.order import LABELS, Address, Dispatch, Order
 from mappings.paths import pick_text
 from mappings.places import code_country, name_state
@@ -62,6 +62,14 @@ class WireSchema(Schema):
         return [(field.data_key or name, field.attribute or name, field) for name, field in self.load_fields.items()]
 
     @cached_property
+    def steps(self) -> list[tuple[str, str, fields.Field[Any], Callable[..., Any]]]:
+        """As `walk`, and how each is read where it says something: past what only asks whether it does."""
+        return [
+            (name, path, field, field._deserialize if is_plain(field) else field.deserialize)
+            for name, path, field in self.walk
+        ]
+
+    @cached_property
     def wire_names(self) -> frozenset[str]:
         return frozenset(wire_name for wire_name, _, _ in self.walk)
 
@@ -72,12 +80,14 @@ class WireSchema(Schema):
             raise ValidationError({"_schema": [self.error_messages["type"]]})
         said: dict[str, Any] = {}
         errors: dict[str | int, Any] = {}
-        for wire_name, hub_path, field in self.walk:
+        for wire_name, hub_path, field, read in self.steps:
             value = data.get(wire_name, missing)
-            if field.allow_none if value is None else value is missing and not field.required:
-                continue
+            if value is None or value is missing:
+                if field.allow_none if value is None else not field.required:
+                    continue
+                read = field.deserialize  # it says what is wrong with nothing
             try:
-                said[hub_path] = field.deserialize(value, wire_name, data)
+                said[hub_path] = read(value, wire_name, data)
             except ValidationError as error:
                 if not (self.takes_odd_as_absent and isinstance(field, Lenient) and not field.required):
                     errors[wire_name] = error.messages
@@ -105,6 +115,11 @@ class WireSchema(Schema):
     def build(self, said: dict[str, Any]) -> Any:
         """Return what was read, by hub path. Raises `ValidationError` where fields are good and the whole is not."""
         return said
+
+
+def is_plain(field: fields.Field[Any]) -> bool:
+    """True where nothing but the field's own reading judges a value that is there."""
+    return type(field).deserialize is Plain.deserialize and not field.validators
 
 
 class StorefrontSchema(WireSchema):
@@ -159,7 +174,7 @@ class StorefrontSchema(WireSchema):
             ship_to=ship_to,
             location=pick(store.location_from),
             extra={**order.extra, **{name: text for name, paths in store.extra_from.items() if (text := pick(paths))}},
-            bill_to=order.bill_to and settle_address(order.bill_to),
+            bill_to=order.bill_to and settle_billing(order.bill_to, shipping=order.ship_to, settled=ship_to),
         )
 
 

@@ -27,7 +27,9 @@ def clean_text(value: Any, *, is_escaped: bool = False, keeps_joiner: bool = Fal
         value = html.unescape(value)
     if not value.isprintable():  # the joiner is not either
         value = UNREADABLE.sub(" ", value if keeps_joiner else value.replace(JOINER, ""))
-    return " ".join(unicodedata.normalize("NFC", value).split()) or None
+    if not value.isascii():
+        value = unicodedata.normalize("NFC", value)
+    return " ".join(value.split()) or None
 
 
 def fold(text: str) -> str:
