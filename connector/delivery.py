@@ -44,7 +44,8 @@ def deliver(runtime: Runtime, claimed: Claimed) -> None:
     may_refresh = True
     for _ in range(MOST_READINGS):
         try:
-            parcel = pack(runtime, delivery, event)
+            with runtime.tracing.span("map"):
+                parcel = pack(runtime, delivery, event)
         except MappingError as error:
             is_done = park_unmappable(runtime.database, delivery, error.problems)
             if is_done:
@@ -77,7 +78,8 @@ def attempt(runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh
     destination = runtime.settings.destination(account)
     outbound = runtime.outbound[account.id]
     started_at = runtime.clock()
-    bearer = outbound.tokens.bearer()
+    with runtime.tracing.span("token", kind="client"):
+        bearer = outbound.tokens.bearer()
     if isinstance(bearer, Answer):  # surely not processed: the order's own request was not begun
         outcome = Outcome.UNAUTHORIZED if is_credentials_fault(bearer) else Outcome.NOT_PROCESSED
         tried = tell(delivery, outcome, started_at, bearer, prefix="no token: ")
@@ -98,7 +100,9 @@ def attempt(runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh
     if monotonic() - begun_at > mark.lease_s - account.timeout_s:  # stopped meanwhile: what it held may be settled
         answer = Answer(was_sent=False, error="too late to send: the commit took too long")
     else:
-        answer = send(outbound, account, destination, parcel, bearer)
+        with runtime.tracing.span("send", kind="client") as span:
+            answer = send(outbound, account, destination, parcel, bearer)
+            span.tell(attempt=delivery.attempts + 1, status=answer.status, error=answer.error)
     outcome, remote_id = judge(destination, answer)
     if outcome is Outcome.TOKEN_EXPIRED:
         if bearer is not None:

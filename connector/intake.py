@@ -41,6 +41,7 @@ def take_in(runtime: Runtime, store: Store, headers: Mapping[str, str], body: by
         identity=identity,
         body=body,
         accounts=wanted_accounts(runtime, store.id, identity),
+        traceparent=runtime.tracing.traceparent(),
     )
     said = {"status": recorded.status, "reason": recorded.reason}
     runtime.log.info("webhook", event_id=recorded.event_id, store=store.id, topic=identity.topic, **said)

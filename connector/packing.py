@@ -110,7 +110,8 @@ def read_order(runtime: Runtime, event: Event, store: Store, account: Account) -
             raise StoreShutError(until)
         try:
             client = runtime.apis.get(store.id)
-            payload = complete(client, storefront, store, payload, needs, timeout_s=fetch_s(lease_s, account))
+            with runtime.tracing.span("fetch", kind="client"):
+                payload = complete(client, storefront, store, payload, needs, timeout_s=fetch_s(lease_s, account))
         except MappingError:  # the order is gone, says a store that answers
             close_store_circuit(runtime, store)
             raise

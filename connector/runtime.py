@@ -16,6 +16,7 @@ from connector.errors import DatabaseUnavailableError, SettingsError
 from connector.outbound.sending import Client, open_account_client
 from connector.outbound.tokens import Tokens
 from connector.settings import Settings
+from connector.tracing import Tracing, open_tracing
 from mappings import DESTINATIONS
 from mappings.settings import Store
 
@@ -48,6 +49,7 @@ class Runtime:
     clock: Clock = utc_now
     outbound: dict[str, Outbound] = field(default_factory=dict)  # by account id; empty where nothing is sent
     apis: dict[str, Client] = field(default_factory=dict)  # by store id, of stores that have an API to fetch from
+    tracing: Tracing = field(default_factory=Tracing)
     log: Any = field(default_factory=structlog.get_logger)
 
     @property
@@ -72,6 +74,8 @@ def open_runtime(
     connections = FORWARDERS_CONNECTIONS if sends else max(1, WEBS_CONNECTIONS // settings.environment.web_concurrency)
     database = Database(settings.environment.database_url, clock=clock, connections=connections)
     clock = database.clock
+    environment = settings.environment
+    tracing = open_tracing(environment.otel_exporter_otlp_endpoint, environment.otel_service_name)
     try:
         try:
             check_database(settings, database)
@@ -79,13 +83,15 @@ def open_runtime(
             if not may_be_away:
                 raise
             structlog.get_logger().warning("database_away", what="answering 503 until it is back")
+        parts: dict[str, Any] = {"settings": settings, "database": database, "clock": clock, "tracing": tracing}
         if not sends:
-            yield Runtime(settings=settings, database=database, clock=clock)
+            yield Runtime(**parts)
             return
         with open_clients(settings, clock) as (outbound, apis):
-            yield Runtime(settings=settings, database=database, clock=clock, outbound=outbound, apis=apis)
+            yield Runtime(**parts, outbound=outbound, apis=apis)
     finally:
         database.close()
+        tracing.close()
 
 
 def check_database(settings: Settings, database: Database) -> None:

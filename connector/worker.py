@@ -153,7 +153,9 @@ class Forwarder:
 
     def carry(self, claimed: Claimed) -> None:
         try:
-            deliver(self.runtime, claimed)
+            with self.runtime.tracing.span("deliver", kind="consumer", parent=claimed.event.traceparent) as span:
+                span.tell(delivery_id=claimed.delivery.id, account=claimed.delivery.account)
+                deliver(self.runtime, claimed)
         except ConnectorError as error:  # the claim runs out, and the delivery is settled then
             self.runtime.log.warning(
                 "delivery_interrupted", delivery_id=claimed.delivery.id, error=type(error).__name__

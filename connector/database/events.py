@@ -28,6 +28,7 @@ class Arrival:
     identity: Identity
     body: bytes
     accounts: Mapping[str, str]  # id to destination name, of each account whose routes want the event's topics
+    traceparent: str | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -49,10 +50,16 @@ class Recorded:
 
 
 def record_event(
-    database: Database, *, store: str, identity: Identity, body: bytes, accounts: Mapping[str, str]
+    database: Database,
+    *,
+    store: str,
+    identity: Identity,
+    body: bytes,
+    accounts: Mapping[str, str],
+    traceparent: str | None = None,
 ) -> Recorded:
     """Record one webhook and what follows from it, in one transaction; it is on disk when this returns."""
-    arrival = Arrival(store=store, identity=identity, body=body, accounts=accounts)
+    arrival = Arrival(store=store, identity=identity, body=body, accounts=accounts, traceparent=traceparent)
     return database.commit(record_events, arrival)
 
 
@@ -99,6 +106,7 @@ def insert_events(transaction: Transaction, arrivals: Sequence[Arrival]) -> dict
             "says_paid": "paid" in arrival.identity.topics,
             "cancels": False,
             "accounts": sorted(arrival.accounts) if arrival.order else [],
+            "traceparent": arrival.traceparent,
             "body": arrival.body,
         }
         for arrival in arrivals

@@ -22,6 +22,7 @@ class Environment:
     metrics_token: str | None = field(default=None, repr=False)  # opens /metrics alone
     sentry_dsn: str | None = field(default=None, repr=False)  # None: no fault is reported anywhere
     otel_exporter_otlp_endpoint: str | None = None  # None: nothing is traced
+    otel_service_name: str = "connector"
     host: str = "0.0.0.0"  # noqa: S104  # webhooks come from outside
     port: int = 8000
     web_concurrency: int = 2
@@ -110,6 +111,7 @@ class EnvironmentSchema(SettingsSchema):
     metrics_token = HeaderValue(data_key="METRICS_TOKEN")
     sentry_dsn = SentryDsn(data_key="SENTRY_DSN")
     otel_exporter_otlp_endpoint = Address(data_key="OTEL_EXPORTER_OTLP_ENDPOINT")
+    otel_service_name = fields.String(data_key="OTEL_SERVICE_NAME")
     host = fields.String(data_key="HOST", validate=Regexp(r"\S+\Z", error="must be an address to listen on."))
     port = WholeNumber(1, 65535, data_key="PORT")
     web_concurrency = WholeNumber(1, 256, data_key="WEB_CONCURRENCY")

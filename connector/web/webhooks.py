@@ -31,13 +31,14 @@ def receive(store_name: str) -> Response:
     """
     runtime: Runtime = current_app.extensions["runtime"]
     store = runtime.settings.stores.get(store_name)
-    try:
-        if store is None:
-            raise NotFoundError("no such store")
-        recorded = take_in(runtime, store, Headers(request.environ), read_body())
-    except Exception as error:
-        current_app.extensions["rejected"].add(store.id if store else "", error)
-        raise
+    with runtime.tracing.span("webhook", kind="server", parent=request.environ.get("HTTP_TRACEPARENT")):
+        try:
+            if store is None:
+                raise NotFoundError("no such store")
+            recorded = take_in(runtime, store, Headers(request.environ), read_body())
+        except Exception as error:
+            current_app.extensions["rejected"].add(store.id if store else "", error)
+            raise
     if recorded is None:
         return answer("ignored", "null")
     return answer(recorded.status, f'"{recorded.event_id}"')

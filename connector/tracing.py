@@ -1,0 +1,117 @@
+"""Traces: one from a webhook to the destination's reply, across the queue, sent by OpenTelemetry where configured.
+
+Elsewhere nothing is imported, and a span is an object that does nothing. No span holds what an order says.
+"""
+
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from connector import __version__
+
+Kind = Literal["internal", "server", "client", "consumer"]
+
+
+class Span:
+    """Something that takes time. This one is not kept."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def tell(self, **attributes: str | int | None) -> None:
+        """Say more of it: ids, outcomes and statuses."""
+
+
+NO_SPAN = Span()
+
+
+class Tracing:
+    """Traces nothing."""
+
+    def span(self, name: str, *, kind: Kind = "internal", parent: str | None = None) -> Span:
+        """What the block does, under the span around it, or under `parent`, a W3C traceparent."""
+        return NO_SPAN
+
+    def traceparent(self) -> str | None:
+        """By which the current span can be the parent of one elsewhere."""
+        return None
+
+    def close(self) -> None:
+        """Send what is left."""
+
+
+def open_tracing(endpoint: str | None, service_name: str) -> Tracing:
+    return Tracing() if endpoint is None else OtlpTracing(endpoint, service_name)
+
+
+class OtlpTracing(Tracing):
+    """Sends spans to a collector by OTLP over HTTP, from a thread of its own; what it does not take is dropped.
+
+    Sampling, headers and time limits are read by the SDK from `OTEL_…`:
+    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/, read 2026-11-22.
+    """
+
+    def __init__(self, endpoint: str, service_name: str) -> None:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        resource = Resource.create({"service.name": service_name, "service.version": __version__})
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("connector", __version__)
+        self._propagator = TraceContextTextMapPropagator()
+
+    def span(self, name: str, *, kind: Kind = "internal", parent: str | None = None) -> Span:
+        from opentelemetry.trace import SpanKind
+
+        context = self._propagator.extract({"traceparent": parent}) if parent is not None else None
+        return OtlpSpan(
+            self._tracer.start_as_current_span(
+                name,
+                context=context,
+                kind=SpanKind[kind.upper()],
+                record_exception=False,  # its text may quote an order
+                set_status_on_exception=False,
+            )
+        )
+
+    def traceparent(self) -> str | None:
+        carrier: dict[str, str] = {}
+        self._propagator.inject(carrier)
+        return carrier.get("traceparent")
+
+    def close(self) -> None:
+        self._provider.shutdown()
+
+
+class OtlpSpan(Span):
+    def __init__(self, started: AbstractContextManager[Any]) -> None:
+        self._started = started
+        self._span: Any = None
+
+    def __enter__(self) -> Self:
+        self._span = self._started.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from opentelemetry.trace import StatusCode
+
+        if kind is not None:
+            self._span.set_status(StatusCode.ERROR, kind.__name__)
+        self._started.__exit__(kind, error, trace)
+
+    def tell(self, **attributes: str | int | None) -> None:
+        self._span.set_attributes(
+            {f"connector.{name}": value for name, value in attributes.items() if value is not None}
+        )
