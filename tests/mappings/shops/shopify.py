@@ -238,6 +238,7 @@ def shopify_orders(draw: st.DrawFn) -> Placed:
     if products_left > 10_000 and not kinds & {"goodwill", "edited", "two currencies"} and draw(st.integers(0, 7)) == 0:
         rounding = draw(st.integers(-4, 4))
         kinds |= {"cash rounding"} if rounding else set()
+        slack += abs(rounding)
         extra |= money.set("total_cash_rounding_payment_adjustment", rounding)
         total, left, shown = total + rounding, left + rounding, shown + rounding
 
