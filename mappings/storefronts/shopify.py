@@ -303,34 +303,34 @@ class ShopifyOrder(StorefrontSchema):
         is_tax_included = said.get("taxes_included", False)
         refunds = said.get("refunds", [])
         left = [(sold, line_left(sold, refunds, is_tax_included=is_tax_included)) for sold in said["lines"]]
-        is_converted = said.get("presentment_currency", said["currency"]) != said["currency"]
-        lines = [
-            above_zero(line) if is_converted else line for sold, line in left if line is not None and not sold.is_tip
-        ]
-        tips = [sold for sold in said["lines"] if sold.is_tip]
+        lines = [line for sold, line in left if line is not None and not sold.is_tip]
+        tips = [line.total for sold, line in left if line is not None and sold.is_tip]
         methods = [method for method in said.get("shipping", []) if not method.get("is_removed")]
         shipping = take_off_shipping_refunds(
             [shipping_paid(method, is_tax_included=is_tax_included) for method in methods],
             refunds,
             is_tax_included=is_tax_included,
         )
-        shipping = [above_zero(each) if is_converted else each for each in shipping]
+        if is_converted(said):
+            lines, shipping = [above_zero(line) for line in lines], [above_zero(method) for method in shipping]
         is_pickup = leaves_by_pickup(said, has_shippable=any(line.is_shippable for line in lines), methods=methods)
         is_paid = PAID.get(said.get("financial_status", ""))
+        total = said.get("current_total", said["total"])
         order: Order = self.make_model(
             said,
             storefront="shopify",
             number=said.get("number") or said.get("order_number") or said["order_id"],
-            total=said.get("current_total", said["total"]),
+            total=total,
             tax=said.get("current_total_tax", said.get("total_tax")),
             lines=lines,
             shipping=shipping,
             charges=charges_of(
-                # A tip of the online checkout is a line too, of `total_tip_received`.
-                tip=sum((line.total for sold, line in left if line and sold.is_tip), ZERO) if tips else said.get("tip"),
+                # A tip of the online checkout is a line too, and `total_tip_received` holds it.
+                tip=sum(tips, ZERO) if any(sold.is_tip for sold in said["lines"]) else said.get("tip"),
                 duties=said.get("duties", said.get("original_duties")),
                 fee=said.get("fees", said.get("original_fees")),
             ),
+            payments=payments_said(said, total=total, is_paid=is_paid),
             is_pickup=is_pickup,
             pickup_name=methods[0].get("name") if is_pickup and methods else None,
             email=said.get("email") or said.get("contact_email"),
@@ -338,8 +338,9 @@ class ShopifyOrder(StorefrontSchema):
             is_paid=is_paid,
         )
         order = take_off_goodwill(order, sum_goodwill(refunds))
-        order = add_rounding(order, at_most=most_rounding(said, order))
-        return replace(order, payments=payments_said(said, total=order.total, is_paid=is_paid))
+        if order.total != total:
+            order = replace(order, payments=payments_said(said, total=order.total, is_paid=is_paid))
+        return add_rounding(order, at_most=most_rounding(said, order))
 
     def read(self, payload: Mapping[str, Any], **context: Any) -> Order:
         """Read an order as a webhook carries it, or as the API answers it: under the key `order`."""
@@ -375,6 +376,11 @@ def put_presentment(part: Any) -> Any:
     return put
 
 
+def is_converted(said: Mapping[str, Any]) -> bool:
+    """Whether the customer paid in another currency: then each figure in the shop's was converted by itself."""
+    return bool(said.get("presentment_currency", said["currency"]) != said["currency"])
+
+
 def above_zero(part: Priced) -> Priced:
     """Return a part that was free in the customer's currency as free, though its converted figures leave less."""
     return replace(part, total=max(part.total, ZERO))
@@ -383,20 +389,18 @@ def above_zero(part: Priced) -> Priced:
 def most_rounding(said: Mapping[str, Any], order: Order) -> Decimal:
     """Return what rounding can leave between the figures and their total, in all.
 
-    A line that an edit cut is reckoned here. Cash is rounded to coins: unverified whether `total_price` holds that, so
-    the sum decides. Tax that comes on top may be rounded in one sum, and then is not what its
-    lines say (https://help.shopify.com/en/manual/taxes/us/us-tax-manage#tax-rounding, read 2026-11-22). Where the
-    customer paid in another currency, each figure was converted by itself.
+    A line that an edit cut is reckoned here. Tax that comes on top may be rounded in one sum, and then is not what its
+    lines say: https://help.shopify.com/en/manual/taxes/us/us-tax-manage#tax-rounding, read 2026-11-22.
     """
     sold: list[Sold] = said["lines"]
     taxed: list[Line | Shipping] = [*order.lines, *order.shipping]
-    most: Decimal = abs(said.get("rounding", ZERO)) + 2 * CENT * sum(
-        is_in_proportion(line, said.get("refunds", [])) for line in sold
-    )
+    # Of a cash payment. Unverified: no page says whether `total_price` holds it, so the sum decides.
+    most: Decimal = abs(said.get("rounding", ZERO))
+    most += 2 * CENT * sum(is_in_proportion(line, said.get("refunds", [])) for line in sold)
     if not said.get("taxes_included") and order.tax is not None:
         rest_of_tax = abs(order.tax - sum((each.tax or ZERO for each in taxed), ZERO))
         most += rest_of_tax if rest_of_tax <= CENT * len(taxed) else ZERO
-    if said.get("presentment_currency", order.currency) != order.currency:
+    if is_converted(said):
         most += CENT * (sum(line.quantity for line in sold) + 2 * len(taxed) + len(order.charges))
     return most
 

@@ -248,15 +248,23 @@ class WooOrder(StorefrontSchema):
         customer = said.get("customer")
         is_paid = said_paid(status, has_paid_at="paid_at" in said)
         unit = last_place(said["total"])
+        total = said["total"] - refunded
         order: Order = self.make_model(
             said,
             storefront="woocommerce",
             number=said.get("number") or said["order_id"],
-            total=said["total"] - refunded,
+            total=total,
             tax=said["tax"] - sum((item.tax or ZERO for item in items), ZERO) if "tax" in said else None,
             lines=[Line(**left) for each in said["lines"] if (left := left_of(each, items))["quantity"]],
             shipping=shipping,
             charges=[Charge(kind="fee", **left_of(each, items)) for each in said.get("charges", [])],
+            payments=sole_payment(
+                total,
+                is_paid=is_paid,
+                gateway=said.get("gateway"),
+                name=said.get("gateway_name"),
+                transaction_id=said.get("transaction_id"),
+            ),
             # Shops that "force shipping to the billing address" leave the other one blank.
             ship_to=with_place(said.get("ship_to")) or (bill_to if ships else None),
             bill_to=bill_to,
@@ -268,16 +276,9 @@ class WooOrder(StorefrontSchema):
             is_paid=is_paid,
             unclear=[] if all(refund.is_told(item_ids - {None}, unit) for refund in refunds) else [UNTOLD_REFUND],
         )
-        paid_otherwise = sole_payment(
-            order.total,
-            is_paid=is_paid,
-            gateway=said.get("gateway"),
-            name=said.get("gateway_name"),
-            transaction_id=said.get("transaction_id"),
-        )
         figures = count_figures([*order.lines, *order.shipping, *order.charges, *items])
         cards = said.get("gift_cards", ZERO) + said.get("pw_gift_cards", ZERO)
-        return add_rounding(with_gift_cards(replace(order, payments=paid_otherwise), cards), at_most=unit * figures)
+        return add_rounding(with_gift_cards(order, cards), at_most=unit * figures)
 
     def read(self, payload: Mapping[str, Any], **context: Any) -> Order:
         order = super().read(payload, **context)
