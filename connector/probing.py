@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from connector.outbound.sending import Client, Knock
 from connector.retry import Answer
 from connector.runtime import Outbound, open_clients
 from connector.settings import Settings
-from mappings.settings import Account
+from mappings.settings import Account, Store
 from mappings.spoke import Destination, Outcome
+
+KNOCK_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,16 @@ def probe_accounts(settings: Settings, only: str | None = None) -> list[Probed]:
             for account in settings.accounts.values()
             if only in (None, account.id)
         ]
+
+
+def knock_everywhere(settings: Settings) -> list[tuple[Account | Store, Knock]]:
+    """Ask for nothing, wherever the accounts and the stores' APIs are: whether anybody answers, and by what clock."""
+    with open_clients(settings) as (outbound, apis):
+        doors: list[tuple[Account | Store, Client]] = [
+            *((account, outbound[account.id].client) for account in settings.accounts.values()),
+            *((store, apis[store.id]) for store in settings.stores.values() if store.id in apis),
+        ]
+        return [(whose, client.knock(KNOCK_WITHIN_S)) for whose, client in doors]
 
 
 def probe_account(outbound: Outbound, account: Account, destination: Destination) -> Probed:

@@ -4,12 +4,25 @@ Exit status: 0 it went well, 1 it did not (the text says why), 2 the command or 
 Imports stand inside the commands: `connector map` must not wait for a web server's.
 """
 
-from connector.cli import acting, looking, mapping, replaying, running, tables, telling, trying, users
+from connector.cli import (
+    acting,
+    completing,
+    doctoring,
+    looking,
+    mapping,
+    replaying,
+    running,
+    tables,
+    telling,
+    trying,
+)
 from connector.cli.base import cli, main
 
 __all__ = [
     "acting",
     "cli",
+    "completing",
+    "doctoring",
     "looking",
     "main",
     "mapping",
@@ -18,5 +31,4 @@ __all__ = [
     "tables",
     "telling",
     "trying",
-    "users",
 ]

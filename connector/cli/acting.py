@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import click
 
-from connector.cli.base import cli, open_here, user
+from connector.cli.base import AS_JSON, cli, open_here, progress, say, user
 
 #: Between two transactions that prune, so that webhooks need not wait.
 PRUNE_REST_S = 0.1
@@ -15,64 +15,73 @@ PRUNE_REST_S = 0.1
 @click.option("--force", is_flag=True, help="Also what may have been sent. Look at the destination first.")
 @click.option("--new-key", is_flag=True, help="With --force: no earlier attempt was processed, so take a new key.")
 @click.option("--note", help="Why; it is kept.")
+@AS_JSON
 @click.argument("id_", metavar="ID", type=click.IntRange(min=1))
-def retrigger(is_event: bool, force: bool, new_key: bool, note: str | None, id_: int) -> None:
+def retrigger(is_event: bool, force: bool, new_key: bool, note: str | None, as_json: bool, id_: int) -> None:
     """Queue a delivery again."""
     from connector import manual
+    from connector.web.shapes import RETRIGGERED, dump, show_delivery
 
     with open_here() as runtime:
         if not is_event:
-            manual.retrigger_delivery(runtime, id_, who=user(), force=force, new_key=new_key, note=note)
-            click.echo(f"Delivery {id_} is queued.")
+            queued = manual.retrigger_delivery(runtime, id_, who=user(), force=force, new_key=new_key, note=note)
+            say(f"Delivery {id_} is queued.", show_delivery(queued), as_json=as_json)
             return
         if new_key:
             raise click.UsageError("--new-key is for one delivery.")
         for one in manual.retrigger_event(runtime, id_, who=user(), force=force, note=note):
-            click.echo(f"Delivery {one.id} is {one.done}: {one.why}.")
+            say(f"Delivery {one.id} is {one.done}: {one.why}.", dump(RETRIGGERED, one), as_json=as_json)
 
 
 @cli.command()
 @click.option("--as", "as_", type=click.Choice(["delivered", "discarded"]), required=True)
 @click.option("--remote-id", help="The order's id at the destination.")
 @click.option("--note", help="Why; it is kept.")
+@AS_JSON
 @click.argument("id_", metavar="ID", type=click.IntRange(min=1))
-def resolve(as_: str, remote_id: str | None, note: str | None, id_: int) -> None:
+def resolve(as_: str, remote_id: str | None, note: str | None, as_json: bool, id_: int) -> None:
     """Settle a parked delivery by your word."""
     from connector import manual
+    from connector.web.shapes import show_delivery
 
     with open_here() as runtime:
-        manual.resolve_delivery(runtime, id_, who=user(), as_=as_, remote_id=remote_id, note=note)
-    click.echo(f"Delivery {id_} is {as_}.")
+        settled = manual.resolve_delivery(runtime, id_, who=user(), as_=as_, remote_id=remote_id, note=note)
+    say(f"Delivery {id_} is {as_}.", show_delivery(settled), as_json=as_json)
 
 
 @cli.command()
 @click.option("--note", help="Why; it is kept.")
+@AS_JSON
 @click.argument("account")
-def pause(note: str | None, account: str) -> None:
+def pause(note: str | None, as_json: bool, account: str) -> None:
     """Send an account nothing more until it is resumed. Its orders wait."""
     from connector import manual
+    from connector.web.shapes import show_one_account
 
     with open_here() as runtime:
         manual.pause_account(runtime, account, who=user(), note=note)
-    click.echo(f"Account {account} is paused.")
+        say(f"Account {account} is paused.", show_one_account(runtime, account), as_json=as_json)
 
 
 @cli.command()
+@AS_JSON
 @click.argument("account")
-def resume(account: str) -> None:
+def resume(as_json: bool, account: str) -> None:
     """Send to an account again at once, be it paused or its circuit open."""
     from connector import manual
+    from connector.web.shapes import show_one_account
 
     with open_here() as runtime:
         manual.resume_account(runtime, account, who=user())
-    click.echo(f"Account {account} takes orders again.")
+        say(f"Account {account} takes orders again.", show_one_account(runtime, account), as_json=as_json)
 
 
 @cli.command()
 @click.option("--older-than-days", type=click.IntRange(1, 36_500), default=90, show_default=True)
 @click.option("--batch", type=click.IntRange(1, 5_000), default=200, show_default=True, help="Rows in one transaction.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
-def prune(older_than_days: int, batch: int, dry_run: bool) -> None:
+@AS_JSON
+def prune(older_than_days: int, batch: int, dry_run: bool, as_json: bool) -> None:
     """Drop payloads, bodies and replies of orders that ended long ago.
 
     An order has ended when each of its deliveries is delivered or discarded, and nothing more came of it since. What
@@ -83,17 +92,25 @@ def prune(older_than_days: int, batch: int, dry_run: bool) -> None:
 
     SQLite uses the space again by itself; only its VACUUM gives it back to the disk, and wipes what stood there.
     """
+    from itertools import count
     from time import sleep
 
     from connector.database.prune import Aged
     from connector.database.prune import prune as prune_rows
 
-    with open_here() as runtime:
+    with open_here() as runtime, progress("Transactions that drop what is old") as tell:
         settings = runtime.settings
+        steps = count(1)
+
+        def rest() -> None:
+            tell(next(steps), None)
+            sleep(PRUNE_REST_S)
+
         aged = Aged(
             before=runtime.clock() - timedelta(days=older_than_days),
             thin_stores=[one.id for one in settings.stores.values() if settings.storefront(one).thin_body],
         )
-        dropped = prune_rows(runtime.database, aged, batch=batch, is_dry=dry_run, rest=lambda: sleep(PRUNE_REST_S))
+        dropped = prune_rows(runtime.database, aged, batch=batch, is_dry=dry_run, rest=rest)
     said = "Would drop" if dry_run else "Dropped"
-    click.echo(f"{said} what {dropped.deliveries} deliveries and {dropped.events} events held.")
+    shown = {"deliveries": dropped.deliveries, "events": dropped.events, "dry_run": dry_run}
+    say(f"{said} what {dropped.deliveries} deliveries and {dropped.events} events held.", shown, as_json=as_json)

@@ -1,8 +1,12 @@
-"""What every command stands on: the group, how errors end the process, and what is opened for it."""
+"""What every command stands on: the group, how errors end the process, what is opened for it, how it prints.
 
+Colours, tables with rules and progress bars are for terminals alone; `NO_COLOR` (https://no-color.org) is heeded.
+"""
+
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,10 +20,15 @@ if TYPE_CHECKING:
     from connector.settings import Settings
 
 
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
     """Carry paid orders from online stores to the services that ship and book them."""
+    if os.environ.get("NO_COLOR"):
+        click.get_current_context().color = False
 
 
 def main() -> None:
@@ -91,9 +100,31 @@ def choose(kind: str, name: str, known: dict[str, Any]) -> Any:
     return known[name]
 
 
+def say(text: str, shown: Any, *, as_json: bool) -> None:
+    """The text for people, or what it says for programs."""
+    click.echo(json.dumps(shown, ensure_ascii=False) if as_json else text)
+
+
 def print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
     """Print every cell whole: an id that is cut cannot be copied."""
+    if sys.stdout.isatty():
+        from connector.cli.terminal import draw_table
+
+        draw_table(columns, rows)
+        return
     lines = [columns, *(["" if row[name] is None else str(row[name]) for name in columns] for row in rows)]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     for line in lines:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show on a terminal how far long work is. Calls take how much is done, and of how much where that is known."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from connector.cli.terminal import draw_progress
+
+    with draw_progress(what) as tell:
+        yield tell

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connector.cli.base import choose, cli, open_here, print_table
+from connector.cli.base import AS_JSON, choose, cli, open_here, print_table, progress
 
 
 @cli.command("list")
@@ -18,7 +18,7 @@ from connector.cli.base import choose, cli, open_here, print_table
 @click.option("--store")
 @click.option("--order", help="An order's id or number.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
+@AS_JSON
 def list_rows(
     events: bool,
     state: str | None,
@@ -58,9 +58,10 @@ def list_rows(
 
 @cli.command()
 @click.option("--event", "is_event", is_flag=True, help="ID is an event's.")
+@AS_JSON
 @click.argument("id_", metavar="ID", type=click.IntRange(min=1))
-def show(is_event: bool, id_: int) -> None:
-    """Show one delivery, with its body and its attempts, as JSON."""
+def show(is_event: bool, as_json: bool, id_: int) -> None:
+    """Show one delivery, with its body and its attempts, as JSON: in colours on a terminal, in one line by --json."""
     from connector.database.lookups import load_delivery, load_event
     from connector.web.shapes import show_events, show_whole_delivery
 
@@ -69,11 +70,18 @@ def show(is_event: bool, id_: int) -> None:
             shown = show_events(runtime, [load_event(runtime.database, id_)])[0]
         else:
             shown = show_whole_delivery(runtime, load_delivery(runtime.database, id_))
-    click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    if as_json:
+        click.echo(json.dumps(shown, ensure_ascii=False))
+    elif sys.stdout.isatty():
+        from connector.cli.terminal import draw_json
+
+        draw_json(shown)
+    else:
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
+@AS_JSON
 def accounts(as_json: bool) -> None:
     """List the accounts: whether each takes orders at present, and how many lie there."""
     from connector.web.shapes import show_accounts
@@ -101,7 +109,7 @@ def accounts(as_json: bool) -> None:
     show_default=True,
     help="How long what is due may lie untaken while its account takes orders.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@AS_JSON
 def reconcile(since: datetime | None, until: datetime | None, store: str | None, late_s: float, as_json: bool) -> None:
     """Account for every webhook and every delivery, from what is on record. Changes nothing.
 
@@ -114,7 +122,7 @@ def reconcile(since: datetime | None, until: datetime | None, store: str | None,
     from connector.database.reconcile import reconcile as reconcile_rows
     from connector.web.shapes import show_report
 
-    with open_here() as runtime:
+    with open_here() as runtime, progress("Rows accounted for") as tell:
         ids = {name: one.id for name, one in runtime.settings.stores.items()}
         ids |= {id_: id_ for id_ in [*ids.values(), *runtime.settings.retired]}
         scope = Scope(
@@ -128,10 +136,11 @@ def reconcile(since: datetime | None, until: datetime | None, store: str | None,
             accounts=runtime.settings.accounts,
             lease_s=runtime.settings.environment.lease_s,
             late_s=late_s,
+            tell=tell,
         )
     shown = show_report(report)
     if as_json:
-        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(shown, ensure_ascii=False))
     else:
         print_report(shown)
     if report.found:

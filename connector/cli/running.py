@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from connector.cli.base import cli, fail, migrate_database, prepare_database, read_settings
+from connector.cli.base import AS_JSON, cli, fail, migrate_database, prepare_database, progress, read_settings, say
 from connector.errors import SettingsError
 
 
@@ -37,30 +37,43 @@ def worker() -> None:
 
 
 @cli.command()
-def migrate() -> None:
+@AS_JSON
+def migrate(as_json: bool) -> None:
     """Bring the database's tables up to date."""
-    migrate_database(read_settings())
-    click.echo("The tables are up to date.")
+    from connector.database.engine import HEAD
+
+    with progress("Bringing the tables up to date"):
+        migrate_database(read_settings())
+    say("The tables are up to date.", {"revision": HEAD}, as_json=as_json)
 
 
 @cli.command()
 @click.option("--live", is_flag=True, help="Also reach each account, by requests that create nothing.")
-def check(live: bool) -> None:
+@AS_JSON
+def check(live: bool, as_json: bool) -> None:
     """Check the configuration, and name all its faults."""
     from connector.settings import load_settings
 
     try:
         settings = load_settings()
     except SettingsError as error:
-        fail(error.faults, 1)
-    stores, accounts, routes = len(settings.stores), len(settings.accounts), len(settings.routes)
-    click.echo(f"The configuration is good: stores {stores}, accounts {accounts}, routes {routes}.")
-    if not live:
-        return
-    from connector.probing import probe_accounts
+        if as_json:
+            say("", {"faults": error.faults}, as_json=True)
+        fail([] if as_json else error.faults, 1)
+    counts = {"stores": len(settings.stores), "accounts": len(settings.accounts), "routes": len(settings.routes)}
+    counted = ", ".join(f"{name} {count}" for name, count in counts.items())
+    if not as_json:
+        click.echo(f"The configuration is good: {counted}.")
+    probed = []
+    if live:
+        from connector.probing import probe_accounts
 
-    probed = probe_accounts(settings)
-    for one in probed:
-        click.echo(f"Account {one.account}: {one.said}.")
+        probed = probe_accounts(settings)
+    if as_json:
+        reached = {one.account: {"is_good": one.is_good, "said": one.said} for one in probed}
+        say("", {"faults": [], **counts, **({"reached": reached} if live else {})}, as_json=True)
+    else:
+        for one in probed:
+            click.echo(f"Account {one.account}: {one.said}.")
     if not all(one.is_good for one in probed):
         sys.exit(1)

@@ -4,7 +4,7 @@ Rows are read in pieces, each as the database was at one moment: the service goe
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -109,6 +109,7 @@ def reconcile(
     late_s: float,
     piece: int = PIECE,
     most_listed: int = MOST_LISTED,
+    tell: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Report:
     """Look at every event and every delivery of `scope`.
 
@@ -117,10 +118,14 @@ def reconcile(
         late_s: how long what is due may lie unclaimed while its account takes orders.
         piece: how many rows are read at a time.
         most_listed: how many differences are kept; the rest is counted.
+        tell: is told after each piece how many ids are behind it, and of how many.
     """
     report = Report(most_listed=most_listed)
+    last_event, last_delivery = last_ids(database)
+    whole = last_event + last_delivery
     for connection, rows in read_pieces(database, OF_EVENT, scope, events.c.received_at, piece):
         check_events(report, connection, rows)
+        tell(rows[-1].id, whole)
     has_body = (func.coalesce(func.length(deliveries.c.body), 0) > 0).label("body")
     for connection, rows in read_pieces(database, [*OF_DELIVERY, has_body], scope, deliveries.c.created_at, piece):
         rules = Rules(
@@ -132,7 +137,18 @@ def reconcile(
             is_dead=is_dead,
         )
         check_deliveries(report, connection, rows, rules)
+        tell(last_event + rows[-1].id, whole)
     return report
+
+
+def last_ids(database: Database) -> tuple[int, int]:
+    """Of events and of deliveries."""
+    statement = select(
+        select(func.max(events.c.id)).scalar_subquery(), select(func.max(deliveries.c.id)).scalar_subquery()
+    )
+    with database.read() as connection:
+        event, delivery = connection.execute(statement).one()
+    return event or 0, delivery or 0
 
 
 def read_pieces(

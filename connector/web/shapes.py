@@ -322,6 +322,10 @@ def show_accounts(runtime: Runtime) -> list[dict[str, Any]]:
     ]
 
 
+def show_one_account(runtime: Runtime, account_id: str) -> dict[str, Any]:
+    return next(shown for shown in show_accounts(runtime) if shown["id"] == account_id)
+
+
 def show_account(account: Account, circuit: Circuit | None, lie: Mapping[str, int]) -> dict[str, Any]:
     of_account = {"id": account.id, "destination": account.destination, "deliveries": lie}
     return dump(ACCOUNT, {**of_account, **of_circuit(circuit)})
