@@ -15,6 +15,7 @@ from connector.cli import (
     tables,
     telling,
     trying,
+    users,
 )
 from connector.cli.base import cli, main
 
@@ -31,4 +32,5 @@ __all__ = [
     "tables",
     "telling",
     "trying",
+    "users",
 ]

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import click
 
-from connector.cli.base import AS_JSON, cli, open_here, progress, say, user
+from connector.cli.base import AS_JSON, cli, open_here, say, user
+from connector.cli.progress import follow_quietly
 
 #: Between two transactions that prune, so that webhooks need not wait.
 PRUNE_REST_S = 0.1
@@ -98,12 +99,12 @@ def prune(older_than_days: int, batch: int, dry_run: bool, as_json: bool) -> Non
     from connector.database.prune import Aged
     from connector.database.prune import prune as prune_rows
 
-    with open_here() as runtime, progress("Transactions that drop what is old") as tell:
+    with open_here() as runtime, follow_quietly("transactions that drop what is old", None) as tell:
         settings = runtime.settings
         steps = count(1)
 
         def rest() -> None:
-            tell(next(steps), None)
+            tell(next(steps))
             sleep(PRUNE_REST_S)
 
         aged = Aged(

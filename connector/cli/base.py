@@ -6,7 +6,7 @@ Colours, tables with rules and progress bars are for terminals alone; `NO_COLOR`
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -116,15 +116,3 @@ def print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     for line in lines:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show on a terminal how far long work is. Calls take how much is done, and of how much where that is known."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _of: None
-        return
-    from connector.cli.terminal import draw_progress
-
-    with draw_progress(what) as tell:
-        yield tell

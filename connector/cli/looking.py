@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from connector.cli.base import AS_JSON, choose, cli, open_here, print_table, progress
+from connector.cli.base import AS_JSON, choose, cli, open_here, print_table
+from connector.cli.progress import follow_quietly
 
 
 @cli.command("list")
@@ -118,11 +119,11 @@ def reconcile(since: datetime | None, until: datetime | None, store: str | None,
     that is sending a live process; one that waits a time that is not too far off; any other its reason. What lacks
     that is listed, and the exit status is 1. A service that runs need not be stopped for it.
     """
-    from connector.database.reconcile import Scope
+    from connector.database.reconcile import Scope, last_ids
     from connector.database.reconcile import reconcile as reconcile_rows
     from connector.web.shapes import show_report
 
-    with open_here() as runtime, progress("Rows accounted for") as tell:
+    with open_here() as runtime, follow_quietly("rows accounted for", sum(last_ids(runtime.database))) as tell:
         ids = {name: one.id for name, one in runtime.settings.stores.items()}
         ids |= {id_: id_ for id_ in [*ids.values(), *runtime.settings.retired]}
         scope = Scope(

@@ -12,8 +12,8 @@ SAY_EVERY_S = 5.0
 
 
 @contextmanager
-def follow(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many of `total` are `what`. Yields what is to be called with that number."""
+def follow(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show how many of `total` are `what`; None: nobody knows of how many. Yields what is to be called with it."""
     if not sys.stderr.isatty():
         yield say_lines(what, total)
         return
@@ -26,13 +26,23 @@ def follow(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: bar.update(task, completed=done)
 
 
-def say_lines(what: str, total: int) -> Callable[[int], None]:
+@contextmanager
+def follow_quietly(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """As `follow` on a terminal; elsewhere says nothing, for what is told at the end anyhow."""
+    if sys.stderr.isatty():
+        with follow(what, total) as show:
+            yield show
+    else:
+        yield lambda _: None
+
+
+def say_lines(what: str, total: int | None) -> Callable[[int], None]:
     next_at = monotonic() + SAY_EVERY_S
 
     def say(done: int) -> None:
         nonlocal next_at
         if monotonic() >= next_at or done == total:
             click.echo(f"{what} {done} of {total}", err=True)
-            next_at = monotonic() + SAY_EVERY_S if done < total else float("inf")
+            next_at = float("inf") if done == total else monotonic() + SAY_EVERY_S
 
     return say

@@ -4,7 +4,8 @@ import sys
 
 import click
 
-from connector.cli.base import AS_JSON, cli, fail, migrate_database, prepare_database, progress, read_settings, say
+from connector.cli.base import AS_JSON, cli, fail, migrate_database, prepare_database, read_settings, say
+from connector.cli.progress import follow_quietly
 from connector.errors import SettingsError
 
 
@@ -42,7 +43,7 @@ def migrate(as_json: bool) -> None:
     """Bring the database's tables up to date."""
     from connector.database.engine import HEAD
 
-    with progress("Bringing the tables up to date"):
+    with follow_quietly("bringing the tables up to date", None):
         migrate_database(read_settings())
     say("The tables are up to date.", {"revision": HEAD}, as_json=as_json)
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from connector.cli.base import cli, print_table
+from connector.cli.base import AS_JSON, cli, print_table, say
 
 if TYPE_CHECKING:
     from connector.settings.placed import PlacedTable
 
 OF_ACCOUNT = click.option("--account", required=True, help="The account's name in the configuration.")
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
 
 
 @cli.group()
@@ -82,29 +81,34 @@ def show(account: str, as_json: bool, as_csv: bool, name: str) -> None:
 
 @table.command("set")
 @OF_ACCOUNT
+@AS_JSON
 @click.argument("name", metavar="TABLE")
 @click.argument("key")
 @click.argument("values", metavar="VALUE", nargs=-1, required=True)
-def set_row(account: str, name: str, key: str, values: tuple[str, ...]) -> None:
+def set_row(account: str, name: str, key: str, values: tuple[str, ...], as_json: bool) -> None:
     """Add a row, or change the one of this KEY. VALUE is NAME=VALUE where a row has several columns, as in pickups."""
     from connector.settings import placed as files
 
     placed = choose(account, name)
-    files.set_row(placed, key.strip(), read_values(placed.table.columns, placed.table.is_nested, values))
-    click.echo(f"{placed.where} has the row “{key.strip()}” now.")
+    cells = read_values(placed.table.columns, placed.table.is_nested, values)
+    files.set_row(placed, key.strip(), cells)
+    shown = {"kept in": placed.where, "key": key.strip(), **dict(zip(placed.table.columns, cells, strict=True))}
+    say(f"{placed.where} has the row “{key.strip()}” now.", shown, as_json=as_json)
 
 
 @table.command("remove")
 @OF_ACCOUNT
+@AS_JSON
 @click.argument("name", metavar="TABLE")
 @click.argument("key")
-def remove_row(account: str, name: str, key: str) -> None:
+def remove_row(account: str, name: str, key: str, as_json: bool) -> None:
     """Take a row out."""
     from connector.settings import placed as files
 
     placed = choose(account, name)
     files.remove_row(placed, key)
-    click.echo(f"{placed.where} has no row “{key}” any more.")
+    shown = {"kept in": placed.where, "removed": key}
+    say(f"{placed.where} has no row “{key}” any more.", shown, as_json=as_json)
 
 
 def read_values(columns: list[str], is_nested: bool, values: tuple[str, ...]) -> list[str]:

@@ -3,9 +3,7 @@
 import sys
 from datetime import UTC, datetime
 
-import click
-
-from connector.cli.base import cli, fail, read_settings
+from connector.cli.base import AS_JSON, cli, fail, read_settings, say
 
 
 @cli.group()
@@ -14,7 +12,8 @@ def alerts() -> None:
 
 
 @alerts.command()
-def test() -> None:
+@AS_JSON
+def test(as_json: bool) -> None:
     """Send a message to every channel, and say how each took it."""
     from connector.alerts.wording import compose_trial
     from connector.outbound.channels import open_channel
@@ -25,6 +24,6 @@ def test() -> None:
     message = compose_trial(settings.public_url, datetime.now(UTC))
     errors = {channel.name: open_channel(channel)(message) for channel in settings.alerts.channels}
     for name, error in errors.items():
-        click.echo(f"{name}: {error or 'sent'}.")
+        say(f"{name}: {error or 'sent'}.", {"channel": name, "error": error}, as_json=as_json)
     if any(errors.values()):
         sys.exit(1)

@@ -1,12 +1,9 @@
-"""How a terminal shows tables and long work, by rich; it is imported where there is a terminal alone."""
+"""How a terminal shows tables and JSON, by rich; it is imported where there is a terminal alone."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -34,11 +31,3 @@ def draw_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
 
 def draw_json(shown: Any) -> None:
     Console().print_json(data=shown, ensure_ascii=False)
-
-
-@contextmanager
-def draw_progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    shown = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*shown, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, of: progress.update(task, completed=done, total=of)

@@ -109,7 +109,7 @@ def reconcile(
     late_s: float,
     piece: int = PIECE,
     most_listed: int = MOST_LISTED,
-    tell: Callable[[int, int], None] = lambda _done, _of: None,
+    tell: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Look at every event and every delivery of `scope`.
 
@@ -118,14 +118,13 @@ def reconcile(
         late_s: how long what is due may lie unclaimed while its account takes orders.
         piece: how many rows are read at a time.
         most_listed: how many differences are kept; the rest is counted.
-        tell: is told after each piece how many ids are behind it, and of how many.
+        tell: is told after each piece how many of the sum of `last_ids` are behind it.
     """
     report = Report(most_listed=most_listed)
-    last_event, last_delivery = last_ids(database)
-    whole = last_event + last_delivery
+    last_event, _ = last_ids(database)
     for connection, rows in read_pieces(database, OF_EVENT, scope, events.c.received_at, piece):
         check_events(report, connection, rows)
-        tell(rows[-1].id, whole)
+        tell(rows[-1].id)
     has_body = (func.coalesce(func.length(deliveries.c.body), 0) > 0).label("body")
     for connection, rows in read_pieces(database, [*OF_DELIVERY, has_body], scope, deliveries.c.created_at, piece):
         rules = Rules(
@@ -137,7 +136,7 @@ def reconcile(
             is_dead=is_dead,
         )
         check_deliveries(report, connection, rows, rules)
-        tell(last_event + rows[-1].id, whole)
+        tell(last_event + rows[-1].id)
     return report
 
 

@@ -40,7 +40,7 @@ def main() -> int:
         serve(Path(folder), sandbox) as url,
     ):
         fill(url, sandbox)
-        return judge(url, asked.examples, asked.seed)
+        return judge(url, asked.examples, asked.seed, Path(folder))
 
 
 @contextmanager
@@ -109,13 +109,14 @@ def fill(url: str, sandbox: SandboxServer) -> None:
             time.sleep(0.1)
 
 
-def judge(url: str, examples: int, seed: int) -> int:
+def judge(url: str, examples: int, seed: int, folder: Path) -> int:
     return subprocess.run(
         [
             *(str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(CONFIG)),
             *("run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {TOKEN}"),
             *("--checks", "all", "--max-examples", str(examples), "--seed", str(seed), "--continue-on-failure"),
         ],
+        cwd=folder,  # it leaves its notes where it runs
         env={**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
         check=False,
     ).returncode
