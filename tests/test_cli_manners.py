@@ -104,7 +104,7 @@ def test_faults_of_the_configuration_are_printed_as_json(connector: Command) -> 
     connector.configuration.write_text("[stores.a]\n", "utf-8")
     status, printed = connector("check", "--json")
     assert status == 1
-    assert "stores.a.storefront" in json.loads(printed)["faults"][0]
+    assert "accounts: is missing." in json.loads(printed)["faults"]
 
 
 @pytest.mark.usefixtures("parked")
@@ -148,7 +148,7 @@ def test_a_terminal_gets_colours_and_whole_ids_and_no_colour_where_that_is_asked
     assert "\x1b[32m" in coloured  # green: one was delivered
     assert "\x1b[3" not in plain
     [order] = parked.sandbox.orders("rayo")
-    cells = [line.rsplit(" ", 1)[-1] for line in plain.split("\r\n")]
+    cells = [line.rstrip().rsplit(" ", 1)[-1] for line in plain.split("\r\n")]
     assert order.remote_id in "".join(cells)
 
 
