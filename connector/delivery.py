@@ -26,6 +26,7 @@ from connector.database.lookups import load_delivery, load_event
 from connector.database.orders import row_id
 from connector.database.tables import Delivery, Reason, State
 from connector.errors import DatabaseUnavailableError
+from connector.outbound.customers import CustomerError
 from connector.outbound.fetching import NotFetchedError
 from connector.packing import DiscardedError, Parcel, StoreShutError, pack, store_circuit
 from connector.retry import Answer, delay_s, judge, retry_after_s
@@ -58,6 +59,9 @@ def deliver(runtime: Runtime, claimed: Claimed) -> None:
             is_done = postpone(runtime.database, delivery, error.until)
         except NotFetchedError as error:
             record_not_fetched(runtime, delivery, error.answer)
+            return
+        except CustomerError as error:
+            record_no_customer(runtime, delivery, error.answer)
             return
         else:
             outcome = attempt(runtime, delivery, parcel, may_refresh=may_refresh)
@@ -126,6 +130,14 @@ def record_not_fetched(runtime: Runtime, delivery: Delivery, answer: Answer) -> 
     tried = tell(delivery, outcome, runtime.clock(), answer, prefix="not fetched: ")
     # The store's circuit, not the account's: a shop that is away must not keep the account from others' orders.
     record_unasked(runtime, delivery, account, tried, answer, circuit=store_circuit(delivery.store))
+
+
+def record_no_customer(runtime: Runtime, delivery: Delivery, answer: Answer) -> None:
+    """Record an attempt that ended where the destination was asked for the customer: no order can have been sent."""
+    account = runtime.settings.accounts[delivery.account]
+    outcome = Outcome.UNAUTHORIZED if answer.status in (401, 403) else Outcome.NOT_PROCESSED
+    tried = tell(delivery, outcome, runtime.clock(), answer, prefix="no customer: ")
+    record_unasked(runtime, delivery, account, tried, answer, circuit=account.id)
 
 
 def record_unasked(

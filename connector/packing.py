@@ -13,9 +13,11 @@ from connector.database.circuits import Health, may_probe, tell_health
 from connector.database.orders import name_order, row_id
 from connector.database.tables import Delivery, Event, Reason
 from connector.errors import ConnectorError
+from connector.outbound.customers import CustomerError
 from connector.outbound.fetching import NotFetchedError, complete
 from connector.runtime import Runtime
 from connector.settings import Route
+from mappings.customers import Booked
 from mappings.order import Order
 from mappings.schema import MappingError
 from mappings.settings import Account, Store
@@ -50,7 +52,7 @@ class Parcel:
 def pack(runtime: Runtime, delivery: Delivery, event: Event) -> Parcel:
     """Return what to send: the bytes of an attempt that was ambiguous, else the order as it stands now.
 
-    Raises `MappingError`, `DiscardedError`, `StoreShutError`, `NotFetchedError`.
+    Raises `MappingError`, `DiscardedError`, `StoreShutError`, `NotFetchedError`, `CustomerError`.
     """
     settings = runtime.settings
     account = settings.accounts.get(delivery.account)
@@ -74,8 +76,10 @@ def pack(runtime: Runtime, delivery: Delivery, event: Event) -> Parcel:
             require_route(settings.routes_between(store.id, account.id), event, order, was_fetched=was_fetched)
         else:  # a person let it go on all the same
             order = replace(order, is_cancelled=False)
-        written = destination.write(order, account, store)
-    except (MappingError, DiscardedError, StoreShutError, NotFetchedError, ConnectorError):
+        written = destination.write(order, account, store)  # first: nobody is made for an order that cannot go
+        if booked := find_customer(runtime, order, account):
+            written = destination.write(order, account, store, booked=booked)
+    except (MappingError, DiscardedError, StoreShutError, NotFetchedError, CustomerError, ConnectorError):
         raise
     except Exception as error:  # ours to mend; the order waits for it, and other orders go on
         runtime.log.error("mapping_failed", delivery_id=delivery.id, error=type(error).__name__)
@@ -117,6 +121,14 @@ def read_order(runtime: Runtime, event: Event, store: Store, account: Account) -
             raise
         close_store_circuit(runtime, store)
     return storefront.read(payload, store), any(fetch.is_order for fetch in fetches)
+
+
+def find_customer(runtime: Runtime, order: Order, account: Account) -> Booked | None:
+    """Return whom the destination says that the order's customer is; None where it is not to be asked."""
+    customers = runtime.outbound[account.id].customers
+    if customers is None:
+        return None
+    return customers.find(order, account, timeout_s=fetch_s(runtime.settings.environment.lease_s, account))
 
 
 def fetch_s(lease_s: float, account: Account) -> float:

@@ -13,6 +13,7 @@ import structlog
 from connector.database.engine import Database
 from connector.database.known import unknown_ids
 from connector.errors import DatabaseUnavailableError, SettingsError
+from connector.outbound.customers import Customers
 from connector.outbound.sending import Client, open_account_client
 from connector.outbound.tokens import Tokens
 from connector.settings import Settings
@@ -40,6 +41,7 @@ class Outbound:
 
     client: Client
     tokens: Tokens
+    customers: Customers | None = None  # of a destination that keeps some
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +135,14 @@ def open_clients(settings: Settings, clock: Clock = utc_now) -> Iterator[tuple[d
     for account in settings.accounts.values():
         destination = settings.destination(account)
         client = open_account_client(account, destination, ssl_context)
-        outbound[account.id] = Outbound(client=client, tokens=Tokens(client, account, destination, clock))
+        tokens = Tokens(client, account, destination, clock)
+        customers = None
+        if destination.customers and destination.idempotency_header:
+            header = destination.idempotency_header
+            customers = Customers(
+                book=destination.customers, client=client, tokens=tokens, key_header=header, clock=clock
+            )
+        outbound[account.id] = Outbound(client=client, tokens=tokens, customers=customers)
     apis = {store.id: open_store_client(store, ssl_context) for store in settings.stores.values() if store.can_fetch}
     try:
         yield outbound, apis

@@ -185,6 +185,7 @@ class Dispatch:
     order: Order
     account: Any  # the destination's own `Account`
     store: Store
+    booked: Any = None  # `Booked`, where the destination was asked for the order's customer
 
     @property
     def labels(self) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Literal
 
 from mappings.contracts import Contract
+from mappings.customers import Booked, CustomerBook
 from mappings.order import Dispatch, Order
 from mappings.schema import DestinationSchema, MappingError, StorefrontSchema
 from mappings.settings import Account, AccountSchema, Store, StoreSchema
@@ -168,6 +169,8 @@ class Destination:
     idempotency_header: str | None = None  # None: an attempt without an answer is never repeated by itself
     #: What a reply means where the vendor's differs from everyone's: (status, parsed body or None) -> Outcome or None.
     judge: Callable[[int, Any], Outcome | None] = lambda status, body: None
+    #: Where customers are found and made, of which an order names one.
+    customers: CustomerBook | None = None
 
     @property
     def schema(self) -> DestinationSchema:
@@ -180,21 +183,24 @@ class Destination:
         schema: DestinationSchema = make_schema(kind)
         return schema
 
-    def dispatch_of(self, order: Order, account: Account, store: Store) -> Dispatch:
+    def dispatch_of(self, order: Order, account: Account, store: Store, booked: Booked | None = None) -> Dispatch:
         """What the body is dumped from."""
         dispatch = self.schema_of(account).dispatch or self.dispatch
-        return dispatch(order=order, account=account, store=store)
+        return dispatch(order=order, account=account, store=store, booked=booked)
 
     @property
     def has_key(self) -> bool:
         return self.idempotency_header is not None
 
-    def write(self, order: Order, account: Account, store: Store) -> "Written":
+    def write(self, order: Order, account: Account, store: Store, *, booked: Booked | None = None) -> "Written":
         """Return the body of `order` for `account`. Raises `MappingError` naming every field at fault.
 
         The body has passed its schema, and the vendor's contract.
+
+        Args:
+            booked: whom the destination has the order's customer for. None: it was not asked.
         """
-        dispatch = self.dispatch_of(order, account, store)
+        dispatch = self.dispatch_of(order, account, store, booked)
         body, problems = self.schema_of(account).write(dispatch)
         doubts = dispatch.doubts if store.unsure == "problem" else []
         problems = [*order.obstacles, *doubts, *dispatch.problems(), *problems]

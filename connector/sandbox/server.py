@@ -17,6 +17,8 @@ from flask.json.provider import DefaultJSONProvider
 from marshmallow import ValidationError
 from werkzeug.serving import make_server
 
+from connector.sandbox.customers import SERVICE as CUSTOMERS
+from connector.sandbox.customers import play_customers
 from connector.sandbox.destinations import play_destinations
 from connector.sandbox.faults import MEANINGS
 from connector.sandbox.shop_apis import SHOP_APIS, play_shops
@@ -39,7 +41,12 @@ class SandboxServer(Sandbox):
         token_life_s: float = 300.0,
         log_requests: bool = False,
     ) -> None:
-        super().__init__(destinations=destinations, storefronts={*ORDER_PATHS, *SHOP_APIS}, token_life_s=token_life_s)
+        super().__init__(
+            destinations=destinations,
+            storefronts={*ORDER_PATHS, *SHOP_APIS},
+            services={CUSTOMERS},
+            token_life_s=token_life_s,
+        )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # werkzeug would end the process over a port in use; this raises OSError.
         with socket.create_server((host, port), family=family, backlog=128) as listener:
@@ -93,12 +100,13 @@ def create_app(sandbox: Sandbox) -> Flask:
     app.json.sort_keys = False
     app.add_template_filter(_pretty)
     app.register_blueprint(play_destinations(sandbox))
+    app.register_blueprint(play_customers(sandbox))
     app.register_blueprint(play_storefronts(sandbox))
     app.register_blueprint(play_shops(sandbox))
 
     def chosen_destination() -> str | None:
         name = request.args.get("destination")
-        if name is not None and name not in {*sandbox.destinations, *sandbox.storefronts}:
+        if name is not None and name not in {*sandbox.destinations, *sandbox.storefronts, CUSTOMERS}:
             abort(404, f"No destination “{name}” is played here.")
         return name
 

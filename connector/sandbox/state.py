@@ -5,6 +5,7 @@ It is shared by every thread of the server and lives in memory alone. It knows n
 
 import secrets
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ class Sandbox:
         *,
         destinations: Mapping[str, Destination] = DESTINATIONS,
         storefronts: Collection[str] = (),  # whose APIs are played
+        services: Collection[str] = (),  # what else is played, by the names under which it can be made to misbehave
         token_life_s: float = 300.0,
     ) -> None:
         self.destinations = destinations
@@ -80,7 +82,7 @@ class Sandbox:
         self.stopping = threading.Event()
         self._token_life = timedelta(seconds=token_life_s)
         self._token_secret = secrets.token_bytes(32)
-        self._fault_schema = FaultSchema([*destinations, *storefronts])
+        self._fault_schema = FaultSchema([*destinations, *storefronts, *services])
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._token_generation: Counter[str] = Counter()
@@ -88,6 +90,8 @@ class Sandbox:
         self._requests: list[SeenRequest] = []
         self._taken: dict[tuple[str, str, str], tuple[bytes, AcceptedOrder]] = {}
         self._store_orders: dict[tuple[str, str, str], StoreOrder] = {}
+        self._customers: list[dict[str, Any]] = []
+        self._made_by: dict[str, tuple[str, dict[str, Any]]] = {}  # key -> the bytes under it, and what they made
 
     def orders(self, destination: str | None = None) -> list[AcceptedOrder]:
         """Return the orders that `destination` has, oldest first; of every destination without a name."""
@@ -123,6 +127,36 @@ class Sandbox:
         with self._lock:
             return list(self._store_orders.values())
 
+    def customers(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return list(self._customers)
+
+    def put_customer(self, **said: Any) -> dict[str, Any]:
+        """Have a customer at the destination, as if somebody had made it there."""
+        customer = {"object": "customer", "id": str(uuid.uuid4()), **said}
+        with self._lock:
+            self._customers.append(customer)
+        return customer
+
+    def make_customer(self, said: Mapping[str, Any], *, key: str, content: str) -> tuple[dict[str, Any], bool]:
+        """Return the customer, and whether an earlier request under the key had made it.
+
+        Raises `KeyConflictError` when its bytes were others, `ValueError` when the document is another customer's.
+        """
+        with self._lock:
+            if key in self._made_by:
+                earlier, customer = self._made_by[key]
+                if earlier != content:
+                    raise KeyConflictError
+                return customer, True
+            tax_id = str(said.get("tax_id") or "").replace("-", "")
+            if tax_id and any(str(one.get("tax_id") or "").replace("-", "") == tax_id for one in self._customers):
+                raise ValueError("a customer with this document exists")
+            customer = {"object": "customer", "id": str(uuid.uuid4()), **said}
+            self._customers.append(customer)
+            self._made_by[key] = (content, customer)
+            return customer, False
+
     def faults(self) -> list[Fault]:
         """Return the faults that can still happen."""
         with self._lock:
@@ -154,6 +188,8 @@ class Sandbox:
             self._requests.clear()
             self._taken.clear()
             self._store_orders.clear()
+            self._customers.clear()
+            self._made_by.clear()
 
     def reset(self) -> None:
         """Forget orders, requests and faults. Tokens stay good."""

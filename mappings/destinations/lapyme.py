@@ -5,6 +5,7 @@ read 2026-11-21. Money is whole centavos there, and sales hold VAT in `unit_pric
 (https://docs.lapyme.com.ar/api-reference/api/crear-venta, read 2026-11-21).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,8 +17,10 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from mappings.amounts import to_cents
 from mappings.contracts import load_contract
-from mappings.documents import read_tax_document
+from mappings.customers import CustomerBook, Page, Sought
+from mappings.documents import TaxDocument, read_tax_document
 from mappings.fields import Moment, Part, Quantity, Text, Whole
+from mappings.names import name_buyer
 from mappings.order import Dispatch, Order
 from mappings.sales import (
     ChargeTable,
@@ -33,11 +36,12 @@ from mappings.sales import (
 )
 from mappings.schema import DestinationSchema
 from mappings.settings import CURRENCY_CODE, NOT_BLANK, Account, AccountSchema, HeaderValue, Template
-from mappings.spoke import Destination, Outcome
+from mappings.spoke import Destination, Outcome, value_at
 from mappings.tables import Rows, Table
 from mappings.text import squeeze
 
-UUID = Regexp(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z", error="must be a UUID as LaPyme shows it.")
+UUID_FORM = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z"
+UUID = Regexp(UUID_FORM, error="must be a UUID as LaPyme shows it.")
 
 #: ARCA's ids of VAT rates, in percent. https://github.com/LaPyme/arca.ts, packages/arca/src/constants.ts,
 #: read 2026-11-21, and LaPyme's sales examples (5 is 21 %).
@@ -53,6 +57,7 @@ class LapymeAccount(Account):
     api_key: str = field(repr=False)
     customer_id: str  # whom every order is booked on
     customer_id_by_document: Rows[str] = field(default_factory=Rows, repr=False)
+    customers: Literal["default", "find", "find_or_create"] = "default"  # what is done where that has no row
     assigned_warehouse_id: str
     warehouses: Rows[str] = field(default_factory=Rows)  # location, or branch of a pickup -> assigned_warehouse_id
     currencies: Rows[str] = field(default_factory=lambda: Rows(CURRENCIES))
@@ -75,6 +80,7 @@ class LapymeAccountSchema(AccountSchema):
     api_key = HeaderValue(required=True)
     customer_id = fields.String(validate=UUID, required=True)
     customer_id_by_document = Table(fields.String(validate=UUID), alike=squeeze)
+    customers = fields.String(validate=OneOf(["default", "find", "find_or_create"]))
     assigned_warehouse_id = fields.String(validate=UUID, required=True)
     warehouses = Table(fields.String(validate=UUID), alike=squeeze)
     currencies = Table(fields.String(validate=OneOf(CURRENCY_WORDS)), keys=fields.String(validate=CURRENCY_CODE))
@@ -208,15 +214,15 @@ class LapymeDispatch(Dispatch):
     def currency(self) -> str | None:
         return self.account.currencies.get(self.order.currency)
 
+    @cached_property
+    def own_customer_id(self) -> str | None:
+        """The customer's own, by the table or by LaPyme's word."""
+        found = self.account.customer_id_by_document.find(name_document(self.order))
+        return found or (self.booked.customer_id if self.booked else None)
+
     @property
     def customer_id(self) -> str:
-        return self.account.customer_id_by_document.find(self.document) or self.account.customer_id
-
-    @cached_property
-    def document(self) -> str | None:
-        """The tax document without what people write around it, where it is one."""
-        document = read_tax_document(self.order.document) if self.order.document else None
-        return document.number if document else self.order.document
+        return self.own_customer_id or self.account.customer_id
 
     @property
     def assigned_warehouse_id(self) -> str:
@@ -251,8 +257,26 @@ class LapymeDispatch(Dispatch):
         yield from self.require_row(what, "delivery_method_by_shipping", *words, value="DELIVERY_METHOD")
         what = f"Location “{next(iter(places), None)}” has no warehouse at LaPyme"
         yield from self.require_row(what, "warehouses", *places, value="WAREHOUSE_ID")
-        what = f"Tax document “{self.document}” has no customer at LaPyme"
-        yield from self.require_row(what, "customer_id_by_document", self.document, value="CUSTOMER_ID")
+        document = name_document(order)
+        is_to_be_asked = self.account.customers != "default" and self.booked is None
+        if self.own_customer_id is None and not is_to_be_asked:
+            what = f"Tax document “{document}” has no customer at LaPyme"
+            yield from self.require_row(what, "customer_id_by_document", document, value="CUSTOMER_ID")
+
+    def customer_warnings(self) -> Iterator[str]:
+        """What is not said of whom the order is booked on: the account's customer."""
+        order = self.order
+        if self.account.customers == "default":
+            if order.document:
+                yield "Tax document is not sent: LaPyme books the order on the account's customer."
+        elif self.booked is None:
+            yield "Customer: the account's is shown; for a delivery, LaPyme is asked for the order's own."
+        else:
+            yield (
+                self.booked.warning or "Customer: LaPyme has none of this document or e-mail; the account's is taken."
+            )
+        if any(address and address.company for address in (order.ship_to, order.bill_to)):
+            yield "Company is not sent: LaPyme books the order on the account's customer."
 
     @cached_property
     def sum_fault(self) -> str | None:
@@ -267,15 +291,112 @@ class LapymeDispatch(Dispatch):
         if order.tax is not None and abs(to_cents(order.tax) - ours) > len(self.products):
             theirs = show_cents(to_cents(order.tax))
             yield f"Tax: the storefront reckoned {theirs}, the account's rates give {show_cents(ours)}."
-        is_known = self.customer_id != self.account.customer_id
-        if order.document and not is_known:
-            yield "Tax document is not sent: LaPyme books the order on the account's customer."
-        if any(address and address.company for address in (order.ship_to, order.bill_to)):
-            yield "Company is not sent: LaPyme books the order on the account's customer."
+        if self.own_customer_id is None:
+            yield from self.customer_warnings()
         if order.ship_to and not order.is_pickup:
             yield "Shipping address is not sent: LaPyme has no field for it."
         if order.note:
             yield "Customer note is not sent: LaPyme has no field for it."
+
+
+def name_document(order: Order) -> str | None:
+    """The tax document without what people write around it, where it is one."""
+    document = read_tax_document(order.document) if order.document else None
+    return document.number if document else order.document
+
+
+# LaPyme's customers: https://docs.lapyme.com.ar/api-reference/api, listar-clientes and crear-cliente, as the SDK that
+# is made of their OpenAPI has them: github.com/LaPyme/lapyme-ts, docs/sdks/customers/README.md,
+# src/models/api-customer-list-response.ts and api-customer-mutation-request.ts. Read 2026-11-22.
+
+#: `tax_id_type` by what `read_tax_document` calls it.
+TAX_ID_TYPES = {"cuit": "CUIL/CUIT", "dni": "DNI"}
+
+
+def seek_customer(order: Order, account: LapymeAccount) -> list[Sought]:
+    """The document, then the e-mail; nobody where a row says who it is, or the account has nobody looked for."""
+    if account.customers == "default" or account.customer_id_by_document.find(name_document(order)):
+        return []
+    sought = []
+    if document := tax_id_of(order):
+        number = document.number
+        # Unverified: whether LaPyme keeps a CUIT with its dashes, and finds it by the digits alone.
+        dashed = (f"{number[:2]}-{number[2:10]}-{number[10]}",) if document.kind == "cuit" else ()
+        sought.append(Sought(what="tax document", value=number, spellings=(number, *dashed)))
+    if email := email_of(order):
+        sought.append(Sought(what="e-mail", value=email.casefold(), spellings=(email,)))
+    return sought
+
+
+def tax_id_of(order: Order) -> TaxDocument | None:
+    document = read_tax_document(order.document) if order.document else None
+    return document if document and document.kind in TAX_ID_TYPES else None
+
+
+def email_of(order: Order) -> str | None:
+    email = order.email or (order.customer.email if order.customer else None)
+    return email if email and "@" in email else None
+
+
+def read_customers(reply: Any, sought: Sought, order: Order) -> Page | None:
+    """Return who surely is the one: the search finds names, too, and parts of numbers."""
+    found = reply.get("data") if isinstance(reply, Mapping) else None
+    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+        return None
+    document = tax_id_of(order)
+    ids = [one.get("id") for one in found if is_customer(one, sought, document.number if document else None)]
+    cursor = reply.get("next_cursor") if reply.get("has_more") is True else None
+    return Page(ids=[id_ for id_ in ids if is_uuid(id_)], cursor=cursor if isinstance(cursor, str) else None)
+
+
+def is_customer(known: Mapping[str, Any], sought: Sought, document: str | None) -> bool:
+    """An e-mail tells who it is only where the documents do not contradict it: people share addresses."""
+    tax_id = squeeze(str(known.get("tax_id") or ""))
+    if sought.what == "tax document":
+        return tax_id == sought.value
+    is_other = bool(tax_id and document and tax_id != document)
+    return str(known.get("email") or "").casefold() == sought.value and not is_other
+
+
+def write_customer(order: Order) -> dict[str, Any] | None:
+    """Return the body that makes a customer, of what the order says alone; None where it names nobody."""
+    company = order.bill_to.company if order.bill_to else None
+    document = tax_id_of(order)
+    is_company = document is not None and document.is_company is True
+    name = (company if is_company else None) or " ".join(part for part in name_buyer(order) if part)
+    if not name:
+        return None
+    said = {
+        "name": name,
+        "company_name": company if is_company else None,
+        "email": email_of(order),
+        "phone": order.phone_to_call,
+        "tax_id": document.number if document else None,
+        "tax_id_type": TAX_ID_TYPES[document.kind] if document else None,
+    }
+    return {field: value for field, value in said.items() if value is not None}
+
+
+def made_customer_id(reply: Any) -> str | None:
+    found = value_at(reply, "data.customer.id")
+    return found if is_uuid(found) else None
+
+
+def is_uuid(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(UUID_FORM, value) is not None
+
+
+CUSTOMERS = CustomerBook(
+    path="/api/v1/customers",
+    seek=seek_customer,
+    may_make=lambda account: account.customers == "find_or_create",
+    query=lambda spelling, cursor: {"query": spelling, "limit": "100", **({"cursor": cursor} if cursor else {})},
+    read_page=read_customers,
+    new=write_customer,
+    made_id=made_customer_id,
+    is_known=lambda status, body: status == 409,  # its document is there, or its key was used
+    is_being_made=lambda status, body: judge(status, body) in (Outcome.CONFLICT, Outcome.AMBIGUOUS),
+)
 
 
 def net_cents(cents: int, percent: Decimal) -> int:
@@ -315,4 +436,5 @@ DESTINATION = Destination(
     idempotency_header="Idempotency-Key",
     probe_path="/api/v1/warehouses",  # its OpenAPI, read 2026-11-21; needs the scope warehouses:read
     judge=judge,
+    customers=CUSTOMERS,
 )
