@@ -14,6 +14,7 @@ from connector.errors import StoreUnavailableError
 from connector.outbound.fetching import NotFetchedError, complete
 from connector.packing import DiscardedError, require_kept, require_route
 from connector.runtime import Runtime, open_store_api
+from connector.settings import refresh_tables
 from mappings.origins import Origin, explain
 from mappings.schema import MappingError
 from mappings.settings import Account, Store
@@ -71,7 +72,7 @@ def try_delivery(
     runtime: Runtime, delivery: Delivery, event: Event, *, is_explained: bool
 ) -> tuple[Trial, list[Origin]]:
     """Map the order as an attempt would. Raises `MappingError` where that stops before mapping."""
-    settings = runtime.settings
+    settings, _ = refresh_tables(runtime.settings)
     account = settings.accounts.get(delivery.account)
     if account is None:
         raise MappingError(["Its account is no longer configured."])

@@ -72,6 +72,10 @@ class Table(fields.Dict):
         return Rows(rows, self.alike)
 
 
+#: Where the sentence of a missing row comes to the row.
+ADD_ROW = ": add a row "
+
+
 class MissingRow(str):
     """A problem that one more row solves: the sentence itself, which knows the row."""
 
@@ -94,7 +98,7 @@ class MissingRow(str):
         dashes = "-- " if key.startswith("-") else ""
         command = f"connector table set --account {account} {dashes}{table} {quote(key)} {value}"
         written = json.dumps(key, ensure_ascii=False)
-        problem = cls(f"{what}: add a row {written} = {row} to `{table}`, or run `{command}`.")
+        problem = cls(f"{what}{ADD_ROW}{written} = {row} to `{table}`, or run `{command}`.")
         problem.table, problem.keys = table, tuple(keys)
         return problem
 

@@ -19,6 +19,7 @@ from connector.database.tables import deliveries
 from mappings import DESTINATIONS
 from mappings.causes import hide_values, name_cause
 from mappings.schema import MappingError
+from mappings.tables import MissingRow
 from tests.conftest import CONFIGURATION, Service
 from tests.mappings.cases import SAMPLES, problems_of, read, storefront_of
 from tests.orders import shopify_order, woo_order
@@ -183,7 +184,10 @@ def test_nothing_that_an_order_holds_leaves_with_an_alert(told: Service, receive
         ("Shipping address > postcode “Ximena” is not one of MX.", "Shipping address > postcode “…” is not one of MX."),
         ("Address “Luna 3” is not sure: street “Luna”, number “3”.", "Address “…” has to be looked at."),
         ("Address “Luna ”A” 3” is not sure.", "Address “…” has to be looked at."),
-        ('`product_id_by_sku` needs a row "CAM-ROJA" = …', "`product_id_by_sku` needs a row “…” = …"),
+        (
+            str(MissingRow.of("Tax document “30” has none", account="erp", table="t", keys=["30"], value="ID")),
+            "Tax document “…” has none: a row is missing in a table.",
+        ),
     ],
 )
 def test_a_problem_is_told_without_what_it_quotes(problem: str, told: str) -> None:

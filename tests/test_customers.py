@@ -126,6 +126,15 @@ def test_customer_is_asked_for_once_an_hour(finding: Service) -> None:
     assert booked_on(finding) == [known["id"]] * 4
 
 
+def test_customer_who_is_remembered_by_e_mail_is_not_another_of_the_same_address(making: Service) -> None:
+    send(making, order_of(None, number=1))
+    send(making, order_of(DNI, number=2))
+    send(making, order_of("27999999", number=3))
+    first, second = making.sandbox.customers()
+    assert booked_on(making) == [first["id"], first["id"], second["id"]]
+    assert (first.get("tax_id"), second["tax_id"]) == (None, "27999999")
+
+
 def test_row_of_the_table_goes_before_lapymes_word(open_service: Open) -> None:
     rows = f'customer_id_by_document = {{ "30-123-456" = "{ROW_ID}" }}'
     service = open_service(more=f'customers = "find_or_create"\n{rows}')

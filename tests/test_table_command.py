@@ -108,6 +108,14 @@ def test_set_makes_a_file_that_the_configuration_names(run: Run, folder: Path) -
     assert (folder / "nuevo.csv").read_text("utf-8") == f"key,value\n30-71234567-1,{ID}\n"
 
 
+def test_file_that_a_link_leads_to_is_changed_and_the_link_stays(run: Run, folder: Path) -> None:
+    (folder / "sucursales.csv").rename(folder / "tablas/sucursales.csv")
+    (folder / "sucursales.csv").symlink_to("tablas/sucursales.csv")
+    assert run("set", "--account", "hub", "pickups", "Centro", "id=13").status == 0
+    assert (folder / "sucursales.csv").is_symlink()
+    assert (folder / "tablas/sucursales.csv").read_text("utf-8") == "key,id,name\nCentro,13,\n"
+
+
 def test_remove_takes_out_one_row(run: Run, folder: Path) -> None:
     ended = run("remove", "--account", "erp", "product_id_by_sku", "LIBRO-1")
     assert (ended.status, ended.out) == (0, "tablas/productos.csv has no row “LIBRO-1” any more.\n")

@@ -135,6 +135,14 @@ def test_row_that_was_there_in_another_process_first_wakes_what_this_one_parked(
     assert told(parked) == [WAITING, WAITING]
 
 
+def test_preview_heeds_the_file_as_it_is_now(parked: Service, write_table: Callable[..., None]) -> None:
+    [delivery] = parked.deliveries()
+    path = f"/deliveries/{delivery['id']}/preview"
+    assert len(parked.api(path, json={}).json["problems"]) == 1
+    write_table("YERBA-1")
+    assert parked.api(path, json={}).json["problems"] == []
+
+
 def test_nothing_is_woken_by_another_row(parked: Service, write_table: Callable[..., None]) -> None:
     write_table("CAFE")
     look(parked)

@@ -121,6 +121,7 @@ def edit(placed: PlacedTable, change: Callable[[Sheet], None]) -> None:
     path = placed.path
     if path is None:
         raise InvalidRequestError(explain_place(placed))
+    path = path.resolve()  # what a link leads to, not the link
     with turn_in(path.parent):
         sheet = placed.read() if path.exists() else Sheet(columns=placed.table.columns)
         change(sheet)

@@ -8,10 +8,13 @@ from flask import Blueprint, render_template
 
 from connector.settings import Settings
 from connector.web.dashboard.guard import this_runtime
+from mappings.tables import Rows
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
 MASK = "••••••"
+#: Of longer tables only their length is shown.
+MOST_ROWS = 20
 
 
 @blueprint.get("")
@@ -39,7 +42,11 @@ def describe(table: Any) -> dict[str, Any]:
     shown = {}
     for each in fields(table):
         value = getattr(table, each.name)
-        if not each.repr:
+        if isinstance(value, Rows) and (len(value) > MOST_ROWS or (value and not each.repr)):
+            value = f"{len(value)} rows"
+        elif isinstance(value, type):  # a schema of the merchant's own
+            value = f"{value.__module__}:{value.__name__}"
+        elif not each.repr:
             value = mask(value)
         elif is_dataclass(value):
             value = describe(value)
