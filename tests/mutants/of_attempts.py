@@ -189,6 +189,13 @@ NOT_REPEATED = Invariant(
             new="    if False:\n        return",
             tests=("tests/test_manual.py::test_an_uncertain_order_goes_again_only_by_force[sqlite-rayo]",),
         ),
+        Mutant(
+            breaks="a row that comes wakes what is parked for any other reason too",
+            file="connector/database/waking.py",
+            old="    deliveries.c.reason == Reason.UNMAPPABLE,\n",
+            new="",
+            tests=("tests/test_waking.py::test_only_what_is_unmappable_is_woken",),
+        ),
     ),
 )
 
