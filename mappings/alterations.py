@@ -12,6 +12,8 @@ from mappings.trial import Path, leaves
 
 #: Of longer lists only so many items are looked into: an order of 500 products would take minutes.
 MOST_ITEMS = 10
+#: Nothing that is sent stands deeper in an order.
+MOST_DEPTH = 12
 #: Of tables of more rows only those matter whose keys the order says.
 MOST_ROWS = 50
 #: What an amount is altered by. In cents it divides by every quantity up to ten, so that a line stays one line.
@@ -26,6 +28,8 @@ def values_in(whole: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield every value of a payload, or of a store's or account's settings, with its path."""
     if is_dataclass(whole):
         whole = {each.name: getattr(whole, each.name) for each in fields(whole) if each.name not in CHOSEN}
+    if len(path) > MOST_DEPTH:
+        return
     if isinstance(whole, Mapping):
         for key, value in whole.items():
             yield from values_in(value, (*path, key))
@@ -34,6 +38,14 @@ def values_in(whole: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from values_in(value, (*path, place))
     else:
         yield path, whole
+
+
+def objects_in(whole: Any, path: Path = ()) -> Iterator[Path]:
+    """Yield where the objects of a payload stand that are in no list."""
+    for key, value in whole.items():
+        if isinstance(value, Mapping) and len(path) < MOST_DEPTH:
+            yield (*path, key)
+            yield from objects_in(value, (*path, key))
 
 
 def put(whole: Any, path: Path, value: Any) -> Any:
@@ -56,6 +68,7 @@ def alter(value: Any) -> Iterator[tuple[Any, Any]]:
         yield not value, not value
     elif isinstance(value, int):
         yield (value * 2, value * 3) if value else (1, 2)
+        yield value + 1, value + 2
     elif isinstance(value, float):
         yield value + float(STEP), value + 2 * float(STEP)
     elif isinstance(value, Decimal):

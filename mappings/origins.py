@@ -8,13 +8,13 @@ somebody asks: one order takes some hundred mappings.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Literal
 
 from marshmallow import fields as wire
 
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.alterations import alter, put, trim_tables, values_in
+from mappings.alterations import alter, objects_in, put, trim_tables, values_in
 from mappings.order import LABELS, Dispatch
 from mappings.schema import DestinationSchema, MappingError, label_of
 from mappings.settings import Account, Store
@@ -22,6 +22,8 @@ from mappings.trial import Path, leaves, show_path, try_mapping
 
 #: How each destination's hub object calls what becomes the body's lines, which `Dispatch.number_line` numbers.
 PRODUCTS = "products"
+#: No platform's order has as many values, lists' later items apart.
+MOST_PLACES = 3_000
 #: In the place of what could not be made: it shows nothing.
 NOT_MADE = object()
 
@@ -81,7 +83,7 @@ class Explained:
 def explain(store: Store, account: Account, payload: Mapping[str, Any], *, is_overruled: bool = False) -> Explained:
     """Return what `payload` becomes at `account`, and where each field came from. See `try_mapping`."""
     trial = try_mapping(store, account, payload, is_overruled=is_overruled)
-    case = Case(store=store, account=account, payload=payload)
+    case = Case(order=payload, store=store, account=account)
     return Explained(
         body=trial.body, problems=trial.problems, warnings=trial.warnings, origins=list(find_origins(case))
     )
@@ -91,13 +93,13 @@ def explain(store: Store, account: Account, payload: Mapping[str, Any], *, is_ov
 class Case:
     """Everything that a body is made of, of which an experiment alters a part."""
 
+    order: Mapping[str, Any]  # the payload
     store: Store
     account: Account
-    payload: Mapping[str, Any]
 
     def dispatch(self) -> Dispatch:
         """Raises `MappingError`."""
-        order = STOREFRONTS[self.store.storefront].read(self.payload, self.store)
+        order = STOREFRONTS[self.store.storefront].read(self.order, self.store)
         return DESTINATIONS[self.account.destination].dispatch_of(order, self.account, self.store)
 
     def draft(self) -> dict[str, Any]:
@@ -124,9 +126,9 @@ class Case:
         return DESTINATIONS[self.account.destination].schema_of(self.account)
 
     def altered(self, changes: Mapping["Place", Any]) -> "Case":
-        parts: dict[str, Any] = {"store": self.store, "account": self.account, "payload": self.payload}
+        parts: dict[str, Any] = {"order": self.order, "store": self.store, "account": self.account}
         for place, value in changes.items():
-            parts[place.name] = put(parts[place.name], place.path, value)
+            parts[place.part] = put(parts[place.part], place.path, value)
         return Case(**parts)
 
 
@@ -137,10 +139,6 @@ class Place:
     part: Part
     path: Path
     pairs: tuple[tuple[Any, Any], ...]
-
-    @property
-    def name(self) -> str:
-        return "payload" if self.part == "order" else self.part
 
     @property
     def pattern(self) -> tuple[str, ...]:
@@ -158,9 +156,9 @@ def find_origins(case: Case) -> Iterator[Origin]:
     except MappingError:
         return
     body = case.draft()
-    trimmed = replace(case, account=trim_tables(case.account, case.payload))
+    trimmed = replace(case, account=trim_tables(case.account, case.order))
     case = trimmed if trimmed.draft() == body else case
-    places = list(find_places(case))
+    places = list(islice(find_places(case), MOST_PLACES))
     mattering = set(find_relevant(case, body, sorted(places, key=lambda place: place.pattern)))
     relevant = [place for place in places if place in mattering]
     sources: dict[Path, list[Place]] = {}
@@ -171,12 +169,14 @@ def find_origins(case: Case) -> Iterator[Origin]:
             (sources if path in followed else deciders).setdefault(path, []).append(place)
     numbers = number_products(dispatch)
     for path, value in leaves(body):
+        if value is NOT_MADE:
+            continue
         if value is not None and path not in sources and path not in deciders:
             # Those that do nothing alone come first: a state's name and its code, before the country that both need.
             idle = [place for place in places if place not in mattering]
             together = find_together(case, body, idle, path) or find_together(case, body, places, path)
             followed, _ = try_place(case, body, together)
-            (sources if path in followed else deciders)[path] = together
+            (sources if path in followed else deciders)[path] = together or find_objects(case, body, path)
         shown = tuple(numbers.index(step) if isinstance(step, tuple) else step for step in path)
         hub, label = name_field(case.schema, shown, dispatch)
         named = name_sources(case, sources.get(path, []))
@@ -192,7 +192,7 @@ def find_origins(case: Case) -> Iterator[Origin]:
 
 def number_products(dispatch: Dispatch) -> list[tuple[int, int]]:
     """Return for each product of the body the number of the order's line, and how many of that line go before it."""
-    numbers = [dispatch.number_line(place) for place in range(len(getattr(dispatch, PRODUCTS)))]
+    numbers = [dispatch.number_line(place) for place in range(len(getattr(dispatch, PRODUCTS, ())))]
     return [(number, numbers[:place].count(number)) for place, number in enumerate(numbers)]
 
 
@@ -246,6 +246,12 @@ def find_together(case: Case, body: Mapping[str, Any], places: Sequence[Place], 
     return needed
 
 
+def find_objects(case: Case, body: Mapping[str, Any], path: Path) -> list[Place]:
+    """Return the objects of the payload without which a field is another, such as an address to ship to."""
+    objects = [Place(part="order", path=place, pairs=((None, None),)) for place in objects_in(case.order)]
+    return [place for place in objects if path in try_place(case, body, [place])[1]]
+
+
 def find_changes(old: Any, new: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield the fields of `old` that are something else in `new`, with what they are there."""
     if new is NOT_MADE:
@@ -266,7 +272,7 @@ def find_changes(old: Any, new: Any, path: Path = ()) -> Iterator[tuple[Path, An
 
 
 def find_places(case: Case) -> Iterator[Place]:
-    parts: dict[Part, Any] = {"order": case.payload, "account": case.account, "store": case.store}
+    parts: dict[Part, Any] = {"order": case.order, "account": case.account, "store": case.store}
     for part, whole in parts.items():
         for path, value in values_in(whole):
             if pairs := tuple(alter(value)):
@@ -317,7 +323,7 @@ def item_name(case: Case, place: Place) -> str | None:
     """Return what a list's item of a name and a value is called, as settings such as `document_from` call it."""
     if place.part != "order" or len(place.path) < 2 or not isinstance(place.path[-2], int):
         return None
-    item: Any = case.payload
+    item: Any = case.order
     for step in place.path[:-1]:
         item = item[step]
     name = item.get("name", item.get("key")) if "value" in item else None

@@ -13,6 +13,8 @@ from mappings.settings import Account, Store
 
 #: Where a value stands in a document: keys and places, from the root.
 Path = tuple[Any, ...]
+#: Deeper documents would need more stack than there is.
+MOST_LEVELS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +59,9 @@ def compare(old: Any, new: Any) -> list[Difference]:
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield every value in a document that holds no other, with its path. An empty list in it is one."""
+    """Yield every value in a document that holds no other, with its path; what is empty, or too deep, is one value."""
     inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    if inner and value:
+    if inner and value and len(path) < MOST_LEVELS:
         for step, each in inner:
             yield from leaves(each, (*path, step))
     elif path:
