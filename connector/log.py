@@ -7,7 +7,13 @@ from contextvars import ContextVar
 from typing import Any
 
 import orjson
-import structlog
+
+from connector.light import without
+
+with without("rich"):
+    import structlog
+
+get_logger = structlog.get_logger
 
 #: Of the request that this thread answers.
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)

@@ -7,14 +7,12 @@ from datetime import UTC, datetime
 from time import monotonic, sleep
 from typing import Any
 
-import httpx
-import structlog
-
 from connector.database.engine import Database
 from connector.database.known import unknown_ids
 from connector.errors import DatabaseUnavailableError, SettingsError
+from connector.log import get_logger
 from connector.outbound.customers import Customers
-from connector.outbound.sending import Client, open_account_client
+from connector.outbound.sending import Client, open_account_client, open_tls
 from connector.outbound.tokens import Tokens
 from connector.settings import Settings
 from connector.tracing import Tracing, open_tracing
@@ -52,7 +50,7 @@ class Runtime:
     outbound: dict[str, Outbound] = field(default_factory=dict)  # by account id; empty where nothing is sent
     apis: dict[str, Client] = field(default_factory=dict)  # by store id, of stores that have an API to fetch from
     tracing: Tracing = field(default_factory=Tracing)
-    log: Any = field(default_factory=structlog.get_logger)
+    log: Any = field(default_factory=get_logger)
 
     @property
     def keyed(self) -> set[str]:
@@ -84,7 +82,7 @@ def open_runtime(
         except DatabaseUnavailableError:
             if not may_be_away:
                 raise
-            structlog.get_logger().warning("database_away", what="answering 503 until it is back")
+            get_logger().warning("database_away", what="answering 503 until it is back")
         parts: dict[str, Any] = {"settings": settings, "database": database, "clock": clock, "tracing": tracing}
         if not sends:
             yield Runtime(**parts)
@@ -113,7 +111,7 @@ def check_database(settings: Settings, database: Database) -> None:
 def wait_for_database(settings: Settings) -> None:
     """Return once the database answers; say so while it does not."""
     database = Database(settings.environment.database_url)
-    log = structlog.get_logger()
+    log = get_logger()
     said_at = float("-inf")
     while True:
         try:
@@ -130,7 +128,7 @@ def wait_for_database(settings: Settings) -> None:
 @contextmanager
 def open_clients(settings: Settings, clock: Clock = utc_now) -> Iterator[tuple[dict[str, Outbound], dict[str, Client]]]:
     """The clients of the accounts by id, and of the stores that have an API to fetch from by id."""
-    ssl_context = httpx.create_ssl_context()  # costs 25 ms: one serves all
+    ssl_context = open_tls()
     outbound = {}
     for account in settings.accounts.values():
         destination = settings.destination(account)
@@ -161,7 +159,7 @@ def open_store_api(runtime: Runtime, store: Store) -> Iterator[Client | None]:
     if store.id in runtime.apis or not store.can_fetch:
         yield runtime.apis.get(store.id)
         return
-    client = open_store_client(store, httpx.create_ssl_context())
+    client = open_store_client(store, open_tls())
     try:
         yield client
     finally:

@@ -7,8 +7,6 @@ import sys
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from connector import __version__
 
 if TYPE_CHECKING:
@@ -45,6 +43,8 @@ def set_up_sentry(dsn: str | None) -> None:
         max_breadcrumbs=0,
         before_send=scrub,
     )
+    import structlog  # `connector.log` says when
+
     structlog.configure(processors=[report, *structlog.get_config()["processors"]])
 
 

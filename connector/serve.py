@@ -12,9 +12,7 @@ import time
 from collections import deque
 from typing import NoReturn
 
-import structlog
-
-from connector.log import set_up_log
+from connector.log import get_logger, set_up_log
 from connector.processes import end_with_parent
 
 #: A forwarder that dies this often within this time will not come up by itself.
@@ -30,7 +28,7 @@ WEB_THREADS = 24
 class Supervisor:
     def __init__(self, web: list[str]) -> None:
         self.web = web  # the command
-        self.log = structlog.get_logger()
+        self.log = get_logger()
         self.is_stopping = False  # no `Event`: it has a lock, which a signal's handler may find held
         self._restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
 

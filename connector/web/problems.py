@@ -3,7 +3,6 @@
 import json
 from http import HTTPStatus
 
-import structlog
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -17,6 +16,7 @@ from connector.errors import (
     SignatureError,
     StoreUnavailableError,
 )
+from connector.log import get_logger
 
 #: Seconds after which a storefront may try again. Those that retry by themselves wait longer anyway.
 RETRY_AFTER_S = 5
@@ -54,5 +54,5 @@ def register_problems(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def answer_fault(error: Exception) -> Response:
-        structlog.get_logger().error("request_failed", error=type(error).__name__)
+        get_logger().error("request_failed", error=type(error).__name__)
         return problem(500, "the connector failed to answer: a fault of ours")
