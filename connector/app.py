@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
+from connector.alerts import watching
 from connector.log import set_up_log
 from connector.processes import end_with_parent
 from connector.runtime import Runtime, open_runtime
@@ -42,4 +43,6 @@ def create_wsgi() -> Flask:
     set_up_sentry(settings.environment.sentry_dsn)
     stack = ExitStack()
     atexit.register(stack.close)
-    return create_app(stack.enter_context(open_runtime(settings, may_be_away=True)))
+    runtime = stack.enter_context(open_runtime(settings, may_be_away=True))
+    stack.enter_context(watching(runtime, stands_by=True))
+    return create_app(runtime)

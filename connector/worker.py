@@ -6,9 +6,9 @@ import threading
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from contextlib import AbstractContextManager, nullcontext
 from time import monotonic, sleep
 
+from connector.alerts import watching
 from connector.claimant import is_dead, name_claimant
 from connector.database.claims import (
     Claimed,
@@ -201,15 +201,6 @@ class Forwarder:
         wait_for(set(self._running), timeout=FINISH_S)
         pool.shutdown(wait=False, cancel_futures=True)
         self.runtime.log.info("forwarder_stopped", in_flight=len(self._running))
-
-
-def watching(runtime: Runtime) -> AbstractContextManager[None]:
-    """Tell people what they must know, beside the forwarder, if there is somebody to tell."""
-    if not runtime.settings.alerts.channels:
-        return nullcontext()
-    from connector.alerts.watch import watching
-
-    return watching(runtime)
 
 
 def run_worker(runtime: Runtime) -> None:

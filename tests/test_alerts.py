@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from connector.alerts.watch import Watcher, watching
+from connector.alerts import watching
+from connector.alerts.watch import Watcher
 from connector.database.marks import give_up_turn, take_turn
 from connector.database.orders import add_note
 from connector.database.tables import deliveries
@@ -63,6 +64,12 @@ def look(service: Service) -> None:
     watcher = Watcher(service.runtime)
     watcher.look()
     give_up_turn(service.database, "alerts", watcher.holder)
+
+
+def wait_for(has_come: Callable[[], bool]) -> None:
+    until = monotonic() + 10
+    while not has_come() and monotonic() < until:
+        sleep(0.01)
 
 
 def alerts_at(receiver: Receiver) -> list[dict[str, Any]]:
@@ -281,6 +288,27 @@ def test_one_process_at_a_time_watches(told: Service) -> None:
     assert take_turn(told.database, "alerts", "one", for_s=60)
 
 
+def test_a_web_process_watches_while_no_forwarder_does(told: Service, receiver: Receiver) -> None:
+    told.post_shopify(without_colonia(1))
+    told.drain()
+    with watching(told.runtime):  # it looks as it starts, and ends
+        wait_for(lambda: bool(receiver.received))
+    told.post_woo(woo_order(4, line_items=[]))
+    told.drain()
+    stand_in = Watcher(told.runtime, stands_by=True)
+    assert not stand_in.takes_turn()
+    told.clock.forward(31)
+    assert stand_in.takes_turn()
+    stand_in.look()
+    assert [one["account"] for one in alerts_at(receiver)] == ["bodega", "erp"]
+
+
+def test_a_web_process_lets_a_forwarder_start_first(told: Service) -> None:
+    assert not Watcher(told.runtime, stands_by=True).takes_turn()
+    assert Watcher(told.runtime).takes_turn()
+    assert not Watcher(told.runtime, stands_by=True).takes_turn()
+
+
 # What is told besides orders
 
 
@@ -413,18 +441,13 @@ def test_a_channel_is_told_only_the_kinds_that_it_asks_for(open_service: Open, r
 
 
 @pytest.mark.sqlite
-def test_a_channel_that_hangs_slows_no_delivery(
-    open_service: Open, receiver: Receiver, engine: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("connector.alerts.watch.LOOK_EVERY_S", 0.01)
+def test_a_channel_that_hangs_slows_no_delivery(open_service: Open, receiver: Receiver, engine: str) -> None:
     service = open_service(text=configuration(f'[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}"'))
     receiver.gate.clear()
     service.post_shopify(without_colonia(1))
     service.drain()
     with watching(service.runtime):
-        until = monotonic() + 5
-        while not receiver.received and monotonic() < until:
-            sleep(0.01)
+        wait_for(lambda: bool(receiver.received))
         service.post_shopify(shopify_order(2))
         service.drain()
         assert [one["state"] for one in service.deliveries()] == ["parked", "delivered"]

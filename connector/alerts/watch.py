@@ -1,11 +1,12 @@
 """Watches the database for what people must know, and has it told. One process at a time does it for all.
 
-It runs in a thread of its own beside the forwarder, and holds nothing that a webhook or a delivery waits for.
+It runs in a thread of its own beside the forwarder, or in a web process while there is none, and holds nothing that a
+webhook or a delivery waits for.
 """
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
@@ -37,6 +38,8 @@ from connector.runtime import Runtime
 from connector.settings.alerts import Channel
 
 LOOK_EVERY_S = 5.0
+#: Who stands by watches when nobody did for so long, as often.
+STAND_BY_S = 30.0
 #: How long a turn lasts that is not taken again: should its process die, another watches after so long.
 TURN_S = 60.0
 #: A channel that failed is left alone for so long, doubled each time.
@@ -61,8 +64,9 @@ class Line:
 
 
 class Watcher:
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, stands_by: bool = False) -> None:
         self.runtime = runtime
+        self.stands_by = stands_by
         self.database = runtime.database
         self.alerts = runtime.settings.alerts
         self.holder = name_claimant()
@@ -70,18 +74,24 @@ class Watcher:
 
     def run(self, is_over: threading.Event) -> None:
         """Look every few seconds until `is_over`. Nothing that goes wrong ends it."""
-        while not is_over.wait(LOOK_EVERY_S):
+        is_first = True
+        while is_first or not is_over.wait(STAND_BY_S if self.stands_by else LOOK_EVERY_S):
+            is_first = False
             try:
-                if take_turn(self.database, TURN, self.holder, for_s=TURN_S):
+                if self.takes_turn():
                     self.look()
+                    if self.stands_by:  # a forwarder that is back takes it up at once
+                        give_up_turn(self.database, TURN, self.holder)
             except DatabaseUnavailableError:
                 continue  # the forwarder says so
             except Exception as error:
                 self.runtime.log.error("alerts_failed", error=type(error).__name__)
-        try:
+        with suppress(DatabaseUnavailableError):  # it runs out
             give_up_turn(self.database, TURN, self.holder)
-        except DatabaseUnavailableError:  # it runs out
-            return
+
+    def takes_turn(self) -> bool:
+        free_for_s = STAND_BY_S if self.stands_by else 0.0
+        return take_turn(self.database, TURN, self.holder, for_s=TURN_S, free_for_s=free_for_s)
 
     def look(self) -> None:
         """Find what is new, and tell it where it is due."""
@@ -92,7 +102,7 @@ class Watcher:
         set_states(self.database, [*open_circuits(self.database), *self.late(), *self.silent()])
         self.reconcile_now_and_then()
         for line in self.lines:
-            if monotonic() >= line.rest_until and take_turn(self.database, TURN, self.holder, for_s=TURN_S):
+            if monotonic() >= line.rest_until and self.takes_turn():
                 self.tell(line)
 
     def late(self) -> list[Standing]:
@@ -175,10 +185,12 @@ def of_difference(one: Difference) -> Found:
 
 
 @contextmanager
-def watching(runtime: Runtime) -> Iterator[None]:
+def watching(runtime: Runtime, *, stands_by: bool) -> Iterator[None]:
     """Watch in a thread while the block runs."""
     is_over = threading.Event()
-    thread = threading.Thread(target=Watcher(runtime).run, args=(is_over,), name="watcher", daemon=True)
+    thread = threading.Thread(
+        target=Watcher(runtime, stands_by=stands_by).run, args=(is_over,), name="watcher", daemon=True
+    )
     thread.start()
     try:
         yield

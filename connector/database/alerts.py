@@ -33,8 +33,8 @@ PARKED = (Reason.UNMAPPABLE, Reason.REFUSED, Reason.UNCERTAIN, Reason.EXHAUSTED)
 #: States, which begin and end. All other kinds are of orders, which are counted.
 STATES = ("circuit", "backlog", "silent")
 PIECE = 500
-#: How far back each look reads again. A change is visible only when its transaction ends, which takes seconds.
-OVERLAP = timedelta(minutes=10)
+#: How far back each look reads again: clocks are set, and on PostgreSQL a change appears when its transaction ends.
+OVERLAP_S = 60.0
 #: How long it is remembered what was alerted.
 KEEP = timedelta(days=90)
 MOST_EXAMPLES = 5
@@ -69,12 +69,16 @@ def gather_parked(database: Database, accounts: Collection[str]) -> int:
     entered = 0
     for account in sorted(accounts):
         for reason in PARKED:
-            for rows in read_parked(database, account, reason, looked_at - OVERLAP):
+            for rows in read_parked(database, account, reason, looked_at - overlap(database)):
                 entered += enter_new(database, [of_delivery(row) for row in rows])
-    if entered or began_at - looked_at > OVERLAP / 2:
+    if entered or began_at - looked_at > overlap(database):
         moved = int(began_at.timestamp())
         database.transact(lambda transaction: move_mark(transaction, "alerts:parked", moved))
     return entered
+
+
+def overlap(database: Database) -> timedelta:
+    return timedelta(seconds=OVERLAP_S + database.dialect.settle_s)
 
 
 def read_parked(database: Database, account: str, reason: str, since: datetime) -> Iterator[list[Any]]:
@@ -117,7 +121,7 @@ def example(delivery_id: int, row: Any) -> dict[str, Any]:
 def gather_notes(database: Database) -> int:
     """Enter the notes that a person must look at, which were made since the last look."""
     after = read_mark(database, "alerts:notes")
-    settled_before = database.clock() - OVERLAP
+    settled_before = database.clock() - overlap(database)
     entered, is_over = 0, False
     while not is_over:
         statement = (

@@ -9,20 +9,30 @@ from connector.database.engine import Database, Transaction
 from connector.database.tables import Mark, marks, read_row
 
 
-def take_turn(database: Database, name: str, holder: str, *, for_s: float) -> bool:
-    """True when it is this holder's turn, for half of `for_s` at least. Writes only where that is not so yet."""
+def take_turn(database: Database, name: str, holder: str, *, for_s: float, free_for_s: float = 0.0) -> bool:
+    """True when it is this holder's turn, for half of `for_s` at least. Writes only where that is not so yet.
+
+    Args:
+        free_for_s: how long nobody may have had it, for one who only stands in for the others.
+    """
     with database.read() as connection:
         mark: Mark | None = read_row(connection.execute(select(marks).where(marks.c.name == name)))
     now = database.clock()
+    free_since = now - timedelta(seconds=free_for_s)
     if mark is not None and mark.until is not None:
         if mark.holder == holder and mark.until > now + timedelta(seconds=for_s / 2):
             return True
-        if mark.holder != holder and mark.until > now:
+        if mark.holder != holder and mark.until > free_since:
             return False
 
     def take(transaction: Transaction) -> bool:
         make_mark(transaction, name)
-        is_free = or_(marks.c.holder == holder, marks.c.until.is_(None), marks.c.until <= transaction.now)
+        before = transaction.now - timedelta(seconds=free_for_s)
+        never = marks.c.until.is_(None)
+        if free_for_s:  # it counts from now: the others may be about to start
+            first = update(marks).where(marks.c.name == name, never).values(until=transaction.now)
+            transaction.execute(first)
+        is_free = or_(marks.c.holder == holder, never, marks.c.until <= before)
         values = {"holder": holder, "until": transaction.now + timedelta(seconds=for_s)}
         return transaction.execute(update(marks).where(marks.c.name == name, is_free).values(values)).rowcount == 1
 
@@ -31,8 +41,12 @@ def take_turn(database: Database, name: str, holder: str, *, for_s: float) -> bo
 
 def give_up_turn(database: Database, name: str, holder: str) -> None:
     """Let another take it at once."""
-    mine = update(marks).where(marks.c.name == name, marks.c.holder == holder).values(holder=None, until=None)
-    database.transact(lambda transaction: transaction.execute(mine))
+
+    def give_up(transaction: Transaction) -> None:
+        mine = update(marks).where(marks.c.name == name, marks.c.holder == holder)
+        transaction.execute(mine.values(holder=None, until=transaction.now))
+
+    database.transact(give_up)
 
 
 def read_mark(database: Database, name: str) -> int:

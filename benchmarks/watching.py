@@ -1,0 +1,117 @@
+"""What `/metrics` and a look for alerts cost in a database with a million deliveries, on SQLite.
+
+The rows are made by SQL from three orders: one that the connector delivered, one that it could not map, one that waits.
+"""
+
+import base64
+import hmac
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from benchmarks import orders
+from benchmarks.filling import Filler
+from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
+from benchmarks.stores import environment_of, write_configuration
+from connector.alerts.watch import Watcher
+from connector.database.engine import Database
+from connector.database.tallies import fold_tallies, read_tallies
+from connector.intake import take_in
+from connector.metrics import write_metrics
+from connector.runtime import Runtime, open_runtime
+from connector.sandbox.server import SandboxServer
+from connector.settings import load_settings
+from connector.worker import Forwarder
+
+#: A scrape every 15 s, a look every 5 s: either is to take less than a hundredth of the time.
+SCRAPE, LOOK = Target(value=150, at_most=True, unit=" ms"), Target(value=50, at_most=True, unit=" ms")
+DELIVERED, PARKED, WAITING = 1, 2, 3
+
+
+def take(runtime: Runtime, number: int, *, lacks: str | None = None) -> None:
+    """Have the connector take order `number`, without what it `lacks`."""
+    [request] = orders.requests(number, 1)
+    if lacks is not None:
+        [body] = orders.bodies("shopify", number, 1, orders.BODY_BYTES)
+        request = request.replace(body, body.replace(lacks.encode(), b""))
+    head, _, body = request.partition(b"\r\n\r\n")
+    lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    headers = {name.lower(): value for name, value in lines}
+    [store] = runtime.settings.stores.values()
+    headers["x-shopify-hmac-sha256"] = base64.b64encode(hmac.digest(orders.SECRET.encode(), body, "sha256")).decode()
+    take_in(runtime, store, headers, body)
+
+
+def carry_due(runtime: Runtime) -> None:
+    forwarder = Forwarder(runtime)
+    forwarder.open_accounts()
+    for claimed in forwarder.claim_due():
+        forwarder.carry(claimed)
+
+
+def time_ms(do: Callable[[], object], times: int) -> list[float]:
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        do()
+        taken.append((time.perf_counter() - began) * 1000)
+    return taken
+
+
+def catch_up(database: Database) -> int:
+    """Count all rows that were never counted. Returns how many calls that took."""
+    calls, before = 0, -1.0
+    while (now := sum(read_tallies(database).values())) != before or calls < 2:
+        before, calls = now, calls + 1
+        fold_tallies(database)
+    return calls
+
+
+@click.command()
+@click.option("--orders", "many", default=1_000_000, show_default=True)
+@click.option("--parked", default=10_000, show_default=True)
+@click.option("--waiting", default=10_000, show_default=True)
+@click.option("--times", default=20, show_default=True)
+def main(many: int, parked: int, waiting: int, times: int) -> None:
+    machine = describe_machine()
+    with TemporaryDirectory() as folder, SandboxServer() as sandbox:
+        directory = Path(folder)
+        configuration = write_configuration(directory, destination="rayo", base_url=sandbox.url("rayo"))
+        url = f"sqlite:///{directory / 'connector.db'}"
+        database = Database(url)
+        database.migrate()
+        database.close()
+        filler = Filler(url=url)
+        with open_runtime(load_settings(environ=environment_of(configuration, url)), sends=True) as runtime:
+            take(runtime, DELIVERED)
+            take(runtime, PARKED, lacks="Roma Norte")
+            carry_due(runtime)
+            take(runtime, WAITING)
+        for name, number in (("delivered", DELIVERED), ("parked", PARKED), ("waiting", WAITING)):
+            filler.keep_seed(name, orders.order_id(number))
+        console.print(f"Filling {filler.size_mb():.0f} MB …")
+        filler.fill("delivered", many - parked - waiting)
+        filler.fill("parked", parked)
+        filler.fill("waiting", waiting)
+        filler.settle()
+        with open_runtime(load_settings(environ=environment_of(configuration, url)), sends=True) as runtime:
+            watcher = Watcher(runtime)
+            figures = {
+                "first count of all rows": time_ms(lambda: catch_up(runtime.database), 1),
+                "first look, all parked new": time_ms(watcher.look, 1),
+                "scrape of /metrics": time_ms(lambda: write_metrics(runtime, ""), times),
+                "look, nothing new": time_ms(watcher.look, times),
+            }
+        size_mb = filler.size_mb()
+    targets = {"scrape of /metrics": SCRAPE, "look, nothing new": LOOK}
+    rows = [(name, show(median(taken), targets.get(name)), show(max(taken), None)) for name, taken in figures.items()]
+    table = print_table("Watching a large database, in milliseconds", ["", "median", "most"], rows)
+    settings = {"orders": many, "parked": parked, "waiting": waiting, "times": times, "size_mb": round(size_mb)}
+    write_result("watching", figures, machine, tables=[table], **settings)
+
+
+if __name__ == "__main__":
+    main()
