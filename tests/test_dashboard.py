@@ -284,7 +284,7 @@ def test_an_order_without_colonia_says_what_to_do(service: Service, ana: Visitor
     live_a_little(service)
     said = text_of(ana.get("/deliveries/1"))
     assert "Shipping address > neighbourhood is missing." in said
-    assert "Correct order #2 in the store: its update webhook reaches /webhooks/tienda-mx" in said
+    assert "Open order #2 in the store's own administration" in said
     assert 'district_from = "shipping_address.address2" under [stores.tienda-mx]' in said
 
 

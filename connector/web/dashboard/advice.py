@@ -129,8 +129,8 @@ def steps_to_map(delivery: Delivery, store: Store | None, *, needs_address: bool
     order = delivery.order_number or delivery.order_id
     steps = [
         _(
-            "Correct order %(order)s in the store: its update webhook reaches /webhooks/%(store)s, "
-            "and the order goes on by itself.",
+            "Open order %(order)s in the store's own administration, correct there what is named above, and save. "
+            "The store sends its update to /webhooks/%(store)s, and the order goes on by itself.",
             order=order,
             store=store.name if store else delivery.store,
         )
@@ -146,7 +146,10 @@ def steps_to_map(delivery: Delivery, store: Store | None, *, needs_address: bool
         )
     else:
         steps.append(
-            _("If it is a setting of the account that is missing, add it, start the service again and press Retrigger.")
+            _(
+                "If a setting or a table's row is missing, add it. What waits for a row goes on by itself; after any "
+                "other change of connector.toml, start the service again and press Retrigger."
+            )
         )
     steps.append(_("If the order went another way, mark it as delivered or discard it."))
     return steps

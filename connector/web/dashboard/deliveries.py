@@ -14,6 +14,7 @@ from connector.database.lookups import load_delivery
 from connector.database.searching import MOST_OPENED, Found, Wanted, find_deliveries, ids_of_email
 from connector.database.tables import Reason, State
 from connector.errors import ConflictError, InvalidRequestError
+from connector.previewing import preview
 from connector.runtime import Runtime
 from connector.web.asked import read_id
 from connector.web.dashboard.forms import PAGE, read_day, read_note, read_row, read_text
@@ -106,6 +107,12 @@ def show(delivery_id: str) -> str:
     runtime = this_runtime()
     delivery = load_delivery(runtime.database, read_id(delivery_id))
     return render_template("delivery.html", delivery=delivery, **describe_whole(runtime, delivery))
+
+
+@blueprint.get("/deliveries/<delivery_id>/preview")
+def show_preview(delivery_id: str) -> str:
+    """What would be sent now, field by field. That takes some hundred mappings, so a delivery's page asks for it late."""
+    return render_template("preview.html", shown=preview(this_runtime(), read_id(delivery_id)))
 
 
 @blueprint.post("/deliveries/<delivery_id>/retrigger")

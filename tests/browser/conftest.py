@@ -1,0 +1,142 @@
+"""The real service with a sandbox beside it, and a real browser before it: Debian's Chromium, driven by Playwright."""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.security import generate_password_hash
+
+from connector.sandbox.server import SandboxServer
+from connector.sandbox.service import Interrupt, Service, choose_variables, run_service
+from connector.signing import sign
+from mappings import STOREFRONTS
+from tests.conftest import CONFIGURATION, UUID
+from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
+from tests.test_versions import without_colonia
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+PASSWORD = "vidriera-7"
+USERS = f"""
+[users.ana]
+password_hash = "{generate_password_hash(PASSWORD)}"
+role = "operator"
+
+[users.vera]
+password_hash = "{generate_password_hash(PASSWORD)}"
+"""
+
+
+@dataclass
+class Site:
+    """A service that runs, and its shops."""
+
+    service: Service
+    sandbox: SandboxServer
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def post_shopify(
+        self, payload: dict[str, Any], topic: str = "orders/paid", *, event_id: str | None = None, **headers: str
+    ) -> None:
+        body = encode(payload)
+        sent = {
+            "X-Shopify-Topic": topic,
+            "X-Shopify-Event-Id": event_id or f"event-{next(self._numbers)}",
+            "X-Shopify-Hmac-Sha256": sign(STOREFRONTS["shopify"].signature, SHOPIFY_SECRET, body),
+            **headers,
+        }
+        assert self.service.api.post("/webhooks/tienda-mx", content=body, headers=sent).status_code == 200
+
+    def post_woo(self, payload: dict[str, Any]) -> None:
+        body = encode(payload)
+        signature = sign(STOREFRONTS["woocommerce"].signature, WOO_SECRET, body)
+        sent = {"X-WC-Webhook-Topic": "order.updated", "X-WC-Webhook-Signature": signature}
+        sent["Content-Type"] = "application/json"
+        assert self.service.api.post("/webhooks/tienda-ar", content=body, headers=sent).status_code == 200
+
+    def wait_for(self, order: str, *states: str) -> dict[str, Any]:
+        """The order's only delivery, once it is in one of the states."""
+        give_up_at = time.monotonic() + 30
+        while time.monotonic() < give_up_at:
+            [delivery] = self.service.get("/api/deliveries", order=order)["items"] or [{"state": None}]
+            if delivery["state"] in states:
+                found: dict[str, Any] = delivery
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"order {order} is {delivery['state']}, and was to be {states}")
+
+    def live_a_little(self) -> None:
+        """Orders of every kind that a page shows."""
+        self.sandbox.misbehave("rayo", "process_then_drop", match="Prueba 1003")
+        self.sandbox.misbehave("rayo", "status", status=422, match="Prueba 1004")
+        for number in (1001, 1002):
+            self.post_shopify(without_colonia(number))
+        for number in (1003, 1004, 1005, 1006):
+            self.post_shopify(shopify_order(number), event_id=f"paid-{number}")
+        self.post_shopify(shopify_order(1006), event_id="paid-1006")
+        self.post_shopify(shopify_order(1007, test=True), **{"X-Shopify-Test": "true"})
+        for number in (721, 722, 723):
+            self.post_woo(woo_order(number))
+        for number in range(1001, 1005):
+            self.wait_for(f"#{number}", "parked")
+        for order in ("#1005", "#1006", "721", "722", "723"):
+            self.wait_for(order, "delivered")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(SandboxServer())
+        variables = choose_variables(folder)
+        urls = {"rayo": sandbox.url("rayo"), "lapyme": sandbox.url("lapyme")}
+        secrets = {"shopify": SHOPIFY_SECRET, "woo": WOO_SECRET}
+        written = CONFIGURATION.format(timeout_s=2, more="", uuid=UUID, **urls, **secrets) + USERS
+        Path(variables["CONNECTOR_CONFIG"]).write_text(written, "utf-8")
+        service = stack.enter_context(run_service(variables, folder / "service.log"))
+        service.wait_until_ready(Interrupt())
+        site = Site(service=service, sandbox=sandbox)
+        site.live_a_little()
+        yield site
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(site: Site, chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Open a browser of its own, signed in unless it is nobody's. What its console complains of fails the test."""
+    complaints: list[str] = []
+    with ExitStack() as stack:
+
+        def open_with(who: str | None = "ana", **options: Any) -> Page:
+            context = chromium.new_context(base_url=site.service.url, **{"locale": "en-GB", **options})
+            stack.callback(context.close)
+            page = context.new_page()
+            page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            if who is not None:
+                sign_in(page, who)
+            return page
+
+        yield open_with
+    assert complaints == []
+
+
+def sign_in(page: Page, who: str) -> None:
+    page.goto("/login")
+    page.locator("input[name=name]").fill(who)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("main button").click()
+    page.wait_for_url("**/")
