@@ -1,7 +1,7 @@
 # Every target sets up .venv by itself, and anew when the locked dependencies change.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check contract chaos peers mutants model bench lock all
+.PHONY: help demo test check contract chaos peers browser pictures mutants model bench lock all
 
 # The first of these that is Python 3.11 or newer; `make test PYTHON=/path/to/python` names another one.
 PYTHON = $(shell for name in python3.11 python3; do \
@@ -56,6 +56,12 @@ chaos: $(INSTALLED) ## kill, stop and cut off real processes while orders come i
 peers: $(INSTALLED) $(PEERS) ## the same against what a team would build instead, for comparison; MINUTES, SEED
 	for peer in $(COMPARED); do \
 		$(BIN)/python -m tests.chaos --store cafe-mx --subject $$peer --minutes $(MINUTES) --seed $(SEED); done; true
+
+browser: $(INSTALLED) ## go through the dashboard in a real browser; CHROMIUM names it
+	$(BIN)/pytest tests/browser/check_pages.py $(ARGS)
+
+pictures: $(INSTALLED) ## take the pictures of docs/images anew
+	$(BIN)/pytest tests/browser/pictures.py
 
 mutants: $(INSTALLED) ## break each promise in the code, and see that a test notices
 	$(BIN)/python -m tests.mutants $(ARGS)

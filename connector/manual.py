@@ -147,7 +147,7 @@ def pause_account(
 ) -> Circuit:
     """Send it nothing more until it is resumed; what is being sent ends. Raises `NotFoundError`."""
     require_account(runtime, account)
-    circuit = circuits.pause_account(runtime.database, account, f"{who}: {note}" if note else who, once)
+    circuit = circuits.pause_account(runtime.database, account, who=who, note=note, once=once)
     runtime.log.info("paused", account=account, who=who)
     return circuit
 
@@ -155,7 +155,7 @@ def pause_account(
 def resume_account(runtime: Runtime, account: str, *, who: str, once: Once | None = None) -> Circuit:
     """Send to it again at once, whatever kept it from orders. Raises `NotFoundError`."""
     require_account(runtime, account)
-    circuit = circuits.resume_account(runtime.database, account, once)
+    circuit = circuits.resume_account(runtime.database, account, who=who, once=once)
     runtime.log.info("resumed", account=account, who=who)
     return circuit
 

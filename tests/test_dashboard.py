@@ -5,9 +5,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 
@@ -16,7 +21,9 @@ from connector.database.overview import hear_stores, without_values
 from connector.errors import SettingsError
 from connector.manual import advance_jobs
 from connector.settings.users import User
+from connector.web.dashboard import guard
 from connector.web.dashboard.guard import local_path
+from connector.web.dashboard.problems import say_problem
 from tests.conftest import Service
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
 from tests.test_versions import without_colonia
@@ -120,6 +127,12 @@ def test_a_wrong_name_or_password_is_turned_away(service: Service, name: str, pa
 def test_failed_tries_are_limited(service: Service) -> None:
     visitor = visit(service)
     assert [visitor.sign_in("wrong").status_code for _ in range(11)] == [401] * 10 + [429]
+
+
+def test_a_viewer_may_search(service: Service) -> None:
+    vera = visit(service, VERA)
+    vera.sign_in("vidriera-7", "vera")
+    assert vera.post("/deliveries/search", q="#3").headers["Location"] == "/deliveries?q=%233"
 
 
 @pytest.mark.parametrize(
@@ -251,6 +264,48 @@ def test_a_cause_names_no_value() -> None:
     assert without_values("Currency “USD” is not served; total is 1,250.50, 3 lines.") == (
         "Currency … is not served; total is …, … lines."
     )
+
+
+def test_pages_speak_the_browsers_language(service: Service, ana: Visitor) -> None:
+    live_a_little(service)
+    ana.language = "es-MX,es;q=0.9,en;q=0.5"
+    said = text_of(ana.get("/deliveries/1"))
+    assert "Qué hacer" in said
+    assert "Dirección de envío > colonia o barrio: falta." in said
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (
+            "Shipping address > phone has 3 digits; 10 are needed.",
+            "Dirección de envío > teléfono: tiene 3 dígitos; hacen falta 10.",
+        ),
+        ("Products > line 2 > SKU is missing.", "Productos > renglón 2 > SKU: falta."),
+        ("Currency “USD” is not served; only ARS.", "Moneda: “USD” no se atiende; solo ARS."),
+        ("no route takes its topic", "ninguna ruta toma su tema"),
+        ("Something that nobody translated.", "Something that nobody translated."),
+    ],
+)
+def test_problems_are_translated_whole_or_not_at_all(service: Service, problem: str, said: str) -> None:
+    visitor = visit(service)
+    dashboard = visitor.client.application.extensions["dashboard"].open()
+    with dashboard.test_request_context(headers={"Accept-Language": "es"}):
+        assert say_problem(problem) == said
+
+
+def test_spanish_has_every_text_and_is_compiled() -> None:
+    folder = Path(guard.__file__).parent
+    catalog = folder / "translations" / "es" / "LC_MESSAGES"
+    ways = [("**.py", "python"), ("templates/**.html", "jinja2")]
+    keywords = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "n_": None}
+    options = {"templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}}
+    found = {text for _, _, text, _, _ in extract_from_dir(folder, ways, options, keywords)}
+    spanish = read_po(BytesIO((catalog / "messages.po").read_bytes()))
+    assert {message.id for message in spanish if message.id and message.string} == found
+    compiled = BytesIO()
+    write_mo(compiled, spanish)
+    assert (catalog / "messages.mo").read_bytes() == compiled.getvalue()
 
 
 def test_a_store_that_was_never_heard_of_is_silent(service: Service, ana: Visitor) -> None:
@@ -457,6 +512,9 @@ def test_accounts_are_paused_and_resumed(service: Service, ana: Visitor) -> None
     assert "bodega rayo paused" in text_of(ana.get("/accounts"))
     ana.post("/accounts/bodega/resume")
     assert service.api("/accounts").json["items"][0]["state"] == "flowing"
+    said = text_of(ana.get("/audit"))
+    assert "ana resume bodega" in said
+    assert "ana pause bodega stocktaking" in said
 
 
 def test_an_account_is_tried_without_creating_anything(service: Service, ana: Visitor) -> None:

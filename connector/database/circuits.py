@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
 from connector.database.answers import Once, transact_once
 from connector.database.bulk import insert_new, select_by
 from connector.database.engine import Database, Transaction
-from connector.database.tables import Circuit, Delivery, attempts, circuits, deliveries, read_row
+from connector.database.tables import Circuit, Delivery, account_acts, attempts, circuits, deliveries, read_row
 from mappings.spoke import Outcome
 
 HEALTHY = {Outcome.DELIVERED, Outcome.REFUSED, Outcome.CONFLICT}
@@ -181,28 +181,37 @@ def count_failure(transaction: Transaction, health: Health) -> None:
     change_circuit(transaction, circuit, **values)
 
 
-def pause_account(database: Database, account: str, why: str | None, once: Once | None = None) -> Circuit:
+def pause_account(database: Database, account: str, *, who: str, note: str | None, once: Once | None = None) -> Circuit:
     """Claim nothing more of it, on any machine, until it is resumed. What is being sent ends."""
 
     def pause(transaction: Transaction) -> Circuit:
         circuit = lock_circuit(transaction, account)
+        why = f"{who}: {note}" if note else who
         change_circuit(transaction, circuit, paused_at=circuit.paused_at or transaction.now, paused_why=why)
+        record_act(transaction, account, "pause", who, note)
         return lock_circuit(transaction, account)
 
     return transact_once(database, pause, once)
 
 
-def resume_account(database: Database, account: str, once: Once | None = None) -> Circuit:
+def resume_account(database: Database, account: str, *, who: str, once: Once | None = None) -> Circuit:
     """End a pause, and close the circuit: who resumes says that the account is well."""
 
     def resume(transaction: Transaction) -> Circuit:
         circuit = lock_circuit(transaction, account)
         values = {"paused_at": None, "paused_why": None, "failures": 0, "opened_at": None, "probe_at": None}
         change_circuit(transaction, circuit, **values, reason=None)
+        record_act(transaction, account, "resume", who, None)
         transaction.announce()
         return lock_circuit(transaction, account)
 
     return transact_once(database, resume, once)
+
+
+def record_act(transaction: Transaction, account: str, kind: str, who: str, note: str | None) -> None:
+    """Keep what a person did to an account, for the audit trail."""
+    values = {"at": transaction.now, "account": account, "kind": kind, "who": who, "text": note or ""}
+    transaction.execute(insert(account_acts).values(values))
 
 
 def open_seconds(database: Database, names: Iterable[str]) -> float:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 
 from connector.database.circuits import LAST_ATTEMPTS
 from connector.database.engine import Database
-from connector.database.tables import Reason, State, attempts, deliveries, events, notes, read_rows
+from connector.database.tables import Reason, State, account_acts, attempts, deliveries, events, notes, read_rows
 from mappings.spoke import Outcome
 
 #: How far a row's own time may lie from its neighbours': transactions that run at once commit in any order.
@@ -19,7 +19,7 @@ OUT_OF_ORDER = timedelta(minutes=5)
 #: Parked deliveries whose problems are looked at.
 LAST_PARKED = 1_000
 #: Events among which each store's last ones are looked for, before its own index is.
-LAST_EVENTS = 5_000
+LAST_EVENTS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,14 +192,47 @@ def hear_stores(database: Database, stores: Iterable[str]) -> dict[str, datetime
     return heard
 
 
-def list_notes(database: Database, *, kind: str | None, before: int | None, limit: int) -> list[Any]:
-    """What people did to deliveries, and alerts, newest first, with the orders' numbers."""
-    statement = select(notes, deliveries.c.order_number, deliveries.c.order_id, deliveries.c.account).select_from(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """One line of the audit trail: about a delivery, or about an account as a whole."""
+
+    id: int  # of a note, or of an account's act
+    at: datetime
+    who: str | None  # none of an alert
+    kind: str
+    text: str
+    account: str
+    delivery_id: int | None = None
+    order: str | None = None
+
+
+def list_done(
+    database: Database, *, kind: str | None, note: int | None = None, act: int | None = None, limit: int
+) -> list[Done]:
+    """What people did, and what the connector wanted a person to look at, newest first.
+
+    Args:
+        note, act: the ids of the last ones seen of deliveries and of accounts: many may bear one time.
+    """
+    about_order = func.coalesce(deliveries.c.order_number, deliveries.c.order_id)
+    of_deliveries = select(*said_by(notes), deliveries.c.account, notes.c.delivery_id, about_order).select_from(
         notes.join(deliveries, deliveries.c.id == notes.c.delivery_id)
     )
-    if kind is not None:
-        statement = statement.where(notes.c.kind == kind)
-    if before is not None:
-        statement = statement.where(notes.c.id < before)
+    of_accounts = select(*said_by(account_acts), account_acts.c.account)
+    done: list[Done] = []
     with database.read() as connection:
-        return read_rows(connection.execute(statement.order_by(notes.c.id.desc()).limit(limit)))
+        for table, statement, before in ((notes, of_deliveries, note), (account_acts, of_accounts, act)):
+            if kind is not None:
+                statement = statement.where(table.c.kind == kind)
+            if before is not None:
+                statement = statement.where(table.c.id < before)
+            rows = connection.execute(statement.order_by(table.c.id.desc()).limit(limit)).all()
+            done += [Done(**dict(zip(DONE, row, strict=False))) for row in rows]
+    return sorted(done, key=lambda one: (one.at, one.id), reverse=True)[:limit]
+
+
+DONE = ("id", "at", "who", "kind", "text", "account", "delivery_id", "order")
+
+
+def said_by(table: Table) -> list[ColumnElement[Any]]:
+    return [table.c[name] for name in DONE[:5]]

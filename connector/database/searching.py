@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, and_, cast, or_, select
+from sqlalchemy import ColumnElement, Connection, String, Table, and_, cast, func, or_, select
 
 from connector.database.differences import REASONS
 from connector.database.engine import Database
@@ -74,33 +74,71 @@ def find_deliveries(
         after: only what has a higher id.
         stores: the ids of all: an order's id is looked up store by store, as the index has it.
     """
+    rows: list[Delivery] = []
+    stops: list[int] = []
+    filters = loose_filters(wanted)
     with database.read() as connection:
-        conditions = bounds(connection, wanted, before=before, after=after)
-        if wanted.term is not None:
-            conditions.append(deliveries.c.id.in_(ids_of_term(connection, wanted.term, stores)))
-        elif wanted.ids is not None:
-            conditions.append(deliveries.c.id.in_(wanted.ids))
-        is_pinned = wanted.term is not None or wanted.ids is not None
-        rows: list[Delivery] = []
-        looked_to: list[int] = []
+        low, high = span(
+            connection, deliveries, deliveries.c.created_at, since=wanted.since, until=wanted.until, before=before
+        )
+        low = max(low, (after or 0) + 1)
+        pinned = pinned_ids(connection, wanted, stores)
         for stream in streams(wanted):
-            seen = select(deliveries.c.id).where(*conditions, *stream).order_by(deliveries.c.id.desc())
-            filters = loose_filters(wanted)
-            if filters and not is_pinned:
-                seen = seen.limit(MOST_LOOKED_AT)
-                last = connection.execute(seen.offset(MOST_LOOKED_AT - 1).limit(1)).scalar_one_or_none()
-                if last is not None:
-                    looked_to.append(last)
-            ids = seen.subquery()
+            floor, stop = low, None
+            if pinned is not None:
+                stream = [*stream, deliveries.c.id.in_(pinned)]
+            elif filters and stream:
+                floor, stop = floor_of_stream(connection, stream, low, high)
+            elif filters:
+                floor, stop = floor_of(low, high)
             statement = (
                 select(*SHOWN)
-                .select_from(ids.join(deliveries, deliveries.c.id == ids.c.id))
-                .where(*filters)
-                .order_by(ids.c.id.desc())
+                .where(deliveries.c.id.between(floor, high), *stream, *filters)
+                .order_by(deliveries.c.id.desc())
                 .limit(limit + 1)
             )
             rows += read_rows(connection.execute(statement))
-    return page(rows, limit, max(looked_to, default=None))
+            stops += [stop] if stop is not None else []
+    return page(rows, limit, max(stops, default=None))
+
+
+def pinned_ids(connection: Connection, wanted: Wanted, stores: Collection[str]) -> Sequence[int] | None:
+    """The only ids that can be meant, where a term or the ids themselves say so."""
+    return wanted.ids if wanted.term is None else ids_of_term(connection, wanted.term, stores)
+
+
+def span(
+    connection: Connection,
+    table: Table,
+    at: ColumnElement[Any],
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    before: int | None,
+) -> tuple[int, int]:
+    """The lowest and the highest id that can be meant: a row's id tells roughly when it was made."""
+    low, high = connection.execute(select(func.min(table.c.id), func.max(table.c.id))).one()
+    low, high = low or 0, high or 0
+    if since is not None:
+        low = max(low, first_id_since(connection, table, at, since - OUT_OF_ORDER))
+    if until is not None:
+        high = min(high, first_id_since(connection, table, at, until + OUT_OF_ORDER))
+    return low, high if before is None else min(high, before - 1)
+
+
+def floor_of(low: int, high: int) -> tuple[int, int | None]:
+    """Down to which id one look reads, and the same again where there is more below."""
+    floor = max(low, high - MOST_LOOKED_AT + 1)
+    return floor, floor if floor > low else None
+
+
+def floor_of_stream(
+    connection: Connection, stream: list[ColumnElement[bool]], low: int, high: int
+) -> tuple[int, int | None]:
+    """As `floor_of`, of the rows of one (state, reason), which lie apart."""
+    ids = select(deliveries.c.id).where(deliveries.c.id.between(low, high), *stream).order_by(deliveries.c.id.desc())
+    floor: int | None = connection.execute(ids.offset(MOST_LOOKED_AT - 1).limit(1)).scalar_one_or_none()
+    return (low, None) if floor is None else (floor, floor)
 
 
 def page(rows: list[Any], limit: int, looked_to: int | None) -> Found:
@@ -112,23 +150,6 @@ def page(rows: list[Any], limit: int, looked_to: int | None) -> Found:
     if len(ordered) > limit:
         return Found(rows=shown, next=shown[-1].id)
     return Found(rows=shown, next=looked_to, is_cut=looked_to is not None)
-
-
-def bounds(
-    connection: Connection, wanted: Wanted, *, before: int | None, after: int | None
-) -> list[ColumnElement[bool]]:
-    """What narrows the ids: a row's id tells roughly when it was made."""
-    conditions: list[ColumnElement[bool]] = []
-    if before is not None:
-        conditions.append(deliveries.c.id < before)
-    if after is not None:
-        conditions.append(deliveries.c.id > after)
-    made = deliveries.c.created_at
-    if wanted.since is not None:
-        conditions.append(deliveries.c.id >= first_id_since(connection, deliveries, made, wanted.since - OUT_OF_ORDER))
-    if wanted.until is not None:
-        conditions.append(deliveries.c.id <= first_id_since(connection, deliveries, made, wanted.until + OUT_OF_ORDER))
-    return conditions
 
 
 def streams(wanted: Wanted) -> list[list[ColumnElement[bool]]]:
@@ -237,30 +258,19 @@ def find_events(
         filters.append(events.c.received_at < until)
     columns = [column for column in events.c if column.name != "body"]
     with database.read() as connection:
-        conditions: list[ColumnElement[bool]] = [] if before is None else [events.c.id < before]
-        if until is not None:
-            last = first_id_since(connection, events, events.c.received_at, until + OUT_OF_ORDER)
-            conditions.append(events.c.id <= last)
-        if since is not None:
-            first = first_id_since(connection, events, events.c.received_at, since - OUT_OF_ORDER)
-            conditions.append(events.c.id >= first)
+        low, high = span(connection, events, events.c.received_at, since=since, until=until, before=before)
+        stop = None
         if order is not None:
-            ids = ids_of_order(connection, order, stores)
-            conditions.append(events.c.id.in_(ids))
-        seen = select(events.c.id).where(*conditions).order_by(events.c.id.desc())
-        looked_to = None
-        if filters and order is None:
-            seen = seen.limit(MOST_LOOKED_AT)
-            looked_to = connection.execute(seen.offset(MOST_LOOKED_AT - 1).limit(1)).scalar_one_or_none()
-        ids_seen = seen.subquery()
+            filters.append(events.c.id.in_(ids_of_order(connection, order, stores)))
+        elif filters:
+            low, stop = floor_of(low, high)
         statement = (
             select(*columns)
-            .select_from(ids_seen.join(events, events.c.id == ids_seen.c.id))
-            .where(*filters)
-            .order_by(ids_seen.c.id.desc())
+            .where(events.c.id.between(low, high), *filters)
+            .order_by(events.c.id.desc())
             .limit(limit + 1)
         )
-        return page(read_rows(connection.execute(statement)), limit, looked_to)
+        return page(read_rows(connection.execute(statement)), limit, stop)
 
 
 def ids_of_order(connection: Connection, order: str, stores: Collection[str]) -> list[int]:

@@ -129,6 +129,8 @@ class Delivery(SQLModel, table=True):
         Index("deliveries_claimed", "account", "claim_expires_at", **where("claim IS NOT NULL")),
         Index("deliveries_in_state", "state", "reason", "id"),
         Index("deliveries_parked", "account", "reason", "updated_at", "id", **where("state = 'parked'")),
+        Index("deliveries_of_number", "order_number", **where("order_number IS NOT NULL")),
+        Index("deliveries_of_remote_id", "remote_id", **where("remote_id IS NOT NULL")),
     )
 
     id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
@@ -198,6 +200,19 @@ class Note(SQLModel, table=True):
     kind: str  # "alert", "retrigger", "resolve"
     text: str
     who: str | None = None  # the person; none for an alert
+
+
+class AccountAct(SQLModel, table=True):
+    """What a person did to an account."""
+
+    __tablename__ = "account_acts"
+
+    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    at: datetime = instant()
+    account: str
+    kind: str  # "pause", "resume"
+    who: str
+    text: str
 
 
 class Circuit(SQLModel, table=True):
@@ -319,5 +334,5 @@ def table(name: str) -> Table:
 
 
 events, deliveries, attempts, notes, circuits = map(table, ("events", "deliveries", "attempts", "notes", "circuits"))
-jobs, kept_answers = table("jobs"), table("kept_answers")
+jobs, kept_answers, account_acts = map(table, ("jobs", "kept_answers", "account_acts"))
 alerts, alerted, marks, tallies = map(table, ("alerts", "alerted", "marks", "tallies"))

@@ -17,7 +17,7 @@ from connector.errors import ConflictError, InvalidRequestError
 from connector.previewing import preview
 from connector.runtime import Runtime
 from connector.web.asked import read_id
-from connector.web.dashboard.forms import PAGE, read_day, read_note, read_row, read_text
+from connector.web.dashboard.forms import PAGE, read_instant, read_note, read_row, read_text
 from connector.web.dashboard.guard import this_runtime, who
 from connector.web.dashboard.whole import describe_whole
 
@@ -92,7 +92,7 @@ def read_wanted(runtime: Runtime, args: Mapping[str, str]) -> Wanted:
     term = given.pop("q")
     if term in {store.id for store in runtime.settings.stores.values()} and given["store"] is None:
         given["store"], term = term, None
-    return Wanted(term=term, since=read_day(args, "since"), until=read_day(args, "until"), **given)
+    return Wanted(term=term, since=read_instant(args, "since"), until=read_instant(args, "until"), **given)
 
 
 def search(
@@ -111,7 +111,7 @@ def show(delivery_id: str) -> str:
 
 @blueprint.get("/deliveries/<delivery_id>/preview")
 def show_preview(delivery_id: str) -> str:
-    """What would be sent now, field by field. That takes some hundred mappings, so a delivery's page asks for it late."""
+    """What would be sent now, field by field. That takes some hundred mappings, so pages ask for it late."""
     return render_template("preview.html", shown=preview(this_runtime(), read_id(delivery_id)))
 
 

@@ -11,7 +11,7 @@ from connector.database.lookups import deliveries_of, load_event
 from connector.database.searching import find_events
 from connector.errors import InvalidRequestError
 from connector.web.asked import read_id
-from connector.web.dashboard.forms import PAGE, read_day, read_note, read_row, read_text
+from connector.web.dashboard.forms import PAGE, read_instant, read_note, read_row, read_text
 from connector.web.dashboard.guard import this_runtime, who
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
@@ -31,8 +31,8 @@ def show_all() -> str:
     found = find_events(
         runtime.database,
         **{name: given.get(name) for name in ("store", "topic", "order", "status")},
-        since=read_day(request.args, "since"),
-        until=read_day(request.args, "until"),
+        since=read_instant(request.args, "since"),
+        until=read_instant(request.args, "until"),
         before=before if before is not None or top is None else top + 1,
         limit=PAGE,
         stores=stores,

@@ -35,7 +35,7 @@ def read_row(args: Mapping[str, str], name: str) -> int | None:
     return read_id(args[name]) if args.get(name) else None
 
 
-def read_day(args: Mapping[str, str], name: str) -> datetime | None:
+def read_instant(args: Mapping[str, str], name: str) -> datetime | None:
     """A date, or a date and time; UTC unless it says otherwise."""
     text = args.get(name, "").strip()
     if not text:

@@ -4,12 +4,12 @@ Without a user nothing is shown; without the role of operator nothing is changed
 """
 
 import hmac
+import re
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Flask, Response, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask_babel import gettext as _
 from flask_limiter import Limiter
@@ -29,7 +29,7 @@ TRIES = "10 per minute"
 SESSION = timedelta(hours=12)
 #: What everybody may ask for, and what a viewer may post.
 OPEN = {"sign_in", "static"}
-HARMLESS = {"sign_in", "sign_out", "deliveries.search"}
+HARMLESS = {"sign_in", "sign_out", "deliveries.search_all"}
 
 #: No script, style or picture but our own files, and nobody may frame a page. htmx is told to use neither eval nor
 #: styles of its own; Pico draws its icons as data: pictures.
@@ -154,8 +154,6 @@ def set_up_guard(app: Flask, runtime: Runtime) -> None:
             runtime.log.warning("sign_in_failed", address=request.remote_addr)
             return render_template("login.html", failed=True), 401
         login_user(people(settings, key)[name])
-        from flask import session
-
         session.permanent = True
         runtime.log.info("signed_in", who=name)
         return redirect(local_path(request.args.get("next")) or url_for("overview.show"))
@@ -178,17 +176,15 @@ def set_up_guard(app: Flask, runtime: Runtime) -> None:
 
 
 def ask_to_sign_in() -> AnyResponse:
-    asked = request.full_path.rstrip("?") if request.method == "GET" else None
-    where = url_for("sign_in", next=asked if asked != "/" else None)
-    if request.headers.get("HX-Request"):
+    if request.headers.get("HX-Request"):  # a live page whose session has ended: the whole page is to go there
         return Response(status=204, headers={"HX-Redirect": url_for("sign_in")})
-    return redirect(where)
+    asked = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("sign_in", next=asked if asked != "/" else None))
 
 
 def local_path(text: str | None) -> str | None:
     """The path, if it leads to a page of ours: browsers take `//host` and `/\\host` for another's."""
-    is_ours = bool(text) and text is not None and text.startswith("/") and text[1:2] not in ("/", "\\")
-    return text if is_ours and text is not None and text.isprintable() else None
+    return text if text and text.isprintable() and re.match(r"/(?![/\\])", text) else None
 
 
 def who() -> str:
@@ -198,5 +194,5 @@ def who() -> str:
 
 
 def this_runtime() -> Runtime:
-    runtime: Any = current_app.extensions["runtime"]
-    return runtime  # type: ignore[no-any-return]
+    runtime: Runtime = current_app.extensions["runtime"]
+    return runtime

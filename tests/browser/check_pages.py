@@ -1,0 +1,145 @@
+"""The dashboard in a real browser: the way of an order that is stuck, what eyes and hands need, and live pages."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PASSWORD, Site
+from tests.orders import shopify_order
+from tests.test_versions import without_colonia
+
+PAGES = [
+    *("/", "/deliveries", "/deliveries?state=parked", "/deliveries/1", "/deliveries/3", "/deliveries/5"),
+    *("/deliveries/5/preview", "/events", "/events/1", "/accounts", "/audit", "/settings"),
+]
+
+
+def test_a_stuck_order_is_found_explained_fixed_and_sent(site: Site, open_page: Callable[..., Page]) -> None:
+    """From the link of an alert, with nothing but what the pages say."""
+    site.post_shopify(without_colonia(2001))
+    stuck = site.wait_for("#2001", "parked")
+    page = open_page(None)
+    page.goto(f"/deliveries/{stuck['id']}")
+    page.get_by_label("Name").fill("ana")
+    page.get_by_label("Password or admin token").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**/deliveries/{stuck['id']}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Order #2001 parked: cannot be mapped")
+    expect(page.get_by_label("What to do")).to_contain_text("Shipping address > neighbourhood is missing.")
+    expect(page.get_by_label("What to do")).to_contain_text("Open order #2001 in the store's own administration")
+    fixed = shopify_order(2001, updated_at="2026-11-20T12:00:00-06:00")
+    site.post_shopify(fixed, topic="orders/updated")  # what the person's correction makes the store send
+    expect(page.get_by_role("heading", level=1)).to_have_text("Order #2001 delivered", timeout=20_000)
+    expect(page.locator("ol.timeline")).to_contain_text("Attempt 1: delivered")
+
+
+def test_an_uncertain_order_is_settled_by_hand(site: Site, open_page: Callable[..., Page]) -> None:
+    site.sandbox.misbehave("rayo", "process_then_drop", match="Prueba 2002")
+    site.post_shopify(shopify_order(2002))
+    doubtful = site.wait_for("#2002", "parked")
+    page = open_page()
+    page.goto(f"/deliveries/{doubtful['id']}")
+    page.get_by_role("button", name="Mark as delivered").first.click()
+    page.get_by_label("Its id at the destination").fill("R-2002")
+    page.locator("details[open] input[name=note]").fill("it is in the panel")
+    page.locator("details[open] form button").click()
+    expect(page.get_by_role("status")).to_have_text("It counts as delivered, by your word.")
+    page.get_by_role("link", name="Audit trail").click()
+    expect(page.locator("tbody tr").first).to_contain_text("ana")
+    expect(page.locator("tbody tr").first).to_contain_text("it is in the panel")
+
+
+def test_many_are_chosen_and_retriggered(site: Site, open_page: Callable[..., Page]) -> None:
+    for number in (2003, 2004):
+        site.post_shopify(without_colonia(number))
+        site.wait_for(f"#{number}", "parked")
+    page = open_page()
+    page.goto("/deliveries?state=parked&reason=unmappable")
+    page.get_by_label("Choose order #2003").check()
+    page.get_by_label("Choose order #2004").check()
+    page.get_by_role("button", name="Retrigger the chosen (2)").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Retriggering 2 deliveries")
+    expect(page.locator("#live")).to_contain_text("Done.", timeout=20_000)
+
+
+def test_a_search_by_email_finds_the_order(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto("/deliveries")
+    page.get_by_role("searchbox").fill("tobias@example.com.ar")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_role("link", name="721")).to_be_visible()
+    assert "tobias" not in page.url
+
+
+def test_live_pages_leave_what_one_opened_and_wrote(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto("/deliveries/5")
+    page.locator("#payload summary").click()
+    page.wait_for_timeout(6_000)  # one refresh at least
+    expect(page.locator("#payload pre")).to_be_visible()
+    page.goto("/deliveries")
+    first = page.locator("tbody tr").first.get_attribute("id")
+    site.post_shopify(shopify_order(2005))
+    expect(page.get_by_role("link", name="1 newer: show them")).to_be_visible(timeout=15_000)
+    assert page.locator("tbody tr").first.get_attribute("id") == first
+
+
+def test_where_each_field_comes_from_opens_in_its_place(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto("/deliveries/5")
+    page.locator("#made summary").click()
+    row = page.locator("#made tr", has_text="consumidor_destino.colonia")
+    expect(row).to_contain_text("shipping_address.address2", timeout=20_000)
+
+
+def test_the_chart_is_drawn(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto("/")
+    expect(page.locator("#chart canvas")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(open_page: Callable[..., Page], scheme: str) -> None:
+    faults = [(path, fault) for path, fault in look_with_axe(open_page(color_scheme=scheme), PAGES)]
+    faults += look_with_axe(open_page(None, color_scheme=scheme), ["/login"])
+    assert faults == []
+
+
+def look_with_axe(page: Page, paths: list[str]) -> list[tuple[str, Any]]:
+    found = []
+    for path in paths:
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        # Read by Playwright as a tool, past the page's own policy, which lets no script in.
+        for fault in Axe().run(page).response["violations"]:
+            if fault["impact"] in ("serious", "critical"):
+                found.append((path, (fault["id"], [node["target"] for node in fault["nodes"]][:3])))
+    return found
+
+
+def test_nothing_is_wider_than_a_phone(open_page: Callable[..., Page]) -> None:
+    page = open_page(viewport={"width": 360, "height": 740}, has_touch=True)
+    wide = []
+    for path in PAGES:
+        page.goto(path)
+        if page.evaluate("document.documentElement.scrollWidth") > 360:
+            wide.append(path)
+    assert wide == []
+
+
+def test_pages_come_in_the_browsers_language(open_page: Callable[..., Page]) -> None:
+    page = open_page(locale="es-MX")
+    page.goto("/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Resumen")
+    assert page.locator("html").get_attribute("lang") == "es"
+
+
+def test_a_viewer_has_no_buttons(open_page: Callable[..., Page]) -> None:
+    page = open_page("vera")
+    page.goto("/deliveries/1")
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Order #1001"))
+    expect(page.locator("main form")).to_have_count(0)
