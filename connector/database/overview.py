@@ -51,15 +51,20 @@ class Cause:
         return sum(self.accounts.values())
 
 
+def ids_of(connection: Connection, table: Table) -> tuple[int, int]:
+    """The lowest and the highest id. SQLite reads the whole table where one SELECT asks for both."""
+    ends = [select(end(table.c.id)).scalar_subquery() for end in (func.min, func.max)]
+    low, high = connection.execute(select(*ends)).one()
+    return low or 0, high or 0
+
+
 def first_id_since(connection: Connection, table: Table, column: ColumnElement[Any], since: datetime) -> int:
     """The id from which on rows are no older than `since`. Rows are numbered as they come, so no index is needed."""
-    low, high = connection.execute(select(func.min(table.c.id), func.max(table.c.id))).one()
-    if low is None:
-        return 0
+    low, high = ids_of(connection, table)
     while low <= high:
         middle = (low + high) // 2
-        at = select(column).where(table.c.id >= middle).order_by(table.c.id).limit(1)
-        if connection.execute(at).scalar_one() < since:
+        at = connection.execute(select(column).where(table.c.id >= middle).order_by(table.c.id).limit(1)).scalar()
+        if at is not None and at < since:
             low = middle + 1
         else:
             high = middle - 1

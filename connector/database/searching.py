@@ -7,12 +7,12 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, Table, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, String, Table, and_, cast, or_, select
 
 from connector.database.differences import REASONS
 from connector.database.engine import Database
 from connector.database.lookups import says_topic
-from connector.database.overview import OUT_OF_ORDER, first_id_since
+from connector.database.overview import OUT_OF_ORDER, first_id_since, ids_of
 from connector.database.tables import Delivery, Event, State, deliveries, events, read_rows
 
 #: Rows that one look reads where no index knows what is asked for.
@@ -117,8 +117,7 @@ def span(
     before: int | None,
 ) -> tuple[int, int]:
     """The lowest and the highest id that can be meant: a row's id tells roughly when it was made."""
-    low, high = connection.execute(select(func.min(table.c.id), func.max(table.c.id))).one()
-    low, high = low or 0, high or 0
+    low, high = ids_of(connection, table)
     if since is not None:
         low = max(low, first_id_since(connection, table, at, since - OUT_OF_ORDER))
     if until is not None:
