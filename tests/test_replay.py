@@ -135,6 +135,15 @@ def test_dry_run_shows_field_by_field_what_would_be_sent_differently(
     assert [one["reason"] for one in first.deliveries()] == ["refused", "unmappable"]
 
 
+@pytest.mark.sqlite
+def test_dry_run_names_what_would_be_left_and_why(service: Service, run: Command) -> None:
+    lose_a_reply(service, "rayo")
+    status, printed = run("replay", "--dry-run")
+    why = "it is uncertain: look at the destination first, then resolve it or use `force`"
+    head = "delivery 1 (tienda-mx #1001 to bodega, uncertain)"
+    assert (status, printed.splitlines()) == (1, [f"{head}: left, {why}", "Nothing was sent: 1 left."])
+
+
 def test_resumed_replay_takes_the_rest_and_none_twice(service: Service, run: Command) -> None:
     refuse(service, 1, 2, 3)
     job = manual.start_retriggers(service.runtime, Choice(), who="ana")
