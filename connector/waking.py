@@ -15,8 +15,9 @@ from connector.runtime import Runtime
 from connector.settings import refresh_tables
 from mappings.tables import find_row
 
-#: Deliveries in one transaction, so that webhooks need not wait.
+#: Deliveries in one transaction, so that webhooks need not wait; and in one go, so that claims need not.
 PAGE = 200
+MOST = 5_000
 
 
 def read_tables_again(runtime: Runtime) -> Runtime:
@@ -32,14 +33,15 @@ def read_tables_again(runtime: Runtime) -> Runtime:
 
 
 def wake_mappable(runtime: Runtime) -> int:
-    """Let wait what lacked rows that are all there now. Returns how many."""
+    """Let wait what lacked rows that are all there now. Returns how many; `MOST`: there may be more."""
 
     @cache  # many lack the same
     def has_all(account_id: str, missing_rows: str) -> bool:
         account = runtime.settings.accounts.get(account_id)
         return all(find_row(account, table, keys) is not None for table, keys in json.loads(missing_rows))
 
-    found = (row_id(one) for one in list_lacking(runtime.database) if has_all(one.account, one.missing_rows or "[]"))
+    lacking = list_lacking(runtime.database)
+    found = islice((row_id(one) for one in lacking if has_all(one.account, one.missing_rows or "[]")), MOST)
     count = 0
     while ids := list(islice(found, PAGE)):
         count += wake(runtime.database, ids)

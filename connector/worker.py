@@ -25,7 +25,7 @@ from connector.delivery import deliver
 from connector.errors import ConnectorError, DatabaseUnavailableError
 from connector.manual import advance_jobs
 from connector.runtime import Runtime
-from connector.waking import read_tables_again, wake_mappable
+from connector.waking import MOST, read_tables_again, wake_mappable
 
 #: Those that end within this time have their places filled by one claim.
 GATHER_S = 0.01
@@ -185,8 +185,8 @@ class Forwarder:
         """Go on with the tables as they are now, and wake what lacked a row of them."""
         known, self.runtime = self.runtime, read_tables_again(self.runtime)
         if self.runtime is not known or monotonic() >= self._wake_at:
-            wake_mappable(self.runtime)
-            self._wake_at = monotonic() + WAKE_EVERY_S
+            has_more = wake_mappable(self.runtime) >= MOST
+            self._wake_at = monotonic() + (0.0 if has_more else WAKE_EVERY_S)
 
     def _held(self) -> list[int]:
         return [row_id(claimed.delivery) for claimed in list(self._running.values())]
