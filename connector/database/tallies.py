@@ -28,7 +28,8 @@ PIECE = 5_000
 MOST_PIECES = 20
 #: An attempt is counted when its outcome is known; what stays open for so long never will be.
 OPEN_FOR = timedelta(hours=1)
-LAST = 2**62
+#: Rows whose counts are not kept yet are shown up to so many; more are there only where nobody ever asked.
+MOST_UNKEPT = 100_000
 
 ATTEMPT_BOUNDS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
 AGE_BOUNDS_S = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 172_800.0)
@@ -102,7 +103,8 @@ def read_tallies(database: Database) -> Counts:
             for row in read_rows(connection.execute(select(tallies)))
         }
         for name, count in COUNT.items():
-            merge(counts, count(connection, marked(connection, name), LAST))
+            after = marked(connection, name)
+            merge(counts, count(connection, after, after + MOST_UNKEPT))
     return counts
 
 
