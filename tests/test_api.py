@@ -51,6 +51,8 @@ def test_lists_are_paged_newest_first(service: Service) -> None:
         ({"store": "tienda-mx"}, ["5500000001001"]),
         ({"order": "7"}, ["7"]),
         ({"order": "#1001"}, ["5500000001001"]),
+        ({"since": "2020-01-01T00:00:00Z"}, ["8", "7", "5500000001001"]),
+        ({"until": "2020-01-01T00:00:00Z"}, []),
     ],
 )
 def test_deliveries_are_filtered(service: Service, filters: dict[str, str], order_ids: list[str]) -> None:
@@ -60,6 +62,26 @@ def test_deliveries_are_filtered(service: Service, filters: dict[str, str], orde
     service.post_woo(woo_order(8))
     found = service.api("/deliveries", query_string=filters).json["items"]
     assert [delivery["order_id"] for delivery in found] == order_ids
+
+
+def test_deliveries_are_found_by_when_they_were_made_and_by_the_destinations_id(service: Service) -> None:
+    for number in (1, 2, 3):
+        service.post_woo(woo_order(number))
+        service.drain()
+        service.clock.forward(3600)
+    first, second, third = service.deliveries()
+    assert service.deliveries(since=second["created_at"]) == [second, third]
+    assert service.deliveries(until=second["created_at"]) == [first]
+    assert service.deliveries(remote_id=second["remote_id"]) == [second]
+
+
+def test_all_that_is_wrong_with_a_question_is_said_at_once(service: Service) -> None:
+    answer = service.api("/deliveries?limit=0&colour=red&state=lost")
+    assert answer.json["detail"] == (
+        "no such filter: colour; there are state, reason, account, store, order, remote_id, since, until;"
+        " `limit` must be from 1 to 200; `state` must be one of waiting, sending, delivered, parked, discarded"
+    )
+    assert service.api("/deliveries?limit=1&limit=2").status_code == 400
 
 
 @pytest.mark.parametrize(

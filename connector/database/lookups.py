@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, String, cast, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, String, cast, func, or_, select
 
 from connector.database.engine import Database
 from connector.database.orders import of_order, select_newest
+from connector.database.overview import OUT_OF_ORDER, first_id_since
 from connector.database.tables import (
     Attempt,
     Circuit,
@@ -57,15 +58,12 @@ def list_events(
         conditions.append(says_topic(topic))
     if order is not None:
         conditions.append(or_(events.c.order_id == order, events.c.order_number == order))
-    if since is not None:
-        conditions.append(events.c.received_at >= since)
-    if until is not None:
-        conditions.append(events.c.received_at < until)
     if before is not None:
         conditions.append(events.c.id < before)
     columns = [column for column in events.c if column.name != "body"]
-    statement = select(*columns).where(*conditions).order_by(events.c.id.desc()).limit(limit)
     with database.read() as connection:
+        conditions += made_between(connection, events.c.received_at, since, until)
+        statement = select(*columns).where(*conditions).order_by(events.c.id.desc()).limit(limit)
         return read_rows(connection.execute(statement))
 
 
@@ -129,15 +127,25 @@ def list_deliveries(
     ]
     if order is not None:
         conditions.append(or_(deliveries.c.order_id == order, deliveries.c.order_number == order))
-    if since is not None:
-        conditions.append(deliveries.c.created_at >= since)
-    if until is not None:
-        conditions.append(deliveries.c.created_at < until)
     if before is not None:
         conditions.append(deliveries.c.id < before)
-    statement = select(deliveries).where(*conditions).order_by(deliveries.c.id.desc()).limit(limit)
     with database.read() as connection:
+        conditions += made_between(connection, deliveries.c.created_at, since, until)
+        statement = select(deliveries).where(*conditions).order_by(deliveries.c.id.desc()).limit(limit)
         return read_rows(connection.execute(statement))
+
+
+def made_between(
+    connection: Connection, at: Column[datetime], since: datetime | None, until: datetime | None
+) -> Iterator[ColumnElement[bool]]:
+    """Rows of a time. Between which ids they lie is looked up first: they are numbered as they come."""
+    id_ = at.table.c.id
+    if since is not None:
+        yield id_ >= first_id_since(connection, at.table, at, since - OUT_OF_ORDER)
+        yield at >= since
+    if until is not None:
+        yield id_ <= first_id_since(connection, at.table, at, until + OUT_OF_ORDER)
+        yield at < until
 
 
 def tell_states(database: Database, ids: Sequence[int], *, now: datetime) -> Iterator[tuple[int, str, bool]]:
