@@ -53,6 +53,7 @@ def test_lists_are_paged_newest_first(service: Service) -> None:
         ({"order": "#1001"}, ["5500000001001"]),
         ({"since": "2020-01-01T00:00:00Z"}, ["8", "7", "5500000001001"]),
         ({"until": "2020-01-01T00:00:00Z"}, []),
+        ({"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z"}, ["8", "7", "5500000001001"]),
     ],
 )
 def test_deliveries_are_filtered(service: Service, filters: dict[str, str], order_ids: list[str]) -> None:

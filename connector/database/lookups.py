@@ -1,9 +1,10 @@
 """Reads events and deliveries to show them. Changes nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, String, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, String, Table, cast, func, or_, select
 
 from connector.database.engine import Database
 from connector.database.orders import of_order, select_newest
@@ -28,6 +29,9 @@ from mappings.spoke import HUB_TOPICS
 
 #: In one question: databases take only so many values.
 MOST_IDS = 500
+
+#: Times that can be moved a little: what is asked for may lie at an end of the calendar.
+EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 
 
 def load_event(database: Database, event_id: int) -> Event:
@@ -62,7 +66,7 @@ def list_events(
         conditions.append(events.c.id < before)
     columns = [column for column in events.c if column.name != "body"]
     with database.read() as connection:
-        conditions += made_between(connection, events.c.received_at, since, until)
+        conditions += made_between(connection, events, events.c.received_at, since, until)
         statement = select(*columns).where(*conditions).order_by(events.c.id.desc()).limit(limit)
         return read_rows(connection.execute(statement))
 
@@ -130,22 +134,23 @@ def list_deliveries(
     if before is not None:
         conditions.append(deliveries.c.id < before)
     with database.read() as connection:
-        conditions += made_between(connection, deliveries.c.created_at, since, until)
+        conditions += made_between(connection, deliveries, deliveries.c.created_at, since, until)
         statement = select(deliveries).where(*conditions).order_by(deliveries.c.id.desc()).limit(limit)
         return read_rows(connection.execute(statement))
 
 
 def made_between(
-    connection: Connection, at: Column[datetime], since: datetime | None, until: datetime | None
+    connection: Connection, table: Table, at: ColumnElement[Any], since: datetime | None, until: datetime | None
 ) -> Iterator[ColumnElement[bool]]:
     """Rows of a time. Between which ids they lie is looked up first: they are numbered as they come."""
-    id_ = at.table.c.id
     if since is not None:
-        yield id_ >= first_id_since(connection, at.table, at, since - OUT_OF_ORDER)
         yield at >= since
+        if since > EARLIEST:
+            yield table.c.id >= first_id_since(connection, table, at, since - OUT_OF_ORDER)
     if until is not None:
-        yield id_ <= first_id_since(connection, at.table, at, until + OUT_OF_ORDER)
         yield at < until
+        if until < LATEST:
+            yield table.c.id <= first_id_since(connection, table, at, until + OUT_OF_ORDER)
 
 
 def tell_states(database: Database, ids: Sequence[int], *, now: datetime) -> Iterator[tuple[int, str, bool]]:
