@@ -23,6 +23,7 @@ from connector.manual import advance_jobs
 from connector.settings.users import User
 from connector.web.dashboard import guard
 from connector.web.dashboard.guard import local_path
+from connector.web.dashboard.overview import OUTCOMES
 from connector.web.dashboard.problems import say_problem
 from tests.conftest import Service
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
@@ -258,6 +259,7 @@ def test_the_overview_says_what_is_stuck_and_why(service: Service, ana: Visitor)
     assert "4 cannot be mapped" in said
     assert "4 parked: cannot be mapped Shipping address > neighbourhood is missing. bodega #2 , #12 , #11" in said
     assert "delivered: 2" in said
+    assert re.findall(r'"(delivered|on its way|parked|discarded)":', ana.get("/").text) == list(OUTCOMES)
 
 
 def test_a_cause_names_no_value() -> None:
