@@ -66,7 +66,7 @@ pictures: $(INSTALLED) ## take the pictures of docs/images anew
 mutants: $(INSTALLED) ## break each promise in the code, and see that a test notices
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-bench: $(BENCH) $(PEERS) ## measure speed; NAME is one of accept, forward, claims, map, whole, growth, start, pages; ARGS=--quick
+bench: $(BENCH) $(PEERS) ## measure speed; NAME is one of accept, forward, claims, map, whole, growth, start, watching, pages; ARGS=--quick
 	$(BENCH_BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
 lock: $(INSTALLED) ## bring the lock up to pyproject.toml, moving nothing else
