@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 
 from connector.app import create_app
+from connector.database import searching
 from connector.database.overview import hear_stores, without_values
 from connector.errors import SettingsError
 from connector.manual import advance_jobs
@@ -404,6 +405,21 @@ def test_an_email_is_found_exactly_and_stands_in_no_address(service: Service, an
     assert answer.status_code == 200  # no redirect, which would write it into an address
     assert re.findall(r'(?:href|hx-get|action)="[^"]*otra', answer.text) == []
     assert "No delivery matches." in text_of(ana.post("/deliveries/search", q="tra@example.mx"))
+
+
+def test_an_email_of_long_ago_is_found_by_looking_further_back(
+    service: Service, ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "MOST_OPENED", 1)
+    monkeypatch.setattr(searching, "FURTHER_OPENED", 2)
+    for number, email in ((30, "otra@example.mx"), (31, "una@example.mx"), (32, "una@example.mx")):
+        service.post_shopify(shopify_order(number, email=email))
+    first = ana.post("/deliveries/search", q="otra@example.mx")
+    assert "No delivery matches." in text_of(first)
+    assert re.findall(r'name="look" value="(\d+)"', first.text) == ["1"]
+    further = ana.post("/deliveries/search", q="otra@example.mx", look="1")
+    assert re.findall(r"<strong>([^<]+)</strong></a>", further.text) == ["#30"]
+    assert re.findall(r'name="look" value="(\d+)"', further.text) == []
 
 
 def test_any_other_search_has_an_address_to_share(ana: Visitor) -> None:

@@ -19,6 +19,8 @@ from connector.database.tables import Delivery, Event, State, deliveries, events
 MOST_LOOKED_AT = 20_000
 #: Payloads and bodies in which an e-mail address is looked for.
 MOST_OPENED = 2_000
+#: As many more in each further look.
+FURTHER_OPENED = 8_000
 BULKY = {"body", "warnings"}
 SHOWN = [column for column in deliveries.c if column.name not in BULKY]
 
@@ -202,11 +204,23 @@ def ids_of_term(connection: Connection, term: str, stores: Collection[str]) -> l
     return sorted({id_ for one in statements for id_ in connection.execute(one.limit(200)).scalars()})
 
 
-def ids_of_email(database: Database, email: str) -> list[int]:
-    """The deliveries of orders whose payload or body holds exactly this address, among the newest of each."""
+def opened_by(look: int) -> int:
+    """How many of the newest have been opened after so many further looks."""
+    return MOST_OPENED + look * FURTHER_OPENED
+
+
+def ids_of_email(database: Database, email: str, *, look: int = 0) -> tuple[list[int], bool]:
+    """The deliveries of orders whose payload or body holds exactly this address, and whether there are older ones.
+
+    Args:
+        look: 0 opens the newest; each further look those before.
+    """
+    before = opened_by(look - 1) if look else 0
     spellings = {f'"{one}"'.encode() for one in (email, email.lower())}
-    newest_events = select(events.c.id).order_by(events.c.id.desc()).limit(MOST_OPENED).subquery()
-    newest = select(deliveries.c.id).order_by(deliveries.c.id.desc()).limit(MOST_OPENED).subquery()
+    opened = opened_by(look) - before
+    newest_events = select(events.c.id).order_by(events.c.id.desc()).offset(before).limit(opened).subquery()
+    newest = select(deliveries.c.id).order_by(deliveries.c.id.desc()).offset(before).limit(opened).subquery()
+    older = select(events.c.id).order_by(events.c.id.desc()).offset(opened_by(look)).limit(1)
     in_payload = or_(*(database.dialect.holds(events.c.body, one) for one in spellings))
     in_body = or_(*(database.dialect.holds(deliveries.c.body, one) for one in spellings))
     orders = (
@@ -227,7 +241,7 @@ def ids_of_email(database: Database, email: str) -> list[int]:
         for store, order_id in connection.execute(orders).all():
             of_order = and_(deliveries.c.store == store, deliveries.c.order_id == order_id)
             found.update(connection.execute(select(deliveries.c.id).where(of_order)).scalars())
-    return sorted(found)
+        return sorted(found), connection.execute(older).first() is not None
 
 
 def find_events(

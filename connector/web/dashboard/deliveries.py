@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from connector import manual
 from connector.database.jobs import Choice, load_job
 from connector.database.lookups import load_delivery
-from connector.database.searching import MOST_OPENED, Found, Wanted, find_deliveries, ids_of_email
+from connector.database.searching import Found, Wanted, find_deliveries, ids_of_email, opened_by
 from connector.database.tables import Reason, State
 from connector.errors import ConflictError, InvalidRequestError
 from connector.previewing import preview
@@ -26,6 +26,8 @@ blueprint = Blueprint("deliveries", __name__)
 FILTERS = ("q", "state", "reason", "account", "store", "problem", "since", "until")
 #: How many newer ones are counted; more are "100 or more".
 MOST_NEWER = 100
+#: Further looks for an e-mail address: past eight million webhooks.
+MOST_LOOKS = 1_000
 
 
 @blueprint.get("/deliveries")
@@ -48,13 +50,21 @@ def search_all() -> Response | str:
         given: dict[str, Any] = {name: request.form[name] for name in FILTERS if request.form.get(name)}
         return redirect(url_for("deliveries.show_all", **given))
     runtime = this_runtime()
-    ids = ids_of_email(runtime.database, term)
+    look = min(read_row(request.form, "look") or 0, MOST_LOOKS)
+    ids, has_older = ids_of_email(runtime.database, term, look=look)
     found = find_deliveries(runtime.database, Wanted(ids=ids), limit=PAGE) if ids else Found()
-    return show_list(runtime, found, email=term)
+    return show_list(runtime, found, email=term, look=look, has_older=has_older)
 
 
 def show_list(
-    runtime: Runtime, found: Found, *, newer: int = 0, top: int | None = None, email: str | None = None
+    runtime: Runtime,
+    found: Found,
+    *,
+    newer: int = 0,
+    top: int | None = None,
+    email: str | None = None,
+    look: int = 0,
+    has_older: bool = False,
 ) -> str:
     given = {name: request.args[name] for name in FILTERS if request.args.get(name)}
     top = top or (found.rows[0].id if found.rows and "before" not in request.args else None)
@@ -70,7 +80,8 @@ def show_list(
         newer=newer,
         most_newer=MOST_NEWER,
         email=email,
-        most_opened=MOST_OPENED,
+        opened=opened_by(look),
+        further=look + 1 if has_older else None,
         states=list(State),
         reasons=list(Reason),
         accounts=sorted(runtime.settings.accounts),
