@@ -116,7 +116,7 @@ def test_each_way_to_name_a_delivery_finds_it(service: Service) -> None:
     for term in ("#3", "3", "5500000000003", delivery["remote_id"]):
         found = find_deliveries(service.database, Wanted(term=term), limit=5, stores=["tienda-mx", "tienda-ar"])
         assert [row.order_number for row in found.rows] == ["#3"]
-    ids = ids_of_email(service.database, "Ximena@example.mx")
+    ids, _ = ids_of_email(service.database, "Ximena@example.mx")
     assert [row.order_number for row in find_deliveries(service.database, Wanted(ids=ids), limit=5).rows] == [
         "#3",
         "#2",
