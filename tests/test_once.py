@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from connector.app import create_app
 from connector.database import jobs
@@ -14,10 +15,11 @@ from tests.conftest import Service
 from tests.orders import woo_order
 
 
-def post(service: Service, path: str, key: str = "k-1", **asked: Any) -> Any:
-    """Each time to another process, as far as what it has in memory goes."""
+def post(service: Service, path: str, key: str = "k-1", app: Flask | None = None, **asked: Any) -> Any:
+    """Each time to another process, as far as what it has in memory goes, unless `app` is given."""
     headers = {"Authorization": "Bearer admin", "Idempotency-Key": key}
-    return create_app(service.runtime).test_client().post(f"/api{path}", json=asked, headers=headers)
+    client = (app or create_app(service.runtime)).test_client()
+    return client.post(f"/api{path}", json=asked, headers=headers)
 
 
 def refused_order(service: Service) -> None:
@@ -65,11 +67,13 @@ def test_a_key_that_came_with_another_request_is_422_and_nothing_is_done(service
 
 def test_of_many_that_come_at_once_under_a_key_one_acts_and_all_are_answered_alike(service: Service) -> None:
     refused_order(service)
+    apps = [create_app(service.runtime) for _ in range(8)]
     bodies: list[bytes] = []
-    threads = [
-        threading.Thread(target=lambda: bodies.append(post(service, "/retriggers", reason="refused").data))
-        for _ in range(8)
-    ]
+
+    def ask(app: Flask) -> None:
+        bodies.append(post(service, "/retriggers", app=app, reason="refused").data)
+
+    threads = [threading.Thread(target=ask, args=(app,)) for app in apps]
     for thread in threads:
         thread.start()
     for thread in threads:
