@@ -24,7 +24,9 @@ SENDING_FIRST = Invariant(
     if monotonic() - begun_at > mark.lease_s - account.timeout_s:  # stopped meanwhile: what it held may be settled
         answer = Answer(was_sent=False, error="too late to send: the commit took too long")
     else:
-        answer = send(outbound, account, destination, parcel, bearer)
+        with runtime.tracing.span("send", kind="client") as span:
+            answer = send(outbound, account, destination, parcel, bearer)
+            span.tell(attempt=delivery.attempts + 1, status=answer.status, error=answer.error)
 """,
             new="""\
     answer = send(outbound, account, destination, parcel, bearer)
