@@ -150,7 +150,7 @@ def open_clients(settings: Settings, clock: Clock = utc_now) -> Iterator[tuple[d
 
 
 def open_store_client(store: Store, ssl_context: Any) -> Client:
-    return Client(store.api_url or "", headers={}, ssl_context=ssl_context, keepalive=4)
+    return Client(store.api_url or "", headers={}, ssl_context=ssl_context, keeps_alive=True)
 
 
 @contextmanager

@@ -126,7 +126,8 @@ class Forwarder:
         """Claim as many as there are threads for, of every account that has some."""
         in_flight = Counter(claimed.delivery.account for claimed in list(self._running.values()))
         room = {id_: limit.concurrency - in_flight[id_] for id_, limit in self._limits.items()}
-        due = self.due([account for account, free in room.items() if free > 0])
+        open_ = [account for account, free in room.items() if free > 0]
+        due = self.due(open_) if open_ else []
         if not due:
             return []
         claimed = claim_deliveries(

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, Boolean, Connection, Table
+from sqlalchemy import JSON, Boolean, Connection, Dialect, Select, Table
 
 from connector.database.tables import Instant
 
@@ -111,6 +111,18 @@ def select_by(
     return [make(row) for row in found]
 
 
+def read_column(connection: Connection, statement: Select[Any], given: Mapping[str, Any]) -> list[Any]:
+    """The first column of what a statement selects: one of few, each of which is written once for each database."""
+    text, parameters, places = written(statement, connection.dialect)
+    values = {name: convert(given.get(name, usual)) for name, usual, convert in parameters}
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(text, [values[name] for name in places] if places else values)
+        return [row[0] for row in cursor.fetchall()]
+    finally:
+        cursor.close()
+
+
 def exists_any(
     connection: Connection, table: Table, column: str, among: Sequence[str], *, before: int, **equal: str
 ) -> bool:
@@ -122,6 +134,18 @@ def exists_any(
         return bool(cursor.fetchall()[0][0])
     finally:
         cursor.close()
+
+
+@cache
+def written(
+    statement: Select[Any], dialect: Dialect
+) -> tuple[str, list[tuple[str, Any, Converter]], Sequence[str] | None]:
+    """A statement in the database's words; its parameters, and how they are given; their order, if it counts."""
+    compiled = statement.compile(dialect=dialect)
+    parameters = [
+        (name, usual, converter_of(compiled.binds[name].type, dialect.name)) for name, usual in compiled.params.items()
+    ]
+    return compiled.string, parameters, compiled.positiontup
 
 
 @cache
@@ -244,11 +268,13 @@ def write_instant(at: datetime | None) -> str | None:
 
 
 def read_json(text: str | None) -> Any:
+    if text == "[]":  # as most are
+        return []
     return json.loads(text) if text is not None else None
 
 
 def read_instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text is not None else None
+    return datetime.fromisoformat(f"{text}+00:00") if text is not None else None
 
 
 def in_utc(at: datetime | None) -> datetime | None:

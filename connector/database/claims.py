@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import BindParameter, and_, bindparam, exists, func, or_, select, update
 
-from connector.database.bulk import select_by, update_rows
+from connector.database.bulk import read_column, select_by, update_rows
 from connector.database.circuits import ALL, book_probe, let_pass, load_circuits, make_circuits, room
 from connector.database.deliveries import catch_up, lock_deliveries
 from connector.database.engine import Database, Transaction
@@ -22,13 +22,10 @@ from connector.database.tables import (
     circuits,
     deliveries,
     events,
-    read_rows,
 )
 from mappings.spoke import Outcome
 
 ACCOUNT: BindParameter[str] = bindparam("account")
-ACCOUNTS: BindParameter[list[str]] = bindparam("accounts", expanding=True)
-IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 NOW = bindparam("now", type_=Instant)
 
 IS_DUE = and_(
@@ -36,10 +33,10 @@ IS_DUE = and_(
     deliveries.c.due_at <= NOW,
     or_(deliveries.c.claim.is_(None), deliveries.c.claim_expires_at <= NOW),
 )
-#: Not those that take nothing now: paused, or open and the next probe not yet due.
-DUE_ACCOUNTS = (
+#: Not for one that takes nothing now: paused, or open and the next probe not yet due.
+HAS_DUE = (
     select(circuits.c.account)
-    .where(circuits.c.account.in_(ACCOUNTS), circuits.c.paused_at.is_(None))
+    .where(circuits.c.account == ACCOUNT, circuits.c.paused_at.is_(None))
     .where(or_(circuits.c.opened_at.is_(None), circuits.c.probe_at.is_(None), circuits.c.probe_at <= NOW))
     .where(exists().where(deliveries.c.account == circuits.c.account, IS_DUE))
 )
@@ -51,10 +48,8 @@ DUE = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-IN_FLIGHT = (
-    select(deliveries.c.account, func.count())
-    .where(deliveries.c.account.in_(ACCOUNTS), deliveries.c.claim.is_not(None), deliveries.c.claim_expires_at > NOW)
-    .group_by(deliveries.c.account)
+IN_FLIGHT = select(func.count()).where(
+    deliveries.c.account == ACCOUNT, deliveries.c.claim.is_not(None), deliveries.c.claim_expires_at > NOW
 )
 OF_DELIVERY = tuple(column.name for column in deliveries.c)
 OF_EVENT = tuple(column.name for column in events.c)
@@ -88,9 +83,9 @@ def open_accounts(database: Database, accounts: Collection[str]) -> None:
 
 def due_accounts(database: Database, accounts: Collection[str]) -> list[str]:
     """The accounts for which some delivery waits and is due and free. A read: it takes no lock."""
-    given = {"accounts": sorted(accounts), "now": database.clock()}
+    now = database.clock()
     with database.read() as connection:
-        return list(connection.execute(DUE_ACCOUNTS, given).scalars())
+        return [one for one in sorted(accounts) if read_column(connection, HAS_DUE, {"account": one, "now": now})]
 
 
 def claim_deliveries(database: Database, *, claim: str, limits: Mapping[str, Limit], lease_s: float) -> list[Claimed]:
@@ -104,15 +99,14 @@ def claim_deliveries(database: Database, *, claim: str, limits: Mapping[str, Lim
 
     def take(transaction: Transaction) -> list[Claimed]:
         ids: list[int] = []
-        locked = lock_circuits(transaction, limits)
-        in_flight = count_in_flight(transaction, [circuit.account for circuit in locked])
-        for circuit in locked:
+        for circuit in lock_circuits(transaction, limits):
             limit = limits[circuit.account]
-            free = room(circuit, limit.concurrency - in_flight.get(circuit.account, 0), transaction.now)
+            given = {"account": circuit.account, "now": transaction.now}
+            (in_flight,) = read_column(transaction.connection, IN_FLIGHT, given)
+            free = room(circuit, limit.concurrency - in_flight, transaction.now)
             if free < 1:
                 continue
-            given = {"account": circuit.account, "now": transaction.now, "most": free}
-            due = list(transaction.execute(DUE, given).scalars())
+            due = read_column(transaction.connection, DUE, {**given, "most": free})
             if limit.rate_per_s is not None:
                 due = due[: let_pass(transaction, circuit, len(due), limit.rate_per_s)]
             if due and circuit.opened_at is not None:
@@ -131,11 +125,6 @@ def lock_circuits(transaction: Transaction, accounts: Collection[str]) -> Sequen
     """Those that no other process is claiming from at this moment."""
     locks = "FOR UPDATE SKIP LOCKED"
     return select_by(transaction.connection, circuits, ALL, "account", sorted(accounts), locks=locks)
-
-
-def count_in_flight(transaction: Transaction, accounts: Collection[str]) -> dict[str, int]:
-    given = {"accounts": sorted(accounts), "now": transaction.now}
-    return {account: count for account, count in read_rows(transaction.execute(IN_FLIGHT, given))}  # noqa: C416
 
 
 def read_claimed(transaction: Transaction, ids: list[int]) -> list[Claimed]:

@@ -48,7 +48,7 @@ def open_channel(channel: Channel) -> Callable[[Message], str | None]:
 
 
 def open_client() -> Client:
-    return Client("", headers={}, ssl_context=ssl.create_default_context(), keepalive=0)
+    return Client("", headers={}, ssl_context=ssl.create_default_context(), keeps_alive=False)
 
 
 def post(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> str | None:
