@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import NoReturn
 
-from connector.log import get_logger, set_up_log
+from connector.log import flush_log, get_logger, set_up_log
 from connector.processes import end_with_parent
 
 #: A forwarder that dies this often within this time will not come up by itself.
@@ -110,6 +110,7 @@ def end(processes: list[subprocess.Popen[bytes]]) -> None:
 
 def become_supervisor(host: str, port: int, processes: int) -> NoReturn:
     """Let this process go on as the supervisor, without all that it imported to check the configuration."""
+    flush_log()
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, "-m", "connector.serve", host, str(port), str(processes)])  # noqa: S606

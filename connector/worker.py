@@ -23,6 +23,7 @@ from connector.database.claims import (
 from connector.database.orders import row_id
 from connector.delivery import deliver
 from connector.errors import ConnectorError, DatabaseUnavailableError
+from connector.log import flush_log
 from connector.manual import advance_jobs
 from connector.runtime import Runtime
 from connector.waking import MOST, read_tables_again, wake_mappable
@@ -212,4 +213,5 @@ def run_worker(runtime: Runtime) -> None:
     with watching(runtime):
         forwarder.run()
     if forwarder._running:
+        flush_log()
         os._exit(0)  # a thread cannot be ended; the interpreter would wait for it past the time we have

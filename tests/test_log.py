@@ -1,0 +1,100 @@
+"""What is logged is gathered and written together, in its order; a warning, or an end, does not wait."""
+
+import io
+import subprocess
+import sys
+from threading import Thread
+from time import monotonic, sleep
+
+from connector.log import MOST_LINES, Lines
+
+
+class File(io.BytesIO):
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+
+    def write(self, data: object) -> int:
+        self.writes += 1
+        return super().write(data)  # type: ignore[arg-type]
+
+
+class BrokenFile(io.BytesIO):
+    def write(self, _data: object) -> int:
+        raise BrokenPipeError
+
+
+def wait_for(file: File, text: bytes) -> None:
+    give_up_at = monotonic() + 5
+    while not file.getvalue().endswith(text):
+        assert monotonic() < give_up_at, "it was never written"
+        sleep(0.01)
+
+
+def test_lines_come_by_themselves_many_at_once_and_in_their_order() -> None:
+    file = File()
+    lines = Lines(file)
+    for _ in range(3):  # after a rest too
+        file.truncate(0), file.seek(0)
+        file.writes = 0
+        for number in range(500):
+            lines.info(b"line %d" % number)
+        wait_for(file, b"line 499\n")
+        assert file.getvalue() == b"".join(b"line %d\n" % number for number in range(500))
+        assert file.writes < 50
+
+
+def test_a_warning_is_written_before_it_returns_after_what_came_before_it() -> None:
+    file = File()
+    lines = Lines(file)
+    lines.info(b"before")
+    lines.warning(b"now")
+    assert file.getvalue() == b"before\nnow\n"
+
+
+def test_no_line_of_many_threads_is_lost_or_torn() -> None:
+    file = File()
+    lines = Lines(file)
+
+    def tell(thread: int) -> None:
+        for number in range(300):
+            (lines.warning if number % 50 == 0 else lines.info)(b"%d:%d" % (thread, number))
+
+    threads = [Thread(target=tell, args=(thread,)) for thread in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines.flush()
+    expected = sorted(b"%d:%d" % (thread, number) for thread in range(8) for number in range(300))
+    assert sorted(file.getvalue().splitlines()) == expected
+
+
+def test_when_too_many_wait_they_are_written_by_who_tells() -> None:
+    file = File()
+    lines = Lines(file)
+    lines._is_woken = True  # its thread is stuck
+    for _ in range(MOST_LINES + 1):
+        lines.info(b"line")
+    assert file.getvalue().count(b"\n") == MOST_LINES + 1
+
+
+def test_a_log_that_nobody_reads_harms_nobody() -> None:
+    lines = Lines(BrokenFile())
+    lines.info(b"one")
+    lines.error(b"two")
+    lines.flush()
+
+
+def test_what_waits_is_written_when_the_process_ends() -> None:
+    program = "from connector.log import *; set_up_log(); get_logger().info('last')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert '"event":"last"' in done.stderr
+
+
+def test_what_waits_is_written_when_the_process_is_ended_at_once() -> None:
+    program = (
+        "import os; from connector.log import *; set_up_log(); get_logger().info('last'); flush_log(); os._exit(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert '"event":"last"' in done.stderr
