@@ -39,8 +39,12 @@ from mappings.spoke import Destination, Outcome
 MOST_READINGS = 5
 
 
-def deliver(runtime: Runtime, claimed: Claimed) -> None:
-    """Bring a claimed delivery as far as it goes now: delivered, parked, discarded, or waiting for another try."""
+def deliver(runtime: Runtime, claimed: Claimed, *, on_answer: Callable[[], None] = lambda: None) -> None:
+    """Bring a claimed delivery as far as it goes now: delivered, parked, discarded, or waiting for another try.
+
+    Args:
+        on_answer: called when all that is left to do is to record what came of it.
+    """
     delivery, event = claimed.delivery, claimed.event
     may_refresh = True
     for _ in range(MOST_READINGS):
@@ -64,7 +68,7 @@ def deliver(runtime: Runtime, claimed: Claimed) -> None:
             record_no_customer(runtime, delivery, error.answer)
             return
         else:
-            outcome = attempt(runtime, delivery, parcel, may_refresh=may_refresh)
+            outcome = attempt(runtime, delivery, parcel, may_refresh=may_refresh, on_answer=on_answer)
             may_refresh = may_refresh and outcome is not Outcome.TOKEN_EXPIRED
             is_done = outcome not in (None, Outcome.TOKEN_EXPIRED)
         if is_done:
@@ -76,7 +80,9 @@ def deliver(runtime: Runtime, claimed: Claimed) -> None:
         event = load_event(runtime.database, delivery.event_id)
 
 
-def attempt(runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh: bool) -> Outcome | None:
+def attempt(
+    runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh: bool, on_answer: Callable[[], None]
+) -> Outcome | None:
     """Try once, and record what came of it. None: the claim was lost before a socket opened, so none did."""
     account = runtime.settings.accounts[delivery.account]
     destination = runtime.settings.destination(account)
@@ -118,6 +124,8 @@ def attempt(runtime: Runtime, delivery: Delivery, parcel: Parcel, *, may_refresh
     ended = Ended(
         delivery=delivery, tried=tried, decision=decision, health=health_of(account, account.id, tried.outcome)
     )
+    if not decision.keeps_claim:
+        on_answer()
     is_settled = surely(runtime, lambda: record_sent(runtime.database, ended))
     log_attempt(runtime, delivery, tried, decision if is_settled else None)
     return outcome

@@ -49,6 +49,7 @@ class Forwarder:
         self.is_stopping = False
         self._wake = threading.Event()
         self._running: dict[Future[None], Claimed] = {}
+        self._ending: set[int] = set()  # of those, the deliveries that have been answered
         self._behind: set[str] = set()  # accounts that had more due than there was room for
         self._look_at = 0.0  # monotonic: when all accounts are asked for what is due
         self._wake_at = 0.0  # monotonic: when what lacked rows is looked for
@@ -125,7 +126,7 @@ class Forwarder:
 
     def claim_due(self) -> list[Claimed]:
         """Claim as many as there are threads for, of every account that has some."""
-        in_flight = Counter(claimed.delivery.account for claimed in list(self._running.values()))
+        in_flight, ending = self._count()
         room = {id_: limit.concurrency - in_flight[id_] for id_, limit in self._limits.items()}
         open_ = [account for account, free in room.items() if free > 0]
         due = self.due(open_) if open_ else []
@@ -138,11 +139,20 @@ class Forwarder:
             lease_s=self.runtime.settings.environment.lease_s,
         )
         taken = Counter(one.delivery.account for one in claimed)
-        self._behind = {account for account in due if taken[account] >= room[account]}
+        self._behind = {account for account in due if taken[account] >= max(1, room[account] - ending[account])}
         # A process that was stopped, or a clock that jumped, lets a lease run out under one of our own threads. That
         # thread goes on under the new one: a second would send the same attempt again.
         held = set(self._held())
         return [one for one in claimed if row_id(one.delivery) not in held]
+
+    def _count(self) -> tuple[Counter[str], Counter[str]]:
+        """How many of each account have yet to be answered, and have been: those leave their places any moment.
+
+        The claim counts once more, in its transaction.
+        """
+        running = [claimed.delivery for claimed in list(self._running.values())]
+        answered = Counter(one.account for one in running if row_id(one) in self._ending)
+        return Counter(one.account for one in running) - answered, answered
 
     def due(self, accounts: list[str]) -> list[str]:
         """Of these, the ones that have something due. Those that had more than could be claimed are not asked again,
@@ -157,7 +167,7 @@ class Forwarder:
         try:
             with self.runtime.tracing.span("deliver", kind="consumer", parent=claimed.event.traceparent) as span:
                 span.tell(delivery_id=claimed.delivery.id, account=claimed.delivery.account)
-                deliver(self.runtime, claimed)
+                deliver(self.runtime, claimed, on_answer=lambda: self._end(claimed))
         except ConnectorError as error:  # the claim runs out, and the delivery is settled then
             self.runtime.log.warning(
                 "delivery_interrupted", delivery_id=claimed.delivery.id, error=type(error).__name__
@@ -165,8 +175,15 @@ class Forwarder:
         except Exception as error:
             self.runtime.log.error("delivery_failed", delivery_id=claimed.delivery.id, error=type(error).__name__)
 
+    def _end(self, claimed: Claimed) -> None:
+        """Have others claimed while it is recorded what came of this one: that may be one transaction."""
+        self._ending.add(row_id(claimed.delivery))
+        self._wake.set()
+
     def _finish(self, future: Future[None]) -> None:
-        self._running.pop(future, None)
+        claimed = self._running.pop(future, None)
+        if claimed is not None:
+            self._ending.discard(row_id(claimed.delivery))
         self._wake.set()  # a place is free
 
     def open_accounts(self) -> None:
