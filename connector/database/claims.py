@@ -140,9 +140,11 @@ def release_claims(database: Database, claim: str, *, besides: Collection[int] =
     Args:
         besides: deliveries that are under way. The rest was claimed by a commit that the database did not tell of.
     """
-    statement = select(deliveries.c.id).where(deliveries.c.claim == claim, deliveries.c.state == State.WAITING)
+    # By the claim alone, of which there are few: asked for the state too, SQLite looks through all that waits.
+    statement = select(deliveries.c.id, deliveries.c.state).where(deliveries.c.claim == claim)
     with database.read() as connection:
-        stray = set(connection.execute(statement).scalars()) - set(besides)
+        held = {id_ for id_, state in connection.execute(statement) if state == State.WAITING}
+    stray = held - set(besides)
 
     def free(transaction: Transaction) -> int:
         held = and_(deliveries.c.id.in_(sorted(stray)), deliveries.c.claim == claim)
