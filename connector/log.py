@@ -6,7 +6,6 @@ import sys
 import threading
 from collections import deque
 from collections.abc import MutableMapping
-from contextlib import suppress
 from contextvars import ContextVar
 from time import sleep
 from typing import Any, BinaryIO
@@ -27,6 +26,8 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 #: How long a line may wait for others, and how many may: more are written at once, however long that takes.
 GATHER_S = 0.05
 MOST_LINES = 10_000
+#: Whoever reads the log and takes nothing for so long is not waited for: not by an order, nor by the end of a process.
+STUCK_S = 2.0
 
 
 class Lines:
@@ -40,6 +41,7 @@ class Lines:
         self._file = file
         self._lines: deque[bytes] = deque()
         self._writing = threading.Lock()
+        self._starting = threading.Lock()
         self._wake = threading.Semaphore(0)
         self._is_woken = False
         self._thread: threading.Thread | None = None
@@ -62,13 +64,19 @@ class Lines:
 
     def flush(self) -> None:
         """Write what waits."""
-        with self._writing, suppress(OSError, ValueError):  # nobody reads any more: no order is to suffer from that
+        if not self._writing.acquire(timeout=STUCK_S):
+            return
+        try:
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
             self._file.write(b"".join(line + b"\n" for line in lines))  # it may have no buffer of its own
             self._file.flush()
+        except (OSError, ValueError):  # nobody reads any more: no order is to suffer from that
+            pass
+        finally:
+            self._writing.release()
 
     def _start(self) -> None:
-        with self._writing:
+        with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="log", daemon=True)
                 self._thread.start()

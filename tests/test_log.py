@@ -3,8 +3,10 @@
 import io
 import subprocess
 import sys
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic, sleep
+
+import pytest
 
 from connector.log import MOST_LINES, Lines
 
@@ -84,6 +86,30 @@ def test_a_log_that_nobody_reads_harms_nobody() -> None:
     lines.info(b"one")
     lines.error(b"two")
     lines.flush()
+
+
+def test_a_log_that_is_not_read_on_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.log.STUCK_S", 0.05)
+    goes_on = Event()
+
+    class StuckFile(File):
+        def write(self, data: object) -> int:
+            goes_on.wait(10)
+            return super().write(data)
+
+    file = StuckFile()
+    lines = Lines(file)
+    stuck = Thread(target=lines.warning, args=(b"first",))
+    stuck.start()
+    while lines._lines:  # until it is being written
+        sleep(0.001)
+    begun_at = monotonic()
+    lines.warning(b"second")
+    assert monotonic() - begun_at < 5
+    goes_on.set()
+    stuck.join()
+    lines.flush()
+    assert file.getvalue() == b"first\nsecond\n"
 
 
 def test_what_waits_is_written_when_the_process_ends() -> None:
