@@ -33,8 +33,8 @@ STUCK_S = 2.0
 class Lines:
     """A file of lines. What is no warning waits a little, so that many are written together; the rest is not.
 
-    A thread that writes lets the others have the interpreter first, and they it: with a line for each webhook, all
-    that cost a sixth of what taking one does.
+    A thread that writes lets the others have the interpreter, and waits to get it back: with a line for each webhook,
+    all that was a sixth of what taking one cost.
     """
 
     def __init__(self, file: BinaryIO) -> None:
