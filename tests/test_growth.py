@@ -78,10 +78,6 @@ def take_in(counted: Counted) -> None:
     record_event(counted.database, store=one.store, identity=one.identity, body=one.body, accounts=one.accounts)
 
 
-def take_in_again(counted: Counted) -> None:
-    take_in(counted)
-
-
 def look_for_due(counted: Counted) -> None:
     assert due_accounts(counted.database, ["bodega"]) == ["bodega"]
 
@@ -122,7 +118,8 @@ def release(counted: Counted) -> None:
     assert release_claims(counted.database, "me") == 3
 
 
-ACTS = [take_in, take_in_again, look_for_due, claim, mark, record, expire, recover, release]
+#: The second time it is a duplicate.
+ACTS = [take_in, take_in, look_for_due, claim, mark, record, expire, recover, release]
 
 
 @pytest.mark.parametrize("state", [State.WAITING, State.DELIVERED])
