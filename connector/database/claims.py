@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import BindParameter, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import BindParameter, and_, bindparam, func, or_, select, update
 
 from connector.database.bulk import read_column, select_by, update_rows
 from connector.database.circuits import ALL, book_probe, let_pass, load_circuits, make_circuits, room
@@ -38,7 +38,14 @@ HAS_DUE = (
     select(circuits.c.account)
     .where(circuits.c.account == ACCOUNT, circuits.c.paused_at.is_(None))
     .where(or_(circuits.c.opened_at.is_(None), circuits.c.probe_at.is_(None), circuits.c.probe_at <= NOW))
-    .where(exists().where(deliveries.c.account == circuits.c.account, IS_DUE))
+    .where(
+        select(deliveries.c.id)  # by its order, or PostgreSQL looks through all that wait, or all that do not
+        .where(deliveries.c.account == ACCOUNT, IS_DUE)
+        .order_by(deliveries.c.due_at)
+        .limit(1)
+        .scalar_subquery()
+        .is_not(None)
+    )
 )
 #: The ids of what is due and free, oldest first, without what another process is claiming at this moment.
 DUE = (

@@ -162,7 +162,10 @@ def create_postgresql_engine(url: URL, connections: int, wait_s: float) -> Engin
         connection.autocommit = True
         connection.execute(
             f"SET synchronous_commit = on; SET lock_timeout = {int(wait_s * 1000)};"
-            " SET idle_in_transaction_session_timeout = 60000; SET TIME ZONE 'UTC'"
+            " SET idle_in_transaction_session_timeout = 60000; SET TIME ZONE 'UTC';"
+            # A plan that was kept while a table was small reads all of it when it is large:
+            # https://www.postgresql.org/docs/18/runtime-config-query.html#GUC-PLAN-CACHE-MODE, read 2026-11-22.
+            " SET plan_cache_mode = force_custom_plan"
         )
         connection.autocommit = False
 
