@@ -156,7 +156,10 @@ class SumOf(Money):
 class Whole(Plain, fields.Integer):
     """A whole number, as JSON writes it."""
 
-    def _validated(self, value: Any) -> int:
+    def _serialize(self, value: int | None, *args: Any, **kwargs: Any) -> int | None:
+        return value
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
         if type(value) is not int:
             raise self.make_error("invalid")
         return value
@@ -169,7 +172,10 @@ class Quantity(Plain, fields.Integer):
         super().__init__(**kwargs)
         self.least = least
 
-    def _validated(self, value: Any) -> int:
+    def _serialize(self, value: int | None, *args: Any, **kwargs: Any) -> int | None:
+        return value
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
         number = read_whole(value)
         if number is None or number < self.least:
             raise ValidationError(f"“{shown(value)}” is not a whole number of at least {self.least}.")

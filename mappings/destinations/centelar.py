@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError, fields, post_load
@@ -222,8 +222,7 @@ class Buyer:
     is_corporate: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(NamedTuple):
     sku: str | None  # as Centelar knows it
     portion: Portion
     location: Place | None

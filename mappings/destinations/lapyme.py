@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
@@ -151,8 +151,7 @@ PER_SKU = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LapymeLine:
+class LapymeLine(NamedTuple):
     portion: Portion
     product_id: str | None
     tax_rate_id: int
