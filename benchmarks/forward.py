@@ -28,6 +28,7 @@ class Case:
     engine: str
     answer_ms: float
     in_flight: int
+    forwarders: int = 1  # processes; those in flight are all of them together
 
     @property
     def of_loop(self) -> Target | None:
@@ -44,6 +45,10 @@ CASES = [
         Case(destination="rayo", engine="sqlite", answer_ms=answer_ms, in_flight=in_flight)
         for answer_ms in (0, 100, 500)
         for in_flight in (16, 64, 128)
+    ),
+    *(
+        Case(destination="rayo", engine="sqlite", answer_ms=100, in_flight=in_flight, forwarders=2)
+        for in_flight in (64, 128)
     ),
     *(
         Case(destination="lapyme", engine="sqlite", answer_ms=answer_ms, in_flight=in_flight)
@@ -103,10 +108,14 @@ def configure(case: Case, played: Destination, directory: Path) -> Path:
 
 
 def run_loop(case: Case, backlog: Backlog, pace: Pace, played: Destination, directory: Path) -> Forwarded:
-    command = [sys.executable, "-m", "benchmarks.bare_loop", str(backlog.bodies), str(case.in_flight)]
+    threads = case.in_flight // case.forwarders
+    command = [sys.executable, "-m", "benchmarks.bare_loop", str(backlog.bodies), str(threads)]
     variables = environment_of(configure(case, played, directory), "sqlite:///unused.db")
-    process = running(command, directory=directory, name="loop", variables=variables)
-    return watch(process, played, skip=2 * case.in_flight, most=10_000_000, seconds=pace.seconds)
+    processes = [
+        running(command, directory=directory, name=f"loop-{number}", variables=variables)
+        for number in range(case.forwarders)
+    ]
+    return watch(processes, played, skip=2 * case.in_flight, most=10_000_000, seconds=pace.seconds)
 
 
 def run_connector(
@@ -120,9 +129,12 @@ def run_connector(
 ) -> Forwarded:
     url = backlog.copy()
     variables = environment_of(configure(case, played, directory), url)
-    process = running(connector("worker"), directory=directory, name="worker", variables=variables)
+    processes = [
+        running(connector("worker"), directory=directory, name=f"worker-{number}", variables=variables)
+        for number in range(case.forwarders)
+    ]
     most = backlog.orders - 2 * case.in_flight
-    forwarded = watch(process, played, skip=2 * case.in_flight, most=most, seconds=pace.seconds, profile=profile)
+    forwarded = watch(processes, played, skip=2 * case.in_flight, most=most, seconds=pace.seconds, profile=profile)
     backlog.drop(url)
     if forwarded.again:
         raise RuntimeError(f"{forwarded.again} orders arrived twice")
@@ -145,6 +157,7 @@ def table_row(measured: Measured) -> list[str]:
         case.engine,
         f"{case.answer_ms:g}",
         str(case.in_flight),
+        str(case.forwarders),
         f"{measured.of_loop('per_s'):.0f}",
         f"{measured.of('per_s'):.0f}",
         show(measured.share, case.of_loop),
@@ -173,6 +186,7 @@ def figures_of(measured: Measured) -> dict[str, Any]:
 @click.option("--engine", "engines", multiple=True, type=click.Choice(["sqlite", "postgresql"]))
 @click.option("--answer-ms", "answers_ms", multiple=True, type=float)
 @click.option("--in-flight", "numbers_in_flight", multiple=True, type=int)
+@click.option("--forwarders", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--profile", "is_profiled", is_flag=True, help="Also show where processor time goes: a whole run does.")
 @click.option("--quick", is_flag=True, help="One short round of one case: only to see that it runs.")
 def main(
@@ -183,6 +197,7 @@ def main(
     engines: tuple[str, ...],
     answers_ms: tuple[float, ...],
     numbers_in_flight: tuple[int, ...],
+    forwarders: int,
     is_profiled: bool,
     quick: bool,
 ) -> None:
@@ -192,7 +207,7 @@ def main(
     cases = CASES
     if not is_whole:
         cases = [
-            Case(destination=where, engine=engine, answer_ms=answer_ms, in_flight=in_flight)
+            Case(destination=where, engine=engine, answer_ms=answer_ms, in_flight=in_flight, forwarders=forwarders)
             for engine in engines or ("sqlite",)
             for where in destinations or ("rayo",)
             for answer_ms in answers_ms or (0,)
@@ -215,8 +230,8 @@ def main(
                     done.append(measure(case, waiting, pace, directory))
                 if is_profiled or is_whole:
                     parts[f"{where}, {engine}"] = profile_connector(waiting, pace, directory)
-    columns = ["destination", "engine", "answers in ms", "in flight", "loop/s", "connector/s", "share", "of latency's"]
-    columns += ["loop CPU ms", "CPU ms", "PSS MB"]
+    columns = ["destination", "engine", "answers in ms", "in flight", "processes", "loop/s", "connector/s", "share"]
+    columns += ["of latency's", "loop CPU ms", "CPU ms", "PSS MB"]
     title = "A backlog forwarded, against a bare loop over the same orders"
     tables = [print_table(title, columns, [table_row(one) for one in done])]
     if parts:

@@ -1,10 +1,11 @@
-"""Runs a forwarder, or the bare loop, against a destination for a while, and says how fast and at what cost it went."""
+"""Runs forwarders, or bare loops, against a destination for a while, and says how fast and at what cost they went."""
 
 import shutil
 import subprocess
 import sys
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ LOOK_EVERY_S = 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class Forwarded:
-    """What a process did while it was in full swing."""
+    """What the processes together did while they were in full swing."""
 
     orders: int
     seconds: float
@@ -38,7 +39,7 @@ class Forwarded:
 
 
 def watch(
-    running: AbstractContextManager["subprocess.Popen[bytes]"],
+    running: Sequence[AbstractContextManager["subprocess.Popen[bytes]"]],
     played: Destination,
     *,
     skip: int,
@@ -46,21 +47,26 @@ def watch(
     seconds: float,
     profile: Path | None = None,
 ) -> Forwarded:
-    """Start a forwarder, leave out its first `skip` orders, then look at it for `seconds` or until `most` arrived."""
+    """Start forwarders, leave out their first `skip` orders, then look at them for `seconds` or until `most` arrived.
+
+    Args:
+        profile: where to keep the stacks of the first of them.
+    """
     played.forget()
-    with running as started:
-        process = psutil.Process(started.pid)
+    with ExitStack() as stack:
+        started = [stack.enter_context(one) for one in running]
+        processes = [psutil.Process(one.pid) for one in started]
         begun_at = time.monotonic()
         while played.answered() < skip:
-            if started.poll() is not None or time.monotonic() - begun_at > BEGIN_WITHIN_S:
-                raise RuntimeError(f"{started.args!r} forwards nothing")
+            if any(one.poll() is not None for one in started) or time.monotonic() - begun_at > BEGIN_WITHIN_S:
+                raise RuntimeError(f"{started[0].args!r} forwards nothing")
             time.sleep(LOOK_EVERY_S)
-        first, from_s, cpu_from_s = played.answered(), time.monotonic(), cpu_s(process)
-        recorder = record_profile(started.pid, seconds, profile) if profile else None
+        first, from_s, cpu_from_s = played.answered(), time.monotonic(), cpu_s(processes)
+        recorder = record_profile(started[0].pid, seconds, profile) if profile else None
         while (answered := played.answered()) < most and time.monotonic() - from_s < seconds:
             time.sleep(LOOK_EVERY_S)
-        until_s, cpu_until_s = time.monotonic(), cpu_s(process)
-        pss_mb = process.memory_full_info().pss / 1e6
+        until_s, cpu_until_s = time.monotonic(), cpu_s(processes)
+        pss_mb = sum(one.memory_full_info().pss for one in processes) / 1e6
         if recorder:
             recorder.wait()
     arrived = played.arrivals()
@@ -73,9 +79,8 @@ def watch(
     )
 
 
-def cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def cpu_s(processes: Sequence[psutil.Process]) -> float:
+    return float(sum(one.cpu_times().user + one.cpu_times().system for one in processes))
 
 
 def record_profile(pid: int, seconds: float, file: Path) -> "subprocess.Popen[bytes]":

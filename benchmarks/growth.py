@@ -112,7 +112,7 @@ def take(grown: Grown, *, seconds: float, numbers: range, body_bytes: int) -> Ta
             post(warm, grown.directory, port=port, connections=CONNECTIONS, seconds=seconds)
             numbers = numbers[100:]
         (web,) = psutil.Process(started.pid).children()
-        cpu_before_s = cpu_s(web)
+        cpu_before_s = cpu_s([web])
         made = orders.requests(numbers[0], len(numbers), body_bytes=body_bytes)
         posted = post(made, grown.directory, port=port, connections=CONNECTIONS, seconds=seconds)
         if posted.errors:
@@ -122,7 +122,7 @@ def take(grown: Grown, *, seconds: float, numbers: range, body_bytes: int) -> Ta
             per_s=posted.per_s,
             p50_ms=posted.p50_ms,
             p99_ms=posted.p99_ms,
-            cpu_ms=(cpu_s(web) - cpu_before_s) / posted.accepted * 1000,
+            cpu_ms=(cpu_s([web]) - cpu_before_s) / posted.accepted * 1000,
             pss_mb=web.memory_full_info().pss / 1e6,
         )
 
@@ -135,7 +135,7 @@ def forward(grown: Grown, seconds: float) -> Forwarded:
         command = connector("worker")
         process = running(command, directory=grown.directory, name="worker", variables=grown.variables)
         waiting = grown.filler.count_waiting()
-        return watch(process, played, skip=2 * IN_FLIGHT, most=waiting - 2 * IN_FLIGHT, seconds=seconds)
+        return watch([process], played, skip=2 * IN_FLIGHT, most=waiting - 2 * IN_FLIGHT, seconds=seconds)
 
 
 def measure_round(grown: Grown, seconds: float, body_bytes: int) -> None:

@@ -38,6 +38,7 @@ def draw_forward(pyplot: Any, figures: Any) -> Any:
     of_engine = {"sqlite": "", "postgresql": " (PostgreSQL)"}
     labels = [
         f"{case['destination']}{of_engine[case['engine']]}, {case['answer_ms']:g} ms, {case['in_flight']} in flight"
+        + (f", {case['forwarders']} processes" if case["forwarders"] > 1 else "")
         for case in (one["case"] for one in cases)
     ]
     speeds.set_xticks(range(len(cases)), labels, rotation=60, ha="right", fontsize=7)
