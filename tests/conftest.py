@@ -4,6 +4,7 @@ Every test that touches a database runs on both engines, unless it is marked wit
 """
 
 import itertools
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ import psycopg
 import pytest
 import structlog
 from flask.testing import FlaskClient
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
+from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
 from connector.app import create_app
@@ -30,6 +32,15 @@ from mappings import STOREFRONTS
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode
 
 ENGINES = ("sqlite", "postgresql")
+#: Makes a migrated PostgreSQL as if it were new.
+EMPTIED = SQL("; ").join(
+    [
+        *(SQL("DELETE FROM {}").format(Identifier(table.name)) for table in reversed(SQLModel.metadata.sorted_tables)),
+        SQL("SELECT setval(seqrelid, 1, false) FROM pg_sequence"),
+        SQL("DELETE FROM alembic_version"),
+        SQL("INSERT INTO alembic_version VALUES ({})").format(Literal(HEAD)),
+    ]
+)
 UUID = "6f1c8a52-0d4e-4b7e-9a53-3f6f2d6f1a01"
 
 CONFIGURATION = """
@@ -207,10 +218,8 @@ def database_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) ->
     if engine == "sqlite":
         return f"sqlite:///{tmp_path}/connector.db"
     url: str = request.getfixturevalue("postgresql")
-    with psycopg.connect(url, autocommit=True) as connection:
-        tables = SQL(", ").join(map(Identifier, ["alembic_version", *SQLModel.metadata.tables]))
-        connection.execute(SQL("TRUNCATE {} RESTART IDENTITY").format(tables))
-        connection.execute("INSERT INTO alembic_version VALUES (%s)", [HEAD])
+    with psycopg.connect(url, autocommit=True) as connection:  # not TRUNCATE: what it does with files takes 40 ms
+        connection.execute(EMPTIED)
     return url
 
 
@@ -219,9 +228,19 @@ def environ(database_url: str) -> dict[str, str]:
     return {"DATABASE_URL": database_url, "ADMIN_TOKEN": "admin"}
 
 
+@pytest.fixture(scope="session")
+def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with its tables, to be copied: to make them anew takes longer than most tests do."""
+    path = tmp_path_factory.mktemp("sqlite") / "new.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    database.close()
+    return path
+
+
 @pytest.fixture
 def open_service(
-    configure: Callable[..., Path], environ: dict[str, str], sandbox: SandboxServer
+    configure: Callable[..., Path], environ: dict[str, str], sandbox: SandboxServer, new_sqlite: Path
 ) -> Iterator[Callable[..., Service]]:
     """Open a service with a configuration of the test's own."""
     from contextlib import ExitStack
@@ -230,9 +249,9 @@ def open_service(
 
         def open_with(**options: Any) -> Service:
             settings = load_settings(configure(**options), environ)
-            database = Database(settings.environment.database_url)
-            database.migrate()
-            database.close()
+            url = make_url(settings.environment.database_url)
+            if url.drivername == "sqlite" and not Path(str(url.database)).exists():
+                shutil.copyfile(new_sqlite, str(url.database))
             clock = Clock()
             runtime = stack.enter_context(open_runtime(settings, sends=True, clock=clock))
             return Service(runtime=runtime, client=create_app(runtime).test_client(), clock=clock, sandbox=sandbox)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import httpcore
@@ -264,6 +264,7 @@ class DeadlineTransport(httpx.HTTPTransport):
         )
 
 
+@cache
 def open_tls() -> ssl.SSLContext:
-    """What TLS connections are made by. It costs 25 ms: one serves all."""
+    """What TLS connections are made by. It costs 25 ms or more: one serves all of a process."""
     return httpx.create_ssl_context()
