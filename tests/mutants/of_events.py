@@ -84,12 +84,19 @@ EVENT_ONCE = Invariant(
     mutants=(
         Mutant(
             breaks="a repeat is an error",
-            file="connector/database/bulk.py",
+            file="connector/database/statements.py",
             old=" ON CONFLICT ({', '.join(unique)}) DO NOTHING",
             new="",
             tests=(
                 "tests/test_intake.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
             ),
+        ),
+        Mutant(
+            breaks="PostgreSQL keeps plans of when the database was small",
+            file="connector/database/postgresql.py",
+            old=" SET plan_cache_mode = force_custom_plan",
+            new=" SET plan_cache_mode = auto",
+            tests=("tests/test_growth.py::test_a_hundred_times_the_orders_are_no_more_to_look_at[postgresql-waiting]",),
         ),
         Mutant(
             breaks="it is looked whether the event is there, and inserted if not",
