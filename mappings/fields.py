@@ -165,15 +165,12 @@ class Whole(Plain, fields.Integer):
         return value
 
 
-class Quantity(Plain, fields.Integer):
+class Quantity(Whole):
     """A whole number of at least `least`. Text such as "2" is read; 1.5 is refused, not cut to 1."""
 
     def __init__(self, *, least: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.least = least
-
-    def _serialize(self, value: int | None, *args: Any, **kwargs: Any) -> int | None:
-        return value
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
         number = read_whole(value)

@@ -66,7 +66,6 @@ TABLE: list[tuple[str, dict[str, Any], tuple[str, str | None], tuple[str, str | 
 ]
 
 
-@pytest.mark.sqlite  # what an answer means is no question to the database
 @pytest.mark.parametrize("destination", [RAYO, LAPYME])
 @pytest.mark.parametrize(("fault", "options", "at_rayo", "at_lapyme"), TABLE)
 def test_outcome(

@@ -1,6 +1,6 @@
 """Statements that run for every webhook and every attempt, each written once; and how values go in and come out.
 
-A value's place is `?` on SQLite and `$1` on PostgreSQL.
+A value's place is `?` on SQLite and `$1` on PostgreSQL; what SQLAlchemy wrote has its own.
 """
 
 import json

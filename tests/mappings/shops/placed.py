@@ -25,6 +25,7 @@ class Placed:
     units: dict[str, int]  # SKU -> what is left of it
     kinds: frozenset[str] = frozenset()  # what is special about it
     slack: int = 0  # how far the platform's own rounding may leave its figures from its total
+    rounded: int = 0  # by how much the total exceeds its parts for that, where that is known
     store: dict[str, Any] = field(default_factory=dict)  # settings
     currency: str = "ARS"
     bears: int = 0  # what products and shipping still cost, before discounts that are fees and before goodwill

@@ -167,7 +167,7 @@ def shopify_orders(draw: st.DrawFn) -> Placed:
     taxes = [*(each.tax for each in sold), *(tax for _, _, tax, _ in methods)]
     total_tax = sum(taxes)
     tax_left = sum(each.tax_left for each in sold) + sum(tax for _, _, tax, _ in methods)
-    slack = 0
+    slack = rounded = 0
 
     if not included and not any(each.units_left != each.written["quantity"] for each in sold) and draw(st.booleans()):
         # Tax rounded once for the whole order: https://help.shopify.com/en/manual/taxes/us/us-tax-manage#tax-rounding.
@@ -177,6 +177,7 @@ def shopify_orders(draw: st.DrawFn) -> Placed:
         kinds |= {"tax rounded in all"} if exact != total_tax else set()
         total, left = total + exact - total_tax, left + exact - total_tax
         slack += len(taxes)
+        rounded = exact - total_tax
         total_tax = tax_left = exact
 
     refund: dict[str, Any] = {"id": 1, "refund_line_items": [], "order_adjustments": [], "refund_shipping_lines": []}
@@ -239,6 +240,7 @@ def shopify_orders(draw: st.DrawFn) -> Placed:
         rounding = draw(st.integers(-4, 4))
         kinds |= {"cash rounding"} if rounding else set()
         slack += abs(rounding)
+        rounded += rounding
         extra |= money.set("total_cash_rounding_payment_adjustment", rounding)
         total, left, shown = total + rounding, left + rounding, shown + rounding
 
@@ -274,6 +276,7 @@ def shopify_orders(draw: st.DrawFn) -> Placed:
         units={each.written["sku"]: each.units_left for each in sold if each.units_left},
         kinds=frozenset(kinds),
         slack=slack,
+        rounded=rounded,
         bears=money.in_shop(bears),
         store={"api_url": "https://tienda.myshopify.com", "api_token": "ficha", **store},
         currency=money.customer if is_presented else money.shop,
