@@ -45,6 +45,7 @@ class Case:
     forwarder: str = "none"  # beside the web processes: none, live, backlog, down, slow
     against: str = "empty"  # or commit_each, or naive
     answer_ms: float = 0  # how long the destination takes
+    app: str = "connector.app:create_wsgi()"  # beside which nothing else runs where it is another
     share: Target | None = None  # of orders taken per second
     p99_ratio: Target | None = None
     p99_ms: Target | None = None
@@ -88,6 +89,11 @@ CASES = [
             share=Target(value=share, unit="x"),
         )
         for answer_ms, share in ((100, 3), (500, 30))
+    ),
+    *(
+        Case(name=name, processes=processes, app=f"benchmarks.apps.unkept:{app}()")
+        for name, app in (("nothing kept", "view"), ("nothing kept, by another thread", "handed_over"))
+        for processes in (1, 2)
     ),
 ]
 
@@ -202,9 +208,8 @@ def open_connector(case: Case, directory: Path, pace: Pace) -> Iterator[tuple[in
         }
         run(connector("migrate"), directory=directory, variables=variables)
         if case.forwarder in ("none", "backlog"):
-            app = "connector.app:create_wsgi()"
             stack.enter_context(
-                gunicorn(app, port=port, processes=case.processes, directory=directory, variables=variables)
+                gunicorn(case.app, port=port, processes=case.processes, directory=directory, variables=variables)
             )
             if case.forwarder == "backlog":
                 made = orders.requests(BACKLOG_FIRST, pace.backlog)

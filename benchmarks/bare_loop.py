@@ -1,16 +1,20 @@
 """The least that must be done to forward orders: threads that map, check and post them, and remember nothing.
 
 `python -m benchmarks.bare_loop FILE THREADS` takes orders from a file of raw webhook bodies, over and over, until
-SIGTERM. It is configured as the connector is.
+SIGTERM; where there is no such file, it makes a socket of that name, and takes what comes there. It is configured as
+the connector is.
 """
 
 import json
+import socket
 import struct
 import sys
 import threading
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Protocol
 
 import httpx
 
@@ -26,9 +30,19 @@ def read_bodies(file: Path) -> Iterator[bytes]:
         at += 4 + length
 
 
-class Orders:
-    """The orders, one for each thread that asks."""
+def receive_bodies(socket_file: Path) -> Iterator[bytes]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(socket_file))
+        while True:
+            yield receiver.recv(1_000_000)
 
+
+class Orders(Protocol):
+    def next(self) -> bytes:
+        """One for each thread that asks."""
+
+
+class Repeated:
     def __init__(self, bodies: list[bytes]) -> None:
         self._bodies = cycle(bodies)
         self._lock = threading.Lock()
@@ -36,6 +50,21 @@ class Orders:
     def next(self) -> bytes:
         with self._lock:
             return next(self._bodies)
+
+
+class Received:
+    """What has come in, which is in memory until it is asked for."""
+
+    def __init__(self, bodies: Iterator[bytes]) -> None:
+        self._bodies: SimpleQueue[bytes] = SimpleQueue()
+        threading.Thread(target=self._receive, args=(bodies,), daemon=True).start()
+
+    def _receive(self, bodies: Iterator[bytes]) -> None:
+        for body in bodies:
+            self._bodies.put(body)
+
+    def next(self) -> bytes:
+        return self._bodies.get()
 
 
 def forward(orders: Orders) -> None:
@@ -59,7 +88,8 @@ def forward(orders: Orders) -> None:
 
 
 def main() -> None:
-    orders = Orders(list(read_bodies(Path(sys.argv[1]))))
+    file = Path(sys.argv[1])
+    orders = Repeated(list(read_bodies(file))) if file.exists() else Received(receive_bodies(file))
     threads = [threading.Thread(target=forward, args=(orders,), daemon=True) for _ in range(int(sys.argv[2]))]
     for thread in threads:
         thread.start()

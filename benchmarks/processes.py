@@ -84,6 +84,15 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     raise RuntimeError(f"nothing answers at port {port}")
 
 
+def wait_until_there(file: Path, process: subprocess.Popen[bytes]) -> None:
+    """Until a process has made a file. Raises `RuntimeError` when it ends before, or takes too long."""
+    give_up_at = time.monotonic() + READY_WITHIN_S
+    while not file.exists():
+        if process.poll() is not None or time.monotonic() > give_up_at:
+            raise RuntimeError(f"{process.args!r} did not make {file.name}")
+        time.sleep(0.02)
+
+
 def run(command: Sequence[str], *, directory: Path, variables: Mapping[str, str]) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, check=False)  # noqa: S603
@@ -114,11 +123,7 @@ def postgres(directory: Path, *, fsync_ms: float = 0) -> Iterator[str]:
         ) as process,
     ):
         address = directory / "postgres.url"
-        give_up_at = time.monotonic() + READY_WITHIN_S
-        while not address.exists():
-            if process.poll() is not None or time.monotonic() > give_up_at:
-                raise RuntimeError("PostgreSQL did not start: see postgres.log")
-            time.sleep(0.05)
+        wait_until_there(address, process)
         yield address.read_text()
         with suppress(FileNotFoundError):
             address.unlink()

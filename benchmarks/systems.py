@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,12 +12,23 @@ from pathlib import Path
 from benchmarks.destination import Destination
 from benchmarks.orders import SECRET
 from benchmarks.peers.registry import PEERS, REDIS_COMMAND, VENV, variables
-from benchmarks.processes import ROOT, connector, free_port, postgres, run, running, wait_until_ready
+from benchmarks.processes import (
+    ROOT,
+    connector,
+    free_port,
+    gunicorn,
+    postgres,
+    run,
+    running,
+    wait_until_ready,
+    wait_until_there,
+)
 from benchmarks.stores import environment_of, write_configuration
 from connector.serve import WEB_THREADS
 
 CONNECTORS = ("connector", "connector on PostgreSQL")
 NODE_RED = "node-red"
+UNKEPT = "nothing kept"
 TIMEOUT_S = 20
 #: `NODE_RED` names another place: `npm install --prefix <place>` with benchmarks/peers/nodered/package.json in it.
 NODE_RED_HOME = Path(os.environ.get("NODE_RED", ROOT / "benchmarks" / "peers" / "nodered"))
@@ -38,7 +50,8 @@ def open_system(name: str, directory: Path, played: Destination, *, processes: i
     directory = directory / "".join(letter for letter in name if letter.isalnum())
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
-    starts = start_connector if name in CONNECTORS else start_node_red if name == NODE_RED else start_peer
+    others = {NODE_RED: start_node_red, UNKEPT: start_unkept}
+    starts = start_connector if name in CONNECTORS else others.get(name, start_peer)
     with ExitStack() as stack:
         yield starts(name, directory, played, processes=processes, in_flight=in_flight, stack=stack)
 
@@ -57,6 +70,25 @@ def start_connector(
     serve = stack.enter_context(running(connector("serve"), directory=directory, name="serve", variables=environment))
     wait_until_ready(serve, port)
     return System(port=port, processes=[serve])
+
+
+def start_unkept(
+    name: str, directory: Path, played: Destination, *, processes: int, in_flight: int, stack: ExitStack
+) -> System:
+    """The connector's web processes and a bare loop, a socket between them: as if a queue cost nothing."""
+    configuration = write_configuration(directory, destination="rayo", base_url=played.url, timeout_s=TIMEOUT_S)
+    port, orders = free_port(), directory / "orders"
+    environment = {
+        **environment_of(configuration, f"sqlite:///{directory / 'connector.db'}", port=port, processes=processes),
+        "ORDERS_TO": str(orders),
+    }
+    run(connector("migrate"), directory=directory, variables=environment)
+    command = [sys.executable, "-m", "benchmarks.bare_loop", str(orders), str(in_flight)]
+    loop = stack.enter_context(running(command, directory=directory, name="loop", variables=environment))
+    wait_until_there(orders, loop)
+    app = "benchmarks.apps.unkept:sent_on()"
+    served = gunicorn(app, port=port, processes=processes, directory=directory, variables=environment)
+    return System(port=port, processes=[stack.enter_context(served), loop])
 
 
 def start_peer(

@@ -17,10 +17,10 @@ from benchmarks.load import percentile, post
 from benchmarks.peers.registry import PEERS
 from benchmarks.plots import draw
 from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
-from benchmarks.systems import CONNECTORS, NODE_RED, NotInstalledError, System, open_system
+from benchmarks.systems import CONNECTORS, NODE_RED, UNKEPT, NotInstalledError, System, open_system
 
 #: What forwards inside the request takes nothing in that it has not sent: `accept` compares with it.
-SYSTEMS = (*CONNECTORS, *(name for name in PEERS if name != "naive"), NODE_RED)
+SYSTEMS = (*CONNECTORS, *(name for name in PEERS if name != "naive"), NODE_RED, UNKEPT)
 #: How many times as many orders a second as these the connector is wanted to carry.
 TARGETS = {"huey": 1.2, "celery": 2.0, "procrastinate": 2.5, "dbos": 5.0}
 #: No order has arrived for so long: those that are missing do not come any more.

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Select, Table
 from connector.database.statements import (
     compile_select,
     converters_of,
-    readers_of,
-    row_class,
+    row_reader,
     write_exists,
     write_insert,
+    write_join,
     write_range,
     write_select,
     write_update,
@@ -114,15 +114,27 @@ def select_by(
     if not among:
         return []
     style = connection.dialect.name
-    readers = readers_of(table, names, style)
-    make = row_class(table, names)._make
+    read = row_reader(table, names, style)
     with cursor_of(connection) as cursor:
         cursor.execute(write_select(table, names, column, len(among), locks, style), list(among))
-        found = [list(row) for row in cursor.fetchall()]
-    for row in found:
-        for place, read in readers:
-            row[place] = read(row[place])
-    return [make(row) for row in found]
+        return [read(row) for row in cursor.fetchall()]
+
+
+def select_joined(
+    connection: Connection,
+    table: Table,
+    names: tuple[str, ...],
+    column: str,
+    other: Table,
+    others: tuple[str, ...],
+    ids: Sequence[int],
+) -> list[tuple[Any, Any]]:
+    """The rows of these ids, in any order, each with the row of `other` whose id is in its `column`."""
+    style = connection.dialect.name
+    read, read_other = row_reader(table, names, style), row_reader(other, others, style)
+    with cursor_of(connection) as cursor:
+        cursor.execute(write_join(table, names, column, other, others, len(ids), style), list(ids))
+        return [(read(row[: len(names)]), read_other(row[len(names) :])) for row in cursor.fetchall()]
 
 
 def read_column(connection: Connection, statement: Select[Any], given: Mapping[str, Any]) -> list[Any]:
@@ -145,15 +157,18 @@ def exists_any(
 
 
 def update_rows(connection: Connection, table: Table, changes: Mapping[int, Mapping[str, Any]]) -> None:
-    """Change rows by their ids: one statement for all that change in the same columns."""
+    """Change rows by their ids: one statement for all that change in the same columns.
+
+    Where a driver sends a statement once for each row, it lets other threads go first as often.
+    """
     alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for id_, values in changes.items():
         alike[tuple(values)].append(id_)
     for names, ids in alike.items():
-        run_many(connection, table, names, ("id",), [(changes[id_], (id_,)) for id_ in ids])
+        update_by(connection, table, names, ("id",), [(changes[id_], (id_,)) for id_ in ids])
 
 
-def run_many(
+def update_by(
     connection: Connection,
     table: Table,
     names: tuple[str, ...],
@@ -161,11 +176,11 @@ def run_many(
     rows: Sequence[tuple[Mapping[str, Any], tuple[Any, ...]]],
 ) -> None:
     """Set the columns `names` of each row that has the values given for the columns `keys`."""
-    style = connection.dialect.name
-    converters = converters_of(table, names, style)
+    converters = converters_of(table, names, connection.dialect.name)
     given = [
-        [*(convert(values[name]) for name, convert in zip(names, converters, strict=True)), *key]
+        value
         for values, key in rows
+        for value in (*key, *(convert(values[name]) for name, convert in zip(names, converters, strict=True)))
     ]
     with cursor_of(connection) as cursor:
-        cursor.executemany(write_update(table, names, keys, style), given)
+        cursor.execute(write_update(table, names, keys, len(rows), connection.dialect), given)

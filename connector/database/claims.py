@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import BindParameter, and_, bindparam, func, or_, select, update
 
-from connector.database.bulk import read_column, select_by, update_rows
+from connector.database.bulk import read_column, select_by, select_joined, update_rows
 from connector.database.circuits import ALL, book_probe, let_pass, load_circuits, make_circuits, room
 from connector.database.deliveries import catch_up, lock_deliveries
 from connector.database.engine import Database, Transaction
@@ -135,10 +135,9 @@ def lock_circuits(transaction: Transaction, accounts: Collection[str]) -> Sequen
 
 
 def read_claimed(transaction: Transaction, ids: list[int]) -> list[Claimed]:
-    rows = {row.id: row for row in select_by(transaction.connection, deliveries, OF_DELIVERY, "id", ids)}
-    newest = sorted({row.event_id for row in rows.values()})
-    named = {row.id: row for row in select_by(transaction.connection, events, OF_EVENT, "id", newest)}
-    return [Claimed(rows[id_], named[rows[id_].event_id]) for id_ in ids]
+    rows = select_joined(transaction.connection, deliveries, OF_DELIVERY, "event_id", events, OF_EVENT, ids)
+    claimed = {delivery.id: Claimed(delivery, event) for delivery, event in rows}
+    return [claimed[id_] for id_ in ids]
 
 
 def release_claims(database: Database, claim: str, *, besides: Collection[int] = ()) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from connector.database.bulk import insert_numbered, run_many, select_by, update_rows
+from connector.database.bulk import insert_numbered, select_by, update_by, update_rows
 from connector.database.circuits import Health, give_back_probe, load_circuits, note_health, seconds_shut
 from connector.database.engine import Database, Transaction
 from connector.database.orders import add_note, is_cancelled, row_id, select_newest, stop_for_cancellation
@@ -200,7 +200,7 @@ def record_all_sent(transaction: Transaction, batch: Sequence[Ended]) -> list[bo
 def update_attempts(transaction: Transaction, tried: dict[int, Tried]) -> None:
     rows = [(kept(one), (delivery_id, one.number)) for delivery_id, one in tried.items()]
     names = tuple(rows[0][0])
-    run_many(transaction.connection, attempts, names, ("delivery_id", "number"), rows)
+    update_by(transaction.connection, attempts, names, ("delivery_id", "number"), rows)
 
 
 def is_recorded(transaction: Transaction, ended: Ended) -> bool:

@@ -40,6 +40,18 @@ def write_select(table: Table, names: tuple[str, ...], column: str, count: int, 
 
 
 @cache
+def write_join(
+    table: Table, names: tuple[str, ...], column: str, other: Table, others: tuple[str, ...], count: int, style: str
+) -> str:
+    columns = [*(f"{table.name}.{name}" for name in names), *(f"{other.name}.{name}" for name in others)]
+    return mark(
+        f"SELECT {', '.join(columns)} FROM {table.name} JOIN {other.name} ON {other.name}.id = {table.name}.{column}"  # noqa: S608
+        f" WHERE {table.name}.id IN ({places(count)})",
+        style,
+    )
+
+
+@cache
 def write_exists(table: Table, column: str, count: int, equal: tuple[str, ...], style: str) -> str:
     same = "".join(f"{name} = ? AND " for name in equal)
     return mark(
@@ -49,9 +61,19 @@ def write_exists(table: Table, column: str, count: int, equal: tuple[str, ...], 
 
 
 @cache
-def write_update(table: Table, names: tuple[str, ...], keys: tuple[str, ...], style: str) -> str:
-    sets = ", ".join(f"{name} = ?" for name in names)
-    return mark(f"UPDATE {table.name} SET {sets} WHERE {' AND '.join(f'{key} = ?' for key in keys)}", style)  # noqa: S608
+def write_update(table: Table, names: tuple[str, ...], keys: tuple[str, ...], count: int, dialect: Dialect) -> str:
+    """Sets `names` in the rows that have the values given for `keys`: so many at once, each with values of its own."""
+    columns = (*keys, *names)
+    rows = [f"({places(len(columns))})"] * count
+    if dialect.name != "sqlite":  # the first row's types are all rows': a NULL has none
+        kinds = (table.c[name].type.compile(dialect) for name in columns)
+        rows[0] = f"({', '.join(f'CAST(? AS {kind})' for kind in kinds)})"
+    return mark(
+        f"WITH given ({', '.join(columns)}) AS (VALUES {', '.join(rows)})"  # noqa: S608  # names of ours
+        f" UPDATE {table.name} SET {', '.join(f'{name} = given.{name}' for name in names)}"
+        f" FROM given WHERE {' AND '.join(f'{table.name}.{key} = given.{key}' for key in keys)}",
+        dialect.name,
+    )
 
 
 @cache
@@ -84,11 +106,6 @@ def mark(text: str, style: str) -> str:
 
 
 @cache
-def row_class(table: Table, names: tuple[str, ...]) -> Any:
-    return namedtuple(f"RowOf_{table.name}", names)
-
-
-@cache
 def converters_of(table: Table, names: tuple[str, ...], style: str) -> list[Converter]:
     """How each column's values are given to the driver; as `tables` has them read."""
     return [converter_of(table.c[name].type, style) for name in names]
@@ -103,10 +120,19 @@ def converter_of(kind: Any, style: str) -> Converter:
 
 
 @cache
-def readers_of(table: Table, names: tuple[str, ...], style: str) -> list[tuple[int, Converter]]:
-    """How the values that need it are read, by their places among `names`; as `tables` has them written."""
+def row_reader(table: Table, names: tuple[str, ...], style: str) -> Callable[[Sequence[Any]], Any]:
+    """Makes what the driver read of a row an object with `names` as attributes, their values as `tables` has them."""
+    kind: Any = namedtuple("Row", names)
     readers = [(place, reader_of(table.c[name].type, style)) for place, name in enumerate(names)]
-    return [(place, read) for place, read in readers if read is not None]
+    needed = [(place, read) for place, read in readers if read is not None]
+
+    def read_row(given: Sequence[Any]) -> Any:
+        values = list(given)
+        for place, read in needed:
+            values[place] = read(values[place])
+        return kind._make(values)
+
+    return read_row
 
 
 def reader_of(kind: Any, style: str) -> Converter | None:

@@ -1,0 +1,60 @@
+"""The connector's web application without what keeps the orders: how fast taking them could be, did that cost nothing.
+
+Each says what the database would have said. `sent_on` sends the orders to the Unix socket that `ORDERS_TO` names.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+
+from connector.app import create_wsgi
+from connector.database.engine import Database
+from connector.database.events import Arrival, Recorded, record_events
+from connector.database.writer import Writer
+
+RECORDED = Recorded(status="accepted", event_id=1)
+
+
+def view() -> Flask:
+    """The thread that has the request answers it at once."""
+    return create_without(lambda arrival: RECORDED)
+
+
+def handed_over() -> Flask:
+    """It waits for the thread that would commit, for all that wait."""
+    writer: Writer[None] = Writer(begin_nothing)
+    return create_without(lambda arrival: writer.commit(record_nothing, arrival, within_s=8.0))
+
+
+def sent_on() -> Flask:
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    receiver.connect(os.environ["ORDERS_TO"])
+
+    def send(arrival: Arrival) -> Recorded:
+        receiver.send(arrival.body)
+        return RECORDED
+
+    return create_without(send)
+
+
+def create_without(record: Callable[[Arrival], Recorded]) -> Flask:
+    commit = Database.commit
+
+    def commit_others(database: Database, change: Any, item: Any, **more: Any) -> Any:
+        return record(item) if change is record_events else commit(database, change, item, **more)
+
+    Database.commit = commit_others  # type: ignore[method-assign]
+    return create_wsgi()
+
+
+@contextmanager
+def begin_nothing() -> Iterator[None]:
+    yield None
+
+
+def record_nothing(transaction: None, arrivals: Sequence[Arrival]) -> list[Recorded]:
+    return [RECORDED] * len(arrivals)
