@@ -119,10 +119,14 @@ def converter_of(kind: Any, style: str) -> Converter:
     return keep
 
 
+def row_class(table: Table, names: tuple[str, ...]) -> Any:
+    return namedtuple(f"RowOf_{table.name}", names)
+
+
 @cache
 def row_reader(table: Table, names: tuple[str, ...], style: str) -> Callable[[Sequence[Any]], Any]:
     """Makes what the driver read of a row an object with `names` as attributes, their values as `tables` has them."""
-    kind: Any = namedtuple("Row", names)
+    make = row_class(table, names)._make
     readers = [(place, reader_of(table.c[name].type, style)) for place, name in enumerate(names)]
     needed = [(place, read) for place, read in readers if read is not None]
 
@@ -130,7 +134,7 @@ def row_reader(table: Table, names: tuple[str, ...], style: str) -> Callable[[Se
         values = list(given)
         for place, read in needed:
             values[place] = read(values[place])
-        return kind._make(values)
+        return make(values)
 
     return read_row
 
