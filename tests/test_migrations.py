@@ -78,3 +78,11 @@ def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="nowhere"):
         database.migrate()
     database.close()
+
+
+def test_an_sqlite_that_is_too_old_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+    database = Database(f"sqlite:///{tmp_path}/connector.db")
+    with pytest.raises(SettingsError, match=r"takes 3\.35"):
+        database.migrate()
+    database.close()

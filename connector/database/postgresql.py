@@ -12,6 +12,8 @@ import psycopg
 from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, literal, text
 from sqlalchemy.engine import URL, make_url
 
+from connector.database.bulk import cursor_of
+
 CHANNEL = "connector_deliveries"
 #: Longer without asking the server for its time, and this machine's own count of seconds may have gone astray.
 SYNC_S = 1.0
@@ -29,9 +31,9 @@ CONNECT = {
     "keepalives_count": 2,
     "tcp_user_timeout": 15_000,
 }
-LOCK_ORDERS = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
+LOCK_ORDERS = "SELECT pg_advisory_xact_lock(key) FROM unnest(CAST($1 AS bigint[])) AS key"
 LOCK_MIGRATIONS = text("SELECT pg_advisory_xact_lock(0)")
-ANNOUNCE = text(f"SELECT pg_notify('{CHANNEL}', '')")
+ANNOUNCE = f"SELECT pg_notify('{CHANNEL}', '')"
 
 
 class Postgresql:
@@ -59,7 +61,8 @@ class Postgresql:
     def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
         """In one order everywhere, so that no two wait for each other."""
         if orders:
-            connection.execute(LOCK_ORDERS, {"keys": sorted({lock_key(*order) for order in orders})})
+            with cursor_of(connection) as cursor:
+                cursor.execute(LOCK_ORDERS, [sorted({lock_key(*order) for order in orders})])
 
     def prepare(self) -> None:
         """Nothing: the server is what its operator made it."""
@@ -68,7 +71,8 @@ class Postgresql:
         connection.execute(LOCK_MIGRATIONS)
 
     def announce(self, connection: Connection) -> None:
-        connection.execute(ANNOUNCE)
+        with cursor_of(connection) as cursor:
+            cursor.execute(ANNOUNCE)
 
     @contextmanager
     def listening(self, wake: Callable[[], None]) -> Iterator[None]:

@@ -14,6 +14,9 @@ from sqlalchemy.engine import make_url
 
 from connector.errors import DatabaseUnavailableError, SettingsError
 
+#: The first that knows `RETURNING`: https://www.sqlite.org/lang_returning.html, read 2026-11-22.
+OLDEST = (3, 35, 0)
+
 
 class Sqlite:
     Error = sqlite3.Error
@@ -53,6 +56,8 @@ class Sqlite:
         """Nothing: who writes has the database alone."""
 
     def prepare(self) -> None:
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise SettingsError([f"DATABASE_URL: SQLite here is {sqlite3.sqlite_version}: it takes 3.35 or newer."])
         folder = Path(self.turn_file).parent
         if not folder.is_dir():
             raise SettingsError([f"DATABASE_URL: there is no folder {folder}."])

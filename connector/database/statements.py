@@ -61,13 +61,19 @@ def write_exists(table: Table, column: str, count: int, equal: tuple[str, ...], 
 
 
 @cache
-def write_update(table: Table, names: tuple[str, ...], keys: tuple[str, ...], count: int, dialect: Dialect) -> str:
-    """Sets `names` in the rows that have the values given for `keys`: so many at once, each with values of its own."""
-    columns = (*keys, *names)
-    rows = [f"({places(len(columns))})"] * count
-    if dialect.name != "sqlite":  # the first row's types are all rows': a NULL has none
-        kinds = (table.c[name].type.compile(dialect) for name in columns)
-        rows[0] = f"({', '.join(f'CAST(? AS {kind})' for kind in kinds)})"
+def write_update(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    """Of one row, as SQLite has it: first the values, then those that it is found by."""
+    sets = ", ".join(f"{name} = ?" for name in names)
+    return f"UPDATE {table.name} SET {sets} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"  # noqa: S608
+
+
+@cache
+def write_updates(table: Table, names: tuple[str, ...], keys: tuple[str, ...], count: int, dialect: Dialect) -> str:
+    """Of so many rows at once, as PostgreSQL has it: of each the values, then those that it is found by."""
+    columns = (*names, *keys)
+    kinds = (table.c[name].type.compile(dialect) for name in columns)
+    typed = ", ".join(f"CAST(? AS {kind})" for kind in kinds)  # the first row's types are all rows': a NULL has none
+    rows = [f"({typed})", *[f"({places(len(columns))})"] * (count - 1)]
     return mark(
         f"WITH given ({', '.join(columns)}) AS (VALUES {', '.join(rows)})"  # noqa: S608  # names of ours
         f" UPDATE {table.name} SET {', '.join(f'{name} = given.{name}' for name in names)}"

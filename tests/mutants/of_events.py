@@ -166,7 +166,7 @@ ORDER_ONCE = Invariant(
         Mutant(
             breaks="machines that record events of one order do not see each other's",
             file="connector/database/postgresql.py",
-            old='connection.execute(LOCK_ORDERS, {"keys": sorted({lock_key(*order) for order in orders})})',
+            old="cursor.execute(LOCK_ORDERS, [sorted({lock_key(*order) for order in orders})])",
             new="pass",
             tests=(
                 "tests/test_postgresql.py::test_events_of_one_order_are_recorded_one_after_the_other_by_all_machines"
