@@ -45,7 +45,7 @@ class Case:
     forwarder: str = "none"  # beside the web processes: none, live, backlog, down, slow
     against: str = "empty"  # or commit_each, or naive
     answer_ms: float = 0  # how long the destination takes
-    app: str = "connector.app:create_wsgi()"  # beside which nothing else runs where it is another
+    app: str = "connector.web.app:create_wsgi()"  # beside which nothing else runs where it is another
     share: Target | None = None  # of orders taken per second
     p99_ratio: Target | None = None
     p99_ms: Target | None = None

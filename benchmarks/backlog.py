@@ -33,7 +33,7 @@ class Backlog:
         configuration = write_configuration(self.directory, destination=self.destination, base_url="http://127.0.0.1:9")
         variables = environment_of(configuration, self.loaded, port=port)
         run(connector("migrate"), directory=self.directory, variables=variables)
-        app = "connector.app:create_wsgi()"
+        app = "connector.web.app:create_wsgi()"
         with gunicorn(app, port=port, processes=1, directory=self.directory, variables=variables):
             made = orders.requests(0, self.orders, sample=sample)
             taken = post(made, self.directory, port=port, connections=16, seconds=3_600)

@@ -18,7 +18,7 @@ from benchmarks.report import Target, console, describe_machine, median, print_t
 from connector.database.claims import Claimed, Limit, claim_deliveries, open_accounts
 from connector.database.deliveries import Mark, mark_all_sending, mark_sending
 from connector.database.engine import Database
-from connector.database.tables import State, deliveries
+from connector.database.models import State, deliveries
 
 BATCH = 50
 FASTER = Target(value=6, unit="x")

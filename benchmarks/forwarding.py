@@ -97,10 +97,13 @@ def record_profile(pid: int, seconds: float, file: Path) -> "subprocess.Popen[by
 
 #: Which part of the work a frame's file belongs to. The innermost frame that is listed decides.
 PARTS = [
-    ("mapping", ("mappings/", "marshmallow/", "phonenumbers/", "stdnum/", "jsonschema_rs/", "connector/packing.py")),
-    ("HTTP", ("connector/outbound/", "httpx/", "httpcore/", "h11/", "ssl.py", "socket.py")),
+    (
+        "mapping",
+        ("mappings/", "marshmallow/", "phonenumbers/", "stdnum/", "jsonschema_rs/", "connector/delivery/prepare.py"),
+    ),
+    ("HTTP", ("connector/clients/", "httpx/", "httpcore/", "h11/", "ssl.py", "socket.py")),
     ("database", ("connector/database/", "sqlalchemy/", "sqlmodel/", "pydantic/", "psycopg/", "sqlite3/")),
-    ("log", ("connector/log.py", "structlog/")),
+    ("log", ("connector/observability/logs.py", "structlog/")),
     ("loop and decisions", ("connector/", "concurrent/", "threading.py", "queue.py")),
 ]
 

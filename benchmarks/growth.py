@@ -105,7 +105,7 @@ def prepare(size: Size, directory: Path, body_bytes: int, server: str | None) ->
 
 def take(grown: Grown, *, seconds: float, numbers: range, body_bytes: int) -> Taken:
     port = free_port()
-    app = "connector.app:create_wsgi()"
+    app = "connector.web.app:create_wsgi()"
     with gunicorn(app, port=port, processes=1, directory=grown.directory, variables=grown.variables) as started:
         if len(numbers) > 1:
             warm = orders.requests(numbers[0], 100, body_bytes=body_bytes)

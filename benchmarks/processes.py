@@ -17,8 +17,8 @@ import httpx
 import psycopg
 
 from benchmarks.native import build
-from connector.processes import end_with_parent
-from connector.serve import gunicorn_command
+from connector.core.processes import end_with_parent
+from connector.worker.supervisor import gunicorn_command
 
 ROOT = Path(__file__).parents[1]
 READY_WITHIN_S = 60.0
@@ -62,7 +62,7 @@ def gunicorn(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`app` under the gunicorn of `connector serve`, with the same worker class, threads and limits."""
     given = gunicorn_command("127.0.0.1", port, processes)
-    command = [app if part.startswith("connector.app") else part for part in given]
+    command = [app if part.startswith("connector.web.app") else part for part in given]
     name = "web-" + "".join(letter for letter in app if letter.isalnum())
     with running(command, directory=directory, name=name, variables=variables) as process:
         wait_until_ready(process, port)

@@ -24,7 +24,7 @@ from benchmarks.processes import (
     wait_until_there,
 )
 from benchmarks.stores import environment_of, write_configuration
-from connector.serve import WEB_THREADS
+from connector.worker.supervisor import WEB_THREADS
 
 CONNECTORS = ("connector", "connector on PostgreSQL")
 NODE_RED = "node-red"

@@ -18,16 +18,16 @@ from benchmarks import orders
 from benchmarks.filling import Filler
 from benchmarks.report import Target, describe_machine, median, print_table, show, write_result
 from benchmarks.stores import environment_of, write_configuration
-from connector.alerts.watch import Watcher
+from connector.alerts.monitor import Watcher
+from connector.database.coordination import move_mark, read_mark
 from connector.database.engine import Database
-from connector.database.marks import move_mark, read_mark
-from connector.database.tallies import fold_tallies
-from connector.intake import take_in
-from connector.metrics import write_metrics
+from connector.database.stats.counters import fold_tallies
+from connector.ingestion.receive import take_in
 from connector.runtime import Runtime, open_runtime, utc_now
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
-from connector.worker import Forwarder
+from connector.web.prometheus import write_metrics
+from connector.worker.worker import Forwarder
 
 #: A scrape every 15 s, a look every 5 s: either is to take less than a hundredth of the time.
 SCRAPE, LOOK = Target(value=150, at_most=True, unit=" ms"), Target(value=50, at_most=True, unit=" ms")

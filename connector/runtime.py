@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from time import monotonic, sleep
 from typing import Any
 
+from connector.clients.customers import Customers
+from connector.clients.http import Client, open_account_client, open_tls
+from connector.clients.tokens import Tokens
+from connector.core.exceptions import DatabaseUnavailableError, SettingsError
 from connector.database.engine import Database
-from connector.database.known import unknown_ids
-from connector.errors import DatabaseUnavailableError, SettingsError
-from connector.log import get_logger
-from connector.outbound.customers import Customers
-from connector.outbound.sending import Client, open_account_client, open_tls
-from connector.outbound.tokens import Tokens
+from connector.database.queries.known_ids import unknown_ids
+from connector.observability.logs import get_logger
+from connector.observability.tracing import Tracing, open_tracing
 from connector.settings import Settings
-from connector.tracing import Tracing, open_tracing
 from mappings import DESTINATIONS
 from mappings.settings import Store
 

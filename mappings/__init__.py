@@ -5,7 +5,7 @@ A spoke is one file under `storefronts/` or `destinations/`, and one name in the
 """
 
 from mappings.destinations import centelar, lapyme, rayo
-from mappings.spoke import Destination, Storefront
+from mappings.integration import Destination, Storefront
 from mappings.storefronts import shopify, tiendanube, woocommerce
 
 STOREFRONTS: dict[str, Storefront] = {

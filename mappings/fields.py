@@ -12,7 +12,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, missing
 
-from mappings.amounts import round_to_cent
+from mappings.money.allocation import round_to_cent
 from mappings.phones import NATIONAL_DIGITS, is_possible, national_number
 from mappings.text import clean_text
 

@@ -11,11 +11,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from mappings.documents import read_tax_document
+from mappings.addresses.postcodes import describe_mismatch
+from mappings.lookup_tables import MissingRow
 from mappings.phones import has_digits
-from mappings.postcodes import describe_mismatch
 from mappings.settings import Store
-from mappings.tables import MissingRow
+from mappings.tax_ids import read_tax_document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, missing
 
-from mappings.addresses import settle_address, settle_billing
+from mappings.addresses.postcodes import complete_postal_code
+from mappings.addresses.regions import code_country, name_state
+from mappings.addresses.resolve import settle_address, settle_billing
 from mappings.fields import Lenient, Plain
 from mappings.order import LABELS, Address, Dispatch, Order
-from mappings.paths import pick_text
-from mappings.places import code_country, name_state
-from mappings.postcodes import complete_postal_code
+from mappings.payload_paths import pick_text
 from mappings.settings import Store
 
 #: marshmallow's own wording, in ours.

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, pre_load, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from mappings.tables import Table
+from mappings.lookup_tables import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

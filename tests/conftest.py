@@ -21,13 +21,13 @@ from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
-from connector.app import create_app
+from connector.core.signatures import sign
 from connector.database.engine import HEAD, Database
 from connector.runtime import Runtime, open_runtime
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
-from connector.signing import sign
-from connector.worker import Forwarder
+from connector.web.app import create_app
+from connector.worker.worker import Forwarder
 from mappings import STOREFRONTS
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode
 

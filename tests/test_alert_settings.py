@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.errors import SettingsError
+from connector.core.exceptions import SettingsError
 from connector.settings import Alerts, load_settings
 from connector.settings.alerts import CHANNELS, KINDS, AlertsSchema, Email, Slack, Webhook
 from tests.commands import Command

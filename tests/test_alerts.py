@@ -13,14 +13,14 @@ import pytest
 from sqlalchemy import update
 
 from connector.alerts import watching
-from connector.alerts.watch import Watcher
-from connector.database.marks import give_up_turn, take_turn
+from connector.alerts.monitor import Watcher
+from connector.database.coordination import give_up_turn, take_turn
+from connector.database.models import deliveries
 from connector.database.orders import add_note
-from connector.database.tables import deliveries
 from mappings import DESTINATIONS
-from mappings.causes import hide_values, name_cause
+from mappings.lookup_tables import MissingRow
+from mappings.problem_fingerprint import hide_values, name_cause
 from mappings.schema import MappingError
-from mappings.tables import MissingRow
 from tests.conftest import CONFIGURATION, Service
 from tests.mappings.cases import SAMPLES, problems_of, read, storefront_of
 from tests.orders import shopify_order, woo_order

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector.app import create_app
+from connector.web.app import create_app
 from tests.conftest import Service
 from tests.orders import shopify_order, woo_order
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from connector.app import create_app
-from connector.claimant import is_dead
+from connector.core.exceptions import DatabaseUnavailableError
+from connector.core.worker_id import is_dead
 from connector.database.circuits import Health
 from connector.database.claims import (
     Claimed,
@@ -24,10 +24,10 @@ from connector.database.claims import (
 )
 from connector.database.deliveries import Decision, Ended, Mark, Tried, mark_sending, record_sent
 from connector.database.engine import Database, Transaction
-from connector.database.tables import State
-from connector.delivery import deliver
-from connector.errors import DatabaseUnavailableError
-from mappings.spoke import Outcome
+from connector.database.models import State
+from connector.delivery.deliver import deliver
+from connector.web.app import create_app
+from mappings.integration import Outcome
 from tests.conftest import Service
 from tests.orders import shopify_order, woo_order
 

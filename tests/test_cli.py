@@ -19,11 +19,11 @@ import httpx
 import pytest
 from werkzeug.serving import make_server
 
-from connector.app import create_app
 from connector.cli import main
 from connector.sandbox.server import SandboxServer
-from connector.sandbox.storefronts import SAMPLES, read_sample
+from connector.sandbox.webhook_sender import SAMPLES, read_sample
 from connector.settings import build_account, build_store
+from connector.web.app import create_app
 from mappings import DESTINATIONS, STOREFRONTS
 from tests.conftest import Service
 from tests.orders import RAYO_BODY, encode, shopify_order, woo_order

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from connector.sandbox.customers import SERVICE
-from mappings.customers import Booked, Page, Sought
+from connector.sandbox.fake_lapyme_customers import SERVICE
+from mappings.customer_lookup import Booked, Page, Sought
 from mappings.destinations.lapyme import CUSTOMERS
 from mappings.order import Address, Customer
 from tests.conftest import UUID, Service

@@ -16,16 +16,16 @@ from babel.messages.pofile import read_po
 from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 
-from connector.app import create_app
-from connector.database import searching
-from connector.database.overview import hear_stores, without_values
-from connector.errors import SettingsError
-from connector.manual import advance_jobs
+from connector.core.exceptions import SettingsError
+from connector.database.queries import search
+from connector.database.stats.overview import hear_stores, without_values
+from connector.operations.actions import advance_jobs
 from connector.settings.users import User
-from connector.web.dashboard import guard
-from connector.web.dashboard.guard import local_path
+from connector.web.app import create_app
+from connector.web.dashboard import auth
+from connector.web.dashboard.auth import local_path
 from connector.web.dashboard.overview import OUTCOMES
-from connector.web.dashboard.problems import say_problem
+from connector.web.dashboard.problem_i18n import say_problem
 from tests.conftest import Service
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
 from tests.test_versions import without_colonia
@@ -298,7 +298,7 @@ def test_problems_are_translated_whole_or_not_at_all(service: Service, problem: 
 
 
 def test_spanish_has_every_text_and_is_compiled() -> None:
-    folder = Path(guard.__file__).parent
+    folder = Path(auth.__file__).parent
     catalog = folder / "translations" / "es" / "LC_MESSAGES"
     ways = [("**.py", "python"), ("templates/**.html", "jinja2")]
     keywords = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "n_": None}
@@ -410,8 +410,8 @@ def test_an_email_is_found_exactly_and_stands_in_no_address(service: Service, an
 def test_an_email_of_long_ago_is_found_by_looking_further_back(
     service: Service, ana: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "MOST_OPENED", 1)
-    monkeypatch.setattr(searching, "FURTHER_OPENED", 2)
+    monkeypatch.setattr(search, "MOST_OPENED", 1)
+    monkeypatch.setattr(search, "FURTHER_OPENED", 2)
     for number, email in ((30, "otra@example.mx"), (31, "una@example.mx"), (32, "una@example.mx")):
         service.post_shopify(shopify_order(number, email=email))
     first = ana.post("/deliveries/search", q="otra@example.mx")

@@ -14,13 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from connector.app import create_app
 from connector.sandbox.demo import Demo
-from connector.sandbox.report import Report
-from connector.sandbox.scenario import STEPS, Result, Step
-from connector.sandbox.service import Service
-from connector.sandbox.shops import CONFIGURATION, DemoOrder
+from connector.sandbox.demo_data import CONFIGURATION, DemoOrder
+from connector.sandbox.demo_process import Service
+from connector.sandbox.demo_report import Report
+from connector.sandbox.demo_scenario import STEPS, Result, Step
 from connector.sandbox.state import AcceptedOrder, Sandbox
+from connector.web.app import create_app
 from tests.conftest import Service as InProcess
 
 COMMAND = [sys.executable, "-m", "connector", "demo"]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from connector.checkup import TURN, check_up, judge_clock, look_at_forwarder
-from connector.database.gauges import Gauges
-from connector.database.marks import take_turn
-from connector.database.soundness import check_pages, disk_kind
-from connector.findings import Finding, Grade
+from connector.core.check_result import Finding, Grade
+from connector.database.coordination import take_turn
+from connector.database.health import check_pages, disk_kind
+from connector.database.stats.gauges import Gauges
+from connector.operations.doctor import TURN, check_up, judge_clock, look_at_forwarder
 from tests.conftest import CONFIGURATION, Service
 from tests.orders import shopify_order, woo_order
 

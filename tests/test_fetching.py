@@ -8,7 +8,7 @@ import pytest
 
 from connector.database.circuits import Health, may_probe, tell_health
 from connector.sandbox.server import SandboxServer
-from mappings.spoke import Outcome
+from mappings.integration import Outcome
 from tests.conftest import Service
 from tests.orders import shopify_order, woo_order
 

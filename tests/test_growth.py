@@ -26,8 +26,8 @@ from connector.database.claims import (
 from connector.database.deliveries import Decision, Ended, Mark, Tried, mark_sending, record_sent
 from connector.database.engine import Database
 from connector.database.events import Arrival, record_event, record_events
-from connector.database.tables import State, deliveries
-from mappings.spoke import Identity, Outcome
+from connector.database.models import State, deliveries
+from mappings.integration import Identity, Outcome
 
 FEW, MANY = 40, 4_000
 #: psycopg has a statement prepared after five times, and PostgreSQL may keep a plan of it after five more.

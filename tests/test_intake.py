@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from connector.app import create_app
+from connector.core.signatures import sign
 from connector.database.engine import Database
-from connector.signing import sign
+from connector.web.app import create_app
 from mappings import STOREFRONTS
 from tests.conftest import Service
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order

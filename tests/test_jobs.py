@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from connector import manual
-from connector.database import jobs
-from connector.database.jobs import Choice
-from connector.errors import ConflictError, InvalidRequestError
+from connector.core.exceptions import ConflictError, InvalidRequestError
+from connector.database import bulk_retries
+from connector.database.bulk_retries import Choice
+from connector.operations import actions
 from tests.conftest import Service
 from tests.orders import shopify_order, woo_order
 from tests.test_manual import lose_a_reply
@@ -25,11 +25,11 @@ def refuse(service: Service, *numbers: int) -> None:
 
 
 def start(service: Service, choice: Choice | None = None, **options: Any) -> str:
-    return str(manual.start_retriggers(service.runtime, choice or Choice(), who="ana", **options).id)
+    return str(actions.start_retriggers(service.runtime, choice or Choice(), who="ana", **options).id)
 
 
 def work_off(service: Service, size: int = 50) -> None:
-    while manual.advance_jobs(service.runtime, size=size):
+    while actions.advance_jobs(service.runtime, size=size):
         pass
 
 
@@ -43,7 +43,7 @@ def test_a_job_queues_what_is_parked_and_says_what_it_left_and_why(service: Serv
     job = start(service, note="LaPyme knows the products now")
     work_off(service)
     assert states(service) == [("parked", "uncertain"), ("waiting", None), ("waiting", None)]
-    done = jobs.load_job(service.database, int(job))
+    done = bulk_retries.load_job(service.database, int(job))
     assert (done.state, done.total, done.queued) == ("finished", 3, 2)
     why = "it is uncertain: look at the destination first, then resolve it or use `force`"
     assert done.left_why == {why: 1}
@@ -86,7 +86,7 @@ def test_a_job_takes_what_was_made_in_a_time(service: Service) -> None:
 def test_a_job_that_stopped_halfway_goes_on_and_takes_no_delivery_twice(service: Service) -> None:
     refuse(service, *range(1, 6))
     start(service)
-    manual.advance_jobs(service.runtime, size=2)
+    actions.advance_jobs(service.runtime, size=2)
     assert [one["id"] for one in service.deliveries(state="waiting")] == ["1", "2"]
     for _ in range(2):  # those go out and are refused again, while the job rests
         service.sandbox.misbehave("lapyme", "status", status=422)
@@ -105,40 +105,40 @@ def test_two_forwarders_work_at_one_job_and_take_no_page_twice(service: Service)
     for thread in threads:
         thread.join()
     assert [len(service.api(f"/deliveries/{id_}").json["notes"]) for id_ in range(1, 8)] == [1] * 7
-    assert jobs.load_job(service.database, 1).queued == 7
+    assert bulk_retries.load_job(service.database, 1).queued == 7
 
 
 def test_a_page_that_was_read_by_another_is_not_taken(service: Service) -> None:
     refuse(service, 7)
     start(service)
-    stale = jobs.oldest_running(service.database)
+    stale = bulk_retries.oldest_running(service.database)
     assert stale is not None
     work_off(service)
-    assert jobs.advance_job(service.database, stale, keyed=set()) is None
+    assert bulk_retries.advance_job(service.database, stale, keyed=set()) is None
     assert len(service.api("/deliveries/1").json["notes"]) == 1
 
 
 def test_a_job_that_is_asked_for_again_by_the_same_request_is_the_same_job(service: Service) -> None:
     refuse(service, 7)
-    asked = manual.Asked(who="ana")
-    made = [jobs.start_job(service.database, Choice(), asked, token="one").id for _ in range(2)]
+    asked = actions.Asked(who="ana")
+    made = [bulk_retries.start_job(service.database, Choice(), asked, token="one").id for _ in range(2)]
     assert made == [1, 1]
 
 
 def test_a_cancelled_job_takes_no_further_page(service: Service) -> None:
     refuse(service, *range(1, 4))
     job = int(start(service))
-    manual.advance_jobs(service.runtime, size=2)
-    assert manual.cancel_retriggers(service.runtime, job, who="ana").state == "cancelled"
+    actions.advance_jobs(service.runtime, size=2)
+    assert actions.cancel_retriggers(service.runtime, job, who="ana").state == "cancelled"
     work_off(service)
     assert [one["id"] for one in service.deliveries(state="waiting")] == ["1", "2"]
 
 
 def test_a_finished_job_cannot_be_cancelled(service: Service) -> None:
     job = int(start(service))
-    assert jobs.load_job(service.database, job).state == "finished"  # there was nothing to do
+    assert bulk_retries.load_job(service.database, job).state == "finished"  # there was nothing to do
     with pytest.raises(ConflictError):
-        manual.cancel_retriggers(service.runtime, job, who="ana")
+        actions.cancel_retriggers(service.runtime, job, who="ana")
 
 
 def test_a_job_sends_what_was_delivered_only_by_force_and_by_id(service: Service) -> None:

@@ -8,7 +8,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from connector.log import MOST_LINES, Lines
+from connector.observability.logs import MOST_LINES, Lines
 
 
 class File(io.BytesIO):
@@ -89,7 +89,7 @@ def test_a_log_that_nobody_reads_harms_nobody() -> None:
 
 
 def test_a_log_that_is_not_read_on_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.log.STUCK_S", 0.05)
+    monkeypatch.setattr("connector.observability.logs.STUCK_S", 0.05)
     goes_on = Event()
 
     class StuckFile(File):

@@ -9,10 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from connector.app import create_app
-from connector.database.tallies import fold_tallies
+from connector.database.stats.counters import fold_tallies
 from connector.runtime import open_runtime
 from connector.settings import load_settings
+from connector.web.app import create_app
 from tests.conftest import Service
 from tests.orders import shopify_order, woo_order
 from tests.test_versions import without_colonia

@@ -12,8 +12,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
+from connector.core.exceptions import MigrationNeededError, SettingsError
 from connector.database.engine import HEAD, MIGRATIONS, Database
-from connector.errors import MigrationNeededError, SettingsError
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from connector.app import create_app
-from connector.database import jobs
-from connector.database.answers import Once
-from connector.database.jobs import Choice
-from connector.database.manual import Asked
+from connector.database import bulk_retries
+from connector.database.bulk_retries import Choice
+from connector.database.idempotency import Once
+from connector.database.operator_actions import Asked
+from connector.web.app import create_app
 from tests.conftest import Service
 from tests.orders import woo_order
 
@@ -115,6 +115,6 @@ def test_an_act_whose_answer_cannot_be_kept_is_not_done_either(service: Service)
 
     once = Once(key="k-1", request="r", answer=die)
     with pytest.raises(MemoryError):
-        jobs.start_job(service.database, Choice(), Asked(who="ana"), token="t", once=once)
+        bulk_retries.start_job(service.database, Choice(), Asked(who="ana"), token="t", once=once)
     assert service.api("/retriggers").json == {"items": [], "next": None}
     assert post(service, "/retriggers").status_code == 202

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from connector.app import create_app
-from connector.web.openapi import STATIC, write_path
+from connector.web.api.openapi import STATIC, write_path
+from connector.web.app import create_app
 from tests.conftest import Service
 from tests.orders import SHOPIFY_SECRET
 

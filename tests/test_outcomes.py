@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from connector.core.retry import Answer, judge, retry_after_s
 from connector.database.claims import Limit, claim_deliveries
-from connector.retry import Answer, judge, retry_after_s
 from mappings import DESTINATIONS
-from mappings.spoke import Outcome
+from mappings.integration import Outcome
 from tests.conftest import Service
 from tests.orders import shopify_order, woo_order
 

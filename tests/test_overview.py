@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from connector.database import searching
-from connector.database.jobs import Choice
-from connector.database.overview import (
+from connector.database.bulk_retries import Choice
+from connector.database.queries import search
+from connector.database.queries.search import Wanted, find_deliveries, find_events, ids_of_email
+from connector.database.reconciliation.run import Scope, reconcile
+from connector.database.stats.overview import (
     count_by_hour,
     count_parked,
     count_waiting,
@@ -17,9 +19,7 @@ from connector.database.overview import (
     list_done,
     oldest_waiting,
 )
-from connector.database.reconcile import Scope, reconcile
-from connector.database.searching import Wanted, find_deliveries, find_events, ids_of_email
-from connector.manual import advance_jobs, start_retriggers
+from connector.operations.actions import advance_jobs, start_retriggers
 from tests.conftest import Service
 from tests.orders import shopify_order, woo_order
 from tests.test_dashboard import live_a_little
@@ -71,7 +71,7 @@ def test_causes_that_differ_in_their_values_alone_are_one(service: Service) -> N
 def test_a_store_that_others_have_pushed_out_of_sight_is_still_known(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connector.database.overview.LAST_EVENTS", 2)
+    monkeypatch.setattr("connector.database.stats.overview.LAST_EVENTS", 2)
     service.post_shopify(shopify_order(1))
     for number in range(3):
         service.post_woo(woo_order(number))
@@ -93,7 +93,7 @@ def test_pages_follow_each_other_and_lose_nothing(service: Service) -> None:
 
 
 def test_a_look_that_ends_early_says_so_and_goes_on(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "MOST_LOOKED_AT", 2)
+    monkeypatch.setattr(search, "MOST_LOOKED_AT", 2)
     service.post_shopify(shopify_order(1))
     for number in range(5):
         service.post_woo(woo_order(number))
@@ -106,7 +106,7 @@ def test_a_look_that_ends_early_says_so_and_goes_on(service: Service, monkeypatc
         if before is None:
             break
     assert (seen, cuts) == (["#1"], [True, True, False])
-    monkeypatch.setattr(searching, "MOST_LOOKED_AT", 2)
+    monkeypatch.setattr(search, "MOST_LOOKED_AT", 2)
     assert find_events(service.database, store="tienda-mx", limit=3).is_cut
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.errors import SettingsError
+from connector.core.exceptions import SettingsError
 from connector.settings import Settings, load_settings
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.schema import MappingError

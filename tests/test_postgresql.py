@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from connector.app import create_app
+from connector.core.exceptions import DatabaseUnavailableError
 from connector.database import postgresql
 from connector.database.claims import Limit, claim_deliveries, lock_circuits, open_accounts
 from connector.database.deliveries import lock_deliveries
@@ -19,7 +19,7 @@ from connector.database.engine import Database, Transaction
 from connector.database.events import Arrival, record_events
 from connector.database.orders import row_id
 from connector.database.postgresql import ServerClock, driver_url
-from connector.errors import DatabaseUnavailableError
+from connector.web.app import create_app
 from mappings import STOREFRONTS
 from tests.conftest import Service
 from tests.orders import encode, woo_order

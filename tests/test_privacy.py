@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
-from connector.database.tables import attempts
+from connector.database.models import attempts
 from tests.conftest import Service
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
 from tests.test_versions import without_colonia

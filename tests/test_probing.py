@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.probing import probe_accounts
+from connector.operations.probe import probe_accounts
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
 

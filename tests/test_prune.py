@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+from connector.database.models import attempts, deliveries, events
 from connector.database.prune import Aged, Dropped, batches, drop_deliveries, drop_locked, prune
-from connector.database.tables import attempts, deliveries, events
 from tests.commands import Command
 from tests.conftest import Service
 from tests.orders import shopify_order, woo_order

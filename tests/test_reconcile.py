@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from connector.database.reconcile import Report, Scope, reconcile
-from connector.database.tables import attempts, circuits, deliveries, events, notes, read_rows
+from connector.database.models import attempts, circuits, deliveries, events, notes, read_rows
+from connector.database.reconciliation.run import Report, Scope, reconcile
 from tests.commands import Command
 from tests.conftest import CONFIGURATION, Service
 from tests.orders import shopify_order, woo_order

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from connector import manual
-from connector.database.jobs import Choice
+from connector.database.bulk_retries import Choice
+from connector.operations import actions
 from tests.commands import Command
 from tests.conftest import CONFIGURATION, Service
 from tests.orders import shopify_order, woo_order
@@ -146,9 +146,9 @@ def test_dry_run_names_what_would_be_left_and_why(service: Service, run: Command
 
 def test_resumed_replay_takes_the_rest_and_none_twice(service: Service, run: Command) -> None:
     refuse(service, 1, 2, 3)
-    job = manual.start_retriggers(service.runtime, Choice(), who="ana")
-    manual.advance_jobs(service.runtime, size=2)
-    manual.cancel_retriggers(service.runtime, 1, who="ana")
+    job = actions.start_retriggers(service.runtime, Choice(), who="ana")
+    actions.advance_jobs(service.runtime, size=2)
+    actions.cancel_retriggers(service.runtime, 1, who="ana")
     service.sandbox.misbehave("lapyme", "status", status=422)
     service.carry_due()  # one of the two is parked again
 

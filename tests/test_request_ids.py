@@ -7,7 +7,7 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from connector.log import add_request_id
+from connector.observability.logs import add_request_id
 from tests.conftest import Service
 from tests.orders import shopify_order
 

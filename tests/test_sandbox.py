@@ -15,13 +15,13 @@ import httpx
 import pytest
 from marshmallow import ValidationError
 
-from connector.sandbox.faults import PROCESSED, Kind
+from connector.sandbox.fault_injection import PROCESSED, Kind
 from connector.sandbox.server import SandboxServer
 from connector.sandbox.state import AcceptedOrder, Sandbox
 from mappings import DESTINATIONS
 from mappings.contracts import Contract
+from mappings.integration import Destination, Outcome
 from mappings.schema import DestinationSchema
-from mappings.spoke import Destination, Outcome
 
 RAYO_BODY = {
     "consumidor_destino": {

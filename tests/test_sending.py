@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.outbound.sending import LONGEST_REPLY_BYTES, Client, open_account_client
-from connector.outbound.tokens import ends_at
-from connector.retry import Answer, delay_s, judge, retry_after_s
+from connector.clients.http import LONGEST_REPLY_BYTES, Client, open_account_client
+from connector.clients.tokens import ends_at
+from connector.core.retry import Answer, delay_s, judge, retry_after_s
 from connector.runtime import utc_now
 from mappings import DESTINATIONS
+from mappings.integration import Outcome
 from mappings.settings import Account
-from mappings.spoke import Outcome
 
 
 class CountingServer(ThreadingHTTPServer):

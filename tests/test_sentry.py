@@ -11,8 +11,8 @@ import sentry_sdk
 import structlog
 from flask import Flask
 
-from connector.app import create_app
-from connector.sentry import set_up_sentry
+from connector.observability.sentry import set_up_sentry
+from connector.web.app import create_app
 from tests.conftest import Service
 from tests.orders import shopify_order
 from tests.receivers import Receiver, receiving

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from connector.core.signatures import sign
 from connector.sandbox.server import SandboxServer
-from connector.signing import sign
 from mappings import STOREFRONTS
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from marshmallow import Schema, fields
 
-from connector.errors import SettingsError
+from connector.core.exceptions import SettingsError
 from connector.settings import (
     Environment,
     Filter,
@@ -18,7 +18,7 @@ from connector.settings import (
     build_store,
     load_settings,
 )
-from connector.settings.faults import Faults, check
+from connector.settings.errors import Faults, check
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destinations.centelar import CentelarAccount, Place
 from mappings.destinations.lapyme import LapymeAccount

@@ -2,8 +2,8 @@
 
 import pytest
 
-from connector.signing import is_signed_by_any, sign
-from mappings.spoke import Signature
+from connector.core.signatures import is_signed_by_any, sign
+from mappings.integration import Signature
 
 HEX = Signature(headers=("x-firma",), encoding="hex")
 BASE64 = Signature(headers=("x-firma", "firma"), encoding="base64")

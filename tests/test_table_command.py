@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from connector.cli import main
-from connector.settings.placed import choose_placed, list_placed, set_row
+from connector.settings.table_editor import choose_placed, list_placed, set_row
 
 ID, OTHER_ID = "0b9f4f0e-6a3c-4f65-8f0e-2f7d1c9a5b11", "1c8e3d1f-5b2d-4e54-9e1f-3a6e2b8b4c22"
 #: Without stores, routes and secrets: the command needs none.
@@ -178,7 +178,7 @@ def test_rows_that_many_set_at_once_are_all_there(folder: Path) -> None:
 def test_row_that_a_problem_shows_is_set_by_the_command_that_it_shows(run: Run, folder: Path) -> None:
     from shlex import split
 
-    from mappings.tables import MissingRow
+    from mappings.lookup_tables import MissingRow
 
     problem = MissingRow.of("Nothing fits", account="hub", table="pickups", keys=["-l'Été «A B»"], value="id=ID")
     command = problem.partition("run `connector table ")[2].removesuffix("`.")

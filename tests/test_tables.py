@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.errors import SettingsError
+from connector.core.exceptions import SettingsError
 from connector.settings import Settings, load_settings, refresh_tables
 from mappings.destinations.centelar import Place
 from tests.mappings.cases import SAMPLES, line, make_account, problems_of, read, with_parts, write

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from connector.core.signatures import sign
 from connector.database.deliveries import park_unmappable
-from connector.delivery import deliver
+from connector.delivery.deliver import deliver
 from connector.sandbox.server import SandboxServer
-from connector.signing import sign
 from mappings import STOREFRONTS
 from tests.conftest import Service
 from tests.orders import encode

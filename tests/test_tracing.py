@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from connector.app import create_app
 from connector.runtime import open_runtime
 from connector.settings import load_settings
-from connector.worker import Forwarder
+from connector.web.app import create_app
+from connector.worker.worker import Forwarder
 from tests.conftest import Service
 from tests.orders import shopify_order
 from tests.receivers import Receiver, receiving
@@ -108,7 +108,7 @@ def test_orders_go_on_while_the_collector_is_away(service: Service, collector: R
 def test_nothing_of_all_this_is_imported_unless_it_is_configured(
     configure: Callable[..., Path], environ: dict[str, str], service: Service, engine: str
 ) -> None:
-    unwanted = {"opentelemetry", "sentry_sdk", "prometheus_client", "smtplib", "connector.alerts.watch"}
+    unwanted = {"opentelemetry", "sentry_sdk", "prometheus_client", "smtplib", "connector.alerts.monitor"}
     program = f"import sys, connector.app, connector.worker; print(sorted({unwanted} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout == b"[]\n"
     quiet = {name: value for name, value in environ.items() if not name.startswith("OTEL")}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from connector.database.tables import deliveries
-from connector.waking import wake_mappable
+from connector.database.models import deliveries
+from connector.delivery.requeue import wake_mappable
 from tests.conftest import CONFIGURATION, Service
 from tests.orders import woo_order
 

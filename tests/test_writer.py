@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from connector.database.writer import Writer
+from connector.database.group_commit import Writer
 
 
 class Ledger:

@@ -11,10 +11,10 @@ from typing import Any
 
 from flask import Flask
 
-from connector.app import create_wsgi
 from connector.database.engine import Database
 from connector.database.events import Arrival, Recorded, record_events
-from connector.database.writer import Writer
+from connector.database.group_commit import Writer
+from connector.web.app import create_wsgi
 
 RECORDED = Recorded(status="accepted", event_id=1)
 

@@ -13,6 +13,6 @@ def watching(runtime: Runtime, *, stands_by: bool = False) -> AbstractContextMan
     """
     if not runtime.settings.alerts.channels:
         return nullcontext()
-    from connector.alerts.watch import watching
+    from connector.alerts.monitor import watching
 
     return watching(runtime, stands_by=stands_by)

@@ -4,33 +4,21 @@ Exit status: 0 it went well, 1 it did not (the text says why), 2 the command or 
 Imports stand inside the commands: `connector map` must not wait for a web server's.
 """
 
-from connector.cli import (
-    acting,
-    completing,
-    doctoring,
-    looking,
-    mapping,
-    replaying,
-    running,
-    tables,
-    telling,
-    trying,
-    users,
-)
-from connector.cli.base import cli, main
+from connector.cli import actions, alerts, completion, dev, doctor, inspect, map, replay, service, table, users
+from connector.cli.common import cli, main
 
 __all__ = [
-    "acting",
+    "actions",
+    "alerts",
     "cli",
-    "completing",
-    "doctoring",
-    "looking",
+    "completion",
+    "dev",
+    "doctor",
+    "inspect",
     "main",
-    "mapping",
-    "replaying",
-    "running",
-    "tables",
-    "telling",
-    "trying",
+    "map",
+    "replay",
+    "service",
+    "table",
     "users",
 ]

@@ -2,7 +2,7 @@
 
 import click
 
-from connector.cli.base import cli
+from connector.cli.common import cli
 
 
 @cli.group()

@@ -12,10 +12,9 @@ from typing import Any
 
 from sqlalchemy import and_, delete, func, insert, select, tuple_, update
 
-from connector.database.bulk import insert_new
+from connector.database.coordination import move_mark, read_mark
 from connector.database.engine import Database, Transaction
-from connector.database.marks import move_mark, read_mark
-from connector.database.tables import (
+from connector.database.models import (
     Alert,
     Reason,
     State,
@@ -27,7 +26,8 @@ from connector.database.tables import (
     notes,
     read_rows,
 )
-from mappings.causes import name_cause
+from connector.database.sql.execute import insert_new
+from mappings.problem_fingerprint import name_cause
 
 PARKED = (Reason.UNMAPPABLE, Reason.REFUSED, Reason.UNCERTAIN, Reason.EXHAUSTED)
 #: States, which begin and end. All other kinds are of orders, which are counted.

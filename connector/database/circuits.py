@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
-from connector.database.answers import Once, transact_once
-from connector.database.bulk import insert_new, select_by
 from connector.database.engine import Database, Transaction
-from connector.database.tables import Circuit, Delivery, account_acts, attempts, circuits, deliveries, read_row
-from mappings.spoke import Outcome
+from connector.database.idempotency import Once, transact_once
+from connector.database.models import Circuit, Delivery, account_acts, attempts, circuits, deliveries, read_row
+from connector.database.sql.execute import insert_new, select_by
+from mappings.integration import Outcome
 
 HEALTHY = {Outcome.DELIVERED, Outcome.REFUSED, Outcome.CONFLICT}
 #: Among how many attempts, of all accounts, one that passed is looked for: there may be millions.

@@ -6,12 +6,10 @@ from datetime import timedelta
 
 from sqlalchemy import BindParameter, and_, bindparam, func, or_, select, update
 
-from connector.database.bulk import read_column, select_by, select_joined, update_rows
 from connector.database.circuits import ALL, book_probe, let_pass, load_circuits, make_circuits, room
 from connector.database.deliveries import catch_up, lock_deliveries
 from connector.database.engine import Database, Transaction
-from connector.database.orders import row_id
-from connector.database.tables import (
+from connector.database.models import (
     Circuit,
     Delivery,
     Event,
@@ -23,7 +21,9 @@ from connector.database.tables import (
     deliveries,
     events,
 )
-from mappings.spoke import Outcome
+from connector.database.orders import row_id
+from connector.database.sql.execute import read_column, select_by, select_joined, update_rows
+from mappings.integration import Outcome
 
 ACCOUNT: BindParameter[str] = bindparam("account")
 NOW = bindparam("now", type_=Instant)

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from connector.database.bulk import insert_numbered, select_by, update_by, update_rows
 from connector.database.circuits import Health, give_back_probe, load_circuits, note_health, seconds_shut
 from connector.database.engine import Database, Transaction
+from connector.database.models import Delivery, Reason, State, attempts, deliveries
 from connector.database.orders import add_note, is_cancelled, row_id, select_newest, stop_for_cancellation
-from connector.database.tables import Delivery, Reason, State, attempts, deliveries
-from mappings.spoke import Outcome
-from mappings.tables import missing_rows_in
+from connector.database.sql.execute import insert_numbered, select_by, update_by, update_rows
+from mappings.integration import Outcome
+from mappings.lookup_tables import missing_rows_in
 
 #: What may be long, and decides nothing.
 BULKY = {"body", "problems", "warnings", "missing_rows"}

@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Executab
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from connector.database.writer import Change, Writer
-from connector.errors import DatabaseUnavailableError, MigrationNeededError
+from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError
+from connector.database.group_commit import Change, Writer
 
 UNAVAILABLE = "the database cannot be read or written at present"
 MIGRATIONS = Path(__file__).parent / "migrations"

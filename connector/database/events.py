@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import update
 
-from connector.database.book import Book, Known, OrderKey
-from connector.database.bulk import insert_numbered
 from connector.database.deliveries import fresh_start
 from connector.database.engine import Database, Transaction
+from connector.database.models import Delivery, Reason, State, events
+from connector.database.order_batch import Book, Known, OrderKey
 from connector.database.orders import stopped
-from connector.database.tables import Delivery, Reason, State, events
-from mappings.spoke import Identity
+from connector.database.sql.execute import insert_numbered
+from mappings.integration import Identity
 
 CANCELLED_FIRST = "the order was cancelled before: a person decides"
 UNCANCELLED = "The order was cancelled, and a newer version of it is not: a person decides."

@@ -5,7 +5,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from connector.database.engine import Database, Transaction
-from connector.database.tables import Alert, Delivery, Event, Reason, State, deliveries, events, notes
+from connector.database.models import Alert, Delivery, Event, Reason, State, deliveries, events, notes
 
 CANCELLED_LATE = "The order was cancelled at the store after it had been sent: act at the destination."
 CANCELLED_MEANWHILE = "The order was cancelled at the store, and may have reached the destination: look there."

@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, literal, text
 from sqlalchemy.engine import URL, make_url
 
-from connector.database.bulk import cursor_of
+from connector.database.sql.execute import cursor_of
 
 CHANNEL = "connector_deliveries"
 #: Longer without asking the server for its time, and this machine's own count of seconds may have gone astray.

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, exists, func, not_, null, or_, select, update
 
 from connector.database.engine import Database, Transaction
-from connector.database.tables import State, attempts, deliveries, events, read_rows
+from connector.database.models import State, attempts, deliveries, events, read_rows
 
 ENDED = (State.DELIVERED, State.DISCARDED)
 

@@ -12,10 +12,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, String, cast, create_engine, event, func
 from sqlalchemy.engine import make_url
 
-from connector.errors import DatabaseUnavailableError, SettingsError
+from connector.core.exceptions import DatabaseUnavailableError, SettingsError
 
 #: The first that knows `RETURNING`: https://www.sqlite.org/lang_returning.html, read 2026-11-22.
 OLDEST = (3, 35, 0)
+
+
+def database_file(url: str) -> Path:
+    """Return the path of the file that a `sqlite:///` URL names."""
+    return Path(str(make_url(url).database))
 
 
 class Sqlite:
@@ -26,7 +31,7 @@ class Sqlite:
     def __init__(self, url: str, wait_s: float) -> None:
         self.engine = create_sqlite_engine(url, wait_s)
         #: SQLite lets those who wait for its own lock sleep and try again, some for long: here they stand in line.
-        self.turn_file = f"{make_url(url).database}-turn"
+        self.turn_file = f"{database_file(url)}-turn"
         self._turns: list[int] = []  # the file, as it was opened: those that nobody waits with
 
     def now(self) -> datetime:

@@ -17,13 +17,13 @@ from typing import Any
 
 import httpx
 
-from connector.sandbox.report import Report
-from connector.sandbox.scenario import STEPS, Result, Step
+from connector.sandbox.demo_data import CONFIGURATION, DemoOrder
+from connector.sandbox.demo_process import DemoError, Interrupt, Service, choose_variables, run_service
+from connector.sandbox.demo_report import Report
+from connector.sandbox.demo_scenario import STEPS, Result, Step
 from connector.sandbox.server import SandboxServer
-from connector.sandbox.service import DemoError, Interrupt, Service, choose_variables, run_service
-from connector.sandbox.shops import CONFIGURATION, DemoOrder
 from connector.sandbox.state import AcceptedOrder
-from connector.sandbox.storefronts import post_webhook
+from connector.sandbox.webhook_sender import WebhookNotSentError, post_webhook
 from connector.settings import Settings, load_settings
 
 #: How long an order may take to settle on a machine that is busy.
@@ -49,7 +49,7 @@ def run_demo(*, once: bool) -> int:
                     demo.service.require_up()
         except KeyboardInterrupt:
             report.say("\nEnding the service and the sandbox, and removing the folder.")
-        except (DemoError, httpx.HTTPError) as error:
+        except (DemoError, WebhookNotSentError, httpx.HTTPError) as error:
             is_good = False
             report.print_faults([str(error) or type(error).__name__])
             report.print_tail(log)

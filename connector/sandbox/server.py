@@ -17,16 +17,16 @@ from flask.json.provider import DefaultJSONProvider
 from marshmallow import ValidationError
 from werkzeug.serving import make_server
 
-from connector.sandbox.customers import SERVICE as CUSTOMERS
-from connector.sandbox.customers import play_customers
-from connector.sandbox.destinations import play_destinations
-from connector.sandbox.faults import MEANINGS
-from connector.sandbox.shop_apis import SHOP_APIS, play_shops
+from connector.sandbox.broken_responses import QuietHandler, TalkingHandler
+from connector.sandbox.fake_destinations import play_destinations
+from connector.sandbox.fake_lapyme_customers import SERVICE as CUSTOMERS
+from connector.sandbox.fake_lapyme_customers import play_customers
+from connector.sandbox.fake_shop_apis import SHOP_APIS, play_shops
+from connector.sandbox.fake_storefront_apis import ORDER_PATHS, play_storefronts
+from connector.sandbox.fault_injection import MEANINGS
 from connector.sandbox.state import AcceptedOrder, Sandbox, SeenRequest
-from connector.sandbox.storefront_apis import ORDER_PATHS, play_storefronts
-from connector.sandbox.wire import QuietHandler, TalkingHandler
 from mappings import DESTINATIONS
-from mappings.spoke import Destination
+from mappings.integration import Destination
 
 
 class SandboxServer(Sandbox):

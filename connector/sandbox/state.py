@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import jwt
 
-from connector.sandbox.faults import Fault, FaultSchema, Kind
+from connector.sandbox.fault_injection import Fault, FaultSchema, Kind
 from mappings import DESTINATIONS
-from mappings.spoke import Destination
+from mappings.integration import Destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,19 +14,19 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length
 
-from connector.errors import SettingsError
+from connector.core.exceptions import SettingsError
 from connector.settings.alerts import Alerts, build_alerts
-from connector.settings.document import fill_in, read_document
+from connector.settings.coercion import parse_texts
+from connector.settings.csv_tables import TableFile, stamp_of
 from connector.settings.environment import Environment, EnvironmentSchema
-from connector.settings.faults import Faults, check, spell
+from connector.settings.errors import Faults, check, spell
+from connector.settings.integrations import build, build_account, build_both, build_store, table_files
 from connector.settings.routes import Filter, Route, RouteSchema
-from connector.settings.spokes import build, build_account, build_both, build_store, table_files
-from connector.settings.tables import TableFile, stamp_of
-from connector.settings.texts import parse_texts
+from connector.settings.toml_file import fill_in, read_document
 from connector.settings.users import User, build_users
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings.integration import Destination, Storefront
 from mappings.settings import Account, AccountSchema, ServiceUrl, Store, placeholders_in
-from mappings.spoke import Destination, Storefront
 
 __all__ = [
     "Alerts",

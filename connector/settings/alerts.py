@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from marshmallow import Schema, ValidationError, fields, post_load
 from marshmallow.validate import Length, Range
 
-from connector.settings.faults import Faults, Trail, check
-from connector.settings.texts import parse_texts
+from connector.settings.coercion import parse_texts
+from connector.settings.errors import Faults, Trail, check
 from mappings.settings import A_YEAR_S, IDENTIFIER, NOT_BLANK, ServiceUrl, SettingsSchema
 
 #: What people are told of. `attention` is a note that a person must look at.

@@ -8,10 +8,10 @@ from typing import Any, cast
 from marshmallow import ValidationError, fields, post_load
 from marshmallow.validate import Length, Regexp
 
-from connector.settings.faults import suggest
+from connector.settings.errors import suggest
+from mappings.integration import HUB_TOPICS
 from mappings.order import Order
 from mappings.settings import SettingsSchema
-from mappings.spoke import HUB_TOPICS
 from mappings.text import fold
 
 

@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields
 from marshmallow.validate import OneOf
 
 from connector.settings.environment import Environment
-from connector.settings.faults import Faults, check
+from connector.settings.errors import Faults, check
 from mappings.settings import SettingsSchema
 
 ROLES = ("viewer", "operator")

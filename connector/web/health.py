@@ -3,8 +3,8 @@
 from flask import Blueprint, Response, current_app, jsonify
 
 from connector.runtime import Runtime
-from connector.web.describing import Description, described
-from connector.web.shapes import HealthSchema
+from connector.web.api.operation import Description, described
+from connector.web.api.responses import HealthSchema
 
 blueprint = Blueprint("health", __name__)
 

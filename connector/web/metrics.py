@@ -5,9 +5,9 @@ import hmac
 from flask import Blueprint, Response, current_app, request
 
 from connector.runtime import Runtime
-from connector.web.describing import Description, described
-from connector.web.problems import problem
-from connector.web.rejected import Rejected
+from connector.web.api.operation import Description, described
+from connector.web.errors import problem
+from connector.web.rejections import Rejected
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -27,7 +27,7 @@ def get_metrics() -> Response:
         return problem(401, "a Bearer of METRICS_TOKEN or ADMIN_TOKEN is needed", {"WWW-Authenticate": "Bearer"})
     rejected: Rejected = current_app.extensions["rejected"]
     rejected.keep()
-    from connector.metrics import write_metrics  # six megabytes that only this needs
+    from connector.web.prometheus import write_metrics  # six megabytes that only this needs
 
     text, content_type = write_metrics(runtime, request.headers.get("Accept", ""))
     return Response(text, content_type=content_type)

@@ -6,11 +6,11 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from connector.errors import InvalidRequestError, NotFoundError
-from connector.intake import take_in
+from connector.core.exceptions import InvalidRequestError, NotFoundError
+from connector.ingestion.receive import take_in
 from connector.runtime import Runtime
-from connector.web.describing import Description, described
-from connector.web.shapes import ReceivedSchema
+from connector.web.api.operation import Description, described
+from connector.web.api.responses import ReceivedSchema
 
 LONGEST_BODY_BYTES = 2 * 1024 * 1024
 #: What is too long is still read so far, and thrown away: who is cut off while sending may never see the answer.

@@ -15,14 +15,12 @@ from zoneinfo import ZoneInfo
 from marshmallow import ValidationError, fields, post_load
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from mappings.amounts import ZERO, to_cents
 from mappings.contracts import load_contract
-from mappings.documents import TaxDocument, read_tax_document
 from mappings.fields import Amount, Flag, Part, Quantity, Text, Whole
-from mappings.names import name_buyer
-from mappings.order import Address, Dispatch, Order, Payment
-from mappings.phones import write_e164
-from mappings.sales import (
+from mappings.integration import Destination, Outcome
+from mappings.lookup_tables import Rows, Table
+from mappings.money.allocation import ZERO, to_cents
+from mappings.money.invoice_lines import (
     ChargeTable,
     Portion,
     charge_problems,
@@ -35,6 +33,9 @@ from mappings.sales import (
     settle_charges,
     show_cents,
 )
+from mappings.order import Address, Dispatch, Order, Payment
+from mappings.person_names import name_buyer
+from mappings.phones import write_e164
 from mappings.schema import DestinationSchema
 from mappings.settings import (
     CURRENCY_CODE,
@@ -46,8 +47,7 @@ from mappings.settings import (
     need_the_order,
     refuse_unknown_timezone,
 )
-from mappings.spoke import Destination, Outcome
-from mappings.tables import Rows, Table
+from mappings.tax_ids import TaxDocument, read_tax_document
 from mappings.text import squeeze
 
 TYPES = ["mercadopago", "creditcard", "promissory"]

@@ -15,14 +15,13 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from mappings.amounts import to_cents
 from mappings.contracts import load_contract
-from mappings.customers import CustomerBook, Page, Sought
-from mappings.documents import TaxDocument, read_tax_document
+from mappings.customer_lookup import CustomerBook, Page, Sought
 from mappings.fields import Moment, Part, Quantity, Text, Whole
-from mappings.names import name_buyer
-from mappings.order import Dispatch, Order
-from mappings.sales import (
+from mappings.integration import Destination, Outcome, value_at
+from mappings.lookup_tables import Rows, Table
+from mappings.money.allocation import to_cents
+from mappings.money.invoice_lines import (
     ChargeTable,
     Portion,
     charge_problems,
@@ -34,10 +33,11 @@ from mappings.sales import (
     settle_charges,
     show_cents,
 )
+from mappings.order import Dispatch, Order
+from mappings.person_names import name_buyer
 from mappings.schema import DestinationSchema
 from mappings.settings import CURRENCY_CODE, NOT_BLANK, Account, AccountSchema, HeaderValue, Template
-from mappings.spoke import Destination, Outcome, value_at
-from mappings.tables import Rows, Table
+from mappings.tax_ids import TaxDocument, read_tax_document
 from mappings.text import squeeze
 
 UUID_FORM = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z"

@@ -14,11 +14,11 @@ from marshmallow.validate import Length, OneOf
 
 from mappings.contracts import load_contract
 from mappings.fields import Lookup, Part, Phone, PostalCode, Quantity, Text
+from mappings.integration import Destination, Outcome, TokenExchange
+from mappings.lookup_tables import Rows, Table
 from mappings.order import LABELS, Address, Dispatch, Line
 from mappings.schema import DestinationSchema
 from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue
-from mappings.spoke import Destination, Outcome, TokenExchange
-from mappings.tables import Rows, Table
 from mappings.text import fold, squeeze
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
-from mappings.amounts import CENT, ZERO, add_rounding, charges_of, take_off_goodwill
+from mappings.addresses.regions import SHOPIFY_STATES
 from mappings.fields import (
     MISSING_LIST,
     Coordinate,
@@ -29,12 +29,11 @@ from mappings.fields import (
     Text,
     read_moment,
 )
-from mappings.identity import LONGEST_ID, hash_body, numeric_id, plain_id
-from mappings.order import Customer, Line, Order, Payment, Shipping
-from mappings.paths import pick_text
-from mappings.payments import Movement, payments_left, sole_payment
-from mappings.places import SHOPIFY_STATES
-from mappings.refunds import (
+from mappings.ids import LONGEST_ID, hash_body, numeric_id, plain_id
+from mappings.integration import Fetch, Identity, MalformedWebhookError, Signature, Storefront
+from mappings.money.allocation import CENT, ZERO, add_rounding, charges_of, take_off_goodwill
+from mappings.money.payments import Movement, payments_left, sole_payment
+from mappings.money.refunds import (
     Adjustment,
     Refund,
     Refunded,
@@ -44,9 +43,10 @@ from mappings.refunds import (
     sum_goodwill,
     take_off_shipping_refunds,
 )
+from mappings.order import Customer, Line, Order, Payment, Shipping
+from mappings.payload_paths import pick_text
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import Store, StoreSchema
-from mappings.spoke import Fetch, Identity, MalformedWebhookError, Signature, Storefront
 from mappings.text import clean_text
 
 #: The topics about a whole order, and the hub's word for each. `orders/edited` is left out: it carries a difference.

@@ -13,17 +13,17 @@ from urllib.parse import quote
 
 from marshmallow import ValidationError, fields
 
-from mappings.addresses import is_placeholder
-from mappings.amounts import ZERO, take_off_discount
+from mappings.addresses.regions import TIENDANUBE_STATES, with_place
+from mappings.addresses.resolve import is_placeholder
 from mappings.fields import MISSING_LIST, Flag, Moment, Money, Part, Quantity, Text, read_moment
-from mappings.identity import hash_body, plain_id
+from mappings.ids import hash_body, plain_id
+from mappings.integration import Fetch, Identity, MalformedWebhookError, Signature, Storefront
+from mappings.money.allocation import ZERO, take_off_discount
+from mappings.money.payments import sole_payment
 from mappings.order import Address, Customer, Line, Order, Shipping
-from mappings.payments import sole_payment
 from mappings.phones import has_digits
-from mappings.places import TIENDANUBE_STATES, with_place
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import HeaderValue, Store, StoreSchema
-from mappings.spoke import Fetch, Identity, MalformedWebhookError, Signature, Storefront
 from mappings.text import clean_text
 
 #: The events of an order, and the hub's word for each. `order/voided` is no cancellation: the payment is void, the

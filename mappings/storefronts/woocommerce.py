@@ -14,16 +14,16 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from mappings.amounts import CENT, ZERO, add_rounding
+from mappings.addresses.regions import WOOCOMMERCE_STATES, with_place
 from mappings.fields import MISSING_LIST, Moment, Money, Part, Quantity, SumOf, Text, read_moment
-from mappings.identity import LONGEST_ID, hash_body, numeric_id, plain_id
+from mappings.ids import LONGEST_ID, hash_body, numeric_id, plain_id
+from mappings.integration import Fetch, Identity, MalformedWebhookError, Signature, Storefront
+from mappings.money.allocation import CENT, ZERO, add_rounding
+from mappings.money.payments import sole_payment
 from mappings.order import Charge, Customer, Line, Order, Payment, Shipping
-from mappings.paths import pick_text
-from mappings.payments import sole_payment
-from mappings.places import WOOCOMMERCE_STATES, with_place
+from mappings.payload_paths import pick_text
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import HeaderValue, Store, StoreSchema
-from mappings.spoke import Fetch, Identity, MalformedWebhookError, Signature, Storefront
 from mappings.text import clean_text
 
 #: The topics that carry an order, and the hub's word for each. A paid order has no topic of its own: see `PAID`.

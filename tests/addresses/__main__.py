@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mappings.addresses import settle_address
+from mappings.addresses.resolve import settle_address
 from mappings.order import Address
 from mappings.text import fold
 

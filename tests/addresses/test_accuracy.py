@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mappings.address_marks import flatten
-from mappings.addresses import settle_address
+from mappings.addresses.resolve import settle_address
+from mappings.addresses.vocabulary import flatten
 from mappings.order import Address
 from tests.addresses.__main__ import OUTCOMES, Verdict, judge_rows
 

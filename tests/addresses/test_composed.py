@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.streets import Reading, Surroundings, read_line
+from mappings.addresses.street_parser import Reading, Surroundings, read_line
 
 #: By country: streets, doors, flats, neighbourhoods and references, each as written, and as read.
 PARTS = {

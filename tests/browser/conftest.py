@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.security import generate_password_hash
 
+from connector.core.signatures import sign
+from connector.sandbox.demo_process import Interrupt, Service, choose_variables, run_service
 from connector.sandbox.server import SandboxServer
-from connector.sandbox.service import Interrupt, Service, choose_variables, run_service
-from connector.signing import sign
 from mappings import STOREFRONTS
 from tests.conftest import CONFIGURATION, UUID
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order

@@ -11,7 +11,7 @@ from typing import Literal
 import psutil
 
 from benchmarks.peers.registry import REDIS_COMMAND
-from connector.sandbox.service import find_free_port
+from connector.sandbox.demo_process import find_free_port
 from tests.chaos.plan import Act
 
 DISK_MB = 512

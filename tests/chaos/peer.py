@@ -13,8 +13,8 @@ import httpx
 import psutil
 
 from benchmarks.peers.registry import PEERS, variables
+from connector.sandbox.demo_process import find_free_port
 from connector.sandbox.server import SandboxServer
-from connector.sandbox.service import find_free_port
 from tests.chaos.acts import Incident
 from tests.chaos.plan import Act
 from tests.chaos.programs import Programs, command_of

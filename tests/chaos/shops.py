@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.sandbox.storefronts import read_object, read_sample
+from connector.sandbox.webhook_sender import read_object, read_sample
 from mappings import STOREFRONTS
-from mappings.spoke import Storefront
+from mappings.integration import Storefront
 
 SECRET = "chaos-secret"
 TIENDANUBE_SHOP = 5120066

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from connector.core.signatures import sign
 from connector.sandbox.server import SandboxServer
-from connector.signing import sign
 from tests.chaos.shops import SECRET, TIENDANUBE_SHOP, PlannedEvent, PlannedOrder
 
 CLIENTS = 8

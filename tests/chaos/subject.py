@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import psutil
 
+from connector.sandbox.demo_process import find_free_port
 from connector.sandbox.server import SandboxServer
-from connector.sandbox.service import find_free_port
 from tests.chaos.acts import Incident
 from tests.chaos.causes import Causes
 from tests.chaos.clocks import Clock

@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
+from connector.core.signatures import sign
 from connector.sandbox.server import SandboxServer
-from connector.signing import sign
 from mappings import STOREFRONTS
 from tests.conftest import CONFIGURATION, UUID
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order

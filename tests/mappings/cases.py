@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings.integration import Written
 from mappings.order import Line, Order
 from mappings.schema import MappingError
 from mappings.settings import Account, Store
-from mappings.spoke import Written
 
 #: File name, which begins with the storefront's, to payload.
 SAMPLES = {

@@ -6,7 +6,7 @@ import pytest
 from marshmallow import ValidationError
 
 from mappings import DESTINATIONS
-from mappings.addresses import settle_address
+from mappings.addresses.resolve import settle_address
 from mappings.order import Address
 from tests.mappings.cases import SAMPLES, make_account, make_store, problems_of, read, write
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.amounts import spread
+from mappings.money.allocation import spread
 
 
 def amounts(*texts):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from mappings.destinations.centelar import DESTINATION
+from mappings.integration import Outcome
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
-from mappings.spoke import Outcome
 from tests.mappings.cases import SAMPLES, line, make_account, make_store, problems_of, read, with_parts, write
 
 ORDER = read("shopify", SAMPLES["shopify_ar"], document_from="note_attributes:dni")

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from mappings.documents import TaxDocument, read_tax_document
+from mappings.tax_ids import TaxDocument, read_tax_document
 from tests.mappings.cases import SAMPLES, read, write
 
 

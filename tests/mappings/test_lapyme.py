@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from mappings.destinations.lapyme import DESTINATION
+from mappings.integration import Outcome
 from mappings.order import Charge, Shipping
-from mappings.spoke import Outcome
 from tests.mappings.cases import CUSTOMER, SAMPLES, WAREHOUSE, line, make_account, problems_of, read, with_parts, write
 
 ORDER = read("shopify", SAMPLES["shopify_ar"])

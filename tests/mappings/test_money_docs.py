@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mappings.destinations.centelar import PAYMENT_TYPES
-from mappings.sales import CHARGE_KINDS
+from mappings.money.invoice_lines import CHARGE_KINDS
 from tests.mappings.cases import SAMPLES, line, problems_of, read, with_parts, write
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "money.md").read_text("utf-8")

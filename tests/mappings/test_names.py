@@ -2,8 +2,8 @@
 
 import pytest
 
-from mappings.names import cut_name, split_name
 from mappings.order import Address, Customer
+from mappings.person_names import cut_name, split_name
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from copy import deepcopy
 import pytest
 
 from mappings import DESTINATIONS
-from mappings.origins import Source, explain
-from mappings.trial import Difference, compare, leaves, show_path, try_mapping
+from mappings.preview.dry_run import Difference, compare, leaves, show_path, try_mapping
+from mappings.preview.provenance import Source, explain
 from tests.mappings.cases import SAMPLES, make_account, make_store, storefront_of
 from tests.orders import RAYO_BODY, shopify_order, woo_order
 

@@ -2,8 +2,8 @@ from decimal import Decimal
 
 import pytest
 
+from mappings.money.payments import Movement, payments_left
 from mappings.order import Payment
-from mappings.payments import Movement, payments_left
 
 
 def paid(movement_id, amount, gateway="visa"):

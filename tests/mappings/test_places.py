@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from mappings.places import SHOPIFY_STATES, WOOCOMMERCE_STATES, code_country, name_state
-from mappings.postcodes import complete_postal_code, describe_mismatch
-from mappings.states import ARGENTINA, MEXICO, STATES
+from mappings.addresses.postcodes import complete_postal_code, describe_mismatch
+from mappings.addresses.regions import SHOPIFY_STATES, WOOCOMMERCE_STATES, code_country, name_state
+from mappings.addresses.states import ARGENTINA, MEXICO, STATES
 
 
 def test_every_state_has_a_code_of_its_own_on_each_platform():

@@ -4,8 +4,8 @@ import pytest
 from marshmallow import ValidationError
 
 from mappings.destinations.rayo import DESTINATION
+from mappings.integration import Outcome
 from mappings.order import Address, Customer, Line
-from mappings.spoke import Outcome
 from tests.mappings.cases import SAMPLES, make_account, problems_of, read, write
 
 SHIPPED = Address(

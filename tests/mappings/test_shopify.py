@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from mappings.integration import Identity, MalformedWebhookError
 from mappings.order import Charge, Payment, Shipping
 from mappings.schema import MappingError
-from mappings.spoke import Identity, MalformedWebhookError
 from mappings.storefronts.shopify import STOREFRONT
 from tests.mappings.cases import SAMPLES, read
 

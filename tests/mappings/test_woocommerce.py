@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from mappings.integration import Identity, MalformedWebhookError
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from mappings.schema import MappingError
-from mappings.spoke import Identity, MalformedWebhookError
 from mappings.storefronts.woocommerce import STOREFRONT
 from tests.mappings.cases import SAMPLES, read
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any
 
+from connector.clients.http import Client
+from connector.clients.tokens import Tokens
+from connector.core.retry import Answer
 from connector.database.claims import Claimed
-from connector.delivery import deliver
-from connector.outbound.sending import Client
-from connector.outbound.tokens import Tokens
-from connector.retry import Answer
+from connector.delivery.deliver import deliver
 from connector.runtime import Outbound, Runtime
 from connector.sandbox.server import SandboxServer
 from tests.model.outcomes import ACCEPT, Trick

@@ -12,12 +12,12 @@ import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
 
+from connector.clients.http import Client
 from connector.database.claims import Claimed, expire_dead, release_claims
 from connector.database.events import Arrival, record_events
-from connector.database.tables import attempts, deliveries, notes
-from connector.intake import wanted_accounts
-from connector.outbound.sending import Client
-from connector.worker import Forwarder
+from connector.database.models import attempts, deliveries, notes
+from connector.ingestion.receive import wanted_accounts
+from connector.worker.worker import Forwarder
 from tests.conftest import Service
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
 from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, REFUSED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from connector.app import create_app
+from connector.clients.http import Client
 from connector.database.engine import Database
-from connector.outbound.sending import Client
 from connector.runtime import open_runtime
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
+from connector.web.app import create_app
 from tests.conftest import Service
 from tests.model.machine import CONCURRENCY, Life, ModelClock
 from tests.model.model import AMBIGUOUS_FOR_S, RETRY_FOR_S

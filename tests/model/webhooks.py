@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from connector.core.signatures import sign
 from connector.sandbox.state import AcceptedOrder
-from connector.signing import sign
 from mappings import STOREFRONTS
-from mappings.spoke import Identity
+from mappings.integration import Identity
 from tests.conftest import Service
 from tests.model.model import Content, Event
 from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order

@@ -2,8 +2,8 @@
 
 from tests.mutants.mutant import Invariant, Mutant
 
-DELIVERY = "connector/delivery.py"
-PACKING = "connector/packing.py"
+DELIVERY = "connector/delivery/deliver.py"
+PACKING = "connector/delivery/prepare.py"
 DELIVERIES = "connector/database/deliveries.py"
 CLAIMS = "connector/database/claims.py"
 
@@ -95,7 +95,7 @@ SENDING_FIRST = Invariant(
         ),
         Mutant(
             breaks="a lease that runs out under a thread starts a second one for the same order",
-            file="connector/worker.py",
+            file="connector/worker/worker.py",
             old="return [one for one in claimed if row_id(one.delivery) not in held]",
             new="return claimed",
             tests=(
@@ -137,14 +137,14 @@ NOT_REPEATED = Invariant(
         ),
         Mutant(
             breaks="an answer that did not come in time counts as never sent",
-            file="connector/outbound/sending.py",
+            file="connector/clients/http.py",
             old="    httpx.ConnectTimeout,\n    httpx.PoolTimeout,",
             new="    httpx.TimeoutException,\n    httpx.PoolTimeout,",
             tests=("tests/test_outcomes.py::test_outcome[sqlite-latency-options6-at_rayo6-at_lapyme6-rayo]",),
         ),
         Mutant(
             breaks="a 5xx counts as surely not processed",
-            file="connector/retry.py",
+            file="connector/core/retry.py",
             old="if status >= 500 or status == 409:",
             new="if status >= 500:\n        return Outcome.NOT_PROCESSED, None\n    if status == 409:",
             tests=("tests/test_outcomes.py::test_outcome[sqlite-status-options12-at_rayo12-at_lapyme12-rayo]",),
@@ -172,7 +172,7 @@ NOT_REPEATED = Invariant(
         ),
         Mutant(
             breaks="a refused order goes again under the key that was refused",
-            file="connector/database/manual.py",
+            file="connector/database/operator_actions.py",
             old='            values["revision"] = delivery.revision + 1',
             new='            values["revision"] = delivery.revision',
             tests=("tests/test_manual.py::test_a_refused_order_goes_again_under_a_new_key[sqlite]",),
@@ -186,14 +186,14 @@ NOT_REPEATED = Invariant(
         ),
         Mutant(
             breaks="a person's retrigger repeats what is uncertain without being forced to",
-            file="connector/database/manual.py",
+            file="connector/database/operator_actions.py",
             old="    if delivery.reason == Reason.UNCERTAIN:\n        return",
             new="    if False:\n        return",
             tests=("tests/test_manual.py::test_an_uncertain_order_goes_again_only_by_force[sqlite-rayo]",),
         ),
         Mutant(
             breaks="a row that comes wakes what is parked for any other reason too",
-            file="connector/database/waking.py",
+            file="connector/database/requeue.py",
             old="    deliveries.c.reason == Reason.UNMAPPABLE,\n",
             new="",
             tests=("tests/test_waking.py::test_only_what_is_unmappable_is_woken",),

@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Invariant, Mutant
 
-INTAKE = "connector/intake.py"
+INTAKE = "connector/ingestion/receive.py"
 EVENTS = "connector/database/events.py"
 CLAIMS = "connector/database/claims.py"
 
@@ -28,7 +28,7 @@ SAFE = Invariant(
         ),
         Mutant(
             breaks="who waits for a commit is told before it is done",
-            file="connector/database/writer.py",
+            file="connector/database/group_commit.py",
             old="""\
                 results = apply(transaction, wishes)
         except""",
@@ -44,14 +44,14 @@ SAFE = Invariant(
         ),
         Mutant(
             breaks="a commit that takes too long is answered as if it had come",
-            file="connector/database/writer.py",
+            file="connector/database/group_commit.py",
             old="            raise TimeoutError\n",
             new="            return wish.result\n",
             tests=("tests/test_intake.py::test_a_database_that_cannot_commit_answers_503_and_keeps_nothing[sqlite]",),
         ),
         Mutant(
             breaks="the event is committed without its deliveries",
-            file="connector/database/book.py",
+            file="connector/database/order_batch.py",
             old="        self._insert()\n        update_rows",
             new="        update_rows",
             tests=("tests/test_intake.py::test_an_event_is_on_disk_before_it_is_answered[sqlite]",),
@@ -69,7 +69,7 @@ SAFE = Invariant(
             old="    payload = parse(body)\n",
             new="""\
     payload = parse(body)
-    from connector.outbound.fetching import complete
+    from connector.clients.storefront_api import complete
 
     complete(runtime.apis[store.id], storefront, store, dict(payload), set(), timeout_s=5)
 """,
@@ -84,7 +84,7 @@ EVENT_ONCE = Invariant(
     mutants=(
         Mutant(
             breaks="a repeat is an error",
-            file="connector/database/statements.py",
+            file="connector/database/sql/build.py",
             old=" ON CONFLICT ({', '.join(unique)}) DO NOTHING",
             new="",
             tests=(

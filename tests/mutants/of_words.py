@@ -2,10 +2,10 @@
 
 from tests.mutants.mutant import Invariant, Mutant
 
-INTAKE = "connector/intake.py"
-DELIVERY = "connector/delivery.py"
+INTAKE = "connector/ingestion/receive.py"
+DELIVERY = "connector/delivery/deliver.py"
 EVENTS = "connector/database/events.py"
-SPOKE = "mappings/spoke.py"
+SPOKE = "mappings/integration.py"
 RAYO = "mappings/destinations/rayo.py"
 
 NOT_INVENTED = Invariant(
@@ -42,7 +42,7 @@ NOT_INVENTED = Invariant(
         ),
         Mutant(
             breaks="a postcode of four digits gets a zero whatever state it is of",
-            file="mappings/postcodes.py",
+            file="mappings/addresses/postcodes.py",
             old=' and is_of_state("0" + plain, country, state):',
             new=":",
             tests=("tests/mappings/test_places.py::test_postcode_is_written_plainly_and_never_made_up",),
@@ -116,7 +116,7 @@ ACCOUNTED_FOR = Invariant(
         ),
         Mutant(
             breaks="what a dead process was sending stays so for ever",
-            file="connector/worker.py",
+            file="connector/worker/worker.py",
             old="in recover_lost(database, keyed=self.runtime.keyed):",
             new="in []:",
             tests=("tests/test_claims.py::test_what_a_dead_process_held_is_settled_at_once[sqlite]",),
@@ -151,7 +151,7 @@ CONTRACT_KEPT = Invariant(
         ),
         Mutant(
             breaks="a 2xx without an id is success",
-            file="connector/retry.py",
+            file="connector/core/retry.py",
             old="return (Outcome.DELIVERED, remote_id) if is_id else (Outcome.AMBIGUOUS, None)",
             new="return Outcome.DELIVERED, remote_id",
             tests=("tests/test_outcomes.py::test_a_rayo_reply_without_a_uuid_is_no_success",),
@@ -189,7 +189,7 @@ SIGNED = Invariant(
         ),
         Mutant(
             breaks="a webhook without a signature passes",
-            file="connector/signing.py",
+            file="connector/core/signatures.py",
             old="    return any(hmac",
             new="    return not given or any(hmac",
             tests=("tests/test_signing.py::test_webhook_without_a_signature_is_refused",),

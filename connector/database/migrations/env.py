@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from connector.database import tables  # noqa: F401  # fills the metadata
+from connector.database import models  # noqa: F401  # fills the metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)

@@ -4,11 +4,11 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from connector import manual
-from connector.errors import NotFoundError
-from connector.probing import probe_accounts
+from connector.core.exceptions import NotFoundError
+from connector.operations import actions
+from connector.operations.probe import probe_accounts
+from connector.web.dashboard.auth import this_runtime, who
 from connector.web.dashboard.forms import read_note
-from connector.web.dashboard.guard import this_runtime, who
 from connector.web.dashboard.overview import describe_accounts, describe_stores
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
@@ -22,14 +22,14 @@ def show() -> str:
 
 @blueprint.post("/<account>/pause")
 def pause(account: str) -> Response:
-    manual.pause_account(this_runtime(), account, who=who(), note=read_note(request.form))
+    actions.pause_account(this_runtime(), account, who=who(), note=read_note(request.form))
     flash(_("Account %(account)s is paused: its orders wait.", account=account), "done")
     return redirect(url_for("accounts.show"))
 
 
 @blueprint.post("/<account>/resume")
 def resume(account: str) -> Response:
-    manual.resume_account(this_runtime(), account, who=who())
+    actions.resume_account(this_runtime(), account, who=who())
     flash(_("Account %(account)s takes orders again.", account=account), "done")
     return redirect(url_for("accounts.show"))
 

@@ -8,11 +8,17 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
 from connector import __version__
-from connector.errors import ConflictError, ConnectorError, DatabaseUnavailableError, InvalidRequestError, NotFoundError
+from connector.core.exceptions import (
+    ConflictError,
+    ConnectorError,
+    DatabaseUnavailableError,
+    InvalidRequestError,
+    NotFoundError,
+)
 from connector.runtime import Runtime
 from connector.web.dashboard import accounts, audit, deliveries, events, overview, settings
-from connector.web.dashboard.guard import set_up_guard
-from connector.web.dashboard.words import register_words
+from connector.web.dashboard.auth import set_up_guard
+from connector.web.dashboard.filters import register_words
 
 HERE = Path(__file__).parent
 LANGUAGES = ["en", "es"]

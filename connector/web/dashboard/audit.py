@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
-from connector.database.overview import Done, list_done
+from connector.database.stats.overview import Done, list_done
+from connector.web.dashboard.auth import this_runtime
 from connector.web.dashboard.forms import PAGE, read_row
-from connector.web.dashboard.guard import this_runtime
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 

@@ -8,18 +8,18 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from connector import manual
-from connector.database.jobs import Choice, load_job
-from connector.database.lookups import load_delivery
-from connector.database.searching import Found, Wanted, find_deliveries, ids_of_email, opened_by
-from connector.database.tables import Reason, State
-from connector.errors import ConflictError, InvalidRequestError
-from connector.previewing import preview
+from connector.core.exceptions import ConflictError, InvalidRequestError
+from connector.database.bulk_retries import Choice, load_job
+from connector.database.models import Reason, State
+from connector.database.queries.lookups import load_delivery
+from connector.database.queries.search import Found, Wanted, find_deliveries, ids_of_email, opened_by
+from connector.delivery.preview import preview
+from connector.operations import actions
 from connector.runtime import Runtime
-from connector.web.asked import read_id
+from connector.web.api.requests import read_id
+from connector.web.dashboard.auth import this_runtime, who
+from connector.web.dashboard.delivery_detail import describe_whole
 from connector.web.dashboard.forms import PAGE, read_instant, read_note, read_row, read_text
-from connector.web.dashboard.guard import this_runtime, who
-from connector.web.dashboard.whole import describe_whole
 
 blueprint = Blueprint("deliveries", __name__)
 
@@ -133,7 +133,7 @@ def retrigger(delivery_id: str) -> Response:
     new_key = request.form.get("new_key") == "1"
     return act(
         delivery_id,
-        lambda id_: manual.retrigger_delivery(this_runtime(), id_, who=who(), force=force, new_key=new_key, note=note),
+        lambda id_: actions.retrigger_delivery(this_runtime(), id_, who=who(), force=force, new_key=new_key, note=note),
         _("It is queued. Its outcome shows here by itself."),
     )
 
@@ -143,7 +143,7 @@ def resolve(delivery_id: str) -> Response:
     note, remote_id = read_note(request.form, is_needed=True), read_text(request.form, "remote_id")
     return act(
         delivery_id,
-        lambda id_: manual.resolve_delivery(
+        lambda id_: actions.resolve_delivery(
             this_runtime(), id_, who=who(), as_=State.DELIVERED, remote_id=remote_id, note=note
         ),
         _("It counts as delivered, by your word."),
@@ -155,7 +155,7 @@ def discard(delivery_id: str) -> Response:
     note = read_note(request.form, is_needed=True)
     return act(
         delivery_id,
-        lambda id_: manual.resolve_delivery(this_runtime(), id_, who=who(), as_=State.DISCARDED, note=note),
+        lambda id_: actions.resolve_delivery(this_runtime(), id_, who=who(), as_=State.DISCARDED, note=note),
         _("It is discarded, by your word."),
     )
 
@@ -192,7 +192,7 @@ def retrigger_many() -> Response:
             flash(_("Choose at least one."), "error")
             return redirect(url_for("deliveries.show_all"))
         choice = Choice(state=None, ids=ids)
-    job = manual.start_retriggers(this_runtime(), choice, who=who(), note=note)
+    job = actions.start_retriggers(this_runtime(), choice, who=who(), note=note)
     return redirect(url_for("deliveries.show_job", job_id=job.id))
 
 
@@ -204,7 +204,7 @@ def show_job(job_id: str) -> str:
 @blueprint.post("/retriggers/<job_id>/cancel")
 def cancel_job(job_id: str) -> Response:
     try:
-        manual.cancel_retriggers(this_runtime(), read_id(job_id), who=who())
+        actions.cancel_retriggers(this_runtime(), read_id(job_id), who=who())
     except ConflictError as error:
         flash(_("That was not done: %(why)s.", why=str(error)), "error")
     return redirect(url_for("deliveries.show_job", job_id=job_id))

@@ -6,13 +6,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from connector import manual
-from connector.database.lookups import deliveries_of, load_event
-from connector.database.searching import find_events
-from connector.errors import InvalidRequestError
-from connector.web.asked import read_id
+from connector.core.exceptions import InvalidRequestError
+from connector.database.queries.lookups import deliveries_of, load_event
+from connector.database.queries.search import find_events
+from connector.operations import actions
+from connector.web.api.requests import read_id
+from connector.web.dashboard.auth import this_runtime, who
 from connector.web.dashboard.forms import PAGE, read_instant, read_note, read_row, read_text
-from connector.web.dashboard.guard import this_runtime, who
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
 
@@ -65,7 +65,7 @@ def show(event_id: str) -> str:
 @blueprint.post("/<event_id>/retrigger")
 def retrigger(event_id: str) -> Response:
     """Make every delivery that the routes want of it now, and queue what may be queued."""
-    done = manual.retrigger_event(this_runtime(), read_id(event_id), who=who(), note=read_note(request.form))
+    done = actions.retrigger_event(this_runtime(), read_id(event_id), who=who(), note=read_note(request.form))
     for one in done:
         flash(
             _("Delivery %(id)s is queued.", id=one.id)

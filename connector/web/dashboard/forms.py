@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from marshmallow import ValidationError
 
-from connector.errors import InvalidRequestError
-from connector.web.asked import LONGEST_TEXT, UNSTORABLE, is_storable, read_id
+from connector.core.exceptions import InvalidRequestError
+from connector.web.api.requests import LONGEST_TEXT, UNSTORABLE, is_storable, read_id
 
 PAGE = 50
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
-from connector.database import overview as counts
-from connector.database.lookups import all_circuits
-from connector.database.tables import Circuit, State
-from connector.errors import InvalidRequestError
+from connector.core.exceptions import InvalidRequestError
+from connector.database.models import Circuit, State
+from connector.database.queries.lookups import all_circuits
+from connector.database.stats import overview as counts
 from connector.runtime import Runtime
-from connector.web.dashboard.guard import this_runtime
-from connector.web.shapes import of_circuit
+from connector.web.api.responses import of_circuit
+from connector.web.dashboard.auth import this_runtime
 
 blueprint = Blueprint("overview", __name__)
 

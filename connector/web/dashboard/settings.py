@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from flask import Blueprint, render_template
 
 from connector.settings import Settings
-from connector.web.dashboard.guard import this_runtime
-from mappings.tables import Rows
+from connector.web.dashboard.auth import this_runtime
+from mappings.lookup_tables import Rows
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 

@@ -1,0 +1,270 @@
+"""Sends requests, and says what came of each. Raises nothing: an exception could hide that an order was taken."""
+
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from functools import cache, lru_cache
+from typing import Any
+
+import httpcore
+
+from connector.core.lazy_imports import without
+from connector.core.retry import Answer
+from mappings.integration import Destination
+from mappings.settings import Account
+
+with without("rich"):
+    import httpx
+
+
+HEADERS = {
+    "User-Agent": "connector (webhook-driven order connector)",
+    "Accept": "*/*",
+    "Accept-Encoding": "gzip, deflate",
+}
+LONGEST_REPLY_BYTES = 1_048_576
+
+#: Raised before a whole request can have reached the other side.
+NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+    UnicodeError,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knock:
+    """Whether anybody is there, and by how many seconds this machine's clock is ahead of theirs."""
+
+    status: int | None = None
+    error: str | None = None
+    seconds_ahead: float | None = None  # None: they told no time
+
+
+class Client:
+    """Sends the requests of one account, store or channel. Threads may share it: each has connections of its own.
+
+    httpx's own client would merge, log and keep cookies, for a fifth of an exchange's processor time and more; and
+    who shares a pool looks through everybody's connections twice for each request.
+
+    Args:
+        base_url: what paths are appended to; "" where whole addresses are given.
+        headers: sent with every request.
+        keeps_alive: whether the next request of a thread may go through the connection of its last.
+    """
+
+    def __init__(self, base_url: str, *, headers: Mapping[str, str], ssl_context: Any, keeps_alive: bool) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._headers = httpx.Headers({**HEADERS, **headers})
+        self._ssl_context = ssl_context
+        self._keeps_alive = keeps_alive
+        self._of_thread = threading.local()
+        self._transports: list[DeadlineTransport] = []
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout_s: float,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask once, and wait for the answer `timeout_s` at most in all."""
+        started = time.monotonic()
+        try:
+            request = self._build(method, path, timeout_s, body=body, headers=headers, query=query)
+        except Exception as error:  # nothing has left yet, whatever it is
+            return Answer(was_sent=False, error=f"the request could not be built ({type(error).__name__})")
+        with deadline(timeout_s):
+            answer = self._exchange(request)
+        return replace(answer, duration_ms=round((time.monotonic() - started) * 1000))
+
+    def _build(
+        self,
+        method: str,
+        path: str,
+        timeout_s: float,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> httpx.Request:
+        merged = self._headers.copy()
+        merged.update(headers)
+        return httpx.Request(
+            method,
+            parse_url(self._base_url + path, tuple((query or {}).items())),
+            headers=merged,
+            content=body,
+            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)},
+        )
+
+    @property
+    def _transport(self) -> "DeadlineTransport":
+        transport: DeadlineTransport | None = getattr(self._of_thread, "transport", None)
+        if transport is None:
+            transport = DeadlineTransport(self._ssl_context, keepalive=int(self._keeps_alive))
+            self._of_thread.transport = transport
+            self._transports.append(transport)
+        return transport
+
+    def _exchange(self, request: httpx.Request) -> Answer:
+        try:
+            response = self._transport.handle_request(request)
+        except NEVER_SENT as error:
+            return Answer(was_sent=False, error=describe(error))
+        except Exception as error:  # once sending began, anything may have happened at the other side
+            return Answer(error=describe(error))
+        answer = Answer(status=response.status_code, retry_after=response.headers.get("Retry-After"))
+        try:
+            return replace(answer, body=read_reply(response.iter_bytes()))
+        except Exception as error:  # the status was seen, and counts
+            return replace(answer, error=f"{describe(error)} after status {response.status_code}")
+        finally:
+            with suppress(Exception):  # the answer is known; how its connection ends changes nothing
+                response.close()
+
+    def knock(self, within_s: float) -> Knock:
+        """Ask for nothing at the address itself."""
+        try:
+            with deadline(within_s):
+                answer = self._transport.handle_request(self._build("HEAD", "/", within_s))
+                answer.close()
+        except Exception as error:
+            return Knock(error=describe(error))
+        try:
+            theirs = parsedate_to_datetime(answer.headers["Date"])
+        except (KeyError, ValueError):
+            return Knock(status=answer.status_code)
+        half_a_second = 0.5  # on the average, of what the header cuts off: RFC 9110, 5.6.7
+        return Knock(status=answer.status_code, seconds_ahead=time.time() - theirs.timestamp() - half_a_second)
+
+    def close(self) -> None:
+        for transport in self._transports:
+            transport.close()
+
+
+@lru_cache(maxsize=1_000)
+def parse_url(url: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
+    """The same few are asked all the time, and to parse one takes a while."""
+    return httpx.URL(url).copy_merge_params(dict(query))
+
+
+def open_account_client(account: Account, destination: Destination, ssl_context: Any) -> Client:
+    """A kept connection that the other side just dropped looks like a request without an answer. Where there is no
+    key that would be a doubtful order, so every POST there opens a connection of its own.
+    """
+    return Client(account.base_url, headers=account.headers, ssl_context=ssl_context, keeps_alive=destination.has_key)
+
+
+def read_reply(chunks: Iterable[bytes]) -> bytes:
+    reply = bytearray()
+    for chunk in chunks:
+        reply += chunk
+        if len(reply) > LONGEST_REPLY_BYTES:
+            raise httpx.DecodingError(f"the reply is longer than {LONGEST_REPLY_BYTES} bytes")
+    return bytes(reply)
+
+
+#: What each error means, in words that say nothing about the order.
+DESCRIPTIONS: list[tuple[type[Exception], str]] = [
+    (httpx.ConnectTimeout, "no connection within the time limit"),
+    (httpx.ReadTimeout, "no answer within the time limit"),
+    (httpx.WriteTimeout, "the request was not taken within the time limit"),
+    (httpx.ConnectError, "no connection"),
+    (httpx.RemoteProtocolError, "the connection ended without a whole answer"),
+    (httpx.ReadError, "the connection broke before a whole answer"),
+    (httpx.DecodingError, "the answer cannot be decoded"),
+]
+
+
+def describe(error: Exception) -> str:
+    words = next((words for kind, words in DESCRIPTIONS if isinstance(error, kind)), "the request failed")
+    return f"{words} ({type(error).__name__})"
+
+
+# httpx limits each operation, so an answer that drips may take for ever. These bound the whole exchange: the calling
+# thread sets its deadline, and no operation on a connection waits past it.
+
+_deadline = threading.local()
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Bound all network operations of this thread inside the block to `seconds` in all."""
+    _deadline.at = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        _deadline.at = None
+
+
+def remaining(timeout: float | None) -> float | None:
+    at: float | None = getattr(_deadline, "at", None)
+    if at is None:
+        return timeout
+    left = max(at - time.monotonic(), 0.001)
+    return left if timeout is None else min(timeout, left)
+
+
+class DeadlineStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, remaining(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, remaining(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
+        return DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, remaining(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class DeadlineBackend(httpcore.SyncBackend):
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        return DeadlineStream(super().connect_tcp(host, port, remaining(timeout), local_address, socket_options))
+
+
+class DeadlineTransport(httpx.HTTPTransport):
+    """httpx's own transport over connections that keep the thread's deadline."""
+
+    def __init__(self, ssl_context: Any, *, keepalive: int) -> None:
+        super().__init__(verify=ssl_context)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=None,
+            max_keepalive_connections=keepalive,
+            keepalive_expiry=5.0,
+            network_backend=DeadlineBackend(),
+        )
+
+
+@cache
+def open_tls() -> ssl.SSLContext:
+    """What TLS connections are made by. It costs 25 ms or more: one serves all of a process."""
+    return httpx.create_ssl_context()

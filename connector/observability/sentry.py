@@ -1,0 +1,74 @@
+"""Reports faults of the connector to Sentry, where `SENTRY_DSN` is set: what failed and where, and nothing of orders.
+
+Every error that is logged while an exception is handled is reported, so nothing else needs to know of Sentry.
+"""
+
+import sys
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from connector import __version__
+
+if TYPE_CHECKING:
+    from sentry_sdk.types import Event, Hint
+
+#: Of a log line, what may go along: ids that say nothing to a stranger.
+TAGS = ("request_id", "event_id", "delivery_id", "account", "store")
+
+
+def set_up_sentry(dsn: str | None) -> None:
+    """Nothing is imported, and nothing changes, without a DSN."""
+    if dsn is None:
+        return
+    import sentry_sdk
+    from sentry_sdk.integrations.atexit import AtexitIntegration
+    from sentry_sdk.integrations.dedupe import DedupeIntegration
+    from sentry_sdk.integrations.excepthook import ExcepthookIntegration
+    from sentry_sdk.integrations.threading import ThreadingIntegration
+
+    sentry_sdk.init(
+        dsn=dsn,
+        release=f"connector@{__version__}",
+        # What they would add of a request or a log record may be an order's:
+        # https://docs.sentry.io/platforms/python/configuration/options/, read 2026-11-22.
+        default_integrations=False,
+        auto_enabling_integrations=False,
+        integrations=[
+            AtexitIntegration(callback=lambda *_: None),
+            DedupeIntegration(),
+            ExcepthookIntegration(),
+            ThreadingIntegration(),
+        ],
+        include_local_variables=False,
+        max_breadcrumbs=0,
+        before_send=scrub,
+    )
+    import structlog  # `connector.observability.logs` says when
+
+    structlog.configure(processors=[report, *structlog.get_config()["processors"]])
+
+
+def report(_logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Pass each line on; of an error, report the exception that is being handled."""
+    error = sys.exc_info()[1]
+    if method == "error" and error is not None:
+        import sentry_sdk
+
+        with sentry_sdk.new_scope() as scope:
+            scope.set_tag("logged", str(line["event"]))
+            for name in TAGS:
+                if line.get(name) is not None:
+                    scope.set_tag(name, str(line[name]))
+            scope.capture_exception(error)
+    return line
+
+
+def scrub(event: "Event", _hint: "Hint") -> "Event":
+    """Leave types, files and lines. An exception's text may quote an order: a library wrote it."""
+    for exception in event.get("exception", {}).get("values", []):
+        exception["value"] = ""
+        for frame in exception.get("stacktrace", {}).get("frames", []):
+            frame.pop("vars", None)
+    for name in ("request", "user", "extra", "breadcrumbs", "logentry", "message", "modules"):
+        event.pop(name, None)  # type: ignore[misc]
+    return event

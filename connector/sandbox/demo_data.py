@@ -1,0 +1,226 @@
+"""The demo's shops of invented people: their configuration, and what they sell. It posts nothing.
+
+A new storefront or destination joins by a store or an account in `CONFIGURATION`, and an order or two.
+"""
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from string import Template
+from typing import Any
+
+from connector.sandbox.fault_injection import Kind
+from connector.sandbox.webhook_sender import read_sample
+
+#: Every account is named as its destination, so that the demo reads "from store to destination".
+CONFIGURATION = Template("""\
+# Written by `connector demo`: shops of invented people. The sandbox plays the destinations, and Tiendanube's API.
+
+[stores.shopify-mx]
+storefront = "shopify"
+secrets = ["$secret"]
+
+[stores.shopify-ar]
+storefront = "shopify"
+secrets = ["$secret"]
+document_from = "note_attributes:dni"
+
+[stores.woo-mx]
+storefront = "woocommerce"
+secrets = ["$secret"]
+
+[stores.woo-ar]
+storefront = "woocommerce"
+secrets = ["$secret"]
+
+[stores.shopify-sur]
+storefront = "shopify"
+secrets = ["$secret"]
+document_from = "note_attributes:dni"
+
+[stores.woo-sur]
+storefront = "woocommerce"
+secrets = ["$secret"]
+
+[stores.nube-mx]
+storefront = "tiendanube"
+secrets = ["$secret"]
+store_id = 4410733
+api_url = "$sandbox/tiendanube"
+api_token = "demo"
+
+[stores.nube-ar]
+storefront = "tiendanube"
+secrets = ["$secret"]
+store_id = 5120066
+api_url = "$sandbox/tiendanube"
+api_token = "demo"
+
+[stores.nube-sur]
+storefront = "tiendanube"
+secrets = ["$secret"]
+store_id = 5120077
+api_url = "$sandbox/tiendanube"
+api_token = "demo"
+
+[accounts.rayo]
+destination = "rayo"
+base_url = "$sandbox/rayo"
+api_key = "demo"
+timeout_s = 5
+
+[accounts.lapyme]
+destination = "lapyme"
+base_url = "$sandbox/lapyme"
+api_key = "demo"
+customer_id = "b7d1f0a2-6f0c-4a55-9b1e-2f6a3f1c0d11"
+assigned_warehouse_id = "0f4c9a7e-3d52-4f6b-8c21-7a9e5b2d4c33"
+timeout_s = 5
+retry_first_s = 0.3
+
+[accounts.centelar]
+destination = "centelar"
+base_url = "$sandbox/centelar"
+connection_id = 1
+ext_code = "{store}-{order_id}"
+timeout_s = 5
+
+[[routes]]
+from = "shopify-mx"
+to = ["rayo"]
+
+[[routes]]
+from = "woo-mx"
+to = ["rayo"]
+
+[[routes]]
+from = "nube-mx"
+to = ["rayo"]
+
+[[routes]]
+from = "shopify-ar"
+to = ["lapyme"]
+
+[[routes]]
+from = "woo-ar"
+to = ["lapyme"]
+
+[[routes]]
+from = "nube-ar"
+to = ["lapyme"]
+
+[[routes]]
+from = "shopify-sur"
+to = ["centelar"]
+
+[[routes]]
+from = "woo-sur"
+to = ["centelar"]
+
+[[routes]]
+from = "nube-sur"
+to = ["centelar"]
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOrder:
+    """One order of the demo."""
+
+    store: str
+    account: str
+    order_id: str
+    number: str  # as the merchant sees it
+    sku: str  # no other order has it: it finds this one in what the destination received
+    payload: Mapping[str, Any]
+    times_there: int = 1  # how often its destination must have it in the end
+    fault: Kind | None = None  # how its destination misbehaves, once
+
+
+def with_changes(payload: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of `payload` with other values at dotted paths: `line_items.0.sku`."""
+    changed = deepcopy(dict(payload))
+    for path, value in changes.items():
+        *steps, last = path.split(".")
+        place: Any = changed
+        for step in steps:
+            place = place[int(step) if isinstance(place, list) else step]
+        place[last] = value
+    return changed
+
+
+def shopify_order(sample: str, number: int, name: str, sku: str, product: str, **facts: Any) -> DemoOrder:
+    """Return a sample of Shopify's as the order of another person for another product."""
+    order_id = 5_812_345_000_000 + number
+    first_name, _, last_name = name.partition(" ")
+    changes = {
+        "id": order_id,
+        "name": f"#{number}",
+        "order_number": number,
+        "line_items.0.sku": sku,
+        "line_items.0.name": product,
+        "line_items.0.title": product,
+    }
+    for address in ("shipping_address", "billing_address"):
+        changes |= {f"{address}.first_name": first_name, f"{address}.last_name": last_name, f"{address}.name": name}
+    payload = with_changes(json.loads(read_sample(sample)), changes)
+    return DemoOrder(order_id=str(order_id), number=f"#{number}", sku=sku, payload=payload, **facts)
+
+
+def woo_order(sample: str, number: int, name: str, sku: str, product: str, **facts: Any) -> DemoOrder:
+    """Return a sample of WooCommerce's as the order of another person for another product."""
+    first_name, _, last_name = name.partition(" ")
+    changes = {"id": number, "number": str(number), "line_items.0.sku": sku, "line_items.0.name": product}
+    for address in ("shipping", "billing"):
+        changes |= {f"{address}.first_name": first_name, f"{address}.last_name": last_name}
+    payload = with_changes(json.loads(read_sample(sample)), changes)
+    return DemoOrder(order_id=str(number), number=str(number), sku=sku, payload=payload, **facts)
+
+
+def nube_order(sample: str, number: int, name: str, sku: str, product: str, **facts: Any) -> DemoOrder:
+    """Return a sample of Tiendanube's as the order of another person for another product."""
+    order_id = 1_650_300_000 + number
+    first_name, _, _ = name.partition(" ")
+    changes = {
+        "id": order_id,
+        "number": number,
+        "contact_name": name,
+        "billing_name": first_name,
+        "shipping_address.name": name,
+        "products.0.sku": sku,
+        "products.0.name": product,
+    }
+    payload = with_changes(json.loads(read_sample(sample)), changes)
+    return DemoOrder(order_id=str(order_id), number=str(number), sku=sku, payload=payload, **facts)
+
+
+TO_RAYO: Mapping[str, Any] = {"store": "shopify-mx", "account": "rayo"}
+WOO_TO_RAYO: Mapping[str, Any] = {"store": "woo-mx", "account": "rayo"}
+TO_LAPYME: Mapping[str, Any] = {"store": "shopify-ar", "account": "lapyme"}
+WOO_TO_LAPYME: Mapping[str, Any] = {"store": "woo-ar", "account": "lapyme"}
+TO_CENTELAR: Mapping[str, Any] = {"store": "shopify-sur", "account": "centelar"}
+WOO_TO_CENTELAR: Mapping[str, Any] = {"store": "woo-sur", "account": "centelar"}
+NUBE_TO_RAYO: Mapping[str, Any] = {"store": "nube-mx", "account": "rayo"}
+NUBE_TO_LAPYME: Mapping[str, Any] = {"store": "nube-ar", "account": "lapyme"}
+NUBE_TO_CENTELAR: Mapping[str, Any] = {"store": "nube-sur", "account": "centelar"}
+LOST_REPLY: Mapping[str, Any] = {"fault": Kind.PROCESS_THEN_DROP}
+NEVER_THERE: Mapping[str, Any] = {"times_there": 0}
+
+COFFEE = shopify_order("shopify", 1001, "Ximena Robles", "CAFE-CHIAPAS", "Café de Chiapas 1 kg", **TO_RAYO)
+YERBA = woo_order("woocommerce", 2001, "Tobías Ferreyra", "YERBA-FUERTE", "Yerba mate fuerte 1 kg", **WOO_TO_LAPYME)
+MATES = shopify_order("shopify-ar", 3001, "Abril Quiroga", "MATE-ALGARROBO", "Mate de algarrobo", **TO_LAPYME)
+MOLE = woo_order("woocommerce-mx", 4001, "Damián Cantú", "MOLE-ROJO", "Mole rojo 1 kg", **WOO_TO_RAYO)
+FORGED = shopify_order("shopify", 1002, "Iker Lozano", "TEQUILA", "Tequila reposado", **TO_RAYO, **NEVER_THERE)
+SHAWL = shopify_order("shopify", 1003, "Renata Villaseñor", "REBOZO-AZUL", "Rebozo azul", **TO_RAYO)
+HAMMOCK = woo_order("woocommerce-mx", 4002, "Emiliano Garza", "HAMACA", "Hamaca doble", **WOO_TO_RAYO, **LOST_REPLY)
+SWEETS = woo_order("woocommerce", 2002, "Malena Ibarra", "DULCE", "Dulce de leche", **WOO_TO_LAPYME, **LOST_REPLY)
+REGRETTED = shopify_order("shopify", 1004, "Fermín Ochoa", "COMAL", "Comal de barro", **TO_RAYO, **NEVER_THERE)
+TRIED = shopify_order("shopify", 9999, "Prueba Shopify", "PRUEBA", "Producto de prueba", **TO_RAYO, **NEVER_THERE)
+PONCHO = shopify_order("shopify-ar", 3002, "Nahuel Sosa", "PONCHO", "Poncho salteño", **TO_CENTELAR)
+WINE = woo_order("woocommerce", 2003, "Delfina Roca", "VINO", "Vino Malbec", **WOO_TO_CENTELAR, **NEVER_THERE)
+OLIVES = woo_order("woocommerce", 2004, "Ulises Paz", "OLIVA", "Aceite de oliva", **WOO_TO_CENTELAR)
+LOOM = nube_order("tiendanube-mx", 5001, "Itzel Arriaga", "TELAR", "Telar de cintura", **NUBE_TO_RAYO)
+GOURD = nube_order("tiendanube", 6001, "Bautista Roldán", "CALABAZA", "Mate de calabaza", **NUBE_TO_LAPYME)
+ALFAJOR = nube_order("tiendanube", 6002, "Catalina Sosa", "ALFAJOR", "Alfajores, docena", **NUBE_TO_CENTELAR)
+VANILLA = nube_order("tiendanube-mx", 5002, "Leonardo Pech", "VAINILLA", "Vainilla de Papantla", **NUBE_TO_RAYO)

@@ -1,0 +1,119 @@
+"""The words of the pages: states, reasons and instants as people say them, in the browser's language."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+from flask_babel import format_datetime, format_decimal, format_timedelta, lazy_gettext
+from flask_babel import gettext as _
+from markupsafe import Markup, escape
+
+from connector.web.dashboard.auth import this_runtime
+from connector.web.dashboard.problem_i18n import say_problem
+
+STATES = {
+    "waiting": lazy_gettext("waiting"),
+    "sending": lazy_gettext("sending"),
+    "delivered": lazy_gettext("delivered"),
+    "parked": lazy_gettext("parked"),
+    "discarded": lazy_gettext("discarded"),
+}
+REASONS = {
+    "unmappable": lazy_gettext("cannot be mapped"),
+    "refused": lazy_gettext("refused"),
+    "uncertain": lazy_gettext("uncertain"),
+    "exhausted": lazy_gettext("retries used up"),
+    "cancelled": lazy_gettext("cancelled"),
+    "filtered": lazy_gettext("filtered"),
+    "by hand": lazy_gettext("by hand"),
+}
+#: Of an account.
+FLOWS = {
+    "flowing": lazy_gettext("flowing"),
+    "throttled": lazy_gettext("throttled"),
+    "circuit open": lazy_gettext("circuit open"),
+    "paused": lazy_gettext("paused"),
+}
+OUTCOMES = {
+    "sending": lazy_gettext("under way"),
+    "delivered": lazy_gettext("delivered"),
+    "refused": lazy_gettext("refused"),
+    "not_processed": lazy_gettext("surely not processed"),
+    "unauthorized": lazy_gettext("credentials refused"),
+    "token_expired": lazy_gettext("token expired"),
+    "ambiguous": lazy_gettext("no clear answer"),
+    "conflict": lazy_gettext("key used with another body"),
+}
+STATUSES = {"accepted": lazy_gettext("accepted"), "ignored": lazy_gettext("ignored")}
+KINDS = {
+    "alert": lazy_gettext("alert"),
+    "retrigger": lazy_gettext("retrigger"),
+    "resolve": lazy_gettext("resolve"),
+    "pause": lazy_gettext("pause"),
+    "resume": lazy_gettext("resume"),
+}
+ALL: tuple[Mapping[str, Any], ...] = (STATES, REASONS, FLOWS, OUTCOMES, STATUSES, KINDS)
+
+
+def say(word: str | None) -> str:
+    """One of the words that rows hold, in the browser's language; what is none of them as it is."""
+    for words in ALL:
+        if word is not None and word in words:
+            return str(words[word])
+    return word or ""
+
+
+def show_instant(at: datetime | None) -> str:
+    """A `<time>`: UTC as it comes, the browser's own time where scripts run."""
+    if at is None:
+        return "–"
+    machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Markup('<time datetime="{}">{} UTC</time>').format(machine, format_datetime(at, "d MMM HH:mm:ss"))
+
+
+def show_age(at: datetime | None) -> str:
+    """How long ago, or in how long; the instant itself in the title."""
+    if at is None:
+        return "–"
+    machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    passed = this_runtime().clock() - at
+    text = _("just now") if abs(passed.total_seconds()) < 1 else format_timedelta(-passed, add_direction=True)
+    return Markup('<time datetime="{}" data-age title="{} UTC">{}</time>').format(
+        machine, format_datetime(at, "d MMM yyyy HH:mm:ss"), text
+    )
+
+
+def show_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def show_bytes(body: bytes | None) -> str:
+    """JSON with its lines broken, anything else as text."""
+    if not body:
+        return ""
+    try:
+        return show_json(json.loads(body))
+    except (ValueError, RecursionError):
+        return body.decode(errors="replace")
+
+
+def mark_state(state: str, reason: str | None = None) -> str:
+    """The badge of a state: never its colour alone."""
+    text = f"{say(state)}: {say(reason)}" if reason else say(state)
+    kind = (reason or state).replace(" ", "-")
+    return Markup('<span class="badge {} {}">{}</span>').format(state.replace(" ", "-"), kind, escape(text))
+
+
+def register_words(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        age=show_age,
+        instant=show_instant,
+        json=show_json,
+        number=format_decimal,
+        pretty=show_bytes,
+        problem=say_problem,
+        say=say,
+    )
+    app.jinja_env.globals["mark_state"] = mark_state
