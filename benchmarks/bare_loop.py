@@ -73,17 +73,17 @@ def forward(orders: Orders) -> None:
     (account,) = settings.accounts.values()
     storefront, destination = settings.storefront(store), settings.destination(account)
     # The connector must open a connection for each order where a repeat would be a second one, so this does too.
-    limits = httpx.Limits(max_keepalive_connections=1 if destination.has_key else 0)
+    limits = httpx.Limits(max_keepalive_connections=1 if destination.supports_idempotency else 0)
     headers = {"Content-Type": "application/json", "Authorization": "Bearer token"}
     with httpx.Client(base_url=account.base_url, limits=limits, headers=headers, trust_env=False) as client:
         while True:
             payload = json.loads(orders.next())
-            written = destination.write(storefront.read(payload, store), account, store)
+            written = destination.build_request(storefront.parse_order(payload, store), account, store)
             key = {destination.idempotency_header: str(payload["id"])} if destination.idempotency_header else {}
             reply = client.post(
                 destination.path, content=written.bytes, headers=key, params=destination.query(account), timeout=20
             )
-            if destination.reply_id(reply.raise_for_status().json()) is None:
+            if destination.parse_created_order_id(reply.raise_for_status().json()) is None:
                 raise ValueError("the destination did not take it")
 
 

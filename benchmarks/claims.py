@@ -15,8 +15,8 @@ from sqlalchemy import update
 from benchmarks.backlog import Backlog
 from benchmarks.processes import postgres
 from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
-from connector.database.claims import Claimed, Limit, claim_deliveries, open_accounts
-from connector.database.deliveries import Mark, mark_all_sending, mark_sending
+from connector.database.claims import ClaimedDelivery, Limit, claim_deliveries, ensure_circuits
+from connector.database.deliveries import SendStart, mark_all_sending, mark_sending
 from connector.database.engine import Database
 from connector.database.models import State, deliveries
 
@@ -26,26 +26,28 @@ ACCOUNT, CLAIM, LEASE_S = "bodega", "benchmark:1:1:1", 60.0
 BODY = b"x" * 600  # about what Rayo's has
 
 
-def claim_and_mark_one_by_one(database: Database) -> list[Claimed]:
-    done: list[Claimed] = []
+def claim_and_mark_one_by_one(database: Database) -> list[ClaimedDelivery]:
+    done: list[ClaimedDelivery] = []
     while len(done) < BATCH:
         limits = {ACCOUNT: Limit(len(done) + 1)}
-        (claimed,) = claim_deliveries(database, claim=CLAIM, limits=limits, lease_s=LEASE_S)
+        (claimed,) = claim_deliveries(database, worker_id=CLAIM, limits=limits, lease_s=LEASE_S)
         require(mark_sending(database, mark_of(claimed)))
         done.append(claimed)
     return done
 
 
-def claim_and_mark_together(database: Database) -> list[Claimed]:
-    claimed = claim_deliveries(database, claim=CLAIM, limits={ACCOUNT: Limit(BATCH)}, lease_s=LEASE_S)
+def claim_and_mark_together(database: Database) -> list[ClaimedDelivery]:
+    claimed = claim_deliveries(database, worker_id=CLAIM, limits={ACCOUNT: Limit(BATCH)}, lease_s=LEASE_S)
     marks = [mark_of(one) for one in claimed]
     for is_marked in database.transact(lambda transaction: mark_all_sending(transaction, marks)):
         require(is_marked)
     return claimed
 
 
-def mark_of(claimed: Claimed) -> Mark:
-    return Mark(delivery=claimed.delivery, body=BODY, key=None, warnings=[], circuits=(ACCOUNT,), lease_s=LEASE_S)
+def mark_of(claimed: ClaimedDelivery) -> SendStart:
+    return SendStart(
+        delivery=claimed.delivery, body=BODY, idempotency_key=None, warnings=[], circuits=(ACCOUNT,), lease_s=LEASE_S
+    )
 
 
 def require(is_marked: bool) -> None:
@@ -53,7 +55,7 @@ def require(is_marked: bool) -> None:
         raise RuntimeError("a delivery was not marked")
 
 
-def end_all(database: Database, done: list[Claimed]) -> None:
+def end_all(database: Database, done: list[ClaimedDelivery]) -> None:
     """Take them out of the way, so that the next ones find nothing in flight."""
     ids = [one.delivery.id for one in done]
     if len(ids) != BATCH:
@@ -67,12 +69,12 @@ def end_all(database: Database, done: list[Claimed]) -> None:
 def measure(url: str, rounds: int) -> dict[str, list[float]]:
     """Deliveries a second, one by one and together, in turns."""
     database = Database(url)
-    ways: dict[str, Callable[[Database], list[Claimed]]] = {
+    ways: dict[str, Callable[[Database], list[ClaimedDelivery]]] = {
         "one by one": claim_and_mark_one_by_one,
         "together": claim_and_mark_together,
     }
     per_s: dict[str, list[float]] = {way: [] for way in ways}
-    open_accounts(database, [ACCOUNT])
+    ensure_circuits(database, [ACCOUNT])
     for _ in range(rounds + 1):
         for way, act in ways.items():
             began = time.perf_counter()

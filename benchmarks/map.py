@@ -45,12 +45,12 @@ def measure(storefront: Storefront, destination: Destination, lines: int, *, rou
     """Time both in turns, on an order with so many lines."""
     store, account = make_store(storefront), make_account(destination)
     payload = lengthen(storefront, store, pick_sample(storefront, store, destination, account), lines)
-    body = destination.write(storefront.read(payload, store), account, store).body
+    body = destination.build_request(storefront.parse_order(payload, store), account, store).body
     read_schema, write_schema = declare(payload), declare(body)
     to_dump = write_schema().load(body)
 
     def map_order() -> None:
-        destination.write(storefront.read(payload, store), account, store)
+        destination.build_request(storefront.parse_order(payload, store), account, store)
 
     def load_and_dump() -> None:
         read_schema().load(payload)
@@ -98,7 +98,7 @@ def pick_sample(storefront: Storefront, store: Store, destination: Destination, 
     for path in sorted(SAMPLES.glob(f"{storefront.name}_*.json")):
         payload: dict[str, Any] = json.loads(path.read_text("utf-8"))
         try:
-            destination.write(storefront.read(payload, store), account, store)
+            destination.build_request(storefront.parse_order(payload, store), account, store)
         except MappingError:
             continue
         return payload
@@ -107,7 +107,7 @@ def pick_sample(storefront: Storefront, store: Store, destination: Destination, 
 
 def lengthen(storefront: Storefront, store: Store, sample: dict[str, Any], lines: int) -> dict[str, Any]:
     """Return the sample with so many lines like its first, each of another SKU, and the total that they then make."""
-    wire_names = {hub_path: wire_name for wire_name, hub_path, _ in storefront.schema.walk}
+    wire_names = {hub_path: wire_name for wire_name, hub_path, _ in storefront.schema.field_paths}
     totals = [wire_names[path] for path in ("total", "current_total") if path in wire_names]
 
     def with_total(payload: dict[str, Any], total: Decimal) -> dict[str, Any]:
@@ -115,9 +115,9 @@ def lengthen(storefront: Storefront, store: Store, sample: dict[str, Any], lines
 
     def sum_up(payload: dict[str, Any]) -> Decimal:
         """A total that does not fit keeps discounts of the whole order off the lines."""
-        return storefront.read(with_total(payload, Decimal(0)), store).summed
+        return storefront.parse_order(with_total(payload, Decimal(0)), store).parts_total
 
-    taken_off = sum_up(sample) - storefront.read(sample, store).total
+    taken_off = sum_up(sample) - storefront.parse_order(sample, store).total
     key = wire_names["lines"]
     first = sample[key][0]
     longer = {
@@ -129,14 +129,14 @@ def lengthen(storefront: Storefront, store: Store, sample: dict[str, Any], lines
 
 def make_store(storefront: Storefront) -> Store:
     table = {"name": "tienda", "id": "tienda", "storefront": storefront.name, "secrets": ["secreto"]}
-    store: Store = storefront.settings().load({**table, **storefront.example})
+    store: Store = storefront.settings_schema_class().load({**table, **storefront.sample_settings})
     return store
 
 
 def make_account(destination: Destination) -> Account:
     table = {"name": "cuenta", "id": "cuenta", "destination": destination.name}
     where = {"base_url": "https://destination.example"}
-    account: Account = destination.settings().load({**table, **where, **destination.example})
+    account: Account = destination.settings_schema_class().load({**table, **where, **destination.sample_settings})
     return account
 
 

@@ -17,7 +17,7 @@ import httpx
 import psycopg
 
 from benchmarks.native import build
-from connector.core.processes import end_with_parent
+from connector.core.processes import die_with_parent
 from connector.worker.supervisor import gunicorn_command
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ def running(
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **(variables or {})}
     with (directory / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603  # our own commands
-            command, cwd=directory, env=environment, stdout=log, stderr=log, preexec_fn=end_with_parent
+            command, cwd=directory, env=environment, stdout=log, stderr=log, preexec_fn=die_with_parent
         )
     try:
         yield process

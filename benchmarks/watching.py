@@ -18,16 +18,16 @@ from benchmarks import orders
 from benchmarks.filling import Filler
 from benchmarks.report import Target, describe_machine, median, print_table, show, write_result
 from benchmarks.stores import environment_of, write_configuration
-from connector.alerts.monitor import Watcher
-from connector.database.coordination import move_mark, read_mark
+from connector.alerts.monitor import AlertMonitor
+from connector.database.coordination import get_checkpoint, set_checkpoint
 from connector.database.engine import Database
-from connector.database.stats.counters import fold_tallies
-from connector.ingestion.receive import take_in
+from connector.database.stats.counters import roll_up_counters
+from connector.ingestion.receive import receive_webhook
 from connector.runtime import Runtime, open_runtime, utc_now
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
-from connector.web.prometheus import write_metrics
-from connector.worker.worker import Forwarder
+from connector.web.prometheus import render_metrics
+from connector.worker.worker import Worker
 
 #: A scrape every 15 s, a look every 5 s: either is to take less than a hundredth of the time.
 SCRAPE, LOOK = Target(value=150, at_most=True, unit=" ms"), Target(value=50, at_most=True, unit=" ms")
@@ -45,14 +45,14 @@ def take(runtime: Runtime, number: int, *, lacks: str | None = None) -> None:
     headers = {name.lower(): value for name, value in lines}
     [store] = runtime.settings.stores.values()
     headers["x-shopify-hmac-sha256"] = base64.b64encode(hmac.digest(orders.SECRET.encode(), body, "sha256")).decode()
-    take_in(runtime, store, headers, body)
+    receive_webhook(runtime, store, headers, body)
 
 
 def carry_due(runtime: Runtime) -> None:
-    forwarder = Forwarder(runtime)
-    forwarder.open_accounts()
+    forwarder = Worker(runtime)
+    forwarder.ensure_circuits()
     for claimed in forwarder.claim_due():
-        forwarder.carry(claimed)
+        forwarder.process(claimed)
 
 
 def time_ms(do: Callable[[], object], times: int) -> list[float]:
@@ -67,9 +67,9 @@ def time_ms(do: Callable[[], object], times: int) -> list[float]:
 def catch_up(database: Database) -> int:
     """Count all rows that were never counted. Returns how many calls that took."""
     calls, before = 0, -1
-    while (now := read_mark(database, "tally:attempts")) != before:
+    while (now := get_checkpoint(database, "tally:attempts")) != before:
         before, calls = now, calls + 1
-        fold_tallies(database)
+        roll_up_counters(database)
     return calls
 
 
@@ -88,7 +88,7 @@ def main(many: int, parked: int, waiting: int, times: int) -> None:
         database.migrate()
         database.close()
         filler = Filler(url=url)
-        with open_runtime(load_settings(environ=environment_of(configuration, url)), sends=True) as runtime:
+        with open_runtime(load_settings(environ=environment_of(configuration, url)), with_clients=True) as runtime:
             take(runtime, DELIVERED)
             take(runtime, PARKED, lacks="Roma Norte")
             carry_due(runtime)
@@ -101,15 +101,15 @@ def main(many: int, parked: int, waiting: int, times: int) -> None:
         filler.settle()
         settings = load_settings(environ=environment_of(configuration, url))
         later = lambda: utc_now() + timedelta(hours=1)  # noqa: E731  # what came at one moment is not news for ever
-        with open_runtime(settings, sends=True, clock=later) as runtime:
+        with open_runtime(settings, with_clients=True, clock=later) as runtime:
             now = int(runtime.clock().timestamp())  # all rows are new here: reconciling them is another benchmark
-            runtime.database.transact(lambda transaction: move_mark(transaction, "alerts:reconciled", now))
-            watcher = Watcher(runtime)
+            runtime.database.transact(lambda transaction: set_checkpoint(transaction, "alerts:reconciled", now))
+            watcher = AlertMonitor(runtime)
             figures = {
                 "first count of all rows": time_ms(lambda: catch_up(runtime.database), 1),
-                "first look, all parked new": time_ms(watcher.look, 1),
-                "scrape of /metrics": time_ms(lambda: write_metrics(runtime, ""), times),
-                "look, nothing new": time_ms(watcher.look, times),
+                "first look, all parked new": time_ms(watcher.check, 1),
+                "scrape of /metrics": time_ms(lambda: render_metrics(runtime, ""), times),
+                "look, nothing new": time_ms(watcher.check, times),
             }
         size_mb = filler.size_mb()
     targets = {"scrape of /metrics": SCRAPE, "look, nothing new": LOOK}

@@ -11,16 +11,16 @@ from mappings.order import Order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sought:
+class CustomerQuery:
     """Something by which one customer is told from all others."""
 
-    what: str  # in a merchant's words: "tax document"
+    label: str  # in a merchant's words: "tax document"
     value: str  # the same for the same customer, however it was written
-    spellings: tuple[str, ...]  # in which the destination may have it, and is asked for it
+    search_terms: tuple[str, ...]  # in which the destination may have it, and is asked for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class CustomerPage:
     """What one reply to a search says."""
 
     ids: list[str]  # of customers that surely are the one sought
@@ -28,7 +28,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Booked:
+class CustomerMatch:
     """What became of the search for an order's customer."""
 
     customer_id: str | None = None  # None: the account's own
@@ -36,16 +36,18 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerBook:
+class CustomerApi:
     path: str  # GET searches, POST makes
     #: Whom to look for, the surest first; nobody where the account does not have them looked for: (order, account).
-    seek: Callable[[Order, Any], Sequence[Sought]]
-    may_make: Callable[[Any], bool]  # whether the account has customers made
-    query: Callable[[str, str | None], Mapping[str, str]]  # (spelling, cursor) -> the query of a search
+    queries_for: Callable[[Order, Any], Sequence[CustomerQuery]]
+    may_create: Callable[[Any], bool]  # whether the account has customers made
+    search_params: Callable[[str, str | None], Mapping[str, str]]  # (spelling, cursor) -> the query of a search
     #: (parsed reply, sought, order) -> Page; None where the reply is not what the vendor promises.
-    read_page: Callable[[Any, Sought, Order], Page | None]
-    new: Callable[[Order], Mapping[str, Any] | None]  # the body that makes one; None where the order lacks a name
-    made_id: Callable[[Any], str | None]  # the id in the reply to that
+    parse_page: Callable[[Any, CustomerQuery, Order], CustomerPage | None]
+    build_request: Callable[
+        [Order], Mapping[str, Any] | None
+    ]  # the body that makes one; None where the order lacks a name
+    created_id: Callable[[Any], str | None]  # the id in the reply to that
     #: Whether a refusal to make one says that it is there, and whether it may be soon: (status, parsed body).
-    is_known: Callable[[int, Any], bool]
-    is_being_made: Callable[[int, Any], bool]
+    is_duplicate: Callable[[int, Any], bool]
+    is_in_progress: Callable[[int, Any], bool]

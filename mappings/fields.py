@@ -17,40 +17,43 @@ from mappings.phones import NATIONAL_DIGITS, is_possible, national_number
 from mappings.text import clean_text
 
 #: https://github.com/Shopify/worldwide, data/regions/MX.yml, read 2026-11-21.
-POSTCODES = {"MX": re.compile(r"\d{5}", re.ASCII)}
-AMOUNT = re.compile(r"[+-]?\d{1,12}(\.\d{0,12})?", re.ASCII)
-WHOLE = re.compile(r"-?\d{1,9}(\.0*)?", re.ASCII)
-LARGEST_QUANTITY = 10**9
-LARGEST_AMOUNT = 10**12  # NaN and infinity are not less
+POSTCODE_PATTERNS = {"MX": re.compile(r"\d{5}", re.ASCII)}
+AMOUNT_PATTERN = re.compile(r"[+-]?\d{1,12}(\.\d{0,12})?", re.ASCII)
+INTEGER_PATTERN = re.compile(r"-?\d{1,9}(\.0*)?", re.ASCII)
+MAX_QUANTITY = 10**9
+MAX_AMOUNT = 10**12  # NaN and infinity are not less
 
 #: For a list that a merchant knows in the plural: "Products are missing."
-MISSING_LIST: dict[str, str | list[Any] | dict[Any, Any]] = {"required": "are missing.", "null": "are missing."}
+MISSING_LIST_MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
+    "required": "are missing.",
+    "null": "are missing.",
+}
 
 
-class Plain(fields.Field[Any]):
+class FastField(fields.Field[Any]):
     """marshmallow's field without the hooks that no field here uses: they cost more than what most fields do."""
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
         if value is None or value is missing:
             return super().deserialize(value, attr, data, **kwargs)
-        read = self._deserialize(value, attr, data, **kwargs)
+        result = self._deserialize(value, attr, data, **kwargs)
         for validate in self.validators:
-            validate(read)
-        return read
+            validate(result)
+        return result
 
 
-class Lenient(Plain):
+class LenientField(FastField):
     """A field whose odd value counts as absent in a storefront's payload, where the hub can do without it."""
 
 
-class Part(Plain, fields.Nested):
+class Nested(FastField, fields.Nested):
     """An object within another, which a schema of its own reads and writes."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         return self.schema.load(value)
 
 
-class Text(Lenient, fields.String):
+class Text(LenientField, fields.String):
     """Text without stray blanks. Whole numbers are taken as text; blank counts as absent.
 
     Args:
@@ -58,19 +61,19 @@ class Text(Lenient, fields.String):
         keeps_joiner: Shopify's separator is left in, for whoever splits the line.
     """
 
-    def __init__(self, *, is_escaped: bool = False, keeps_joiner: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, is_escaped: bool = False, keeps_word_joiner: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.is_escaped = is_escaped
-        self.keeps_joiner = keeps_joiner
+        self.keeps_word_joiner = keeps_word_joiner
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        cleaned = clean_text(value, is_escaped=self.is_escaped, keeps_joiner=self.keeps_joiner)
+        cleaned = clean_text(value, is_escaped=self.is_escaped, keeps_word_joiner=self.keeps_word_joiner)
         if cleaned is None:
             raise self.make_error("null" if isinstance(value, str) else "invalid")
         return cleaned
 
 
-class Flag(Lenient):
+class StrictBoolean(LenientField):
     """True or false, as JSON writes it."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
@@ -79,7 +82,7 @@ class Flag(Lenient):
         return value
 
 
-class Moment(Lenient):
+class UTCDateTime(LenientField):
     """An instant in ISO 8601, read as UTC and written in RFC 3339 with whole seconds.
 
     Args:
@@ -94,37 +97,37 @@ class Moment(Lenient):
         return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z" if value else None
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
-        moment = read_moment(value, is_utc=self.is_utc)
-        if moment is None:
+        instant = parse_datetime(value, is_utc=self.is_utc)
+        if instant is None:
             raise ValidationError("is not a date and time with an offset.")
-        return moment
+        return instant
 
 
-def read_moment(value: Any, *, is_utc: bool = False) -> datetime | None:
+def parse_datetime(value: Any, *, is_utc: bool = False) -> datetime | None:
     """Return the instant in `value` as UTC; None where there is none, or no offset (unless `is_utc`)."""
     if not isinstance(value, str):
         return None
     try:
-        moment = datetime.fromisoformat(value.strip())
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=UTC) if is_utc else None
-        return moment.astimezone(UTC)
+        instant = datetime.fromisoformat(value.strip())
+        if instant.tzinfo is None:
+            return instant.replace(tzinfo=UTC) if is_utc else None
+        return instant.astimezone(UTC)
     except (ValueError, OverflowError):  # "-0001-11-30…" is no date, and year 1 has no earlier zone
         return None
 
 
-class Money(Plain):
+class Money(FastField):
     """An amount in major units, as text or as a number. Never lenient: a sum without it would be a guess."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
-        if isinstance(value, str) and AMOUNT.fullmatch(value.strip()):
+        if isinstance(value, str) and AMOUNT_PATTERN.fullmatch(value.strip()):
             return Decimal(value.strip())
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST_AMOUNT:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_AMOUNT:
             return Decimal(str(value))
         raise ValidationError("is not an amount of money.")
 
 
-class Amount(Money):
+class MoneyNumber(Money):
     """An amount that leaves as a JSON number of at most two decimals.
 
     A float of up to 15 digits is printed with the decimals that it was made of, and none is reckoned with: the number
@@ -135,7 +138,7 @@ class Amount(Money):
         return None if value is None else float(round_to_cent(value))
 
 
-class Coordinate(Lenient, Money):
+class Coordinate(LenientField, Money):
     """Degrees of latitude or longitude."""
 
 
@@ -153,7 +156,7 @@ class SumOf(Money):
         return sum(amounts, Decimal(0))
 
 
-class Whole(Plain, fields.Integer):
+class StrictInteger(FastField, fields.Integer):
     """A whole number, as JSON writes it."""
 
     def _serialize(self, value: int | None, *args: Any, **kwargs: Any) -> int | None:
@@ -165,29 +168,29 @@ class Whole(Plain, fields.Integer):
         return value
 
 
-class Quantity(Whole):
+class Quantity(StrictInteger):
     """A whole number of at least `least`. Text such as "2" is read; 1.5 is refused, not cut to 1."""
 
-    def __init__(self, *, least: int = 1, **kwargs: Any) -> None:
+    def __init__(self, *, minimum: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.least = least
+        self.minimum = minimum
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
-        number = read_whole(value)
-        if number is None or number < self.least:
-            raise ValidationError(f"“{shown(value)}” is not a whole number of at least {self.least}.")
+        number = parse_integer(value)
+        if number is None or number < self.minimum:
+            raise ValidationError(f"“{abbreviate(value)}” is not a whole number of at least {self.minimum}.")
         return number
 
 
-def read_whole(value: Any) -> int | None:
+def parse_integer(value: Any) -> int | None:
     """Return the whole number in `value`, of at most nine digits; None where there is none."""
     if type(value) is int:  # true and false are not
-        return value if abs(value) < LARGEST_QUANTITY else None
+        return value if abs(value) < MAX_QUANTITY else None
     text = clean_text(value) if isinstance(value, str) else str(value)
-    return int(float(text)) if text and WHOLE.fullmatch(text) else None
+    return int(float(text)) if text and INTEGER_PATTERN.fullmatch(text) else None
 
 
-def shown(value: Any) -> str:
+def abbreviate(value: Any) -> str:
     """Return a value short enough to stand in a sentence."""
     if isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 10**20):
         text = clean_text(str(value)) or ""
@@ -231,12 +234,12 @@ class PostalCode(Text):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         code: str = super()._deserialize(value, *args, **kwargs)
-        if not POSTCODES[self.country].fullmatch(code):
-            raise ValidationError(f"“{shown(code)}” is not a postcode of {self.country}.")
+        if not POSTCODE_PATTERNS[self.country].fullmatch(code):
+            raise ValidationError(f"“{abbreviate(code)}” is not a postcode of {self.country}.")
         return code
 
 
-class Lookup(Text):
+class CodeLookup(Text):
     """A code that the other side spells in words of its own.
 
     Args:
@@ -244,15 +247,17 @@ class Lookup(Text):
             reading the body back refuses it by name.
     """
 
-    def __init__(self, words: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(self, wire_values: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.words = dict(words)
+        self.wire_values = dict(wire_values)
 
     def _serialize(self, value: str | None, *args: Any, **kwargs: Any) -> str | None:
-        return self.words.get(value, value) if value else None
+        return self.wire_values.get(value, value) if value else None
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        word: str = super()._deserialize(value, *args, **kwargs)
-        if word not in self.words.values():
-            raise ValidationError(f"“{shown(word)}” is not served; only {', '.join(self.words.values())}.")
-        return word
+        wire_value: str = super()._deserialize(value, *args, **kwargs)
+        if wire_value not in self.wire_values.values():
+            raise ValidationError(
+                f"“{abbreviate(wire_value)}” is not served; only {', '.join(self.wire_values.values())}."
+            )
+        return wire_value

@@ -7,27 +7,27 @@ from typing import Any
 from mappings.integration import MalformedWebhookError
 from mappings.text import clean_text
 
-LONGEST_ID = 200  # characters; no platform comes near
+MAX_ID_LENGTH = 200  # characters; no platform comes near
 
 
 def hash_body(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def plain_id(value: Any, what: str) -> str | None:
+def parse_id(value: Any, label: str) -> str | None:
     """Return an id as text; None where there is none: ids are whole numbers or text.
 
     Raises MalformedWebhookError for text that cannot be stored, or that is too long for any id.
     """
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
-    if isinstance(value, int) and abs(value) >= 10**LONGEST_ID:
-        raise MalformedWebhookError(f"{what} has over {LONGEST_ID} characters.")
+    if isinstance(value, int) and abs(value) >= 10**MAX_ID_LENGTH:
+        raise MalformedWebhookError(f"{label} has over {MAX_ID_LENGTH} characters.")
     text = " ".join(str(value).split())
-    if len(text) > LONGEST_ID:
-        raise MalformedWebhookError(f"{what} has over {LONGEST_ID} characters.")
+    if len(text) > MAX_ID_LENGTH:
+        raise MalformedWebhookError(f"{label} has over {MAX_ID_LENGTH} characters.")
     if not text.isprintable():  # NUL, controls and lone surrogates; plain letters of any script are printable
-        raise MalformedWebhookError(f"{what} holds characters that are no text.")
+        raise MalformedWebhookError(f"{label} holds characters that are no text.")
     return text or None
 
 

@@ -12,26 +12,26 @@ from functools import cache
 from typing import Any, Literal
 
 from mappings.contracts import Contract
-from mappings.customer_lookup import Booked, CustomerBook
-from mappings.order import Dispatch, Order
+from mappings.customer_lookup import CustomerApi, CustomerMatch
+from mappings.order import Order, OrderRequest
 from mappings.schema import DestinationSchema, MappingError, StorefrontSchema
 from mappings.settings import Account, AccountSchema, Store, StoreSchema
 
 #: The hub's words for what an event says. A platform's own topic stands beside them.
-HUB_TOPICS = frozenset({"created", "paid", "updated", "cancelled"})
+CANONICAL_TOPICS = frozenset({"created", "paid", "updated", "cancelled"})
 
 
-def value_at(document: Any, path: str) -> Any:
+def get_path(value: Any, path: str) -> Any:
     """What stands at a dotted path of objects; None where there is nothing."""
     for step in path.split("."):
-        document = document.get(step) if isinstance(document, Mapping) else None
-    return document
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
 
 
 @cache
-def make_schema(kind: type[Any]) -> Any:
+def schema_instance(schema_class: type[Any]) -> Any:
     """Return the one instance of a schema: to build one costs more than a load."""
-    return kind()
+    return schema_class()
 
 
 class MalformedWebhookError(Exception):
@@ -39,7 +39,7 @@ class MalformedWebhookError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class WebhookIdentity:
     """What a webhook is about, found without mapping it."""
 
     topic: str  # the platform's own word
@@ -47,19 +47,19 @@ class Identity:
     event_key: str  # unique per store; the same when the storefront sends the event again
     order_id: str | None = None
     order_number: str | None = None
-    version: datetime | None = None  # the source's own time of the change; None: when it arrived
-    carries_order: bool = True  # False: no order can be read from it, nor fetched by it (deleted)
-    ignored: str | None = None  # why this is recorded and never forwarded
+    source_updated_at: datetime | None = None  # the source's own time of the change; None: when it arrived
+    has_order: bool = True  # False: no order can be read from it, nor fetched by it (deleted)
+    ignore_reason: str | None = None  # why this is recorded and never forwarded
     #: The platform sends the same bytes for a new change as for a repeat: a repeat makes the forwarder fetch again.
-    repeat_is_news: bool = False
+    refetch_on_duplicate: bool = False
 
     @property
-    def is_cancelled(self) -> bool:
+    def is_cancellation(self) -> bool:
         return "cancelled" in self.topics
 
 
 #: (headers with lower-case names, payload, raw body) -> Identity. Raises `MalformedWebhookError`.
-Identify = Callable[[Mapping[str, str], Mapping[str, Any], bytes], Identity]
+IdentifyWebhook = Callable[[Mapping[str, str], Mapping[str, Any], bytes], WebhookIdentity]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,20 +77,20 @@ class Fetch:
     path: str  # after the store's `api_url`
     merge: Callable[[dict[str, Any], Any], dict[str, Any]]  # (payload, parsed reply) -> payload
     is_order: bool = False  # the order itself: without it nothing can be read
-    is_asked_for: Callable[[Any], bool] = lambda reply: True  # whether a reply is about what was asked
+    is_valid_response: Callable[[Any], bool] = lambda reply: True  # whether a reply is about what was asked
 
 
 @dataclass(frozen=True, kw_only=True)
 class Storefront:
     name: str  # as in `storefront = "<name>"`
-    order: type[StorefrontSchema]
+    schema_class: type[StorefrontSchema]
     signature: Signature
-    identify: Identify
-    settings: type[StoreSchema] = StoreSchema
+    identify: IdentifyWebhook
+    settings_schema_class: type[StoreSchema] = StoreSchema
     #: Settings beside the secrets without which there is no store: of an invented shop, to try things on.
-    example: Mapping[str, Any] = field(default_factory=dict)
+    sample_settings: Mapping[str, Any] = field(default_factory=dict)
     #: The secret as the platform keys its HMAC with it, from the secret as the merchant sees it.
-    secret: Callable[[str], str] = str
+    signing_key: Callable[[str], str] = str
     #: A call that proves nothing and carries nothing, such as a test of the address: answered 200, not recorded.
     is_ping: Callable[[bytes], bool] = lambda body: False
     #: The headers and topic with which a sample is posted, as the platform would: (payload, topic) -> headers.
@@ -98,30 +98,30 @@ class Storefront:
     #: The topic of a sample of a paid order.
     sample_topic: str
     #: The webhook about an order, where it does not carry the order: (order, topic, store) -> body.
-    thin_body: Callable[[Mapping[str, Any], str, Any], dict[str, Any]] | None = None
+    thin_payload: Callable[[Mapping[str, Any], str, Any], dict[str, Any]] | None = None
     document_from: tuple[str, ...] = ()
     #: Whether a signed payload is this store's: one app's secret may sign for every shop.
-    is_of_store: Callable[[Mapping[str, Any], Any], bool] = lambda payload, store: True
+    belongs_to_store: Callable[[Mapping[str, Any], Any], bool] = lambda payload, store: True
     #: What is to be fetched before a payload is read, given what the destination `needs`: (payload, store, needs).
-    fetches: Callable[[Mapping[str, Any], Any, Set[str]], Sequence[Fetch]] = lambda payload, store, needs: ()
+    required_fetches: Callable[[Mapping[str, Any], Any, Set[str]], Sequence[Fetch]] = lambda payload, store, needs: ()
     #: The headers of those GETs, with the store's token.
     api_headers: Callable[[Any], dict[str, str]] = lambda store: {}
 
     @property
     def schema(self) -> StorefrontSchema:
-        schema: StorefrontSchema = make_schema(self.order)
+        schema: StorefrontSchema = schema_instance(self.schema_class)
         return schema
 
-    def schema_of(self, store: Store) -> StorefrontSchema:
+    def schema_for(self, store: Store) -> StorefrontSchema:
         """The store's own, or that of all."""
-        kind: Any = store.schema or self.order
-        schema: StorefrontSchema = make_schema(kind)
+        schema_class: Any = store.schema or self.schema_class
+        schema: StorefrontSchema = schema_instance(schema_class)
         return schema
 
-    def read(self, payload: Mapping[str, Any], store: Store) -> Order:
+    def parse_order(self, payload: Mapping[str, Any], store: Store) -> Order:
         """Return the order in `payload`. Raises `MappingError` naming every field at fault."""
         paths = store.document_from if store.document_from is not None else self.document_from
-        return self.schema_of(store).read(payload, store=store, document_from=paths)
+        return self.schema_for(store).parse_order(payload, store=store, document_from=paths)
 
 
 class Outcome(StrEnum):
@@ -142,57 +142,61 @@ class TokenExchange:
 
     path: str
     key_header: str
-    token_at: str  # dotted path in the reply
+    token_path: str  # dotted path in the reply
 
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
     name: str  # as in `destination = "<name>"`
-    order: type[DestinationSchema]
+    schema_class: type[DestinationSchema]
     contract: Contract
     path: str
-    remote_id: str  # dotted path in a 2xx reply to the new order's id
-    settings: type[AccountSchema] = AccountSchema
+    order_id_path: str  # dotted path in a 2xx reply to the new order's id
+    settings_schema_class: type[AccountSchema] = AccountSchema
     #: Settings beside the address with which an order of every kind can go: of an invented account, to try things on.
-    example: Mapping[str, Any] = field(default_factory=dict)
-    dispatch: type[Dispatch] = Dispatch
+    sample_settings: Mapping[str, Any] = field(default_factory=dict)
+    request_class: type[OrderRequest] = OrderRequest
     query: Callable[[Any], Mapping[str, str]] = lambda account: {}
     probe_path: str = "/"  # a GET of this creates nothing, and shows that the account can be reached
     #: The account's template by which the vendor knows an order: two stores that route here need {store} in it.
-    tells_stores_apart: str | None = None
+    order_reference_setting: str | None = None
     #: What the account needs of an order that some storefronts keep out of the webhook: "payments", "barcodes".
-    needs: Callable[[Any], Set[str]] = lambda account: frozenset()
+    required_details: Callable[[Any], Set[str]] = lambda account: frozenset()
     #: The standing Bearer of an account; None: none, or one that `token` gets.
     bearer: Callable[[Any], str | None] = lambda account: None
     token: TokenExchange | None = None
     api_key: Callable[[Any], str | None] = lambda account: None  # what `token` exchanges
     idempotency_header: str | None = None  # None: an attempt without an answer is never repeated by itself
     #: What a reply means where the vendor's differs from everyone's: (status, parsed body or None) -> Outcome or None.
-    judge: Callable[[int, Any], Outcome | None] = lambda status, body: None
+    classify_response: Callable[[int, Any], Outcome | None] = lambda status, body: None
     #: Where customers are found and made, of which an order names one.
-    customers: CustomerBook | None = None
+    customer_api: CustomerApi | None = None
 
     @property
     def schema(self) -> DestinationSchema:
-        schema: DestinationSchema = make_schema(self.order)
+        schema: DestinationSchema = schema_instance(self.schema_class)
         return schema
 
-    def schema_of(self, account: Account) -> DestinationSchema:
+    def schema_for(self, account: Account) -> DestinationSchema:
         """The account's own, or that of all."""
-        kind: Any = account.schema or self.order
-        schema: DestinationSchema = make_schema(kind)
+        schema_class: Any = account.schema or self.schema_class
+        schema: DestinationSchema = schema_instance(schema_class)
         return schema
 
-    def dispatch_of(self, order: Order, account: Account, store: Store, booked: Booked | None = None) -> Dispatch:
+    def make_order_request(
+        self, schema_class: Order, account: Account, store: Store, customer_match: CustomerMatch | None = None
+    ) -> OrderRequest:
         """What the body is dumped from."""
-        dispatch = self.schema_of(account).dispatch or self.dispatch
-        return dispatch(order=order, account=account, store=store, booked=booked)
+        request_class = self.schema_for(account).request_class or self.request_class
+        return request_class(order=schema_class, account=account, store=store, customer_match=customer_match)
 
     @property
-    def has_key(self) -> bool:
+    def supports_idempotency(self) -> bool:
         return self.idempotency_header is not None
 
-    def write(self, order: Order, account: Account, store: Store, *, booked: Booked | None = None) -> "Written":
+    def build_request(
+        self, schema_class: Order, account: Account, store: Store, *, customer_match: CustomerMatch | None = None
+    ) -> "RequestBody":
         """Return the body of `order` for `account`. Raises `MappingError` naming every field at fault.
 
         The body has passed its schema, and the vendor's contract.
@@ -200,27 +204,34 @@ class Destination:
         Args:
             booked: whom the destination has the order's customer for. None: it was not asked.
         """
-        dispatch = self.dispatch_of(order, account, store, booked)
-        body, problems = self.schema_of(account).write(dispatch)
-        doubts = dispatch.doubts if store.unsure == "problem" else []
-        problems = [*order.obstacles, *doubts, *dispatch.problems(), *problems]
+        order_request = self.make_order_request(schema_class, account, store, customer_match)
+        body, problems = self.schema_for(account).dump_and_validate(order_request)
+        ambiguities = order_request.ambiguities if store.unsure == "problem" else []
+        problems = [*schema_class.blocking_problems, *ambiguities, *order_request.problems(), *problems]
         if problems:
-            hints = [order.unfetched[need] for need in sorted(self.needs(account)) if need in order.unfetched]
+            hints = [
+                schema_class.missing_details[detail]
+                for detail in sorted(self.required_details(account))
+                if detail in schema_class.missing_details
+            ]
             raise MappingError(list(dict.fromkeys([*problems, *hints])))
-        if faults := self.contract.request_faults(body):
-            raise MappingError([f"The body breaks {self.name}'s contract: {fault}" for fault in faults])
-        return Written(body=body, warnings=[*dispatch.doubts, *dispatch.oddities, *dispatch.warnings()])
+        if errors := self.contract.validate_request(body):
+            raise MappingError([f"The body breaks {self.name}'s contract: {error}" for error in errors])
+        return RequestBody(
+            body=body,
+            warnings=[*order_request.ambiguities, *order_request.data_quality_warnings, *order_request.warnings()],
+        )
 
-    def reply_id(self, reply: Any) -> str | None:
+    def parse_created_order_id(self, response: Any) -> str | None:
         """The new order's id in a 2xx reply that keeps the contract; None where it does not."""
-        if self.contract.response_faults(reply):
+        if self.contract.validate_response(response):
             return None
-        found = value_at(reply, self.remote_id)
-        return None if found is None or found == "" else str(found)
+        order_id = get_path(response, self.order_id_path)
+        return None if order_id is None or order_id == "" else str(order_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class RequestBody:
     """A body that may leave, and what it could not say."""
 
     body: dict[str, Any]

@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from mappings.addresses.postcodes import describe_mismatch
-from mappings.lookup_tables import MissingRow
+from mappings.lookup_tables import MissingRowProblem
 from mappings.phones import has_digits
 from mappings.settings import Store
-from mappings.tax_ids import read_tax_document
+from mappings.tax_ids import parse_tax_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Address:
     unit: str | None = None  # interior number, floor or flat
     district: str | None = None  # colonia (MX), barrio (AR)
     reference: str | None = None  # what helps to find the door: cross streets, a gate's colour, a bell
-    doubt: str | None = None  # how else the lines may be read, in a merchant's words; `street` is then a whole line
+    ambiguity: str | None = None  # how else the lines may be read, in a merchant's words; `street` is then a whole line
     city: str | None = None
     state: str | None = None  # official name in Spanish where the platform's code is known, else as written
     postal_code: str | None = None
@@ -133,9 +133,9 @@ class Order:
     #: What a store's own schema or its `extra_from` reads beside all this, for an account's own schema to send.
     extra: dict[str, str] = field(default_factory=dict)
     #: What the storefront says and nothing can be made of, in a merchant's words: any destination stops at these.
-    unclear: list[str] = field(default_factory=list)
+    unreadable_parts: list[str] = field(default_factory=list)
     #: What was not fetched, by the word of `Destination.needs`, and how it would be: only who needs it stops at it.
-    unfetched: dict[str, str] = field(default_factory=dict)
+    missing_details: dict[str, str] = field(default_factory=dict)
 
     @property
     def country(self) -> str | None:
@@ -150,10 +150,10 @@ class Order:
         return [line for line in self.lines if line.is_shippable]
 
     @property
-    def shipping_words(self) -> list[str]:
+    def shipping_names(self) -> list[str]:
         """What the methods of shipping are called: by the customer's words, then by the platform's."""
-        words = [word for method in self.shipping for word in (method.name, method.code)]
-        return [word for word in words if word]
+        names = [name for method in self.shipping for name in (method.name, method.code)]
+        return [name for name in names if name]
 
     @property
     def phone_to_call(self) -> str | None:
@@ -163,20 +163,20 @@ class Order:
         return next((phone for phone in phones if has_digits(phone)), None)
 
     @property
-    def obstacles(self) -> list[str]:
+    def blocking_problems(self) -> list[str]:
         """What stops this order at any destination, in a merchant's words."""
         states = {"a test": self.is_test, "a draft": self.is_draft, "cancelled": self.is_cancelled}
-        return [*(f"The order is {state}." for state, holds in states.items() if holds), *self.unclear]
+        return [*(f"The order is {state}." for state, holds in states.items() if holds), *self.unreadable_parts]
 
     @property
-    def summed(self) -> Decimal:
+    def parts_total(self) -> Decimal:
         """Products, shipping and charges added up: `total`, unless the storefront's own figures differ."""
         parts: list[Line | Shipping | Charge] = [*self.lines, *self.shipping, *self.charges]
         return sum((part.total for part in parts), Decimal(0))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dispatch:
+class OrderRequest:
     """One order on its way to one account: what a destination's schema is dumped from.
 
     A destination that reckons something of its own (totals, split lines) extends it with properties.
@@ -185,60 +185,66 @@ class Dispatch:
     order: Order
     account: Any  # the destination's own `Account`
     store: Store
-    booked: Any = None  # `Booked`, where the destination was asked for the order's customer
+    customer_match: Any = None  # `Booked`, where the destination was asked for the order's customer
 
     @property
     def labels(self) -> Mapping[str, str]:
         """How this account calls parts of the hub, where that is not how `LABELS` does."""
         return {}
 
-    def fill_in(self, template: str) -> str:
+    def format_template(self, template: str) -> str:
         """Return a setting's template with what it names. `{store}` is the store's id, which outlives a new name."""
         order = self.order
         return template.format(
             storefront=order.storefront, store=self.store.id, order_id=order.order_id, number=order.number
         )
 
-    def require_row(self, what: str, table: str, *keys: str | None, value: str) -> Iterator[MissingRow]:
+    def required_row_problems(
+        self, description: str, table: str, *keys: str | None, value: str
+    ) -> Iterator[MissingRowProblem]:
         """Say that an order misses a row, where the account has the table among its `required_tables`.
 
         Args:
             keys: any of which may have the row; those that the order does not hold are None.
         """
-        asked = [key for key in keys if key]
-        if asked and table in self.account.required_tables and getattr(self.account, table).find(*asked) is None:
-            yield self.missing_row(what, table, *asked, value=value)
+        present_keys = [key for key in keys if key]
+        if (
+            present_keys
+            and table in self.account.required_tables
+            and getattr(self.account, table).find(*present_keys) is None
+        ):
+            yield self.build_missing_row_problem(description, table, *present_keys, value=value)
 
-    def missing_row(self, what: str, table: str, *keys: str, value: str) -> MissingRow:
-        return MissingRow.of(what, account=self.account.name, table=table, keys=keys, value=value)
+    def build_missing_row_problem(self, description: str, table: str, *keys: str, value: str) -> MissingRowProblem:
+        return MissingRowProblem.create(description, account=self.account.name, table=table, keys=keys, value=value)
 
-    def number_line(self, place: int) -> int:
+    def order_line_number(self, index: int) -> int:
         """Return which line of the order stands at `place` of the body, for a merchant who counts from 1."""
-        return place + 1
+        return index + 1
 
     @property
-    def shown_address(self) -> Address | None:
+    def sent_address(self) -> Address | None:
         """The address that this destination is told street by street; None where it is told none."""
         return None
 
     @property
-    def doubts(self) -> list[str]:
+    def ambiguities(self) -> list[str]:
         """How the address may also be read: a problem, or a warning where the store has it sent as it is."""
-        address = self.shown_address
-        return [f"{LABELS['ship_to']} > {address.doubt}"] if address and address.doubt else []
+        address = self.sent_address
+        return [f"{LABELS['ship_to']} > {address.ambiguity}"] if address and address.ambiguity else []
 
     @property
-    def oddities(self) -> list[str]:
+    def data_quality_warnings(self) -> list[str]:
         """What looks wrong and still goes: shops sell to foreigners, and people move."""
-        address = self.shown_address
-        fault = address and describe_mismatch(address.postal_code, country=address.country, state=address.state)
-        document = read_tax_document(self.order.document) if self.order.document else None
-        is_odd = document and document.kind == "rfc" and not document.has_good_check_digit
+        address = self.sent_address
+        mismatch = address and describe_mismatch(address.postal_code, country=address.country, state=address.state)
+        tax_id = parse_tax_id(self.order.document) if self.order.document else None
+        has_bad_check_digit = tax_id and tax_id.kind == "rfc" and not tax_id.has_good_check_digit
         return [
-            *([f"{LABELS['ship_to']} > {fault}"] if fault else []),
+            *([f"{LABELS['ship_to']} > {mismatch}"] if mismatch else []),
             *(
-                [f"{LABELS['document']}: the check digit of RFC {document.number} is wrong."]
-                if document and is_odd
+                [f"{LABELS['document']}: the check digit of RFC {tax_id.number} is wrong."]
+                if tax_id and has_bad_check_digit
                 else []
             ),
         ]

@@ -15,24 +15,24 @@ def pick_text(payload: Any, paths: Iterable[str], *, is_escaped: bool = False) -
     """
     for path in paths:
         head, _, name = path.partition(":")
-        found = payload
+        value = payload
         for step in head.split("."):
-            found = found.get(step) if isinstance(found, Mapping) else None
+            value = value.get(step) if isinstance(value, Mapping) else None
         if name:
-            found = named_item(found, name)
-        if text := clean_text(found, is_escaped=is_escaped):
+            value = find_named_item(value, name)
+        if text := clean_text(value, is_escaped=is_escaped):
             return text
     return None
 
 
-def named_item(items: Any, name: str) -> Any:
-    wanted = name.strip().casefold()
+def find_named_item(items: Any, name: str) -> Any:
+    target_name = name.strip().casefold()
     if isinstance(items, Mapping):  # Shopify wrote such lists as objects in old orders
         items = [{"name": key, "value": value} for key, value in items.items()]
     for item in items if isinstance(items, list) else ():
         if not isinstance(item, Mapping):
             continue
-        called = item.get("name", item.get("key"))
-        if isinstance(called, str) and called.strip().casefold() == wanted and clean_text(item.get("value")):
+        item_name = item.get("name", item.get("key"))
+        if isinstance(item_name, str) and item_name.strip().casefold() == target_name and clean_text(item.get("value")):
             return item["value"]
     return None

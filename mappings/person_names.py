@@ -3,20 +3,20 @@
 import re
 
 from mappings.order import Address, Customer, Order
-from mappings.text import fold
+from mappings.text import casefold_ascii
 
 #: Words that belong to the name behind them: "de la Cruz", "San Martín".
 PARTICLES = frozenset(
     {"de", "del", "la", "las", "los", "el", "da", "das", "do", "dos", "di", "van", "von", "der", "san"}
 )
 #: With their particles they are given names: "María del Carmen", "José de Jesús".
-DEVOTIONS = """
+DEVOTIONAL_NAMES_TEXT = """
     angeles candelaria carmen concepcion consuelo corazon dolores guadalupe jesus lourdes luz mar mercedes milagros
     monserrat montserrat pilar refugio remedios rocio rosario socorro soledad valle
 """
 #: Given names that are often the second of two. A list of surnames could never be complete; this one need not be: where
 #: a name is not in it, the cut is one word off, and both fields read together are still the whole name.
-SECOND_NAMES = """
+SECOND_GIVEN_NAMES_TEXT = """
     abigail abril adrian agostina agustin agustina aime alan alberto alejandra alejandro alexander alfonso
     alfredo alicia alonso amalia amelia ana andrea andres angel angela angelica antonia antonio araceli ariel
     armando arturo augusto aurelio aurora ayelen beatriz belen benjamin bernardo brenda camila carina carla
@@ -39,50 +39,52 @@ SECOND_NAMES = """
     tamara teresa tomas trinidad ulises uriel valentin valentina valeria vanesa vanessa veronica vicente victor
     victoria virginia viviana walter wendy ximena yamila yanina yesica yolanda zoe
 """
-GIVEN = frozenset(SECOND_NAMES.split())
-DEVOTED = frozenset(DEVOTIONS.split())
+SECOND_GIVEN_NAMES = frozenset(SECOND_GIVEN_NAMES_TEXT.split())
+DEVOTIONAL_NAMES = frozenset(DEVOTIONAL_NAMES_TEXT.split())
 
 
-def name_buyer(order: Order) -> tuple[str | None, str | None]:
+def buyer_name(order: Order) -> tuple[str | None, str | None]:
     """Return given and family name: the customer's, else those on the bill; the receiver's where nobody else is named.
 
     A whole name goes before half of one.
     """
     buyers = [split_name(person) for person in (order.customer, order.bill_to) if person]
-    named = [name for name in buyers if any(name)] or ([split_name(order.ship_to)] if order.ship_to else [])
-    return next((name for name in named if all(name)), named[0] if named else (None, None))
+    nonempty_names = [name for name in buyers if any(name)] or ([split_name(order.ship_to)] if order.ship_to else [])
+    return next((name for name in nonempty_names if all(name)), nonempty_names[0] if nonempty_names else (None, None))
 
 
 def split_name(person: Customer | Address) -> tuple[str | None, str | None]:
     """Return given and family name. What the platform tells apart stays so; one text for both is cut."""
     if person.first_name and person.last_name:
         return person.first_name, person.last_name
-    whole = person.name or person.first_name or person.last_name or ""
-    given, family = cut_name(whole)
-    if family is None and whole == person.last_name:
-        return None, whole
-    return given, family
+    full_name = person.name or person.first_name or person.last_name or ""
+    given_name, family_name = split_full_name(full_name)
+    if family_name is None and full_name == person.last_name:
+        return None, full_name
+    return given_name, family_name
 
 
-def cut_name(whole: str) -> tuple[str | None, str | None]:
+def split_full_name(full_name: str) -> tuple[str | None, str | None]:
     """Cut one text between given names and surnames; "Pérez, Juan" is written the other way round.
 
     "Juan Carlos Pérez" has two given names, "Juan Pérez Gómez" two surnames, and four words are two of each.
     """
-    family, comma, given = (part.strip() for part in whole.partition(","))
-    if comma and family and given and "," not in given and not is_company(whole):
-        return given, family
-    groups = group_words(whole)
+    family_name, comma, given_name = (part.strip() for part in full_name.partition(","))
+    if comma and family_name and given_name and "," not in given_name and not is_company(full_name):
+        return given_name, family_name
+    groups = group_words(full_name)
     if len(groups) < 2:
-        return whole or None, None
-    at = 1 if is_company(whole) else count_given(groups)
-    return " ".join(groups[:at]), " ".join(groups[at:])
+        return full_name or None, None
+    split_index = 1 if is_company(full_name) else count_given_names(groups)
+    return " ".join(groups[:split_index]), " ".join(groups[split_index:])
 
 
 def is_company(name: str) -> bool:
     """Whether a company's legal form stands in it. It is nobody's given name, so it is cut at its first blank."""
     return bool(
-        re.search(r"\b(?:s\.?\s?[ac]\.?(?:s\.?|\s?de\s?c\.?\s?v\.?)?|s\.?\s?r\.?\s?l\.?|ltda)(?:\W|$)", fold(name))
+        re.search(
+            r"\b(?:s\.?\s?[ac]\.?(?:s\.?|\s?de\s?c\.?\s?v\.?)?|s\.?\s?r\.?\s?l\.?|ltda)(?:\W|$)", casefold_ascii(name)
+        )
     )
 
 
@@ -92,7 +94,7 @@ def group_words(name: str) -> list[str]:
     particles: list[str] = []
     for word in name.split():
         particles.append(word)
-        if fold(word) not in PARTICLES:
+        if casefold_ascii(word) not in PARTICLES:
             groups.append(" ".join(particles))
             particles = []
     if particles:  # "Ana de la" ends in one
@@ -100,11 +102,11 @@ def group_words(name: str) -> list[str]:
     return groups
 
 
-def count_given(groups: list[str]) -> int:
+def count_given_names(groups: list[str]) -> int:
     """Return how many of the groups are given names."""
     if len(groups) == 2:
         return 1
-    last_word = fold(groups[1]).split()[-1]
+    last_word = casefold_ascii(groups[1]).split()[-1]
     has_particles = " " in groups[1]
-    is_second = last_word in (DEVOTED if has_particles else GIVEN)
+    is_second = last_word in (DEVOTIONAL_NAMES if has_particles else SECOND_GIVEN_NAMES)
     return 2 if is_second or (len(groups) >= 4 and not has_particles) else 1

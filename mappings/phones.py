@@ -14,11 +14,13 @@ NATIONAL_DIGITS = {"MX": 10}
 TRUNK_PREFIXES = {"MX": ("044", "045", "01")}
 MOBILE_PREFIXES = {"MX": "1"}
 
-EXTENSION = re.compile(r"[\s,;.(]*(?:\b(?:extensi[oó]n|ext|interno|int)\b|(?<=[\d\s)])x|#)[\s.:#]*\d{1,6}\W*$", re.I)
+EXTENSION_PATTERN = re.compile(
+    r"[\s,;.(]*(?:\b(?:extensi[oó]n|ext|interno|int)\b|(?<=[\d\s)])x|#)[\s.:#]*\d{1,6}\W*$", re.I
+)
 #: Argentina's 9 before the area code, and its 15 behind it or the 0 of a call within the country besides: phonenumbers
 #: 9.0 reads a number with one of them, and finds none with two.
-MOBILE_TWICE = re.compile(r"549(?P<national>0?[1-9]\d+)")
-LONGEST_WITH_EXTENSION = 60  # characters; nobody writes more, and looking through more costs time
+DOUBLE_MOBILE_PREFIX = re.compile(r"549(?P<national>0?[1-9]\d+)")
+MAX_LENGTH_WITH_EXTENSION = 60  # characters; nobody writes more, and looking through more costs time
 
 
 def has_digits(text: str | None) -> bool:
@@ -29,23 +31,23 @@ def has_digits(text: str | None) -> bool:
 def national_number(text: str, country: str) -> str:
     """Return the national digits in `text`; a number with another country's code keeps its "+"."""
     text = unicodedata.normalize("NFKC", text).strip()
-    if len(text) <= LONGEST_WITH_EXTENSION:
-        text = EXTENSION.sub("", text)
+    if len(text) <= MAX_LENGTH_WITH_EXTENSION:
+        text = EXTENSION_PATTERN.sub("", text)
     digits = re.sub(r"[^0-9]", "", text)
     is_international = text.lstrip("( ").startswith("+")
     if not is_international and digits.startswith("00"):
         is_international, digits = True, digits[2:]
     code = str(phonenumbers.country_code_for_region(country))
-    wanted, mobile = NATIONAL_DIGITS[country], MOBILE_PREFIXES[country]
+    expected_digits, mobile_prefix = NATIONAL_DIGITS[country], MOBILE_PREFIXES[country]
     has_code = digits.startswith(code) and (
-        is_international or len(digits) - len(code) in {wanted, len(mobile) + wanted}
+        is_international or len(digits) - len(code) in {expected_digits, len(mobile_prefix) + expected_digits}
     )
     if is_international and not has_code:
         return "+" + digits
     if has_code:
         digits = digits.removeprefix(code)
-    for prefix in (*TRUNK_PREFIXES[country], *([mobile] if has_code else [])):
-        if digits.startswith(prefix) and len(digits) == len(prefix) + wanted:
+    for prefix in (*TRUNK_PREFIXES[country], *([mobile_prefix] if has_code else [])):
+        if digits.startswith(prefix) and len(digits) == len(prefix) + expected_digits:
             return digits.removeprefix(prefix)
     return digits
 
@@ -58,24 +60,24 @@ def is_possible(digits: str, country: str) -> bool:
         return False
 
 
-def write_e164(text: str, country: str) -> str:
+def format_e164(text: str, country: str) -> str:
     """Return `text` as "+5491143215678" where it is a number that exists, else as it is written.
 
     Argentina's mobile prefix comes out right however it is written: 15 behind the area code, 9 before it, or both; and
     Mexico's old 1, 01, 044 and 045 are left out. A number with an extension stays as it is: E.164 has no room for that.
     """
-    number = parse_valid(text, country)
-    if number is None and len(text) <= LONGEST_WITH_EXTENSION and not EXTENSION.search(text):
+    number = parse_valid_number(text, country)
+    if number is None and len(text) <= MAX_LENGTH_WITH_EXTENSION and not EXTENSION_PATTERN.search(text):
         digits = re.sub(r"[^0-9]", "", text).removeprefix("00")
         if digits.startswith("52") or (country == "MX" and not text.lstrip("( ").startswith("+")):
             national = national_number(text, "MX")
-            number = parse_valid("+52" + national, "MX") if len(national) == NATIONAL_DIGITS["MX"] else None
-        elif twice := MOBILE_TWICE.fullmatch(digits):
-            number = parse_valid("0" + twice["national"].removeprefix("0"), "AR")
+            number = parse_valid_number("+52" + national, "MX") if len(national) == NATIONAL_DIGITS["MX"] else None
+        elif double_prefix := DOUBLE_MOBILE_PREFIX.fullmatch(digits):
+            number = parse_valid_number("0" + double_prefix["national"].removeprefix("0"), "AR")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number else text
 
 
-def parse_valid(text: str, country: str) -> phonenumbers.PhoneNumber | None:
+def parse_valid_number(text: str, country: str) -> phonenumbers.PhoneNumber | None:
     """Return the number in `text` where it exists and has no extension."""
     try:
         number = phonenumbers.parse(text, country)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, pre_load, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from mappings.lookup_tables import Table
+from mappings.lookup_tables import LookupTableField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ IDENTIFIER = Regexp(
 )
 NOT_BLANK = Length(min=1, error="must not be empty.")
 #: Instants are reckoned with these, and no calendar holds them all.
-A_YEAR_S = 31_536_000
+MAX_DURATION_S = 31_536_000
 CURRENCY_CODE = Regexp(r"[A-Z]{3}\Z", error="must be an ISO 4217 code.")
 
 
@@ -84,7 +84,7 @@ class PathList(fields.List[str]):
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
 
 
-class OwnSchema(fields.Field[type[Any]]):
+class SchemaClassField(fields.Field[type[Any]]):
     """A merchant's schema class, which `module:Class` named and whoever reads the configuration has imported."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> type[Any]:
@@ -94,8 +94,8 @@ class OwnSchema(fields.Field[type[Any]]):
 
 
 #: What a template may hold.
-PLACEHOLDERS = frozenset({"storefront", "store", "order_id", "number"})
-TEMPLATE_FAULT = "may hold {storefront}, {store}, {order_id} and {number}, and no other braces."
+TEMPLATE_PLACEHOLDERS = frozenset({"storefront", "store", "order_id", "number"})
+TEMPLATE_ERROR = "may hold {storefront}, {store}, {order_id} and {number}, and no other braces."
 
 
 def placeholders_in(template: str) -> set[str]:
@@ -108,22 +108,22 @@ class Template(fields.String):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         template: str = super()._deserialize(value, *args, **kwargs)
         try:
-            pieces = list(string.Formatter().parse(template))
+            segments = list(string.Formatter().parse(template))
         except ValueError as error:
-            raise ValidationError(TEMPLATE_FAULT) from error
-        for _, name, spec, conversion in pieces:
-            if name is not None and (name not in PLACEHOLDERS or spec or conversion):
-                raise ValidationError(TEMPLATE_FAULT)
+            raise ValidationError(TEMPLATE_ERROR) from error
+        for _, name, spec, conversion in segments:
+            if name is not None and (name not in TEMPLATE_PLACEHOLDERS or spec or conversion):
+                raise ValidationError(TEMPLATE_ERROR)
         return template
 
 
-def need_the_order(template: str) -> None:
+def require_order_reference(template: str) -> None:
     """Refuse a template that gives every order the same text."""
     if placeholders_in(template).isdisjoint({"order_id", "number"}):
         raise ValidationError("needs {order_id} or {number}: every order has a code of its own.")
 
 
-def refuse_unknown_timezone(name: str) -> None:
+def validate_timezone(name: str) -> None:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
@@ -193,7 +193,7 @@ class StoreSchema(SettingsSchema):
     location_from = PathList()
     extra_from = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=PathList())
     unsure = fields.String(validate=OneOf(["problem", "send_as_is"]))
-    schema = OwnSchema()
+    schema = SchemaClassField()
 
 
 class AccountSchema(SettingsSchema):
@@ -209,29 +209,29 @@ class AccountSchema(SettingsSchema):
     timeout_s = fields.Float(validate=Range(min=0.1, max=600))
     concurrency = fields.Integer(strict=True, validate=Range(min=1, max=256))
     rate_per_s = fields.Float(validate=Range(min=0.001, max=1_000))
-    retry_first_s = fields.Float(validate=Range(min=0, max=A_YEAR_S, min_inclusive=False))
-    retry_max_s = fields.Float(validate=Range(min=0, max=A_YEAR_S, min_inclusive=False))
-    retry_for_s = fields.Float(validate=Range(min=0, max=A_YEAR_S))
-    ambiguous_for_s = fields.Float(validate=Range(min=0, max=A_YEAR_S))
+    retry_first_s = fields.Float(validate=Range(min=0, max=MAX_DURATION_S, min_inclusive=False))
+    retry_max_s = fields.Float(validate=Range(min=0, max=MAX_DURATION_S, min_inclusive=False))
+    retry_for_s = fields.Float(validate=Range(min=0, max=MAX_DURATION_S))
+    ambiguous_for_s = fields.Float(validate=Range(min=0, max=MAX_DURATION_S))
     breaker_failures = fields.Integer(strict=True, validate=Range(min=1))
-    breaker_open_s = fields.Float(validate=Range(min=0, max=A_YEAR_S, min_inclusive=False))
+    breaker_open_s = fields.Float(validate=Range(min=0, max=MAX_DURATION_S, min_inclusive=False))
     totals = fields.String(validate=OneOf(["exact", "warn"]))
     required_tables = fields.List(fields.String())
-    schema = OwnSchema()
+    schema = SchemaClassField()
 
     @validates_schema(skip_on_field_errors=False)
-    def refuse_unknown_tables(self, table: Mapping[str, Any], **_: Any) -> None:
-        known = sorted(name for name, field in self.fields.items() if isinstance(field, Table))
-        unknown = {
-            place: [f"“{name}” is not a table of this account; one of {', '.join(known)}."]
-            for place, name in enumerate(table.get("required_tables", []))
-            if name not in known
+    def validate_required_tables(self, table: Mapping[str, Any], **_: Any) -> None:
+        table_names = sorted(name for name, field in self.fields.items() if isinstance(field, LookupTableField))
+        errors = {
+            index: [f"“{name}” is not a table of this account; one of {', '.join(table_names)}."]
+            for index, name in enumerate(table.get("required_tables", []))
+            if name not in table_names
         }
-        if unknown:
-            raise ValidationError({"required_tables": unknown})
+        if errors:
+            raise ValidationError({"required_tables": errors})
 
     @pre_load
-    def fill_documented_address(self, table: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def set_default_base_url(self, table: dict[str, Any], **_: Any) -> dict[str, Any]:
         if self.documented_base_url:
             return {"base_url": self.documented_base_url, **table}
         return table

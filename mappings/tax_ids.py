@@ -8,55 +8,55 @@ from dataclasses import dataclass
 from typing import Literal
 
 #: What people write before a number.
-LABEL = re.compile(r"\W*(?:D\.?N\.?I|C\.?U\.?I\.?[TL]|R\.?F\.?C)\b\W*(?:N(?:º|ro)?\W+)?", re.IGNORECASE)
+LABEL_PATTERN = re.compile(r"\W*(?:D\.?N\.?I|C\.?U\.?I\.?[TL]|R\.?F\.?C)\b\W*(?:N(?:º|ro)?\W+)?", re.IGNORECASE)
 SEPARATORS = re.compile(r"[\s.\-/]+")
 
-RFC = re.compile(r"[A-ZÑ&]{3,4}\d{6}(?:[A-Z0-9]{2}[0-9A])?")
+RFC_PATTERN = re.compile(r"[A-ZÑ&]{3,4}\d{6}(?:[A-Z0-9]{2}[0-9A])?")
 #: Of whoever gives none, and of foreigners. Their check digit is none.
 #: https://siemprealdia.co/mexico/fiscal/rfc-generico-para-extranjeros-en-el-cfdi/, read 2026-11-21, quotes the rule.
 GENERIC_RFCS = {"XAXX010101000", "XEXX010101000"}
 
 #: The first two digits of a CUIT say whose it is.
 # Unverified: 25 and 26, which stdnum does not know; whether 50, 51 and 55, "for international purposes", are companies.
-OF_PEOPLE = {"20", "23", "24", "25", "26", "27"}
-OF_COMPANIES = {"30", "33", "34"}
-ABROAD = {"50", "51", "55"}
+CUIT_PERSON_PREFIXES = {"20", "23", "24", "25", "26", "27"}
+CUIT_COMPANY_PREFIXES = {"30", "33", "34"}
+CUIT_INTERNATIONAL_PREFIXES = {"50", "51", "55"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaxDocument:
+class TaxId:
     kind: Literal["cuit", "dni", "rfc"]
     number: str  # without what people write between its digits
     is_company: bool | None = None  # None: it does not say
     has_good_check_digit: bool = True  # a DNI has none, and an RFC of ten characters
 
 
-def read_tax_document(written: str) -> TaxDocument | None:
+def parse_tax_id(text: str) -> TaxId | None:
     """Return the document in `written`; None where that is none of these, such as a passport."""
     from stdnum.ar import cuit, dni  # here, since it takes 2 MB that whoever only takes webhooks can do without
 
-    digits = SEPARATORS.sub("", written[found.end() if (found := LABEL.match(written)) else 0 :])
-    if RFC.fullmatch(digits.upper()):
-        return read_rfc(digits.upper())
+    digits = SEPARATORS.sub("", text[label.end() if (label := LABEL_PATTERN.match(text)) else 0 :])
+    if RFC_PATTERN.fullmatch(digits.upper()):
+        return parse_rfc(digits.upper())
     if not (digits.isascii() and digits.isdigit()):
         return None
-    if len(digits) == 11 and digits[:2] in OF_PEOPLE | OF_COMPANIES | ABROAD:
-        return TaxDocument(
+    if len(digits) == 11 and digits[:2] in CUIT_PERSON_PREFIXES | CUIT_COMPANY_PREFIXES | CUIT_INTERNATIONAL_PREFIXES:
+        return TaxId(
             kind="cuit",
             number=digits,
-            is_company=None if digits[:2] in ABROAD else digits[:2] in OF_COMPANIES,
+            is_company=None if digits[:2] in CUIT_INTERNATIONAL_PREFIXES else digits[:2] in CUIT_COMPANY_PREFIXES,
             has_good_check_digit=cuit.calc_check_digit(digits[:-1]) == digits[-1],
         )
-    return TaxDocument(kind="dni", number=digits, is_company=False) if dni.is_valid(digits) else None
+    return TaxId(kind="dni", number=digits, is_company=False) if dni.is_valid(digits) else None
 
 
-def read_rfc(number: str) -> TaxDocument | None:
+def parse_rfc(number: str) -> TaxId | None:
     """Return an RFC: of a company where three letters stand before the date, of a person where four do."""
     from stdnum.mx import rfc
 
     if not rfc.is_valid(number):
         return None
     # About 1.5 % of the numbers in use fail theirs (stdnum/mx/rfc.py), so it is no more than a warning.
-    is_good = number in GENERIC_RFCS or rfc.is_valid(number, validate_check_digits=True)
+    has_good_check_digit = number in GENERIC_RFCS or rfc.is_valid(number, validate_check_digits=True)
     is_company = None if number in GENERIC_RFCS else number[3].isdigit()
-    return TaxDocument(kind="rfc", number=number, is_company=is_company, has_good_check_digit=is_good)
+    return TaxId(kind="rfc", number=number, is_company=is_company, has_good_check_digit=has_good_check_digit)

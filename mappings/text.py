@@ -6,33 +6,33 @@ import unicodedata
 from typing import Any
 
 #: Shopify's separator inside address lines: https://github.com/Shopify/worldwide, data/regions/MX.yml, read 2026-11-21.
-JOINER = "\u2060"
+WORD_JOINER = "\u2060"
 
 #: Half of a pair cannot be encoded, and controls carry nothing that a person could read.
 UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 #: Longer whole numbers are no id of any platform, and Python refuses to print the longest.
-LARGEST_ID = 10**40
+MAX_INTEGER_ID = 10**40
 
 
-def clean_text(value: Any, *, is_escaped: bool = False, keeps_joiner: bool = False) -> str | None:
+def clean_text(value: Any, *, is_escaped: bool = False, keeps_word_joiner: bool = False) -> str | None:
     """Return `value` without stray blanks and unreadable characters; None where that leaves nothing, or it is no text.
 
     Whole numbers are taken as text. `is_escaped`: the platform writes HTML entities.
     """
     if not isinstance(value, str):
-        is_id = isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_ID
+        is_id = isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_INTEGER_ID
         return str(value) if is_id else None
     if is_escaped:
         value = html.unescape(value)
     if not value.isprintable():  # the joiner is not either
-        value = UNREADABLE.sub(" ", value if keeps_joiner else value.replace(JOINER, ""))
+        value = UNREADABLE.sub(" ", value if keeps_word_joiner else value.replace(WORD_JOINER, ""))
     if not value.isascii():
         value = unicodedata.normalize("NFC", value)
     return " ".join(value.split()) or None
 
 
-def fold(text: str) -> str:
+def casefold_ascii(text: str) -> str:
     """Return `text` in lower case without accents, to compare by."""
     if text.isascii():
         return text.lower()
@@ -40,6 +40,6 @@ def fold(text: str) -> str:
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
-def squeeze(text: str) -> str:
+def match_key(text: str) -> str:
     """Return what "Mercado Pago", "mercado_pago" and "MERCADOPAGO" have in common, and "EDO DE MEXICO" with its dot."""
-    return "".join(char for char in fold(text) if char.isalnum())
+    return "".join(char for char in casefold_ascii(text) if char.isalnum())

@@ -27,9 +27,9 @@ from connector.runtime import Runtime, open_runtime
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
 from connector.web.app import create_app
-from connector.worker.worker import Forwarder
+from connector.worker.worker import Worker
 from mappings import STOREFRONTS
-from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode
+from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode
 
 ENGINES = ("sqlite", "postgresql")
 #: Makes a migrated PostgreSQL as if it were new.
@@ -124,9 +124,9 @@ class Service:
         sent = {"X-WC-Webhook-Topic": topic, "X-WC-Webhook-Signature": signature, **headers}
         return self.client.post("/webhooks/tienda-ar", data=body, headers=sent, content_type="application/json")
 
-    def forwarder(self) -> Forwarder:
-        forwarder = Forwarder(self.runtime)
-        forwarder.open_accounts()
+    def forwarder(self) -> Worker:
+        forwarder = Worker(self.runtime)
+        forwarder.ensure_circuits()
         return forwarder
 
     def carry_due(self) -> int:
@@ -135,7 +135,7 @@ class Service:
         forwarder.recover()
         claimed = forwarder.claim_due()
         for delivery in claimed:
-            forwarder.carry(delivery)
+            forwarder.process(delivery)
         return len(claimed)
 
     def drain(self) -> None:
@@ -253,7 +253,7 @@ def open_service(
             if url.drivername == "sqlite" and not Path(str(url.database)).exists():
                 shutil.copyfile(new_sqlite, str(url.database))
             clock = Clock()
-            runtime = stack.enter_context(open_runtime(settings, sends=True, clock=clock))
+            runtime = stack.enter_context(open_runtime(settings, with_clients=True, clock=clock))
             return Service(runtime=runtime, client=create_app(runtime).test_client(), clock=clock, sandbox=sandbox)
 
         yield open_with

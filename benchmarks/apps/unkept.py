@@ -12,11 +12,11 @@ from typing import Any
 from flask import Flask
 
 from connector.database.engine import Database
-from connector.database.events import Arrival, Recorded, record_events
-from connector.database.group_commit import Writer
+from connector.database.events import IncomingWebhook, RecordedWebhook, record_events
+from connector.database.group_commit import GroupCommitter
 from connector.web.app import create_wsgi
 
-RECORDED = Recorded(status="accepted", event_id=1)
+RECORDED = RecordedWebhook(status="accepted", event_id=1)
 
 
 def view() -> Flask:
@@ -26,22 +26,22 @@ def view() -> Flask:
 
 def handed_over() -> Flask:
     """It waits for the thread that would commit, for all that wait."""
-    writer: Writer[None] = Writer(begin_nothing)
-    return create_without(lambda arrival: writer.commit(record_nothing, arrival, within_s=8.0))
+    writer: GroupCommitter[None] = GroupCommitter(begin_nothing)
+    return create_without(lambda arrival: writer.commit(record_nothing, arrival, timeout_s=8.0))
 
 
 def sent_on() -> Flask:
     receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     receiver.connect(os.environ["ORDERS_TO"])
 
-    def send(arrival: Arrival) -> Recorded:
+    def send(arrival: IncomingWebhook) -> RecordedWebhook:
         receiver.send(arrival.body)
         return RECORDED
 
     return create_without(send)
 
 
-def create_without(record: Callable[[Arrival], Recorded]) -> Flask:
+def create_without(record: Callable[[IncomingWebhook], RecordedWebhook]) -> Flask:
     commit = Database.commit
 
     def commit_others(database: Database, change: Any, item: Any, **more: Any) -> Any:
@@ -56,5 +56,5 @@ def begin_nothing() -> Iterator[None]:
     yield None
 
 
-def record_nothing(transaction: None, arrivals: Sequence[Arrival]) -> list[Recorded]:
+def record_nothing(transaction: None, arrivals: Sequence[IncomingWebhook]) -> list[RecordedWebhook]:
     return [RECORDED] * len(arrivals)

@@ -11,189 +11,201 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 
-from connector.alerts.messages import compose, describe
-from connector.clients.notifiers import Message, open_channel
+from connector.alerts.messages import build_section, compose_message
+from connector.clients.notifiers import Message, build_notifier
 from connector.core.exceptions import DatabaseUnavailableError
-from connector.core.worker_id import name_claimant
+from connector.core.worker_id import new_worker_id
 from connector.database.alerts import (
-    STATES,
-    Found,
-    Standing,
-    enter_new,
-    forget_old,
-    gather_notes,
-    gather_parked,
-    late_accounts,
+    CONDITION_KINDS,
+    AlertEvent,
+    OngoingCondition,
+    add_alert_events,
+    collect_late_accounts,
+    collect_notes,
+    collect_open_circuits,
+    collect_parked,
+    delete_old_alerts,
     load_alerts,
-    open_circuits,
-    record_told,
-    set_states,
+    record_notified,
+    sync_conditions,
 )
-from connector.database.coordination import give_up_turn, move_mark, read_mark, take_turn
+from connector.database.coordination import acquire_lock, get_checkpoint, release_lock, set_checkpoint
 from connector.database.models import Alert
 from connector.database.orders import row_id
-from connector.database.reconciliation.run import Difference, Scope, reconcile
-from connector.database.stats.counters import fold_tallies, last_events
+from connector.database.reconciliation.run import Discrepancy, Scope, reconcile
+from connector.database.stats.counters import last_event_times, roll_up_counters
 from connector.runtime import Runtime
 from connector.settings.alerts import Channel
 
-LOOK_EVERY_S = 5.0
+CHECK_EVERY_S = 5.0
 #: Who stands by watches when nobody did for so long, as often.
-STAND_BY_S = 30.0
+STANDBY_AFTER_S = 30.0
 #: How long a turn lasts that is not taken again: should its process die, another watches after so long.
-TURN_S = 60.0
+LOCK_TTL_S = 60.0
 #: A channel that failed is left alone for so long, doubled each time.
-FIRST_REST_S, LONGEST_REST_S = 15.0, 1_800.0
-FORGET_EVERY_S = 86_400.0
-MOST_SECTIONS = 20
+FIRST_BACKOFF_S, MAX_BACKOFF_S = 15.0, 1_800.0
+CLEANUP_EVERY_S = 86_400.0
+MAX_SECTIONS = 20
 #: What lies unclaimed is the backlog's alert; to reconcile it is a difference only after a day.
 LATE_S = 86_400.0
-MOST_DIFFERENCES = 100
+MAX_DIFFERENCES = 100
 
-TURN = "alerts"
+MONITOR_LOCK = "alerts"
 
 
 @dataclass(slots=True, kw_only=True)
-class Line:
+class ChannelState:
     """One channel, and how it fares."""
 
     channel: Channel
     send: Callable[[Message], str | None]
     failures: int = 0
-    rest_until: float = field(default=float("-inf"))  # monotonic
+    backoff_until: float = field(default=float("-inf"))  # monotonic
 
 
-class Watcher:
-    def __init__(self, runtime: Runtime, *, stands_by: bool = False) -> None:
+class AlertMonitor:
+    def __init__(self, runtime: Runtime, *, is_standby: bool = False) -> None:
         self.runtime = runtime
-        self.stands_by = stands_by
+        self.is_standby = is_standby
         self.database = runtime.database
         self.alerts = runtime.settings.alerts
-        self.holder = name_claimant()
-        self.lines = [Line(channel=channel, send=open_channel(channel)) for channel in self.alerts.channels]
+        self.holder = new_worker_id()
+        self.channel_states = [
+            ChannelState(channel=channel, send=build_notifier(channel)) for channel in self.alerts.channels
+        ]
 
-    def run(self, is_over: threading.Event) -> None:
+    def run(self, stop_requested: threading.Event) -> None:
         """Look every few seconds until `is_over`. Nothing that goes wrong ends it."""
         is_first = True
-        while is_first or not is_over.wait(STAND_BY_S if self.stands_by else LOOK_EVERY_S):
+        while is_first or not stop_requested.wait(STANDBY_AFTER_S if self.is_standby else CHECK_EVERY_S):
             is_first = False
             try:
-                if self.takes_turn():
-                    self.look()
-                    if self.stands_by:  # a forwarder that is back takes it up at once
-                        give_up_turn(self.database, TURN, self.holder)
+                if self.acquire_leadership():
+                    self.check()
+                    if self.is_standby:  # a forwarder that is back takes it up at once
+                        release_lock(self.database, MONITOR_LOCK, self.holder)
             except DatabaseUnavailableError:
                 continue  # the forwarder says so
             except Exception as error:
                 self.runtime.log.error("alerts_failed", error=type(error).__name__)
         with suppress(DatabaseUnavailableError):  # it runs out
-            give_up_turn(self.database, TURN, self.holder)
+            release_lock(self.database, MONITOR_LOCK, self.holder)
 
-    def takes_turn(self) -> bool:
-        free_for_s = STAND_BY_S if self.stands_by else 0.0
-        return take_turn(self.database, TURN, self.holder, for_s=TURN_S, free_for_s=free_for_s)
+    def acquire_leadership(self) -> bool:
+        standby_after_s = STANDBY_AFTER_S if self.is_standby else 0.0
+        return acquire_lock(
+            self.database, MONITOR_LOCK, self.holder, lease_s=LOCK_TTL_S, standby_after_s=standby_after_s
+        )
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Find what is new, and tell it where it is due."""
         settings = self.runtime.settings
         accounts = {*settings.accounts, *settings.retired}
-        gather_parked(self.database, accounts)
-        gather_notes(self.database)
-        set_states(self.database, [*open_circuits(self.database), *self.late(), *self.silent()])
-        self.reconcile_now_and_then()
-        for line in self.lines:
-            if monotonic() >= line.rest_until and self.takes_turn():
-                self.tell(line)
+        collect_parked(self.database, accounts)
+        collect_notes(self.database)
+        sync_conditions(self.database, [*collect_open_circuits(self.database), *self.backlogs(), *self.silent_stores()])
+        self.run_periodic_tasks()
+        for channel_state in self.channel_states:
+            if monotonic() >= channel_state.backoff_until and self.acquire_leadership():
+                self.notify(channel_state)
 
-    def late(self) -> list[Standing]:
-        return late_accounts(self.database, self.runtime.settings.accounts, self.alerts.backlog_after_s)
+    def backlogs(self) -> list[OngoingCondition]:
+        return collect_late_accounts(self.database, self.runtime.settings.accounts, self.alerts.backlog_after_s)
 
-    def silent(self) -> Iterator[Standing]:
+    def silent_stores(self) -> Iterator[OngoingCondition]:
         """Stores that sent webhooks once, and none for longer than they may be silent."""
-        fold_tallies(self.database, ["events"])
+        roll_up_counters(self.database, ["events"])
         now = self.runtime.clock()
-        for store, last_at in last_events(self.database).items():
-            is_known = any(one.id == store for one in self.runtime.settings.stores.values())
+        for store, last_at in last_event_times(self.database).items():
+            is_configured = any(configured.id == store for configured in self.runtime.settings.stores.values())
             hours = self.alerts.silent_after_h_by_store.get(store, self.alerts.silent_after_h)
-            if is_known and last_at < now - timedelta(hours=hours):
-                yield Standing(kind="silent", store=store, cause="", since=last_at)
+            if is_configured and last_at < now - timedelta(hours=hours):
+                yield OngoingCondition(kind="silent", store=store, cause="", since=last_at)
 
-    def reconcile_now_and_then(self) -> None:
+    def run_periodic_tasks(self) -> None:
         """Account for what came of late, twice over so that nothing falls between two runs; and tidy up once a day."""
         now = self.runtime.clock()
-        seconds = int(now.timestamp())
-        if seconds - read_mark(self.database, "alerts:reconciled") >= self.alerts.reconcile_every_s:
+        now_s = int(now.timestamp())
+        if now_s - get_checkpoint(self.database, "alerts:reconciled") >= self.alerts.reconcile_every_s:
             report = reconcile(
                 self.database,
                 Scope(since=now - timedelta(seconds=2 * self.alerts.reconcile_every_s)),
                 accounts=self.runtime.settings.accounts,
                 lease_s=self.runtime.settings.environment.lease_s,
                 late_s=LATE_S,
-                most_listed=MOST_DIFFERENCES,
+                max_listed=MAX_DIFFERENCES,
             )
-            enter_new(self.database, [of_difference(one) for one in report.differences])
-            self.database.transact(lambda transaction: move_mark(transaction, "alerts:reconciled", seconds))
-        if seconds - read_mark(self.database, "alerts:tidied") >= FORGET_EVERY_S:
-            forget_old(self.database)
-            self.database.transact(lambda transaction: move_mark(transaction, "alerts:tidied", seconds))
+            add_alert_events(self.database, [difference_alert(difference) for difference in report.differences])
+            self.database.transact(lambda transaction: set_checkpoint(transaction, "alerts:reconciled", now_s))
+        if now_s - get_checkpoint(self.database, "alerts:tidied") >= CLEANUP_EVERY_S:
+            delete_old_alerts(self.database)
+            self.database.transact(lambda transaction: set_checkpoint(transaction, "alerts:tidied", now_s))
 
-    def tell(self, line: Line) -> None:
+    def notify(self, channel_state: ChannelState) -> None:
         """Send all that is due on one channel in one message. What fails is told with what is new by then."""
         now = self.runtime.clock()
-        due = [alert for alert in load_alerts(self.database) if self.is_due(alert, line.channel, now)][:MOST_SECTIONS]
+        due = [alert for alert in load_alerts(self.database) if self.is_due(alert, channel_state.channel, now)][
+            :MAX_SECTIONS
+        ]
         if not due:
             return
-        name = line.channel.name
-        sections = [describe(alert, alert.told.get(name, {}), self.runtime.settings.public_url) for alert in due]
-        error = line.send(compose(sections))
+        name = channel_state.channel.name
+        sections = [
+            build_section(alert, alert.notified.get(name, {}), self.runtime.settings.public_url) for alert in due
+        ]
+        error = channel_state.send(compose_message(sections))
         kinds = sorted({section.kind for section in sections})
         if error is not None:
-            rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2 ** min(line.failures, 20))
-            line.failures, line.rest_until = line.failures + 1, monotonic() + rest_s
-            self.runtime.log.warning("alert_not_sent", channel=name, kinds=kinds, error=error, again_in_s=rest_s)
+            backoff_s = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(channel_state.failures, 20))
+            channel_state.failures, channel_state.backoff_until = channel_state.failures + 1, monotonic() + backoff_s
+            self.runtime.log.warning("alert_not_sent", channel=name, kinds=kinds, error=error, again_in_s=backoff_s)
             return
-        line.failures = 0
-        told = {
+        channel_state.failures = 0
+        notices = {
             row_id(alert): {"at": now.isoformat(), "orders": alert.orders, "stands": alert.ended_at is None}
             for alert in due
         }
-        record_told(self.database, name, told)
+        record_notified(self.database, name, notices)
         self.runtime.log.info("alert_sent", channel=name, kinds=kinds)
 
     def is_due(self, alert: Alert, channel: Channel, now: datetime) -> bool:
         """At once when it is new, or over; then not before a while, however much more there is of it."""
         if alert.kind not in channel.kinds:
             return False
-        told = alert.told.get(channel.name)
-        if alert.kind in STATES and alert.ended_at is not None:
-            return told is not None and told["stands"]
-        if told is None:
+        last_notice = alert.notified.get(channel.name)
+        if alert.kind in CONDITION_KINDS and alert.ended_at is not None:
+            return last_notice is not None and last_notice["stands"]
+        if last_notice is None:
             return True
-        waited_s = (now - datetime.fromisoformat(told["at"])).total_seconds()
-        if alert.kind in STATES:
-            after_s = self.alerts.remind_every_h * 3_600 if told["stands"] else self.alerts.repeat_every_s
-            return waited_s >= after_s
-        return alert.orders > told["orders"] and waited_s >= self.alerts.repeat_every_s
+        elapsed_s = (now - datetime.fromisoformat(last_notice["at"])).total_seconds()
+        if alert.kind in CONDITION_KINDS:
+            interval_s = self.alerts.remind_every_h * 3_600 if last_notice["stands"] else self.alerts.repeat_every_s
+            return elapsed_s >= interval_s
+        return alert.orders > last_notice["orders"] and elapsed_s >= self.alerts.repeat_every_s
 
 
-def of_difference(one: Difference) -> Found:
-    delivery = str(one.id) if one.kind == "delivery" else None
-    example = {"delivery": delivery, "store": one.store, "order": one.order, "what": one.what}
-    return Found(
-        what=f"difference:{one.kind}:{one.id}", kind="differences", account=one.account, cause="", example=example
+def difference_alert(difference: Discrepancy) -> AlertEvent:
+    delivery_id = str(difference.id) if difference.kind == "delivery" else None
+    example = {"delivery": delivery_id, "store": difference.store, "order": difference.order, "what": difference.what}
+    return AlertEvent(
+        fingerprint=f"difference:{difference.kind}:{difference.id}",
+        kind="differences",
+        account=difference.account,
+        cause="",
+        example=example,
     )
 
 
 @contextmanager
-def watching(runtime: Runtime, *, stands_by: bool) -> Iterator[None]:
+def monitor_thread(runtime: Runtime, *, is_standby: bool) -> Iterator[None]:
     """Watch in a thread while the block runs."""
-    is_over = threading.Event()
+    stop_requested = threading.Event()
     thread = threading.Thread(
-        target=Watcher(runtime, stands_by=stands_by).run, args=(is_over,), name="watcher", daemon=True
+        target=AlertMonitor(runtime, is_standby=is_standby).run, args=(stop_requested,), name="watcher", daemon=True
     )
     thread.start()
     try:
         yield
     finally:
-        is_over.set()
+        stop_requested.set()
         thread.join(timeout=1.0)  # longer, while a channel does not answer: what it told is told again

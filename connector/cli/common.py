@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from connector.settings import Settings
 
 
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,38 +36,38 @@ def main() -> None:
     try:
         cli()
     except SettingsError as error:
-        fail(error.faults, 2)
+        exit_with(error.errors, 2)
     except ConnectorError as error:
-        fail([str(error)], 1)
+        exit_with([str(error)], 1)
 
 
-def fail(lines: list[str], status: int) -> NoReturn:
+def exit_with(lines: list[str], status: int) -> NoReturn:
     for line in lines:
         click.echo(line, err=True)
     sys.exit(status)
 
 
 def read_settings() -> "Settings":
-    from connector.observability.logs import set_up_log
+    from connector.observability.logs import configure_logging
     from connector.settings import load_settings
 
-    set_up_log()
+    configure_logging()
     return load_settings()
 
 
 @contextmanager
-def open_here() -> Iterator["Runtime"]:
+def local_runtime() -> Iterator["Runtime"]:
     """The runtime of a command that looks or acts, and sends nothing itself."""
-    from connector.observability.logs import set_up_log
+    from connector.observability.logs import configure_logging
     from connector.runtime import open_runtime
     from connector.settings import load_settings
 
-    set_up_log(quiet=True)
+    configure_logging(quiet=True)
     with open_runtime(load_settings()) as runtime:
         yield runtime
 
 
-def user() -> str:
+def operator_name() -> str:
     """Who acts, as the notes tell it."""
     import getpass
 
@@ -94,15 +94,15 @@ def migrate_database(settings: "Settings") -> None:
     database.close()
 
 
-def choose(kind: str, name: str, known: dict[str, Any]) -> Any:
-    if name not in known:
-        raise click.UsageError(f"no {kind} “{name}”; there are {', '.join(sorted(known))}.")
-    return known[name]
+def lookup_or_fail(kind: str, name: str, choices: dict[str, Any]) -> Any:
+    if name not in choices:
+        raise click.UsageError(f"no {kind} “{name}”; there are {', '.join(sorted(choices))}.")
+    return choices[name]
 
 
-def say(text: str, shown: Any, *, as_json: bool) -> None:
+def print_result(text: str, data: Any, *, as_json: bool) -> None:
     """The text for people, or what it says for programs."""
-    click.echo(json.dumps(shown, ensure_ascii=False) if as_json else text)
+    click.echo(json.dumps(data, ensure_ascii=False) if as_json else text)
 
 
 def print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:

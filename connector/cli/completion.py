@@ -4,7 +4,7 @@ import click
 
 from connector.cli.common import cli
 
-VARIABLE = "_CONNECTOR_COMPLETE"
+COMPLETION_VARIABLE = "_CONNECTOR_COMPLETE"
 
 
 @cli.command()
@@ -19,6 +19,6 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    kind = get_completion_class(shell)
-    if kind is not None:
-        click.echo(kind(cli, {}, "connector", VARIABLE).source())
+    completion_class = get_completion_class(shell)
+    if completion_class is not None:
+        click.echo(completion_class(cli, {}, "connector", COMPLETION_VARIABLE).source())

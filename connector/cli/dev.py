@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import choose, cli, fail, read_settings
+from connector.cli.common import cli, exit_with, lookup_or_fail, read_settings
 
 if TYPE_CHECKING:
     pass
@@ -26,17 +26,17 @@ def trigger(store_name: str, topic: str | None, url: str | None, file: Any) -> N
     from connector.sandbox.webhook_sender import WebhookNotSentError, post_webhook, read_sample
 
     settings = read_settings()
-    store = choose("store", store_name, dict(settings.stores))
+    store = lookup_or_fail("store", store_name, dict(settings.stores))
     storefront = settings.storefront(store)
     body = file.read() if file else read_sample(storefront.name)
     address = (url or f"http://127.0.0.1:{settings.environment.port}").rstrip("/")
     try:
-        status, answer = post_webhook(f"{address}/webhooks/{store_name}", storefront, store, body, topic)
+        status, response_text = post_webhook(f"{address}/webhooks/{store_name}", storefront, store, body, topic)
     except WebhookNotSentError as error:
-        fail([f"No answer from {address} ({error}): is the service running there?"], 1)
-    click.echo(answer.rstrip("\n"))
+        exit_with([f"No answer from {address} ({error}): is the service running there?"], 1)
+    click.echo(response_text.rstrip("\n"))
     if status != 200:
-        fail([f"The service answered {status}."], 1)
+        exit_with([f"The service answered {status}."], 1)
 
 
 @cli.command()
@@ -47,26 +47,30 @@ def sandbox(host: str, port: int) -> None:
     from connector.sandbox.server import SandboxServer
     from connector.sandbox.server import serve as serve_sandbox
 
-    def say_where(server: SandboxServer) -> None:
+    def print_addresses(server: SandboxServer) -> None:
         click.echo(f"# The sandbox is at {server.url()} until Ctrl-C. Accounts that lead there, for connector.toml:")
         for name, destination in server.destinations.items():
             click.echo(f"\n[accounts.{name}]")
-            for setting, value in {"destination": name, "base_url": server.url(name), **destination.example}.items():
-                click.echo(f"{setting} = {write_toml(value)}")
+            for setting, value in {
+                "destination": name,
+                "base_url": server.url(name),
+                **destination.sample_settings,
+            }.items():
+                click.echo(f"{setting} = {format_toml(value)}")
         click.echo("\n# Storefronts' APIs are played there too. As a store's api_url:")
         for name in sorted(server.storefronts):
             click.echo(f"#   {name}: {server.url(name)}")
         sys.stdout.flush()
 
     try:
-        serve_sandbox(host, port, log_requests=True, on_start=say_where)
+        serve_sandbox(host, port, log_requests=True, on_start=print_addresses)
     except OSError as error:
-        fail([f"The sandbox cannot listen at {host}, port {port}: {error.strerror}."], 1)
+        exit_with([f"The sandbox cannot listen at {host}, port {port}: {error.strerror}."], 1)
 
 
-def write_toml(value: Any) -> str:
+def format_toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(name)} = {write_toml(one)}" for name, one in value.items()) + " }"
+        return "{ " + ", ".join(f"{json.dumps(name)} = {format_toml(item)}" for name, item in value.items()) + " }"
     return json.dumps(value)
 
 

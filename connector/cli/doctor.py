@@ -2,47 +2,51 @@
 
 import json
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from connector.cli.common import AS_JSON, cli
+from connector.cli.common import JSON_OPTION, cli
 
 if TYPE_CHECKING:
     from connector.core.check_result import Finding
 
-COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
+SEVERITY_COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
 
 @cli.command()
 @click.option("--offline", "is_offline", is_flag=True, help="Ask nobody but the database.")
-@AS_JSON
+@JSON_OPTION
 def doctor(is_offline: bool, as_json: bool) -> None:
     """Look at the configuration, the database, the clock, the disk, the forwarder, the accounts and the stores.
 
     Each line is ok, a warning or a fault, with what to do. Nothing is changed or created anywhere. The exit status is
     1 if there is a fault.
     """
-    from connector.core.check_result import Grade
-    from connector.observability.logs import set_up_log
-    from connector.operations.doctor import check_up
+    from connector.core.check_result import Severity
+    from connector.observability.logs import configure_logging
+    from connector.operations.doctor import run_checks
 
-    set_up_log(quiet=True)
-    grades = set()
-    for finding in check_up(is_offline=is_offline):
-        grades.add(finding.grade)
+    configure_logging(quiet=True)
+    severities = set()
+    for finding in run_checks(is_offline=is_offline):
+        severities.add(finding.severity)
         if as_json:
-            click.echo(json.dumps(asdict(finding), ensure_ascii=False))
+            click.echo(json.dumps(serialize_finding(finding), ensure_ascii=False))
         else:
             print_finding(finding)
-    if Grade.FAULT in grades:
+    if Severity.ERROR in severities:
         sys.exit(1)
+
+
+def serialize_finding(finding: "Finding") -> dict[str, str | None]:
+    """The JSON line of a finding; its keys are part of the command's interface."""
+    return {"of": finding.subject, "grade": finding.severity, "said": finding.message, "do": finding.remedy}
 
 
 def print_finding(finding: "Finding") -> None:
     """Colours go to a terminal alone, and to none where NO_COLOR is set."""
-    grade = click.style(f"{finding.grade:<8}", fg=COLOURS[finding.grade])
-    click.echo(f"{grade} {finding.of}: {finding.said}")
-    if finding.do:
-        click.echo(f"         → {finding.do}")
+    severity = click.style(f"{finding.severity:<8}", fg=SEVERITY_COLOURS[finding.severity])
+    click.echo(f"{severity} {finding.subject}: {finding.message}")
+    if finding.remedy:
+        click.echo(f"         → {finding.remedy}")

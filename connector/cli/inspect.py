@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from connector.cli.common import AS_JSON, choose, cli, open_here, print_table
-from connector.cli.progress import follow_quietly
+from connector.cli.common import JSON_OPTION, cli, local_runtime, lookup_or_fail, print_table
+from connector.cli.progress import progress_on_tty
 
 
 @cli.command("list")
@@ -19,7 +19,7 @@ from connector.cli.progress import follow_quietly
 @click.option("--store")
 @click.option("--order", help="An order's id or number.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@AS_JSON
+@JSON_OPTION
 def list_rows(
     events: bool,
     state: str | None,
@@ -33,22 +33,22 @@ def list_rows(
     """List deliveries, newest first."""
     from connector.database.models import Reason, State
     from connector.database.queries.lookups import list_deliveries, list_events
-    from connector.web.api.responses import show_delivery, show_events
+    from connector.web.api.responses import serialize_delivery, serialize_events
 
-    for given, words in ((state, State), (reason, Reason)):
-        if given is not None and given not in list(words):
-            raise click.UsageError(f"“{given}” is none of {', '.join(words)}.")
-    with open_here() as runtime:
+    for value, allowed in ((state, State), (reason, Reason)):
+        if value is not None and value not in list(allowed):
+            raise click.UsageError(f"“{value}” is none of {', '.join(allowed)}.")
+    with local_runtime() as runtime:
         if events:
             if state or reason or account:
                 raise click.UsageError("events have no state, reason or account.")
-            rows = show_events(runtime, list_events(runtime.database, store=store, order=order, limit=limit))
+            rows = serialize_events(runtime, list_events(runtime.database, store=store, order=order, limit=limit))
             columns = ["id", "store", "topic", "order_number", "status", "reason", "received_at"]
         else:
-            found = list_deliveries(
+            deliveries = list_deliveries(
                 runtime.database, state=state, reason=reason, account=account, store=store, order=order, limit=limit
             )
-            rows = [show_delivery(delivery) for delivery in found]
+            rows = [serialize_delivery(delivery) for delivery in deliveries]
             columns = ["id", "store", "order_number", "account", "state", "reason", "attempts", "remote_id"]
     if as_json:
         for row in rows:
@@ -59,36 +59,36 @@ def list_rows(
 
 @cli.command()
 @click.option("--event", "is_event", is_flag=True, help="ID is an event's.")
-@AS_JSON
+@JSON_OPTION
 @click.argument("id_", metavar="ID", type=click.IntRange(min=1))
 def show(is_event: bool, as_json: bool, id_: int) -> None:
     """Show one delivery, with its body and its attempts, as JSON: in colours on a terminal, in one line by --json."""
     from connector.database.queries.lookups import load_delivery, load_event
-    from connector.web.api.responses import show_events, show_whole_delivery
+    from connector.web.api.responses import serialize_delivery_detail, serialize_events
 
-    with open_here() as runtime:
+    with local_runtime() as runtime:
         if is_event:
-            shown = show_events(runtime, [load_event(runtime.database, id_)])[0]
+            data = serialize_events(runtime, [load_event(runtime.database, id_)])[0]
         else:
-            shown = show_whole_delivery(runtime, load_delivery(runtime.database, id_))
+            data = serialize_delivery_detail(runtime, load_delivery(runtime.database, id_))
     if as_json:
-        click.echo(json.dumps(shown, ensure_ascii=False))
+        click.echo(json.dumps(data, ensure_ascii=False))
     elif sys.stdout.isatty():
         from connector.cli.output import draw_json
 
-        draw_json(shown)
+        draw_json(data)
     else:
-        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(data, ensure_ascii=False, indent=2))
 
 
 @cli.command()
-@AS_JSON
+@JSON_OPTION
 def accounts(as_json: bool) -> None:
     """List the accounts: whether each takes orders at present, and how many lie there."""
-    from connector.web.api.responses import show_accounts
+    from connector.web.api.responses import serialize_accounts
 
-    with open_here() as runtime:
-        rows = show_accounts(runtime)
+    with local_runtime() as runtime:
+        rows = serialize_accounts(runtime)
     if as_json:
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))
@@ -110,7 +110,7 @@ def accounts(as_json: bool) -> None:
     show_default=True,
     help="How long what is due may lie untaken while its account takes orders.",
 )
-@AS_JSON
+@JSON_OPTION
 def reconcile(since: datetime | None, until: datetime | None, store: str | None, late_s: float, as_json: bool) -> None:
     """Account for every webhook and every delivery, from what is on record. Changes nothing.
 
@@ -121,13 +121,16 @@ def reconcile(since: datetime | None, until: datetime | None, store: str | None,
     """
     from connector.database.reconciliation.run import Scope, last_ids
     from connector.database.reconciliation.run import reconcile as reconcile_rows
-    from connector.web.api.responses import show_report
+    from connector.web.api.responses import serialize_report
 
-    with open_here() as runtime, follow_quietly("rows accounted for", sum(last_ids(runtime.database))) as tell:
-        ids = {name: one.id for name, one in runtime.settings.stores.items()}
+    with (
+        local_runtime() as runtime,
+        progress_on_tty("rows accounted for", sum(last_ids(runtime.database))) as update_progress,
+    ):
+        ids = {name: configured_store.id for name, configured_store in runtime.settings.stores.items()}
         ids |= {id_: id_ for id_ in [*ids.values(), *runtime.settings.retired]}
         scope = Scope(
-            store=choose("store", store, ids) if store else None,
+            store=lookup_or_fail("store", store, ids) if store else None,
             since=since and since.replace(tzinfo=UTC),
             until=until and until.replace(tzinfo=UTC),
         )
@@ -137,31 +140,33 @@ def reconcile(since: datetime | None, until: datetime | None, store: str | None,
             accounts=runtime.settings.accounts,
             lease_s=runtime.settings.environment.lease_s,
             late_s=late_s,
-            tell=tell,
+            on_progress=update_progress,
         )
-    shown = show_report(report)
+    report_data = serialize_report(report)
     if as_json:
-        click.echo(json.dumps(shown, ensure_ascii=False))
+        click.echo(json.dumps(report_data, ensure_ascii=False))
     else:
-        print_report(shown)
-    if report.found:
+        print_report(report_data)
+    if report.total:
         sys.exit(1)
 
 
-def print_report(shown: dict[str, Any]) -> None:
+def print_report(report: dict[str, Any]) -> None:
     columns = ["store", "day", "accepted", "ignored", "duplicates", "waiting", "sending", "delivered", "parked"]
-    days = [{"store": one["store"], "day": one["day"], **one["events"], **one["deliveries"]} for one in shown["days"]]
-    for row, one in zip(days, shown["days"], strict=True):
-        row["differences"] = one["differences"]
+    days = [
+        {"store": entry["store"], "day": entry["day"], **entry["events"], **entry["deliveries"]}
+        for entry in report["days"]
+    ]
+    for row, entry in zip(days, report["days"], strict=True):
+        row["differences"] = entry["differences"]
     print_table([*columns, "discarded", "differences"], days)
-    for held in shown["held"]:
-        click.echo(f"account {held['account']} is held ({held['state']}): {held['waiting']} wait for it")
-    for one in shown["differences"]:
-        leads = f" to {one['account']}" if one["account"] else ""
-        click.echo(
-            f"{one['kind']} {one['id']} ({one['store']} {one['day']}, order {one['order']}{leads}): {one['what']}"
-        )
-    if shown["unlisted"]:
-        click.echo(f"and {shown['unlisted']} more: narrow it by --store, --since, --until")
-    if not shown["differences"]:
+    for account in report["held"]:
+        click.echo(f"account {account['account']} is held ({account['state']}): {account['waiting']} wait for it")
+    for entry in report["differences"]:
+        target = f" to {entry['account']}" if entry["account"] else ""
+        context = f"{entry['store']} {entry['day']}, order {entry['order']}{target}"
+        click.echo(f"{entry['kind']} {entry['id']} ({context}): {entry['what']}")
+    if report["unlisted"]:
+        click.echo(f"and {report['unlisted']} more: narrow it by --store, --since, --until")
+    if not report["differences"]:
         click.echo("Everything is accounted for.")

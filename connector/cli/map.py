@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import choose, cli, fail, print_table
+from connector.cli.common import cli, exit_with, lookup_or_fail, print_table
 
 if TYPE_CHECKING:
-    from mappings.preview.provenance import Explained
+    from mappings.preview.provenance import ExplainedMapping
 
 
 @cli.command("map")
@@ -37,70 +37,72 @@ def map_order(
     takes the body's place: where each field stands in the order, or which setting it is, and what else it depends on.
     That is found by altering the order's values one by one and mapping it again, not by a list that could be wrong.
     """
-    from connector.settings import build_both, load_settings
+    from connector.settings import build_pair, load_settings
     from mappings import DESTINATIONS, STOREFRONTS
-    from mappings.preview.dry_run import try_mapping
+    from mappings.preview.dry_run import dry_run
     from mappings.settings import Account, Store
 
     if as_json and not is_explained:
         raise click.UsageError("--json goes with --explain: the body alone is JSON anyway.")
-    of_store: Store
-    of_account: Account
+    source_store: Store
+    target_account: Account
     if store and account and not (storefront or destination or values):
         settings = load_settings()
-        accounts = {one.name: one for one in settings.accounts.values()} | dict(settings.accounts)
-        of_store = choose("store", store, dict(settings.stores))
-        of_account = choose("account", account, accounts)
+        accounts = {
+            configured_account.name: configured_account for configured_account in settings.accounts.values()
+        } | dict(settings.accounts)
+        source_store = lookup_or_fail("store", store, dict(settings.stores))
+        target_account = lookup_or_fail("account", account, accounts)
     elif storefront and destination and not (store or account):
-        choose("storefront", storefront, STOREFRONTS)
-        choose("destination", destination, DESTINATIONS)
-        of_store, of_account = build_both(storefront, destination, dict(map(split_setting, values)))
+        lookup_or_fail("storefront", storefront, STOREFRONTS)
+        lookup_or_fail("destination", destination, DESTINATIONS)
+        source_store, target_account = build_pair(storefront, destination, dict(map(parse_setting, values)))
     else:
         raise click.UsageError("give --store and --account, or --storefront and --destination with --set.")
     payload = read_payload(file)
     if is_explained:
-        from mappings.preview.provenance import explain
+        from mappings.preview.provenance import explain_mapping
 
-        explained = explain(of_store, of_account, payload)
-        print_explained(explained, as_json=as_json)
+        explained = explain_mapping(source_store, target_account, payload)
+        print_explanation(explained, as_json=as_json)
         if explained.problems:
             sys.exit(1)
         return
-    trial = try_mapping(of_store, of_account, payload)
+    trial = dry_run(source_store, target_account, payload)
     if trial.body is None:
-        fail(trial.problems, 1)
+        exit_with(trial.problems, 1)
     for warning in trial.warnings:
         click.echo(warning, err=True)
     click.echo(json.dumps(trial.body, ensure_ascii=False, indent=2))
 
 
-def print_explained(explained: "Explained", *, as_json: bool) -> None:
+def print_explanation(explained: "ExplainedMapping", *, as_json: bool) -> None:
     """Print the origins: as JSON, or as a table, which is drawn on a terminal alone."""
     if as_json:
-        from connector.web.api.responses import show_explained
+        from connector.web.api.responses import serialize_explained_body
 
-        click.echo(json.dumps(show_explained(explained), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(serialize_explained_body(explained), ensure_ascii=False, indent=2))
         return
     for line in [*explained.problems, *explained.warnings]:
         click.echo(line, err=True)
     rows = [
         {
-            "field": one.field,
-            "value": json.dumps(one.value, ensure_ascii=False),
-            "is": one.label,
-            "from": ", ".join(map(str, one.sources)) or f"({one.note})",
-            "depends on": ", ".join(map(str, one.deciders)),
+            "field": origin.field,
+            "value": json.dumps(origin.value, ensure_ascii=False),
+            "is": origin.label,
+            "from": ", ".join(map(str, origin.sources)) or f"({origin.note})",
+            "depends on": ", ".join(map(str, origin.depends_on)),
         }
-        for one in explained.origins
+        for origin in explained.origins
     ]
     columns = ["field", "value", "is", "from", "depends on"]
     if sys.stdout.isatty():
-        draw_table(columns, rows)
+        draw_explanation_table(columns, rows)
     else:
         print_table(columns, rows)
 
 
-def draw_table(columns: list[str], rows: list[dict[str, str]]) -> None:
+def draw_explanation_table(columns: list[str], rows: list[dict[str, str]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -112,9 +114,9 @@ def draw_table(columns: list[str], rows: list[dict[str, str]]) -> None:
     Console().print(table)
 
 
-def split_setting(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
+def parse_setting(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
         raise click.UsageError(f"--set takes NAME=VALUE, not “{text}”.")
     return name.strip(), value
 

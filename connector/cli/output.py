@@ -29,5 +29,5 @@ def draw_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
     Console().print(table)
 
 
-def draw_json(shown: Any) -> None:
-    Console().print_json(data=shown, ensure_ascii=False)
+def draw_json(data: Any) -> None:
+    Console().print_json(data=data, ensure_ascii=False)

@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import choose, cli, open_here, user
-from connector.cli.progress import follow
+from connector.cli.common import cli, local_runtime, lookup_or_fail, operator_name
+from connector.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from connector.database.bulk_retries import Choice
+    from connector.database.bulk_retries import DeliveryFilter
     from connector.database.models import Job
     from connector.delivery.preview import Preview
     from connector.runtime import Runtime
 
 #: Between two pages, so that webhooks need not wait; and between two looks at what the forwarder made of them.
-PAGES_EVERY_S, LOOK_EVERY_S = 0.02, 0.3
+PAGE_INTERVAL_S, POLL_INTERVAL_S = 0.02, 0.3
 #: As a shell tells of a command that was interrupted: 128 and SIGINT's number.
-INTERRUPTED = 130
-TIMES = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
+EXIT_INTERRUPTED = 130
+DATE_OR_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
 
 
 @cli.command()
-@click.option("--since", type=TIMES, help="Orders that came in on this UTC day, or at this time, or later.")
-@click.option("--until", type=TIMES, help="Orders that came in before.")
+@click.option("--since", type=DATE_OR_TIME, help="Orders that came in on this UTC day, or at this time, or later.")
+@click.option("--until", type=DATE_OR_TIME, help="Orders that came in before.")
 @click.option("--store", help="A store's id.")
 @click.option("--account", help="An account's id.")
 @click.option("--reason", type=click.Choice(["unmappable", "refused", "exhausted"]), help="By default all of these.")
@@ -74,10 +74,10 @@ def replay(
     Exit status: 0 all went or still wait to be sent (with --dry-run: all can be mapped), 1 some are left, or parked
     again (cannot be mapped), 130 it was interrupted.
     """
-    from connector.database.bulk_retries import Choice, list_chosen, load_job, read_choice
+    from connector.database.bulk_retries import DeliveryFilter, list_matching_ids, load_job, read_filter
     from connector.operations import actions
 
-    filters = {"since": at_utc(since), "until": at_utc(until), "store": store, "account": account, "reason": reason}
+    filters = {"since": as_utc(since), "until": as_utc(until), "store": store, "account": account, "reason": reason}
     if job_id and (ids or dry_run or note or force or any(filters.values())):
         raise click.UsageError("--resume goes on with what was chosen then: give nothing else but --wait-s.")
     if ids and any(filters.values()):
@@ -86,148 +86,157 @@ def replay(
         raise click.UsageError("--force needs --id: look at each delivery at its destination first.")
     if as_json and not dry_run:
         raise click.UsageError("--json goes with --dry-run.")
-    with open_here() as runtime:
-        stores = [one.id for one in runtime.settings.stores.values()]
-        for name, known in (("store", stores), ("account", [*runtime.settings.accounts])):
+    with local_runtime() as runtime:
+        stores = [configured_store.id for configured_store in runtime.settings.stores.values()]
+        for name, known_ids in (("store", stores), ("account", [*runtime.settings.accounts])):
             if filters[name] is not None:
-                choose(name, str(filters[name]), {id_: id_ for id_ in [*known, *runtime.settings.retired]})
-        choice = Choice(ids=ids, state=None) if ids else Choice(**filters)  # type: ignore[arg-type]
+                lookup_or_fail(name, str(filters[name]), {id_: id_ for id_ in [*known_ids, *runtime.settings.retired]})
+        delivery_filter = DeliveryFilter(ids=ids, state=None) if ids else DeliveryFilter(**filters)  # type: ignore[arg-type]
         if dry_run:
-            sys.exit(show_differences(runtime, choice, force=force, as_json=as_json))
+            sys.exit(print_differences(runtime, delivery_filter, force=force, as_json=as_json))
         if job_id:
             job = load_job(runtime.database, job_id)
-            chosen = list_chosen(runtime.database, read_choice(job), after=job.after_id, until=job.until_id)
-            job = actions.resume_retriggers(runtime, job_id, who=user())
+            delivery_ids = list_matching_ids(
+                runtime.database, read_filter(job), after_id=job.after_id, until_id=job.until_id
+            )
+            job = actions.resume_bulk_retry(runtime, job_id, actor=operator_name())
         else:
-            chosen = list_chosen(runtime.database, choice)
-            job = actions.start_retriggers(runtime, choice, who=user(), force=force, note=note)
+            delivery_ids = list_matching_ids(runtime.database, delivery_filter)
+            job = actions.start_bulk_retry(runtime, delivery_filter, actor=operator_name(), force=force, note=note)
         try:
-            job = work_off(runtime, job)
-            ended = look_on(runtime, chosen, wait_s=wait_s) if wait_s else Counter[str]()
+            job = run_job(runtime, job)
+            outcomes = wait_for_outcomes(runtime, delivery_ids, wait_s=wait_s) if wait_s else Counter[str]()
         except KeyboardInterrupt:
             job = load_job(runtime.database, job.id or 0)
             if job.ended_at is None:
-                job = actions.cancel_retriggers(runtime, job.id or 0, who=user())
+                job = actions.cancel_bulk_retry(runtime, job.id or 0, actor=operator_name())
                 click.echo(f"Stopped. Go on with: connector replay --resume {job.id}", err=True)
-            tell_job(job)
-            sys.exit(INTERRUPTED)
-    tell_job(job)
-    for what, count in sorted(ended.items()):
-        click.echo(f"{what}: {count}")
-    sys.exit(1 if job.left_why or any(what.startswith("parked") for what in ended) else 0)
+            print_job(job)
+            sys.exit(EXIT_INTERRUPTED)
+    print_job(job)
+    for outcome, count in sorted(outcomes.items()):
+        click.echo(f"{outcome}: {count}")
+    sys.exit(1 if job.left_why or any(outcome.startswith("parked") for outcome in outcomes) else 0)
 
 
-def at_utc(at: datetime | None) -> datetime | None:
+def as_utc(at: datetime | None) -> datetime | None:
     return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def work_off(runtime: "Runtime", job: "Job") -> "Job":
+def run_job(runtime: "Runtime", job: "Job") -> "Job":
     """Queue the job's pages, whether or not a forwarder does so too. Returns the job as it has ended."""
     from connector.database.bulk_retries import load_job
     from connector.operations import actions
 
-    with follow("queued", job.total) as show:
+    with progress_bar("queued", job.total) as update_progress:
         while job.ended_at is None:
-            actions.advance_jobs(runtime)
+            actions.advance_bulk_retries(runtime)
             job = load_job(runtime.database, job.id or 0)
-            show(job.queued + sum(job.left_why.values()))
-            sleep(PAGES_EVERY_S)
+            update_progress(job.queued + sum(job.left_why.values()))
+            sleep(PAGE_INTERVAL_S)
     return job
 
 
-def look_on(runtime: "Runtime", ids: Sequence[int], *, wait_s: float) -> Counter[str]:
+def wait_for_outcomes(runtime: "Runtime", ids: Sequence[int], *, wait_s: float) -> Counter[str]:
     """Return what became of each, once none moves or nothing has moved for `wait_s`."""
-    from connector.database.queries.lookups import tell_states
+    from connector.database.queries.lookups import iter_states
 
-    ended: Counter[str] = Counter()
-    moving, moved_at = list(ids), monotonic()
-    with follow("settled", len(ids)) as show:
-        while moving and monotonic() - moved_at < wait_s:
-            still = []
-            for id_, what, is_moving in tell_states(runtime.database, moving, now=runtime.clock()):
-                if is_moving:
-                    still.append(id_)
+    outcomes: Counter[str] = Counter()
+    pending, last_change_at = list(ids), monotonic()
+    with progress_bar("settled", len(ids)) as update_progress:
+        while pending and monotonic() - last_change_at < wait_s:
+            still_pending = []
+            for id_, outcome, is_pending in iter_states(runtime.database, pending, now=runtime.clock()):
+                if is_pending:
+                    still_pending.append(id_)
                 else:
-                    ended[what] += 1
-            if len(still) < len(moving):
-                moved_at = monotonic()
-            moving = still
-            show(len(ids) - len(moving))
-            if moving:
-                sleep(LOOK_EVERY_S)
-    return ended + Counter({"waiting, not tried yet": len(moving)})
+                    outcomes[outcome] += 1
+            if len(still_pending) < len(pending):
+                last_change_at = monotonic()
+            pending = still_pending
+            update_progress(len(ids) - len(pending))
+            if pending:
+                sleep(POLL_INTERVAL_S)
+    return outcomes + Counter({"waiting, not tried yet": len(pending)})
 
 
-def tell_job(job: "Job") -> None:
+def print_job(job: "Job") -> None:
     click.echo(f"Replay {job.id}: queued {job.queued} of {job.total}.")
-    for why, count in job.left_why.items():
-        click.echo(f"left {count}: {why}.")
+    for reason, count in job.left_why.items():
+        click.echo(f"left {count}: {reason}.")
 
 
 # --- what would be sent differently ---
 
 
-def show_differences(runtime: "Runtime", choice: "Choice", *, force: bool, as_json: bool) -> int:
+def print_differences(runtime: "Runtime", delivery_filter: "DeliveryFilter", *, force: bool, as_json: bool) -> int:
     """Print of each what would change, and return the exit status."""
     from connector.core.exceptions import StoreUnavailableError
-    from connector.database.bulk_retries import list_chosen
+    from connector.database.bulk_retries import list_matching_ids
     from connector.delivery.preview import preview
 
     counts: Counter[str] = Counter()
-    for id_ in list_chosen(runtime.database, choice):
+    for id_ in list_matching_ids(runtime.database, delivery_filter):
         try:
-            shown = preview(runtime, id_, is_explained=False)
+            result = preview(runtime, id_, with_origins=False)
         except StoreUnavailableError as error:
             counts["not to be had"] += 1
             click.echo(f"delivery {id_}: {error}", err=True)
             continue
-        what = judge(shown, force=force)
-        counts[what] += 1
-        click.echo(json.dumps(as_object(shown, what), ensure_ascii=False) if as_json else "\n".join(lines(shown, what)))
-    told = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing is chosen"
-    click.echo(f"Nothing was sent: {told}.", err=True)
+        verdict = classify_preview(result, force=force)
+        counts[verdict] += 1
+        click.echo(
+            json.dumps(preview_to_json(result, verdict), ensure_ascii=False)
+            if as_json
+            else "\n".join(format_preview(result, verdict))
+        )
+    summary = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())) or "nothing is chosen"
+    click.echo(f"Nothing was sent: {summary}.", err=True)
     return 1 if counts["cannot be mapped"] + counts["not to be had"] + counts["left"] else 0
 
 
-def judge(shown: "Preview", *, force: bool) -> str:
-    from connector.database.operator_actions import forbids
+def classify_preview(preview: "Preview", *, force: bool) -> str:
+    from connector.database.operator_actions import retrigger_refusal
 
-    if forbids(shown.delivery, force=force):
+    if retrigger_refusal(preview.delivery, force=force):
         return "left"
-    if shown.body is None:
+    if preview.body is None:
         return "cannot be mapped"
-    if shown.differences is None:
+    if preview.differences is None:
         return "mapped for the first time"
-    return "changed" if shown.differences else "the same"
+    return "changed" if preview.differences else "the same"
 
 
-def lines(shown: "Preview", what: str) -> list[str]:
-    from connector.database.operator_actions import forbids
+def format_preview(preview: "Preview", verdict: str) -> list[str]:
+    from connector.database.operator_actions import retrigger_refusal
 
-    one = shown.delivery
-    order = f"{one.store} {one.order_number or one.order_id}"
-    head = f"delivery {one.id} ({order} to {one.account}, {one.reason or one.state})"
-    if what == "left":
-        return [f"{head}: left, {forbids(one, force=False)}"]
-    differences = [f"  {each.field}: {write(each.old)} -> {write(each.new)}" for each in shown.differences or ()]
-    return [f"{head}: {what}", *differences, *(f"  {problem}" for problem in shown.problems)]
+    delivery = preview.delivery
+    order = f"{delivery.store} {delivery.order_number or delivery.order_id}"
+    head = f"delivery {delivery.id} ({order} to {delivery.account}, {delivery.reason or delivery.state})"
+    if verdict == "left":
+        return [f"{head}: left, {retrigger_refusal(delivery, force=False)}"]
+    differences = [
+        f"  {difference.field}: {format_value(difference.old)} -> {format_value(difference.new)}"
+        for difference in preview.differences or ()
+    ]
+    return [f"{head}: {verdict}", *differences, *(f"  {problem}" for problem in preview.problems)]
 
 
-def write(value: Any) -> str:
+def format_value(value: Any) -> str:
     return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def as_object(shown: "Preview", what: str) -> dict[str, Any]:
-    from connector.web.api.responses import show_preview
+def preview_to_json(preview: "Preview", verdict: str) -> dict[str, Any]:
+    from connector.web.api.responses import serialize_preview
 
-    one = shown.delivery
+    delivery = preview.delivery
     return {
-        "id": str(one.id),
-        "store": one.store,
-        "account": one.account,
-        "order_number": one.order_number,
-        "state": one.state,
-        "reason": one.reason,
-        "would_be": what,
-        **{name: value for name, value in show_preview(shown).items() if name != "origins"},
+        "id": str(delivery.id),
+        "store": delivery.store,
+        "account": delivery.account,
+        "order_number": delivery.order_number,
+        "state": delivery.state,
+        "reason": delivery.reason,
+        "would_be": verdict,
+        **{name: value for name, value in serialize_preview(preview).items() if name != "origins"},
     }

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from connector.cli.common import AS_JSON, cli, print_table, say
+from connector.cli.common import JSON_OPTION, cli, print_result, print_table
 
 if TYPE_CHECKING:
-    from connector.settings.table_editor import PlacedTable
+    from connector.settings.table_editor import TableLocation
 
-OF_ACCOUNT = click.option("--account", required=True, help="The account's name in the configuration.")
+ACCOUNT_OPTION = click.option("--account", required=True, help="The account's name in the configuration.")
 
 
 @cli.group()
@@ -24,32 +24,32 @@ def table() -> None:
     """
 
 
-def load_placed() -> list["PlacedTable"]:
+def load_table_locations() -> list["TableLocation"]:
     from connector.settings import config_path
-    from connector.settings.table_editor import list_placed
+    from connector.settings.table_editor import list_table_locations
 
-    return list_placed(config_path(os.environ), os.environ)
+    return list_table_locations(config_path(os.environ), os.environ)
 
 
-def choose(account: str, name: str) -> "PlacedTable":
-    from connector.settings.table_editor import choose_placed
+def find_table(account: str, name: str) -> "TableLocation":
+    from connector.settings.table_editor import find_table_location
 
-    return choose_placed(load_placed(), account, name)
+    return find_table_location(load_table_locations(), account, name)
 
 
 @table.command("list")
-@AS_JSON
+@JSON_OPTION
 def list_tables(as_json: bool) -> None:
     """List every table that the accounts have or may have: where it is kept, and how many rows it has."""
     from connector.core.exceptions import SettingsError
 
     rows = []
-    for placed in load_placed():
+    for location in load_table_locations():
         try:
-            count, fault = len(placed.read().lines), None
+            count, fault = len(location.read().lines), None
         except SettingsError as error:
-            count, fault = None, error.faults[0]
-        row = {"account": placed.account, "table": placed.setting, "kept in": placed.where, "rows": count}
+            count, fault = None, error.errors[0]
+        row = {"account": location.account, "table": location.setting, "kept in": location.source, "rows": count}
         rows.append({**row, "fault": fault})
     if as_json:
         for row in rows:
@@ -59,15 +59,15 @@ def list_tables(as_json: bool) -> None:
 
 
 @table.command()
-@OF_ACCOUNT
-@AS_JSON
+@ACCOUNT_OPTION
+@JSON_OPTION
 @click.option("--csv", "as_csv", is_flag=True, help="As a CSV file.")
 @click.argument("name", metavar="TABLE")
 def show(account: str, as_json: bool, as_csv: bool, name: str) -> None:
     """Show the rows of a table."""
-    sheet = choose(account, name).read()
-    columns = ["key", *sheet.columns]
-    rows = [dict(zip(columns, cells, strict=True)) for _, cells in sheet.lines]
+    csv_table = find_table(account, name).read()
+    columns = ["key", *csv_table.columns]
+    rows = [dict(zip(columns, cells, strict=True)) for _, cells in csv_table.lines]
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
@@ -80,8 +80,8 @@ def show(account: str, as_json: bool, as_csv: bool, name: str) -> None:
 
 
 @table.command("set")
-@OF_ACCOUNT
-@AS_JSON
+@ACCOUNT_OPTION
+@JSON_OPTION
 @click.argument("name", metavar="TABLE")
 @click.argument("key")
 @click.argument("values", metavar="VALUE", nargs=-1, required=True)
@@ -89,29 +89,29 @@ def set_row(account: str, name: str, key: str, values: tuple[str, ...], as_json:
     """Add a row, or change the one of this KEY. VALUE is NAME=VALUE where a row has several columns, as in pickups."""
     from connector.settings import table_editor as files
 
-    placed = choose(account, name)
-    cells = read_values(placed.table.columns, placed.table.is_nested, values)
-    files.set_row(placed, key.strip(), cells)
-    shown = {"kept in": placed.where, "key": key.strip(), **dict(zip(placed.table.columns, cells, strict=True))}
-    say(f"{placed.where} has the row “{key.strip()}” now.", shown, as_json=as_json)
+    location = find_table(account, name)
+    cells = parse_cell_arguments(location.table.columns, location.table.is_nested, values)
+    files.set_row(location, key.strip(), cells)
+    data = {"kept in": location.source, "key": key.strip(), **dict(zip(location.table.columns, cells, strict=True))}
+    print_result(f"{location.source} has the row “{key.strip()}” now.", data, as_json=as_json)
 
 
 @table.command("remove")
-@OF_ACCOUNT
-@AS_JSON
+@ACCOUNT_OPTION
+@JSON_OPTION
 @click.argument("name", metavar="TABLE")
 @click.argument("key")
 def remove_row(account: str, name: str, key: str, as_json: bool) -> None:
     """Take a row out."""
     from connector.settings import table_editor as files
 
-    placed = choose(account, name)
-    files.remove_row(placed, key)
-    shown = {"kept in": placed.where, "removed": key}
-    say(f"{placed.where} has no row “{key}” any more.", shown, as_json=as_json)
+    location = find_table(account, name)
+    files.remove_row(location, key)
+    data = {"kept in": location.source, "removed": key}
+    print_result(f"{location.source} has no row “{key}” any more.", data, as_json=as_json)
 
 
-def read_values(columns: list[str], is_nested: bool, values: tuple[str, ...]) -> list[str]:
+def parse_cell_arguments(columns: list[str], is_nested: bool, values: tuple[str, ...]) -> list[str]:
     """Return a cell for each column."""
     if not is_nested:
         if len(values) > 1:
@@ -119,8 +119,8 @@ def read_values(columns: list[str], is_nested: bool, values: tuple[str, ...]) ->
         return [values[0].strip()]
     cells = dict.fromkeys(columns, "")
     for text in values:
-        column, equals, value = text.partition("=")
-        if not equals or column not in cells:
-            raise click.UsageError(f"this table takes {' or '.join(f'{one}=…' for one in columns)}, not “{text}”.")
+        column, separator, value = text.partition("=")
+        if not separator or column not in cells:
+            raise click.UsageError(f"this table takes {' or '.join(f'{name}=…' for name in columns)}, not “{text}”.")
         cells[column] = value.strip()
     return list(cells.values())

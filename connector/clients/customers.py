@@ -13,40 +13,40 @@ from hashlib import sha256
 from time import monotonic
 
 from connector.clients.http import Client
-from connector.clients.tokens import Tokens
-from connector.core.retry import Answer
-from mappings.customer_lookup import Booked, CustomerBook, Sought
+from connector.clients.tokens import TokenProvider
+from connector.core.retry import HttpResult
+from mappings.customer_lookup import CustomerApi, CustomerMatch, CustomerQuery
 from mappings.order import Order
 from mappings.settings import Account
 
 #: How long, and how many, found customers are remembered.
-REMEMBER_FOR = timedelta(hours=1)
-MOST_REMEMBERED = 10_000
+CACHE_TTL = timedelta(hours=1)
+MAX_CACHED = 10_000
 #: How many pages of one search are read.
-MOST_PAGES = 5
+MAX_PAGES = 5
 
 
 class CustomerError(Exception):
     """The destination did not say who the customer is: the order is worth another try. `answer` is what it said."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, result: HttpResult) -> None:
         super().__init__("the destination did not say who the customer is")
-        self.answer = answer
+        self.result = result
 
 
 @dataclass(frozen=True, kw_only=True)
-class Customers:
+class CustomerLookup:
     """The customers of one account. Threads may share it."""
 
-    book: CustomerBook
+    api: CustomerApi
     client: Client
-    tokens: Tokens
-    key_header: str
+    tokens: TokenProvider
+    idempotency_header: str
     clock: Callable[[], datetime]
-    _known: OrderedDict[Sought, tuple[datetime, str]] = field(default_factory=OrderedDict)
+    _cache: OrderedDict[CustomerQuery, tuple[datetime, str]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, order: Order, account: Account, *, timeout_s: float) -> Booked | None:
+    def find(self, order: Order, account: Account, *, timeout_s: float) -> CustomerMatch | None:
         """Return who the order's customer is, made for it if need be; None where the account has nobody looked for.
 
         Args:
@@ -55,103 +55,110 @@ class Customers:
 
         Raises `CustomerError`.
         """
-        sought = self.book.seek(order, account)
-        if not sought:
+        queries = self.api.queries_for(order, account)
+        if not queries:
             return None
-        if known := self._recall(sought[0]):  # by nothing less sure: people share e-mails
-            return Booked(customer_id=known)
-        call = Call(self, give_up_at=monotonic() + timeout_s)
-        booked = self._search(call, sought, order)
-        if booked is None and self.book.may_make(account):
-            booked = self._make(call, sought, order)
-        return booked or Booked()
+        if cached_id := self._cached_id(queries[0]):  # by nothing less sure: people share e-mails
+            return CustomerMatch(customer_id=cached_id)
+        calls = ApiCalls(self, deadline=monotonic() + timeout_s)
+        customer_match = self._search(calls, queries, order)
+        if customer_match is None and self.api.may_create(account):
+            customer_match = self._create(calls, queries, order)
+        return customer_match or CustomerMatch()
 
-    def _search(self, call: "Call", sought: Sequence[Sought], order: Order) -> Booked | None:
+    def _search(self, calls: "ApiCalls", queries: Sequence[CustomerQuery], order: Order) -> CustomerMatch | None:
         """Return whom the destination has; None: nobody."""
-        for one in sought:
+        for customer_query in queries:
             ids: set[str] = set()
-            for spelling in one.spellings:
-                ids = ids or self._find_ids(call, one, spelling, order)
+            for spelling in customer_query.search_terms:
+                ids = ids or self._find_ids(calls, customer_query, spelling, order)
             if len(ids) > 1:
-                return Booked(warning=f"Customer: several have this {one.what}; the account's is taken.")
+                return CustomerMatch(
+                    warning=f"Customer: several have this {customer_query.label}; the account's is taken."
+                )
             if ids:
-                return Booked(customer_id=self._remember(sought[0], ids.pop()))
+                return CustomerMatch(customer_id=self._remember(queries[0], ids.pop()))
         return None
 
-    def _find_ids(self, call: "Call", sought: Sought, spelling: str, order: Order) -> set[str]:
+    def _find_ids(self, calls: "ApiCalls", customer_query: CustomerQuery, spelling: str, order: Order) -> set[str]:
         ids: set[str] = set()
         cursor: str | None = None
-        for _ in range(MOST_PAGES):
-            answer = call.ask("GET", query=self.book.query(spelling, cursor))
-            page = self.book.read_page(answer.parsed(), sought, order) if is_success(answer) else None
+        for _ in range(MAX_PAGES):
+            result = calls.send("GET", query=self.api.search_params(spelling, cursor))
+            page = self.api.parse_page(result.parse_json(), customer_query, order) if is_success(result) else None
             if page is None:
-                raise CustomerError(answer)
+                raise CustomerError(result)
             ids.update(page.ids)
             cursor = page.cursor
             if cursor is None:
                 break
         return ids
 
-    def _make(self, call: "Call", sought: Sequence[Sought], order: Order) -> Booked:
-        new = self.book.new(order)
-        if new is None:
-            return Booked(warning="Customer: the order names nobody to make one of; the account's is taken.")
-        body = json.dumps(new, ensure_ascii=False, separators=(",", ":")).encode()
-        answer = call.ask("POST", body=body, key=key_of(sought[0]))
-        if is_success(answer) and (made := self.book.made_id(answer.parsed())):
-            return Booked(customer_id=self._remember(sought[0], made))
-        status, reply = answer.status, answer.parsed()
+    def _create(self, calls: "ApiCalls", queries: Sequence[CustomerQuery], order: Order) -> CustomerMatch:
+        new_customer = self.api.build_request(order)
+        if new_customer is None:
+            return CustomerMatch(warning="Customer: the order names nobody to make one of; the account's is taken.")
+        body = json.dumps(new_customer, ensure_ascii=False, separators=(",", ":")).encode()
+        result = calls.send("POST", body=body, idempotency_key=customer_idempotency_key(queries[0]))
+        if is_success(result) and (created_id := self.api.created_id(result.parse_json())):
+            return CustomerMatch(customer_id=self._remember(queries[0], created_id))
+        status, response_body = result.status, result.parse_json()
         if status is None or not 400 <= status < 500 or status in (401, 403, 408, 425, 429):
-            raise CustomerError(answer)
-        if self.book.is_known(status, reply) and (booked := self._search(call, sought, order)):
-            return booked  # made by an attempt before, or for another order
-        if not self.book.is_being_made(status, reply):
-            return Booked(warning=f"Customer: none could be made (status {status}); the account's is taken.")
-        raise CustomerError(answer)
+            raise CustomerError(result)
+        if self.api.is_duplicate(status, response_body) and (customer_match := self._search(calls, queries, order)):
+            return customer_match  # made by an attempt before, or for another order
+        if not self.api.is_in_progress(status, response_body):
+            return CustomerMatch(warning=f"Customer: none could be made (status {status}); the account's is taken.")
+        raise CustomerError(result)
 
-    def _recall(self, sought: Sought) -> str | None:
+    def _cached_id(self, customer_query: CustomerQuery) -> str | None:
         with self._lock:
-            until, known = self._known.get(sought, (None, None))
-        return known if until is not None and until > self.clock() else None
+            until, cached_id = self._cache.get(customer_query, (None, None))
+        return cached_id if until is not None and until > self.clock() else None
 
-    def _remember(self, sought: Sought, customer_id: str) -> str:
+    def _remember(self, customer_query: CustomerQuery, customer_id: str) -> str:
         with self._lock:
-            self._known[sought] = (self.clock() + REMEMBER_FOR, customer_id)
-            self._known.move_to_end(sought)
-            while len(self._known) > MOST_REMEMBERED:
-                self._known.popitem(last=False)
+            self._cache[customer_query] = (self.clock() + CACHE_TTL, customer_id)
+            self._cache.move_to_end(customer_query)
+            while len(self._cache) > MAX_CACHED:
+                self._cache.popitem(last=False)
         return customer_id
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCalls:
     """The calls for one order, which together end in time."""
 
-    customers: Customers
-    give_up_at: float
+    customers: CustomerLookup
+    deadline: float
 
-    def ask(
-        self, method: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None, key: str | None = None
-    ) -> Answer:
+    def send(
+        self,
+        method: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        idempotency_key: str | None = None,
+    ) -> HttpResult:
         """Raises `CustomerError` where there is no token to ask with."""
         bearer = self.customers.tokens.bearer()
-        if isinstance(bearer, Answer):
+        if isinstance(bearer, HttpResult):
             raise CustomerError(bearer)
         headers = {
             "Accept": "application/json",
             **({"Authorization": f"Bearer {bearer}"} if bearer else {}),
             **({"Content-Type": "application/json"} if body else {}),
-            **({self.customers.key_header: key} if key else {}),
+            **({self.customers.idempotency_header: idempotency_key} if idempotency_key else {}),
         }
-        left_s = max(0.1, self.give_up_at - monotonic())
-        path, client = self.customers.book.path, self.customers.client
-        return client.request(method, path, timeout_s=left_s, query=query, headers=headers, body=body)
+        remaining_s = max(0.1, self.deadline - monotonic())
+        path, client = self.customers.api.path, self.customers.client
+        return client.request(method, path, timeout_s=remaining_s, query=query, headers=headers, body=body)
 
 
-def is_success(answer: Answer) -> bool:
-    return answer.status is not None and 200 <= answer.status < 300
+def is_success(result: HttpResult) -> bool:
+    return result.status is not None and 200 <= result.status < 300
 
 
-def key_of(sought: Sought) -> str:
+def customer_idempotency_key(customer_query: CustomerQuery) -> str:
     """The same for every order of a customer and every attempt. ASCII, and nobody reads the customer in it."""
-    return f"customer:{sha256(f'{sought.what}:{sought.value}'.encode()).hexdigest()[:40]}"
+    return f"customer:{sha256(f'{customer_query.label}:{customer_query.value}'.encode()).hexdigest()[:40]}"

@@ -12,24 +12,24 @@ from typing import Any
 
 import httpcore
 
-from connector.core.lazy_imports import without
-from connector.core.retry import Answer
+from connector.core.lazy_imports import block_import
+from connector.core.retry import HttpResult
 from mappings.integration import Destination
 from mappings.settings import Account
 
-with without("rich"):
+with block_import("rich"):
     import httpx
 
 
-HEADERS = {
+DEFAULT_HEADERS = {
     "User-Agent": "connector (webhook-driven order connector)",
     "Accept": "*/*",
     "Accept-Encoding": "gzip, deflate",
 }
-LONGEST_REPLY_BYTES = 1_048_576
+MAX_RESPONSE_BYTES = 1_048_576
 
 #: Raised before a whole request can have reached the other side.
-NEVER_SENT = (
+NOT_SENT_ERRORS = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
@@ -42,7 +42,7 @@ NEVER_SENT = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Knock:
+class Reachability:
     """Whether anybody is there, and by how many seconds this machine's clock is ahead of theirs."""
 
     status: int | None = None
@@ -62,12 +62,12 @@ class Client:
         keeps_alive: whether the next request of a thread may go through the connection of its last.
     """
 
-    def __init__(self, base_url: str, *, headers: Mapping[str, str], ssl_context: Any, keeps_alive: bool) -> None:
+    def __init__(self, base_url: str, *, headers: Mapping[str, str], ssl_context: Any, keep_alive: bool) -> None:
         self._base_url = base_url.rstrip("/")
-        self._headers = httpx.Headers({**HEADERS, **headers})
+        self._headers = httpx.Headers({**DEFAULT_HEADERS, **headers})
         self._ssl_context = ssl_context
-        self._keeps_alive = keeps_alive
-        self._of_thread = threading.local()
+        self._keep_alive = keep_alive
+        self._local = threading.local()
         self._transports: list[DeadlineTransport] = []
 
     def request(
@@ -79,16 +79,16 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> HttpResult:
         """Ask once, and wait for the answer `timeout_s` at most in all."""
         started = time.monotonic()
         try:
             request = self._build(method, path, timeout_s, body=body, headers=headers, query=query)
         except Exception as error:  # nothing has left yet, whatever it is
-            return Answer(was_sent=False, error=f"the request could not be built ({type(error).__name__})")
+            return HttpResult(was_sent=False, error=f"the request could not be built ({type(error).__name__})")
         with deadline(timeout_s):
-            answer = self._exchange(request)
-        return replace(answer, duration_ms=round((time.monotonic() - started) * 1000))
+            result = self._exchange(request)
+        return replace(result, duration_ms=round((time.monotonic() - started) * 1000))
 
     def _build(
         self,
@@ -112,43 +112,45 @@ class Client:
 
     @property
     def _transport(self) -> "DeadlineTransport":
-        transport: DeadlineTransport | None = getattr(self._of_thread, "transport", None)
+        transport: DeadlineTransport | None = getattr(self._local, "transport", None)
         if transport is None:
-            transport = DeadlineTransport(self._ssl_context, keepalive=int(self._keeps_alive))
-            self._of_thread.transport = transport
+            transport = DeadlineTransport(self._ssl_context, keepalive=int(self._keep_alive))
+            self._local.transport = transport
             self._transports.append(transport)
         return transport
 
-    def _exchange(self, request: httpx.Request) -> Answer:
+    def _exchange(self, request: httpx.Request) -> HttpResult:
         try:
             response = self._transport.handle_request(request)
-        except NEVER_SENT as error:
-            return Answer(was_sent=False, error=describe(error))
+        except NOT_SENT_ERRORS as error:
+            return HttpResult(was_sent=False, error=error_text(error))
         except Exception as error:  # once sending began, anything may have happened at the other side
-            return Answer(error=describe(error))
-        answer = Answer(status=response.status_code, retry_after=response.headers.get("Retry-After"))
+            return HttpResult(error=error_text(error))
+        result = HttpResult(status=response.status_code, retry_after=response.headers.get("Retry-After"))
         try:
-            return replace(answer, body=read_reply(response.iter_bytes()))
+            return replace(result, body=read_response_body(response.iter_bytes()))
         except Exception as error:  # the status was seen, and counts
-            return replace(answer, error=f"{describe(error)} after status {response.status_code}")
+            return replace(result, error=f"{error_text(error)} after status {response.status_code}")
         finally:
             with suppress(Exception):  # the answer is known; how its connection ends changes nothing
                 response.close()
 
-    def knock(self, within_s: float) -> Knock:
+    def ping(self, timeout_s: float) -> Reachability:
         """Ask for nothing at the address itself."""
         try:
-            with deadline(within_s):
-                answer = self._transport.handle_request(self._build("HEAD", "/", within_s))
-                answer.close()
+            with deadline(timeout_s):
+                response = self._transport.handle_request(self._build("HEAD", "/", timeout_s))
+                response.close()
         except Exception as error:
-            return Knock(error=describe(error))
+            return Reachability(error=error_text(error))
         try:
-            theirs = parsedate_to_datetime(answer.headers["Date"])
+            server_time = parsedate_to_datetime(response.headers["Date"])
         except (KeyError, ValueError):
-            return Knock(status=answer.status_code)
-        half_a_second = 0.5  # on the average, of what the header cuts off: RFC 9110, 5.6.7
-        return Knock(status=answer.status_code, seconds_ahead=time.time() - theirs.timestamp() - half_a_second)
+            return Reachability(status=response.status_code)
+        mean_truncation_s = 0.5  # on the average, of what the header cuts off: RFC 9110, 5.6.7
+        return Reachability(
+            status=response.status_code, seconds_ahead=time.time() - server_time.timestamp() - mean_truncation_s
+        )
 
     def close(self) -> None:
         for transport in self._transports:
@@ -165,20 +167,22 @@ def open_account_client(account: Account, destination: Destination, ssl_context:
     """A kept connection that the other side just dropped looks like a request without an answer. Where there is no
     key that would be a doubtful order, so every POST there opens a connection of its own.
     """
-    return Client(account.base_url, headers=account.headers, ssl_context=ssl_context, keeps_alive=destination.has_key)
+    return Client(
+        account.base_url, headers=account.headers, ssl_context=ssl_context, keep_alive=destination.supports_idempotency
+    )
 
 
-def read_reply(chunks: Iterable[bytes]) -> bytes:
-    reply = bytearray()
+def read_response_body(chunks: Iterable[bytes]) -> bytes:
+    body = bytearray()
     for chunk in chunks:
-        reply += chunk
-        if len(reply) > LONGEST_REPLY_BYTES:
-            raise httpx.DecodingError(f"the reply is longer than {LONGEST_REPLY_BYTES} bytes")
-    return bytes(reply)
+        body += chunk
+        if len(body) > MAX_RESPONSE_BYTES:
+            raise httpx.DecodingError(f"the reply is longer than {MAX_RESPONSE_BYTES} bytes")
+    return bytes(body)
 
 
 #: What each error means, in words that say nothing about the order.
-DESCRIPTIONS: list[tuple[type[Exception], str]] = [
+ERROR_TEXTS: list[tuple[type[Exception], str]] = [
     (httpx.ConnectTimeout, "no connection within the time limit"),
     (httpx.ReadTimeout, "no answer within the time limit"),
     (httpx.WriteTimeout, "the request was not taken within the time limit"),
@@ -189,9 +193,9 @@ DESCRIPTIONS: list[tuple[type[Exception], str]] = [
 ]
 
 
-def describe(error: Exception) -> str:
-    words = next((words for kind, words in DESCRIPTIONS if isinstance(error, kind)), "the request failed")
-    return f"{words} ({type(error).__name__})"
+def error_text(error: Exception) -> str:
+    text = next((text for kind, text in ERROR_TEXTS if isinstance(error, kind)), "the request failed")
+    return f"{text} ({type(error).__name__})"
 
 
 # httpx limits each operation, so an answer that drips may take for ever. These bound the whole exchange: the calling
@@ -210,12 +214,12 @@ def deadline(seconds: float) -> Iterator[None]:
         _deadline.at = None
 
 
-def remaining(timeout: float | None) -> float | None:
-    at: float | None = getattr(_deadline, "at", None)
-    if at is None:
+def remaining_s(timeout: float | None) -> float | None:
+    deadline_at: float | None = getattr(_deadline, "at", None)
+    if deadline_at is None:
         return timeout
-    left = max(at - time.monotonic(), 0.001)
-    return left if timeout is None else min(timeout, left)
+    left_s = max(deadline_at - time.monotonic(), 0.001)
+    return left_s if timeout is None else min(timeout, left_s)
 
 
 class DeadlineStream(httpcore.NetworkStream):
@@ -223,16 +227,16 @@ class DeadlineStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, remaining(timeout))
+        return self._stream.read(max_bytes, remaining_s(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, remaining(timeout))
+        self._stream.write(buffer, remaining_s(timeout))
 
     def close(self) -> None:
         self._stream.close()
 
     def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
-        return DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, remaining(timeout)))
+        return DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, remaining_s(timeout)))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
@@ -247,7 +251,7 @@ class DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        return DeadlineStream(super().connect_tcp(host, port, remaining(timeout), local_address, socket_options))
+        return DeadlineStream(super().connect_tcp(host, port, remaining_s(timeout), local_address, socket_options))
 
 
 class DeadlineTransport(httpx.HTTPTransport):
@@ -265,6 +269,6 @@ class DeadlineTransport(httpx.HTTPTransport):
 
 
 @cache
-def open_tls() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """What TLS connections are made by. It costs 25 ms or more: one serves all of a process."""
     return httpx.create_ssl_context()

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from connector.clients.http import Client
-from connector.settings.alerts import Channel, Email, Slack, Webhook
+from connector.settings.alerts import Channel, EmailChannel, SlackChannel, WebhookChannel
 
 TIMEOUT_S = 10.0
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -30,59 +30,59 @@ class Message:
     subject: str
     text: str
     slack: str  # the text, in Slack's markup
-    data: Mapping[str, Any]
+    payload: Mapping[str, Any]
 
 
-def open_channel(channel: Channel) -> Callable[[Message], str | None]:
+def build_notifier(channel: Channel) -> Callable[[Message], str | None]:
     """Return what sends to it, and returns what went wrong, in words that hold no secret."""
     match channel:
-        case Slack():
-            client = open_client()
+        case SlackChannel():
+            client = open_notifier_client()
             return lambda message: post(client, channel.url, json.dumps({"text": message.slack}).encode(), {})
-        case Webhook():
-            client = open_client()
-            return lambda message: post_signed(client, channel, message)
-        case Email():
-            return lambda message: mail(channel, message)
+        case WebhookChannel():
+            client = open_notifier_client()
+            return lambda message: send_webhook(client, channel, message)
+        case EmailChannel():
+            return lambda message: send_email(channel, message)
     raise TypeError(f"no such channel: {type(channel).__name__}")
 
 
-def open_client() -> Client:
-    return Client("", headers={}, ssl_context=ssl.create_default_context(), keeps_alive=False)
+def open_notifier_client() -> Client:
+    return Client("", headers={}, ssl_context=ssl.create_default_context(), keep_alive=False)
 
 
 def post(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> str | None:
-    answer = client.request(
+    result = client.request(
         "POST", url, body=body, headers={"Content-Type": "application/json", **headers}, timeout_s=TIMEOUT_S
     )
-    if answer.status is not None and 200 <= answer.status < 300:
+    if result.status is not None and 200 <= result.status < 300:
         return None
-    return answer.error or f"status {answer.status}"
+    return result.error or f"status {result.status}"
 
 
-def post_signed(client: Client, channel: Webhook, message: Message) -> str | None:
-    body = json.dumps(message.data, ensure_ascii=False).encode()
+def send_webhook(client: Client, channel: WebhookChannel, message: Message) -> str | None:
+    body = json.dumps(message.payload, ensure_ascii=False).encode()
     headers = {"Webhook-Id": message.id, "Webhook-Timestamp": str(int(time.time()))}
     if channel.secret is not None:
-        headers["Webhook-Signature"] = sign(channel.secret, headers, body)
+        headers["Webhook-Signature"] = standard_webhooks_signature(channel.secret, headers, body)
     return post(client, channel.url, body, headers)
 
 
-def sign(secret: str, headers: Mapping[str, str], body: bytes) -> str:
+def standard_webhooks_signature(secret: str, headers: Mapping[str, str], body: bytes) -> str:
     """As Standard Webhooks has it: https://github.com/standard-webhooks/standard-webhooks, read 2026-11-22.
 
     A secret that begins with `whsec_` is a key in base64; any other is the key itself.
     """
     prefix = "whsec_"
     key = b64decode(secret.removeprefix(prefix)) if secret.startswith(prefix) else secret.encode()
-    signed = b".".join([headers["Webhook-Id"].encode(), headers["Webhook-Timestamp"].encode(), body])
-    return f"v1,{b64encode(digest(key, signed, sha256)).decode()}"
+    signed_content = b".".join([headers["Webhook-Id"].encode(), headers["Webhook-Timestamp"].encode(), body])
+    return f"v1,{b64encode(digest(key, signed_content, sha256)).decode()}"
 
 
-def mail(channel: Email, message: Message) -> str | None:
+def send_email(channel: EmailChannel, message: Message) -> str | None:
     try:
-        with connect(channel.smtp) as server:
-            server.send_message(write_mail(channel, message))
+        with connect_smtp(channel.smtp) as server:
+            server.send_message(build_email(channel, message))
     except smtplib.SMTPResponseException as error:  # its text may quote addresses
         return f"the mail server answered {error.smtp_code}"
     except smtplib.SMTPRecipientsRefused as error:
@@ -92,7 +92,7 @@ def mail(channel: Email, message: Message) -> str | None:
     return None
 
 
-def connect(url: str) -> AbstractContextManager[smtplib.SMTP]:
+def connect_smtp(url: str) -> AbstractContextManager[smtplib.SMTP]:
     parts = urlsplit(url)
     host, context = parts.hostname or "", ssl.create_default_context()
     server: smtplib.SMTP
@@ -107,12 +107,12 @@ def connect(url: str) -> AbstractContextManager[smtplib.SMTP]:
     return server
 
 
-def write_mail(channel: Email, message: Message) -> EmailMessage:
+def build_email(channel: EmailChannel, message: Message) -> EmailMessage:
     from datetime import UTC, datetime
 
-    mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = channel.sender, ", ".join(channel.to), message.subject
-    mail["Date"], mail["Message-ID"] = format_datetime(datetime.now(UTC)), make_msgid(message.id, "connector")
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: keeps absence notices from answering it
-    mail.set_content(message.text)
-    return mail
+    email = EmailMessage()
+    email["From"], email["To"], email["Subject"] = channel.sender, ", ".join(channel.to), message.subject
+    email["Date"], email["Message-ID"] = format_datetime(datetime.now(UTC)), make_msgid(message.id, "connector")
+    email["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: keeps absence notices from answering it
+    email.set_content(message.text)
+    return email

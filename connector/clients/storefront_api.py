@@ -5,29 +5,29 @@ from time import monotonic
 from typing import Any
 
 from connector.clients.http import Client
-from connector.core.retry import Answer
+from connector.core.retry import HttpResult
 from mappings.integration import Fetch, Storefront
 from mappings.schema import MappingError
 from mappings.settings import Store
 
-GONE = "The order is not at the store any more (404)."
-NO_API = "The order is to be fetched from the store, and its settings have no `api_url` or `api_token`."
+ORDER_NOT_FOUND = "The order is not at the store any more (404)."
+API_NOT_CONFIGURED = "The order is to be fetched from the store, and its settings have no `api_url` or `api_token`."
 
 
 class NotFetchedError(Exception):
     """The storefront's API did not give what was asked for. `answer` says what it did."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, result: HttpResult) -> None:
         super().__init__("the storefront's API did not answer as it should")
-        self.answer = answer
+        self.result = result
 
 
-def complete(
+def fetch_missing(
     client: Client | None,
     storefront: Storefront,
     store: Store,
     payload: dict[str, Any],
-    needs: Set[str],
+    required_details: Set[str],
     *,
     timeout_s: float,
 ) -> dict[str, Any]:
@@ -37,26 +37,26 @@ def complete(
 
     Raises `NotFetchedError` when it is worth another try, `MappingError` when it is not.
     """
-    give_up_at = monotonic() + timeout_s
-    for fetch in storefront.fetches(payload, store, needs):
+    deadline = monotonic() + timeout_s
+    for fetch in storefront.required_fetches(payload, store, required_details):
         if client is None:
-            raise MappingError([NO_API])
-        left_s = max(0.1, give_up_at - monotonic())
-        answer = client.request("GET", fetch.path, headers=storefront.api_headers(store), timeout_s=left_s)
-        reply = read(fetch, answer)
-        if reply is not None:
-            payload = fetch.merge(payload, reply)
+            raise MappingError([API_NOT_CONFIGURED])
+        remaining_s = max(0.1, deadline - monotonic())
+        result = client.request("GET", fetch.path, headers=storefront.api_headers(store), timeout_s=remaining_s)
+        data = parse_response(fetch, result)
+        if data is not None:
+            payload = fetch.merge(payload, data)
     return payload
 
 
-def read(fetch: Fetch, answer: Answer) -> Any:
+def parse_response(fetch: Fetch, result: HttpResult) -> Any:
     """The parsed reply; None where a detail is not there, which the order then lacks by name."""
-    if answer.status == 404:
+    if result.status == 404:
         if fetch.is_order:
-            raise MappingError([GONE])
+            raise MappingError([ORDER_NOT_FOUND])
         return None
-    reply = answer.parsed()
-    is_good = answer.status is not None and 200 <= answer.status < 300 and isinstance(reply, Mapping | list)
-    if not is_good or (fetch.is_order and not isinstance(reply, dict)) or not fetch.is_asked_for(reply):
-        raise NotFetchedError(answer)
-    return reply
+    data = result.parse_json()
+    is_valid = result.status is not None and 200 <= result.status < 300 and isinstance(data, Mapping | list)
+    if not is_valid or (fetch.is_order and not isinstance(data, dict)) or not fetch.is_valid_response(data):
+        raise NotFetchedError(result)
+    return data

@@ -4,27 +4,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Grade(StrEnum):
+class Severity(StrEnum):
     OK = "ok"
     WARNING = "warning"
-    FAULT = "fault"
+    ERROR = "fault"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    of: str  # "database", "account erp"
-    grade: Grade
-    said: str
-    do: str | None = None  # None where there is nothing to do
+    subject: str  # "database", "account erp"
+    severity: Severity
+    message: str
+    remedy: str | None = None  # None where there is nothing to do
 
 
-def ok(of: str, said: str) -> Finding:
-    return Finding(of=of, grade=Grade.OK, said=said)
+def ok(subject: str, message: str) -> Finding:
+    return Finding(subject=subject, severity=Severity.OK, message=message)
 
 
-def warning(of: str, said: str, do: str) -> Finding:
-    return Finding(of=of, grade=Grade.WARNING, said=said, do=do)
+def warning(subject: str, message: str, remedy: str) -> Finding:
+    return Finding(subject=subject, severity=Severity.WARNING, message=message, remedy=remedy)
 
 
-def fault(of: str, said: str, do: str) -> Finding:
-    return Finding(of=of, grade=Grade.FAULT, said=said, do=do)
+def failure(subject: str, message: str, remedy: str) -> Finding:
+    return Finding(subject=subject, severity=Severity.ERROR, message=message, remedy=remedy)

@@ -20,9 +20,9 @@ class ConnectorError(Exception):
 class SettingsError(ConnectorError):
     """The configuration cannot be used. `faults` are all of them, each `path: what was expected`."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = errors
 
 
 class MigrationNeededError(ConnectorError):
@@ -53,5 +53,5 @@ class ConflictError(ConnectorError):
     """The state does not allow what a person asked for. The text says why."""
 
 
-class KeyReusedError(ConnectorError):
+class IdempotencyKeyReusedError(ConnectorError):
     """An `Idempotency-Key` came before with another request."""

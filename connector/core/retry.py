@@ -12,11 +12,11 @@ from mappings.integration import Destination, Outcome
 from mappings.settings import Account
 
 #: The longest that a `Retry-After` may put off the next attempt, unless the account's own delays are longer.
-LONGEST_RETRY_AFTER_S = 3_600.0
+MAX_RETRY_AFTER_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpResult:
     """What came of one HTTP request, whatever came."""
 
     was_sent: bool = True  # False: surely no whole request reached the other side
@@ -26,7 +26,7 @@ class Answer:
     error: str | None = None  # what went wrong, without secrets or personal data
     duration_ms: int = 0
 
-    def parsed(self) -> Any:
+    def parse_json(self) -> Any:
         """The body as JSON; None when it is none."""
         try:
             return json.loads(self.body) if self.body else None
@@ -34,20 +34,20 @@ class Answer:
             return None
 
 
-def judge(destination: Destination, answer: Answer) -> tuple[Outcome, str | None]:
+def classify(destination: Destination, result: HttpResult) -> tuple[Outcome, str | None]:
     """Return what an attempt came to and, where the order was taken, the destination's id for it.
 
     An answer without a whole body is judged by its status alone.
     RFC 9110 says of which statuses a request was not processed: 408 (§15.5.9), 425 (RFC 8470), 429 (RFC 6585).
     """
-    if answer.status is None:
-        return (Outcome.AMBIGUOUS if answer.was_sent else Outcome.NOT_PROCESSED), None
-    reply = answer.parsed()
-    status = answer.status
-    if (own := destination.judge(status, reply)) is not None:
-        return own, None
+    if result.status is None:
+        return (Outcome.AMBIGUOUS if result.was_sent else Outcome.NOT_PROCESSED), None
+    data = result.parse_json()
+    status = result.status
+    if (vendor_outcome := destination.classify_response(status, data)) is not None:
+        return vendor_outcome, None
     if 200 <= status < 300:
-        remote_id = destination.reply_id(reply)
+        remote_id = destination.parse_created_order_id(data)
         is_id = remote_id is not None and remote_id.isprintable()  # lone surrogates cannot be stored
         return (Outcome.DELIVERED, remote_id) if is_id else (Outcome.AMBIGUOUS, None)
     if status in (401, 403):
@@ -59,28 +59,28 @@ def judge(destination: Destination, answer: Answer) -> tuple[Outcome, str | None
     return Outcome.REFUSED, None
 
 
-def delay_s(account: Account, tries: int, retry_after_s: float | None = None) -> float:
+def delay_s(account: Account, attempts: int, retry_after_s: float | None = None) -> float:
     """Seconds until the next attempt: after 1, 2, 3 … tries anything up to 1, 2, 4 … times `retry_first_s`.
 
     Full jitter, https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/: many orders that failed
     together do not come back together. Never sooner than the destination asked.
     """
-    ceiling = min(account.retry_max_s, account.retry_first_s * 2 ** min(tries - 1, 40))
-    jittered = random.uniform(0, ceiling)  # noqa: S311  # no secret hangs on it
-    asked = min(retry_after_s or 0.0, max(account.retry_max_s, LONGEST_RETRY_AFTER_S))
-    return max(jittered, asked)
+    max_delay_s = min(account.retry_max_s, account.retry_first_s * 2 ** min(attempts - 1, 40))
+    jittered_s = random.uniform(0, max_delay_s)  # noqa: S311  # no secret hangs on it
+    requested_s = min(retry_after_s or 0.0, max(account.retry_max_s, MAX_RETRY_AFTER_S))
+    return max(jittered_s, requested_s)
 
 
-def retry_after_s(header: str | None, now: datetime) -> float | None:
+def parse_retry_after(header: str | None, now: datetime) -> float | None:
     """Seconds asked for by a `Retry-After` header, as a number or as a date (RFC 9110 §10.2.3); None if unreadable."""
     if header is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", header.strip()):  # Shopify writes "2.0"
         return float(header)
     try:
-        at = parsedate_to_datetime(header)
+        retry_at = parsedate_to_datetime(header)
     except (ValueError, OverflowError):  # a year of twenty digits
         return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - now).total_seconds())
+    if retry_at.tzinfo is None:
+        retry_at = retry_at.replace(tzinfo=UTC)
+    return max(0.0, (retry_at - now).total_seconds())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from mappings.integration import Signature
 
-PIECE_BYTES = 2_047
+CHUNK_BYTES = 2_047
 
 
 def sign(signature: Signature, secret: str, body: bytes) -> str:
@@ -21,10 +21,10 @@ def hmac_sha256(key: bytes, body: bytes) -> bytes:
 
     Pieces of less than 2,048 bytes are hashed without: https://docs.python.org/3/library/hashlib.html, read 2026-11-22.
     """
-    made = hmac.new(key, digestmod=hashlib.sha256)
-    for at in range(0, len(body), PIECE_BYTES):
-        made.update(body[at : at + PIECE_BYTES])
-    return made.digest()
+    mac = hmac.new(key, digestmod=hashlib.sha256)
+    for offset in range(0, len(body), CHUNK_BYTES):
+        mac.update(body[offset : offset + CHUNK_BYTES])
+    return mac.digest()
 
 
 def is_signed_by_any(signature: Signature, secrets: Iterable[str], body: bytes, headers: Mapping[str, str]) -> bool:
@@ -33,6 +33,10 @@ def is_signed_by_any(signature: Signature, secrets: Iterable[str], body: bytes, 
     The headers' names are in lower case.
     """
     # As bytes: `compare_digest` raises on text that is not ASCII, and a header may hold anything.
-    given = [headers[name.lower()].encode(errors="replace") for name in signature.headers if name.lower() in headers]
+    received = [headers[name.lower()].encode(errors="replace") for name in signature.headers if name.lower() in headers]
     expected = [sign(signature, secret, body).encode("ascii") for secret in secrets]
-    return any(hmac.compare_digest(one, other) for one in given for other in expected)
+    return any(
+        hmac.compare_digest(signature_received, signature_expected)
+        for signature_received in received
+        for signature_expected in expected
+    )

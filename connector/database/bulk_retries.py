@@ -13,17 +13,17 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from connector.core.exceptions import ConflictError, NotFoundError
 from connector.database.engine import Database, Transaction
-from connector.database.idempotency import Once, transact_once
+from connector.database.idempotency import IdempotentRequest, transact_idempotently
 from connector.database.models import Delivery, Job, JobState, State, deliveries, jobs, read_row, read_rows
-from connector.database.operator_actions import Asked, requeue_or_leave
-from connector.database.sql.execute import insert_new
+from connector.database.operator_actions import RetriggerRequest, requeue_or_skip
+from connector.database.sql.execute import insert_ignore
 
 #: Deliveries in one transaction: webhooks wait for no more than these.
-PAGE = 50
+PAGE_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class DeliveryFilter:
     """Which deliveries a job is about: those of `ids`, or else those of a state; and of these what the rest says.
 
     Args:
@@ -47,7 +47,7 @@ class Choice:
             *([deliveries.c.id.in_(self.ids)] if self.ids is not None else []),
         ]
 
-    def kept(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As the job's row keeps it: what was given alone."""
         values: dict[str, Any] = {"state": self.state, "reason": self.reason, "account": self.account}
         values |= {"store": self.store, "ids": list(self.ids) if self.ids is not None else None}
@@ -55,43 +55,50 @@ class Choice:
         return {name: value for name, value in values.items() if value is not None}
 
 
-def read_choice(job: Job) -> Choice:
+def read_filter(job: Job) -> DeliveryFilter:
     """What `kept` made of it."""
     filters: dict[str, Any] = {"state": None, **job.filters}
     instants: dict[str, Any] = {
         name: datetime.fromisoformat(filters.pop(name)) for name in ("since", "until") if name in filters
     }
     ids = tuple(filters.pop("ids")) if "ids" in filters else None
-    return Choice(**filters, **instants, ids=ids)
+    return DeliveryFilter(**filters, **instants, ids=ids)
 
 
-def start_job(database: Database, choice: Choice, asked: Asked, *, token: str, once: Once | None = None) -> Job:
+def start_job(
+    database: Database,
+    delivery_filter: DeliveryFilter,
+    request: RetriggerRequest,
+    *,
+    token: str,
+    idempotency: IdempotentRequest | None = None,
+) -> Job:
     """Have what `choice` chooses now retriggered; what comes in later is not in it. Nothing is queued yet."""
-    chosen = select(func.count(), func.max(deliveries.c.id)).where(*choice.conditions())
+    matching = select(func.count(), func.max(deliveries.c.id)).where(*delivery_filter.conditions())
     with database.read() as connection:  # outside of the writer's turn: there may be many
-        total, last = connection.execute(chosen).one()
+        total, last_id = connection.execute(matching).one()
 
     def start(transaction: Transaction) -> Job:
         values = {
             "token": token,
-            "who": asked.who,
-            "note": asked.note,
-            "force": asked.force,
-            "filters": choice.kept(),
+            "who": request.actor,
+            "note": request.note,
+            "force": request.force,
+            "filters": delivery_filter.to_json(),
             "state": JobState.RUNNING if total else JobState.FINISHED,
             "total": total,
             "queued": 0,
             "left_why": {},
             "after_id": 0,
-            "until_id": last or 0,
+            "until_id": last_id or 0,
             "created_at": transaction.now,
             "ended_at": None if total else transaction.now,
         }
-        insert_new(transaction.connection, jobs, [values], unique=["token"], returning=["id"])
-        made = select(jobs).where(jobs.c.token == token)
-        return cast(Job, transaction.execute(made).one())
+        insert_ignore(transaction.connection, jobs, [values], unique=["token"], returning=["id"])
+        created = select(jobs).where(jobs.c.token == token)
+        return cast(Job, transaction.execute(created).one())
 
-    return transact_once(database, start, once)
+    return transact_idempotently(database, start, idempotency)
 
 
 def load_job(database: Database, job_id: int) -> Job:
@@ -99,7 +106,7 @@ def load_job(database: Database, job_id: int) -> Job:
     with database.read() as connection:
         job: Job | None = read_row(connection.execute(select(jobs).where(jobs.c.id == job_id)))
     if job is None:
-        raise no_job(job_id)
+        raise job_not_found(job_id)
     return job
 
 
@@ -110,7 +117,7 @@ def list_jobs(database: Database, *, before: int | None = None, limit: int) -> l
         return read_rows(connection.execute(statement.order_by(jobs.c.id.desc()).limit(limit)))
 
 
-def cancel_job(database: Database, job_id: int, once: Once | None = None) -> Job:
+def cancel_job(database: Database, job_id: int, idempotency: IdempotentRequest | None = None) -> Job:
     """Take no further page of it; what it has queued stays queued. Raises `NotFoundError`, `ConflictError`."""
 
     def cancel(transaction: Transaction) -> Job:
@@ -119,7 +126,7 @@ def cancel_job(database: Database, job_id: int, once: Once | None = None) -> Job
             raise ConflictError("it has finished")
         return change_job(transaction, job_id, state=JobState.CANCELLED, ended_at=job.ended_at or transaction.now)
 
-    return transact_once(database, cancel, once)
+    return transact_idempotently(database, cancel, idempotency)
 
 
 def resume_job(database: Database, job_id: int) -> Job:
@@ -134,22 +141,26 @@ def resume_job(database: Database, job_id: int) -> Job:
     return database.transact(resume)
 
 
-def list_chosen(database: Database, choice: Choice, *, after: int = 0, until: int | None = None) -> list[int]:
+def list_matching_ids(
+    database: Database, delivery_filter: DeliveryFilter, *, after_id: int = 0, until_id: int | None = None
+) -> list[int]:
     """The ids of what `choice` chooses now, in the order in which a job takes them."""
-    last = [deliveries.c.id <= until] if until is not None else []
-    statement = select(deliveries.c.id).where(*choice.conditions(), deliveries.c.id > after, *last)
+    upper_bound = [deliveries.c.id <= until_id] if until_id is not None else []
+    statement = select(deliveries.c.id).where(*delivery_filter.conditions(), deliveries.c.id > after_id, *upper_bound)
     with database.read() as connection:
         return list(connection.execute(statement.order_by(deliveries.c.id)).scalars())
 
 
-def oldest_running(database: Database) -> Job | None:
+def next_running_job(database: Database) -> Job | None:
     running = select(jobs).where(jobs.c.state == JobState.RUNNING).order_by(jobs.c.id).limit(1)
     with database.read() as connection:
         job: Job | None = read_row(connection.execute(running))
     return job
 
 
-def advance_job(database: Database, job: Job, *, keyed: set[str], size: int = PAGE) -> Job | None:
+def advance_job(
+    database: Database, job: Job, *, destinations_with_idempotency: set[str], page_size: int = PAGE_SIZE
+) -> Job | None:
     """Retrigger the job's next page. Returns the job as it is then; None where somebody else went on with it.
 
     Args:
@@ -157,8 +168,13 @@ def advance_job(database: Database, job: Job, *, keyed: set[str], size: int = PA
         size: how many deliveries a page has.
     """
     job_id = cast(int, job.id)
-    chosen = [*read_choice(job).conditions(), deliveries.c.id <= job.until_id]
-    page = select(deliveries.c.id).where(*chosen, deliveries.c.id > job.after_id).order_by(deliveries.c.id).limit(size)
+    conditions = [*read_filter(job).conditions(), deliveries.c.id <= job.until_id]
+    page = (
+        select(deliveries.c.id)
+        .where(*conditions, deliveries.c.id > job.after_id)
+        .order_by(deliveries.c.id)
+        .limit(page_size)
+    )
     with database.read() as connection:  # outside of the writer's turn: a page may be far away
         ids = list(connection.execute(page).scalars())
 
@@ -168,30 +184,46 @@ def advance_job(database: Database, job: Job, *, keyed: set[str], size: int = PA
             return None
         if not ids:
             return change_job(transaction, job_id, state=JobState.FINISHED, ended_at=transaction.now)
-        queued, left = retrigger_page(transaction, current, ids, chosen, keyed=keyed)
-        transaction.announce()
-        whys = dict(Counter(current.left_why) + left)
-        return change_job(transaction, job_id, after_id=ids[-1], queued=current.queued + queued, left_why=whys)
+        queued, skipped = retrigger_page(
+            transaction, current, ids, conditions, destinations_with_idempotency=destinations_with_idempotency
+        )
+        transaction.notify()
+        skipped_reasons = dict(Counter(current.left_why) + skipped)
+        return change_job(
+            transaction, job_id, after_id=ids[-1], queued=current.queued + queued, left_why=skipped_reasons
+        )
 
     return database.transact(advance)
 
 
 def retrigger_page(
-    transaction: Transaction, job: Job, ids: Sequence[int], chosen: Sequence[ColumnElement[bool]], *, keyed: set[str]
+    transaction: Transaction,
+    job: Job,
+    ids: Sequence[int],
+    conditions: Sequence[ColumnElement[bool]],
+    *,
+    destinations_with_idempotency: set[str],
 ) -> tuple[int, Counter[str]]:
     """Queue those that the filters still choose and whose state allows it. Returns how many, and why others not."""
-    mine = select(deliveries).where(deliveries.c.id.in_(ids), *chosen).order_by(deliveries.c.id).with_for_update()
-    present: list[Delivery] = read_rows(transaction.execute(mine))
-    asked = Asked(who=job.who, note=job.note, force=job.force)
-    done = [requeue_or_leave(transaction, one, asked, has_key=one.destination in keyed) for one in present]
-    left = Counter(one.why for one in done if one.done == "left")
-    return len(done) - left.total(), left
+    statement = (
+        select(deliveries).where(deliveries.c.id.in_(ids), *conditions).order_by(deliveries.c.id).with_for_update()
+    )
+    matches: list[Delivery] = read_rows(transaction.execute(statement))
+    request = RetriggerRequest(actor=job.who, note=job.note, force=job.force)
+    results = [
+        requeue_or_skip(
+            transaction, item, request, supports_idempotency=item.destination in destinations_with_idempotency
+        )
+        for item in matches
+    ]
+    skipped = Counter(item.why for item in results if item.done == "left")
+    return len(results) - skipped.total(), skipped
 
 
 def lock_job(transaction: Transaction, job_id: int) -> Job:
     job: Job | None = read_row(transaction.execute(select(jobs).where(jobs.c.id == job_id).with_for_update()))
     if job is None:
-        raise no_job(job_id)
+        raise job_not_found(job_id)
     return job
 
 
@@ -200,5 +232,5 @@ def change_job(transaction: Transaction, job_id: int, **values: Any) -> Job:
     return lock_job(transaction, job_id)
 
 
-def no_job(job_id: int) -> NotFoundError:
+def job_not_found(job_id: int) -> NotFoundError:
     return NotFoundError(f"no job {job_id}")

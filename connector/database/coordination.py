@@ -5,67 +5,78 @@ from datetime import timedelta
 from sqlalchemy import or_, select, update
 
 from connector.database.engine import Database, Transaction
-from connector.database.models import Mark, marks, read_row
-from connector.database.sql.execute import insert_new
+from connector.database.models import Checkpoint, checkpoints, read_row
+from connector.database.sql.execute import insert_ignore
 
 
-def take_turn(database: Database, name: str, holder: str, *, for_s: float, free_for_s: float = 0.0) -> bool:
+def acquire_lock(database: Database, name: str, holder: str, *, lease_s: float, standby_after_s: float = 0.0) -> bool:
     """True when it is this holder's turn, for half of `for_s` at least. Writes only where that is not so yet.
 
     Args:
         free_for_s: how long nobody may have had it, for one who only stands in for the others.
     """
     with database.read() as connection:
-        mark: Mark | None = read_row(connection.execute(select(marks).where(marks.c.name == name)))
+        lock: Checkpoint | None = read_row(connection.execute(select(checkpoints).where(checkpoints.c.name == name)))
     now = database.clock()
-    free_since = now - timedelta(seconds=free_for_s)
-    if mark is not None and mark.until is not None:
-        if mark.holder == holder and mark.until > now + timedelta(seconds=for_s / 2):
+    expired_before = now - timedelta(seconds=standby_after_s)
+    if lock is not None and lock.until is not None:
+        if lock.holder == holder and lock.until > now + timedelta(seconds=lease_s / 2):
             return True
-        if mark.holder != holder and mark.until > free_since:
+        if lock.holder != holder and lock.until > expired_before:
             return False
 
-    def take(transaction: Transaction) -> bool:
-        make_mark(transaction, name)
-        before = transaction.now - timedelta(seconds=free_for_s)
-        never = marks.c.until.is_(None)
-        if free_for_s:  # it counts from now: the others may be about to start
-            first = update(marks).where(marks.c.name == name, never).values(until=transaction.now)
-            transaction.execute(first)
-        is_free = or_(marks.c.holder == holder, never, marks.c.until <= before)
-        values = {"holder": holder, "until": transaction.now + timedelta(seconds=for_s)}
-        return transaction.execute(update(marks).where(marks.c.name == name, is_free).values(values)).rowcount == 1
+    def acquire(transaction: Transaction) -> bool:
+        ensure_checkpoint(transaction, name)
+        expired_before = transaction.now - timedelta(seconds=standby_after_s)
+        never_held = checkpoints.c.until.is_(None)
+        if standby_after_s:  # it counts from now: the others may be about to start
+            start_standby = (
+                update(checkpoints).where(checkpoints.c.name == name, never_held).values(until=transaction.now)
+            )
+            transaction.execute(start_standby)
+        is_free = or_(checkpoints.c.holder == holder, never_held, checkpoints.c.until <= expired_before)
+        values = {"holder": holder, "until": transaction.now + timedelta(seconds=lease_s)}
+        return (
+            transaction.execute(update(checkpoints).where(checkpoints.c.name == name, is_free).values(values)).rowcount
+            == 1
+        )
 
-    return database.transact(take)
+    return database.transact(acquire)
 
 
-def give_up_turn(database: Database, name: str, holder: str) -> None:
+def release_lock(database: Database, name: str, holder: str) -> None:
     """Let another take it at once."""
 
-    def give_up(transaction: Transaction) -> None:
-        mine = update(marks).where(marks.c.name == name, marks.c.holder == holder)
-        transaction.execute(mine.values(holder=None, until=transaction.now))
+    def release(transaction: Transaction) -> None:
+        statement = update(checkpoints).where(checkpoints.c.name == name, checkpoints.c.holder == holder)
+        transaction.execute(statement.values(holder=None, until=transaction.now))
 
-    database.transact(give_up)
+    database.transact(release)
 
 
-def read_mark(database: Database, name: str) -> int:
+def get_checkpoint(database: Database, name: str) -> int:
     """0 where nothing was marked yet."""
     with database.read() as connection:
-        return connection.execute(select(marks.c.number).where(marks.c.name == name)).scalar_one_or_none() or 0
+        return (
+            connection.execute(select(checkpoints.c.number).where(checkpoints.c.name == name)).scalar_one_or_none() or 0
+        )
 
 
-def lock_mark(transaction: Transaction, name: str) -> int:
+def lock_checkpoint(transaction: Transaction, name: str) -> int:
     """The mark, which no other process moves before this transaction ends."""
-    make_mark(transaction, name)
-    number: int = transaction.execute(select(marks.c.number).where(marks.c.name == name).with_for_update()).scalar_one()
+    ensure_checkpoint(transaction, name)
+    number: int = transaction.execute(
+        select(checkpoints.c.number).where(checkpoints.c.name == name).with_for_update()
+    ).scalar_one()
     return number
 
 
-def move_mark(transaction: Transaction, name: str, number: int) -> None:
-    make_mark(transaction, name)
-    transaction.execute(update(marks).where(marks.c.name == name).values(number=number))
+def set_checkpoint(transaction: Transaction, name: str, number: int) -> None:
+    ensure_checkpoint(transaction, name)
+    transaction.execute(update(checkpoints).where(checkpoints.c.name == name).values(number=number))
 
 
-def make_mark(transaction: Transaction, name: str) -> None:
-    insert_new(transaction.connection, marks, [{"name": name, "number": 0}], unique=["name"], returning=["name"])
+def ensure_checkpoint(transaction: Transaction, name: str) -> None:
+    insert_ignore(
+        transaction.connection, checkpoints, [{"name": name, "number": 0}], unique=["name"], returning=["name"]
+    )

@@ -18,25 +18,25 @@ Result = TypeVar("Result")
 #: Applies itself to several items in one transaction, and says of each what came of it, in their order.
 Change = Callable[[Transaction, Sequence[Item]], Sequence[Result]]
 
-MOST = 200  # items in one transaction
+MAX_BATCH = 200  # items in one transaction
 
 
-class Wish(Generic[Transaction]):
+class PendingChange(Generic[Transaction]):
     """One item that some thread waits for."""
 
-    __slots__ = ("change", "done", "error", "is_given_up", "item", "result")
+    __slots__ = ("change", "done", "error", "is_abandoned", "item", "result")
 
     def __init__(self, change: Change[Transaction, Any, Any], item: Any) -> None:
         self.change = change
         self.item = item
         self.result: Any = None
         self.error: Exception | None = None
-        self.is_given_up = False
+        self.is_abandoned = False
         self.done = threading.Lock()  # the cheapest thing that one thread can wait on for another
         self.done.acquire()
 
 
-class Writer(Generic[Transaction]):
+class GroupCommitter(Generic[Transaction]):
     """Its thread starts with the first wish: a process that forks first has one on each side.
 
     Args:
@@ -45,103 +45,103 @@ class Writer(Generic[Transaction]):
 
     def __init__(self, begin: Callable[[], AbstractContextManager[Transaction]]) -> None:
         self._begin = begin
-        self._wishes: SimpleQueue[Wish[Transaction] | None] = SimpleQueue()
+        self._queue: SimpleQueue[PendingChange[Transaction] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._start_lock = threading.Lock()
 
-    def commit(self, change: Change[Transaction, Item, Result], item: Item, *, within_s: float | None) -> Result:
+    def commit(self, change: Change[Transaction, Item, Result], item: Item, *, timeout_s: float | None) -> Result:
         """Return what `change` says of `item` once that is committed, or raise what went wrong with it alone.
 
         Raises `TimeoutError` when that takes longer than `within_s`; it may be committed all the same.
         """
-        wish = Wish(change, item)
+        pending = PendingChange(change, item)
         if self._thread is None:
             self._start()
-        self._wishes.put(wish)
-        if not wish.done.acquire(timeout=-1 if within_s is None else within_s):
-            wish.is_given_up = True
+        self._queue.put(pending)
+        if not pending.done.acquire(timeout=-1 if timeout_s is None else timeout_s):
+            pending.is_abandoned = True
             raise TimeoutError
-        if wish.error is not None:
-            raise wish.error.with_traceback(None)  # it may be raised in several threads
-        result: Result = wish.result
+        if pending.error is not None:
+            raise pending.error.with_traceback(None)  # it may be raised in several threads
+        result: Result = pending.result
         return result
 
     def _start(self) -> None:
-        with self._starting:
+        with self._start_lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
                 self._thread.start()
 
     def close(self) -> None:
         """Commit what was asked for, and end."""
-        with self._starting:
+        with self._start_lock:
             thread, self._thread = self._thread, None
         if thread is not None:
-            self._wishes.put(None)
+            self._queue.put(None)
             thread.join(timeout=1.0)  # longer, when it waits for a database that does not answer
 
     def _run(self) -> None:
-        while (wish := self._wishes.get()) is not None:
-            if not wish.is_given_up:
-                self._grant([wish])
+        while (pending := self._queue.get()) is not None:
+            if not pending.is_abandoned:
+                self._commit_batch([pending])
 
-    def _gather(self, wishes: list[Wish[Transaction]]) -> None:
+    def _drain_queue(self, batch: list[PendingChange[Transaction]]) -> None:
         """Add those that wait by now, and leave out those that were given up."""
-        while len(wishes) < MOST and (wish := self._next()) is not None:
-            wishes.append(wish)
-        wishes[:] = [wish for wish in wishes if not wish.is_given_up]
+        while len(batch) < MAX_BATCH and (pending := self._next_pending()) is not None:
+            batch.append(pending)
+        batch[:] = [pending for pending in batch if not pending.is_abandoned]
 
-    def _next(self) -> Wish[Transaction] | None:
+    def _next_pending(self) -> PendingChange[Transaction] | None:
         try:
-            wish = self._wishes.get_nowait()
+            pending = self._queue.get_nowait()
         except Empty:
             return None
-        if wish is None:  # the word to end is for `_run`
-            self._wishes.put(None)
-        return wish
+        if pending is None:  # the word to end is for `_run`
+            self._queue.put(None)
+        return pending
 
-    def _grant(self, wishes: list[Wish[Transaction]]) -> None:
+    def _commit_batch(self, batch: list[PendingChange[Transaction]]) -> None:
         """Commit them, and all that come until it is their turn, together or, where that fails, one by one.
 
         Those that are not at fault are not to suffer. One alone is tried again too when the database failed: it may
         have committed and not lived to tell.
         """
-        has_begun = self._try(wishes, gather=True)
+        has_begun = self._attempt(batch, drain=True)
         if has_begun:
-            for wish in wishes:
-                is_worth_it = len(wishes) > 1 or isinstance(wish.error, DatabaseUnavailableError)
-                if wish.error is not None and is_worth_it and not self._try([wish]):
+            for pending in batch:
+                should_retry = len(batch) > 1 or isinstance(pending.error, DatabaseUnavailableError)
+                if pending.error is not None and should_retry and not self._attempt([pending]):
                     break  # no transaction can be had: the rest need not wait for that to be found out
-        for wish in wishes:
-            wish.done.release()
+        for pending in batch:
+            pending.done.release()
 
-    def _try(self, wishes: list[Wish[Transaction]], *, gather: bool = False) -> bool:
+    def _attempt(self, batch: list[PendingChange[Transaction]], *, drain: bool = False) -> bool:
         """Set results or errors. False when no transaction could be had at all."""
         has_begun = False
         try:
             with self._begin() as transaction:
                 has_begun = True
-                if gather:
-                    self._gather(wishes)
-                results = apply(transaction, wishes)
+                if drain:
+                    self._drain_queue(batch)
+                results = apply_batch(transaction, batch)
         except Exception as error:
-            if gather and not has_begun:
-                self._gather(wishes)  # they would wait for the same
-            for wish in wishes:
-                wish.error = error
+            if drain and not has_begun:
+                self._drain_queue(batch)  # they would wait for the same
+            for pending in batch:
+                pending.error = error
         else:
-            for wish, result in zip(wishes, results, strict=True):
-                wish.result, wish.error = result, None
+            for pending, result in zip(batch, results, strict=True):
+                pending.result, pending.error = result, None
         return has_begun
 
 
-def apply(transaction: Transaction, wishes: list[Wish[Transaction]]) -> list[Any]:
+def apply_batch(transaction: Transaction, batch: list[PendingChange[Transaction]]) -> list[Any]:
     """Apply each change once, to all the items that it is wished for. Returns the results in the wishes' order."""
     groups: dict[Change[Transaction, Any, Any], list[int]] = {}
-    for place, wish in enumerate(wishes):
-        groups.setdefault(wish.change, []).append(place)
-    results: list[Any] = [None] * len(wishes)
-    for change, places in groups.items():
-        for place, result in zip(places, change(transaction, [wishes[place].item for place in places]), strict=True):
-            results[place] = result
+    for index, pending in enumerate(batch):
+        groups.setdefault(pending.change, []).append(index)
+    results: list[Any] = [None] * len(batch)
+    for change, indexes in groups.items():
+        for index, result in zip(indexes, change(transaction, [batch[index].item for index in indexes]), strict=True):
+            results[index] = result
     return results

@@ -13,53 +13,55 @@ from time import monotonic
 
 from sqlalchemy import select
 
-from connector.core.check_result import Finding, fault, ok, warning
+from connector.core.check_result import Finding, failure, ok, warning
 from connector.database.engine import Database
-from connector.database.models import Mark, marks, read_row
+from connector.database.models import Checkpoint, checkpoints, read_row
 from connector.database.sqlite import database_file
 
 DATABASE, DISK = "database", "disk"
 #: A check of every page is given up after this: it reads the whole file.
-CHECK_WITHIN_S = 10.0
-LITTLE_BYTES, TOO_LITTLE_BYTES = 1024**3, 100 * 1024**2
+CHECK_TIMEOUT_S = 10.0
+LOW_DISK_BYTES, CRITICAL_DISK_BYTES = 1024**3, 100 * 1024**2
 #: WAL needs memory that all processes share: https://www.sqlite.org/wal.html, read 2026-11-22.
 NETWORK_DISKS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.s3fs", "ceph", "glusterfs"}
-OLDEST_POSTGRESQL = 130_000
+MIN_POSTGRESQL_VERSION = 130_000
 
 
-def look_at_disk(url: str) -> Iterator[Finding]:
+def check_disk(url: str) -> Iterator[Finding]:
     """Of the folder where SQLite keeps its file."""
     folder = database_file(url).absolute().parent
     if not folder.is_dir():
-        yield fault(DISK, f"there is no folder {folder}", "make it, or name another in DATABASE_URL")
+        yield failure(DISK, f"there is no folder {folder}", "make it, or name another in DATABASE_URL")
         return
     if not os.access(folder, os.W_OK | os.X_OK):
-        yield fault(DISK, f"nothing can be written in {folder}", f"let the service's user write there: chown {folder}")
-    kind = disk_kind(folder)
+        yield failure(
+            DISK, f"nothing can be written in {folder}", f"let the service's user write there: chown {folder}"
+        )
+    kind = file_system_type(folder)
     if kind in NETWORK_DISKS:
-        said = f"{folder} lies on a network disk ({kind}), where SQLite's WAL does not hold"
-        yield fault(DISK, said, "put the file on a local disk, or set DATABASE_URL to a PostgreSQL")
+        message = f"{folder} lies on a network disk ({kind}), where SQLite's WAL does not hold"
+        yield failure(DISK, message, "put the file on a local disk, or set DATABASE_URL to a PostgreSQL")
     free = shutil.disk_usage(folder).free
-    said = f"{free / 1024**3:.1f} GiB free in {folder}"
-    if free < TOO_LITTLE_BYTES:
-        yield fault(DISK, said, "make room at once: a full disk answers webhooks with 503")
-    elif free < LITTLE_BYTES:
-        yield warning(DISK, said, "make room, or drop what is old: connector prune")
+    message = f"{free / 1024**3:.1f} GiB free in {folder}"
+    if free < CRITICAL_DISK_BYTES:
+        yield failure(DISK, message, "make room at once: a full disk answers webhooks with 503")
+    elif free < LOW_DISK_BYTES:
+        yield warning(DISK, message, "make room, or drop what is old: connector prune")
     else:
-        yield ok(DISK, said)
+        yield ok(DISK, message)
 
 
-def disk_kind(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
+def file_system_type(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
     """The kind of file system that a folder lies on; "" where the machine does not tell."""
     try:
         rows = [line.split(" ")[1:3] for line in mounts.read_text("utf-8", errors="replace").splitlines()]
     except OSError:
         return ""
-    over = [(point, kind) for point, kind in rows if folder.is_relative_to(point)]
-    return max(over, key=lambda row: len(row[0]), default=("", ""))[1]
+    mounted = [(point, kind) for point, kind in rows if folder.is_relative_to(point)]
+    return max(mounted, key=lambda row: len(row[0]), default=("", ""))[1]
 
 
-def look_at_sqlite(database: Database, *, within_s: float = CHECK_WITHIN_S) -> Iterator[Finding]:
+def check_sqlite(database: Database, *, timeout_s: float = CHECK_TIMEOUT_S) -> Iterator[Finding]:
     with database.read() as connection:
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
         sync = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
@@ -68,32 +70,36 @@ def look_at_sqlite(database: Database, *, within_s: float = CHECK_WITHIN_S) -> I
     if (mode, sync) == ("wal", 2):
         yield ok(DATABASE, f"SQLite, {pages * page_bytes / 1024**2:.0f} MiB, WAL, synchronous FULL")
     else:
-        said = f"SQLite keeps its journal as {mode}, synchronous {sync}: a power cut may lose what was answered 200"
-        yield fault(DATABASE, said, "run connector migrate, which sets WAL, while the service is stopped")
-    yield check_pages(database, within_s)
+        message = f"SQLite keeps its journal as {mode}, synchronous {sync}: a power cut may lose what was answered 200"
+        yield failure(DATABASE, message, "run connector migrate, which sets WAL, while the service is stopped")
+    yield check_pages(database, timeout_s)
 
 
-def check_pages(database: Database, within_s: float) -> Finding:
-    give_up_at = monotonic() + within_s
+def check_pages(database: Database, timeout_s: float) -> Finding:
+    deadline = monotonic() + timeout_s
     with database.read() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine is SQLite's
-        driver.set_progress_handler(lambda: monotonic() > give_up_at, 10_000)
+        driver.set_progress_handler(lambda: monotonic() > deadline, 10_000)
         try:
-            said = [row[0] for row in driver.execute("PRAGMA quick_check(3)")]
+            results = [row[0] for row in driver.execute("PRAGMA quick_check(3)")]
         except sqlite3.OperationalError:
-            return ok(DATABASE, f"no fault in what could be read of the file in {within_s:g} s; it is larger than that")
+            return ok(
+                DATABASE, f"no fault in what could be read of the file in {timeout_s:g} s; it is larger than that"
+            )
         except sqlite3.DatabaseError as error:
-            said = [str(error)]
+            results = [str(error)]
         finally:
             driver.set_progress_handler(None, 0)
-    if said == ["ok"]:
+    if results == ["ok"]:
         return ok(DATABASE, "every page of the file is sound")
-    stop = "stop the service, copy the file and its -wal, then restore a backup or let sqlite3's .recover save the rows"
-    return fault(DATABASE, f"the file is damaged: {'; '.join(said)}", stop)
+    remedy = (
+        "stop the service, copy the file and its -wal, then restore a backup or let sqlite3's .recover save the rows"
+    )
+    return failure(DATABASE, f"the file is damaged: {'; '.join(results)}", remedy)
 
 
-def look_at_postgresql(database: Database) -> Iterator[Finding]:
+def check_postgresql(database: Database) -> Iterator[Finding]:
     with database.read() as connection:
 
         def setting(name: str) -> str:
@@ -105,13 +111,13 @@ def look_at_postgresql(database: Database) -> Iterator[Finding]:
         used = connection.exec_driver_sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
         free = int(setting("max_connections")) - int(used.scalar_one())
     name = f"PostgreSQL {version // 10_000}.{version % 10_000}"
-    if version < OLDEST_POSTGRESQL:
-        yield fault(DATABASE, f"{name} is too old", "upgrade it to 13 or newer")
+    if version < MIN_POSTGRESQL_VERSION:
+        yield failure(DATABASE, f"{name} is too old", "upgrade it to 13 or newer")
     if is_replica:
-        yield fault(DATABASE, f"{name} is a replica, which takes no writes", "name the primary in DATABASE_URL")
+        yield failure(DATABASE, f"{name} is a replica, which takes no writes", "name the primary in DATABASE_URL")
     if fsync != "on" or commit == "off":
-        said = f"{name} loses what it said was committed (fsync {fsync}, synchronous_commit {commit})"
-        yield fault(DATABASE, said, "set fsync and synchronous_commit to on")
+        message = f"{name} loses what it said was committed (fsync {fsync}, synchronous_commit {commit})"
+        yield failure(DATABASE, message, "set fsync and synchronous_commit to on")
     else:
         yield ok(DATABASE, f"{name}, fsync {fsync}, synchronous_commit {commit}")
     if free < 10:
@@ -120,11 +126,13 @@ def look_at_postgresql(database: Database) -> Iterator[Finding]:
 
 def seconds_ahead(database: Database) -> float:
     """By how much this machine's clock is ahead of the database's."""
-    return (datetime.now(UTC) - database.dialect.now()).total_seconds()
+    return (datetime.now(UTC) - database.backend.now()).total_seconds()
 
 
-def watches_until(database: Database, turn: str) -> datetime | None:
+def monitor_seen_until(database: Database, lock_name: str) -> datetime | None:
     """Until when a process has said that it watches; None when none ever did."""
     with database.read() as connection:
-        mark: Mark | None = read_row(connection.execute(select(marks).where(marks.c.name == turn)))
-    return mark.until if mark is not None and mark.holder is not None else None
+        lock: Checkpoint | None = read_row(
+            connection.execute(select(checkpoints).where(checkpoints.c.name == lock_name))
+        )
+    return lock.until if lock is not None and lock.holder is not None else None

@@ -11,18 +11,18 @@ from typing import Any, TypeVar
 
 from sqlalchemy import delete, select, update
 
-from connector.core.exceptions import KeyReusedError
+from connector.core.exceptions import IdempotencyKeyReusedError
 from connector.database.engine import Database, Transaction
-from connector.database.models import KeptAnswer, kept_answers
-from connector.database.sql.execute import insert_new
+from connector.database.models import IdempotencyKey, idempotency_keys
+from connector.database.sql.execute import insert_ignore
 
-KEEP = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
+class IdempotentRequest:
     """A request that is to be done once.
 
     Args:
@@ -31,11 +31,11 @@ class Once:
     """
 
     key: str
-    request: str
-    answer: Callable[[Any], tuple[int, str]]
+    request_digest: str
+    build_response: Callable[[Any], tuple[int, str]]
 
 
-class AnsweredError(Exception):
+class AlreadyProcessedError(Exception):
     """It was done before: this is what it was answered then."""
 
     def __init__(self, status: int, body: str) -> None:
@@ -44,27 +44,35 @@ class AnsweredError(Exception):
         self.body = body
 
 
-def transact_once(database: Database, change: Callable[[Transaction], Result], once: Once | None) -> Result:
+def transact_idempotently(
+    database: Database, change: Callable[[Transaction], Result], idempotency: IdempotentRequest | None
+) -> Result:
     """As `Database.transact`, but raises `AnsweredError` when it was done before, `KeyReusedError` when the key was
     another request's. One that comes while its like is under way waits for it."""
-    if once is None:
+    if idempotency is None:
         return database.transact(change)
 
-    def act(transaction: Transaction) -> KeptAnswer | Result:
-        transaction.execute(delete(kept_answers).where(kept_answers.c.at < transaction.now - KEEP))
-        row = {"key": once.key, "request": once.request, "at": transaction.now, "status": 0, "body": ""}
-        mine = kept_answers.c.key == once.key
-        if not insert_new(transaction.connection, kept_answers, [row], unique=["key"], returning=["key"]):
-            before = transaction.execute(select(kept_answers).where(mine)).one()
-            return KeptAnswer(**before._mapping)
+    def apply_change(transaction: Transaction) -> IdempotencyKey | Result:
+        transaction.execute(delete(idempotency_keys).where(idempotency_keys.c.at < transaction.now - RETENTION))
+        row = {
+            "key": idempotency.key,
+            "request_digest": idempotency.request_digest,
+            "at": transaction.now,
+            "status": 0,
+            "body": "",
+        }
+        has_key = idempotency_keys.c.key == idempotency.key
+        if not insert_ignore(transaction.connection, idempotency_keys, [row], unique=["key"], returning=["key"]):
+            existing = transaction.execute(select(idempotency_keys).where(has_key)).one()
+            return IdempotencyKey(**existing._mapping)
         result = change(transaction)
-        status, body = once.answer(result)
-        transaction.execute(update(kept_answers).where(mine).values(status=status, body=body))
+        status, body = idempotency.build_response(result)
+        transaction.execute(update(idempotency_keys).where(has_key).values(status=status, body=body))
         return result
 
-    done = database.transact(act)
-    if not isinstance(done, KeptAnswer):
-        return done
-    if done.request != once.request:
-        raise KeyReusedError("this `Idempotency-Key` came before, with another request")
-    raise AnsweredError(done.status, done.body)
+    outcome = database.transact(apply_change)
+    if not isinstance(outcome, IdempotencyKey):
+        return outcome
+    if outcome.request_digest != idempotency.request_digest:
+        raise IdempotencyKeyReusedError("this `Idempotency-Key` came before, with another request")
+    raise AlreadyProcessedError(outcome.status, outcome.body)

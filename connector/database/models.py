@@ -52,7 +52,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Instant(TypeDecorator[datetime]):
+class TZDateTime(TypeDecorator[datetime]):
     """An aware datetime, kept in UTC. SQLite keeps no offset, so it is taken off going in and put back coming out."""
 
     impl = DateTime(timezone=True)
@@ -74,15 +74,15 @@ class Instant(TypeDecorator[datetime]):
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
 
-def instant(*, nullable: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(Instant, nullable=nullable))
+def timestamp_column(*, nullable: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(TZDateTime, nullable=nullable))
 
 
-def json_list() -> Any:
+def json_list_column() -> Any:
     return Field(default_factory=list, sa_column=Column(JSON, nullable=False))
 
 
-def where(condition: str) -> dict[str, Any]:
+def partial_index(condition: str) -> dict[str, Any]:
     """Keep an index to the rows that it is for, on both engines."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
@@ -93,25 +93,25 @@ class Event(SQLModel, table=True):
     __tablename__ = "events"
     __table_args__ = (
         UniqueConstraint("store", "event_key"),
-        Index("events_of_order", "store", "order_id", "version", "id"),
-        Index("events_repeated", "store", "duplicates", **where("duplicates > 0")),
+        Index("events_of_order", "store", "order_id", "source_updated_at", "id"),
+        Index("events_repeated", "store", "duplicates", **partial_index("duplicates > 0")),
     )
 
     id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
     store: str
     event_key: str
     topic: str
-    topics: list[str] = json_list()
+    topics: list[str] = json_list_column()
     order_id: str | None = None
     order_number: str | None = None
-    version: datetime = instant()  # the source's time of the change, else `received_at`
-    received_at: datetime = instant()
+    source_updated_at: datetime = timestamp_column()  # the source's time of the change, else `received_at`
+    received_at: datetime = timestamp_column()
     status: str  # "accepted" or "ignored": what was answered
     reason: str | None = None  # why it was ignored
     duplicates: int = 0  # how often it came again
-    carries_order: bool = True  # the body can be read as the order
-    says_paid: bool = False
-    cancels: bool = False  # it says cancelled, and nothing newer was known when it came
+    has_order: bool = True  # the body can be read as the order
+    is_paid: bool = False
+    is_cancellation: bool = False  # it says cancelled, and nothing newer was known when it came
     #: Whose routes wanted it when it came.
     accounts: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
     traceparent: str | None = None  # of the webhook's span, where traces are kept: https://www.w3.org/TR/trace-context/
@@ -125,12 +125,12 @@ class Delivery(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account", "store", "order_id"),
         Index("deliveries_of_order", "store", "order_id"),
-        Index("deliveries_due", "account", "due_at", **where("state = 'waiting'")),
-        Index("deliveries_claimed", "account", "claim_expires_at", **where("claim IS NOT NULL")),
+        Index("deliveries_due", "account", "due_at", **partial_index("state = 'waiting'")),
+        Index("deliveries_claimed", "account", "claim_expires_at", **partial_index("claimed_by IS NOT NULL")),
         Index("deliveries_in_state", "state", "reason", "id"),
-        Index("deliveries_parked", "account", "reason", "updated_at", "id", **where("state = 'parked'")),
-        Index("deliveries_of_number", "order_number", **where("order_number IS NOT NULL")),
-        Index("deliveries_of_remote_id", "remote_id", **where("remote_id IS NOT NULL")),
+        Index("deliveries_parked", "account", "reason", "updated_at", "id", **partial_index("state = 'parked'")),
+        Index("deliveries_of_number", "order_number", **partial_index("order_number IS NOT NULL")),
+        Index("deliveries_of_remote_id", "remote_id", **partial_index("remote_id IS NOT NULL")),
     )
 
     id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
@@ -142,32 +142,36 @@ class Delivery(SQLModel, table=True):
     event_id: int = Field(sa_column=Column(RowId, ForeignKey("events.id"), nullable=False))  # the newest applied
     state: str
     reason: str | None = None
-    problems: list[str] = json_list()
-    warnings: list[str] = json_list()
+    problems: list[str] = json_list_column()
+    warnings: list[str] = json_list_column()
     missing_rows: str | None = None  # which of the account's tables lack which keys, as JSON; with them it may go on
     remote_id: str | None = None
-    created_at: datetime = instant()
-    updated_at: datetime = instant()
-    due_at: datetime | None = instant(nullable=True)  # of `waiting`: not before
+    created_at: datetime = timestamp_column()
+    updated_at: datetime = timestamp_column()
+    due_at: datetime | None = timestamp_column(nullable=True)  # of `waiting`: not before
 
-    claim: str | None = None  # whose lease it is on
-    claim_expires_at: datetime | None = instant(nullable=True)
+    claimed_by: str | None = None  # whose lease it is on
+    claim_expires_at: datetime | None = timestamp_column(nullable=True)
 
     attempts: int = 0  # over the whole life
     is_manual: bool = False  # a person asked for the next attempt
-    run_tries: int = 0  # attempts since the last fresh start, for the delay between them
-    run_started_at: datetime | None = instant(nullable=True)  # first attempt since the last fresh start
-    run_open_s: float = 0.0  # how long the account's circuit had been open in all when the run began
+    attempts_in_run: int = 0  # attempts since the last fresh start, for the delay between them
+    run_started_at: datetime | None = timestamp_column(nullable=True)  # first attempt since the last fresh start
+    circuit_open_s_at_start: float = 0.0  # how long the account's circuit had been open in all when the run began
 
     revision: int = 1  # of the idempotency key
     body: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
-    key: str | None = None
-    frozen_since: datetime | None = instant(nullable=True)  # an attempt was ambiguous: body, key, revision stay
+    idempotency_key: str | None = None
+    locked_since: datetime | None = timestamp_column(
+        nullable=True
+    )  # an attempt was ambiguous: body, key, revision stay
 
     #: A person let it go on in spite of cancellations up to this event's id, and of filters.
-    overruled: int | None = Field(default=None, sa_column=Column(RowId))
-    forbidden_since: datetime | None = instant(nullable=True)  # the first of the 401 and 403 in a row
-    pruned_at: datetime | None = instant(nullable=True)  # when body and replies were dropped: it had long ended
+    override_event_id: int | None = Field(default=None, sa_column=Column(RowId))
+    first_forbidden_at: datetime | None = timestamp_column(nullable=True)  # the first of the 401 and 403 in a row
+    pruned_at: datetime | None = timestamp_column(
+        nullable=True
+    )  # when body and replies were dropped: it had long ended
 
 
 class Attempt(SQLModel, table=True):
@@ -179,7 +183,7 @@ class Attempt(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
     delivery_id: int = Field(sa_column=Column(RowId, ForeignKey("deliveries.id"), nullable=False))
     number: int
-    started_at: datetime = instant()
+    started_at: datetime = timestamp_column()
     duration_ms: int | None = None
     is_manual: bool = False
     outcome: str  # "sending" until it is known
@@ -196,19 +200,19 @@ class Note(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
     delivery_id: int = Field(sa_column=Column(RowId, ForeignKey("deliveries.id"), nullable=False))
-    at: datetime = instant()
+    at: datetime = timestamp_column()
     kind: str  # "alert", "retrigger", "resolve"
     text: str
     who: str | None = None  # the person; none for an alert
 
 
-class AccountAct(SQLModel, table=True):
+class AccountAction(SQLModel, table=True):
     """What a person did to an account."""
 
-    __tablename__ = "account_acts"
+    __tablename__ = "account_actions"
 
     id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
-    at: datetime = instant()
+    at: datetime = timestamp_column()
     account: str
     kind: str  # "pause", "resume"
     who: str
@@ -225,13 +229,15 @@ class Circuit(SQLModel, table=True):
 
     account: str = Field(primary_key=True)
     failures: int = 0  # in a row
-    opened_at: datetime | None = instant(nullable=True)  # None: closed
-    probe_at: datetime | None = instant(nullable=True)  # while open: when one delivery may try
+    opened_at: datetime | None = timestamp_column(nullable=True)  # None: closed
+    probe_at: datetime | None = timestamp_column(nullable=True)  # while open: when one delivery may try
     reason: str | None = None
-    paused_at: datetime | None = instant(nullable=True)  # a person keeps it from orders since
-    paused_why: str | None = None
-    open_s: float = 0.0  # how long it was open or paused in all, before it last became so
-    next_slot_at: datetime | None = instant(nullable=True)  # where `rate_per_s` limits: when the next may be claimed
+    paused_at: datetime | None = timestamp_column(nullable=True)  # a person keeps it from orders since
+    pause_reason: str | None = None
+    total_open_s: float = 0.0  # how long it was open or paused in all, before it last became so
+    next_slot_at: datetime | None = timestamp_column(
+        nullable=True
+    )  # where `rate_per_s` limits: when the next may be claimed
 
 
 class Job(SQLModel, table=True):
@@ -252,19 +258,19 @@ class Job(SQLModel, table=True):
     left_why: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # how many, by why
     after_id: int = Field(sa_column=Column(RowId, nullable=False))  # deliveries up to this one are done
     until_id: int = Field(sa_column=Column(RowId, nullable=False))  # the last that was there when it was made
-    created_at: datetime = instant()
-    ended_at: datetime | None = instant(nullable=True)
+    created_at: datetime = timestamp_column()
+    ended_at: datetime | None = timestamp_column(nullable=True)
 
 
-class KeptAnswer(SQLModel, table=True):
+class IdempotencyKey(SQLModel, table=True):
     """What a request with an `Idempotency-Key` was answered, for when it comes again."""
 
-    __tablename__ = "kept_answers"
+    __tablename__ = "idempotency_keys"
     __table_args__ = (Index("kept_answers_by_age", "at"),)
 
     key: str = Field(primary_key=True)
-    request: str  # a digest of all that the request said
-    at: datetime = instant()
+    request_digest: str  # a digest of all that the request said
+    at: datetime = timestamp_column()
     status: int = 0
     body: str = ""
 
@@ -281,38 +287,38 @@ class Alert(SQLModel, table=True):
     store: str | None = None
     cause: str  # holds nobody's data
     orders: int = 0  # since `since`
-    examples: list[dict[str, Any]] = json_list()  # the newest orders: delivery, store, order
-    since: datetime = instant()
-    last_at: datetime = instant()
-    ended_at: datetime | None = instant(nullable=True)  # of a state: when it was over
+    examples: list[dict[str, Any]] = json_list_column()  # the newest orders: delivery, store, order
+    since: datetime = timestamp_column()
+    last_at: datetime = timestamp_column()
+    ended_at: datetime | None = timestamp_column(nullable=True)  # of a state: when it was over
     #: By channel: when it was last told there, how many orders had been by then, and whether it was under way.
-    told: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    notified: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
-class Alerted(SQLModel, table=True):
+class SeenAlert(SQLModel, table=True):
     """What has entered an alert already, so that it is counted once."""
 
-    __tablename__ = "alerted"
+    __tablename__ = "seen_alerts"
 
-    what: str = Field(primary_key=True)
-    at: datetime = instant()
+    source_key: str = Field(primary_key=True)
+    at: datetime = timestamp_column()
 
 
-class Mark(SQLModel, table=True):
+class Checkpoint(SQLModel, table=True):
     """How far something was read, or whose turn it is to do something that one process does for all."""
 
-    __tablename__ = "marks"
+    __tablename__ = "checkpoints"
 
     name: str = Field(primary_key=True)
     number: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
     holder: str | None = None
-    until: datetime | None = instant(nullable=True)
+    until: datetime | None = timestamp_column(nullable=True)
 
 
-class Tally(SQLModel, table=True):
+class Counter(SQLModel, table=True):
     """A count that only grows, over all processes and restarts."""
 
-    __tablename__ = "tallies"
+    __tablename__ = "counters"
 
     name: str = Field(primary_key=True)
     labels: str = Field(primary_key=True)  # a JSON object
@@ -334,5 +340,5 @@ def table(name: str) -> Table:
 
 
 events, deliveries, attempts, notes, circuits = map(table, ("events", "deliveries", "attempts", "notes", "circuits"))
-jobs, kept_answers, account_acts = map(table, ("jobs", "kept_answers", "account_acts"))
-alerts, alerted, marks, tallies = map(table, ("alerts", "alerted", "marks", "tallies"))
+jobs, idempotency_keys, account_actions = map(table, ("jobs", "idempotency_keys", "account_actions"))
+alerts, seen_alerts, checkpoints, counters = map(table, ("alerts", "seen_alerts", "checkpoints", "counters"))

@@ -11,7 +11,7 @@ CANCELLED_LATE = "The order was cancelled at the store after it had been sent: a
 CANCELLED_MEANWHILE = "The order was cancelled at the store, and may have reached the destination: look there."
 
 
-def of_order(table: Any, store: str, order_id: str) -> ColumnElement[bool]:
+def matches_order(table: Any, store: str, order_id: str) -> ColumnElement[bool]:
     return and_(table.c.store == store, table.c.order_id == order_id)
 
 
@@ -27,19 +27,21 @@ def select_newest(store: str, order_id: str) -> Any:
     """
     return (
         select(events.c.id)
-        .where(of_order(events, store, order_id), events.c.carries_order)
-        .order_by(events.c.version.desc(), events.c.says_paid.desc(), events.c.id.desc())
+        .where(matches_order(events, store, order_id), events.c.has_order)
+        .order_by(events.c.source_updated_at.desc(), events.c.is_paid.desc(), events.c.id.desc())
         .limit(1)
     )
 
 
-def is_cancelled(connection: Connection, store: str, order_id: str, *, overruled: int | None = None) -> bool:
+def is_cancelled(connection: Connection, store: str, order_id: str, *, override_event_id: int | None = None) -> bool:
     """True when the store cancelled the order, after event `overruled` if a person let it go on at that one."""
-    cancellation = select(1).where(of_order(events, store, order_id), events.c.cancels, events.c.id > (overruled or 0))
+    cancellation = select(1).where(
+        matches_order(events, store, order_id), events.c.is_cancellation, events.c.id > (override_event_id or 0)
+    )
     return connection.execute(cancellation.limit(1)).first() is not None
 
 
-def stopped(delivery: Delivery) -> tuple[dict[str, Any], str | None]:
+def cancellation_values(delivery: Delivery) -> tuple[dict[str, Any], str | None]:
     """What a cancellation makes of a delivery: the values that change, and what to alert a person to.
 
     What has surely not been sent is discarded; the retries of what may have been end.
@@ -48,14 +50,14 @@ def stopped(delivery: Delivery) -> tuple[dict[str, Any], str | None]:
         return {}, None
     if delivery.state in (State.SENDING, State.DELIVERED) or delivery.reason == Reason.UNCERTAIN:
         return {}, CANCELLED_LATE
-    ended = {"claim": None, "claim_expires_at": None, "due_at": None}
-    if delivery.frozen_since is not None:  # it waits to repeat an attempt that was ambiguous
-        return {"state": State.PARKED, "reason": Reason.UNCERTAIN, **ended}, CANCELLED_MEANWHILE
-    return {"state": State.DISCARDED, "reason": Reason.CANCELLED, **ended}, None
+    released_claim = {"claimed_by": None, "claim_expires_at": None, "due_at": None}
+    if delivery.locked_since is not None:  # it waits to repeat an attempt that was ambiguous
+        return {"state": State.PARKED, "reason": Reason.UNCERTAIN, **released_claim}, CANCELLED_MEANWHILE
+    return {"state": State.DISCARDED, "reason": Reason.CANCELLED, **released_claim}, None
 
 
-def stop_for_cancellation(transaction: Transaction, delivery: Delivery) -> None:
-    values, alert = stopped(delivery)
+def apply_cancellation(transaction: Transaction, delivery: Delivery) -> None:
+    values, alert = cancellation_values(delivery)
     if values:
         values["updated_at"] = transaction.now
         transaction.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(values))
@@ -63,12 +65,12 @@ def stop_for_cancellation(transaction: Transaction, delivery: Delivery) -> None:
         add_note(transaction, row_id(delivery), "alert", alert)
 
 
-def add_note(transaction: Transaction, delivery_id: int, kind: str, text: str, who: str | None = None) -> None:
-    values = {"delivery_id": delivery_id, "at": transaction.now, "kind": kind, "text": text, "who": who}
+def add_note(transaction: Transaction, delivery_id: int, kind: str, text: str, actor: str | None = None) -> None:
+    values = {"delivery_id": delivery_id, "at": transaction.now, "kind": kind, "text": text, "who": actor}
     transaction.execute(insert(notes).values(values))
 
 
-def name_order(database: Database, delivery_id: int, number: str) -> None:
+def set_order_number(database: Database, delivery_id: int, number: str) -> None:
     """Keep the number that people know the order by, where the webhook did not say it."""
     statement = update(deliveries).where(deliveries.c.id == delivery_id).values(order_number=number)
     database.transact(lambda transaction: transaction.execute(statement))

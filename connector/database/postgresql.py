@@ -12,18 +12,18 @@ import psycopg
 from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, literal, text
 from sqlalchemy.engine import URL, make_url
 
-from connector.database.sql.execute import cursor_of
+from connector.database.sql.execute import driver_cursor
 
 CHANNEL = "connector_deliveries"
 #: Longer without asking the server for its time, and this machine's own count of seconds may have gone astray.
-SYNC_S = 1.0
-RECONNECT_S = 1.0
+CLOCK_SYNC_INTERVAL_S = 1.0
+RECONNECT_DELAY_S = 1.0
 #: How soon a listener ends that is told to.
-LISTEN_S = 0.25
+LISTEN_TIMEOUT_S = 0.25
 
 #: A server that vanished without a word is given up after 15 s, not after the hours of the operating system.
 #: https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS
-CONNECT = {
+CONNECT_ARGS = {
     "application_name": "connector",
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -33,35 +33,35 @@ CONNECT = {
 }
 LOCK_ORDERS = "SELECT pg_advisory_xact_lock(key) FROM unnest(CAST($1 AS bigint[])) AS key"
 LOCK_MIGRATIONS = text("SELECT pg_advisory_xact_lock(0)")
-ANNOUNCE = f"SELECT pg_notify('{CHANNEL}', '')"
+NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
 
 
 class Postgresql:
     Error = psycopg.Error
-    poll_s = 0.5  # the announcements come at once; this is for what falls due, and for when they fail
-    settle_s = 70.0  # transactions that do nothing for 60 s are ended, and none does as much
+    poll_interval_s = 0.5  # the announcements come at once; this is for what falls due, and for when they fail
+    max_commit_lag_s = 70.0  # transactions that do nothing for 60 s are ended, and none does as much
 
-    def __init__(self, url: str, connections: int, wait_s: float) -> None:
+    def __init__(self, url: str, connections: int, timeout_s: float) -> None:
         self.url = driver_url(url)
-        self.engine = create_postgresql_engine(self.url, connections, wait_s)
+        self.engine = create_postgresql_engine(self.url, connections, timeout_s)
         self._clock = ServerClock()
 
     def now(self) -> datetime:
         return self._clock.now()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def writer_lock(self) -> Iterator[None]:
         yield
 
     def begin(self, connection: Connection, *, writes: bool) -> None:
         if not writes:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        self._clock.keep_in_step(connection)
+        self._clock.sync(connection)
 
     def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
         """In one order everywhere, so that no two wait for each other."""
         if orders:
-            with cursor_of(connection) as cursor:
+            with driver_cursor(connection) as cursor:
                 cursor.execute(LOCK_ORDERS, [sorted({lock_key(*order) for order in orders})])
 
     def prepare(self) -> None:
@@ -70,42 +70,44 @@ class Postgresql:
     def lock_migrations(self, connection: Connection) -> None:
         connection.execute(LOCK_MIGRATIONS)
 
-    def announce(self, connection: Connection) -> None:
-        with cursor_of(connection) as cursor:
-            cursor.execute(ANNOUNCE)
+    def notify(self, connection: Connection) -> None:
+        with driver_cursor(connection) as cursor:
+            cursor.execute(NOTIFY)
 
     @contextmanager
-    def listening(self, wake: Callable[[], None]) -> Iterator[None]:
-        is_over = threading.Event()
-        listener = threading.Thread(target=self._listen, args=(wake, is_over), name="listener", daemon=True)
+    def listen(self, on_notify: Callable[[], None]) -> Iterator[None]:
+        stop_event = threading.Event()
+        listener = threading.Thread(
+            target=self._run_listener, args=(on_notify, stop_event), name="listener", daemon=True
+        )
         listener.start()
         try:
             yield
         finally:
-            is_over.set()
-            listener.join(timeout=2 * RECONNECT_S)
+            stop_event.set()
+            listener.join(timeout=2 * RECONNECT_DELAY_S)
 
-    def _listen(self, wake: Callable[[], None], is_over: threading.Event) -> None:
+    def _run_listener(self, on_notify: Callable[[], None], stop_event: threading.Event) -> None:
         """On a connection of its own, opened again whenever it breaks."""
-        while not is_over.is_set():
+        while not stop_event.is_set():
             try:
-                with psycopg.connect(libpq_url(self.url), autocommit=True, **CONNECT) as connection:  # type: ignore[arg-type]
+                with psycopg.connect(libpq_url(self.url), autocommit=True, **CONNECT_ARGS) as connection:  # type: ignore[arg-type]
                     connection.execute(f"LISTEN {CHANNEL}")
-                    wake()  # what was announced before this
-                    while not is_over.is_set():
-                        for _ in connection.notifies(timeout=LISTEN_S, stop_after=1):
-                            wake()
+                    on_notify()  # what was announced before this
+                    while not stop_event.is_set():
+                        for _ in connection.notifies(timeout=LISTEN_TIMEOUT_S, stop_after=1):
+                            on_notify()
             except psycopg.Error:
-                is_over.wait(RECONNECT_S)
+                stop_event.wait(RECONNECT_DELAY_S)
 
     def close(self) -> None:
         self.engine.dispose()
 
-    def hour_of(self, at: ColumnElement[datetime]) -> ColumnElement[str]:
+    def utc_hour(self, at: ColumnElement[datetime]) -> ColumnElement[str]:
         return func.to_char(func.timezone("UTC", at), "YYYY-MM-DD HH24")
 
-    def holds(self, body: ColumnElement[bytes], piece: bytes) -> ColumnElement[bool]:
-        return func.position(literal(piece).op("IN")(body)) > 0
+    def contains_bytes(self, body: ColumnElement[bytes], needle: bytes) -> ColumnElement[bool]:
+        return func.position(literal(needle).op("IN")(body)) > 0
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         """Internal errors are of a server that takes no writes at present: a replica, before it is promoted."""
@@ -117,21 +119,21 @@ class ServerClock:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._at = datetime.now(UTC)
-        self._counted_at = monotonic()
-        self._is_new = True
+        self._server_time = datetime.now(UTC)
+        self._synced_at = monotonic()
+        self._is_unsynced = True
 
     def now(self) -> datetime:
         with self._lock:
-            return self._at + timedelta(seconds=monotonic() - self._counted_at)
+            return self._server_time + timedelta(seconds=monotonic() - self._synced_at)
 
-    def keep_in_step(self, connection: Connection) -> None:
+    def sync(self, connection: Connection) -> None:
         """Ask the server, unless that was done a moment ago."""
-        if not self._is_new and 0 <= monotonic() - self._counted_at < SYNC_S:
+        if not self._is_unsynced and 0 <= monotonic() - self._synced_at < CLOCK_SYNC_INTERVAL_S:
             return
         at: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         with self._lock:
-            self._at, self._counted_at, self._is_new = at.astimezone(UTC), monotonic(), False
+            self._server_time, self._synced_at, self._is_unsynced = at.astimezone(UTC), monotonic(), False
 
 
 def lock_key(store: str, order_id: str) -> int:
@@ -149,23 +151,23 @@ def libpq_url(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def create_postgresql_engine(url: URL, connections: int, wait_s: float) -> Engine:
+def create_postgresql_engine(url: URL, connections: int, timeout_s: float) -> Engine:
     """An engine whose commits are on the server's disk when they return, whatever the server's default is."""
     engine = create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
-        pool_timeout=wait_s,
+        pool_timeout=timeout_s,
         pool_pre_ping=True,  # after the server's restart the first statement would fail
         hide_parameters=True,  # they are personal data
-        connect_args=CONNECT,
+        connect_args=CONNECT_ARGS,
     )
 
     @event.listens_for(engine, "connect")
     def set_up(connection: psycopg.Connection[Any], _: Any) -> None:
         connection.autocommit = True
         connection.execute(
-            f"SET synchronous_commit = on; SET lock_timeout = {int(wait_s * 1000)};"
+            f"SET synchronous_commit = on; SET lock_timeout = {int(timeout_s * 1000)};"
             " SET idle_in_transaction_session_timeout = 60000; SET TIME ZONE 'UTC';"
             # A plan that was kept while a table was small reads all of it when it is large:
             # https://www.postgresql.org/docs/18/runtime-config-query.html#GUC-PLAN-CACHE-MODE, read 2026-11-22.

@@ -4,33 +4,33 @@ from collections.abc import Collection
 
 from sqlalchemy import and_, select, update
 
-from connector.database.deliveries import fresh_start
+from connector.database.deliveries import reset_values
 from connector.database.engine import Database, Transaction
 from connector.database.models import Delivery, Reason, State, deliveries, read_rows
 
-LACKS_ROWS = and_(
+IS_MISSING_ROWS = and_(
     deliveries.c.state == State.PARKED,
     deliveries.c.reason == Reason.UNMAPPABLE,
     deliveries.c.missing_rows.is_not(None),
 )
 
 
-def list_lacking(database: Database) -> list[Delivery]:
+def deliveries_missing_rows(database: Database) -> list[Delivery]:
     """The id, account and `missing_rows` of each that is parked for want of a row."""
     columns = (deliveries.c.id, deliveries.c.account, deliveries.c.missing_rows)
     with database.read() as connection:
-        return read_rows(connection.execute(select(*columns).where(LACKS_ROWS).order_by(deliveries.c.id)))
+        return read_rows(connection.execute(select(*columns).where(IS_MISSING_ROWS).order_by(deliveries.c.id)))
 
 
-def wake(database: Database, ids: Collection[int]) -> int:
+def requeue_deliveries(database: Database, ids: Collection[int]) -> int:
     """Let those of them wait anew, due at once, that are still parked for want of a row. Returns how many."""
 
     def change(transaction: Transaction) -> int:
-        values = {**fresh_start(transaction.now), "updated_at": transaction.now}
-        woken = update(deliveries).where(deliveries.c.id.in_(sorted(ids)), LACKS_ROWS).values(values)
-        count = transaction.execute(woken).rowcount
+        values = {**reset_values(transaction.now), "updated_at": transaction.now}
+        statement = update(deliveries).where(deliveries.c.id.in_(sorted(ids)), IS_MISSING_ROWS).values(values)
+        count = transaction.execute(statement).rowcount
         if count:
-            transaction.announce()
+            transaction.notify()
         return count
 
     return database.transact(change)

@@ -7,22 +7,22 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.clients.storefront_api import NotFetchedError, complete
+from connector.clients.storefront_api import NotFetchedError, fetch_missing
 from connector.core.exceptions import StoreUnavailableError
 from connector.database.models import Delivery, Event
 from connector.database.orders import row_id
 from connector.database.queries.lookups import load_delivery, load_newest_event
-from connector.delivery.prepare import DiscardedError, require_kept, require_route
+from connector.delivery.prepare import DiscardedError, ensure_not_pruned, ensure_routed
 from connector.runtime import Runtime, open_store_api
 from connector.settings import refresh_tables
-from mappings.preview.dry_run import Difference, Trial, compare, try_mapping
-from mappings.preview.provenance import Origin, explain
+from mappings.preview.dry_run import DryRunResult, FieldDifference, diff_bodies, dry_run
+from mappings.preview.provenance import Origin, explain_mapping
 from mappings.schema import MappingError
 from mappings.settings import Account, Store
 
 #: A person waits for it.
-FETCH_S = 10.0
-FROZEN = (
+FETCH_TIMEOUT_S = 10.0
+LOCKED_WARNING = (
     "An earlier attempt may have arrived: the same bytes would go again under the same key, whatever the settings say."
 )
 
@@ -35,10 +35,10 @@ class Preview:
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
-    differences: list[Difference] | None  # from the body of the last attempt; None: one of the two is not there
+    differences: list[FieldDifference] | None  # from the body of the last attempt; None: one of the two is not there
 
 
-def preview(runtime: Runtime, delivery_id: int, *, is_explained: bool = True) -> Preview:
+def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) -> Preview:
     """Return what would be sent if the delivery were retriggered now.
 
     Args:
@@ -48,15 +48,15 @@ def preview(runtime: Runtime, delivery_id: int, *, is_explained: bool = True) ->
     """
     delivery = load_delivery(runtime.database, delivery_id)
     event = load_newest_event(runtime.database, delivery)
-    old = json.loads(delivery.body) if delivery.body else None
+    last_body = json.loads(delivery.body) if delivery.body else None
     origins: list[Origin] = []
-    if delivery.frozen_since is not None and old is not None:
-        trial = Trial(body=old, warnings=[*delivery.warnings, FROZEN])
+    if delivery.locked_since is not None and last_body is not None:
+        trial = DryRunResult(body=last_body, warnings=[*delivery.warnings, LOCKED_WARNING])
     else:
         try:
-            trial, origins = try_delivery(runtime, delivery, event, is_explained=is_explained)
+            trial, origins = map_delivery(runtime, delivery, event, with_origins=with_origins)
         except MappingError as error:
-            trial = Trial(body=None, problems=error.problems)
+            trial = DryRunResult(body=None, problems=error.problems)
     return Preview(
         delivery=delivery,
         event_id=row_id(event),
@@ -64,13 +64,13 @@ def preview(runtime: Runtime, delivery_id: int, *, is_explained: bool = True) ->
         problems=trial.problems,
         warnings=trial.warnings,
         origins=origins,
-        differences=None if old is None or trial.body is None else compare(old, trial.body),
+        differences=None if last_body is None or trial.body is None else diff_bodies(last_body, trial.body),
     )
 
 
-def try_delivery(
-    runtime: Runtime, delivery: Delivery, event: Event, *, is_explained: bool
-) -> tuple[Trial, list[Origin]]:
+def map_delivery(
+    runtime: Runtime, delivery: Delivery, event: Event, *, with_origins: bool
+) -> tuple[DryRunResult, list[Origin]]:
     """Map the order as an attempt would. Raises `MappingError` where that stops before mapping."""
     settings, _ = refresh_tables(runtime.settings)
     account = settings.accounts.get(delivery.account)
@@ -80,21 +80,23 @@ def try_delivery(
         store = settings.store_by_id(delivery.store)
     except KeyError:
         raise MappingError(["Its store is no longer configured."]) from None
-    require_kept(delivery, event, settings.destination(account))
+    ensure_not_pruned(delivery, event, settings.destination(account))
     payload, was_fetched = fetch_payload(runtime, store, account, event)
-    is_overruled = delivery.overruled is not None
-    if is_explained:
-        explained = explain(store, account, payload, is_overruled=is_overruled)
-        trial = Trial(body=explained.body, problems=explained.problems, warnings=explained.warnings)
-        origins = explained.origins
+    is_overruled = delivery.override_event_id is not None
+    if with_origins:
+        explanation = explain_mapping(store, account, payload, override_cancellation=is_overruled)
+        trial = DryRunResult(body=explanation.body, problems=explanation.problems, warnings=explanation.warnings)
+        origins = explanation.origins
     else:
-        trial, origins = try_mapping(store, account, payload, is_overruled=is_overruled), []
+        trial, origins = dry_run(store, account, payload, override_cancellation=is_overruled), []
     if trial.body is not None and not is_overruled:
-        order = settings.storefront(store).read(payload, store)
+        order = settings.storefront(store).parse_order(payload, store)
         try:
-            require_route(settings.routes_between(store.id, account.id), event, order, was_fetched=was_fetched)
+            ensure_routed(settings.routes_between(store.id, account.id), event, order, was_fetched=was_fetched)
         except DiscardedError as error:
-            return Trial(body=None, problems=[f"It would be discarded: {error}."], warnings=trial.warnings), origins
+            return DryRunResult(
+                body=None, problems=[f"It would be discarded: {error}."], warnings=trial.warnings
+            ), origins
     return trial, origins
 
 
@@ -102,14 +104,14 @@ def fetch_payload(runtime: Runtime, store: Store, account: Account, event: Event
     """Return the order with all that an attempt would fetch for it, and whether the order itself was fetched."""
     storefront = runtime.settings.storefront(store)
     payload: dict[str, Any] = json.loads(event.body)
-    needs = runtime.settings.destination(account).needs(account)
-    fetches = storefront.fetches(payload, store, needs)
-    if not fetches:
+    required_details = runtime.settings.destination(account).required_details(account)
+    required_fetches = storefront.required_fetches(payload, store, required_details)
+    if not required_fetches:
         return payload, False
     with open_store_api(runtime, store) as client:
         try:
-            payload = complete(client, storefront, store, payload, needs, timeout_s=FETCH_S)
+            payload = fetch_missing(client, storefront, store, payload, required_details, timeout_s=FETCH_TIMEOUT_S)
         except NotFetchedError as error:
-            what = error.answer.error or f"status {error.answer.status}"
-            raise StoreUnavailableError(f"the order was not to be had from the store's API: {what}") from error
-    return payload, any(fetch.is_order for fetch in fetches)
+            cause = error.result.error or f"status {error.result.status}"
+            raise StoreUnavailableError(f"the order was not to be had from the store's API: {cause}") from error
+    return payload, any(fetch.is_order for fetch in required_fetches)

@@ -8,13 +8,13 @@ import orjson
 
 from connector.core.exceptions import InvalidRequestError, SignatureError
 from connector.core.signatures import is_signed_by_any
-from connector.database.events import Recorded, record_event
+from connector.database.events import RecordedWebhook, record_event
 from connector.runtime import Runtime
-from mappings.integration import Identity, MalformedWebhookError
+from mappings.integration import MalformedWebhookError, WebhookIdentity
 from mappings.settings import Store
 
 
-def take_in(runtime: Runtime, store: Store, headers: Mapping[str, str], body: bytes) -> Recorded | None:
+def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], body: bytes) -> RecordedWebhook | None:
     """Record one webhook of `store`. None for a ping, of which nothing is kept.
 
     Args:
@@ -25,11 +25,11 @@ def take_in(runtime: Runtime, store: Store, headers: Mapping[str, str], body: by
     storefront = runtime.settings.storefront(store)
     if storefront.is_ping(body):
         return None
-    secrets = [storefront.secret(secret) for secret in store.secrets]
+    secrets = [storefront.signing_key(secret) for secret in store.secrets]
     if not is_signed_by_any(storefront.signature, secrets, body, headers):
         raise SignatureError("the signature is missing, or none of the store's secrets made it")
-    payload = parse(body)
-    if not storefront.is_of_store(payload, store):
+    payload = parse_json_object(body)
+    if not storefront.belongs_to_store(payload, store):
         raise SignatureError("it is signed, and speaks of another shop")
     try:
         identity = storefront.identify(headers, payload, body)
@@ -40,15 +40,15 @@ def take_in(runtime: Runtime, store: Store, headers: Mapping[str, str], body: by
         store=store.id,
         identity=identity,
         body=body,
-        accounts=wanted_accounts(runtime, store.id, identity),
+        accounts=accounts_for(runtime, store.id, identity),
         traceparent=runtime.tracing.traceparent(),
     )
-    said = {"status": recorded.status, "reason": recorded.reason}
-    runtime.log.info("webhook", event_id=recorded.event_id, store=store.id, topic=identity.topic, **said)
+    status_fields = {"status": recorded.status, "reason": recorded.reason}
+    runtime.log.info("webhook", event_id=recorded.event_id, store=store.id, topic=identity.topic, **status_fields)
     return recorded
 
 
-def parse(body: bytes) -> Mapping[str, Any]:
+def parse_json_object(body: bytes) -> Mapping[str, Any]:
     """The body's JSON object. Raises `InvalidRequestError`.
 
     What orjson does not take may be JSON all the same: half of a surrogate pair is, and a store may send one.
@@ -65,16 +65,16 @@ def parse(body: bytes) -> Mapping[str, Any]:
     return payload
 
 
-def refuse_constant(name: str) -> None:
+def reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")  # RFC 8259 §6 knows neither NaN nor Infinity
 
 
 #: Making one takes as long as reading an order of one line.
-DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+DECODER = json.JSONDecoder(parse_constant=reject_constant)
 
 
-def wanted_accounts(runtime: Runtime, store_id: str, identity: Identity) -> dict[str, str]:
+def accounts_for(runtime: Runtime, store_id: str, identity: WebhookIdentity) -> dict[str, str]:
     """Account id to destination name, for every account that a route of the store sends these topics to."""
     settings = runtime.settings
-    wanting = [route for route in settings.routes_of(store_id) if route.wants(identity.topics)]
-    return {account: settings.accounts[account].destination for route in wanting for account in route.accounts}
+    routes = [route for route in settings.routes_of(store_id) if route.accepts_topics(identity.topics)]
+    return {account: settings.accounts[account].destination for route in routes for account in route.accounts}

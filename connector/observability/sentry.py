@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TAGS = ("request_id", "event_id", "delivery_id", "account", "store")
 
 
-def set_up_sentry(dsn: str | None) -> None:
+def configure_sentry(dsn: str | None) -> None:
     """Nothing is imported, and nothing changes, without a DSN."""
     if dsn is None:
         return
@@ -45,10 +45,10 @@ def set_up_sentry(dsn: str | None) -> None:
     )
     import structlog  # `connector.observability.logs` says when
 
-    structlog.configure(processors=[report, *structlog.get_config()["processors"]])
+    structlog.configure(processors=[report_exception, *structlog.get_config()["processors"]])
 
 
-def report(_logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def report_exception(_logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Pass each line on; of an error, report the exception that is being handled."""
     error = sys.exc_info()[1]
     if method == "error" and error is not None:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from connector import __version__
 
-Kind = Literal["internal", "server", "client", "consumer"]
+SpanKindName = Literal["internal", "server", "client", "consumer"]
 
 
 class Span:
@@ -23,7 +23,7 @@ class Span:
     ) -> None:
         return None
 
-    def tell(self, **attributes: str | int | None) -> None:
+    def set_attributes(self, **attributes: str | int | None) -> None:
         """Say more of it: ids, outcomes and statuses."""
 
 
@@ -33,7 +33,7 @@ NO_SPAN = Span()
 class Tracing:
     """Traces nothing."""
 
-    def span(self, name: str, *, kind: Kind = "internal", parent: str | None = None) -> Span:
+    def span(self, name: str, *, kind: SpanKindName = "internal", parent: str | None = None) -> Span:
         """What the block does, under the span around it, or under `parent`, a W3C traceparent."""
         return NO_SPAN
 
@@ -70,7 +70,7 @@ class OtlpTracing(Tracing):
         self._tracer = self._provider.get_tracer("connector", __version__)
         self._propagator = TraceContextTextMapPropagator()
 
-    def span(self, name: str, *, kind: Kind = "internal", parent: str | None = None) -> Span:
+    def span(self, name: str, *, kind: SpanKindName = "internal", parent: str | None = None) -> Span:
         from opentelemetry.trace import SpanKind
 
         context = self._propagator.extract({"traceparent": parent}) if parent is not None else None
@@ -94,12 +94,12 @@ class OtlpTracing(Tracing):
 
 
 class OtlpSpan(Span):
-    def __init__(self, started: AbstractContextManager[Any]) -> None:
-        self._started = started
+    def __init__(self, context_manager: AbstractContextManager[Any]) -> None:
+        self._context_manager = context_manager
         self._span: Any = None
 
     def __enter__(self) -> Self:
-        self._span = self._started.__enter__()
+        self._span = self._context_manager.__enter__()
         return self
 
     def __exit__(
@@ -109,9 +109,9 @@ class OtlpSpan(Span):
 
         if kind is not None:
             self._span.set_status(StatusCode.ERROR, kind.__name__)
-        self._started.__exit__(kind, error, trace)
+        self._context_manager.__exit__(kind, error, trace)
 
-    def tell(self, **attributes: str | int | None) -> None:
+    def set_attributes(self, **attributes: str | int | None) -> None:
         self._span.set_attributes(
             {f"connector.{name}": value for name, value in attributes.items() if value is not None}
         )

@@ -12,7 +12,7 @@ from flask import Response
 from werkzeug.serving import WSGIRequestHandler
 
 
-class RawReply(Response):
+class RawResponse(Response):
     """A reply that `write` puts on the connection by itself, which is then closed."""
 
     def __init__(self, write: Callable[[socket.socket], None]) -> None:
@@ -37,42 +37,42 @@ class QuietHandler(WSGIRequestHandler):
         self.close_connection = True
 
 
-class TalkingHandler(QuietHandler):
+class LoggingHandler(QuietHandler):
     """The same, with werkzeug's line for each request."""
 
     log = WSGIRequestHandler.log
 
 
-def _head(content: bytes) -> bytes:
+def _response_head(content: bytes) -> bytes:
     return (
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(content)
     )
 
 
-def drop() -> RawReply:
-    return RawReply(lambda connection: None)
+def dropped_connection() -> RawResponse:
+    return RawResponse(lambda connection: None)
 
 
-def garbage() -> RawReply:
-    return RawReply(lambda connection: connection.sendall(b"\x16\x03\x01\x00\xff no HTTP at all\r\n\r\n"))
+def garbage_response() -> RawResponse:
+    return RawResponse(lambda connection: connection.sendall(b"\x16\x03\x01\x00\xff no HTTP at all\r\n\r\n"))
 
 
-def cut(content: bytes) -> RawReply:
-    return RawReply(lambda connection: connection.sendall(_head(content) + content[: len(content) // 2]))
+def truncated_response(content: bytes) -> RawResponse:
+    return RawResponse(lambda connection: connection.sendall(_response_head(content) + content[: len(content) // 2]))
 
 
-def drip(content: bytes, wait: Callable[[], Any]) -> RawReply:
+def slow_response(content: bytes, wait: Callable[[], Any]) -> RawResponse:
     """Send `content` byte by byte, with a `wait` before each."""
 
     def write(connection: socket.socket) -> None:
-        connection.sendall(_head(content))
-        for byte in _each_byte(content):
+        connection.sendall(_response_head(content))
+        for byte in _iter_bytes(content):
             wait()
             connection.sendall(byte)
 
-    return RawReply(write)
+    return RawResponse(write)
 
 
-def _each_byte(content: bytes) -> Iterable[bytes]:
+def _iter_bytes(content: bytes) -> Iterable[bytes]:
     return (content[position : position + 1] for position in range(len(content)))

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from connector.sandbox.demo_data import CONFIGURATION, DemoOrder
-from connector.sandbox.demo_process import DemoError, Interrupt, Service, choose_variables, run_service
+from connector.sandbox.demo_process import DemoError, Interrupt, ServiceProcess, build_environment, run_service
 from connector.sandbox.demo_report import Report
 from connector.sandbox.demo_scenario import STEPS, Result, Step
 from connector.sandbox.server import SandboxServer
@@ -27,47 +27,49 @@ from connector.sandbox.webhook_sender import WebhookNotSentError, post_webhook
 from connector.settings import Settings, load_settings
 
 #: How long an order may take to settle on a machine that is busy.
-SETTLED_WITHIN_S = 20.0
+SETTLE_TIMEOUT_S = 20.0
 
 
 def run_demo(*, once: bool) -> int:
     """Play every step, then run on until Ctrl-C, unless it is for `once`. Returns 0 if all ended as it should."""
     report, interrupt = Report(), Interrupt()
-    is_good = False
+    succeeded = False
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="connector-demo-")))
         log = folder / "service.log"
         try:
             demo = open_demo(stack, folder, log, report, interrupt)
-            is_good = demo.play_all()
-            if not is_good:
+            succeeded = demo.run_all()
+            if not succeeded:
                 report.print_tail(log)
             if not once:
-                demo.print_next()
+                demo.print_next_steps()
                 while True:
                     interrupt.pause(0.2)
-                    demo.service.require_up()
+                    demo.service.ensure_running()
         except KeyboardInterrupt:
-            report.say("\nEnding the service and the sandbox, and removing the folder.")
+            report.print_text("\nEnding the service and the sandbox, and removing the folder.")
         except (DemoError, WebhookNotSentError, httpx.HTTPError) as error:
-            is_good = False
-            report.print_faults([str(error) or type(error).__name__])
+            succeeded = False
+            report.print_failures([str(error) or type(error).__name__])
             report.print_tail(log)
-    return 0 if is_good else 1
+    return 0 if succeeded else 1
 
 
 def open_demo(stack: ExitStack, folder: Path, log: Path, report: Report, interrupt: Interrupt) -> "Demo":
     """Start the sandbox and the service, and wait until both take requests. `stack` ends them."""
     sandbox = stack.enter_context(SandboxServer())
-    variables = choose_variables(folder)
+    variables = build_environment(folder)
     configuration = CONFIGURATION.substitute(sandbox=sandbox.url().rstrip("/"), secret=secrets.token_hex(16))
     Path(variables["CONNECTOR_CONFIG"]).write_text(configuration, "utf-8")
     (folder / "env").write_text(write_shell_lines(variables), "utf-8")
     settings = load_settings(environ=variables)
     service = stack.enter_context(run_service(variables, log))
-    report.say("The connector carries paid orders from online stores to the services that ship and book them.", "bold")
-    report.say("Here are the real service, on this machine, and a sandbox that plays the destinations:\n")
-    report.list_facts(
+    report.print_text(
+        "The connector carries paid orders from online stores to the services that ship and book them.", "bold"
+    )
+    report.print_text("Here are the real service, on this machine, and a sandbox that plays the destinations:\n")
+    report.print_facts(
         {
             "service": service.url,
             "sandbox": sandbox.url(),
@@ -83,8 +85,8 @@ def open_demo(stack: ExitStack, folder: Path, log: Path, report: Report, interru
 def write_shell_lines(variables: Mapping[str, str]) -> str:
     """Return what makes `connector` in a shell this very program, with the demo's database and configuration."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    python, here = shlex.quote(sys.executable), shlex.quote(str(Path(__file__).parents[2]))
-    return "\n".join([*exports, f'connector() {{ PYTHONPATH={here} {python} -m connector "$@"; }}', ""])
+    python, project_root = shlex.quote(sys.executable), shlex.quote(str(Path(__file__).parents[2]))
+    return "\n".join([*exports, f'connector() {{ PYTHONPATH={project_root} {python} -m connector "$@"; }}', ""])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,81 +95,93 @@ class Demo:
 
     settings: Settings
     sandbox: SandboxServer
-    service: Service
+    service: ServiceProcess
     report: Report
     interrupt: Interrupt
 
-    def play_all(self) -> bool:
+    def run_all(self) -> bool:
         """Play the steps and say how each ended. Returns whether all did as they should."""
-        faults = []
-        self.report.print_columns()
+        failures = []
+        self.report.print_header()
         for number, step in enumerate(STEPS, 1):
-            result = self.play(step)
-            found = result.faults(step)
-            self.report.print_step(number, step, result, found)
-            faults += [f"Webhook {number}, order {step.order.number}: {fault}." for fault in found]
-        faults += self.check_the_end()
-        there = {name: len(self.sandbox.orders(name)) for name in self.sandbox.destinations}
-        self.report.print_verdict(len(STEPS), there, faults)
-        return not faults
+            result = self.run_step(step)
+            step_failures = result.failures(step)
+            self.report.print_step(number, step, result, step_failures)
+            failures += [f"Webhook {number}, order {step.order.number}: {failure}." for failure in step_failures]
+        failures += self.check_final_state()
+        order_counts = {name: len(self.sandbox.orders(name)) for name in self.sandbox.destinations}
+        self.report.print_verdict(len(STEPS), order_counts, failures)
+        return not failures
 
-    def play(self, step: Step) -> Result:
+    def run_step(self, step: Step) -> Result:
         """Post the step's webhook, and follow its order until nothing more happens to it by itself."""
         order = step.order
         if order.fault:
-            self.sandbox.misbehave(order.account, order.fault, match=order.sku)
+            self.sandbox.inject_fault(order.account, order.fault, match=order.sku)
         store = self.settings.stores[order.store]
         storefront = self.settings.storefront(store)
-        signer = replace(store, secrets=["somebody else's"]) if step.is_forged else store
+        signing_store = replace(store, secrets=["somebody else's"]) if step.is_forged else store
         url = f"{self.service.url}/webhooks/{order.store}"
-        status, text = post_webhook(url, storefront, signer, step.body, step.topic, more_headers=step.headers)
+        status, text = post_webhook(url, storefront, signing_store, step.body, step.topic, extra_headers=step.headers)
         if status != 200:
-            return Result(answer=str(status), delivery=self.settle(order))
-        said = json.loads(text)
-        event = self.service.get(f"/api/events/{said['event']}")
-        return Result(answer=said["status"], why=event["reason"], delivery=self.settle(order))
+            return Result(response=str(status), delivery=self.wait_for_delivery(order))
+        response_data = json.loads(text)
+        event = self.service.get(f"/api/events/{response_data['event']}")
+        return Result(
+            response=response_data["status"], ignore_reason=event["reason"], delivery=self.wait_for_delivery(order)
+        )
 
-    def settle(self, order: DemoOrder) -> dict[str, Any] | None:
+    def wait_for_delivery(self, order: DemoOrder) -> dict[str, Any] | None:
         """Return the order's delivery once it is settled; None where there is none. Raises `DemoError`."""
-        give_up_at = time.monotonic() + SETTLED_WITHIN_S
+        deadline = time.monotonic() + SETTLE_TIMEOUT_S
         while True:
-            delivery = self.delivery_of(order)
+            delivery = self.find_delivery(order)
             if not delivery or delivery["state"] not in {"waiting", "sending"}:
                 return delivery
-            if time.monotonic() > give_up_at:
-                raise DemoError(f"Order {order.number} is still {delivery['state']} after {SETTLED_WITHIN_S:.0f} s.")
+            if time.monotonic() > deadline:
+                raise DemoError(f"Order {order.number} is still {delivery['state']} after {SETTLE_TIMEOUT_S:.0f} s.")
             self.interrupt.pause()
-            self.service.require_up()
+            self.service.ensure_running()
 
-    def delivery_of(self, order: DemoOrder) -> dict[str, Any] | None:
+    def find_delivery(self, order: DemoOrder) -> dict[str, Any] | None:
         items = self.service.get("/api/deliveries", store=order.store, order=order.order_id)["items"]
         return items[0] if items else None
 
-    def check_the_end(self) -> list[str]:
+    def check_final_state(self) -> list[str]:
         """Return what is wrong now that all is quiet, by the destinations' own record and by the service's."""
         last_steps = {(step.order.store, step.order.order_id): step for step in STEPS}.values()
-        faults = []
+        failures = []
         for step in last_steps:
             order = step.order
-            times = len(self.orders_there(order))
-            if times != order.times_there:
-                faults.append(f"Order {order.number}: {order.account} has it {times} times, not {order.times_there}.")
-            now = Result(answer=step.answer, delivery=self.delivery_of(order))
-            faults += [f"Order {order.number}, in the end: {fault}." for fault in now.faults(step)]
+            order_count = len(self.received_orders(order))
+            if order_count != order.expected_copies:
+                failures.append(
+                    f"Order {order.number}: {order.account} has it {order_count} times, not {order.expected_copies}."
+                )
+            result = Result(response=step.response, delivery=self.find_delivery(order))
+            failures += [f"Order {order.number}, in the end: {failure}." for failure in result.failures(step)]
             if step.is_forged and self.service.get("/api/events", store=order.store, order=order.number)["items"]:
-                faults.append(f"Order {order.number}: the forged webhook was recorded.")
-        there, wanted = len(self.sandbox.orders()), sum(step.order.times_there for step in last_steps)
-        return faults if there == wanted else [*faults, f"The destinations have {there} orders, not {wanted}."]
+                failures.append(f"Order {order.number}: the forged webhook was recorded.")
+        total_count, expected_count = len(self.sandbox.orders()), sum(step.order.expected_copies for step in last_steps)
+        return (
+            failures
+            if total_count == expected_count
+            else [*failures, f"The destinations have {total_count} orders, not {expected_count}."]
+        )
 
-    def orders_there(self, order: DemoOrder) -> list[AcceptedOrder]:
+    def received_orders(self, order: DemoOrder) -> list[AcceptedOrder]:
         """Return what the order's destination received of it, by the sandbox's own record."""
-        return [one for one in self.sandbox.orders(order.account) if order.sku in json.dumps(one.body)]
+        return [
+            accepted_order
+            for accepted_order in self.sandbox.orders(order.account)
+            if order.sku in json.dumps(accepted_order.body)
+        ]
 
-    def print_next(self) -> None:
+    def print_next_steps(self) -> None:
         """Print what to look at and to try while everything runs."""
         folder = Path(self.service.variables["CONNECTOR_CONFIG"]).parent
-        self.report.say("\nEverything keeps running until Ctrl-C.", "bold")
-        self.report.say(f"Open {self.sandbox.url()} to see what the destinations received.")
+        self.report.print_text("\nEverything keeps running until Ctrl-C.", "bold")
+        self.report.print_text(f"Open {self.sandbox.url()} to see what the destinations received.")
         commands = [
             ("First make `connector` in that shell speak to this service:", f". {shlex.quote(str(folder / 'env'))}"),
             ("All deliveries; those of one order:", "connector list; connector list --order '#1003'"),
@@ -178,22 +192,25 @@ class Demo:
         ]
         self.report.print_commands("In another terminal", commands)
         for step in STEPS:
-            if step.reason == "uncertain" and (delivery := self.delivery_of(step.order)):
+            if step.reason == "uncertain" and (delivery := self.find_delivery(step.order)):
                 self.print_decision(step.order, delivery)
 
     def print_decision(self, order: DemoOrder, delivery: dict[str, Any]) -> None:
         """Print how a person settles a delivery that may or may not have been processed."""
-        post = (
+        curl_command = (
             f'curl -X POST -H "Authorization: Bearer $ADMIN_TOKEN" {self.service.url}/api/deliveries/{delivery["id"]}'
         )
-        there = self.orders_there(order)
-        remote_id = there[0].remote_id if there else "the id that it has there"
-        as_delivered = json.dumps({"as": "delivered", "remote_id": remote_id, "note": "It is there."})
-        again = json.dumps({"force": True, "note": "It was not there."})
+        orders = self.received_orders(order)
+        remote_id = orders[0].remote_id if orders else "the id that it has there"
+        resolve_body = json.dumps({"as": "delivered", "remote_id": remote_id, "note": "It is there."})
+        retrigger_body = json.dumps({"force": True, "note": "It was not there."})
         commands = [
             ("Its body, its attempts, and what each came to", f"connector show {delivery['id']}"),
-            ("It is there, as the sandbox's page shows: settle it", f"{post}/resolve -d {shlex.quote(as_delivered)}"),
-            ("It is not: send it again, on your word", f"{post}/retrigger -d {shlex.quote(again)}"),
+            (
+                "It is there, as the sandbox's page shows: settle it",
+                f"{curl_command}/resolve -d {shlex.quote(resolve_body)}",
+            ),
+            ("It is not: send it again, on your word", f"{curl_command}/retrigger -d {shlex.quote(retrigger_body)}"),
         ]
         self.report.print_commands(
             f"Order {order.number} waits for a person: did {order.account} get it or not?", commands

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from string import Template
 from typing import Any
 
-from connector.sandbox.fault_injection import Kind
+from connector.sandbox.fault_injection import FaultKind
 from connector.sandbox.webhook_sender import read_sample
 
 #: Every account is named as its destination, so that the demo reads "from store to destination".
@@ -134,8 +134,8 @@ class DemoOrder:
     number: str  # as the merchant sees it
     sku: str  # no other order has it: it finds this one in what the destination received
     payload: Mapping[str, Any]
-    times_there: int = 1  # how often its destination must have it in the end
-    fault: Kind | None = None  # how its destination misbehaves, once
+    expected_copies: int = 1  # how often its destination must have it in the end
+    fault: FaultKind | None = None  # how its destination misbehaves, once
 
 
 def with_changes(payload: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,14 +143,14 @@ def with_changes(payload: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
     changed = deepcopy(dict(payload))
     for path, value in changes.items():
         *steps, last = path.split(".")
-        place: Any = changed
+        node: Any = changed
         for step in steps:
-            place = place[int(step) if isinstance(place, list) else step]
-        place[last] = value
+            node = node[int(step) if isinstance(node, list) else step]
+        node[last] = value
     return changed
 
 
-def shopify_order(sample: str, number: int, name: str, sku: str, product: str, **facts: Any) -> DemoOrder:
+def shopify_order(sample: str, number: int, name: str, sku: str, product: str, **fields: Any) -> DemoOrder:
     """Return a sample of Shopify's as the order of another person for another product."""
     order_id = 5_812_345_000_000 + number
     first_name, _, last_name = name.partition(" ")
@@ -165,20 +165,20 @@ def shopify_order(sample: str, number: int, name: str, sku: str, product: str, *
     for address in ("shipping_address", "billing_address"):
         changes |= {f"{address}.first_name": first_name, f"{address}.last_name": last_name, f"{address}.name": name}
     payload = with_changes(json.loads(read_sample(sample)), changes)
-    return DemoOrder(order_id=str(order_id), number=f"#{number}", sku=sku, payload=payload, **facts)
+    return DemoOrder(order_id=str(order_id), number=f"#{number}", sku=sku, payload=payload, **fields)
 
 
-def woo_order(sample: str, number: int, name: str, sku: str, product: str, **facts: Any) -> DemoOrder:
+def woo_order(sample: str, number: int, name: str, sku: str, product: str, **fields: Any) -> DemoOrder:
     """Return a sample of WooCommerce's as the order of another person for another product."""
     first_name, _, last_name = name.partition(" ")
     changes = {"id": number, "number": str(number), "line_items.0.sku": sku, "line_items.0.name": product}
     for address in ("shipping", "billing"):
         changes |= {f"{address}.first_name": first_name, f"{address}.last_name": last_name}
     payload = with_changes(json.loads(read_sample(sample)), changes)
-    return DemoOrder(order_id=str(number), number=str(number), sku=sku, payload=payload, **facts)
+    return DemoOrder(order_id=str(number), number=str(number), sku=sku, payload=payload, **fields)
 
 
-def nube_order(sample: str, number: int, name: str, sku: str, product: str, **facts: Any) -> DemoOrder:
+def tiendanube_order(sample: str, number: int, name: str, sku: str, product: str, **fields: Any) -> DemoOrder:
     """Return a sample of Tiendanube's as the order of another person for another product."""
     order_id = 1_650_300_000 + number
     first_name, _, _ = name.partition(" ")
@@ -192,35 +192,45 @@ def nube_order(sample: str, number: int, name: str, sku: str, product: str, **fa
         "products.0.name": product,
     }
     payload = with_changes(json.loads(read_sample(sample)), changes)
-    return DemoOrder(order_id=str(order_id), number=str(number), sku=sku, payload=payload, **facts)
+    return DemoOrder(order_id=str(order_id), number=str(number), sku=sku, payload=payload, **fields)
 
 
-TO_RAYO: Mapping[str, Any] = {"store": "shopify-mx", "account": "rayo"}
+SHOPIFY_TO_RAYO: Mapping[str, Any] = {"store": "shopify-mx", "account": "rayo"}
 WOO_TO_RAYO: Mapping[str, Any] = {"store": "woo-mx", "account": "rayo"}
-TO_LAPYME: Mapping[str, Any] = {"store": "shopify-ar", "account": "lapyme"}
+SHOPIFY_TO_LAPYME: Mapping[str, Any] = {"store": "shopify-ar", "account": "lapyme"}
 WOO_TO_LAPYME: Mapping[str, Any] = {"store": "woo-ar", "account": "lapyme"}
-TO_CENTELAR: Mapping[str, Any] = {"store": "shopify-sur", "account": "centelar"}
+SHOPIFY_TO_CENTELAR: Mapping[str, Any] = {"store": "shopify-sur", "account": "centelar"}
 WOO_TO_CENTELAR: Mapping[str, Any] = {"store": "woo-sur", "account": "centelar"}
-NUBE_TO_RAYO: Mapping[str, Any] = {"store": "nube-mx", "account": "rayo"}
-NUBE_TO_LAPYME: Mapping[str, Any] = {"store": "nube-ar", "account": "lapyme"}
-NUBE_TO_CENTELAR: Mapping[str, Any] = {"store": "nube-sur", "account": "centelar"}
-LOST_REPLY: Mapping[str, Any] = {"fault": Kind.PROCESS_THEN_DROP}
-NEVER_THERE: Mapping[str, Any] = {"times_there": 0}
+TIENDANUBE_TO_RAYO: Mapping[str, Any] = {"store": "nube-mx", "account": "rayo"}
+TIENDANUBE_TO_LAPYME: Mapping[str, Any] = {"store": "nube-ar", "account": "lapyme"}
+TIENDANUBE_TO_CENTELAR: Mapping[str, Any] = {"store": "nube-sur", "account": "centelar"}
+LOST_RESPONSE: Mapping[str, Any] = {"fault": FaultKind.PROCESS_THEN_DROP}
+NOT_DELIVERED: Mapping[str, Any] = {"expected_copies": 0}
 
-COFFEE = shopify_order("shopify", 1001, "Ximena Robles", "CAFE-CHIAPAS", "Café de Chiapas 1 kg", **TO_RAYO)
+COFFEE = shopify_order("shopify", 1001, "Ximena Robles", "CAFE-CHIAPAS", "Café de Chiapas 1 kg", **SHOPIFY_TO_RAYO)
 YERBA = woo_order("woocommerce", 2001, "Tobías Ferreyra", "YERBA-FUERTE", "Yerba mate fuerte 1 kg", **WOO_TO_LAPYME)
-MATES = shopify_order("shopify-ar", 3001, "Abril Quiroga", "MATE-ALGARROBO", "Mate de algarrobo", **TO_LAPYME)
+MATES = shopify_order("shopify-ar", 3001, "Abril Quiroga", "MATE-ALGARROBO", "Mate de algarrobo", **SHOPIFY_TO_LAPYME)
 MOLE = woo_order("woocommerce-mx", 4001, "Damián Cantú", "MOLE-ROJO", "Mole rojo 1 kg", **WOO_TO_RAYO)
-FORGED = shopify_order("shopify", 1002, "Iker Lozano", "TEQUILA", "Tequila reposado", **TO_RAYO, **NEVER_THERE)
-SHAWL = shopify_order("shopify", 1003, "Renata Villaseñor", "REBOZO-AZUL", "Rebozo azul", **TO_RAYO)
-HAMMOCK = woo_order("woocommerce-mx", 4002, "Emiliano Garza", "HAMACA", "Hamaca doble", **WOO_TO_RAYO, **LOST_REPLY)
-SWEETS = woo_order("woocommerce", 2002, "Malena Ibarra", "DULCE", "Dulce de leche", **WOO_TO_LAPYME, **LOST_REPLY)
-REGRETTED = shopify_order("shopify", 1004, "Fermín Ochoa", "COMAL", "Comal de barro", **TO_RAYO, **NEVER_THERE)
-TRIED = shopify_order("shopify", 9999, "Prueba Shopify", "PRUEBA", "Producto de prueba", **TO_RAYO, **NEVER_THERE)
-PONCHO = shopify_order("shopify-ar", 3002, "Nahuel Sosa", "PONCHO", "Poncho salteño", **TO_CENTELAR)
-WINE = woo_order("woocommerce", 2003, "Delfina Roca", "VINO", "Vino Malbec", **WOO_TO_CENTELAR, **NEVER_THERE)
+FORGED = shopify_order(
+    "shopify", 1002, "Iker Lozano", "TEQUILA", "Tequila reposado", **SHOPIFY_TO_RAYO, **NOT_DELIVERED
+)
+SHAWL = shopify_order("shopify", 1003, "Renata Villaseñor", "REBOZO-AZUL", "Rebozo azul", **SHOPIFY_TO_RAYO)
+HAMMOCK = woo_order("woocommerce-mx", 4002, "Emiliano Garza", "HAMACA", "Hamaca doble", **WOO_TO_RAYO, **LOST_RESPONSE)
+SWEETS = woo_order("woocommerce", 2002, "Malena Ibarra", "DULCE", "Dulce de leche", **WOO_TO_LAPYME, **LOST_RESPONSE)
+CANCELLED = shopify_order(
+    "shopify", 1004, "Fermín Ochoa", "COMAL", "Comal de barro", **SHOPIFY_TO_RAYO, **NOT_DELIVERED
+)
+TEST_NOTIFICATION = shopify_order(
+    "shopify", 9999, "Prueba Shopify", "PRUEBA", "Producto de prueba", **SHOPIFY_TO_RAYO, **NOT_DELIVERED
+)
+PONCHO = shopify_order("shopify-ar", 3002, "Nahuel Sosa", "PONCHO", "Poncho salteño", **SHOPIFY_TO_CENTELAR)
+WINE = woo_order("woocommerce", 2003, "Delfina Roca", "VINO", "Vino Malbec", **WOO_TO_CENTELAR, **NOT_DELIVERED)
 OLIVES = woo_order("woocommerce", 2004, "Ulises Paz", "OLIVA", "Aceite de oliva", **WOO_TO_CENTELAR)
-LOOM = nube_order("tiendanube-mx", 5001, "Itzel Arriaga", "TELAR", "Telar de cintura", **NUBE_TO_RAYO)
-GOURD = nube_order("tiendanube", 6001, "Bautista Roldán", "CALABAZA", "Mate de calabaza", **NUBE_TO_LAPYME)
-ALFAJOR = nube_order("tiendanube", 6002, "Catalina Sosa", "ALFAJOR", "Alfajores, docena", **NUBE_TO_CENTELAR)
-VANILLA = nube_order("tiendanube-mx", 5002, "Leonardo Pech", "VAINILLA", "Vainilla de Papantla", **NUBE_TO_RAYO)
+LOOM = tiendanube_order("tiendanube-mx", 5001, "Itzel Arriaga", "TELAR", "Telar de cintura", **TIENDANUBE_TO_RAYO)
+GOURD = tiendanube_order("tiendanube", 6001, "Bautista Roldán", "CALABAZA", "Mate de calabaza", **TIENDANUBE_TO_LAPYME)
+ALFAJOR = tiendanube_order(
+    "tiendanube", 6002, "Catalina Sosa", "ALFAJOR", "Alfajores, docena", **TIENDANUBE_TO_CENTELAR
+)
+VANILLA = tiendanube_order(
+    "tiendanube-mx", 5002, "Leonardo Pech", "VAINILLA", "Vainilla de Papantla", **TIENDANUBE_TO_RAYO
+)

@@ -16,9 +16,9 @@ from typing import Any
 import httpx
 
 #: How long the service may take to come up on a machine that is busy.
-UP_WITHIN_S = 60.0
+START_TIMEOUT_S = 60.0
 #: The service gives itself 28 s to end what is in flight.
-END_WITHIN_S = 35.0
+STOP_TIMEOUT_S = 35.0
 
 
 class DemoError(Exception):
@@ -29,21 +29,21 @@ class Interrupt:
     """Notes SIGINT, SIGTERM and SIGHUP, and raises `KeyboardInterrupt` only where the demo waits: never half way."""
 
     def __init__(self) -> None:
-        self.is_noted = False
+        self.is_requested = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._note)
+            signal.signal(number, self._on_signal)
 
-    def _note(self, *_: object) -> None:
-        self.is_noted = True
+    def _on_signal(self, *_: object) -> None:
+        self.is_requested = True
 
     def pause(self, seconds: float = 0.05) -> None:
         time.sleep(seconds)
-        if self.is_noted:
+        if self.is_requested:
             raise KeyboardInterrupt
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service:
+class ServiceProcess:
     """A service that runs, and how to speak with it."""
 
     url: str
@@ -51,29 +51,29 @@ class Service:
     process: subprocess.Popen[bytes]
     api: httpx.Client
 
-    def require_up(self) -> None:
+    def ensure_running(self) -> None:
         """Raises `DemoError` when the service has ended."""
         if self.process.poll() is not None:
             raise DemoError(f"The service ended by itself, with exit status {self.process.returncode}.")
 
     def wait_until_ready(self, interrupt: Interrupt) -> None:
         """Raises `DemoError` when it does not come up."""
-        give_up_at = time.monotonic() + UP_WITHIN_S
-        while time.monotonic() < give_up_at:
-            self.require_up()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            self.ensure_running()
             with suppress(httpx.TransportError):  # it does not listen yet
                 if self.api.get("/health/ready").status_code == 200:
                     return
             interrupt.pause()
-        raise DemoError(f"The service was not ready within {UP_WITHIN_S:.0f} s.")
+        raise DemoError(f"The service was not ready within {START_TIMEOUT_S:.0f} s.")
 
     def get(self, path: str, **query: str) -> Any:
-        answer = self.api.get(path, params=query)
-        answer.raise_for_status()
-        return answer.json()
+        response = self.api.get(path, params=query)
+        response.raise_for_status()
+        return response.json()
 
 
-def choose_variables(folder: Path) -> dict[str, str]:
+def build_environment(folder: Path) -> dict[str, str]:
     """Return the environment of a service whose configuration and database are in `folder`."""
     return {
         "CONNECTOR_CONFIG": str(folder / "connector.toml"),
@@ -95,7 +95,7 @@ def find_free_port() -> int:
 
 
 @contextmanager
-def run_service(variables: dict[str, str], log: Path) -> Iterator[Service]:
+def run_service(variables: dict[str, str], log: Path) -> Iterator[ServiceProcess]:
     """Run `connector serve` until the block ends. What it says goes to `log`."""
     url = f"http://{variables['HOST']}:{variables['PORT']}"
     authorization = {"Authorization": f"Bearer {variables['ADMIN_TOKEN']}"}
@@ -112,15 +112,15 @@ def run_service(variables: dict[str, str], log: Path) -> Iterator[Service]:
     try:
         # No proxy of the environment: none knows the ports of this machine.
         with httpx.Client(base_url=url, headers=authorization, trust_env=False, timeout=10) as api:
-            yield Service(url=url, variables=variables, process=process, api=api)
+            yield ServiceProcess(url=url, variables=variables, process=process, api=api)
     finally:
-        end(process)
+        terminate(process)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def terminate(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(END_WITHIN_S)
+        process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -10,11 +10,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from connector.sandbox.demo_scenario import Result, Step, tell
+from connector.sandbox.demo_scenario import Result, Step, describe_state
 
 WIDTH = 100
 INDENT = 13  # to where the second column begins
-COLOURS = {"delivered": "green", "parked": "yellow", "duplicate": "cyan", "ignored": "cyan"}
+STATUS_COLOURS = {"delivered": "green", "parked": "yellow", "duplicate": "cyan", "ignored": "cyan"}
 
 
 class Report:
@@ -23,69 +23,75 @@ class Report:
         width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if is_terminal else WIDTH
         self.console = Console(width=width, force_terminal=is_terminal, highlight=False)
 
-    def say(self, text: str = "", style: str = "") -> None:
+    def print_text(self, text: str = "", style: str = "") -> None:
         self.console.print(Text(text, style=style))
 
-    def list_facts(self, facts: Mapping[str, str]) -> None:
+    def print_facts(self, facts: Mapping[str, str]) -> None:
         """Print names and values in two columns. No value is broken, so that it can be copied."""
-        longest = max(map(len, facts))
+        name_width = max(map(len, facts))
         for name, value in facts.items():
-            line = Text.assemble(f"  {name:<{longest}}  ", (value, "bold"))
+            line = Text.assemble(f"  {name:<{name_width}}  ", (value, "bold"))
             self.console.print(line, soft_wrap=True)
 
-    def print_columns(self) -> None:
-        self.say()
+    def print_header(self) -> None:
+        self.print_text()
         self.console.print(
-            row("", *(Text(name, "bold") for name in ("order", "from → to", "webhook", "what came of it")))
+            table_row("", *(Text(name, "bold") for name in ("order", "from → to", "webhook", "what came of it")))
         )
         self.console.rule(style="dim", characters="─")
 
-    def print_step(self, number: int, step: Step, result: Result, faults: Sequence[str]) -> None:
+    def print_step(self, number: int, step: Step, result: Result, failures: Sequence[str]) -> None:
         """Print what a webhook was, what came of it and why, and what that shows."""
         order = step.order
         self.console.print(
-            row(f"{number:>2}", order.number, f"{order.store} → {order.account}", step.webhook, outcome(result, faults))
+            table_row(
+                f"{number:>2}",
+                order.number,
+                f"{order.store} → {order.account}",
+                step.webhook,
+                format_outcome(result, failures),
+            )
         )
-        for problem in [result.why, *(result.delivery or {}).get("problems", [])]:
+        for problem in [result.ignore_reason, *(result.delivery or {}).get("problems", [])]:
             if problem:
-                self.detail(f"“{problem}”", "yellow" if result.state == "parked" else "cyan")
-        self.detail(step.lesson, "dim")
-        for fault in faults:
-            self.detail(f"This is wrong: {fault}.", "bold red")
+                self.print_detail(f"“{problem}”", "yellow" if result.state == "parked" else "cyan")
+        self.print_detail(step.lesson, "dim")
+        for failure in failures:
+            self.print_detail(f"This is wrong: {failure}.", "bold red")
 
-    def detail(self, text: str, style: str) -> None:
+    def print_detail(self, text: str, style: str) -> None:
         self.console.print(Padding(Text(text, style=style), (0, 0, 0, INDENT), expand=False))
 
-    def print_verdict(self, steps: int, there: Mapping[str, int], faults: Sequence[str]) -> None:
+    def print_verdict(self, steps: int, order_counts: Mapping[str, int], failures: Sequence[str]) -> None:
         """Print what counts: how many orders each destination has, and whether that is right."""
-        self.say()
-        counts = ", ".join(f"{name} {count}" for name, count in there.items() if count) or "none"
-        if not faults:
-            self.say(f"✓ All {steps} webhooks ended as they should: no order lost, none twice.", "bold green")
-            self.say(f"  Orders there: {counts}.", "bold green")
+        self.print_text()
+        counts = ", ".join(f"{name} {count}" for name, count in order_counts.items() if count) or "none"
+        if not failures:
+            self.print_text(f"✓ All {steps} webhooks ended as they should: no order lost, none twice.", "bold green")
+            self.print_text(f"  Orders there: {counts}.", "bold green")
             return
-        self.say(f"✗ Not all is as it should be. Orders there: {counts}.", "bold red")
-        self.print_faults(faults)
+        self.print_text(f"✗ Not all is as it should be. Orders there: {counts}.", "bold red")
+        self.print_failures(failures)
 
-    def print_faults(self, faults: Sequence[str]) -> None:
-        for fault in faults:
-            self.say(f"  ✗ {fault}", "bold red")
+    def print_failures(self, failures: Sequence[str]) -> None:
+        for failure in failures:
+            self.print_text(f"  ✗ {failure}", "bold red")
 
     def print_commands(self, title: str, commands: Sequence[tuple[str, str]]) -> None:
         """Print commands to copy, each under what it does."""
-        self.say()
-        self.say(title, "bold")
+        self.print_text()
+        self.print_text(title, "bold")
         for purpose, command in commands:
-            self.say(f"  {purpose}", "dim")
+            self.print_text(f"  {purpose}", "dim")
             self.console.print(Text(f"    {command}"), soft_wrap=True)
 
     def print_tail(self, log: Path, lines: int = 20) -> None:
-        self.say(f"The end of {log.name}:", "bold")
+        self.print_text(f"The end of {log.name}:", "bold")
         for line in log.read_text("utf-8", "replace").splitlines()[-lines:]:
             self.console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
 
 
-def row(*cells: str | Text) -> Table:
+def table_row(*cells: str | Text) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     for width in (2, 7, 22, 33):
         table.add_column(width=width)
@@ -94,12 +100,12 @@ def row(*cells: str | Text) -> Table:
     return table
 
 
-def outcome(result: Result, faults: Sequence[str]) -> Text:
-    if result.answer == "accepted":
-        words, colour = tell(result.state, result.reason), COLOURS.get(result.state or "", "red")
+def format_outcome(result: Result, failures: Sequence[str]) -> Text:
+    if result.response == "accepted":
+        text, colour = describe_state(result.state, result.reason), STATUS_COLOURS.get(result.state or "", "red")
         if result.attempts > 1:
-            words += f" at attempt {result.attempts}"
+            text += f" at attempt {result.attempts}"
     else:
-        words = {"401": "turned away: 401"}.get(result.answer, result.answer)
-        colour = COLOURS.get(result.answer, "magenta")
-    return Text(f"{'✗' if faults else '✓'} {words}", style="bold red" if faults else f"bold {colour}")
+        text = {"401": "turned away: 401"}.get(result.response, result.response)
+        colour = STATUS_COLOURS.get(result.response, "magenta")
+    return Text(f"{'✗' if failures else '✓'} {text}", style="bold red" if failures else f"bold {colour}")

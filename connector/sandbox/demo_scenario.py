@@ -10,6 +10,7 @@ from typing import Any
 
 from connector.sandbox.demo_data import (
     ALFAJOR,
+    CANCELLED,
     COFFEE,
     FORGED,
     GOURD,
@@ -19,10 +20,9 @@ from connector.sandbox.demo_data import (
     MOLE,
     OLIVES,
     PONCHO,
-    REGRETTED,
     SHAWL,
     SWEETS,
-    TRIED,
+    TEST_NOTIFICATION,
     VANILLA,
     WINE,
     YERBA,
@@ -42,7 +42,7 @@ class Step:
     changes: Mapping[str, Any] = field(default_factory=dict)  # of the order's payload, by path
     headers: Mapping[str, str] = field(default_factory=dict)
     is_forged: bool = False
-    answer: str = "accepted"  # or "duplicate", "ignored", or a status other than 200
+    response: str = "accepted"  # or "duplicate", "ignored", or a status other than 200
     state: str | None = "delivered"  # None: there must be no delivery
     reason: str | None = None
     attempts: int = 1
@@ -56,8 +56,8 @@ class Step:
 class Result:
     """What came of a step, as the service itself tells it."""
 
-    answer: str
-    why: str | None = None  # why the event is ignored
+    response: str
+    ignore_reason: str | None = None  # why the event is ignored
     delivery: Mapping[str, Any] | None = None  # the order's, as `/api/deliveries` shows it
 
     @property
@@ -72,20 +72,21 @@ class Result:
     def attempts(self) -> int:
         return self.delivery["attempts"] if self.delivery else 0
 
-    def faults(self, step: Step) -> list[str]:
+    def failures(self, step: Step) -> list[str]:
         """Return where this is not what `step` must lead to."""
-        wanted_attempts = step.attempts if step.state else 0
-        faults = []
-        if self.answer != step.answer:
-            faults.append(f"the answer was “{self.answer}”, not “{step.answer}”")
+        expected_attempts = step.attempts if step.state else 0
+        failures = []
+        if self.response != step.response:
+            failures.append(f"the answer was “{self.response}”, not “{step.response}”")
         if (self.state, self.reason) != (step.state, step.reason):
-            faults.append(f"it should be {tell(step.state, step.reason)}, and is {tell(self.state, self.reason)}")
-        if self.attempts != wanted_attempts:
-            faults.append(f"its attempts are {self.attempts}, not {wanted_attempts}")
-        return faults
+            expected, actual = describe_state(step.state, step.reason), describe_state(self.state, self.reason)
+            failures.append(f"it should be {expected}, and is {actual}")
+        if self.attempts != expected_attempts:
+            failures.append(f"its attempts are {self.attempts}, not {expected_attempts}")
+        return failures
 
 
-def tell(state: str | None, reason: str | None) -> str:
+def describe_state(state: str | None, reason: str | None) -> str:
     """Return a delivery's state in words: "parked: uncertain"."""
     return ": ".join(filter(None, [state, reason])) or "not forwarded"
 
@@ -114,14 +115,14 @@ STEPS = (
     Step(
         order=COFFEE,
         webhook="the first webhook once more",
-        answer="duplicate",
+        response="duplicate",
         lesson="Platforms repeat themselves. It was answered 200 and counted; nothing went out again.",
     ),
     Step(
         order=FORGED,
         webhook="signed with another secret",
         is_forged=True,
-        answer="401",
+        response="401",
         state=None,
         lesson="Somebody else made it up: turned away, and nothing of it was recorded.",
     ),
@@ -155,26 +156,26 @@ STEPS = (
         lesson="LaPyme knows an order by its key, so the same was sent again: two attempts, one order.",
     ),
     Step(
-        order=REGRETTED,
+        order=CANCELLED,
         webhook="cancelled before it was paid",
         topic="orders/cancelled",
         changes={"cancelled_at": "2026-11-20T10:20:00-06:00", "updated_at": "2026-11-20T10:20:00-06:00"},
-        answer="ignored",
+        response="ignored",
         state=None,
         lesson="There was nothing to stop yet, but it is remembered.",
     ),
     Step(
-        order=REGRETTED,
+        order=CANCELLED,
         webhook="its “paid”, arriving late",
-        answer="ignored",
+        response="ignored",
         state=None,
         lesson="Webhooks come in any order. What was cancelled never goes out by itself.",
     ),
     Step(
-        order=TRIED,
+        order=TEST_NOTIFICATION,
         webhook="Shopify's test notification",
         headers={"X-Shopify-Test": "true"},
-        answer="ignored",
+        response="ignored",
         state=None,
         lesson="It looks like an order and is none: recorded, never forwarded.",
     ),
@@ -237,7 +238,7 @@ STEPS = (
         webhook="and the colonia: the same bytes",
         topic="order/updated",
         changes={"updated_at": "2026-11-20T17:30:00+0000"},
-        answer="duplicate",
+        response="duplicate",
         lesson="A repeat or news, nothing tells which: it was fetched again, and was whole.",
     ),
 )

@@ -13,107 +13,109 @@ from typing import Any, NoReturn
 
 from flask import Blueprint, Response, request
 
-from connector.sandbox.fault_injection import ON_ORDERS, PROCESSED, Fault, Kind
-from connector.sandbox.responses import json_reply, open_headers, spoil
+from connector.sandbox.fault_injection import ORDER_FAULTS, PROCESSED_FAULTS, Fault, FaultKind
+from connector.sandbox.responses import apply_fault, headers_without_secrets, json_response
 from connector.sandbox.state import AcceptedOrder, KeyConflictError, RequestOutcome, Sandbox, SeenRequest
-from connector.sandbox.vendor_errors import MANNERS, PLAIN, Cause
+from connector.sandbox.vendor_errors import DEFAULT_PROFILE, VENDOR_PROFILES, RefusalReason
 from mappings.integration import Destination
 
 #: A destination that keeps this default has no standing Bearer; what another's is worth only its account knows.
 _NO_BEARER = next(field.default for field in fields(Destination) if field.name == "bearer")
 
 
-class RefusedError(Exception):
+class DestinationApiError(Exception):
     """The destination will not take this request."""
 
-    def __init__(self, cause: Cause, message: str, details: Sequence[str] = ()) -> None:
+    def __init__(self, reason: RefusalReason, message: str, details: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.cause = cause
+        self.reason = reason
         self.message = message
         self.details = details
 
 
-def play_destinations(sandbox: Sandbox) -> Blueprint:
+def create_destinations_blueprint(sandbox: Sandbox) -> Blueprint:
     """Return the calls of every destination, each under its own name."""
-    calls = Blueprint("destinations", __name__)
+    blueprint = Blueprint("destinations", __name__)
     for name, destination in sandbox.destinations.items():
-        player = Player(sandbox=sandbox, destination=destination)
-        calls.add_url_rule(f"/{name}{destination.path}", f"{name}-order", player.receive_order, methods=["POST"])
+        fake = FakeDestination(sandbox=sandbox, destination=destination)
+        blueprint.add_url_rule(f"/{name}{destination.path}", f"{name}-order", fake.receive_order, methods=["POST"])
         if destination.token:
-            calls.add_url_rule(f"/{name}{destination.token.path}", f"{name}-token", player.give_token, methods=["POST"])
-        calls.add_url_rule(f"/{name}/<path:path>", f"{name}-unknown", player.answer_other, methods=_METHODS)
-    return calls
+            blueprint.add_url_rule(
+                f"/{name}{destination.token.path}", f"{name}-token", fake.issue_token, methods=["POST"]
+            )
+        blueprint.add_url_rule(f"/{name}/<path:path>", f"{name}-unknown", fake.handle_other_request, methods=_METHODS)
+    return blueprint
 
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Player:
+class FakeDestination:
     """One destination at work."""
 
     sandbox: Sandbox
     destination: Destination
 
     def receive_order(self) -> Response:
-        if fault := self.sandbox.take_fault(self.destination.name, {Kind.DROP_UNREAD}):
-            self._record("dropped", body=None, why=fault.kind)
-            return self._after(fault, Response())
+        if fault := self.sandbox.consume_fault(self.destination.name, {FaultKind.DROP_UNREAD}):
+            self._record("dropped", body=None, reason=fault.kind)
+            return self._apply_fault(fault, Response())
         content = request.get_data()
         text = content.decode("utf-8", "replace")
-        fault = self.sandbox.take_fault(self.destination.name, ON_ORDERS, f"{text}\n{self._key()}")
-        if fault and fault.kind is Kind.DROP_AFTER_READING:
-            self._record("dropped", body=text, why=fault.kind)
-            return self._after(fault, Response())
-        if fault and fault.kind is Kind.STATUS:
-            self._record("refused", body=text, why=f"{fault.kind} {fault.status}")
-            return self._after(fault, Response())
+        fault = self.sandbox.consume_fault(self.destination.name, ORDER_FAULTS, f"{text}\n{self._key()}")
+        if fault and fault.kind is FaultKind.DROP_AFTER_READING:
+            self._record("dropped", body=text, reason=fault.kind)
+            return self._apply_fault(fault, Response())
+        if fault and fault.kind is FaultKind.STATUS:
+            self._record("refused", body=text, reason=f"{fault.kind} {fault.status}")
+            return self._apply_fault(fault, Response())
         try:
-            order, replayed = self._take_order(content)
-        except RefusedError as refusal:
-            if fault and fault.kind in PROCESSED:
-                self.sandbox.give_back(fault)
+            order, is_replay = self._accept_order(content)
+        except DestinationApiError as refusal:
+            if fault and fault.kind in PROCESSED_FAULTS:
+                self.sandbox.restore_fault(fault)
                 fault = None
-            reply = self._refuse(refusal, body=text)
+            response = self._refuse(refusal, body=text)
         else:
             self._record(
-                "replayed" if replayed else "accepted", body=text, why=fault.kind if fault else None, order=order
+                "replayed" if is_replay else "accepted", body=text, reason=fault.kind if fault else None, order=order
             )
-            reply = json_reply(200, self._success(order, replayed=replayed))
-        return self._after(fault, reply) if fault else reply
+            response = json_response(200, self._success_body(order, is_replay=is_replay))
+        return self._apply_fault(fault, response) if fault else response
 
-    def give_token(self) -> Response:
+    def issue_token(self) -> Response:
         token = self.destination.token
         assert token is not None  # noqa: S101  # no rule leads here without one
-        if fault := self.sandbox.take_fault(self.destination.name, {Kind.TOKEN_STATUS}):
-            self._record("refused", body=None, why=f"{fault.kind} {fault.status}")
-            return self._after(fault, Response())
+        if fault := self.sandbox.consume_fault(self.destination.name, {FaultKind.TOKEN_STATUS}):
+            self._record("refused", body=None, reason=f"{fault.kind} {fault.status}")
+            return self._apply_fault(fault, Response())
         api_key = request.headers.get(token.key_header, "").strip()
         if not api_key or self._rejects(api_key):
-            return self._refuse(RefusedError(Cause.API_KEY, "unknown API key"), body=None)
+            return self._refuse(DestinationApiError(RefusalReason.API_KEY, "unknown API key"), body=None)
         self._record("token", body=None)
-        return json_reply(200, _with_value({}, token.token_at, self.sandbox.issue_token(self.destination.name)))
+        return json_response(200, _with_value({}, token.token_path, self.sandbox.issue_token(self.destination.name)))
 
-    def answer_other(self, path: str) -> Response:
+    def handle_other_request(self, path: str) -> Response:
         """Let the call pass that only shows that the account is reached; there is no other."""
         try:
             if request.method != "GET" or f"/{path}" != self.destination.probe_path:
-                raise RefusedError(Cause.UNKNOWN_PATH, "no such call")
+                raise DestinationApiError(RefusalReason.UNKNOWN_PATH, "no such call")
             self._check_bearer()
-        except RefusedError as refusal:
+        except DestinationApiError as refusal:
             return self._refuse(refusal, body=request.get_data().decode("utf-8", "replace"))
-        return json_reply(200, {})
+        return json_response(200, {})
 
-    def _take_order(self, content: bytes) -> tuple[AcceptedOrder, bool]:
+    def _accept_order(self, content: bytes) -> tuple[AcceptedOrder, bool]:
         """Return the order that `content` makes, and whether an earlier request had made it. Raises `RefusedError`."""
         destination = self.destination
         self._check_bearer()
         key = self._check_key()
         body = _read_json(content)
-        manners = MANNERS.get(destination.name, PLAIN)
-        faults = [*manners.query_faults(request.args), *destination.contract.request_faults(body)]
-        if faults or (faults := manners.body_faults(body)):
-            raise RefusedError(Cause.BODY, "the body breaks the contract", faults)
+        profile = VENDOR_PROFILES.get(destination.name, DEFAULT_PROFILE)
+        errors = [*profile.query_errors(request.args), *destination.contract.validate_request(body)]
+        if errors or (errors := profile.body_errors(body)):
+            raise DestinationApiError(RefusalReason.BODY, "the body breaks the contract", errors)
 
         def build(number: int) -> AcceptedOrder:
             return AcceptedOrder(
@@ -121,7 +123,7 @@ class Player:
                 remote_id=self._new_remote_id(number),
                 key=key,
                 body=body,
-                headers=open_headers(keep=self.destination.idempotency_header),
+                headers=headers_without_secrets(keep=self.destination.idempotency_header),
                 received_at=datetime.now(UTC),
             )
 
@@ -135,16 +137,18 @@ class Player:
                 build=build,
             )
         except KeyConflictError as error:
-            raise RefusedError(Cause.KEY_CONFLICT, "this key was already used with a different body") from error
+            raise DestinationApiError(
+                RefusalReason.KEY_CONFLICT, "this key was already used with a different body"
+            ) from error
 
     def _check_bearer(self) -> None:
-        kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        bearer = bearer.strip() if kind.lower() == "bearer" else ""
+        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+        bearer = bearer.strip() if scheme.lower() == "bearer" else ""
         if self.destination.token:
-            if not self.sandbox.is_good_token(self.destination.name, bearer):
-                raise RefusedError(Cause.BEARER, "Could not verify JWT")
+            if not self.sandbox.is_valid_token(self.destination.name, bearer):
+                raise DestinationApiError(RefusalReason.BEARER, "Could not verify JWT")
         elif self.destination.bearer is not _NO_BEARER and (not bearer or self._rejects(bearer)):
-            raise RefusedError(Cause.BEARER, "a Bearer with a known API key is needed")
+            raise DestinationApiError(RefusalReason.BEARER, "a Bearer with a known API key is needed")
 
     def _check_key(self) -> str | None:
         header = self.destination.idempotency_header
@@ -153,7 +157,7 @@ class Player:
         key = self._key()
         # 1 to 255 characters: https://docs.lapyme.com.ar/api-reference/api/crear-lista-de-precios, read 2026-11-21.
         if not 1 <= len(key) <= 255:
-            raise RefusedError(Cause.KEY_MISSING, f"{header} must have 1 to 255 characters")
+            raise DestinationApiError(RefusalReason.KEY_MISSING, f"{header} must have 1 to 255 characters")
         return key
 
     def _key(self) -> str:
@@ -161,45 +165,45 @@ class Player:
         return request.headers.get(header, "") if header else ""
 
     def _rejects(self, api_key: str) -> bool:
-        return self.sandbox.take_fault(self.destination.name, {Kind.REJECT_KEY}, api_key) is not None
+        return self.sandbox.consume_fault(self.destination.name, {FaultKind.REJECT_KEY}, api_key) is not None
 
     def _new_remote_id(self, number: int) -> int | str:
         """Return an id of the type that the vendor's example has."""
         example: Any = self.destination.contract.response_example
-        for step in self.destination.remote_id.split("."):
+        for step in self.destination.order_id_path.split("."):
             example = example[step]
         return number if isinstance(example, int) else str(uuid.uuid4())
 
-    def _success(self, order: AcceptedOrder, *, replayed: bool) -> dict[str, Any]:
+    def _success_body(self, order: AcceptedOrder, *, is_replay: bool) -> dict[str, Any]:
         example = self.destination.contract.response_example
-        reply = _with_value(example, self.destination.remote_id, order.remote_id)
-        return MANNERS.get(self.destination.name, PLAIN).reply(reply, order.body, replayed)
+        body = _with_value(example, self.destination.order_id_path, order.remote_id)
+        return VENDOR_PROFILES.get(self.destination.name, DEFAULT_PROFILE).success_body(body, order.body, is_replay)
 
-    def _refuse(self, refusal: RefusedError, *, body: str | None) -> Response:
-        manners = MANNERS.get(self.destination.name, PLAIN)
-        status = manners.status_of(refusal.cause)
-        self._record("refused", body=body, why="; ".join([refusal.message, *refusal.details]))
-        code = manners.code_of(refusal.cause)
-        return json_reply(status, manners.error(status, code, refusal.message, refusal.details))
+    def _refuse(self, refusal: DestinationApiError, *, body: str | None) -> Response:
+        profile = VENDOR_PROFILES.get(self.destination.name, DEFAULT_PROFILE)
+        status = profile.status_of(refusal.reason)
+        self._record("refused", body=body, reason="; ".join([refusal.message, *refusal.details]))
+        code = profile.code_of(refusal.reason)
+        return json_response(status, profile.error_body(status, code, refusal.message, refusal.details))
 
-    def _error_of(self, fault: Fault) -> Response:
-        manners = MANNERS.get(self.destination.name, PLAIN)
-        code = fault.code or manners.code_of(fault.status)
+    def _fault_response(self, fault: Fault) -> Response:
+        profile = VENDOR_PROFILES.get(self.destination.name, DEFAULT_PROFILE)
+        code = fault.code or profile.code_of(fault.status)
         message = "internal error" if fault.status >= 500 else client.responses.get(fault.status, "error")
-        reply = json_reply(fault.status, manners.error(fault.status, code, message, ()))
+        response = json_response(fault.status, profile.error_body(fault.status, code, message, ()))
         if fault.retry_after_s is not None:
-            reply.headers["Retry-After"] = str(fault.retry_after_s)
-        return reply
+            response.headers["Retry-After"] = str(fault.retry_after_s)
+        return response
 
-    def _after(self, fault: Fault, reply: Response) -> Response:
-        return spoil(reply, fault, error=self._error_of(fault), stopping=self.sandbox.stopping)
+    def _apply_fault(self, fault: Fault, response: Response) -> Response:
+        return apply_fault(response, fault, error=self._fault_response(fault), stopping=self.sandbox.stopping)
 
     def _record(
         self,
         outcome: RequestOutcome,
         *,
         body: str | None,
-        why: str | None = None,
+        reason: str | None = None,
         order: AcceptedOrder | None = None,
     ) -> None:
         self.sandbox.record_request(
@@ -208,12 +212,12 @@ class Player:
                 method=request.method,
                 path=request.path,
                 query=request.args.to_dict(),
-                headers=open_headers(keep=self.destination.idempotency_header),
+                headers=headers_without_secrets(keep=self.destination.idempotency_header),
                 body=body,
                 key=self._key() or None,
                 received_at=datetime.now(UTC),
                 outcome=outcome,
-                why=why,
+                why=reason,
                 remote_id=order.remote_id if order else None,
             )
         )
@@ -221,18 +225,18 @@ class Player:
 
 def _read_json(content: bytes) -> Any:
     if request.mimetype != "application/json":
-        raise RefusedError(Cause.NOT_JSON, "Content-Type must be application/json")
+        raise DestinationApiError(RefusalReason.NOT_JSON, "Content-Type must be application/json")
     try:
         return json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise RefusedError(Cause.NOT_JSON, "the body is not JSON") from error
+        raise DestinationApiError(RefusalReason.NOT_JSON, "the body is not JSON") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-def _with_value(reply: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+def _with_value(body: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     """Return `reply` with `value` at the dotted `path`."""
     first, _, rest = path.partition(".")
-    return {**reply, first: _with_value(reply.get(first, {}), rest, value) if rest else value}
+    return {**body, first: _with_value(body.get(first, {}), rest, value) if rest else value}

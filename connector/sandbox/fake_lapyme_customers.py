@@ -13,19 +13,19 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from connector.sandbox.fault_injection import ON_ORDERS, UNPROCESSED, Kind
-from connector.sandbox.responses import json_reply, open_headers, spoil
+from connector.sandbox.fault_injection import ORDER_FAULTS, UNPROCESSED_FAULTS, FaultKind
+from connector.sandbox.responses import apply_fault, headers_without_secrets, json_response
 from connector.sandbox.state import KeyConflictError, RequestOutcome, Sandbox, SeenRequest
-from connector.sandbox.vendor_errors import LAPYME, Cause
-from mappings.contracts import Rules
+from connector.sandbox.vendor_errors import LAPYME_PROFILE, RefusalReason
+from mappings.contracts import ContractValidator
 
 #: The name by which these calls are made to misbehave.
-SERVICE = "lapyme-customers"
+SERVICE_NAME = "lapyme-customers"
 PATH = "/lapyme/api/v1/customers"
-FAULTS = ON_ORDERS | {Kind.DROP_UNREAD}
+FAULT_KINDS = ORDER_FAULTS | {FaultKind.DROP_UNREAD}
 
-TEXT = {"type": ["string", "null"]}
-NEW_CUSTOMER = Rules(
+NULLABLE_TEXT = {"type": ["string", "null"]}
+NEW_CUSTOMER_RULES = ContractValidator(
     {
         "type": "object",
         "required": ["name"],
@@ -44,114 +44,120 @@ NEW_CUSTOMER = Rules(
                 ]
             },
             "is_active": {"type": "boolean"},
-            **dict.fromkeys(["company_name", "description", "email", "phone", "tax_id"], TEXT),
-            **dict.fromkeys(["country", "province", "city", "address", "apartment", "postal_code"], TEXT),
+            **dict.fromkeys(["company_name", "description", "email", "phone", "tax_id"], NULLABLE_TEXT),
+            **dict.fromkeys(["country", "province", "city", "address", "apartment", "postal_code"], NULLABLE_TEXT),
         },
     }
 )
-SEARCH = {"cursor", "limit", "query", "is_active", "status"}
+SEARCH_PARAMS = {"cursor", "limit", "query", "is_active", "status"}
 
 
-class RefusedError(Exception):
+class CustomerApiError(Exception):
     """LaPyme will not do this."""
 
-    def __init__(self, status: int, cause: Cause | int, message: str) -> None:
+    def __init__(self, status: int, reason: RefusalReason | int, message: str) -> None:
         super().__init__(message)
         self.status = status
-        self.cause = cause
+        self.reason = reason
         self.message = message
 
 
-def play_customers(sandbox: Sandbox) -> Blueprint:
-    calls = Blueprint("customers", __name__)
-    player = CustomersPlayer(sandbox=sandbox)
-    calls.add_url_rule(PATH, "lapyme-customers", player.answer, methods=["GET", "POST"])
-    return calls
+def create_customers_blueprint(sandbox: Sandbox) -> Blueprint:
+    blueprint = Blueprint("customers", __name__)
+    fake = FakeCustomerApi(sandbox=sandbox)
+    blueprint.add_url_rule(PATH, "lapyme-customers", fake.handle, methods=["GET", "POST"])
+    return blueprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CustomersPlayer:
+class FakeCustomerApi:
     sandbox: Sandbox
 
-    def answer(self) -> Response:
+    def handle(self) -> Response:
         text = request.get_data(as_text=True)
         key = request.headers.get("Idempotency-Key", "")
-        fault = self.sandbox.take_fault(SERVICE, FAULTS, f"{request.method} {request.query_string!r} {text} {key}")
+        fault = self.sandbox.consume_fault(
+            SERVICE_NAME, FAULT_KINDS, f"{request.method} {request.query_string!r} {text} {key}"
+        )
         outcome: RequestOutcome = "refused"
-        why: str | None = str(fault.kind) if fault else None
-        if fault and fault.kind in UNPROCESSED | {Kind.DROP_UNREAD}:
-            outcome, reply = "dropped", Response()
+        reason: str | None = str(fault.kind) if fault else None
+        if fault and fault.kind in UNPROCESSED_FAULTS | {FaultKind.DROP_UNREAD}:
+            outcome, response = "dropped", Response()
         else:
             try:
                 self._check_bearer()
-                body = self._search() if request.method == "GET" else self._make(text, key)
-                outcome, reply = "served", json_reply(200, body)
-            except RefusedError as refusal:
-                why = refusal.message
-                reply = error_reply(refusal.status, refusal.cause, refusal.message)
+                body = self._search() if request.method == "GET" else self._create(text, key)
+                outcome, response = "served", json_response(200, body)
+            except CustomerApiError as refusal:
+                reason = refusal.message
+                response = error_response(refusal.status, refusal.reason, refusal.message)
         self.sandbox.record_request(
             SeenRequest(
-                destination=SERVICE,
+                destination=SERVICE_NAME,
                 method=request.method,
                 path=request.path,
                 query=request.args.to_dict(),
-                headers=open_headers(keep="Idempotency-Key"),
+                headers=headers_without_secrets(keep="Idempotency-Key"),
                 body=text or None,
                 key=key or None,
                 received_at=datetime.now(UTC),
                 outcome=outcome,
-                why=why,
+                why=reason,
             )
         )
         if fault is None:
-            return reply
-        code = fault.code or LAPYME.code_of(fault.status)
-        error = json_reply(fault.status, LAPYME.error(fault.status, code, "played", ()))
-        return spoil(reply, fault, error=error, stopping=self.sandbox.stopping)
+            return response
+        code = fault.code or LAPYME_PROFILE.code_of(fault.status)
+        error = json_response(fault.status, LAPYME_PROFILE.error_body(fault.status, code, "played", ()))
+        return apply_fault(response, fault, error=error, stopping=self.sandbox.stopping)
 
     def _check_bearer(self) -> None:
-        kind, _, key = request.headers.get("Authorization", "").partition(" ")
-        if kind != "Bearer" or not key or self.sandbox.take_fault("lapyme", {Kind.REJECT_KEY}, key):
-            raise RefusedError(401, 401, "a Bearer with a known API key is needed")
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not key or self.sandbox.consume_fault("lapyme", {FaultKind.REJECT_KEY}, key):
+            raise CustomerApiError(401, 401, "a Bearer with a known API key is needed")
 
     def _search(self) -> Mapping[str, Any]:
-        if unknown := request.args.keys() - SEARCH:
-            raise RefusedError(400, 400, f"unknown parameter {sorted(unknown)[0]}")
+        if unknown := request.args.keys() - SEARCH_PARAMS:
+            raise CustomerApiError(400, 400, f"unknown parameter {sorted(unknown)[0]}")
         limit, cursor = request.args.get("limit", "50"), request.args.get("cursor", "0")
         if not (limit.isdigit() and 1 <= int(limit) <= 100 and cursor.isdigit()):
-            raise RefusedError(400, 400, "limit must be from 1 to 100")
-        wanted = request.args.get("query", "").casefold()
-        found = [
-            one
-            for one in self.sandbox.customers()
-            if any(wanted in str(one.get(field) or "").casefold() for field in ("name", "email", "tax_id"))
+            raise CustomerApiError(400, 400, "limit must be from 1 to 100")
+        search_text = request.args.get("query", "").casefold()
+        matches = [
+            customer
+            for customer in self.sandbox.customers()
+            if any(search_text in str(customer.get(field) or "").casefold() for field in ("name", "email", "tax_id"))
         ]
-        first, after = int(cursor), int(cursor) + int(limit)
-        has_more = after < len(found)
+        start, end = int(cursor), int(cursor) + int(limit)
+        has_more = end < len(matches)
         return {
             "request_id": f"req_{uuid.uuid4().hex}",
             "object": "list",
             "url": "/api/v1/customers",
-            "data": found[first:after],
+            "data": matches[start:end],
             "has_more": has_more,
-            "next_cursor": str(after) if has_more else None,
+            "next_cursor": str(end) if has_more else None,
         }
 
-    def _make(self, text: str, key: str) -> Mapping[str, Any]:
+    def _create(self, text: str, key: str) -> Mapping[str, Any]:
         if not 1 <= len(key) <= 255:
-            raise RefusedError(400, 400, "Idempotency-Key must have 1 to 255 characters")
+            raise CustomerApiError(400, 400, "Idempotency-Key must have 1 to 255 characters")
         try:
-            new = json.loads(text)
+            values = json.loads(text)
         except ValueError:
-            raise RefusedError(400, 400, "the body is not JSON") from None
-        if request.mimetype != "application/json" or (faults := list(NEW_CUSTOMER.find_faults(new))):
-            raise RefusedError(400, Cause.BODY, "; ".join(faults) if request.is_json else "not application/json")
+            raise CustomerApiError(400, 400, "the body is not JSON") from None
+        if request.mimetype != "application/json" or (errors := list(NEW_CUSTOMER_RULES.iter_errors(values))):
+            raise CustomerApiError(
+                400, RefusalReason.BODY, "; ".join(errors) if request.is_json else "not application/json"
+            )
         try:
-            customer, is_replay = self.sandbox.make_customer(new, key=key, content=text)
+            customer, is_replay = self.sandbox.create_customer(values, key=key, content=text)
         except KeyConflictError:
-            raise RefusedError(409, Cause.KEY_CONFLICT, "this key was already used with a different body") from None
+            raise CustomerApiError(
+                409, RefusalReason.KEY_CONFLICT, "this key was already used with a different body"
+            ) from None
         except ValueError as error:
-            raise RefusedError(409, 409, str(error)) from None
+            raise CustomerApiError(409, 409, str(error)) from None
         return {
             "request_id": f"req_{uuid.uuid4().hex}",
             "data": {"customer": customer, "idempotent_replay": is_replay},
@@ -159,5 +165,5 @@ class CustomersPlayer:
         }
 
 
-def error_reply(status: int, cause: Cause | int, message: str) -> Response:
-    return json_reply(status, LAPYME.error(status, LAPYME.code_of(cause), message, ()))
+def error_response(status: int, reason: RefusalReason | int, message: str) -> Response:
+    return json_response(status, LAPYME_PROFILE.error_body(status, LAPYME_PROFILE.code_of(reason), message, ()))

@@ -12,7 +12,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 from marshmallow.validate import Length, OneOf, Range
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     DROP_UNREAD = "drop_unread"
     DROP_AFTER_READING = "drop_after_reading"
     STATUS = "status"
@@ -28,39 +28,39 @@ class Kind(StrEnum):
     REJECT_KEY = "reject_key"
 
 
-MEANINGS = {
-    Kind.DROP_UNREAD: "close the connection without reading the body",
-    Kind.DROP_AFTER_READING: "read the whole request, process nothing, close without an answer",
-    Kind.STATUS: "process nothing, answer `status` in the vendor's error shape",
-    Kind.LATENCY: "process and answer correctly, `latency_s` late",
-    Kind.PROCESS_THEN_DROP: "process the order, close without an answer",
-    Kind.PROCESS_THEN_STATUS: "process the order, answer `status`",
-    Kind.GARBAGE: "process the order, answer bytes that are no HTTP",
-    Kind.GARBAGE_JSON: "process the order, answer 200 with JSON that breaks the contract",
-    Kind.CUT_BODY: "process the order, announce the whole reply, send half of it and close",
-    Kind.SLOW_DRIP: "process the order, send the reply a byte every `latency_s`",
-    Kind.TOKEN_STATUS: "answer `status` where tokens are given",
-    Kind.EXPIRE_TOKENS: "at once: every token given so far is invalid",
-    Kind.REJECT_KEY: "refuse the API key that is `match`, or every key",
+DESCRIPTIONS = {
+    FaultKind.DROP_UNREAD: "close the connection without reading the body",
+    FaultKind.DROP_AFTER_READING: "read the whole request, process nothing, close without an answer",
+    FaultKind.STATUS: "process nothing, answer `status` in the vendor's error shape",
+    FaultKind.LATENCY: "process and answer correctly, `latency_s` late",
+    FaultKind.PROCESS_THEN_DROP: "process the order, close without an answer",
+    FaultKind.PROCESS_THEN_STATUS: "process the order, answer `status`",
+    FaultKind.GARBAGE: "process the order, answer bytes that are no HTTP",
+    FaultKind.GARBAGE_JSON: "process the order, answer 200 with JSON that breaks the contract",
+    FaultKind.CUT_BODY: "process the order, announce the whole reply, send half of it and close",
+    FaultKind.SLOW_DRIP: "process the order, send the reply a byte every `latency_s`",
+    FaultKind.TOKEN_STATUS: "answer `status` where tokens are given",
+    FaultKind.EXPIRE_TOKENS: "at once: every token given so far is invalid",
+    FaultKind.REJECT_KEY: "refuse the API key that is `match`, or every key",
 }
 
 #: The order is read and then never looked at.
-UNPROCESSED = frozenset({Kind.DROP_AFTER_READING, Kind.STATUS})
+UNPROCESSED_FAULTS = frozenset({FaultKind.DROP_AFTER_READING, FaultKind.STATUS})
 #: These happen only to an order that was taken: a refused one leaves them for the next.
-PROCESSED = frozenset(
+PROCESSED_FAULTS = frozenset(
     {
-        Kind.PROCESS_THEN_DROP,
-        Kind.PROCESS_THEN_STATUS,
-        Kind.GARBAGE,
-        Kind.GARBAGE_JSON,
-        Kind.CUT_BODY,
-        Kind.SLOW_DRIP,
+        FaultKind.PROCESS_THEN_DROP,
+        FaultKind.PROCESS_THEN_STATUS,
+        FaultKind.GARBAGE,
+        FaultKind.GARBAGE_JSON,
+        FaultKind.CUT_BODY,
+        FaultKind.SLOW_DRIP,
     }
 )
-ON_ORDERS = UNPROCESSED | PROCESSED | {Kind.LATENCY}
+ORDER_FAULTS = UNPROCESSED_FAULTS | PROCESSED_FAULTS | {FaultKind.LATENCY}
 
-_NEEDS_STATUS = {Kind.STATUS, Kind.PROCESS_THEN_STATUS, Kind.TOKEN_STATUS}
-_DEFAULT_LATENCY_S = {Kind.LATENCY: 1.0, Kind.SLOW_DRIP: 0.1}
+_NEEDS_STATUS = {FaultKind.STATUS, FaultKind.PROCESS_THEN_STATUS, FaultKind.TOKEN_STATUS}
+_DEFAULT_LATENCY_S = {FaultKind.LATENCY: 1.0, FaultKind.SLOW_DRIP: 0.1}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Fault:
     """One misbehaviour of one destination. `times_left` counts down as it happens; None: until it is cleared."""
 
     destination: str
-    kind: Kind
+    kind: FaultKind
     times_left: int | None = 1
     match: str | None = None  # text that the body or its idempotency key must hold
     status: int = 500
@@ -76,19 +76,19 @@ class Fault:
     retry_after_s: int | None = None
     latency_s: float = 0.0  # before any answer; between two bytes of `slow_drip`
 
-    def hits(self, text: str) -> bool:
+    def matches(self, text: str) -> bool:
         if self.times_left == 0:
             return False
         if self.match is None:
             return True
-        return self.match == text if self.kind is Kind.REJECT_KEY else self.match in text
+        return self.match == text if self.kind is FaultKind.REJECT_KEY else self.match in text
 
-    def describe(self) -> dict[str, Any]:
+    def serialize(self) -> dict[str, Any]:
         """Return what may be shown: an API key is not."""
-        shown = {("fault" if name == "kind" else name): value for name, value in asdict(self).items()}
-        if self.kind is Kind.REJECT_KEY and self.match is not None:
-            shown["match"] = "…"
-        return shown
+        data = {("fault" if name == "kind" else name): value for name, value in asdict(self).items()}
+        if self.kind is FaultKind.REJECT_KEY and self.match is not None:
+            data["match"] = "…"
+        return data
 
 
 class FaultSchema(Schema):
@@ -98,7 +98,7 @@ class FaultSchema(Schema):
         unknown = RAISE
 
     destination = fields.String(required=True)
-    kind = fields.Enum(Kind, by_value=True, data_key="fault", required=True)
+    kind = fields.Enum(FaultKind, by_value=True, data_key="fault", required=True)
     times_left = fields.Integer(strict=True, data_key="times", allow_none=True, validate=Range(min=1))
     match = fields.String(allow_none=True, validate=Length(min=1))
     status = fields.Integer(strict=True, validate=Range(min=200, max=599))
@@ -108,18 +108,18 @@ class FaultSchema(Schema):
 
     def __init__(self, destinations: Iterable[str]) -> None:
         super().__init__()
-        self._is_played = OneOf(destinations)
+        self._validate_destination = OneOf(destinations)
 
     @validates("destination")
     def check_destination(self, name: str, **_: Any) -> None:
-        self._is_played(name)
+        self._validate_destination(name)
 
     @validates_schema
     def check_combination(self, data: dict[str, Any], **_: Any) -> None:
         kind = data["kind"]
-        if kind is Kind.DROP_UNREAD and data.get("match") is not None:
+        if kind is FaultKind.DROP_UNREAD and data.get("match") is not None:
             raise ValidationError("cannot look into a body that is not read.", "match")
-        if kind in {Kind.STATUS, Kind.TOKEN_STATUS} and data.get("status", 500) < 300:
+        if kind in {FaultKind.STATUS, FaultKind.TOKEN_STATUS} and data.get("status", 500) < 300:
             raise ValidationError("must be a failure, 300 to 599.", "status")
         if "status" in data and kind not in _NEEDS_STATUS:
             raise ValidationError(f"means nothing to {kind}.", "status")

@@ -17,13 +17,13 @@ from flask.json.provider import DefaultJSONProvider
 from marshmallow import ValidationError
 from werkzeug.serving import make_server
 
-from connector.sandbox.broken_responses import QuietHandler, TalkingHandler
-from connector.sandbox.fake_destinations import play_destinations
-from connector.sandbox.fake_lapyme_customers import SERVICE as CUSTOMERS
-from connector.sandbox.fake_lapyme_customers import play_customers
-from connector.sandbox.fake_shop_apis import SHOP_APIS, play_shops
-from connector.sandbox.fake_storefront_apis import ORDER_PATHS, play_storefronts
-from connector.sandbox.fault_injection import MEANINGS
+from connector.sandbox.broken_responses import LoggingHandler, QuietHandler
+from connector.sandbox.fake_destinations import create_destinations_blueprint
+from connector.sandbox.fake_lapyme_customers import SERVICE_NAME as CUSTOMERS
+from connector.sandbox.fake_lapyme_customers import create_customers_blueprint
+from connector.sandbox.fake_shop_apis import SHOP_APIS, create_shops_blueprint
+from connector.sandbox.fake_storefront_apis import ORDER_PATHS, create_storefronts_blueprint
+from connector.sandbox.fault_injection import DESCRIPTIONS
 from connector.sandbox.state import AcceptedOrder, Sandbox, SeenRequest
 from mappings import DESTINATIONS
 from mappings.integration import Destination
@@ -55,7 +55,7 @@ class SandboxServer(Sandbox):
                 port,
                 create_app(self),
                 threaded=True,
-                request_handler=TalkingHandler if log_requests else QuietHandler,
+                request_handler=LoggingHandler if log_requests else QuietHandler,
                 fd=listener.fileno(),
             )
         self._host = f"[{host}]" if ":" in host else host
@@ -99,65 +99,69 @@ def create_app(sandbox: Sandbox) -> Flask:
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
     app.add_template_filter(_pretty)
-    app.register_blueprint(play_destinations(sandbox))
-    app.register_blueprint(play_customers(sandbox))
-    app.register_blueprint(play_storefronts(sandbox))
-    app.register_blueprint(play_shops(sandbox))
+    app.register_blueprint(create_destinations_blueprint(sandbox))
+    app.register_blueprint(create_customers_blueprint(sandbox))
+    app.register_blueprint(create_storefronts_blueprint(sandbox))
+    app.register_blueprint(create_shops_blueprint(sandbox))
 
-    def chosen_destination() -> str | None:
+    def requested_destination() -> str | None:
         name = request.args.get("destination")
         if name is not None and name not in {*sandbox.destinations, *sandbox.storefronts, CUSTOMERS}:
             abort(404, f"No destination “{name}” is played here.")
         return name
 
     @app.get("/")
-    def show_page() -> Response:
+    def index() -> Response:
         page = render_template(
             "page.html",
             destinations=sandbox.destinations,
-            meanings=MEANINGS,
-            faults=[fault.describe() for fault in sandbox.faults()],
+            meanings=DESCRIPTIONS,
+            faults=[fault.serialize() for fault in sandbox.faults()],
             storefronts=[
                 *ORDER_PATHS.items(),
-                *((name, path) for name, api in SHOP_APIS.items() for path in api.calls),
+                *((name, path) for name, api in SHOP_APIS.items() for path in api.handlers),
             ],
             orders=sandbox.orders()[::-1],
             store_orders=sandbox.store_orders()[::-1],
-            turned_away=[seen for seen in sandbox.requests()[::-1] if seen.outcome in {"refused", "dropped"}],
+            turned_away=[
+                seen_request
+                for seen_request in sandbox.requests()[::-1]
+                if seen_request.outcome in {"refused", "dropped"}
+            ],
             here=request.host_url,
         )
         return Response(page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
 
     @app.get("/sandbox/orders")
     def list_orders() -> Response:
-        return jsonify(items=[_describe(order) for order in sandbox.orders(chosen_destination())])
+        return jsonify(items=[_serialize(order) for order in sandbox.orders(requested_destination())])
 
     @app.delete("/sandbox/orders")
-    def forget_orders() -> tuple[str, int]:
-        sandbox.forget_orders()
+    def clear_orders() -> tuple[str, int]:
+        sandbox.clear_orders()
         return "", 204
 
     @app.get("/sandbox/requests")
     def list_requests() -> Response:
-        return jsonify(items=[_describe(seen) for seen in sandbox.requests(chosen_destination())])
+        return jsonify(items=[_serialize(seen_request) for seen_request in sandbox.requests(requested_destination())])
 
     @app.post("/sandbox/storefront-orders")
     def put_store_order() -> tuple[Response, int]:
         """Take `{"storefront": …, "store_id": …, "order": {…}}`."""
-        asked = request.get_json()
+        data = request.get_json()
         try:
-            kept = sandbox.put_order(asked["storefront"], asked["store_id"], dict(asked["order"]))
+            store_order = sandbox.put_order(data["storefront"], data["store_id"], dict(data["order"]))
         except (KeyError, TypeError, ValueError) as error:
             return jsonify(error=f"This takes a storefront, a store_id and an order with its id: {error}."), 400
-        return jsonify(asdict(kept)), 201
+        return jsonify(asdict(store_order)), 201
 
     @app.get("/sandbox/storefront-orders")
     def list_store_orders() -> Response:
-        return jsonify(items=[asdict(kept) for kept in sandbox.store_orders()])
+        return jsonify(items=[asdict(store_order) for store_order in sandbox.store_orders()])
 
     @app.get("/sandbox/faults")
     def list_faults() -> Response:
-        return jsonify(items=[fault.describe() for fault in sandbox.faults()])
+        return jsonify(items=[fault.serialize() for fault in sandbox.faults()])
 
     @app.post("/sandbox/faults")
     def add_fault() -> tuple[Response, int]:
@@ -165,11 +169,11 @@ def create_app(sandbox: Sandbox) -> Flask:
             fault = sandbox.add_fault(request.get_json())
         except ValidationError as error:
             return jsonify(errors=error.messages), 400
-        return jsonify(fault.describe()), 201
+        return jsonify(fault.serialize()), 201
 
     @app.delete("/sandbox/faults")
     def clear_faults() -> tuple[str, int]:
-        sandbox.behave()
+        sandbox.clear_faults()
         return "", 204
 
     return app
@@ -179,5 +183,5 @@ def _pretty(body: Any) -> str:
     return json.dumps(body, ensure_ascii=False, indent=2)
 
 
-def _describe(seen: AcceptedOrder | SeenRequest) -> dict[str, Any]:
-    return asdict(seen) | {"received_at": seen.received_at.isoformat().replace("+00:00", "Z")}
+def _serialize(record: AcceptedOrder | SeenRequest) -> dict[str, Any]:
+    return asdict(record) | {"received_at": record.received_at.isoformat().replace("+00:00", "Z")}

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import jwt
 
-from connector.sandbox.fault_injection import Fault, FaultSchema, Kind
+from connector.sandbox.fault_injection import Fault, FaultKind, FaultSchema
 from mappings import DESTINATIONS
 from mappings.integration import Destination
 
@@ -88,10 +88,12 @@ class Sandbox:
         self._token_generation: Counter[str] = Counter()
         self._orders: list[AcceptedOrder] = []
         self._requests: list[SeenRequest] = []
-        self._taken: dict[tuple[str, str, str], tuple[bytes, AcceptedOrder]] = {}
+        self._orders_by_key: dict[tuple[str, str, str], tuple[bytes, AcceptedOrder]] = {}
         self._store_orders: dict[tuple[str, str, str], StoreOrder] = {}
         self._customers: list[dict[str, Any]] = []
-        self._made_by: dict[str, tuple[str, dict[str, Any]]] = {}  # key -> the bytes under it, and what they made
+        self._customers_by_key: dict[
+            str, tuple[str, dict[str, Any]]
+        ] = {}  # key -> the bytes under it, and what they made
 
     def orders(self, destination: str | None = None) -> list[AcceptedOrder]:
         """Return the orders that `destination` has, oldest first; of every destination without a name."""
@@ -113,10 +115,10 @@ class Sandbox:
             raise ValueError(f"the API of “{storefront}” is not played here")
         if order_id is None:
             raise ValueError("the order has no id")
-        kept = StoreOrder(storefront=storefront, store_id=str(store_id), order_id=str(order_id), order=order)
+        store_order = StoreOrder(storefront=storefront, store_id=str(store_id), order_id=str(order_id), order=order)
         with self._lock:
-            self._store_orders[kept.storefront, kept.store_id, kept.order_id] = kept
-        return kept
+            self._store_orders[store_order.storefront, store_order.store_id, store_order.order_id] = store_order
+        return store_order
 
     def store_order(self, storefront: str, store_id: str, order_id: str) -> Mapping[str, Any]:
         """Return an order that was put there. Raises `KeyError`."""
@@ -131,30 +133,32 @@ class Sandbox:
         with self._lock:
             return list(self._customers)
 
-    def put_customer(self, **said: Any) -> dict[str, Any]:
+    def add_customer(self, **values: Any) -> dict[str, Any]:
         """Have a customer at the destination, as if somebody had made it there."""
-        customer = {"object": "customer", "id": str(uuid.uuid4()), **said}
+        customer = {"object": "customer", "id": str(uuid.uuid4()), **values}
         with self._lock:
             self._customers.append(customer)
         return customer
 
-    def make_customer(self, said: Mapping[str, Any], *, key: str, content: str) -> tuple[dict[str, Any], bool]:
+    def create_customer(self, values: Mapping[str, Any], *, key: str, content: str) -> tuple[dict[str, Any], bool]:
         """Return the customer, and whether an earlier request under the key had made it.
 
         Raises `KeyConflictError` when its bytes were others, `ValueError` when the document is another customer's.
         """
         with self._lock:
-            if key in self._made_by:
-                earlier, customer = self._made_by[key]
+            if key in self._customers_by_key:
+                earlier, customer = self._customers_by_key[key]
                 if earlier != content:
                     raise KeyConflictError
                 return customer, True
-            tax_id = str(said.get("tax_id") or "").replace("-", "")
-            if tax_id and any(str(one.get("tax_id") or "").replace("-", "") == tax_id for one in self._customers):
+            tax_id = str(values.get("tax_id") or "").replace("-", "")
+            if tax_id and any(
+                str(existing.get("tax_id") or "").replace("-", "") == tax_id for existing in self._customers
+            ):
                 raise ValueError("a customer with this document exists")
-            customer = {"object": "customer", "id": str(uuid.uuid4()), **said}
+            customer = {"object": "customer", "id": str(uuid.uuid4()), **values}
             self._customers.append(customer)
-            self._made_by[key] = (content, customer)
+            self._customers_by_key[key] = (content, customer)
             return customer, False
 
     def faults(self) -> list[Fault]:
@@ -162,51 +166,51 @@ class Sandbox:
         with self._lock:
             return [fault for fault in self._faults if fault.times_left != 0]
 
-    def misbehave(self, destination: str, fault: str, **options: Any) -> Fault:
+    def inject_fault(self, destination: str, fault: str, **options: Any) -> Fault:
         """Make `destination` misbehave: `add_fault`, for Python."""
         return self.add_fault({"destination": destination, "fault": fault, **options})
 
-    def add_fault(self, asked: Mapping[str, Any]) -> Fault:
+    def add_fault(self, data: Mapping[str, Any]) -> Fault:
         """Make a destination misbehave as `FaultSchema` reads it. Raises `marshmallow.ValidationError`."""
-        fault: Fault = self._fault_schema.load(asked)
+        fault: Fault = self._fault_schema.load(data)
         with self._lock:
-            if fault.kind is Kind.EXPIRE_TOKENS:
+            if fault.kind is FaultKind.EXPIRE_TOKENS:
                 self._token_generation[fault.destination] += 1
             else:
                 self._faults.append(fault)
         return fault
 
-    def behave(self) -> None:
+    def clear_faults(self) -> None:
         """Clear every fault."""
         with self._lock:
             self._faults.clear()
 
-    def forget_orders(self) -> None:
+    def clear_orders(self) -> None:
         """Forget what destinations received, what storefronts hold, and every request."""
         with self._lock:
             self._orders.clear()
             self._requests.clear()
-            self._taken.clear()
+            self._orders_by_key.clear()
             self._store_orders.clear()
             self._customers.clear()
-            self._made_by.clear()
+            self._customers_by_key.clear()
 
     def reset(self) -> None:
         """Forget orders, requests and faults. Tokens stay good."""
-        self.behave()
-        self.forget_orders()
+        self.clear_faults()
+        self.clear_orders()
 
-    def take_fault(self, destination: str, kinds: Collection[Kind], text: str = "") -> Fault | None:
+    def consume_fault(self, destination: str, kinds: Collection[FaultKind], text: str = "") -> Fault | None:
         """Return the oldest fault of `kinds` that hits `text`, one time less of it left."""
         with self._lock:
             for fault in self._faults:
-                if fault.destination == destination and fault.kind in kinds and fault.hits(text):
+                if fault.destination == destination and fault.kind in kinds and fault.matches(text):
                     if fault.times_left is not None:
                         fault.times_left -= 1
                     return fault
         return None
 
-    def give_back(self, fault: Fault) -> None:
+    def restore_fault(self, fault: Fault) -> None:
         """Undo `take_fault`, for a fault that did not happen after all."""
         with self._lock:
             if fault.times_left is not None:
@@ -225,14 +229,14 @@ class Sandbox:
         `KeyConflictError` when the bytes were others.
         """
         with self._lock:
-            if key is not None and (earlier := self._taken.get((destination, owner, key))):
+            if key is not None and (earlier := self._orders_by_key.get((destination, owner, key))):
                 if earlier[0] != content:
                     raise KeyConflictError
                 return earlier[1], True
             order = build(len(self._orders) + 1)
             self._orders.append(order)
             if key is not None:
-                self._taken[destination, owner, key] = (content, order)
+                self._orders_by_key[destination, owner, key] = (content, order)
             return order, False
 
     def issue_token(self, destination: str) -> str:
@@ -245,7 +249,7 @@ class Sandbox:
         }
         return jwt.encode(claims, self._token_secret, algorithm="HS256")
 
-    def is_good_token(self, destination: str, token: str) -> bool:
+    def is_valid_token(self, destination: str, token: str) -> bool:
         try:
             claims = jwt.decode(
                 token, self._token_secret, algorithms=["HS256"], audience=destination, options={"require": ["exp"]}

@@ -12,7 +12,7 @@ from connector.core.signatures import sign
 from mappings.integration import Storefront
 from mappings.settings import Store
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES_DIRECTORY = Path(__file__).parent / "samples"
 
 
 class WebhookNotSentError(ConnectorError):
@@ -24,7 +24,7 @@ def read_sample(name: str) -> bytes:
 
     Every storefront has one of its own name; others show another country.
     """
-    return (SAMPLES / f"{name}.json").read_bytes()
+    return (SAMPLES_DIRECTORY / f"{name}.json").read_bytes()
 
 
 def post_webhook(
@@ -34,7 +34,7 @@ def post_webhook(
     body: bytes,
     topic: str | None = None,
     *,
-    more_headers: Mapping[str, str] | None = None,
+    extra_headers: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
     """Sign `body` with the store's first secret and post it. Returns the status and the text of the answer.
 
@@ -43,38 +43,38 @@ def post_webhook(
     `WebhookNotSentError` when nothing answers, `NotFoundError` when that sandbox does not.
     """
     topic = topic or storefront.sample_topic
-    payload = read_object(body)
+    payload = parse_json_object(body)
     # No proxy of the environment: none knows the ports of this machine.
     with httpx.Client(trust_env=False, timeout=30) as client:
-        if storefront.thin_body and payload and not storefront.fetches(payload, store, frozenset()):
-            thin = storefront.thin_body(payload, topic, store)
-            put_order(client, storefront, store, payload)
-            payload, body = thin, json.dumps(thin, separators=(",", ":")).encode()
+        if storefront.thin_payload and payload and not storefront.required_fetches(payload, store, frozenset()):
+            thin_payload = storefront.thin_payload(payload, topic, store)
+            put_sandbox_order(client, storefront, store, payload)
+            payload, body = thin_payload, json.dumps(thin_payload, separators=(",", ":")).encode()
         headers = {
             "Content-Type": "application/json",
             **storefront.sample_headers(payload, topic),
-            storefront.signature.headers[0]: sign(storefront.signature, storefront.secret(store.secrets[0]), body),
-            **(more_headers or {}),
+            storefront.signature.headers[0]: sign(storefront.signature, storefront.signing_key(store.secrets[0]), body),
+            **(extra_headers or {}),
         }
         try:
-            answer = client.post(url, content=body, headers=headers)
+            response = client.post(url, content=body, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise WebhookNotSentError(type(error).__name__) from error
-    return answer.status_code, answer.text
+    return response.status_code, response.text
 
 
-def put_order(client: httpx.Client, storefront: Storefront, store: Any, order: Mapping[str, Any]) -> None:
+def put_sandbox_order(client: httpx.Client, storefront: Storefront, store: Any, order: Mapping[str, Any]) -> None:
     """Let the sandbox's API answer `order` from now on, where it is the store's; a real one has orders of its own."""
     sandbox, slash, service = (store.api_url or "").rpartition("/")
     if httpx.URL(sandbox).host in {"127.0.0.1", "localhost", "::1"} and slash and service == storefront.name:
-        kept = {"storefront": storefront.name, "store_id": store.store_id, "order": order}
+        data = {"storefront": storefront.name, "store_id": store.store_id, "order": order}
         try:
-            client.post(f"{sandbox}/sandbox/storefront-orders", json=kept).raise_for_status()
+            client.post(f"{sandbox}/sandbox/storefront-orders", json=data).raise_for_status()
         except httpx.HTTPError as error:
             raise NotFoundError(f"No sandbox takes the order at {store.api_url}: is it running there?") from error
 
 
-def read_object(body: bytes) -> Mapping[str, Any]:
+def parse_json_object(body: bytes) -> Mapping[str, Any]:
     """Return the object in `body`; an empty one where there is none, for what is posted to be turned away."""
     try:
         payload = json.loads(body)

@@ -15,27 +15,27 @@ from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length
 
 from connector.core.exceptions import SettingsError
-from connector.settings.alerts import Alerts, build_alerts
-from connector.settings.coercion import parse_texts
-from connector.settings.csv_tables import TableFile, stamp_of
+from connector.settings.alerts import AlertSettings, build_alert_settings
+from connector.settings.coercion import coerce_settings
+from connector.settings.csv_tables import TableFile, file_fingerprint
 from connector.settings.environment import Environment, EnvironmentSchema
-from connector.settings.errors import Faults, check, spell
-from connector.settings.integrations import build, build_account, build_both, build_store, table_files
-from connector.settings.routes import Filter, Route, RouteSchema
-from connector.settings.toml_file import fill_in, read_document
+from connector.settings.errors import ConfigErrors, format_path, validate_table
+from connector.settings.integrations import build_account, build_pair, build_store, build_store_or_account, table_files
+from connector.settings.routes import Route, RouteFilter, RouteSchema
+from connector.settings.toml_file import read_toml, substitute_variables
 from connector.settings.users import User, build_users
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.integration import Destination, Storefront
 from mappings.settings import Account, AccountSchema, ServiceUrl, Store, placeholders_in
 
 __all__ = [
-    "Alerts",
+    "AlertSettings",
     "Environment",
-    "Filter",
     "Route",
+    "RouteFilter",
     "Settings",
     "build_account",
-    "build_both",
+    "build_pair",
     "build_store",
     "config_path",
     "load_settings",
@@ -60,7 +60,7 @@ class Settings:
     table_files: tuple[TableFile, ...] = ()
     account_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # as given, by name
     public_url: str | None = None  # where people reach the service, for links to it
-    alerts: Alerts = field(default_factory=Alerts)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     def store_by_id(self, store_id: str) -> Store:
         """Return the store of this id. Raises `KeyError` when no table has it (any more)."""
@@ -85,46 +85,46 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     Raises `SettingsError` with every fault of the file and of the environment.
     """
     variables = {name: value for name, value in environ.items() if value}
-    faults = Faults()
-    environment = check(EnvironmentSchema(unknown=EXCLUDE), variables, (), faults) or Environment()
+    errors = ConfigErrors()
+    environment = validate_table(EnvironmentSchema(unknown=EXCLUDE), variables, (), errors) or Environment()
     path = path or config_path(variables)
     directory = path.absolute().parent
-    document = read_document(path, faults)
-    if document is None:
-        raise SettingsError(faults.texts)
-    document = fill_in(document, variables, (), faults)
-    configuration = check(ConfigurationSchema(), document, (), faults) or {}
+    data = read_toml(path, errors)
+    if data is None:
+        raise SettingsError(errors.messages)
+    data = substitute_variables(data, variables, (), errors)
+    configuration = validate_table(ConfigurationSchema(), data, (), errors) or {}
 
-    store_tables = _tables(document.get("stores"))
-    account_tables = _tables(document.get("accounts"))
+    store_tables = _tables_or_empty(data.get("stores"))
+    account_tables = _tables_or_empty(data.get("accounts"))
     stores = {
-        name: build("storefront", name, table, ("stores", name), faults, directory=directory)
+        name: build_store_or_account("storefront", name, table, ("stores", name), errors, directory=directory)
         for name, table in store_tables.items()
     }
-    files = tuple(one for name, table in account_tables.items() for one in table_files(name, table, directory))
+    files = tuple(item for name, table in account_tables.items() for item in table_files(name, table, directory))
     accounts = {
-        name: build("destination", name, table, ("accounts", name), faults, directory=directory)
+        name: build_store_or_account("destination", name, table, ("accounts", name), errors, directory=directory)
         for name, table in account_tables.items()
     }
-    _check_durations(account_tables, variables.get("LEASE_S", f"{environment.lease_s}"), faults)
+    _check_durations(account_tables, variables.get("LEASE_S", f"{environment.lease_s}"), errors)
     ids = {
-        "stores": _check_ids("stores", store_tables, faults),
-        "accounts": _check_ids("accounts", account_tables, faults),
+        "stores": _check_unique_ids("stores", store_tables, errors),
+        "accounts": _check_unique_ids("accounts", account_tables, errors),
     }
-    retired = _list(document.get("retired"))
-    for place, one in enumerate(retired):
-        for kind, of_kind in ids.items():
-            if taken := [name for name, used in of_kind.items() if used == one]:
-                faults.add(("retired", place), f"“{one}” is in use: it is the id of {spell((kind, taken[0]))}.")
+    retired = _list_or_empty(data.get("retired"))
+    for index, item in enumerate(retired):
+        for kind, ids_by_name in ids.items():
+            if names := [name for name, used_id in ids_by_name.items() if used_id == item]:
+                errors.add(("retired", index), f"“{item}” is in use: it is the id of {format_path((kind, names[0]))}.")
     routes = [
-        check(RouteSchema(ids), route, ("routes", place), faults)
-        for place, route in enumerate(_list(document.get("routes")))
+        validate_table(RouteSchema(ids), route, ("routes", index), errors)
+        for index, route in enumerate(_list_or_empty(data.get("routes")))
         if isinstance(route, dict)
     ]
-    _check_stores_are_told_apart(accounts, [route for route in routes if route], faults)
-    alerts = build_alerts(document.get("alerts"), ids["stores"], faults)
-    users = build_users(_tables(document.get("users")), environment, faults)
-    faults.raise_any()
+    _check_order_references(accounts, [route for route in routes if route], errors)
+    alerts = build_alert_settings(data.get("alerts"), ids["stores"], errors)
+    users = build_users(_tables_or_empty(data.get("users")), environment, errors)
+    errors.raise_any()
     return Settings(
         stores=stores,
         accounts={account.id: account for account in accounts.values()},
@@ -150,33 +150,33 @@ def refresh_tables(settings: Settings) -> tuple[Settings, list[str]]:
     An account keeps the tables that it has where there is a fault. Where no file was changed, the settings themselves
     are returned, at the price of one system call for each file.
     """
-    files = tuple(replace(file, stamp=stamp_of(file.path)) for file in settings.table_files)
+    files = tuple(replace(file, fingerprint=file_fingerprint(file.path)) for file in settings.table_files)
     if files == settings.table_files:
         return settings, []
-    changed = {new.account for old, new in zip(settings.table_files, files, strict=True) if old != new}
-    accounts, texts = dict(settings.accounts), []
-    for name in sorted(changed):
-        faults, path = Faults(), ("accounts", name)
-        given = settings.account_tables[name]
-        account = build("destination", name, given, path, faults, directory=settings.directory)
-        texts += faults.texts
-        if not faults.texts:
+    changed_accounts = {new.account for old, new in zip(settings.table_files, files, strict=True) if old != new}
+    accounts, messages = dict(settings.accounts), []
+    for name in sorted(changed_accounts):
+        errors, path = ConfigErrors(), ("accounts", name)
+        table = settings.account_tables[name]
+        account = build_store_or_account("destination", name, table, path, errors, directory=settings.directory)
+        messages += errors.messages
+        if not errors.messages:
             accounts[account.id] = account
-    return replace(settings, accounts=accounts, table_files=files), texts
+    return replace(settings, accounts=accounts, table_files=files), messages
 
 
-ONE = Length(min=1, error="needs at least one table.")
+AT_LEAST_ONE_TABLE = Length(min=1, error="needs at least one table.")
 
 
 class ConfigurationSchema(Schema):
     """The shape of the file. What its tables hold, the schemas of their spokes check."""
 
-    stores = fields.Dict(values=fields.Dict(), required=True, validate=ONE)
-    accounts = fields.Dict(values=fields.Dict(), required=True, validate=ONE)
+    stores = fields.Dict(values=fields.Dict(), required=True, validate=AT_LEAST_ONE_TABLE)
+    accounts = fields.Dict(values=fields.Dict(), required=True, validate=AT_LEAST_ONE_TABLE)
     routes = fields.List(
         fields.Dict(),
         required=True,
-        validate=ONE,
+        validate=AT_LEAST_ONE_TABLE,
         error_messages={"invalid": "must be a list of tables, each under [[routes]]."},
     )
     retired = fields.List(fields.String())
@@ -185,58 +185,58 @@ class ConfigurationSchema(Schema):
     users = fields.Dict(values=fields.Dict())
 
 
-def _check_ids(kind: str, tables: Mapping[str, Mapping[str, Any]], faults: Faults) -> dict[str, str]:
+def _check_unique_ids(kind: str, tables: Mapping[str, Mapping[str, Any]], errors: ConfigErrors) -> dict[str, str]:
     """Return the ids by the tables' names, and add a fault for each that two tables share."""
     ids: dict[str, str] = {name: str(table.get("id", name)) for name, table in tables.items()}
-    first: dict[str, str] = {}
-    for name, used in ids.items():
-        if (other := first.setdefault(used, name)) != name:
-            faults.add((kind, name, "id"), f"“{used}” is also the id of {spell((kind, other))}.")
+    name_by_id: dict[str, str] = {}
+    for name, id_ in ids.items():
+        if (other := name_by_id.setdefault(id_, name)) != name:
+            errors.add((kind, name, "id"), f"“{id_}” is also the id of {format_path((kind, other))}.")
     return ids
 
 
-def _check_durations(tables: Mapping[str, Mapping[str, Any]], lease_s: str, faults: Faults) -> None:
+def _check_durations(tables: Mapping[str, Mapping[str, Any]], lease_s: str, errors: ConfigErrors) -> None:
     """Compare durations with each other. That each is one by itself, the schemas check."""
-    longest_s, longest = 0.0, ""
+    max_timeout_s, max_timeout_path = 0.0, ""
     for name, table in tables.items():
-        given = parse_texts(AccountSchema(), table)
+        values = coerce_settings(AccountSchema(), table)
         first_s, max_s, timeout_s = (
-            _duration(given, setting) for setting in ("retry_first_s", "retry_max_s", "timeout_s")
+            _duration(values, setting) for setting in ("retry_first_s", "retry_max_s", "timeout_s")
         )
         if first_s > max_s:
-            faults.add(("accounts", name, "retry_first_s"), f"must not be above retry_max_s, which is {max_s:g}.")
-        if timeout_s > longest_s:
-            longest_s, longest = timeout_s, spell(("accounts", name, "timeout_s"))
-    least_s = math.ceil(longest_s + LEASE_MARGIN_S)
+            errors.add(("accounts", name, "retry_first_s"), f"must not be above retry_max_s, which is {max_s:g}.")
+        if timeout_s > max_timeout_s:
+            max_timeout_s, max_timeout_path = timeout_s, format_path(("accounts", name, "timeout_s"))
+    min_lease_s = math.ceil(max_timeout_s + LEASE_MARGIN_S)
     # A lease that runs out during an attempt leaves its outcome unknown.
-    if longest and re.fullmatch("[0-9]{1,9}", lease_s) and int(lease_s) < least_s:
-        faults.add(("LEASE_S",), f"must be at least {least_s}, since {longest} is {longest_s:g}.")
+    if max_timeout_path and re.fullmatch("[0-9]{1,9}", lease_s) and int(lease_s) < min_lease_s:
+        errors.add(("LEASE_S",), f"must be at least {min_lease_s}, since {max_timeout_path} is {max_timeout_s:g}.")
 
 
-def _check_stores_are_told_apart(
-    accounts: Mapping[str, Account | None], routes: Sequence[Route], faults: Faults
+def _check_order_references(
+    accounts: Mapping[str, Account | None], routes: Sequence[Route], errors: ConfigErrors
 ) -> None:
     """Add a fault where orders of two stores could look the same at an account: their ids may be equal."""
     for name, account in accounts.items():
         destination = DESTINATIONS.get(account.destination) if account else None  # unknown: a fault by now
-        setting = destination.tells_stores_apart if destination else None
+        setting = destination.order_reference_setting if destination else None
         if not account or not setting:
             continue
         stores = sorted({route.store for route in routes if account.id in route.accounts})
         if len(stores) > 1 and "store" not in placeholders_in(getattr(account, setting)):
-            faults.add(("accounts", name, setting), f"needs {{store}}: {' and '.join(stores)} both send orders here.")
+            errors.add(("accounts", name, setting), f"needs {{store}}: {' and '.join(stores)} both send orders here.")
 
 
-def _duration(given: Mapping[str, Any], setting: str) -> float:
+def _duration(values: Mapping[str, Any], setting: str) -> float:
     """The duration given, else the default, which also stands for what is no duration at all."""
     default: float = getattr(Account(name="", id="", destination="", base_url=""), setting)
-    value = given.get(setting)
+    value = values.get(setting)
     return value if isinstance(value, int | float) and 0 <= value < 1e300 else default
 
 
-def _tables(value: Any) -> dict[str, dict[str, Any]]:
+def _tables_or_empty(value: Any) -> dict[str, dict[str, Any]]:
     return {name: table for name, table in value.items() if isinstance(table, dict)} if isinstance(value, dict) else {}
 
 
-def _list(value: Any) -> list[Any]:
+def _list_or_empty(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from marshmallow import Schema, ValidationError, fields, post_load
 from marshmallow.validate import Length, Range
 
-from connector.settings.coercion import parse_texts
-from connector.settings.errors import Faults, Trail, check
-from mappings.settings import A_YEAR_S, IDENTIFIER, NOT_BLANK, ServiceUrl, SettingsSchema
+from connector.settings.coercion import coerce_settings
+from connector.settings.errors import ConfigErrors, ConfigPath, validate_table
+from mappings.settings import IDENTIFIER, MAX_DURATION_S, NOT_BLANK, ServiceUrl, SettingsSchema
 
 #: What people are told of. `attention` is a note that a person must look at.
 KINDS = (
@@ -36,14 +36,14 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slack(Channel):
+class SlackChannel(Channel):
     """An incoming webhook of Slack, or of what understands the same, such as Mattermost and Discord's `/slack`."""
 
     url: str = field(repr=False)  # who knows it may post
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook(Channel):
+class WebhookChannel(Channel):
     """An address that takes alerts as JSON, signed as https://www.standardwebhooks.com has it if there is a secret."""
 
     url: str = field(repr=False)
@@ -51,14 +51,14 @@ class Webhook(Channel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Email(Channel):
+class EmailChannel(Channel):
     smtp: str = field(repr=False)  # smtps://user:password@host:465 or smtp://…:587, which STARTTLS makes private
     sender: str
     to: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alerts:
+class AlertSettings:
     """Whom to tell, and after how long."""
 
     channels: tuple[Channel, ...] = ()
@@ -75,8 +75,8 @@ class AlertUrl(ServiceUrl):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         address, has_query, query = str(value).partition("?")
-        checked = super()._deserialize(address if isinstance(value, str) else value, *args, **kwargs)
-        return f"{checked}?{query}" if has_query else checked
+        url = super()._deserialize(address if isinstance(value, str) else value, *args, **kwargs)
+        return f"{url}?{query}" if has_query else url
 
 
 class SmtpUrl(fields.String):
@@ -84,10 +84,10 @@ class SmtpUrl(fields.String):
         text = super()._deserialize(value, *args, **kwargs)
         try:
             parts = urlsplit(text)
-            is_good = parts.scheme in {"smtp", "smtps"} and parts.hostname and (parts.port or 1) > 0
+            is_valid = parts.scheme in {"smtp", "smtps"} and parts.hostname and (parts.port or 1) > 0
         except ValueError:
-            is_good = False
-        if not is_good or not text.isprintable():
+            is_valid = False
+        if not is_valid or not text.isprintable():
             raise ValidationError(
                 "must be smtps://user:password@host:465, or smtp://user:password@host:587 for STARTTLS."
                 " Write @, : and / of a password as %40, %3A and %2F."
@@ -95,13 +95,13 @@ class SmtpUrl(fields.String):
         return text
 
 
-class Address(fields.String):
+class EmailAddress(fields.String):
     """An e-mail address as one is written into a header; what it names, the mail server knows."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
-        local, at, host = text.strip().rpartition("@")
-        if not (local and at and host) or not text.isprintable() or " " in host:
+        local, separator, host = text.strip().rpartition("@")
+        if not (local and separator and host) or not text.isprintable() or " " in host:
             raise ValidationError("must be an e-mail address.")
         return text.strip()
 
@@ -123,35 +123,39 @@ class ChannelSchema(SettingsSchema):
         return self.model(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
 
 
-class SlackSchema(ChannelSchema):
-    model: ClassVar[type[Any]] = Slack
+class SlackChannelSchema(ChannelSchema):
+    model: ClassVar[type[Any]] = SlackChannel
 
     url = AlertUrl(required=True)
 
 
-class WebhookSchema(ChannelSchema):
-    model: ClassVar[type[Any]] = Webhook
+class WebhookChannelSchema(ChannelSchema):
+    model: ClassVar[type[Any]] = WebhookChannel
 
     url = AlertUrl(required=True)
     secret = fields.String(validate=NOT_BLANK)
 
 
-class EmailSchema(ChannelSchema):
-    model: ClassVar[type[Any]] = Email
+class EmailChannelSchema(ChannelSchema):
+    model: ClassVar[type[Any]] = EmailChannel
 
     smtp = SmtpUrl(required=True)
-    sender = Address(data_key="from", required=True)
-    to = fields.List(Address(), required=True, validate=Length(min=1, error="needs at least one."))
+    sender = EmailAddress(data_key="from", required=True)
+    to = fields.List(EmailAddress(), required=True, validate=Length(min=1, error="needs at least one."))
 
 
-CHANNELS: Mapping[str, type[ChannelSchema]] = {"slack": SlackSchema, "webhook": WebhookSchema, "email": EmailSchema}
+CHANNELS: Mapping[str, type[ChannelSchema]] = {
+    "slack": SlackChannelSchema,
+    "webhook": WebhookChannelSchema,
+    "email": EmailChannelSchema,
+}
 
-DURATION_S = Range(min=1, max=A_YEAR_S)
-DURATION_H = Range(min=0.01, max=A_YEAR_S / 3_600)
+DURATION_S = Range(min=1, max=MAX_DURATION_S)
+DURATION_H = Range(min=0.01, max=MAX_DURATION_S / 3_600)
 
 
-class AlertsSchema(SettingsSchema):
-    model = Alerts
+class AlertSettingsSchema(SettingsSchema):
+    model = AlertSettings
 
     to = fields.Dict(values=fields.Dict())
     backlog_after_s = fields.Float(validate=DURATION_S)
@@ -162,43 +166,47 @@ class AlertsSchema(SettingsSchema):
     reconcile_every_s = fields.Float(validate=DURATION_S)
 
     @post_load
-    def build_model(self, data: dict[str, Any], **_: Any) -> Alerts:
+    def build_model(self, data: dict[str, Any], **_: Any) -> AlertSettings:
         data.pop("to", None)
-        return Alerts(**data)
+        return AlertSettings(**data)
 
 
-def build_alerts(table: Any, stores: Mapping[str, str], faults: Faults) -> Alerts:
+def build_alert_settings(table: Any, stores: Mapping[str, str], errors: ConfigErrors) -> AlertSettings:
     """Return what `[alerts]` says, after adding its faults.
 
     Args:
         stores: the ids of the stores, by their tables' names.
     """
     if not isinstance(table, dict):
-        return Alerts()
-    built: Alerts | None = check(AlertsSchema(), parse_texts(AlertsSchema(), table), ("alerts",), faults)
+        return AlertSettings()
+    settings: AlertSettings | None = validate_table(
+        AlertSettingsSchema(), coerce_settings(AlertSettingsSchema(), table), ("alerts",), errors
+    )
     to = table.get("to")
-    named = to.items() if isinstance(to, dict) else ()
+    channel_tables = to.items() if isinstance(to, dict) else ()
     channels = [
-        build_channel(name, one, ("alerts", "to", name), faults) for name, one in named if isinstance(one, dict)
+        build_channel(name, item, ("alerts", "to", name), errors)
+        for name, item in channel_tables
+        if isinstance(item, dict)
     ]
-    limits = built.silent_after_h_by_store if built else {}
-    for name in limits.keys() - stores.keys():
-        faults.add(("alerts", "silent_after_h_by_store", name), f"there is no store “{name}”.")
-    if built is None or None in channels:
-        return Alerts()
+    hours_by_store = settings.silent_after_h_by_store if settings else {}
+    for name in hours_by_store.keys() - stores.keys():
+        errors.add(("alerts", "silent_after_h_by_store", name), f"there is no store “{name}”.")
+    if settings is None or None in channels:
+        return AlertSettings()
     return replace(
-        built,
-        channels=tuple(one for one in channels if one),
-        silent_after_h_by_store={stores[name]: hours for name, hours in limits.items() if name in stores},
+        settings,
+        channels=tuple(item for item in channels if item),
+        silent_after_h_by_store={stores[name]: hours for name, hours in hours_by_store.items() if name in stores},
     )
 
 
-def build_channel(name: str, table: Mapping[str, Any], path: Trail, faults: Faults) -> Channel | None:
+def build_channel(name: str, table: Mapping[str, Any], path: ConfigPath, errors: ConfigErrors) -> Channel | None:
     kind = table.get("channel")
     if not isinstance(kind, str) or kind not in CHANNELS:
-        said = f"“{kind}” is no channel" if isinstance(kind, str) else "is missing"
-        faults.add((*path, "channel"), f"{said}; one of {', '.join(sorted(CHANNELS))}.")
+        message = f"“{kind}” is no channel" if isinstance(kind, str) else "is missing"
+        errors.add((*path, "channel"), f"{message}; one of {', '.join(sorted(CHANNELS))}.")
         return None
     schema: Schema = CHANNELS[kind]()
-    built: Channel | None = check(schema, {**parse_texts(schema, table), "name": name}, path, faults)
-    return built
+    channel: Channel | None = validate_table(schema, {**coerce_settings(schema, table), "name": name}, path, errors)
+    return channel

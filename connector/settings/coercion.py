@@ -7,17 +7,17 @@ from typing import Any
 from marshmallow import Schema, fields
 
 
-def parse_texts(schema: Schema, table: Mapping[str, Any]) -> dict[str, Any]:
+def coerce_settings(schema: Schema, table: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings with their texts read as what each is."""
     settings = {setting.data_key or name: setting for name, setting in schema.fields.items()}
-    return {name: parse_text(settings.get(name), value) for name, value in table.items()}
+    return {name: coerce_value(settings.get(name), value) for name, value in table.items()}
 
 
-def parse_text(setting: fields.Field[Any] | None, value: Any) -> Any:
+def coerce_value(setting: fields.Field[Any] | None, value: Any) -> Any:
     if isinstance(setting, fields.Dict) and isinstance(value, dict):
-        return {name: parse_text(setting.value_field, one) for name, one in value.items()}
+        return {name: coerce_value(setting.value_field, item) for name, item in value.items()}
     if isinstance(setting, fields.Nested) and isinstance(value, dict):
-        return parse_texts(setting.schema, value)
+        return coerce_settings(setting.schema, value)
     if not isinstance(value, str) or not setting or isinstance(setting, fields.String):
         return value
     try:

@@ -13,15 +13,15 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from connector.settings.coercion import parse_text
-from connector.settings.errors import Faults, Trail, explain
-from mappings.lookup_tables import Table
+from connector.settings.coercion import coerce_value
+from connector.settings.errors import ConfigErrors, ConfigPath, flatten_errors
+from mappings.lookup_tables import LookupTableField
 
 BOM = "\ufeff"
 #: Semicolons are what Excel writes where the comma stands in decimals, as in Argentina.
 HEADER = re.compile(r'\s*"?key"?\s*([;,\t])', re.IGNORECASE)
 
-Stamp = tuple[int, int, int] | None  # None: there is no such file
+FileFingerprint = tuple[int, int, int] | None  # None: there is no such file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +31,11 @@ class TableFile:
     account: str  # its table's name
     setting: str
     path: Path
-    stamp: Stamp
+    fingerprint: FileFingerprint
 
 
 @dataclass(slots=True, kw_only=True)
-class Sheet:
+class CsvTable:
     """A CSV file, so that it can be written as it was."""
 
     columns: list[str]  # beside the key
@@ -44,125 +44,128 @@ class Sheet:
     newline: str = "\n"
     has_bom: bool = False
 
-    def write(self) -> bytes:
-        written = io.StringIO()
-        writer = csv.writer(written, delimiter=self.delimiter, lineterminator=self.newline)
+    def to_bytes(self) -> bytes:
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, delimiter=self.delimiter, lineterminator=self.newline)
         writer.writerow(["key", *self.columns])
         writer.writerows(cells for _, cells in self.lines)
-        return (BOM * self.has_bom + written.getvalue()).encode()
+        return (BOM * self.has_bom + buffer.getvalue()).encode()
 
 
-class SheetError(Exception):
+class CsvTableError(Exception):
     """A CSV file cannot be read as a table. The text begins with the line, where there is one: `, line 3: …`."""
 
 
-def stamp_of(path: Path) -> Stamp:
+def file_fingerprint(path: Path) -> FileFingerprint:
     """What differs between two states of a file, at the price of one system call."""
     try:
-        status = path.stat()
+        file_status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return file_status.st_mtime_ns, file_status.st_size, file_status.st_ino
 
 
-def names_file(setting: fields.Field[Any] | None, value: Any) -> bool:
+def names_csv_file(setting: fields.Field[Any] | None, value: Any) -> bool:
     """Whether a setting's value is the name of a CSV file."""
-    return isinstance(setting, Table) and isinstance(value, str) and value.lower().endswith(".csv")
+    return isinstance(setting, LookupTableField) and isinstance(value, str) and value.lower().endswith(".csv")
 
 
-def read_sheet(path: Path, columns: list[str]) -> Sheet:
+def read_csv_table(path: Path, columns: list[str]) -> CsvTable:
     """Return the file's lines, each with as many cells as there are columns. Raises `SheetError`."""
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:
-        raise SheetError(": there is no such file; `connector table set` makes it.") from None
+        raise CsvTableError(": there is no such file; `connector table set` makes it.") from None
     except OSError as error:
-        raise SheetError(f": cannot be read: {error.strerror}.") from error
+        raise CsvTableError(f": cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
-        raise SheetError(": is not UTF-8 text: in Excel, save it as “CSV UTF-8”.") from None
-    sheet = Sheet(columns=columns, has_bom=text.startswith(BOM), newline="\r\n" if "\r\n" in text else "\n")
+        raise CsvTableError(": is not UTF-8 text: in Excel, save it as “CSV UTF-8”.") from None
+    csv_table = CsvTable(columns=columns, has_bom=text.startswith(BOM), newline="\r\n" if "\r\n" in text else "\n")
     text = text.removeprefix(BOM)
     header = HEADER.match(text)
     if header is None:
-        raise SheetError(f", line 1: must be the header key,{','.join(columns)}.")
-    sheet.delimiter = header[1]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=sheet.delimiter, strict=True)
-    wanted = ["key", *columns]
+        raise CsvTableError(f", line 1: must be the header key,{','.join(columns)}.")
+    csv_table.delimiter = header[1]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=csv_table.delimiter, strict=True)
+    expected = ["key", *columns]
     try:
         for number, cells in enumerate_lines(reader):
             cells = [cell.strip() for cell in cells]
-            while len(cells) > len(wanted) and not cells[-1]:  # a spreadsheet's empty columns
+            while len(cells) > len(expected) and not cells[-1]:  # a spreadsheet's empty columns
                 cells.pop()
             if number == 1:
-                if [cell.lower() for cell in cells] != wanted:
-                    raise SheetError(f", line 1: must be the header {sheet.delimiter.join(wanted)}.")
+                if [cell.lower() for cell in cells] != expected:
+                    raise CsvTableError(f", line 1: must be the header {csv_table.delimiter.join(expected)}.")
             elif any(cells):
-                if len(cells) > len(wanted):
-                    raise SheetError(f", line {number}: has {len(cells)} cells; {len(wanted)} are expected.")
-                sheet.lines.append((number, cells + [""] * (len(wanted) - len(cells))))
+                if len(cells) > len(expected):
+                    raise CsvTableError(f", line {number}: has {len(cells)} cells; {len(expected)} are expected.")
+                csv_table.lines.append((number, cells + [""] * (len(expected) - len(cells))))
     except csv.Error as error:
-        raise SheetError(f", line {reader.line_num}: is no CSV: {error}.") from None
-    return sheet
+        raise CsvTableError(f", line {reader.line_num}: is no CSV: {error}.") from None
+    return csv_table
 
 
 def enumerate_lines(reader: Any) -> Any:
     """Each record with the number of the line where it begins."""
-    first = 1
+    line_number = 1
     for cells in reader:
-        yield first, cells
-        first = reader.line_num + 1
+        yield line_number, cells
+        line_number = reader.line_num + 1
 
 
-def read_tables(
-    schema: Schema, given: Mapping[str, Any], path: Trail, directory: Path, faults: Faults
+def load_csv_tables(
+    schema: Schema, values: Mapping[str, Any], path: ConfigPath, directory: Path, errors: ConfigErrors
 ) -> dict[str, Any]:
     """Return an account's settings with each file's name replaced by the table in it."""
-    read: dict[str, Any] = dict(given)
-    for name, value in given.items():
+    result: dict[str, Any] = dict(values)
+    for name, value in values.items():
         setting = schema.fields.get(name)
-        if not names_file(setting, value):
+        if not names_csv_file(setting, value):
             continue
-        assert isinstance(setting, Table)  # noqa: S101  # `names_file` says so
-        read[name] = {}
+        assert isinstance(setting, LookupTableField)  # noqa: S101  # `names_file` says so
+        result[name] = {}
         try:
-            sheet = read_sheet(directory / value, setting.columns)
-        except SheetError as error:
-            faults.add((*path, name), f"{value}{error}")
+            csv_table = read_csv_table(directory / value, setting.columns)
+        except CsvTableError as error:
+            errors.add((*path, name), f"{value}{error}")
             continue
-        rows, wrong = read_lines(sheet, setting)
-        read[name] = rows
-        for number, text in wrong:
-            faults.add((*path, name), f"{value}, line {number}: {text}")
-    return read
+        rows, line_errors = parse_rows(csv_table, setting)
+        result[name] = rows
+        for number, text in line_errors:
+            errors.add((*path, name), f"{value}, line {number}: {text}")
+    return result
 
 
-def read_lines(sheet: Sheet, setting: Table) -> tuple[dict[str, Any], list[tuple[int, str]]]:
+def parse_rows(csv_table: CsvTable, setting: LookupTableField) -> tuple[dict[str, Any], list[tuple[int, str]]]:
     """Return the rows as connector.toml would have them, and what is wrong in which line."""
     rows: dict[str, Any] = {}
-    first: dict[str, int] = {}
-    wrong: list[tuple[int, str]] = []
-    for number, (key, *cells) in sheet.lines:
-        value = read_cells(cells, setting)
-        if said := row_faults(setting, key, value):
-            wrong += [(number, text) for text in said]
-        elif (other := first.setdefault(setting.alike(key), number)) != number:
-            wrong.append((number, f"has the key of line {other}."))
+    line_by_key: dict[str, int] = {}
+    line_errors: list[tuple[int, str]] = []
+    for number, (key, *cells) in csv_table.lines:
+        value = row_from_cells(cells, setting)
+        if messages := row_errors(setting, key, value):
+            line_errors += [(number, text) for text in messages]
+        elif (other := line_by_key.setdefault(setting.normalize_key(key), number)) != number:
+            line_errors.append((number, f"has the key of line {other}."))
         else:
             rows[key] = value
-    return rows, wrong
+    return rows, line_errors
 
 
-def read_cells(cells: list[str], setting: Table) -> Any:
+def row_from_cells(cells: list[str], setting: LookupTableField) -> Any:
     """Return what a row holds: a value, or a table of those columns that are not empty."""
     if setting.is_nested:
         return {name: cell for name, cell in zip(setting.columns, cells, strict=True) if cell}
     return cells[0]
 
 
-def row_faults(setting: Table, key: str, value: Any) -> list[str]:
+def row_errors(setting: LookupTableField, key: str, value: Any) -> list[str]:
     """What is wrong with one row."""
     try:
-        setting.deserialize({key: parse_text(setting.value_field, value)})
+        setting.deserialize({key: coerce_value(setting.value_field, value)})
     except ValidationError as error:
-        return [" ".join(map(str, (*place[1:], text))) for place, text in explain(error.messages, setting, ())]
+        return [
+            " ".join(map(str, (*error_path[1:], text)))
+            for error_path, text in flatten_errors(error.messages, setting, ())
+        ]
     return []

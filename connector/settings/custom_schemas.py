@@ -6,58 +6,62 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from connector.settings.errors import Faults, Trail, suggest
-from mappings.integration import Destination, Storefront, make_schema
+from connector.settings.errors import ConfigErrors, ConfigPath, suggest
+from mappings.integration import Destination, Storefront, schema_instance
 
-NAME = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)")
+CLASS_REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)")
 
 
-def import_own_schema(
-    text: str, spoke: Storefront | Destination, *, path: Trail, directory: Path, faults: Faults
+def import_custom_schema(
+    reference: str, integration: Storefront | Destination, *, path: ConfigPath, directory: Path, errors: ConfigErrors
 ) -> type[Any] | str | None:
     """Return the class that `module:Class` names; None after adding why it cannot be had.
 
     What is no such text is returned as it is, for the setting's own check to refuse.
     """
-    named = NAME.fullmatch(text)
-    if named is None:
-        return text
+    match = CLASS_REFERENCE.fullmatch(reference)
+    if match is None:
+        return reference
     if str(directory.absolute()) not in sys.path:
         sys.path.append(str(directory.absolute()))  # at the end: no file of theirs stands in a library's place
     try:
-        module = importlib.import_module(named["module"])
+        module = importlib.import_module(match["module"])
     except ModuleNotFoundError as error:
-        missing = error.name or named["module"]
-        is_theirs = f"{named['module']}.".startswith(f"{missing}.")
-        where = (
-            f" in {directory.absolute()}, nor is it installed" if is_theirs else f", which {named['module']} imports"
+        missing = error.name or match["module"]
+        is_named_module = f"{match['module']}.".startswith(f"{missing}.")
+        explanation = (
+            f" in {directory.absolute()}, nor is it installed"
+            if is_named_module
+            else f", which {match['module']} imports"
         )
-        faults.add(path, f"there is no module {missing}{where}.")
+        errors.add(path, f"there is no module {missing}{explanation}.")
         return None
     except Exception as error:
-        faults.add(path, f"{named['module']} cannot be imported: {type(error).__name__}: {error}")
+        errors.add(path, f"{match['module']} cannot be imported: {type(error).__name__}: {error}")
         return None
-    own = getattr(module, named["name"], None)
-    if own is None:
-        faults.add(path, f"{named['module']} has no {named['name']}{suggest(named['name'], vars(module))}")
+    schema_class = getattr(module, match["name"], None)
+    if schema_class is None:
+        errors.add(path, f"{match['module']} has no {match['name']}{suggest(match['name'], vars(module))}")
         return None
-    if fault := find_fault(own, spoke):
-        faults.add(path, fault)
+    if message := find_incompatibility(schema_class, integration):
+        errors.add(path, message)
         return None
-    return own  # type: ignore[no-any-return]  # a subclass of the spoke's
+    return schema_class  # type: ignore[no-any-return]  # a subclass of the spoke's
 
 
-def find_fault(own: Any, spoke: Storefront | Destination) -> str | None:
+def find_incompatibility(schema_class: Any, integration: Storefront | Destination) -> str | None:
     """What keeps a class from standing in the place of the spoke's."""
-    if not isinstance(own, type) or not issubclass(own, spoke.order):
-        return f"must name a subclass of {spoke.order.__module__}.{spoke.order.__name__}."
+    if not isinstance(schema_class, type) or not issubclass(schema_class, integration.schema_class):
+        return f"must name a subclass of {integration.schema_class.__module__}.{integration.schema_class.__name__}."
     try:
-        schema = make_schema(own)
+        schema = schema_instance(schema_class)
     except Exception as error:
-        return f"{own.__name__} cannot be made: {type(error).__name__}: {error}"
-    if not isinstance(spoke, Destination) or schema.dispatch is None:
+        return f"{schema_class.__name__} cannot be made: {type(error).__name__}: {error}"
+    if not isinstance(integration, Destination) or schema.request_class is None:
         return None
-    known = spoke.dispatch
-    if isinstance(schema.dispatch, type) and issubclass(schema.dispatch, known):
+    expected = integration.request_class
+    if isinstance(schema.request_class, type) and issubclass(schema.request_class, expected):
         return None
-    return f"`dispatch` of {own.__name__} must be a subclass of {known.__module__}.{known.__name__}."
+    return (
+        f"`request_class` of {schema_class.__name__} must be a subclass of {expected.__module__}.{expected.__name__}."
+    )

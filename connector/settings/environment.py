@@ -30,7 +30,7 @@ class Environment:
     auto_migrate: bool = True
 
 
-class WholeNumber(fields.Integer):
+class EnvInteger(fields.Integer):
     """Digits alone: `Integer` would also take "8_000" and " 8000 "."""
 
     def __init__(self, lowest: int, highest: int, **kwargs: Any) -> None:
@@ -43,26 +43,26 @@ class WholeNumber(fields.Integer):
         return int(value)
 
 
-class Flag(fields.Boolean):
+class EnvBoolean(fields.Boolean):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if value.lower() not in {"0", "1", "false", "true", "no", "yes", "off", "on"}:
             raise ValidationError("must be 0 or 1.")
         return value.lower() in {"1", "true", "yes", "on"}
 
 
-class Address(fields.String):
+class WebAddress(fields.String):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         try:
             parts = urlsplit(str(value))
-            is_good = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1) > 0
+            is_valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1) > 0
         except ValueError:
-            is_good = False
-        if not is_good or not str(value).isprintable():
+            is_valid = False
+        if not is_valid or not str(value).isprintable():
             raise ValidationError("must be a web address such as https://example.com.")
         return str(value)
 
 
-class SentryDsn(Address):
+class SentryDsn(WebAddress):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
         parts = urlsplit(text)
@@ -77,7 +77,7 @@ class DatabaseUrl(fields.String):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         scheme, _colon, path = str(value).partition("://")
         if scheme in {"postgres", "postgresql"}:
-            if not is_server(str(value)):
+            if not is_postgresql_url(str(value)):
                 raise ValidationError("must be postgres://user:password@host:port/database.")
             return str(value)
         if scheme != "sqlite" or not path.startswith("/") or "?" in path or not path.isprintable():
@@ -90,7 +90,7 @@ class DatabaseUrl(fields.String):
         return str(value)
 
 
-def is_server(url: str) -> bool:
+def is_postgresql_url(url: str) -> bool:
     """True when it names a server and a database. A socket's folder stands in `?host=`."""
     try:
         parts = urlsplit(url)
@@ -110,14 +110,14 @@ class EnvironmentSchema(SettingsSchema):
     )
     metrics_token = HeaderValue(data_key="METRICS_TOKEN")
     sentry_dsn = SentryDsn(data_key="SENTRY_DSN")
-    otel_exporter_otlp_endpoint = Address(data_key="OTEL_EXPORTER_OTLP_ENDPOINT")
+    otel_exporter_otlp_endpoint = WebAddress(data_key="OTEL_EXPORTER_OTLP_ENDPOINT")
     otel_service_name = fields.String(data_key="OTEL_SERVICE_NAME")
     host = fields.String(data_key="HOST", validate=Regexp(r"\S+\Z", error="must be an address to listen on."))
-    port = WholeNumber(1, 65535, data_key="PORT")
-    web_concurrency = WholeNumber(1, 256, data_key="WEB_CONCURRENCY")
-    lease_s = WholeNumber(1, 86_400, data_key="LEASE_S")
-    auto_migrate = Flag(data_key="AUTO_MIGRATE")
-    allow_ephemeral_sqlite = Flag(data_key="ALLOW_EPHEMERAL_SQLITE")
+    port = EnvInteger(1, 65535, data_key="PORT")
+    web_concurrency = EnvInteger(1, 256, data_key="WEB_CONCURRENCY")
+    lease_s = EnvInteger(1, 86_400, data_key="LEASE_S")
+    auto_migrate = EnvBoolean(data_key="AUTO_MIGRATE")
+    allow_ephemeral_sqlite = EnvBoolean(data_key="ALLOW_EPHEMERAL_SQLITE")
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def refuse_ephemeral_disk(self, data: dict[str, Any], variables: Mapping[str, str], **_: Any) -> None:

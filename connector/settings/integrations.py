@@ -6,20 +6,23 @@ from typing import Any, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
-from connector.settings.coercion import parse_text, parse_texts
-from connector.settings.csv_tables import TableFile, names_file, read_tables, stamp_of
-from connector.settings.custom_schemas import import_own_schema
-from connector.settings.errors import Faults, Trail, check
+from connector.settings.coercion import coerce_settings, coerce_value
+from connector.settings.csv_tables import TableFile, file_fingerprint, load_csv_tables, names_csv_file
+from connector.settings.custom_schemas import import_custom_schema
+from connector.settings.errors import ConfigErrors, ConfigPath, validate_table
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.integration import Destination, Storefront
 from mappings.settings import IDENTIFIER, Account, AccountSchema, Store, StoreSchema
 
-SPOKES: Mapping[str, Mapping[str, Storefront | Destination]] = {"storefront": STOREFRONTS, "destination": DESTINATIONS}
+INTEGRATIONS: Mapping[str, Mapping[str, Storefront | Destination]] = {
+    "storefront": STOREFRONTS,
+    "destination": DESTINATIONS,
+}
 
 #: What stands in for settings that reach no body, where a store or an account is built without a file.
-MADE_UP: Mapping[str, Any] = {"secrets": ["none"], "api_key": "none", "base_url": "https://nowhere.invalid"}
+DUMMY_SETTINGS: Mapping[str, Any] = {"secrets": ["none"], "api_key": "none", "base_url": "https://nowhere.invalid"}
 #: The same for what only some must have: a store that need not fetch would else seem able to.
-MADE_UP_IF_REQUIRED: Mapping[str, Any] = {"api_token": "none", "store_id": "1"}
+DUMMY_SETTINGS_IF_REQUIRED: Mapping[str, Any] = {"api_token": "none", "store_id": "1"}
 
 
 def build_store(storefront: str, values: Mapping[str, Any], name: str = "store") -> Store:
@@ -27,85 +30,98 @@ def build_store(storefront: str, values: Mapping[str, Any], name: str = "store")
 
     `values` are settings by name, in text or as they are; `table.key` reaches into a table. Raises `SettingsError`.
     """
-    faults = Faults()
-    store = _build_alone("storefront", storefront, name, values, faults)
-    faults.raise_any()
+    errors = ConfigErrors()
+    store = _build_without_file("storefront", storefront, name, values, errors)
+    errors.raise_any()
     return cast(Store, store)
 
 
 def build_account(destination: str, values: Mapping[str, Any], name: str = "account") -> Account:
     """Return an account that no file describes, as `build_store` does. What a body shows is never made up."""
-    faults = Faults()
-    account = _build_alone("destination", destination, name, values, faults)
-    faults.raise_any()
+    errors = ConfigErrors()
+    account = _build_without_file("destination", destination, name, values, errors)
+    errors.raise_any()
     return cast(Account, account)
 
 
-def build_both(storefront: str, destination: str, values: Mapping[str, Any]) -> tuple[Store, Account]:
+def build_pair(storefront: str, destination: str, values: Mapping[str, Any]) -> tuple[Store, Account]:
     """Return a store and an account as the two above do, and give each value to the one that knows its name."""
-    of_store = _schema("storefront", storefront).fields
-    of_account = _schema("destination", destination).fields
-    outer = {name: name.partition(".")[0] for name in values}
-    for_store = {name: value for name, value in values.items() if outer[name] in of_store}
-    for_account = {name: value for name, value in values.items() if outer[name] in of_account or name not in for_store}
-    faults = Faults()
-    store = _build_alone("storefront", storefront, "store", for_store, faults)
-    account = _build_alone("destination", destination, "account", for_account, faults)
-    faults.raise_any()
+    store_fields = _settings_schema("storefront", storefront).fields
+    account_fields = _settings_schema("destination", destination).fields
+    outer_names = {name: name.partition(".")[0] for name in values}
+    store_values = {name: value for name, value in values.items() if outer_names[name] in store_fields}
+    account_values = {
+        name: value for name, value in values.items() if outer_names[name] in account_fields or name not in store_values
+    }
+    errors = ConfigErrors()
+    store = _build_without_file("storefront", storefront, "store", store_values, errors)
+    account = _build_without_file("destination", destination, "account", account_values, errors)
+    errors.raise_any()
     return store, account
 
 
-def build(
-    kind: str, name: str, table: Mapping[str, Any], path: Trail, faults: Faults, *, directory: Path = Path()
+def build_store_or_account(
+    kind: str, name: str, table: Mapping[str, Any], path: ConfigPath, errors: ConfigErrors, *, directory: Path = Path()
 ) -> Any:
     """Return the `Store` or `Account` of a table, as its storefront or destination wants it; None if it has faults.
 
     Args:
         directory: where the files are that settings name.
     """
-    spoke = table.get(kind)
-    if isinstance(spoke, str) and spoke not in SPOKES[kind]:
-        faults.add((*path, kind), f"“{spoke}” is not a {kind}; one of {', '.join(sorted(SPOKES[kind]))}.")
+    integration_name = table.get(kind)
+    if isinstance(integration_name, str) and integration_name not in INTEGRATIONS[kind]:
+        errors.add(
+            (*path, kind), f"“{integration_name}” is not a {kind}; one of {', '.join(sorted(INTEGRATIONS[kind]))}."
+        )
     if "name" in table:
-        faults.add((*path, "name"), "is not a setting: the table's name is the name.")
+        errors.add((*path, "name"), "is not a setting: the table's name is the name.")
     try:
         IDENTIFIER(name)
     except ValidationError as error:
-        faults.add(path, f"the table's name {error.messages[0]}")
+        errors.add(path, f"the table's name {error.messages[0]}")
         name = "unnamed"
-    schema = _schema(kind, spoke)
-    table = read_tables(schema, table, path, directory, faults)
-    if isinstance(own := table.get("schema"), str) and isinstance(spoke, str) and spoke in SPOKES[kind]:
-        place, known = (*path, "schema"), SPOKES[kind][spoke]
-        table["schema"] = import_own_schema(own, known, path=place, directory=directory, faults=faults)
+    schema = _settings_schema(kind, integration_name)
+    table = load_csv_tables(schema, table, path, directory, errors)
+    if (
+        isinstance(schema_reference := table.get("schema"), str)
+        and isinstance(integration_name, str)
+        and integration_name in INTEGRATIONS[kind]
+    ):
+        schema_path, integration = (*path, "schema"), INTEGRATIONS[kind][integration_name]
+        table["schema"] = import_custom_schema(
+            schema_reference, integration, path=schema_path, directory=directory, errors=errors
+        )
         if table["schema"] is None:  # the fault is added
             del table["schema"]
-    return check(schema, {"id": name, **parse_texts(schema, table), "name": name}, path, faults)
+    return validate_table(schema, {"id": name, **coerce_settings(schema, table), "name": name}, path, errors)
 
 
 def table_files(name: str, table: Mapping[str, Any], directory: Path) -> list[TableFile]:
     """Return the CSV files that an account's table names, as they are now."""
-    settings = _schema("destination", table.get("destination")).fields
-    named = {setting: value for setting, value in table.items() if names_file(settings.get(setting), value)}
-    paths = {setting: directory / value for setting, value in named.items()}
+    settings = _settings_schema("destination", table.get("destination")).fields
+    file_names = {setting: value for setting, value in table.items() if names_csv_file(settings.get(setting), value)}
+    paths = {setting: directory / value for setting, value in file_names.items()}
     return [
-        TableFile(account=name, setting=setting, path=path, stamp=stamp_of(path)) for setting, path in paths.items()
+        TableFile(account=name, setting=setting, path=path, fingerprint=file_fingerprint(path))
+        for setting, path in paths.items()
     ]
 
 
-def _schema(kind: str, spoke: Any) -> Schema:
+def _settings_schema(kind: str, integration_name: Any) -> Schema:
     """Return what checks the settings of `spoke`; where there is no such spoke, what checks those that all have."""
-    if isinstance(spoke, str) and spoke in SPOKES[kind]:
-        return SPOKES[kind][spoke].settings()
+    if isinstance(integration_name, str) and integration_name in INTEGRATIONS[kind]:
+        return INTEGRATIONS[kind][integration_name].settings_schema_class()
     return StoreSchema(unknown=EXCLUDE) if kind == "storefront" else AccountSchema(unknown=EXCLUDE)
 
 
-def _build_alone(kind: str, spoke: str, name: str, values: Mapping[str, Any], faults: Faults) -> Any:
-    settings = _schema(kind, spoke).fields
-    table: dict[str, Any] = {setting: value for setting, value in MADE_UP.items() if setting in settings}
+def _build_without_file(
+    kind: str, integration_name: str, name: str, values: Mapping[str, Any], errors: ConfigErrors
+) -> Any:
+    settings = _settings_schema(kind, integration_name).fields
+    table: dict[str, Any] = {setting: value for setting, value in DUMMY_SETTINGS.items() if setting in settings}
     table |= {
         setting: value
-        for setting, value in MADE_UP_IF_REQUIRED.items()
+        for setting, value in DUMMY_SETTINGS_IF_REQUIRED.items()
         if setting in settings and settings[setting].required
     }
     for setting, value in values.items():
@@ -114,5 +130,5 @@ def _build_alone(kind: str, spoke: str, name: str, values: Mapping[str, Any], fa
         if inner and isinstance(settings.get(outer), fields.Dict) and isinstance(outer_value, dict):
             table[outer] = {**outer_value, inner: value}
         else:
-            table[setting] = parse_text(settings.get(setting), value)
-    return build(kind, name, {**table, kind: spoke}, (), faults)
+            table[setting] = coerce_value(settings.get(setting), value)
+    return build_store_or_account(kind, name, {**table, kind: integration_name}, (), errors)

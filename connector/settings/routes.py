@@ -9,14 +9,14 @@ from marshmallow import ValidationError, fields, post_load
 from marshmallow.validate import Length, Regexp
 
 from connector.settings.errors import suggest
-from mappings.integration import HUB_TOPICS
+from mappings.integration import CANONICAL_TOPICS
 from mappings.order import Order
 from mappings.settings import SettingsSchema
-from mappings.text import fold
+from mappings.text import casefold_ascii
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class RouteFilter:
     """A route's `only`: which orders pass. What is not set, every order passes."""
 
     country: tuple[str, ...] = ()
@@ -24,23 +24,27 @@ class Filter:
     currency: tuple[str, ...] = ()
     pickup: bool | None = None
 
-    def passes(self, order: Order) -> str | None:
+    def exclusion_reason(self, order: Order) -> str | None:
         """Return None if `order` passes, else why it does not. What the order does not say passes no filter."""
         addresses = (address for address in (order.ship_to, order.bill_to) if address)
-        said = {
+        values = {
             "country": order.country,
             "state": next((address.state for address in addresses if address.state), None),
             "currency": order.currency,
         }
-        for name, value in said.items():
-            wanted: tuple[str, ...] = getattr(self, name)
-            if wanted and not value:
-                return f"the order names no {name}, which must be among {', '.join(wanted)}"
-            if wanted and value and fold(value) not in map(fold, wanted):
-                return f"{name} {value} is not among {', '.join(wanted)}"
+        for name, value in values.items():
+            allowed: tuple[str, ...] = getattr(self, name)
+            if allowed and not value:
+                return f"the order names no {name}, which must be among {', '.join(allowed)}"
+            if allowed and value and casefold_ascii(value) not in map(casefold_ascii, allowed):
+                return f"{name} {value} is not among {', '.join(allowed)}"
         if self.pickup is not None and order.is_pickup is not self.pickup:
-            found = {True: "is collected", False: "is not collected", None: "does not say whether it is collected"}
-            return f"the order {found[order.is_pickup]}, and pickup must be {str(self.pickup).lower()}"
+            descriptions = {
+                True: "is collected",
+                False: "is not collected",
+                None: "does not say whether it is collected",
+            }
+            return f"the order {descriptions[order.is_pickup]}, and pickup must be {str(self.pickup).lower()}"
         return None
 
 
@@ -51,14 +55,14 @@ class Route:
     store: str
     accounts: tuple[str, ...]
     topics: frozenset[str] = frozenset({"paid"})  # hub words and platforms' own
-    only: Filter = Filter()
+    only: RouteFilter = RouteFilter()
 
-    def wants(self, topics: Iterable[str]) -> bool:
+    def accepts_topics(self, topics: Iterable[str]) -> bool:
         """Whether an event of these topics starts deliveries here."""
         return not self.topics.isdisjoint(topics)
 
 
-class IdOf(fields.String):
+class IdReference(fields.String):
     """The name of a table of this kind, read as that table's id."""
 
     def __init__(self, kind: str, **kwargs: Any) -> None:
@@ -75,12 +79,12 @@ class IdOf(fields.String):
 
 def _refuse_unknown_topic(topic: str) -> None:
     """A platform's own topic is `orders/paid` or `order.updated`; any other word is a slip."""
-    if topic not in HUB_TOPICS and not re.search(r"[/.]", topic):
-        words = ", ".join(sorted(HUB_TOPICS))
+    if topic not in CANONICAL_TOPICS and not re.search(r"[/.]", topic):
+        words = ", ".join(sorted(CANONICAL_TOPICS))
         raise ValidationError(f"“{topic}” is no topic; one of {words}, or a platform's own such as orders/paid.")
 
 
-def _refuse_repeats(names: list[str]) -> None:
+def _refuse_duplicates(names: list[str]) -> None:
     if len(set(names)) < len(names):
         raise ValidationError("names one account twice.")
 
@@ -88,26 +92,28 @@ def _refuse_repeats(names: list[str]) -> None:
 AT_LEAST_ONE = Length(min=1, error="needs at least one.")
 
 
-def _words(pattern: str, error: str) -> fields.List[str]:
+def _string_list(pattern: str, error: str) -> fields.List[str]:
     return fields.List(fields.String(validate=Regexp(pattern, error=error)), validate=AT_LEAST_ONE)
 
 
-class FilterSchema(SettingsSchema):
-    country = _words(r"[A-Za-z]{2}\Z", "must be a country's two letters, such as MX.")
-    state = _words(r"\s*\S", "must not be empty.")
-    currency = _words(r"[A-Za-z]{3}\Z", "must be a currency's three letters, such as MXN.")
+class RouteFilterSchema(SettingsSchema):
+    country = _string_list(r"[A-Za-z]{2}\Z", "must be a country's two letters, such as MX.")
+    state = _string_list(r"\s*\S", "must not be empty.")
+    currency = _string_list(r"[A-Za-z]{3}\Z", "must be a currency's three letters, such as MXN.")
     pickup = fields.Boolean(truthy={True}, falsy={False})
 
     @post_load
-    def build_model(self, data: dict[str, Any], **_: Any) -> Filter:
-        return Filter(**data | {name: tuple(value) for name, value in data.items() if isinstance(value, list)})
+    def build_model(self, data: dict[str, Any], **_: Any) -> RouteFilter:
+        return RouteFilter(**data | {name: tuple(value) for name, value in data.items() if isinstance(value, list)})
 
 
 class RouteSchema(SettingsSchema):
-    store = IdOf("stores", data_key="from", required=True)
-    accounts = fields.List(IdOf("accounts"), data_key="to", required=True, validate=[AT_LEAST_ONE, _refuse_repeats])
+    store = IdReference("stores", data_key="from", required=True)
+    accounts = fields.List(
+        IdReference("accounts"), data_key="to", required=True, validate=[AT_LEAST_ONE, _refuse_duplicates]
+    )
     topics = fields.List(fields.String(validate=_refuse_unknown_topic), validate=AT_LEAST_ONE)
-    orders = fields.Nested(FilterSchema, data_key="only", attribute="only")
+    orders = fields.Nested(RouteFilterSchema, data_key="only", attribute="only")
 
     def __init__(self, ids: Mapping[str, Mapping[str, str]]) -> None:
         super().__init__()

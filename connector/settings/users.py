@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields
 from marshmallow.validate import OneOf
 
 from connector.settings.environment import Environment
-from connector.settings.errors import Faults, check
+from connector.settings.errors import ConfigErrors, validate_table
 from mappings.settings import SettingsSchema
 
 ROLES = ("viewer", "operator")
@@ -36,7 +36,7 @@ class PasswordHash(fields.String):
         return text
 
 
-def refuse_odd_name(name: str) -> None:
+def validate_user_name(name: str) -> None:
     if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= 64:
         raise ValidationError("the table's name must be 1 to 64 characters that can be printed.")
     if name == ADMIN:
@@ -46,16 +46,17 @@ def refuse_odd_name(name: str) -> None:
 class UserSchema(SettingsSchema):
     model = User
 
-    name = fields.String(required=True, validate=refuse_odd_name)
+    name = fields.String(required=True, validate=validate_user_name)
     password_hash = PasswordHash(required=True)
     role = fields.String(validate=OneOf(ROLES))
 
 
-def build_users(tables: Mapping[str, Any], environment: Environment, faults: Faults) -> dict[str, User]:
+def build_users(tables: Mapping[str, Any], environment: Environment, errors: ConfigErrors) -> dict[str, User]:
     """Return the people of the tables, by name."""
-    people = {
-        name: check(UserSchema(), {**table, "name": name}, ("users", name), faults) for name, table in tables.items()
+    users = {
+        name: validate_table(UserSchema(), {**table, "name": name}, ("users", name), errors)
+        for name, table in tables.items()
     }
-    if people and not (environment.secret_key or environment.admin_token):
-        faults.add(("users",), "need SECRET_KEY or ADMIN_TOKEN in the environment: it signs their sessions.")
-    return people
+    if users and not (environment.secret_key or environment.admin_token):
+        errors.add(("users",), "need SECRET_KEY or ADMIN_TOKEN in the environment: it signs their sessions.")
+    return users

@@ -3,24 +3,24 @@
 from flask import Blueprint, Response, current_app, jsonify
 
 from connector.runtime import Runtime
-from connector.web.api.operation import Description, described
+from connector.web.api.operation import Operation, documented
 from connector.web.api.responses import HealthSchema
 
 blueprint = Blueprint("health", __name__)
 
 
-HEALTH = HealthSchema()
+HEALTH_SCHEMA = HealthSchema()
 
 
 @blueprint.get("/health/live")
-@described(Description(answers={200: HEALTH}, is_open=True))
+@documented(Operation(responses={200: HEALTH_SCHEMA}, is_public=True))
 def live() -> Response:
     """Say that the process answers."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/health/ready")
-@described(Description(answers={200: HEALTH}, is_open=True))
+@documented(Operation(responses={200: HEALTH_SCHEMA}, is_public=True))
 def ready() -> Response:
     """Say that it can store what comes in."""
     runtime: Runtime = current_app.extensions["runtime"]

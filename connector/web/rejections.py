@@ -7,12 +7,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.core.exceptions import DatabaseUnavailableError, InvalidRequestError, NotFoundError, SignatureError
 from connector.database.engine import Database
-from connector.database.stats.counters import REJECTED, add_counts, labels
+from connector.database.stats.counters import REJECTED, add_counts, make_labels
 
 #: What is counted is kept so soon after. A process that is killed takes that much with it.
-KEEP_AFTER_S = 10.0
+FLUSH_AFTER_S = 10.0
 
-REASONS: dict[type[Exception], str] = {
+REJECTION_REASONS: dict[type[Exception], str] = {
     NotFoundError: "unknown store",
     SignatureError: "signature",
     InvalidRequestError: "malformed",
@@ -21,7 +21,7 @@ REASONS: dict[type[Exception], str] = {
 }
 
 
-class Rejected:
+class RejectionCounter:
     """What one process turned away since it was last kept."""
 
     def __init__(self, database: Database) -> None:
@@ -34,15 +34,17 @@ class Rejected:
         """Args:
         store: "" where there is none of that name: a stranger's word becomes no label.
         """
-        reason = next((text for kind, text in REASONS.items() if isinstance(error, kind)), "fault")
+        reason = next(
+            (text for error_type, text in REJECTION_REASONS.items() if isinstance(error, error_type)), "fault"
+        )
         with self._lock:
             self._counts[store, reason] += 1
             if self._timer is None:
-                self._timer = threading.Timer(KEEP_AFTER_S, self.keep)
+                self._timer = threading.Timer(FLUSH_AFTER_S, self.flush)
                 self._timer.daemon = True
                 self._timer.start()
 
-    def keep(self) -> None:
+    def flush(self) -> None:
         """Add it to what all processes share; later, if the database is away."""
         with self._lock:
             counts, self._counts, timer, self._timer = self._counts, Counter(), self._timer, None
@@ -50,7 +52,7 @@ class Rejected:
             timer.cancel()
         if not counts:
             return
-        rows = {(REJECTED, labels(store=store, reason=reason)): float(n) for (store, reason), n in counts.items()}
+        rows = {(REJECTED, make_labels(store=store, reason=reason)): float(n) for (store, reason), n in counts.items()}
         try:
             self._database.transact(lambda transaction: add_counts(transaction, rows))
         except DatabaseUnavailableError:

@@ -7,22 +7,24 @@ from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.core.exceptions import InvalidRequestError, NotFoundError
-from connector.ingestion.receive import take_in
+from connector.ingestion.receive import receive_webhook
 from connector.runtime import Runtime
-from connector.web.api.operation import Description, described
+from connector.web.api.operation import Operation, documented
 from connector.web.api.responses import ReceivedSchema
 
-LONGEST_BODY_BYTES = 2 * 1024 * 1024
+MAX_BODY_BYTES = 2 * 1024 * 1024
 #: What is too long is still read so far, and thrown away: who is cut off while sending may never see the answer.
-LONGEST_READ_BYTES = 16 * LONGEST_BODY_BYTES
-TOO_LONG = f"the body is longer than {LONGEST_BODY_BYTES} bytes"
+MAX_READ_BYTES = 16 * MAX_BODY_BYTES
+TOO_LONG_MESSAGE = f"the body is longer than {MAX_BODY_BYTES} bytes"
 
 blueprint = Blueprint("webhooks", __name__)
 
 
 @blueprint.post("/webhooks/<store_name>")
-@described(
-    Description(answers={200: ReceivedSchema()}, problems=(400, 401, 404, 413), takes_anything=True, is_open=True)
+@documented(
+    Operation(
+        responses={200: ReceivedSchema()}, error_statuses=(400, 401, 404, 413), accepts_any_body=True, is_public=True
+    )
 )
 def receive(store_name: str) -> Response:
     """Take a webhook of a store, signed as its platform does.
@@ -35,20 +37,20 @@ def receive(store_name: str) -> Response:
         try:
             if store is None:
                 raise NotFoundError("no such store")
-            recorded = take_in(runtime, store, Headers(request.environ), read_body())
+            recorded = receive_webhook(runtime, store, WebhookHeaders(request.environ), read_body())
         except Exception as error:
             current_app.extensions["rejected"].add(store.id if store else "", error)
             raise
     if recorded is None:
-        return answer("ignored", "null")
-    return answer(recorded.status, f'"{recorded.event_id}"')
+        return webhook_response("ignored", "null")
+    return webhook_response(recorded.status, f'"{recorded.event_id}"')
 
 
-def answer(status: str, event: str) -> Response:
+def webhook_response(status: str, event: str) -> Response:
     return Response(f'{{"status": "{status}", "event": {event}}}\n', content_type="application/json")
 
 
-class Headers(Mapping[str, str]):
+class WebhookHeaders(Mapping[str, str]):
     """A request's headers, their names in lower case. A webhook asks for a few: Flask's own would turn all about."""
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
@@ -79,12 +81,12 @@ def read_body() -> bytes:
     body = bytearray()
     length, declared = 0, request.content_length
     try:
-        while length != declared and (chunk := stream.read(65_536)) and length <= LONGEST_READ_BYTES:
+        while length != declared and (chunk := stream.read(65_536)) and length <= MAX_READ_BYTES:
             length += len(chunk)
-            if length <= LONGEST_BODY_BYTES:
+            if length <= MAX_BODY_BYTES:
                 body += chunk
     except OSError as error:  # the sender went away in the middle
         raise InvalidRequestError("the body did not arrive whole") from error
-    if length > LONGEST_BODY_BYTES:
-        raise RequestEntityTooLarge(TOO_LONG)
+    if length > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge(TOO_LONG_MESSAGE)
     return bytes(body)

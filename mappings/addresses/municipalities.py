@@ -6,7 +6,7 @@ who shares an agglomeration with a larger city (https://www.indec.gob.ar). Unver
 lists at hand. A name that is not here is taken for a neighbourhood.
 """
 
-from mappings.addresses.vocabulary import flatten
+from mappings.addresses.vocabulary import casefold_ascii_same_length
 
 #: By the state's official name.
 MUNICIPALITIES_BY_STATE = {
@@ -57,9 +57,11 @@ MUNICIPALITIES_BY_STATE = {
 }
 
 
-def _flatten_names(names: str) -> frozenset[str]:
-    return frozenset(flatten(" ".join(name.split())) for name in names.split(","))
+def _normalize_names(names: str) -> frozenset[str]:
+    return frozenset(casefold_ascii_same_length(" ".join(name.split())) for name in names.split(","))
 
 
 #: Both as `flatten` writes them.
-MUNICIPALITIES = {flatten(state): _flatten_names(names) for state, names in MUNICIPALITIES_BY_STATE.items()}
+MUNICIPALITIES = {
+    casefold_ascii_same_length(state): _normalize_names(names) for state, names in MUNICIPALITIES_BY_STATE.items()
+}

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from mappings.addresses.municipalities import MUNICIPALITIES
-from mappings.addresses.states import BY_NAME, STATES
-from mappings.addresses.street_parser import Surroundings
-from mappings.addresses.vocabulary import flatten
+from mappings.addresses.states import STATES, STATES_BY_NAME
+from mappings.addresses.street_parser import AddressContext
+from mappings.addresses.vocabulary import casefold_ascii_same_length
 from mappings.order import Address
-from mappings.text import squeeze
+from mappings.text import match_key
 
 SHOPIFY_STATES: dict[str, dict[str, str]] = {
     country: {code: state.name for state in states for code in (state.iso, state.shopify)}
@@ -27,11 +27,17 @@ COUNTRIES = {"MX": "México", "AR": "Argentina"}
 #: States that are a city by another name.
 ALSO_CITIES = {"Ciudad Autónoma de Buenos Aires": ("Buenos Aires",)}
 #: Country, then state: what else names them in a line, as `flatten` writes it.
-PLACES = {
+REGION_NAMES = {
     country: {
         state.name: frozenset(
-            flatten(name)
-            for name in (COUNTRIES[country], state.shopify, state.iso, *state.others, *ALSO_CITIES.get(state.name, ()))
+            casefold_ascii_same_length(name)
+            for name in (
+                COUNTRIES[country],
+                state.shopify,
+                state.iso,
+                *state.other_names,
+                *ALSO_CITIES.get(state.name, ()),
+            )
             if len(name) > 1
         )
         for state in states
@@ -50,47 +56,58 @@ COUNTRY_NAMES = {
 }
 
 
-def with_place(address: Address | None) -> Address | None:
+def address_if_locatable(address: Address | None) -> Address | None:
     """Return an address by which anything can be found, else None: some platforms write a country on every order."""
     if address is None:
         return None
-    found_by = (address.line1, address.line2, address.street, address.district, address.city, address.postal_code)
-    return address if any(found_by) else None
+    locating_fields = (
+        address.line1,
+        address.line2,
+        address.street,
+        address.district,
+        address.city,
+        address.postal_code,
+    )
+    return address if any(locating_fields) else None
 
 
-def name_state(
+def resolve_state_name(
     written: str | None, *, code: str | None = None, country: str | None, codes: Mapping[str, Mapping[str, str]]
 ) -> str | None:
     """Return a state's official name in Spanish where `code` or `written` is one of the country's; else as written.
 
     The same letters are another state in another country ("AR" is Arkansas), so they count only with the country.
     """
-    known = codes.get(country or "", {})
+    names_by_code = codes.get(country or "", {})
     for text in (code, written):
-        if text and text.upper() in known:
-            return known[text.upper()]
+        if text and text.upper() in names_by_code:
+            return names_by_code[text.upper()]
     state = written or code
     if state is None:
         return None
-    if found := BY_NAME.get(country or "", {}).get(squeeze(state)):
-        return found.name
-    return MEXICO_CITY if country in {"MX", None} and squeeze(state) in MEXICO_CITY_NAMES else state
+    if match := STATES_BY_NAME.get(country or "", {}).get(match_key(state)):
+        return match.name
+    return MEXICO_CITY if country in {"MX", None} and match_key(state) in MEXICO_CITY_NAMES else state
 
 
-def code_country(code: str | None, name: str | None = None) -> str | None:
+def resolve_country_code(code: str | None, name: str | None = None) -> str | None:
     """Return the ISO 3166-1 alpha-2 code: as given, else of a country whose name we know, else what was written."""
     written = code or name
     if written is None:
         return None
-    return written.upper() if len(written) == 2 else COUNTRY_NAMES.get(squeeze(written), written)
+    return written.upper() if len(written) == 2 else COUNTRY_NAMES.get(match_key(written), written)
 
 
-def look_around(address: Address) -> Surroundings:
+def build_address_context(address: Address) -> AddressContext:
     """Return what the address's own fields tell about its lines: people repeat the city there, and the state's code."""
     state = address.state or ""
-    own = {flatten(name) for name in (address.city, state, address.postal_code) if name and len(name) > 1}
-    return Surroundings(
+    own_names = {
+        casefold_ascii_same_length(name)
+        for name in (address.city, state, address.postal_code)
+        if name and len(name) > 1
+    }
+    return AddressContext(
         country=address.country,
-        places=PLACES.get(address.country or "", {}).get(state, frozenset()) | own,
-        municipalities=MUNICIPALITIES.get(flatten(state), frozenset()),
+        region_names=REGION_NAMES.get(address.country or "", {}).get(state, frozenset()) | own_names,
+        municipalities=MUNICIPALITIES.get(casefold_ascii_same_length(state), frozenset()),
     )

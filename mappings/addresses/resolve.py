@@ -7,21 +7,31 @@ store's settings and the lines say.
 import re
 from dataclasses import dataclass, replace
 
-from mappings.addresses.regions import COUNTRIES, look_around
-from mappings.addresses.street_parser import Reading, Surroundings, read_line, show_readings
-from mappings.addresses.tokenizer import DISTRICTS, Piece, join_pieces, name_district, repeats_place, scan
+from mappings.addresses.regions import COUNTRIES, build_address_context
+from mappings.addresses.street_parser import AddressContext, ParsedLine, describe_readings, parse_line
+from mappings.addresses.tokenizer import DISTRICT_KINDS, Token, district_name, join_tokens, repeats_region, tokenize
 from mappings.order import Address
-from mappings.text import JOINER, clean_text, fold
+from mappings.text import WORD_JOINER, casefold_ascii, clean_text
 
 #: Longer lines are no address: they stay whole, and cost no time.
-LONGEST_LINE = 300
+MAX_LINE_LENGTH = 300
 
 #: What shops and plugins write where they know no street.
-PLACEHOLDERS = {"no informado", "no informada", "sin direccion", "sin datos", "s/d", "n/a", "na", "ninguna", "ninguno"}
+PLACEHOLDER_TEXTS = {
+    "no informado",
+    "no informada",
+    "sin direccion",
+    "sin datos",
+    "s/d",
+    "n/a",
+    "na",
+    "ninguna",
+    "ninguno",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Second:
+class SecondLine:
     """What the second line holds."""
 
     unit: str | None = None
@@ -29,23 +39,23 @@ class Second:
     reference: str | None = None
 
 
-def settle_address(
+def resolve_address(
     address: Address, *, number: str | None = None, unit: str | None = None, district: str | None = None
 ) -> Address:
     """Return `address` with street, number, unit, district and reference told apart.
 
     The platform's own fields and separator win; `number`, `unit` and `district` come from where the store's settings
     say; the lines' own text is the last resort. Where the first line can be read in two ways it stays whole as the
-    street, and `doubt` says how.
+    street, and `ambiguity` says how.
     """
     line1, line2 = address.line1, address.line2
-    around = look_around(address) if line1 or line2 else Surroundings()
-    first = read_first_line(line1, number, around)
+    context = build_address_context(address) if line1 or line2 else AddressContext()
+    first = parse_first_line(line1, number, context)
     if line1 and line2 and first.number is None and starts_with_number(line2):
-        both = read_first_line(f"{line1} {line2}", number, around)
-        if both.reason is None and both.number is not None:
-            first, line2 = both, None
-    second = read_second_line(line2, district, has_district=bool(first.district), around=around)
+        joined = parse_first_line(f"{line1} {line2}", number, context)
+        if joined.reason is None and joined.number is not None:
+            first, line2 = joined, None
+    second = parse_second_line(line2, district, has_district=bool(first.district), context=context)
     street = address.street or first.street
     reason = first.reason if street == line1 and address.country in COUNTRIES else None  # elsewhere none is told apart
     return replace(
@@ -55,12 +65,12 @@ def settle_address(
         unit=address.unit or join_distinct(first.unit, unit, second.unit),
         district=address.district or second.district or first.district,
         reference=address.reference or join_distinct(first.reference, second.reference),
-        doubt=describe_doubt(line1, reason) if line1 and reason else None,
+        ambiguity=describe_ambiguity(line1, reason) if line1 and reason else None,
     )
 
 
 #: What is read to tell the parts of an address apart, and the parts.
-READ = (
+INPUT_FIELDS = (
     "line1",
     "line2",
     "street",
@@ -73,115 +83,123 @@ READ = (
     "postal_code",
     "country",
 )
-TOLD = ("street", "number", "unit", "district", "reference", "doubt")
+RESOLVED_FIELDS = ("street", "number", "unit", "district", "reference", "ambiguity")
 
 
-def settle_billing(address: Address, *, shipping: Address | None, settled: Address | None) -> Address:
+def resolve_billing_address(
+    address: Address, *, shipping: Address | None, resolved_shipping: Address | None
+) -> Address:
     """As `settle_address`, which costs half of reading a small order, where this is not the `shipping` one again."""
-    if shipping is None or any(getattr(address, name) != getattr(shipping, name) for name in READ):
-        return settle_address(address)
-    return replace(address, **{name: getattr(settled, name) for name in TOLD})
+    if shipping is None or any(getattr(address, name) != getattr(shipping, name) for name in INPUT_FIELDS):
+        return resolve_address(address)
+    return replace(address, **{name: getattr(resolved_shipping, name) for name in RESOLVED_FIELDS})
 
 
-def read_first_line(line: str | None, given_number: str | None, around: Surroundings) -> Reading:
+def parse_first_line(line: str | None, configured_number: str | None, context: AddressContext) -> ParsedLine:
     if line is None or is_placeholder(line):
-        return Reading(number=given_number)
-    if JOINER in line:
-        street, _, number = line.partition(JOINER)
-        return Reading(street=clean_text(street), number=clean_text(number) or given_number)
-    if len(line) > LONGEST_LINE:
-        return Reading(street=line, number=given_number)
-    if given_number is not None:
-        mark = r"(?:#|\bN[º°]\.?|\b(?:Nro|N[uú]m|No)\b\.?|\bN[uú]mero\b)"
-        street = re.sub(rf"[\s,]*(?:{mark}\s*)?(?<!\w){re.escape(given_number)}$", "", line, flags=re.IGNORECASE)
-        return Reading(street=clean_text(street.strip(" ,")) or line, number=given_number)
-    reading = read_line(line, around)
-    return replace(reading, street=line) if reading.reason else reading
+        return ParsedLine(number=configured_number)
+    if WORD_JOINER in line:
+        street, _, number = line.partition(WORD_JOINER)
+        return ParsedLine(street=clean_text(street), number=clean_text(number) or configured_number)
+    if len(line) > MAX_LINE_LENGTH:
+        return ParsedLine(street=line, number=configured_number)
+    if configured_number is not None:
+        number_mark = r"(?:#|\bN[º°]\.?|\b(?:Nro|N[uú]m|No)\b\.?|\bN[uú]mero\b)"
+        street = re.sub(
+            rf"[\s,]*(?:{number_mark}\s*)?(?<!\w){re.escape(configured_number)}$", "", line, flags=re.IGNORECASE
+        )
+        return ParsedLine(street=clean_text(street.strip(" ,")) or line, number=configured_number)
+    parsed = parse_line(line, context)
+    return replace(parsed, street=line) if parsed.reason else parsed
 
 
 def starts_with_number(line: str) -> bool:
     """Whether a second line goes on with the number that the first one lacks: "#1130 depto 701"."""
-    pieces = scan(line, is_street=False) if JOINER not in line and len(line) <= LONGEST_LINE else []
-    return bool(pieces) and pieces[0].kind in {"door", "plot", "lot", "kilometre", "absent"}
+    tokens = tokenize(line, is_street=False) if WORD_JOINER not in line and len(line) <= MAX_LINE_LENGTH else []
+    return bool(tokens) and tokens[0].kind in {"door", "plot", "lot", "kilometre", "absent"}
 
 
-def read_second_line(
-    line: str | None, given_district: str | None, *, has_district: bool, around: Surroundings
-) -> Second:
+def parse_second_line(
+    line: str | None, configured_district: str | None, *, has_district: bool, context: AddressContext
+) -> SecondLine:
     """Read what the platform calls the flat, and where people write whatever does not fit elsewhere.
 
     It stays as written, but for a neighbourhood and a reference that are marked as such.
     """
-    given = name_given_district(given_district) if given_district else None
+    clean_district = configured_district_name(configured_district) if configured_district else None
     if line is None:
-        return Second(district=given)
-    if JOINER in line:
-        flat, _, district = line.partition(JOINER)
-        return Second(unit=clean_text(flat), district=clean_text(district) or given)
-    if len(line) > LONGEST_LINE:
-        return Second(unit=line, district=given)
-    pieces = [piece for piece in scan(line, is_street=False) if not repeats_place(piece, around.places)]
-    if given_district == line:
-        return split_district_line(pieces)
-    districts = [piece for piece in pieces if piece.kind in DISTRICTS]
-    if not districts and not given and not has_district:
-        districts = [piece for piece in pieces if is_name_behind_flat(piece, pieces)]
-    if len(districts) > 1 or (given and districts and fold(name_district(districts[0])) != fold(given)):
-        return Second(unit=line, district=given)  # two neighbourhoods: neither gets lost
-    references = [piece for piece in pieces if piece.kind in {"reference", "crossing"}]
-    units = [piece for piece in pieces if piece not in districts and piece not in references]
+        return SecondLine(district=clean_district)
+    if WORD_JOINER in line:
+        unit, _, district = line.partition(WORD_JOINER)
+        return SecondLine(unit=clean_text(unit), district=clean_text(district) or clean_district)
+    if len(line) > MAX_LINE_LENGTH:
+        return SecondLine(unit=line, district=clean_district)
+    tokens = [token for token in tokenize(line, is_street=False) if not repeats_region(token, context.region_names)]
+    if configured_district == line:
+        return parse_district_line(tokens)
+    districts = [token for token in tokens if token.kind in DISTRICT_KINDS]
+    if not districts and not clean_district and not has_district:
+        districts = [token for token in tokens if is_district_after_unit(token, tokens)]
+    if len(districts) > 1 or (
+        clean_district and districts and casefold_ascii(district_name(districts[0])) != casefold_ascii(clean_district)
+    ):
+        return SecondLine(unit=line, district=clean_district)  # two neighbourhoods: neither gets lost
+    references = [token for token in tokens if token.kind in {"reference", "crossing"}]
+    units = [token for token in tokens if token not in districts and token not in references]
     if not districts and not references and len(units) != 1:
-        return Second(unit=line, district=given)
-    return Second(
-        unit=join_pieces(units, drop_interior_mark=True),
-        district=given or (name_district(districts[0]) if districts else None),
-        reference=join_pieces(references),
+        return SecondLine(unit=line, district=clean_district)
+    return SecondLine(
+        unit=join_tokens(units, drop_interior_mark=True),
+        district=clean_district or (district_name(districts[0]) if districts else None),
+        reference=join_tokens(references),
     )
 
 
-def is_name_behind_flat(piece: Piece, pieces: list[Piece]) -> bool:
+def is_district_after_unit(token: Token, tokens: list[Token]) -> bool:
     """Whether it is a neighbourhood as in "Depto 4, Palermo"."""
     return (
-        piece is pieces[-1]
-        and piece.kind == "text"
-        and piece.separator == ","
-        and all(other.kind == "unit" for other in pieces[:-1])
-        and piece.flat.replace(" ", "").isalpha()
+        token is tokens[-1]
+        and token.kind == "text"
+        and token.separator == ","
+        and all(previous.kind == "unit" for previous in tokens[:-1])
+        and token.normalized.replace(" ", "").isalpha()
     )
 
 
-def split_district_line(pieces: list[Piece]) -> Second:
+def parse_district_line(tokens: list[Token]) -> SecondLine:
     """Read a second line of which the store says that it holds the neighbourhood; a flat may stand beside it."""
-    marked = [piece for piece in pieces if piece.kind in DISTRICTS]
-    units = [piece for piece in pieces if piece.kind == "unit"]
-    rest = [piece for piece in pieces if piece not in units and piece not in marked]
+    marked = [token for token in tokens if token.kind in DISTRICT_KINDS]
+    units = [token for token in tokens if token.kind == "unit"]
+    rest = [token for token in tokens if token not in units and token not in marked]
     if len(marked) == 1:
-        return Second(
-            unit=join_distinct(join_pieces(units, drop_interior_mark=True), join_pieces(rest)),
-            district=name_district(marked[0]),
+        return SecondLine(
+            unit=join_distinct(join_tokens(units, drop_interior_mark=True), join_tokens(rest)),
+            district=district_name(marked[0]),
         )
-    return Second(unit=join_pieces(units, drop_interior_mark=True), district=join_pieces([*marked, *rest]))
+    return SecondLine(unit=join_tokens(units, drop_interior_mark=True), district=join_tokens([*marked, *rest]))
 
 
-def name_given_district(text: str) -> str | None:
-    pieces = scan(text, is_street=False)
-    marked = [piece for piece in pieces if piece.kind == "district"]
-    return clean_text(name_district(marked[0])) if len(pieces) == len(marked) == 1 else clean_text(text)
+def configured_district_name(text: str) -> str | None:
+    tokens = tokenize(text, is_street=False)
+    marked = [token for token in tokens if token.kind == "district"]
+    return clean_text(district_name(marked[0])) if len(tokens) == len(marked) == 1 else clean_text(text)
 
 
-def describe_doubt(line: str, reason: str) -> str:
+def describe_ambiguity(line: str, reason: str) -> str:
     """Return what a merchant has to know to settle it: the line, why it is not sure, and how it can be read."""
-    return f"address “{line}” is not sure, since {reason}: {show_readings(line)}."
+    return f"address “{line}” is not sure, since {reason}: {describe_readings(line)}."
 
 
 def is_placeholder(line: str) -> bool:
-    return fold(line.replace(JOINER, " ")).strip(" .,-") in PLACEHOLDERS or not re.search(r"\w", line)
+    return casefold_ascii(line.replace(WORD_JOINER, " ")).strip(" .,-") in PLACEHOLDER_TEXTS or not re.search(
+        r"\w", line
+    )
 
 
 def join_distinct(*texts: str | None) -> str | None:
     """Join the texts, each once."""
-    kept: dict[str, str] = {}
+    distinct: dict[str, str] = {}
     for text in texts:
         if text:
-            kept.setdefault(fold(text), text)
-    return ", ".join(kept.values()) or None
+            distinct.setdefault(casefold_ascii(text), text)
+    return ", ".join(distinct.values()) or None

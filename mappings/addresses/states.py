@@ -9,7 +9,7 @@ All read 2026-11-21.
 
 from dataclasses import dataclass
 
-from mappings.text import squeeze
+from mappings.text import match_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class State:
     name: str  # in Spanish
     shopify: str
     woocommerce: str
-    postcodes: str  # how they begin: a pattern, without the letter of Argentina's long form
-    others: tuple[str, ...] = ()  # what else people and platforms call it
+    postcode_prefix: str  # how they begin: a pattern, without the letter of Argentina's long form
+    other_names: tuple[str, ...] = ()  # what else people and platforms call it
 
 
 MEXICO = (
@@ -96,11 +96,11 @@ STATES = {"MX": MEXICO, "AR": ARGENTINA}
 
 
 #: Country, then a name as `squeeze` writes it. Codes of one letter are no names.
-BY_NAME = {
+STATES_BY_NAME = {
     country: {
-        squeeze(name): state
+        match_key(name): state
         for state in states
-        for name in (f"{country}-{state.iso}", state.iso, state.shopify, state.name, *state.others)
+        for name in (f"{country}-{state.iso}", state.iso, state.shopify, state.name, *state.other_names)
         if len(name) > 1
     }
     for country, states in STATES.items()

@@ -2,23 +2,23 @@
 
 import re
 
-from mappings.addresses.vocabulary import CODE, COMPASS, DOOR_MARK, MONTH, NUMBER, NUMBERED_KIND, STREET_KIND
+from mappings.addresses.vocabulary import COMPASS, DOOR_MARK, MONTH, NUMBER, NUMBERED_KIND, STREET_KIND, UNIT_CODE
 
 
 def compile_verbose(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.VERBOSE)
 
 
-KIND_AT_START = compile_verbose(STREET_KIND)
+STREET_KIND_AT_START = compile_verbose(STREET_KIND)
 ORDINAL = r"(?:ra|da|ta|na|va|ma|er|do|ro|to|mo|vo|o|a|°)"
 #: Streets whose name holds a number: "5 de Mayo", "11 de Septiembre de 1888"; "11 Sur", "1a. Sur Poniente"; "Calle 12".
-DATE = rf"(?:{STREET_KIND}\.?\s+)?\d{{1,2}}(?:°|ro\.?|o\.?)?\s+de\s+{MONTH}(?:\s+del?\s+\d{{4}})?"
-GRID = rf"(?:{STREET_KIND}\.?\s+)?\d{{1,3}}{ORDINAL}?\.?\s+{COMPASS}(?:\s+{COMPASS})?\b"
-NUMBERED = (
+DATE_NAME = rf"(?:{STREET_KIND}\.?\s+)?\d{{1,2}}(?:°|ro\.?|o\.?)?\s+de\s+{MONTH}(?:\s+del?\s+\d{{4}})?"
+GRID_NAME = rf"(?:{STREET_KIND}\.?\s+)?\d{{1,3}}{ORDINAL}?\.?\s+{COMPASS}(?:\s+{COMPASS})?\b"
+NUMBERED_NAME = (
     rf"{NUMBERED_KIND}\s*\d{{1,4}}{ORDINAL}?\b(?:\s?-\s?[a-z]\b|\s(?:bis|1/2|(?![yex]\b)[a-z])\b)?"
     rf"(?:\s+(?:{COMPASS}|diagonal)\b)?"
 )
-NAMED = compile_verbose(rf"(?P<date>{DATE})|(?P<grid>{GRID})|(?P<numbered>{NUMBERED})")
+NUMERIC_STREET_NAME = compile_verbose(rf"(?P<date>{DATE_NAME})|(?P<grid>{GRID_NAME})|(?P<numbered>{NUMBERED_NAME})")
 #: What no neighbourhood's name holds: a street of its own.
 STREET_WITHIN = compile_verbose(rf"\s(?!c\b){STREET_KIND}\.?\s+\d")
 KIND_AND_NUMBER = compile_verbose(rf"{STREET_KIND}\.?\s+(?:{COMPASS}\s+|(?:federal|provincial|nacional)\s+)?\d+[a-z]?")
@@ -43,15 +43,15 @@ NEXT_NUMBER = re.compile(rf"[\s,]+{DOOR_AND_TAIL}")
 LEADING_NUMBER = re.compile(DOOR_AND_TAIL)
 DOOR_START = compile_verbose(DOOR_MARK)
 #: A flat without a word, as in Argentina behind the door's number: "5 B", "10D", "02-03", "A" in quotation marks.
-BARE_FLAT = re.compile(r"\d{1,2}\s?-?\s?[\"']?(?![yex]\b)[a-z][\"']?|\d{1,2}-\d{1,2}|[\"'][a-z0-9]{1,2}[\"']")
-DASHED_FLAT = compile_verbose(CODE)
+BARE_UNIT = re.compile(r"\d{1,2}\s?-?\s?[\"']?(?![yex]\b)[a-z][\"']?|\d{1,2}-\d{1,2}|[\"'][a-z0-9]{1,2}[\"']")
+DASHED_UNIT = compile_verbose(UNIT_CODE)
 COMPASS_WORD = re.compile(rf"{COMPASS}\.?")
 COMPASS_SIGN = re.compile(rf"\(({COMPASS}|[nseo])\)")
 CROSSING_STREETS = re.compile(r"(?P<one>.+)\sy\s(?P<other>.+)")
 #: A crossing street of three words may well be one of two with its neighbourhood.
 LONG_CORNER = compile_verbose(rf"(?:casi\s)?esq(?:uina)?\.?(?:\scon)?(?:\s(?!de\b|con\b|{STREET_KIND})[a-z]+){{3,}}")
 #: A neighbourhood's name without a mark: words, and at most the number of a section.
-NAME = compile_verbose(
+UNMARKED_DISTRICT_NAME = compile_verbose(
     rf"""(?!(?:x|y|e|o|por|con|en|a|al|casa|final|piso|frente|fondo|porton|edificio|edif|esquina|barrio|quinta|depto|dpto
         |dep|dto|depa|departamento|int|interior|interno|local|loc|oficina|of|torre|lote|manzana|mz|mza|unidad|uf|pb
         |ph|pa|ph|block|timbre|entrada|escalera|cuerpo|nivel|nave|bodega|calle|av|avenida|ruta|km|no|num|s|n|ext)\b)

@@ -7,25 +7,25 @@ import re
 import unicodedata
 
 #: What is written where a letter, a dash or a degree sign is meant.
-SAME_SIGN = str.maketrans("º˚–—−“”´’‘", "°°---\"\"'''")
+SIGN_VARIANTS = str.maketrans("º˚–—−“”´’‘", "°°---\"\"'''")
 
 
-def flatten(text: str) -> str:
+def casefold_ascii_same_length(text: str) -> str:
     """Return `text` in lower case without accents, character for character, so that places in both are the same."""
     if text.isascii():
         return text.lower()
-    return "".join(map(_flatten_char, text.translate(SAME_SIGN)))
+    return "".join(map(_casefold_char, text.translate(SIGN_VARIANTS)))
 
 
-def _flatten_char(char: str) -> str:
+def _casefold_char(char: str) -> str:
     return char.lower() if char.isascii() else unicodedata.normalize("NFD", char)[0].lower()[:1] or char
 
 
-END = r"(?![a-z0-9])"
-NO_CODE = r"(?:[yex]\b|a\s+(?:una?|media|la|el|los|las|dos|tres|\d+\s+(?:cuadras?|metros|mts|casas))\b)"
+WORD_END = r"(?![a-z0-9])"
+NOT_A_CODE = r"(?:[yex]\b|a\s+(?:una?|media|la|el|los|las|dos|tres|\d+\s+(?:cuadras?|metros|mts|casas))\b)"
 #: A letter behind a number, and no more: not of "B° Norte", "U.H.", "L-4", "12 y 14", "12 a una cuadra".
 LETTER = (
-    rf"(?!{NO_CODE})"
+    rf"(?!{NOT_A_CODE})"
     r"[a-z](?![a-z0-9°]|\.\s?[a-z]\b|-\d)"
 )
 ROMAN = r"(?:i{1,3}|iv|vi{0,3}|ix|x)"
@@ -36,11 +36,11 @@ NUMBER = (
     rf"\d{{1,6}}(?:\.\d{{3}})?(?:/\d{{1,4}})?(?:-[a-z0-9]{{1,4}})*(?:\s?bis\b(?:-\w{{1,4}})?|\s?{LETTER})?(?![a-z0-9°])"
 )
 #: A flat's own: 5, 5 B, 4-B, "C", A-802, 7° "A", II.
-CODE = (
+UNIT_CODE = (
     rf"[\"']?(?:\d{{1,5}}°?(?:\s?[\"']?{LETTER})?|{ROMAN}|[a-z]\d{{1,4}}|[a-z](?!°|/|\.\s?[a-z]\b))"
-    rf"(?:[-/](?:\d{{1,4}}[a-z]?|[a-z]\d{{0,3}}))?°?[\"']?{END}"
+    rf"(?:[-/](?:\d{{1,4}}[a-z]?|[a-z]\d{{0,3}}))?°?[\"']?{WORD_END}"
 )
-OF = r"\.?\s*(?:n°|no\.|\#)?\s*"
+NUMBER_PREFIX = r"\.?\s*(?:n°|no\.|\#)?\s*"
 
 #: Words for what kind of a street it is.
 STREET_KIND = r"""(?:
@@ -63,25 +63,25 @@ NUMBERED_WORDS = """
 NAMED_BY_NUMBER = frozenset(NUMBERED_WORDS.split())
 
 UNIT = rf"""(?:
-    (?:n[ou]m\.?\s*|no\.?\s*|n°\s*)?(?:interior|interno|int)\b{OF}:?\s*{CODE}
-  | (?:departamento|depto|dpto|dept|dpt|depa|dep|dto|apartamento|apto)\b{OF}
-        (?:{CODE}|(?:pb|interno|fondo|frente|contrafrente|unico)\b(?:\s+{CODE})?)
-  | d-{CODE} | l-\d+ | p\.?\s?\d{{1,2}}\s*(?:d\.?\s?{CODE})
+    (?:n[ou]m\.?\s*|no\.?\s*|n°\s*)?(?:interior|interno|int)\b{NUMBER_PREFIX}:?\s*{UNIT_CODE}
+  | (?:departamento|depto|dpto|dept|dpt|depa|dep|dto|apartamento|apto)\b{NUMBER_PREFIX}
+        (?:{UNIT_CODE}|(?:pb|interno|fondo|frente|contrafrente|unico)\b(?:\s+{UNIT_CODE})?)
+  | d-{UNIT_CODE} | l-\d+ | p\.?\s?\d{{1,2}}\s*(?:d\.?\s?{UNIT_CODE})
   | (?:piso|oficina|ofna|ofic|of|despacho|desp|suite|unidad|u\.?\s?f|vivienda|viv|cochera|consultorio|habitacion|nivel
         |modulo|mod|stand|box|planta|unidad\s+funcional|cabana|cuarto)
-        \b{OF}{CODE}(?:\s+y\s+{CODE})?
-  | (?:local|loc|bodega|nave)\b{OF}{CODE}(?:\s+y\s+{CODE})?
+        \b{NUMBER_PREFIX}{UNIT_CODE}(?:\s+y\s+{UNIT_CODE})?
+  | (?:local|loc|bodega|nave)\b{NUMBER_PREFIX}{UNIT_CODE}(?:\s+y\s+{UNIT_CODE})?
   | (?:casa|duplex|torre|edificio|edif|cuerpo|cpo|entrada|ent|escalera|esc|ala|tira|nudo|block|bloque|monobloc?k)
-        \b\.?\s*(?:n°|\#)?\s*(?:{CODE}|norte{END}|sur{END})
-  | (?:p\.\s?b\.?|p\.\s?a\.?)(?![a-z])(?:\s*(?!{NO_CODE}){CODE})?
+        \b\.?\s*(?:n°|\#)?\s*(?:{UNIT_CODE}|norte{WORD_END}|sur{WORD_END})
+  | (?:p\.\s?b\.?|p\.\s?a\.?)(?![a-z])(?:\s*(?!{NOT_A_CODE}){UNIT_CODE})?
   | (?:pb|planta\s+baja|planta\s+alta|primer\s+piso|ph|pa|ep|entrepiso|mezzanine|altos|bajos)\b(?:\s+(?:dto|int)\.?)?
-        (?:[\s-]*(?!{NO_CODE}){CODE})?
+        (?:[\s-]*(?!{NOT_A_CODE}){UNIT_CODE})?
   | (?:contrafrente|pasillo|fondo|subsuelo|terraza)\b | frente\b(?!\s+al?\b)
   | (?:primer|primero|segundo|tercer|tercero|cuarto|quinto|sexto|septimo|octavo|noveno|decimo)
-        (?:\s+piso\b(?:\s+{CODE})?|\s+{CODE})
+        (?:\s+piso\b(?:\s+{UNIT_CODE})?|\s+{UNIT_CODE})
   | \d{{1,2}}(?:°|(?:ero|er|ro|do|to|mo|vo|no|o(?=\.?\s*piso))(?![a-z]))
         (?!\.?\s*(?:de|sect|secc|etapa|sector|seccion)\b)
-        \.?\s*-?\s*(?:(?:piso|p)\b)?\s*(?:(?:depto|dpto|dto)\b{OF})?(?:(?!{NO_CODE}){CODE})?
+        \.?\s*-?\s*(?:(?:piso|p)\b)?\s*(?:(?:depto|dpto|dto)\b{NUMBER_PREFIX})?(?:(?!{NOT_A_CODE}){UNIT_CODE})?
   | (?:(?<=[\d,-]\s)|(?<=bis\s)|(?<=\d\s[a-z]\s)|(?<=\d[a-z]\s)|(?<=-[a-z]\s))\d{{1,2}}\s+piso\b(?!\s+\d)
 )"""
 #: A building by its name: "Torre Mayor", "Edif. Centauro". What follows a comma is no more of it.
@@ -95,7 +95,7 @@ LOT_WORD = r"(?:lote|lte|lt)\b\.?"
 PLOT_CODE = rf"(?:\d{{1,4}}(?:\s?(?![cl]\b){LETTER})?|[a-z](?!\.\s?[a-z]\b))(?![a-z0-9°])"
 BLOCK_AND_LOT = rf"""(?:
     {BLOCK_WORD}\s*-?\s*{PLOT_CODE}\s*[,-]?\s*(?:{LOT_WORD}|parcela\b|pc\b\.?)\s*-?\s*{PLOT_CODE}
-  | m\s?-?\s?\d{{1,3}}\s*,?\s*[lc]\s?-?\s?\d{{1,3}}{END}
+  | m\s?-?\s?\d{{1,3}}\s*,?\s*[lc]\s?-?\s?\d{{1,3}}{WORD_END}
 )"""
 BLOCK_AND_HOUSE = rf"{BLOCK_WORD}\s*-?\s*{PLOT_CODE}\s*,?\s*casa\s*-?\s*{PLOT_CODE}"
 BLOCK_OR_LOT = rf"(?:{BLOCK_WORD}|{LOT_WORD})\s*-?\s*{PLOT_CODE}"
@@ -109,10 +109,10 @@ DOOR_MARK = r"""(?:
 )"""
 DOOR = rf"{DOOR_MARK}{NUMBER}"
 
-CROSSED = r"(?:calles?\s+)?\d+[a-z]{0,2}(?:\s?-\s?[a-z]\b|\s+bis\b)?"
+NUMERIC_STREET = r"(?:calles?\s+)?\d+[a-z]{0,2}(?:\s?-\s?[a-z]\b|\s+bis\b)?"
 CROSSING = rf"""(?:
-    (?:\bentre\s+|\be/\s?)(?:av\.?\s+)?{CROSSED}\s+y\s+{CROSSED}(?:\s+(?:{COMPASS}|av\b\.?))?
-  | \b(?:x|por)\s+{CROSSED}(?:\s+[yx]\s+{CROSSED})?
+    (?:\bentre\s+|\be/\s?)(?:av\.?\s+)?{NUMERIC_STREET}\s+y\s+{NUMERIC_STREET}(?:\s+(?:{COMPASS}|av\b\.?))?
+  | \b(?:x|por)\s+{NUMERIC_STREET}(?:\s+[yx]\s+{NUMERIC_STREET})?
 )"""
 COLOUR = "(?:azul|blanc[ao]|verde|roj[ao]|rosa|gris|amarill[ao]|negr[ao]|beige|naranja|cafe|marron|celeste)"
 REFERENCE = r"""(?:
@@ -140,12 +140,12 @@ DISTRICT_KIND = r"""(?:
   | \bresidencial\b | \bresid\. | \bzona\s+(?=[a-z]) | \bejido\b | \bcountry\b | \bclub\s+de\s+campo\b | \bfinca\b
   | \binfonavit\b | \bpueblo\b | \brancho\b
   | ^villa\s+(?=\d) | \bcoto\b | \bhacienda\b | \bex\s?hacienda\b | \bpoblado\b
-)""".replace("{end}", END)
+)""".replace("{end}", WORD_END)
 POSTCODE = r"(?:\bc\.?\s?p\b\.?:?\s*\d{4,5}\b|\b[a-hj-np-z]\d{4}[a-z]{3}\b)"
 PARENTHESIS = r"\([^()]*\)"
 
 #: Kinds of pieces, each before those that its words would also fit.
-KINDS = {
+TOKEN_KINDS = {
     "parenthesis": PARENTHESIS,
     "postcode": POSTCODE,
     "crossing": CROSSING,
@@ -161,7 +161,7 @@ KINDS = {
     "named_district": DISTRICT_KIND,
     "door": DOOR,
 }
-PIECE = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()), re.VERBOSE)
+TOKEN_PATTERN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in TOKEN_KINDS.items()), re.VERBOSE)
 #: Some kinds go on to the next comma or piece.
-GREEDY = frozenset({"reference", "district", "named_district"})
+OPEN_ENDED_KINDS = frozenset({"reference", "district", "named_district"})
 SEPARATOR = re.compile(r"\s*[,;]\s*|\s+-+\s+|\s+-(?=\S)")

@@ -23,29 +23,29 @@ class Contract:
     request_example: Mapping[str, Any]  # the vendor's own
     response_example: Mapping[str, Any]
 
-    def request_faults(self, body: Any) -> list[str]:
-        return list(self._request.find_faults(body))
+    def validate_request(self, body: Any) -> list[str]:
+        return list(self._request_validator.iter_errors(body))
 
-    def response_faults(self, reply: Any) -> list[str]:
-        return list(self._response.find_faults(reply))
+    def validate_response(self, response: Any) -> list[str]:
+        return list(self._response_validator.iter_errors(response))
 
-    def error_faults(self, reply: Any) -> list[str]:
-        return list(self._error.find_faults(reply))
-
-    @cached_property
-    def _request(self) -> "Rules":
-        return Rules(self.request)
+    def validate_error(self, response: Any) -> list[str]:
+        return list(self._error_validator.iter_errors(response))
 
     @cached_property
-    def _response(self) -> "Rules":
-        return Rules(self.response)
+    def _request_validator(self) -> "ContractValidator":
+        return ContractValidator(self.request)
 
     @cached_property
-    def _error(self) -> "Rules":
-        return Rules(self.error)
+    def _response_validator(self) -> "ContractValidator":
+        return ContractValidator(self.response)
+
+    @cached_property
+    def _error_validator(self) -> "ContractValidator":
+        return ContractValidator(self.error)
 
 
-class Rules:
+class ContractValidator:
     """A JSON Schema, ready to judge by."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
@@ -55,30 +55,30 @@ class Rules:
         self.schema = schema
         self.validator = Draft202012Validator(dict(schema), validate_formats=True)
 
-    def find_faults(self, body: Any) -> Iterator[str]:
+    def iter_errors(self, body: Any) -> Iterator[str]:
         try:
-            for fault in self.validator.iter_errors(body):
-                yield f"{show_place(fault)} {self.describe(fault)}"
+            for error in self.validator.iter_errors(body):
+                yield f"{format_error_path(error)} {self.describe_error(error)}"
         except ValueError:  # half of a pair of surrogates in a judged text, or too many objects in each other
             yield "$ holds what cannot be judged"
 
-    def describe(self, fault: "ValidationError") -> str:
-        rule = fault.kind.name
+    def describe_error(self, error: "ValidationError") -> str:
+        rule = error.kind.name
         if rule == "required":
-            return f"{fault.kind.as_dict()['property']!r} is missing"
+            return f"{error.kind.as_dict()['property']!r} is missing"
         if rule == "additionalProperties":
             return "has a key that is not documented"
-        broken: Any = self.schema
-        for step in fault.schema_path:
-            broken = broken[step]
-        return f"breaks “{rule}: {json.dumps(broken, ensure_ascii=False)}”"
+        constraint: Any = self.schema
+        for step in error.schema_path:
+            constraint = constraint[step]
+        return f"breaks “{rule}: {json.dumps(constraint, ensure_ascii=False)}”"
 
 
-def show_place(fault: "ValidationError") -> str:
-    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.instance_path)
+def format_error_path(error: "ValidationError") -> str:
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
 
 
 def load_contract(name: str) -> Contract:
     """Return the contract in `<name>.json` beside this file."""
-    table = json.loads((Path(__file__).parent / f"{name}.json").read_text("utf-8"))
-    return Contract(**{key: value for key, value in table.items() if key in Contract.__dataclass_fields__})
+    content = json.loads((Path(__file__).parent / f"{name}.json").read_text("utf-8"))
+    return Contract(**{key: value for key, value in content.items() if key in Contract.__dataclass_fields__})

@@ -16,39 +16,39 @@ from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from mappings.contracts import load_contract
-from mappings.customer_lookup import CustomerBook, Page, Sought
-from mappings.fields import Moment, Part, Quantity, Text, Whole
-from mappings.integration import Destination, Outcome, value_at
-from mappings.lookup_tables import Rows, Table
+from mappings.customer_lookup import CustomerApi, CustomerPage, CustomerQuery
+from mappings.fields import Nested, Quantity, StrictInteger, Text, UTCDateTime
+from mappings.integration import Destination, Outcome, get_path
+from mappings.lookup_tables import LookupTable, LookupTableField
 from mappings.money.allocation import to_cents
 from mappings.money.invoice_lines import (
-    ChargeTable,
-    Portion,
+    ChargeTableField,
+    InvoiceLine,
     charge_problems,
     charge_rows,
     charge_warnings,
-    cut_portions,
-    find_sum_fault,
+    find_total_mismatch,
+    format_cents,
+    normalize_charges,
     product_rows,
-    settle_charges,
-    show_cents,
+    split_unit_prices,
 )
-from mappings.order import Dispatch, Order
-from mappings.person_names import name_buyer
+from mappings.order import Order, OrderRequest
+from mappings.person_names import buyer_name
 from mappings.schema import DestinationSchema
 from mappings.settings import CURRENCY_CODE, NOT_BLANK, Account, AccountSchema, HeaderValue, Template
-from mappings.tax_ids import TaxDocument, read_tax_document
-from mappings.text import squeeze
+from mappings.tax_ids import TaxId, parse_tax_id
+from mappings.text import match_key
 
-UUID_FORM = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z"
-UUID = Regexp(UUID_FORM, error="must be a UUID as LaPyme shows it.")
+UUID_PATTERN = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z"
+UUID_VALIDATOR = Regexp(UUID_PATTERN, error="must be a UUID as LaPyme shows it.")
 
 #: ARCA's ids of VAT rates, in percent. https://github.com/LaPyme/arca.ts, packages/arca/src/constants.ts,
 #: read 2026-11-21, and LaPyme's sales examples (5 is 21 %).
 TAX_RATES = {3: Decimal(0), 4: Decimal("10.5"), 5: Decimal(21), 6: Decimal(27)}
 #: ARCA's words for currencies (same source). Newer releases of LaPyme's SDK say ARS and USD.
-CURRENCIES = {"ARS": "PES", "USD": "DOL"}
-CURRENCY_WORDS = ["PES", "DOL", "ARS", "USD"]
+ARCA_CURRENCY_CODES = {"ARS": "PES", "USD": "DOL"}
+CURRENCY_CHOICES = ["PES", "DOL", "ARS", "USD"]
 DELIVERY_METHODS = ["shipping", "local_delivery", "pickup"]
 
 
@@ -56,19 +56,21 @@ DELIVERY_METHODS = ["shipping", "local_delivery", "pickup"]
 class LapymeAccount(Account):
     api_key: str = field(repr=False)
     customer_id: str  # whom every order is booked on
-    customer_id_by_document: Rows[str] = field(default_factory=Rows, repr=False)
+    customer_id_by_document: LookupTable[str] = field(default_factory=LookupTable, repr=False)
     customers: Literal["default", "find", "find_or_create"] = "default"  # what is done where that has no row
     assigned_warehouse_id: str
-    warehouses: Rows[str] = field(default_factory=Rows)  # location, or branch of a pickup -> assigned_warehouse_id
-    currencies: Rows[str] = field(default_factory=lambda: Rows(CURRENCIES))
+    warehouses: LookupTable[str] = field(
+        default_factory=LookupTable
+    )  # location, or branch of a pickup -> assigned_warehouse_id
+    currencies: LookupTable[str] = field(default_factory=lambda: LookupTable(ARCA_CURRENCY_CODES))
     tax_rate_id: int = 5
     tax_rates: dict[int, Decimal] = field(default_factory=lambda: dict(TAX_RATES))  # id -> percent
-    tax_rate_id_by_sku: Rows[int] = field(default_factory=Rows)
-    product_id_by_sku: Rows[str] = field(default_factory=Rows)
-    delivery_method_by_shipping: Rows[str] = field(default_factory=Rows)  # method of shipping -> LaPyme's
+    tax_rate_id_by_sku: LookupTable[int] = field(default_factory=LookupTable)
+    product_id_by_sku: LookupTable[str] = field(default_factory=LookupTable)
+    delivery_method_by_shipping: LookupTable[str] = field(default_factory=LookupTable)  # method of shipping -> LaPyme's
     shipping_sku: str = "ENVIO"
     shipping_name: str = "Envío"
-    charges: Rows[str] = field(default_factory=Rows)  # kind of charge -> SKU
+    charges: LookupTable[str] = field(default_factory=LookupTable)  # kind of charge -> SKU
     tax_rounding: Literal["order", "line"] = "order"
     notes: str = "{storefront} {number}"
 
@@ -78,81 +80,85 @@ class LapymeAccountSchema(AccountSchema):
     documented_base_url = "https://api.lapyme.com.ar"
 
     api_key = HeaderValue(required=True)
-    customer_id = fields.String(validate=UUID, required=True)
-    customer_id_by_document = Table(fields.String(validate=UUID), alike=squeeze)
+    customer_id = fields.String(validate=UUID_VALIDATOR, required=True)
+    customer_id_by_document = LookupTableField(fields.String(validate=UUID_VALIDATOR), normalize_key=match_key)
     customers = fields.String(validate=OneOf(["default", "find", "find_or_create"]))
-    assigned_warehouse_id = fields.String(validate=UUID, required=True)
-    warehouses = Table(fields.String(validate=UUID), alike=squeeze)
-    currencies = Table(fields.String(validate=OneOf(CURRENCY_WORDS)), keys=fields.String(validate=CURRENCY_CODE))
+    assigned_warehouse_id = fields.String(validate=UUID_VALIDATOR, required=True)
+    warehouses = LookupTableField(fields.String(validate=UUID_VALIDATOR), normalize_key=match_key)
+    currencies = LookupTableField(
+        fields.String(validate=OneOf(CURRENCY_CHOICES)), keys=fields.String(validate=CURRENCY_CODE)
+    )
     tax_rate_id = fields.Integer(strict=True)
     tax_rates = fields.Dict(keys=fields.Integer(), values=fields.Decimal(validate=Range(min=0, max=100)))
-    tax_rate_id_by_sku = Table(fields.Integer(strict=True))
-    product_id_by_sku = Table(fields.String(validate=UUID))
-    delivery_method_by_shipping = Table(fields.String(validate=OneOf(DELIVERY_METHODS)), alike=squeeze)
+    tax_rate_id_by_sku = LookupTableField(fields.Integer(strict=True))
+    product_id_by_sku = LookupTableField(fields.String(validate=UUID_VALIDATOR))
+    delivery_method_by_shipping = LookupTableField(
+        fields.String(validate=OneOf(DELIVERY_METHODS)), normalize_key=match_key
+    )
     shipping_sku = fields.String(validate=NOT_BLANK)
     shipping_name = fields.String(validate=NOT_BLANK)
-    charges = ChargeTable()
+    charges = ChargeTableField()
     tax_rounding = fields.String(validate=OneOf(["order", "line"]))
     notes = Template()
 
     @validates_schema(skip_on_field_errors=False)
-    def need_a_percentage_for_each_rate(self, table: Mapping[str, Any], **_: Any) -> None:
-        rates = table.get("tax_rates", TAX_RATES)
-        if table.get("tax_rate_id", 5) not in rates:
+    def validate_tax_rates(self, data: Mapping[str, Any], **_: Any) -> None:
+        rates = data.get("tax_rates", TAX_RATES)
+        if data.get("tax_rate_id", 5) not in rates:
             raise ValidationError("has no percentage in `tax_rates`.", "tax_rate_id")
-        for sku, rate in table.get("tax_rate_id_by_sku", {}).items():
-            if rate not in rates:
+        for sku, rate_id in data.get("tax_rate_id_by_sku", {}).items():
+            if rate_id not in rates:
                 raise ValidationError(
                     f"gives “{sku}” a rate without a percentage in `tax_rates`.", "tax_rate_id_by_sku"
                 )
 
 
 class LapymeTotalsSchema(DestinationSchema):
-    subtotal = Whole(attribute="subtotal_cents", validate=Range(min=0), required=True)
-    tax_amount = Whole(attribute="tax_cents", validate=Range(min=0), required=True)
-    total = Whole(attribute="total_cents", validate=Range(min=0), required=True)
+    subtotal = StrictInteger(attribute="subtotal_cents", validate=Range(min=0), required=True)
+    tax_amount = StrictInteger(attribute="tax_cents", validate=Range(min=0), required=True)
+    total = StrictInteger(attribute="total_cents", validate=Range(min=0), required=True)
 
 
 class LapymeLineSchema(DestinationSchema):
     product_name_snapshot = Text(attribute="portion.name", required=True)
     sku_snapshot = Text(attribute="portion.sku", required=True)
     ordered_quantity = Quantity(attribute="portion.quantity", required=True)
-    unit_price = Whole(
+    unit_price = StrictInteger(
         attribute="portion.unit_cents", validate=Range(min=0, error="must not be negative."), required=True
     )
-    product_id = fields.String(validate=UUID)
-    tax_rate_id = Whole()
+    product_id = fields.String(validate=UUID_VALIDATOR)
+    tax_rate_id = StrictInteger()
     # LaPyme's own discounts are never written: whether they go per unit or per line, it does not say.
-    discount_amount = Whole(validate=Range(min=0), load_only=True)
+    discount_amount = StrictInteger(validate=Range(min=0), load_only=True)
     discount_percentage = fields.Float(validate=Range(min=0, max=100), load_only=True)
 
 
-class LapymeOrder(DestinationSchema):
-    customer_id = fields.String(validate=UUID, required=True)
-    assigned_warehouse_id = fields.String(validate=UUID, required=True)
-    totals = Part(LapymeTotalsSchema, required=True)
+class LapymeOrderSchema(DestinationSchema):
+    customer_id = fields.String(validate=UUID_VALIDATOR, required=True)
+    assigned_warehouse_id = fields.String(validate=UUID_VALIDATOR, required=True)
+    totals = Nested(LapymeTotalsSchema, required=True)
     lines = fields.List(
-        Part(LapymeLineSchema),
+        Nested(LapymeLineSchema),
         attribute="products",
         required=True,
         validate=Length(min=1, error="are missing: nothing was charged."),
     )
     delivery_method = fields.String(validate=OneOf(DELIVERY_METHODS))
-    order_date = Moment(attribute="order.placed_at")
-    currency = fields.String(validate=OneOf(CURRENCY_WORDS))
+    order_date = UTCDateTime(attribute="order.placed_at")
+    currency = fields.String(validate=OneOf(CURRENCY_CHOICES))
     notes = Text()
-    discount_amount = Whole(validate=Range(min=0), load_only=True)
+    discount_amount = StrictInteger(validate=Range(min=0), load_only=True)
 
 
 #: Tables of which each product may need a row: what it lacks without one, and what the row holds.
-PER_SKU = [
+SKU_TABLES = [
     ("product_id_by_sku", "product", "PRODUCT_ID"),
     ("tax_rate_id_by_sku", "tax rate", "TAX_RATE_ID"),
 ]
 
 
 class LapymeLine(NamedTuple):
-    portion: Portion
+    portion: InvoiceLine
     product_id: str | None
     tax_rate_id: int
 
@@ -168,19 +174,19 @@ class LapymeTotals:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LapymeDispatch(Dispatch):
+class LapymeOrderRequest(OrderRequest):
     account: LapymeAccount
 
     @cached_property
-    def settled(self) -> Order:
-        return settle_charges(self.order, self.account.charges)
+    def bookable_order(self) -> Order:
+        return normalize_charges(self.order, self.account.charges)
 
     @cached_property
     def products(self) -> list[LapymeLine]:
         """Everything charged, as lines: LaPyme has no field for shipping, tips and the like."""
-        order, account = self.settled, self.account
+        order, account = self.bookable_order, self.account
         shipping = [
-            (account.shipping_name, account.shipping_sku, 1, each.total) for each in order.shipping if each.total
+            (account.shipping_name, account.shipping_sku, 1, method.total) for method in order.shipping if method.total
         ]
         rows = [*product_rows(order), *shipping, *charge_rows(order, account.charges)]
         return [
@@ -189,78 +195,83 @@ class LapymeDispatch(Dispatch):
                 product_id=account.product_id_by_sku.find(portion.sku),
                 tax_rate_id=account.tax_rate_id_by_sku.get(portion.sku or "", account.tax_rate_id),
             )
-            for portion in cut_portions(rows)
+            for portion in split_unit_prices(rows)
         ]
 
-    def number_line(self, place: int) -> int:
-        return self.products[place].portion.number
+    def order_line_number(self, index: int) -> int:
+        return self.products[index].portion.number
 
     @cached_property
     def totals(self) -> LapymeTotals:
         """The sums as LaPyme is to reckon them from its own rates, so that net and tax always make the total."""
         # Unverified: LaPyme does not say whether it rounds the net per line or per order: `tax_rounding`.
-        groups: dict[int, list[int]] = {}
+        amounts_by_rate_id: dict[int, list[int]] = {}
         for line in self.products:
-            groups.setdefault(line.tax_rate_id, []).append(line.portion.cents)
+            amounts_by_rate_id.setdefault(line.tax_rate_id, []).append(line.portion.total_cents)
         net = 0
-        for rate_id, amounts in groups.items():
+        for rate_id, amounts in amounts_by_rate_id.items():
             rate = self.account.tax_rates[rate_id]
             for cents in amounts if self.account.tax_rounding == "line" else [sum(amounts)]:
                 net += net_cents(cents, rate)
-        return LapymeTotals(subtotal_cents=net, tax_cents=sum(line.portion.cents for line in self.products) - net)
+        return LapymeTotals(subtotal_cents=net, tax_cents=sum(line.portion.total_cents for line in self.products) - net)
 
     @property
     def currency(self) -> str | None:
         return self.account.currencies.get(self.order.currency)
 
     @cached_property
-    def own_customer_id(self) -> str | None:
+    def matched_customer_id(self) -> str | None:
         """The customer's own, by the table or by LaPyme's word."""
-        found = self.account.customer_id_by_document.find(name_document(self.order))
-        return found or (self.booked.customer_id if self.booked else None)
+        customer_id = self.account.customer_id_by_document.find(normalized_document(self.order))
+        return customer_id or (self.customer_match.customer_id if self.customer_match else None)
 
     @property
     def customer_id(self) -> str:
-        return self.own_customer_id or self.account.customer_id
+        return self.matched_customer_id or self.account.customer_id
 
     @property
     def assigned_warehouse_id(self) -> str:
-        found = self.account.warehouses.find(self.order.location, self.order.pickup_name)
-        return found or self.account.assigned_warehouse_id
+        warehouse_id = self.account.warehouses.find(self.order.location, self.order.pickup_name)
+        return warehouse_id or self.account.assigned_warehouse_id
 
     @property
     def delivery_method(self) -> str | None:
-        known = {True: "pickup", False: "shipping", None: None}[self.order.is_pickup]
-        return self.account.delivery_method_by_shipping.find(*self.order.shipping_words) or known
+        default_method = {True: "pickup", False: "shipping", None: None}[self.order.is_pickup]
+        return self.account.delivery_method_by_shipping.find(*self.order.shipping_names) or default_method
 
     @property
     def notes(self) -> str:
-        return self.fill_in(self.account.notes)
+        return self.format_template(self.account.notes)
 
     def problems(self) -> Iterator[str]:
         if self.currency is None:
             yield f"Currency “{self.order.currency}” is not served; only {', '.join(self.account.currencies)}."
-        yield from charge_problems(self, self.settled, "LaPyme")
-        yield from self.row_problems()
-        if self.account.totals == "exact" and self.sum_fault:
-            yield self.sum_fault
+        yield from charge_problems(self, self.bookable_order, "LaPyme")
+        yield from self.missing_row_problems()
+        if self.account.totals == "exact" and self.sum_mismatch:
+            yield self.sum_mismatch
 
-    def row_problems(self) -> Iterator[str]:
+    def missing_row_problems(self) -> Iterator[str]:
         order = self.order
         for line in order.lines:
-            for table, lacks, value in PER_SKU:
-                what = f"Products > SKU “{line.sku}” has no {lacks} at LaPyme"
-                yield from self.require_row(what, table, line.sku, value=value)
-        words, places = order.shipping_words, [each for each in (order.location, order.pickup_name) if each]
-        what = f"Shipping > “{next(iter(words), None)}” has no delivery method at LaPyme"
-        yield from self.require_row(what, "delivery_method_by_shipping", *words, value="DELIVERY_METHOD")
-        what = f"Location “{next(iter(places), None)}” has no warehouse at LaPyme"
-        yield from self.require_row(what, "warehouses", *places, value="WAREHOUSE_ID")
-        document = name_document(order)
-        is_to_be_asked = self.account.customers != "default" and self.booked is None
-        if self.own_customer_id is None and not is_to_be_asked:
-            what = f"Tax document “{document}” has no customer at LaPyme"
-            yield from self.require_row(what, "customer_id_by_document", document, value="CUSTOMER_ID")
+            for table, label, value in SKU_TABLES:
+                message = f"Products > SKU “{line.sku}” has no {label} at LaPyme"
+                yield from self.required_row_problems(message, table, line.sku, value=value)
+        shipping_names, locations = (
+            order.shipping_names,
+            [location for location in (order.location, order.pickup_name) if location],
+        )
+        message = f"Shipping > “{next(iter(shipping_names), None)}” has no delivery method at LaPyme"
+        yield from self.required_row_problems(
+            message, "delivery_method_by_shipping", *shipping_names, value="DELIVERY_METHOD"
+        )
+        message = f"Location “{next(iter(locations), None)}” has no warehouse at LaPyme"
+        yield from self.required_row_problems(message, "warehouses", *locations, value="WAREHOUSE_ID")
+        document = normalized_document(order)
+        is_lookup_pending = self.account.customers != "default" and self.customer_match is None
+        if self.matched_customer_id is None and not is_lookup_pending:
+            message = f"Tax document “{document}” has no customer at LaPyme"
+            yield from self.required_row_problems(message, "customer_id_by_document", document, value="CUSTOMER_ID")
 
     def customer_warnings(self) -> Iterator[str]:
         """What is not said of whom the order is booked on: the account's customer."""
@@ -268,29 +279,30 @@ class LapymeDispatch(Dispatch):
         if self.account.customers == "default":
             if order.document:
                 yield "Tax document is not sent: LaPyme books the order on the account's customer."
-        elif self.booked is None:
+        elif self.customer_match is None:
             yield "Customer: the account's is shown; for a delivery, LaPyme is asked for the order's own."
         else:
             yield (
-                self.booked.warning or "Customer: LaPyme has none of this document or e-mail; the account's is taken."
+                self.customer_match.warning
+                or "Customer: LaPyme has none of this document or e-mail; the account's is taken."
             )
         if any(address and address.company for address in (order.ship_to, order.bill_to)):
             yield "Company is not sent: LaPyme books the order on the account's customer."
 
     @cached_property
-    def sum_fault(self) -> str | None:
-        return find_sum_fault(self.order) or find_sum_fault(self.settled)
+    def sum_mismatch(self) -> str | None:
+        return find_total_mismatch(self.order) or find_total_mismatch(self.bookable_order)
 
     def warnings(self) -> Iterator[str]:
         order = self.order
-        if self.sum_fault:
-            yield self.sum_fault
-        yield from charge_warnings(order, self.settled, "LaPyme")
-        ours = self.totals.tax_cents
-        if order.tax is not None and abs(to_cents(order.tax) - ours) > len(self.products):
-            theirs = show_cents(to_cents(order.tax))
-            yield f"Tax: the storefront reckoned {theirs}, the account's rates give {show_cents(ours)}."
-        if self.own_customer_id is None:
+        if self.sum_mismatch:
+            yield self.sum_mismatch
+        yield from charge_warnings(order, self.bookable_order, "LaPyme")
+        tax_cents = self.totals.tax_cents
+        if order.tax is not None and abs(to_cents(order.tax) - tax_cents) > len(self.products):
+            storefront_tax = format_cents(to_cents(order.tax))
+            yield f"Tax: the storefront reckoned {storefront_tax}, the account's rates give {format_cents(tax_cents)}."
+        if self.matched_customer_id is None:
             yield from self.customer_warnings()
         if order.ship_to and not order.is_pickup:
             yield "Shipping address is not sent: LaPyme has no field for it."
@@ -298,9 +310,9 @@ class LapymeDispatch(Dispatch):
             yield "Customer note is not sent: LaPyme has no field for it."
 
 
-def name_document(order: Order) -> str | None:
+def normalized_document(order: Order) -> str | None:
     """The tax document without what people write around it, where it is one."""
-    document = read_tax_document(order.document) if order.document else None
+    document = parse_tax_id(order.document) if order.document else None
     return document.number if document else order.document
 
 
@@ -312,23 +324,23 @@ def name_document(order: Order) -> str | None:
 TAX_ID_TYPES = {"cuit": "CUIL/CUIT", "dni": "DNI"}
 
 
-def seek_customer(order: Order, account: LapymeAccount) -> list[Sought]:
+def customer_queries(order: Order, account: LapymeAccount) -> list[CustomerQuery]:
     """The document, then the e-mail; nobody where a row says who it is, or the account has nobody looked for."""
-    if account.customers == "default" or account.customer_id_by_document.find(name_document(order)):
+    if account.customers == "default" or account.customer_id_by_document.find(normalized_document(order)):
         return []
-    sought = []
+    queries = []
     if document := tax_id_of(order):
         number = document.number
         # Unverified: whether LaPyme keeps a CUIT with its dashes, and finds it by the digits alone.
         dashed = (f"{number[:2]}-{number[2:10]}-{number[10]}",) if document.kind == "cuit" else ()
-        sought.append(Sought(what="tax document", value=number, spellings=(number, *dashed)))
+        queries.append(CustomerQuery(label="tax document", value=number, search_terms=(number, *dashed)))
     if email := email_of(order):
-        sought.append(Sought(what="e-mail", value=email.casefold(), spellings=(email,)))
-    return sought
+        queries.append(CustomerQuery(label="e-mail", value=email.casefold(), search_terms=(email,)))
+    return queries
 
 
-def tax_id_of(order: Order) -> TaxDocument | None:
-    document = read_tax_document(order.document) if order.document else None
+def tax_id_of(order: Order) -> TaxId | None:
+    document = parse_tax_id(order.document) if order.document else None
     return document if document and document.kind in TAX_ID_TYPES else None
 
 
@@ -337,35 +349,39 @@ def email_of(order: Order) -> str | None:
     return email if email and "@" in email else None
 
 
-def read_customers(reply: Any, sought: Sought, order: Order) -> Page | None:
+def parse_customer_page(response: Any, query: CustomerQuery, order: Order) -> CustomerPage | None:
     """Return who surely is the one: the search finds names, too, and parts of numbers."""
-    found = reply.get("data") if isinstance(reply, Mapping) else None
-    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+    customers = response.get("data") if isinstance(response, Mapping) else None
+    if not isinstance(customers, list) or not all(isinstance(customer, Mapping) for customer in customers):
         return None
     document = tax_id_of(order)
-    ids = [one.get("id") for one in found if is_customer(one, sought, document.number if document else None)]
-    cursor = reply.get("next_cursor") if reply.get("has_more") is True else None
-    return Page(ids=[id_ for id_ in ids if is_uuid(id_)], cursor=cursor if isinstance(cursor, str) else None)
+    ids = [
+        customer.get("id")
+        for customer in customers
+        if matches_query(customer, query, document.number if document else None)
+    ]
+    cursor = response.get("next_cursor") if response.get("has_more") is True else None
+    return CustomerPage(ids=[id_ for id_ in ids if is_uuid(id_)], cursor=cursor if isinstance(cursor, str) else None)
 
 
-def is_customer(known: Mapping[str, Any], sought: Sought, document: str | None) -> bool:
+def matches_query(customer: Mapping[str, Any], query: CustomerQuery, document: str | None) -> bool:
     """An e-mail tells who it is only where the documents do not contradict it: people share addresses."""
-    tax_id = squeeze(str(known.get("tax_id") or ""))
-    if sought.what == "tax document":
-        return tax_id == sought.value
-    is_other = bool(tax_id and document and tax_id != document)
-    return str(known.get("email") or "").casefold() == sought.value and not is_other
+    tax_id = match_key(str(customer.get("tax_id") or ""))
+    if query.label == "tax document":
+        return tax_id == query.value
+    has_other_tax_id = bool(tax_id and document and tax_id != document)
+    return str(customer.get("email") or "").casefold() == query.value and not has_other_tax_id
 
 
-def write_customer(order: Order) -> dict[str, Any] | None:
+def build_customer_body(order: Order) -> dict[str, Any] | None:
     """Return the body that makes a customer, of what the order says alone; None where it names nobody."""
     company = order.bill_to.company if order.bill_to else None
     document = tax_id_of(order)
     is_company = document is not None and document.is_company is True
-    name = (company if is_company else None) or " ".join(part for part in name_buyer(order) if part)
+    name = (company if is_company else None) or " ".join(part for part in buyer_name(order) if part)
     if not name:
         return None
-    said = {
+    values = {
         "name": name,
         "company_name": company if is_company else None,
         "email": email_of(order),
@@ -373,28 +389,32 @@ def write_customer(order: Order) -> dict[str, Any] | None:
         "tax_id": document.number if document else None,
         "tax_id_type": TAX_ID_TYPES[document.kind] if document else None,
     }
-    return {field: value for field, value in said.items() if value is not None}
+    return {key: value for key, value in values.items() if value is not None}
 
 
-def made_customer_id(reply: Any) -> str | None:
-    found = value_at(reply, "data.customer.id")
-    return found if is_uuid(found) else None
+def created_customer_id(response: Any) -> str | None:
+    customer_id = get_path(response, "data.customer.id")
+    return customer_id if is_uuid(customer_id) else None
 
 
 def is_uuid(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(UUID_FORM, value) is not None
+    return isinstance(value, str) and re.fullmatch(UUID_PATTERN, value) is not None
 
 
-CUSTOMERS = CustomerBook(
+CUSTOMER_API = CustomerApi(
     path="/api/v1/customers",
-    seek=seek_customer,
-    may_make=lambda account: account.customers == "find_or_create",
-    query=lambda spelling, cursor: {"query": spelling, "limit": "100", **({"cursor": cursor} if cursor else {})},
-    read_page=read_customers,
-    new=write_customer,
-    made_id=made_customer_id,
-    is_known=lambda status, body: status == 409,  # its document is there, or its key was used
-    is_being_made=lambda status, body: judge(status, body) in (Outcome.CONFLICT, Outcome.AMBIGUOUS),
+    queries_for=customer_queries,
+    may_create=lambda account: account.customers == "find_or_create",
+    search_params=lambda spelling, cursor: {
+        "query": spelling,
+        "limit": "100",
+        **({"cursor": cursor} if cursor else {}),
+    },
+    parse_page=parse_customer_page,
+    build_request=build_customer_body,
+    created_id=created_customer_id,
+    is_duplicate=lambda status, body: status == 409,  # its document is there, or its key was used
+    is_in_progress=lambda status, body: classify_response(status, body) in (Outcome.CONFLICT, Outcome.AMBIGUOUS),
 )
 
 
@@ -403,7 +423,7 @@ def net_cents(cents: int, percent: Decimal) -> int:
     return to_cents(Decimal(cents) / (100 + percent))
 
 
-def judge(status: int, body: Any) -> Outcome | None:
+def classify_response(status: int, body: Any) -> Outcome | None:
     """Read 409, which LaPyme answers to a key that was used with another body, or that is in use.
 
     https://docs.lapyme.com.ar/api-reference/api/crear-pedido and its OpenAPI, read 2026-11-21.
@@ -419,21 +439,21 @@ def judge(status: int, body: Any) -> Outcome | None:
 
 DESTINATION = Destination(
     name="lapyme",
-    order=LapymeOrder,
+    schema_class=LapymeOrderSchema,
     contract=load_contract("lapyme"),
     path="/api/v1/orders",
-    remote_id="data.order.id",
-    settings=LapymeAccountSchema,
-    example={
+    order_id_path="data.order.id",
+    settings_schema_class=LapymeAccountSchema,
+    sample_settings={
         "api_key": "clave",
         "customer_id": "5b0c7a1e-52d3-4f6a-9e0b-6d1f0c2a3b4c",
         "assigned_warehouse_id": "7a1f0c52-93be-4b6f-8c2d-0e5f6a7b8c9d",
         "charges": {"tip": "PROPINA", "fee": "RECARGO"},
     },
-    dispatch=LapymeDispatch,
+    request_class=LapymeOrderRequest,
     bearer=lambda account: account.api_key,
     idempotency_header="Idempotency-Key",
     probe_path="/api/v1/warehouses",  # its OpenAPI, read 2026-11-21; needs the scope warehouses:read
-    judge=judge,
-    customers=CUSTOMERS,
+    classify_response=classify_response,
+    customer_api=CUSTOMER_API,
 )

@@ -13,13 +13,13 @@ from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf
 
 from mappings.contracts import load_contract
-from mappings.fields import Lookup, Part, Phone, PostalCode, Quantity, Text
+from mappings.fields import CodeLookup, Nested, Phone, PostalCode, Quantity, Text
 from mappings.integration import Destination, Outcome, TokenExchange
-from mappings.lookup_tables import Rows, Table
-from mappings.order import LABELS, Address, Dispatch, Line
+from mappings.lookup_tables import LookupTable, LookupTableField
+from mappings.order import LABELS, Address, Line, OrderRequest
 from mappings.schema import DestinationSchema
 from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue
-from mappings.text import fold, squeeze
+from mappings.text import casefold_ascii, match_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +27,12 @@ class RayoAccount(Account):
     api_key: str | None = field(default=None, repr=False)  # exchanged for a token
     access_token: str | None = field(default=None, repr=False)  # a standing one, where Rayo gave no key
     servicio_rayo: str = "NACIONAL"
-    servicio_rayo_by_shipping: Rows[str] = field(default_factory=Rows)  # method of shipping -> servicio_rayo
+    servicio_rayo_by_shipping: LookupTable[str] = field(
+        default_factory=LookupTable
+    )  # method of shipping -> servicio_rayo
     identifier: Literal["sku", "barcode"] = "sku"
-    identifiers: Rows[str] = field(default_factory=Rows)  # SKU, or barcode -> what Rayo calls the product
-    states: Rows[str] = field(default_factory=Rows)  # words to send in place of a state's name
+    identifiers: LookupTable[str] = field(default_factory=LookupTable)  # SKU, or barcode -> what Rayo calls the product
+    states: LookupTable[str] = field(default_factory=LookupTable)  # words to send in place of a state's name
     no_exterior_missing: str = "problem"  # or the text to send
 
 
@@ -41,19 +43,19 @@ class RayoAccountSchema(AccountSchema):
     api_key = HeaderValue()
     access_token = HeaderValue()
     servicio_rayo = fields.String(validate=NOT_BLANK)
-    servicio_rayo_by_shipping = Table(fields.String(validate=NOT_BLANK), alike=squeeze)
+    servicio_rayo_by_shipping = LookupTableField(fields.String(validate=NOT_BLANK), normalize_key=match_key)
     identifier = fields.String(validate=OneOf(["sku", "barcode"]))
-    identifiers = Table(fields.String(validate=NOT_BLANK))
-    states = Table(fields.String(validate=NOT_BLANK), alike=fold)
+    identifiers = LookupTableField(fields.String(validate=NOT_BLANK))
+    states = LookupTableField(fields.String(validate=NOT_BLANK), normalize_key=casefold_ascii)
     no_exterior_missing = fields.String(validate=NOT_BLANK)
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
-    def need_a_credential(self, _table: Mapping[str, Any], given: Mapping[str, Any], **_: Any) -> None:
-        if "api_key" not in given and "access_token" not in given:
+    def require_credential(self, _data: Mapping[str, Any], original_data: Mapping[str, Any], **_: Any) -> None:
+        if "api_key" not in original_data and "access_token" not in original_data:
             raise ValidationError("is missing: Rayo needs `api_key` or `access_token`.", "api_key")
 
 
-class RayoConsignee(DestinationSchema):
+class RayoConsigneeSchema(DestinationSchema):
     calle = Text(attribute="street", required=True)
     ciudad = Text(attribute="city", required=True)
     codigo_postal = PostalCode(attribute="postal_code", country="MX", required=True)
@@ -62,25 +64,25 @@ class RayoConsignee(DestinationSchema):
     no_exterior = Text(attribute="number", required=True)
     no_interior = Text(attribute="unit", allow_none=True)  # an older page requires the key, this one takes null
     nombre = Text(attribute="full_name", required=True)
-    pais = Lookup({"MX": "mexico"}, attribute="country", required=True)
+    pais = CodeLookup({"MX": "mexico"}, attribute="country", required=True)
     # All three numbers that Rayo publishes have ten digits and no country code.
     telefono = Phone(attribute="phone", country="MX", required=True)
 
 
-class RayoProduct(DestinationSchema):
+class RayoProductSchema(DestinationSchema):
     cantidad = Quantity(attribute="quantity", required=True)
     identificador = Text(attribute="sku", required=True)  # the barcode, where the account says so
 
 
-class RayoOrder(DestinationSchema):
-    consumidor_destino = Part(
-        RayoConsignee,
+class RayoOrderSchema(DestinationSchema):
+    consumidor_destino = Nested(
+        RayoConsigneeSchema,
         attribute="ship_to",
         required=True,
         error_messages={"required": "is missing: Rayo does not serve collection in store."},
     )
     productos = fields.List(
-        Part(RayoProduct),
+        Nested(RayoProductSchema),
         attribute="products",
         required=True,
         validate=Length(min=1, error="are missing: nothing is left to ship."),
@@ -89,7 +91,7 @@ class RayoOrder(DestinationSchema):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RayoDispatch(Dispatch):
+class RayoOrderRequest(OrderRequest):
     account: RayoAccount
 
     @property
@@ -98,10 +100,10 @@ class RayoDispatch(Dispatch):
         address = self.order.ship_to
         if address is None or self.order.is_pickup:
             return None
-        missing = self.account.no_exterior_missing
+        fallback = self.account.no_exterior_missing
         return replace(
             address,
-            number=address.number or (None if missing == "problem" else missing),
+            number=address.number or (None if fallback == "problem" else fallback),
             # An older page calls it "internal number / references":
             # https://docs.techrayo.com/operation/operation-post-api-rest-orders, read 2026-11-21.
             unit=address.unit_and_reference,
@@ -110,27 +112,29 @@ class RayoDispatch(Dispatch):
         )
 
     @property
-    def shown_address(self) -> Address | None:
+    def sent_address(self) -> Address | None:
         return None if self.order.is_pickup else self.order.ship_to
 
     @property
     def products(self) -> list[Line]:
         """What is to be shipped; lines of one identifier are one product to Rayo, since it knows no prices."""
-        return list(self.numbered_products.values())
+        return list(self.products_by_line_number.values())
 
     @cached_property
-    def numbered_products(self) -> dict[int, Line]:
+    def products_by_line_number(self) -> dict[int, Line]:
         """The products, each by the number of the order's first line that holds it."""
-        first_lines: dict[str, int] = {}
+        line_number_by_identifier: dict[str, int] = {}
         products: dict[int, Line] = {}
-        for number, line in enumerate(self.order.lines, start=1):
+        for line_number, line in enumerate(self.order.lines, start=1):
             if not line.is_shippable:
                 continue
             code = self.code_of(line)
             identifier = self.account.identifiers.find(code) or code
-            first = first_lines.setdefault(identifier, number) if identifier else number
-            known = products[first].quantity if first in products else 0
-            products[first] = replace(line, sku=identifier, quantity=known + line.quantity)
+            first_line_number = (
+                line_number_by_identifier.setdefault(identifier, line_number) if identifier else line_number
+            )
+            quantity = products[first_line_number].quantity if first_line_number in products else 0
+            products[first_line_number] = replace(line, sku=identifier, quantity=quantity + line.quantity)
         return products
 
     def code_of(self, line: Line) -> str | None:
@@ -138,25 +142,27 @@ class RayoDispatch(Dispatch):
 
     @property
     def servicio_rayo(self) -> str:
-        return self.account.servicio_rayo_by_shipping.find(*self.order.shipping_words) or self.account.servicio_rayo
+        return self.account.servicio_rayo_by_shipping.find(*self.order.shipping_names) or self.account.servicio_rayo
 
     @property
     def labels(self) -> Mapping[str, str]:
         return {"sku": LABELS[self.account.identifier]}
 
-    def number_line(self, place: int) -> int:
-        return list(self.numbered_products)[place]
+    def order_line_number(self, index: int) -> int:
+        return list(self.products_by_line_number)[index]
 
     def problems(self) -> Iterator[str]:
         for line in self.order.shippable_lines:
             code = self.code_of(line)
-            what = f"Products > {LABELS[self.account.identifier]} “{code}” has no identifier at Rayo"
-            yield from self.require_row(what, "identifiers", code, value="IDENTIFICADOR")
-        words = self.order.shipping_words
-        what = f"Shipping > “{next(iter(words), None)}” has no service at Rayo"
-        yield from self.require_row(what, "servicio_rayo_by_shipping", *words, value="SERVICIO")
+            message = f"Products > {LABELS[self.account.identifier]} “{code}” has no identifier at Rayo"
+            yield from self.required_row_problems(message, "identifiers", code, value="IDENTIFICADOR")
+        shipping_names = self.order.shipping_names
+        message = f"Shipping > “{next(iter(shipping_names), None)}” has no service at Rayo"
+        yield from self.required_row_problems(message, "servicio_rayo_by_shipping", *shipping_names, value="SERVICIO")
         state = self.order.ship_to.state if self.order.ship_to else None
-        yield from self.require_row(f"Shipping address > state “{state}” has no word", "states", state, value="ESTADO")
+        yield from self.required_row_problems(
+            f"Shipping address > state “{state}” has no word", "states", state, value="ESTADO"
+        )
 
     def warnings(self) -> Iterator[str]:
         for line in self.order.lines:
@@ -168,7 +174,7 @@ class RayoDispatch(Dispatch):
             yield "Shipping address > company is not sent: Rayo has no field for it."
 
 
-def judge(status: int, body: Any) -> Outcome | None:
+def classify_response(status: int, body: Any) -> Outcome | None:
     """Read Rayo's own codes.
 
     Rayo stands on Hasura: a token that is no longer good is 400 `invalid-jwt`, and `unexpected` means that the
@@ -184,24 +190,24 @@ def judge(status: int, body: Any) -> Outcome | None:
 
 DESTINATION = Destination(
     name="rayo",
-    order=RayoOrder,
+    schema_class=RayoOrderSchema,
     contract=load_contract("rayo"),
     path="/api/rest/orders",
-    remote_id="orden.ordenRef",
-    settings=RayoAccountSchema,
-    example={"api_key": "clave"},
-    dispatch=RayoDispatch,
-    needs=lambda account: {"barcodes"} if account.identifier == "barcode" else frozenset(),
+    order_id_path="orden.ordenRef",
+    settings_schema_class=RayoAccountSchema,
+    sample_settings={"api_key": "clave"},
+    request_class=RayoOrderRequest,
+    required_details=lambda account: {"barcodes"} if account.identifier == "barcode" else frozenset(),
     bearer=lambda account: None if account.api_key else account.access_token,
     # https://docs.techrayo.com/operation/operation-generatejwt, read 2026-11-21.
     token=TokenExchange(
         path="/api/rest/auth",
         key_header="x-api-key",
-        token_at="AuthWithAPIkey.accessToken",  # noqa: S106  # a place in the reply
+        token_path="AuthWithAPIkey.accessToken",  # noqa: S106  # a place in the reply
     ),
     api_key=lambda account: account.api_key,
     # A product that is not there is a 200:
     # https://docs.techrayo.com/operation/operation-get-api-rest-product-parameter, read 2026-11-21.
     probe_path="/api/rest/product/0",
-    judge=judge,
+    classify_response=classify_response,
 )

@@ -8,27 +8,29 @@ from mappings.order import Payment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
+class Transaction:
     """Money that went to the store, or back to the customer."""
 
-    movement_id: str
+    transaction_id: str
     parent_id: str | None = None  # of the movement that this one gives back
-    is_return: bool = False
+    is_refund: bool = False
     payment: Payment
 
 
-def payments_left(movements: Iterable[Movement]) -> list[Payment] | None:
+def remaining_payments(transactions: Iterable[Transaction]) -> list[Payment] | None:
     """Return every payment less what was given back of it, without those of which nothing is left.
 
     None where more went back than what it gives back had brought: then some payment is not told.
     """
-    movements = list(movements)
-    paid = {each.movement_id: each.payment for each in movements if not each.is_return}
-    for back in (each for each in movements if each.is_return):
-        payment = paid.get(back.parent_id or "")
-        if payment is None or payment.amount < back.payment.amount:
+    transactions = list(transactions)
+    paid = {
+        transaction.transaction_id: transaction.payment for transaction in transactions if not transaction.is_refund
+    }
+    for refund in (transaction for transaction in transactions if transaction.is_refund):
+        payment = paid.get(refund.parent_id or "")
+        if payment is None or payment.amount < refund.payment.amount:
             return None
-        paid[back.parent_id or ""] = replace(payment, amount=payment.amount - back.payment.amount)
+        paid[refund.parent_id or ""] = replace(payment, amount=payment.amount - refund.payment.amount)
     return [payment for payment in paid.values() if payment.amount]
 
 

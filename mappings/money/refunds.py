@@ -9,7 +9,7 @@ from mappings.order import Line, Shipping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sold:
+class PurchasedLine:
     """One line as it was bought, and how many of it are left."""
 
     line_id: str | None = None
@@ -28,7 +28,7 @@ class Sold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refunded:
+class RefundLine:
     """Units of a line that were given back."""
 
     line_id: str | None = None
@@ -48,76 +48,102 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    lines: list[Refunded] = field(default_factory=list)
+    lines: list[RefundLine] = field(default_factory=list)
     adjustments: list[Adjustment] = field(default_factory=list)
 
 
-def is_in_proportion(sold: Sold, refunds: Iterable[Refund]) -> bool:
+def is_prorated(purchased: PurchasedLine, refunds: Iterable[Refund]) -> bool:
     """Whether units are gone that no refund tells of: what is left of the line is then reckoned, and rounded."""
-    told = sum(each.quantity for refund in refunds for each in refund.lines if each.line_id == sold.line_id)
-    return bool(sold.current_quantity) and sold.current_quantity != sold.quantity - told
+    refunded_units = sum(
+        refund_line.quantity
+        for refund in refunds
+        for refund_line in refund.lines
+        if refund_line.line_id == purchased.line_id
+    )
+    return bool(purchased.current_quantity) and purchased.current_quantity != purchased.quantity - refunded_units
 
 
-def line_left(sold: Sold, refunds: Iterable[Refund], *, is_tax_included: bool) -> Line | None:
+def remaining_line(purchased: PurchasedLine, refunds: Iterable[Refund], *, is_tax_included: bool) -> Line | None:
     """Return what is left of a line; None where nothing is.
 
     Refunds take off exactly what was given back, where they account for every unit that is gone; units that an edit
     took off are in proportion.
     """
-    refunded = [
-        each for refund in refunds for each in refund.lines if each.line_id is not None and each.line_id == sold.line_id
+    refund_lines = [
+        refund_line
+        for refund in refunds
+        for refund_line in refund.lines
+        if refund_line.line_id is not None and refund_line.line_id == purchased.line_id
     ]
-    refunded_units = sum(each.quantity for each in refunded)
-    left = sold.current_quantity
-    if left is None:
-        left = max(sold.quantity - refunded_units, 0)
-    if left == 0 or sold.quantity == 0:
+    refunded_units = sum(refund_line.quantity for refund_line in refund_lines)
+    remaining_quantity = purchased.current_quantity
+    if remaining_quantity is None:
+        remaining_quantity = max(purchased.quantity - refunded_units, 0)
+    if remaining_quantity == 0 or purchased.quantity == 0:
         return None
-    total = sold.price * sold.quantity - (sold.discount or sold.line_discount) + (ZERO if is_tax_included else sold.tax)
-    tax = sold.tax
-    if refunded_units == sold.quantity - left:
-        taxes_back = sum((each.tax for each in refunded), ZERO)
-        total -= sum((each.subtotal for each in refunded), ZERO) + (ZERO if is_tax_included else taxes_back)
-        tax -= taxes_back
+    total = (
+        purchased.price * purchased.quantity
+        - (purchased.discount or purchased.line_discount)
+        + (ZERO if is_tax_included else purchased.tax)
+    )
+    tax = purchased.tax
+    if refunded_units == purchased.quantity - remaining_quantity:
+        refunded_tax = sum((refund_line.tax for refund_line in refund_lines), ZERO)
+        total -= sum((refund_line.subtotal for refund_line in refund_lines), ZERO) + (
+            ZERO if is_tax_included else refunded_tax
+        )
+        tax -= refunded_tax
     else:
-        total, tax = (round_to_cent(amount * left / sold.quantity) for amount in (total, tax))
+        total, tax = (round_to_cent(amount * remaining_quantity / purchased.quantity) for amount in (total, tax))
     return Line(
-        sku=sold.sku,
-        barcode=sold.barcode,
-        name=sold.name or sold.title,
-        quantity=left,
+        sku=purchased.sku,
+        barcode=purchased.barcode,
+        name=purchased.name or purchased.title,
+        quantity=remaining_quantity,
         total=total,
         tax=tax,
-        is_shippable=sold.is_shippable,
+        is_shippable=purchased.is_shippable,
     )
 
 
-def take_off_shipping_refunds(
+def subtract_shipping_refunds(
     shipping: Sequence[Shipping], refunds: Iterable[Refund], *, is_tax_included: bool
 ) -> list[Shipping]:
     """Return the shipping that stays charged: what was given back comes off the first methods that hold it.
 
     Where nothing says how much of it was tax, it is as much in proportion.
     """
-    of_tax = sum((each.tax or ZERO for each in shipping), ZERO)
-    whole = sum((each.total for each in shipping), ZERO)
-    back = tax_back = ZERO
-    for given in (each for refund in refunds for each in refund.adjustments if each.is_of_shipping):
-        of_price = whole if is_tax_included else whole - of_tax
-        tax = -given.tax if given.tax is not None else round_to_cent(-given.amount * of_tax / (of_price or 1))
-        is_tax_in = is_tax_included and given.tax is None
-        back += -given.amount + (ZERO if is_tax_in else tax)
-        tax_back += tax
-    left = []
-    for each in shipping:
-        off, tax_off = min(back, each.total), min(tax_back, each.tax or ZERO)
-        back, tax_back = back - off, tax_back - tax_off
-        left.append(replace(each, total=each.total - off, tax=None if each.tax is None else each.tax - tax_off))
-    return left
+    tax_total = sum((item.tax or ZERO for item in shipping), ZERO)
+    shipping_total = sum((item.total for item in shipping), ZERO)
+    refunded = refunded_tax = ZERO
+    for adjustment in (item for refund in refunds for item in refund.adjustments if item.is_of_shipping):
+        price_total = shipping_total if is_tax_included else shipping_total - tax_total
+        tax = (
+            -adjustment.tax
+            if adjustment.tax is not None
+            else round_to_cent(-adjustment.amount * tax_total / (price_total or 1))
+        )
+        includes_tax = is_tax_included and adjustment.tax is None
+        refunded += -adjustment.amount + (ZERO if includes_tax else tax)
+        refunded_tax += tax
+    remaining = []
+    for item in shipping:
+        reduction, tax_reduction = min(refunded, item.total), min(refunded_tax, item.tax or ZERO)
+        refunded, refunded_tax = refunded - reduction, refunded_tax - tax_reduction
+        remaining.append(
+            replace(item, total=item.total - reduction, tax=None if item.tax is None else item.tax - tax_reduction)
+        )
+    return remaining
 
 
-def sum_goodwill(refunds: Iterable[Refund]) -> Decimal:
+def sum_unallocated_refunds(refunds: Iterable[Refund]) -> Decimal:
     """Return what was given back for nothing that was bought; less than zero where less went back than was due."""
     return -sum(
-        (each.amount + (each.tax or ZERO) for r in refunds for each in r.adjustments if not each.is_of_shipping), ZERO
+        (
+            adjustment.amount + (adjustment.tax or ZERO)
+            for refund in refunds
+            for adjustment in refund.adjustments
+            if not adjustment.is_of_shipping
+        ),
+        ZERO,
     )

@@ -14,27 +14,27 @@ from typing import Any, Literal
 from marshmallow import fields as wire
 
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.order import LABELS, Dispatch
-from mappings.preview.dry_run import Path, leaves, show_path, try_mapping
-from mappings.preview.perturb import alter, objects_in, put, trim_tables, values_in
-from mappings.schema import DestinationSchema, MappingError, label_of
+from mappings.order import LABELS, OrderRequest
+from mappings.preview.dry_run import ValuePath, dry_run, format_path, iter_leaves
+from mappings.preview.perturb import iter_object_paths, iter_values, perturb, set_path, trim_tables
+from mappings.schema import DestinationSchema, MappingError, label_for
 from mappings.settings import Account, Store
 
 #: How each destination's hub object calls what becomes the body's lines, which `Dispatch.number_line` numbers.
 PRODUCTS = "products"
 #: No platform's order has as many values, lists' later items apart.
-MOST_PLACES = 3_000
+MAX_INPUTS = 3_000
 #: In the place of what could not be made: it shows nothing.
-NOT_MADE = object()
+MISSING = object()
 
-Part = Literal["order", "store", "account"]
+InputPart = Literal["order", "store", "account"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A value of the order's payload, or a setting of the store or of the account."""
 
-    part: Part
+    part: InputPart
     path: str  # `shipping_address.address1`, `line_items[*].price`, `meta_data:_billing_dni`; `currencies.ARS`
 
     def __str__(self) -> str:
@@ -55,20 +55,20 @@ class Origin:
     value: Any
     hub: str  # the hub's path, as the destination declares it
     sources: list[Source]
-    deciders: list[Source]
+    depends_on: list[Source]
 
     @property
     def note(self) -> str | None:
         """What is to be said where there is no source."""
         if self.sources:
             return None
-        if self.deciders:
+        if self.depends_on:
             return "chosen by these"
         return "nothing says it" if self.value is None else "unknown: nothing that was tried changes it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
+class ExplainedMapping:
     """What an order becomes, and where each field of it came from.
 
     With problems there is no body; the origins are then of the fields that could be filled all the same.
@@ -80,64 +80,66 @@ class Explained:
     origins: list[Origin] = field(default_factory=list)
 
 
-def explain(store: Store, account: Account, payload: Mapping[str, Any], *, is_overruled: bool = False) -> Explained:
+def explain_mapping(
+    store: Store, account: Account, payload: Mapping[str, Any], *, override_cancellation: bool = False
+) -> ExplainedMapping:
     """Return what `payload` becomes at `account`, and where each field came from. See `try_mapping`."""
-    trial = try_mapping(store, account, payload, is_overruled=is_overruled)
-    case = Case(order=payload, store=store, account=account)
-    return Explained(
-        body=trial.body, problems=trial.problems, warnings=trial.warnings, origins=list(find_origins(case))
+    result = dry_run(store, account, payload, override_cancellation=override_cancellation)
+    experiment = Experiment(order=payload, store=store, account=account)
+    return ExplainedMapping(
+        body=result.body, problems=result.problems, warnings=result.warnings, origins=list(find_origins(experiment))
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Experiment:
     """Everything that a body is made of, of which an experiment alters a part."""
 
     order: Mapping[str, Any]  # the payload
     store: Store
     account: Account
 
-    def dispatch(self) -> Dispatch:
+    def make_order_request(self) -> OrderRequest:
         """Raises `MappingError`."""
-        order = STOREFRONTS[self.store.storefront].read(self.order, self.store)
-        return DESTINATIONS[self.account.destination].dispatch_of(order, self.account, self.store)
+        order = STOREFRONTS[self.store.storefront].parse_order(self.order, self.store)
+        return DESTINATIONS[self.account.destination].make_order_request(order, self.account, self.store)
 
-    def draft(self) -> dict[str, Any]:
+    def render_unvalidated(self) -> dict[str, Any]:
         """Return the body as it is written, not judged; `NOT_MADE` stands where altered values make none.
 
         Products stand in it by the order's line that they are of: one line more or less must not make another of each.
         """
         schema = self.schema
-        body: dict[str, Any] = dict.fromkeys((name for name, _, _ in schema.getters), NOT_MADE)
+        body: dict[str, Any] = dict.fromkeys((name for name, _, _ in schema.writers), MISSING)
         with suppress(Exception):  # an altered setting may be any nonsense
-            dispatch = self.dispatch()
-            for getter in schema.getters:
-                name, _, declared = getter
+            order_request = self.make_order_request()
+            for writer in schema.writers:
+                name, _, schema_field = writer
                 with suppress(Exception):
-                    made = schema.dump(dispatch, getters=[getter])
-                    if declared.attribute == PRODUCTS:
-                        made = {name: dict(zip(number_products(dispatch), made[name], strict=True))}
+                    rendered = schema.dump(order_request, writers=[writer])
+                    if schema_field.attribute == PRODUCTS:
+                        rendered = {name: dict(zip(product_line_keys(order_request), rendered[name], strict=True))}
                     del body[name]
-                    body |= made
+                    body |= rendered
         return body
 
     @property
     def schema(self) -> DestinationSchema:
-        return DESTINATIONS[self.account.destination].schema_of(self.account)
+        return DESTINATIONS[self.account.destination].schema_for(self.account)
 
-    def altered(self, changes: Mapping["Place", Any]) -> "Case":
+    def with_changes(self, changes: Mapping["InputValue", Any]) -> "Experiment":
         parts: dict[str, Any] = {"order": self.order, "store": self.store, "account": self.account}
-        for place, value in changes.items():
-            parts[place.part] = put(parts[place.part], place.path, value)
-        return Case(**parts)
+        for input_value, value in changes.items():
+            parts[input_value.part] = set_path(parts[input_value.part], input_value.path, value)
+        return Experiment(**parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class InputValue:
     """A value that an experiment can alter, and pairs of values to put in its place."""
 
-    part: Part
-    path: Path
+    part: InputPart
+    path: ValuePath
     pairs: tuple[tuple[Any, Any], ...]
 
     @property
@@ -145,186 +147,216 @@ class Place:
         """Its path, alike for every item of a list."""
         return (self.part, *("*" if isinstance(step, int) else step for step in self.path))
 
-    def altered(self, pair: int, which: int) -> Any:
+    def variant(self, pair: int, which: int) -> Any:
         return self.pairs[min(pair, len(self.pairs) - 1)][which]
 
 
-def find_origins(case: Case) -> Iterator[Origin]:
+def find_origins(experiment: Experiment) -> Iterator[Origin]:
     """Yield the origin of each field of the body; none where the order cannot be read at all."""
     try:
-        dispatch = case.dispatch()
+        order_request = experiment.make_order_request()
     except MappingError:
         return
-    body = case.draft()
-    trimmed = replace(case, account=trim_tables(case.account, case.order))
-    case = trimmed if trimmed.draft() == body else case
-    places = list(islice(find_places(case), MOST_PLACES))
-    mattering = set(find_relevant(case, body, sorted(places, key=lambda place: place.pattern)))
-    relevant = [place for place in places if place in mattering]
-    sources: dict[Path, list[Place]] = {}
-    deciders: dict[Path, list[Place]] = {}
-    for place in relevant:
-        followed, changed = try_place(case, body, [place])
+    body = experiment.render_unvalidated()
+    trimmed = replace(experiment, account=trim_tables(experiment.account, experiment.order))
+    experiment = trimmed if trimmed.render_unvalidated() == body else experiment
+    inputs = list(islice(iter_inputs(experiment), MAX_INPUTS))
+    relevant_set = set(
+        find_relevant_inputs(experiment, body, sorted(inputs, key=lambda input_value: input_value.pattern))
+    )
+    relevant = [input_value for input_value in inputs if input_value in relevant_set]
+    sources: dict[ValuePath, list[InputValue]] = {}
+    depends_on: dict[ValuePath, list[InputValue]] = {}
+    for input_value in relevant:
+        followed, changed = observe_changes(experiment, body, [input_value])
         for path in changed:
-            (sources if path in followed else deciders).setdefault(path, []).append(place)
-    numbers = number_products(dispatch)
-    for path, value in leaves(body):
-        if value is NOT_MADE:
+            (sources if path in followed else depends_on).setdefault(path, []).append(input_value)
+    line_keys = product_line_keys(order_request)
+    for path, value in iter_leaves(body):
+        if value is MISSING:
             continue
-        if value is not None and path not in sources and path not in deciders:
+        if value is not None and path not in sources and path not in depends_on:
             # Those that do nothing alone come first: a state's name and its code, before the country that both need.
-            idle = [place for place in places if place not in mattering]
-            together = find_together(case, body, idle, path) or find_together(case, body, places, path)
-            followed, _ = try_place(case, body, together)
-            (sources if path in followed else deciders)[path] = together or find_objects(case, body, path)
-        shown = tuple(numbers.index(step) if isinstance(step, tuple) else step for step in path)
-        hub, label = name_field(case.schema, shown, dispatch)
-        named = name_sources(case, sources.get(path, []))
+            irrelevant = [input_value for input_value in inputs if input_value not in relevant_set]
+            joint = find_joint_inputs(experiment, body, irrelevant, path) or find_joint_inputs(
+                experiment, body, inputs, path
+            )
+            followed, _ = observe_changes(experiment, body, joint)
+            (sources if path in followed else depends_on)[path] = joint or find_required_objects(experiment, body, path)
+        display_path = tuple(line_keys.index(step) if isinstance(step, tuple) else step for step in path)
+        canonical_path, label = describe_field(experiment.schema, display_path, order_request)
+        named_sources = describe_sources(experiment, sources.get(path, []))
         yield Origin(
-            field=show_path(shown),
+            field=format_path(display_path),
             label=label,
             value=value,
-            hub=hub,
-            sources=named,
-            deciders=[one for one in name_sources(case, deciders.get(path, [])) if one not in named],
+            hub=canonical_path,
+            sources=named_sources,
+            depends_on=[
+                source
+                for source in describe_sources(experiment, depends_on.get(path, []))
+                if source not in named_sources
+            ],
         )
 
 
-def number_products(dispatch: Dispatch) -> list[tuple[int, int]]:
+def product_line_keys(order_request: OrderRequest) -> list[tuple[int, int]]:
     """Return for each product of the body the number of the order's line, and how many of that line go before it."""
-    numbers = [dispatch.number_line(place) for place in range(len(getattr(dispatch, PRODUCTS, ())))]
-    return [(number, numbers[:place].count(number)) for place, number in enumerate(numbers)]
+    numbers = [order_request.order_line_number(index) for index in range(len(getattr(order_request, PRODUCTS, ())))]
+    return [(number, numbers[:index].count(number)) for index, number in enumerate(numbers)]
 
 
-def find_relevant(case: Case, body: Mapping[str, Any], places: Sequence[Place], depth: int = 1) -> Iterator[Place]:
+def find_relevant_inputs(
+    experiment: Experiment, body: Mapping[str, Any], inputs: Sequence[InputValue], depth: int = 1
+) -> Iterator[InputValue]:
     """Yield the places that matter to the body. All below one path are altered together: most do nothing, at once."""
-    for _, group in groupby(places, key=lambda place: place.pattern[:depth]):
+    for _, group in groupby(inputs, key=lambda input_value: input_value.pattern[:depth]):
         members = list(group)
         if not any(
-            case.altered({place: place.altered(pair, 0) for place in members}).draft() != body
-            for pair in range(max(len(place.pairs) for place in members))
+            experiment.with_changes(
+                {input_value: input_value.variant(pair, 0) for input_value in members}
+            ).render_unvalidated()
+            != body
+            for pair in range(max(len(input_value.pairs) for input_value in members))
         ):
             continue
-        if len({place.pattern for place in members}) == 1:
+        if len({input_value.pattern for input_value in members}) == 1:
             yield from members
         else:
-            yield from find_relevant(case, body, members, depth + 1)
+            yield from find_relevant_inputs(experiment, body, members, depth + 1)
 
 
-def try_place(case: Case, body: Mapping[str, Any], places: Sequence[Place]) -> tuple[set[Path], set[Path]]:
+def observe_changes(
+    experiment: Experiment, body: Mapping[str, Any], inputs: Sequence[InputValue]
+) -> tuple[set[ValuePath], set[ValuePath]]:
     """Return the fields that follow `places`, which are altered together, and all that change with them.
 
     A field follows where two alterations give it two new values; where both give the same, it only depends.
     """
-    followed: set[Path] = set()
-    changed: set[Path] = set()
-    for pair in range(max((len(place.pairs) for place in places), default=0)):
-        one, other = ({place: place.altered(pair, which) for place in places} for which in (0, 1))
-        by_one = dict(find_changes(body, case.altered(one).draft()))
-        by_other = by_one if one == other else dict(find_changes(body, case.altered(other).draft()))
-        changed |= by_one.keys() | by_other.keys()
-        followed |= {path for path in by_one.keys() & by_other.keys() if by_one[path] != by_other[path]}
+    followed: set[ValuePath] = set()
+    changed: set[ValuePath] = set()
+    for pair in range(max((len(input_value.pairs) for input_value in inputs), default=0)):
+        first_values, second_values = (
+            {input_value: input_value.variant(pair, which) for input_value in inputs} for which in (0, 1)
+        )
+        first_changes = dict(iter_changes(body, experiment.with_changes(first_values).render_unvalidated()))
+        second_changes = (
+            first_changes
+            if first_values == second_values
+            else dict(iter_changes(body, experiment.with_changes(second_values).render_unvalidated()))
+        )
+        changed |= first_changes.keys() | second_changes.keys()
+        followed |= {
+            path for path in first_changes.keys() & second_changes.keys() if first_changes[path] != second_changes[path]
+        }
     return followed, changed
 
 
-def find_together(case: Case, body: Mapping[str, Any], places: Sequence[Place], path: Path) -> list[Place]:
+def find_joint_inputs(
+    experiment: Experiment, body: Mapping[str, Any], inputs: Sequence[InputValue], path: ValuePath
+) -> list[InputValue]:
     """Return the fewest places that change a field only together, as a state's name and its code do."""
 
-    def changes_it(altered: Iterable[Place]) -> bool:
-        draft = case.altered({place: place.altered(0, 0) for place in altered}).draft()
-        return path in dict(find_changes(body, draft))
+    def changes_field(subset: Iterable[InputValue]) -> bool:
+        body_variant = experiment.with_changes(
+            {input_value: input_value.variant(0, 0) for input_value in subset}
+        ).render_unvalidated()
+        return path in dict(iter_changes(body, body_variant))
 
-    needed = list(places)
-    if not changes_it(needed):
+    needed = list(inputs)
+    if not changes_field(needed):
         return []
     size = len(needed)
     while size := size // 2:
         for start in range(len(needed) - size, -1, -size):  # from the end: what is taken out moves nothing before it
             rest = needed[:start] + needed[start + size :]
-            if changes_it(rest):
+            if changes_field(rest):
                 needed = rest
     return needed
 
 
-def find_objects(case: Case, body: Mapping[str, Any], path: Path) -> list[Place]:
+def find_required_objects(experiment: Experiment, body: Mapping[str, Any], path: ValuePath) -> list[InputValue]:
     """Return the objects of the payload without which a field is another, such as an address to ship to."""
-    objects = [Place(part="order", path=place, pairs=((None, None),)) for place in objects_in(case.order)]
-    return [place for place in objects if path in try_place(case, body, [place])[1]]
+    objects = [
+        InputValue(part="order", path=candidate, pairs=((None, None),))
+        for candidate in iter_object_paths(experiment.order)
+    ]
+    return [candidate for candidate in objects if path in observe_changes(experiment, body, [candidate])[1]]
 
 
-def find_changes(old: Any, new: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def iter_changes(old: Any, new: Any, path: ValuePath = ()) -> Iterator[tuple[ValuePath, Any]]:
     """Yield the fields of `old` that are something else in `new`, with what they are there."""
-    if new is NOT_MADE:
+    if new is MISSING:
         return
     if isinstance(old, Mapping) and old and isinstance(new, Mapping):
         for step, value in old.items():
-            yield from find_changes(value, new.get(step), (*path, step))
+            yield from iter_changes(value, new.get(step), (*path, step))
     elif isinstance(old, list) and old and isinstance(new, list) and new:
         if len(old) == len(new):  # else nobody knows which is which
-            for place, (one, other) in enumerate(zip(old, new, strict=True)):
-                yield from find_changes(one, other, (*path, place))
+            for index, (old_item, new_item) in enumerate(zip(old, new, strict=True)):
+                yield from iter_changes(old_item, new_item, (*path, index))
     elif old != new:
-        for leaf, _ in leaves(old, path):
+        for leaf, _ in iter_leaves(old, path):
             yield leaf, new if leaf == path else None
 
 
 # --- what can be altered ---
 
 
-def find_places(case: Case) -> Iterator[Place]:
-    parts: dict[Part, Any] = {"order": case.order, "account": case.account, "store": case.store}
-    for part, whole in parts.items():
-        for path, value in values_in(whole):
-            if pairs := tuple(alter(value)):
-                is_said = part == "order"  # a setting is never absent, and a value of the order may be
-                yield Place(part=part, path=path, pairs=(*pairs, *([(None, None)] if is_said else [])))
+def iter_inputs(experiment: Experiment) -> Iterator[InputValue]:
+    parts: dict[InputPart, Any] = {"order": experiment.order, "account": experiment.account, "store": experiment.store}
+    for part, root in parts.items():
+        for path, value in iter_values(root):
+            if pairs := tuple(perturb(value)):
+                can_be_absent = part == "order"  # a setting is never absent, and a value of the order may be
+                yield InputValue(part=part, path=path, pairs=(*pairs, *([(None, None)] if can_be_absent else [])))
 
 
 # --- what they are called ---
 
 
-def name_field(schema: Any, path: Path, dispatch: Dispatch) -> tuple[str, str]:
+def describe_field(schema: Any, path: ValuePath, order_request: OrderRequest) -> tuple[str, str]:
     """Return the hub's path of a field, as the destination's schema declares it, and what a merchant calls it."""
-    labels = {**LABELS, **dispatch.labels}
-    hub: list[str] = []
-    words: list[str] = []
+    labels = {**LABELS, **order_request.labels}
+    canonical_steps: list[str] = []
+    label_parts: list[str] = []
     for step in path:
         if isinstance(step, int):
-            is_product = hub[-1:] == [PRODUCTS]
-            words.append(f"line {dispatch.number_line(step) if is_product else step + 1}")
-            hub[-1] += f"[{step}]"
+            is_product = canonical_steps[-1:] == [PRODUCTS]
+            label_parts.append(f"line {order_request.order_line_number(step) if is_product else step + 1}")
+            canonical_steps[-1] += f"[{step}]"
             continue
-        declared = next(each for name, _, each in schema.walk if name == step)
-        attribute = declared.attribute or step
-        hub.append(attribute)
-        words.append(label_of(attribute, labels, str(step)))
-        inner = declared.inner if isinstance(declared, wire.List) else declared
+        schema_field = next(wire_field for name, _, wire_field in schema.field_paths if name == step)
+        attribute = schema_field.attribute or step
+        canonical_steps.append(attribute)
+        label_parts.append(label_for(attribute, labels, str(step)))
+        inner = schema_field.inner if isinstance(schema_field, wire.List) else schema_field
         schema = inner.schema if isinstance(inner, wire.Nested) else None
-    return ".".join(hub), " > ".join(words)
+    return ".".join(canonical_steps), " > ".join(label_parts)
 
 
-def name_sources(case: Case, places: Iterable[Place]) -> list[Source]:
+def describe_sources(experiment: Experiment, inputs: Iterable[InputValue]) -> list[Source]:
     """Name each place; the same one of several items is named once."""
-    alike: dict[tuple[str, ...], list[Place]] = {}
-    for place in places:
-        name = item_name(case, place)
-        alike.setdefault((*place.pattern[:-1], name) if name else place.pattern, []).append(place)
-    return [Source(part=group[0].part, path=show_places(case, group)) for group in alike.values()]
+    groups: dict[tuple[str, ...], list[InputValue]] = {}
+    for input_value in inputs:
+        name = item_name(experiment, input_value)
+        groups.setdefault((*input_value.pattern[:-1], name) if name else input_value.pattern, []).append(input_value)
+    return [Source(part=group[0].part, path=format_source_path(experiment, group)) for group in groups.values()]
 
 
-def show_places(case: Case, alike: Sequence[Place]) -> str:
-    first = alike[0]
-    if name := item_name(case, first):
-        return f"{show_path(first.path[:-2])}:{name}"
-    return show_path(first.path) if len(alike) == 1 else ".".join(first.pattern[1:]).replace(".*", "[*]")
+def format_source_path(experiment: Experiment, group: Sequence[InputValue]) -> str:
+    first = group[0]
+    if name := item_name(experiment, first):
+        return f"{format_path(first.path[:-2])}:{name}"
+    return format_path(first.path) if len(group) == 1 else ".".join(first.pattern[1:]).replace(".*", "[*]")
 
 
-def item_name(case: Case, place: Place) -> str | None:
+def item_name(experiment: Experiment, input_value: InputValue) -> str | None:
     """Return what a list's item of a name and a value is called, as settings such as `document_from` call it."""
-    if place.part != "order" or len(place.path) < 2 or not isinstance(place.path[-2], int):
+    if input_value.part != "order" or len(input_value.path) < 2 or not isinstance(input_value.path[-2], int):
         return None
-    item: Any = case.order
-    for step in place.path[:-1]:
+    item: Any = experiment.order
+    for step in input_value.path[:-1]:
         item = item[step]
     name = item.get("name", item.get("key")) if "value" in item else None
     return name if isinstance(name, str) else None

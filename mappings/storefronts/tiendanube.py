@@ -13,12 +13,21 @@ from urllib.parse import quote
 
 from marshmallow import ValidationError, fields
 
-from mappings.addresses.regions import TIENDANUBE_STATES, with_place
+from mappings.addresses.regions import TIENDANUBE_STATES, address_if_locatable
 from mappings.addresses.resolve import is_placeholder
-from mappings.fields import MISSING_LIST, Flag, Moment, Money, Part, Quantity, Text, read_moment
-from mappings.ids import hash_body, plain_id
-from mappings.integration import Fetch, Identity, MalformedWebhookError, Signature, Storefront
-from mappings.money.allocation import ZERO, take_off_discount
+from mappings.fields import (
+    MISSING_LIST_MESSAGES,
+    Money,
+    Nested,
+    Quantity,
+    StrictBoolean,
+    Text,
+    UTCDateTime,
+    parse_datetime,
+)
+from mappings.ids import hash_body, parse_id
+from mappings.integration import Fetch, MalformedWebhookError, Signature, Storefront, WebhookIdentity
+from mappings.money.allocation import ZERO, subtract_discount
 from mappings.money.payments import sole_payment
 from mappings.order import Address, Customer, Line, Order, Shipping
 from mappings.phones import has_digits
@@ -43,13 +52,13 @@ TOPICS = {
 }
 #: What happens to an order at most once. Anything else may come again in the same bytes and mean something new, a
 #: second payment after a void one too: "messages sent with identical message bodies must be treated as unique".
-ONCE = {"order/created", "order/cancelled"}
+SINGLE_OCCURRENCE_TOPICS = {"order/created", "order/cancelled"}
 #: Bodies about personal data have no `event`; what each alone holds tells them apart.
 PRIVACY_TOPICS = {"orders_to_redact": "customers/redact", "data_request": "customers/data_request"}
 
 #: `payment_status`: whether the money is there. What is not listed does not say. "open" and "partially_paid" are of
 #: https://dev.nuvemshop.com.br/docs/applications/nube-sdk/state/payment, read 2026-11-21.
-PAID = {
+IS_PAID_BY_PAYMENT_STATUS = {
     "paid": True,
     "authorized": False,
     "pending": False,
@@ -91,7 +100,7 @@ class TiendanubeStoreSchema(StoreSchema):
     user_agent = HeaderValue()
 
 
-class Told(Text):
+class MeaningfulText(Text):
     """Text that says something: "No informado" and the like are what Tiendanube fills in for nothing."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
@@ -101,7 +110,7 @@ class Told(Text):
         return text
 
 
-class ToldPhone(Text):
+class MeaningfulPhone(Text):
     """A telephone number as written: some hold an e-mail address."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
@@ -111,7 +120,7 @@ class ToldPhone(Text):
         return text
 
 
-class ToldPostalCode(Told):
+class MeaningfulPostalCode(MeaningfulText):
     """A postcode; "0000" is what pickups have."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
@@ -121,66 +130,66 @@ class ToldPostalCode(Told):
         return text
 
 
-class TiendanubeAddress(AddressSchema):
+class TiendanubeAddressSchema(AddressSchema):
     states = TIENDANUBE_STATES
 
-    name = Told()
-    business_name = Told(attribute="company")  # of `billing_*` alone
-    phone = ToldPhone()
-    address = Told(attribute="street")
-    number = Told()
-    floor = Told(attribute="unit")
+    name = MeaningfulText()
+    business_name = MeaningfulText(attribute="company")  # of `billing_*` alone
+    phone = MeaningfulPhone()
+    address = MeaningfulText(attribute="street")
+    number = MeaningfulText()
+    floor = MeaningfulText(attribute="unit")
     # In Mexico the colonia. Unverified: in Argentina, where the checkout calls it "Barrio (opcional)".
-    locality = Told(attribute="district")
-    city = Told()
-    province = Told(attribute="state")
-    zipcode = ToldPostalCode(attribute="postal_code")
-    country = Told()
+    locality = MeaningfulText(attribute="district")
+    city = MeaningfulText()
+    province = MeaningfulText(attribute="state")
+    zipcode = MeaningfulPostalCode(attribute="postal_code")
+    country = MeaningfulText()
 
-    def build(self, said: dict[str, Any]) -> Address:
-        if "number" not in said:  # people write it behind the street, whatever the form asks
-            said["line1"] = said.pop("street", None)
-        return super().build(said)
+    def make(self, data: dict[str, Any]) -> Address:
+        if "number" not in data:  # people write it behind the street, whatever the form asks
+            data["line1"] = data.pop("street", None)
+        return super().make(data)
 
 
-class TiendanubeBuyer(StorefrontSchema):
+class TiendanubeBuyerSchema(StorefrontSchema):
     model = Customer
 
-    name = Told()
+    name = MeaningfulText()
     email = Text()
-    phone = ToldPhone()
+    phone = MeaningfulPhone()
 
 
-class TiendanubeCustoms(StorefrontSchema):
+class TiendanubeCustomsSchema(StorefrontSchema):
     """What people wrote for the courier, beside the address."""
 
     model = dict
 
-    reference = Told()
-    between_streets = Told()
+    reference = MeaningfulText()
+    between_streets = MeaningfulText()
 
 
-class TiendanubeLine(StorefrontSchema):
+class TiendanubeLineSchema(StorefrontSchema):
     model = Line
 
     name = Text()
     price = Money(required=True)  # per unit, before discounts, tax included
-    quantity = Quantity(least=0, required=True)  # "1" or 1
+    quantity = Quantity(minimum=0, required=True)  # "1" or 1
     sku = Text()
     barcode = Text()
 
-    def build(self, said: dict[str, Any]) -> Line:
-        return Line(total=said.pop("price") * said["quantity"], **said)
+    def make(self, data: dict[str, Any]) -> Line:
+        return Line(total=data.pop("price") * data["quantity"], **data)
 
 
-class TiendanubeOrder(StorefrontSchema):
+class TiendanubeOrderSchema(StorefrontSchema):
     model = Order
 
     id = Text(attribute="order_id", required=True)
     contact_email = Text()
-    contact_name = Told()
-    contact_phone = ToldPhone()
-    billing = Part(TiendanubeAddress, attribute="bill_to")
+    contact_name = MeaningfulText()
+    contact_phone = MeaningfulPhone()
+    billing = Nested(TiendanubeAddressSchema, attribute="bill_to")
     shipping_cost_customer = Money(attribute="shipping_cost")
     discount = Money()  # coupons, the gateway's and promotions together
     total = Money(required=True)
@@ -190,126 +199,128 @@ class TiendanubeOrder(StorefrontSchema):
     gateway_name = Text()
     shipping_option = Text()
     shipping_option_code = Text()
-    shipping_store_branch_name = Told(attribute="pickup_name")
+    shipping_store_branch_name = MeaningfulText(attribute="pickup_name")
     shipping_pickup_type = Text(attribute="pickup_type")
     storefront = Text(attribute="origin")
     note = Text()
-    created_at = Moment(attribute="placed_at")
-    updated_at = Moment()
+    created_at = UTCDateTime(attribute="placed_at")
+    updated_at = UTCDateTime()
     completed_at = fields.Raw()
-    customer = Part(TiendanubeBuyer)  # null where the app may not read customers
-    products = fields.List(Part(TiendanubeLine), attribute="lines", required=True, error_messages=MISSING_LIST)
+    customer = Nested(TiendanubeBuyerSchema)  # null where the app may not read customers
+    products = fields.List(
+        Nested(TiendanubeLineSchema), attribute="lines", required=True, error_messages=MISSING_LIST_MESSAGES
+    )
     number = Text()
-    cancelled_at = Moment()  # year -1 where there is none
+    cancelled_at = UTCDateTime()  # year -1 where there is none
     status = Text()
     payment_status = Text()
-    has_shippable_products = Flag(attribute="is_shippable")
-    shipping_address = Part(TiendanubeAddress, attribute="ship_to")
-    customs = Part(TiendanubeCustoms)
+    has_shippable_products = StrictBoolean(attribute="is_shippable")
+    shipping_address = Nested(TiendanubeAddressSchema, attribute="ship_to")
+    customs = Nested(TiendanubeCustomsSchema)
 
-    def prepare(self, payload: Any) -> Any:
+    def preprocess(self, payload: Any) -> Any:
         """Bring the flat `billing_*` fields together, as `shipping_address` is; in drafts that one is flat too."""
         if not isinstance(payload, Mapping):
             return payload
-        billing = gather(payload, "billing_", (*ADDRESS_FIELDS, "business_name"))
+        billing = collect_prefixed(payload, "billing_", (*ADDRESS_FIELDS, "business_name"))
         shipping = payload.get("shipping_address")
         if not isinstance(shipping, Mapping):
-            shipping = gather(payload, "shipping_", ADDRESS_FIELDS)
+            shipping = collect_prefixed(payload, "shipping_", ADDRESS_FIELDS)
         return {**payload, "billing": billing, "shipping_address": shipping, "customs": shipping.get("customs")}
 
-    def build(self, said: dict[str, Any]) -> Order:
-        customer = said.get("customer", Customer())
-        email = said.get("contact_email") or customer.email
-        is_pickup = {"pickup": True, "ship": False}.get(said.get("pickup_type", ""))
-        is_paid = PAID.get(said.get("payment_status", ""))
-        lines = [line for line in said["lines"] if line.quantity]
-        if not said.get("is_shippable", True):
+    def make(self, data: dict[str, Any]) -> Order:
+        customer = data.get("customer", Customer())
+        email = data.get("contact_email") or customer.email
+        is_pickup = {"pickup": True, "ship": False}.get(data.get("pickup_type", ""))
+        is_paid = IS_PAID_BY_PAYMENT_STATUS.get(data.get("payment_status", ""))
+        lines = [line for line in data["lines"] if line.quantity]
+        if not data.get("is_shippable", True):
             lines = [replace(line, is_shippable=False) for line in lines]
         order: Order = self.make_model(
-            said,
+            data,
             storefront="tiendanube",
-            number=said.get("number") or said["order_id"],
+            number=data.get("number") or data["order_id"],
             lines=lines,
-            shipping=shipping_paid(said),
+            shipping=build_shipping_list(data),
             payments=sole_payment(
-                said["total"],
+                data["total"],
                 is_paid=is_paid,
-                gateway=None if said.get("gateway") == NO_GATEWAY else said.get("gateway"),
-                name=said.get("gateway_name"),
-                transaction_id=said.get("transaction_id"),
+                gateway=None if data.get("gateway") == NO_GATEWAY else data.get("gateway"),
+                name=data.get("gateway_name"),
+                transaction_id=data.get("transaction_id"),
             ),
-            customer=replace(customer, name=said.get("contact_name") or customer.name, email=email),
-            ship_to=None if is_pickup else with_place(said.get("ship_to")),
-            bill_to=with_place(said.get("bill_to")),
+            customer=replace(customer, name=data.get("contact_name") or customer.name, email=email),
+            ship_to=None if is_pickup else address_if_locatable(data.get("ship_to")),
+            bill_to=address_if_locatable(data.get("bill_to")),
             is_pickup=is_pickup,
-            pickup_name=said.get("pickup_name") if is_pickup else None,
+            pickup_name=data.get("pickup_name") if is_pickup else None,
             email=email,
-            phone=said.get("contact_phone"),
-            note="; ".join(filter(None, [said.get("note"), *said.get("customs", {}).values()])) or None,
-            is_draft=said.get("origin") == "form" and not is_confirmed(said.get("completed_at")),
-            is_cancelled=said.get("status") == "cancelled" or "cancelled_at" in said,
+            phone=data.get("contact_phone"),
+            note="; ".join(filter(None, [data.get("note"), *data.get("customs", {}).values()])) or None,
+            is_draft=data.get("origin") == "form" and not is_confirmed(data.get("completed_at")),
+            is_cancelled=data.get("status") == "cancelled" or "cancelled_at" in data,
             is_paid=is_paid,
         )
         # Which products a promotion was for is said, and not what a coupon or the gateway took off each.
-        return take_off_discount(order, said.get("discount", ZERO))
+        return subtract_discount(order, data.get("discount", ZERO))
 
 
-def gather(payload: Mapping[str, Any], prefix: str, names: Sequence[str]) -> dict[str, Any]:
+def collect_prefixed(payload: Mapping[str, Any], prefix: str, names: Sequence[str]) -> dict[str, Any]:
     return {name: payload.get(prefix + name) for name in names}
 
 
-def shipping_paid(said: Mapping[str, Any]) -> list[Shipping]:
+def build_shipping_list(data: Mapping[str, Any]) -> list[Shipping]:
     """Return what the customer paid for shipping, 0 where it was free.
 
     An order that leaves from several places says this of its first shipment alone, and then does not add up
     (https://tiendanube.github.io/api-documentation/guides/multi-inventory, read 2026-11-21).
     """
-    if "shipping_cost" not in said:
+    if "shipping_cost" not in data:
         return []
     return [
-        Shipping(name=said.get("shipping_option"), code=said.get("shipping_option_code"), total=said["shipping_cost"])
+        Shipping(name=data.get("shipping_option"), code=data.get("shipping_option_code"), total=data["shipping_cost"])
     ]
 
 
 def is_confirmed(completed_at: Any) -> bool:
     """Whether a draft became an order: `{"date": "2026-11-20 15:00:00.000000", "timezone": "UTC", …}`, else year -1."""
     date = completed_at.get("date") if isinstance(completed_at, Mapping) else None
-    return read_moment(date, is_utc=True) is not None
+    return parse_datetime(date, is_utc=True) is not None
 
 
-def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> Identity:
+def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
     """Tell what a webhook is about. A repeat has the same bytes, so its key is the same."""
-    store_id = plain_id(payload.get("store_id"), "The store's id")
-    topic = plain_id(payload.get("event"), "The event")
-    subject_id = plain_id(payload.get("id"), "The id")
+    store_id = parse_id(payload.get("store_id"), "The store's id")
+    topic = parse_id(payload.get("event"), "The event")
+    subject_id = parse_id(payload.get("id"), "The id")
     if topic is None:
         if store_id is None:
             raise MalformedWebhookError("Neither `event` nor `store_id` is there.")
         topic = next((topic for key, topic in PRIVACY_TOPICS.items() if key in payload), "store/redact")
-        return Identity(
+        return WebhookIdentity(
             topic=topic,
             topics=frozenset({topic}),
             event_key=f"{topic}:{hash_body(body)}",
-            ignored="This is a request about personal data: a person must act on it.",
+            ignore_reason="This is a request about personal data: a person must act on it.",
         )
     event_key = f"{store_id or ''}:{topic}:{subject_id or hash_body(body)}"
     if topic not in TOPICS or subject_id is None:
         reason = "The event is of no order." if topic not in TOPICS else "The event names no order."
-        return Identity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignored=reason)
-    return Identity(
+        return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
+    return WebhookIdentity(
         topic=topic,
         topics=frozenset({topic, TOPICS[topic]}),
         event_key=event_key,
         order_id=subject_id,
-        repeat_is_news=topic not in ONCE,
+        refetch_on_duplicate=topic not in SINGLE_OCCURRENCE_TOPICS,
     )
 
 
-def is_of_store(payload: Mapping[str, Any], store: TiendanubeStore) -> bool:
+def belongs_to_store(payload: Mapping[str, Any], store: TiendanubeStore) -> bool:
     return clean_text(payload.get("store_id")) == store.store_id
 
 
-def fetches(payload: Mapping[str, Any], store: TiendanubeStore, needs: Set[str]) -> list[Fetch]:
+def required_fetches(payload: Mapping[str, Any], store: TiendanubeStore, required_details: Set[str]) -> list[Fetch]:
     if "event" not in payload:  # it is the order already
         return []
     order_id = str(payload.get("id"))
@@ -318,7 +329,7 @@ def fetches(payload: Mapping[str, Any], store: TiendanubeStore, needs: Set[str])
             path=f"/{store.store_id}/orders/{quote(order_id, safe='')}",
             merge=lambda webhook, order: order,
             is_order=True,
-            is_asked_for=lambda order: str(order.get("id")) == order_id,
+            is_valid_response=lambda order: str(order.get("id")) == order_id,
         )
     ]
 
@@ -332,23 +343,23 @@ def api_headers(store: TiendanubeStore) -> dict[str, str]:
     }
 
 
-def thin_body(order: Mapping[str, Any], topic: str, store: TiendanubeStore) -> dict[str, Any]:
+def thin_payload(order: Mapping[str, Any], topic: str, store: TiendanubeStore) -> dict[str, Any]:
     return {"store_id": int(store.store_id), "event": topic, "id": order.get("id")}
 
 
 STOREFRONT = Storefront(
     name="tiendanube",
-    order=TiendanubeOrder,
+    schema_class=TiendanubeOrderSchema,
     # "Some frameworks will change the header to HTTP_X_LINKEDSTORE_HMAC_SHA256", its page says of those under CGI.
     signature=Signature(headers=("X-Linkedstore-HMAC-SHA256", "HTTP-X-Linkedstore-HMAC-SHA256"), encoding="hex"),
     identify=identify,
-    settings=TiendanubeStoreSchema,
-    example={"store_id": 4410733, "api_token": "ficha"},
+    settings_schema_class=TiendanubeStoreSchema,
+    sample_settings={"store_id": 4410733, "api_token": "ficha"},
     sample_headers=lambda payload, topic: {},
     sample_topic="order/paid",
-    thin_body=thin_body,
+    thin_payload=thin_payload,
     document_from=("contact_identification", "customer.identification"),
-    is_of_store=is_of_store,
-    fetches=fetches,
+    belongs_to_store=belongs_to_store,
+    required_fetches=required_fetches,
     api_headers=api_headers,
 )

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mappings.addresses.resolve import settle_address
+from mappings.addresses.resolve import resolve_address
 from mappings.order import Address
-from mappings.text import fold
+from mappings.text import casefold_ascii
 
 HERE = Path(__file__).parent
 FIELDS = {
@@ -40,7 +40,7 @@ def judge_rows() -> Iterator[Verdict]:
     for country in ("MX", "AR"):
         with (HERE / f"{country.lower()}.csv").open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                address = settle_address(
+                address = resolve_address(
                     Address(
                         line1=row["line1"],
                         line2=row["line2"] or None,
@@ -54,7 +54,7 @@ def judge_rows() -> Iterator[Verdict]:
                     country=country,
                     half=half_of(row),
                     row=row,
-                    outcome=judge_reading(row, read, is_sure=address.doubt is None),
+                    outcome=judge_reading(row, read, is_sure=address.ambiguity is None),
                     read=read,
                 )
 
@@ -74,7 +74,7 @@ def judge_reading(row: dict[str, str], read: dict[str, str], *, is_sure: bool) -
 
 def plain(text: str) -> str:
     """What two equal values share: no capitals, accents, blanks, quotation marks, or punctuation around words."""
-    folded = re.sub(r"[\"“”'´’()]", "", fold(text.replace("°", "º")))
+    folded = re.sub(r"[\"“”'´’()]", "", casefold_ascii(text.replace("°", "º")))
     return re.sub(r"[.,;:]+(?=\s|$)|[\s-]+(?=\s)|\s", "", folded)
 
 

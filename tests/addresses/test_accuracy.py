@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mappings.addresses.resolve import settle_address
-from mappings.addresses.vocabulary import flatten
+from mappings.addresses.resolve import resolve_address
+from mappings.addresses.vocabulary import casefold_ascii_same_length
 from mappings.order import Address
 from tests.addresses.__main__ import OUTCOMES, Verdict, judge_rows
 
@@ -39,7 +39,7 @@ def test_hardly_a_line_of_the_half_kept_aside_is_read_wrongly() -> None:
 
 
 def words(*texts: str) -> set[str]:
-    return set(re.findall(r"[a-z0-9ñ½]+", flatten(" ".join(texts))))
+    return set(re.findall(r"[a-z0-9ñ½]+", casefold_ascii_same_length(" ".join(texts))))
 
 
 @pytest.mark.parametrize("verdict", VERDICTS, ids=lambda each: each.row["line1"])
@@ -56,5 +56,5 @@ EXAMPLES = re.findall(r"^\| ([^|]+) \| ([^|]+) \|([^|]*)\|([^|]*)\|([^|]*)\|([^|
 def test_examples_of_the_document_are_read_as_it_says(example: tuple[str, ...]) -> None:
     line, *told = (cell.strip() or None for cell in example)
     country = "AR" if line and "5 B" in line else "MX"
-    address = settle_address(Address(line1=line, country=country, state="Ciudad de México"))
+    address = resolve_address(Address(line1=line, country=country, state="Ciudad de México"))
     assert [address.street, address.number, address.unit, address.district, address.reference] == told

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.addresses.street_parser import Reading, Surroundings, read_line
+from mappings.addresses.street_parser import AddressContext, ParsedLine, parse_line
 
 #: By country: streets, doors, flats, neighbourhoods and references, each as written, and as read.
 PARTS = {
@@ -37,7 +37,9 @@ def compose():
                 yield (
                     country,
                     line,
-                    Reading(street=street, number=door[1], unit=flat[1], district=district[1], reference=reference[1]),
+                    ParsedLine(
+                        street=street, number=door[1], unit=flat[1], district=district[1], reference=reference[1]
+                    ),
                 )
 
 
@@ -49,7 +51,9 @@ def test_line_is_read_back_as_its_parts(change):
             for name in ("street", "number", "unit", "district", "reference")
         }
         number = "S/N" if parts.number == "S/N" else told["number"]
-        assert read_line(change(line), Surroundings(country=country)) == Reading(**told | {"number": number}), line
+        assert parse_line(change(line), AddressContext(country=country)) == ParsedLine(**told | {"number": number}), (
+            line
+        )
 
 
 FRAGMENTS = """
@@ -61,7 +65,7 @@ FRAGMENTS = """
 @given(st.lists(st.sampled_from(FRAGMENTS.split()), min_size=1, max_size=9), st.sampled_from(["MX", "AR"]))
 def test_no_digit_of_a_line_that_is_read_is_lost(fragments, country):
     line = " ".join(fragments)
-    reading = read_line(line, Surroundings(country=country))
+    reading = parse_line(line, AddressContext(country=country))
     told = " ".join(filter(None, (reading.street, reading.number, reading.unit, reading.district, reading.reference)))
     assert reading.reason or not digits(line) - digits(told)
 

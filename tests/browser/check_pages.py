@@ -9,8 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, Site
-from tests.orders import shopify_order
-from tests.test_versions import without_colonia
+from tests.delivery.test_order_versions import without_colonia
+from tests.support.orders import shopify_order
 
 PAGES = [
     *("/", "/deliveries", "/deliveries?state=parked", "/deliveries/1", "/deliveries/3", "/deliveries/5"),
@@ -38,7 +38,7 @@ def test_a_stuck_order_is_found_explained_fixed_and_sent(site: Site, open_page: 
 
 
 def test_an_uncertain_order_is_settled_by_hand(site: Site, open_page: Callable[..., Page]) -> None:
-    site.sandbox.misbehave("rayo", "process_then_drop", match="Prueba 2002")
+    site.sandbox.inject_fault("rayo", "process_then_drop", match="Prueba 2002")
     site.post_shopify(shopify_order(2002))
     doubtful = site.wait_for("#2002", "parked")
     page = open_page()

@@ -14,12 +14,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.security import generate_password_hash
 
 from connector.core.signatures import sign
-from connector.sandbox.demo_process import Interrupt, Service, choose_variables, run_service
+from connector.sandbox.demo_process import Interrupt, ServiceProcess, build_environment, run_service
 from connector.sandbox.server import SandboxServer
 from mappings import STOREFRONTS
 from tests.conftest import CONFIGURATION, UUID
-from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
-from tests.test_versions import without_colonia
+from tests.delivery.test_order_versions import without_colonia
+from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 PASSWORD = "vidriera-7"
@@ -37,7 +37,7 @@ password_hash = "{generate_password_hash(PASSWORD)}"
 class Site:
     """A service that runs, and its shops."""
 
-    service: Service
+    service: ServiceProcess
     sandbox: SandboxServer
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -73,8 +73,8 @@ class Site:
 
     def live_a_little(self) -> None:
         """Orders of every kind that a page shows."""
-        self.sandbox.misbehave("rayo", "process_then_drop", match="Prueba 1003")
-        self.sandbox.misbehave("rayo", "status", status=422, match="Prueba 1004")
+        self.sandbox.inject_fault("rayo", "process_then_drop", match="Prueba 1003")
+        self.sandbox.inject_fault("rayo", "status", status=422, match="Prueba 1004")
         for number in (1001, 1002):
             self.post_shopify(without_colonia(number))
         for number in (1003, 1004, 1005, 1006):
@@ -94,7 +94,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     with ExitStack() as stack:
         sandbox = stack.enter_context(SandboxServer())
-        variables = choose_variables(folder)
+        variables = build_environment(folder)
         urls = {"rayo": sandbox.url("rayo"), "lapyme": sandbox.url("lapyme")}
         secrets = {"shopify": SHOPIFY_SECRET, "woo": WOO_SECRET}
         written = CONFIGURATION.format(timeout_s=2, more="", uuid=UUID, **urls, **secrets) + USERS

@@ -74,7 +74,7 @@ class Chaos:
         self._pool.shutdown()
         for began in list(self._open):
             self._end(began, 0.0)
-        self._sandbox.behave()
+        self._sandbox.clear_faults()
         for play in self._plays:
             play.result()
 
@@ -125,6 +125,6 @@ class Chaos:
             if not self._is_time(one.at_s):
                 return
             options = {name: value for name, value in one.options.items() if value is not None}
-            self._sandbox.misbehave(one.service, one.kind, **options)
+            self._sandbox.inject_fault(one.service, one.kind, **options)
             self.played_faults += 1
             self._tell(f"{one.service}: {one.kind} {options or ''}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.sandbox.webhook_sender import read_object, read_sample
+from connector.sandbox.webhook_sender import parse_json_object, read_sample
 from mappings import STOREFRONTS
 from mappings.integration import Storefront
 
@@ -85,7 +85,7 @@ class PlannedOrder:
     def write(self, event: PlannedEvent) -> dict[str, Any]:
         """Return the order as it stands at this event."""
         platform = self.shop.platform
-        order = deepcopy(dict(read_object(read_sample(self.shop.sample))))
+        order = deepcopy(dict(parse_json_object(read_sample(self.shop.sample))))
         changed_at = FIRST_CHANGE + timedelta(minutes=event.version)
         order |= {"id": int(self.order_id), "number": self.number}
         order[platform.line_key][0]["sku"] = f"PIEZA-{self.number}-V{event.version}"

@@ -127,7 +127,7 @@ class Storefront:
             "Content-Type": "application/json",
             **platform.storefront.sample_headers(payload, topic),
             platform.storefront.signature.headers[0]: sign(
-                platform.storefront.signature, platform.storefront.secret(SECRET), body
+                platform.storefront.signature, platform.storefront.signing_key(SECRET), body
             ),
         }
         posted_at = time.time()

@@ -22,7 +22,7 @@ from connector.core.signatures import sign
 from connector.sandbox.server import SandboxServer
 from mappings import STOREFRONTS
 from tests.conftest import CONFIGURATION, UUID
-from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
+from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
 
 TOKEN = "contract"
 READY_WITHIN_S = 30.0
@@ -83,8 +83,8 @@ def wait_until_ready(url: str) -> None:
 
 def fill(url: str, sandbox: SandboxServer) -> None:
     """Orders that are delivered, refused, uncertain and unmappable, and webhooks that are ignored or come again."""
-    sandbox.misbehave("lapyme", "status", status=422)
-    sandbox.misbehave("rayo", "process_then_drop")
+    sandbox.inject_fault("lapyme", "status", status=422)
+    sandbox.inject_fault("rayo", "process_then_drop")
     with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
         for number in range(1, 7):
             lame = {"shipping_address": None} if number == 4 else {}

@@ -10,7 +10,7 @@ import pytest
 from mappings import DESTINATIONS
 from mappings.contracts import Contract
 from mappings.schema import MappingError
-from tests.mappings.cases import SAMPLES, make_account, make_store, read
+from tests.support.mapping_cases import SAMPLES, make_account, make_store, read
 
 UUID = "909521d0-e398-4701-b393-ddfd07ce24f9"
 
@@ -47,22 +47,22 @@ REQUIRED = [
 @pytest.mark.parametrize("name", DESTINATIONS)
 def test_vendors_example_is_accepted_by_contract_and_schema(name):
     destination = DESTINATIONS[name]
-    assert destination.contract.request_faults(destination.contract.request_example) == []
+    assert destination.contract.validate_request(destination.contract.request_example) == []
     assert destination.schema.validate(dict(destination.contract.request_example)) == {}
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)
 def test_vendors_reply_gives_the_new_orders_id(name):
     destination = DESTINATIONS[name]
-    assert destination.contract.response_faults(destination.contract.response_example) == []
-    assert destination.reply_id(destination.contract.response_example)
+    assert destination.contract.validate_response(destination.contract.response_example) == []
+    assert destination.parse_created_order_id(destination.contract.response_example)
 
 
 @pytest.mark.parametrize(("name", "path"), REQUIRED)
 def test_required_is_required_by_contract_and_schema(name, path):
     destination = DESTINATIONS[name]
     body = without(destination.contract.request_example, path)
-    assert destination.contract.request_faults(body)
+    assert destination.contract.validate_request(body)
     assert destination.schema.validate(body)
 
 
@@ -70,41 +70,43 @@ def test_body_that_breaks_the_contract_alone_does_not_leave():
     known = DESTINATIONS["rayo"]
     stricter = replace(known, contract=replace(known.contract, request={"required": ["folio"]}))
     with pytest.raises(MappingError) as caught:
-        stricter.write(read("shopify", SAMPLES["shopify_mx"]), make_account("rayo"), make_store("shopify"))
+        stricter.build_request(read("shopify", SAMPLES["shopify_mx"]), make_account("rayo"), make_store("shopify"))
     assert caught.value.problems == ["The body breaks rayo's contract: $ 'folio' is missing"]
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)
 @pytest.mark.parametrize("reply", [None, [], {}, "ok", 1, {"orden": []}, {"data": {"order": {"id": ""}}}])
 def test_reply_without_an_id_is_no_success(name, reply):
-    assert DESTINATIONS[name].reply_id(reply) is None
+    assert DESTINATIONS[name].parse_created_order_id(reply) is None
 
 
 @pytest.mark.parametrize("ref", ["", "1", 5, None, UUID[:-1]])
 def test_rayos_reference_is_a_uuid(ref):
-    assert DESTINATIONS["rayo"].reply_id({"orden": {"ordenRef": ref}}) is None
+    assert DESTINATIONS["rayo"].parse_created_order_id({"orden": {"ordenRef": ref}}) is None
 
 
 @pytest.mark.parametrize("extra", [2, "\ud800", float("nan"), 10**400, {"\ud800": []}])
 def test_extra_keys_in_a_reply_are_let_by(extra):
-    assert DESTINATIONS["rayo"].reply_id({"orden": {"ordenRef": UUID, "otro": extra}, "mas": extra}) == UUID
+    assert (
+        DESTINATIONS["rayo"].parse_created_order_id({"orden": {"ordenRef": UUID, "otro": extra}, "mas": extra}) == UUID
+    )
 
 
 def test_reply_that_cannot_be_encoded_where_the_id_stands_is_a_fault():
     reply = {"orden": {"ordenRef": "\ud800"}}
-    assert DESTINATIONS["rayo"].contract.response_faults(reply) == ["$ holds what cannot be judged"]
+    assert DESTINATIONS["rayo"].contract.validate_response(reply) == ["$ holds what cannot be judged"]
 
 
 def test_reply_of_too_many_objects_in_each_other_is_a_fault():
     reply = json.loads('{"orden":' * 900 + "{}" + "}" * 900)
-    assert DESTINATIONS["rayo"].contract.response_faults(reply)
+    assert DESTINATIONS["rayo"].contract.validate_response(reply)
 
 
 def test_fault_names_the_place_in_a_list_and_the_rule_behind_a_reference():
     body = deepcopy(dict(DESTINATIONS["centelar"].contract.request_example))
     body["items"][0]["quantity"] = "1"
     body["shipping_address"] = {"disposition": "pickup"}
-    assert sorted(DESTINATIONS["centelar"].contract.request_faults(body)) == [
+    assert sorted(DESTINATIONS["centelar"].contract.validate_request(body)) == [
         '$.items[0].quantity breaks “type: "integer"”',
         '$.shipping_address breaks “anyOf: [{"required": ["id"]}, {"required": ["name"]}]”',
     ]
@@ -135,11 +137,11 @@ def test_fault_names_place_and_rule_and_never_the_value(body, faults):
     contract = Contract(
         source="-", request=schema, response=schema, error=schema, request_example={}, response_example={}
     )
-    assert contract.request_faults(body) == faults
-    assert contract.response_faults(body) == faults
-    assert contract.error_faults(body) == faults
+    assert contract.validate_request(body) == faults
+    assert contract.validate_response(body) == faults
+    assert contract.validate_error(body) == faults
 
 
 def test_rayos_error_example_keeps_its_contract():
     error = {"error": "internal error", "code": "unexpected", "path": "$"}
-    assert DESTINATIONS["rayo"].contract.error_faults(error) == []
+    assert DESTINATIONS["rayo"].contract.validate_error(error) == []

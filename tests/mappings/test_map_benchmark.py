@@ -19,6 +19,6 @@ def test_every_storefront_is_timed_with_every_destination(storefront, destinatio
 def test_long_order_has_as_many_lines_and_still_adds_up(storefront, destination):
     reads, writes = STOREFRONTS[storefront], DESTINATIONS[destination]
     store, account = make_store(reads), make_account(writes)
-    order = reads.read(lengthen(reads, store, pick_sample(reads, store, writes, account), 12), store)
+    order = reads.parse_order(lengthen(reads, store, pick_sample(reads, store, writes, account), 12), store)
     assert len({line.sku for line in order.lines}) == 12
-    assert order.summed == order.total
+    assert order.parts_total == order.total

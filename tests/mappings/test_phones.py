@@ -4,7 +4,7 @@ import pytest
 from marshmallow import ValidationError
 
 from mappings.fields import Phone
-from mappings.phones import write_e164
+from mappings.phones import format_e164
 
 
 def written(text):
@@ -98,4 +98,4 @@ def test_other_numbers_are_problems_and_never_cut_to_fit(text, problem):
     ],
 )
 def test_number_is_international_where_it_exists_and_as_written_where_not(text, country, sent):
-    assert write_e164(text, country) == sent
+    assert format_e164(text, country) == sent

@@ -7,7 +7,7 @@ from marshmallow import ValidationError, fields, missing
 from marshmallow.validate import Range
 
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.fields import Part, Quantity, Text, Whole
+from mappings.fields import Nested, Quantity, StrictInteger, Text
 from mappings.schema import DestinationSchema, MappingError, StorefrontSchema, WireSchema
 
 
@@ -22,7 +22,7 @@ class OrderIn(StorefrontSchema):
     model = dict
 
     id = Text(attribute="order_id", required=True)
-    items = fields.List(Part(ItemIn), attribute="lines", required=True)
+    items = fields.List(Nested(ItemIn), attribute="lines", required=True)
     buyer = Text(required=True)
 
 
@@ -44,20 +44,20 @@ class PersonOut(DestinationSchema):
 
 
 class ParcelOut(DestinationSchema):
-    cantidad = Whole(attribute="count", validate=Range(min=1, error="must be positive."), required=True)
+    cantidad = StrictInteger(attribute="count", validate=Range(min=1, error="must be positive."), required=True)
     nombre = Text(attribute="person.name")
-    persona = Part(PersonOut, attribute="person")
+    persona = Nested(PersonOut, attribute="person")
     codigo = Text(attribute="code", allow_none=True)
     reservado = Text(load_only=True)
 
-    def build(self, said):
-        if said.get("person.name") == "Nadie":
+    def make(self, data):
+        if data.get("person.name") == "Nadie":
             raise ValidationError("is nobody.", "nombre")
-        return said
+        return data
 
 
 class BatchOut(DestinationSchema):
-    bultos = fields.List(Part(ParcelOut), required=True)
+    bultos = fields.List(Nested(ParcelOut), required=True)
 
 
 def faults(schema, data):

@@ -10,11 +10,11 @@ from queue import SimpleQueue
 from typing import Any
 
 from connector.clients.http import Client
-from connector.clients.tokens import Tokens
-from connector.core.retry import Answer
-from connector.database.claims import Claimed
+from connector.clients.tokens import TokenProvider
+from connector.core.retry import HttpResult
+from connector.database.claims import ClaimedDelivery
 from connector.delivery.deliver import deliver
-from connector.runtime import Outbound, Runtime
+from connector.runtime import AccountClients, Runtime
 from connector.sandbox.server import SandboxServer
 from tests.model.outcomes import ACCEPT, Trick
 
@@ -29,7 +29,7 @@ class ProcessDied(BaseException):  # what no code survives is no error
 
 
 class Carrier:
-    def __init__(self, runtime: Runtime, sandbox: SandboxServer, claimed: Claimed, nowhere: Client) -> None:
+    def __init__(self, runtime: Runtime, sandbox: SandboxServer, claimed: ClaimedDelivery, nowhere: Client) -> None:
         self.claimed = claimed
         self.trick = ACCEPT
         self.at = "claimed"
@@ -41,10 +41,10 @@ class Carrier:
         self._go = threading.Semaphore(0)
         self._places: SimpleQueue[str] = SimpleQueue()
         outbound = {
-            id_: Outbound(client=StoppingClient(self, real.client), tokens=StoppingTokens(self, real.tokens))  # type: ignore[arg-type]
-            for id_, real in runtime.outbound.items()
+            id_: AccountClients(client=StoppingClient(self, real.client), tokens=StoppingTokens(self, real.tokens))  # type: ignore[arg-type]
+            for id_, real in runtime.account_clients.items()
         }
-        self._runtime = replace(runtime, outbound=outbound)
+        self._runtime = replace(runtime, account_clients=outbound)
         self._thread = threading.Thread(target=self._run, name="carrier", daemon=True)
 
     def go_on(self, trick: Trick) -> str:
@@ -80,7 +80,7 @@ class Carrier:
         if self._is_dead:
             raise ProcessDied
 
-    def ask(self, real: Client, path: str, options: dict[str, Any]) -> Answer:
+    def ask(self, real: Client, path: str, options: dict[str, Any]) -> HttpResult:
         """Send the request to a destination that plays the trick, and to nobody else."""
         trick = self.trick
         self.sent.append((options["body"], options["headers"].get("Idempotency-Key")))
@@ -88,9 +88,9 @@ class Carrier:
             return self._nowhere.request("POST", path, **options)
         if trick.fault:
             destination = self.claimed.delivery.destination
-            self._sandbox.misbehave(destination, trick.fault, **trick.options)
+            self._sandbox.inject_fault(destination, trick.fault, **trick.options)
         answer = real.request("POST", path, **options)
-        self._sandbox.behave()
+        self._sandbox.clear_faults()
         return answer
 
 
@@ -99,7 +99,7 @@ class StoppingClient:
     carrier: Carrier
     real: Client
 
-    def request(self, method: str, path: str, **options: Any) -> Answer:
+    def request(self, method: str, path: str, **options: Any) -> HttpResult:
         self.carrier.stop_at(SENDING)
         answer = self.carrier.ask(self.real, path, options)
         self.carrier.stop_at(ANSWERED)
@@ -109,24 +109,24 @@ class StoppingClient:
 @dataclass(frozen=True)
 class StoppingTokens:
     carrier: Carrier
-    real: Tokens
+    real: TokenProvider
 
     @property
     def can_refresh(self) -> bool:
         return self.real.can_refresh
 
     def forget(self, text: str) -> None:
-        self.real.forget(text)
+        self.real.invalidate(text)
 
-    def bearer(self) -> str | Answer | None:
+    def bearer(self) -> str | HttpResult | None:
         self.carrier.stop_at(PACKED)
         status = self.carrier.trick.token_status
         had = self.real.bearer()
         if status is None or not self.real.can_refresh or not isinstance(had, str):
             return had
-        self.real.forget(had)
+        self.real.invalidate(had)
         sandbox = self.carrier._sandbox
-        sandbox.misbehave(self.carrier.claimed.delivery.destination, "token_status", status=status)
+        sandbox.inject_fault(self.carrier.claimed.delivery.destination, "token_status", status=status)
         failed = self.real.bearer()
-        sandbox.behave()
+        sandbox.clear_faults()
         return failed

@@ -13,11 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import select
 
 from connector.clients.http import Client
-from connector.database.claims import Claimed, expire_dead, release_claims
-from connector.database.events import Arrival, record_events
+from connector.database.claims import ClaimedDelivery, expire_leases_of_dead_workers, release_claims
+from connector.database.events import IncomingWebhook, record_events
 from connector.database.models import attempts, deliveries, notes
-from connector.ingestion.receive import wanted_accounts
-from connector.worker.worker import Forwarder
+from connector.ingestion.receive import accounts_for
+from connector.worker.worker import Worker
 from tests.conftest import Service
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
 from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, REFUSED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
@@ -131,7 +131,7 @@ class Life(RuleBasedStateMachine):
         }
         self.webhooks: list[tuple[Webhook, Event]] = []
         self.under_way: list[UnderWay] = []
-        self.forwarders: dict[str, Forwarder] = {}
+        self.forwarders: dict[str, Worker] = {}
         self.dead: set[str] = set()  # claimants
         self.landed_before: dict[tuple[str, int], int] = {}  # how often, when a person last forced it
         self.landed_late: set[tuple[str, int]] = set()  # by an attempt that nobody waited for any more
@@ -194,8 +194,10 @@ class Life(RuleBasedStateMachine):
         arrivals = []
         for webhook, _ in together:
             identity = webhook.identify()
-            accounts = wanted_accounts(runtime, webhook.store, identity)
-            arrivals.append(Arrival(store=webhook.store, identity=identity, body=webhook.body, accounts=accounts))
+            accounts = accounts_for(runtime, webhook.store, identity)
+            arrivals.append(
+                IncomingWebhook(store=webhook.store, identity=identity, body=webhook.body, accounts=accounts)
+            )
         recorded = self.service.database.transact(lambda transaction: record_events(transaction, arrivals))
         told = sorted(
             zip(recorded, together, strict=True), key=lambda one: (one[0].event_id, one[0].status == "duplicate")
@@ -215,18 +217,18 @@ class Life(RuleBasedStateMachine):
         claimed = forwarder.claim_due()
         now = self.clock.seconds()
         for key, row in self.rows().items():
-            if (row.claim, row.claim_expires_at) == (before[key].claim, before[key].claim_expires_at):
+            if (row.claimed_by, row.claim_expires_at) == (before[key].claimed_by, before[key].claim_expires_at):
                 continue
             delivery = self.delivery(key)
             assert delivery.state == "waiting", "only what waits is claimed"
             assert delivery.claim is None or delivery.claim_until <= now, "a claim that holds is not taken away"
             assert not self.orders[key].account.is_paused
-            delivery.claim, delivery.claim_until = forwarder.claim, now + 60
+            delivery.claim, delivery.claim_until = forwarder.worker_id, now + 60
         begun = [self.begin_to_carry(name, one) for one in claimed]
         self.under_way += begun
         return begun
 
-    def begin_to_carry(self, name: str, claimed: Claimed) -> UnderWay:
+    def begin_to_carry(self, name: str, claimed: ClaimedDelivery) -> UnderWay:
         forwarder = self.forwarders[name]
         order = self.orders[self.key(claimed.delivery)]
         carrier = Carrier(self.service.runtime, self.service.sandbox, claimed, self.nowhere)
@@ -319,9 +321,9 @@ class Life(RuleBasedStateMachine):
 
     def a_forwarder_recovers(self, name: str) -> None:
         forwarder = self.forwarders[name]
-        held = set(forwarder._held())
+        held = set(forwarder._in_flight_ids())
         forwarder.recover()
-        self.release(forwarder.claim, besides=held)
+        self.release(forwarder.worker_id, besides=held)
         for order in self.orders.values():
             order.recover(self.clock.seconds())
 
@@ -332,7 +334,7 @@ class Life(RuleBasedStateMachine):
                 delivery.claim = None
 
     def a_forwarder_gives_back_what_it_does_not_send(self, name: str) -> None:
-        claim = self.forwarders[name].claim
+        claim = self.forwarders[name].worker_id
         release_claims(self.service.database, claim)
         self.release(claim, besides=set())
 
@@ -340,11 +342,11 @@ class Life(RuleBasedStateMachine):
         for one in [one for one in self.under_way if one.owner == name]:
             one.carrier.die()
             self.under_way.remove(one)
-        self.dead.add(self.forwarders[name].claim)
+        self.dead.add(self.forwarders[name].worker_id)
         self.forwarders[name] = self.service.forwarder()
 
     def the_dead_are_found(self) -> None:
-        expire_dead(self.service.database, self.dead.__contains__)
+        expire_leases_of_dead_workers(self.service.database, self.dead.__contains__)
         for order in self.orders.values():
             if order.delivery and order.delivery.claim in self.dead:
                 order.delivery.claim_until = min(order.delivery.claim_until, self.clock.seconds())
@@ -454,7 +456,7 @@ class Life(RuleBasedStateMachine):
             assert len(landed[key]) <= 1 + delivery.forced, "doubled, and nobody forced it"
             self.check_what_is_told(key, row, landed[key])
         now = self.clock()
-        held = Counter(row.account for row in rows.values() if row.claim and row.claim_expires_at > now)
+        held = Counter(row.account for row in rows.values() if row.claimed_by and row.claim_expires_at > now)
         assert all(count <= CONCURRENCY for count in held.values())
 
     def check_what_is_told(self, key: tuple[str, int], row: Any, landed: list[str]) -> None:
@@ -462,7 +464,7 @@ class Life(RuleBasedStateMachine):
         if row.state == "delivered" and not delivery.told_by_hand:
             assert row.remote_id in landed
         is_surely_not_there = row.reason in (REFUSED, EXHAUSTED, UNMAPPABLE, CANCELLED, FILTERED) or (
-            row.state == "waiting" and row.frozen_since is None
+            row.state == "waiting" and row.locked_since is None
         )
         is_persons_risk = delivery.forced and key in self.landed_late
         if is_surely_not_there and not is_persons_risk:
@@ -476,15 +478,15 @@ class Life(RuleBasedStateMachine):
             "state": row.state,
             "reason": row.reason,
             "event": row.event_id,
-            "claim": row.claim,
+            "claim": row.claimed_by,
             "attempts": row.attempts,
             "outcomes": [(one.number, one.outcome) for one in tried],
             "revision": row.revision,
             "sku": row.body and STORES[row.store].sku_of(json.loads(row.body)),
-            "key": row.key,
-            "is_frozen": row.frozen_since is not None,
-            "is_forbidden": row.forbidden_since is not None,
-            "overruled": row.overruled or 0,
+            "key": row.idempotency_key,
+            "is_frozen": row.locked_since is not None,
+            "is_forbidden": row.first_forbidden_at is not None,
+            "overruled": row.override_event_id or 0,
             "alerts": sum(note.delivery_id == row.id for note in self._alerts),
         }
 

@@ -63,8 +63,8 @@ def test_every_order_is_accounted_for_whatever_happens(
     clock = ModelClock()
     chosen = settings() if IS_LONG else QUICK
     end = monotonic() + MINUTES * 60
-    nowhere = Client("http://127.0.0.1:9", headers={}, ssl_context=httpx.create_ssl_context(), keeps_alive=False)
-    with open_runtime(configured, sends=True, clock=clock) as runtime:
+    nowhere = Client("http://127.0.0.1:9", headers={}, ssl_context=httpx.create_ssl_context(), keep_alive=False)
+    with open_runtime(configured, with_clients=True, clock=clock) as runtime:
         service = Service(runtime=runtime, client=create_app(runtime).test_client(), clock=clock, sandbox=sandbox)
         run_state_machine_as_test(lambda: Life(service, clock, nowhere), settings=chosen)
         while IS_LONG and monotonic() < end:

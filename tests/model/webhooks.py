@@ -8,10 +8,10 @@ from typing import Any
 from connector.core.signatures import sign
 from connector.sandbox.state import AcceptedOrder
 from mappings import STOREFRONTS
-from mappings.integration import Identity
+from mappings.integration import WebhookIdentity
 from tests.conftest import Service
 from tests.model.model import Content, Event
-from tests.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
+from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
 
 #: What a deletion says is newer than all versions: it bears no time of its own, so that of its arrival counts.
 ARRIVES = 10_000
@@ -31,7 +31,7 @@ class Webhook:
     def order(self) -> tuple[str, int]:
         return self.store, self.number
 
-    def identify(self) -> Identity:
+    def identify(self) -> WebhookIdentity:
         storefront = STOREFRONTS[STORES[self.store].storefront]
         headers = {name.lower(): value for name, value in self.headers.items()}
         return storefront.identify(headers, json.loads(self.body), self.body)

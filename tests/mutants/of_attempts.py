@@ -8,7 +8,7 @@ DELIVERIES = "connector/database/deliveries.py"
 CLAIMS = "connector/database/claims.py"
 
 LEASE_RAN_OUT = (
-    "tests/test_claims.py::test_a_process_whose_lease_ran_out_does_not_send_even_if_nobody_took_over[sqlite]"
+    "tests/database/test_claims.py::test_a_process_whose_lease_ran_out_does_not_send_even_if_nobody_took_over[sqlite]"
 )
 
 SENDING_FIRST = Invariant(
@@ -19,48 +19,54 @@ SENDING_FIRST = Invariant(
             breaks="the order is sent, then `sending` is committed",
             file=DELIVERY,
             old="""\
-    if not surely(runtime, lambda: mark_sending(runtime.database, mark)):
+    if not retry_while_database_down(runtime, lambda: mark_sending(runtime.database, send_start)):
         return None
-    if monotonic() - begun_at > mark.lease_s - account.timeout_s:  # stopped meanwhile: what it held may be settled
-        answer = Answer(was_sent=False, error="too late to send: the commit took too long")
+    commit_s = monotonic() - commit_started_at
+    if commit_s > send_start.lease_s - account.timeout_s:  # the lease may have run out meanwhile
+        result = HttpResult(was_sent=False, error="too late to send: the commit took too long")
     else:
         with runtime.tracing.span("send", kind="client") as span:
-            answer = send(outbound, account, destination, parcel, bearer)
-            span.tell(attempt=delivery.attempts + 1, status=answer.status, error=answer.error)
+            result = send(clients, account, destination, prepared, bearer)
+            span.set_attributes(attempt=delivery.attempts + 1, status=result.status, error=result.error)
 """,
             new="""\
-    answer = send(outbound, account, destination, parcel, bearer)
-    if not surely(runtime, lambda: mark_sending(runtime.database, mark)):
+    result = send(clients, account, destination, prepared, bearer)
+    if not retry_while_database_down(runtime, lambda: mark_sending(runtime.database, send_start)):
         return None
 """,
-            tests=("tests/test_claims.py::test_sending_is_committed_while_the_socket_is_open[sqlite]",),
+            tests=("tests/database/test_claims.py::test_sending_is_committed_while_the_socket_is_open[sqlite]",),
         ),
         Mutant(
             breaks="the order is sent though `sending` could not be committed",
             file=DELIVERY,
-            old="    if not surely(runtime, lambda: mark_sending(runtime.database, mark)):\n        return None\n",
-            new="    surely(runtime, lambda: mark_sending(runtime.database, mark))\n",
+            old="""\
+    if not retry_while_database_down(runtime, lambda: mark_sending(runtime.database, send_start)):
+        return None
+""",
+            new="    retry_while_database_down(runtime, lambda: mark_sending(runtime.database, send_start))\n",
             tests=(LEASE_RAN_OUT,),
         ),
         Mutant(
             breaks="the bytes are not kept with `sending`",
             file=DELIVERIES,
-            old='            "body": mark.body,\n',
+            old='            "body": start.body,\n',
             new="",
-            tests=("tests/test_claims.py::test_sending_is_on_disk_with_its_bytes_before_the_socket_opens[sqlite]",),
+            tests=(
+                "tests/database/test_claims.py::test_sending_is_on_disk_with_its_bytes_before_the_socket_opens[sqlite]",
+            ),
         ),
         Mutant(
             breaks="a process sends what another has claimed since",
             file=DELIVERIES,
-            old="and row.claim == delivery.claim and row.claim is not None\n    is_as_read",
-            new="and row.claim is not None\n    is_as_read",
-            tests=("tests/test_claims.py::test_a_process_that_lost_its_claim_does_not_send[sqlite]",),
+            old="and row.claimed_by == delivery.claimed_by and row.claimed_by is not None\n    is_unchanged",
+            new="and row.claimed_by is not None\n    is_unchanged",
+            tests=("tests/database/test_claims.py::test_a_process_that_lost_its_claim_does_not_send[sqlite]",),
         ),
         Mutant(
             breaks="a process sends after its lease ran out",
             file=DELIVERIES,
-            old="if not (may_go_on(row, delivery) and row.claim_expires_at and row.claim_expires_at > now):",
-            new="if not may_go_on(row, delivery):",
+            old="if not (is_still_claimed(row, delivery) and row.claim_expires_at and row.claim_expires_at > now):",
+            new="if not is_still_claimed(row, delivery):",
             tests=(LEASE_RAN_OUT,),
         ),
         Mutant(
@@ -68,51 +74,57 @@ SENDING_FIRST = Invariant(
             file=DELIVERIES,
             old="row.event_id == delivery.event_id and row.due_at",
             new="row.due_at",
-            tests=("tests/test_claims.py::test_a_newer_version_of_the_very_same_instant_stops_the_older[sqlite]",),
+            tests=(
+                "tests/database/test_claims.py::test_a_newer_version_of_the_very_same_instant_stops_the_older[sqlite]",
+            ),
         ),
         Mutant(
             breaks="what was fetched is sent though a thin webhook said since that it changed",
             file=DELIVERIES,
             old=" and row.due_at == delivery.due_at",
             new="",
-            tests=("tests/test_thin.py::test_a_repeat_that_comes_after_the_fetch_makes_it_fetched_again[sqlite]",),
+            tests=(
+                "tests/delivery/test_thin_webhooks.py::test_a_repeat_that_comes_after_the_fetch_makes_it_fetched_again[sqlite]",
+            ),
         ),
         Mutant(
             breaks="an attempt begins from what was read before the last one",
             file=DELIVERIES,
-            old="return is_held and is_as_read and row.attempts == delivery.attempts",
-            new="return is_held and is_as_read",
-            tests=("tests/test_claims.py::test_an_attempt_that_was_made_meanwhile_stops_another[sqlite]",),
+            old="return is_held and is_unchanged and row.attempts == delivery.attempts",
+            new="return is_held and is_unchanged",
+            tests=("tests/database/test_claims.py::test_an_attempt_that_was_made_meanwhile_stops_another[sqlite]",),
         ),
         Mutant(
             breaks="who finds the attempt begun by its own claim begins it a second time",
             file=DELIVERIES,
-            old="if was_tried and is_marked:",
+            old="if may_be_committed and is_marked:",
             new="if is_marked:",
             tests=(
-                "tests/test_claims.py::test_a_commit_of_sending_that_was_not_told_of_is_known_for_ones_own[sqlite]",
+                "tests/database/test_claims.py::test_a_commit_of_sending_that_was_not_told_of_is_known_for_ones_own[sqlite]",
             ),
         ),
         Mutant(
             breaks="a lease that runs out under a thread starts a second one for the same order",
             file="connector/worker/worker.py",
-            old="return [one for one in claimed if row_id(one.delivery) not in held]",
+            old="return [worker_id for worker_id in claimed if row_id(worker_id.delivery) not in in_flight_ids]",
             new="return claimed",
             tests=(
-                "tests/test_worker.py::test_a_lease_that_runs_out_under_a_thread_of_ours_starts_no_second_one[sqlite]",
+                "tests/worker/test_worker.py::test_a_lease_that_runs_out_under_a_thread_of_ours_starts_no_second_one[sqlite]",
             ),
         ),
         Mutant(
             breaks="a process that stood still after the commit sends when its lease may have ended",
             file=DELIVERY,
-            old="    if monotonic() - begun_at > mark.lease_s - account.timeout_s:",
+            old="    if commit_s > send_start.lease_s - account.timeout_s:",
             new="    if False:",
-            tests=("tests/test_claims.py::test_what_took_too_long_to_commit_is_not_sent[sqlite]",),
+            tests=("tests/database/test_claims.py::test_what_took_too_long_to_commit_is_not_sent[sqlite]",),
         ),
     ),
 )
 
-LOST_REPLY = "tests/test_outcomes.py::test_a_lost_reply_at_lapyme_is_repeated_with_the_same_bytes_and_key[sqlite]"
+LOST_REPLY = (
+    "tests/delivery/test_outcomes.py::test_a_lost_reply_at_lapyme_is_repeated_with_the_same_bytes_and_key[sqlite]"
+)
 
 NOT_REPEATED = Invariant(
     number=5,
@@ -121,53 +133,60 @@ NOT_REPEATED = Invariant(
         Mutant(
             breaks="an attempt without an answer is repeated at destinations without a key",
             file=DELIVERY,
-            old="        if not runtime.settings.destination(account).has_key:\n            return uncertain\n",
+            old="""\
+        if not runtime.settings.destination(account).supports_idempotency:
+            return uncertain
+""",
             new="",
             tests=(
-                "tests/test_outcomes.py::test_outcome[sqlite-drop_after_reading-options1-at_rayo1-at_lapyme1-rayo]",
-                "tests/test_centelar_flow.py::test_order_whose_reply_is_lost_is_not_sent_again[sqlite-cut_body]",
+                "tests/delivery/test_outcomes.py::test_outcome[sqlite-drop_after_reading-options1-at_rayo1-at_lapyme1-rayo]",
+                "tests/e2e/test_centelar.py::test_order_whose_reply_is_lost_is_not_sent_again[sqlite-cut_body]",
             ),
         ),
         Mutant(
             breaks="Centelar, which knows no key, is sent one and trusted with it",
             file="mappings/destinations/centelar.py",
-            old='    tells_stores_apart="ext_code",\n',
-            new='    tells_stores_apart="ext_code",\n    idempotency_header="Idempotency-Key",\n',
-            tests=("tests/test_centelar_flow.py::test_order_whose_reply_is_lost_is_not_sent_again[sqlite-cut_body]",),
+            old='    order_reference_setting="ext_code",\n',
+            new='    order_reference_setting="ext_code",\n    idempotency_header="Idempotency-Key",\n',
+            tests=("tests/e2e/test_centelar.py::test_order_whose_reply_is_lost_is_not_sent_again[sqlite-cut_body]",),
         ),
         Mutant(
             breaks="an answer that did not come in time counts as never sent",
             file="connector/clients/http.py",
             old="    httpx.ConnectTimeout,\n    httpx.PoolTimeout,",
             new="    httpx.TimeoutException,\n    httpx.PoolTimeout,",
-            tests=("tests/test_outcomes.py::test_outcome[sqlite-latency-options6-at_rayo6-at_lapyme6-rayo]",),
+            tests=("tests/delivery/test_outcomes.py::test_outcome[sqlite-latency-options6-at_rayo6-at_lapyme6-rayo]",),
         ),
         Mutant(
             breaks="a 5xx counts as surely not processed",
             file="connector/core/retry.py",
             old="if status >= 500 or status == 409:",
             new="if status >= 500:\n        return Outcome.NOT_PROCESSED, None\n    if status == 409:",
-            tests=("tests/test_outcomes.py::test_outcome[sqlite-status-options12-at_rayo12-at_lapyme12-rayo]",),
+            tests=(
+                "tests/delivery/test_outcomes.py::test_outcome[sqlite-status-options12-at_rayo12-at_lapyme12-rayo]",
+            ),
         ),
         Mutant(
             breaks="what a crash left `sending` goes again where there is no key",
             file=CLAIMS,
-            old="if row.destination in keyed:",
+            old="if row.destination in destinations_with_idempotency:",
             new="if row.destination:",
-            tests=("tests/test_claims.py::test_what_a_crash_left_sending_is_settled_when_its_lease_ends",),
+            tests=("tests/database/test_claims.py::test_what_a_crash_left_sending_is_settled_when_its_lease_ends",),
         ),
         Mutant(
             breaks="a repeat under the same key carries bytes that were written anew",
             file=PACKING,
-            old="if delivery.frozen_since is not None and delivery.body is not None:",
+            old="if delivery.locked_since is not None and delivery.body is not None:",
             new="if False:",
-            tests=("tests/test_claims.py::test_after_a_crash_lapyme_gets_the_same_bytes_under_the_same_key[sqlite]",),
+            tests=(
+                "tests/database/test_claims.py::test_after_a_crash_lapyme_gets_the_same_bytes_under_the_same_key[sqlite]",
+            ),
         ),
         Mutant(
             breaks="every attempt has a key of its own",
             file=PACKING,
-            old="key=delivery.key, warnings=delivery.warnings)",
-            new='key=f"{delivery.key}{delivery.attempts}", warnings=delivery.warnings)',
+            old="idempotency_key=delivery.idempotency_key, warnings=delivery.warnings)",
+            new='idempotency_key=f"{delivery.idempotency_key}{delivery.attempts}", warnings=delivery.warnings)',
             tests=(LOST_REPLY,),
         ),
         Mutant(
@@ -175,28 +194,28 @@ NOT_REPEATED = Invariant(
             file="connector/database/operator_actions.py",
             old='            values["revision"] = delivery.revision + 1',
             new='            values["revision"] = delivery.revision',
-            tests=("tests/test_manual.py::test_a_refused_order_goes_again_under_a_new_key[sqlite]",),
+            tests=("tests/operations/test_actions.py::test_a_refused_order_goes_again_under_a_new_key[sqlite]",),
         ),
         Mutant(
             breaks="a refusal is believed though an attempt before it may have arrived",
             file=DELIVERY,
-            old="return uncertain if frozen else Decision(state=State.PARKED, reason=Reason.REFUSED)",
+            old="return uncertain if locked_since else Decision(state=State.PARKED, reason=Reason.REFUSED)",
             new="return Decision(state=State.PARKED, reason=Reason.REFUSED)",
-            tests=("tests/test_outcomes.py::test_a_refusal_after_an_ambiguous_attempt_is_uncertain[sqlite]",),
+            tests=("tests/delivery/test_outcomes.py::test_a_refusal_after_an_ambiguous_attempt_is_uncertain[sqlite]",),
         ),
         Mutant(
             breaks="a person's retrigger repeats what is uncertain without being forced to",
             file="connector/database/operator_actions.py",
             old="    if delivery.reason == Reason.UNCERTAIN:\n        return",
             new="    if False:\n        return",
-            tests=("tests/test_manual.py::test_an_uncertain_order_goes_again_only_by_force[sqlite-rayo]",),
+            tests=("tests/operations/test_actions.py::test_an_uncertain_order_goes_again_only_by_force[sqlite-rayo]",),
         ),
         Mutant(
             breaks="a row that comes wakes what is parked for any other reason too",
             file="connector/database/requeue.py",
             old="    deliveries.c.reason == Reason.UNMAPPABLE,\n",
             new="",
-            tests=("tests/test_waking.py::test_only_what_is_unmappable_is_woken",),
+            tests=("tests/delivery/test_requeue.py::test_only_what_is_unmappable_is_woken",),
         ),
     ),
 )

@@ -15,7 +15,7 @@ SAFE = Invariant(
             file="connector/database/sqlite.py",
             old="PRAGMA synchronous = FULL",
             new="PRAGMA synchronous = NORMAL",
-            tests=("tests/test_intake.py::test_an_event_is_on_disk_before_it_is_answered[sqlite]",),
+            tests=("tests/ingestion/test_receive.py::test_an_event_is_on_disk_before_it_is_answered[sqlite]",),
         ),
         Mutant(
             breaks="PostgreSQL may lose its last commits in a power cut",
@@ -23,57 +23,61 @@ SAFE = Invariant(
             old="SET synchronous_commit = on",
             new="SET synchronous_commit = off",
             tests=(
-                "tests/test_postgresql.py::test_a_commit_is_on_the_servers_disk_whatever_its_default_is[postgresql]",
+                "tests/database/test_postgresql.py::test_a_commit_is_on_the_servers_disk_whatever_its_default_is[postgresql]",
             ),
         ),
         Mutant(
             breaks="who waits for a commit is told before it is done",
             file="connector/database/group_commit.py",
             old="""\
-                results = apply(transaction, wishes)
+                results = apply_batch(transaction, batch)
         except""",
             new="""\
-                results = apply(transaction, wishes)
-                for wish, result in zip(wishes, results, strict=True):
+                results = apply_batch(transaction, batch)
+                for wish, result in zip(batch, results, strict=True):
                     wish.result = result
                     wish.done.release()
                     wish.done = threading.Lock()
                     wish.done.acquire()
         except""",
-            tests=("tests/test_writer.py::test_nobody_is_told_before_the_commit_is_done",),
+            tests=("tests/database/test_group_commit.py::test_nobody_is_told_before_the_commit_is_done",),
         ),
         Mutant(
             breaks="a commit that takes too long is answered as if it had come",
             file="connector/database/group_commit.py",
             old="            raise TimeoutError\n",
-            new="            return wish.result\n",
-            tests=("tests/test_intake.py::test_a_database_that_cannot_commit_answers_503_and_keeps_nothing[sqlite]",),
+            new="            return pending.result\n",
+            tests=(
+                "tests/ingestion/test_receive.py::test_a_database_that_cannot_commit_answers_503_and_keeps_nothing[sqlite]",
+            ),
         ),
         Mutant(
             breaks="the event is committed without its deliveries",
             file="connector/database/order_batch.py",
-            old="        self._insert()\n        update_rows",
+            old="        self._insert_deliveries()\n        update_rows",
             new="        update_rows",
-            tests=("tests/test_intake.py::test_an_event_is_on_disk_before_it_is_answered[sqlite]",),
+            tests=("tests/ingestion/test_receive.py::test_an_event_is_on_disk_before_it_is_answered[sqlite]",),
         ),
         Mutant(
             breaks="the order is mapped while the storefront waits",
             file=INTAKE,
-            old="    payload = parse(body)\n",
-            new="    payload = parse(body)\n    storefront.read(payload, store)\n",
-            tests=("tests/test_intake.py::test_an_order_that_cannot_be_read_is_taken_in_and_parked[sqlite]",),
+            old="    payload = parse_json_object(body)\n",
+            new="    payload = parse_json_object(body)\n    storefront.read(payload, store)\n",
+            tests=(
+                "tests/ingestion/test_receive.py::test_an_order_that_cannot_be_read_is_taken_in_and_parked[sqlite]",
+            ),
         ),
         Mutant(
             breaks="the order is fetched while the storefront waits",
             file=INTAKE,
-            old="    payload = parse(body)\n",
+            old="    payload = parse_json_object(body)\n",
             new="""\
-    payload = parse(body)
+    payload = parse_json_object(body)
     from connector.clients.storefront_api import complete
 
     complete(runtime.apis[store.id], storefront, store, dict(payload), set(), timeout_s=5)
 """,
-            tests=("tests/test_thin.py::test_the_order_is_fetched_and_arrives[sqlite]",),
+            tests=("tests/delivery/test_thin_webhooks.py::test_the_order_is_fetched_and_arrives[sqlite]",),
         ),
     ),
 )
@@ -88,7 +92,7 @@ EVENT_ONCE = Invariant(
             old=" ON CONFLICT ({', '.join(unique)}) DO NOTHING",
             new="",
             tests=(
-                "tests/test_intake.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
+                "tests/ingestion/test_receive.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
             ),
         ),
         Mutant(
@@ -96,23 +100,25 @@ EVENT_ONCE = Invariant(
             file="connector/database/postgresql.py",
             old=" SET plan_cache_mode = force_custom_plan",
             new=" SET plan_cache_mode = auto",
-            tests=("tests/test_growth.py::test_a_hundred_times_the_orders_are_no_more_to_look_at[postgresql-waiting]",),
+            tests=(
+                "tests/database/test_query_growth.py::test_a_hundred_times_the_orders_are_no_more_to_look_at[postgresql-waiting]",
+            ),
         ),
         Mutant(
             breaks="it is looked whether the event is there, and inserted if not",
             file=EVENTS,
             old="""\
-    found = insert_numbered(transaction.connection, events, rows, unique=unique)
+    ids = insert_ignore_returning_ids(transaction.connection, events, rows, unique=unique)
 """,
             new="""\
     known = set(transaction.execute(events.select().with_only_columns(events.c.store, events.c.event_key)).tuples())
     rows = [row for row in rows if (row["store"], row["event_key"]) not in known]
     insert = events.insert().returning(events.c.id, events.c.store, events.c.event_key)
     made = transaction.execute(insert, rows).all() if rows else []
-    found = {(row.store, row.event_key): row.id for row in made}
+    ids = {(row.store, row.event_key): row.id for row in made}
 """,
             tests=(
-                "tests/test_postgresql.py::test_an_event_that_another_machine_is_recording_is_a_duplicate[postgresql]",
+                "tests/database/test_postgresql.py::test_an_event_that_another_machine_is_recording_is_a_duplicate[postgresql]",
             ),
         ),
         Mutant(
@@ -121,8 +127,8 @@ EVENT_ONCE = Invariant(
             old='        sa.UniqueConstraint("store", "event_key"),\n',
             new="",
             tests=(
-                "tests/test_intake.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
-                "tests/test_migrations.py::test_migrations_make_the_declared_tables",
+                "tests/ingestion/test_receive.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
+                "tests/database/test_migrations.py::test_migrations_make_the_declared_tables",
             ),
         ),
         Mutant(
@@ -131,8 +137,8 @@ EVENT_ONCE = Invariant(
             old="{order_id or ''}:{hash_body(body)}",
             new="{headers.get('x-wc-webhook-delivery-id') or hash_body(body)}",
             tests=(
-                "tests/test_intake.py::test_two_orders_under_one_woocommerce_delivery_id_both_arrive[sqlite]",
-                "tests/test_intake.py::test_one_woocommerce_order_under_two_delivery_ids_arrives_once[sqlite]",
+                "tests/ingestion/test_receive.py::test_two_orders_under_one_woocommerce_delivery_id_both_arrive[sqlite]",
+                "tests/ingestion/test_receive.py::test_one_woocommerce_order_under_two_delivery_ids_arrives_once[sqlite]",
             ),
         ),
     ),
@@ -147,21 +153,23 @@ ORDER_ONCE = Invariant(
             file=EVENTS,
             old="return self.store, self.identity.order_id",
             new="return self.store, self.identity.event_key",
-            tests=("tests/test_intake.py::test_created_paid_and_updated_make_one_delivery[sqlite]",),
+            tests=("tests/ingestion/test_receive.py::test_created_paid_and_updated_make_one_delivery[sqlite]",),
         ),
         Mutant(
             breaks="the tables are made without the unique index of deliveries",
             file="connector/database/migrations/versions/0001_first.py",
             old='        sa.UniqueConstraint("account", "store", "order_id"),\n',
             new="",
-            tests=("tests/test_migrations.py::test_migrations_make_the_declared_tables",),
+            tests=("tests/database/test_migrations.py::test_migrations_make_the_declared_tables",),
         ),
         Mutant(
             breaks="a newer version of a delivered order is sent too",
             file=EVENTS,
             old="return delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED)",
             new="return delivery.state == State.DELIVERED or delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED)",
-            tests=("tests/test_versions.py::test_after_delivery_a_newer_version_is_recorded_and_not_sent[sqlite]",),
+            tests=(
+                "tests/delivery/test_order_versions.py::test_after_delivery_a_newer_version_is_recorded_and_not_sent[sqlite]",
+            ),
         ),
         Mutant(
             breaks="machines that record events of one order do not see each other's",
@@ -169,28 +177,30 @@ ORDER_ONCE = Invariant(
             old="cursor.execute(LOCK_ORDERS, [sorted({lock_key(*order) for order in orders})])",
             new="pass",
             tests=(
-                "tests/test_postgresql.py::test_events_of_one_order_are_recorded_one_after_the_other_by_all_machines"
+                "tests/database/test_postgresql.py::test_events_of_one_order_are_recorded_one_after_the_other_by_all_machines"
                 "[postgresql]",
             ),
         ),
         Mutant(
             breaks="machines that claim at once claim more than the account takes",
             file=CLAIMS,
-            old='    locks = "FOR UPDATE SKIP LOCKED"\n',
-            new='    locks = ""\n',
+            old='    lock_clause = "FOR UPDATE SKIP LOCKED"\n',
+            new='    lock_clause = ""\n',
             tests=(
-                "tests/test_postgresql.py::test_while_one_machine_claims_another_takes_nothing_of_the_account[postgresql]",
+                "tests/database/test_postgresql.py::test_while_one_machine_claims_another_takes_nothing_of_the_account[postgresql]",
             ),
         ),
         Mutant(
             breaks="a claim waits for, and then takes, what another machine is changing",
             file=CLAIMS,
             old="""\
-    .limit(bindparam("most"))
+    .limit(bindparam("max_rows"))
     .with_for_update(skip_locked=True)
 """,
-            new='    .limit(bindparam("most"))\n',
-            tests=("tests/test_postgresql.py::test_a_claim_passes_over_what_another_machine_is_changing[postgresql]",),
+            new='    .limit(bindparam("max_rows"))\n',
+            tests=(
+                "tests/database/test_postgresql.py::test_a_claim_passes_over_what_another_machine_is_changing[postgresql]",
+            ),
         ),
     ),
 )

@@ -17,21 +17,23 @@ NOT_INVENTED = Invariant(
             file=RAYO,
             old='    no_exterior_missing: str = "problem"',
             new='    no_exterior_missing: str = "S/N"',
-            tests=("tests/mappings/test_rayo.py::test_problem_names_the_field_as_the_merchant_knows_it",),
+            tests=("tests/mappings/destinations/test_rayo.py::test_problem_names_the_field_as_the_merchant_knows_it",),
         ),
         Mutant(
             breaks="a currency that LaPyme does not know goes as pesos",
             file="mappings/destinations/lapyme.py",
             old="return self.account.currencies.get(self.order.currency)",
             new='return self.account.currencies.get(self.order.currency, "PES")',
-            tests=("tests/mappings/test_lapyme.py::test_currency_without_a_word_is_a_problem",),
+            tests=("tests/mappings/destinations/test_lapyme.py::test_currency_without_a_word_is_a_problem",),
         ),
         Mutant(
             breaks="a gateway that nobody knows goes as a credit card",
             file="mappings/destinations/centelar.py",
             old="return next((type_ for type_ in types if type_), None)",
             new='return next((type_ for type_ in types if type_), "creditcard")',
-            tests=("tests/mappings/test_centelar.py::test_gateway_without_a_row_is_a_problem_that_names_it",),
+            tests=(
+                "tests/mappings/destinations/test_centelar.py::test_gateway_without_a_row_is_a_problem_that_names_it",
+            ),
         ),
         Mutant(
             breaks="digits are cut off a telephone number until it fits",
@@ -43,28 +45,30 @@ NOT_INVENTED = Invariant(
         Mutant(
             breaks="a postcode of four digits gets a zero whatever state it is of",
             file="mappings/addresses/postcodes.py",
-            old=' and is_of_state("0" + plain, country, state):',
-            new=":",
-            tests=("tests/mappings/test_places.py::test_postcode_is_written_plainly_and_never_made_up",),
+            old='\n        and is_of_state("0" + compact, country, state)\n',
+            new="\n",
+            tests=("tests/mappings/addresses/test_regions.py::test_postcode_is_written_plainly_and_never_made_up",),
         ),
         Mutant(
             breaks="the customer's note is dropped without a word",
             file=RAYO,
             old='            yield "Customer note is not sent: Rayo has no field for it."',
             new="            return",
-            tests=("tests/mappings/test_rayo.py::test_what_rayo_cannot_be_told_is_listed",),
+            tests=("tests/mappings/destinations/test_rayo.py::test_what_rayo_cannot_be_told_is_listed",),
         ),
         Mutant(
             breaks="what could not be said is not kept with the delivery",
             file="connector/database/deliveries.py",
-            old='            "warnings": mark.warnings,\n',
+            old='            "warnings": start.warnings,\n',
             new="",
-            tests=("tests/test_flow.py::test_what_the_destination_cannot_be_told_is_shown_with_the_delivery[sqlite]",),
+            tests=(
+                "tests/e2e/test_order_flow.py::test_what_the_destination_cannot_be_told_is_shown_with_the_delivery[sqlite]",
+            ),
         ),
     ),
 )
 
-NO_ORDER = "tests/test_intake.py::test_what_is_no_paid_order_is_recorded_with_a_reason_and_goes_nowhere"
+NO_ORDER = "tests/ingestion/test_receive.py::test_what_is_no_paid_order_is_recorded_with_a_reason_and_goes_nowhere"
 
 ACCOUNTED_FOR = Invariant(
     number=7,
@@ -73,28 +77,32 @@ ACCOUNTED_FOR = Invariant(
         Mutant(
             breaks="only the first of a route's accounts gets the order",
             file=INTAKE,
-            old="for route in wanting for account in route.accounts}",
-            new="for route in wanting for account in route.accounts[:1]}",
-            tests=("tests/test_intake.py::test_an_order_has_a_delivery_for_each_account_that_its_routes_name[sqlite]",),
+            old="for route in routes for account in route.accounts}",
+            new="for route in routes for account in route.accounts[:1]}",
+            tests=(
+                "tests/ingestion/test_receive.py::test_an_order_has_a_delivery_for_each_account_that_its_routes_name[sqlite]",
+            ),
         ),
         Mutant(
             breaks="only the first of a store's routes counts",
             file=INTAKE,
             old="for route in settings.routes_of(store_id) if",
             new="for route in settings.routes_of(store_id)[:1] if",
-            tests=("tests/test_intake.py::test_an_order_has_a_delivery_for_each_account_that_its_routes_name[sqlite]",),
+            tests=(
+                "tests/ingestion/test_receive.py::test_an_order_has_a_delivery_for_each_account_that_its_routes_name[sqlite]",
+            ),
         ),
         Mutant(
             breaks="what is no order is ignored without a reason",
             file=EVENTS,
-            old='"reason": None if arrival.order else arrival.identity.ignored or NO_ORDER,',
+            old='"reason": None if webhook.order_key else webhook.identity.ignore_reason or NO_ORDER,',
             new='"reason": None,',
             tests=(NO_ORDER,),
         ),
         Mutant(
             breaks="an order that no route takes is told as accepted",
             file=EVENTS,
-            old='    book.change_event(event, status="ignored", reason=reason)\n',
+            old='    batch.change_event(event, status="ignored", reason=reason)\n',
             new="",
             tests=(NO_ORDER,),
         ),
@@ -104,22 +112,26 @@ ACCOUNTED_FOR = Invariant(
             old="state=State.PARKED, reason=reason, problems=problems, missing",
             new="state=State.PARKED, reason=reason, missing",
             tests=(
-                "tests/test_versions.py::test_an_order_that_cannot_be_mapped_is_parked_with_what_the_merchant_sees[sqlite]",
+                "tests/delivery/test_order_versions.py::test_an_order_that_cannot_be_mapped_is_parked_with_what_the_merchant_sees[sqlite]",
             ),
         ),
         Mutant(
             breaks="a cancellation that came during an attempt is forgotten",
             file="connector/database/deliveries.py",
-            old="        elif ended.decision.state != State.DELIVERED:\n",
+            old="        elif result.decision.state != State.DELIVERED:\n",
             new="        elif False:\n",
-            tests=("tests/test_claims.py::test_a_cancellation_during_sending_alerts_and_stops_what_would_be_repeated",),
+            tests=(
+                "tests/database/test_claims.py::test_a_cancellation_during_sending_alerts_and_stops_what_would_be_repeated",
+            ),
         ),
         Mutant(
             breaks="what a dead process was sending stays so for ever",
             file="connector/worker/worker.py",
-            old="in recover_lost(database, keyed=self.runtime.keyed):",
+            old="""in recover_interrupted(
+            database, destinations_with_idempotency=self.runtime.destinations_with_idempotency
+        ):""",
             new="in []:",
-            tests=("tests/test_claims.py::test_what_a_dead_process_held_is_settled_at_once[sqlite]",),
+            tests=("tests/database/test_claims.py::test_what_a_dead_process_held_is_settled_at_once[sqlite]",),
         ),
     ),
 )
@@ -131,21 +143,21 @@ CONTRACT_KEPT = Invariant(
         Mutant(
             breaks="a body is not judged by the contract",
             file=SPOKE,
-            old="if faults := self.contract.request_faults(body):",
-            new="if faults := []:",
+            old="if errors := self.contract.validate_request(body):",
+            new="if errors := []:",
             tests=("tests/mappings/test_contracts.py::test_body_that_breaks_the_contract_alone_does_not_leave",),
         ),
         Mutant(
             breaks="what a body's own schema finds wrong is passed over",
             file=SPOKE,
-            old="*dispatch.problems(), *problems]",
-            new="*dispatch.problems()]",
-            tests=("tests/mappings/test_rayo.py::test_problem_names_the_field_as_the_merchant_knows_it",),
+            old="*order_request.problems(), *problems]",
+            new="*order_request.problems()]",
+            tests=("tests/mappings/destinations/test_rayo.py::test_problem_names_the_field_as_the_merchant_knows_it",),
         ),
         Mutant(
             breaks="a reply is not judged by the contract",
             file=SPOKE,
-            old="        if self.contract.response_faults(reply):\n            return None\n",
+            old="        if self.contract.validate_response(response):\n            return None\n",
             new="",
             tests=("tests/mappings/test_contracts.py::test_rayos_reference_is_a_uuid",),
         ),
@@ -154,12 +166,12 @@ CONTRACT_KEPT = Invariant(
             file="connector/core/retry.py",
             old="return (Outcome.DELIVERED, remote_id) if is_id else (Outcome.AMBIGUOUS, None)",
             new="return Outcome.DELIVERED, remote_id",
-            tests=("tests/test_outcomes.py::test_a_rayo_reply_without_a_uuid_is_no_success",),
+            tests=("tests/delivery/test_outcomes.py::test_a_rayo_reply_without_a_uuid_is_no_success",),
         ),
     ),
 )
 
-LOOKS_LIKE_A_PING = "tests/test_intake.py::test_what_only_looks_like_a_ping_needs_a_signature"
+LOOKS_LIKE_A_PING = "tests/ingestion/test_receive.py::test_what_only_looks_like_a_ping_needs_a_signature"
 
 # Not among these: a comparison that takes longer the more is right. No test can see time.
 SIGNED = Invariant(
@@ -171,49 +183,49 @@ SIGNED = Invariant(
             file=INTAKE,
             old="if not is_signed_by_any(storefront.signature, secrets, body, headers):",
             new="if False:",
-            tests=("tests/test_intake.py::test_what_is_not_a_stores_webhook_is_refused_and_leaves_nothing",),
+            tests=("tests/ingestion/test_receive.py::test_what_is_not_a_stores_webhook_is_refused_and_leaves_nothing",),
         ),
         Mutant(
             breaks="the signature is checked over JSON that was parsed and written again",
             file=INTAKE,
             old="is_signed_by_any(storefront.signature, secrets, body, headers):",
             new="is_signed_by_any(storefront.signature, secrets, json.dumps(json.loads(body)).encode(), headers):",
-            tests=("tests/test_intake.py::test_signature_stands_over_the_bytes_as_they_came[sqlite]",),
+            tests=("tests/ingestion/test_receive.py::test_signature_stands_over_the_bytes_as_they_came[sqlite]",),
         ),
         Mutant(
             breaks="the body is parsed before its signature is checked",
             file=INTAKE,
-            old="    secrets = [storefront.secret(secret)",
-            new="    parse(body)\n    secrets = [storefront.secret(secret)",
+            old="    secrets = [storefront.signing_key(secret)",
+            new="    parse_json_object(body)\n    secrets = [storefront.signing_key(secret)",
             tests=(LOOKS_LIKE_A_PING,),
         ),
         Mutant(
             breaks="a webhook without a signature passes",
             file="connector/core/signatures.py",
-            old="    return any(hmac",
-            new="    return not given or any(hmac",
-            tests=("tests/test_signing.py::test_webhook_without_a_signature_is_refused",),
+            old="    return any(\n        hmac",
+            new="    return not received or any(\n        hmac",
+            tests=("tests/core/test_signatures.py::test_webhook_without_a_signature_is_refused",),
         ),
         Mutant(
             breaks="a store without secrets starts",
             file="mappings/settings.py",
             old=', required=True, validate=Length(min=1, error="needs at least one secret.")',
             new="",
-            tests=("tests/test_settings.py::test_all_faults_are_named_at_once",),
+            tests=("tests/settings/test_loader.py::test_all_faults_are_named_at_once",),
         ),
         Mutant(
             breaks="another shop's webhook passes, since one app's secret signs for all",
             file=INTAKE,
-            old="if not storefront.is_of_store(payload, store):",
+            old="if not storefront.belongs_to_store(payload, store):",
             new="if False:",
             tests=(
-                "tests/test_thin.py::test_another_shops_webhook_is_refused_though_the_apps_secret_signed_it[sqlite]",
+                "tests/delivery/test_thin_webhooks.py::test_another_shops_webhook_is_refused_though_the_apps_secret_signed_it[sqlite]",
             ),
         ),
     ),
 )
 
-NO_LOG = "tests/test_privacy.py::test_no_log_line_holds_secrets_or_personal_data[sqlite]"
+NO_LOG = "tests/e2e/test_privacy.py::test_no_log_line_holds_secrets_or_personal_data[sqlite]"
 
 NOT_TOLD = Invariant(
     number=10,
@@ -222,8 +234,8 @@ NOT_TOLD = Invariant(
         Mutant(
             breaks="the destination's reply is logged",
             file=DELIVERY,
-            old="        error=tried.error,\n        state=",
-            new="        error=tried.error,\n        reply=tried.reply,\n        body=delivery.body,\n        state=",
+            old="        error=record.error,\n        state=",
+            new="        error=record.error,\n        reply=record.reply,\n        body=delivery.body,\n        state=",
             tests=(NO_LOG,),
         ),
         Mutant(
@@ -245,14 +257,14 @@ NOT_TOLD = Invariant(
             file="connector/database/sqlite.py",
             old="hide_parameters=True",
             new="hide_parameters=False",
-            tests=("tests/test_privacy.py::test_no_error_of_the_database_tells_what_it_was_given[sqlite]",),
+            tests=("tests/e2e/test_privacy.py::test_no_error_of_the_database_tells_what_it_was_given[sqlite]",),
         ),
         Mutant(
             breaks="PostgreSQL's errors quote the row",
             file="connector/database/postgresql.py",
             old="hide_parameters=True",
             new="hide_parameters=False",
-            tests=("tests/test_privacy.py::test_no_error_of_the_database_tells_what_it_was_given[postgresql]",),
+            tests=("tests/e2e/test_privacy.py::test_no_error_of_the_database_tells_what_it_was_given[postgresql]",),
         ),
         Mutant(
             breaks="a fault of a contract quotes the value",
@@ -266,14 +278,14 @@ NOT_TOLD = Invariant(
             file="mappings/settings.py",
             old="    secrets: list[str] = field(default_factory=list, repr=False)",
             new="    secrets: list[str] = field(default_factory=list)",
-            tests=("tests/test_privacy.py::test_settings_print_no_secret[sqlite]",),
+            tests=("tests/e2e/test_privacy.py::test_settings_print_no_secret[sqlite]",),
         ),
         Mutant(
             breaks="the token goes into the address",
             file=DELIVERY,
             old="query=destination.query(account),",
             new='query={**destination.query(account), "token": bearer or ""},',
-            tests=("tests/test_privacy.py::test_no_request_line_holds_secrets_or_personal_data[sqlite]",),
+            tests=("tests/e2e/test_privacy.py::test_no_request_line_holds_secrets_or_personal_data[sqlite]",),
         ),
     ),
 )

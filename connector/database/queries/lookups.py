@@ -23,15 +23,15 @@ from connector.database.models import (
     read_row,
     read_rows,
 )
-from connector.database.orders import of_order, select_newest
-from connector.database.stats.overview import OUT_OF_ORDER, first_id_since
-from mappings.integration import HUB_TOPICS
+from connector.database.orders import matches_order, select_newest
+from connector.database.stats.overview import ID_ORDER_TOLERANCE, first_id_since
+from mappings.integration import CANONICAL_TOPICS
 
 #: In one question: databases take only so many values.
-MOST_IDS = 500
+MAX_IDS_PER_QUERY = 500
 
 #: Times that can be moved a little: what is asked for may lie at an end of the calendar.
-EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
+MIN_TIME, MAX_TIME = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 
 
 def load_event(database: Database, event_id: int) -> Event:
@@ -59,33 +59,35 @@ def list_events(
     if store is not None:
         conditions.append(events.c.store == store)
     if topic is not None:
-        conditions.append(says_topic(topic))
+        conditions.append(topic_condition(topic))
     if order is not None:
         conditions.append(or_(events.c.order_id == order, events.c.order_number == order))
     if before is not None:
         conditions.append(events.c.id < before)
     columns = [column for column in events.c if column.name != "body"]
     with database.read() as connection:
-        conditions += made_between(connection, events, events.c.received_at, since, until)
+        conditions += time_conditions(connection, events, events.c.received_at, since, until)
         statement = select(*columns).where(*conditions).order_by(events.c.id.desc()).limit(limit)
         return read_rows(connection.execute(statement))
 
 
-def says_topic(topic: str) -> ColumnElement[bool]:
+def topic_condition(topic: str) -> ColumnElement[bool]:
     """Events of a platform's topic, or of a hub word."""
-    if topic in HUB_TOPICS:
+    if topic in CANONICAL_TOPICS:
         return cast(events.c.topics, String).like(f'%"{topic}"%')
     return events.c.topic == topic
 
 
-def deliveries_of(database: Database, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[int]]:
+def delivery_ids_by_order(database: Database, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[int]]:
     """The delivery ids of each (store, order id)."""
-    found: dict[tuple[str, str], list[int]] = {}
+    ids_by_order: dict[tuple[str, str], list[int]] = {}
     with database.read() as connection:
         for store, order_id in set(orders):
-            statement = select(deliveries.c.id).where(of_order(deliveries, store, order_id)).order_by(deliveries.c.id)
-            found[store, order_id] = list(connection.execute(statement).scalars())
-    return found
+            statement = (
+                select(deliveries.c.id).where(matches_order(deliveries, store, order_id)).order_by(deliveries.c.id)
+            )
+            ids_by_order[store, order_id] = list(connection.execute(statement).scalars())
+    return ids_by_order
 
 
 def load_delivery(database: Database, delivery_id: int) -> Delivery:
@@ -134,44 +136,44 @@ def list_deliveries(
     if before is not None:
         conditions.append(deliveries.c.id < before)
     with database.read() as connection:
-        conditions += made_between(connection, deliveries, deliveries.c.created_at, since, until)
+        conditions += time_conditions(connection, deliveries, deliveries.c.created_at, since, until)
         statement = select(deliveries).where(*conditions).order_by(deliveries.c.id.desc()).limit(limit)
         return read_rows(connection.execute(statement))
 
 
-def made_between(
+def time_conditions(
     connection: Connection, table: Table, at: ColumnElement[Any], since: datetime | None, until: datetime | None
 ) -> Iterator[ColumnElement[bool]]:
     """Rows of a time. Between which ids they lie is looked up first: they are numbered as they come."""
     if since is not None:
         yield at >= since
-        if since > EARLIEST:
-            yield table.c.id >= first_id_since(connection, table, at, since - OUT_OF_ORDER)
+        if since > MIN_TIME:
+            yield table.c.id >= first_id_since(connection, table, at, since - ID_ORDER_TOLERANCE)
     if until is not None:
         yield at < until
-        if until < LATEST:
-            yield table.c.id <= first_id_since(connection, table, at, until + OUT_OF_ORDER)
+        if until < MAX_TIME:
+            yield table.c.id <= first_id_since(connection, table, at, until + ID_ORDER_TOLERANCE)
 
 
-def tell_states(database: Database, ids: Sequence[int], *, now: datetime) -> Iterator[tuple[int, str, bool]]:
+def iter_states(database: Database, ids: Sequence[int], *, now: datetime) -> Iterator[tuple[int, str, bool]]:
     """Yield each delivery's id, its state with the reason, and whether it moves: it is being sent, or due to be."""
     columns = (deliveries.c.id, deliveries.c.state, deliveries.c.reason, deliveries.c.due_at)
-    for start in range(0, len(ids), MOST_IDS):
-        statement = select(*columns).where(deliveries.c.id.in_(ids[start : start + MOST_IDS]))
+    for start in range(0, len(ids), MAX_IDS_PER_QUERY):
+        statement = select(*columns).where(deliveries.c.id.in_(ids[start : start + MAX_IDS_PER_QUERY]))
         with database.read() as connection:
-            found = read_rows(connection.execute(statement))
-        for id_, state, reason, due_at in found:
+            rows = read_rows(connection.execute(statement))
+        for id_, state, reason, due_at in rows:
             is_due = state == State.WAITING and due_at <= now
             yield id_, f"{state} ({reason})" if reason else state, is_due or state == State.SENDING
 
 
-def attempts_of(database: Database, delivery_id: int) -> list[Attempt]:
+def list_attempts(database: Database, delivery_id: int) -> list[Attempt]:
     statement = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
     with database.read() as connection:
         return read_rows(connection.execute(statement))
 
 
-def notes_of(database: Database, delivery_id: int) -> list[Note]:
+def list_notes(database: Database, delivery_id: int) -> list[Note]:
     statement = select(notes).where(notes.c.delivery_id == delivery_id).order_by(notes.c.id)
     with database.read() as connection:
         return read_rows(connection.execute(statement))

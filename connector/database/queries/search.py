@@ -11,22 +11,22 @@ from sqlalchemy import ColumnElement, Connection, String, Table, and_, cast, fun
 
 from connector.database.engine import Database
 from connector.database.models import Delivery, Event, State, deliveries, events, read_rows
-from connector.database.queries.lookups import says_topic
-from connector.database.reconciliation.rules import REASONS
-from connector.database.stats.overview import OUT_OF_ORDER, first_id_since, ids_of
+from connector.database.queries.lookups import topic_condition
+from connector.database.reconciliation.rules import REASONS_BY_STATE
+from connector.database.stats.overview import ID_ORDER_TOLERANCE, first_id_since, id_bounds
 
 #: Rows that one look reads where no index knows what is asked for.
-MOST_LOOKED_AT = 20_000
+MAX_SCANNED_ROWS = 20_000
 #: Payloads and bodies in which an e-mail address is looked for.
-MOST_OPENED = 2_000
+EMAIL_SCAN_LIMIT = 2_000
 #: As many more in each further look.
-FURTHER_OPENED = 8_000
-BULKY = {"body", "warnings"}
-SHOWN = [column for column in deliveries.c if column.name not in BULKY]
+EMAIL_SCAN_STEP = 8_000
+UNLISTED_COLUMNS = {"body", "warnings"}
+LISTED_COLUMNS = [column for column in deliveries.c if column.name not in UNLISTED_COLUMNS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DeliverySearch:
     """Which deliveries. What is None does not matter.
 
     Args:
@@ -47,7 +47,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SearchPage:
     """One page of rows, newest first.
 
     Args:
@@ -57,18 +57,18 @@ class Found:
 
     rows: list[Any] = field(default_factory=list)
     next: int | None = None
-    is_cut: bool = False
+    is_truncated: bool = False
 
 
 def find_deliveries(
     database: Database,
-    wanted: Wanted,
+    search: DeliverySearch,
     *,
     before: int | None = None,
     after: int | None = None,
     limit: int,
     stores: Collection[str] = (),
-) -> Found:
+) -> SearchPage:
     """Newest first.
 
     Args:
@@ -77,39 +77,39 @@ def find_deliveries(
         stores: the ids of all: an order's id is looked up store by store, as the index has it.
     """
     rows: list[Delivery] = []
-    stops: list[int] = []
-    filters = loose_filters(wanted)
+    stop_ids: list[int] = []
+    filters = unindexed_filters(search)
     with database.read() as connection:
-        low, high = span(
-            connection, deliveries, deliveries.c.created_at, since=wanted.since, until=wanted.until, before=before
+        low, high = id_range(
+            connection, deliveries, deliveries.c.created_at, since=search.since, until=search.until, before=before
         )
         low = max(low, (after or 0) + 1)
-        pinned = pinned_ids(connection, wanted, stores)
-        for stream in streams(wanted):
-            floor, stop = low, None
+        pinned = exact_ids(connection, search, stores)
+        for index_scan in index_scans(search):
+            floor, stop_id = low, None
             if pinned is not None:
-                stream = [*stream, deliveries.c.id.in_(pinned)]
-            elif filters and stream:
-                floor, stop = floor_of_stream(connection, stream, low, high)
+                index_scan = [*index_scan, deliveries.c.id.in_(pinned)]
+            elif filters and index_scan:
+                floor, stop_id = index_scan_floor(connection, index_scan, low, high)
             elif filters:
-                floor, stop = floor_of(low, high)
+                floor, stop_id = scan_floor(low, high)
             statement = (
-                select(*SHOWN)
-                .where(deliveries.c.id.between(floor, high), *stream, *filters)
+                select(*LISTED_COLUMNS)
+                .where(deliveries.c.id.between(floor, high), *index_scan, *filters)
                 .order_by(deliveries.c.id.desc())
                 .limit(limit + 1)
             )
             rows += read_rows(connection.execute(statement))
-            stops += [stop] if stop is not None else []
-    return page(rows, limit, max(stops, default=None))
+            stop_ids += [stop_id] if stop_id is not None else []
+    return build_page(rows, limit, max(stop_ids, default=None))
 
 
-def pinned_ids(connection: Connection, wanted: Wanted, stores: Collection[str]) -> Sequence[int] | None:
+def exact_ids(connection: Connection, search: DeliverySearch, stores: Collection[str]) -> Sequence[int] | None:
     """The only ids that can be meant, where a term or the ids themselves say so."""
-    return wanted.ids if wanted.term is None else ids_of_term(connection, wanted.term, stores)
+    return search.ids if search.term is None else delivery_ids_by_term(connection, search.term, stores)
 
 
-def span(
+def id_range(
     connection: Connection,
     table: Table,
     at: ColumnElement[Any],
@@ -119,70 +119,72 @@ def span(
     before: int | None,
 ) -> tuple[int, int]:
     """The lowest and the highest id that can be meant: a row's id tells roughly when it was made."""
-    low, high = ids_of(connection, table)
+    low, high = id_bounds(connection, table)
     if since is not None:
-        low = max(low, first_id_since(connection, table, at, since - OUT_OF_ORDER))
+        low = max(low, first_id_since(connection, table, at, since - ID_ORDER_TOLERANCE))
     if until is not None:
-        high = min(high, first_id_since(connection, table, at, until + OUT_OF_ORDER))
+        high = min(high, first_id_since(connection, table, at, until + ID_ORDER_TOLERANCE))
     return low, high if before is None else min(high, before - 1)
 
 
-def floor_of(low: int, high: int) -> tuple[int, int | None]:
+def scan_floor(low: int, high: int) -> tuple[int, int | None]:
     """Down to which id one look reads, and the same again where there is more below."""
-    floor = max(low, high - MOST_LOOKED_AT + 1)
+    floor = max(low, high - MAX_SCANNED_ROWS + 1)
     return floor, floor if floor > low else None
 
 
-def floor_of_stream(
-    connection: Connection, stream: list[ColumnElement[bool]], low: int, high: int
+def index_scan_floor(
+    connection: Connection, conditions: list[ColumnElement[bool]], low: int, high: int
 ) -> tuple[int, int | None]:
     """As `floor_of`, of the rows of one (state, reason), which lie apart."""
-    ids = select(deliveries.c.id).where(deliveries.c.id.between(low, high), *stream).order_by(deliveries.c.id.desc())
-    floor: int | None = connection.execute(ids.offset(MOST_LOOKED_AT - 1).limit(1)).scalar_one_or_none()
+    ids = (
+        select(deliveries.c.id).where(deliveries.c.id.between(low, high), *conditions).order_by(deliveries.c.id.desc())
+    )
+    floor: int | None = connection.execute(ids.offset(MAX_SCANNED_ROWS - 1).limit(1)).scalar_one_or_none()
     return (low, None) if floor is None else (floor, floor)
 
 
-def page(rows: list[Any], limit: int, looked_to: int | None) -> Found:
+def build_page(rows: list[Any], limit: int, scanned_to: int | None) -> SearchPage:
     """Merge the streams' rows. Nothing older than where one of them ended may be shown, or it would hide others."""
     ordered = sorted(rows, key=lambda row: -(row.id or 0))
-    if looked_to is not None:
-        ordered = [row for row in ordered if (row.id or 0) >= looked_to]
-    shown = list(islice(ordered, limit))
+    if scanned_to is not None:
+        ordered = [row for row in ordered if (row.id or 0) >= scanned_to]
+    page_rows = list(islice(ordered, limit))
     if len(ordered) > limit:
-        return Found(rows=shown, next=shown[-1].id)
-    return Found(rows=shown, next=looked_to, is_cut=looked_to is not None)
+        return SearchPage(rows=page_rows, next=page_rows[-1].id)
+    return SearchPage(rows=page_rows, next=scanned_to, is_truncated=scanned_to is not None)
 
 
-def streams(wanted: Wanted) -> list[list[ColumnElement[bool]]]:
+def index_scans(search: DeliverySearch) -> list[list[ColumnElement[bool]]]:
     """One for each (state, reason): within it the index is in the order of ids. Without a state, the table is."""
-    if wanted.state is None and wanted.reason is None:
+    if search.state is None and search.reason is None:
         return [[]]
     return [
         [deliveries.c.state == state, deliveries.c.reason == reason]  # `== None` becomes IS NULL
-        for state in (State if wanted.state is None else [wanted.state])
-        for reason in REASONS[state]
-        if wanted.reason in (None, reason)
+        for state in (State if search.state is None else [search.state])
+        for reason in REASONS_BY_STATE[state]
+        if search.reason in (None, reason)
     ]
 
 
-def loose_filters(wanted: Wanted) -> list[ColumnElement[bool]]:
+def unindexed_filters(search: DeliverySearch) -> list[ColumnElement[bool]]:
     """What no index answers in the order of ids."""
     filters: list[ColumnElement[bool]] = []
-    if wanted.account is not None:
-        filters.append(seen_in_passing(deliveries.c.account) == wanted.account)
-    if wanted.store is not None:
-        filters.append(seen_in_passing(deliveries.c.store) == wanted.store)
-    if wanted.since is not None:
-        filters.append(deliveries.c.created_at >= wanted.since)
-    if wanted.until is not None:
-        filters.append(deliveries.c.created_at < wanted.until)
-    if wanted.problem is not None:
-        pieces = [escape_like(json.dumps(piece)[1:-1]) for piece in wanted.problem.split("…")]
+    if search.account is not None:
+        filters.append(without_index(deliveries.c.account) == search.account)
+    if search.store is not None:
+        filters.append(without_index(deliveries.c.store) == search.store)
+    if search.since is not None:
+        filters.append(deliveries.c.created_at >= search.since)
+    if search.until is not None:
+        filters.append(deliveries.c.created_at < search.until)
+    if search.problem is not None:
+        pieces = [escape_like(json.dumps(piece)[1:-1]) for piece in search.problem.split("…")]
         filters.append(cast(deliveries.c.problems, String).like(f"%{'%'.join(pieces)}%", escape="!"))
     return filters
 
 
-def seen_in_passing(column: ColumnElement[str]) -> ColumnElement[str]:
+def without_index(column: ColumnElement[str]) -> ColumnElement[str]:
     """The column, in a form that no index knows: by one of theirs, SQLite would gather all rows and then sort them."""
     return func.coalesce(column, "")
 
@@ -193,7 +195,7 @@ def escape_like(text: str) -> str:
     return text
 
 
-def ids_of_term(connection: Connection, term: str, stores: Collection[str]) -> list[int]:
+def delivery_ids_by_term(connection: Connection, term: str, stores: Collection[str]) -> list[int]:
     """The deliveries of an order's id or number, or with the destination's id: each has its index."""
     bare = term.removeprefix("#")
     statements = [
@@ -201,28 +203,28 @@ def ids_of_term(connection: Connection, term: str, stores: Collection[str]) -> l
         select(deliveries.c.id).where(deliveries.c.order_number.in_([term, bare, f"#{bare}"])),
         select(deliveries.c.id).where(deliveries.c.remote_id == term),
     ]
-    return sorted({id_ for one in statements for id_ in connection.execute(one.limit(200)).scalars()})
+    return sorted({id_ for statement in statements for id_ in connection.execute(statement.limit(200)).scalars()})
 
 
-def opened_by(look: int) -> int:
+def scanned_rows(page_number: int) -> int:
     """How many of the newest have been opened after so many further looks."""
-    return MOST_OPENED + look * FURTHER_OPENED
+    return EMAIL_SCAN_LIMIT + page_number * EMAIL_SCAN_STEP
 
 
-def ids_of_email(database: Database, email: str, *, look: int = 0) -> tuple[list[int], bool]:
+def delivery_ids_by_email(database: Database, email: str, *, page_number: int = 0) -> tuple[list[int], bool]:
     """The deliveries of orders whose payload or body holds exactly this address, and whether there are older ones.
 
     Args:
         look: 0 opens the newest; each further look those before.
     """
-    before = opened_by(look - 1) if look else 0
-    spellings = {f'"{one}"'.encode() for one in (email, email.lower())}
-    opened = opened_by(look) - before
-    newest_events = select(events.c.id).order_by(events.c.id.desc()).offset(before).limit(opened).subquery()
-    newest = select(deliveries.c.id).order_by(deliveries.c.id.desc()).offset(before).limit(opened).subquery()
-    older = select(events.c.id).order_by(events.c.id.desc()).offset(opened_by(look)).limit(1)
-    in_payload = or_(*(database.dialect.holds(events.c.body, one) for one in spellings))
-    in_body = or_(*(database.dialect.holds(deliveries.c.body, one) for one in spellings))
+    offset = scanned_rows(page_number - 1) if page_number else 0
+    spellings = {f'"{spelling}"'.encode() for spelling in (email, email.lower())}
+    scan_size = scanned_rows(page_number) - offset
+    newest_events = select(events.c.id).order_by(events.c.id.desc()).offset(offset).limit(scan_size).subquery()
+    newest = select(deliveries.c.id).order_by(deliveries.c.id.desc()).offset(offset).limit(scan_size).subquery()
+    older = select(events.c.id).order_by(events.c.id.desc()).offset(scanned_rows(page_number)).limit(1)
+    in_payload = or_(*(database.backend.contains_bytes(events.c.body, spelling) for spelling in spellings))
+    in_body = or_(*(database.backend.contains_bytes(deliveries.c.body, spelling) for spelling in spellings))
     orders = (
         select(events.c.store, events.c.order_id)
         .select_from(newest_events.join(events, events.c.id == newest_events.c.id))
@@ -237,11 +239,11 @@ def ids_of_email(database: Database, email: str, *, look: int = 0) -> tuple[list
         .limit(200)
     )
     with database.read() as connection:
-        found = set(connection.execute(sent).scalars())
+        delivery_ids = set(connection.execute(sent).scalars())
         for store, order_id in connection.execute(orders).all():
-            of_order = and_(deliveries.c.store == store, deliveries.c.order_id == order_id)
-            found.update(connection.execute(select(deliveries.c.id).where(of_order)).scalars())
-        return sorted(found), connection.execute(older).first() is not None
+            same_order = and_(deliveries.c.store == store, deliveries.c.order_id == order_id)
+            delivery_ids.update(connection.execute(select(deliveries.c.id).where(same_order)).scalars())
+        return sorted(delivery_ids), connection.execute(older).first() is not None
 
 
 def find_events(
@@ -256,7 +258,7 @@ def find_events(
     before: int | None = None,
     limit: int,
     stores: Collection[str] = (),
-) -> Found:
+) -> SearchPage:
     """Newest first, without their bodies.
 
     Args:
@@ -265,9 +267,9 @@ def find_events(
     """
     filters: list[ColumnElement[bool]] = []
     if store is not None:
-        filters.append(seen_in_passing(events.c.store) == store)
+        filters.append(without_index(events.c.store) == store)
     if topic is not None:
-        filters.append(says_topic(topic))
+        filters.append(topic_condition(topic))
     if status is not None:
         filters.append(events.c.duplicates > 0 if status == "duplicates" else events.c.status == status)
     if since is not None:
@@ -276,36 +278,36 @@ def find_events(
         filters.append(events.c.received_at < until)
     columns = [column for column in events.c if column.name != "body"]
     with database.read() as connection:
-        low, high = span(connection, events, events.c.received_at, since=since, until=until, before=before)
-        stop = None
+        low, high = id_range(connection, events, events.c.received_at, since=since, until=until, before=before)
+        stop_id = None
         if order is not None:
-            filters.append(events.c.id.in_(ids_of_order(connection, order, stores)))
+            filters.append(events.c.id.in_(event_ids_by_order(connection, order, stores)))
         elif filters:
-            low, stop = floor_of(low, high)
+            low, stop_id = scan_floor(low, high)
         statement = (
             select(*columns)
             .where(events.c.id.between(low, high), *filters)
             .order_by(events.c.id.desc())
             .limit(limit + 1)
         )
-        return page(read_rows(connection.execute(statement)), limit, stop)
+        return build_page(read_rows(connection.execute(statement)), limit, stop_id)
 
 
-def ids_of_order(connection: Connection, order: str, stores: Collection[str]) -> list[int]:
+def event_ids_by_order(connection: Connection, order: str, stores: Collection[str]) -> list[int]:
     """The events of an order's id; or of its number, as its deliveries bear it."""
-    ids = ids_of_term(connection, order, stores)
-    named = select(deliveries.c.store, deliveries.c.order_id).where(deliveries.c.id.in_(ids))
-    orders = {*((store, order) for store in stores), *((row[0], row[1]) for row in connection.execute(named))}
-    found: set[int] = set()
+    ids = delivery_ids_by_term(connection, order, stores)
+    matching_orders = select(deliveries.c.store, deliveries.c.order_id).where(deliveries.c.id.in_(ids))
+    orders = {*((store, order) for store in stores), *((row[0], row[1]) for row in connection.execute(matching_orders))}
+    event_ids: set[int] = set()
     for store, order_id in orders:
-        of_order = select(events.c.id).where(events.c.store == store, events.c.order_id == order_id)
-        found.update(connection.execute(of_order.limit(200)).scalars())
-    return sorted(found)
+        order_events = select(events.c.id).where(events.c.store == store, events.c.order_id == order_id)
+        event_ids.update(connection.execute(order_events.limit(200)).scalars())
+    return sorted(event_ids)
 
 
 def events_of_order(database: Database, store: str, order_id: str) -> list[Event]:
     """All that came of one order, oldest first, without their bodies."""
     columns = [column for column in events.c if column.name != "body"]
-    of_order = and_(events.c.store == store, events.c.order_id == order_id)
+    same_order = and_(events.c.store == store, events.c.order_id == order_id)
     with database.read() as connection:
-        return read_rows(connection.execute(select(*columns).where(of_order).order_by(events.c.id).limit(200)))
+        return read_rows(connection.execute(select(*columns).where(same_order).order_by(events.c.id).limit(200)))

@@ -12,21 +12,21 @@ from typing import Any, cast
 from sqlalchemy import Connection, Select, Table
 
 from connector.database.sql.build import (
+    bind_converters,
+    build_exists,
+    build_insert,
+    build_join,
+    build_select,
+    build_select_range,
+    build_update,
+    build_update_many,
     compile_select,
-    converters_of,
     row_reader,
-    write_exists,
-    write_insert,
-    write_join,
-    write_range,
-    write_select,
-    write_update,
-    write_updates,
 )
 
 
 @contextmanager
-def cursor_of(connection: Connection) -> Iterator[Any]:
+def driver_cursor(connection: Connection) -> Iterator[Any]:
     """A cursor of the driver's, for statements of `statements`.
 
     psycopg's usual one looks through each long statement anew for its own places of values, a fifth of a transaction's
@@ -44,7 +44,7 @@ def cursor_of(connection: Connection) -> Iterator[Any]:
         cursor.close()
 
 
-def insert_new(
+def insert_ignore(
     connection: Connection,
     table: Table,
     rows: Sequence[Mapping[str, Any]],
@@ -58,12 +58,12 @@ def insert_new(
     """
     if not rows:
         return []
-    with cursor_of(connection) as cursor:
-        insert(cursor, connection.dialect.name, table, rows, unique, returning)
+    with driver_cursor(connection) as cursor:
+        execute_insert(cursor, connection.dialect.name, table, rows, unique, returning)
         return list(cursor.fetchall()) if returning else []
 
 
-def insert_numbered(
+def insert_ignore_returning_ids(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, unique: Sequence[str]
 ) -> dict[tuple[Any, ...], int]:
     """As `insert_new`, where SQLite numbers the rows. Returns the ids of those that are new, by their `unique` columns.
@@ -72,117 +72,130 @@ def insert_numbered(
     have one id after the other: https://www.sqlite.org/autoinc.html, read 2026-11-22.
     """
     if connection.dialect.name != "sqlite":
-        made = insert_new(connection, table, rows, unique=unique, returning=["id", *unique])
-        return {tuple(key): id_ for id_, *key in made}
+        inserted = insert_ignore(connection, table, rows, unique=unique, returning=["id", *unique])
+        return {tuple(key): id_ for id_, *key in inserted}
     if not rows:
         return {}
-    with cursor_of(connection) as cursor:
-        insert(cursor, "sqlite", table, rows, unique)
+    with driver_cursor(connection) as cursor:
+        execute_insert(cursor, "sqlite", table, rows, unique)
         ids = range(cursor.lastrowid - cursor.rowcount + 1, cursor.lastrowid + 1)
         if len(ids) == len(rows):
             return {tuple(row[name] for name in unique): id_ for row, id_ in zip(rows, ids, strict=True)}
-        cursor.execute(write_range(table, tuple(unique)), (ids.start, ids.stop))
+        cursor.execute(build_select_range(table, tuple(unique)), (ids.start, ids.stop))
         return {tuple(key): id_ for id_, *key in cursor.fetchall()}
 
 
-def insert(
+def execute_insert(
     cursor: Any,
-    style: str,
+    dialect_name: str,
     table: Table,
     rows: Sequence[Mapping[str, Any]],
     unique: Sequence[str],
     returning: Sequence[str] = (),
 ) -> None:
-    names = tuple(rows[0])
-    converters = converters_of(table, names, style)
-    values = [convert(row[name]) for row in rows for name, convert in zip(names, converters, strict=True)]
-    cursor.execute(write_insert(table, names, len(rows), tuple(unique), tuple(returning), style), values)
+    column_names = tuple(rows[0])
+    converters = bind_converters(table, column_names, dialect_name)
+    values = [convert(row[name]) for row in rows for name, convert in zip(column_names, converters, strict=True)]
+    cursor.execute(build_insert(table, column_names, len(rows), tuple(unique), tuple(returning), dialect_name), values)
 
 
 def select_by(
     connection: Connection,
     table: Table,
-    names: tuple[str, ...],
-    column: str,
-    among: Sequence[Any],
+    column_names: tuple[str, ...],
+    key_column: str,
+    values: Sequence[Any],
     *,
-    locks: str = "",
+    lock_clause: str = "",
 ) -> list[Any]:
     """The rows that have one of the values `among` in `column`, in its order, each with `names` as attributes.
 
     Args:
         locks: how PostgreSQL is to lock them, such as "FOR UPDATE"; on SQLite who writes has the database alone.
     """
-    if not among:
+    if not values:
         return []
-    style = connection.dialect.name
-    read = row_reader(table, names, style)
-    with cursor_of(connection) as cursor:
-        cursor.execute(write_select(table, names, column, len(among), locks, style), list(among))
-        return [read(row) for row in cursor.fetchall()]
+    dialect_name = connection.dialect.name
+    to_row = row_reader(table, column_names, dialect_name)
+    with driver_cursor(connection) as cursor:
+        cursor.execute(
+            build_select(table, column_names, key_column, len(values), lock_clause, dialect_name), list(values)
+        )
+        return [to_row(row) for row in cursor.fetchall()]
 
 
 def select_joined(
     connection: Connection,
     table: Table,
-    names: tuple[str, ...],
-    column: str,
-    other: Table,
-    others: tuple[str, ...],
+    column_names: tuple[str, ...],
+    foreign_key: str,
+    other_table: Table,
+    other_column_names: tuple[str, ...],
     ids: Sequence[int],
 ) -> list[tuple[Any, Any]]:
     """The rows of these ids, in any order, each with the row of `other` whose id is in its `column`."""
-    style = connection.dialect.name
-    read, read_other = row_reader(table, names, style), row_reader(other, others, style)
-    with cursor_of(connection) as cursor:
-        cursor.execute(write_join(table, names, column, other, others, len(ids), style), list(ids))
-        return [(read(row[: len(names)]), read_other(row[len(names) :])) for row in cursor.fetchall()]
+    dialect_name = connection.dialect.name
+    to_row, to_other_row = (
+        row_reader(table, column_names, dialect_name),
+        row_reader(other_table, other_column_names, dialect_name),
+    )
+    with driver_cursor(connection) as cursor:
+        cursor.execute(
+            build_join(table, column_names, foreign_key, other_table, other_column_names, len(ids), dialect_name),
+            list(ids),
+        )
+        return [(to_row(row[: len(column_names)]), to_other_row(row[len(column_names) :])) for row in cursor.fetchall()]
 
 
-def read_column(connection: Connection, statement: Select[Any], given: Mapping[str, Any]) -> list[Any]:
+def fetch_scalars(connection: Connection, statement: Select[Any], params: Mapping[str, Any]) -> list[Any]:
     """The first column of what a statement selects: one of few, each of which is written once for each database."""
-    text, parameters, places = compile_select(statement, connection.dialect)
-    values = {name: convert(given.get(name, usual)) for name, usual, convert in parameters}
+    sql, parameters, positional_names = compile_select(statement, connection.dialect)
+    values = {name: convert(params.get(name, default)) for name, default, convert in parameters}
     with closing(connection.connection.cursor()) as cursor:
-        cursor.execute(text, [values[name] for name in places] if places else values)
+        cursor.execute(sql, [values[name] for name in positional_names] if positional_names else values)
         return [row[0] for row in cursor.fetchall()]
 
 
-def exists_any(
-    connection: Connection, table: Table, column: str, among: Sequence[str], *, before: int, **equal: str
+def row_exists(
+    connection: Connection, table: Table, column: str, values: Sequence[str], *, before_id: int, **equal: str
 ) -> bool:
     """True when some row before the id `before` has one of the values `among` in `column`, and those of `equal`."""
-    style = connection.dialect.name
-    with cursor_of(connection) as cursor:
-        cursor.execute(write_exists(table, column, len(among), tuple(equal), style), [*equal.values(), *among, before])
+    dialect_name = connection.dialect.name
+    with driver_cursor(connection) as cursor:
+        cursor.execute(
+            build_exists(table, column, len(values), tuple(equal), dialect_name), [*equal.values(), *values, before_id]
+        )
         return bool(cursor.fetchall()[0][0])
 
 
 def update_rows(connection: Connection, table: Table, changes: Mapping[int, Mapping[str, Any]]) -> None:
     """Change rows by their ids: those that change in the same columns together."""
-    alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    ids_by_columns: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for id_, values in changes.items():
-        alike[tuple(values)].append(id_)
-    for names, ids in alike.items():
-        update_by(connection, table, names, ("id",), [(changes[id_], (id_,)) for id_ in ids])
+        ids_by_columns[tuple(values)].append(id_)
+    for column_names, ids in ids_by_columns.items():
+        update_by(connection, table, column_names, ("id",), [(changes[id_], (id_,)) for id_ in ids])
 
 
 def update_by(
     connection: Connection,
     table: Table,
-    names: tuple[str, ...],
-    keys: tuple[str, ...],
+    column_names: tuple[str, ...],
+    key_columns: tuple[str, ...],
     rows: Sequence[tuple[Mapping[str, Any], tuple[Any, ...]]],
 ) -> None:
     """Set the columns `names` of each row that has the values given for the columns `keys`."""
     dialect = connection.dialect
-    converters = converters_of(table, names, dialect.name)
-    given = [
-        [*(convert(values[name]) for name, convert in zip(names, converters, strict=True)), *key]
+    converters = bind_converters(table, column_names, dialect.name)
+    params = [
+        [*(convert(values[name]) for name, convert in zip(column_names, converters, strict=True)), *key]
         for values, key in rows
     ]
-    with cursor_of(connection) as cursor:
+    with driver_cursor(connection) as cursor:
         if dialect.name == "sqlite":  # takes longer for one statement than for one after the other
-            cursor.executemany(write_update(table, names, keys), given)
+            cursor.executemany(build_update(table, column_names, key_columns), params)
         else:  # psycopg lets other threads go first for each
-            cursor.execute(write_updates(table, names, keys, len(given), dialect), list(chain.from_iterable(given)))
+            cursor.execute(
+                build_update_many(table, column_names, key_columns, len(params), dialect),
+                list(chain.from_iterable(params)),
+            )

@@ -9,15 +9,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 
-from connector.database.circuits import LAST_ATTEMPTS
+from connector.database.circuits import MAX_ATTEMPTS_SCANNED
 from connector.database.engine import Database
-from connector.database.models import Reason, State, account_acts, attempts, deliveries, events, notes, read_rows
+from connector.database.models import Reason, State, account_actions, attempts, deliveries, events, notes, read_rows
 from mappings.integration import Outcome
 
 #: How far a row's own time may lie from its neighbours': transactions that run at once commit in any order.
-OUT_OF_ORDER = timedelta(minutes=5)
+ID_ORDER_TOLERANCE = timedelta(minutes=5)
 #: Parked deliveries whose problems are looked at.
-LAST_PARKED = 1_000
+MAX_PARKED_PER_REASON = 1_000
 #: Events among which each store's last ones are looked for, before its own index is.
 LAST_EVENTS = 1_000
 
@@ -31,7 +31,7 @@ class Waiting:
 
 
 @dataclass(slots=True, kw_only=True)
-class Cause:
+class FailureGroup:
     """Why deliveries are parked: those that share a problem, whatever values it names.
 
     Args:
@@ -51,16 +51,16 @@ class Cause:
         return sum(self.accounts.values())
 
 
-def ids_of(connection: Connection, table: Table) -> tuple[int, int]:
+def id_bounds(connection: Connection, table: Table) -> tuple[int, int]:
     """The lowest and the highest id. SQLite reads the whole table where one SELECT asks for both."""
-    ends = [select(end(table.c.id)).scalar_subquery() for end in (func.min, func.max)]
-    low, high = connection.execute(select(*ends)).one()
+    subqueries = [select(aggregate(table.c.id)).scalar_subquery() for aggregate in (func.min, func.max)]
+    low, high = connection.execute(select(*subqueries)).one()
     return low or 0, high or 0
 
 
 def first_id_since(connection: Connection, table: Table, column: ColumnElement[Any], since: datetime) -> int:
     """The id from which on rows are no older than `since`. Rows are numbered as they come, so no index is needed."""
-    low, high = ids_of(connection, table)
+    low, high = id_bounds(connection, table)
     while low <= high:
         middle = (low + high) // 2
         at = connection.execute(select(column).where(table.c.id >= middle).order_by(table.c.id).limit(1)).scalar()
@@ -68,16 +68,16 @@ def first_id_since(connection: Connection, table: Table, column: ColumnElement[A
             low = middle + 1
         else:
             high = middle - 1
-    found: int = low
-    return found
+    first_id: int = low
+    return first_id
 
 
 def count_by_hour(database: Database, since: datetime, until: datetime) -> Counter[tuple[str, str]]:
     """How many deliveries were made in each hour (`2026-11-21 16`, UTC), by the state that they are in now."""
-    hour = database.dialect.hour_of(deliveries.c.created_at)
+    hour = database.backend.utc_hour(deliveries.c.created_at)
     with database.read() as connection:
-        first = first_id_since(connection, deliveries, deliveries.c.created_at, since - OUT_OF_ORDER)
-        last = first_id_since(connection, deliveries, deliveries.c.created_at, until + OUT_OF_ORDER)
+        first = first_id_since(connection, deliveries, deliveries.c.created_at, since - ID_ORDER_TOLERANCE)
+        last = first_id_since(connection, deliveries, deliveries.c.created_at, until + ID_ORDER_TOLERANCE)
         statement = (
             select(hour, deliveries.c.state, func.count())
             .where(deliveries.c.id >= first, deliveries.c.id <= last)
@@ -120,38 +120,38 @@ def oldest_waiting(database: Database) -> datetime | None:
     return at
 
 
-def find_causes(database: Database, *, newest: int = LAST_PARKED) -> list[Cause]:
+def find_failure_groups(database: Database, *, max_per_reason: int = MAX_PARKED_PER_REASON) -> list[FailureGroup]:
     """Why the newest parked deliveries are parked, the commonest first."""
-    names = ("id", "account", "order_id", "order_number", "reason", "problems", "attempts")
-    causes: dict[tuple[str, str], Cause] = {}
+    column_names = ("id", "account", "order_id", "order_number", "reason", "problems", "attempts")
+    groups: dict[tuple[str, str], FailureGroup] = {}
     with database.read() as connection:
         for reason in (Reason.UNCERTAIN, Reason.REFUSED, Reason.UNMAPPABLE, Reason.EXHAUSTED):
-            of_reason = and_(deliveries.c.state == State.PARKED, deliveries.c.reason == reason)
-            newest_ids = select(deliveries.c.id).where(of_reason).order_by(deliveries.c.id.desc()).limit(newest)
+            is_parked = and_(deliveries.c.state == State.PARKED, deliveries.c.reason == reason)
+            newest_ids = select(deliveries.c.id).where(is_parked).order_by(deliveries.c.id.desc()).limit(max_per_reason)
             rows = read_rows(
                 connection.execute(
-                    select(*(deliveries.c[name] for name in names))
+                    select(*(deliveries.c[name] for name in column_names))
                     .where(deliveries.c.id.in_(newest_ids))
                     .order_by(deliveries.c.id.desc())
                 )
             )
-            met = last_errors(connection, [row.id for row in rows if not row.problems])
+            errors_by_id = last_errors(connection, [row.id for row in rows if not row.problems])
             for row in rows:
-                for problem in dict.fromkeys(row.problems or [met.get(row.id, "")]):
+                for problem in dict.fromkeys(row.problems or [errors_by_id.get(row.id, "")]):
                     text = without_values(problem) if row.problems else problem
-                    cause = causes.setdefault(
+                    group = groups.setdefault(
                         (row.reason, text),
-                        Cause(reason=row.reason, text=text, example=problem, is_problem=bool(row.problems)),
+                        FailureGroup(reason=row.reason, text=text, example=problem, is_problem=bool(row.problems)),
                     )
-                    cause.accounts[row.account] += 1
-                    cause.orders.append((row.id, row.order_number or row.order_id))
-    return sorted(causes.values(), key=lambda cause: -cause.count)
+                    group.accounts[row.account] += 1
+                    group.orders.append((row.id, row.order_number or row.order_id))
+    return sorted(groups.values(), key=lambda group: -group.count)
 
 
 def last_errors(connection: Connection, ids: Collection[int]) -> dict[int, str]:
     """What each delivery's last attempt met: never the reply, which may quote the customer."""
     is_last = and_(attempts.c.delivery_id == deliveries.c.id, attempts.c.number == deliveries.c.attempts)
-    found: dict[int, str] = {}
+    errors_by_id: dict[int, str] = {}
     ids = list(ids)
     for start in range(0, len(ids), 500):
         statement = (
@@ -159,8 +159,8 @@ def last_errors(connection: Connection, ids: Collection[int]) -> dict[int, str]:
             .select_from(deliveries.join(attempts, is_last))
             .where(deliveries.c.id.in_(ids[start : start + 500]))
         )
-        found |= {id_: error or "" for id_, error in connection.execute(statement)}
-    return found
+        errors_by_id |= {id_: error or "" for id_, error in connection.execute(statement)}
+    return errors_by_id
 
 
 def without_values(problem: str) -> str:
@@ -170,7 +170,7 @@ def without_values(problem: str) -> str:
 
 def last_delivered(database: Database) -> dict[str, datetime]:
     """When each account last took an order, as far as the last attempts of all tell."""
-    last = select(attempts).order_by(attempts.c.id.desc()).limit(LAST_ATTEMPTS).subquery()
+    last = select(attempts).order_by(attempts.c.id.desc()).limit(MAX_ATTEMPTS_SCANNED).subquery()
     statement = (
         select(deliveries.c.account, func.max(last.c.started_at))
         .select_from(last.join(deliveries, last.c.delivery_id == deliveries.c.id))
@@ -181,24 +181,24 @@ def last_delivered(database: Database) -> dict[str, datetime]:
         return {row[0]: row[1] for row in connection.execute(statement)}
 
 
-def hear_stores(database: Database, stores: Iterable[str]) -> dict[str, datetime | None]:
+def last_webhook_by_store(database: Database, stores: Iterable[str]) -> dict[str, datetime | None]:
     """When each store's last webhook came; None: none ever did.
 
     A store that is not among the last events is looked up in the index of its orders, which then is the shorter way.
     """
     recent = select(events.c.store, events.c.received_at).order_by(events.c.id.desc()).limit(LAST_EVENTS).subquery()
-    last = select(recent.c.store, func.max(recent.c.received_at)).group_by(recent.c.store)
+    last_received = select(recent.c.store, func.max(recent.c.received_at)).group_by(recent.c.store)
     with database.read() as connection:
-        heard: dict[str, datetime | None] = {row[0]: row[1] for row in connection.execute(last)}
-        for store in set(stores) - set(heard):
+        last_by_store: dict[str, datetime | None] = {row[0]: row[1] for row in connection.execute(last_received)}
+        for store in set(stores) - set(last_by_store):
             newest = select(func.max(events.c.id)).where(events.c.store == store).scalar_subquery()
             at = connection.execute(select(events.c.received_at).where(events.c.id == newest)).scalar_one_or_none()
-            heard[store] = at
-    return heard
+            last_by_store[store] = at
+    return last_by_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class AuditEntry:
     """One line of the audit trail: about a delivery, or about an account as a whole."""
 
     id: int  # of a note, or of an account's act
@@ -211,33 +211,33 @@ class Done:
     order: str | None = None
 
 
-def list_done(
+def list_audit_entries(
     database: Database, *, kind: str | None, note: int | None = None, act: int | None = None, limit: int
-) -> list[Done]:
+) -> list[AuditEntry]:
     """What people did, and what the connector wanted a person to look at, newest first.
 
     Args:
         note, act: the ids of the last ones seen of deliveries and of accounts: many may bear one time.
     """
-    about_order = func.coalesce(deliveries.c.order_number, deliveries.c.order_id)
-    of_deliveries = select(*said_by(notes), deliveries.c.account, notes.c.delivery_id, about_order).select_from(
-        notes.join(deliveries, deliveries.c.id == notes.c.delivery_id)
-    )
-    of_accounts = select(*said_by(account_acts), account_acts.c.account)
-    done: list[Done] = []
+    order_label = func.coalesce(deliveries.c.order_number, deliveries.c.order_id)
+    delivery_entries = select(
+        *audit_columns(notes), deliveries.c.account, notes.c.delivery_id, order_label
+    ).select_from(notes.join(deliveries, deliveries.c.id == notes.c.delivery_id))
+    account_entries = select(*audit_columns(account_actions), account_actions.c.account)
+    entries: list[AuditEntry] = []
     with database.read() as connection:
-        for table, statement, before in ((notes, of_deliveries, note), (account_acts, of_accounts, act)):
+        for table, statement, before in ((notes, delivery_entries, note), (account_actions, account_entries, act)):
             if kind is not None:
                 statement = statement.where(table.c.kind == kind)
             if before is not None:
                 statement = statement.where(table.c.id < before)
             rows = connection.execute(statement.order_by(table.c.id.desc()).limit(limit)).all()
-            done += [Done(**dict(zip(DONE, row, strict=False))) for row in rows]
-    return sorted(done, key=lambda one: (one.at, one.id), reverse=True)[:limit]
+            entries += [AuditEntry(**dict(zip(AUDIT_FIELDS, row, strict=False))) for row in rows]
+    return sorted(entries, key=lambda entry: (entry.at, entry.id), reverse=True)[:limit]
 
 
-DONE = ("id", "at", "who", "kind", "text", "account", "delivery_id", "order")
+AUDIT_FIELDS = ("id", "at", "who", "kind", "text", "account", "delivery_id", "order")
 
 
-def said_by(table: Table) -> list[ColumnElement[Any]]:
-    return [table.c[name] for name in DONE[:5]]
+def audit_columns(table: Table) -> list[ColumnElement[Any]]:
+    return [table.c[name] for name in AUDIT_FIELDS[:5]]

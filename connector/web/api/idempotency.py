@@ -11,19 +11,19 @@ from typing import Any
 
 from connector.core.exceptions import InvalidRequestError
 
-HEADER = "Idempotency-Key"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
 #: Visible ASCII. The draft quotes the key; many clients do not, so quotes count as a part of it.
-PATTERN = "^[!-~]{1,255}$"
+KEY_PATTERN = "^[!-~]{1,255}$"
 
 
-def read_key(key: str | None) -> str | None:
+def parse_key(key: str | None) -> str | None:
     """None when it was not given. Raises `InvalidRequestError`."""
-    if key is not None and not re.fullmatch(PATTERN.strip("^$"), key):
-        raise InvalidRequestError(f"`{HEADER}` must be 1 to 255 visible ASCII characters")
+    if key is not None and not re.fullmatch(KEY_PATTERN.strip("^$"), key):
+        raise InvalidRequestError(f"`{IDEMPOTENCY_HEADER}` must be 1 to 255 visible ASCII characters")
     return key
 
 
-def digest_request(method: str, path: str, given: Mapping[str, Any]) -> str:
+def digest_request(method: str, path: str, body: Mapping[str, Any]) -> str:
     """Of all that decides what is done. How the body was written does not count."""
-    said = json.dumps([method, path, given], sort_keys=True, default=str)
-    return sha256(said.encode()).hexdigest()
+    serialized = json.dumps([method, path, body], sort_keys=True, default=str)
+    return sha256(serialized.encode()).hexdigest()

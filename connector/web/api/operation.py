@@ -10,7 +10,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class Operation:
     """A view, but for what its docstring says: the first line is the summary.
 
     Args:
@@ -23,21 +23,21 @@ class Description:
         content_type: of what goes well.
     """
 
-    answers: Mapping[int, Schema | None]
-    problems: tuple[int, ...] = ()
+    responses: Mapping[int, Schema | None]
+    error_statuses: tuple[int, ...] = ()
     query: Schema | None = None
     body: Schema | None = None
-    needs_body: bool = False
-    takes_anything: bool = False
-    acts: bool = False
-    is_open: bool = False
+    requires_body: bool = False
+    accepts_any_body: bool = False
+    is_mutation: bool = False
+    is_public: bool = False
     content_type: str = "application/json"
     parameters: list[dict[str, Any]] = field(default_factory=list)
 
 
-def described(description: Description) -> Callable[[View], View]:
-    def describe(view: View) -> View:
-        view.description = description  # type: ignore[attr-defined]
+def documented(operation: Operation) -> Callable[[View], View]:
+    def decorate(view: View) -> View:
+        view.description = operation  # type: ignore[attr-defined]
         return view
 
-    return describe
+    return decorate

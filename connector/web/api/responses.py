@@ -13,27 +13,33 @@ from marshmallow import Schema, fields, post_dump
 from marshmallow.validate import OneOf
 
 from connector.database.models import Circuit, Delivery, Event, Job, JobState, Reason, State
-from connector.database.operator_actions import Retriggered
+from connector.database.operator_actions import RetriggerResult
 from connector.database.orders import row_id
-from connector.database.queries.lookups import all_circuits, attempts_of, count_states, deliveries_of, notes_of
-from connector.database.reconciliation.run import Report
+from connector.database.queries.lookups import (
+    all_circuits,
+    count_states,
+    delivery_ids_by_order,
+    list_attempts,
+    list_notes,
+)
+from connector.database.reconciliation.run import ReconciliationReport
 from connector.delivery.preview import Preview
 from connector.runtime import Runtime
 from mappings.integration import Outcome
-from mappings.preview.provenance import Explained
+from mappings.preview.provenance import ExplainedMapping
 from mappings.settings import Account
 
 
-def instant(at: datetime | None) -> str | None:
+def format_timestamp(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
 
 
-NEXT = {"description": "the `cursor` of the next page; null on the last"}
+CURSOR_METADATA = {"description": "the `cursor` of the next page; null on the last"}
 
 
-class Instant(fields.DateTime):
+class ResponseDateTime(fields.DateTime):
     def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:
-        return instant(value)
+        return format_timestamp(value)
 
 
 class JsonBytes(fields.Raw):
@@ -43,21 +49,21 @@ class JsonBytes(fields.Raw):
         return json.loads(value) if value else None
 
 
-class Bytes(fields.String):
+class DecodedBytes(fields.String):
     """What was answered, whatever it was."""
 
     def _serialize(self, value: Any, *_: Any, **__: Any) -> str | None:
         return value.decode(errors="replace") if value is not None else None
 
 
-class Answer(Schema):
+class ResponseSchema(Schema):
     """Every field is always there, unless it is `optional`."""
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         field_obj.required = not field_obj.metadata.get("optional", False)
 
 
-class DeliverySchema(Answer):
+class DeliverySchema(ResponseSchema):
     id = fields.String()
     event = fields.String(attribute="event_id", metadata={"description": "the newest applied"})
     store = fields.String()
@@ -70,48 +76,48 @@ class DeliverySchema(Answer):
     problems = fields.List(fields.String())
     warnings = fields.List(fields.String())
     attempts = fields.Integer(metadata={"description": "how many there were"})
-    next_attempt_at = Instant(attribute="due_at", allow_none=True)
+    next_attempt_at = ResponseDateTime(attribute="due_at", allow_none=True)
     remote_id = fields.String(allow_none=True, metadata={"description": "the order's id at the destination"})
-    created_at = Instant()
-    updated_at = Instant()
+    created_at = ResponseDateTime()
+    updated_at = ResponseDateTime()
 
 
-class AttemptSchema(Answer):
+class AttemptSchema(ResponseSchema):
     number = fields.Integer()
-    started_at = Instant()
+    started_at = ResponseDateTime()
     duration_ms = fields.Integer(allow_none=True)
     manual = fields.Boolean(attribute="is_manual", metadata={"description": "a person asked for it"})
     outcome = fields.String(validate=OneOf([*Outcome, "sending"]))
     status = fields.Integer(allow_none=True, metadata={"description": "of HTTP"})
     error = fields.String(allow_none=True)
-    reply = Bytes(allow_none=True)
+    reply = DecodedBytes(allow_none=True)
 
 
-class NoteSchema(Answer):
-    at = Instant()
+class NoteSchema(ResponseSchema):
+    at = ResponseDateTime()
     kind = fields.String()
     text = fields.String()
     who = fields.String(allow_none=True)
 
 
-class WholeDeliverySchema(DeliverySchema):
-    idempotency_key = fields.String(attribute="key", allow_none=True)
+class DeliveryDetailSchema(DeliverySchema):
+    idempotency_key = fields.String(attribute="idempotency_key", allow_none=True)
     body = JsonBytes(allow_none=True, metadata={"description": "what is sent, or was last"})
-    pruned_at = Instant(metadata={"optional": True, "description": "when body and replies were dropped"})
+    pruned_at = ResponseDateTime(metadata={"optional": True, "description": "when body and replies were dropped"})
     attempt_log = fields.List(fields.Nested(AttemptSchema))
     notes = fields.List(fields.Nested(NoteSchema))
 
     @post_dump
-    def leave_out_what_was_not_pruned(self, shown: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {name: value for name, value in shown.items() if name != "pruned_at" or value is not None}
+    def drop_absent_pruned_at(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if name != "pruned_at" or value is not None}
 
 
-class SourceSchema(Answer):
+class SourceSchema(ResponseSchema):
     part = fields.String(validate=OneOf(["order", "store", "account"]), metadata={"description": "whose value"})
     path = fields.String(metadata={"description": "in the order's payload, or of a setting"})
 
 
-class OriginSchema(Answer):
+class OriginSchema(ResponseSchema):
     field = fields.String(metadata={"description": "of the body"})
     label = fields.String(metadata={"description": "in a merchant's words"})
     value = fields.Raw(allow_none=True)
@@ -119,26 +125,26 @@ class OriginSchema(Answer):
     sources = fields.List(
         fields.Nested(SourceSchema), data_key="from", metadata={"description": "what its value is made of"}
     )
-    deciders = fields.List(
+    depends_on = fields.List(
         fields.Nested(SourceSchema), data_key="with", metadata={"description": "what else it depends on"}
     )
     note = fields.String(allow_none=True, metadata={"description": "where nothing is named in `from`"})
 
 
-class DifferenceSchema(Answer):
+class DifferenceSchema(ResponseSchema):
     field = fields.String()
     old = fields.Raw(allow_none=True)
     new = fields.Raw(allow_none=True)
 
 
-class ExplainedSchema(Answer):
+class ExplainedBodySchema(ResponseSchema):
     body = fields.Dict(allow_none=True, metadata={"description": "null where problems keep it from being sent"})
     problems = fields.List(fields.String())
     warnings = fields.List(fields.String())
     origins = fields.List(fields.Nested(OriginSchema))
 
 
-class PreviewSchema(ExplainedSchema):
+class PreviewSchema(ExplainedBodySchema):
     event = fields.String(attribute="event_id", metadata={"description": "the newest of the order"})
     differences = fields.List(
         fields.Nested(DifferenceSchema),
@@ -147,7 +153,7 @@ class PreviewSchema(ExplainedSchema):
     )
 
 
-class EventSchema(Answer):
+class EventSchema(ResponseSchema):
     id = fields.String()
     store = fields.String()
     event_key = fields.String()
@@ -155,31 +161,31 @@ class EventSchema(Answer):
     topics = fields.List(fields.String(), metadata={"description": "and the hub's words for it"})
     order_id = fields.String(allow_none=True)
     order_number = fields.String(allow_none=True)
-    received_at = Instant()
+    received_at = ResponseDateTime()
     status = fields.String(validate=OneOf(["accepted", "ignored"]))
     reason = fields.String(allow_none=True, metadata={"description": "why it was ignored"})
     duplicates = fields.Integer(metadata={"description": "how often it came again"})
     deliveries = fields.List(fields.String(), metadata={"description": "their ids"})
 
 
-class CountsSchema(Answer):
+class CountsSchema(ResponseSchema):
     waiting = fields.Integer()
     sending = fields.Integer()
     parked = fields.Integer()
 
 
-class AccountSchema(Answer):
+class AccountSchema(ResponseSchema):
     id = fields.String()
     destination = fields.String()
     state = fields.String(validate=OneOf(["flowing", "circuit open", "paused"]))
-    since = Instant(allow_none=True)
+    since = ResponseDateTime(allow_none=True)
     reason = fields.String(allow_none=True)
     failures = fields.Integer(metadata={"description": "in a row"})
-    next_probe_at = Instant(allow_none=True)
+    next_probe_at = ResponseDateTime(allow_none=True)
     deliveries = fields.Nested(CountsSchema)
 
 
-class JobSchema(Answer):
+class JobSchema(ResponseSchema):
     id = fields.String()
     state = fields.String(validate=OneOf(list(JobState)))
     filters = fields.Dict()
@@ -191,88 +197,98 @@ class JobSchema(Answer):
     queued = fields.Integer()
     left = fields.Integer()
     left_why = fields.Dict(keys=fields.String(), values=fields.Integer())
-    created_at = Instant()
-    ended_at = Instant(allow_none=True)
+    created_at = ResponseDateTime()
+    ended_at = ResponseDateTime(allow_none=True)
 
 
-class RetriggeredSchema(Answer):
+class RetryResultSchema(ResponseSchema):
     id = fields.String()
     done = fields.String(validate=OneOf(["queued", "left"]))
     why = fields.String()
 
 
-class EventRetriggeredSchema(Answer):
-    deliveries = fields.List(fields.Nested(RetriggeredSchema))
+class EventRetryResultSchema(ResponseSchema):
+    deliveries = fields.List(fields.Nested(RetryResultSchema))
 
 
-class ReceivedSchema(Answer):
+class ReceivedSchema(ResponseSchema):
     status = fields.String(validate=OneOf(["accepted", "duplicate", "ignored"]))
     event = fields.String(allow_none=True)
 
 
-class HealthSchema(Answer):
+class HealthSchema(ResponseSchema):
     status = fields.String(validate=OneOf(["ok"]))
 
 
-class EventPage(Answer):
+class EventPageSchema(ResponseSchema):
     items = fields.List(fields.Nested(EventSchema))
-    next = fields.String(allow_none=True, metadata=NEXT)
+    next = fields.String(allow_none=True, metadata=CURSOR_METADATA)
 
 
-class DeliveryPage(Answer):
+class DeliveryPageSchema(ResponseSchema):
     items = fields.List(fields.Nested(DeliverySchema))
-    next = fields.String(allow_none=True, metadata=NEXT)
+    next = fields.String(allow_none=True, metadata=CURSOR_METADATA)
 
 
-class JobPage(Answer):
+class JobPageSchema(ResponseSchema):
     items = fields.List(fields.Nested(JobSchema))
-    next = fields.String(allow_none=True, metadata=NEXT)
+    next = fields.String(allow_none=True, metadata=CURSOR_METADATA)
 
 
-class AccountList(Answer):
+class AccountListSchema(ResponseSchema):
     items = fields.List(fields.Nested(AccountSchema))
 
 
-DELIVERY, WHOLE_DELIVERY, ATTEMPT, NOTE = DeliverySchema(), WholeDeliverySchema(), AttemptSchema(), NoteSchema()
-EVENT, ACCOUNT, JOB, RETRIGGERED = EventSchema(), AccountSchema(), JobSchema(), RetriggeredSchema()
-EXPLAINED, PREVIEW = ExplainedSchema(), PreviewSchema()
-NONE_LIE = {"waiting": 0, "sending": 0, "parked": 0}
+DELIVERY_SCHEMA, DELIVERY_DETAIL_SCHEMA, ATTEMPT_SCHEMA, NOTE_SCHEMA = (
+    DeliverySchema(),
+    DeliveryDetailSchema(),
+    AttemptSchema(),
+    NoteSchema(),
+)
+EVENT_SCHEMA, ACCOUNT_SCHEMA, JOB_SCHEMA, RETRY_RESULT_SCHEMA = (
+    EventSchema(),
+    AccountSchema(),
+    JobSchema(),
+    RetryResultSchema(),
+)
+EXPLAINED_BODY_SCHEMA, PREVIEW_SCHEMA = ExplainedBodySchema(), PreviewSchema()
+NO_DELIVERIES = {"waiting": 0, "sending": 0, "parked": 0}
 
 
 def dump(schema: Schema, row: Any) -> dict[str, Any]:
     return cast(dict[str, Any], schema.dump(row))
 
 
-def show_delivery(delivery: Delivery) -> dict[str, Any]:
-    return dump(DELIVERY, delivery)
+def serialize_delivery(delivery: Delivery) -> dict[str, Any]:
+    return dump(DELIVERY_SCHEMA, delivery)
 
 
-def show_whole_delivery(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
+def serialize_delivery_detail(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
     return {
-        **dump(WHOLE_DELIVERY, delivery),
-        "attempt_log": [dump(ATTEMPT, one) for one in attempts_of(runtime.database, row_id(delivery))],
-        "notes": [dump(NOTE, one) for one in notes_of(runtime.database, row_id(delivery))],
+        **dump(DELIVERY_DETAIL_SCHEMA, delivery),
+        "attempt_log": [dump(ATTEMPT_SCHEMA, row) for row in list_attempts(runtime.database, row_id(delivery))],
+        "notes": [dump(NOTE_SCHEMA, row) for row in list_notes(runtime.database, row_id(delivery))],
     }
 
 
-def show_explained(explained: Explained) -> dict[str, Any]:
-    return dump(EXPLAINED, explained)
+def serialize_explained_body(explained: ExplainedMapping) -> dict[str, Any]:
+    return dump(EXPLAINED_BODY_SCHEMA, explained)
 
 
-def show_preview(shown: Preview) -> dict[str, Any]:
-    return dump(PREVIEW, shown)
+def serialize_preview(preview: Preview) -> dict[str, Any]:
+    return dump(PREVIEW_SCHEMA, preview)
 
 
-def show_events(runtime: Runtime, events: Iterable[Event]) -> list[dict[str, Any]]:
+def serialize_events(runtime: Runtime, events: Iterable[Event]) -> list[dict[str, Any]]:
     events = list(events)
-    linked = deliveries_of(
+    delivery_ids = delivery_ids_by_order(
         runtime.database,
         [(event.store, event.order_id) for event in events if event.order_id and event.status == "accepted"],
     )
     return [
         {
-            **dump(EVENT, event),
-            "deliveries": [str(id_) for id_ in linked.get((event.store, event.order_id or ""), [])]
+            **dump(EVENT_SCHEMA, event),
+            "deliveries": [str(id_) for id_ in delivery_ids.get((event.store, event.order_id or ""), [])]
             if event.status == "accepted"
             else [],
         }
@@ -280,65 +296,65 @@ def show_events(runtime: Runtime, events: Iterable[Event]) -> list[dict[str, Any
     ]
 
 
-def show_retriggered(done: Iterable[Retriggered]) -> dict[str, Any]:
-    return {"deliveries": [dump(RETRIGGERED, one) for one in done]}
+def serialize_retry_results(results: Iterable[RetriggerResult]) -> dict[str, Any]:
+    return {"deliveries": [dump(RETRY_RESULT_SCHEMA, result) for result in results]}
 
 
-def show_job(job: Job) -> dict[str, Any]:
-    left = sum(job.left_why.values())
+def serialize_job(job: Job) -> dict[str, Any]:
+    skipped_count = sum(job.left_why.values())
     filters = {name: list(map(str, value)) if name == "ids" else value for name, value in job.filters.items()}
-    own = {name: getattr(job, name) for name in JOB.fields if name not in ("filters", "done", "left")}
-    return dump(JOB, {**own, "filters": filters, "done": job.queued + left, "left": left})
+    values = {name: getattr(job, name) for name in JOB_SCHEMA.fields if name not in ("filters", "done", "left")}
+    return dump(JOB_SCHEMA, {**values, "filters": filters, "done": job.queued + skipped_count, "left": skipped_count})
 
 
-def show_report(report: Report) -> dict[str, Any]:
+def serialize_report(report: ReconciliationReport) -> dict[str, Any]:
     """What `reconcile` found: ids and order numbers, and nothing of what orders hold."""
     return {
         "days": [
             {
                 "store": store,
                 "day": day,
-                "events": {name: count[name] for name in ("accepted", "ignored", "duplicates")},
-                "deliveries": {str(state): count[state] for state in State},
-                "differences": count["differences"],
+                "events": {name: counts[name] for name in ("accepted", "ignored", "duplicates")},
+                "deliveries": {str(state): counts[state] for state in State},
+                "differences": counts["differences"],
             }
-            for (store, day), count in sorted(report.days.items())
+            for (store, day), counts in sorted(report.days.items())
         ],
         "held": [
             {"account": account, "state": state, "waiting": waiting}
             for (account, state), waiting in sorted(report.held.items())
         ],
-        "differences": [asdict(one) | {"id": str(one.id)} for one in report.differences],
-        "unlisted": report.found - len(report.differences),
+        "differences": [asdict(difference) | {"id": str(difference.id)} for difference in report.differences],
+        "unlisted": report.total - len(report.differences),
     }
 
 
-def show_accounts(runtime: Runtime) -> list[dict[str, Any]]:
+def serialize_accounts(runtime: Runtime) -> list[dict[str, Any]]:
     """Each configured account: whether it takes orders at present, why not, and how many lie there."""
     circuits, counts = all_circuits(runtime.database), count_states(runtime.database)
     return [
-        show_account(account, circuits.get(account.id), counts.get(account.id, NONE_LIE))
+        serialize_account(account, circuits.get(account.id), counts.get(account.id, NO_DELIVERIES))
         for account in runtime.settings.accounts.values()
     ]
 
 
-def show_one_account(runtime: Runtime, account_id: str) -> dict[str, Any]:
-    return next(shown for shown in show_accounts(runtime) if shown["id"] == account_id)
+def serialize_account_by_id(runtime: Runtime, account_id: str) -> dict[str, Any]:
+    return next(account for account in serialize_accounts(runtime) if account["id"] == account_id)
 
 
-def show_account(account: Account, circuit: Circuit | None, lie: Mapping[str, int]) -> dict[str, Any]:
-    of_account = {"id": account.id, "destination": account.destination, "deliveries": lie}
-    return dump(ACCOUNT, {**of_account, **of_circuit(circuit)})
+def serialize_account(account: Account, circuit: Circuit | None, counts: Mapping[str, int]) -> dict[str, Any]:
+    account_values = {"id": account.id, "destination": account.destination, "deliveries": counts}
+    return dump(ACCOUNT_SCHEMA, {**account_values, **circuit_status(circuit)})
 
 
-def of_circuit(circuit: Circuit | None) -> dict[str, Any]:
+def circuit_status(circuit: Circuit | None) -> dict[str, Any]:
     if circuit is None:
         return {"state": "flowing", "since": None, "reason": None, "failures": 0, "next_probe_at": None}
     state = "paused" if circuit.paused_at else "circuit open" if circuit.opened_at else "flowing"
     return {
         "state": state,
         "since": circuit.paused_at or circuit.opened_at,
-        "reason": circuit.paused_why if circuit.paused_at else circuit.reason,
+        "reason": circuit.pause_reason if circuit.paused_at else circuit.reason,
         "failures": circuit.failures,
         "next_probe_at": circuit.probe_at if state == "circuit open" else None,
     }

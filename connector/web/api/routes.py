@@ -7,162 +7,199 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from connector.database.bulk_retries import Choice, list_jobs, load_job
-from connector.database.idempotency import AnsweredError, Once
+from connector.database.bulk_retries import DeliveryFilter, list_jobs, load_job
+from connector.database.idempotency import AlreadyProcessedError, IdempotentRequest
 from connector.database.models import Circuit, Delivery, Event, Job
 from connector.database.queries.lookups import count_states, list_deliveries, list_events, load_delivery, load_event
 from connector.delivery.preview import preview
 from connector.operations import actions
 from connector.runtime import Runtime
 from connector.web.api import requests, responses
-from connector.web.api.idempotency import HEADER, digest_request, read_key
-from connector.web.api.operation import Description, described
-from connector.web.api.requests import read_body, read_id, read_query
+from connector.web.api.idempotency import IDEMPOTENCY_HEADER, digest_request, parse_key
+from connector.web.api.operation import Operation, documented
+from connector.web.api.requests import load_body, load_query, parse_id
 from connector.web.api.responses import (
-    show_account,
-    show_accounts,
-    show_delivery,
-    show_events,
-    show_job,
-    show_preview,
-    show_whole_delivery,
+    serialize_account,
+    serialize_accounts,
+    serialize_delivery,
+    serialize_delivery_detail,
+    serialize_events,
+    serialize_job,
+    serialize_preview,
 )
-from connector.web.errors import problem
+from connector.web.errors import problem_response
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
 #: Whose acts they are, as the notes tell them: one token, one person.
-WHO = "api"
+API_ACTOR = "api"
 
 Row = TypeVar("Row", Event, Delivery, Job)
 Result = TypeVar("Result")
 
-EVENT_FILTERS, DELIVERY_FILTERS, PAGED = requests.EventFilters(), requests.DeliveryFilters(), requests.Paged()
-EVENT_RETRIGGER, DELIVERY_RETRIGGER = requests.EventRetrigger(), requests.DeliveryRetrigger()
-RESOLUTION, RETRIGGERS, NOTED, NOTHING = (
-    requests.Resolution(),
-    requests.Retriggers(),
-    requests.Noted(),
-    requests.Nothing(),
+EVENT_QUERY_SCHEMA, DELIVERY_QUERY_SCHEMA, PAGE_QUERY_SCHEMA = (
+    requests.EventQuerySchema(),
+    requests.DeliveryQuerySchema(),
+    requests.PageQuerySchema(),
+)
+RETRY_EVENT_BODY_SCHEMA, RETRY_DELIVERY_BODY_SCHEMA = (
+    requests.RetryEventBodySchema(),
+    requests.RetryDeliveryBodySchema(),
+)
+RESOLVE_BODY_SCHEMA, BULK_RETRY_BODY_SCHEMA, NOTE_BODY_SCHEMA, EMPTY_BODY_SCHEMA = (
+    requests.ResolveBodySchema(),
+    requests.BulkRetryBodySchema(),
+    requests.NoteBodySchema(),
+    requests.EmptyBodySchema(),
 )
 
 
-def this_runtime() -> Runtime:
+def get_runtime() -> Runtime:
     runtime: Runtime = current_app.extensions["runtime"]
     return runtime
 
 
 @blueprint.before_request
 def authorize() -> Response | None:
-    token = this_runtime().settings.environment.admin_token
+    token = get_runtime().settings.environment.admin_token
     if token is None:
-        return problem(404, "the API is off: no ADMIN_TOKEN is set")
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
-        return problem(401, "a Bearer of ADMIN_TOKEN is needed", {"WWW-Authenticate": "Bearer"})
+        return problem_response(404, "the API is off: no ADMIN_TOKEN is set")
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(credentials.strip().encode(), token.encode()):
+        return problem_response(401, "a Bearer of ADMIN_TOKEN is needed", {"WWW-Authenticate": "Bearer"})
     return None
 
 
 @blueprint.get("/events")
-@described(Description(query=EVENT_FILTERS, answers={200: responses.EventPage()}))
+@documented(Operation(query=EVENT_QUERY_SCHEMA, responses={200: responses.EventPageSchema()}))
 def get_events() -> Response:
     """List webhooks, newest first."""
-    filters = read_query(EVENT_FILTERS)
+    filters = load_query(EVENT_QUERY_SCHEMA)
     limit = filters.pop("limit")
-    rows = list_events(this_runtime().database, limit=limit + 1, **filters)
-    return page(rows, limit, lambda found: show_events(this_runtime(), found))
+    rows = list_events(get_runtime().database, limit=limit + 1, **filters)
+    return page_response(rows, limit, lambda events: serialize_events(get_runtime(), events))
 
 
 @blueprint.get("/events/<event_id>")
-@described(Description(answers={200: responses.EVENT}, problems=(404,)))
+@documented(Operation(responses={200: responses.EVENT_SCHEMA}, error_statuses=(404,)))
 def get_event(event_id: str) -> Response:
     """Show one webhook."""
-    event = load_event(this_runtime().database, read_id(event_id))
-    return jsonify(show_events(this_runtime(), [event])[0])
+    event = load_event(get_runtime().database, parse_id(event_id))
+    return jsonify(serialize_events(get_runtime(), [event])[0])
 
 
 @blueprint.post("/events/<event_id>/retrigger")
-@described(
-    Description(body=EVENT_RETRIGGER, acts=True, answers={202: responses.EventRetriggeredSchema()}, problems=(404,))
+@documented(
+    Operation(
+        body=RETRY_EVENT_BODY_SCHEMA,
+        is_mutation=True,
+        responses={202: responses.EventRetryResultSchema()},
+        error_statuses=(404,),
+    )
 )
 def post_event_retrigger(event_id: str) -> Response:
     """Make every delivery that the routes want of it now, and queue what is parked but `uncertain`.
 
     The rest is left, each with why. `force` queues that too: look at the destination first.
     """
-    given = read_body(EVENT_RETRIGGER)
-    runtime, id_ = this_runtime(), read_id(event_id)
-    return act_once(
+    body = load_body(RETRY_EVENT_BODY_SCHEMA)
+    runtime, id_ = get_runtime(), parse_id(event_id)
+    return run_idempotent(
         202,
-        given,
-        lambda once: actions.retrigger_event(runtime, id_, who=WHO, **given, once=once),
-        responses.show_retriggered,
+        body,
+        lambda idempotent_request: actions.retrigger_event(
+            runtime, id_, actor=API_ACTOR, **body, idempotency=idempotent_request
+        ),
+        responses.serialize_retry_results,
     )
 
 
 @blueprint.get("/deliveries")
-@described(Description(query=DELIVERY_FILTERS, answers={200: responses.DeliveryPage()}))
+@documented(Operation(query=DELIVERY_QUERY_SCHEMA, responses={200: responses.DeliveryPageSchema()}))
 def get_deliveries() -> Response:
     """List deliveries, newest first."""
-    filters = read_query(DELIVERY_FILTERS)
+    filters = load_query(DELIVERY_QUERY_SCHEMA)
     limit = filters.pop("limit")
-    rows = list_deliveries(this_runtime().database, limit=limit + 1, **filters)
-    return page(rows, limit, lambda found: [show_delivery(delivery) for delivery in found])
+    rows = list_deliveries(get_runtime().database, limit=limit + 1, **filters)
+    return page_response(rows, limit, lambda deliveries: [serialize_delivery(delivery) for delivery in deliveries])
 
 
 @blueprint.get("/deliveries/<delivery_id>")
-@described(Description(answers={200: responses.WHOLE_DELIVERY}, problems=(404,)))
+@documented(Operation(responses={200: responses.DELIVERY_DETAIL_SCHEMA}, error_statuses=(404,)))
 def get_delivery(delivery_id: str) -> Response:
     """Show one delivery with its body, its attempts and its notes."""
-    delivery = load_delivery(this_runtime().database, read_id(delivery_id))
-    return jsonify(show_whole_delivery(this_runtime(), delivery))
+    delivery = load_delivery(get_runtime().database, parse_id(delivery_id))
+    return jsonify(serialize_delivery_detail(get_runtime(), delivery))
 
 
 @blueprint.post("/deliveries/<delivery_id>/retrigger")
-@described(Description(body=DELIVERY_RETRIGGER, acts=True, answers={202: responses.DELIVERY}, problems=(404, 409)))
+@documented(
+    Operation(
+        body=RETRY_DELIVERY_BODY_SCHEMA,
+        is_mutation=True,
+        responses={202: responses.DELIVERY_SCHEMA},
+        error_statuses=(404, 409),
+    )
+)
 def post_delivery_retrigger(delivery_id: str) -> Response:
     """Queue one delivery again.
 
     409 while it is being sent; and on what is delivered, discarded or uncertain, unless `force` says that somebody
     looked. `new_key` goes with `force` where the destination takes a key: no earlier attempt was processed.
     """
-    given = read_body(DELIVERY_RETRIGGER)
-    runtime, id_ = this_runtime(), read_id(delivery_id)
-    return act_once(
-        202, given, lambda once: actions.retrigger_delivery(runtime, id_, who=WHO, **given, once=once), show_delivery
+    body = load_body(RETRY_DELIVERY_BODY_SCHEMA)
+    runtime, id_ = get_runtime(), parse_id(delivery_id)
+    return run_idempotent(
+        202,
+        body,
+        lambda idempotent_request: actions.retrigger_delivery(
+            runtime, id_, actor=API_ACTOR, **body, idempotency=idempotent_request
+        ),
+        serialize_delivery,
     )
 
 
 @blueprint.post("/deliveries/<delivery_id>/preview")
-@described(Description(body=NOTHING, answers={200: responses.PREVIEW}, problems=(404, 502)))
+@documented(Operation(body=EMPTY_BODY_SCHEMA, responses={200: responses.PREVIEW_SCHEMA}, error_statuses=(404, 502)))
 def post_delivery_preview(delivery_id: str) -> Response:
     """Tell what a delivery would become with the settings of now, and where each field comes from.
 
     Nothing is sent, and nothing changes. An order that its webhook only names is fetched from the store; 502 where it
     is not to be had.
     """
-    read_body(NOTHING)
-    return jsonify(show_preview(preview(this_runtime(), read_id(delivery_id))))
+    load_body(EMPTY_BODY_SCHEMA)
+    return jsonify(serialize_preview(preview(get_runtime(), parse_id(delivery_id))))
 
 
 @blueprint.post("/deliveries/<delivery_id>/resolve")
-@described(
-    Description(body=RESOLUTION, needs_body=True, acts=True, answers={200: responses.DELIVERY}, problems=(404, 409))
+@documented(
+    Operation(
+        body=RESOLVE_BODY_SCHEMA,
+        requires_body=True,
+        is_mutation=True,
+        responses={200: responses.DELIVERY_SCHEMA},
+        error_statuses=(404, 409),
+    )
 )
 def post_delivery_resolve(delivery_id: str) -> Response:
     """Settle a parked delivery by your word.
 
     `remote_id` goes with `delivered`. What is waiting can be discarded too; 409 on anything else.
     """
-    given = read_body(RESOLUTION)
-    runtime, id_ = this_runtime(), read_id(delivery_id)
-    return act_once(
-        200, given, lambda once: actions.resolve_delivery(runtime, id_, who=WHO, **given, once=once), show_delivery
+    body = load_body(RESOLVE_BODY_SCHEMA)
+    runtime, id_ = get_runtime(), parse_id(delivery_id)
+    return run_idempotent(
+        200,
+        body,
+        lambda idempotent_request: actions.resolve_delivery(
+            runtime, id_, actor=API_ACTOR, **body, idempotency=idempotent_request
+        ),
+        serialize_delivery,
     )
 
 
 @blueprint.post("/retriggers")
-@described(Description(body=RETRIGGERS, acts=True, answers={202: responses.JOB}))
+@documented(Operation(body=BULK_RETRY_BODY_SCHEMA, is_mutation=True, responses={202: responses.JOB_SCHEMA}))
 def post_retriggers() -> Response:
     """Start a job that retriggers many deliveries, each as it would be alone.
 
@@ -170,106 +207,137 @@ def post_retriggers() -> Response:
     `ids`, whatever their state. What is uncertain is left, as is what has ended. `force` takes that too, and needs
     `ids`: look at each first. The forwarder works the job off; `GET /api/retriggers/<id>` tells how far it is.
     """
-    given = read_body(RETRIGGERS)
-    wish = {name: given[name] for name in ("force", "note") if name in given}
-    chosen = {name: value for name, value in given.items() if name not in wish}
-    if "ids" in chosen:
-        chosen = {"state": None, **chosen, "ids": tuple(chosen["ids"])}
-    runtime, choice = this_runtime(), Choice(**chosen)
-    return act_once(
-        202, given, lambda once: actions.start_retriggers(runtime, choice, who=WHO, **wish, once=once), show_job
+    body = load_body(BULK_RETRY_BODY_SCHEMA)
+    options = {name: body[name] for name in ("force", "note") if name in body}
+    filters = {name: value for name, value in body.items() if name not in options}
+    if "ids" in filters:
+        filters = {"state": None, **filters, "ids": tuple(filters["ids"])}
+    runtime, delivery_filter = get_runtime(), DeliveryFilter(**filters)
+    return run_idempotent(
+        202,
+        body,
+        lambda idempotent_request: actions.start_bulk_retry(
+            runtime, delivery_filter, actor=API_ACTOR, **options, idempotency=idempotent_request
+        ),
+        serialize_job,
     )
 
 
 @blueprint.get("/retriggers")
-@described(Description(query=PAGED, answers={200: responses.JobPage()}))
+@documented(Operation(query=PAGE_QUERY_SCHEMA, responses={200: responses.JobPageSchema()}))
 def get_retriggers() -> Response:
     """List the jobs that retrigger many, newest first."""
-    filters = read_query(PAGED)
+    filters = load_query(PAGE_QUERY_SCHEMA)
     limit = filters.pop("limit")
-    rows = list_jobs(this_runtime().database, limit=limit + 1, **filters)
-    return page(rows, limit, lambda found: [show_job(job) for job in found])
+    rows = list_jobs(get_runtime().database, limit=limit + 1, **filters)
+    return page_response(rows, limit, lambda jobs: [serialize_job(job) for job in jobs])
 
 
 @blueprint.get("/retriggers/<job_id>")
-@described(Description(answers={200: responses.JOB}, problems=(404,)))
+@documented(Operation(responses={200: responses.JOB_SCHEMA}, error_statuses=(404,)))
 def get_retrigger(job_id: str) -> Response:
     """Tell how far a job is, and what it left and why."""
-    return jsonify(show_job(load_job(this_runtime().database, read_id(job_id))))
+    return jsonify(serialize_job(load_job(get_runtime().database, parse_id(job_id))))
 
 
 @blueprint.post("/retriggers/<job_id>/cancel")
-@described(Description(body=NOTHING, acts=True, answers={200: responses.JOB}, problems=(404, 409)))
+@documented(
+    Operation(
+        body=EMPTY_BODY_SCHEMA, is_mutation=True, responses={200: responses.JOB_SCHEMA}, error_statuses=(404, 409)
+    )
+)
 def post_retrigger_cancel(job_id: str) -> Response:
     """Let a job queue nothing more. What it has queued stays queued; 409 when it has finished."""
-    given = read_body(NOTHING)
-    runtime, id_ = this_runtime(), read_id(job_id)
-    return act_once(200, given, lambda once: actions.cancel_retriggers(runtime, id_, who=WHO, once=once), show_job)
+    body = load_body(EMPTY_BODY_SCHEMA)
+    runtime, id_ = get_runtime(), parse_id(job_id)
+    return run_idempotent(
+        200,
+        body,
+        lambda idempotent_request: actions.cancel_bulk_retry(
+            runtime, id_, actor=API_ACTOR, idempotency=idempotent_request
+        ),
+        serialize_job,
+    )
 
 
 @blueprint.get("/accounts")
-@described(Description(answers={200: responses.AccountList()}))
+@documented(Operation(responses={200: responses.AccountListSchema()}))
 def get_accounts() -> Response:
     """List the accounts: whether each takes orders at present, why not, and how many lie there."""
-    return jsonify(items=show_accounts(this_runtime()))
+    return jsonify(items=serialize_accounts(get_runtime()))
 
 
 @blueprint.post("/accounts/<account>/pause")
-@described(Description(body=NOTED, acts=True, answers={200: responses.ACCOUNT}, problems=(404,)))
+@documented(
+    Operation(body=NOTE_BODY_SCHEMA, is_mutation=True, responses={200: responses.ACCOUNT_SCHEMA}, error_statuses=(404,))
+)
 def post_account_pause(account: str) -> Response:
     """Send an account nothing more until it is resumed. Its orders wait."""
-    given = read_body(NOTED)
-    runtime = this_runtime()
-    return act_once(
+    body = load_body(NOTE_BODY_SCHEMA)
+    runtime = get_runtime()
+    return run_idempotent(
         200,
-        given,
-        lambda once: actions.pause_account(runtime, account, who=WHO, **given, once=once),
-        account_shower(runtime, account),
+        body,
+        lambda idempotent_request: actions.pause_account(
+            runtime, account, actor=API_ACTOR, **body, idempotency=idempotent_request
+        ),
+        account_serializer(runtime, account),
     )
 
 
 @blueprint.post("/accounts/<account>/resume")
-@described(Description(body=NOTHING, acts=True, answers={200: responses.ACCOUNT}, problems=(404,)))
+@documented(
+    Operation(
+        body=EMPTY_BODY_SCHEMA, is_mutation=True, responses={200: responses.ACCOUNT_SCHEMA}, error_statuses=(404,)
+    )
+)
 def post_account_resume(account: str) -> Response:
     """Send to an account again at once, be it paused or its circuit open."""
-    given = read_body(NOTHING)
-    runtime = this_runtime()
-    return act_once(
+    body = load_body(EMPTY_BODY_SCHEMA)
+    runtime = get_runtime()
+    return run_idempotent(
         200,
-        given,
-        lambda once: actions.resume_account(runtime, account, who=WHO, once=once),
-        account_shower(runtime, account),
+        body,
+        lambda idempotent_request: actions.resume_account(
+            runtime, account, actor=API_ACTOR, idempotency=idempotent_request
+        ),
+        account_serializer(runtime, account),
     )
 
 
-def account_shower(runtime: Runtime, account: str) -> Callable[[Circuit], dict[str, Any]]:
+def account_serializer(runtime: Runtime, account: str) -> Callable[[Circuit], dict[str, Any]]:
     """What is counted is counted first: the answer is made while the act has the database."""
-    lie = count_states(runtime.database).get(account, responses.NONE_LIE)
-    return lambda circuit: show_account(runtime.settings.accounts[account], circuit, lie)
+    counts = count_states(runtime.database).get(account, responses.NO_DELIVERIES)
+    return lambda circuit: serialize_account(runtime.settings.accounts[account], circuit, counts)
 
 
-def act_once(
-    status: int, given: dict[str, Any], act: Callable[[Once | None], Result], show: Callable[[Result], dict[str, Any]]
+def run_idempotent(
+    status: int,
+    body: dict[str, Any],
+    action: Callable[[IdempotentRequest | None], Result],
+    serialize: Callable[[Result], dict[str, Any]],
 ) -> Response:
     """Do it and answer; with an `Idempotency-Key` that came before, answer as then, and do nothing."""
 
-    def write(result: Result) -> tuple[int, str]:
-        return status, json.dumps(show(result))
+    def render_result(result: Result) -> tuple[int, str]:
+        return status, json.dumps(serialize(result))
 
-    once = None
-    if (key := read_key(request.headers.get(HEADER))) is not None:
-        once = Once(key=key, request=digest_request(request.method, request.path, given), answer=write)
+    idempotent_request = None
+    if (key := parse_key(request.headers.get(IDEMPOTENCY_HEADER))) is not None:
+        idempotent_request = IdempotentRequest(
+            key=key, request_digest=digest_request(request.method, request.path, body), build_response=render_result
+        )
     try:
-        return answer(*write(act(once)))
-    except AnsweredError as before:
-        return answer(before.status, before.body, {"Idempotency-Replayed": "true"})
+        return json_response(*render_result(action(idempotent_request)))
+    except AlreadyProcessedError as earlier_response:
+        return json_response(earlier_response.status, earlier_response.body, {"Idempotency-Replayed": "true"})
 
 
-def answer(status: int, body: str, headers: dict[str, str] | None = None) -> Response:
+def json_response(status: int, body: str, headers: dict[str, str] | None = None) -> Response:
     return Response(f"{body}\n", status, headers, content_type="application/json")
 
 
-def page(rows: list[Row], limit: int, show: Callable[[list[Row]], list[Any]]) -> Response:
+def page_response(rows: list[Row], limit: int, serialize: Callable[[list[Row]], list[Any]]) -> Response:
     """Of `limit + 1` rows asked for, show `limit`; where there was one more, say where the next page begins."""
-    shown = rows[:limit]
-    return jsonify(items=show(shown), next=str(shown[-1].id) if len(rows) > limit else None)
+    page_rows = rows[:limit]
+    return jsonify(items=serialize(page_rows), next=str(page_rows[-1].id) if len(rows) > limit else None)

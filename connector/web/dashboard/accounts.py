@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from connector.core.exceptions import NotFoundError
 from connector.operations import actions
 from connector.operations.probe import probe_accounts
-from connector.web.dashboard.auth import this_runtime, who
+from connector.web.dashboard.auth import current_actor, get_runtime
 from connector.web.dashboard.forms import read_note
 from connector.web.dashboard.overview import describe_accounts, describe_stores
 
@@ -16,20 +16,20 @@ blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
 
 @blueprint.get("")
 def show() -> str:
-    runtime = this_runtime()
+    runtime = get_runtime()
     return render_template("accounts.html", accounts=describe_accounts(runtime), stores=describe_stores(runtime))
 
 
 @blueprint.post("/<account>/pause")
 def pause(account: str) -> Response:
-    actions.pause_account(this_runtime(), account, who=who(), note=read_note(request.form))
+    actions.pause_account(get_runtime(), account, actor=current_actor(), note=read_note(request.form))
     flash(_("Account %(account)s is paused: its orders wait.", account=account), "done")
     return redirect(url_for("accounts.show"))
 
 
 @blueprint.post("/<account>/resume")
 def resume(account: str) -> Response:
-    actions.resume_account(this_runtime(), account, who=who())
+    actions.resume_account(get_runtime(), account, actor=current_actor())
     flash(_("Account %(account)s takes orders again.", account=account), "done")
     return redirect(url_for("accounts.show"))
 
@@ -37,9 +37,9 @@ def resume(account: str) -> Response:
 @blueprint.post("/<account>/test")
 def test(account: str) -> Response:
     """Reach it with its credentials, creating nothing."""
-    settings = this_runtime().settings
+    settings = get_runtime().settings
     if account not in settings.accounts:
         raise NotFoundError("no such account")
-    probed = probe_accounts(settings, account)
-    flash(f"{account}: {probed[0].said}", "done" if probed[0].is_good else "error")
+    results = probe_accounts(settings, account)
+    flash(f"{account}: {results[0].message}", "done" if results[0].is_good else "error")
     return redirect(url_for("accounts.show"))

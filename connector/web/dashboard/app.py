@@ -17,15 +17,15 @@ from connector.core.exceptions import (
 )
 from connector.runtime import Runtime
 from connector.web.dashboard import accounts, audit, deliveries, events, overview, settings
-from connector.web.dashboard.auth import set_up_guard
-from connector.web.dashboard.filters import register_words
+from connector.web.dashboard.auth import configure_security
+from connector.web.dashboard.filters import register_filters
 
-HERE = Path(__file__).parent
+DASHBOARD_DIRECTORY = Path(__file__).parent
 LANGUAGES = ["en", "es"]
 #: The longest form is a note and some thousand ids.
-LONGEST_FORM_BYTES = 256 * 1024
+MAX_FORM_BYTES = 256 * 1024
 
-STATUSES: dict[type[ConnectorError], int] = {
+HTTP_STATUSES: dict[type[ConnectorError], int] = {
     InvalidRequestError: 400,
     NotFoundError: 404,
     ConflictError: 409,
@@ -39,39 +39,43 @@ def choose_language() -> str:
 
 def create_dashboard(runtime: Runtime) -> Flask:
     app = Flask(
-        __name__, root_path=str(HERE), static_folder="static", static_url_path="/assets", template_folder="templates"
+        __name__,
+        root_path=str(DASHBOARD_DIRECTORY),
+        static_folder="static",
+        static_url_path="/assets",
+        template_folder="templates",
     )
     app.extensions["runtime"] = runtime
     app.config.update(
-        MAX_CONTENT_LENGTH=LONGEST_FORM_BYTES,
+        MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000,  # their addresses name the version
-        BABEL_TRANSLATION_DIRECTORIES=str(HERE / "translations"),
+        BABEL_TRANSLATION_DIRECTORIES=str(DASHBOARD_DIRECTORY / "translations"),
     )
     app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}  # the chart's parts lie in their order
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(version=__version__, get_locale=get_locale)
     Babel(app, locale_selector=choose_language)
-    set_up_guard(app, runtime)
-    register_words(app)
+    configure_security(app, runtime)
+    register_filters(app)
     for module in (overview, deliveries, events, accounts, settings, audit):
         app.register_blueprint(module.blueprint)
-    register_faults(app, runtime)
+    register_error_pages(app, runtime)
     return app
 
 
-def register_faults(app: Flask, runtime: Runtime) -> None:
+def register_error_pages(app: Flask, runtime: Runtime) -> None:
     """Say what went wrong on a page of its own, in words that a person can act on."""
 
-    def page(status: int, text: str) -> tuple[str, int]:
+    def error_page(status: int, text: str) -> tuple[str, int]:
         return render_template("fault.html", status=status, text=text), status
 
     @app.errorhandler(ConnectorError)
-    def answer(error: ConnectorError) -> tuple[str, int]:
-        status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
-        return page(status, str(error))
+    def handle_connector_error(error: ConnectorError) -> tuple[str, int]:
+        status = next((status for error_type, status in HTTP_STATUSES.items() if isinstance(error, error_type)), 500)
+        return error_page(status, str(error))
 
     @app.errorhandler(HTTPException)
-    def answer_http(error: HTTPException) -> HTTPException | tuple[str, int]:
+    def handle_http_error(error: HTTPException) -> HTTPException | tuple[str, int]:
         if error.code is not None and 300 <= error.code < 400:
             return error
         texts = {
@@ -80,9 +84,9 @@ def register_faults(app: Flask, runtime: Runtime) -> None:
             429: _("Too many tries. Wait a minute."),
         }
         status = error.code or 500
-        return page(status, texts.get(status, error.description or ""))
+        return error_page(status, texts.get(status, error.description or ""))
 
     @app.errorhandler(Exception)
-    def answer_fault(error: Exception) -> tuple[str, int]:
+    def handle_unexpected_error(error: Exception) -> tuple[str, int]:
         runtime.log.error("request_failed", error=type(error).__name__)
-        return page(500, _("The page could not be made: a fault of ours. The service itself goes on."))
+        return error_page(500, _("The page could not be made: a fault of ours. The service itself goes on."))

@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
-from connector.database.stats.overview import Done, list_done
-from connector.web.dashboard.auth import this_runtime
-from connector.web.dashboard.forms import PAGE, read_row
+from connector.database.stats.overview import AuditEntry, list_audit_entries
+from connector.web.dashboard.auth import get_runtime
+from connector.web.dashboard.forms import PAGE_SIZE, read_row_id
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -17,18 +17,18 @@ KINDS = ("alert", "retrigger", "resolve", "pause", "resume")
 def show() -> str:
     kind = request.args.get("kind")
     kind = kind if kind in KINDS else None
-    seen = {name: read_row(request.args, name) for name in ("note", "act")}
-    rows = list_done(this_runtime().database, kind=kind, **seen, limit=PAGE + 1)
-    shown = rows[:PAGE]
-    following = url_for("audit.show", kind=kind, **last_seen(shown, seen)) if len(rows) > PAGE else None
-    return render_template("audit.html", rows=shown, kinds=KINDS, kind=kind, following=following)
+    last_ids = {name: read_row_id(request.args, name) for name in ("note", "act")}
+    rows = list_audit_entries(get_runtime().database, kind=kind, **last_ids, limit=PAGE_SIZE + 1)
+    entries = rows[:PAGE_SIZE]
+    older_url = url_for("audit.show", kind=kind, **lowest_ids(entries, last_ids)) if len(rows) > PAGE_SIZE else None
+    return render_template("audit.html", rows=entries, kinds=KINDS, kind=kind, following=older_url)
 
 
-def last_seen(shown: list[Done], seen: dict[str, int | None]) -> dict[str, Any]:
+def lowest_ids(entries: list[AuditEntry], last_ids: dict[str, int | None]) -> dict[str, Any]:
     """The lowest id of each kind of row that was shown so far."""
-    of_deliveries = [one.id for one in shown if one.delivery_id is not None]
-    of_accounts = [one.id for one in shown if one.delivery_id is None]
+    note_ids = [entry.id for entry in entries if entry.delivery_id is not None]
+    action_ids = [entry.id for entry in entries if entry.delivery_id is None]
     return {
-        "note": min(of_deliveries, default=seen["note"]),
-        "act": min(of_accounts, default=seen["act"]),
+        "note": min(note_ids, default=last_ids["note"]),
+        "act": min(action_ids, default=last_ids["act"]),
     }

@@ -10,7 +10,7 @@ from mappings.settings import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class ActionButton:
     """One button and what it asks for.
 
     Args:
@@ -19,64 +19,72 @@ class Act:
         is_grave: it may make a second order, or ends the delivery: then the note must be given.
     """
 
-    does: str
+    action: str
     label: str
     warning: str | None = None
     fields: dict[str, str] = field(default_factory=dict)
     asks_remote_id: bool = False
-    is_grave: bool = False
+    is_destructive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """What is the matter, what to do, and the buttons."""
 
-    means: str
+    explanation: str
     steps: list[str] = field(default_factory=list)
-    acts: list[Act] = field(default_factory=list)
+    actions: list[ActionButton] = field(default_factory=list)
 
 
-def advise(delivery: Delivery, settings: Settings, *, has_key: bool, needs_address: bool) -> Advice:
+def advise(delivery: Delivery, settings: Settings, *, supports_idempotency: bool, needs_address: bool) -> Advice:
     """Advise on a delivery as it is now.
 
     Args:
         has_key: its destination takes an idempotency key, so that the same bytes cannot double an order.
         needs_address: a problem is about the address's parts that customers write into other fields.
     """
-    store = next((one for one in settings.stores.values() if one.id == delivery.store), None)
-    again = Act(does="retrigger", label=_("Retrigger"))
-    discard = Act(does="discard", label=_("Discard"), warning=_("It will not be sent."), is_grave=True)
-    settle = Act(
-        does="resolve",
+    store = next((candidate for candidate in settings.stores.values() if candidate.id == delivery.store), None)
+    retry_action = ActionButton(action="retrigger", label=_("Retrigger"))
+    discard_action = ActionButton(
+        action="discard", label=_("Discard"), warning=_("It will not be sent."), is_destructive=True
+    )
+    resolve_action = ActionButton(
+        action="resolve",
         label=_("Mark as delivered"),
         warning=_("For an order that is at the destination already. Nothing is sent."),
         asks_remote_id=True,
-        is_grave=True,
+        is_destructive=True,
     )
     match delivery.state, delivery.reason:
         case State.WAITING, _reason:
-            means = _("It is on its way, or between two attempts. Nothing is asked of you.")
-            return Advice(means=means, acts=[Act(does="retrigger", label=_("Try now")), discard])
-        case State.SENDING, _reason:
-            return Advice(means=_("An attempt is under way. Wait for its outcome."))
-        case State.DELIVERED, _reason:
-            means = _("The destination has it. Nothing is asked of you.")
-            return Advice(means=means, acts=forced(has_key))
-        case State.PARKED, Reason.UNMAPPABLE:
-            means = _("The order or the account's settings lack something. Nothing was sent, and nothing is guessed.")
+            explanation = _("It is on its way, or between two attempts. Nothing is asked of you.")
             return Advice(
-                means=means,
-                steps=steps_to_map(delivery, store, needs_address=needs_address),
-                acts=[again, settle, discard],
+                explanation=explanation, actions=[ActionButton(action="retrigger", label=_("Try now")), discard_action]
+            )
+        case State.SENDING, _reason:
+            return Advice(explanation=_("An attempt is under way. Wait for its outcome."))
+        case State.DELIVERED, _reason:
+            explanation = _("The destination has it. Nothing is asked of you.")
+            return Advice(explanation=explanation, actions=force_actions(supports_idempotency))
+        case State.PARKED, Reason.UNMAPPABLE:
+            explanation = _(
+                "The order or the account's settings lack something. Nothing was sent, and nothing is guessed."
+            )
+            return Advice(
+                explanation=explanation,
+                steps=mapping_steps(delivery, store, needs_address=needs_address),
+                actions=[retry_action, resolve_action, discard_action],
             )
         case State.PARKED, Reason.REFUSED:
             return Advice(
-                means=_("The destination said that it will not take the order. Its answer stands under Attempts."),
+                explanation=_(
+                    "The destination said that it will not take the order. Its answer stands under Attempts."
+                ),
                 steps=[
                     _("Correct what the answer names: in the store, at the destination, or in the settings."),
                     _("Then press Retrigger: the newest version of the order goes out."),
                 ],
-                acts=[again, settle, discard],
+                actions=[retry_action, resolve_action, discard_action],
             )
         case State.PARKED, Reason.UNCERTAIN:
             steps = [
@@ -84,48 +92,63 @@ def advise(delivery: Delivery, settings: Settings, *, has_key: bool, needs_addre
                 _("It is there: press Mark as delivered, and give the id that it has there."),
                 _("It is not there: press Send again."),
             ]
-            means = _("An attempt got no clear answer: the order may be there or not. Only a look can tell.")
-            return Advice(means=means, steps=steps, acts=[settle, *forced(has_key), discard])
+            explanation = _("An attempt got no clear answer: the order may be there or not. Only a look can tell.")
+            return Advice(
+                explanation=explanation,
+                steps=steps,
+                actions=[resolve_action, *force_actions(supports_idempotency), discard_action],
+            )
         case State.PARKED, _reason:
             return Advice(
-                means=_("It surely did not arrive, and the time for retries is over."),
+                explanation=_("It surely did not arrive, and the time for retries is over."),
                 steps=[_("When the destination is well again, press Retrigger.")],
-                acts=[again, settle, discard],
+                actions=[retry_action, resolve_action, discard_action],
             )
         case _state, Reason.CANCELLED:
-            means = _("The store cancelled the order before it was sent. Nothing is asked of you.")
+            explanation = _("The store cancelled the order before it was sent. Nothing is asked of you.")
         case _state, Reason.FILTERED:
-            means = _("No route takes the order as it is now. It comes back by itself if a later version passes.")
+            explanation = _("No route takes the order as it is now. It comes back by itself if a later version passes.")
         case _:
-            means = _("A person discarded it.")
+            explanation = _("A person discarded it.")
     label = _("Send all the same")
     warning = _("The order goes out in spite of that.")
     return Advice(
-        means=means, acts=[Act(does="retrigger", label=label, warning=warning, fields={"force": "1"}, is_grave=True)]
+        explanation=explanation,
+        actions=[
+            ActionButton(action="retrigger", label=label, warning=warning, fields={"force": "1"}, is_destructive=True)
+        ],
     )
 
 
-def forced(has_key: bool) -> list[Act]:
+def force_actions(supports_idempotency: bool) -> list[ActionButton]:
     """Sending again what may be there already."""
-    if not has_key:
+    if not supports_idempotency:
         warning = _("If the order is there after all, this makes a second one. Look first.")
         fields = {"force": "1"}
-        return [Act(does="retrigger", label=_("Send again"), warning=warning, fields=fields, is_grave=True)]
-    same = _("The same bytes go out under the same key: what is there already is not doubled.")
-    new = _("A new key: if the order is there after all, this makes a second one. Look first.")
+        return [
+            ActionButton(action="retrigger", label=_("Send again"), warning=warning, fields=fields, is_destructive=True)
+        ]
+    same_key_warning = _("The same bytes go out under the same key: what is there already is not doubled.")
+    new_key_warning = _("A new key: if the order is there after all, this makes a second one. Look first.")
     return [
-        Act(does="retrigger", label=_("Send again"), warning=same, fields={"force": "1"}, is_grave=True),
-        Act(
-            does="retrigger",
+        ActionButton(
+            action="retrigger",
+            label=_("Send again"),
+            warning=same_key_warning,
+            fields={"force": "1"},
+            is_destructive=True,
+        ),
+        ActionButton(
+            action="retrigger",
             label=_("Send as new"),
-            warning=new,
+            warning=new_key_warning,
             fields={"force": "1", "new_key": "1"},
-            is_grave=True,
+            is_destructive=True,
         ),
     ]
 
 
-def steps_to_map(delivery: Delivery, store: Store | None, *, needs_address: bool) -> list[str]:
+def mapping_steps(delivery: Delivery, store: Store | None, *, needs_address: bool) -> list[str]:
     order = delivery.order_number or delivery.order_id
     steps = [
         _(

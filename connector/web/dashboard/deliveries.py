@@ -9,37 +9,43 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from connector.core.exceptions import ConflictError, InvalidRequestError
-from connector.database.bulk_retries import Choice, load_job
+from connector.database.bulk_retries import DeliveryFilter, load_job
 from connector.database.models import Reason, State
 from connector.database.queries.lookups import load_delivery
-from connector.database.queries.search import Found, Wanted, find_deliveries, ids_of_email, opened_by
+from connector.database.queries.search import (
+    DeliverySearch,
+    SearchPage,
+    delivery_ids_by_email,
+    find_deliveries,
+    scanned_rows,
+)
 from connector.delivery.preview import preview
 from connector.operations import actions
 from connector.runtime import Runtime
-from connector.web.api.requests import read_id
-from connector.web.dashboard.auth import this_runtime, who
-from connector.web.dashboard.delivery_detail import describe_whole
-from connector.web.dashboard.forms import PAGE, read_instant, read_note, read_row, read_text
+from connector.web.api.requests import parse_id
+from connector.web.dashboard.auth import current_actor, get_runtime
+from connector.web.dashboard.delivery_detail import delivery_context
+from connector.web.dashboard.forms import PAGE_SIZE, read_datetime, read_note, read_row_id, read_text
 
 blueprint = Blueprint("deliveries", __name__)
 
 FILTERS = ("q", "state", "reason", "account", "store", "problem", "since", "until")
 #: How many newer ones are counted; more are "100 or more".
-MOST_NEWER = 100
+MAX_NEWER = 100
 #: Further looks for an e-mail address: past eight million webhooks.
-MOST_LOOKS = 1_000
+MAX_EMAIL_PAGES = 1_000
 
 
 @blueprint.get("/deliveries")
-def show_all() -> str:
-    runtime = this_runtime()
-    wanted = read_wanted(runtime, request.args)
-    before, top = read_row(request.args, "before"), read_row(request.args, "top")
+def index() -> str:
+    runtime = get_runtime()
+    criteria = parse_search(runtime, request.args)
+    before, top = read_row_id(request.args, "before"), read_row_id(request.args, "top")
     if before is None and top is not None:
         before = top + 1
-    found = search(runtime, wanted, before=before)
-    newer = len(search(runtime, wanted, after=top, limit=MOST_NEWER).rows) if top is not None else 0
-    return show_list(runtime, found, newer=newer, top=top)
+    page = search(runtime, criteria, before=before)
+    newer = len(search(runtime, criteria, after=top, limit=MAX_NEWER).rows) if top is not None else 0
+    return render_list(runtime, page, newer=newer, top=top)
 
 
 @blueprint.post("/deliveries/search")
@@ -47,104 +53,111 @@ def search_all() -> Response | str:
     """Search by the one box. An e-mail address goes into no URL: its page is the answer itself."""
     term = read_text(request.form, "q")
     if term is None or "@" not in term:
-        given: dict[str, Any] = {name: request.form[name] for name in FILTERS if request.form.get(name)}
-        return redirect(url_for("deliveries.show_all", **given))
-    runtime = this_runtime()
-    look = min(read_row(request.form, "look") or 0, MOST_LOOKS)
-    ids, has_older = ids_of_email(runtime.database, term, look=look)
-    found = find_deliveries(runtime.database, Wanted(ids=ids), limit=PAGE) if ids else Found()
-    return show_list(runtime, found, email=term, look=look, has_older=has_older)
+        params: dict[str, Any] = {name: request.form[name] for name in FILTERS if request.form.get(name)}
+        return redirect(url_for("deliveries.index", **params))
+    runtime = get_runtime()
+    email_page = min(read_row_id(request.form, "look") or 0, MAX_EMAIL_PAGES)
+    ids, has_older = delivery_ids_by_email(runtime.database, term, page_number=email_page)
+    page = find_deliveries(runtime.database, DeliverySearch(ids=ids), limit=PAGE_SIZE) if ids else SearchPage()
+    return render_list(runtime, page, email=term, email_page=email_page, has_older=has_older)
 
 
-def show_list(
+def render_list(
     runtime: Runtime,
-    found: Found,
+    page: SearchPage,
     *,
     newer: int = 0,
     top: int | None = None,
     email: str | None = None,
-    look: int = 0,
+    email_page: int = 0,
     has_older: bool = False,
 ) -> str:
-    given = {name: request.args[name] for name in FILTERS if request.args.get(name)}
-    top = top or (found.rows[0].id if found.rows and "before" not in request.args else None)
-    here = {
-        **given,
+    filters = {name: request.args[name] for name in FILTERS if request.args.get(name)}
+    top = top or (page.rows[0].id if page.rows and "before" not in request.args else None)
+    current_params = {
+        **filters,
         **({"top": top} if top else {}),
         **({"before": request.args["before"]} if "before" in request.args else {}),
     }
     return render_template(
         "deliveries.html",
-        found=found,
-        given=given,
+        found=page,
+        given=filters,
         newer=newer,
-        most_newer=MOST_NEWER,
+        most_newer=MAX_NEWER,
         email=email,
-        opened=opened_by(look),
-        further=look + 1 if has_older else None,
+        opened=scanned_rows(email_page),
+        further=email_page + 1 if has_older else None,
         states=list(State),
         reasons=list(Reason),
         accounts=sorted(runtime.settings.accounts),
         stores=sorted(store.id for store in runtime.settings.stores.values()),
-        first=f"?{urlencode(given)}",
-        following=f"?{urlencode({**given, 'before': found.next})}" if found.next else None,
-        here=f"?{urlencode(here)}",
+        first=f"?{urlencode(filters)}",
+        following=f"?{urlencode({**filters, 'before': page.next})}" if page.next else None,
+        here=f"?{urlencode(current_params)}",
     )
 
 
-def read_wanted(runtime: Runtime, args: Mapping[str, str]) -> Wanted:
+def parse_search(runtime: Runtime, args: Mapping[str, str]) -> DeliverySearch:
     """What the search form asks for. Raises `InvalidRequestError`."""
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         name: read_text(args, name) for name in ("q", "state", "reason", "account", "store", "problem")
     }
-    for name, words in (("state", State), ("reason", Reason)):
-        if given[name] is not None and given[name] not in list(words):
-            raise InvalidRequestError(f"`{name}` must be one of {', '.join(words)}")
-    term = given.pop("q")
-    if term in {store.id for store in runtime.settings.stores.values()} and given["store"] is None:
-        given["store"], term = term, None
-    return Wanted(term=term, since=read_instant(args, "since"), until=read_instant(args, "until"), **given)
+    for name, allowed in (("state", State), ("reason", Reason)):
+        if values[name] is not None and values[name] not in list(allowed):
+            raise InvalidRequestError(f"`{name}` must be one of {', '.join(allowed)}")
+    term = values.pop("q")
+    if term in {store.id for store in runtime.settings.stores.values()} and values["store"] is None:
+        values["store"], term = term, None
+    return DeliverySearch(term=term, since=read_datetime(args, "since"), until=read_datetime(args, "until"), **values)
 
 
 def search(
-    runtime: Runtime, wanted: Wanted, *, before: int | None = None, after: int | None = None, limit: int = PAGE
-) -> Found:
+    runtime: Runtime,
+    criteria: DeliverySearch,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = PAGE_SIZE,
+) -> SearchPage:
     stores = [store.id for store in runtime.settings.stores.values()] + sorted(runtime.settings.retired)
-    return find_deliveries(runtime.database, wanted, before=before, after=after, limit=limit, stores=stores)
+    return find_deliveries(runtime.database, criteria, before=before, after=after, limit=limit, stores=stores)
 
 
 @blueprint.get("/deliveries/<delivery_id>")
 def show(delivery_id: str) -> str:
-    runtime = this_runtime()
-    delivery = load_delivery(runtime.database, read_id(delivery_id))
-    return render_template("delivery.html", delivery=delivery, **describe_whole(runtime, delivery))
+    runtime = get_runtime()
+    delivery = load_delivery(runtime.database, parse_id(delivery_id))
+    return render_template("delivery.html", delivery=delivery, **delivery_context(runtime, delivery))
 
 
 @blueprint.get("/deliveries/<delivery_id>/preview")
-def show_preview(delivery_id: str) -> str:
+def preview_page(delivery_id: str) -> str:
     """What would be sent now, field by field. That takes some hundred mappings, so pages ask for it late."""
-    return render_template("preview.html", shown=preview(this_runtime(), read_id(delivery_id)))
+    return render_template("preview.html", shown=preview(get_runtime(), parse_id(delivery_id)))
 
 
 @blueprint.post("/deliveries/<delivery_id>/retrigger")
 def retrigger(delivery_id: str) -> Response:
     force = request.form.get("force") == "1"
-    note = read_note(request.form, is_needed=force)
+    note = read_note(request.form, is_required=force)
     new_key = request.form.get("new_key") == "1"
-    return act(
+    return run_action(
         delivery_id,
-        lambda id_: actions.retrigger_delivery(this_runtime(), id_, who=who(), force=force, new_key=new_key, note=note),
+        lambda id_: actions.retrigger_delivery(
+            get_runtime(), id_, actor=current_actor(), force=force, new_key=new_key, note=note
+        ),
         _("It is queued. Its outcome shows here by itself."),
     )
 
 
 @blueprint.post("/deliveries/<delivery_id>/resolve")
 def resolve(delivery_id: str) -> Response:
-    note, remote_id = read_note(request.form, is_needed=True), read_text(request.form, "remote_id")
-    return act(
+    note, remote_id = read_note(request.form, is_required=True), read_text(request.form, "remote_id")
+    return run_action(
         delivery_id,
         lambda id_: actions.resolve_delivery(
-            this_runtime(), id_, who=who(), as_=State.DELIVERED, remote_id=remote_id, note=note
+            get_runtime(), id_, actor=current_actor(), resolution=State.DELIVERED, remote_id=remote_id, note=note
         ),
         _("It counts as delivered, by your word."),
     )
@@ -152,19 +165,21 @@ def resolve(delivery_id: str) -> Response:
 
 @blueprint.post("/deliveries/<delivery_id>/discard")
 def discard(delivery_id: str) -> Response:
-    note = read_note(request.form, is_needed=True)
-    return act(
+    note = read_note(request.form, is_required=True)
+    return run_action(
         delivery_id,
-        lambda id_: actions.resolve_delivery(this_runtime(), id_, who=who(), as_=State.DISCARDED, note=note),
+        lambda id_: actions.resolve_delivery(
+            get_runtime(), id_, actor=current_actor(), resolution=State.DISCARDED, note=note
+        ),
         _("It is discarded, by your word."),
     )
 
 
-def act(delivery_id: str, do: Any, done: str) -> Response:
+def run_action(delivery_id: str, action: Any, success_message: str) -> Response:
     """Do it and say so on the delivery's page; or say why its state forbids it: somebody else may have acted before."""
     try:
-        do(read_id(delivery_id))
-        flash(done, "done")
+        action(parse_id(delivery_id))
+        flash(success_message, "done")
     except ConflictError as error:
         flash(_("That was not done: %(why)s.", why=str(error)), "error")
     return redirect(url_for("deliveries.show", delivery_id=delivery_id))
@@ -175,36 +190,36 @@ def retrigger_many() -> Response:
     """Have the chosen ones retriggered, or all that the filters of a parked list choose."""
     note = read_note(request.form)
     if request.form.get("all") == "1":
-        wanted = read_wanted(this_runtime(), request.form)
-        if wanted.term or wanted.problem:
+        criteria = parse_search(get_runtime(), request.form)
+        if criteria.term or criteria.problem:
             raise InvalidRequestError("all of a search cannot be retriggered at once: choose them")
-        choice = Choice(
-            state=wanted.state or State.PARKED,
-            reason=wanted.reason,
-            account=wanted.account,
-            store=wanted.store,
-            since=wanted.since,
-            until=wanted.until,
+        delivery_filter = DeliveryFilter(
+            state=criteria.state or State.PARKED,
+            reason=criteria.reason,
+            account=criteria.account,
+            store=criteria.store,
+            since=criteria.since,
+            until=criteria.until,
         )
     else:
-        ids = tuple(dict.fromkeys(read_id(one) for one in request.form.getlist("id")))
+        ids = tuple(dict.fromkeys(parse_id(text) for text in request.form.getlist("id")))
         if not ids:
             flash(_("Choose at least one."), "error")
-            return redirect(url_for("deliveries.show_all"))
-        choice = Choice(state=None, ids=ids)
-    job = actions.start_retriggers(this_runtime(), choice, who=who(), note=note)
-    return redirect(url_for("deliveries.show_job", job_id=job.id))
+            return redirect(url_for("deliveries.index"))
+        delivery_filter = DeliveryFilter(state=None, ids=ids)
+    job = actions.start_bulk_retry(get_runtime(), delivery_filter, actor=current_actor(), note=note)
+    return redirect(url_for("deliveries.job_page", job_id=job.id))
 
 
 @blueprint.get("/retriggers/<job_id>")
-def show_job(job_id: str) -> str:
-    return render_template("job.html", job=load_job(this_runtime().database, read_id(job_id)))
+def job_page(job_id: str) -> str:
+    return render_template("job.html", job=load_job(get_runtime().database, parse_id(job_id)))
 
 
 @blueprint.post("/retriggers/<job_id>/cancel")
 def cancel_job(job_id: str) -> Response:
     try:
-        actions.cancel_retriggers(this_runtime(), read_id(job_id), who=who())
+        actions.cancel_bulk_retry(get_runtime(), parse_id(job_id), actor=current_actor())
     except ConflictError as error:
         flash(_("That was not done: %(why)s.", why=str(error)), "error")
-    return redirect(url_for("deliveries.show_job", job_id=job_id))
+    return redirect(url_for("deliveries.job_page", job_id=job_id))

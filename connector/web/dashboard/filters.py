@@ -10,17 +10,17 @@ from flask_babel import format_datetime, format_decimal, format_timedelta, lazy_
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
-from connector.web.dashboard.auth import this_runtime
-from connector.web.dashboard.problem_i18n import say_problem
+from connector.web.dashboard.auth import get_runtime
+from connector.web.dashboard.problem_i18n import translate_problem
 
-STATES = {
+STATE_LABELS = {
     "waiting": lazy_gettext("waiting"),
     "sending": lazy_gettext("sending"),
     "delivered": lazy_gettext("delivered"),
     "parked": lazy_gettext("parked"),
     "discarded": lazy_gettext("discarded"),
 }
-REASONS = {
+REASON_LABELS = {
     "unmappable": lazy_gettext("cannot be mapped"),
     "refused": lazy_gettext("refused"),
     "uncertain": lazy_gettext("uncertain"),
@@ -30,13 +30,13 @@ REASONS = {
     "by hand": lazy_gettext("by hand"),
 }
 #: Of an account.
-FLOWS = {
+FLOW_LABELS = {
     "flowing": lazy_gettext("flowing"),
     "throttled": lazy_gettext("throttled"),
     "circuit open": lazy_gettext("circuit open"),
     "paused": lazy_gettext("paused"),
 }
-OUTCOMES = {
+OUTCOME_LABELS = {
     "sending": lazy_gettext("under way"),
     "delivered": lazy_gettext("delivered"),
     "refused": lazy_gettext("refused"),
@@ -46,74 +46,81 @@ OUTCOMES = {
     "ambiguous": lazy_gettext("no clear answer"),
     "conflict": lazy_gettext("key used with another body"),
 }
-STATUSES = {"accepted": lazy_gettext("accepted"), "ignored": lazy_gettext("ignored")}
-KINDS = {
+STATUS_LABELS = {"accepted": lazy_gettext("accepted"), "ignored": lazy_gettext("ignored")}
+KIND_LABELS = {
     "alert": lazy_gettext("alert"),
     "retrigger": lazy_gettext("retrigger"),
     "resolve": lazy_gettext("resolve"),
     "pause": lazy_gettext("pause"),
     "resume": lazy_gettext("resume"),
 }
-ALL: tuple[Mapping[str, Any], ...] = (STATES, REASONS, FLOWS, OUTCOMES, STATUSES, KINDS)
+ALL_LABELS: tuple[Mapping[str, Any], ...] = (
+    STATE_LABELS,
+    REASON_LABELS,
+    FLOW_LABELS,
+    OUTCOME_LABELS,
+    STATUS_LABELS,
+    KIND_LABELS,
+)
 
 
-def say(word: str | None) -> str:
+def translate(word: str | None) -> str:
     """One of the words that rows hold, in the browser's language; what is none of them as it is."""
-    for words in ALL:
-        if word is not None and word in words:
-            return str(words[word])
+    for labels in ALL_LABELS:
+        if word is not None and word in labels:
+            return str(labels[word])
     return word or ""
 
 
-def show_instant(at: datetime | None) -> str:
+def render_datetime(at: datetime | None) -> str:
     """A `<time>`: UTC as it comes, the browser's own time where scripts run."""
     if at is None:
         return "–"
-    machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Markup('<time datetime="{}">{} UTC</time>').format(machine, format_datetime(at, "d MMM HH:mm:ss"))
+    iso_text = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Markup('<time datetime="{}">{} UTC</time>').format(iso_text, format_datetime(at, "d MMM HH:mm:ss"))
 
 
-def show_age(at: datetime | None) -> str:
+def render_age(at: datetime | None) -> str:
     """How long ago, or in how long; the instant itself in the title."""
     if at is None:
         return "–"
-    machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    passed = this_runtime().clock() - at
-    text = _("just now") if abs(passed.total_seconds()) < 1 else format_timedelta(-passed, add_direction=True)
+    iso_text = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    elapsed = get_runtime().clock() - at
+    text = _("just now") if abs(elapsed.total_seconds()) < 1 else format_timedelta(-elapsed, add_direction=True)
     return Markup('<time datetime="{}" data-age title="{} UTC">{}</time>').format(
-        machine, format_datetime(at, "d MMM yyyy HH:mm:ss"), text
+        iso_text, format_datetime(at, "d MMM yyyy HH:mm:ss"), text
     )
 
 
-def show_json(value: Any) -> str:
+def format_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def show_bytes(body: bytes | None) -> str:
+def format_body(body: bytes | None) -> str:
     """JSON with its lines broken, anything else as text."""
     if not body:
         return ""
     try:
-        return show_json(json.loads(body))
+        return format_json(json.loads(body))
     except (ValueError, RecursionError):
         return body.decode(errors="replace")
 
 
-def mark_state(state: str, reason: str | None = None) -> str:
+def state_badge(state: str, reason: str | None = None) -> str:
     """The badge of a state: never its colour alone."""
-    text = f"{say(state)}: {say(reason)}" if reason else say(state)
-    kind = (reason or state).replace(" ", "-")
-    return Markup('<span class="badge {} {}">{}</span>').format(state.replace(" ", "-"), kind, escape(text))
+    text = f"{translate(state)}: {translate(reason)}" if reason else translate(state)
+    reason_class = (reason or state).replace(" ", "-")
+    return Markup('<span class="badge {} {}">{}</span>').format(state.replace(" ", "-"), reason_class, escape(text))
 
 
-def register_words(app: Flask) -> None:
+def register_filters(app: Flask) -> None:
     app.jinja_env.filters.update(
-        age=show_age,
-        instant=show_instant,
-        json=show_json,
+        age=render_age,
+        instant=render_datetime,
+        json=format_json,
         number=format_decimal,
-        pretty=show_bytes,
-        problem=say_problem,
-        say=say,
+        pretty=format_body,
+        problem=translate_problem,
+        say=translate,
     )
-    app.jinja_env.globals["mark_state"] = mark_state
+    app.jinja_env.globals["state_badge"] = state_badge

@@ -16,7 +16,7 @@ blueprint = Blueprint("dashboard", __name__)
 PAGES = ("login", "logout", "deliveries", "retriggers", "events", "accounts", "settings", "audit", "assets")
 
 
-class Door:
+class LazyApp:
     """Builds the dashboard once, whichever of the threads comes first."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -24,7 +24,7 @@ class Door:
         self._lock = threading.Lock()
         self._dashboard: Flask | None = None
 
-    def open(self) -> "Flask":
+    def get(self) -> "Flask":
         with self._lock:
             if self._dashboard is None:
                 from connector.web.dashboard.app import create_dashboard
@@ -36,6 +36,6 @@ class Door:
 @blueprint.route("/", methods=["GET", "POST"])
 @blueprint.route(f"/<any({', '.join(PAGES)}):page>", methods=["GET", "POST"])
 @blueprint.route(f"/<any({', '.join(PAGES)}):page>/<path:rest>", methods=["GET", "POST"])
-def enter(**_: str) -> Response:
-    door: Door = current_app.extensions["dashboard"]
-    return Response.from_app(door.open(), request.environ)
+def dispatch(**_: str) -> Response:
+    lazy_app: LazyApp = current_app.extensions["dashboard"]
+    return Response.from_app(lazy_app.get(), request.environ)

@@ -10,13 +10,13 @@ from connector.database.models import Circuit, State
 from connector.database.queries.lookups import all_circuits
 from connector.database.stats import overview as counts
 from connector.runtime import Runtime
-from connector.web.api.responses import of_circuit
-from connector.web.dashboard.auth import this_runtime
+from connector.web.api.responses import circuit_status
+from connector.web.dashboard.auth import get_runtime
 
 blueprint = Blueprint("overview", __name__)
 
 #: The chart's parts, from the bottom up.
-OUTCOMES = {
+CHART_SERIES = {
     "delivered": (State.DELIVERED,),
     "on its way": (State.WAITING, State.SENDING),
     "parked": (State.PARKED,),
@@ -26,14 +26,14 @@ OUTCOMES = {
 
 @blueprint.get("/")
 def show() -> str:
-    runtime = this_runtime()
-    day = read_day(request.args.get("day"))
+    runtime = get_runtime()
+    day = parse_day(request.args.get("day"))
     now = runtime.clock()
     since = day or now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=23)
     parked = counts.count_parked(runtime.database)
     return render_template(
         "overview.html",
-        chart=make_chart(runtime, since),
+        chart=build_chart(runtime, since),
         day=day,
         day_before=(day or now.replace(hour=0)) - timedelta(days=1),
         day_after=day + timedelta(days=1) if day and day + timedelta(days=1) <= now else None,
@@ -41,12 +41,12 @@ def show() -> str:
         stores=describe_stores(runtime),
         parked=parked,
         oldest=counts.oldest_waiting(runtime.database),
-        causes=counts.find_causes(runtime.database) if parked else [],
-        most_looked_at=counts.LAST_PARKED,
+        causes=counts.find_failure_groups(runtime.database) if parked else [],
+        most_looked_at=counts.MAX_PARKED_PER_REASON,
     )
 
 
-def read_day(text: str | None) -> datetime | None:
+def parse_day(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
@@ -55,63 +55,66 @@ def read_day(text: str | None) -> datetime | None:
         raise InvalidRequestError("`day` must be a date such as 2026-11-21") from error
 
 
-def make_chart(runtime: Runtime, since: datetime) -> dict[str, Any]:
+def build_chart(runtime: Runtime, since: datetime) -> dict[str, Any]:
     """Orders of 24 hours by when they came and the state that they are in now: what `reconcile` counts by day."""
-    hours = [since + timedelta(hours=place) for place in range(24)]
-    found = counts.count_by_hour(runtime.database, since, since + timedelta(hours=24))
+    hours = [since + timedelta(hours=offset) for offset in range(24)]
+    counts_by_hour = counts.count_by_hour(runtime.database, since, since + timedelta(hours=24))
     keys = [f"{hour:%Y-%m-%d %H}" for hour in hours]
-    series = {name: [sum(found[key, state] for state in states) for key in keys] for name, states in OUTCOMES.items()}
+    series = {
+        name: [sum(counts_by_hour[key, state] for state in states) for key in keys]
+        for name, states in CHART_SERIES.items()
+    }
     totals = {name: sum(values) for name, values in series.items()}
-    rows = [{"at": hour, "counts": counted} for hour, *counted in zip(hours, *series.values(), strict=True)]
+    rows = [{"at": hour, "counts": hour_counts} for hour, *hour_counts in zip(hours, *series.values(), strict=True)]
     return {"hours": [int(hour.timestamp()) for hour in hours], "series": series, "totals": totals, "rows": rows}
 
 
 def describe_accounts(runtime: Runtime) -> list[dict[str, Any]]:
     """Each account: whether it takes orders, what waits for it, and when it last took one."""
     circuits = all_circuits(runtime.database)
-    waiting, taken = counts.count_waiting(runtime.database), counts.last_delivered(runtime.database)
+    waiting, last_delivery_times = counts.count_waiting(runtime.database), counts.last_delivered(runtime.database)
     now = runtime.clock()
     return [
         {
-            **of_circuit(circuits.get(account.id)),
+            **circuit_status(circuits.get(account.id)),
             "id": account.id,
             "destination": account.destination,
-            "flow": flow_of(circuits.get(account.id), now),
+            "flow": account_flow(circuits.get(account.id), now),
             "circuit": circuits.get(account.id),
             "waiting": waiting.get(account.id),
-            "last_delivered": taken.get(account.id),
+            "last_delivered": last_delivery_times.get(account.id),
         }
         for account in runtime.settings.accounts.values()
     ]
 
 
-def flow_of(circuit: Circuit | None, now: datetime) -> str:
+def account_flow(circuit: Circuit | None, now: datetime) -> str:
     """In one word; `throttled`: its rate is used up for the coming second and more."""
-    flow: str = of_circuit(circuit)["state"]
-    is_booked = circuit is not None and circuit.next_slot_at is not None and circuit.next_slot_at > now
-    return "throttled" if flow == "flowing" and is_booked else flow
+    flow: str = circuit_status(circuit)["state"]
+    is_throttled = circuit is not None and circuit.next_slot_at is not None and circuit.next_slot_at > now
+    return "throttled" if flow == "flowing" and is_throttled else flow
 
 
 def describe_stores(runtime: Runtime) -> list[dict[str, Any]]:
     """Each store: its last webhook, whether it is silent as the alerts have it, and whether its API is well."""
     stores, alerts = runtime.settings.stores.values(), runtime.settings.alerts
-    last = counts.hear_stores(runtime.database, [store.id for store in stores])
+    last_webhooks = counts.last_webhook_by_store(runtime.database, [store.id for store in stores])
     circuits = all_circuits(runtime.database)
     now = runtime.clock()
-    described = []
+    rows = []
     for store in stores:
-        at = last[store.id]
+        last_webhook_at = last_webhooks[store.id]
         hours = alerts.silent_after_h_by_store.get(store.id, alerts.silent_after_h)
-        is_silent = at is None or now - at > timedelta(hours=hours)
+        is_silent = last_webhook_at is None or now - last_webhook_at > timedelta(hours=hours)
         circuit = circuits.get(f"store:{store.id}")
-        described.append(
+        rows.append(
             {
                 "id": store.id,
                 "name": store.name,
                 "storefront": store.storefront,
-                "last": at,
+                "last": last_webhook_at,
                 "is_silent": is_silent,
                 "api": circuit if circuit and circuit.opened_at else None,
             }
         )
-    return described
+    return rows

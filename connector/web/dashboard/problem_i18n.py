@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from mappings.order import LABELS
 
 #: Parts of an address for which a store may say where its customers write them.
-IN_ADDRESS = ("neighbourhood", "street number", "interior number", "address")
+ADDRESS_PARTS = ("neighbourhood", "street number", "interior number", "address")
 
 
 def n_(text: str) -> str:
@@ -20,7 +20,7 @@ def n_(text: str) -> str:
 
 
 #: `mappings.order.LABELS` and what stands beside them.
-WORDS = {
+LABEL_MESSAGES = {
     one: one
     for one in (
         *(n_("amount"), n_("Billing address"), n_("barcode"), n_("Charges"), n_("city"), n_("code"), n_("country")),
@@ -31,9 +31,9 @@ WORDS = {
         *(n_("state"), n_("street"), n_("tax"), n_("total"), n_("interior number"), n_("price"), n_("company")),
     )
 }
-LINE = (re.compile(r"line (?P<number>\d+)"), n_("line %(number)s"))
+LINE_LABEL = (re.compile(r"line (?P<number>\d+)"), n_("line %(number)s"))
 #: What follows a label.
-FAULTS = [
+PROBLEM_PATTERNS = [
     (re.compile(pattern), said)
     for pattern, said in (
         (r"(?P<what>.+) is missing\.", n_("%(what)s is missing.")),
@@ -75,28 +75,28 @@ SENTENCES = {
 
 
 def is_about_address(problem: str) -> bool:
-    trail, _colon, _rest = problem.partition(" is missing")
-    return problem.startswith(LABELS["ship_to"]) and trail.endswith(IN_ADDRESS)
+    path, _colon, _rest = problem.partition(" is missing")
+    return problem.startswith(LABELS["ship_to"]) and path.endswith(ADDRESS_PARTS)
 
 
-def say_problem(problem: str) -> str:
+def translate_problem(problem: str) -> str:
     """A problem, a reason or an alert in the browser's language; as it is kept where it is not known."""
     if str(get_locale()) == "en":
         return problem
     if problem in SENTENCES:
         return str(_(problem))
-    *trail, last = problem.split(" > ")
-    for pattern, said in FAULTS:
-        if found := pattern.fullmatch(last):
-            values = found.groupdict()
-            values["what"] = say_label(values["what"])
-            whole = " > ".join([*map(say_label, trail), _(said, **values)])
-            return whole[:1].upper() + whole[1:]
+    *path, statement = problem.split(" > ")
+    for pattern, message in PROBLEM_PATTERNS:
+        if matched := pattern.fullmatch(statement):
+            values = matched.groupdict()
+            values["what"] = translate_label(values["what"])
+            translated = " > ".join([*map(translate_label, path), _(message, **values)])
+            return translated[:1].upper() + translated[1:]
     return problem
 
 
-def say_label(label: str) -> str:
-    if found := LINE[0].fullmatch(label):
-        return str(_(LINE[1], **found.groupdict()))
+def translate_label(label: str) -> str:
+    if matched := LINE_LABEL[0].fullmatch(label):
+        return str(_(LINE_LABEL[1], **matched.groupdict()))
     lower = label[:1].lower() + label[1:]
-    return str(_(label if label in WORDS else lower if lower in WORDS else label))
+    return str(_(label if label in LABEL_MESSAGES else lower if lower in LABEL_MESSAGES else label))

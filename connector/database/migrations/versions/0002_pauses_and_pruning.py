@@ -17,11 +17,11 @@ def upgrade() -> None:
     op.add_column("deliveries", sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("notes", sa.Column("who", sa.String(), nullable=True))
     op.add_column("circuits", sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("circuits", sa.Column("paused_why", sa.String(), nullable=True))
+    op.add_column("circuits", sa.Column("pause_reason", sa.String(), nullable=True))
 
 
 def downgrade() -> None:
-    op.drop_column("circuits", "paused_why")
+    op.drop_column("circuits", "pause_reason")
     op.drop_column("circuits", "paused_at")
     op.drop_column("notes", "who")
     op.drop_column("deliveries", "pruned_at")

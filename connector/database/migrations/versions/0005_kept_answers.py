@@ -14,16 +14,16 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
-        "kept_answers",
+        "idempotency_keys",
         sa.Column("key", sa.String(), nullable=False),
-        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("request_digest", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("body", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
-    op.create_index("kept_answers_by_age", "kept_answers", ["at"], unique=False)
+    op.create_index("kept_answers_by_age", "idempotency_keys", ["at"], unique=False)
 
 
 def downgrade() -> None:
-    op.drop_table("kept_answers")
+    op.drop_table("idempotency_keys")

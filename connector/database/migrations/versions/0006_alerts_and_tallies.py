@@ -29,18 +29,18 @@ def upgrade() -> None:
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("told", sa.JSON(), nullable=False),
+        sa.Column("notified", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
     )
     op.create_table(
-        "alerted",
-        sa.Column("what", sa.String(), nullable=False),
+        "seen_alerts",
+        sa.Column("source_key", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("what"),
+        sa.PrimaryKeyConstraint("source_key"),
     )
     op.create_table(
-        "marks",
+        "checkpoints",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("holder", sa.String(), nullable=True),
@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
-        "tallies",
+        "counters",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("labels", sa.String(), nullable=False),
         sa.Column("value", sa.Float(), nullable=False),
@@ -77,7 +77,7 @@ def downgrade() -> None:
     op.drop_column("events", "traceparent")
     op.drop_index("events_repeated", "events")
     op.drop_index("deliveries_parked", "deliveries")
-    op.drop_table("tallies")
-    op.drop_table("marks")
-    op.drop_table("alerted")
+    op.drop_table("counters")
+    op.drop_table("checkpoints")
+    op.drop_table("seen_alerts")
     op.drop_table("alerts")

@@ -17,7 +17,7 @@ def upgrade() -> None:
         is_there = sa.text(f"{column} IS NOT NULL")
         op.create_index(name, "deliveries", [column], unique=False, sqlite_where=is_there, postgresql_where=is_there)
     op.create_table(
-        "account_acts",
+        "account_actions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("account", sa.String(), nullable=False),
@@ -29,6 +29,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("account_acts")
+    op.drop_table("account_actions")
     op.drop_index("deliveries_of_remote_id", table_name="deliveries")
     op.drop_index("deliveries_of_number", table_name="deliveries")

@@ -1,0 +1,172 @@
+"""What all commands have in common: JSON on request, colours for terminals alone, statuses as told, completion."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from connector.cli import cli
+from tests.conftest import Service
+from tests.support.commands import Command
+from tests.support.orders import shopify_order, woo_order
+
+pytestmark = pytest.mark.sqlite
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
+#: Those that run until they are stopped, and those whose output is no table: docs/cli.md says why of each.
+WITHOUT_JSON = {"serve", "worker", "sandbox", "demo", "trigger", "completion", "user hash"}
+
+
+def commands(group: click.Group = cli, above: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", command
+
+
+@pytest.fixture
+def connector(tmp_path: Path, environ: dict[str, str]) -> Command:
+    return Command(configuration=tmp_path / "connector.toml", environ=environ)
+
+
+@pytest.fixture
+def parked(service: Service) -> Service:
+    """An order that LaPyme refused, and one that Rayo has."""
+    service.sandbox.inject_fault("lapyme", "status", status=422)
+    service.post_woo(woo_order())
+    service.post_shopify(shopify_order())
+    service.drain()
+    return service
+
+
+def test_every_command_prints_json_on_request() -> None:
+    without = {name for name, command in commands() if not any("--json" in one.opts for one in command.params)}
+    assert without == WITHOUT_JSON
+
+
+def test_the_document_names_every_command_and_no_other() -> None:
+    named = re.findall(r"^\| `([a-z -]+)` \|", DOCUMENT, re.MULTILINE)
+    assert named == sorted(name for name, _ in commands())
+
+
+def test_the_document_names_every_exit_status_and_no_other() -> None:
+    sources = "".join(
+        path.read_text("utf-8") for path in Path(str(cli.callback.__code__.co_filename)).parent.glob("*.py")
+    )
+    named = set(re.findall(r"^\| (\d+) \|", DOCUMENT, re.MULTILINE))
+    ends = re.findall(r"(?:exit_with\(.*, |sys\.exit\()(\d)\)", sources)
+    assert named == {"0", *ends, "130"}
+    assert "INTERRUPTED = 130" in sources
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (["retrigger", "1"], "/deliveries/1"),
+        (["resolve", "1", "--as", "discarded"], "/deliveries/1"),
+        (["show", "1"], "/deliveries/1"),
+        (["show", "--event", "1"], "/events/1"),
+    ],
+)
+def test_json_is_what_the_api_answers(parked: Service, connector: Command, arguments: list[str], path: str) -> None:
+    status, printed = connector(*arguments, "--json")
+    answered: dict[str, Any] = parked.api(path).json
+    assert status == 0
+    assert json.loads(printed) == {name: answered[name] for name in json.loads(printed)}
+    assert printed.count("\n") == 1
+
+
+def test_pause_and_resume_print_the_account(parked: Service, connector: Command) -> None:
+    paused, resumed = (json.loads(connector(act, "erp", "--json")[1]) for act in ("pause", "resume"))
+    assert (paused["id"], paused["state"], resumed["state"]) == ("erp", "paused", "flowing")
+    assert resumed == parked.api("/accounts").json["items"][1]
+
+
+@pytest.mark.usefixtures("parked")
+def test_what_is_counted_and_checked_is_printed_as_json(connector: Command) -> None:
+    assert json.loads(connector("prune", "--json")[1]) == {"deliveries": 0, "events": 0, "dry_run": False}
+    assert json.loads(connector("check", "--json")[1]) == {"faults": [], "stores": 2, "accounts": 2, "routes": 2}
+    assert json.loads(connector("reconcile", "--json")[1])["differences"] == []
+    findings = [json.loads(line) for line in connector("doctor", "--offline", "--json")[1].splitlines()]
+    assert {tuple(one) for one in findings} == {("of", "grade", "said", "do")}
+
+
+def test_faults_of_the_configuration_are_printed_as_json(connector: Command) -> None:
+    connector.configuration.write_text("[stores.a]\n", "utf-8")
+    status, printed = connector("check", "--json")
+    assert status == 1
+    assert "accounts: is missing." in json.loads(printed)["faults"]
+
+
+@pytest.mark.usefixtures("parked")
+def test_doctor_ends_with_status_1_only_where_there_is_a_fault(connector: Command) -> None:
+    status, printed = connector("doctor", "--offline")
+    assert status == 0
+    assert re.search("^warning +account erp: 1 of its orders are parked as refused\n +→ connector list", printed, re.M)
+    connector.configuration.write_text("[stores.a]\n", "utf-8")
+    assert connector("doctor", "--offline")[0] == 1
+
+
+def on_terminal(arguments: list[str], environ: dict[str, str]) -> str:
+    """What a command prints on a terminal of 80 columns."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "connector", *arguments]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ) as process:
+        os.close(theirs)
+        printed = b""
+        while chunk := read_terminal(ours):
+            printed += chunk
+    os.close(ours)
+    assert process.returncode == 0
+    return printed.decode()
+
+
+def read_terminal(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65_536)
+    except OSError:  # Linux's way to say that the other end is closed
+        return b""
+
+
+def test_a_terminal_gets_colours_and_whole_ids_and_no_colour_where_that_is_asked_for(
+    parked: Service, connector: Command
+) -> None:
+    environ = {**os.environ, **connector.environ, "CONNECTOR_CONFIG": str(connector.configuration)}
+    environ |= {"TERM": "xterm-256color", "COLUMNS": "80"}
+    environ.pop("NO_COLOR", None)
+    coloured = on_terminal(["list"], environ)
+    plain = on_terminal(["list"], environ | {"NO_COLOR": "1"})
+    assert "\x1b[32m" in coloured  # green: one was delivered
+    assert "\x1b[3" not in plain
+    [order] = parked.sandbox.orders("rayo")
+    cells = [line.rstrip().rsplit(" ", 1)[-1] for line in plain.split("\r\n")]
+    assert order.remote_id in "".join(cells)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_what_the_shell_runs(connector: Command, shell: str) -> None:
+    status, printed = connector("completion", shell)
+    assert status == 0
+    assert "_CONNECTOR_COMPLETE" in printed
+
+
+def test_tab_completes_commands(connector: Command) -> None:
+    environ = {**os.environ, "_CONNECTOR_COMPLETE": "bash_complete", "COMP_WORDS": "connector re", "COMP_CWORD": "1"}
+    program = "import sys; sys.argv[0] = 'connector'; from connector.cli import main; main()"
+    ended = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
+    assert set(ended.stdout.split()) == {f"plain,re{rest}" for rest in ("concile", "play", "solve", "sume", "trigger")}
+    assert connector.configuration.exists() is False
+
+
+def test_colours_are_not_paid_for_where_there_is_no_terminal() -> None:
+    program = "import sys, connector.cli; sys.exit(bool({'rich', 'flask', 'sqlalchemy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

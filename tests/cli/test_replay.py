@@ -1,0 +1,193 @@
+"""`connector replay`: what it takes, what it shows before it sends, and that stopping it loses and doubles nothing."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.database.bulk_retries import DeliveryFilter
+from connector.operations import actions
+from tests.conftest import CONFIGURATION, Service
+from tests.database.test_bulk_retries import refuse
+from tests.operations.test_actions import lose_a_reply
+from tests.support.commands import Command
+from tests.support.orders import shopify_order, woo_order
+
+
+@pytest.fixture
+def run(service: Service, tmp_path: Path, environ: dict[str, str]) -> Command:
+    return Command(configuration=tmp_path / "connector.toml", environ=environ)
+
+
+@contextmanager
+def forwarding(service: Service) -> Iterator[None]:
+    """A forwarder that carries what is due, as one beside the command would."""
+    stop = threading.Event()
+
+    def carry() -> None:
+        while not stop.wait(0.05):
+            service.drain()
+
+    thread = threading.Thread(target=carry)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+def states(service: Service) -> list[tuple[str, str | None]]:
+    return [(one["state"], one["reason"]) for one in service.deliveries()]
+
+
+def test_replay_sends_what_is_parked_and_tells_what_became_of_it(service: Service, run: Command) -> None:
+    refuse(service, 7, 8)
+    with forwarding(service):
+        status, printed = run("replay", "--reason", "refused", "--note", "LaPyme knows the product now")
+    assert (status, printed.splitlines()[-2:]) == (0, ["Replay 1: queued 2 of 2.", "delivered: 2"])
+    assert states(service) == [("delivered", None), ("delivered", None)]
+    [note] = service.api("/deliveries/1").json["notes"]
+    assert (note["kind"], note["text"]) == ("retrigger", "LaPyme knows the product now")
+
+
+def test_replay_ends_with_status_1_when_some_are_parked_again(service: Service, run: Command) -> None:
+    service.post_shopify(shopify_order(shipping_address=None))
+    service.drain()
+    with forwarding(service):
+        status, printed = run("replay")
+    assert (status, printed.splitlines()[-1]) == (1, "parked (unmappable): 1")
+
+
+def test_replay_leaves_what_is_uncertain_and_never_takes_what_is_delivered(service: Service, run: Command) -> None:
+    lose_a_reply(service, "rayo")
+    service.post_woo(woo_order(9))
+    service.drain()
+    status, printed = run("replay", "--wait-s", "0")
+    why = "it is uncertain: look at the destination first, then resolve it or use `force`"
+    assert (status, printed.splitlines()[-2:]) == (1, ["Replay 1: queued 0 of 1.", f"left 1: {why}."])
+    assert states(service) == [("parked", "uncertain"), ("delivered", None)]
+
+
+def test_what_is_named_goes_again_by_force(service: Service, run: Command) -> None:
+    lose_a_reply(service, "rayo")
+    status, printed = run("replay", "--id", "1", "--force", "--wait-s", "0")
+    assert (status, printed.splitlines()[-1]) == (0, "Replay 1: queued 1 of 1.")
+    assert states(service) == [("waiting", None)]
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("options", "taken"),
+    [
+        (["--account", "erp"], ["1", "2"]),
+        (["--store", "tienda-mx"], ["3"]),
+        (["--reason", "unmappable"], ["3"]),
+        (["--id", "2"], ["2"]),
+        (["--until", "2020-01-01"], []),
+        (["--since", "2020-01-01T00:00:00Z"], ["1", "2", "3"]),
+    ],
+)
+def test_replay_takes_what_its_filters_choose(
+    service: Service, run: Command, options: list[str], taken: list[str]
+) -> None:
+    refuse(service, 7, 8)
+    service.post_shopify(shopify_order(shipping_address=None))
+    service.drain()
+    assert run("replay", *options, "--wait-s", "0")[0] == 0
+    assert [one["id"] for one in service.deliveries(state="waiting")] == taken
+
+
+@pytest.mark.sqlite
+def test_dry_run_shows_field_by_field_what_would_be_sent_differently(
+    open_service: Callable[..., Service], tmp_path: Path, environ: dict[str, str]
+) -> None:
+    run = Command(configuration=tmp_path / "connector.toml", environ=environ)
+    first = open_service()
+    first.sandbox.inject_fault("rayo", "status", status=422)
+    first.post_shopify(shopify_order())
+    first.post_shopify(shopify_order(1002, shipping_address={**shopify_order()["shipping_address"], "city": ""}))
+    first.drain()
+    open_service(text=CONFIGURATION.replace('api_key = "rayo-key"', 'api_key = "rayo-key"\nservicio_rayo = "EXPRESS"'))
+
+    status, printed = run("replay", "--dry-run")
+
+    assert (status, printed.splitlines()) == (
+        1,
+        [
+            "delivery 1 (tienda-mx #1001 to bodega, refused): changed",
+            '  servicio_rayo: "NACIONAL" -> "EXPRESS"',
+            "delivery 2 (tienda-mx #1002 to bodega, unmappable): cannot be mapped",
+            "  Shipping address > city is missing.",
+            "Nothing was sent: 1 cannot be mapped, 1 changed.",
+        ],
+    )
+    status, printed = run("replay", "--dry-run", "--json", "--id", "1")
+    shown: dict[str, Any] = json.loads(printed.splitlines()[0])
+    assert (status, shown["would_be"], shown["body"]["servicio_rayo"]) == (0, "changed", "EXPRESS")
+    assert shown["differences"] == [{"field": "servicio_rayo", "old": "NACIONAL", "new": "EXPRESS"}]
+    assert first.api("/retriggers").json["items"] == []
+    assert [one["reason"] for one in first.deliveries()] == ["refused", "unmappable"]
+
+
+@pytest.mark.sqlite
+def test_dry_run_names_what_would_be_left_and_why(service: Service, run: Command) -> None:
+    lose_a_reply(service, "rayo")
+    status, printed = run("replay", "--dry-run")
+    why = "it is uncertain: look at the destination first, then resolve it or use `force`"
+    head = "delivery 1 (tienda-mx #1001 to bodega, uncertain)"
+    assert (status, printed.splitlines()) == (1, [f"{head}: left, {why}", "Nothing was sent: 1 left."])
+
+
+def test_resumed_replay_takes_the_rest_and_none_twice(service: Service, run: Command) -> None:
+    refuse(service, 1, 2, 3)
+    job = actions.start_bulk_retry(service.runtime, DeliveryFilter(), actor="ana")
+    actions.advance_bulk_retries(service.runtime, size=2)
+    actions.cancel_bulk_retry(service.runtime, 1, actor="ana")
+    service.sandbox.inject_fault("lapyme", "status", status=422)
+    service.carry_due()  # one of the two is parked again
+
+    status, printed = run("replay", "--resume", str(job.id), "--wait-s", "0")
+
+    assert (status, printed.splitlines()[-1]) == (0, "Replay 1: queued 3 of 3.")
+    assert sorted(states(service)) == [("delivered", None), ("parked", "refused"), ("waiting", None)]
+    assert [len(service.api(f"/deliveries/{id_}").json["notes"]) for id_ in (1, 2, 3)] == [1, 1, 1]
+
+
+@pytest.mark.sqlite
+def test_interrupted_replay_says_how_to_go_on_and_leaves_the_rest_parked(service: Service, run: Command) -> None:
+    refuse(service, 7)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs this may have it ignored
+    main = os.getpid()
+    timer = threading.Timer(1.0, lambda: os.kill(main, signal.SIGINT))
+    timer.start()
+    started = time.monotonic()
+    status, printed = run("replay")
+    signal.signal(signal.SIGINT, before)
+    assert (status, printed.splitlines()[-1]) == (130, "Replay 1: queued 1 of 1.")
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--force"],
+        ["--id", "1", "--store", "tienda-mx"],
+        ["--resume", "1", "--dry-run"],
+        ["--json"],
+        ["--reason", "uncertain"],
+        ["--store", "tienda-xx"],
+        ["--account", "hangar"],
+        ["--since", "yesterday"],
+    ],
+)
+def test_replay_that_cannot_be_meant_ends_with_status_2(service: Service, run: Command, options: list[str]) -> None:
+    refuse(service, 7)
+    assert run("replay", *options)[0] == 2
+    assert states(service) == [("parked", "refused")]

@@ -1,0 +1,190 @@
+"""`connector table …`: what it shows, and that it changes a CSV file as a whole, keeping its form and other rows."""
+
+import json
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from connector.cli import main
+from connector.settings.table_editor import find_table_location, list_table_locations, set_row
+
+ID, OTHER_ID = "0b9f4f0e-6a3c-4f65-8f0e-2f7d1c9a5b11", "1c8e3d1f-5b2d-4e54-9e1f-3a6e2b8b4c22"
+#: Without stores, routes and secrets: the command needs none.
+CONFIGURATION = """
+[accounts.erp]
+destination = "lapyme"
+api_key = "${NOT_SET}"
+product_id_by_sku = "${FOLDER}/productos.csv"
+tax_rate_id_by_sku = { "LIBRO-1" = 3 }
+customer_id_by_document = "nuevo.csv"
+
+[accounts.hub]
+destination = "centelar"
+pickups = "sucursales.csv"
+"""
+PRODUCTS = f'\ufeffkey;value\r\nLIBRO-1;{ID}\r\n"A; ""B""";{ID}\r\n'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "tablas").mkdir()
+    (tmp_path / "connector.toml").write_text(CONFIGURATION, "utf-8")
+    (tmp_path / "tablas/productos.csv").write_bytes(PRODUCTS.encode())
+    (tmp_path / "sucursales.csv").write_text("key,id,name\nCentro,12,\n", "utf-8")
+    monkeypatch.setenv("CONNECTOR_CONFIG", str(tmp_path / "connector.toml"))
+    monkeypatch.setenv("FOLDER", "tablas")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run_command(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["connector", "table", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        status = end.value.code or 0
+        assert isinstance(status, int)
+        return Ended(status=status, out=printed.out, err=printed.err)
+
+    return run_command
+
+
+def test_list_says_where_each_table_is_and_how_many_rows_it_has(run: Run) -> None:
+    listed = [json.loads(line) for line in run("list", "--json").out.splitlines()]
+    kept = {(one["account"], one["table"]): (one["kept in"], one["rows"]) for one in listed if one["kept in"]}
+    assert kept == {
+        ("erp", "product_id_by_sku"): ("tablas/productos.csv", 2),
+        ("erp", "tax_rate_id_by_sku"): ("connector.toml", 1),
+        ("erp", "customer_id_by_document"): ("nuevo.csv", None),
+        ("hub", "pickups"): ("sucursales.csv", 1),
+    }
+    [fault] = [one["fault"] for one in listed if one["fault"]]
+    assert fault.endswith("nuevo.csv: there is no such file; `connector table set` makes it.")
+
+
+def test_show_shows_rows_wherever_they_are_kept(run: Run) -> None:
+    assert run("show", "--account", "erp", "tax_rate_id_by_sku").out == "key      value\nLIBRO-1  3\n"
+    assert run("show", "--account", "hub", "--csv", "pickups").out == "key,id,name\nCentro,12,\n"
+    shown = run("show", "--account", "hub", "--json", "pickups").out
+    assert json.loads(shown) == {"key": "Centro", "id": "12", "name": ""}
+
+
+def test_set_adds_a_row_and_keeps_the_files_form_and_other_rows(run: Run, folder: Path) -> None:
+    ended = run("set", "--account", "erp", "product_id_by_sku", "CAFÉ", OTHER_ID)
+    assert (ended.status, ended.out) == (0, "tablas/productos.csv has the row “CAFÉ” now.\n")
+    assert (folder / "tablas/productos.csv").read_bytes() == f"{PRODUCTS}CAFÉ;{OTHER_ID}\r\n".encode()
+    assert sorted(each.name for each in (folder / "tablas").iterdir()) == ["productos.csv"]
+
+
+def test_set_changes_the_row_that_is_there_in_its_place(run: Run, folder: Path) -> None:
+    run("set", "--account", "erp", "product_id_by_sku", "LIBRO-1", OTHER_ID)
+    changed = PRODUCTS.replace(f"LIBRO-1;{ID}", f"LIBRO-1;{OTHER_ID}")
+    assert (folder / "tablas/productos.csv").read_bytes() == changed.encode()
+
+
+def test_set_takes_columns_by_name_and_finds_a_key_that_is_alike(run: Run, folder: Path) -> None:
+    run("set", "--account", "hub", "pickups", "Sucursal Norte", "name=El Norte")
+    run("set", "--account", "hub", "pickups", "CENTRO", "id=13")
+    assert (folder / "sucursales.csv").read_text("utf-8") == "key,id,name\nCENTRO,13,\nSucursal Norte,,El Norte\n"
+
+
+def test_set_makes_a_file_that_the_configuration_names(run: Run, folder: Path) -> None:
+    assert run("set", "--account", "erp", "customer_id_by_document", "30-71234567-1", ID).status == 0
+    assert (folder / "nuevo.csv").read_text("utf-8") == f"key,value\n30-71234567-1,{ID}\n"
+
+
+def test_file_that_a_link_leads_to_is_changed_and_the_link_stays(run: Run, folder: Path) -> None:
+    (folder / "sucursales.csv").rename(folder / "tablas/sucursales.csv")
+    (folder / "sucursales.csv").symlink_to("tablas/sucursales.csv")
+    assert run("set", "--account", "hub", "pickups", "Centro", "id=13").status == 0
+    assert (folder / "sucursales.csv").is_symlink()
+    assert (folder / "tablas/sucursales.csv").read_text("utf-8") == "key,id,name\nCentro,13,\n"
+
+
+def test_remove_takes_out_one_row(run: Run, folder: Path) -> None:
+    ended = run("remove", "--account", "erp", "product_id_by_sku", "LIBRO-1")
+    assert (ended.status, ended.out) == (0, "tablas/productos.csv has no row “LIBRO-1” any more.\n")
+    assert (folder / "tablas/productos.csv").read_bytes() == PRODUCTS.replace(f"LIBRO-1;{ID}\r\n", "").encode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("set", "--account", "erp", "product_id_by_sku", "A", "x"), 1, "must be a UUID as LaPyme shows it.\n"),
+        (("set", "--account", "erp", "product_id_by_sku", "", ID), 1, "must not be empty.\n"),
+        (("set", "--account", "hub", "pickups", "A", "id=x"), 1, "id must be a whole number.\n"),
+        (("remove", "--account", "erp", "product_id_by_sku", "A"), 1, "product_id_by_sku has no row “A”\n"),
+        (
+            ("set", "--account", "erp", "tax_rate_id_by_sku", "A", "3"),
+            1,
+            "tax_rate_id_by_sku of erp stands in connector.toml, which is not edited here so that its comments stay. "
+            "Write the row there and start the service again. Or move the table to a file: "
+            "`connector table show --csv --account erp tax_rate_id_by_sku > tax_rate_id_by_sku.csv`, "
+            'then tax_rate_id_by_sku = "tax_rate_id_by_sku.csv" in its place.\n',
+        ),
+        (
+            ("set", "--account", "erp", "warehouses", "A", ID),
+            1,
+            'erp has no warehouses yet. Write warehouses = "warehouses.csv" under [accounts.erp] in connector.toml, '
+            "run this again, and then start the service again.\n",
+        ),
+        (("show", "--account", "erp", "pickups"), 1, "erp has no table “pickups”; it may have charges, currencies, "),
+        (("show", "--account", "otro", "pickups"), 1, "no account “otro” with tables; there are erp, hub\n"),
+        (("set", "--account", "hub", "pickups", "A", "12"), 2, "this table takes id=… or name=…, not “12”.\n"),
+        (("set", "--account", "erp", "product_id_by_sku", "A", "b", "c"), 2, "quote a value that holds blanks.\n"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(
+    run: Run, folder: Path, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    ended = run(*arguments)
+    assert (ended.status, ended.out) == (status, "")
+    assert said in ended.err
+    assert (folder / "tablas/productos.csv").read_bytes() == PRODUCTS.encode()
+    assert (folder / "connector.toml").read_text("utf-8") == CONFIGURATION
+
+
+def test_file_with_a_fault_is_not_written_over(run: Run, folder: Path) -> None:
+    (folder / "sucursales.csv").write_text("Centro,12\n", "utf-8")
+    ended = run("set", "--account", "hub", "pickups", "Norte", "id=1")
+    assert ended.status == 2
+    assert ended.err.endswith("sucursales.csv, line 1: must be the header key,id,name.\n")
+    assert (folder / "sucursales.csv").read_text("utf-8") == "Centro,12\n"
+
+
+def test_rows_that_many_set_at_once_are_all_there(folder: Path) -> None:
+    placed = find_table_location(
+        list_table_locations(folder / "connector.toml", {"FOLDER": "tablas"}), "erp", "product_id_by_sku"
+    )
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: set_row(placed, f"SKU-{number}", [ID]), range(40)))
+    keys = [cells[0] for _, cells in placed.read().lines]
+    assert sorted(keys) == sorted(["LIBRO-1", 'A; "B"', *(f"SKU-{number}" for number in range(40))])
+
+
+def test_row_that_a_problem_shows_is_set_by_the_command_that_it_shows(run: Run, folder: Path) -> None:
+    from shlex import split
+
+    from mappings.lookup_tables import MissingRowProblem
+
+    problem = MissingRowProblem.create(
+        "Nothing fits", account="hub", table="pickups", keys=["-l'Été «A B»"], value="id=ID"
+    )
+    command = problem.partition("run `connector table ")[2].removesuffix("`.")
+    assert run(*split(command.replace("=ID", "=7"))).status == 0
+    assert (folder / "sucursales.csv").read_text("utf-8") == "key,id,name\nCentro,12,\n-l'Été «A B»,7,\n"

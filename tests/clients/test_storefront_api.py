@@ -1,0 +1,330 @@
+"""What Shopify's and WooCommerce's webhooks do not carry reaches the destination all the same, fetched over HTTP."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from connector.database.circuits import CircuitReport, next_probe_time, record_outcome
+from connector.sandbox.server import SandboxServer
+from mappings.integration import Outcome
+from tests.conftest import Service
+from tests.support.orders import shopify_order, woo_order
+
+CONFIGURATION = """
+[stores.tienda-mx]
+storefront = "shopify"
+secrets = ["{shopify}"]
+api_url = "SANDBOX/shopify"
+api_token = "ficha-mx"
+
+[stores.tienda-ar]
+storefront = "woocommerce"
+secrets = ["{woo}"]
+api_url = "SANDBOX/woocommerce"
+api_token = "ck_clave:cs_secreto"
+
+[accounts.bodega]
+destination = "rayo"
+api_key = "rayo-key"
+base_url = "{rayo}"
+identifier = "barcode"
+
+[accounts.deposito]
+destination = "rayo"
+api_key = "rayo-key"
+base_url = "{rayo}"
+
+[accounts.erp]
+destination = "lapyme"
+api_key = "lapyme-key"
+base_url = "{lapyme}"
+customer_id = "{uuid}"
+assigned_warehouse_id = "{uuid}"
+
+[accounts.hub]
+destination = "centelar"
+base_url = "SANDBOX/centelar"
+connection_id = 123
+currency = "MXN"
+payment_types = {{ gift_card = "promissory", mercado_pago = "mercadopago" }}
+
+[[routes]]
+from = "tienda-mx"
+to = ["MX_GOES_TO"]
+
+[[routes]]
+from = "tienda-ar"
+to = ["AR_GOES_TO"]
+"""
+
+SEVERAL = {"payment_gateway_names": ["mercado_pago", "gift_card"]}
+TRANSACTIONS = [
+    {"id": 1, "kind": "authorization", "status": "success", "gateway": "mercado_pago", "amount": "499.00"},
+    {
+        "id": 2,
+        "parent_id": 1,
+        "kind": "capture",
+        "status": "success",
+        "gateway": "mercado_pago",
+        "amount": "499.00",
+        "authorization": "8812003344",
+        "payment_details": {"credit_card_number": "•••• •••• •••• 1881"},
+    },
+    {"id": 3, "kind": "sale", "status": "failure", "gateway": "gift_card", "amount": "100.00"},
+    {"id": 4, "kind": "sale", "status": "success", "gateway": "gift_card", "amount": "100.00"},
+]
+#: One of the three yerbas of `woo_order` given back, with its tax.
+REFUND = {
+    "id": 900,
+    "amount": "121.00",
+    "reason": "",
+    "line_items": [
+        {
+            "id": 5,
+            "quantity": -1,
+            "total": "-100.00",
+            "total_tax": "-21.00",
+            "meta_data": [{"id": 9, "key": "_refunded_item_id", "value": "1"}],
+        }
+    ],
+}
+
+Open = Callable[..., Service]
+
+
+@pytest.fixture
+def open_shops(open_service: Callable[..., Service], sandbox: SandboxServer) -> Open:
+    """Open a service whose stores lead to these accounts."""
+
+    def open_with(*, mx: str = "bodega", ar: str = "erp") -> Service:
+        text = CONFIGURATION.replace("SANDBOX/", sandbox.url())
+        return open_service(text=text.replace("MX_GOES_TO", mx).replace("AR_GOES_TO", ar))
+
+    return open_with
+
+
+def with_variant(order: dict[str, Any], variant: int = 41, **more: Any) -> dict[str, Any]:
+    [line] = order["line_items"]
+    return order | {"line_items": [line | {"variant_id": variant, **more}]}
+
+
+def post_refunded(service: Service, number: int = 727, **changes: Any) -> dict[str, Any]:
+    """Post a WooCommerce order with a refund as its webhook says it, in one sum."""
+    order = woo_order(number, refunds=[{"id": 900, "reason": "", "total": "-121.00"}], **changes)
+    assert service.post_woo(order).json["status"] == "accepted"
+    return order
+
+
+def calls(service: Service, storefront: str) -> list[str]:
+    return [f"{seen.path} {seen.outcome}" for seen in service.sandbox.requests(storefront)]
+
+
+# --- what is fetched arrives ---
+
+
+def test_barcodes_reach_rayo(open_shops: Open) -> None:
+    service = open_shops()
+    service.sandbox.put_order("shopify", "tienda", with_variant(shopify_order(), barcode="7501234567893"))
+    service.post_shopify(with_variant(shopify_order()))
+    service.drain()
+
+    [order] = service.sandbox.orders("rayo")
+    assert order.body["productos"] == [{"cantidad": 2, "identificador": "7501234567893"}]
+    assert calls(service, "shopify") == ["/shopify/admin/api/2026-10/variants/41.json served"]
+
+
+def test_what_each_of_several_gateways_was_paid_reaches_centelar(open_shops: Open) -> None:
+    service = open_shops(mx="hub")
+    service.sandbox.put_order("shopify", "tienda", shopify_order(transactions=TRANSACTIONS))
+    service.post_shopify(shopify_order(**SEVERAL))
+    service.drain()
+
+    [order] = service.sandbox.orders("centelar")
+    assert order.body["payments"] == [
+        {
+            "type": "mercadopago",
+            "payment_system": "mercado_pago",
+            "amount": "499.00",
+            "last_digits": "1881",
+            "transaction_id": "8812003344",
+        },
+        {"type": "promissory", "payment_system": "gift_card", "amount": "100.00"},
+    ]
+
+
+def test_what_a_refund_leaves_reaches_lapyme(open_shops: Open) -> None:
+    service = open_shops()
+    service.sandbox.put_order("woocommerce", "tienda", woo_order(refunds=[REFUND]))
+    post_refunded(service)
+    service.drain()
+
+    [order] = service.sandbox.orders("lapyme")
+    assert [(line["ordered_quantity"], line["unit_price"]) for line in order.body["lines"]] == [(2, 12100), (1, 6050)]
+    assert order.body["totals"] == {"subtotal": 25000, "tax_amount": 5250, "total": 30250}
+
+
+def test_what_a_refund_leaves_reaches_rayo(open_shops: Open) -> None:
+    service = open_shops(ar="deposito")
+    address = woo_order()["shipping"] | {
+        "address_1": "Calle 5 de Mayo #123",
+        "address_2": "Col. Del Carmen",
+        "city": "Coyoacán",
+        "state": "DF",
+        "postcode": "04100",
+        "country": "MX",
+        "phone": "55 1234 5678",
+    }
+    service.sandbox.put_order("woocommerce", "tienda", woo_order(refunds=[REFUND]))
+    post_refunded(service, shipping=address)
+    service.drain()
+
+    [order] = service.sandbox.orders("rayo")
+    assert order.body["productos"] == [{"cantidad": 2, "identificador": "YERBA-1"}]
+
+
+def test_nothing_is_asked_of_the_store_where_the_webhook_says_all(open_shops: Open) -> None:
+    service = open_shops(mx="deposito")
+    service.post_shopify(shopify_order(**SEVERAL))
+    service.post_woo(woo_order())
+    service.drain()
+
+    assert [delivery["state"] for delivery in service.deliveries()] == ["delivered", "delivered"]
+    assert calls(service, "shopify") == calls(service, "woocommerce") == []
+
+
+# --- what is not there ---
+
+
+def test_detail_that_is_not_there_is_a_named_problem(open_shops: Open) -> None:
+    service = open_shops()
+    service.post_shopify(with_variant(shopify_order()))
+    service.drain()
+
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["reason"]) == ("parked", "unmappable")
+    assert delivery["problems"] == ["Products > line 1 > barcode is missing."]
+    assert service.sandbox.requests("rayo") == []
+
+
+def test_transactions_that_are_not_there_are_a_named_problem(open_shops: Open) -> None:
+    service = open_shops(mx="hub")
+    service.post_shopify(shopify_order(**SEVERAL))
+    service.drain()
+
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["reason"]) == ("parked", "unmappable")
+    assert delivery["problems"] == ["Payments are missing: the storefront does not say how much was paid in which way."]
+
+
+def test_refund_that_the_store_does_not_tell_is_a_named_problem(open_shops: Open) -> None:
+    service = open_shops()
+    post_refunded(service)
+    service.drain()
+
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["reason"]) == ("parked", "unmappable")
+    assert delivery["problems"] == [
+        "Refunds are not told by product: WooCommerce says only their sum.",
+        "Total: products 363.00 + shipping 60.50 = 423.50, but 302.50 was charged.",
+    ]
+    assert calls(service, "woocommerce") == ["/woocommerce/wp-json/wc/v3/orders/727/refunds served"]
+
+
+# --- what the store's API does not answer ---
+
+
+def test_store_that_fails_is_asked_again(open_shops: Open) -> None:
+    service = open_shops()
+    service.sandbox.put_order("woocommerce", "tienda", woo_order(refunds=[REFUND]))
+    service.sandbox.inject_fault("woocommerce", "status", status=500)
+    post_refunded(service)
+    service.carry_due()
+
+    waiting = service.only_delivery()
+    assert (waiting["state"], waiting["attempts"]) == ("waiting", 1)
+    assert service.sandbox.requests("lapyme") == []
+
+    service.clock.forward(2)
+    service.drain()
+    assert (service.only_delivery()["state"], service.only_delivery()["attempts"]) == ("delivered", 2)
+    assert len(service.sandbox.orders("lapyme")) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_store_that_refuses_our_token_is_left_alone_by_its_other_orders(open_shops: Open, status: int) -> None:
+    service = open_shops()
+    for number in (727, 728):
+        service.sandbox.put_order("woocommerce", "tienda", woo_order(number, refunds=[REFUND]))
+    service.sandbox.inject_fault("woocommerce", "status", status=status)
+    post_refunded(service, 727)
+    service.carry_due()
+    post_refunded(service, 728)
+    service.post_woo(woo_order(729))
+    service.carry_due()
+
+    assert len(service.sandbox.requests("woocommerce")) == 1
+    states = {delivery["order_number"] or "?": delivery["state"] for delivery in service.deliveries()}
+    assert states == {"727": "waiting", "728": "waiting", "729": "delivered"}
+
+    service.clock.forward(120)
+    service.drain()
+    service.clock.forward(120)
+    service.drain()
+    assert [delivery["state"] for delivery in service.deliveries()] == ["delivered"] * 3
+    assert len(service.sandbox.orders("lapyme")) == 3
+
+
+def test_shopify_that_refuses_our_token_leaves_the_order_waiting(open_shops: Open) -> None:
+    service = open_shops()
+    service.sandbox.inject_fault("shopify", "reject_key", match="ficha-mx")
+    service.sandbox.put_order("shopify", "tienda", with_variant(shopify_order(), barcode="7501234567893"))
+    service.post_shopify(with_variant(shopify_order()))
+    service.carry_due()
+    assert service.only_delivery()["state"] == "waiting"
+
+    service.clock.forward(120)
+    service.drain()
+    assert service.only_delivery()["state"] == "delivered"
+    assert "ficha-mx" not in repr(service.only_delivery())
+
+
+def test_other_orders_come_again_soon_while_a_probe_of_the_store_is_under_way(open_shops: Open) -> None:
+    database = open_shops().database
+    record_outcome(
+        database, CircuitReport(circuit="store:x", outcome=Outcome.UNAUTHORIZED, failure_threshold=5, probe_after_s=0)
+    )
+    ask = partial(next_probe_time, database, "store:x", lease_s=60, probe_after_s=30)
+    assert ask() is None
+    until = ask()
+    assert until is not None
+    assert 29 < (until - database.clock()).total_seconds() <= 30
+
+
+def test_store_that_is_away_is_left_alone_and_the_account_takes_what_needs_no_fetch(open_shops: Open) -> None:
+    service = open_shops()
+    service.sandbox.inject_fault("woocommerce", "status", status=500, times=None)
+    for number in range(701, 711):
+        post_refunded(service, number)
+        service.carry_due()
+    service.post_woo(woo_order(727))
+    service.carry_due()
+
+    assert len(service.sandbox.requests("woocommerce")) == 5
+    assert [order.body["notes"] for order in service.sandbox.orders("lapyme")] == ["woocommerce 727"]
+
+
+# --- what is never fetched ---
+
+
+def test_deleted_order_is_not_shipped(open_shops: Open) -> None:
+    service = open_shops(mx="deposito")
+    order = shopify_order()
+    service.post_shopify(order)
+    service.post_shopify({"id": order["id"]}, "orders/delete")
+    service.drain()
+
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["reason"]) == ("discarded", "cancelled")
+    assert service.sandbox.requests("rayo") == []

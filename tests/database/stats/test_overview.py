@@ -1,0 +1,153 @@
+"""What the dashboard counts and finds: by bounded looks, and all the same nothing is left out."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from connector.database.bulk_retries import DeliveryFilter
+from connector.database.queries import search
+from connector.database.queries.search import DeliverySearch, delivery_ids_by_email, find_deliveries, find_events
+from connector.database.reconciliation.run import Scope, reconcile
+from connector.database.stats.overview import (
+    count_by_hour,
+    count_parked,
+    count_waiting,
+    find_failure_groups,
+    last_delivered,
+    last_webhook_by_store,
+    list_audit_entries,
+    oldest_waiting,
+)
+from connector.operations.actions import advance_bulk_retries, start_bulk_retry
+from tests.conftest import Service
+from tests.delivery.test_order_versions import without_colonia
+from tests.support.orders import shopify_order, woo_order
+from tests.web.dashboard.test_dashboard import live_a_little
+
+
+def test_the_chart_agrees_with_reconcile(service: Service) -> None:
+    live_a_little(service)
+    service.clock.forward(3 * 3600)
+    service.post_woo(woo_order(9))
+    runtime = service.runtime
+    report = reconcile(runtime.database, Scope(), accounts=runtime.settings.accounts, lease_s=60, late_s=60)
+    by_day: Counter[tuple[str, str]] = Counter()
+    for (_store, day), count in report.days.items():
+        for state in ("waiting", "sending", "delivered", "parked", "discarded"):
+            by_day[day, state] += count[state]
+    now = runtime.clock()
+    found = count_by_hour(runtime.database, now - timedelta(days=2), now + timedelta(days=1))
+    charted: Counter[tuple[str, str]] = Counter()
+    for (hour, state), count in found.items():
+        charted[hour[:10], state] += count
+    assert charted == +by_day
+    assert sum(found.values()) == 4
+    assert len({hour for hour, _ in found}) == 2
+
+
+def test_hours_are_cut_at_their_instants(service: Service) -> None:
+    service.post_woo(woo_order(1))
+    at = service.runtime.clock()
+    service.clock.forward(3600)
+    service.post_woo(woo_order(2))
+    hour = timedelta(hours=1)
+    assert sum(count_by_hour(service.database, at - hour, at).values()) == 1
+    assert sum(count_by_hour(service.database, at, at + hour + timedelta(minutes=1)).values()) == 1
+    assert count_by_hour(service.database, at + 5 * hour, at + 6 * hour) == {}
+
+
+def test_causes_that_differ_in_their_values_alone_are_one(service: Service) -> None:
+    for number, digits in ((1, "123"), (2, "45678")):
+        address = {**shopify_order()["shipping_address"], "phone": digits}
+        service.post_shopify(shopify_order(number, shipping_address=address, billing_address=None))
+    service.drain()
+    [cause] = find_failure_groups(service.database)
+    assert (cause.reason, cause.count, [number for _, number in cause.orders]) == ("unmappable", 2, ["#2", "#1"])
+    found = find_deliveries(service.database, DeliverySearch(state="parked", problem=cause.text), limit=10)
+    assert [row.order_number for row in found.rows] == ["#2", "#1"]
+
+
+def test_a_store_that_others_have_pushed_out_of_sight_is_still_known(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.database.stats.overview.LAST_EVENTS", 2)
+    service.post_shopify(shopify_order(1))
+    for number in range(3):
+        service.post_woo(woo_order(number))
+    assert last_webhook_by_store(service.database, ["tienda-mx"])["tienda-mx"] is not None
+
+
+def test_pages_follow_each_other_and_lose_nothing(service: Service) -> None:
+    for number in range(7):
+        service.post_woo(woo_order(number))
+    seen: list[str] = []
+    before = None
+    while True:
+        found = find_deliveries(service.database, DeliverySearch(account="erp"), before=before, limit=3)
+        seen += [row.order_id for row in found.rows]
+        before = found.next
+        if before is None:
+            break
+    assert seen == ["6", "5", "4", "3", "2", "1", "0"]
+
+
+def test_a_look_that_ends_early_says_so_and_goes_on(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MAX_SCANNED_ROWS", 2)
+    service.post_shopify(shopify_order(1))
+    for number in range(5):
+        service.post_woo(woo_order(number))
+    seen, cuts, before = [], [], None
+    while True:
+        found = find_deliveries(service.database, DeliverySearch(account="bodega"), before=before, limit=3)
+        seen += [row.order_number for row in found.rows]
+        cuts.append(found.is_truncated)
+        before = found.next
+        if before is None:
+            break
+    assert (seen, cuts) == (["#1"], [True, True, False])
+    monkeypatch.setattr(search, "MAX_SCANNED_ROWS", 2)
+    assert find_events(service.database, store="tienda-mx", limit=3).is_truncated
+
+
+def test_each_way_to_name_a_delivery_finds_it(service: Service) -> None:
+    live_a_little(service)
+    [delivery] = service.deliveries(order="#3")
+    for term in ("#3", "3", "5500000000003", delivery["remote_id"]):
+        found = find_deliveries(service.database, DeliverySearch(term=term), limit=5, stores=["tienda-mx", "tienda-ar"])
+        assert [row.order_number for row in found.rows] == ["#3"]
+    ids, _ = delivery_ids_by_email(service.database, "Ximena@example.mx")
+    assert [row.order_number for row in find_deliveries(service.database, DeliverySearch(ids=ids), limit=5).rows] == [
+        "#3",
+        "#2",
+    ]
+    events = find_events(service.database, order="#3", limit=5, stores=["tienda-mx"])
+    assert [row.duplicates for row in events.rows] == [1]
+
+
+def test_the_audit_trail_has_pages_that_lose_nothing(service: Service) -> None:
+    for number in range(4):
+        service.post_shopify(without_colonia(number))
+    service.drain()
+    service.api("/accounts/bodega/pause", json={"note": "stocktaking"})
+    start_bulk_retry(service.runtime, DeliveryFilter(reason="unmappable"), actor="ana")  # four notes of one instant
+    while advance_bulk_retries(service.runtime):
+        pass
+    service.api("/accounts/bodega/resume", json={})
+    seen: list[tuple[str, str | None]] = []
+    note, act = None, None
+    while rows := list_audit_entries(service.database, kind=None, note=note, act=act, limit=3):
+        seen += [(one.kind, one.order) for one in rows]
+        note = min([one.id for one in rows if one.delivery_id], default=note)
+        act = min([one.id for one in rows if not one.delivery_id], default=act)
+    retriggered = [("retrigger", f"#{number}") for number in (3, 2, 1, 0)]
+    assert seen == [("resume", None), *retriggered, ("pause", None)]
+
+
+def test_what_is_open_is_counted(service: Service) -> None:
+    live_a_little(service)
+    service.post_woo(woo_order(50))
+    assert count_parked(service.database) == {"unmappable": 1}
+    assert {account: one.count for account, one in count_waiting(service.database).items()} == {"erp": 1}
+    assert oldest_waiting(service.database) is not None
+    assert set(last_delivered(service.database)) == {"bodega", "erp"}

@@ -1,0 +1,110 @@
+"""Limits of accounts hold over all processes, and one account's trouble is no other's."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from connector.database.circuits import total_seconds_open
+from tests.conftest import Service
+from tests.support.orders import shopify_order, woo_order
+
+
+def shown(service: Service, account: str) -> dict[str, Any]:
+    return next(one for one in service.api("/accounts").json["items"] if one["id"] == account)
+
+
+def states(service: Service) -> list[str]:
+    return [delivery["state"] for delivery in service.deliveries()]
+
+
+def test_a_paused_account_gets_nothing_and_another_does(service: Service) -> None:
+    service.api("/accounts/bodega/pause", json={"note": "the carrier moves house"})
+    service.post_shopify(shopify_order())
+    service.post_woo(woo_order())
+    service.drain()
+    assert states(service) == ["waiting", "delivered"]
+    paused = shown(service, "bodega")
+    assert (paused["state"], paused["reason"]) == ("paused", "api: the carrier moves house")
+    assert paused["deliveries"] == {"waiting": 1, "sending": 0, "parked": 0}
+    assert shown(service, "erp")["state"] == "flowing"
+
+
+def test_a_resumed_account_gets_what_waited(service: Service) -> None:
+    service.api("/accounts/bodega/pause", json={})
+    service.post_shopify(shopify_order())
+    service.drain()
+    service.api("/accounts/bodega/resume", json={})
+    service.drain()
+    assert states(service) == ["delivered"]
+    assert shown(service, "bodega")["state"] == "flowing"
+
+
+def test_a_person_who_resumes_says_that_the_account_is_well(service: Service) -> None:
+    service.sandbox.inject_fault("rayo", "status", status=401, times=3)
+    service.post_shopify(shopify_order())
+    service.drain()
+    assert shown(service, "bodega")["state"] == "circuit open"
+    service.sandbox.clear_faults()
+    service.api("/accounts/bodega/resume", json={})
+    service.clock.forward(3)
+    service.drain()
+    assert states(service) == ["delivered"]
+
+
+@pytest.mark.parametrize("path", ["/accounts/nobody/pause", "/accounts/nobody/resume"])
+def test_an_account_that_is_not_there_is_404(service: Service, path: str) -> None:
+    assert service.api(path, json={}).status_code == 404
+
+
+def test_the_time_of_a_pause_does_not_count_for_retries(service: Service) -> None:
+    service.api("/accounts/bodega/pause", json={})
+    service.clock.forward(100)
+    service.sandbox.clear_faults()
+    service.api("/accounts/bodega/resume", json={})
+    service.clock.forward(50)
+    assert 100 <= total_seconds_open(service.database, ["bodega"]) < 110
+
+
+def test_a_pause_within_an_open_circuit_is_counted_once(service: Service) -> None:
+    service.sandbox.inject_fault("rayo", "status", status=401, times=3)
+    service.post_shopify(shopify_order())
+    service.drain()
+    service.clock.forward(10)
+    service.api("/accounts/bodega/pause", json={})
+    service.clock.forward(20)
+    assert 30 <= total_seconds_open(service.database, ["bodega"]) < 35
+    service.api("/accounts/bodega/resume", json={})
+    service.clock.forward(40)
+    assert 30 <= total_seconds_open(service.database, ["bodega"]) < 35
+
+
+def test_two_forwarders_keep_to_an_accounts_concurrency_together(open_service: Callable[..., Service]) -> None:
+    service = open_service(more="concurrency = 3")
+    for number in range(8):
+        service.post_woo(woo_order(number))
+    first, second = service.forwarder(), service.forwarder()
+    for forwarder in (first, second):
+        forwarder.recover()
+    assert [len(first.claim_due()), len(second.claim_due())] == [3, 0]
+
+
+def test_two_forwarders_keep_to_an_accounts_rate_together(open_service: Callable[..., Service]) -> None:
+    service = open_service(more="rate_per_s = 2")
+    for number in range(8):
+        service.post_woo(woo_order(number))
+    first, second = service.forwarder(), service.forwarder()
+    for forwarder in (first, second):
+        forwarder.recover()
+    assert [len(first.claim_due()), len(second.claim_due())] == [2, 0]
+    service.clock.forward(1)
+    assert len(second.claim_due()) == 2
+
+
+def test_an_order_that_cannot_be_mapped_delays_no_other(service: Service) -> None:
+    bad = woo_order(1)
+    bad["line_items"][0]["sku"] = ""
+    service.post_woo(bad)
+    service.post_woo(woo_order(2))
+    service.carry_due()
+    assert states(service) == ["parked", "delivered"]

@@ -1,0 +1,236 @@
+"""What PostgreSQL alone does: many machines at once, the server's clock, a server that goes away."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from connector.core.exceptions import DatabaseUnavailableError
+from connector.database import postgresql
+from connector.database.claims import Limit, claim_deliveries, ensure_circuits, lock_free_circuits
+from connector.database.deliveries import lock_deliveries
+from connector.database.engine import Database, Transaction
+from connector.database.events import IncomingWebhook, record_events
+from connector.database.orders import row_id
+from connector.database.postgresql import ServerClock, driver_url
+from connector.web.app import create_app
+from mappings import STOREFRONTS
+from tests.conftest import Service
+from tests.support.orders import encode, woo_order
+
+pytestmark = pytest.mark.postgresql
+
+
+@pytest.fixture
+def databases(service: Service) -> Iterator[list[Database]]:
+    """Four more, as four machines open them."""
+    url = service.runtime.settings.environment.database_url
+    opened = [Database(url, connections=2) for _ in range(4)]
+    yield opened
+    for database in opened:
+        database.close()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_heroku_s_scheme_leads_to_the_driver(scheme: str) -> None:
+    url = driver_url(f"{scheme}://ana:secreto@db.example:5432/pedidos?sslmode=require")
+    expected = "postgresql+psycopg://ana:secreto@db.example:5432/pedidos?sslmode=require"
+    assert url.render_as_string(hide_password=False) == expected
+
+
+def test_many_machines_claim_each_delivery_once(service: Service, databases: list[Database]) -> None:
+    for number in range(40):
+        service.post_woo(woo_order(number))
+    ensure_circuits(service.database, ["erp"])
+    claimed: list[int] = []
+
+    def claim_all(number: int) -> None:
+        for _ in range(30):
+            taken = claim_deliveries(databases[number], worker_id=f"m{number}", limits={"erp": Limit(40)}, lease_s=60)
+            claimed.extend(row_id(one.delivery) for one in taken)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(claim_all, range(4)))
+    assert sorted(claimed) == list(range(1, 41))
+
+
+def test_many_machines_record_an_event_once_and_keep_a_cancelled_order_from_being_sent(
+    service: Service, databases: list[Database]
+) -> None:
+    clients = [
+        replace(service, client=create_app(replace(service.runtime, database=one)).test_client()) for one in databases
+    ]
+    for number in range(10):
+        paid = woo_order(number)
+        cancelled = woo_order(number, status="cancelled", date_modified_gmt="2026-11-20T15:09:00")
+        payloads = [paid, cancelled, paid, cancelled]
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda pair: pair[0].post_woo(pair[1]).json, zip(clients, payloads, strict=True)))
+        assert sorted(answer["status"] == "duplicate" for answer in answers) == [False, False, True, True]
+    service.drain()
+    assert service.sandbox.orders("lapyme") == []
+    assert {delivery["state"] for delivery in service.deliveries()} <= {"discarded"}
+
+
+def record(transaction: Transaction, payload: dict[str, Any], topic: str) -> None:
+    """Record a webhook of WooCommerce as another machine does, whose transaction has not ended yet."""
+    body = encode(payload)
+    identity = STOREFRONTS["woocommerce"].identify({"x-wc-webhook-topic": topic}, payload, body)
+    arrival = IncomingWebhook(store="tienda-ar", identity=identity, body=body, accounts={"erp": "lapyme"})
+    record_events(transaction, [arrival])
+
+
+def until_it_waits(service: Service, posting: Future[Any]) -> None:
+    """Return once the server holds up what is being posted, or that was answered without."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'connector' AND wait_event_type = 'Lock'"
+    while not posting.done():
+        with service.database.read() as connection:
+            if connection.exec_driver_sql(waiting).scalar_one():
+                return
+        time.sleep(0.01)
+
+
+def test_an_event_that_another_machine_is_recording_is_a_duplicate(service: Service, databases: list[Database]) -> None:
+    draft = woo_order(status="checkout-draft")  # of no order that could be locked
+    with ThreadPoolExecutor(1) as pool:
+        with databases[0].write() as transaction:
+            record(transaction, draft, "order.created")
+            posting = pool.submit(service.post_woo, draft, "order.created")
+            until_it_waits(service, posting)
+        assert (posting.result().status_code, posting.result().json) == (200, {"status": "duplicate", "event": "1"})
+
+
+def test_events_of_one_order_are_recorded_one_after_the_other_by_all_machines(
+    service: Service, databases: list[Database]
+) -> None:
+    cancelled = woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00")
+    with ThreadPoolExecutor(1) as pool:
+        with databases[0].write() as transaction:
+            record(transaction, woo_order(), "order.updated")
+            posting = pool.submit(service.post_woo, cancelled)
+            until_it_waits(service, posting)
+        assert posting.result().json["status"] == "accepted"
+    assert [(one["state"], one["reason"]) for one in service.deliveries()] == [("discarded", "cancelled")]
+
+
+def test_while_one_machine_claims_another_takes_nothing_of_the_account(
+    service: Service, databases: list[Database]
+) -> None:
+    service.post_woo(woo_order())
+    ensure_circuits(service.database, ["erp"])
+    limits = {"erp": Limit(1)}
+    with databases[0].write() as transaction:
+        assert [circuit.account for circuit in lock_free_circuits(transaction, limits)] == ["erp"]
+        assert claim_deliveries(databases[1], worker_id="another", limits=limits, lease_s=60) == []
+    assert len(claim_deliveries(databases[1], worker_id="another", limits=limits, lease_s=60)) == 1
+
+
+def test_a_claim_passes_over_what_another_machine_is_changing(service: Service, databases: list[Database]) -> None:
+    for number in (1, 2):
+        service.post_woo(woo_order(number))
+    ensure_circuits(service.database, ["erp"])
+    with databases[0].write() as transaction:
+        assert list(lock_deliveries(transaction, [1])) == [1]
+        databases[1].timeout_s = 2
+        [claimed] = claim_deliveries(databases[1], worker_id="another", limits={"erp": Limit(4)}, lease_s=60)
+    assert row_id(claimed.delivery) == 2
+
+
+def test_leases_run_by_the_servers_clock(service: Service) -> None:
+    database = Database(service.runtime.settings.environment.database_url)
+    with database.read() as connection:
+        server = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    assert abs(database.clock() - server) < timedelta(seconds=0.5)
+    database.close()
+
+
+def test_a_machine_whose_clock_is_set_keeps_the_servers_time(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> "Wrong":
+            return cls(2031, 1, 1, tzinfo=UTC)
+
+    monkeypatch.setattr(postgresql, "datetime", Wrong)
+    clock = ServerClock()
+    with service.database.read() as connection:
+        clock.sync(connection)
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_a_delivery_wakes_a_forwarder_that_listens(service: Service) -> None:
+    woken = threading.Event()
+    with service.database.listen(woken.set):
+        assert woken.wait(10)  # it listens
+        woken.clear()
+        service.post_woo(woo_order())
+        assert woken.wait(10)
+
+
+def test_it_listens_again_when_its_connection_was_cut(service: Service) -> None:
+    woken = threading.Event()
+    url = service.runtime.settings.environment.database_url
+    with service.database.listen(woken.set):
+        assert woken.wait(10)
+        woken.clear()
+        cut(url, "LISTEN%")
+        assert woken.wait(10)  # it listens anew, and says so in case that something came meanwhile
+        woken.clear()
+        service.post_woo(woo_order())
+        assert woken.wait(10)
+
+
+def cut(url: str, query: str = "%") -> None:
+    """Cut the connections whose last statement was like `query`, as a server's restart does."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'connector' AND query LIKE %s",
+            [query],
+        )
+
+
+def test_connections_that_were_cut_are_opened_again(service: Service) -> None:
+    service.post_woo(woo_order(1))
+    cut(service.runtime.settings.environment.database_url)
+    assert service.post_woo(woo_order(2)).json["status"] == "accepted"
+    service.drain()
+    assert [delivery["state"] for delivery in service.deliveries()] == ["delivered", "delivered"]
+
+
+def test_a_server_that_is_away_is_503_and_back_is_200(service: Service) -> None:
+    away = Database("postgresql://nobody@127.0.0.1:9/none", timeout_s=1)
+    lost = replace(service, client=create_app(replace(service.runtime, database=away)).test_client())
+    answer = lost.post_woo(woo_order())
+    assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (503, True)
+    with pytest.raises(DatabaseUnavailableError), away.read():
+        pass
+    away.close()
+    assert service.post_woo(woo_order()).json["status"] == "accepted"
+
+
+def test_a_process_holds_no_more_connections_than_it_may(service: Service) -> None:
+    database = Database(service.runtime.settings.environment.database_url, connections=2)
+    counted = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'connector'"
+    with service.database.read() as connection:
+        before = connection.exec_driver_sql(counted).scalar_one()
+
+    def read(_: int) -> None:
+        with database.read() as connection:
+            connection.exec_driver_sql("SELECT pg_sleep(0.02)")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(read, range(16)))
+    with service.database.read() as connection:
+        assert connection.exec_driver_sql(counted).scalar_one() - before <= 2
+    database.close()
+
+
+def test_a_commit_is_on_the_servers_disk_whatever_its_default_is(service: Service) -> None:
+    with service.database.write() as transaction:
+        assert transaction.connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"

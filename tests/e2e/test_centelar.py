@@ -1,0 +1,80 @@
+"""Orders on their way to Centelar, which knows no idempotency key and may say no in a reply of 200."""
+
+import pytest
+
+from tests.support.orders import woo_order
+
+CONFIGURATION = """
+[stores.tienda-ar]
+storefront = "woocommerce"
+secrets = ["{woo}"]
+
+[accounts.hub]
+destination = "centelar"
+base_url = "{centelar}"
+connection_id = {connection}
+{more}
+timeout_s = {timeout_s}
+
+[[routes]]
+from = "tienda-ar"
+to = ["hub"]
+"""
+
+
+def open_hub(open_service, sandbox, more="", connection=4711):
+    text = CONFIGURATION.replace("{centelar}", sandbox.url("centelar")).replace("{connection}", str(connection))
+    return open_service(text=text, more=more)
+
+
+def state_of(service):
+    delivery = service.only_delivery()
+    return delivery["state"], delivery["reason"], delivery["attempts"], delivery["remote_id"]
+
+
+def test_order_goes_to_the_accounts_connection_with_its_headers(open_service, sandbox):
+    service = open_hub(open_service, sandbox, more='headers = { X-Tienda = "sur" }')
+    service.post_woo(woo_order())
+    service.drain()
+    [order] = sandbox.orders("centelar")
+    assert state_of(service) == ("delivered", None, 1, str(order.remote_id))
+    [request] = sandbox.requests("centelar")
+    assert (request.path, request.query) == ("/centelar/api/v1.1/order", {"connection_id": "4711"})
+    assert request.headers["x-tienda"] == "sur"
+    assert "authorization" not in request.headers
+    assert order.body["ext_code"] == "727"
+
+
+def test_no_in_a_good_status_parks_the_order_as_refused(open_service, sandbox):
+    service = open_hub(open_service, sandbox, connection=-1)  # which the played Centelar does not have
+    service.post_woo(woo_order())
+    service.drain()
+    assert state_of(service) == ("parked", "refused", 1, None)
+    assert service.only_delivery()["attempt_log"][0]["status"] == 200
+
+
+@pytest.mark.parametrize("fault", ["process_then_drop", "garbage_json", "cut_body"])
+def test_order_whose_reply_is_lost_is_not_sent_again(open_service, sandbox, fault):
+    service = open_hub(open_service, sandbox)
+    service.post_woo(woo_order())
+    sandbox.inject_fault("centelar", fault)
+    service.drain()
+    service.clock.forward(3600)
+    service.drain()
+    assert state_of(service) == ("parked", "uncertain", 1, None)
+    assert len(sandbox.orders("centelar")) == 1
+
+
+def test_gateway_that_gets_its_row_goes_out_when_it_is_retriggered(open_service, sandbox):
+    service = open_hub(open_service, sandbox)
+    service.post_woo(woo_order(payment_method="bacs", payment_method_title="Transferencia bancaria"))
+    service.drain()
+    assert state_of(service) == ("parked", "unmappable", 0, None)
+    delivery = service.only_delivery()
+    healed = open_hub(open_service, sandbox, more='payment_types = { bacs = "promissory" }')
+    assert healed.api(f"/deliveries/{delivery['id']}/retrigger", json={}).status_code == 202
+    healed.drain()
+    [order] = sandbox.orders("centelar")
+    assert order.body["payments"] == [
+        {"type": "promissory", "payment_system": "Transferencia bancaria", "amount": "423.50"}
+    ]

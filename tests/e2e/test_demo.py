@@ -1,0 +1,163 @@
+"""The demo, run as a newcomer does, and that it would notice an order that is lost or doubled."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from connector.sandbox.demo import Demo
+from connector.sandbox.demo_data import CONFIGURATION, DemoOrder
+from connector.sandbox.demo_process import ServiceProcess
+from connector.sandbox.demo_report import Report
+from connector.sandbox.demo_scenario import STEPS, Result, Step
+from connector.sandbox.state import AcceptedOrder, Sandbox
+from connector.web.app import create_app
+from tests.conftest import Service as InProcess
+
+COMMAND = [sys.executable, "-m", "connector", "demo"]
+FIRST, FORGED, UNCERTAIN = STEPS[0], STEPS[5], STEPS[8]
+
+
+@contextmanager
+def run_in_background(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run the demo, its files in `folder`, and wait for its end after the block."""
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            yield process
+        except BaseException:
+            process.terminate()
+            raise
+        finally:
+            process.communicate()
+
+
+def test_demo_brings_every_order_to_its_end_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [*COMMAND, "--once"], capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    told = [line.split() for line in ended.stdout.splitlines() if re.match(r"[ \d]\d  ", line)]
+    assert [(line[1], line[2], line[4]) for line in told] == [
+        (step.order.number, step.order.store, step.order.account) for step in STEPS
+    ]
+    assert "no order lost, none twice.\n  Orders there: rayo 6, lapyme 4, centelar 3.\n" in ended.stdout
+    assert "\x1b" not in ended.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_runs_on_for_the_commands_that_it_prints_until_it_is_ended(tmp_path: Path) -> None:
+    with run_in_background(tmp_path) as process:
+        told = iter(process.stdout.readline, "")
+        sourcing = next(line.strip() for line in told if line.startswith("    . "))
+        listing = next(line.strip() for line in told if line.startswith("    connector list"))
+        curl = shlex.split(next(line for line in told if "/resolve" in line))
+        script = f"{sourcing} && {listing} && echo $ADMIN_TOKEN"
+        shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True).stdout
+        url, body, token = curl[5], curl[7], shown.split()[-1]
+        resolved = httpx.post(url, content=body, headers={"Authorization": f"Bearer {token}"}, trust_env=False).json()
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 0
+    assert [line.split()[2] for line in shown.splitlines() if "shopify-mx" in line] == ["#1003", "#1001", "#1003"]
+    assert (resolved["order_number"], resolved["state"]) == (UNCERTAIN.order.number, "delivered")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_that_is_ended_early_leaves_nothing_behind_and_does_not_count_as_good(tmp_path: Path) -> None:
+    with run_in_background(tmp_path) as process:
+        told = iter(process.stdout.readline, "")
+        url = next(line.split()[1] for line in told if line.startswith("  service "))
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 1
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
+
+
+@pytest.fixture
+def demo(open_service: Callable[..., InProcess]) -> Iterator[Demo]:
+    """The demo before its first webhook."""
+    text = CONFIGURATION.substitute(sandbox="http://127.0.0.1:1", secret="sesamo")
+    own = open_service(text=text.replace("{", "{{").replace("}", "}}"))
+    transport = httpx.WSGITransport(app=create_app(own.runtime))
+    with httpx.Client(transport=transport, base_url="http://here", headers={"Authorization": "Bearer admin"}) as api:
+        service = ServiceProcess(url="http://here", variables={}, process=None, api=api)
+        yield Demo(settings=own.runtime.settings, sandbox=own.sandbox, service=service, report=Report(), interrupt=None)
+
+
+def take_order(sandbox: Sandbox, order: DemoOrder) -> None:
+    """Have the order's destination take it as if it had been sent."""
+    body = {"productos": [{"cantidad": 1, "identificador": order.sku}]}
+    sandbox.accept_order(
+        order.account,
+        owner="",
+        content=b"",
+        key=None,
+        build=lambda number: AcceptedOrder(
+            destination=order.account,
+            remote_id=number,
+            key=None,
+            body=body,
+            headers={},
+            received_at=datetime.now(UTC),
+        ),
+    )
+
+
+def test_demo_notices_orders_that_are_lost(demo: Demo) -> None:
+    faults = demo.check_final_state()
+    assert [fault for fault in faults if "times" in fault] == [
+        "Order #1001: rayo has it 0 times, not 1.",
+        "Order 2001: lapyme has it 0 times, not 1.",
+        "Order #3001: lapyme has it 0 times, not 1.",
+        "Order 4001: rayo has it 0 times, not 1.",
+        "Order #1003: rayo has it 0 times, not 1.",
+        "Order 4002: rayo has it 0 times, not 1.",
+        "Order 2002: lapyme has it 0 times, not 1.",
+        "Order #3002: centelar has it 0 times, not 1.",
+        "Order 2004: centelar has it 0 times, not 1.",
+        "Order 5001: rayo has it 0 times, not 1.",
+        "Order 6001: lapyme has it 0 times, not 1.",
+        "Order 6002: centelar has it 0 times, not 1.",
+        "Order 5002: rayo has it 0 times, not 1.",
+    ]
+    assert "Order 4002, in the end: it should be parked: uncertain, and is not forwarded." in faults
+    assert faults[-1] == "The destinations have 0 orders, not 13."
+
+
+@pytest.mark.parametrize(
+    ("step", "wanted"), [(FIRST, 1), (UNCERTAIN, 1), (FORGED, 0)], ids=["delivered", "uncertain", "forged"]
+)
+def test_demo_notices_an_order_that_is_there_once_too_often(demo: Demo, step: Step, wanted: int) -> None:
+    for _ in range(wanted + 1):
+        take_order(demo.sandbox, step.order)
+    assert f"Order {step.order.number}: rayo has it {wanted + 1} times, not {wanted}." in demo.check_final_state()
+
+
+DELIVERED = {"state": "delivered", "reason": None, "attempts": 1}
+
+
+@pytest.mark.parametrize(
+    ("result", "faults"),
+    [
+        (Result(response="accepted", delivery=DELIVERED), []),
+        (Result(response="ignored", delivery=DELIVERED), ["the answer was “ignored”, not “accepted”"]),
+        (Result(response="accepted", delivery=DELIVERED | {"attempts": 2}), ["its attempts are 2, not 1"]),
+        (
+            Result(response="accepted", delivery=DELIVERED | {"state": "parked", "reason": "refused"}),
+            ["it should be delivered, and is parked: refused"],
+        ),
+        (Result(response="accepted"), ["it should be delivered, and is not forwarded", "its attempts are 0, not 1"]),
+    ],
+)
+def test_what_ends_otherwise_than_it_should_is_named(result: Result, faults: list[str]) -> None:
+    assert result.failures(FIRST) == faults

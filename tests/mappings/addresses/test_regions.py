@@ -1,0 +1,107 @@
+"""States, countries and postcodes: the same place by the same name, whoever writes it."""
+
+import re
+
+import pytest
+
+from mappings.addresses.postcodes import complete_postal_code, describe_mismatch
+from mappings.addresses.regions import SHOPIFY_STATES, WOOCOMMERCE_STATES, resolve_country_code, resolve_state_name
+from mappings.addresses.states import ARGENTINA, MEXICO, STATES
+
+
+def test_every_state_has_a_code_of_its_own_on_each_platform():
+    for states, count in ((MEXICO, 32), (ARGENTINA, 24)):
+        for field in ("iso", "name", "shopify", "woocommerce"):
+            assert len({getattr(state, field) for state in states}) == count
+
+
+@pytest.mark.parametrize("country", STATES)
+def test_platforms_name_a_state_alike(country):
+    assert set(SHOPIFY_STATES[country].values()) == set(WOOCOMMERCE_STATES[country].values())
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "name"),
+    [
+        ("NUEVO LEON", "MX", "Nuevo León"),
+        ("N.L.", "MX", "Nuevo León"),
+        ("Qro.", "MX", "Querétaro"),
+        ("MX-JAL", "MX", "Jalisco"),
+        ("Edo. de México", "MX", "México"),
+        ("Estado de Mexico", "MX", "México"),
+        ("Coahuila de Zaragoza", "MX", "Coahuila"),
+        ("D.F.", "MX", "Ciudad de México"),
+        ("capital federal", "AR", "Ciudad Autónoma de Buenos Aires"),
+        ("C.A.B.A.", "AR", "Ciudad Autónoma de Buenos Aires"),
+        ("Bs. As.", "AR", "Buenos Aires"),
+        ("Gran Buenos Aires", "AR", "Buenos Aires"),
+        ("CORDOBA", "AR", "Córdoba"),
+        ("AR-X", "AR", "Córdoba"),
+        ("X", "AR", "X"),
+        ("Jalisco", "AR", "Jalisco"),
+        ("Texas", "US", "Texas"),
+        ("CDMX", None, "Ciudad de México"),
+        ("Jal", None, "Jal"),
+        (None, "MX", None),
+    ],
+)
+def test_state_in_words_has_its_official_name_and_others_stay_as_written(written, country, name):
+    assert resolve_state_name(written, country=country, codes={}) == name
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [("mx", "MX"), ("México", "MX"), ("MEX", "MX"), ("República Argentina", "AR"), ("Chile", "Chile"), (None, None)],
+)
+def test_country_has_its_code(written, code):
+    assert resolve_country_code(written) == code
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "state", "code"),
+    [
+        ("06700", "MX", None, "06700"),
+        ("6700", "MX", "Ciudad de México", "06700"),
+        ("6700", "MX", "Jalisco", "6700"),
+        ("6700", "MX", None, "6700"),
+        ("700", "MX", "Ciudad de México", "700"),
+        ("C.P. 06700", "MX", None, "06700"),
+        ("CP06700", "MX", None, "06700"),
+        ("06 700", "MX", None, "06700"),
+        ("c1425dka", "AR", None, "C1425DKA"),
+        ("C 1425 DKA", "AR", None, "C1425DKA"),
+        ("CP 1425", "AR", None, "1425"),
+        ("14 25 1", "AR", None, "14 25 1"),
+        ("SW1A 1AA", "GB", None, "SW1A 1AA"),
+        (None, "MX", None, None),
+    ],
+)
+def test_postcode_is_written_plainly_and_never_made_up(written, country, state, code):
+    assert complete_postal_code(written, country=country, state=state) == code
+
+
+@pytest.mark.parametrize(
+    ("code", "country", "state", "fault"),
+    [
+        ("44100", "MX", "Jalisco", None),
+        ("44100", "MX", "Ciudad de México", "postcode “44100” is of Jalisco, not of Ciudad de México."),
+        ("17000", "MX", "Jalisco", "postcode “17000” is of another state, not of Jalisco."),
+        ("4410", "MX", "Jalisco", None),
+        ("44100", "MX", "Jalisco y Colima", None),
+        ("44100", "MX", None, None),
+        ("1425", "AR", "Ciudad Autónoma de Buenos Aires", None),
+        ("1900", "AR", "Buenos Aires", None),
+        ("B1900ABC", "AR", "Salta", "postcode “B1900ABC” is of Buenos Aires, not of Salta."),
+        ("C1425DKA", "AR", "Ciudad Autónoma de Buenos Aires", None),
+        ("5000", "AR", "Salta", "postcode “5000” is of another state, not of Salta."),
+        ("142", "AR", "Salta", "postcode “142” is not a postcode of AR."),
+        ("90210", "US", "California", None),
+    ],
+)
+def test_postcode_of_another_state_is_told(code, country, state, fault):
+    assert describe_mismatch(code, country=country, state=state) == fault
+
+
+@pytest.mark.parametrize("state", [*MEXICO, *ARGENTINA], ids=lambda state: state.name)
+def test_postcodes_begin_with_digits(state):
+    assert re.fullmatch(r"[\d|\[\]-]+", state.postcode_prefix)

@@ -1,0 +1,308 @@
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import ValidationError
+
+from mappings.destinations.lapyme import DESTINATION
+from mappings.integration import Outcome
+from mappings.order import Charge, Shipping
+from tests.support.mapping_cases import (
+    CUSTOMER,
+    SAMPLES,
+    WAREHOUSE,
+    line,
+    make_account,
+    problems_of,
+    read,
+    with_parts,
+    write,
+)
+
+ORDER = read("shopify", SAMPLES["shopify_ar"])
+
+
+def with_lines(*lines, tax=None, **parts):
+    return replace(with_parts(ORDER, *lines, **parts), tax=tax)
+
+
+def prices(body):
+    return [(each["sku_snapshot"], each["ordered_quantity"], each["unit_price"]) for each in body["lines"]]
+
+
+def test_shopify_order_becomes_lapymes_body():
+    assert write(ORDER, "lapyme").body == {
+        "customer_id": CUSTOMER,
+        "assigned_warehouse_id": WAREHOUSE,
+        "totals": {"subtotal": 2066117, "tax_amount": 433884, "total": 2500001},
+        "lines": [
+            {
+                "product_name_snapshot": "Yerba mate orgánica - 1 kg",
+                "sku_snapshot": "7791234567898",
+                "ordered_quantity": 2,
+                "unit_price": 383334,
+                "tax_rate_id": 5,
+            },
+            {
+                "product_name_snapshot": "Yerba mate orgánica - 1 kg",
+                "sku_snapshot": "7791234567898",
+                "ordered_quantity": 1,
+                "unit_price": 383333,
+                "tax_rate_id": 5,
+            },
+            {
+                "product_name_snapshot": "Mate forrado en cuero",
+                "sku_snapshot": "MATE-CUERO",
+                "ordered_quantity": 1,
+                "unit_price": 1050000,
+                "tax_rate_id": 5,
+            },
+            {
+                "product_name_snapshot": "Envío",
+                "sku_snapshot": "ENVIO",
+                "ordered_quantity": 1,
+                "unit_price": 300000,
+                "tax_rate_id": 5,
+            },
+        ],
+        "delivery_method": "shipping",
+        "order_date": "2026-11-20T18:40:18Z",
+        "currency": "PES",
+        "notes": "shopify #2077",
+    }
+
+
+def test_woocommerce_order_becomes_lapymes_body():
+    order = read("woocommerce", SAMPLES["woocommerce_ar"])
+    assert write(order, "lapyme", charges={"fee": "RECARGO"}).body == {
+        "customer_id": CUSTOMER,
+        "assigned_warehouse_id": WAREHOUSE,
+        "totals": {"subtotal": 1361983, "tax_amount": 286017, "total": 1648000},
+        "lines": [
+            {
+                "product_name_snapshot": "Yerba mate orgánica",
+                "sku_snapshot": "7791234567898",
+                "ordered_quantity": 3,
+                "unit_price": 300000,
+                "tax_rate_id": 5,
+            },
+            {
+                "product_name_snapshot": "Taza & plato",
+                "sku_snapshot": "TAZA-01",
+                "ordered_quantity": 2,
+                "unit_price": 199000,
+                "tax_rate_id": 5,
+            },
+            {
+                "product_name_snapshot": "Envío",
+                "sku_snapshot": "ENVIO",
+                "ordered_quantity": 1,
+                "unit_price": 300000,
+                "tax_rate_id": 5,
+            },
+            {
+                "product_name_snapshot": "Embalaje para regalo",
+                "sku_snapshot": "RECARGO",
+                "ordered_quantity": 1,
+                "unit_price": 50000,
+                "tax_rate_id": 5,
+            },
+        ],
+        "delivery_method": "shipping",
+        "order_date": "2026-11-21T16:20:00Z",
+        "currency": "PES",
+        "notes": "woocommerce 240",
+    }
+
+
+def test_free_shipping_is_no_line():
+    order = with_lines(line("10"), shipping=[Shipping(name="Gratis", total=Decimal(0))])
+    assert prices(write(order, "lapyme").body) == [("MATE", 1, 1000)]
+
+
+def test_zero_charge_is_no_line_and_no_problem():
+    order = with_lines(line("10"), charges=[Charge(kind="tip", total=Decimal(0))])
+    assert prices(write(order, "lapyme").body) == [("MATE", 1, 1000)]
+
+
+def test_price_that_does_not_divide_is_split_dearer_units_first():
+    assert prices(write(with_lines(line("10.00", quantity=3)), "lapyme").body) == [("MATE", 1, 334), ("MATE", 2, 333)]
+
+
+@pytest.mark.parametrize(
+    ("rounding", "totals"),
+    [
+        ("order", {"subtotal": 826, "tax_amount": 173, "total": 999}),
+        ("line", {"subtotal": 825, "tax_amount": 174, "total": 999}),
+    ],
+)
+def test_net_is_rounded_per_order_or_per_line(rounding, totals):
+    order = with_lines(*[line("3.33") for _ in range(3)])
+    assert write(order, "lapyme", tax_rounding=rounding).body["totals"] == totals
+
+
+def test_tax_is_reckoned_for_each_rate():
+    order = with_lines(line("121.00"), line("110.50", sku="LIBRO"), line("50.00", sku="EXENTO"))
+    body = write(order, "lapyme", tax_rate_id_by_sku={"LIBRO": 4, "EXENTO": 3}).body
+    assert [each["tax_rate_id"] for each in body["lines"]] == [5, 4, 3]
+    assert body["totals"] == {"subtotal": 10000 + 10000 + 5000, "tax_amount": 2100 + 1050, "total": 28150}
+
+
+def test_tax_rates_and_products_follow_the_settings():
+    product = "11111111-2222-4333-8444-555555555555"
+    settings = {"tax_rates": {"9": 25}, "tax_rate_id": 9, "product_id_by_sku": {"MATE": product}}
+    body = write(with_lines(line("125.00")), "lapyme", **settings).body
+    assert body["lines"][0]["product_id"] == product
+    assert body["lines"][0]["tax_rate_id"] == 9
+    assert body["totals"] == {"subtotal": 10000, "tax_amount": 2500, "total": 12500}
+
+
+def test_shipping_and_notes_follow_the_settings():
+    settings = {
+        "shipping_sku": "FLETE",
+        "shipping_name": "Flete",
+        "notes": "{store}/{storefront}/{order_id}/{number}",
+    }
+    order = with_lines(line("1"), shipping=[Shipping(total=Decimal("2"))])
+    body = write(order, "lapyme", **settings).body
+    assert prices(body) == [("MATE", 1, 100), ("FLETE", 1, 200)]
+    assert body["lines"][1]["product_name_snapshot"] == "Flete"
+    assert body["notes"] == "tienda/shopify/5678901234999/#2077"
+
+
+@pytest.mark.parametrize(("is_pickup", "method"), [(True, "pickup"), (False, "shipping"), (None, None)])
+def test_delivery_method_is_left_out_where_nothing_says_it(is_pickup, method):
+    assert write(replace(ORDER, is_pickup=is_pickup), "lapyme").body.get("delivery_method") == method
+
+
+def test_order_without_an_address_is_no_problem():
+    assert problems_of(replace(ORDER, ship_to=None, bill_to=None), "lapyme") == []
+
+
+def test_currency_without_a_word_is_a_problem():
+    assert problems_of(replace(ORDER, currency="MXN"), "lapyme") == ["Currency “MXN” is not served; only ARS, USD."]
+
+
+def test_currency_words_follow_the_settings():
+    assert write(ORDER, "lapyme", currencies={"ARS": "ARS"}).body["currency"] == "ARS"
+
+
+@pytest.mark.parametrize(
+    ("charge", "problem"),
+    [
+        (
+            Charge(kind="tip", total=Decimal("50.00")),
+            'Charges > tip of 50.00 has no SKU: add a row "tip" = "SKU" to `charges`, or run '
+            "`connector table set --account cuenta charges tip SKU`.",
+        ),
+        (
+            Charge(kind="fee", total=Decimal("-100.01")),
+            "Charges > fee of -100.01 is more than the products cost, and LaPyme takes no negative lines.",
+        ),
+    ],
+)
+def test_charge_that_is_no_line_is_a_problem(charge, problem):
+    assert problems_of(with_lines(line("100"), charges=[charge]), "lapyme", charges={}) == [problem]
+
+
+def test_charge_is_a_line_by_the_table():
+    order = with_lines(line("100"), charges=[Charge(kind="tip", total=Decimal("50.00"))])
+    assert prices(write(order, "lapyme", charges={"tip": "PROPINA"}).body) == [("MATE", 1, 10000), ("PROPINA", 1, 5000)]
+
+
+def test_sum_that_differs_from_the_charge_is_a_problem_with_its_arithmetic():
+    order = with_lines(line("100"), shipping=[Shipping(total=Decimal("20"))], total="119.99")
+    arithmetic = "Total: products 100.00 + shipping 20.00 = 120.00, but 119.99 was charged."
+    assert problems_of(order, "lapyme") == [arithmetic]
+    assert arithmetic in write(order, "lapyme", totals="warn").warnings
+
+
+def test_line_without_sku_is_named_by_the_orders_own_number():
+    order = with_lines(line("10", quantity=3), line("10", sku=None))
+    assert problems_of(order, "lapyme") == ["Products > line 2 > SKU is missing."]
+
+
+def test_order_of_nothing_is_a_problem():
+    assert problems_of(with_lines(), "lapyme") == ["Products are missing: nothing was charged."]
+
+
+@pytest.mark.parametrize(("tax", "is_told"), [("17.35", False), ("17.37", False), ("17.38", True), ("0", True)])
+def test_other_tax_of_the_storefront_is_a_warning(tax, is_told):
+    warnings = write(replace(with_lines(line("100")), tax=Decimal(tax)), "lapyme").warnings
+    said = f"Tax: the storefront reckoned {Decimal(tax):.2f}, the account's rates give 17.36."
+    assert (said in warnings) is is_told
+
+
+def test_what_lapyme_cannot_be_told_is_listed():
+    assert write(replace(ORDER, document="30111222", note="Timbre 4"), "lapyme").warnings == [
+        "Tax document is not sent: LaPyme books the order on the account's customer.",
+        "Company is not sent: LaPyme books the order on the account's customer.",
+        "Shipping address is not sent: LaPyme has no field for it.",
+        "Customer note is not sent: LaPyme has no field for it.",
+    ]
+
+
+def test_address_of_a_pickup_is_not_missed():
+    assert write(replace(ORDER, is_pickup=True, bill_to=None), "lapyme").warnings == []
+
+
+amounts = st.integers(0, 10**9).map(lambda cents: Decimal(cents).scaleb(-2))
+
+
+@given(
+    st.lists(st.tuples(amounts, st.integers(1, 1000), st.sampled_from(["A", "B", "C"])), min_size=1, max_size=6),
+    amounts,
+    st.sampled_from(["order", "line"]),
+)
+def test_totals_always_add_up_to_what_was_charged(lines, shipping, rounding):
+    order = with_lines(
+        *[line(total, quantity=quantity, sku=sku) for total, quantity, sku in lines],
+        shipping=[Shipping(total=shipping)],
+    )
+    body = write(order, "lapyme", tax_rounding=rounding, tax_rate_id_by_sku={"A": 4, "B": 6}).body
+    totals = body["totals"]
+    assert sum(each["ordered_quantity"] * each["unit_price"] for each in body["lines"]) == totals["total"]
+    assert totals["subtotal"] + totals["tax_amount"] == totals["total"] == int(order.total * 100)
+
+
+@pytest.mark.parametrize(
+    ("settings", "at"),
+    [
+        ({"customer_id": "1"}, "customer_id"),
+        ({"assigned_warehouse_id": "depósito"}, "assigned_warehouse_id"),
+        ({"product_id_by_sku": {"MATE": "1"}}, "product_id_by_sku"),
+        ({"tax_rate_id": 9}, "tax_rate_id"),
+        ({"tax_rates": {"4": 10}}, "tax_rate_id"),
+        ({"tax_rates": {"5": 101}}, "tax_rates"),
+        ({"tax_rate_id_by_sku": {"MATE": 9}}, "tax_rate_id_by_sku"),
+        ({"currencies": {"ARS": "pesos"}}, "currencies"),
+        ({"currencies": {"pesos": "PES"}}, "currencies"),
+        ({"charges": {"propina": "PROPINA"}}, "charges"),
+        ({"notes": "{nombre}"}, "notes"),
+        ({"notes": "{number.real}"}, "notes"),
+        ({"notes": "{number!r}"}, "notes"),
+        ({"notes": "{}"}, "notes"),
+        ({"notes": "{number"}, "notes"),
+        ({"tax_rounding": "cent"}, "tax_rounding"),
+    ],
+)
+def test_setting_at_fault_is_named(settings, at):
+    with pytest.raises(ValidationError) as caught:
+        make_account("lapyme", **settings)
+    assert set(caught.value.messages_dict) == {at}
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "outcome"),
+    [
+        (409, {"code": "IDEMPOTENCY_CONFLICT", "retryable": True}, Outcome.CONFLICT),
+        (409, {"code": "CONFLICT", "retryable": True}, Outcome.AMBIGUOUS),
+        (409, {"code": "CONFLICT", "retryable": False}, Outcome.REFUSED),
+        (409, "conflict", Outcome.REFUSED),
+        (500, {"code": "IDEMPOTENCY_CONFLICT"}, None),
+    ],
+)
+def test_conflicts_are_read_by_lapymes_codes(status, error, outcome):
+    assert DESTINATION.classify_response(status, {"error": error}) is outcome

@@ -1,0 +1,230 @@
+from dataclasses import replace
+
+import pytest
+from marshmallow import ValidationError
+
+from mappings.destinations.rayo import DESTINATION
+from mappings.integration import Outcome
+from mappings.order import Address, Customer, Line
+from tests.support.mapping_cases import SAMPLES, make_account, problems_of, read, write
+
+SHIPPED = Address(
+    name="Ximena Ocampo",
+    phone="55 6532 0691",
+    street="Av. Álvaro Obregón",
+    number="187",
+    district="Roma Norte",
+    city="Cuauhtémoc",
+    state="Ciudad de México",
+    postal_code="06700",
+    country="MX",
+)
+
+
+@pytest.fixture
+def order():
+    return read("shopify", SAMPLES["shopify_mx"])
+
+
+def test_shopify_order_becomes_rayos_body(order):
+    assert write(order, "rayo").body == {
+        "consumidor_destino": {
+            "calle": "Av. Álvaro Obregón",
+            "ciudad": "Cuauhtémoc",
+            "codigo_postal": "06700",
+            "colonia": "Roma Norte",
+            "estado": "Ciudad de México",
+            "no_exterior": "187-B",
+            "no_interior": "Depto 402",
+            "nombre": "Ximena Ocampo Ríos",
+            "pais": "mexico",
+            "telefono": "5565320691",
+        },
+        "productos": [
+            {"cantidad": 2, "identificador": "7503039461000"},
+            {"cantidad": 3, "identificador": "CREMA-NOCHE"},
+        ],
+        "servicio_rayo": "NACIONAL",
+    }
+
+
+def test_woocommerce_order_becomes_rayos_body():
+    assert write(read("woocommerce", SAMPLES["woocommerce_mx"]), "rayo").body == {
+        "consumidor_destino": {
+            "calle": "Calle 5 de Mayo",
+            "ciudad": "Coyoacán",
+            "codigo_postal": "04100",
+            "colonia": "Del Carmen",
+            "estado": "Ciudad de México",
+            "no_exterior": "123",
+            "no_interior": "Depto. 4-B",
+            "nombre": "Tomás O’Farrill",
+            "pais": "mexico",
+            "telefono": "5512345678",
+        },
+        "productos": [{"cantidad": 2, "identificador": "7503039461000"}],
+        "servicio_rayo": "NACIONAL",
+    }
+
+
+def test_what_rayo_cannot_be_told_is_listed(order):
+    assert write(order, "rayo").warnings == [
+        "Products > “Curso en línea” is left out: it is not shipped.",
+        "Customer note is not sent: Rayo has no field for it.",
+    ]
+
+
+def test_company_cannot_be_told(order):
+    order = replace(order, ship_to=replace(SHIPPED, company="Taller Ocampo"), note=None)
+    assert "Shipping address > company is not sent: Rayo has no field for it." in write(order, "rayo").warnings
+
+
+def test_interior_number_is_sent_as_null_where_there_is_none(order):
+    body = write(replace(order, ship_to=SHIPPED), "rayo").body
+    assert body["consumidor_destino"]["no_interior"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"phone": "123"}, "Shipping address > phone has 3 digits; 10 are needed."),
+        ({"postal_code": "6700"}, "Shipping address > postcode “6700” is not a postcode of MX."),
+        ({"country": "AR"}, "Shipping address > country “AR” is not served; only mexico."),
+        ({"country": None}, "Shipping address > country is missing."),
+        ({"name": None}, "Shipping address > name is missing."),
+        ({"street": None}, "Shipping address > street is missing."),
+        ({"number": None}, "Shipping address > street number is missing."),
+        ({"district": None}, "Shipping address > neighbourhood is missing."),
+        ({"city": None}, "Shipping address > city is missing."),
+        ({"state": None}, "Shipping address > state is missing."),
+        ({"postal_code": None}, "Shipping address > postcode is missing."),
+    ],
+)
+def test_problem_names_the_field_as_the_merchant_knows_it(order, changes, problem):
+    assert problems_of(replace(order, ship_to=replace(SHIPPED, **changes)), "rayo") == [problem]
+
+
+def test_all_problems_come_at_once(order):
+    ship_to = replace(SHIPPED, district=None, number=None)
+    assert problems_of(replace(order, ship_to=ship_to, is_test=True, lines=[]), "rayo") == [
+        "The order is a test.",
+        "Shipping address > neighbourhood is missing.",
+        "Shipping address > street number is missing.",
+        "Products are missing: nothing is left to ship.",
+    ]
+
+
+@pytest.mark.parametrize("changes", [{"is_pickup": True}, {"ship_to": None}])
+def test_pickup_order_is_a_problem(order, changes):
+    assert problems_of(replace(order, **changes), "rayo") == [
+        "Shipping address is missing: Rayo does not serve collection in store."
+    ]
+
+
+def test_order_without_anything_to_ship_is_a_problem(order):
+    lines = [replace(line, is_shippable=False) for line in order.lines]
+    assert problems_of(replace(order, lines=lines), "rayo") == ["Products are missing: nothing is left to ship."]
+
+
+@pytest.mark.parametrize(
+    ("phones", "sent"),
+    [
+        ({"ship": "5511111111", "order": "5522222222"}, "5511111111"),
+        ({"order": "5522222222", "customer": "5533333333"}, "5522222222"),
+        ({"ship": "N/A", "customer": "5533333333", "bill": "5544444444"}, "5533333333"),
+        ({"ship": "ximena1@example.mx", "bill": "5544444444"}, "5544444444"),
+    ],
+)
+def test_phone_is_the_first_of_address_order_customer_and_bill(order, phones, sent):
+    order = replace(
+        order,
+        ship_to=replace(SHIPPED, phone=phones.get("ship")),
+        phone=phones.get("order"),
+        customer=Customer(phone=phones.get("customer")),
+        bill_to=Address(phone=phones.get("bill")),
+    )
+    assert write(order, "rayo").body["consumidor_destino"]["telefono"] == sent
+
+
+def test_missing_phone_is_a_problem(order):
+    order = replace(order, ship_to=replace(SHIPPED, phone=None), phone=None, customer=None, bill_to=None)
+    assert problems_of(order, "rayo") == ["Shipping address > phone is missing."]
+
+
+def test_lines_of_one_identifier_are_one_product(order):
+    lines = [Line(sku="A", quantity=1, total=1), Line(sku="B", quantity=1, total=1), Line(sku="A", quantity=2, total=1)]
+    assert write(replace(order, lines=lines), "rayo").body["productos"] == [
+        {"cantidad": 3, "identificador": "A"},
+        {"cantidad": 1, "identificador": "B"},
+    ]
+
+
+def test_problem_counts_lines_as_the_order_does(order):
+    lines = [
+        Line(sku="A", quantity=1, total=1, is_shippable=False),
+        Line(sku="B", quantity=1, total=1),
+        Line(sku="B", quantity=1, total=1),
+        Line(quantity=1, total=1),
+        Line(quantity=1, total=1),
+    ]
+    assert problems_of(replace(order, lines=lines), "rayo") == [
+        "Products > line 4 > SKU is missing.",
+        "Products > line 5 > SKU is missing.",
+    ]
+
+
+def test_barcode_takes_the_skus_place_without_a_fallback(order):
+    lines = [Line(sku="A", barcode="7503039461000", quantity=1, total=1), Line(sku="B", quantity=1, total=1)]
+    order = replace(order, lines=lines, missing_details={})
+    assert problems_of(order, "rayo", identifier="barcode") == ["Products > line 2 > barcode is missing."]
+    body = write(replace(order, lines=lines[:1]), "rayo", identifier="barcode").body
+    assert body["productos"] == [{"cantidad": 1, "identificador": "7503039461000"}]
+
+
+def test_service_states_and_missing_number_follow_the_settings(order):
+    settings = {"servicio_rayo": "EXPRESS", "states": {"CIUDAD DE MEXICO": "CDMX"}, "no_exterior_missing": "S/N"}
+    body = write(replace(order, ship_to=replace(SHIPPED, number=None)), "rayo", **settings).body
+    assert body["servicio_rayo"] == "EXPRESS"
+    assert body["consumidor_destino"]["estado"] == "CDMX"
+    assert body["consumidor_destino"]["no_exterior"] == "S/N"
+
+
+def test_account_needs_a_credential():
+    with pytest.raises(ValidationError) as caught:
+        make_account("rayo", api_key="")
+    assert set(caught.value.messages_dict) == {"api_key"}
+    with pytest.raises(ValidationError) as caught:
+        DESTINATION.settings_schema_class().load({"name": "a", "id": "a", "destination": "rayo"})
+    assert caught.value.messages_dict == {"api_key": ["is missing: Rayo needs `api_key` or `access_token`."]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "bearer", "key"),
+    [({"api_key": "k"}, None, "k"), ({"api_key": "k", "access_token": "t"}, None, "k")],
+)
+def test_key_is_exchanged_for_a_token(settings, bearer, key):
+    account = make_account("rayo", **settings)
+    assert (DESTINATION.bearer(account), DESTINATION.api_key(account)) == (bearer, key)
+
+
+def test_standing_token_is_the_bearer_where_there_is_no_key():
+    account = DESTINATION.settings_schema_class().load(
+        {"name": "a", "id": "a", "destination": "rayo", "access_token": "t"}
+    )
+    assert (DESTINATION.bearer(account), DESTINATION.api_key(account)) == ("t", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (401, None, Outcome.TOKEN_EXPIRED),
+        (400, {"code": "invalid-jwt"}, Outcome.TOKEN_EXPIRED),
+        (200, {"code": "invalid-jwt"}, Outcome.TOKEN_EXPIRED),
+        (400, {"code": "unexpected"}, Outcome.AMBIGUOUS),
+        (400, {"code": "constraint-violation"}, None),
+        (400, [], None),
+        (500, {"code": "unexpected"}, None),
+    ],
+)
+def test_replies_are_read_by_rayos_codes(status, body, outcome):
+    assert DESTINATION.classify_response(status, body) is outcome

@@ -1,0 +1,41 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mappings.money.allocation import allocate
+
+
+def amounts(*texts):
+    return [Decimal(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("amount", "over", "shares"),
+    [
+        ("50.00", ["750.00", "100.00"], ["44.12", "5.88"]),
+        ("10.00", ["30.00", "30.00", "30.00"], ["3.34", "3.33", "3.33"]),
+        ("0.02", ["1.00", "2.00", "1.00"], ["0.01", "0.01", "0.00"]),
+        ("5.00", ["0.00", "5.00"], ["0.00", "5.00"]),
+        ("0", ["3.00"], ["0"]),
+        ("0", ["0.00"], ["0"]),
+        ("0", [], []),
+    ],
+)
+def test_amount_is_spread_in_proportion_and_cents_go_to_the_largest_remainders(amount, over, shares):
+    assert allocate(Decimal(amount), amounts(*over)) == amounts(*shares)
+
+
+cents = st.integers(min_value=0, max_value=10**12)
+
+
+@given(st.lists(cents, min_size=1, max_size=8), st.floats(min_value=0, max_value=1))
+def test_shares_make_the_amount_and_none_exceeds_what_it_is_taken_of(weights, part):
+    over = [Decimal(weight).scaleb(-2) for weight in weights]
+    amount = Decimal(int(sum(weights) * part)).scaleb(-2)
+    if amount > sum(over):
+        amount = sum(over)
+    shares = allocate(amount, over)
+    assert sum(shares) == amount
+    assert all(0 <= share <= each for share, each in zip(shares, over, strict=True))

@@ -1,0 +1,504 @@
+from copy import deepcopy
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from mappings.integration import MalformedWebhookError, WebhookIdentity
+from mappings.order import Charge, Payment, Shipping
+from mappings.schema import MappingError
+from mappings.storefronts.shopify import STOREFRONT
+from tests.support.mapping_cases import SAMPLES, read
+
+
+@pytest.fixture
+def payload():
+    return deepcopy(SAMPLES["shopify_ar"])
+
+
+def money(amount):
+    return {"shop_money": {"amount": amount, "currency_code": "ARS"}, "presentment_money": {"amount": "1"}}
+
+
+def totals(order):
+    return [(line.sku, line.quantity, line.total, line.tax) for line in order.lines]
+
+
+def problems(payload):
+    with pytest.raises(MappingError) as caught:
+        read("shopify", payload)
+    return caught.value.problems
+
+
+def test_line_costs_what_was_paid_for_it_discounts_off_tax_in(payload):
+    order = read("shopify", payload)
+    assert totals(order) == [
+        ("7791234567898", 3, Decimal("11500.01"), Decimal("1995.87")),
+        ("MATE-CUERO", 1, Decimal("10500.00"), Decimal("1822.31")),
+    ]
+    assert order.shipping == [
+        Shipping(name="Correo a domicilio", code="correo", total=Decimal("3000.00"), tax=Decimal("520.66"))
+    ]
+    assert order.parts_total == order.total == Decimal("25000.01")
+
+
+def test_tax_is_added_where_prices_do_not_hold_it(payload):
+    payload["taxes_included"] = False
+    order = read("shopify", payload)
+    assert totals(order)[1] == ("MATE-CUERO", 1, Decimal("12322.31"), Decimal("1822.31"))
+    assert order.shipping[0].total == Decimal("3520.66")
+
+
+def test_old_order_has_its_lines_own_discount(payload):
+    del payload["line_items"][1]["discount_allocations"]
+    payload["line_items"][1]["total_discount"] = "1.00"
+    assert totals(read("shopify", payload))[1][2] == Decimal("10999.00")
+
+
+def test_refunded_units_come_off_at_what_was_given_back(payload):
+    payload["line_items"][0]["current_quantity"] = 2
+    payload["current_total_price"] = "21166.68"
+    refunded = {"line_item_id": 12001, "quantity": 1, "subtotal": 3833.33, "total_tax": 665.29}
+    other = {"line_item_id": 99999, "quantity": 1, "subtotal": 1.00, "total_tax": 0.21}
+    payload["refunds"] = [{"refund_line_items": [refunded, other], "order_adjustments": []}]
+    order = read("shopify", payload)
+    assert totals(order)[0] == ("7791234567898", 2, Decimal("7666.68"), Decimal("1330.58"))
+    assert order.parts_total == order.total == Decimal("21166.68")
+
+
+def test_refunded_tax_comes_off_where_prices_do_not_hold_it(payload):
+    payload["taxes_included"] = False
+    payload["line_items"][0]["current_quantity"] = 2
+    refunded = {"line_item_id": 12001, "quantity": 1, "subtotal": "3833.33", "total_tax": "665.29"}
+    payload["refunds"] = [{"refund_line_items": [refunded]}]
+    assert totals(read("shopify", payload))[0][2:] == (Decimal("8997.26"), Decimal("1330.58"))
+
+
+def test_units_that_an_edit_took_off_come_off_in_proportion(payload):
+    payload["line_items"][0]["current_quantity"] = 2
+    assert totals(read("shopify", payload))[0] == ("7791234567898", 2, Decimal("7666.67"), Decimal("1330.58"))
+
+
+def test_units_left_are_reckoned_where_the_order_does_not_say_them(payload):
+    del payload["line_items"][0]["current_quantity"]
+    payload["refunds"] = [{"refund_line_items": [{"line_item_id": 12001, "quantity": 1, "subtotal": "3833.33"}]}]
+    assert totals(read("shopify", payload))[0][:3] == ("7791234567898", 2, Decimal("7666.68"))
+
+
+def test_refund_without_an_id_is_of_no_line(payload):
+    payload["line_items"][0] |= {"id": None, "current_quantity": None}
+    payload["refunds"] = [{"refund_line_items": [{"line_item_id": None, "quantity": 1, "subtotal": "3833.33"}]}]
+    assert totals(read("shopify", payload))[0][1] == 3
+
+
+@pytest.mark.parametrize("changes", [{"current_quantity": 0}, {"quantity": 0, "current_quantity": 0}])
+def test_line_of_which_nothing_is_left_is_no_line(payload, changes):
+    payload["line_items"][0] |= changes
+    assert [line.sku for line in read("shopify", payload).lines] == ["MATE-CUERO"]
+
+
+def test_shipping_refund_comes_off_the_shipping(payload):
+    payload["refunds"] = [
+        {"order_adjustments": [{"kind": "shipping_refund", "amount": "-826.45", "tax_amount": "-173.55"}]}
+    ]
+    assert read("shopify", payload).shipping == [
+        Shipping(name="Correo a domicilio", code="correo", total=Decimal("2000.00"), tax=Decimal("347.11"))
+    ]
+
+
+def test_shipping_refund_spreads_over_the_methods(payload):
+    payload["shipping_lines"].append({"title": "Embalaje", "price": "500.00", "tax_lines": None})
+    payload["refunds"] = [{"order_adjustments": [{"kind": "shipping_refund", "amount": "-3200.00"}, {"kind": "otro"}]}]
+    assert [each.total for each in read("shopify", payload).shipping] == [Decimal("0.00"), Decimal("300.00")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "number"),
+    [({}, "#2077"), ({"name": None}, "2077"), ({"name": "", "order_number": None}, "5678901234999")],
+)
+def test_number_is_the_one_that_the_customer_sees(payload, changes, number):
+    assert read("shopify", payload | changes).number == number
+
+
+def test_removed_shipping_is_no_shipping(payload):
+    payload["shipping_lines"][0]["is_removed"] = True
+    assert read("shopify", payload).shipping == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "total"),
+    [
+        ({"discount_allocations": [{"amount": "3000.00"}]}, Decimal("0.00")),
+        ({"discount_allocations": [{"amount": "500.00"}], "discounted_price": "1000.00"}, Decimal("2500.00")),
+        ({"discounted_price": "1000.00", "discount_allocations": None}, Decimal("1000.00")),
+        ({"discounted_price": "1000.00", "discount_allocations": []}, Decimal("1000.00")),
+        ({"discounted_price": None, "discount_allocations": None}, Decimal("3000.00")),
+    ],
+)
+def test_discounted_shipping_costs_what_was_paid(payload, changes, total):
+    payload["shipping_lines"][0] |= changes
+    assert read("shopify", payload).shipping[0].total == total
+
+
+def test_tips_duties_and_fees_are_charges(payload):
+    payload["total_tip_received"] = "100.00"
+    payload["current_total_duties_set"] = money("20.00")
+    payload["current_total_additional_fees_set"] = money("3.00")
+    assert read("shopify", payload).charges == [
+        Charge(kind="tip", total=Decimal("100.00")),
+        Charge(kind="duties", total=Decimal("20.00")),
+        Charge(kind="fee", total=Decimal("3.00")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("total", "charges"),
+    [("25000.00", [Charge(kind="rounding", total=Decimal("-0.01"))]), ("25000.01", [])],
+)
+def test_cash_rounding_is_a_charge_where_the_total_holds_it(payload, total, charges):
+    payload["current_total_price"] = total
+    payload["total_cash_rounding_payment_adjustment_set"] = money("-0.01")
+    assert read("shopify", payload).charges == charges
+
+
+@pytest.mark.parametrize(
+    ("changes", "payments"),
+    [
+        ({}, [Payment(gateway="Mercado Pago", name="Mercado Pago", amount=Decimal("25000.01"))]),
+        ({"payment_gateway_names": ["Mercado Pago", "gift_card"]}, None),
+        ({"payment_gateway_names": []}, None),
+        ({"financial_status": "pending"}, []),
+        ({"financial_status": None}, None),
+    ],
+)
+def test_one_gateway_paid_the_total_and_several_are_not_told_apart(payload, changes, payments):
+    assert read("shopify", payload | changes).payments == payments
+
+
+@pytest.mark.parametrize(
+    ("status", "is_paid"),
+    [
+        ("paid", True),
+        ("partially_refunded", True),
+        ("pending", False),
+        ("authorized", False),
+        ("partially_paid", False),
+        ("voided", False),
+        ("otro", None),
+        (None, None),
+    ],
+)
+def test_financial_status_says_whether_it_is_paid(payload, status, is_paid):
+    payload["financial_status"] = status
+    assert read("shopify", payload).is_paid is is_paid
+
+
+@pytest.mark.parametrize(
+    ("changes", "pickup"),
+    [
+        ({}, (False, None)),
+        ({"shipping_address": None}, (True, "Correo a domicilio")),
+        ({"shipping_address": None, "shipping_lines": []}, (None, None)),
+        ({"note_attributes": [{"name": "Checkout-Method", "value": "pickup"}]}, (True, "Correo a domicilio")),
+        ({"note_attributes": {"Checkout-Method": "pickup"}}, (True, "Correo a domicilio")),
+    ],
+)
+def test_pickup_has_a_location_and_no_shipping_address(payload, changes, pickup):
+    order = read("shopify", payload | changes)
+    assert (order.is_pickup, order.pickup_name) == pickup
+
+
+def test_order_of_gift_cards_is_no_pickup(payload):
+    payload["shipping_address"] = None
+    for line in payload["line_items"]:
+        line |= {"requires_shipping": False, "gift_card": True}
+    order = read("shopify", payload)
+    assert order.is_pickup is None
+    assert [line.is_shippable for line in order.lines] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("paths", "document"),
+    [
+        (None, None),
+        (["note_attributes:dni"], "30111222"),
+        (["note_attributes:DNI "], "30111222"),
+        (["note_attributes:vacío"], "lleno"),
+        (["note_attributes:cuit", "billing_address.company"], "Ferreyra Hnos. S.R.L."),
+        (["customer.nope.nope", "line_items.sku"], None),
+    ],
+)
+def test_tax_document_is_where_the_store_says(payload, paths, document):
+    payload["note_attributes"] += [{"name": "vacío", "value": " "}, {"name": "vacío", "value": "lleno"}]
+    settings = {} if paths is None else {"document_from": paths}
+    assert read("shopify", payload, **settings).document == document
+
+
+def test_neighbourhood_number_and_flat_are_where_the_store_says(payload):
+    payload["shipping_address"] |= {"address1": "Calle 10", "address2": "Depto 3, Roma Norte"}
+    payload["note_attributes"] = [{"name": "Número", "value": "123"}]
+    settings = {"district_from": "shipping_address.address2", "number_from": ["note_attributes:Número"]}
+    address = read("shopify", payload, **settings).ship_to
+    assert (address.street, address.number, address.unit, address.district) == (
+        "Calle 10",
+        "123",
+        "Depto 3",
+        "Roma Norte",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({}, "Ciudad Autónoma de Buenos Aires"),
+        ({"province_code": "G", "province": "Santiago Del Estero"}, "Santiago del Estero"),
+        ({"country_code": "US", "province_code": "AR", "province": "Arkansas"}, "Arkansas"),
+        ({"country_code": "MX", "province_code": "MEX", "province": "Estado"}, "México"),
+        ({"country_code": "MX", "province_code": "Q ROO", "province": None}, "Quintana Roo"),
+        ({"country_code": "MX", "province_code": None, "province": "D.F."}, "Ciudad de México"),
+        ({"country_code": "MX", "province_code": None, "province": "Mexico City"}, "Ciudad de México"),
+        ({"country_code": None, "country": "México", "province_code": "DF"}, "Ciudad de México"),
+        ({"country_code": "MX", "province_code": None, "province": "Anáhuac"}, "Anáhuac"),
+        ({"country_code": "US", "province_code": "DC", "province": "D.F."}, "D.F."),
+    ],
+)
+def test_state_has_its_official_name_by_the_countrys_codes(payload, changes, state):
+    payload["shipping_address"] |= changes
+    assert read("shopify", payload).ship_to.state == state
+
+
+@pytest.mark.parametrize(
+    ("zip_code", "province_code", "expected"),
+    [
+        ("06700", "DF", "06700"),
+        (6700, "DF", "06700"),
+        ("0 67 00", "DF", "06700"),
+        ("6700", "JAL", "6700"),
+        ("670", "DF", "670"),
+    ],
+)
+def test_lost_zero_is_put_back_only_in_mexico_city(payload, zip_code, province_code, expected):
+    payload["shipping_address"] |= {"country_code": "MX", "zip": zip_code, "province_code": province_code}
+    assert read("shopify", payload).ship_to.postal_code == expected
+
+
+@pytest.mark.parametrize(("latitude", "read_as"), [(19.4189, "19.4189"), ("-34.5", "-34.5"), ("al norte", None)])
+def test_coordinates_are_read_where_they_are_numbers(payload, latitude, read_as):
+    payload["shipping_address"]["latitude"] = latitude
+    found = read("shopify", payload).ship_to.latitude
+    assert found == (read_as and Decimal(read_as))
+
+
+def test_joiner_is_in_no_separate_field(payload):
+    payload["shipping_address"] |= {"address1": "Bahía \u206087", "address2": "\u2060Anzures", "city": "Mi\u2060guel"}
+    address = read("shopify", payload).ship_to
+    assert (address.street, address.number, address.unit, address.district, address.city) == (
+        "Bahía",
+        "87",
+        None,
+        "Anzures",
+        "Miguel",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "flags"),
+    [
+        ({}, (False, False)),
+        ({"test": True}, (True, False)),
+        ({"cancelled_at": "2026-11-20T12:25:18-06:00"}, (False, True)),
+    ],
+)
+def test_test_and_cancelled_orders_are_marked(payload, changes, flags):
+    order = read("shopify", payload | changes)
+    assert (order.is_test, order.is_cancelled) == flags
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"updated_at": "ayer"},
+        {"note": ["x"]},
+        {"customer": None},
+        {"billing_address": None},
+        {"phone": 5},
+        {"test": "no"},
+        {"name": None},
+        {"refunds": None},
+        {"shipping_lines": None},
+        {"total_tax": None, "current_total_tax": None},
+        {"note_attributes": "x"},
+        {"payment_gateway_names": [None, {}]},
+    ],
+)
+def test_odd_value_that_no_one_needs_stops_nothing(payload, changes):
+    assert read("shopify", payload | changes).order_id == "5678901234999"
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"id": None}, "Order id is missing."),
+        ({"id": True}, "Order id is not text."),
+        ({"currency": ""}, "Currency is missing."),
+        ({"total_price": None}, "Total is missing."),
+        ({"total_price": "mil"}, "Total is not an amount of money."),
+        ({"current_total_price": "NaN"}, "Current total is not an amount of money."),
+        ({"line_items": None}, "Products are missing."),
+        ({"line_items": {}}, "Products is not a list."),
+        ({"line_items": [[]]}, "Products > line 1 is not an object."),
+        ({"shipping_address": "Balcarce 78"}, "Shipping address is not an object."),
+    ],
+)
+def test_what_cannot_be_done_without_is_a_problem(payload, changes, problem):
+    assert problems(payload | changes) == [problem]
+
+
+@pytest.mark.parametrize(
+    "amount", ["NaN", "1e5", "1_000", "١", "1,50", "", True, [], {}, float("nan"), float("inf"), 10**400, 10**12]
+)
+def test_amount_that_is_no_amount_is_a_problem(payload, amount):
+    assert problems(payload | {"total_price": amount}) == ["Total is not an amount of money."]
+
+
+@pytest.mark.parametrize("amount", ["25000.01", " 25000.01 ", 25000.01, "+25000.0100"])
+def test_amount_may_be_text_or_a_number(payload, amount):
+    assert read("shopify", payload | {"current_total_price": amount}).total == Decimal("25000.01")
+
+
+@pytest.mark.parametrize("quantity", [1.5, "1.5", -1, "uno", True, [], "1_000", 10**400])
+def test_quantity_that_is_no_whole_number_is_a_problem(payload, quantity):
+    payload["line_items"][0] |= {"quantity": quantity}
+    assert [problem.partition("“")[0] for problem in problems(payload)] == ["Products > line 1 > quantity "]
+
+
+@pytest.mark.parametrize("quantity", ["3", 3.0, "3.0"])
+def test_quantity_may_be_text(payload, quantity):
+    payload["line_items"][0] |= {"quantity": quantity}
+    assert read("shopify", payload).lines[0].quantity == 3
+
+
+def test_odd_value_is_quoted_in_short(payload):
+    payload["line_items"][0] |= {"quantity": "muchas " * 20}
+    quoted = "“muchas muchas muchas muchas muchas much…”"
+    assert problems(payload) == [f"Products > line 1 > quantity {quoted} is not a whole number of at least 0."]
+
+
+def test_all_problems_come_at_once_and_stay_out_of_the_exceptions_text(payload):
+    with pytest.raises(MappingError) as caught:
+        read("shopify", payload | {"id": None, "currency": None})
+    assert caught.value.problems == ["Order id is missing.", "Currency is missing."]
+    assert str(caught.value) == "The order has 2 problems."
+
+
+def test_order_as_the_api_answers_it_is_read_too(payload):
+    assert read("shopify", {"order": payload}) == read("shopify", payload)
+
+
+def test_order_with_an_id_is_not_looked_for_inside(payload):
+    assert read("shopify", payload | {"order": {"id": 1}}) == read("shopify", payload)
+
+
+# --- what a webhook is about ---
+
+HEADERS = {"x-shopify-topic": "orders/paid", "x-shopify-event-id": "ev-1", "x-shopify-webhook-id": "wh-1"}
+
+
+def identify(payload, headers=HEADERS, body=b"{}"):
+    return STOREFRONT.identify(headers, payload, body)
+
+
+def test_paid_order_is_identified(payload):
+    assert identify(payload) == WebhookIdentity(
+        topic="orders/paid",
+        topics=frozenset({"orders/paid", "paid"}),
+        event_key="orders/paid:ev-1",
+        order_id="5678901234999",
+        order_number="#2077",
+        source_updated_at=datetime(2026, 11, 20, 18, 40, 25, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("topic", "hub_topic"),
+    [
+        ("orders/create", "created"),
+        ("orders/paid", "paid"),
+        ("orders/updated", "updated"),
+        ("orders/fulfilled", "updated"),
+        ("orders/partially_fulfilled", "updated"),
+        ("orders/cancelled", "cancelled"),
+    ],
+)
+def test_topic_has_its_hub_word(payload, topic, hub_topic):
+    assert identify(payload, {"x-shopify-topic": topic}).topics == {topic, hub_topic}
+
+
+def test_deleted_order_is_cancelled_and_carries_nothing():
+    identity = identify({"id": 5678901234999}, {"x-shopify-topic": "orders/delete", "x-shopify-event-id": "e"})
+    assert identity == WebhookIdentity(
+        topic="orders/delete",
+        topics=frozenset({"orders/delete", "cancelled"}),
+        event_key="orders/delete:e",
+        order_id="5678901234999",
+        has_order=False,
+    )
+
+
+def test_cancelled_order_is_cancelled_whatever_brought_it(payload):
+    payload["cancelled_at"] = "2026-11-20T12:25:18-06:00"
+    assert identify(payload).topics == {"orders/paid", "paid", "cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "key"),
+    [
+        ({"x-shopify-topic": "orders/paid", "x-shopify-event-id": "e", "x-shopify-webhook-id": "w"}, "orders/paid:e"),
+        ({"x-shopify-topic": "orders/paid", "x-shopify-webhook-id": "w"}, "orders/paid:w"),
+        ({"shopify-topic": "orders/paid", "shopify-event-id": "e"}, "orders/paid:e"),
+        (
+            {"x-shopify-topic": "orders/paid"},
+            "orders/paid:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+        ),
+        (
+            {"x-shopify-topic": "orders/paid", "x-shopify-event-id": "e" * 201},
+            "orders/paid:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+        ),
+    ],
+)
+def test_event_key_falls_back_from_event_to_webhook_to_body(payload, headers, key):
+    assert identify(payload, headers).event_key == key
+
+
+@pytest.mark.parametrize(
+    "topic", ["orders/edited", "refunds/create", "customers/redact", "shop/redact", "app/uninstalled"]
+)
+def test_other_topics_are_ignored(payload, topic):
+    identity = identify(payload, {"x-shopify-topic": topic, "x-shopify-event-id": "e"})
+    assert (identity.ignore_reason, identity.topics) == ("The topic carries no whole order.", {topic})
+
+
+def test_test_notification_is_ignored(payload):
+    assert identify(payload, HEADERS | {"x-shopify-test": "true"}).ignore_reason == "This is a test notification."
+
+
+@pytest.mark.parametrize("order_id", [None, "", " ", [], {}, 1.5, True])
+def test_payload_without_an_id_is_ignored(payload, order_id):
+    assert identify(payload | {"id": order_id}).ignore_reason == "This is not an order."
+
+
+def test_missing_topic_is_malformed(payload):
+    with pytest.raises(MalformedWebhookError):
+        identify(payload, {})
+
+
+@pytest.mark.parametrize("key", ["id", "name"])
+@pytest.mark.parametrize("value", ["a\x00b", "\ud800", "x" * 201, 10**300])
+def test_id_that_cannot_be_stored_is_malformed(payload, key, value):
+    with pytest.raises(MalformedWebhookError):
+        identify(payload | {key: value})
+
+
+@pytest.mark.parametrize("updated_at", [None, 5, "ayer", "0001-01-01T00:00:00+14:00", "-0001-11-30T00:00:00+0000"])
+def test_odd_time_is_no_version(payload, updated_at):
+    assert identify(payload | {"updated_at": updated_at}).source_updated_at is None

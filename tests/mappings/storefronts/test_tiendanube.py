@@ -1,0 +1,586 @@
+import json
+from copy import deepcopy
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from marshmallow import ValidationError
+
+from mappings.integration import MalformedWebhookError, WebhookIdentity
+from mappings.order import Address, Customer, Line, Order, Payment, Shipping
+from mappings.schema import MappingError
+from mappings.storefronts.tiendanube import STOREFRONT
+from tests.support.mapping_cases import CUSTOMER, SAMPLES, WAREHOUSE, make_store, problems_of, read, write
+
+MX, AR = "tiendanube_mx", "tiendanube_ar"
+
+
+@pytest.fixture
+def payload():
+    return deepcopy(SAMPLES[MX])
+
+
+def test_whole_order_is_read():
+    address = Address(
+        name="Nayeli Cordero Ruiz",
+        phone="+5215512349876",
+        street="Calle Tonalá",
+        number="78",
+        unit="Depto 5",
+        district="Roma Norte",
+        city="Cuauhtémoc",
+        state="Ciudad de México",
+        postal_code="06700",
+        country="MX",
+    )
+    assert read("tiendanube", SAMPLES[MX]) == Order(
+        storefront="tiendanube",
+        order_id="1650301277",
+        number="128",
+        placed_at=datetime(2026, 11, 20, 17, 0, 41, tzinfo=UTC),
+        updated_at=datetime(2026, 11, 20, 17, 1, 12, tzinfo=UTC),
+        currency="MXN",
+        total=Decimal("899.00"),
+        lines=[
+            Line(
+                sku="CAFE-COA-500",
+                barcode="7501000612345",
+                name="Café de Coatepec (Molido, 500 g)",
+                quantity=3,
+                total=Decimal("705.88"),
+            ),
+            Line(sku="FILTRO-1", name="Filtro de tela", quantity=1, total=Decimal("94.12")),
+        ],
+        shipping=[Shipping(name="Envío a domicilio", code="table_6103303", total=Decimal("99.00"))],
+        payments=[
+            Payment(gateway="mercadopago", name="Mercado Pago", amount=Decimal("899.00"), transaction_id="88012345671")
+        ],
+        customer=Customer(name="Nayeli Cordero Ruiz", email="nayeli.cordero@example.mx", phone="+5215512349876"),
+        ship_to=address,
+        bill_to=Address(
+            name="Nayeli",
+            phone="+5215512349876",
+            street="Calle Tonalá",
+            number="78",
+            district="Roma Norte",
+            city="Cuauhtémoc",
+            state="Ciudad de México",
+            postal_code="06700",
+            country="MX",
+        ),
+        is_pickup=False,
+        email="nayeli.cordero@example.mx",
+        phone="+5215512349876",
+        document="CORN900312AB1",
+        note="Tocar el timbre dos veces",
+        is_paid=True,
+    )
+
+
+def test_body_for_rayo():
+    written = write(read("tiendanube", SAMPLES[MX]), "rayo")
+    assert written.body == {
+        "consumidor_destino": {
+            "calle": "Calle Tonalá",
+            "ciudad": "Cuauhtémoc",
+            "codigo_postal": "06700",
+            "colonia": "Roma Norte",
+            "estado": "Ciudad de México",
+            "no_exterior": "78",
+            "no_interior": "Depto 5",
+            "nombre": "Nayeli Cordero Ruiz",
+            "pais": "mexico",
+            "telefono": "5512349876",
+        },
+        "productos": [
+            {"cantidad": 3, "identificador": "CAFE-COA-500"},
+            {"cantidad": 1, "identificador": "FILTRO-1"},
+        ],
+        "servicio_rayo": "NACIONAL",
+    }
+    assert written.warnings == [
+        "Tax document: the check digit of RFC CORN900312AB1 is wrong.",
+        "Customer note is not sent: Rayo has no field for it.",
+    ]
+
+
+def test_body_for_lapyme():
+    written = write(read("tiendanube", SAMPLES[AR]), "lapyme")
+    yerba = {"product_name_snapshot": "Yerba mate barbacuá 1 kg", "sku_snapshot": "YERBA-BAR", "tax_rate_id": 5}
+    assert written.body == {
+        "customer_id": CUSTOMER,
+        "assigned_warehouse_id": WAREHOUSE,
+        "totals": {"subtotal": 2231405, "tax_amount": 468595, "total": 2700000},
+        "lines": [
+            {**yerba, "ordered_quantity": 1, "unit_price": 609678},
+            {**yerba, "ordered_quantity": 2, "unit_price": 609677},
+            {
+                "product_name_snapshot": "Mate imperial",
+                "sku_snapshot": "MATE-IMP",
+                "ordered_quantity": 1,
+                "unit_price": 870968,
+                "tax_rate_id": 5,
+            },
+        ],
+        "delivery_method": "shipping",
+        "order_date": "2026-11-20T14:19:31Z",
+        "currency": "PES",
+        "notes": "tiendanube 306",
+    }
+
+
+def test_body_for_centelar():
+    written = write(read("tiendanube", SAMPLES[AR]), "centelar", payment_types={"offline": "promissory"})
+    place = {
+        "disposition": "residential",
+        "street": "Av. Rivadavia",
+        "number": "4120",
+        "complement": "3 B",
+        "neighborhood": "Almagro",
+        "postal_code": "1205",
+        "city": "Capital Federal",
+        "state": "Ciudad Autónoma de Buenos Aires",
+        "country": "AR",
+    }
+    assert written.body == {
+        "creation_date": "2026-11-20T11:19:31",
+        "ext_code": "1650388410",
+        "price": 27000.0,
+        "customer": {
+            "first_name": "Ramiro",
+            "last_name": "Sosa",
+            "document_type": "dni",
+            "document": "28444555",
+            "email": "ramiro.sosa@example.com.ar",
+            "phone": "+5491155550142",
+            "is_corporate": False,
+        },
+        "items": [
+            {"product_code": "YERBA-BAR", "quantity": 1, "price": 6096.78},
+            {"product_code": "YERBA-BAR", "quantity": 2, "price": 6096.77},
+            {"product_code": "MATE-IMP", "quantity": 1, "price": 8709.68},
+        ],
+        "payments": [{"type": "promissory", "payment_system": "Transferencia Bancaria", "amount": "27000.00"}],
+        "shipping_address": {**place, "receiver_name": "Ramiro Sosa"},
+        "billing_address": {**place, "receiver_name": "Ramiro"},
+        "shipping_cost": 0.0,
+    }
+    assert "Customer note is not sent: Centelar has no field for it." in written.warnings
+
+
+def test_branch_of_a_pickup_is_the_one_that_centelar_knows():
+    order = read("tiendanube", SAMPLES[AR] | {"shipping_pickup_type": "pickup", "shipping_store_branch_name": "Centro"})
+    types, pickups = {"offline": "promissory"}, {"Centro": {"id": 12}}
+    body = write(order, "centelar", payment_types=types, pickups=pickups).body
+    assert body["shipping_address"] == {"disposition": "pickup", "receiver_name": "Ramiro Sosa", "id": 12}
+
+
+def test_discounts_come_off_the_lines_so_that_the_sum_is_exact():
+    order = read("tiendanube", SAMPLES[AR])
+    assert [line.total for line in order.lines] == [Decimal("18290.32"), Decimal("8709.68")]
+    assert order.shipping == [Shipping(name="Correo Argentino - Envío gratis", code="free_1", total=Decimal("0.00"))]
+    assert order.parts_total == order.total == Decimal("27000.00")
+
+
+def test_discount_beyond_the_products_comes_off_the_shipping(payload):
+    order = read("tiendanube", payload | {"discount": "900.00", "total": "49.00"})
+    assert [line.total for line in order.lines] == [0, 0]
+    assert [each.total for each in order.shipping] == [Decimal("49.00")]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"discount": None}, {"discount": "-50.00"}, {"discount": "49.00"}, {"shipping_cost_customer": "0.00"}]
+)
+def test_discount_that_does_not_explain_the_total_is_left_for_a_person_to_see(payload, changes):
+    order = read("tiendanube", payload | changes)
+    assert [line.total for line in order.lines] == [Decimal("750.00"), Decimal("100.00")]
+    assert order.parts_total != order.total
+
+
+def test_order_that_does_not_say_its_shipping_has_none(payload):
+    order = read("tiendanube", payload | {"shipping_cost_customer": None, "total": "800.00"})
+    assert (order.shipping, order.parts_total) == ([], Decimal("800.00"))
+
+
+def test_line_of_which_nothing_is_left_is_no_line(payload):
+    payload["products"][0]["quantity"] = "0"
+    assert [line.sku for line in read("tiendanube", payload).lines] == ["FILTRO-1"]
+
+
+def test_order_of_things_that_are_not_shipped_has_nothing_to_ship(payload):
+    order = read("tiendanube", payload | {"has_shippable_products": False})
+    assert order.shippable_lines == []
+
+
+def test_customer_and_document_are_found_without_the_scope_for_customers():
+    order = read("tiendanube", SAMPLES[AR])
+    assert order.customer == Customer(name="Ramiro Sosa", email="ramiro.sosa@example.com.ar")
+    assert order.document == "28.444.555"
+
+
+def test_customer_stands_in_where_the_order_has_no_contact(payload):
+    contact = {"contact_name": None, "contact_email": "", "contact_phone": None, "contact_identification": None}
+    order = read("tiendanube", payload | contact)
+    assert order.customer == Customer(
+        name="Nayeli Cordero Ruiz", email="nayeli.cordero@example.mx", phone="+5215512349876"
+    )
+    assert (order.email, order.phone, order.document) == ("nayeli.cordero@example.mx", None, "CORN900312AB1")
+
+
+def test_company_of_the_bill_is_read():
+    assert read("tiendanube", SAMPLES[AR]).bill_to == Address(
+        name="Ramiro",
+        company="Sosa Hermanos SRL",
+        street="Av. Rivadavia",
+        number="4120",
+        unit="3 B",
+        district="Almagro",
+        city="Capital Federal",
+        state="Ciudad Autónoma de Buenos Aires",
+        postal_code="1205",
+        country="AR",
+    )
+
+
+def test_telephone_that_is_an_email_address_is_absent():
+    order = read("tiendanube", SAMPLES[AR])
+    assert order.ship_to.phone is None
+    assert order.phone_to_call == "+54 9 11 5555-0142"
+
+
+def test_placeholders_are_absent(payload):
+    payload["shipping_address"] |= {
+        "address": "No informado",
+        "number": "No informado",
+        "floor": "-",
+        "locality": "no informada",
+        "city": "Cuauhtémoc",
+        "zipcode": "0000",
+        "name": "No informado",
+    }
+    assert read("tiendanube", payload).ship_to == Address(
+        phone="+5215512349876", city="Cuauhtémoc", state="Ciudad de México", country="MX"
+    )
+
+
+def test_address_of_placeholders_alone_is_none(payload):
+    nothing = dict.fromkeys(("address", "number", "floor", "locality", "city"), "No informado")
+    payload["shipping_address"] |= nothing | {"zipcode": "0000"}
+    assert read("tiendanube", payload).ship_to is None
+
+
+def test_number_written_behind_the_street_is_told_apart(payload):
+    payload["shipping_address"] |= {"address": "Calle Tonalá 78", "number": ""}
+    address = read("tiendanube", payload).ship_to
+    assert (address.street, address.number, address.unit) == ("Calle Tonalá", "78", "Depto 5")
+
+
+def test_street_with_a_number_of_its_own_stays_whole(payload):
+    payload["shipping_address"] |= {"address": "Calle 10", "number": "S/N"}
+    address = read("tiendanube", payload).ship_to
+    assert (address.street, address.number) == ("Calle 10", "S/N")
+
+
+@pytest.mark.parametrize(
+    ("country", "written", "state"),
+    [
+        ("AR", "Capital Federal", "Ciudad Autónoma de Buenos Aires"),
+        ("AR", "Gran Buenos Aires", "Buenos Aires"),
+        ("AR", "Córdoba", "Córdoba"),
+        ("MX", "Distrito Federal", "Ciudad de México"),
+        ("MX", "Jalisco", "Jalisco"),
+        ("BR", "São Paulo", "São Paulo"),
+    ],
+)
+def test_province_has_its_official_name(payload, country, written, state):
+    payload["shipping_address"] |= {"country": country, "province": written}
+    assert read("tiendanube", payload).ship_to.state == state
+
+
+def test_lost_zero_of_a_mexican_postcode_comes_back(payload):
+    payload["shipping_address"]["zipcode"] = 6700
+    assert read("tiendanube", payload).ship_to.postal_code == "06700"
+
+
+def test_what_was_written_for_the_courier_is_part_of_the_note(payload):
+    payload["shipping_address"]["customs"] = {"reference": "Portón negro", "between_streets": "Durango y Colima"}
+    assert read("tiendanube", payload).note == "Tocar el timbre dos veces; Portón negro; Durango y Colima"
+    assert read("tiendanube", payload | {"note": ""}).note == "Portón negro; Durango y Colima"
+
+
+def test_pickup_has_its_branch_and_no_address(payload):
+    order = read("tiendanube", payload | {"shipping_pickup_type": "pickup", "shipping_store_branch_name": " Centro "})
+    assert (order.is_pickup, order.pickup_name, order.ship_to) == (True, "Centro", None)
+    assert "Shipping address is missing: Rayo does not serve collection in store." in problems_of(order, "rayo")
+
+
+@pytest.mark.parametrize("said", [None, "drone"])
+def test_order_that_does_not_say_how_it_leaves_is_no_pickup(payload, said):
+    order = read("tiendanube", payload | {"shipping_pickup_type": said, "shipping_store_branch_name": "Centro"})
+    assert (order.is_pickup, order.pickup_name, order.ship_to is None) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_paid"),
+    [
+        ("paid", True),
+        ("authorized", False),
+        ("pending", False),
+        ("open", False),
+        ("partially_paid", False),
+        ("voided", False),
+        ("refunded", False),
+        ("abandoned", False),
+        ("recovered", None),
+        (None, None),
+    ],
+)
+def test_payment_status_says_whether_it_is_paid(payload, status, is_paid):
+    order = read("tiendanube", payload | {"payment_status": status})
+    assert order.is_paid is is_paid
+    assert order.payments == {True: order.payments, False: [], None: None}[is_paid]
+
+
+@pytest.mark.parametrize(
+    ("changes", "payments"),
+    [
+        (
+            {"gateway": "offline", "gateway_name": "Transferencia Bancaria", "gateway_id": None},
+            [Payment(gateway="offline", name="Transferencia Bancaria", amount=Decimal("899.00"))],
+        ),
+        ({"gateway": "not-provided", "gateway_name": None}, None),
+        (
+            {"gateway": "not-provided", "gateway_name": "A convenir", "gateway_id": None},
+            [Payment(name="A convenir", amount=Decimal("899.00"))],
+        ),
+        ({"gateway": None, "gateway_name": None}, None),
+        ({"total": "0.00"}, []),
+    ],
+)
+def test_payment_is_the_total_by_its_gateway(payload, changes, payments):
+    assert read("tiendanube", payload | changes).payments == payments
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_cancelled"),
+    [
+        ({}, False),
+        ({"status": "closed"}, False),
+        ({"status": "cancelled"}, True),
+        ({"cancelled_at": "2026-11-20T18:00:00+0000"}, True),
+        ({"cancelled_at": "-0001-11-30T00:00:00+0000"}, False),
+    ],
+)
+def test_cancelled_order_is_marked(payload, changes, is_cancelled):
+    assert read("tiendanube", payload | changes).is_cancelled is is_cancelled
+
+
+@pytest.mark.parametrize(
+    ("origin", "date", "is_draft"),
+    [
+        ("form", "-0001-11-30 00:00:00.000000", True),
+        ("form", None, True),
+        ("form", "2026-11-20 17:00:41.000000", False),
+        ("store", None, False),
+    ],
+)
+def test_draft_is_one_until_it_is_confirmed(payload, origin, date, is_draft):
+    completed_at = date and {"date": date, "timezone_type": 3, "timezone": "UTC"}
+    order = read("tiendanube", payload | {"storefront": origin, "completed_at": completed_at})
+    assert order.is_draft is is_draft
+
+
+def test_flat_address_of_a_draft_is_read(payload):
+    flat = {
+        "shipping_address": "Calle Colima",
+        "shipping_number": "9",
+        "shipping_city": "Cuauhtémoc",
+        "shipping_country": "MX",
+    }
+    assert read("tiendanube", payload | flat).ship_to == Address(
+        street="Calle Colima", number="9", city="Cuauhtémoc", country="MX"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"id": None}, "Order id is missing."),
+        ({"total": None}, "Total is missing."),
+        ({"products": None}, "Products are missing."),
+        ({"currency": None}, "Currency is missing."),
+    ],
+)
+def test_what_cannot_be_done_without_is_a_problem(payload, changes, problem):
+    with pytest.raises(MappingError) as caught:
+        read("tiendanube", payload | changes)
+    assert caught.value.problems == [problem]
+
+
+def test_order_without_a_number_goes_by_its_id(payload):
+    assert read("tiendanube", payload | {"number": None}).number == "1650301277"
+
+
+# --- what a webhook is about ---
+
+
+def identify(payload):
+    return STOREFRONT.identify({}, payload, json.dumps(payload).encode())
+
+
+def thin(event, **changes):
+    return {"store_id": 4410733, "event": event, "id": 1650301277} | changes
+
+
+def test_paid_order_is_identified():
+    assert identify(thin("order/paid")) == WebhookIdentity(
+        topic="order/paid",
+        topics=frozenset({"order/paid", "paid"}),
+        event_key="4410733:order/paid:1650301277",
+        order_id="1650301277",
+        refetch_on_duplicate=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "hub_topic", "repeat_is_news"),
+    [
+        ("order/created", "created", False),
+        ("order/paid", "paid", True),
+        ("order/updated", "updated", True),
+        ("order/packed", "updated", True),
+        ("order/unpacked", "updated", True),
+        ("order/fulfilled", "updated", True),
+        ("order/edited", "updated", True),
+        ("order/pending", "updated", True),
+        ("order/voided", "updated", True),
+        ("order/custom_fields_updated", "updated", True),
+        ("order/cancelled", "cancelled", False),
+    ],
+)
+def test_event_has_its_hub_word_and_says_whether_a_repeat_may_be_news(event, hub_topic, repeat_is_news):
+    identity = identify(thin(event))
+    assert (identity.topics, identity.refetch_on_duplicate) == ({event, hub_topic}, repeat_is_news)
+    assert (identity.ignore_reason, identity.has_order, identity.source_updated_at) == (None, True, None)
+
+
+def test_key_is_of_the_store_the_event_and_the_order():
+    events = [
+        thin("order/paid"),
+        thin("order/paid", id=2),
+        thin("order/paid", store_id=2),
+        thin("order/updated"),
+    ]
+    assert len({identify(event).event_key for event in events}) == 4
+    assert identify(thin("order/paid", id="1650301277")).event_key == identify(thin("order/paid")).event_key
+
+
+@pytest.mark.parametrize(
+    ("payload", "topic", "reason"),
+    [
+        (thin("app/uninstalled"), "app/uninstalled", "The event is of no order."),
+        (thin("product/updated"), "product/updated", "The event is of no order."),
+        (
+            thin("fulfillment_order/status_updated", id=None),
+            "fulfillment_order/status_updated",
+            "The event is of no order.",
+        ),
+        (thin("order/paid", id=None), "order/paid", "The event names no order."),
+    ],
+)
+def test_event_of_no_order_is_ignored_with_a_reason(payload, topic, reason):
+    identity = identify(payload)
+    assert (identity.topics, identity.order_id, identity.ignore_reason) == ({topic}, None, reason)
+
+
+@pytest.mark.parametrize(
+    ("payload", "topic"),
+    [
+        ({"store_id": 4410733}, "store/redact"),
+        ({"store_id": 4410733, "customer": {"id": 1}, "orders_to_redact": [2]}, "customers/redact"),
+        ({"store_id": 4410733, "orders_requested": [2], "data_request": {"id": 456}}, "customers/data_request"),
+    ],
+)
+def test_request_about_personal_data_is_told_by_what_it_holds_and_left_to_a_person(payload, topic):
+    identity = identify(payload)
+    assert (identity.topic, identity.topics, identity.order_id) == (topic, {topic}, None)
+    assert identity.ignore_reason == "This is a request about personal data: a person must act on it."
+    assert identity.event_key != identify(payload | {"customer": {"id": 2}}).event_key
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, {"id": 1}, thin("x" * 201), thin("order/paid", id="a\x00b"), thin("order/paid", store_id="\ud800")]
+)
+def test_body_that_names_nothing_usable_is_malformed(payload):
+    with pytest.raises(MalformedWebhookError):
+        identify(payload)
+
+
+@pytest.mark.parametrize(
+    ("store_id", "is_ours"),
+    [(4410733, True), ("4410733", True), (4410734, False), (None, False), (True, False), ([], False)],
+)
+def test_webhook_is_the_stores_whose_number_it_has(store_id, is_ours):
+    assert STOREFRONT.belongs_to_store({"store_id": store_id}, make_store("tiendanube")) is is_ours
+
+
+# --- what is fetched ---
+
+
+def test_order_that_a_webhook_names_is_fetched_whole():
+    [fetch] = STOREFRONT.required_fetches(thin("order/paid"), make_store("tiendanube"), frozenset())
+    assert (fetch.path, fetch.is_order) == ("/4410733/orders/1650301277", True)
+    assert fetch.merge(thin("order/paid"), {"id": 1650301277, "number": 128}) == {"id": 1650301277, "number": 128}
+
+
+def test_id_cannot_lead_a_fetch_astray():
+    [fetch] = STOREFRONT.required_fetches(
+        thin("order/paid", id="../../1/orders/2?x"), make_store("tiendanube"), frozenset()
+    )
+    assert fetch.path == "/4410733/orders/..%2F..%2F1%2Forders%2F2%3Fx"
+
+
+def test_fetch_carries_the_token_in_both_spellings_and_says_who_asks():
+    assert STOREFRONT.api_headers(make_store("tiendanube", user_agent="Pedidos (ana@example.com)")) == {
+        "Authentication": "bearer ficha",
+        "Authorization": "Bearer ficha",
+        "User-Agent": "Pedidos (ana@example.com)",
+    }
+
+
+def test_store_has_tiendanubes_address_and_a_user_agent_unless_it_names_others():
+    store = make_store("tiendanube")
+    assert (store.api_url, store.user_agent) == (
+        "https://api.tiendanube.com/v1",
+        "connector (run by the shop itself)",
+    )
+    assert (
+        make_store("tiendanube", api_url="https://api.nuvemshop.com.br/v1/").api_url
+        == "https://api.nuvemshop.com.br/v1"
+    )
+
+
+@pytest.mark.parametrize("store_id", [4410733, "4410733"])
+def test_stores_number_may_be_a_number_or_text(store_id):
+    assert make_store("tiendanube", store_id=store_id).store_id == "4410733"
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"),
+    [
+        ({"store_id": "../1"}, "store_id"),
+        ({"store_id": True}, "store_id"),
+        ({"store_id": None}, "store_id"),
+        ({"api_token": None}, "api_token"),
+        ({"api_token": "ficha\nx"}, "api_token"),
+        ({"user_agent": "Camión"}, "user_agent"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(changes, setting):
+    with pytest.raises(ValidationError) as caught:
+        make_store("tiendanube", **changes)
+    assert list(caught.value.messages_dict) == [setting]
+
+
+def test_thin_webhook_names_the_order():
+    assert STOREFRONT.thin_payload(SAMPLES[MX], "order/updated", make_store("tiendanube")) == thin("order/updated")

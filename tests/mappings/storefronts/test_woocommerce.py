@@ -1,0 +1,357 @@
+import json
+from copy import deepcopy
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from mappings.integration import MalformedWebhookError, WebhookIdentity
+from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
+from mappings.schema import MappingError
+from mappings.storefronts.woocommerce import STOREFRONT
+from tests.support.mapping_cases import SAMPLES, read
+
+
+@pytest.fixture
+def payload():
+    return deepcopy(SAMPLES["woocommerce_ar"])
+
+
+def test_figures_without_tax_become_prices_with_it(payload):
+    order = read("woocommerce", payload)
+    assert order.lines == [
+        Line(
+            sku="7791234567898",
+            name="Yerba mate orgánica",
+            quantity=3,
+            total=Decimal("9000.00"),
+            tax=Decimal("1561.98"),
+        ),
+        Line(sku="TAZA-01", name="Taza & plato", quantity=2, total=Decimal("3980.00"), tax=Decimal("690.74")),
+    ]
+    assert order.shipping == [
+        Shipping(name="Correo Argentino", code="flat_rate", total=Decimal("3000.00"), tax=Decimal("520.66"))
+    ]
+    assert order.charges == [
+        Charge(kind="fee", name="Embalaje para regalo", total=Decimal("500.00"), tax=Decimal("86.78"))
+    ]
+    assert order.parts_total == order.total == Decimal("16480.00")
+
+
+def test_times_are_utc_though_they_do_not_say_so(payload):
+    order = read("woocommerce", payload)
+    assert order.placed_at == datetime(2026, 11, 21, 16, 20, tzinfo=UTC)
+    assert order.updated_at == datetime(2026, 11, 21, 16, 20, 59, tzinfo=UTC)
+
+
+def test_entities_are_characters():
+    order = read("woocommerce", SAMPLES["woocommerce_mx"])
+    assert order.customer == Customer(
+        first_name="Tomás", last_name="O’Farrill", email="tomas@example.mx", phone="01 55 1234 5678"
+    )
+    assert order.note == "Portón verde & timbre 3"
+
+
+def test_number_may_be_a_plugins_and_the_email_is_the_buyers(payload):
+    order = read("woocommerce", payload | {"number": "W-0240"})
+    assert (order.order_id, order.number, order.email) == ("240", "W-0240", "malena@example.com.ar")
+
+
+def test_order_without_billing_is_read(payload):
+    order = read("woocommerce", payload | {"billing": None, "number": None})
+    assert (order.number, order.customer, order.email, order.bill_to) == ("240", None, None, None)
+
+
+def test_blank_shipping_address_means_the_billing_address():
+    order = read("woocommerce", SAMPLES["woocommerce_mx"])
+    assert (
+        order.ship_to
+        == order.bill_to
+        == Address(
+            first_name="Tomás",
+            last_name="O’Farrill",
+            phone="01 55 1234 5678",
+            line1="Calle 5 de Mayo #123",
+            line2="Depto. 4-B, Col. Del Carmen",
+            street="Calle 5 de Mayo",
+            number="123",
+            unit="Depto. 4-B",
+            district="Del Carmen",
+            city="Coyoacán",
+            state="Ciudad de México",
+            postal_code="04100",
+            country="MX",
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("methods", "expected"),
+    [
+        ([], (None, None, False)),
+        (["flat_rate"], (False, None, True)),
+        (["local_pickup"], (True, "Correo Argentino", False)),
+        (["pickup_location"], (True, "Correo Argentino", False)),
+        (["local_pickup", "flat_rate"], (False, None, True)),
+    ],
+)
+def test_shipping_method_says_whether_the_customer_collects(payload, methods, expected):
+    payload["shipping"] = dict.fromkeys(payload["shipping"], "")
+    [method] = payload["shipping_lines"]
+    payload["shipping_lines"] = [method | {"method_id": method_id} for method_id in methods]
+    order = read("woocommerce", payload)
+    assert (order.is_pickup, order.pickup_name, order.ship_to is not None) == expected
+
+
+@pytest.mark.parametrize(
+    ("meta", "document"),
+    [
+        ([], None),
+        ([{"key": "_billing_dni", "value": "28.333.444"}], "28.333.444"),
+        ([{"key": "billing_dni", "value": 28333444}], "28333444"),
+        ([{"key": "ebanx_billing_argentina_document", "value": "20283334441"}], "20283334441"),
+        ([{"key": "_billing_dni", "value": ""}, {"key": "_billing_rfc", "value": "OAFT850505XY2"}], "OAFT850505XY2"),
+        ([{"key": "_billing_dni", "value": "12123123"}], None),
+        ([None, {"key": 5}, {"key": "_billing_dni", "value": []}], None),
+        ("x", None),
+    ],
+)
+def test_tax_document_is_where_plugins_put_it(payload, meta, document):
+    payload["meta_data"] = meta
+    assert read("woocommerce", payload).document == document
+
+
+def test_settings_take_the_tax_documents_place(payload):
+    assert read("woocommerce", payload, document_from="billing.first_name").document == "Malena"
+
+
+def test_entities_are_characters_where_the_settings_point_too(payload):
+    payload["shipping"]["address_2"] = "Depto 3, San Telmo &amp; Barracas"
+    address = read("woocommerce", payload, district_from="shipping.address_2").ship_to
+    assert (address.unit, address.district) == ("Depto 3", "San Telmo & Barracas")
+
+
+@pytest.mark.parametrize(
+    ("country", "written", "state"),
+    [
+        ("MX", "MX", "México"),
+        ("MX", "QR", "Quintana Roo"),
+        ("MX", "qr", "Quintana Roo"),
+        ("AR", "V", "Tierra del Fuego"),
+        ("US", "AR", "AR"),
+        ("", "X", "X"),
+        ("MX", "Jalisco", "Jalisco"),
+        ("MX", "CDMX", "Ciudad de México"),
+    ],
+)
+def test_state_has_its_official_name_by_the_countrys_codes(payload, country, written, state):
+    payload["shipping"] |= {"country": country, "state": written}
+    assert read("woocommerce", payload).ship_to.state == state
+
+
+@pytest.mark.parametrize(
+    ("status", "paid_at", "is_paid"),
+    [
+        ("processing", None, True),
+        ("completed", None, True),
+        ("enviado", "2026-11-21T16:20:00", True),
+        ("enviado", None, None),
+        ("on-hold", None, False),
+        ("pending", None, False),
+        ("failed", "2026-11-21T16:20:00", False),
+    ],
+)
+def test_status_says_whether_it_is_paid(payload, status, paid_at, is_paid):
+    assert read("woocommerce", payload | {"status": status, "date_paid_gmt": paid_at}).is_paid is is_paid
+
+
+@pytest.mark.parametrize(
+    ("status", "flags"),
+    [
+        ("processing", (False, False)),
+        ("cancelled", (True, False)),
+        ("refunded", (True, False)),
+        ("trash", (True, False)),
+        ("failed", (False, False)),
+        ("checkout-draft", (False, True)),
+        ("auto-draft", (False, True)),
+    ],
+)
+def test_cancelled_and_draft_orders_are_marked(payload, status, flags):
+    order = read("woocommerce", payload | {"status": status})
+    assert (order.is_cancelled, order.is_draft) == flags
+
+
+@pytest.mark.parametrize(
+    ("changes", "payments"),
+    [
+        ({}, [Payment(gateway="bacs", name="Transferencia bancaria", amount=Decimal("16480.00"))]),
+        ({"status": "pending"}, []),
+        ({"payment_method": ""}, [Payment(name="Transferencia bancaria", amount=Decimal("16480.00"))]),
+        ({"payment_method": "", "payment_method_title": ""}, None),
+    ],
+)
+def test_payment_is_the_total_by_its_method(payload, changes, payments):
+    assert read("woocommerce", payload | changes).payments == payments
+
+
+def test_rounding_of_up_to_a_cent_a_figure_is_a_charge(payload):
+    order = read("woocommerce", payload | {"total": "16480.03"})
+    assert order.charges[1:] == [Charge(kind="rounding", total=Decimal("0.03"))]
+    assert order.parts_total == order.total == Decimal("16480.03")
+
+
+def test_figure_without_tax_counts_once(payload):
+    del payload["fee_lines"][0]["total_tax"]
+    payload["fee_lines"][0]["total"] = "500.00"
+    assert [charge.kind for charge in read("woocommerce", payload | {"total": "16480.07"}).charges] == [
+        "fee",
+        "rounding",
+    ]
+    assert [charge.kind for charge in read("woocommerce", payload | {"total": "16480.08"}).charges] == ["fee"]
+
+
+def test_greater_difference_is_no_rounding(payload):
+    order = read("woocommerce", payload | {"total": "16480.09"})
+    assert [charge.kind for charge in order.charges] == ["fee"]
+
+
+def test_line_of_which_nothing_is_left_is_no_line(payload):
+    payload["line_items"][1]["quantity"] = 0
+    assert [line.sku for line in read("woocommerce", payload).lines] == ["7791234567898"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"id": None}, "Order id is missing."),
+        ({"total": ""}, "Total is not an amount of money."),
+        ({"billing": []}, "Billing address is not an object."),
+    ],
+)
+def test_what_cannot_be_done_without_is_a_problem(payload, changes, problem):
+    with pytest.raises(MappingError) as caught:
+        read("woocommerce", payload | changes)
+    assert problem in caught.value.problems
+
+
+# --- what a webhook is about ---
+
+
+def identify(payload, topic="order.updated", **headers):
+    body = json.dumps(payload).encode()
+    return STOREFRONT.identify({"x-wc-webhook-topic": topic, **headers}, payload, body)
+
+
+def test_paid_order_is_identified(payload):
+    identity = identify(payload)
+    assert identity == WebhookIdentity(
+        topic="order.updated",
+        topics=frozenset({"order.updated", "updated", "paid"}),
+        event_key=identity.event_key,
+        order_id="240",
+        order_number="240",
+        source_updated_at=datetime(2026, 11, 21, 16, 20, 59, tzinfo=UTC),
+    )
+    assert identity.event_key.startswith("order.updated:240:")
+
+
+@pytest.mark.parametrize(
+    ("topic", "status", "hub_topics"),
+    [
+        ("order.created", "pending", {"created"}),
+        ("order.created", "processing", {"created", "paid"}),
+        ("order.updated", "completed", {"updated", "paid"}),
+        ("order.restored", "processing", {"updated", "paid"}),
+        ("order.updated", "failed", {"updated"}),
+        ("order.updated", "on-hold", {"updated"}),
+        ("order.updated", "cancelled", {"updated", "cancelled"}),
+        ("order.updated", "refunded", {"updated", "cancelled"}),
+        ("order.updated", "trash", {"updated", "cancelled"}),
+        ("order.updated", [], {"updated"}),
+    ],
+)
+def test_status_adds_its_hub_word(payload, topic, status, hub_topics):
+    assert identify(payload | {"status": status}, topic).topics == {topic, *hub_topics}
+
+
+def test_deleted_order_is_cancelled_and_carries_nothing():
+    identity = identify({"id": 240}, "order.deleted")
+    assert (identity.topics, identity.has_order) == ({"order.deleted", "cancelled"}, False)
+    assert (identity.order_id, identity.source_updated_at) == ("240", None)
+
+
+def test_key_is_the_same_for_a_repeat_and_another_for_another_state(payload):
+    repeat = identify(payload, **{"x-wc-webhook-delivery-id": "b"})
+    assert identify(payload, **{"x-wc-webhook-delivery-id": "a"}).event_key == repeat.event_key
+    assert identify(payload | {"status": "processing"}).event_key != repeat.event_key
+
+
+def test_orders_that_share_a_delivery_id_have_keys_of_their_own(payload):
+    shared = {"x-wc-webhook-delivery-id": "a"}
+    assert identify(payload, **shared).event_key != identify(payload | {"id": 241}, **shared).event_key
+
+
+@pytest.mark.parametrize(
+    ("payload", "topic", "reason"),
+    [
+        ({"id": 1, "status": "checkout-draft"}, "order.created", "This is a draft."),
+        ({"id": 1, "status": "auto-draft"}, "order.created", "This is a draft."),
+        (
+            {"code": "woocommerce_rest_cannot_view", "message": "No", "data": {"status": 401}},
+            "order.created",
+            "WooCommerce sent an error in place of the order: the webhook's user may not see orders.",
+        ),
+        ({"action": "woocommerce_x", "arg": 5}, "action.woocommerce_x", "The topic carries no order."),
+        ({"id": 5}, "product.updated", "The topic carries no order."),
+        ({"action": "woocommerce_x", "arg": 5}, "order.updated", "This is not an order."),
+        ({"id": None}, "order.updated", "This is not an order."),
+        ({"id": []}, "order.updated", "This is not an order."),
+    ],
+)
+def test_what_is_no_order_is_ignored_with_a_reason(payload, topic, reason):
+    assert identify(payload, topic).ignore_reason == reason
+
+
+@pytest.mark.parametrize("topic", ["", " "])
+def test_missing_topic_is_malformed(payload, topic):
+    with pytest.raises(MalformedWebhookError):
+        identify(payload, topic)
+
+
+@pytest.mark.parametrize("key", ["id", "number"])
+@pytest.mark.parametrize("value", ["a\x00b", "\ud800", "x" * 201])
+def test_id_that_cannot_be_stored_is_malformed(payload, key, value):
+    with pytest.raises(MalformedWebhookError):
+        identify(payload | {key: value})
+
+
+@pytest.mark.parametrize(
+    ("body", "is_ping"),
+    [
+        (b"webhook_id=12", True),
+        (b"webhook_id=", False),
+        (b"webhook_id=1a", False),
+        (b"webhook_id=12&x=1", False),
+        (b"webhook_id=12\n", False),
+        (b'{"webhook_id": 12}', False),
+    ],
+)
+def test_ping_is_exactly_the_webhooks_id(body, is_ping):
+    assert STOREFRONT.is_ping(body) is is_ping
+
+
+@pytest.mark.parametrize(
+    ("seen", "signed"),
+    [
+        ("sin nada", "sin nada"),
+        ("a&amp;b", "a&b"),
+        ("a&b", "a&b"),
+        ("&lt;&gt;&quot;&#039;&#39;&#x27;", "<>\"'''"),
+        ("&amp;lt;", "&lt;"),
+        ("&copy;=1&notit", "&copy;=1&notit"),
+        ("&AMP;", "&AMP;"),
+    ],
+)
+def test_secret_is_decoded_as_wordpress_does(seen, signed):
+    assert STOREFRONT.signing_key(seen) == signed

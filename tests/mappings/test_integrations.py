@@ -1,0 +1,208 @@
+"""What is true of every storefront and every destination: a new spoke is tried by being in the registry."""
+
+import json
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mappings import DESTINATIONS, STOREFRONTS
+from mappings.integration import CANONICAL_TOPICS, MalformedWebhookError
+from mappings.order import Order
+from mappings.schema import MappingError
+from tests.support.mapping_cases import (
+    SAMPLES,
+    make_account,
+    make_store,
+    problems_of,
+    read,
+    storefront_of,
+    webhook_of,
+    write,
+)
+
+#: Text with what breaks encoders, splitters and numbers.
+texts = st.one_of(
+    st.text(max_size=20),
+    st.text(alphabet=",. #\u2060\x00\ud8009CcolKMnNº°/sS", max_size=30),
+    st.sampled_from(
+        ["", " ", "NaN", "Infinity", "1e999", "-1", "1_000", "1.005", "0001-01-01T00:00:00+14:00", "MX", "AR"]
+    ),
+)
+json_values = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.sampled_from([10**20, -(10**400), 10**13]), st.floats(), texts
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+def places(value, path=()):
+    """Return every path into a payload."""
+    found = [path] if path else []
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        found += places(each, (*path, key))
+    return found
+
+
+def replaced(payload, path, value):
+    payload = deepcopy(payload)
+    target = payload
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = value
+    return payload
+
+
+PLACES = [(name, path) for name, payload in SAMPLES.items() for path in places(payload)]
+WEBHOOK_PLACES = [(name, path) for name in SAMPLES for path in places(webhook_of(name))]
+
+
+def order_or_problems(storefront, payload):
+    """Return what reading comes to. Anything but an order and sentences fails the test."""
+    try:
+        return read(storefront, payload)
+    except MappingError as error:
+        problems = error.problems
+    assert problems
+    assert all(isinstance(problem, str) and problem.endswith(".") for problem in problems)
+    return problems
+
+
+def test_every_storefront_has_a_sample_and_every_destination_an_account():
+    assert {storefront_of(name) for name in SAMPLES} == STOREFRONTS.keys()
+    for destination in DESTINATIONS:
+        assert make_account(destination).destination == destination
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_figures_add_up(name):
+    order = read(storefront_of(name), SAMPLES[name])
+    assert order.parts_total == order.total
+    assert (order.storefront, order.is_paid, order.unreadable_parts) == (storefront_of(name), True, [])
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_sample_is_identified_as_the_paid_order_that_it_is(name):
+    storefront, payload = STOREFRONTS[storefront_of(name)], webhook_of(name)
+    headers = {key.lower(): value for key, value in storefront.sample_headers(payload, storefront.sample_topic).items()}
+    identity = storefront.identify(headers, payload, b"{}")
+    order = read(storefront.name, SAMPLES[name])
+    assert identity.ignore_reason is None
+    assert identity.has_order
+    assert identity.topics & CANONICAL_TOPICS >= {"paid"}
+    assert identity.order_id == order.order_id
+    told = (None, None) if storefront.thin_payload else (order.number, order.updated_at)
+    assert (identity.order_number, identity.source_updated_at) == told
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_webhook_is_its_stores_and_what_it_lacks_is_one_fetch_away(name):
+    storefront, store = STOREFRONTS[storefront_of(name)], make_store(storefront_of(name))
+    webhook, order = webhook_of(name), SAMPLES[name]
+    assert storefront.belongs_to_store(webhook, store)
+    assert list(storefront.required_fetches(order, store, frozenset())) == []
+    for fetch in storefront.required_fetches(webhook, store, frozenset()):
+        assert fetch.is_order
+        assert fetch.path.startswith("/")
+        webhook = fetch.merge(webhook, order)
+    assert webhook == order
+
+
+@pytest.mark.parametrize("name", STOREFRONTS)
+def test_headers_of_a_fetch_can_be_sent(name):
+    for value in STOREFRONTS[name].api_headers(make_store(name, api_token="clave:ficha")).values():
+        assert value.isascii()
+        assert value.isprintable()
+
+
+@pytest.mark.parametrize("destination", DESTINATIONS)
+def test_some_sample_of_each_storefront_can_go(destination):
+    can_go = {
+        storefront_of(name)
+        for name, payload in SAMPLES.items()
+        if not problems_of(read(storefront_of(name), payload), destination)
+    }
+    assert can_go == STOREFRONTS.keys()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_date_that_cannot_be_read_stops_the_order_only_where_it_is_needed(name):
+    field = "date_created_gmt" if storefront_of(name) == "woocommerce" else "created_at"
+    order = read(storefront_of(name), SAMPLES[name] | {field: "-0001-11-30T00:00:00+0000"})
+    dated = {
+        destination: "Date of the order is missing." in problems_of(order, destination) for destination in DESTINATIONS
+    }
+    assert dated.items() >= {"rayo": False, "lapyme": False, "centelar": True}.items()
+
+
+@pytest.mark.parametrize("destination", DESTINATIONS)
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"is_test": True}, "The order is a test."),
+        ({"is_draft": True}, "The order is a draft."),
+        ({"is_cancelled": True}, "The order is cancelled."),
+        ({"unreadable_parts": ["Nothing fits."]}, "Nothing fits."),
+    ],
+)
+def test_order_that_is_no_sale_is_a_problem_by_name(destination, changes, problem):
+    order = read("shopify", SAMPLES["shopify_mx"])
+    assert problem in problems_of(replace(order, **changes), destination)
+    assert problem not in problems_of(order, destination)
+
+
+@pytest.mark.parametrize("name", DESTINATIONS)
+@pytest.mark.parametrize("reply", [None, [], "x", {"error": "x"}, {"error": {"code": []}}, {"code": {}}])
+@pytest.mark.parametrize("status", [200, 400, 401, 409, 500])
+def test_any_reply_can_be_judged(name, status, reply):
+    DESTINATIONS[name].classify_response(status, reply)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(list(STOREFRONTS)), json_values)
+def test_any_payload_is_an_order_or_problems(storefront, payload):
+    order_or_problems(storefront, payload)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(PLACES), json_values)
+def test_any_value_anywhere_is_an_order_or_problems_up_to_the_bodys_bytes(place, value):
+    name, path = place
+    order = order_or_problems(storefront_of(name), replaced(SAMPLES[name], path, value))
+    if not isinstance(order, Order):
+        return
+    for destination in DESTINATIONS:
+        if not problems_of(order, destination):
+            written = write(order, destination)
+            assert "\u2060" not in written.bytes.decode()
+            assert json.loads(written.bytes) == written.body
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(WEBHOOK_PLACES),
+    json_values,
+    st.dictionaries(st.sampled_from(["x-shopify-test", "x-shopify-event-id"]), texts),
+)
+def test_any_payload_is_identified_or_malformed(place, value, headers):
+    name, path = place
+    storefront, payload = STOREFRONTS[storefront_of(name)], replaced(webhook_of(name), path, value)
+    sample = storefront.sample_headers(SAMPLES[name], storefront.sample_topic)
+    headers = {**{key.lower(): text for key, text in sample.items()}, **headers}
+    try:
+        identity = storefront.identify(headers, payload, b"{}")
+    except MalformedWebhookError:
+        return
+    assert f"{identity.order_id}{identity.order_number}".encode()
+    assert storefront.belongs_to_store(payload, make_store(storefront.name)) in {True, False}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_value_may_be_null(name):
+    for path in places(SAMPLES[name]):
+        order_or_problems(storefront_of(name), replaced(SAMPLES[name], path, None))

@@ -1,0 +1,82 @@
+from dataclasses import replace
+
+import pytest
+
+from mappings.tax_ids import TaxId, parse_tax_id
+from tests.support.mapping_cases import SAMPLES, read, write
+
+
+@pytest.mark.parametrize("written", ["28333444", "28.333.444", " 28 333 444 ", "DNI 28.333.444", "D.N.I. N° 28333444"])
+def test_dni_is_read_however_it_is_written(written):
+    assert parse_tax_id(written) == TaxId(kind="dni", number="28333444", is_company=False)
+
+
+def test_short_dni_keeps_its_digits():
+    assert parse_tax_id("0123456") == TaxId(kind="dni", number="0123456", is_company=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "digits", "is_company", "is_good"),
+    [
+        ("27-28333444-4", "27283334444", False, True),
+        ("CUIL: 20-30111222-0", "20301112220", False, True),
+        ("C.U.I.T. 30/71234567/1", "30712345671", True, True),
+        ("30712345672", "30712345672", True, False),
+        ("55-00000000-5", "55000000005", None, False),
+    ],
+)
+def test_cuit_says_whose_it_is_and_whether_it_can_be_one(written, digits, is_company, is_good):
+    assert parse_tax_id(written) == TaxId(
+        kind="cuit", number=digits, is_company=is_company, has_good_check_digit=is_good
+    )
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "A1234567",
+        "12.345.678-5",
+        "ABC990230AB1",
+        "GODE561331GR8",
+        "99999999999",
+        "123456",
+        "28333444 DNI 1",
+        "²8333444",
+        "",
+        "DNI",
+    ],
+)
+def test_anything_else_is_no_tax_document(written):
+    assert parse_tax_id(written) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "is_company", "is_good"),
+    [
+        ("GODE561231GR8", "GODE561231GR8", False, True),
+        ("RFC: gode-561231-gr8", "GODE561231GR8", False, True),
+        ("R.F.C. GODE 561231 GR8", "GODE561231GR8", False, True),
+        ("GODE561231GR9", "GODE561231GR9", False, False),
+        ("COMG600703", "COMG600703", False, True),
+        ("MAB9307148T4", "MAB9307148T4", True, True),
+        ("XAXX010101000", "XAXX010101000", None, True),
+    ],
+)
+def test_rfc_says_whose_it_is_and_whether_it_can_be_one(written, number, is_company, is_good):
+    assert parse_tax_id(written) == TaxId(
+        kind="rfc", number=number, is_company=is_company, has_good_check_digit=is_good
+    )
+
+
+@pytest.mark.parametrize(
+    ("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "lapyme"), ("shopify_ar", "centelar")]
+)
+def test_rfc_with_a_wrong_check_digit_is_a_warning_that_travels(sample, destination):
+    order = replace(read("shopify", SAMPLES[sample]), document="GODE561231GR9")
+    assert "Tax document: the check digit of RFC GODE561231GR9 is wrong." in write(order, destination).warnings
+
+
+def test_centelar_is_told_no_rfc():
+    written = write(replace(read("shopify", SAMPLES["shopify_ar"]), document="GODE561231GR8"), "centelar")
+    assert "document" not in written.body["customer"]
+    assert "Tax document “GODE561231GR8” is not sent: it is neither a CUIT nor a DNI." in written.warnings

@@ -1,0 +1,93 @@
+"""A fault of the connector arrives at Sentry, a receiver on a socket, with nothing of orders and no secret."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sentry_sdk
+import structlog
+from flask import Flask
+
+from connector.observability.sentry import configure_sentry
+from connector.web.app import create_app
+from tests.conftest import Service
+from tests.e2e.test_privacy import PERSONAL, SECRET
+from tests.support.orders import shopify_order
+from tests.support.receivers import Receiver, receiving
+
+pytestmark = pytest.mark.sqlite
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        before = structlog.get_config()["processors"]
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("debug"))
+        configure_sentry(f"http://key@127.0.0.1:{receiver.port}/1")
+        yield receiver
+        sentry_sdk.get_client().close()
+        sentry_sdk.get_global_scope().set_client(None)
+        structlog.configure(processors=before)
+
+
+def arrived(receiver: Receiver) -> list[Any]:
+    """The events in the envelopes: each is lines of JSON."""
+    sentry_sdk.flush(5)
+    found = []
+    for received in receiver.received:
+        body = gzip.decompress(received.body) if received.body[:2] == b"\x1f\x8b" else received.body
+        found += [json.loads(line) for line in body.splitlines() if b'"exception"' in line]
+    return found
+
+
+def failing_app(service: Service) -> Flask:
+    app = create_app(service.runtime)
+
+    def fail() -> str:
+        customer = "Ximena Prueba, ximena@example.mx"
+        try:
+            return str(int(customer))
+        except ValueError as error:
+            raise KeyError("rayo-key", customer) from error
+
+    app.add_url_rule("/fail", "fail", fail, methods=["POST"])
+    return app
+
+
+def test_a_fault_arrives_with_where_it_was_and_no_data(service: Service, receiver: Receiver, engine: str) -> None:
+    headers = {"X-Request-Id": "request-0001", "X-Customer": "Ximena"}
+    answer = failing_app(service).test_client().post("/fail?who=Ximena", json=shopify_order(), headers=headers)
+    assert answer.status_code == 500
+    [event] = arrived(receiver)
+    values = [(one["type"], one.get("value")) for one in event["exception"]["values"]]
+    assert values == [("ValueError", ""), ("KeyError", "")]
+    assert event["exception"]["values"][1]["stacktrace"]["frames"][-1]["function"] == "fail"
+    assert event["tags"]["logged"] == "request_failed"
+    sent = json.dumps({name: value for name, value in event.items() if name != "exception"})
+    sent += json.dumps([one["stacktrace"]["frames"][-1].get("vars") for one in event["exception"]["values"]])
+    assert [word for word in PERSONAL + SECRET if word in sent] == []
+
+
+def test_a_delivery_that_fails_by_a_fault_of_ours_is_reported_with_its_id(
+    service: Service, receiver: Receiver, engine: str
+) -> None:
+    service.post_shopify(shopify_order())
+    forwarder = service.forwarder()
+    [claimed] = forwarder.claim_due()
+    outbound = service.runtime.account_clients
+    outbound["bodega"] = replace(outbound["bodega"], tokens=None)  # type: ignore[arg-type]
+    forwarder.process(claimed)
+    [event] = arrived(receiver)
+    assert event["exception"]["values"][0]["type"] == "AttributeError"
+    assert event["tags"] == {"logged": "delivery_failed", "delivery_id": "1"}
+    assert [word for word in PERSONAL + SECRET if word in json.dumps(event)] == []
+
+
+def test_what_is_expected_is_not_reported(service: Service, receiver: Receiver, engine: str) -> None:
+    service.client.post("/webhooks/tienda-mx", data=b"{}")
+    service.post_shopify({"id": 3})
+    service.drain()
+    assert arrived(receiver) == []

@@ -1,0 +1,118 @@
+"""One trace leads from a webhook to the reply, across the queue. A receiver on a socket stands for the collector."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from connector.runtime import open_runtime
+from connector.settings import load_settings
+from connector.web.app import create_app
+from connector.worker.worker import Worker
+from tests.conftest import Service
+from tests.delivery.test_order_versions import without_colonia
+from tests.e2e.test_privacy import PERSONAL, SECRET
+from tests.support.orders import shopify_order
+from tests.support.receivers import Receiver, receiving
+
+CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+def collector() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], collector: Receiver) -> dict[str, str]:
+    return environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+
+
+def spans(service: Service, collector: Receiver) -> list[Any]:
+    """All that arrived, in the order in which they ended."""
+    service.runtime.tracing.close()
+    found = []
+    for received in collector.received:
+        assert received.path == "/v1/traces"
+        for resource in ExportTraceServiceRequest.FromString(received.body).resource_spans:
+            assert {one.key: one.value.string_value for one in resource.resource.attributes}[
+                "service.name"
+            ] == "connector"
+            found += [span for scope in resource.scope_spans for span in scope.spans]
+    return found
+
+
+def test_one_trace_leads_from_the_webhook_to_the_reply(service: Service, collector: Receiver) -> None:
+    service.post_shopify(shopify_order(), traceparent=CALLER)
+    service.drain()
+    assert service.only_delivery()["state"] == "delivered"
+    found = spans(service, collector)
+    assert {span.trace_id.hex() for span in found} == {"0af7651916cd43dd8448eb211c80319c"}
+    names = {span.span_id: span.name for span in found} | {bytes.fromhex("b7ad6b7169203331"): "the caller"}
+    assert [(span.name, names[span.parent_span_id]) for span in found] == [
+        ("webhook", "the caller"),
+        ("map", "deliver"),
+        ("token", "deliver"),
+        ("send", "deliver"),
+        ("deliver", "webhook"),
+    ]
+
+
+@pytest.mark.sqlite
+def test_spans_tell_ids_and_statuses_and_nothing_of_the_order(
+    service: Service, collector: Receiver, engine: str
+) -> None:
+    service.sandbox.inject_fault("rayo", "status", status=422)
+    service.post_shopify(shopify_order(1))
+    service.post_shopify(without_colonia(2))
+    service.drain()
+    found = spans(service, collector)
+    [sent] = [span for span in found if span.name == "send"]
+    told = {one.key: one.value.int_value or one.value.string_value for one in sent.attributes}
+    assert told == {"connector.attempt": 1, "connector.status": 422}
+    failed = [(span.name, span.status.message) for span in found if span.status.code == 2]
+    assert failed == [("map", "MappingError")]
+    raw = b"".join(received.body for received in collector.received).decode(errors="replace")
+    assert [word for word in PERSONAL + SECRET if word in raw] == []
+
+
+@pytest.mark.sqlite
+def test_a_webhook_without_a_trace_begins_one_that_another_process_goes_on_with(
+    service: Service, configure: Callable[..., Path], environ: dict[str, str], collector: Receiver, engine: str
+) -> None:
+    service.post_shopify(shopify_order())
+    with open_runtime(load_settings(configure(), environ), with_clients=True) as runtime:
+        forwarder = Worker(runtime)
+        forwarder.ensure_circuits()
+        for claimed in forwarder.claim_due():
+            forwarder.process(claimed)
+    found = spans(service, collector)
+    assert sorted(span.name for span in found) == ["deliver", "map", "send", "token", "webhook"]
+    assert len({span.trace_id for span in found}) == 1
+
+
+@pytest.mark.sqlite
+def test_orders_go_on_while_the_collector_is_away(service: Service, collector: Receiver, engine: str) -> None:
+    collector.status = 500
+    service.post_shopify(shopify_order())
+    service.drain()
+    assert service.only_delivery()["state"] == "delivered"
+
+
+@pytest.mark.sqlite
+def test_nothing_of_all_this_is_imported_unless_it_is_configured(
+    configure: Callable[..., Path], environ: dict[str, str], service: Service, engine: str
+) -> None:
+    unwanted = {"opentelemetry", "sentry_sdk", "prometheus_client", "smtplib", "connector.alerts.monitor"}
+    program = f"import sys, connector.web.app, connector.worker.worker; print(sorted({unwanted} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout == b"[]\n"
+    quiet = {name: value for name, value in environ.items() if not name.startswith("OTEL")}
+    with open_runtime(load_settings(configure(), quiet)) as runtime:
+        create_app(runtime)
+        with runtime.tracing.span("webhook"):
+            assert runtime.tracing.traceparent() is None

@@ -1,0 +1,203 @@
+"""What a person may do over the API, state by state, and that it is noted."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Service
+from tests.delivery.test_order_versions import without_colonia
+from tests.support.orders import shopify_order, woo_order
+
+
+def retrigger(service: Service, delivery_id: str, **asked: Any) -> Any:
+    return service.api(f"/deliveries/{delivery_id}/retrigger", json=asked)
+
+
+def resolve(service: Service, delivery_id: str, **asked: Any) -> Any:
+    return service.api(f"/deliveries/{delivery_id}/resolve", json=asked)
+
+
+def lose_a_reply(service: Service, destination: str) -> dict[str, Any]:
+    """An order that the destination has, and that we are not sure of."""
+    if destination == "rayo":
+        service.sandbox.inject_fault("rayo", "process_then_drop")
+        service.post_shopify(shopify_order())
+    else:
+        service.sandbox.inject_fault("lapyme", "process_then_drop")
+        service.sandbox.inject_fault("lapyme", "status", status=422)
+        service.post_woo(woo_order())
+        service.carry_due()
+        service.clock.forward(60)
+    service.carry_due()
+    delivery = service.only_delivery()
+    assert delivery["reason"] == "uncertain"
+    return delivery
+
+
+def test_a_refused_order_goes_again_under_a_new_key(service: Service) -> None:
+    service.sandbox.inject_fault("lapyme", "status", status=422)
+    service.post_woo(woo_order())
+    service.carry_due()
+    answer = retrigger(service, "1", note="SKU created at LaPyme")
+    assert (answer.status_code, answer.json["state"]) == (202, "waiting")
+    service.carry_due()
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["idempotency_key"]) == ("delivered", "order:tienda-ar:727:r2")
+    assert [one["manual"] for one in delivery["attempt_log"]] == [False, True]
+    assert delivery["notes"][0]["text"] == "SKU created at LaPyme"
+
+
+def test_an_order_that_could_not_be_mapped_goes_again_after_a_change_of_settings(service: Service) -> None:
+    service.post_shopify(without_colonia())
+    service.carry_due()
+    assert retrigger(service, "1").status_code == 202
+    service.carry_due()
+    assert service.only_delivery()["reason"] == "unmappable"
+
+
+@pytest.mark.parametrize("destination", ["rayo", "lapyme"])
+def test_an_uncertain_order_goes_again_only_by_force(service: Service, destination: str) -> None:
+    lose_a_reply(service, destination)
+    assert retrigger(service, "1").status_code == 409
+    assert retrigger(service, "1", force=True).status_code == 202
+    service.carry_due()
+    assert service.only_delivery()["state"] == "delivered"
+    # Rayo knows no key, so a person's word made a second shipment; LaPyme answered with the first order.
+    assert len(service.sandbox.orders(destination)) == (2 if destination == "rayo" else 1)
+
+
+def test_a_delivered_lapyme_order_sent_by_force_is_the_same_order(service: Service) -> None:
+    service.post_woo(woo_order())
+    service.carry_due()
+    before = service.only_delivery()
+    assert retrigger(service, "1").status_code == 409
+    retrigger(service, "1", force=True)
+    service.carry_due()
+    after = service.only_delivery()
+    assert (after["state"], after["remote_id"]) == ("delivered", before["remote_id"])
+    assert len(service.sandbox.orders("lapyme")) == 1
+
+
+def test_a_new_key_makes_a_new_order_and_needs_force(service: Service) -> None:
+    lose_a_reply(service, "lapyme")
+    assert retrigger(service, "1", new_key=True).status_code == 409
+    assert retrigger(service, "1", new_key=True, force=True).status_code == 202
+    service.carry_due()
+    assert [order.key for order in service.sandbox.orders("lapyme")] == [
+        "order:tienda-ar:727:r1",
+        "order:tienda-ar:727:r2",
+    ]
+
+
+def test_a_new_key_is_nothing_for_a_destination_without_keys(service: Service) -> None:
+    lose_a_reply(service, "rayo")
+    assert retrigger(service, "1", new_key=True, force=True).status_code == 409
+
+
+def test_a_waiting_order_is_due_now(service: Service) -> None:
+    service.sandbox.inject_fault("lapyme", "status", status=429, retry_after_s=1000)
+    service.post_woo(woo_order())
+    service.carry_due()
+    assert retrigger(service, "1").status_code == 202
+    service.carry_due()
+    assert service.only_delivery()["state"] == "delivered"
+
+
+def test_resolve_as_delivered_keeps_the_remote_id_and_the_note(service: Service) -> None:
+    lose_a_reply(service, "rayo")
+    answer = resolve(service, "1", **{"as": "delivered"}, remote_id="909521d0", note="seen at Rayo")
+    assert (answer.status_code, answer.json["state"], answer.json["remote_id"]) == (200, "delivered", "909521d0")
+    assert answer.json["reason"] is None
+    assert service.only_delivery()["notes"][0]["text"] == "seen at Rayo"
+    assert resolve(service, "1", **{"as": "delivered"}).status_code == 409
+
+
+def test_resolve_as_discarded_ends_a_parked_or_waiting_order(service: Service) -> None:
+    service.post_woo(woo_order())
+    assert resolve(service, "1", **{"as": "delivered"}).status_code == 409
+    assert resolve(service, "1", **{"as": "discarded"}).json["reason"] == "by hand"
+    service.drain()
+    assert service.sandbox.orders() == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"as": "sent"}, {"as": 3}, {"as": "discarded", "remote_id": "x"}, {"as": "delivered", "who": "me"}, []],
+)
+def test_a_resolution_that_cannot_be_understood_is_400(service: Service, asked: Any) -> None:
+    lose_a_reply(service, "rayo")
+    assert service.api("/deliveries/1/resolve", json=asked).status_code == 400
+    assert service.only_delivery()["reason"] == "uncertain"
+
+
+def test_retriggering_an_event_makes_what_the_routes_want_and_leaves_the_rest(service: Service) -> None:
+    service.post_shopify(shopify_order())
+    service.carry_due()
+    answer = service.api("/events/1/retrigger", json={})
+    assert answer.status_code == 202
+    [left] = answer.json["deliveries"]
+    assert (left["id"], left["done"]) == ("1", "left")
+    assert service.api("/events/1/retrigger", json={"force": True}).json["deliveries"][0]["done"] == "queued"
+    service.carry_due()
+    assert len(service.sandbox.orders("rayo")) == 2  # a person's word
+
+
+def test_retriggering_an_event_of_an_uncertain_order_leaves_it(service: Service) -> None:
+    lose_a_reply(service, "rayo")
+    [left] = service.api("/events/1/retrigger", json={}).json["deliveries"]
+    assert (left["done"], "uncertain" in left["why"]) == ("left", True)
+
+
+def test_retriggering_an_event_makes_the_delivery_of_a_route_that_is_new(service: Service) -> None:
+    service.post_shopify(shopify_order())
+    service.carry_due()
+    with service.database.write() as transaction:  # as if the route had not been there
+        transaction.connection.exec_driver_sql("DELETE FROM attempts")
+        transaction.connection.exec_driver_sql("DELETE FROM deliveries")
+    [made] = service.api("/events/1/retrigger", json={}).json["deliveries"]
+    assert made["done"] == "queued"
+    assert len(service.deliveries()) == 1
+
+
+def test_retriggering_a_cancelled_order_needs_force(service: Service) -> None:
+    service.post_shopify(shopify_order(cancelled_at="2026-11-20T10:09:00-06:00"), "orders/cancelled")
+    service.post_shopify(shopify_order(), "orders/paid")
+    assert service.api("/events/2/retrigger", json={}).json == {"deliveries": []}
+
+
+@pytest.mark.parametrize("path", ["/events/9/retrigger", "/deliveries/9/retrigger", "/deliveries/x/resolve"])
+def test_what_is_not_there_is_404(service: Service, path: str) -> None:
+    answer = service.api(path, json={"as": "discarded"} if "resolve" in path else {})
+    assert answer.status_code == 404
+    assert answer.content_type == "application/problem+json"
+
+
+def test_what_may_have_landed_and_was_discarded_goes_again_as_the_same_order(service: Service) -> None:
+    service.sandbox.inject_fault("lapyme", "process_then_drop")
+    service.post_woo(woo_order())
+    service.carry_due()
+    resolve(service, "1", **{"as": "discarded"})
+    service.post_woo(woo_order(customer_note="changed", date_modified_gmt="2026-11-20T15:04:00"))
+    retrigger(service, "1", force=True)
+    service.carry_due()
+    first, second = service.sandbox.requests("lapyme")
+    assert (first.body, first.key) == (second.body, second.key)
+    assert len(service.sandbox.orders("lapyme")) == 1
+
+
+def test_what_was_refused_and_then_cancelled_goes_again_under_a_new_key(service: Service) -> None:
+    service.sandbox.inject_fault("lapyme", "status", status=422)
+    service.post_woo(woo_order())
+    service.carry_due()
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
+    retrigger(service, "1", force=True)
+    service.carry_due()
+    keys = [request.key for request in service.sandbox.requests("lapyme")]
+    assert keys == ["order:tienda-ar:727:r1", "order:tienda-ar:727:r2"]
+
+
+def test_a_new_key_is_refused_while_the_old_one_is_being_repeated(service: Service) -> None:
+    service.sandbox.inject_fault("lapyme", "process_then_drop")
+    service.post_woo(woo_order())
+    service.carry_due()
+    assert retrigger(service, "1", new_key=True, force=True).status_code == 409

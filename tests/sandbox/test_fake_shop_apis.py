@@ -1,0 +1,140 @@
+"""The APIs of Shopify and WooCommerce, as the sandbox plays them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from connector.sandbox.server import SandboxServer
+
+TRANSACTION = {"id": 1, "kind": "sale", "status": "success", "gateway": "paypal", "amount": "599.00"}
+SHOPIFY_ORDER = {
+    "id": 77,
+    "transactions": [TRANSACTION],
+    "line_items": [{"variant_id": 41, "sku": "CAFE-500", "barcode": "7501234567893"}],
+}
+REFUND = {"id": 900, "amount": "121.00", "line_items": []}
+WOO_ORDER = {"id": 727, "refunds": [REFUND, REFUND | {"id": 901}]}
+
+TRANSACTIONS = "shopify/admin/api/2026-10/orders/77/transactions.json"
+VARIANT = "shopify/admin/api/2026-10/variants/41.json?fields=id,barcode"
+REFUNDS = "woocommerce/wp-json/wc/v3/orders/727/refunds"
+SHOPIFY_401 = {"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
+WOO_401 = {
+    "code": "woocommerce_rest_cannot_view",
+    "message": "Sorry, you cannot list resources.",
+    "data": {"status": 401},
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SandboxServer]:
+    with SandboxServer() as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(server: SandboxServer) -> SandboxServer:
+    server.reset()
+    server.put_order("shopify", "tienda", SHOPIFY_ORDER)
+    server.put_order("woocommerce", "tienda", WOO_ORDER)
+    return server
+
+
+def get(sandbox: SandboxServer, path: str, **options: Any) -> httpx.Response:
+    known: dict[str, Any] = {
+        "shopify": {"headers": {"X-Shopify-Access-Token": "ficha"}},
+        "woocommerce": {"auth": ("ck_clave", "cs_secreto")},
+    }
+    return httpx.get(sandbox.url(path), trust_env=False, **(options or known[path.partition("/")[0]]))
+
+
+@pytest.mark.parametrize(
+    ("path", "reply"),
+    [
+        (TRANSACTIONS, {"transactions": [TRANSACTION]}),
+        (VARIANT, {"variant": {"id": 41, "barcode": "7501234567893"}}),
+        (
+            "shopify/admin/api/2026-10/variants/41.json",
+            {"variant": {"id": 41, "sku": "CAFE-500", "barcode": "7501234567893"}},
+        ),
+        (REFUNDS, [REFUND, REFUND | {"id": 901}]),
+        (f"{REFUNDS}?per_page=1", [REFUND]),
+        ("woocommerce/wp-json/wc/v3/orders/1/refunds", []),
+    ],
+)
+def test_what_was_put_there_is_answered(sandbox: SandboxServer, path: str, reply: Any) -> None:
+    answer = get(sandbox, path)
+    assert (answer.status_code, answer.json()) == (200, reply)
+    [seen] = sandbox.requests(path.partition("/")[0])
+    assert (seen.method, seen.outcome) == ("GET", "served")
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "error"),
+    [
+        (TRANSACTIONS, {"headers": {"X-Shopify-Access-Token": ""}}, SHOPIFY_401),
+        (VARIANT, {"headers": {"Authorization": "Bearer ficha"}}, SHOPIFY_401),
+        (REFUNDS, {"headers": {"Authorization": "Bearer ficha"}}, WOO_401),
+        (REFUNDS, {"headers": {"Authorization": "Basic ???"}}, WOO_401),
+        (REFUNDS, {"auth": ("ck_clave", "")}, WOO_401),
+    ],
+)
+def test_stranger_is_refused_in_the_vendors_shape(
+    sandbox: SandboxServer, path: str, options: dict[str, Any], error: Any
+) -> None:
+    answer = get(sandbox, path, **options)
+    assert (answer.status_code, answer.json()) == (401, error)
+
+
+@pytest.mark.parametrize("path", ["orders/78/transactions.json", "variants/42.json"])
+def test_what_is_not_there_is_not_found(sandbox: SandboxServer, path: str) -> None:
+    answer = get(sandbox, f"shopify/admin/api/2026-10/{path}")
+    assert (answer.status_code, answer.json()) == (404, {"errors": "Not Found"})
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "error"),
+    [
+        (TRANSACTIONS, 500, {"errors": "An unexpected error occurred"}),
+        (
+            REFUNDS,
+            500,
+            {
+                "code": "internal_server_error",
+                "message": "There has been a critical error on this website.",
+                "data": {"status": 500},
+            },
+        ),
+    ],
+)
+def test_shop_fails_in_its_own_shape(sandbox: SandboxServer, path: str, status: int, error: Any) -> None:
+    sandbox.inject_fault(path.partition("/")[0], "status", status=status)
+    answer = get(sandbox, path)
+    assert (answer.status_code, answer.json()) == (status, error)
+    assert get(sandbox, path).status_code == 200
+
+
+def test_shop_may_refuse_one_token(sandbox: SandboxServer) -> None:
+    sandbox.inject_fault("woocommerce", "reject_key", match="ck_clave:cs_secreto", times=None)
+    assert get(sandbox, REFUNDS).status_code == 401
+    assert get(sandbox, REFUNDS, auth=("ck_otra", "cs_otro")).status_code == 200
+
+
+def test_too_many_calls_are_told_when_to_come_back(sandbox: SandboxServer) -> None:
+    sandbox.inject_fault("shopify", "status", status=429, retry_after_s=2)
+    answer = get(sandbox, VARIANT)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "2.0")
+
+
+def test_secrets_of_a_request_are_not_kept(sandbox: SandboxServer) -> None:
+    get(sandbox, TRANSACTIONS)
+    get(sandbox, REFUNDS)
+    assert "ficha" not in repr(sandbox.requests())
+    assert all("authorization" not in seen.headers for seen in sandbox.requests())
+
+
+def test_page_shows_the_calls(sandbox: SandboxServer) -> None:
+    page = httpx.get(sandbox.url(), trust_env=False).text
+    assert "GET /wp-json/wc/v3/orders/&lt;asked_id&gt;/refunds" in page

@@ -1,0 +1,787 @@
+"""The sandbox over real sockets: it keeps the destinations' contracts, and misbehaves exactly as asked."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from marshmallow import ValidationError
+
+from connector.sandbox.fault_injection import PROCESSED_FAULTS, FaultKind
+from connector.sandbox.server import SandboxServer
+from connector.sandbox.state import AcceptedOrder, Sandbox
+from mappings import DESTINATIONS
+from mappings.contracts import Contract
+from mappings.integration import Destination, Outcome
+from mappings.schema import DestinationSchema
+
+RAYO_BODY = {
+    "consumidor_destino": {
+        "calle": "Avenida Coyoacán",
+        "ciudad": "Benito Juárez",
+        "codigo_postal": "03100",
+        "colonia": "Del Valle",
+        "estado": "Ciudad de México",
+        "no_exterior": "1435",
+        "no_interior": None,
+        "nombre": "Ximena Ortega",
+        "pais": "mexico",
+        "telefono": "5512345678",
+    },
+    "productos": [{"cantidad": 2, "identificador": "TAZA-AZUL"}],
+    "servicio_rayo": "NACIONAL",
+}
+LAPYME_BODY = {
+    "customer_id": "5f1c7f0e-3f0b-4b0e-9d55-0d3b8a1f6a10",
+    "assigned_warehouse_id": "0b2f4a86-61e0-4c6b-8f0e-7f7d5d0c9b21",
+    "totals": {"subtotal": 20661, "tax_amount": 4339, "total": 25000},
+    "lines": [
+        {
+            "product_name_snapshot": "Mate de calabaza",
+            "sku_snapshot": "MATE-01",
+            "ordered_quantity": 2,
+            "unit_price": 12500,
+            "tax_rate_id": 5,
+        }
+    ],
+    "order_date": "2026-03-14T15:09:26Z",
+    "currency": "PES",
+}
+CENTELAR_ADDRESS = {"disposition": "residential", "street": "Av. Belgrano", "number": "1520", "country": "AR"}
+CENTELAR_BODY = {
+    "creation_date": "2026-03-14T12:09:26",
+    "ext_code": "7001",
+    "price": 250.0,
+    "customer": {"first_name": "Tobías", "last_name": "Ferreyra"},
+    "items": [{"product_code": "MATE-01", "quantity": 2, "price": 125.0}],
+    "payments": [{"type": "mercadopago", "amount": "250.00"}],
+    "shipping_address": CENTELAR_ADDRESS,
+    "billing_address": CENTELAR_ADDRESS,
+}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")  # making one costs more than most tests
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=5) as client:
+        yield client
+
+
+def get_token(sandbox: SandboxServer, client: httpx.Client, api_key: str = "clave-de-prueba") -> httpx.Response:
+    return client.post(sandbox.url("rayo") + "/api/rest/auth", headers={"x-api-key": api_key})
+
+
+def send_to_rayo(
+    sandbox: SandboxServer, client: httpx.Client, body: Any = RAYO_BODY, token: str | None = None
+) -> httpx.Response:
+    token = token or get_token(sandbox, client).json()["AuthWithAPIkey"]["accessToken"]
+    return client.post(
+        sandbox.url("rayo") + "/api/rest/orders", json=body, headers={"Authorization": f"Bearer {token}"}
+    )
+
+
+def send_to_lapyme(
+    sandbox: SandboxServer,
+    client: httpx.Client,
+    body: Any = LAPYME_BODY,
+    key: str | None = "order:tienda-ar:7001:r1",
+    api_key: str = "clave-de-prueba",
+) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {api_key}"} | ({"Idempotency-Key": key} if key is not None else {})
+    return client.post(sandbox.url("lapyme") + "/api/v1/orders", json=body, headers=headers)
+
+
+def send_to_centelar(
+    sandbox: SandboxServer, client: httpx.Client, body: Any = CENTELAR_BODY, query: str = "?connection_id=123"
+) -> httpx.Response:
+    return client.post(sandbox.url("centelar") + "/api/v1.1/order" + query, json=body)
+
+
+SEND = {"rayo": send_to_rayo, "lapyme": send_to_lapyme, "centelar": send_to_centelar}
+
+
+@pytest.mark.parametrize("name", SEND)
+def test_a_good_order_is_answered_as_the_contract_says_and_kept(
+    sandbox: SandboxServer, client: httpx.Client, name: str
+) -> None:
+    reply = SEND[name](sandbox, client)
+
+    assert reply.status_code == 200
+    assert DESTINATIONS[name].contract.validate_response(reply.json()) == []
+    (order,) = sandbox.orders(name)
+    assert DESTINATIONS[name].parse_created_order_id(reply.json()) == str(order.remote_id)
+    assert order.body == {"rayo": RAYO_BODY, "lapyme": LAPYME_BODY, "centelar": CENTELAR_BODY}[name]
+
+
+def test_lapyme_says_its_example_of_the_order(sandbox: SandboxServer, client: httpx.Client) -> None:
+    reply = send_to_lapyme(sandbox, client).json()
+
+    example = DESTINATIONS["lapyme"].contract.response_example
+    ours = {"id": sandbox.orders()[0].remote_id, "customer_id": LAPYME_BODY["customer_id"]}
+    totals = {"subtotal": 20661, "tax_amount": 4339, "total": 25000}
+    assert reply == {
+        "request_id": reply["request_id"],
+        "data": {
+            **example["data"],
+            "order": {**example["data"]["order"], **ours, **totals},
+            "idempotent_replay": False,
+        },
+        "warnings": [],
+    }
+
+
+def test_every_order_has_its_own_id(sandbox: SandboxServer, client: httpx.Client) -> None:
+    first, second = send_to_rayo(sandbox, client), send_to_rayo(sandbox, client)
+
+    assert first.json() != second.json()
+    assert len(sandbox.orders("rayo")) == 2
+
+
+def test_orders_are_listed_by_destination(sandbox: SandboxServer, client: httpx.Client) -> None:
+    send_to_rayo(sandbox, client)
+    send_to_lapyme(sandbox, client)
+
+    listed = client.get(sandbox.url() + "sandbox/orders?destination=lapyme").json()["items"]
+    (order,) = sandbox.orders("lapyme")
+    assert listed == [
+        {
+            "destination": "lapyme",
+            "remote_id": order.remote_id,
+            "key": "order:tienda-ar:7001:r1",
+            "body": LAPYME_BODY,
+            "headers": order.headers,
+            "received_at": order.received_at.isoformat().replace("+00:00", "Z"),
+        }
+    ]
+    assert len(sandbox.orders()) == 2
+
+
+def test_headers_are_kept_without_secrets(sandbox: SandboxServer, client: httpx.Client) -> None:
+    get_token(sandbox, client, api_key="muy-secreta")
+    send_to_lapyme(sandbox, client, api_key="muy-secreta")
+
+    assert "muy-secreta" not in repr(sandbox.requests()) + repr(sandbox.orders())
+    assert sandbox.orders()[0].headers["idempotency-key"] == "order:tienda-ar:7001:r1"
+
+
+def test_a_destination_is_played_from_its_facts_alone(client: httpx.Client) -> None:
+    contract = Contract(
+        source="invented",
+        request={"type": "object", "required": ["pedido"], "properties": {"pedido": {"type": "string"}}},
+        response={"type": "object", "required": ["pedido"]},
+        request_example={"pedido": "A-1"},
+        response_example={"pedido": {"id": 123, "estado": "nuevo"}},
+    )
+    mensajeria = Destination(
+        name="mensajeria",
+        schema_class=DestinationSchema,
+        contract=contract,
+        path="/v9/pedidos",
+        order_id_path="pedido.id",
+    )
+
+    with SandboxServer(destinations={"mensajeria": mensajeria}) as sandbox:
+        taken = client.post(sandbox.url("mensajeria") + "/v9/pedidos?tienda=7", json={"pedido": "A-1"})
+        refused = client.post(sandbox.url("mensajeria") + "/v9/pedidos", json={})
+
+    assert (taken.status_code, taken.json()) == (200, {"pedido": {"id": 1, "estado": "nuevo"}})
+    assert (refused.status_code, refused.json()) == (
+        400,
+        {"error": "the body breaks the contract", "code": "body", "details": contract.validate_request({})},
+    )
+    assert [order.remote_id for order in sandbox.orders()] == [1]
+    assert [seen.query for seen in sandbox.requests()] == [{"tienda": "7"}, {}]
+
+
+# Tokens and keys
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-api-key": ""}])
+def test_no_api_key_gets_no_token(sandbox: SandboxServer, client: httpx.Client, headers: dict[str, str]) -> None:
+    reply = client.post(sandbox.url("rayo") + "/api/rest/auth", headers=headers)
+
+    assert (reply.status_code, reply.json()) == (
+        401,
+        {"error": "unknown API key", "code": "access-denied", "path": "$"},
+    )
+
+
+def test_a_rejected_api_key_gets_no_token_and_others_do(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("rayo", "reject_key", match="revocada", times=None)
+
+    assert get_token(sandbox, client, api_key="revocada").status_code == 401
+    assert get_token(sandbox, client, api_key="revocada-no").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header", [{}, {"Authorization": "Bearer"}, {"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}]
+)
+def test_rayo_answers_a_missing_or_forged_token_as_hasura_does(
+    sandbox: SandboxServer, client: httpx.Client, header: dict[str, str]
+) -> None:
+    reply = client.post(sandbox.url("rayo") + "/api/rest/orders", json=RAYO_BODY, headers=header)
+
+    assert (reply.status_code, reply.json()) == (
+        400,
+        {"error": "Could not verify JWT", "code": "invalid-jwt", "path": "$"},
+    )
+    assert sandbox.orders() == []
+
+
+def test_a_token_of_another_sandbox_is_forged(sandbox: SandboxServer, client: httpx.Client) -> None:
+    with SandboxServer() as other:
+        token = get_token(other, client).json()["AuthWithAPIkey"]["accessToken"]
+
+    assert send_to_rayo(sandbox, client, token=token).json()["code"] == "invalid-jwt"
+
+
+def test_a_token_ends_with_its_life(client: httpx.Client) -> None:
+    with SandboxServer(token_life_s=0) as sandbox:
+        assert send_to_rayo(sandbox, client).json()["code"] == "invalid-jwt"
+
+
+def test_expire_tokens_ends_the_tokens_given_so_far_and_no_later_one(
+    sandbox: SandboxServer, client: httpx.Client
+) -> None:
+    token = get_token(sandbox, client).json()["AuthWithAPIkey"]["accessToken"]
+    assert send_to_rayo(sandbox, client, token=token).status_code == 200
+
+    sandbox.inject_fault("rayo", "expire_tokens")
+
+    assert send_to_rayo(sandbox, client, token=token).json()["code"] == "invalid-jwt"
+    assert send_to_rayo(sandbox, client).status_code == 200
+
+
+def test_token_status_fails_the_exchange_alone(sandbox: SandboxServer, client: httpx.Client) -> None:
+    token = get_token(sandbox, client).json()["AuthWithAPIkey"]["accessToken"]
+    sandbox.inject_fault("rayo", "token_status", status=503)
+
+    assert send_to_rayo(sandbox, client, token=token).status_code == 200
+    assert get_token(sandbox, client).status_code == 503
+    assert get_token(sandbox, client).status_code == 200
+
+
+@pytest.mark.parametrize("header", [{}, {"Authorization": "Basic abc"}, {"Authorization": "Bearer revocada"}])
+def test_lapyme_refuses_a_missing_or_rejected_bearer(
+    sandbox: SandboxServer, client: httpx.Client, header: dict[str, str]
+) -> None:
+    sandbox.inject_fault("lapyme", "reject_key", match="revocada")
+
+    reply = client.post(
+        sandbox.url("lapyme") + "/api/v1/orders", json=LAPYME_BODY, headers=header | {"Idempotency-Key": "k"}
+    )
+
+    assert reply.status_code == 401
+    assert reply.json() == {
+        "request_id": reply.json()["request_id"],
+        "error": {
+            "type": "authentication_error",
+            "code": "AUTHENTICATION_REQUIRED",
+            "message": "a Bearer with a known API key is needed",
+            "retryable": False,
+            "details": [],
+        },
+    }
+
+
+# Bodies
+
+
+def test_a_body_that_breaks_rayos_contract_is_refused_and_recorded(
+    sandbox: SandboxServer, client: httpx.Client
+) -> None:
+    reply = send_to_rayo(sandbox, client, RAYO_BODY | {"productos": []})
+
+    assert (reply.status_code, reply.json()["code"]) == (400, "validation-failed")
+    assert "productos" in reply.json()["error"]
+    assert DESTINATIONS["rayo"].contract.validate_error(reply.json()) == []
+    assert sandbox.orders() == []
+    seen = sandbox.requests("rayo")[-1]
+    assert (seen.outcome, json.loads(seen.body or "")["productos"]) == ("refused", [])
+    assert "productos" in (seen.why or "")
+
+
+@pytest.mark.parametrize(
+    ("totals", "field"),
+    [
+        ({"subtotal": 20661, "tax_amount": 4338, "total": 25000}, "totals.tax_amount"),
+        ({"subtotal": 20661, "tax_amount": 4340, "total": 25001}, "totals.total"),
+    ],
+)
+def test_lapyme_refuses_totals_that_do_not_add_up(
+    sandbox: SandboxServer, client: httpx.Client, totals: dict[str, int], field: str
+) -> None:
+    reply = send_to_lapyme(sandbox, client, LAPYME_BODY | {"totals": totals})
+
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "VALIDATION_ERROR")
+    assert [detail["field"] for detail in reply.json()["error"]["details"]] == [field]
+    assert DESTINATIONS["lapyme"].contract.validate_error(reply.json()) == []
+    assert sandbox.orders() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"a": NaN}', b"\xff", b"[" * 100_000])
+def test_what_is_no_json_is_refused(sandbox: SandboxServer, client: httpx.Client, content: bytes) -> None:
+    headers = {"Authorization": "Bearer k", "Idempotency-Key": "k", "Content-Type": "application/json"}
+
+    reply = client.post(sandbox.url("lapyme") + "/api/v1/orders", content=content, headers=headers)
+
+    assert (reply.status_code, reply.json()["error"]["message"]) == (400, "the body is not JSON")
+
+
+def test_a_body_that_is_not_called_json_is_refused(sandbox: SandboxServer, client: httpx.Client) -> None:
+    headers = {"Authorization": "Bearer k", "Idempotency-Key": "k", "Content-Type": "text/plain"}
+
+    reply = client.post(sandbox.url("lapyme") + "/api/v1/orders", content=json.dumps(LAPYME_BODY), headers=headers)
+
+    assert reply.status_code == 400
+    assert sandbox.orders() == []
+
+
+def test_an_unknown_path_is_refused_and_recorded(sandbox: SandboxServer, client: httpx.Client) -> None:
+    reply = client.post(sandbox.url("rayo") + "/api/rest/order", json=RAYO_BODY)
+
+    assert (reply.status_code, reply.json()) == (404, {"error": "no such call", "code": "not-found", "path": "$"})
+    assert [seen.path for seen in sandbox.requests("rayo")] == ["/rayo/api/rest/order"]
+
+
+# LaPyme's idempotency key
+
+
+@pytest.mark.parametrize("key", [None, "", "k" * 256])
+def test_lapyme_refuses_an_order_without_a_usable_key(
+    sandbox: SandboxServer, client: httpx.Client, key: str | None
+) -> None:
+    reply = send_to_lapyme(sandbox, client, key=key)
+
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "INVALID_REQUEST")
+    assert sandbox.orders() == []
+
+
+def test_the_same_key_and_bytes_are_answered_with_the_same_order(sandbox: SandboxServer, client: httpx.Client) -> None:
+    first, second = send_to_lapyme(sandbox, client), send_to_lapyme(sandbox, client)
+
+    assert first.json()["data"]["idempotent_replay"] is False
+    assert second.json()["data"] == first.json()["data"] | {"idempotent_replay": True}
+    assert [seen.outcome for seen in sandbox.requests()] == ["accepted", "replayed"]
+    assert len(sandbox.orders()) == 1
+
+
+def test_the_same_key_with_another_body_is_a_conflict(sandbox: SandboxServer, client: httpx.Client) -> None:
+    send_to_lapyme(sandbox, client)
+
+    reply = send_to_lapyme(sandbox, client, LAPYME_BODY | {"notes": "otra"})
+
+    assert (reply.status_code, reply.json()["error"]["code"]) == (409, "IDEMPOTENCY_CONFLICT")
+    assert [order.body for order in sandbox.orders()] == [LAPYME_BODY]
+
+
+def test_a_refused_body_does_not_use_up_its_key(sandbox: SandboxServer, client: httpx.Client) -> None:
+    assert send_to_lapyme(sandbox, client, LAPYME_BODY | {"lines": []}).status_code == 400
+    assert send_to_lapyme(sandbox, client).status_code == 200
+
+
+def test_the_same_key_of_two_organisations_makes_two_orders(sandbox: SandboxServer, client: httpx.Client) -> None:
+    send_to_lapyme(sandbox, client, api_key="una")
+    send_to_lapyme(sandbox, client, api_key="otra")
+
+    assert len(sandbox.orders()) == 2
+
+
+def test_an_order_is_built_once_however_many_threads_bring_its_key() -> None:
+    built: list[int] = []
+
+    def build(number: int) -> AcceptedOrder:
+        time.sleep(0.01)
+        built.append(number)
+        return AcceptedOrder(
+            destination="lapyme", remote_id=number, key="k", body={}, headers={}, received_at=datetime.now(UTC)
+        )
+
+    sandbox = Sandbox()
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(sandbox.accept_order, "lapyme", owner="", content=b"{}", key="k", build=build)
+
+    assert built == [1]
+
+
+def test_concurrent_requests_with_one_key_make_one_order(sandbox: SandboxServer, client: httpx.Client) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: send_to_lapyme(sandbox, client), range(24)))
+
+    (order,) = sandbox.orders()
+    assert {reply.json()["data"]["order"]["id"] for reply in replies} == {order.remote_id}
+    assert sorted(reply.json()["data"]["idempotent_replay"] for reply in replies) == [False] + [True] * 23
+
+
+# Misbehaviour
+
+
+@pytest.mark.parametrize("name", SEND)
+def test_process_then_drop_keeps_the_order_and_says_nothing(
+    sandbox: SandboxServer, client: httpx.Client, name: str
+) -> None:
+    sandbox.inject_fault(name, "process_then_drop")
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        SEND[name](sandbox, client)
+    assert len(sandbox.orders(name)) == 1
+
+
+def test_a_key_recovers_the_order_whose_answer_was_dropped(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("lapyme", "process_then_drop")
+    with pytest.raises(httpx.RemoteProtocolError):
+        send_to_lapyme(sandbox, client)
+
+    reply = send_to_lapyme(sandbox, client)
+
+    (order,) = sandbox.orders()
+    assert (reply.json()["data"]["order"]["id"], reply.json()["data"]["idempotent_replay"]) == (order.remote_id, True)
+
+
+def test_drop_after_reading_keeps_no_order(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("rayo", "drop_after_reading")
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        send_to_rayo(sandbox, client)
+    seen = sandbox.requests("rayo")[-1]
+    assert (seen.outcome, seen.why, json.loads(seen.body or "")) == ("dropped", "drop_after_reading", RAYO_BODY)
+    assert sandbox.orders() == []
+
+
+def test_drop_unread_closes_without_waiting_for_the_body(sandbox: SandboxServer) -> None:
+    sandbox.inject_fault("lapyme", "drop_unread")
+    port = httpx.URL(sandbox.url()).port
+
+    with socket.create_connection(("127.0.0.1", port or 0), timeout=5) as connection:
+        connection.sendall(b"POST /lapyme/api/v1/orders HTTP/1.1\r\nHost: sandbox\r\nContent-Length: 1000000\r\n\r\n")
+        assert connection.recv(1) == b""
+
+    (seen,) = sandbox.requests()
+    assert (seen.outcome, seen.body) == ("dropped", None)
+
+
+def test_status_refuses_in_the_vendors_shape_and_keeps_no_order(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("lapyme", "status", status=429, retry_after_s=7)
+
+    reply = send_to_lapyme(sandbox, client)
+
+    assert (reply.status_code, reply.headers["Retry-After"]) == (429, "7")
+    assert reply.json() == {
+        "request_id": reply.json()["request_id"],
+        "error": {
+            "type": "rate_limit_error",
+            "code": "RATE_LIMITED",
+            "message": "Too Many Requests",
+            "retryable": True,
+            "details": [],
+        },
+    }
+    assert sandbox.orders() == []
+
+
+def test_status_can_carry_a_code_of_the_vendors(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("rayo", "status", status=400, code="unexpected")
+
+    reply = send_to_rayo(sandbox, client)
+
+    assert (reply.status_code, reply.json()) == (400, {"error": "Bad Request", "code": "unexpected", "path": "$"})
+
+
+def test_process_then_status_keeps_the_order_and_answers_an_error(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("rayo", "process_then_status", status=502)
+
+    assert send_to_rayo(sandbox, client).status_code == 502
+    assert len(sandbox.orders()) == 1
+
+
+def test_garbage_is_no_http(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("rayo", "garbage")
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        send_to_rayo(sandbox, client)
+    assert len(sandbox.orders()) == 1
+
+
+@pytest.mark.parametrize("name", SEND)
+def test_garbage_json_breaks_the_contract(sandbox: SandboxServer, client: httpx.Client, name: str) -> None:
+    sandbox.inject_fault(name, "garbage_json")
+
+    reply = SEND[name](sandbox, client)
+
+    assert reply.status_code == 200
+    assert DESTINATIONS[name].contract.validate_response(reply.json()) != []
+    assert len(sandbox.orders()) == 1
+
+
+def test_cut_body_shows_the_200_and_ends_early(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("lapyme", "cut_body")
+
+    with client.stream(
+        "POST",
+        sandbox.url("lapyme") + "/api/v1/orders",
+        json=LAPYME_BODY,
+        headers={"Authorization": "Bearer k", "Idempotency-Key": "k"},
+    ) as reply:
+        assert reply.status_code == 200
+        with pytest.raises(httpx.RemoteProtocolError):
+            reply.read()
+    assert len(sandbox.orders()) == 1
+
+
+def test_slow_drip_sends_a_byte_at_a_time(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("rayo", "slow_drip", latency_s=0.002)
+    started = time.monotonic()
+
+    reply = send_to_rayo(sandbox, client)
+
+    assert reply.json() == {"orden": {"ordenRef": sandbox.orders()[0].remote_id}}
+    assert time.monotonic() - started >= 0.002 * len(reply.content)
+
+
+def test_latency_answers_late_and_correctly(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("lapyme", "latency", latency_s=0.2)
+    started = time.monotonic()
+
+    assert send_to_lapyme(sandbox, client).status_code == 200
+    assert time.monotonic() - started >= 0.2
+
+
+def test_an_order_exists_before_its_late_answer(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("lapyme", "latency", latency_s=60)
+
+    with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.3) as hasty:
+        send_to_lapyme(sandbox, hasty)
+    assert len(sandbox.orders()) == 1
+
+
+def test_closing_the_sandbox_ends_the_wait_of_a_late_answer(client: httpx.Client) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with SandboxServer() as sandbox:
+            sandbox.inject_fault("lapyme", "latency", latency_s=60)
+            late = pool.submit(send_to_lapyme, sandbox, client)
+            while not sandbox.orders():
+                time.sleep(0.01)
+        assert late.result(timeout=5).status_code == 200
+
+
+@pytest.mark.parametrize("fault", sorted(PROCESSED_FAULTS))
+def test_a_refused_order_leaves_the_fault_for_the_next(
+    sandbox: SandboxServer, client: httpx.Client, fault: str
+) -> None:
+    sandbox.inject_fault("lapyme", fault)
+
+    assert send_to_lapyme(sandbox, client, LAPYME_BODY | {"lines": []}).status_code == 400
+    assert [left.times_left for left in sandbox.faults()] == [1]
+
+
+def test_a_fault_happens_as_often_as_asked(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("lapyme", "status", status=503, times=2)
+
+    assert [send_to_lapyme(sandbox, client).status_code for _ in range(3)] == [503, 503, 200]
+
+
+def test_a_fault_without_an_end_lasts_until_it_is_cleared(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("lapyme", "status", status=503, times=None)
+    assert [send_to_lapyme(sandbox, client).status_code for _ in range(3)] == [503, 503, 503]
+
+    assert client.delete(sandbox.url() + "sandbox/faults").status_code == 204
+
+    assert send_to_lapyme(sandbox, client).status_code == 200
+
+
+def test_faults_happen_in_the_order_they_were_asked_for(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("lapyme", "process_then_status", status=500)
+    sandbox.inject_fault("lapyme", "status", status=429)
+
+    assert [send_to_lapyme(sandbox, client).status_code for _ in range(3)] == [500, 429, 200]
+
+
+def test_a_fault_can_pick_one_order_by_its_text_or_its_key(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("lapyme", "status", status=500, match=":7002:", times=None)
+    sandbox.inject_fault("lapyme", "status", status=502, match="Año Nuevo", times=None)
+
+    statuses = [
+        send_to_lapyme(sandbox, client, key="order:tienda-ar:7001:r1").status_code,
+        send_to_lapyme(sandbox, client, key="order:tienda-ar:7002:r1").status_code,
+        send_to_lapyme(
+            sandbox, client, LAPYME_BODY | {"notes": "Año Nuevo"}, key="order:tienda-ar:7003:r1"
+        ).status_code,
+    ]
+
+    assert statuses == [200, 500, 502]
+
+
+def test_a_fault_is_of_one_destination(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("rayo", "status", times=None)
+
+    assert send_to_lapyme(sandbox, client).status_code == 200
+
+
+# Centelar
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "why"),
+    [
+        (CENTELAR_BODY, "", "connection_id must be an integer"),
+        (CENTELAR_BODY, "?connection_id=uno", "connection_id must be an integer"),
+        ({**CENTELAR_BODY, "price": "250"}, "?connection_id=1", '$.price breaks “type: "number"”'),
+    ],
+)
+def test_centelar_says_no_in_a_reply_of_200(
+    sandbox: SandboxServer, client: httpx.Client, body: Any, query: str, why: str
+) -> None:
+    reply = send_to_centelar(sandbox, client, body, query)
+
+    assert (reply.status_code, reply.json()) == (200, {"success": False, "error": why})
+    assert DESTINATIONS["centelar"].classify_response(200, reply.json()) is Outcome.REFUSED
+    assert sandbox.orders() == []
+
+
+# Controls
+
+
+def test_a_fault_is_asked_for_and_listed_over_http(sandbox: SandboxServer, client: httpx.Client) -> None:
+    asked = {"destination": "lapyme", "fault": "status", "times": None, "status": 429, "retry_after_s": 3}
+
+    added = client.post(sandbox.url() + "sandbox/faults", json=asked)
+
+    expected = {
+        "destination": "lapyme",
+        "fault": "status",
+        "times_left": None,
+        "match": None,
+        "status": 429,
+        "code": None,
+        "retry_after_s": 3,
+        "latency_s": 0.0,
+    }
+    assert (added.status_code, added.json()) == (201, expected)
+    assert client.get(sandbox.url() + "sandbox/faults").json() == {"items": [expected]}
+    assert send_to_lapyme(sandbox, client).headers["Retry-After"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("asked", "errors"),
+    [
+        ({}, {"destination": ["Missing data for required field."], "fault": ["Missing data for required field."]}),
+        ({"destination": "rayo", "fault": "status", "colour": 1}, {"colour": ["Unknown field."]}),
+        (
+            {"destination": "rayo", "fault": "drop_unread", "match": "x"},
+            {"match": ["cannot look into a body that is not read."]},
+        ),
+        ({"destination": "rayo", "fault": "status", "status": 200}, {"status": ["must be a failure, 300 to 599."]}),
+        ({"destination": "rayo", "fault": "latency", "status": 500}, {"status": ["means nothing to latency."]}),
+        ([], {"_schema": ["Invalid input type."]}),
+    ],
+)
+def test_an_impossible_fault_is_refused(
+    sandbox: SandboxServer, client: httpx.Client, asked: Any, errors: dict[str, list[str]]
+) -> None:
+    reply = client.post(sandbox.url() + "sandbox/faults", json=asked)
+
+    assert (reply.status_code, reply.json()) == (400, {"errors": errors})
+    assert sandbox.faults() == []
+
+
+def test_a_fault_of_an_unknown_destination_or_kind_is_refused(sandbox: SandboxServer) -> None:
+    with pytest.raises(ValidationError):
+        sandbox.inject_fault("rajo", "status")
+    with pytest.raises(ValidationError):
+        sandbox.inject_fault("rayo", "explode")
+
+
+def test_a_rejected_key_is_not_shown(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.inject_fault("rayo", "reject_key", match="muy-secreta")
+
+    assert "muy-secreta" not in client.get(sandbox.url() + "sandbox/faults").text + client.get(sandbox.url()).text
+
+
+def test_orders_are_forgotten_with_their_keys(sandbox: SandboxServer, client: httpx.Client) -> None:
+    send_to_lapyme(sandbox, client)
+
+    assert client.delete(sandbox.url() + "sandbox/orders").status_code == 204
+
+    assert (sandbox.orders(), sandbox.requests()) == ([], [])
+    assert send_to_lapyme(sandbox, client, LAPYME_BODY | {"notes": "otra"}).status_code == 200
+
+
+def test_requests_are_listed_with_what_became_of_them(sandbox: SandboxServer, client: httpx.Client) -> None:
+    send_to_rayo(sandbox, client)
+    sandbox.inject_fault("rayo", "process_then_status")
+    send_to_rayo(sandbox, client)
+
+    listed = client.get(sandbox.url() + "sandbox/requests?destination=rayo").json()["items"]
+
+    assert [(seen["path"], seen["outcome"], seen["why"]) for seen in listed] == [
+        ("/rayo/api/rest/auth", "token", None),
+        ("/rayo/api/rest/orders", "accepted", None),
+        ("/rayo/api/rest/auth", "token", None),
+        ("/rayo/api/rest/orders", "accepted", "process_then_status"),
+    ]
+
+
+def test_reset_forgets_everything_that_was_received_or_asked_for(sandbox: SandboxServer, client: httpx.Client) -> None:
+    send_to_rayo(sandbox, client)
+    sandbox.inject_fault("rayo", "status")
+
+    sandbox.reset()
+
+    assert (sandbox.orders(), sandbox.requests(), sandbox.faults()) == ([], [], [])
+
+
+def test_the_page_shows_orders_refusals_and_faults_escaped(sandbox: SandboxServer, client: httpx.Client) -> None:
+    send_to_lapyme(sandbox, client, LAPYME_BODY | {"notes": "<script>alert(1)</script>"})
+    send_to_lapyme(sandbox, client, {"<b>": 1}, key="otra")
+    sandbox.inject_fault("lapyme", "slow_drip", match="<i>")
+
+    reply = client.get(sandbox.url())
+
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert all(raw not in reply.text for raw in ("<script", "<b>", "<i>"))
+    assert str(sandbox.orders()[0].remote_id) in reply.text
+    assert "the body breaks the contract" in reply.text
+    assert all(kind.value in reply.text for kind in FaultKind)
+
+
+def test_a_taken_port_is_an_error_and_not_an_exit(sandbox: SandboxServer) -> None:
+    port = httpx.URL(sandbox.url()).port
+
+    with pytest.raises(OSError, match="in use"):
+        SandboxServer(port=port or 0)
+
+
+def test_serve_is_silent_and_ends_by_sigterm() -> None:
+    code = (
+        "import httpx\n"
+        "from connector.sandbox.server import serve\n"
+        "def call(sandbox):\n"
+        "    sandbox.inject_fault('lapyme', 'process_then_drop')\n"
+        "    httpx.get(sandbox.url())\n"
+        "    httpx.get(sandbox.url('lapyme') + '/nothing')\n"
+        "    print('ready', flush=True)\n"
+        "serve('127.0.0.1', 0, on_start=call)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=10)
+
+    assert (process.returncode, out, err) == (0, "", "")

@@ -1,0 +1,159 @@
+"""`[alerts]`: what it says, and all that is wrong with it at once; `connector alerts test`."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from connector.core.exceptions import SettingsError
+from connector.settings import AlertSettings, load_settings
+from connector.settings.alerts import CHANNELS, KINDS, AlertSettingsSchema, EmailChannel, SlackChannel, WebhookChannel
+from tests.support.commands import Command
+from tests.support.receivers import receiving, taking_mail
+
+EXAMPLE = Path(__file__).parents[2] / "connector.example.toml"
+
+ALERTS = """
+[alerts]
+backlog_after_s = 60
+silent_after_h_by_store = { tienda-mx = 12 }
+
+[alerts.to.canal]
+channel = "slack"
+url = "https://hooks.example/x?key=${KEY}"
+
+[alerts.to.sistema]
+channel = "webhook"
+url = "https://sistema.example/alertas/"
+secret = "hush"
+kinds = ["circuit"]
+
+[alerts.to.guardia]
+channel = "email"
+smtp = "smtps://ana:hush@mail.example"
+from = "Conector <c@tienda.example>"
+to = ["ana@tienda.example"]
+"""
+
+
+def test_nobody_is_told_unless_it_is_said_whom(configure: Callable[..., Path]) -> None:
+    assert load_settings(configure(), {}).alerts == AlertSettings()
+
+
+def test_channels_and_limits_are_read(configure: Callable[..., Path]) -> None:
+    path = configure()
+    path.write_text(path.read_text("utf-8") + ALERTS, "utf-8")
+    assert load_settings(path, {"KEY": "k"}).alerts == AlertSettings(
+        channels=(
+            SlackChannel(name="canal", channel="slack", url="https://hooks.example/x?key=k"),
+            WebhookChannel(
+                name="sistema",
+                channel="webhook",
+                url="https://sistema.example/alertas",
+                secret="hush",
+                kinds=("circuit",),
+            ),
+            EmailChannel(
+                name="guardia",
+                channel="email",
+                smtp="smtps://ana:hush@mail.example",
+                sender="Conector <c@tienda.example>",
+                to=("ana@tienda.example",),
+            ),
+        ),
+        backlog_after_s=60,
+        silent_after_h_by_store={"tienda-mx": 12},
+    )
+
+
+def test_every_fault_is_named_at_once(configure: Callable[..., Path]) -> None:
+    path = configure()
+    faulty = """
+[alerts]
+backlog_after_s = -1
+silent_after_h_by_store = { tienda-xx = 12 }
+repeat = 3
+[alerts.to.a]
+channel = "slak"
+[alerts.to.b]
+channel = "slack"
+url = "http://hooks.example/secreto"
+kinds = ["circuits"]
+[alerts.to.c]
+channel = "email"
+smtp = "mail.example:465"
+from = "ana"
+"""
+    path.write_text(path.read_text("utf-8") + faulty, "utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, {})
+    kinds = ", ".join(KINDS)
+    assert sorted(caught.value.errors) == sorted(
+        [
+            "alerts.backlog_after_s: must be greater than or equal to 1 and less than or equal to 31536000.",
+            "alerts.repeat: is not a setting; did you mean “repeat_every_s”?",
+            "alerts.to.a.channel: “slak” is no channel; one of email, slack, webhook.",
+            "alerts.to.b.url: must begin with https:// (plain HTTP only goes to this machine).",
+            f"alerts.to.b.kinds[0]: “circuits” is no kind of alert; one of {kinds}.",
+            "alerts.to.c.smtp: must be smtps://user:password@host:465, or smtp://user:password@host:587 for STARTTLS."
+            " Write @, : and / of a password as %40, %3A and %2F.",
+            "alerts.to.c.from: must be an e-mail address.",
+            "alerts.to.c.to: is missing.",
+        ]
+    )
+
+
+def test_a_store_that_is_not_there_is_a_fault(configure: Callable[..., Path]) -> None:
+    path = configure()
+    path.write_text(path.read_text("utf-8") + "[alerts]\nsilent_after_h_by_store = { tienda-xx = 12 }\n", "utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, {})
+    assert caught.value.errors == ["alerts.silent_after_h_by_store.tienda-xx: there is no store “tienda-xx”."]
+
+
+def test_no_channel_shows_its_secrets(configure: Callable[..., Path]) -> None:
+    path = configure()
+    path.write_text(path.read_text("utf-8") + ALERTS, "utf-8")
+    shown = repr(load_settings(path, {"KEY": "k"}).alerts)
+    assert [word for word in ("hush", "key=k", "hooks.example") if word in shown] == []
+
+
+def test_the_example_names_every_setting_and_kind() -> None:
+    text = EXAMPLE.read_text("utf-8")
+    known = {field.data_key or name for schema in CHANNELS.values() for name, field in schema().fields.items()}
+    known |= {*AlertSettingsSchema().fields, *KINDS} - {"name"}
+    assert {name for name in known - {"name"} if not re.search(rf"\b{name}\b", text)} == set()
+
+
+def test_a_trial_reaches_every_channel(configure: Callable[..., Path]) -> None:
+    with receiving() as receiver, taking_mail() as mailbox:
+        path = configure()
+        to = f"""
+[alerts.to.canal]
+channel = "slack"
+url = "{receiver.url}"
+[alerts.to.correo]
+channel = "email"
+smtp = "{mailbox.url}"
+from = "c@tienda.example"
+to = ["ana@tienda.example"]
+"""
+        path.write_text(path.read_text("utf-8") + to, "utf-8")
+        run = Command(configuration=path, environ={})
+        assert run("alerts", "test") == (0, "canal: sent.\ncorreo: sent.\n")
+        assert len(mailbox.mails) == 1
+        assert receiver.received[0].json == {
+            "text": "*This is a trial of the connector's alerts*\n"
+            "Nothing is wrong. Alerts will come to this place.\n"
+            "See: `connector list --state parked`"
+        }
+        receiver.status = 404
+        mailbox.refusal = "550 no such user"
+        said = "canal: status 404.\ncorreo: the mail server answered 550.\n"
+        assert run("alerts", "test") == (1, said)
+
+
+def test_a_trial_without_channels_says_so(configure: Callable[..., Path]) -> None:
+    run = Command(configuration=configure(), environ={})
+    assert run("alerts", "test") == (1, "The configuration names nobody: there is no [alerts.to.…] table.\n")

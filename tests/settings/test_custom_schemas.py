@@ -1,0 +1,166 @@
+"""Schema classes of a merchant's own: the example of the documents, and how each fault of one is named."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.core.exceptions import SettingsError
+from connector.settings import Settings, load_settings
+from mappings import DESTINATIONS, STOREFRONTS
+from mappings.schema import MappingError
+from tests.conftest import CONFIGURATION, Service
+from tests.support.orders import RAYO_BODY, shopify_order
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/extending.md").read_text("utf-8")
+[EXAMPLE] = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+[CLASS] = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+[SHOWN] = re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL)
+VARIABLES = {"SHOPIFY_SECRET": "secreto", "RAYO_API_KEY": "llave"}
+GIFT = shopify_order(note_attributes=[{"name": "Mensaje de regalo", "value": "Feliz cumpleaños"}])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Where connector.toml is. What was imported from there is forgotten at the end."""
+    path, modules = list(sys.path), set(sys.modules)
+    (tmp_path / "mymappings").mkdir()
+    yield tmp_path
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        if name.startswith("mymappings"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def load(folder: Path) -> Callable[..., Settings]:
+    """Load the example with this code in the place of its class."""
+
+    def load(code: str = CLASS, toml: str = EXAMPLE) -> Settings:
+        (folder / "mymappings/rayo.py").write_text(code, "utf-8")
+        (folder / "connector.toml").write_text(toml, "utf-8")
+        return load_settings(folder / "connector.toml", VARIABLES)
+
+    return load
+
+
+def fault_of(load: Callable[..., Settings], **changes: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(**changes)
+    [fault] = caught.value.errors
+    return fault
+
+
+def test_example_of_the_documents_sends_the_gift_message(load: Callable[..., Settings]) -> None:
+    settings = load()
+    store, account = settings.stores["tienda-mx"], settings.accounts["bodega"]
+    order = STOREFRONTS["shopify"].parse_order(GIFT, store)
+    body = DESTINATIONS["rayo"].build_request(order, account, store).body
+    assert body == {**RAYO_BODY, "consumidor_destino": {**RAYO_BODY["consumidor_destino"], **json.loads(SHOWN)}}  # type: ignore[dict-item]
+    plain = STOREFRONTS["shopify"].parse_order(shopify_order(), store)
+    assert DESTINATIONS["rayo"].build_request(plain, account, store).body == RAYO_BODY
+
+
+def test_class_of_ones_own_reads_what_the_storefronts_does_not(load: Callable[..., Settings], folder: Path) -> None:
+    code = """
+from dataclasses import replace
+from mappings.fields import Text
+from mappings.storefronts.shopify import ShopifyOrderSchema
+
+class MyShopifyOrder(ShopifyOrderSchema):
+    source_name = Text()
+
+    def make(self, data):
+        return replace(super().make(data), extra={"source": data["source_name"]})
+"""
+    (folder / "mymappings/shop.py").write_text(code, "utf-8")
+    own = 'storefront = "shopify"\nschema = "mymappings.shop:MyShopifyOrder"'
+    settings = load(toml=EXAMPLE.replace('storefront = "shopify"', own))
+    order = STOREFRONTS["shopify"].parse_order(GIFT | {"source_name": "pos"}, settings.stores["tienda-mx"])
+    assert order.extra == {"source": "pos", "gift": "Feliz cumpleaños"}
+
+
+@pytest.mark.sqlite
+def test_order_is_delivered_with_it(open_service: Callable[..., Service], folder: Path) -> None:
+    (folder / "mymappings/rayo.py").write_text(CLASS, "utf-8")
+    own = 'api_key = "rayo-key"\nschema = "mymappings.rayo:MyRayoOrder"'
+    gift = 'secrets = ["{shopify}"]\nextra_from = {{ gift = "note_attributes:Mensaje de regalo" }}'
+    text = CONFIGURATION.replace('api_key = "rayo-key"', own).replace('secrets = ["{shopify}"]', gift)
+    service = open_service(text=text)
+    service.post_shopify(GIFT)
+    service.drain()
+    [order] = service.sandbox.orders("rayo")
+    assert order.body["consumidor_destino"]["no_interior"] == "Depto 4, Regalo: Feliz cumpleaños"
+
+
+def test_what_breaks_the_contract_does_not_leave_though_a_class_of_ones_own_writes_it(
+    load: Callable[..., Settings],
+) -> None:
+    code = """
+from mappings.destinations.rayo import RayoOrderSchema
+from mappings.fields import Text
+
+class MyRayoOrder(RayoOrderSchema):
+    productos = Text(attribute="order.number")
+"""
+    settings = load(code)
+    store, account = settings.stores["tienda-mx"], settings.accounts["bodega"]
+    order = STOREFRONTS["shopify"].parse_order(GIFT, store)
+    with pytest.raises(MappingError) as caught:
+        DESTINATIONS["rayo"].build_request(order, account, store)
+    assert caught.value.problems == ['The body breaks rayo\'s contract: $.productos breaks “type: "array"”']
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("x = ", "mymappings.rayo cannot be imported: SyntaxError: invalid syntax (rayo.py, line 1)"),
+        ("1 / 0", "mymappings.rayo cannot be imported: ZeroDivisionError: division by zero"),
+        ("import nirgends", "there is no module nirgends, which mymappings.rayo imports."),
+        ("MyRayoOrders = 1", "mymappings.rayo has no MyRayoOrder; did you mean “MyRayoOrders”?"),
+        ("class MyRayoOrder: pass", "must name a subclass of mappings.destinations.rayo.RayoOrderSchema."),
+        (
+            "from mappings.destinations.lapyme import LapymeOrderSchema as MyRayoOrder",
+            "must name a subclass of mappings.destinations.rayo.RayoOrderSchema.",
+        ),
+        (
+            "from mappings.destinations.rayo import RayoOrderSchema\n"
+            "class MyRayoOrder(RayoOrderSchema):\n    def __init__(self): raise ValueError('no')",
+            "MyRayoOrder cannot be made: ValueError: no",
+        ),
+        (
+            "from mappings.destinations.rayo import RayoOrderSchema\nfrom mappings.order import OrderRequest\n"
+            "class MyRayoOrder(RayoOrderSchema):\n    request_class = OrderRequest",
+            "`request_class` of MyRayoOrder must be a subclass of mappings.destinations.rayo.RayoOrderRequest.",
+        ),
+    ],
+)
+def test_fault_of_a_class_is_named(load: Callable[..., Settings], code: str, fault: str) -> None:
+    assert fault_of(load, code=code) == f"accounts.bodega.schema: {fault}"
+
+
+@pytest.mark.parametrize(
+    ("named", "fault"),
+    [
+        ('"mymappings.rayo"', 'must be "module:Class", such as "mymappings.rayo:MyRayoOrder".'),
+        ("7", 'must be "module:Class", such as "mymappings.rayo:MyRayoOrder".'),
+        ('"nirgends.rayo:X"', "there is no module nirgends in {folder}, nor is it installed."),
+    ],
+)
+def test_name_that_leads_nowhere_is_a_fault(
+    load: Callable[..., Settings], folder: Path, named: str, fault: str
+) -> None:
+    toml = EXAMPLE.replace('"mymappings.rayo:MyRayoOrder"', named)
+    assert fault_of(load, toml=toml) == f"accounts.bodega.schema: {fault.format(folder=folder)}"
+
+
+def test_fault_of_a_class_is_named_beside_all_others(load: Callable[..., Settings]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load("", EXAMPLE.replace('storefront = "shopify"', 'storefront = "shopify"\nkolor = 1'))
+    assert caught.value.errors == [
+        "stores.tienda-mx.kolor: is not a setting.",
+        "accounts.bodega.schema: mymappings.rayo has no MyRayoOrder.",
+    ]

@@ -1,0 +1,919 @@
+"""The configuration: what is read, and that every fault is named at once."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from marshmallow import Schema, fields
+
+from connector.core.exceptions import SettingsError
+from connector.settings import (
+    Environment,
+    Route,
+    RouteFilter,
+    build_account,
+    build_pair,
+    build_store,
+    load_settings,
+)
+from connector.settings.errors import ConfigErrors, validate_table
+from mappings import DESTINATIONS, STOREFRONTS
+from mappings.destinations.centelar import CentelarAccount, LocationRef
+from mappings.destinations.lapyme import LapymeAccount
+from mappings.destinations.rayo import RayoAccount
+from mappings.order import Address, Order
+from mappings.settings import Store
+from mappings.storefronts.shopify import ShopifyStore
+from mappings.storefronts.tiendanube import TiendanubeStore
+
+EXAMPLE = Path(__file__).parents[2] / "connector.example.toml"
+CUSTOMER_ID = "5d0c8a34-7a0e-4d2e-9a53-3f1f6a2b8c90"
+WAREHOUSE_ID = "a1e6b0d7-2c4f-4e8b-8f19-6b7c5d4e3f21"
+VARIABLES = {
+    "SHOPIFY_SECRET": "secreto-de-shopify",
+    "WOOCOMMERCE_SECRET": "secreto-de-woo",
+    "TIENDANUBE_SECRET": "secreto-de-nube",
+    "TIENDANUBE_STORE_ID": "4410733",
+    "TIENDANUBE_TOKEN": "ficha-de-nube",
+    "RAYO_API_KEY": "llave-de-rayo",
+    "LAPYME_API_KEY": "llave-de-lapyme",
+    "LAPYME_CUSTOMER_ID": CUSTOMER_ID,
+    "LAPYME_WAREHOUSE_ID": WAREHOUSE_ID,
+    "CENTELAR_URL": "https://centelar.example",
+    "CENTELAR_TOKEN": "ficha-de-centelar",
+}
+
+STORE = """
+[stores.tienda-mx]
+storefront = "shopify"
+secrets = ["secreto"]
+"""
+ACCOUNT = """
+[accounts.bodega]
+destination = "rayo"
+api_key = "llave"
+"""
+ROUTE = """
+[[routes]]
+from = "tienda-mx"
+to = ["bodega"]
+"""
+SMALLEST = STORE + ACCOUNT + ROUTE
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Write a configuration and load it."""
+
+    def load(toml, environ=None):
+        path = tmp_path / "connector.toml"
+        path.write_text(toml, encoding="utf-8")
+        return load_settings(path, environ or {})
+
+    return load
+
+
+@pytest.fixture
+def faults(load):
+    """Write a configuration and return what is wrong with it."""
+
+    def faults(toml, environ=None):
+        with pytest.raises(SettingsError) as caught:
+            load(toml, environ)
+        return caught.value.errors
+
+    return faults
+
+
+def make_order(**fields):
+    defaults = {
+        "storefront": "shopify",
+        "order_id": "1",
+        "number": "#1",
+        "placed_at": datetime(2026, 11, 21, tzinfo=UTC),
+        "currency": "MXN",
+        "total": Decimal(100),
+        "lines": [],
+    }
+    return Order(**{**defaults, **fields})
+
+
+# What is read
+
+
+def test_smallest_configuration_takes_every_default(load):
+    settings = load(SMALLEST)
+    store = ShopifyStore(name="tienda-mx", id="tienda-mx", storefront="shopify", secrets=["secreto"])
+    account = RayoAccount(
+        name="bodega", id="bodega", destination="rayo", base_url="https://cerebro.techrayo.com", api_key="llave"
+    )
+    assert settings.stores == {"tienda-mx": store}
+    assert settings.accounts == {"bodega": account}
+    assert settings.routes == (Route(store="tienda-mx", accounts=("bodega",), topics=frozenset({"paid"})),)
+    assert settings.retired == frozenset()
+    assert settings.environment == Environment(
+        database_url="sqlite:///connector.db",
+        admin_token=None,
+        host="0.0.0.0",  # noqa: S104
+        port=8000,
+        web_concurrency=2,
+        lease_s=60,
+        auto_migrate=True,
+    )
+    assert settings.storefront(store) is STOREFRONTS["shopify"]
+    assert settings.destination(account) is DESTINATIONS["rayo"]
+
+
+def test_example_loads_as_it_is_when_its_variables_are_set():
+    settings = load_settings(EXAMPLE, VARIABLES)
+    assert settings.stores == {
+        "tienda-mx": ShopifyStore(
+            name="tienda-mx", id="tienda-mx", storefront="shopify", secrets=[VARIABLES["SHOPIFY_SECRET"]]
+        ),
+        "tienda-ar": Store(
+            name="tienda-ar", id="tienda-ar", storefront="woocommerce", secrets=[VARIABLES["WOOCOMMERCE_SECRET"]]
+        ),
+        "nube": TiendanubeStore(
+            name="nube",
+            id="nube",
+            storefront="tiendanube",
+            secrets=[VARIABLES["TIENDANUBE_SECRET"]],
+            api_url="https://api.tiendanube.com/v1",
+            api_token=VARIABLES["TIENDANUBE_TOKEN"],
+            store_id="4410733",
+            user_agent="connector (run by the shop itself)",
+        ),
+    }
+    assert settings.accounts == {
+        "bodega": RayoAccount(
+            name="bodega",
+            id="bodega",
+            destination="rayo",
+            base_url="https://cerebro.techrayo.com",
+            api_key=VARIABLES["RAYO_API_KEY"],
+        ),
+        "erp": LapymeAccount(
+            name="erp",
+            id="erp",
+            destination="lapyme",
+            base_url="https://api.lapyme.com.ar",
+            api_key=VARIABLES["LAPYME_API_KEY"],
+            customer_id=CUSTOMER_ID,
+            assigned_warehouse_id=WAREHOUSE_ID,
+        ),
+        "hub": CentelarAccount(
+            name="hub",
+            id="hub",
+            destination="centelar",
+            base_url=VARIABLES["CENTELAR_URL"],
+            headers={"Authorization": f"Bearer {VARIABLES['CENTELAR_TOKEN']}"},
+            connection_id=123,
+        ),
+    }
+
+
+def test_example_names_each_variable_that_is_not_set():
+    with pytest.raises(SettingsError) as caught:
+        load_settings(EXAMPLE, {})
+    named = [re.search(r"the environment has no (\w+)\.", fault) for fault in caught.value.errors]
+    assert {match[1] for match in named if match} == VARIABLES.keys()
+    assert None not in named
+
+
+def test_every_setting_stands_in_the_example():
+    text = EXAMPLE.read_text(encoding="utf-8")
+    spokes = [spoke for spoke in [*STOREFRONTS.values(), *DESTINATIONS.values()] if f'"{spoke.name}"' in text]
+    assert len(spokes) >= 6
+    settings = {name for spoke in spokes for name in spoke.settings_schema_class().fields} - {"name"}
+    assert {name for name in settings if not re.search(rf"\b{name}\b", text)} == set()
+
+
+@pytest.mark.parametrize("spoke", [*STOREFRONTS.values(), *DESTINATIONS.values()], ids=lambda spoke: spoke.name)
+def test_settings_that_are_secret_do_not_show(spoke):
+    hush = {"secrets", "api_key", "access_token", "api_token", "headers"}
+    known = spoke.settings_schema_class().fields
+    shown = spoke.settings_schema_class.model
+    secret = {name for name in hush if name in known}
+    assert secret
+    assert {name for name in secret if shown.__dataclass_fields__[name].repr} == set()
+
+
+def test_admin_token_does_not_show(load):
+    assert "hush" not in repr(load(SMALLEST, {"ADMIN_TOKEN": "hush-hush"}))
+
+
+def test_table_keeps_its_id_when_it_is_renamed(load):
+    toml = SMALLEST.replace('storefront = "shopify"', 'storefront = "shopify"\nid = "vieja"').replace(
+        'destination = "rayo"', 'destination = "rayo"\nid = "deposito"'
+    )
+    settings = load(toml)
+    assert [(name, store.id) for name, store in settings.stores.items()] == [("tienda-mx", "vieja")]
+    assert [(id_, account.name) for id_, account in settings.accounts.items()] == [("deposito", "bodega")]
+    assert settings.routes == (Route(store="vieja", accounts=("deposito",)),)
+    assert settings.store_by_id("vieja").name == "tienda-mx"
+
+
+def test_store_that_is_no_longer_configured_is_not_found_by_its_id(load):
+    with pytest.raises(KeyError):
+        load(SMALLEST).store_by_id("vieja")
+
+
+def test_routes_are_found_by_store_and_account(load):
+    second_store = STORE.replace("tienda-mx", "outlet")
+    second_account = ACCOUNT.replace("bodega", "norte")
+    second_route = '[[routes]]\nfrom = "tienda-mx"\nto = ["norte", "bodega"]\ntopics = ["created", "orders/edited"]\n'
+    settings = load(STORE + second_store + ACCOUNT + second_account + ROUTE + second_route)
+    first, second = settings.routes
+    assert settings.routes_of("tienda-mx") == [first, second]
+    assert settings.routes_of("outlet") == []
+    assert settings.routes_between("tienda-mx", "bodega") == [first, second]
+    assert settings.routes_between("tienda-mx", "norte") == [second]
+    assert settings.routes_between("outlet", "norte") == []
+
+
+def test_route_wants_an_event_that_has_one_of_its_topics():
+    route = Route(store="tienda", accounts=("bodega",), topics=frozenset({"paid", "orders/edited"}))
+    assert route.accepts_topics({"orders/paid", "paid"})
+    assert route.accepts_topics({"orders/edited"})
+    assert not route.accepts_topics({"orders/create", "created"})
+    assert not route.accepts_topics(set())
+
+
+def test_file_is_found_by_the_environment(tmp_path):
+    path = tmp_path / "otra.toml"
+    path.write_text(SMALLEST, encoding="utf-8")
+    assert list(load_settings(environ={"CONNECTOR_CONFIG": str(path)}).stores) == ["tienda-mx"]
+
+
+def test_file_is_found_in_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "connector.toml").write_text(SMALLEST, encoding="utf-8")
+    assert list(load_settings(environ={}).stores) == ["tienda-mx"]
+
+
+# ${VARIABLES}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("${CLAVE}", "abc"),
+        ("antes ${CLAVE} y ${OTRA}.", "antes abc y def."),
+        ("$${CLAVE}", "${CLAVE}"),
+        ("$$${CLAVE}", "$${CLAVE}"),
+        ("$CLAVE cuesta $5", "$CLAVE cuesta $5"),
+    ],
+)
+def test_variables_are_filled_in(load, written, read):
+    settings = load(SMALLEST.replace("secreto", written), {"CLAVE": "abc", "OTRA": "def"})
+    assert settings.stores["tienda-mx"].secrets == [read]
+
+
+def test_what_a_variable_holds_is_not_filled_in_again(load):
+    settings = load(SMALLEST.replace("secreto", "${CLAVE}"), {"CLAVE": "${CLAVE}"})
+    assert settings.stores["tienda-mx"].secrets == ["${CLAVE}"]
+
+
+def test_number_may_come_from_a_variable(load):
+    settings = load(
+        SMALLEST.replace("api_key", 'concurrency = "${N}"\nheaders = { X-N = "${N}" }\napi_key'), {"N": "7"}
+    )
+    assert settings.accounts["bodega"].concurrency == 7
+    assert settings.accounts["bodega"].headers == {"X-N": "7"}
+
+
+@pytest.mark.parametrize(
+    ("written", "environ", "fault"),
+    [
+        ("${CLAVE}", {}, "the environment has no CLAVE."),
+        ("${CLAVE}", {"CLAVE": ""}, "the environment has no CLAVE."),
+        ("${CLAVE", {"CLAVE": "a"}, "has ${ without a variable's name and }; $${ stands for a plain ${."),
+        ("${CLA VE}", {}, "has ${ without a variable's name and }; $${ stands for a plain ${."),
+        ("${CLAVE}", {"CLAVE": "a\n"}, "CLAVE holds characters that cannot be printed, such as a line's end."),
+        ("${CLAVE}", {"CLAVE": "\udcff"}, "CLAVE holds characters that cannot be printed, such as a line's end."),
+    ],
+)
+def test_variable_that_cannot_be_filled_in_is_a_fault(faults, written, environ, fault):
+    assert faults(SMALLEST.replace("secreto", written), environ) == [f"stores.tienda-mx.secrets[0]: {fault}"]
+
+
+def test_every_missing_variable_of_one_text_is_named(faults):
+    assert faults(SMALLEST.replace("secreto", "${UNA}${OTRA}")) == [
+        "stores.tienda-mx.secrets[0]: the environment has no UNA.",
+        "stores.tienda-mx.secrets[0]: the environment has no OTRA.",
+    ]
+
+
+def test_fault_does_not_show_what_came_from_the_environment(faults):
+    toml = (
+        SMALLEST.replace('"shopify"', '"${CLAVE}"')
+        .replace('to = ["bodega"]', 'to = ["${CLAVE}"]\ntopics = ["${CLAVE}"]')
+        .replace('api_key = "llave"', 'api_key = "llave"\nbase_url = "${CLAVE}"\ntotals = "${CLAVE}"')
+    )
+    texts = faults('retired = ["${CLAVE}"]\n' + toml, {"CLAVE": "hush"})
+    assert len(texts) == 5
+    assert "hush" not in "\n".join(texts)
+
+
+# Faults of the file
+
+
+def test_all_faults_are_named_at_once(faults):
+    toml = """
+        kolors = 1
+        retired = ["tienda-ar", 3]
+
+        [stores.tienda-mx]
+        storefront = "shopfy"
+        secrets = ["${SHOPIFY_SECRET}"]
+
+        [stores.tienda-ar]
+        storefront = "woocommerce"
+        secrets = []
+        name = "tienda"
+
+        [stores."la tienda"]
+
+        [accounts.erp]
+        destination = "lapyme"
+        api_key = "${LAPYME_API_KEY}"
+        kustomer_id = "x"
+        assigned_warehouse_id = "1234"
+        retry_first_s = 700
+        timeout_s = 50
+        headers = { "X-Eñe" = "ñ" }
+        tax_rate_id_by_sku = { "LIBRO 1" = "tres" }
+
+        [accounts.bodega]
+        destination = "rayo"
+        id = "erp"
+        api_key = "llave"
+        base_url = "http://rayo.example"
+        totals = "exactly"
+        concurrency = 1.5
+
+        [[routes]]
+        from = "tienda"
+        to = ["bodega", "bodga"]
+        topics = ["payd", "orders/paid"]
+        only = { country = ["MEX"], pikup = true, currency = [], state = "Jalisco" }
+
+        [[routes]]
+        from = "tienda-ar"
+        to = ["bodega", "bodega"]
+    """
+    environ = {"PORT": "0", "LAPYME_API_KEY": "llave", "DATABASE_URL": "postgres://ana:hush@db.example"}
+    assert sorted(faults(toml, environ)) == sorted(
+        [
+            "DATABASE_URL: must be postgres://user:password@host:port/database.",
+            "PORT: must be a whole number from 1 to 65535.",
+            "LEASE_S: must be at least 65, since accounts.erp.timeout_s is 50.",
+            "kolors: is not a setting.",
+            "retired[0]: “tienda-ar” is in use: it is the id of stores.tienda-ar.",
+            "retired[1]: must be text.",
+            f"stores.tienda-mx.storefront: “shopfy” is not a storefront; one of {', '.join(sorted(STOREFRONTS))}.",
+            "stores.tienda-mx.secrets[0]: the environment has no SHOPIFY_SECRET.",
+            "stores.tienda-ar.secrets: needs at least one secret.",
+            "stores.tienda-ar.name: is not a setting: the table's name is the name.",
+            'stores."la tienda": the table\'s name must be 1 to 64 letters, digits, dots, dashes or underscores.',
+            'stores."la tienda".storefront: is missing.',
+            'stores."la tienda".secrets: is missing.',
+            "accounts.erp.customer_id: is missing.",
+            "accounts.erp.kustomer_id: is not a setting; did you mean “customer_id”?",
+            "accounts.erp.assigned_warehouse_id: must be a UUID as LaPyme shows it.",
+            "accounts.erp.retry_first_s: must not be above retry_max_s, which is 600.",
+            'accounts.erp.headers."X-Eñe": must be printable ASCII text.',
+            'accounts.erp.tax_rate_id_by_sku."LIBRO 1": must be a whole number.',
+            "accounts.bodega.id: “erp” is also the id of accounts.erp.",
+            "accounts.bodega.base_url: must begin with https:// (plain HTTP only goes to this machine).",
+            "accounts.bodega.totals: must be one of: exact, warn.",
+            "accounts.bodega.concurrency: must be a whole number.",
+            "routes[0].from: no store “tienda”; did you mean “tienda-mx”?",
+            "routes[0].to[1]: no account “bodga”; did you mean “bodega”?",
+            "routes[0].topics[0]: “payd” is no topic; one of cancelled, created, paid, updated, or a platform's own "
+            "such as orders/paid.",
+            "routes[0].only.country[0]: must be a country's two letters, such as MX.",
+            "routes[0].only.pikup: is not a setting; did you mean “pickup”?",
+            "routes[0].only.currency: needs at least one.",
+            "routes[0].only.state: must be a list.",
+            "routes[1].to: names one account twice.",
+        ]
+    )
+
+
+def test_slip_is_not_corrected_to_what_the_file_cannot_set(faults):
+    assert faults(SMALLEST.replace("api_key", "nam = 1\napi_key")) == ["accounts.bodega.nam: is not a setting."]
+
+
+def test_account_of_an_unknown_destination_is_named_though_orders_of_two_stores_go_to_it(faults):
+    toml = SMALLEST.replace('"rayo"', '"dhl"\nbase_url = "https://dhl.example"') + (STORE + ROUTE).replace(
+        "tienda-mx", "otra"
+    )
+    expected = f"accounts.bodega.destination: “dhl” is not a destination; one of {', '.join(sorted(DESTINATIONS))}."
+    assert faults(toml) == [expected]
+
+
+def test_credential_that_is_missing_is_named_beside_other_faults(faults):
+    assert sorted(faults(re.sub("api_key = .*", "nam = 1", SMALLEST))) == [
+        "accounts.bodega.api_key: is missing: Rayo needs `api_key` or `access_token`.",
+        "accounts.bodega.nam: is not a setting.",
+    ]
+
+
+def test_rate_without_a_percentage_is_named_beside_other_faults(faults):
+    account = f"""
+[accounts.erp]
+destination = "lapyme"
+api_key = "llave"
+customer_id = "{CUSTOMER_ID}"
+assigned_warehouse_id = "{WAREHOUSE_ID}"
+tax_rate_id = 9
+tax_rounding = "never"
+"""
+    assert sorted(faults(SMALLEST + account)) == [
+        "accounts.erp.tax_rate_id: has no percentage in `tax_rates`.",
+        "accounts.erp.tax_rounding: must be one of: order, line.",
+    ]
+
+
+def test_slip_inside_a_table_of_tables_is_corrected():
+    class PickupSchema(Schema):
+        branch = fields.Integer()
+
+    faults = ConfigErrors()
+    schema = Schema.from_dict({"pickups": fields.Dict(values=fields.Nested(PickupSchema))})()
+    assert validate_table(schema, {"pickups": {"Sucursal Centro": {"brunch": 1}}}, ("accounts", "hub"), faults) is None
+    assert faults.messages == [
+        'accounts.hub.pickups."Sucursal Centro".brunch: is not a setting; did you mean “branch”?'
+    ]
+
+
+def test_error_shows_every_fault_on_a_line_of_its_own():
+    assert str(SettingsError(["PORT: must be so.", "stores: is missing."])) == "PORT: must be so.\nstores: is missing."
+
+
+def test_empty_file_lacks_stores_accounts_and_routes(faults):
+    assert faults("") == ["stores: is missing.", "accounts: is missing.", "routes: is missing."]
+
+
+def test_empty_tables_lack_stores_accounts_and_routes(faults):
+    assert faults("routes = []\n[stores]\n[accounts]\n") == [
+        "stores: needs at least one table.",
+        "accounts: needs at least one table.",
+        "routes: needs at least one table.",
+    ]
+
+
+def test_tables_of_the_wrong_shape_are_faults(faults):
+    toml = 'retired = "vieja"\n[stores]\ntienda = 3\n[accounts]\nbodega = []\n[routes]\nfrom = "tienda"\n'
+    assert faults(toml) == [
+        "stores.tienda: must be a table.",
+        "accounts.bodega: must be a table.",
+        "routes: must be a list of tables, each under [[routes]].",
+        "retired: must be a list.",
+    ]
+
+
+def test_route_that_is_no_table_is_a_fault(faults):
+    assert faults("routes = [1]\n" + STORE + ACCOUNT) == ["routes[0]: must be a table."]
+
+
+def test_route_without_ends_is_a_fault(faults):
+    assert faults(STORE + ACCOUNT + "[[routes]]\n") == ["routes[0].from: is missing.", "routes[0].to: is missing."]
+
+
+def test_route_to_nowhere_is_a_fault(faults):
+    toml = SMALLEST.replace('["bodega"]', "[]\ntopics = []\nonly = 3")
+    assert faults(toml) == [
+        "routes[0].to: needs at least one.",
+        "routes[0].topics: needs at least one.",
+        "routes[0].only: must be a table.",
+    ]
+
+
+TWO_STORES = """
+[stores.norte]
+storefront = "shopify"
+secrets = ["secreto"]
+
+[stores.sur]
+storefront = "shopify"
+id = "sur-2"
+secrets = ["secreto"]
+
+[accounts.hub]
+destination = "centelar"
+base_url = "https://centelar.example"
+connection_id = 1
+{ext_code}
+
+[accounts.otra]
+destination = "centelar"
+base_url = "https://centelar.example"
+connection_id = 2
+
+[[routes]]
+from = "norte"
+to = ["hub", "otra"]
+
+[[routes]]
+from = "norte"
+to = ["hub"]
+topics = ["created"]
+
+[[routes]]
+from = "sur"
+to = ["hub"]
+"""
+
+
+@pytest.mark.parametrize("ext_code", ["", 'ext_code = "{number}"', 'ext_code = "{{store}}-{order_id}"'])
+def test_two_stores_whose_orders_an_account_could_not_tell_apart_are_a_fault(faults, ext_code):
+    assert faults(TWO_STORES.replace("{ext_code}", ext_code)) == [
+        "accounts.hub.ext_code: needs {store}: norte and sur-2 both send orders here."
+    ]
+
+
+def test_two_stores_that_the_accounts_code_tells_apart_are_no_fault(load):
+    settings = load(TWO_STORES.replace("{ext_code}", 'ext_code = "{store}-{order_id}"'))
+    assert settings.accounts["hub"].ext_code == "{store}-{order_id}"
+
+
+def test_fault_of_an_account_or_a_route_is_named_once_where_stores_are_told_apart(faults):
+    toml = TWO_STORES.replace("{ext_code}", 'timezone = "Buenos Aires"').replace('from = "sur"', 'from = "nadie"')
+    assert faults(toml) == [
+        "accounts.hub.timezone: “Buenos Aires” is no time zone of the IANA database, "
+        "such as America/Argentina/Buenos_Aires.",
+        "routes[2].from: no store “nadie”.",
+    ]
+
+
+def test_two_stores_of_one_id_are_a_fault(faults):
+    other = STORE.replace("tienda-mx", "outlet").replace("secrets", 'id = "tienda-mx"\nsecrets')
+    assert faults(STORE + other + ACCOUNT + ROUTE) == [
+        "stores.outlet.id: “tienda-mx” is also the id of stores.tienda-mx."
+    ]
+
+
+def test_store_and_account_may_have_one_name(load):
+    toml = SMALLEST.replace("bodega", "tienda-mx")
+    assert load(toml).routes == (Route(store="tienda-mx", accounts=("tienda-mx",)),)
+
+
+def test_retired_id_that_is_not_in_use_is_kept(load):
+    assert load('retired = ["vieja"]\n' + SMALLEST).retired == frozenset({"vieja"})
+
+
+@pytest.mark.parametrize("duration", ["true", "inf", "nan", '"pronto"', "-1", "1" + "0" * 400])
+def test_duration_that_is_none_is_one_fault(faults, duration):
+    toml = SMALLEST.replace("api_key", f"timeout_s = {duration}\napi_key")
+    assert [fault.partition(":")[0] for fault in faults(toml)] == ["accounts.bodega.timeout_s"]
+
+
+def test_lease_is_as_long_as_the_longest_attempt_and_15_seconds(load, faults):
+    toml = SMALLEST.replace("api_key", "timeout_s = 50.5\napi_key")
+    assert faults(toml) == ["LEASE_S: must be at least 66, since accounts.bodega.timeout_s is 50.5."]
+    assert faults(toml, {"LEASE_S": "65"}) == ["LEASE_S: must be at least 66, since accounts.bodega.timeout_s is 50.5."]
+    assert load(toml, {"LEASE_S": "66"}).environment.lease_s == 66
+
+
+def test_missing_file_says_where_it_was_looked_for(tmp_path):
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / "connector.toml", {"PORT": "x"})
+    assert caught.value.errors == [
+        "PORT: must be a whole number from 1 to 65535.",
+        f"{tmp_path}/connector.toml: there is no such file. CONNECTOR_CONFIG names another one; "
+        "connector.example.toml is a start.",
+    ]
+
+
+def test_directory_is_no_file(tmp_path):
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path, {})
+    assert caught.value.errors == [f"{tmp_path}: cannot be read: Is a directory."]
+
+
+def test_slip_in_the_toml_is_named_with_its_line(faults, tmp_path):
+    assert faults('[stores.tienda]\nstorefront = "shopify\n') == [
+        f"{tmp_path}/connector.toml: is not TOML: Illegal character '\\n' (at line 2, column 22)."
+    ]
+
+
+def test_file_that_is_not_utf8_is_a_fault(tmp_path):
+    path = tmp_path / "connector.toml"
+    path.write_bytes("# Envíos".encode("latin-1"))
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, {})
+    assert caught.value.errors == [f"{path}: is not UTF-8 text."]
+
+
+# The environment
+
+
+def test_environment_is_read(load):
+    environ = {
+        "DATABASE_URL": "sqlite:////var/lib/connector/pedidos.db",
+        "ADMIN_TOKEN": "ficha",
+        "HOST": "127.0.0.1",
+        "PORT": "9000",
+        "WEB_CONCURRENCY": "4",
+        "LEASE_S": "90",
+        "AUTO_MIGRATE": "0",
+        "PATH": "/usr/bin",
+    }
+    assert load(SMALLEST, environ).environment == Environment(
+        database_url="sqlite:////var/lib/connector/pedidos.db",
+        admin_token="ficha",
+        host="127.0.0.1",
+        port=9000,
+        web_concurrency=4,
+        lease_s=90,
+        auto_migrate=False,
+    )
+
+
+def test_empty_variables_count_as_missing(load):
+    names = ["DATABASE_URL", "ADMIN_TOKEN", "HOST", "PORT", "WEB_CONCURRENCY", "LEASE_S", "AUTO_MIGRATE", "DYNO"]
+    assert load(SMALLEST, dict.fromkeys(names, "")).environment == Environment()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        *(
+            ("PORT", value, "must be a whole number from 1 to 65535.")
+            for value in ["65536", "-1", "8_0", " 80", "٨٠", "1.0"]
+        ),
+        ("WEB_CONCURRENCY", "0", "must be a whole number from 1 to 256."),
+        ("LEASE_S", "9" * 5000, "must be a whole number from 1 to 86400."),
+        ("AUTO_MIGRATE", "maybe", "must be 0 or 1."),
+        ("ALLOW_EPHEMERAL_SQLITE", "2", "must be 0 or 1."),
+        ("HOST", "any host", "must be an address to listen on."),
+        ("ADMIN_TOKEN", "contraseña", "must be printable ASCII text."),
+    ],
+)
+def test_impossible_value_of_a_variable_is_a_fault(faults, name, value, expected):
+    assert faults(SMALLEST, {name: value}) == [f"{name}: {expected}"]
+
+
+NO_DATABASE = (
+    "must be sqlite:/// and the path of a file, such as sqlite:///connector.db,"
+    " or postgres://user:password@host:port/database."
+)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://u:p@db.example:5432/pedidos?sslmode=require", "postgresql:///pedidos?host=/run/postgresql"]
+)
+def test_postgresql_is_taken_as_heroku_and_its_driver_write_it(load, url):
+    assert load(SMALLEST, {"DATABASE_URL": url}).environment.database_url == url
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("postgres://db.example", "must be postgres://user:password@host:port/database."),
+        ("postgres://ana:hush@db.example:x/pedidos", "must be postgres://user:password@host:port/database."),
+        ("postgresql:///pedidos", "must be postgres://user:password@host:port/database."),
+        ("mysql://db.example/p", NO_DATABASE),
+        ("connector.db", NO_DATABASE),
+        ("sqlite://", NO_DATABASE),
+        ("sqlite:///p.db?mode=ro", NO_DATABASE),
+        ("sqlite:///p.db\n", NO_DATABASE),
+        ("sqlite:///", "must name a file: a database in memory loses every order with its process."),
+        ("sqlite:///:memory:", "must name a file: a database in memory loses every order with its process."),
+    ],
+)
+def test_database_that_cannot_keep_orders_is_refused(faults, value, expected):
+    assert faults(SMALLEST, {"DATABASE_URL": value}) == [f"DATABASE_URL: {expected}"]
+
+
+@pytest.mark.parametrize("environ", [{}, {"ALLOW_EPHEMERAL_SQLITE": "0"}, {"DATABASE_URL": "sqlite:///pedidos.db"}])
+def test_sqlite_on_a_dyno_is_refused(faults, environ):
+    assert faults(SMALLEST, {"DYNO": "web.1", **environ}) == [
+        "DATABASE_URL: SQLite is refused here, since DYNO is set: a dyno's disk is wiped at least daily, with every "
+        "order on it. ALLOW_EPHEMERAL_SQLITE=1 accepts that."
+    ]
+
+
+def test_sqlite_on_a_dyno_is_refused_whatever_else_is_wrong(faults):
+    assert [fault.partition(":")[0] for fault in faults(SMALLEST, {"DYNO": "web.1", "PORT": "x"})] == [
+        "PORT",
+        "DATABASE_URL",
+    ]
+
+
+def test_sqlite_on_a_dyno_is_accepted_by_name(load):
+    assert load(SMALLEST, {"DYNO": "web.1", "ALLOW_EPHEMERAL_SQLITE": "1"}).environment == Environment()
+
+
+# Filters
+
+MEXICAN = make_order(ship_to=Address(country="MX", state="Nuevo León"))
+
+
+@pytest.mark.parametrize(
+    ("only", "order"),
+    [
+        (RouteFilter(), make_order()),
+        (RouteFilter(country=("AR", "mx")), MEXICAN),
+        (RouteFilter(country=("MX",)), make_order(bill_to=Address(country="MX"))),
+        (RouteFilter(state=("Jalisco", "nuevo leon")), MEXICAN),
+        (RouteFilter(currency=("mxn",)), MEXICAN),
+        (RouteFilter(pickup=True), make_order(is_pickup=True)),
+        (RouteFilter(pickup=False), make_order(is_pickup=False)),
+    ],
+)
+def test_order_that_a_filter_names_passes(only, order):
+    assert only.exclusion_reason(order) is None
+
+
+@pytest.mark.parametrize(
+    ("only", "order", "reason"),
+    [
+        (RouteFilter(country=("MX",)), make_order(ship_to=Address(country="AR")), "country AR is not among MX"),
+        (RouteFilter(country=("MX", "CL")), make_order(), "the order names no country, which must be among MX, CL"),
+        (RouteFilter(state=("Jalisco",)), MEXICAN, "state Nuevo León is not among Jalisco"),
+        (RouteFilter(state=("Jalisco",)), make_order(), "the order names no state, which must be among Jalisco"),
+        (RouteFilter(currency=("ARS", "USD")), MEXICAN, "currency MXN is not among ARS, USD"),
+        (
+            RouteFilter(country=("MX",), currency=("USD",)),
+            MEXICAN,
+            "currency MXN is not among USD",
+        ),
+        (RouteFilter(pickup=False), make_order(is_pickup=True), "the order is collected, and pickup must be false"),
+        (RouteFilter(pickup=True), make_order(is_pickup=False), "the order is not collected, and pickup must be true"),
+        (
+            RouteFilter(pickup=False),
+            make_order(),
+            "the order does not say whether it is collected, and pickup must be false",
+        ),
+    ],
+)
+def test_order_that_a_filter_does_not_name_is_held_back_with_the_reason(only, order, reason):
+    assert only.exclusion_reason(order) == reason
+
+
+def test_filter_is_read_from_the_route(load):
+    toml = SMALLEST + 'only = { country = ["MX"], state = ["Jalisco"], currency = ["MXN"], pickup = false }\n'
+    assert load(toml).routes[0].only == RouteFilter(
+        country=("MX",), state=("Jalisco",), currency=("MXN",), pickup=False
+    )
+
+
+# Stores and accounts without a file
+
+
+def test_account_to_map_with_needs_only_what_its_bodies_show():
+    account = build_account("lapyme", {"customer_id": CUSTOMER_ID, "assigned_warehouse_id": WAREHOUSE_ID})
+    assert account == LapymeAccount(
+        name="account",
+        id="account",
+        destination="lapyme",
+        base_url="https://nowhere.invalid",
+        api_key="none",
+        customer_id=CUSTOMER_ID,
+        assigned_warehouse_id=WAREHOUSE_ID,
+    )
+
+
+def test_account_to_map_with_lacks_what_its_bodies_show():
+    with pytest.raises(SettingsError) as caught:
+        build_account("lapyme", {"kolor": "1"})
+    assert caught.value.errors == [
+        "customer_id: is missing.",
+        "assigned_warehouse_id: is missing.",
+        "kolor: is not a setting.",
+    ]
+
+
+def test_values_given_as_text_are_read_as_what_the_setting_is():
+    account = build_account(
+        "lapyme",
+        {
+            "customer_id": CUSTOMER_ID,
+            "assigned_warehouse_id": WAREHOUSE_ID,
+            "tax_rate_id": "4",
+            "tax_rate_id_by_sku": '{ "A" = 3 }',
+            "tax_rate_id_by_sku.LIBRO.1": "6",
+            "charges.tip": "100",
+            "shipping_sku": "0042",
+            "timeout_s": 5,
+        },
+        name="erp",
+    )
+    assert account == LapymeAccount(
+        name="erp",
+        id="erp",
+        destination="lapyme",
+        base_url="https://nowhere.invalid",
+        api_key="none",
+        customer_id=CUSTOMER_ID,
+        assigned_warehouse_id=WAREHOUSE_ID,
+        tax_rate_id=4,
+        tax_rate_id_by_sku={"A": 3, "LIBRO.1": 6},
+        charges={"tip": "100"},
+        shipping_sku="0042",
+        timeout_s=5,
+    )
+
+
+def test_tables_in_tables_are_given_as_text_too():
+    values = {
+        "connection_id": "7",
+        "pickups.Sucursal Centro": "{ id = 12 }",
+        "locations": '{ "Depósito" = { location_name = "D1" } }',
+        "payment_types.bacs": "promissory",
+    }
+    assert build_account("centelar", values) == CentelarAccount(
+        name="account",
+        id="account",
+        destination="centelar",
+        base_url="https://nowhere.invalid",
+        connection_id=7,
+        pickups={"Sucursal Centro": LocationRef(id=12)},
+        locations={"Depósito": LocationRef(name="D1")},
+        payment_types={"bacs": "promissory"},
+    )
+
+
+def test_fault_in_a_table_of_a_table_is_named_by_its_path(faults):
+    toml = (
+        SMALLEST
+        + """
+[accounts.hub]
+destination = "centelar"
+base_url = "https://centelar.example"
+connection_id = 1
+pickups = { "Sucursal Centro" = { idd = 12 }, "Norte" = {}, "Sur" = { id = "doce" } }
+locations = { "Centro" = { id = 3 } }
+"""
+    )
+    assert faults(toml) == [
+        "accounts.hub.locations.Centro.id: is not a setting.",
+        'accounts.hub.pickups."Sucursal Centro".idd: is not a setting; did you mean “id”?',
+        "accounts.hub.pickups.Norte: needs an id or a name.",
+        "accounts.hub.pickups.Sur.id: must be a whole number.",
+    ]
+
+
+def test_text_that_would_be_two_lines_of_toml_is_no_value():
+    with pytest.raises(SettingsError) as caught:
+        build_account("rayo", {"concurrency": "3\ntimeout_s = 4"})
+    assert caught.value.errors == ["concurrency: must be a whole number."]
+
+
+def test_value_inside_a_table_that_is_none_is_a_fault():
+    with pytest.raises(SettingsError) as caught:
+        build_account("rayo", {"states": "JAL", "states.Jalisco": "JAL"})
+    assert caught.value.errors == [
+        "states: must be a table, or the name of a .csv file.",
+        '"states.Jalisco": is not a setting; did you mean “states”?',
+    ]
+
+
+def test_store_to_map_with_needs_nothing():
+    store = build_store("shopify", {"district_from": "shipping_address.address2", "number_from": '["a", "b"]'})
+    assert store == ShopifyStore(
+        name="store",
+        id="store",
+        storefront="shopify",
+        secrets=["none"],
+        district_from=["shipping_address.address2"],
+        number_from=["a", "b"],
+    )
+
+
+def test_values_go_to_the_one_that_knows_them():
+    store, account = build_pair(
+        "shopify", "rayo", {"district_from": "a.b", "no_exterior_missing": "S/N", "states.Jalisco": "JAL"}
+    )
+    assert store == build_store("shopify", {"district_from": "a.b"})
+    assert account == build_account("rayo", {"no_exterior_missing": "S/N", "states": {"Jalisco": "JAL"}})
+
+
+def test_faults_of_store_and_account_are_named_at_once():
+    with pytest.raises(SettingsError) as caught:
+        build_pair("shopfy", "lapyme", {"district_from": "[]", "number_from": "3", "kolor": "1"})
+    assert caught.value.errors == [
+        f"storefront: “shopfy” is not a storefront; one of {', '.join(sorted(STOREFRONTS))}.",
+        "number_from: must be a list.",
+        "customer_id: is missing.",
+        "assigned_warehouse_id: is missing.",
+        "kolor: is not a setting.",
+    ]
+
+
+@pytest.mark.parametrize("storefront", STOREFRONTS)
+def test_every_storefront_can_be_mapped_from_without_a_file(storefront):
+    assert build_store(storefront, {}).storefront == storefront
+
+
+@pytest.mark.parametrize(
+    "setting", ["retry_max_s = 1e300", "breaker_open_s = 1e12", "retry_for_s = 1e12", "rate_per_s = 1e-20"]
+)
+def test_number_that_no_calendar_holds_is_named(faults, setting):
+    [fault] = faults(SMALLEST.replace("api_key", f"{setting}\napi_key"))
+    assert fault.startswith(f"accounts.bodega.{setting.split()[0]}: must be")

@@ -1,0 +1,79 @@
+"""Samples, stores and accounts of invented people, and the shortest way from a payload to a body."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from mappings import DESTINATIONS, STOREFRONTS
+from mappings.integration import RequestBody
+from mappings.order import Line, Order
+from mappings.schema import MappingError
+from mappings.settings import Account, Store
+
+#: File name, which begins with the storefront's, to payload.
+SAMPLES = {
+    path.stem: json.loads(path.read_text("utf-8"))
+    for path in sorted((Path(__file__).parents[1] / "samples").glob("*.json"))
+    if path.stem.partition("_")[0] in STOREFRONTS
+}
+CUSTOMER = DESTINATIONS["lapyme"].sample_settings["customer_id"]
+WAREHOUSE = DESTINATIONS["lapyme"].sample_settings["assigned_warehouse_id"]
+#: Where an invented account is, for destinations that name no address of their own.
+ADDRESS = "https://destination.example"
+
+
+def storefront_of(sample: str) -> str:
+    return sample.partition("_")[0]
+
+
+def make_store(storefront: str, **settings: Any) -> Store:
+    example = {"secrets": ["secreto"], **STOREFRONTS[storefront].sample_settings}
+    table = {"name": "tienda", "id": "tienda", "storefront": storefront, **example, **settings}
+    store: Store = STOREFRONTS[storefront].settings_schema_class().load(table)
+    return store
+
+
+def make_account(destination: str, **settings: Any) -> Account:
+    example = {"base_url": ADDRESS, **DESTINATIONS[destination].sample_settings}
+    table = {"name": "cuenta", "id": "cuenta", "destination": destination, **example, **settings}
+    account: Account = DESTINATIONS[destination].settings_schema_class().load(table)
+    return account
+
+
+def webhook_of(sample: str) -> Any:
+    """Return the body of the webhook about a sample: the order, or what names it."""
+    storefront, order = STOREFRONTS[storefront_of(sample)], SAMPLES[sample]
+    if storefront.thin_payload is None:
+        return order
+    return storefront.thin_payload(order, storefront.sample_topic, make_store(storefront.name))
+
+
+def line(total: str, quantity: int = 1, sku: str | None = "MATE") -> Line:
+    return Line(sku=sku, name="Mate", quantity=quantity, total=Decimal(total))
+
+
+def with_parts(order: Order, *lines: Line, shipping: Any = (), charges: Any = (), total: str | None = None) -> Order:
+    """Return `order` with these parts, whose total is their sum unless it is said."""
+    order = replace(order, lines=list(lines), shipping=list(shipping), charges=list(charges))
+    return replace(order, total=order.parts_total if total is None else Decimal(total))
+
+
+def read(storefront: str, payload: Any, **store: Any) -> Order:
+    return STOREFRONTS[storefront].parse_order(payload, make_store(storefront, **store))
+
+
+def write(order: Order, destination: str, **account: Any) -> RequestBody:
+    return DESTINATIONS[destination].build_request(
+        order, make_account(destination, **account), make_store(order.storefront)
+    )
+
+
+def problems_of(order: Order, destination: str, **account: Any) -> list[str]:
+    """Return what stops the order; nothing where it may go."""
+    try:
+        write(order, destination, **account)
+    except MappingError as error:
+        return error.problems
+    return []

@@ -1,0 +1,41 @@
+"""Orders as Tiendanube reckons them: prices hold tax, one discount on the whole, one price for shipping, one payment.
+
+Source: https://tiendanube.github.io/api-documentation/resources/order, read 2026-11-22.
+"""
+
+from hypothesis import strategies as st
+
+from tests.support.shops.placed import PARTS, PRICES, QUANTITIES, Placed, part_of, text
+
+
+@st.composite
+def tiendanube_orders(draw: st.DrawFn) -> Placed:
+    bought = [(f"SKU-{number}", draw(PRICES), draw(QUANTITIES)) for number in range(draw(st.integers(1, 4)))]
+    shipping = draw(st.one_of(st.just(0), PRICES))
+    subtotal = sum(price * quantity for _, price, quantity in bought)
+    kinds = set()
+    discount = 0
+    if draw(st.booleans()):
+        discount = part_of(subtotal, draw(PARTS)) + (part_of(shipping, draw(PARTS)) if draw(st.booleans()) else 0)
+        kinds |= {"discount"} if discount else set()
+    by_gateway = part_of(discount, draw(PARTS))
+    total = subtotal - min(discount, subtotal + shipping) + shipping
+    return Placed(
+        fields={
+            "currency": "ARS",
+            "products": [
+                {"name": sku, "sku": sku, "price": text(price), "quantity": str(quantity)}
+                for sku, price, quantity in bought
+            ],
+            "subtotal": text(subtotal),
+            "discount": text(discount),
+            "discount_gateway": text(by_gateway),
+            "discount_coupon": text(discount - by_gateway),
+            "shipping_cost_customer": text(shipping),
+            "total": text(total),
+        },
+        charged=total,
+        units={sku: quantity for sku, _, quantity in bought},
+        kinds=frozenset(kinds),
+        bears=subtotal + shipping,
+    )

@@ -1,0 +1,122 @@
+"""`Idempotency-Key`: what is asked twice is done once, and answered alike, whoever answers and whenever."""
+
+import threading
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from connector.database import bulk_retries
+from connector.database.bulk_retries import DeliveryFilter
+from connector.database.idempotency import IdempotentRequest
+from connector.database.operator_actions import RetriggerRequest
+from connector.web.app import create_app
+from tests.conftest import Service
+from tests.support.orders import woo_order
+
+
+def post(service: Service, path: str, key: str = "k-1", app: Flask | None = None, **asked: Any) -> Any:
+    """Each time to another process, as far as what it has in memory goes, unless `app` is given."""
+    headers = {"Authorization": "Bearer admin", "Idempotency-Key": key}
+    client = (app or create_app(service.runtime)).test_client()
+    return client.post(f"/api{path}", json=asked, headers=headers)
+
+
+def refused_order(service: Service) -> None:
+    service.sandbox.inject_fault("lapyme", "status", status=422)
+    service.post_woo(woo_order())
+    service.carry_due()
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/deliveries/1/retrigger", {"note": "the product is there"}),
+        ("/deliveries/1/resolve", {"as": "delivered", "remote_id": "L-7"}),
+        ("/events/1/retrigger", {}),
+        ("/retriggers", {"reason": "refused"}),
+        ("/accounts/erp/pause", {"note": "they count their stock"}),
+        ("/accounts/erp/resume", {}),
+    ],
+)
+def test_the_same_request_under_the_same_key_is_answered_as_the_first_time(
+    service: Service, path: str, asked: dict[str, str]
+) -> None:
+    refused_order(service)
+    first, again = post(service, path, **asked), post(service, path, **asked)
+    assert first.status_code in (200, 202)
+    assert (again.status_code, again.data) == (first.status_code, first.data)
+    assert (first.headers.get("Idempotency-Replayed"), again.headers.get("Idempotency-Replayed")) == (None, "true")
+
+
+def test_what_is_asked_twice_under_a_key_is_done_once(service: Service) -> None:
+    refused_order(service)
+    for _ in range(3):
+        post(service, "/deliveries/1/retrigger", note="once")
+    assert [note["text"] for note in service.only_delivery()["notes"]] == ["once"]
+
+
+def test_a_key_that_came_with_another_request_is_422_and_nothing_is_done(service: Service) -> None:
+    refused_order(service)
+    post(service, "/accounts/erp/pause")
+    for path, asked in (("/accounts/erp/pause", {"note": "other"}), ("/accounts/erp/resume", {})):
+        answer = post(service, path, **asked)
+        assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
+    assert service.api("/accounts").json["items"][1]["state"] == "paused"
+
+
+def test_of_many_that_come_at_once_under_a_key_one_acts_and_all_are_answered_alike(service: Service) -> None:
+    refused_order(service)
+    apps = [create_app(service.runtime) for _ in range(8)]
+    bodies: list[bytes] = []
+
+    def ask(app: Flask) -> None:
+        bodies.append(post(service, "/retriggers", app=app, reason="refused").data)
+
+    threads = [threading.Thread(target=ask, args=(app,)) for app in apps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(bodies) == 8
+    assert len(set(bodies)) == 1
+    assert len(service.api("/retriggers").json["items"]) == 1
+
+
+def test_what_was_refused_is_judged_anew(service: Service) -> None:
+    service.post_woo(woo_order())
+    assert post(service, "/deliveries/1/resolve", **{"as": "delivered"}).status_code == 409  # it waits
+    service.sandbox.inject_fault("lapyme", "status", status=422)
+    service.carry_due()
+    assert post(service, "/deliveries/1/resolve", **{"as": "delivered"}).status_code == 200
+
+
+def test_a_key_is_forgotten_after_a_day(service: Service) -> None:
+    refused_order(service)
+    post(service, "/deliveries/1/retrigger")
+    service.clock.forward(24 * 3600 + 1)
+    assert "Idempotency-Replayed" not in post(service, "/deliveries/1/retrigger").headers
+    assert len(service.only_delivery()["notes"]) == 2
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("key", ["", " ", "two words", "ñ", "k" * 256])
+def test_a_key_that_is_none_is_400_and_nothing_is_done(service: Service, key: str) -> None:
+    refused_order(service)
+    assert post(service, "/deliveries/1/retrigger", key).status_code == 400
+    assert service.only_delivery()["notes"] == []
+
+
+def test_an_act_whose_answer_cannot_be_kept_is_not_done_either(service: Service) -> None:
+    refused_order(service)
+
+    def die(_: Any) -> tuple[int, str]:
+        raise MemoryError
+
+    once = IdempotentRequest(key="k-1", request_digest="r", build_response=die)
+    with pytest.raises(MemoryError):
+        bulk_retries.start_job(
+            service.database, DeliveryFilter(), RetriggerRequest(actor="ana"), token="t", idempotency=once
+        )
+    assert service.api("/retriggers").json == {"items": [], "next": None}
+    assert post(service, "/retriggers").status_code == 202

@@ -1,0 +1,215 @@
+"""`/api` and `/health`: who is let in, how lists are paged and filtered, how errors look."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from connector.web.app import create_app
+from tests.conftest import Service
+from tests.support.orders import shopify_order, woo_order
+
+
+@pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic admin", "Bearer", "Bearer admïn", "admin"])
+def test_the_api_needs_the_admin_token(service: Service, authorization: str | None) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+    answer = service.client.get("/api/deliveries", headers=headers)
+    assert (answer.status_code, answer.json["status"]) == (401, 401)
+    assert answer.content_type == "application/problem+json"
+
+
+def test_without_an_admin_token_there_is_no_api(service: Service) -> None:
+    settings = service.runtime.settings
+    bare = replace(settings, environment=replace(settings.environment, admin_token=None))
+    client = create_app(replace(service.runtime, settings=bare)).test_client()
+    assert client.get("/api/deliveries", headers={"Authorization": "Bearer admin"}).status_code == 404
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_lists_are_paged_newest_first(service: Service) -> None:
+    for number in range(5):
+        service.post_woo(woo_order(number))
+    seen: list[str] = []
+    cursor = None
+    for expected in (2, 2, 1):
+        query = {"limit": "2", **({"cursor": cursor} if cursor else {})}
+        page = service.api("/deliveries", query_string=query).json
+        assert len(page["items"]) == expected
+        seen += [delivery["order_id"] for delivery in page["items"]]
+        cursor = page["next"]
+    assert cursor is None
+    assert seen == ["4", "3", "2", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "order_ids"),
+    [
+        ({"state": "waiting"}, ["8", "7"]),
+        ({"state": "parked", "reason": "unmappable"}, []),
+        ({"account": "erp"}, ["8", "7"]),
+        ({"store": "tienda-mx"}, ["5500000001001"]),
+        ({"order": "7"}, ["7"]),
+        ({"order": "#1001"}, ["5500000001001"]),
+        ({"since": "2020-01-01T00:00:00Z"}, ["8", "7", "5500000001001"]),
+        ({"until": "2020-01-01T00:00:00Z"}, []),
+        ({"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z"}, ["8", "7", "5500000001001"]),
+    ],
+)
+def test_deliveries_are_filtered(service: Service, filters: dict[str, str], order_ids: list[str]) -> None:
+    service.post_shopify(shopify_order())
+    service.drain()
+    service.post_woo(woo_order(7))
+    service.post_woo(woo_order(8))
+    found = service.api("/deliveries", query_string=filters).json["items"]
+    assert [delivery["order_id"] for delivery in found] == order_ids
+
+
+def test_deliveries_are_found_by_when_they_were_made_and_by_the_destinations_id(service: Service) -> None:
+    for number in (1, 2, 3):
+        service.post_woo(woo_order(number))
+        service.drain()
+        service.clock.forward(3600)
+    first, second, third = service.deliveries()
+    assert service.deliveries(since=second["created_at"]) == [second, third]
+    assert service.deliveries(until=second["created_at"]) == [first]
+    assert service.deliveries(remote_id=second["remote_id"]) == [second]
+
+
+def test_all_that_is_wrong_with_a_question_is_said_at_once(service: Service) -> None:
+    answer = service.api("/deliveries?limit=0&colour=red&state=lost")
+    assert answer.json["detail"] == (
+        "no such filter: colour; there are state, reason, account, store, order, remote_id, since, until;"
+        " `limit` must be from 1 to 200; `state` must be one of waiting, sending, delivered, parked, discarded"
+    )
+    assert service.api("/deliveries?limit=1&limit=2").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        ({"store": "tienda-ar"}, 1),
+        ({"topic": "orders/paid"}, 1),
+        ({"topic": "paid"}, 2),
+        ({"topic": "cancelled"}, 0),
+        ({"order": "727"}, 1),
+        ({"since": "2020-01-01T00:00:00Z"}, 2),
+        ({"until": "2020-01-01T00:00:00Z"}, 0),
+    ],
+)
+def test_events_are_filtered(service: Service, filters: dict[str, str], count: int) -> None:
+    service.post_shopify(shopify_order())
+    service.post_woo(woo_order())
+    assert len(service.api("/events", query_string=filters).json["items"]) == count
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/deliveries?limit=201",
+        "/deliveries?limit=0",
+        "/deliveries?limit=x",
+        "/deliveries?cursor=x",
+        "/deliveries?state=lost",
+        "/deliveries?reason=lost",
+        "/deliveries?colour=red",
+        "/events?since=yesterday",
+        "/events?since=2026-01-01T00:00:00",
+        "/events?since=0001-01-01T00:00:00%2B12:00",
+        "/events?until=9999-12-31T23:59:59-12:00",
+    ],
+)
+def test_a_question_that_cannot_be_understood_is_400(service: Service, path: str) -> None:
+    answer = service.api(path)
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+
+
+def test_an_event_shows_what_became_of_it(service: Service) -> None:
+    service.post_shopify(shopify_order(), event_id="e-1")
+    service.post_shopify(shopify_order(), event_id="e-1")
+    event = service.api("/events/1").json
+    assert event.pop("received_at").endswith("Z")
+    assert event == {
+        "id": "1",
+        "store": "tienda-mx",
+        "event_key": "orders/paid:e-1",
+        "topic": "orders/paid",
+        "topics": ["orders/paid", "paid"],
+        "order_id": "5500000001001",
+        "order_number": "#1001",
+        "status": "accepted",
+        "reason": None,
+        "duplicates": 1,
+        "deliveries": ["1"],
+    }
+
+
+def test_a_delivery_shows_its_whole_life(service: Service) -> None:
+    service.post_shopify(shopify_order())
+    service.drain()
+    delivery = service.only_delivery()
+    [attempt] = delivery["attempt_log"]
+    assert set(delivery) == {
+        *("id", "event", "store", "account", "destination", "order_id", "order_number", "state", "reason", "problems"),
+        *("warnings", "attempts", "next_attempt_at", "remote_id", "created_at", "updated_at"),
+        *("idempotency_key", "body", "attempt_log", "notes"),
+    }
+    assert (attempt["number"], attempt["outcome"], attempt["status"], attempt["error"]) == (1, "delivered", 200, None)
+    assert delivery["body"]["consumidor_destino"]["colonia"] == "Roma Norte"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"force": "yes"}, {"note": 3}, {"note": "\ud800"}, {"note": "a\u0000"}, {"note": "x" * 3000}, {"forced": True}, 3],
+)
+def test_a_retrigger_that_cannot_be_understood_is_400(service: Service, asked: Any) -> None:
+    service.post_shopify(shopify_order())
+    assert service.api("/deliveries/1/retrigger", json=asked).status_code == 400
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/webhooks/tienda-mx"), ("POST", "/health/live")])
+def test_a_method_that_is_not_served_says_which_are(service: Service, method: str, path: str) -> None:
+    answer = service.client.open(path, method=method)
+    assert (answer.status_code, answer.content_type) == (405, "application/problem+json")
+    assert answer.headers["Allow"]
+
+
+def test_health_says_ready_only_with_a_migrated_database(service: Service) -> None:
+    assert service.client.get("/health/live").json == {"status": "ok"}
+    assert service.client.get("/health/ready").json == {"status": "ok"}
+    with service.database.write() as transaction:
+        transaction.connection.exec_driver_sql("DELETE FROM alembic_version")
+    assert service.client.get("/health/ready").status_code == 503
+    assert service.client.get("/health/live").status_code == 200
+
+
+def test_a_route_that_is_filtered_discards_and_says_why(open_service: Callable[..., Service]) -> None:
+    from tests.conftest import CONFIGURATION
+
+    text = CONFIGURATION.replace('to = ["bodega"]', 'to = ["bodega"]\nonly = {{ country = ["AR"] }}')
+    service = open_service(text=text)
+    service.post_shopify(shopify_order())
+    service.drain()
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["reason"]) == ("discarded", "filtered")
+    assert delivery["problems"] == ["country MX is not among AR"]
+
+
+def test_an_id_that_is_too_long_is_not_cut_to_one_that_exists(service: Service) -> None:
+    service.post_woo(woo_order())
+    assert service.api("/events/1").status_code == 200
+    assert service.api(f"/events/{'0' * 19}12").status_code == 404
+
+
+def test_a_body_that_is_nested_too_deeply_is_400(service: Service) -> None:
+    service.post_woo(woo_order())
+    headers = {"Authorization": "Bearer admin"}
+    answer = service.client.post("/api/deliveries/1/retrigger", data="[" * 100_000, headers=headers)
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    "query", ["deliveries?order=%00", "deliveries?account=a%00", "events?topic=%00", "events?store=%00"]
+)
+def test_a_filter_that_nothing_could_match_is_400(service: Service, query: str) -> None:
+    assert service.api(f"/{query}").status_code == 400

@@ -1,0 +1,542 @@
+"""The dashboard: who is let in, what its pages tell, and what its buttons do. How it looks, `tests/browser` sees."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from flask.testing import FlaskClient
+from werkzeug.security import generate_password_hash
+
+from connector.core.exceptions import SettingsError
+from connector.database.queries import search
+from connector.database.stats.overview import last_webhook_by_store, without_values
+from connector.operations.actions import advance_bulk_retries
+from connector.settings.users import User
+from connector.web.app import create_app
+from connector.web.dashboard import auth
+from connector.web.dashboard.auth import safe_redirect_path
+from connector.web.dashboard.overview import CHART_SERIES
+from connector.web.dashboard.problem_i18n import translate_problem
+from tests.conftest import Service
+from tests.delivery.test_order_versions import without_colonia
+from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
+
+pytestmark = pytest.mark.sqlite  # what asks the database is in test_overview.py, for both
+
+#: Cheap to check, unlike those that `connector user hash` makes.
+CHEAP = generate_password_hash("vidriera-7", "pbkdf2:sha256:1")
+PAGES = [
+    *("/", "/?day=2026-11-20", "/deliveries", "/deliveries?state=parked&reason=unmappable", "/deliveries/1"),
+    *("/deliveries/2", "/deliveries/3", "/events", "/events?status=ignored", "/events/1", "/accounts", "/audit"),
+    *("/audit?kind=alert", "/settings"),
+]
+
+
+@dataclass
+class Visitor:
+    """Somebody with a browser."""
+
+    client: FlaskClient
+    language: str = "en"
+
+    def get(self, path: str) -> Any:
+        return self.client.get(path, headers={"Accept-Language": self.language})
+
+    def post(self, path: str, **form: Any) -> Any:
+        """Send a form as a page of ours would."""
+        token = re.search(r'name="csrf_token" value="([^"]+)"', self.get("/login").text or self.get("/").text)
+        if token is None:
+            token = re.search(r'name="csrf_token" value="([^"]+)"', self.get("/").text)
+        assert token is not None
+        headers = {"Accept-Language": self.language}
+        return self.client.post(path, data={"csrf_token": token[1], **form}, headers=headers)
+
+    def sign_in(self, password: str = "admin", name: str = "") -> Any:
+        return self.post("/login", name=name, password=password)
+
+
+def visit(service: Service, *users: User, token: str | None = "admin") -> Visitor:
+    settings = service.runtime.settings
+    environment = replace(settings.environment, admin_token=token, secret_key="s" * 32 if users else None)
+    named = replace(settings, environment=environment, users={user.name: user for user in users})
+    return Visitor(create_app(replace(service.runtime, settings=named)).test_client())
+
+
+ANA = User(name="ana", password_hash=CHEAP, role="operator")
+VERA = User(name="vera", password_hash=CHEAP)
+
+
+@pytest.fixture
+def ana(service: Service) -> Visitor:
+    """An operator, signed in."""
+    visitor = visit(service, ANA)
+    assert visitor.sign_in("vidriera-7", "ana").status_code == 302
+    return visitor
+
+
+def text_of(answer: Any) -> str:
+    """What a page says, without its tags and stray blanks."""
+    assert answer.status_code == 200, answer.text
+    main = answer.text.partition("<main")[2]
+    return " ".join(
+        re.sub(r"<[^>]+>", " ", main).replace("&#39;", "'").replace("&gt;", ">").replace("&#34;", '"').split()
+    )
+
+
+def live_a_little(service: Service) -> None:
+    """A parked order, two delivered ones, an ignored webhook, a repeated one."""
+    service.post_shopify(without_colonia(2))
+    service.post_shopify(shopify_order(3), event_id="e-3")
+    service.post_shopify(shopify_order(3), event_id="e-3")
+    service.post_woo(woo_order(5))
+    service.post_shopify(shopify_order(6, test=True), **{"X-Shopify-Test": "true"})
+    service.drain()
+
+
+# Who is let in.
+
+
+def test_who_is_not_signed_in_is_asked_to(service: Service) -> None:
+    answer = visit(service).get("/deliveries?state=parked")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/login?next=/deliveries?state%3Dparked")
+
+
+def test_the_admin_token_signs_in_and_leads_where_one_wanted_to_go(service: Service) -> None:
+    visitor = visit(service)
+    answer = visitor.post("/login?next=/deliveries/1", name="", password="admin")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/deliveries/1")
+    assert visitor.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("", "wrong"), ("ana", "wrong"), ("nobody", "vidriera-7"), ("ana", "admin")]
+)
+def test_a_wrong_name_or_password_is_turned_away(service: Service, name: str, password: str) -> None:
+    visitor = visit(service, ANA)
+    assert visitor.sign_in(password, name).status_code == 401
+    assert visitor.get("/").status_code == 302
+
+
+def test_failed_tries_are_limited(service: Service) -> None:
+    visitor = visit(service)
+    assert [visitor.sign_in("wrong").status_code for _ in range(11)] == [401] * 10 + [429]
+
+
+def test_a_viewer_may_search(service: Service) -> None:
+    vera = visit(service, VERA)
+    vera.sign_in("vidriera-7", "vera")
+    assert vera.post("/deliveries/search", q="#3").headers["Location"] == "/deliveries?q=%233"
+
+
+@pytest.mark.parametrize(
+    "where", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example", "", None]
+)
+def test_signing_in_leads_to_no_other_site(where: str | None) -> None:
+    assert safe_redirect_path(where) is None
+
+
+def test_a_session_ends_with_its_password(service: Service, ana: Visitor) -> None:
+    cookie = ana.client.get_cookie("connector")
+    assert cookie is not None
+    changed = visit(service, replace(ANA, password_hash=generate_password_hash("otra-9", "pbkdf2:sha256:1")))
+    changed.client.set_cookie("connector", cookie.value)
+    assert changed.get("/").status_code == 302
+    same = visit(service, ANA)  # another process, or the next start
+    same.client.set_cookie("connector", cookie.value)
+    assert same.get("/").status_code == 200
+
+
+def test_signing_out_ends_the_session(ana: Visitor) -> None:
+    ana.post("/logout")
+    assert ana.get("/").status_code == 302
+
+
+def test_a_viewer_sees_every_page_and_can_change_nothing(service: Service) -> None:
+    live_a_little(service)
+    vera = visit(service, VERA)
+    vera.sign_in("vidriera-7", "vera")
+    assert {page: vera.get(page).status_code for page in PAGES} == dict.fromkeys(PAGES, 200)
+    forms = {form for page in PAGES for form in re.findall(r'method="post" action="([^"]+)"', vera.get(page).text)}
+    assert forms == {"/logout", "/deliveries/search"}
+    door = vera.client.application.extensions["dashboard"]
+    posts = [
+        str(rule).replace("<delivery_id>", "1").replace("<event_id>", "1").replace("<account>", "bodega")
+        for rule in door.get().url_map.iter_rules()
+        if "POST" in rule.methods and rule.endpoint not in ("sign_in", "sign_out", "deliveries.search_all")
+    ]
+    assert {path: vera.post(path, note="n", force="1").status_code for path in posts} == dict.fromkeys(posts, 403)
+    assert len(posts) >= 9
+    assert service.deliveries(state="parked")[0]["id"] == "1"
+
+
+def test_a_form_of_another_site_does_nothing(service: Service, ana: Visitor) -> None:
+    live_a_little(service)
+    answer = ana.client.post("/deliveries/1/discard", data={"note": "gotcha"})
+    assert answer.status_code == 302
+    assert service.deliveries(order="#2")[0]["state"] == "parked"
+
+
+def test_without_a_token_or_people_a_page_says_how_to_turn_it_on(service: Service) -> None:
+    answer = visit(service, token=None).get("/")
+    assert (answer.status_code, "ADMIN_TOKEN" in answer.text, "[users.ana]" in answer.text) == (404, True, True)
+
+
+def test_pages_forbid_foreign_scripts_frames_and_copies(ana: Visitor) -> None:
+    headers = ana.get("/").headers
+    policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert (policy["script-src"], policy["style-src"], policy["frame-ancestors"]) == ("'self'", "'self'", "'none'")
+    assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+
+
+def test_pages_hold_neither_inline_scripts_nor_styles(service: Service, ana: Visitor) -> None:
+    live_a_little(service)
+    for page in PAGES:
+        assert (
+            re.findall(r"<script(?![^>]*(?: src=|application/json))|<style| style=| on[a-z]+=", ana.get(page).text)
+            == []
+        )
+
+
+@pytest.mark.parametrize(("headers", "is_secure"), [({}, False), ({"X-Forwarded-Proto": "https"}, True)])
+def test_the_cookie_is_for_http_alone_and_stays_on_https(
+    service: Service, headers: dict[str, str], is_secure: bool
+) -> None:
+    cookie = visit(service).client.get("/login", headers=headers).headers["Set-Cookie"]
+    assert ("HttpOnly" in cookie, "SameSite=Lax" in cookie, "Secure" in cookie) == (True, True, is_secure)
+
+
+def test_no_page_shows_a_secret(service: Service) -> None:
+    live_a_little(service)
+    visitor = visit(service, ANA)
+    visitor.sign_in("vidriera-7", "ana")
+    shown = "\n".join(visitor.get(page).text for page in PAGES)
+    secrets = [SHOPIFY_SECRET, WOO_SECRET, "rayo-key", "lapyme-key", "eyJ", "s" * 32, CHEAP, 'value="admin"']
+    assert [secret for secret in secrets if secret in shown] == []
+    assert "••••••" in shown
+
+
+def test_webhooks_and_a_start_pay_nothing_for_the_dashboard() -> None:
+    heavy = ["babel", "flask_babel", "flask_limiter", "flask_login", "flask_talisman", "flask_wtf", "jinja2.ext"]
+    code = f"import sys, connector.web.app; print([name for name in {heavy!r} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        (
+            '[users.ana]\npassword_hash = "secreto"',
+            "users.ana.password_hash: must be what `connector user hash` prints",
+        ),
+        (f'[users.ana]\npassword_hash = "{CHEAP}"\nrole = "boss"', "users.ana.role: must be one of: viewer, operator."),
+        (f'[users.admin]\npassword_hash = "{CHEAP}"', "users.admin.name: “admin” is who signs in with ADMIN_TOKEN"),
+    ],
+)
+def test_a_fault_in_the_people_is_named(open_service: Callable[..., Service], more: str, fault: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        open_service(more=more)
+    assert fault in str(raised.value)
+    assert "secreto" not in str(raised.value)
+
+
+# What the pages tell.
+
+
+def test_the_overview_says_what_is_stuck_and_why(service: Service, ana: Visitor) -> None:
+    for number in range(10, 13):
+        service.post_shopify(without_colonia(number))
+    live_a_little(service)
+    said = text_of(ana.get("/"))
+    assert "4 cannot be mapped" in said
+    assert "4 parked: cannot be mapped Shipping address > neighbourhood is missing. bodega #2 , #12 , #11" in said
+    assert "delivered: 2" in said
+    assert re.findall(r'"(delivered|on its way|parked|discarded)":', ana.get("/").text) == list(CHART_SERIES)
+
+
+def test_a_cause_names_no_value() -> None:
+    assert without_values("Currency “USD” is not served; total is 1,250.50, 3 lines.") == (
+        "Currency … is not served; total is …, … lines."
+    )
+
+
+def test_pages_speak_the_browsers_language(service: Service, ana: Visitor) -> None:
+    live_a_little(service)
+    ana.language = "es-MX,es;q=0.9,en;q=0.5"
+    said = text_of(ana.get("/deliveries/1"))
+    assert "Qué hacer" in said
+    assert "Dirección de envío > colonia o barrio: falta." in said
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (
+            "Shipping address > phone has 3 digits; 10 are needed.",
+            "Dirección de envío > teléfono: tiene 3 dígitos; hacen falta 10.",
+        ),
+        ("Products > line 2 > SKU is missing.", "Productos > renglón 2 > SKU: falta."),
+        ("Currency “USD” is not served; only ARS.", "Moneda: “USD” no se atiende; solo ARS."),
+        ("no route takes its topic", "ninguna ruta toma su tema"),
+        ("Something that nobody translated.", "Something that nobody translated."),
+    ],
+)
+def test_problems_are_translated_whole_or_not_at_all(service: Service, problem: str, said: str) -> None:
+    visitor = visit(service)
+    dashboard = visitor.client.application.extensions["dashboard"].get()
+    with dashboard.test_request_context(headers={"Accept-Language": "es"}):
+        assert translate_problem(problem) == said
+
+
+def test_spanish_has_every_text_and_is_compiled() -> None:
+    folder = Path(auth.__file__).parent
+    catalog = folder / "translations" / "es" / "LC_MESSAGES"
+    ways = [("**.py", "python"), ("templates/**.html", "jinja2")]
+    keywords = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "n_": None}
+    options = {"templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}}
+    found = {text for _, _, text, _, _ in extract_from_dir(folder, ways, options, keywords)}
+    spanish = read_po(BytesIO((catalog / "messages.po").read_bytes()))
+    assert {message.id for message in spanish if message.id and message.string} == found
+    compiled = BytesIO()
+    write_mo(compiled, spanish)
+    assert (catalog / "messages.mo").read_bytes() == compiled.getvalue()
+
+
+def test_a_store_that_was_never_heard_of_is_silent(service: Service, ana: Visitor) -> None:
+    service.post_woo(woo_order(1))
+    heard = last_webhook_by_store(service.database, ["tienda-mx", "tienda-ar"])
+    assert heard["tienda-mx"] is None
+    assert heard["tienda-ar"] is not None
+    assert "tienda-mx shopify none yet silent" in text_of(ana.get("/"))
+
+
+def test_a_delivery_tells_its_whole_story(service: Service, ana: Visitor) -> None:
+    live_a_little(service)
+    service.sandbox.inject_fault("rayo", "status", status=422)
+    service.post_shopify(shopify_order(8))
+    service.drain()
+    [delivery] = service.deliveries(order="#8")
+    said = text_of(ana.get(f"/deliveries/{delivery['id']}"))
+    for part in (
+        "Order #8 parked: refused",
+        "The destination said that it will not take the order.",
+        "Webhook orders/paid",
+        "Attempt 1: refused status 422",
+        "1: refused · HTTP 422",
+        '"colonia": "Roma Norte"',
+        '"district": "Roma Norte"',
+    ):
+        assert part in said
+
+
+def test_an_order_without_colonia_says_what_to_do(service: Service, ana: Visitor) -> None:
+    live_a_little(service)
+    said = text_of(ana.get("/deliveries/1"))
+    assert "Shipping address > neighbourhood is missing." in said
+    assert "Open order #2 in the store's own administration" in said
+    assert 'district_from = "shipping_address.address2" under [stores.tienda-mx]' in said
+
+
+def test_events_tell_why_they_were_ignored_or_came_again(service: Service, ana: Visitor) -> None:
+    live_a_little(service)
+    said = text_of(ana.get("/events"))
+    assert "came again 1 time, and was counted only" in said
+    assert "This is a test notification." in text_of(ana.get("/events?status=ignored"))
+    assert "event-" not in text_of(ana.get("/events?status=ignored&store=tienda-ar"))
+
+
+@pytest.mark.parametrize(
+    "address", ["/deliveries/99", "/events/99", "/retriggers/99", "/deliveries/x", "/deliveries/" + "9" * 30]
+)
+def test_what_is_not_there_is_said(ana: Visitor, address: str) -> None:
+    assert ana.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["state=lost", "reason=lost", "since=yesterday", "before=x", "q=%00"])
+def test_a_search_that_cannot_be_understood_is_said(ana: Visitor, query: str) -> None:
+    assert ana.get(f"/deliveries?{query}").status_code in (400, 404)
+
+
+# Searching.
+
+
+@pytest.mark.parametrize(
+    ("query", "orders"),
+    [
+        ("q=%233", ["#3"]),
+        ("q=3", ["#3"]),
+        ("q=5500000000002", ["#2"]),
+        ("q=tienda-ar", ["5"]),
+        ("q=nothing", []),
+        ("state=delivered", ["5", "#3"]),
+        ("reason=unmappable", ["#2"]),
+        ("account=bodega", ["#3", "#2"]),
+        ("state=delivered&account=bodega", ["#3"]),
+        ("since=2020-01-01&until=2021-01-01", []),
+        ("since=2020-01-01", ["5", "#3", "#2"]),
+    ],
+)
+def test_deliveries_are_found(service: Service, ana: Visitor, query: str, orders: list[str]) -> None:
+    live_a_little(service)
+    assert re.findall(r"<strong>([^<]+)</strong></a>", ana.get(f"/deliveries?{query}").text) == orders
+
+
+def test_an_order_is_found_by_the_destinations_id(service: Service, ana: Visitor) -> None:
+    live_a_little(service)
+    [delivery] = service.deliveries(order="#3")
+    found = ana.get(f"/deliveries?q={delivery['remote_id']}").text
+    assert re.findall(r"<strong>([^<]+)</strong></a>", found) == ["#3"]
+
+
+def test_an_email_is_found_exactly_and_stands_in_no_address(service: Service, ana: Visitor) -> None:
+    live_a_little(service)
+    service.post_shopify(shopify_order(30, email="otra@example.mx"))
+    answer = ana.post("/deliveries/search", q="otra@example.mx")
+    assert re.findall(r"<strong>([^<]+)</strong></a>", answer.text) == ["#30"]
+    assert answer.status_code == 200  # no redirect, which would write it into an address
+    assert re.findall(r'(?:href|hx-get|action)="[^"]*otra', answer.text) == []
+    assert "No delivery matches." in text_of(ana.post("/deliveries/search", q="tra@example.mx"))
+
+
+def test_an_email_of_long_ago_is_found_by_looking_further_back(
+    service: Service, ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "EMAIL_SCAN_LIMIT", 1)
+    monkeypatch.setattr(search, "EMAIL_SCAN_STEP", 2)
+    for number, email in ((30, "otra@example.mx"), (31, "una@example.mx"), (32, "una@example.mx")):
+        service.post_shopify(shopify_order(number, email=email))
+    first = ana.post("/deliveries/search", q="otra@example.mx")
+    assert "No delivery matches." in text_of(first)
+    assert re.findall(r'name="look" value="(\d+)"', first.text) == ["1"]
+    further = ana.post("/deliveries/search", q="otra@example.mx", look="1")
+    assert re.findall(r"<strong>([^<]+)</strong></a>", further.text) == ["#30"]
+    assert re.findall(r'name="look" value="(\d+)"', further.text) == []
+
+
+def test_any_other_search_has_an_address_to_share(ana: Visitor) -> None:
+    answer = ana.post("/deliveries/search", q="#3", state="parked", reason="")
+    assert answer.headers["Location"] == "/deliveries?q=%233&state=parked"
+
+
+def test_a_live_list_keeps_its_place_and_counts_what_is_newer(service: Service, ana: Visitor) -> None:
+    for number in (1, 2):
+        service.post_woo(woo_order(number))
+    [here] = re.findall(r'hx-get="([^"]+)"', ana.get("/deliveries").text)
+    assert here == "?top=2"
+    service.post_woo(woo_order(3))
+    again = ana.get(f"/deliveries{here}")
+    assert re.findall(r"<strong>([^<]+)</strong></a>", again.text) == ["2", "1"]
+    assert "1 newer: show them" in text_of(again)
+
+
+# The buttons.
+
+
+def test_a_stuck_order_is_explained_fixed_in_the_store_and_goes_out(service: Service, ana: Visitor) -> None:
+    service.post_shopify(without_colonia(2))
+    service.drain()
+    assert "neighbourhood is missing" in text_of(ana.get("/deliveries/1"))
+    fixed = shopify_order(2, updated_at="2026-11-20T11:00:00-06:00")
+    service.post_shopify(fixed, topic="orders/updated")
+    service.drain()
+    assert "Order #2 delivered" in text_of(ana.get("/deliveries/1"))
+
+
+def test_retriggering_is_recorded_with_who_and_why(service: Service, ana: Visitor) -> None:
+    service.sandbox.inject_fault("rayo", "status", status=422)
+    service.post_shopify(shopify_order(2))
+    service.drain()
+    answer = ana.post("/deliveries/1/retrigger", note="the product is there now")
+    assert answer.headers["Location"] == "/deliveries/1"
+    service.drain()
+    assert service.only_delivery()["state"] == "delivered"
+    assert "ana retrigger #2 → bodega the product is there now" in text_of(ana.get("/audit"))
+
+
+def uncertain(service: Service) -> None:
+    service.sandbox.inject_fault("rayo", "process_then_drop")
+    service.post_shopify(shopify_order(2))
+    service.drain()
+    assert service.only_delivery()["reason"] == "uncertain"
+
+
+def test_an_uncertain_order_has_no_careless_button(service: Service, ana: Visitor) -> None:
+    uncertain(service)
+    page = ana.get("/deliveries/1").text
+    assert re.findall(r'<summary role="button"[^>]*>([^<]+)<', page) == ["Mark as delivered", "Send again", "Discard"]
+    assert ana.post("/deliveries/1/retrigger", note="by mistake").status_code == 302
+    assert service.only_delivery()["reason"] == "uncertain"
+    assert "look at the destination first" in text_of(ana.get("/deliveries/1"))
+
+
+def test_an_uncertain_order_is_settled_with_the_destinations_id(service: Service, ana: Visitor) -> None:
+    uncertain(service)
+    ana.post("/deliveries/1/resolve", remote_id="R-77", note="it is in the panel")
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["remote_id"]) == ("delivered", "R-77")
+    assert [(note["kind"], note["who"], note["text"]) for note in delivery["notes"]] == [
+        ("resolve", "ana", "it is in the panel")
+    ]
+
+
+def test_an_order_is_discarded_by_a_person_who_says_why(service: Service, ana: Visitor) -> None:
+    uncertain(service)
+    assert ana.post("/deliveries/1/discard").status_code == 400
+    ana.post("/deliveries/1/discard", note="sent by hand")
+    assert (service.only_delivery()["state"], service.only_delivery()["reason"]) == ("discarded", "by hand")
+
+
+def test_sending_again_by_force_needs_a_note(service: Service, ana: Visitor) -> None:
+    uncertain(service)
+    assert ana.post("/deliveries/1/retrigger", force="1").status_code == 400
+    ana.post("/deliveries/1/retrigger", force="1", note="it is not in the panel")
+    assert service.only_delivery()["state"] == "waiting"
+
+
+def test_many_are_retriggered_at_once_and_the_rest_left(service: Service, ana: Visitor) -> None:
+    for number in (1, 2, 3):
+        service.post_shopify(without_colonia(number))
+    service.drain()
+    answer = ana.post("/deliveries/retrigger", id=["1", "3"], note="try again")
+    assert answer.headers["Location"] == "/retriggers/1"
+    while advance_bulk_retries(service.runtime):
+        pass
+    assert [delivery["state"] for delivery in service.deliveries()] == ["waiting", "parked", "waiting"]
+    assert "Retriggering 2 deliveries" in text_of(ana.get("/retriggers/1"))
+
+
+def test_all_of_a_parked_list_are_retriggered(service: Service, ana: Visitor) -> None:
+    for number in (1, 2, 3):
+        service.post_shopify(without_colonia(number))
+    service.drain()
+    ana.post("/deliveries/retrigger", all="1", state="parked", reason="unmappable")
+    while advance_bulk_retries(service.runtime):
+        pass
+    assert {delivery["state"] for delivery in service.deliveries()} == {"waiting"}
+
+
+def test_accounts_are_paused_and_resumed(service: Service, ana: Visitor) -> None:
+    ana.post("/accounts/bodega/pause", note="stocktaking")
+    assert service.api("/accounts").json["items"][0]["reason"] == "ana: stocktaking"
+    assert "bodega rayo paused" in text_of(ana.get("/accounts"))
+    ana.post("/accounts/bodega/resume")
+    assert service.api("/accounts").json["items"][0]["state"] == "flowing"
+    said = text_of(ana.get("/audit"))
+    assert "ana resume bodega" in said
+    assert "ana pause bodega stocktaking" in said
+
+
+def test_an_account_is_tried_without_creating_anything(service: Service, ana: Visitor) -> None:
+    ana.post("/accounts/bodega/test")
+    assert "bodega: reached" in text_of(ana.get("/accounts"))
+    assert service.sandbox.orders() == []
+    assert ana.post("/accounts/nowhere/test").status_code == 404

@@ -1,0 +1,248 @@
+"""`connector serve` as a user runs it: real gunicorn, real forwarder, real signals, one command."""
+
+import concurrent.futures
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from connector.core.signatures import sign
+from connector.sandbox.server import SandboxServer
+from mappings import STOREFRONTS
+from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
+
+
+@dataclass
+class Running:
+    """A service in processes of its own."""
+
+    port: int
+    environ: dict[str, str]
+    folder: Path
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "connector", "serve"], env=self.environ, stdout=log, stderr=log
+            )
+        wait_until(lambda: self.get("/health/ready").status_code == 200)
+
+    def get(self, path: str) -> httpx.Response:
+        headers = {"Authorization": "Bearer admin"}
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=10)
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.get("/api/deliveries?limit=200").json()["items"]
+        return items
+
+    def post_shopify(self, payload: dict[str, Any], event_id: str) -> httpx.Response:
+        body = encode(payload)
+        headers = {
+            "X-Shopify-Topic": "orders/paid",
+            "X-Shopify-Event-Id": event_id,
+            "X-Shopify-Hmac-Sha256": sign(STOREFRONTS["shopify"].signature, SHOPIFY_SECRET, body),
+        }
+        return httpx.post(f"http://127.0.0.1:{self.port}/webhooks/tienda-mx", content=body, headers=headers, timeout=10)
+
+    def post_woo(self, payload: dict[str, Any]) -> httpx.Response:
+        body = encode(payload)
+        headers = {
+            "X-WC-Webhook-Topic": "order.created",
+            "X-WC-Webhook-Signature": sign(STOREFRONTS["woocommerce"].signature, WOO_SECRET, body),
+        }
+        return httpx.post(f"http://127.0.0.1:{self.port}/webhooks/tienda-ar", content=body, headers=headers, timeout=10)
+
+    def forwarder(self) -> int:
+        """The process id of the forwarder."""
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError, ValueError):
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                if command[-2:-1] == [b"worker"] and parent == self.process.pid:
+                    return int(entry.name)
+        raise LookupError("no forwarder is running")
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+def wait_until(is_so: Callable[[], bool], within_s: float = 60) -> None:
+    give_up_at = time.monotonic() + within_s
+    while True:
+        with suppress(httpx.HTTPError, LookupError):
+            if is_so():
+                return
+        assert time.monotonic() < give_up_at, "it did not come about in time"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def running(
+    configure: Callable[..., Path], environ: dict[str, str], tmp_path: Path
+) -> Iterator[Callable[..., Running]]:
+    with ExitStack() as stack:
+
+        def start(**more: str) -> Running:
+            port = free_port()
+            own = {"CONNECTOR_CONFIG": str(configure()), "PORT": str(port), "HOST": "127.0.0.1", "LEASE_S": "20"}
+            service = Running(port=port, environ={**os.environ, **environ, **own, **more}, folder=tmp_path)
+            stack.callback(lambda: service.process.poll() is None and service.end(signal.SIGKILL))
+            service.start()
+            return service
+
+        yield start
+
+
+def test_fifty_posts_of_one_event_at_once_make_one_delivery(
+    running: Callable[..., Running], sandbox: SandboxServer
+) -> None:
+    service = running(WEB_CONCURRENCY="3")
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: service.post_shopify(shopify_order(), "one"), range(50)))
+    assert [answer.status_code for answer in answers] == [200] * 50
+    assert sorted(answer.json()["status"] for answer in answers) == ["accepted"] + ["duplicate"] * 49
+    wait_until(lambda: [one["state"] for one in service.deliveries()] == ["delivered"])
+    assert len(sandbox.orders("rayo")) == 1
+    assert service.end() == 0
+
+
+@pytest.mark.sqlite
+def test_a_body_that_grows_too_long_while_it_comes_is_refused(running: Callable[..., Running]) -> None:
+    service = running()
+    chunks = (b"x" * 65_536 for _ in range(40))
+    answer = httpx.post(f"http://127.0.0.1:{service.port}/webhooks/tienda-mx", content=chunks, timeout=10)
+    assert answer.status_code == 413
+    assert service.end() == 0
+
+
+def test_after_kill_minus_nine_and_restart_nothing_is_lost_and_nothing_doubled(
+    running: Callable[..., Running], sandbox: SandboxServer
+) -> None:
+    service = running()
+    sandbox.inject_fault("lapyme", "latency", times=None, latency_s=0.15)
+    for number in range(20):
+        assert service.post_woo(woo_order(number)).status_code == 200
+    wait_until(lambda: len(sandbox.orders("lapyme")) >= 3)
+    os.kill(service.forwarder(), signal.SIGKILL)
+    service.end(signal.SIGKILL)
+    sandbox.clear_faults()
+    service.start()
+    wait_until(lambda: {one["state"] for one in service.deliveries()} == {"delivered"})
+    assert len(service.deliveries()) == 20
+    assert len(sandbox.orders("lapyme")) == 20
+    assert service.end() == 0
+
+
+def test_sigterm_finishes_what_is_in_flight_and_gives_back_the_rest(
+    running: Callable[..., Running], sandbox: SandboxServer
+) -> None:
+    service = running()
+    sandbox.inject_fault("rayo", "latency", times=None, latency_s=1.0)
+    for number in range(8):
+        service.post_shopify(shopify_order(number), f"e{number}")
+    wait_until(lambda: any(one["state"] == "sending" for one in service.deliveries()))
+    assert service.end() == 0
+    sandbox.clear_faults()
+    service.start()
+    wait_until(lambda: {one["state"] for one in service.deliveries()} == {"delivered"}, within_s=10)
+    assert len(sandbox.orders("rayo")) == 8
+    assert service.end() == 0
+
+
+@pytest.mark.sqlite
+def test_a_forwarder_that_dies_comes_back(running: Callable[..., Running], sandbox: SandboxServer) -> None:
+    service = running()
+    wait_until(lambda: service.forwarder() > 0)
+    first = service.forwarder()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: service.forwarder() != first)
+    service.post_shopify(shopify_order(), "e")
+    wait_until(lambda: len(sandbox.orders("rayo")) == 1)
+    assert service.end() == 0
+
+
+@pytest.mark.sqlite
+def test_a_forwarder_that_cannot_be_kept_up_ends_the_service_with_an_error(running: Callable[..., Running]) -> None:
+    service = running()
+    killed: set[int] = set()
+    give_up_at = time.monotonic() + 40
+    while service.process.poll() is None and time.monotonic() < give_up_at:
+        with suppress(LookupError, ProcessLookupError):
+            forwarder = service.forwarder()
+            os.kill(forwarder, signal.SIGKILL)
+            killed.add(forwarder)
+        time.sleep(0.05)
+    assert service.process.wait(5) == 1
+    assert len(killed) >= 5
+    with pytest.raises(httpx.ConnectError):
+        service.get("/health/live")
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("variables", "word"),
+    [({"DATABASE_URL": "mysql://x/y"}, "postgres://"), ({"DYNO": "web.1"}, "DYNO")],
+)
+def test_what_would_lose_orders_is_refused_by_name(
+    configure: Callable[..., Path], environ: dict[str, str], variables: dict[str, str], word: str
+) -> None:
+    own = {**os.environ, **environ, "CONNECTOR_CONFIG": str(configure()), **variables}
+    ended = subprocess.run([sys.executable, "-m", "connector", "serve"], env=own, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert word in ended.stderr
+
+
+@pytest.mark.sqlite
+def test_a_store_that_was_renamed_is_refused_by_name(
+    configure: Callable[..., Path], environ: dict[str, str], running: Callable[..., Running]
+) -> None:
+    service = running()
+    service.post_shopify(shopify_order(), "e")
+    assert service.end() == 0
+    path = configure()
+    path.write_text(path.read_text("utf-8").replace("tienda-mx", "tienda-nueva"), "utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-m", "connector", "serve"], env=service.environ, capture_output=True, text=True
+    )
+    assert ended.returncode == 2
+    assert "tienda-mx" in ended.stderr
+
+
+@pytest.mark.postgresql
+def test_start_waits_for_a_database_that_is_away_and_says_so(
+    configure: Callable[..., Path], environ: dict[str, str], tmp_path: Path
+) -> None:
+    address, place = environ["DATABASE_URL"].split("?host=")
+    away = tmp_path / "socket"
+    own = {"CONNECTOR_CONFIG": str(configure()), "PORT": str(free_port()), "HOST": "127.0.0.1"}
+    own["DATABASE_URL"] = f"{address}?host={away}"
+    service = Running(port=int(own["PORT"]), environ={**os.environ, **environ, **own}, folder=tmp_path)
+    with (tmp_path / "log").open("wb") as log:
+        service.process = subprocess.Popen(
+            [sys.executable, "-m", "connector", "serve"], env=service.environ, stdout=log, stderr=log
+        )
+    try:
+        wait_until(lambda: "database_away" in (tmp_path / "log").read_text())
+        away.symlink_to(place)  # now it is there
+        wait_until(lambda: service.get("/health/ready").status_code == 200)
+    finally:
+        assert service.end() == 0
