@@ -1,4 +1,4 @@
-"""The documents: that they name what there is, and show what works. Prose they cannot judge."""
+"""Checks the documents against the code: names, settings, links, examples. It cannot check prose."""
 
 import re
 from pathlib import Path
@@ -7,27 +7,31 @@ import pytest
 
 from connector.cli import cli
 from connector.settings import load_settings
+from connector.settings.alerts import CHANNELS, AlertsSchema
 from connector.settings.environment import EnvironmentSchema
+from connector.settings.routes import FilterSchema, RouteSchema
+from connector.settings.users import UserSchema
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.settings import AccountSchema, StoreSchema
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+    for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("**/*.md")))
 }
-README = DOCUMENTS["README.md"]
+README, CLI, CONFIGURATION = (DOCUMENTS[name] for name in ("README.md", "docs/cli.md", "docs/configuration.md"))
+MAX_README_LINES = 130
 
 
-def section(title: str, document: str = README) -> str:
-    """What stands under a heading, up to the next one of its level or above."""
+def section(title: str, document: str) -> str:
+    """What is under a heading, up to the next one of its level or above."""
     level = title.split(" ", maxsplit=1)[0]
     _, _, after = document.partition(f"\n{title}\n")
     return re.split(rf"\n#{{1,{len(level)}}} ", after)[0]
 
 
-def spokes_in(name: str) -> dict[str, str]:
-    """What a document says under each heading that is a storefront or a destination, by the spoke's own name."""
+def integrations_in(name: str) -> dict[str, str]:
+    """The sections of a document whose heading is a storefront or a destination, by the integration's own name."""
     titles = re.findall(r"^## (.+)", DOCUMENTS[name], re.MULTILINE)
     return {
         title.lower(): section(f"## {title}", DOCUMENTS[name])
@@ -37,30 +41,66 @@ def spokes_in(name: str) -> dict[str, str]:
 
 
 def words(text: str) -> set[str]:
-    """What stands in code's letters and may be a setting's name."""
+    """What is formatted as code and may be a setting's name."""
     return set(re.findall(r"`([a-z_]+)\b", text))
 
 
-def test_readme_names_every_command_and_no_other() -> None:
-    named = re.findall(r"^\| `([a-z]+)[` ]", section("## Commands"), re.MULTILINE)
-    assert sorted(named) == sorted(cli.commands)
+def anchor(title: str) -> str:
+    """The fragment by which a heading is linked to."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def test_readme_names_every_variable_of_the_environment_and_no_other() -> None:
-    rows = re.findall(r"^\| (`[A-Z].*?) \|", section("## Configure it"), re.MULTILINE)
-    named = [name for row in rows for name in re.findall(r"[A-Z_]+", row)]
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= MAX_README_LINES
+
+
+def test_command_reference_names_every_command_and_no_other() -> None:
+    named = re.findall(r"^\| `([a-z]+)[` ]", section("## Commands", CLI), re.MULTILINE)
+    assert sorted(set(named)) == sorted(cli.commands)
+
+
+def test_configuration_reference_names_every_environment_variable_and_no_other() -> None:
+    named = re.findall(r"^\| `([A-Z_]+)` \|", section("## Environment variables", CONFIGURATION), re.MULTILINE)
     known = [field.data_key for field in EnvironmentSchema().fields.values()]
     assert sorted(named) == sorted([*known, "CONNECTOR_CONFIG"])
 
 
-def test_configuration_in_readme_has_no_fault(tmp_path: Path) -> None:
-    [example] = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+def test_configuration_reference_names_every_setting() -> None:
+    schemas = [
+        *(integration.settings() for integration in [*STOREFRONTS.values(), *DESTINATIONS.values()]),
+        *(schema() for schema in CHANNELS.values()),
+        RouteSchema({}),
+        FilterSchema(),
+        AlertsSchema(),
+        UserSchema(),
+    ]
+    settings = {field.data_key or name for schema in schemas for name, field in schema.fields.items()} - {"name"}
+    assert settings - words(CONFIGURATION) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "stores", "accounts"),
+    [
+        ("README.md", ["tienda-mx"], ["bodega"]),
+        ("docs/configuration.md", ["tienda-ar", "tienda-mx"], ["bodega", "erp"]),
+    ],
+)
+def test_configuration_in_a_document_has_no_error(
+    name: str, stores: list[str], accounts: list[str], tmp_path: Path
+) -> None:
+    [example] = re.findall(r"```toml\n(.*?)```", DOCUMENTS[name], re.DOTALL)
     path = tmp_path / "connector.toml"
     path.write_text(example, encoding="utf-8")
     names = re.findall(r"\$\{(\w+)\}", example)
     variables = dict.fromkeys(names, "6f1c8a52-0d4e-4b7e-9a53-3f6f2d6f1a01")
     settings = load_settings(path, variables)
-    assert (sorted(settings.stores), sorted(settings.accounts)) == (["tienda-ar", "tienda-mx"], ["bodega", "erp"])
+    assert (sorted(settings.stores), sorted(settings.accounts)) == (stores, accounts)
+
+
+def test_example_environment_is_all_that_the_example_configuration_needs() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    variables = dict(line.split("=", maxsplit=1) for line in lines if line and not line.startswith("#"))
+    assert load_settings(ROOT / "connector.example.toml", variables).environment.admin_token == "change-me"
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -70,10 +110,28 @@ def test_links_of_a_document_lead_to_files_and_headings_that_exist(name: str) ->
         assert target.exists(), f"{name} links to {path}"
         if heading:
             titles = re.findall(r"^#+ (.+)", target.read_text(encoding="utf-8"), re.MULTILINE)
-            assert heading in {title.lower().replace(" ", "-") for title in titles}, f"{name} links to {path}#{heading}"
+            assert heading in {anchor(title) for title in titles}, f"{name} links to {path}#{heading}"
 
 
-@pytest.mark.parametrize(("name", "text"), spokes_in("docs/destinations.md").items())
+def test_index_lists_every_page() -> None:
+    listed = set(re.findall(r"^- \[[^\]]+\]\(([^)]+)\)", DOCUMENTS["docs/README.md"], re.MULTILINE))
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert pages <= listed
+
+
+def test_every_picture_is_shown() -> None:
+    shown = set(re.findall(r"images/([\w-]+\.png)", "".join(DOCUMENTS.values())))
+    assert {path.name for path in (ROOT / "docs" / "images").iterdir()} == shown
+
+
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_files_that_a_document_names_exist(name: str) -> None:
+    named = set(re.findall(r"`((?:connector|mappings|tests|docs)/[\w./-]+)`", DOCUMENTS[name]))
+    assert named
+    assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+@pytest.mark.parametrize(("name", "text"), integrations_in("docs/destinations.md").items())
 def test_reading_of_a_destinations_page_names_all_its_settings_and_no_other(name: str, text: str) -> None:
     rows = re.findall(r"^\| [A-Z]\d+ \|.*\| (.+) \|$", text, re.MULTILINE)
     own = DESTINATIONS[name].settings_schema_class().fields.keys()
@@ -81,6 +139,6 @@ def test_reading_of_a_destinations_page_names_all_its_settings_and_no_other(name
     assert own - AccountSchema().fields.keys() <= words(text)
 
 
-@pytest.mark.parametrize(("name", "text"), spokes_in("docs/storefronts.md").items())
+@pytest.mark.parametrize(("name", "text"), integrations_in("docs/storefronts.md").items())
 def test_setting_up_of_a_storefront_names_all_its_settings(name: str, text: str) -> None:
     assert STOREFRONTS[name].settings_schema_class().fields.keys() - StoreSchema().fields.keys() <= words(text)
