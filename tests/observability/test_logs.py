@@ -119,6 +119,9 @@ def test_what_waits_is_written_when_the_process_ends() -> None:
 
 
 def test_what_waits_is_written_when_the_process_is_ended_at_once() -> None:
-    program = "import os; from connector.observability.logs import *; configure_logging(); get_logger().info('last'); flush_log(); os._exit(0)"
+    program = (
+        "import os; from connector.observability.logs import *; "
+        "configure_logging(); get_logger().info('last'); flush_log(); os._exit(0)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert '"event":"last"' in done.stderr
