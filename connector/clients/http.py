@@ -14,7 +14,7 @@ import httpcore
 
 from connector.core.lazy_imports import block_import
 from connector.core.retry import HttpResult
-from mappings.integration import Destination
+from mappings.destination import Destination
 from mappings.settings import Account
 
 with block_import("rich"):

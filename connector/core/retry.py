@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from mappings.integration import Destination, Outcome
+from mappings.destination import Destination, Outcome
 from mappings.settings import Account
 
 #: The longest that a `Retry-After` may put off the next attempt, unless the account's own delays are longer.

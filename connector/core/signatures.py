@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 
-from mappings.integration import Signature
+from mappings.storefront import Signature
 
 CHUNK_BYTES = 2_047
 

@@ -13,7 +13,7 @@ from connector.clients.tokens import token_expiry
 from connector.core.retry import HttpResult, classify, delay_s, parse_retry_after
 from connector.runtime import utc_now
 from mappings import DESTINATIONS
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from mappings.settings import Account
 
 

@@ -27,7 +27,7 @@ from connector.database.engine import Database, Transaction
 from connector.database.models import State
 from connector.delivery.deliver import deliver
 from connector.web.app import create_app
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from tests.conftest import Service
 from tests.support.orders import shopify_order, woo_order
 

@@ -9,7 +9,7 @@ import pytest
 from connector.core.retry import HttpResult, classify, parse_retry_after
 from connector.database.claims import Limit, claim_deliveries
 from mappings import DESTINATIONS
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from tests.conftest import Service
 from tests.support.orders import shopify_order, woo_order
 
