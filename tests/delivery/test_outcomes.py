@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from connector.core.retry import HttpResult, classify, parse_retry_after
+from connector.core.http_result import HttpResult
+from connector.core.outcomes import classify
+from connector.core.retry import parse_retry_after
 from connector.database.claims import Limit, claim_deliveries
 from mappings import DESTINATIONS
 from mappings.integration import Outcome
