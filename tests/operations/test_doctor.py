@@ -14,8 +14,8 @@ from connector.database.coordination import acquire_lock
 from connector.database.health import check_pages, file_system_type
 from connector.database.stats.gauges import Gauges
 from connector.operations.doctor import MONITOR_LOCK, check_clock, check_worker, run_checks
-from tests.conftest import CONFIGURATION, Service
 from tests.support.orders import shopify_order, woo_order
+from tests.support.service import CONFIGURATION, Service
 
 #: The tests' own PostgreSQL does not wait for its disk.
 OF_THIS_SERVER = "set fsync and synchronous_commit to on"
