@@ -9,7 +9,7 @@ from time import monotonic
 import jwt
 
 from connector.clients.http import Client
-from connector.core.retry import HttpResult
+from connector.core.http_result import HttpResult
 from mappings.destination import Destination, TokenExchange
 from mappings.payload_paths import get_path
 from mappings.settings import Account
