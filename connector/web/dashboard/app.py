@@ -17,8 +17,9 @@ from connector.core.exceptions import (
 )
 from connector.runtime import Runtime
 from connector.web.dashboard import accounts, audit, deliveries, events, overview, settings
-from connector.web.dashboard.auth import configure_security
+from connector.web.dashboard.auth import configure_auth, derive_secret_key
 from connector.web.dashboard.filters import register_filters
+from connector.web.dashboard.security import configure_security
 
 DASHBOARD_DIRECTORY = Path(__file__).parent
 LANGUAGES = ["en", "es"]
@@ -55,7 +56,8 @@ def create_dashboard(runtime: Runtime) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(version=__version__, get_locale=get_locale)
     Babel(app, locale_selector=choose_language)
-    configure_security(app, runtime)
+    limiter = configure_security(app, derive_secret_key(runtime.settings))
+    configure_auth(app, limiter)
     register_filters(app)
     for module in (overview, deliveries, events, accounts, settings, audit):
         app.register_blueprint(module.blueprint)
