@@ -5,7 +5,7 @@ from time import monotonic
 from typing import Any
 
 from connector.clients.http import Client
-from connector.core.retry import HttpResult
+from connector.core.http_result import HttpResult
 from mappings.integration import Fetch, Storefront
 from mappings.schema import MappingError
 from mappings.settings import Store

@@ -9,7 +9,7 @@ from time import monotonic
 import jwt
 
 from connector.clients.http import Client
-from connector.core.retry import HttpResult
+from connector.core.http_result import HttpResult
 from mappings.integration import Destination, TokenExchange, get_path
 from mappings.settings import Account
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from connector.clients.http import Client, Reachability
-from connector.core.retry import HttpResult
+from connector.core.http_result import HttpResult
 from connector.runtime import AccountClients, open_clients
 from connector.settings import Settings
 from mappings.integration import Destination, Outcome

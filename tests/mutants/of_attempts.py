@@ -159,9 +159,9 @@ NOT_REPEATED = Invariant(
         ),
         Mutant(
             breaks="a 5xx counts as surely not processed",
-            file="connector/core/retry.py",
-            old="if status >= 500 or status == 409:",
-            new="if status >= 500:\n        return Outcome.NOT_PROCESSED, None\n    if status == 409:",
+            file="connector/core/outcomes.py",
+            old="if result.status >= 500 or result.status == 409:",
+            new="if result.status >= 500:\n        return Outcome.NOT_PROCESSED, None\n    if result.status == 409:",
             tests=(
                 "tests/delivery/test_outcomes.py::test_outcome[sqlite-status-options12-at_rayo12-at_lapyme12-rayo]",
             ),

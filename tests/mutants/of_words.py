@@ -163,7 +163,7 @@ CONTRACT_KEPT = Invariant(
         ),
         Mutant(
             breaks="a 2xx without an id is success",
-            file="connector/core/retry.py",
+            file="connector/core/outcomes.py",
             old="return (Outcome.DELIVERED, remote_id) if is_id else (Outcome.AMBIGUOUS, None)",
             new="return Outcome.DELIVERED, remote_id",
             tests=("tests/delivery/test_outcomes.py::test_a_rayo_reply_without_a_uuid_is_no_success",),

@@ -26,9 +26,9 @@ from connector.web.dashboard import auth
 from connector.web.dashboard.overview import CHART_SERIES
 from connector.web.dashboard.problem_i18n import translate_problem
 from connector.web.dashboard.security import safe_redirect_path
-from tests.conftest import Service
-from tests.delivery.test_order_versions import without_colonia
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
+from tests.support.scenarios import live_a_little, without_colonia
+from tests.support.service import Service
 
 pytestmark = pytest.mark.sqlite  # what asks the database is in test_overview.py, for both
 
@@ -90,16 +90,6 @@ def text_of(answer: Any) -> str:
     return " ".join(
         re.sub(r"<[^>]+>", " ", main).replace("&#39;", "'").replace("&gt;", ">").replace("&#34;", '"').split()
     )
-
-
-def live_a_little(service: Service) -> None:
-    """A parked order, two delivered ones, an ignored webhook, a repeated one."""
-    service.post_shopify(without_colonia(2))
-    service.post_shopify(shopify_order(3), event_id="e-3")
-    service.post_shopify(shopify_order(3), event_id="e-3")
-    service.post_woo(woo_order(5))
-    service.post_shopify(shopify_order(6, test=True), **{"X-Shopify-Test": "true"})
-    service.drain()
 
 
 # Who is let in.
