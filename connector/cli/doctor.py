@@ -9,7 +9,7 @@ from connector.cli.common import JSON_OPTION, cli
 from connector.cli.output import print_json_line
 
 if TYPE_CHECKING:
-    from connector.core.check_result import Finding
+    from connector.core.check_result import CheckResult
 
 SEVERITY_COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
@@ -29,23 +29,23 @@ def doctor(is_offline: bool, as_json: bool) -> None:
 
     configure_logging(quiet=True)
     severities = set()
-    for finding in run_checks(is_offline=is_offline):
-        severities.add(finding.severity)
+    for result in run_checks(is_offline=is_offline):
+        severities.add(result.severity)
         if as_json:
-            print_json_line(serialize_finding(finding))
+            print_json_line(serialize_check(result))
         else:
-            print_finding(finding)
+            print_check(result)
     if Severity.ERROR in severities:
         sys.exit(1)
 
 
-def serialize_finding(finding: "Finding") -> dict[str, str | None]:
-    """Return the JSON of a finding. Its keys are part of the command's interface."""
-    return {"of": finding.subject, "grade": finding.severity, "said": finding.message, "do": finding.remedy}
+def serialize_check(result: "CheckResult") -> dict[str, str | None]:
+    """Return the JSON of a result. Its keys are part of the command's interface."""
+    return {"of": result.subject, "grade": result.severity, "said": result.message, "do": result.remedy}
 
 
-def print_finding(finding: "Finding") -> None:
-    severity = click.style(f"{finding.severity:<8}", fg=SEVERITY_COLOURS[finding.severity])
-    click.echo(f"{severity} {finding.subject}: {finding.message}")
-    if finding.remedy:
-        click.echo(f"         → {finding.remedy}")
+def print_check(result: "CheckResult") -> None:
+    severity = click.style(f"{result.severity:<8}", fg=SEVERITY_COLOURS[result.severity])
+    click.echo(f"{severity} {result.subject}: {result.message}")
+    if result.remedy:
+        click.echo(f"         → {result.remedy}")

@@ -25,8 +25,8 @@ from connector.sandbox.webhook_sender import SAMPLES_DIRECTORY, read_sample
 from connector.settings import build_account, build_store
 from connector.web.app import create_app
 from mappings import DESTINATIONS, STOREFRONTS
-from tests.conftest import Service
 from tests.support.orders import RAYO_BODY, encode, shopify_order, woo_order
+from tests.support.service import Service
 
 pytestmark = pytest.mark.sqlite
 
@@ -222,7 +222,7 @@ def test_map_refuses_a_cancelled_order_as_a_delivery_would(run: Callable[..., En
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--store", "tienda-mx", "--account", "hangar", "-"], "there is no account “hangar”; choose from bodega, erp."),
+        (["--store", "tienda-mx", "--account", "hangar", "-"], "no account “hangar”; choose from bodega, erp."),
         (["--storefront", "shoplift", "--destination", "rayo", "-"], "there is no storefront “shoplift”"),
         (["--store", "tienda-mx", "--destination", "rayo", "-"], "give --store and --account, or"),
         (["--storefront", "shopify", "--destination", "rayo", "--set", "id", "-"], "--set takes NAME=VALUE"),
