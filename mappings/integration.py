@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from mappings.contracts import Contract
 from mappings.customer_lookup import CustomerApi, CustomerMatch
-from mappings.order import Order, OrderRequest
+from mappings.order import Order
+from mappings.order_request import OrderRequest
 from mappings.schema import DestinationSchema, MappingError, StorefrontSchema
 from mappings.settings import Account, AccountSchema, Store, StoreSchema
 

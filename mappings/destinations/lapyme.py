@@ -33,7 +33,8 @@ from mappings.money.invoice_lines import (
     product_rows,
     split_unit_prices,
 )
-from mappings.order import Order, OrderRequest
+from mappings.order import Order
+from mappings.order_request import OrderRequest
 from mappings.person_names import buyer_name
 from mappings.schema import DestinationSchema
 from mappings.settings import CURRENCY_CODE, NOT_BLANK, Account, AccountSchema, HeaderValue, Template
