@@ -7,9 +7,9 @@ import pytest
 
 from connector.cli import cli
 from connector.settings import load_settings
-from connector.settings.alerts import CHANNELS, AlertsSchema
+from connector.settings.alerts import CHANNELS, AlertSettingsSchema
 from connector.settings.environment import EnvironmentSchema
-from connector.settings.routes import FilterSchema, RouteSchema
+from connector.settings.routes import RouteFilterSchema, RouteSchema
 from connector.settings.users import UserSchema
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.settings import AccountSchema, StoreSchema
@@ -67,11 +67,11 @@ def test_configuration_reference_names_every_environment_variable_and_no_other()
 
 def test_configuration_reference_names_every_setting() -> None:
     schemas = [
-        *(integration.settings() for integration in [*STOREFRONTS.values(), *DESTINATIONS.values()]),
+        *(integration.settings_schema_class() for integration in [*STOREFRONTS.values(), *DESTINATIONS.values()]),
         *(schema() for schema in CHANNELS.values()),
         RouteSchema({}),
-        FilterSchema(),
-        AlertsSchema(),
+        RouteFilterSchema(),
+        AlertSettingsSchema(),
         UserSchema(),
     ]
     settings = {field.data_key or name for schema in schemas for name, field in schema.fields.items()} - {"name"}

@@ -9,7 +9,7 @@ import click
 from connector.cli.common import JSON_OPTION, cli
 
 if TYPE_CHECKING:
-    from connector.core.check_result import Finding
+    from connector.core.check_result import CheckResult
 
 SEVERITY_COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
@@ -39,12 +39,12 @@ def doctor(is_offline: bool, as_json: bool) -> None:
         sys.exit(1)
 
 
-def serialize_finding(finding: "Finding") -> dict[str, str | None]:
+def serialize_finding(finding: "CheckResult") -> dict[str, str | None]:
     """The JSON line of a finding; its keys are part of the command's interface."""
     return {"of": finding.subject, "grade": finding.severity, "said": finding.message, "do": finding.remedy}
 
 
-def print_finding(finding: "Finding") -> None:
+def print_finding(finding: "CheckResult") -> None:
     """Colours go to a terminal alone, and to none where NO_COLOR is set."""
     severity = click.style(f"{finding.severity:<8}", fg=SEVERITY_COLOURS[finding.severity])
     click.echo(f"{severity} {finding.subject}: {finding.message}")

@@ -14,7 +14,7 @@ from time import monotonic
 
 from connector.clients.http import Client
 from connector.clients.tokens import TokenProvider
-from connector.core.retry import HttpResult
+from connector.core.http_result import HttpResult
 from mappings.customer_lookup import CustomerApi, CustomerMatch, CustomerQuery
 from mappings.order import Order
 from mappings.settings import Account

@@ -11,15 +11,11 @@ from functools import cache, lru_cache
 from typing import Any
 
 import httpcore
+import httpx
 
-from connector.core.lazy_imports import block_import
-from connector.core.retry import HttpResult
-from mappings.integration import Destination
+from connector.core.http_result import HttpResult
+from mappings.destination import Destination
 from mappings.settings import Account
-
-with block_import("rich"):
-    import httpx
-
 
 DEFAULT_HEADERS = {
     "User-Agent": "connector (webhook-driven order connector)",

@@ -1,4 +1,4 @@
-"""What a look at something found: how grave it is, in words, and what a person does about it."""
+"""The result of one health check: how severe it is, a message, and what to do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,20 +11,20 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class CheckResult:
     subject: str  # "database", "account erp"
     severity: Severity
     message: str
-    remedy: str | None = None  # None where there is nothing to do
+    remedy: str | None = None  # None if there is nothing to do
 
 
-def ok(subject: str, message: str) -> Finding:
-    return Finding(subject=subject, severity=Severity.OK, message=message)
+def ok(subject: str, message: str) -> CheckResult:
+    return CheckResult(subject=subject, severity=Severity.OK, message=message)
 
 
-def warning(subject: str, message: str, remedy: str) -> Finding:
-    return Finding(subject=subject, severity=Severity.WARNING, message=message, remedy=remedy)
+def warning(subject: str, message: str, remedy: str) -> CheckResult:
+    return CheckResult(subject=subject, severity=Severity.WARNING, message=message, remedy=remedy)
 
 
-def failure(subject: str, message: str, remedy: str) -> Finding:
-    return Finding(subject=subject, severity=Severity.ERROR, message=message, remedy=remedy)
+def failure(subject: str, message: str, remedy: str) -> CheckResult:
+    return CheckResult(subject=subject, severity=Severity.ERROR, message=message, remedy=remedy)

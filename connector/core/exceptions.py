@@ -1,24 +1,30 @@
-"""The errors that this package raises on purpose. The type says who acts next; no text holds secrets or personal data.
+"""The exceptions that this package raises on purpose. No message holds secrets or personal data.
+
+The type says who can fix the problem; `status` is the HTTP status that the API and the dashboard answer with.
 
 ConnectorError
-├── SettingsError             the developer edits connector.toml or the environment
-├── MigrationNeededError      the operator runs `connector migrate`
-├── DatabaseUnavailableError  nobody: the caller waits and asks again (503)
-├── StoreUnavailableError     the caller asks again later, or looks at the store's API token (502)
-├── SignatureError            the sender signs with the store's secret (401)
-├── InvalidRequestError       the caller corrects the request (400)
-├── NotFoundError             the caller names something that exists (404)
-├── ConflictError             the caller looks at the state, then decides anew (409)
-└── KeyReusedError            the caller takes a new Idempotency-Key for another request (422)
+├── SettingsError              the developer edits connector.toml or the environment
+├── MigrationNeededError       the operator runs `connector migrate` (503)
+├── DatabaseUnavailableError   the caller retries later (503)
+├── StoreUnavailableError      the caller retries later, or checks the store's API token (502)
+├── SignatureError             the sender signs with the store's secret (401)
+├── InvalidRequestError        the caller corrects the request (400)
+├── NotFoundError              the caller names something that exists (404)
+├── ConflictError              the operation conflicts with the current state (409)
+└── IdempotencyKeyReusedError  the caller uses a new Idempotency-Key for a different request (422)
 """
+
+from typing import ClassVar
 
 
 class ConnectorError(Exception):
-    """Something went wrong in a way that has a name."""
+    """Base class of all exceptions that this package raises on purpose."""
+
+    status: ClassVar[int] = 500
 
 
 class SettingsError(ConnectorError):
-    """The configuration cannot be used. `faults` are all of them, each `path: what was expected`."""
+    """The configuration is invalid. `errors` lists every error as `path: what was expected`."""
 
     def __init__(self, errors: list[str]) -> None:
         super().__init__("\n".join(errors))
@@ -26,32 +32,48 @@ class SettingsError(ConnectorError):
 
 
 class MigrationNeededError(ConnectorError):
-    """The database's tables are older or newer than this program."""
+    """The database schema is older or newer than this program."""
+
+    status = 503
 
 
 class DatabaseUnavailableError(ConnectorError):
-    """The database cannot take or give anything now: locked, full or out of reach."""
+    """The database is locked, full or unreachable."""
+
+    status = 503
 
 
 class StoreUnavailableError(ConnectorError):
-    """A storefront's API does not give what has to be fetched from it."""
+    """A storefront's API did not return what was requested."""
+
+    status = 502
 
 
 class SignatureError(ConnectorError):
-    """A webhook carries no signature, or one that none of the store's secrets made."""
+    """A webhook has no signature, or none made with one of the store's secrets."""
+
+    status = 401
 
 
 class InvalidRequestError(ConnectorError):
-    """The request cannot be understood. The text says what would be right."""
+    """The request is not valid. The message says what would be."""
+
+    status = 400
 
 
 class NotFoundError(ConnectorError):
-    """There is no such event, delivery or store."""
+    """There is no such event, delivery, account or store."""
+
+    status = 404
 
 
 class ConflictError(ConnectorError):
-    """The state does not allow what a person asked for. The text says why."""
+    """The current state does not allow the operation. The message says why."""
+
+    status = 409
 
 
 class IdempotencyKeyReusedError(ConnectorError):
-    """An `Idempotency-Key` came before with another request."""
+    """An `Idempotency-Key` was used before with a different request."""
+
+    status = 422

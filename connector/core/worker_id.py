@@ -1,4 +1,4 @@
-"""Names claimants so that another process on the same machine can tell whether one is still alive."""
+"""Worker ids, from which another process on the same machine can tell whether the worker is still alive."""
 
 import os
 import socket
@@ -7,16 +7,16 @@ from pathlib import Path
 
 
 def new_worker_id() -> str:
-    """`host:process id:when it started:random`. The last part tells apart two forwarders of one process."""
+    """Return `host:pid:start time:random`. The random part distinguishes two workers in one process."""
     pid = os.getpid()
     return f"{socket.gethostname()}:{pid}:{process_start_time(pid)}:{uuid.uuid4().hex[:12]}"
 
 
 def is_dead(worker_id: str) -> bool:
-    """True when the claimant's process surely does not run any more. Of another machine's nothing is known: False.
+    """Whether the worker's process is known to have ended. Always False for a worker on another machine.
 
-    Should this ever be wrong (containers that share a host name but not their processes), no harm is done beyond
-    what a lease that ran out does: the living one finds its claim lost.
+    A wrong answer (containers that share a host name but not their processes) does the same as an expired lease:
+    the live worker finds that it has lost its claim.
     """
     match worker_id.rsplit(":", 3):
         case [host, pid, started, _] if host == socket.gethostname() and started:
@@ -25,9 +25,9 @@ def is_dead(worker_id: str) -> bool:
 
 
 def process_start_time(pid: int) -> str:
-    """When a process started, in clock ticks since this machine's boot; "" where there is none, or no /proc.
+    """Return when a process started, in clock ticks since boot; "" if it has ended or there is no /proc.
 
-    Field 22 of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html. A process id alone is given again.
+    Field 22 of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html. Process ids are reused; this is not.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")

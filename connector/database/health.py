@@ -13,7 +13,7 @@ from time import monotonic
 
 from sqlalchemy import select
 
-from connector.core.check_result import Finding, failure, ok, warning
+from connector.core.check_result import CheckResult, failure, ok, warning
 from connector.database.engine import Database
 from connector.database.models import Checkpoint, checkpoints, read_row
 from connector.database.sqlite import database_file
@@ -27,7 +27,7 @@ NETWORK_DISKS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fu
 MIN_POSTGRESQL_VERSION = 130_000
 
 
-def check_disk(url: str) -> Iterator[Finding]:
+def check_disk(url: str) -> Iterator[CheckResult]:
     """Of the folder where SQLite keeps its file."""
     folder = database_file(url).absolute().parent
     if not folder.is_dir():
@@ -61,7 +61,7 @@ def file_system_type(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
     return max(mounted, key=lambda row: len(row[0]), default=("", ""))[1]
 
 
-def check_sqlite(database: Database, *, timeout_s: float = CHECK_TIMEOUT_S) -> Iterator[Finding]:
+def check_sqlite(database: Database, *, timeout_s: float = CHECK_TIMEOUT_S) -> Iterator[CheckResult]:
     with database.read() as connection:
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
         sync = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
@@ -75,7 +75,7 @@ def check_sqlite(database: Database, *, timeout_s: float = CHECK_TIMEOUT_S) -> I
     yield check_pages(database, timeout_s)
 
 
-def check_pages(database: Database, timeout_s: float) -> Finding:
+def check_pages(database: Database, timeout_s: float) -> CheckResult:
     deadline = monotonic() + timeout_s
     with database.read() as connection:
         driver = connection.connection.driver_connection
@@ -99,7 +99,7 @@ def check_pages(database: Database, timeout_s: float) -> Finding:
     return failure(DATABASE, f"the file is damaged: {'; '.join(results)}", remedy)
 
 
-def check_postgresql(database: Database) -> Iterator[Finding]:
+def check_postgresql(database: Database) -> Iterator[CheckResult]:
     with database.read() as connection:
 
         def setting(name: str) -> str:

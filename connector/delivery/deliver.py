@@ -11,7 +11,9 @@ from time import monotonic, sleep
 from connector.clients.customers import CustomerError
 from connector.clients.storefront_api import NotFetchedError
 from connector.core.exceptions import DatabaseUnavailableError
-from connector.core.retry import HttpResult, classify, delay_s, parse_retry_after
+from connector.core.http_result import HttpResult
+from connector.core.outcomes import classify
+from connector.core.retry import delay_s, parse_retry_after
 from connector.database.circuits import CircuitReport, has_delivered_since, total_seconds_open
 from connector.database.claims import ClaimedDelivery
 from connector.database.deliveries import (
@@ -31,7 +33,7 @@ from connector.database.orders import row_id
 from connector.database.queries.lookups import load_delivery, load_event
 from connector.delivery.prepare import DiscardedError, PreparedRequest, StoreCircuitOpenError, prepare, store_circuit
 from connector.runtime import AccountClients, Runtime
-from mappings.integration import Destination, Outcome
+from mappings.destination import Destination, Outcome
 from mappings.schema import MappingError
 from mappings.settings import Account
 

@@ -11,11 +11,7 @@ from time import sleep
 from typing import Any, BinaryIO
 
 import orjson
-
-from connector.core.lazy_imports import block_import
-
-with block_import("rich"):
-    import structlog
+import structlog
 
 get_logger = structlog.get_logger
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from connector.clients.http import Reachability
-from connector.core.check_result import Finding, failure, ok, warning
+from connector.core.check_result import CheckResult, failure, ok, warning
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
 from connector.database.engine import Database
 from connector.database.health import (
@@ -44,7 +44,7 @@ REMEDIES = {
 
 def run_checks(
     path: Path | None = None, environ: Mapping[str, str] = os.environ, *, is_offline: bool = False
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Each finding as soon as it is there. `is_offline` asks nobody but the database."""
     try:
         settings = load_settings(path, environ)
@@ -61,7 +61,7 @@ def run_checks(
         yield from check_reachability(settings)
 
 
-def check_database_health(settings: Settings) -> Iterator[Finding]:
+def check_database_health(settings: Settings) -> Iterator[CheckResult]:
     url = settings.environment.database_url
     is_sqlite = url.startswith("sqlite")
     if is_sqlite:
@@ -91,7 +91,7 @@ def check_database_health(settings: Settings) -> Iterator[Finding]:
         database.close()
 
 
-def check_deliveries(settings: Settings, database: Database) -> Iterator[Finding]:
+def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckResult]:
     now = database.clock()
     gauges = read_gauges(database, settings.accounts)
     yield check_worker(gauges, now, monitor_seen_until(database, MONITOR_LOCK))
@@ -105,7 +105,7 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[Finding
     yield from check_silent_stores(settings, database, now)
 
 
-def check_worker(gauges: Gauges, now: datetime, monitor_seen_until: datetime | None) -> Finding:
+def check_worker(gauges: Gauges, now: datetime, monitor_seen_until: datetime | None) -> CheckResult:
     held_accounts = gauges.open_circuits | gauges.paused_accounts
     late_s = max(
         (seconds for account, seconds in gauges.backlog_age_s.items() if account not in held_accounts), default=0.0
@@ -119,7 +119,7 @@ def check_worker(gauges: Gauges, now: datetime, monitor_seen_until: datetime | N
     return ok(WORKER, f"it runs; waiting {sum(gauges.waiting.values())}, sending {sum(gauges.sending.values())}")
 
 
-def check_circuit(account: str, circuit: Circuit | None, waiting: int) -> Finding:
+def check_circuit(account: str, circuit: Circuit | None, waiting: int) -> CheckResult:
     subject, waiting_text = f"account {account}", f"{waiting} wait for it"
     if circuit is not None and circuit.paused_at is not None:
         return warning(
@@ -140,7 +140,7 @@ def check_circuit(account: str, circuit: Circuit | None, waiting: int) -> Findin
     return ok(subject, f"takes orders; {waiting_text}")
 
 
-def check_silent_stores(settings: Settings, database: Database, now: datetime) -> Iterator[Finding]:
+def check_silent_stores(settings: Settings, database: Database, now: datetime) -> Iterator[CheckResult]:
     counters = read_counters(database).items()
     last_event_times = {dict(labels)["store"]: value for (name, labels), value in counters if name == LAST_EVENT}
     for store in settings.stores.values():
@@ -155,7 +155,7 @@ def check_silent_stores(settings: Settings, database: Database, now: datetime) -
         yield warning(subject, message, remedy) if silence > timedelta(hours=limit_h) else ok(subject, message)
 
 
-def check_reachability(settings: Settings) -> Iterator[Finding]:
+def check_reachability(settings: Settings) -> Iterator[CheckResult]:
     """Whether the accounts' destinations and the stores' APIs are reached, and what their clocks say."""
     for probe in probe_accounts(settings):
         subject = f"account {probe.account}"
@@ -172,7 +172,7 @@ def check_reachability(settings: Settings) -> Iterator[Finding]:
         yield check_clock("those of the services it speaks with", clock_offsets[len(clock_offsets) // 2])
 
 
-def check_store_api(store: Store, reachability: Reachability) -> Finding:
+def check_store_api(store: Store, reachability: Reachability) -> CheckResult:
     subject, api_label = f"store {store.name}", f"its API at {store.api_url}"
     if reachability.status is None or reachability.status >= 500:
         detail = reachability.error or f"status {reachability.status}"
@@ -180,7 +180,7 @@ def check_store_api(store: Store, reachability: Reachability) -> Finding:
     return ok(subject, f"{api_label} is reached")
 
 
-def check_clock(reference: str, ahead_s: float) -> Finding:
+def check_clock(reference: str, ahead_s: float) -> CheckResult:
     """Leases, tokens and retries run by clocks: SQLite's by this machine's."""
     message = f"this machine's clock is {abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} {reference}"
     remedy = "let NTP set it: timedatectl set-ntp true"

@@ -13,8 +13,8 @@ from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf
 
 from mappings.contracts import load_contract
+from mappings.destination import Destination, Outcome, TokenExchange
 from mappings.fields import CodeLookup, Nested, Phone, PostalCode, Quantity, Text
-from mappings.integration import Destination, Outcome, TokenExchange
 from mappings.labels import LABELS
 from mappings.lookup_tables import LookupTable, LookupTableField
 from mappings.order import Address, Line

@@ -21,12 +21,12 @@ from mappings import DESTINATIONS
 from mappings.lookup_tables import MissingRowProblem
 from mappings.problem_fingerprint import fingerprint_problems, redact_values
 from mappings.schema import MappingError
-from tests.conftest import CONFIGURATION, Service
-from tests.delivery.test_order_versions import without_colonia
-from tests.e2e.test_privacy import PERSONAL, SECRET, live_through_everything
 from tests.support.mapping_cases import SAMPLES, problems_of, read, storefront_of
 from tests.support.orders import shopify_order, woo_order
+from tests.support.privacy import PERSONAL, SECRET, live_through_everything
 from tests.support.receivers import Mailbox, Receiver, receiving, taking_mail
+from tests.support.scenarios import without_colonia
+from tests.support.service import CONFIGURATION, Service
 
 Open = Callable[..., Service]
 

@@ -9,8 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, Site
-from tests.delivery.test_order_versions import without_colonia
 from tests.support.orders import shopify_order
+from tests.support.scenarios import without_colonia
 
 PAGES = [
     *("/", "/deliveries", "/deliveries?state=parked", "/deliveries/1", "/deliveries/3", "/deliveries/5"),

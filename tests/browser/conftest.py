@@ -17,9 +17,9 @@ from connector.core.signatures import sign
 from connector.sandbox.demo_process import Interrupt, ServiceProcess, build_environment, run_service
 from connector.sandbox.server import SandboxServer
 from mappings import STOREFRONTS
-from tests.conftest import CONFIGURATION, UUID
-from tests.delivery.test_order_versions import without_colonia
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
+from tests.support.scenarios import without_colonia
+from tests.support.service import CONFIGURATION, UUID
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 PASSWORD = "vidriera-7"

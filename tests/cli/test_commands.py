@@ -25,8 +25,8 @@ from connector.sandbox.webhook_sender import SAMPLES_DIRECTORY, read_sample
 from connector.settings import build_account, build_store
 from connector.web.app import create_app
 from mappings import DESTINATIONS, STOREFRONTS
-from tests.conftest import Service
 from tests.support.orders import RAYO_BODY, encode, shopify_order, woo_order
+from tests.support.service import Service
 
 pytestmark = pytest.mark.sqlite
 

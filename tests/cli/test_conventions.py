@@ -14,9 +14,9 @@ import click
 import pytest
 
 from connector.cli import cli
-from tests.conftest import Service
 from tests.support.commands import Command
 from tests.support.orders import shopify_order, woo_order
+from tests.support.service import Service
 
 pytestmark = pytest.mark.sqlite
 

@@ -14,11 +14,10 @@ import pytest
 
 from connector.database.bulk_retries import DeliveryFilter
 from connector.operations import actions
-from tests.conftest import CONFIGURATION, Service
-from tests.database.test_bulk_retries import refuse
-from tests.operations.test_actions import lose_a_reply
 from tests.support.commands import Command
 from tests.support.orders import shopify_order, woo_order
+from tests.support.scenarios import lose_a_reply, refuse
+from tests.support.service import CONFIGURATION, Service
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from connector.sandbox.fake_lapyme_customers import SERVICE_NAME
 from mappings.customer_lookup import CustomerMatch, CustomerPage, CustomerQuery
 from mappings.destinations.lapyme import CUSTOMER_API
 from mappings.order import Address, Customer
-from tests.conftest import UUID, Service
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, read, write
 from tests.support.orders import woo_order
+from tests.support.service import UUID, Service
 
 pytestmark = pytest.mark.sqlite
 

@@ -10,10 +10,12 @@ import pytest
 
 from connector.clients.http import MAX_RESPONSE_BYTES, Client, open_account_client
 from connector.clients.tokens import token_expiry
-from connector.core.retry import HttpResult, classify, delay_s, parse_retry_after
+from connector.core.http_result import HttpResult
+from connector.core.outcomes import classify
+from connector.core.retry import delay_s, parse_retry_after
 from connector.runtime import utc_now
 from mappings import DESTINATIONS
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from mappings.settings import Account
 
 

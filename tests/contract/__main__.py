@@ -21,8 +21,8 @@ import httpx
 from connector.core.signatures import sign
 from connector.sandbox.server import SandboxServer
 from mappings import STOREFRONTS
-from tests.conftest import CONFIGURATION, UUID
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
+from tests.support.service import CONFIGURATION, UUID
 
 TOKEN = "contract"
 READY_WITHIN_S = 30.0

@@ -11,17 +11,9 @@ from connector.core.exceptions import ConflictError, InvalidRequestError
 from connector.database import bulk_retries
 from connector.database.bulk_retries import DeliveryFilter
 from connector.operations import actions
-from tests.conftest import Service
-from tests.operations.test_actions import lose_a_reply
-from tests.support.orders import shopify_order, woo_order
-
-
-def refuse(service: Service, *numbers: int) -> None:
-    """Orders that LaPyme refused."""
-    for number in numbers:
-        service.sandbox.inject_fault("lapyme", "status", status=422)
-        service.post_woo(woo_order(number))
-        service.carry_due()
+from tests.support.orders import shopify_order
+from tests.support.scenarios import lose_a_reply, refuse
+from tests.support.service import Service
 
 
 def start(service: Service, choice: DeliveryFilter | None = None, **options: Any) -> str:

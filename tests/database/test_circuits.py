@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connector.database.circuits import total_seconds_open
-from tests.conftest import Service
 from tests.support.orders import shopify_order, woo_order
+from tests.support.service import Service
 
 
 def shown(service: Service, account: str) -> dict[str, Any]:

@@ -16,22 +16,18 @@ from connector.core.worker_id import is_dead
 from connector.database.circuits import CircuitReport
 from connector.database.claims import (
     ClaimedDelivery,
-    Limit,
-    claim_deliveries,
-    ensure_circuits,
     recover_interrupted,
     release_claims,
 )
-from connector.database.deliveries import AttemptRecord, AttemptResult, Decision, SendStart, mark_sending, record_sent
+from connector.database.deliveries import AttemptRecord, AttemptResult, Decision, record_sent
 from connector.database.engine import Database, Transaction
 from connector.database.models import State
 from connector.delivery.deliver import deliver
 from connector.web.app import create_app
-from mappings.integration import Outcome
-from tests.conftest import Service
+from mappings.destination import Outcome
+from tests.support.claims import LEASE_S, claim, start_sending
 from tests.support.orders import shopify_order, woo_order
-
-LEASE_S = 60.0
+from tests.support.service import Service
 
 
 @pytest.fixture
@@ -42,25 +38,6 @@ def standstill(service: Service) -> Iterator[Service]:
     runtime = replace(service.runtime, database=database, clock=database.clock)
     yield replace(service, runtime=runtime, client=create_app(runtime).test_client())
     database.close()
-
-
-def claim(service: Service, name: str, *, concurrency: int = 10) -> list[ClaimedDelivery]:
-    limits = {account: Limit(concurrency) for account in ("bodega", "erp")}
-    ensure_circuits(service.database, limits)
-    return claim_deliveries(service.database, worker_id=name, limits=limits, lease_s=LEASE_S)
-
-
-def start_sending(service: Service, claimed: ClaimedDelivery) -> bool:
-    key = "key" if claimed.delivery.destination == "lapyme" else None
-    mark = SendStart(
-        delivery=claimed.delivery,
-        body=b'{"a": 1}',
-        idempotency_key=key,
-        warnings=[],
-        circuits=("erp",),
-        lease_s=LEASE_S,
-    )
-    return mark_sending(service.database, mark)
 
 
 def recover(service: Service) -> list[int]:

@@ -21,8 +21,8 @@ from connector.database.orders import row_id
 from connector.database.postgresql import ServerClock, driver_url
 from connector.web.app import create_app
 from mappings import STOREFRONTS
-from tests.conftest import Service
 from tests.support.orders import encode, woo_order
+from tests.support.service import Service
 
 pytestmark = pytest.mark.postgresql
 

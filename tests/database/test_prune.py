@@ -11,15 +11,14 @@ from sqlalchemy import func, select, update
 
 from connector.database.models import attempts, deliveries, events
 from connector.database.prune import PruneCriteria, PruneResult, batches, clear_deliveries, clear_locked, prune
-from tests.conftest import Service
-from tests.database.reconciliation.test_reconcile import change, of, read_all, told
-from tests.delivery.test_order_versions import without_colonia
-from tests.delivery.test_outcomes import POST
-from tests.delivery.test_thin_webhooks import CONFIGURATION, post, put
-from tests.e2e.test_privacy import PERSONAL, live_through_everything
-from tests.operations.test_actions import lose_a_reply, resolve, retrigger
 from tests.support.commands import Command
+from tests.support.destinations import POST
 from tests.support.orders import shopify_order, woo_order
+from tests.support.privacy import PERSONAL, live_through_everything
+from tests.support.rows import change, of, read_all, told
+from tests.support.scenarios import lose_a_reply, resolve, retrigger, without_colonia
+from tests.support.service import Service
+from tests.support.thin_webhooks import THIN_CONFIGURATION, post, put
 
 DAY_S = 86_400
 YEAR_S = 366 * DAY_S
@@ -330,7 +329,7 @@ def test_an_event_whose_payload_was_pruned_makes_no_delivery_that_goes(service: 
 def test_a_webhook_that_only_names_the_order_stays_so_that_a_later_change_is_fetched(
     open_service: Callable[..., Service], sandbox: Any
 ) -> None:
-    text = CONFIGURATION.replace("NUBE", sandbox.url("tiendanube"))
+    text = THIN_CONFIGURATION.replace("NUBE", sandbox.url("tiendanube"))
     service = open_service(text=text)
     put(service, payment_status="pending")
     post(service)
@@ -374,7 +373,7 @@ def test_the_command_says_what_it_did(service: Service, command: Command) -> Non
 def test_the_command_keeps_what_only_names_an_order(
     open_service: Callable[..., Service], sandbox: Any, command: Command
 ) -> None:
-    service = open_service(text=CONFIGURATION.replace("NUBE", sandbox.url("tiendanube")))
+    service = open_service(text=THIN_CONFIGURATION.replace("NUBE", sandbox.url("tiendanube")))
     put(service)
     post(service)
     service.drain()

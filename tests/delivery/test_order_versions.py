@@ -1,21 +1,14 @@
 """Newer versions replace older ones, cancellations stop what has not gone, and nothing goes twice."""
 
-from typing import Any
-
 import pytest
 
-from tests.conftest import Service
 from tests.support.orders import shopify_order, woo_order
+from tests.support.scenarios import without_colonia
+from tests.support.service import Service
 
 
 def at(minute: int) -> str:
     return f"2026-11-20T10:{minute:02}:00-06:00"
-
-
-def without_colonia(number: int = 1001, **changes: Any) -> dict[str, Any]:
-    order = shopify_order(number, **changes)
-    order["shipping_address"] = {**order["shipping_address"], "address2": "Depto 4 \u2060"}
-    return order
 
 
 def state(service: Service) -> tuple[str, str | None]:

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from connector.core.retry import HttpResult, classify, parse_retry_after
+from connector.core.http_result import HttpResult
+from connector.core.outcomes import classify
+from connector.core.retry import parse_retry_after
 from connector.database.claims import Limit, claim_deliveries
 from mappings import DESTINATIONS
-from mappings.integration import Outcome
-from tests.conftest import Service
+from mappings.destination import Outcome
+from tests.support.destinations import LAPYME, POST, RAYO
 from tests.support.orders import shopify_order, woo_order
-
-RAYO, LAPYME = "rayo", "lapyme"
-POST = {RAYO: ("post_shopify", shopify_order), LAPYME: ("post_woo", woo_order)}
+from tests.support.service import Service
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_outcome(
 
 
 def test_no_connection_is_tried_again(open_service: Callable[..., Service]) -> None:
-    from tests.conftest import CONFIGURATION
+    from tests.support.service import CONFIGURATION
 
     nowhere = CONFIGURATION.replace('base_url = "{rayo}"', 'base_url = "http://127.0.0.1:9/x"')
     service = open_service(text=nowhere)

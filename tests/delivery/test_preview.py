@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from connector.database.prune import PruneCriteria, prune
-from tests.conftest import CONFIGURATION, Service
-from tests.delivery.test_thin_webhooks import CONFIGURATION as THIN
-from tests.delivery.test_thin_webhooks import nube_order, post, put
 from tests.support.orders import RAYO_BODY, shopify_order, woo_order
+from tests.support.service import CONFIGURATION, Service
+from tests.support.thin_webhooks import THIN_CONFIGURATION as THIN
+from tests.support.thin_webhooks import nube_order, post, put
 
 
 def preview(service: Service, delivery_id: int = 1) -> Any:

@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 
 from connector.database.models import deliveries
 from connector.delivery.requeue import requeue_mappable
-from tests.conftest import CONFIGURATION, Service
 from tests.support.orders import woo_order
+from tests.support.service import CONFIGURATION, Service
 
 ID = "0b9f4f0e-6a3c-4f65-8f0e-2f7d1c9a5b11"
 MORE = 'product_id_by_sku = "productos.csv"\nrequired_tables = ["product_id_by_sku"]'

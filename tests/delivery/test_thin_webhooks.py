@@ -5,75 +5,11 @@ from typing import Any
 
 import pytest
 
-from connector.core.signatures import sign
 from connector.database.deliveries import park_unmappable
 from connector.delivery.deliver import deliver
 from connector.sandbox.server import SandboxServer
-from mappings import STOREFRONTS
-from tests.conftest import Service
-from tests.support.orders import encode
-
-SECRET = "nube-secreto"
-SHOP = 4410733
-
-CONFIGURATION = """
-[stores.nube]
-storefront = "tiendanube"
-secrets = ["nube-secreto"]
-store_id = 4410733
-api_token = "token-de-nube"
-api_url = "NUBE"
-
-[accounts.bodega]
-destination = "rayo"
-api_key = "rayo-key"
-base_url = "{rayo}"
-
-[[routes]]
-from = "nube"
-to = ["bodega"]
-"""
-
-
-def nube_order(**changes: Any) -> dict[str, Any]:
-    order = {
-        "id": 9001,
-        "number": 501,
-        "created_at": "2026-11-20T12:00:00+0000",
-        "updated_at": "2026-11-20T12:01:00+0000",
-        "currency": "MXN",
-        "total": "300.00",
-        "shipping_cost_customer": "0.00",
-        "status": "open",
-        "payment_status": "paid",
-        "gateway": "mercado-pago",
-        "products": [{"id": 1, "name": "Vela", "sku": "VELA-1", "price": "300.00", "quantity": "1"}],
-        "shipping_pickup_type": "ship",
-        "shipping_address": {
-            "name": "Regina Ejemplo",
-            "phone": "+52 33 1234 5678",
-            "address": "Av. Vallarta",
-            "number": "1500",
-            "floor": None,
-            "locality": "Americana",
-            "city": "Guadalajara",
-            "province": "Jalisco",
-            "zipcode": "44160",
-            "country": "MX",
-        },
-    }
-    return order | changes
-
-
-def post(service: Service, event: str = "order/paid", *, shop: int = SHOP, order_id: int = 9001) -> Any:
-    body = encode({"store_id": shop, "event": event, "id": order_id})
-    signature = sign(STOREFRONTS["tiendanube"].signature, SECRET, body)
-    return service.client.post("/webhooks/nube", data=body, headers={"x-linkedstore-hmac-sha256": signature})
-
-
-def put(service: Service, **changes: Any) -> None:
-    """Let the shop have the order as it is now."""
-    service.sandbox.put_order("tiendanube", SHOP, nube_order(**changes))
+from tests.support.service import Service
+from tests.support.thin_webhooks import SHOP, THIN_CONFIGURATION, nube_order, post, put
 
 
 def told(service: Service) -> tuple[Any, ...]:
@@ -83,7 +19,7 @@ def told(service: Service) -> tuple[Any, ...]:
 
 @pytest.fixture
 def nube(open_service: Callable[..., Service], sandbox: SandboxServer) -> Service:
-    return open_service(text=CONFIGURATION.replace("NUBE", sandbox.url("tiendanube")))
+    return open_service(text=THIN_CONFIGURATION.replace("NUBE", sandbox.url("tiendanube")))
 
 
 WITHOUT_COLONIA = {"shipping_address": nube_order()["shipping_address"] | {"locality": None}}

@@ -21,7 +21,7 @@ from connector.sandbox.demo_report import Report
 from connector.sandbox.demo_scenario import STEPS, Result, Step
 from connector.sandbox.state import AcceptedOrder, Sandbox
 from connector.web.app import create_app
-from tests.conftest import Service as InProcess
+from tests.support.service import Service as InProcess
 
 COMMAND = [sys.executable, "-m", "connector", "demo"]
 FIRST, FORGED, UNCERTAIN = STEPS[0], STEPS[5], STEPS[8]

@@ -1,7 +1,7 @@
 """The main job: a signed order goes in, and the right body reaches its destination, once."""
 
-from tests.conftest import UUID, Service
 from tests.support.orders import RAYO_BODY, shopify_order, woo_order
+from tests.support.service import UUID, Service
 
 
 def test_shopify_order_reaches_rayo(service: Service) -> None:

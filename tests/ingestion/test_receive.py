@@ -10,8 +10,8 @@ from connector.core.signatures import sign
 from connector.database.engine import Database
 from connector.web.app import create_app
 from mappings import STOREFRONTS
-from tests.conftest import Service
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
+from tests.support.service import Service
 
 SHOPIFY, WOO = STOREFRONTS["shopify"], STOREFRONTS["woocommerce"]
 
@@ -77,7 +77,7 @@ def test_a_body_that_is_too_long_is_refused_before_its_signature_is_looked_at(se
 
 
 def test_every_live_secret_of_a_store_signs(open_service: Callable[..., Service]) -> None:
-    from tests.conftest import CONFIGURATION
+    from tests.support.service import CONFIGURATION
 
     service = open_service(text=CONFIGURATION.replace('["{shopify}"]', '["new secret", "{shopify}"]'))
     for number, secret in enumerate(["new secret", SHOPIFY_SECRET]):
@@ -126,7 +126,7 @@ def test_an_order_that_cannot_be_read_is_taken_in_and_parked(service: Service) -
 
 
 def test_an_order_has_a_delivery_for_each_account_that_its_routes_name(open_service: Callable[..., Service]) -> None:
-    from tests.conftest import CONFIGURATION
+    from tests.support.service import CONFIGURATION
 
     service = open_service(text=CONFIGURATION.replace('to = ["bodega"]', 'to = ["bodega", "erp"]') + ANOTHER_ROUTE)
     service.post_shopify(shopify_order())

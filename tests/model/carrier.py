@@ -11,7 +11,7 @@ from typing import Any
 
 from connector.clients.http import Client
 from connector.clients.tokens import TokenProvider
-from connector.core.retry import HttpResult
+from connector.core.http_result import HttpResult
 from connector.database.claims import ClaimedDelivery
 from connector.delivery.deliver import deliver
 from connector.runtime import AccountClients, Runtime

@@ -18,12 +18,12 @@ from connector.database.events import IncomingWebhook, record_events
 from connector.database.models import attempts, deliveries, notes
 from connector.ingestion.receive import accounts_for
 from connector.worker.worker import Worker
-from tests.conftest import Service
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
 from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, REFUSED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
 from tests.model.model import Order as ModelOrder
 from tests.model.outcomes import ACCEPT, AMBIGUOUS, AMBIGUOUS_TRICKS, CONFLICT, TRICKS, Trick
 from tests.model.webhooks import STORES, Webhook, post
+from tests.support.service import Service
 
 #: Few, so that much happens to each.
 ORDERS = [(store, number) for store in sorted(STORES) for number in (1, 2, 3)]

@@ -20,9 +20,9 @@ from connector.runtime import open_runtime
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
 from connector.web.app import create_app
-from tests.conftest import Service
 from tests.model.machine import CONCURRENCY, Life, ModelClock
 from tests.model.model import AMBIGUOUS_FOR_S, RETRY_FOR_S
+from tests.support.service import Service
 
 #: Of the long run on each engine.
 MINUTES = float(os.environ.get("MINUTES", "10"))

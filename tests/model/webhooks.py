@@ -8,10 +8,10 @@ from typing import Any
 from connector.core.signatures import sign
 from connector.sandbox.state import AcceptedOrder
 from mappings import STOREFRONTS
-from mappings.integration import WebhookIdentity
-from tests.conftest import Service
+from mappings.storefront import WebhookIdentity
 from tests.model.model import Content, Event
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
+from tests.support.service import Service
 
 #: What a deletion says is newer than all versions: it bears no time of its own, so that of its arrival counts.
 ARRIVES = 10_000

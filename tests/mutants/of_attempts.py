@@ -145,7 +145,7 @@ NOT_REPEATED = Invariant(
         ),
         Mutant(
             breaks="Centelar, which knows no key, is sent one and trusted with it",
-            file="mappings/destinations/centelar.py",
+            file="mappings/destinations/centelar/destination.py",
             old='    order_reference_setting="ext_code",\n',
             new='    order_reference_setting="ext_code",\n    idempotency_header="Idempotency-Key",\n',
             tests=("tests/e2e/test_centelar.py::test_order_whose_reply_is_lost_is_not_sent_again[sqlite-cut_body]",),
@@ -159,9 +159,9 @@ NOT_REPEATED = Invariant(
         ),
         Mutant(
             breaks="a 5xx counts as surely not processed",
-            file="connector/core/retry.py",
-            old="if status >= 500 or status == 409:",
-            new="if status >= 500:\n        return Outcome.NOT_PROCESSED, None\n    if status == 409:",
+            file="connector/core/outcomes.py",
+            old="if result.status >= 500 or result.status == 409:",
+            new="if result.status >= 500:\n        return Outcome.NOT_PROCESSED, None\n    if result.status == 409:",
             tests=(
                 "tests/delivery/test_outcomes.py::test_outcome[sqlite-status-options12-at_rayo12-at_lapyme12-rayo]",
             ),

@@ -133,7 +133,7 @@ EVENT_ONCE = Invariant(
         ),
         Mutant(
             breaks="WooCommerce's delivery id, which different orders share, is taken for the event's key",
-            file="mappings/storefronts/woocommerce.py",
+            file="mappings/storefronts/woocommerce/webhook.py",
             old="{order_id or ''}:{hash_body(body)}",
             new="{headers.get('x-wc-webhook-delivery-id') or hash_body(body)}",
             tests=(

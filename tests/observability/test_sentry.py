@@ -13,10 +13,10 @@ from flask import Flask
 
 from connector.observability.sentry import configure_sentry
 from connector.web.app import create_app
-from tests.conftest import Service
-from tests.e2e.test_privacy import PERSONAL, SECRET
 from tests.support.orders import shopify_order
+from tests.support.privacy import PERSONAL, SECRET
 from tests.support.receivers import Receiver, receiving
+from tests.support.service import Service
 
 pytestmark = pytest.mark.sqlite
 

@@ -13,11 +13,11 @@ from connector.runtime import open_runtime
 from connector.settings import load_settings
 from connector.web.app import create_app
 from connector.worker.worker import Worker
-from tests.conftest import Service
-from tests.delivery.test_order_versions import without_colonia
-from tests.e2e.test_privacy import PERSONAL, SECRET
 from tests.support.orders import shopify_order
+from tests.support.privacy import PERSONAL, SECRET
 from tests.support.receivers import Receiver, receiving
+from tests.support.scenarios import without_colonia
+from tests.support.service import Service
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -4,34 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Service
-from tests.delivery.test_order_versions import without_colonia
 from tests.support.orders import shopify_order, woo_order
-
-
-def retrigger(service: Service, delivery_id: str, **asked: Any) -> Any:
-    return service.api(f"/deliveries/{delivery_id}/retrigger", json=asked)
-
-
-def resolve(service: Service, delivery_id: str, **asked: Any) -> Any:
-    return service.api(f"/deliveries/{delivery_id}/resolve", json=asked)
-
-
-def lose_a_reply(service: Service, destination: str) -> dict[str, Any]:
-    """An order that the destination has, and that we are not sure of."""
-    if destination == "rayo":
-        service.sandbox.inject_fault("rayo", "process_then_drop")
-        service.post_shopify(shopify_order())
-    else:
-        service.sandbox.inject_fault("lapyme", "process_then_drop")
-        service.sandbox.inject_fault("lapyme", "status", status=422)
-        service.post_woo(woo_order())
-        service.carry_due()
-        service.clock.forward(60)
-    service.carry_due()
-    delivery = service.only_delivery()
-    assert delivery["reason"] == "uncertain"
-    return delivery
+from tests.support.scenarios import lose_a_reply, resolve, retrigger, without_colonia
+from tests.support.service import Service
 
 
 def test_a_refused_order_goes_again_under_a_new_key(service: Service) -> None:

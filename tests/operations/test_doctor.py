@@ -9,32 +9,32 @@ from typing import Any
 
 import pytest
 
-from connector.core.check_result import Finding, Severity
+from connector.core.check_result import CheckResult, Severity
 from connector.database.coordination import acquire_lock
 from connector.database.health import check_pages, file_system_type
 from connector.database.stats.gauges import Gauges
 from connector.operations.doctor import MONITOR_LOCK, check_clock, check_worker, run_checks
-from tests.conftest import CONFIGURATION, Service
 from tests.support.orders import shopify_order, woo_order
+from tests.support.service import CONFIGURATION, Service
 
 #: The tests' own PostgreSQL does not wait for its disk.
 OF_THIS_SERVER = "set fsync and synchronous_commit to on"
 
-Examine = Callable[..., list[Finding]]
+Examine = Callable[..., list[CheckResult]]
 
 
 @pytest.fixture
 def examine(tmp_path: Path, environ: dict[str, str]) -> Examine:
     """Look at the service as `connector doctor` does. Returns what is not well."""
 
-    def look(*, is_offline: bool = True) -> list[Finding]:
+    def look(*, is_offline: bool = True) -> list[CheckResult]:
         found = run_checks(tmp_path / "connector.toml", environ, is_offline=is_offline)
         return [one for one in found if one.severity != Severity.OK and one.remedy != OF_THIS_SERVER]
 
     return look
 
 
-def tell(found: list[Finding]) -> list[tuple[str, str]]:
+def tell(found: list[CheckResult]) -> list[tuple[str, str]]:
     return [(one.subject, one.severity) for one in found]
 
 

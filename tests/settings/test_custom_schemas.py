@@ -12,8 +12,8 @@ from connector.core.exceptions import SettingsError
 from connector.settings import Settings, load_settings
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.schema import MappingError
-from tests.conftest import CONFIGURATION, Service
 from tests.support.orders import RAYO_BODY, shopify_order
+from tests.support.service import CONFIGURATION, Service
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/extending.md").read_text("utf-8")
 [EXAMPLE] = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)

@@ -8,8 +8,8 @@ import structlog
 from structlog.testing import LogCapture
 
 from connector.observability.logs import add_request_id
-from tests.conftest import Service
 from tests.support.orders import shopify_order
+from tests.support.service import Service
 
 pytestmark = pytest.mark.sqlite
 

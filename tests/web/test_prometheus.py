@@ -13,9 +13,9 @@ from connector.database.stats.counters import roll_up_counters
 from connector.runtime import open_runtime
 from connector.settings import load_settings
 from connector.web.app import create_app
-from tests.conftest import Service
-from tests.delivery.test_order_versions import without_colonia
 from tests.support.orders import shopify_order, woo_order
+from tests.support.scenarios import without_colonia
+from tests.support.service import Service
 
 
 def scrape(client: FlaskClient) -> dict[str, float]:
@@ -171,7 +171,7 @@ def test_a_database_that_is_away_is_shown_as_such(service: Service, engine: str)
 
 @pytest.mark.sqlite
 def test_no_figure_holds_personal_data_or_secrets(service: Service, engine: str) -> None:
-    from tests.e2e.test_privacy import PERSONAL, SECRET, live_through_everything
+    from tests.support.privacy import PERSONAL, SECRET, live_through_everything
 
     live_through_everything(service)
     shown = "\n".join(scrape(service.client))

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from connector.sandbox.server import SandboxServer
-from tests.conftest import Service
-from tests.delivery.test_thin_webhooks import CONFIGURATION, nube_order, post
 from tests.support.orders import shopify_order, woo_order
+from tests.support.service import Service
+from tests.support.thin_webhooks import THIN_CONFIGURATION, nube_order, post
 
 
 def is_claimed(service: Service) -> bool:
@@ -19,7 +19,7 @@ def is_claimed(service: Service) -> bool:
 def test_what_is_still_being_fetched_when_it_stops_is_given_back_unsent(
     open_service: Callable[..., Service], sandbox: SandboxServer
 ) -> None:
-    service = open_service(text=CONFIGURATION.replace("NUBE", sandbox.url("tiendanube")))
+    service = open_service(text=THIN_CONFIGURATION.replace("NUBE", sandbox.url("tiendanube")))
     service.sandbox.put_order("tiendanube", 4410733, nube_order())
     service.sandbox.inject_fault("tiendanube", "latency", latency_s=0.5)
     post(service)

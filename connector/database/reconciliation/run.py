@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, and_, exists, func, or_, select
 
-from connector.core.retry import HttpResult, classify
+from connector.core.http_result import HttpResult
+from connector.core.outcomes import classify
 from connector.core.worker_id import is_dead
 from connector.database.engine import Database
 from connector.database.models import Delivery, Event, State, attempts, circuits, deliveries, events, notes, read_rows
@@ -28,7 +29,7 @@ from connector.database.reconciliation.rules import (
     newest_event,
 )
 from mappings import DESTINATIONS
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from mappings.settings import Account
 
 #: Rows that are read at a time.

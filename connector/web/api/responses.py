@@ -25,7 +25,7 @@ from connector.database.queries.lookups import (
 from connector.database.reconciliation.run import ReconciliationReport
 from connector.delivery.preview import Preview
 from connector.runtime import Runtime
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from mappings.preview.provenance import ExplainedMapping
 from mappings.settings import Account
 

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, update
 
-from connector.database.models import attempts, circuits, deliveries, events, notes, read_rows
-from connector.database.reconciliation.run import ReconciliationReport, Scope, reconcile
-from tests.conftest import CONFIGURATION, Service
-from tests.database.test_claims import claim, start_sending
-from tests.delivery.test_order_versions import without_colonia
-from tests.e2e.test_privacy import PERSONAL, live_through_everything
-from tests.operations.test_actions import lose_a_reply, resolve, retrigger
+from connector.database.models import attempts, circuits, deliveries, events, notes
+from connector.database.reconciliation.run import Scope
+from tests.support.claims import claim, start_sending
 from tests.support.commands import Command
 from tests.support.orders import shopify_order, woo_order
+from tests.support.privacy import PERSONAL, live_through_everything
+from tests.support.rows import LATE_S, change, look, of, read_all, told
+from tests.support.scenarios import lose_a_reply, resolve, retrigger, without_colonia
+from tests.support.service import CONFIGURATION, Service
 
-LATE_S = 600.0
 #: The rows of `live`.
 DELIVERED, UNMAPPABLE, CANCELLED, REFUSED, WAITING = 1, 2, 3, 4, 5
 IGNORED, CANCELS = 3, 5  # events
@@ -30,18 +29,6 @@ IGNORED, CANCELS = 3, 5  # events
 @pytest.fixture
 def command(tmp_path: Path, environ: dict[str, str]) -> Command:
     return Command(configuration=tmp_path / "connector.toml", environ=environ)
-
-
-def look(service: Service, scope: Scope | None = None, **options: int) -> ReconciliationReport:
-    accounts, lease_s = service.runtime.settings.accounts, service.runtime.settings.environment.lease_s
-    scope = scope or Scope()
-    return reconcile(service.database, scope, accounts=accounts, lease_s=lease_s, late_s=LATE_S, **options)
-
-
-def told(service: Service) -> list[tuple[str, int, str]]:
-    report = look(service)
-    assert report.total == len(report.differences)
-    return [(one.kind, one.id, one.what) for one in report.differences]
 
 
 def live(service: Service) -> None:
@@ -64,16 +51,6 @@ def live(service: Service) -> None:
         ("parked", "refused"),
         ("waiting", None),
     ]
-
-
-def change(service: Service, *statements: Any) -> None:
-    with service.database.write() as transaction:
-        for statement in statements:
-            transaction.execute(statement)
-
-
-def of(table: Any, id_: int, **values: Any) -> Any:
-    return update(table).where(table.c.id == id_).values(values)
 
 
 def attempt_of(delivery: int, **values: Any) -> Any:
@@ -320,11 +297,6 @@ def test_each_row_that_is_not_in_order_is_named_and_no_other(service: Service) -
         change(service, *emptied, *(insert(table).values(rows) for table, rows in whole.items() if rows), *statements)
         found.append(told(service))
     assert found == [expected for _, expected in corruptions()]
-
-
-def read_all(service: Service, table: Any) -> list[dict[str, Any]]:
-    with service.database.read() as connection:
-        return [dict(row._mapping) for row in read_rows(connection.execute(select(table)))]
 
 
 @pytest.mark.parametrize("number", [REFUSED, WAITING])

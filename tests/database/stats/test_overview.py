@@ -20,10 +20,9 @@ from connector.database.stats.overview import (
     oldest_waiting,
 )
 from connector.operations.actions import advance_bulk_retries, start_bulk_retry
-from tests.conftest import Service
-from tests.delivery.test_order_versions import without_colonia
 from tests.support.orders import shopify_order, woo_order
-from tests.web.dashboard.test_dashboard import live_a_little
+from tests.support.scenarios import live_a_little, without_colonia
+from tests.support.service import Service
 
 
 def test_the_chart_agrees_with_reconcile(service: Service) -> None:

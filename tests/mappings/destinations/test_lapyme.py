@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from mappings.destination import Outcome
 from mappings.destinations.lapyme import DESTINATION
-from mappings.integration import Outcome
 from mappings.order import Charge, Shipping
 from tests.support.mapping_cases import (
     CUSTOMER,

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from marshmallow import ValidationError
 
+from mappings.destination import Outcome
 from mappings.destinations.rayo import DESTINATION
-from mappings.integration import Outcome
 from mappings.order import Address, Customer, Line
 from tests.support.mapping_cases import SAMPLES, make_account, problems_of, read, write
 

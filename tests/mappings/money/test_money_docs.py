@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mappings.destinations.centelar import PAYMENT_TYPE_BY_GATEWAY
+from mappings.destinations.centelar.payments import PAYMENT_TYPE_BY_GATEWAY
 from mappings.money.invoice_lines import CHARGE_KINDS
 from tests.support.mapping_cases import SAMPLES, line, problems_of, read, with_parts, write
 

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from mappings.integration import MalformedWebhookError, WebhookIdentity
 from mappings.order import Charge, Payment, Shipping
 from mappings.schema import MappingError
+from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.shopify import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, read
 

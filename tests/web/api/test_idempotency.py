@@ -11,8 +11,8 @@ from connector.database.bulk_retries import DeliveryFilter
 from connector.database.idempotency import IdempotentRequest
 from connector.database.operator_actions import RetriggerRequest
 from connector.web.app import create_app
-from tests.conftest import Service
 from tests.support.orders import woo_order
+from tests.support.service import Service
 
 
 def post(service: Service, path: str, key: str = "k-1", app: Flask | None = None, **asked: Any) -> Any:

@@ -10,8 +10,8 @@ import pytest
 
 from connector.web.api.openapi import DOCS_DIRECTORY, openapi_path
 from connector.web.app import create_app
-from tests.conftest import Service
 from tests.support.orders import SHOPIFY_SECRET
+from tests.support.service import Service
 
 pytestmark = pytest.mark.sqlite
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from connector.web.app import create_app
-from tests.conftest import Service
 from tests.support.orders import shopify_order, woo_order
+from tests.support.service import Service
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic admin", "Bearer", "Bearer admïn", "admin"])
@@ -184,7 +184,7 @@ def test_health_says_ready_only_with_a_migrated_database(service: Service) -> No
 
 
 def test_a_route_that_is_filtered_discards_and_says_why(open_service: Callable[..., Service]) -> None:
-    from tests.conftest import CONFIGURATION
+    from tests.support.service import CONFIGURATION
 
     text = CONFIGURATION.replace('to = ["bodega"]', 'to = ["bodega"]\nonly = {{ country = ["AR"] }}')
     service = open_service(text=text)

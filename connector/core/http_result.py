@@ -1,0 +1,31 @@
+"""The result of one HTTP request, including one that failed."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpResult:
+    was_sent: bool = True  # False: no complete request can have reached the server
+    status: int | None = None  # None: no status line was received
+    body: bytes | None = None  # None: the body was not received completely
+    retry_after: str | None = None  # the `Retry-After` header, unparsed
+    error: str | None = None  # what went wrong, without secrets or personal data
+    duration_ms: int = 0
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def summary(self) -> str:
+        """What went wrong, or else the status: `no connection (ConnectError)`, `status 422`."""
+        return self.error or f"status {self.status}"
+
+    def parse_json(self) -> Any:
+        """Return the parsed body; None if it is missing or is not JSON."""
+        try:
+            return json.loads(self.body) if self.body else None
+        except (ValueError, RecursionError):
+            return None

@@ -1,0 +1,38 @@
+"""Reads and changes rows past the application, to make what must be found."""
+
+from typing import Any
+
+from sqlalchemy import select, update
+
+from connector.database.models import read_rows
+from connector.database.reconciliation.run import ReconciliationReport, Scope, reconcile
+from tests.support.service import Service
+
+LATE_S = 600.0
+
+
+def look(service: Service, scope: Scope | None = None, **options: int) -> ReconciliationReport:
+    accounts, lease_s = service.runtime.settings.accounts, service.runtime.settings.environment.lease_s
+    scope = scope or Scope()
+    return reconcile(service.database, scope, accounts=accounts, lease_s=lease_s, late_s=LATE_S, **options)
+
+
+def told(service: Service) -> list[tuple[str, int, str]]:
+    report = look(service)
+    assert report.total == len(report.differences)
+    return [(one.kind, one.id, one.what) for one in report.differences]
+
+
+def change(service: Service, *statements: Any) -> None:
+    with service.database.write() as transaction:
+        for statement in statements:
+            transaction.execute(statement)
+
+
+def of(table: Any, id_: int, **values: Any) -> Any:
+    return update(table).where(table.c.id == id_).values(values)
+
+
+def read_all(service: Service, table: Any) -> list[dict[str, Any]]:
+    with service.database.read() as connection:
+        return [dict(row._mapping) for row in read_rows(connection.execute(select(table)))]
