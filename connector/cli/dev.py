@@ -54,7 +54,7 @@ def sandbox(host: str, port: int) -> None:
             for setting, value in {
                 "destination": name,
                 "base_url": server.url(name),
-                **destination.sample_settings,
+                **destination.sample.settings,
             }.items():
                 click.echo(f"{setting} = {format_toml(value)}")
         click.echo("\n# Storefronts' APIs are played there too. As a store's api_url:")

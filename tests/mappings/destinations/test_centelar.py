@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from mappings import DESTINATIONS
 from mappings.destination import Outcome
-from mappings.destinations.centelar import DESTINATION
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from tests.support.mapping_cases import SAMPLES, line, make_account, make_store, problems_of, read, with_parts, write
+
+DESTINATION = DESTINATIONS["centelar"]
 
 ORDER = read("shopify", SAMPLES["shopify_ar"], document_from="note_attributes:dni")
 HOME = Address(
@@ -147,7 +149,7 @@ def test_woocommerce_order_becomes_centelars_body():
 
 def test_connection_goes_into_the_query_and_payments_are_asked_for():
     account = make_account("centelar", connection_id=4711)
-    assert DESTINATION.query(account) == {"connection_id": "4711"}
+    assert DESTINATION.query_params(account) == {"connection_id": "4711"}
     assert DESTINATION.required_details(account) == {"payments"}
 
 
@@ -668,8 +670,8 @@ def test_no_in_a_good_status_is_a_refusal(status, body, outcome):
     ],
 )
 def test_success_is_true_and_a_whole_number(reply):
-    assert DESTINATION.parse_created_order_id(reply) is None
-    assert DESTINATION.parse_created_order_id({"success": True, "order_id": 5, "more": 1}) == "5"
+    assert DESTINATION.parse_order_id(reply) is None
+    assert DESTINATION.parse_order_id({"success": True, "order_id": 5, "more": 1}) == "5"
 
 
 @pytest.mark.parametrize(

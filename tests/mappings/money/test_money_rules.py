@@ -7,9 +7,11 @@ from decimal import Decimal
 import pytest
 from marshmallow import ValidationError
 
+from mappings import STOREFRONTS
 from mappings.order import Charge, Payment, Shipping
-from mappings.storefronts.shopify import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, line, make_store, problems_of, read, with_parts, write
+
+STOREFRONT = STOREFRONTS["shopify"]
 
 ORDER = read("shopify", SAMPLES["shopify_ar"])
 

@@ -4,11 +4,13 @@ from decimal import Decimal
 
 import pytest
 
+from mappings import STOREFRONTS
 from mappings.order import Charge, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from mappings.storefronts.shopify import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, read
+
+STOREFRONT = STOREFRONTS["shopify"]
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from mappings import DESTINATIONS
+from mappings import DESTINATIONS, STOREFRONTS
 from mappings.order import Payment
-from mappings.storefronts.shopify import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, problems_of, read, write
+
+STOREFRONT = STOREFRONTS["shopify"]
 
 API = {"api_url": "https://tienda.myshopify.com", "api_token": "ficha"}
 SEVERAL = {"payment_gateway_names": ["shopify_payments", "gift_card"]}

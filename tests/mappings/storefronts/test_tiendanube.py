@@ -6,11 +6,13 @@ from decimal import Decimal
 import pytest
 from marshmallow import ValidationError
 
+from mappings import STOREFRONTS
 from mappings.order import Address, Customer, Line, Order, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from mappings.storefronts.tiendanube import STOREFRONT
 from tests.support.mapping_cases import CUSTOMER, SAMPLES, WAREHOUSE, make_store, problems_of, read, write
+
+STOREFRONT = STOREFRONTS["tiendanube"]
 
 MX, AR = "tiendanube_mx", "tiendanube_ar"
 
@@ -583,4 +585,6 @@ def test_settings_that_cannot_work_are_named(changes, setting):
 
 
 def test_thin_webhook_names_the_order():
-    assert STOREFRONT.thin_payload(SAMPLES[MX], "order/updated", make_store("tiendanube")) == thin("order/updated")
+    assert STOREFRONT.sample.build_payload(SAMPLES[MX], "order/updated", make_store("tiendanube")) == thin(
+        "order/updated"
+    )

@@ -5,11 +5,13 @@ from decimal import Decimal
 
 import pytest
 
+from mappings import STOREFRONTS
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from mappings.storefronts.woocommerce import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, read
+
+STOREFRONT = STOREFRONTS["woocommerce"]
 
 
 @pytest.fixture
