@@ -19,9 +19,10 @@ from marshmallow import EXCLUDE, Schema, fields
 from benchmarks.plots import COLOURS, DRAWINGS, RED, draw
 from benchmarks.report import ROOT, Target, console, describe_machine, median, print_table, show, write_result
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.integration import Destination, Storefront
+from mappings.destination import Destination
 from mappings.schema import MappingError
 from mappings.settings import Account, Store
+from mappings.storefront import Storefront
 
 MULTIPLE = Target(value=0.45, at_most=True)
 SAMPLES = ROOT / "tests" / "samples"

@@ -4,8 +4,9 @@ Pure: no network, no database, no clock, no environment. Nothing here imports `c
 A spoke is one file under `storefronts/` or `destinations/`, and one name in the list below.
 """
 
+from mappings.destination import Destination
 from mappings.destinations import centelar, lapyme, rayo
-from mappings.integration import Destination, Storefront
+from mappings.storefront import Storefront
 from mappings.storefronts import shopify, tiendanube, woocommerce
 
 STOREFRONTS: dict[str, Storefront] = {

@@ -14,7 +14,7 @@ import httpcore
 import httpx
 
 from connector.core.http_result import HttpResult
-from mappings.integration import Destination
+from mappings.destination import Destination
 from mappings.settings import Account
 
 DEFAULT_HEADERS = {

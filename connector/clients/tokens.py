@@ -10,7 +10,8 @@ import jwt
 
 from connector.clients.http import Client
 from connector.core.http_result import HttpResult
-from mappings.integration import Destination, TokenExchange, get_path
+from mappings.destination import Destination, TokenExchange
+from mappings.payload_paths import get_path
 from mappings.settings import Account
 
 #: A token is not used in the last seconds of its life: it must outlast the attempt.

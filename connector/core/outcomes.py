@@ -1,7 +1,7 @@
 """Classifies the result of an attempt. Pure: no clock, no network, no database."""
 
 from connector.core.http_result import HttpResult
-from mappings.integration import Destination, Outcome
+from mappings.destination import Destination, Outcome
 
 
 def classify(destination: Destination, result: HttpResult) -> tuple[Outcome, str | None]:

@@ -33,7 +33,7 @@ from connector.database.orders import row_id
 from connector.database.queries.lookups import load_delivery, load_event
 from connector.delivery.prepare import DiscardedError, PreparedRequest, StoreCircuitOpenError, prepare, store_circuit
 from connector.runtime import AccountClients, Runtime
-from mappings.integration import Destination, Outcome
+from mappings.destination import Destination, Outcome
 from mappings.schema import MappingError
 from mappings.settings import Account
 

@@ -18,7 +18,7 @@ from connector.database.orders import row_id, set_order_number
 from connector.runtime import Runtime
 from connector.settings import Route
 from mappings.customer_lookup import CustomerMatch
-from mappings.integration import Destination, Outcome
+from mappings.destination import Destination, Outcome
 from mappings.order import Order
 from mappings.schema import MappingError
 from mappings.settings import Account, Store

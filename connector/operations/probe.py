@@ -6,7 +6,7 @@ from connector.clients.http import Client, Reachability
 from connector.core.http_result import HttpResult
 from connector.runtime import AccountClients, open_clients
 from connector.settings import Settings
-from mappings.integration import Destination, Outcome
+from mappings.destination import Destination, Outcome
 from mappings.settings import Account, Store
 
 PING_TIMEOUT_S = 10.0

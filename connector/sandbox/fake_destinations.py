@@ -17,7 +17,7 @@ from connector.sandbox.fault_injection import ORDER_FAULTS, PROCESSED_FAULTS, Fa
 from connector.sandbox.responses import apply_fault, headers_without_secrets, json_response
 from connector.sandbox.state import AcceptedOrder, KeyConflictError, RequestOutcome, Sandbox, SeenRequest
 from connector.sandbox.vendor_errors import DEFAULT_PROFILE, VENDOR_PROFILES, RefusalReason
-from mappings.integration import Destination
+from mappings.destination import Destination
 
 #: A destination that keeps this default has no standing Bearer; what another's is worth only its account knows.
 _NO_BEARER = next(field.default for field in fields(Destination) if field.name == "bearer")

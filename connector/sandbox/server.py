@@ -26,7 +26,7 @@ from connector.sandbox.fake_storefront_apis import ORDER_PATHS, create_storefron
 from connector.sandbox.fault_injection import DESCRIPTIONS
 from connector.sandbox.state import AcceptedOrder, Sandbox, SeenRequest
 from mappings import DESTINATIONS
-from mappings.integration import Destination
+from mappings.destination import Destination
 
 
 class SandboxServer(Sandbox):

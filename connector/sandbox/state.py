@@ -16,7 +16,7 @@ import jwt
 
 from connector.sandbox.fault_injection import Fault, FaultKind, FaultSchema
 from mappings import DESTINATIONS
-from mappings.integration import Destination
+from mappings.destination import Destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ import httpx
 
 from connector.core.exceptions import ConnectorError, NotFoundError
 from connector.core.signatures import sign
-from mappings.integration import Storefront
 from mappings.settings import Store
+from mappings.storefront import Storefront
 
 SAMPLES_DIRECTORY = Path(__file__).parent / "samples"
 

@@ -25,8 +25,9 @@ from connector.settings.routes import Route, RouteFilter, RouteSchema
 from connector.settings.toml_file import read_toml, substitute_variables
 from connector.settings.users import User, build_users
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.integration import Destination, Storefront
+from mappings.destination import Destination
 from mappings.settings import Account, AccountSchema, ServiceUrl, Store, placeholders_in
+from mappings.storefront import Storefront
 
 __all__ = [
     "AlertSettings",

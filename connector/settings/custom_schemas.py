@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from connector.settings.errors import ConfigErrors, ConfigPath, suggest
-from mappings.integration import Destination, Storefront, schema_instance
+from mappings.destination import Destination
+from mappings.schema import schema_instance
+from mappings.storefront import Storefront
 
 CLASS_REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)")
 

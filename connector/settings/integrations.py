@@ -11,8 +11,9 @@ from connector.settings.csv_tables import TableFile, file_fingerprint, load_csv_
 from connector.settings.custom_schemas import import_custom_schema
 from connector.settings.errors import ConfigErrors, ConfigPath, validate_table
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.integration import Destination, Storefront
+from mappings.destination import Destination
 from mappings.settings import IDENTIFIER, Account, AccountSchema, Store, StoreSchema
+from mappings.storefront import Storefront
 
 INTEGRATIONS: Mapping[str, Mapping[str, Storefront | Destination]] = {
     "storefront": STOREFRONTS,

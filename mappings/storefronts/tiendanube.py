@@ -26,13 +26,13 @@ from mappings.fields import (
     parse_datetime,
 )
 from mappings.ids import hash_body, parse_id
-from mappings.integration import Fetch, MalformedWebhookError, Signature, Storefront, WebhookIdentity
 from mappings.money.allocation import ZERO, subtract_discount
 from mappings.money.payments import sole_payment
 from mappings.order import Address, Customer, Line, Order, Shipping
 from mappings.phones import has_digits
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import HeaderValue, Store, StoreSchema
+from mappings.storefront import Fetch, MalformedWebhookError, Signature, Storefront, WebhookIdentity
 from mappings.text import clean_text
 
 #: The events of an order, and the hub's word for each. `order/voided` is no cancellation: the payment is void, the

@@ -3,7 +3,7 @@
 import pytest
 
 from connector.core.signatures import is_signed_by_any, sign
-from mappings.integration import Signature
+from mappings.storefront import Signature
 
 HEX = Signature(headers=("x-firma",), encoding="hex")
 BASE64 = Signature(headers=("x-firma", "firma"), encoding="base64")

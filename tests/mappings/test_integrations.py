@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.integration import CANONICAL_TOPICS, MalformedWebhookError
 from mappings.order import Order
 from mappings.schema import MappingError
+from mappings.storefront import CANONICAL_TOPICS, MalformedWebhookError
 from tests.support.mapping_cases import (
     SAMPLES,
     make_account,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from mappings.integration import Destination, Storefront
 from marshmallow import ValidationError, fields, missing
 from marshmallow.validate import Range
 
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.fields import Nested, Quantity, StrictInteger, Text
-from mappings.integration import Destination, Storefront
 from mappings.schema import DestinationSchema, MappingError, StorefrontSchema, WireSchema
 
 

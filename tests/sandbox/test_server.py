@@ -20,7 +20,7 @@ from connector.sandbox.server import SandboxServer
 from connector.sandbox.state import AcceptedOrder, Sandbox
 from mappings import DESTINATIONS
 from mappings.contracts import Contract
-from mappings.integration import Destination, Outcome
+from mappings.destination import Destination, Outcome
 from mappings.schema import DestinationSchema
 
 RAYO_BODY = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mappings.integration import Destination, Storefront
 from marshmallow import Schema, fields
 
 from connector.core.exceptions import SettingsError
@@ -26,7 +27,6 @@ from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destinations.centelar import CentelarAccount, LocationRef
 from mappings.destinations.lapyme import LapymeAccount
 from mappings.destinations.rayo import RayoAccount
-from mappings.integration import Destination, Storefront
 from mappings.order import Address, Order
 from mappings.settings import Store
 from mappings.storefronts.shopify import ShopifyStore

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.integration import RequestBody
+from mappings.destination import RequestBody
 from mappings.order import Line, Order
 from mappings.schema import MappingError
 from mappings.settings import Account, Store

@@ -7,7 +7,8 @@ from werkzeug.wrappers import Response
 from connector.core.exceptions import NotFoundError
 from connector.operations import actions
 from connector.operations.probe import probe_accounts
-from connector.web.dashboard.auth import current_actor, get_runtime
+from connector.web.context import get_runtime
+from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.forms import read_note
 from connector.web.dashboard.overview import describe_accounts, describe_stores
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, render_template, request, url_for
 
 from connector.database.stats.overview import AuditEntry, list_audit_entries
-from connector.web.dashboard.auth import get_runtime
+from connector.web.context import get_runtime
 from connector.web.dashboard.forms import PAGE_SIZE, read_row_id
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")

@@ -23,7 +23,8 @@ from connector.delivery.preview import preview
 from connector.operations import actions
 from connector.runtime import Runtime
 from connector.web.api.requests import parse_id
-from connector.web.dashboard.auth import current_actor, get_runtime
+from connector.web.context import get_runtime
+from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.delivery_detail import delivery_context
 from connector.web.dashboard.forms import PAGE_SIZE, read_datetime, read_note, read_row_id, read_text
 
@@ -43,13 +44,13 @@ def index() -> str:
     before, top = read_row_id(request.args, "before"), read_row_id(request.args, "top")
     if before is None and top is not None:
         before = top + 1
-    page = search(runtime, criteria, before=before)
-    newer = len(search(runtime, criteria, after=top, limit=MAX_NEWER).rows) if top is not None else 0
+    page = find_page(runtime, criteria, before=before)
+    newer = len(find_page(runtime, criteria, after=top, limit=MAX_NEWER).rows) if top is not None else 0
     return render_list(runtime, page, newer=newer, top=top)
 
 
 @blueprint.post("/deliveries/search")
-def search_all() -> Response | str:
+def search() -> Response | str:
     """Search by the one box. An e-mail address goes into no URL: its page is the answer itself."""
     term = read_text(request.form, "q")
     if term is None or "@" not in term:
@@ -112,7 +113,7 @@ def parse_search(runtime: Runtime, args: Mapping[str, str]) -> DeliverySearch:
     return DeliverySearch(term=term, since=read_datetime(args, "since"), until=read_datetime(args, "until"), **values)
 
 
-def search(
+def find_page(
     runtime: Runtime,
     criteria: DeliverySearch,
     *,

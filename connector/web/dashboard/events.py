@@ -11,7 +11,8 @@ from connector.database.queries.lookups import delivery_ids_by_order, load_event
 from connector.database.queries.search import find_events
 from connector.operations import actions
 from connector.web.api.requests import parse_id
-from connector.web.dashboard.auth import current_actor, get_runtime
+from connector.web.context import get_runtime
+from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.forms import PAGE_SIZE, read_datetime, read_note, read_row_id, read_text
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")

@@ -10,7 +10,7 @@ from flask_babel import format_datetime, format_decimal, format_timedelta, lazy_
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
-from connector.web.dashboard.auth import get_runtime
+from connector.web.context import get_runtime
 from connector.web.dashboard.problem_i18n import translate_problem
 
 STATE_LABELS = {

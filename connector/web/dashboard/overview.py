@@ -11,7 +11,7 @@ from connector.database.queries.lookups import all_circuits
 from connector.database.stats import overview as counts
 from connector.runtime import Runtime
 from connector.web.api.responses import circuit_status
-from connector.web.dashboard.auth import get_runtime
+from connector.web.context import get_runtime
 
 blueprint = Blueprint("overview", __name__)
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, render_template
 
 from connector.settings import Settings
-from connector.web.dashboard.auth import get_runtime
+from connector.web.context import get_runtime
 from mappings.lookup_tables import LookupTable
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")

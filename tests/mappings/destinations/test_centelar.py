@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from mappings.destination import Outcome
 from mappings.destinations.centelar import DESTINATION
-from mappings.integration import Outcome
 from mappings.order import Address, Charge, Customer, Line, Order, Payment, Shipping
 from tests.support.mapping_cases import SAMPLES, line, make_account, make_store, problems_of, read, with_parts, write
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from mappings.destination import Outcome
 from mappings.destinations.lapyme import DESTINATION
-from mappings.integration import Outcome
 from mappings.order import Charge, Line, Order, Shipping
 from tests.support.mapping_cases import (
     CUSTOMER,

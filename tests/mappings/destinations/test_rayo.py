@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
+from mappings.destination import Outcome
 from mappings.destinations.rayo import DESTINATION
-from mappings.integration import Outcome
 from mappings.order import Address, Customer, Line, Order
 from tests.support.mapping_cases import SAMPLES, make_account, problems_of, read, write
 

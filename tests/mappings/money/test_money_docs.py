@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mappings.destinations.centelar import PAYMENT_TYPE_BY_GATEWAY
+from mappings.destinations.centelar.payments import PAYMENT_TYPE_BY_GATEWAY
 from mappings.money.invoice_lines import CHARGE_KINDS
 from mappings.order import Order
 from tests.support.mapping_cases import SAMPLES, line, problems_of, read, with_parts, write

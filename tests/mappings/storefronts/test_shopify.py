@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mappings.integration import MalformedWebhookError, WebhookIdentity
 from mappings.order import Charge, Order, Payment, Shipping
 from mappings.schema import MappingError
+from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.shopify import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, read
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mappings.integration import MalformedWebhookError, WebhookIdentity
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from mappings.schema import MappingError
+from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.woocommerce import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, read
 
