@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from mappings.integration import Destination, Storefront
 from marshmallow import ValidationError, fields, missing
 from marshmallow.validate import Range
 
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings.destination import Destination
 from mappings.fields import Nested, Quantity, StrictInteger, Text
 from mappings.schema import DestinationSchema, MappingError, StorefrontSchema, WireSchema
+from mappings.storefront import Storefront
 
 
 class ItemIn(StorefrontSchema):

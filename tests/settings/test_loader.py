@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mappings.integration import Destination, Storefront
 from marshmallow import Schema, fields
 
 from connector.core.exceptions import SettingsError
@@ -24,11 +23,13 @@ from connector.settings import (
 )
 from connector.settings.errors import ConfigErrors, validate_table
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings.destination import Destination
 from mappings.destinations.centelar import CentelarAccount, LocationRef
 from mappings.destinations.lapyme import LapymeAccount
 from mappings.destinations.rayo import RayoAccount
 from mappings.order import Address, Order
 from mappings.settings import Store
+from mappings.storefront import Storefront
 from mappings.storefronts.shopify import ShopifyStore
 from mappings.storefronts.tiendanube import TiendanubeStore
 
