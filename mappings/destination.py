@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Generic
 
 from mappings.contracts import Contract
 from mappings.customer_lookup import CustomerApi, CustomerMatch
-from mappings.order import Order, OrderRequest
+from mappings.order import Order
+from mappings.order_request import OrderRequest
 from mappings.payload_paths import get_path
 from mappings.samples import SampleAccount
 from mappings.schema import DestinationSchema, MappingError, schema_instance

@@ -16,7 +16,9 @@ from mappings.addresses.postcodes import complete_postal_code
 from mappings.addresses.regions import resolve_country_code, resolve_state_name
 from mappings.addresses.resolve import resolve_address, resolve_billing_address
 from mappings.fields import FastField, LenientField
-from mappings.order import LABELS, Address, Order, OrderRequest
+from mappings.labels import LABELS
+from mappings.order import Address, Order
+from mappings.order_request import OrderRequest
 from mappings.payload_paths import pick_text
 from mappings.settings import Store
 

@@ -15,8 +15,10 @@ from marshmallow.validate import Length, OneOf
 from mappings.contracts import load_contract
 from mappings.destination import Destination, Outcome, TokenExchange
 from mappings.fields import CodeLookup, Nested, Phone, PostalCode, Quantity, Text
+from mappings.labels import LABELS
 from mappings.lookup_tables import LookupTable, LookupTableField
-from mappings.order import LABELS, Address, Line, OrderRequest
+from mappings.order import Address, Line
+from mappings.order_request import OrderRequest
 from mappings.samples import SampleAccount
 from mappings.schema import DestinationSchema
 from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue

@@ -28,7 +28,8 @@ from mappings.money.invoice_lines import (
     product_rows,
     split_unit_prices,
 )
-from mappings.order import Address, Order, OrderRequest, Payment
+from mappings.order import Address, Order, Payment
+from mappings.order_request import OrderRequest
 from mappings.person_names import buyer_name
 from mappings.phones import format_e164
 from mappings.tax_ids import TaxId, parse_tax_id

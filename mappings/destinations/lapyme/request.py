@@ -24,7 +24,8 @@ from mappings.money.invoice_lines import (
     product_rows,
     split_unit_prices,
 )
-from mappings.order import Order, OrderRequest
+from mappings.order import Order
+from mappings.order_request import OrderRequest
 
 #: Tables of which each product may need a row: what it lacks without one, and what the row holds.
 SKU_TABLES = [
