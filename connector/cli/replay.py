@@ -155,7 +155,7 @@ def follow_job(runtime: "Runtime", job: "Job", delivery_ids: Sequence[int], *, w
     print_job(job)
     for outcome, count in sorted(outcomes.items()):
         click.echo(f"{outcome}: {count}")
-    return 1 if job.left_why or any(outcome.startswith("parked") for outcome in outcomes) else 0
+    return 1 if job.skipped_reasons or any(outcome.startswith("parked") for outcome in outcomes) else 0
 
 
 def run_job(runtime: "Runtime", job: "Job") -> "Job":
@@ -167,7 +167,7 @@ def run_job(runtime: "Runtime", job: "Job") -> "Job":
         while job.ended_at is None:
             actions.advance_bulk_retries(runtime)
             job = load_job(runtime.database, job.id or 0)
-            update_progress(job.queued + sum(job.left_why.values()))
+            update_progress(job.queued + sum(job.skipped_reasons.values()))
             sleep(PAGE_INTERVAL_S)
     return job
 
@@ -197,7 +197,7 @@ def wait_for_outcomes(runtime: "Runtime", ids: Sequence[int], *, wait_s: float) 
 
 def print_job(job: "Job") -> None:
     click.echo(f"Replay {job.id}: queued {job.queued} of {job.total}.")
-    for reason, count in job.left_why.items():
+    for reason, count in job.skipped_reasons.items():
         click.echo(f"skipped {count}: {reason}.")
 
 
