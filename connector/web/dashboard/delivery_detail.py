@@ -1,6 +1,5 @@
 """What the page of one delivery shows beside its row: what happened in order, what it was made of, and what to do."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from connector.database.models import Attempt, Delivery, Event, Note, State
 from connector.database.orders import row_id
 from connector.database.queries.lookups import list_attempts, list_notes, load_event
 from connector.database.queries.search import events_of_order
+from connector.delivery.order_source import load_order_source
 from connector.runtime import Runtime
 from connector.web.dashboard.available_actions import advise
 from connector.web.dashboard.filters import translate
@@ -111,12 +111,11 @@ def parse_event_order(runtime: Runtime, event: Event) -> tuple[Order | None, str
         return None, _("Its store is no longer configured.")
     if not event.body:
         return None, _("Its payload was pruned.")
-    storefront = settings.storefront(store)
-    payload = json.loads(event.body)
     try:
-        if any(fetch.is_order for fetch in storefront.required_fetches(payload, store, frozenset())):
+        source = load_order_source(settings, event, store)
+        if source.is_thin:
             return None, _("The webhook only names the order: it is fetched from the store for each attempt.")
-        return storefront.parse_order(payload, store), None
+        return source.parse(), None
     except MappingError as error:
         return None, "\n".join(error.problems)
     except Exception as error:  # ours to mend; the page shows the rest
