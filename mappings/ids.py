@@ -4,7 +4,7 @@ import hashlib
 import re
 from typing import Any
 
-from mappings.integration import MalformedWebhookError
+from mappings.storefront import MalformedWebhookError
 from mappings.text import clean_text
 
 MAX_ID_LENGTH = 200  # characters; no platform comes near

@@ -36,3 +36,10 @@ def find_named_item(items: Any, name: str) -> Any:
         if isinstance(item_name, str) and item_name.strip().casefold() == target_name and clean_text(item.get("value")):
             return item["value"]
     return None
+
+
+def get_path(value: Any, path: str) -> Any:
+    """What stands at a dotted path of objects; None where there is nothing."""
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value

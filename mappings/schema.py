@@ -6,7 +6,7 @@ In both, the name on the left is the wire's and `attribute` is the hub's.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields as fields_of
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -16,7 +16,9 @@ from mappings.addresses.postcodes import complete_postal_code
 from mappings.addresses.regions import resolve_country_code, resolve_state_name
 from mappings.addresses.resolve import resolve_address, resolve_billing_address
 from mappings.fields import FastField, LenientField
-from mappings.order import LABELS, Address, Order, OrderRequest
+from mappings.labels import LABELS
+from mappings.order import Address, Order
+from mappings.order_request import OrderRequest
 from mappings.payload_paths import pick_text
 from mappings.settings import Store
 
@@ -115,6 +117,12 @@ class WireSchema(Schema):
     def make(self, data: dict[str, Any]) -> Any:
         """Return what was read, by hub path. Raises `ValidationError` where fields are good and the whole is not."""
         return data
+
+
+@cache
+def schema_instance(schema_class: type[Any]) -> Any:
+    """Return the one instance of a schema: to build one costs more than a load."""
+    return schema_class()
 
 
 def can_skip_validation(field: fields.Field[Any]) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from time import monotonic
+from typing import Any
 
 from connector.clients.http import Client, RequestFailedError
 from connector.clients.tokens import TokenError, TokenProvider
@@ -34,7 +35,7 @@ class CustomerLookupError(RequestFailedError):
 class CustomerLookup:
     """The customers of one account. Thread-safe."""
 
-    api: CustomerApi
+    api: CustomerApi[Any]
     client: Client
     tokens: TokenProvider
     idempotency_header: str

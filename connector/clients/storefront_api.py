@@ -6,9 +6,9 @@ from typing import Any
 
 from connector.clients.http import Client, RequestFailedError
 from connector.core.http_result import HttpResult
-from mappings.integration import Fetch, Storefront
 from mappings.schema import MappingError
 from mappings.settings import Store
+from mappings.storefront import Fetch, Storefront
 
 ORDER_NOT_FOUND = "The order is not at the store any more (404)."
 API_NOT_CONFIGURED = "The order is to be fetched from the store, and its settings have no `api_url` or `api_token`."
@@ -20,7 +20,7 @@ class FetchError(RequestFailedError):
 
 def fetch_missing(
     client: Client | None,
-    storefront: Storefront,
+    storefront: Storefront[Any],
     store: Store,
     payload: dict[str, Any],
     fetches: Iterable[Fetch],

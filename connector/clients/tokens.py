@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from typing import Any
 
 import jwt
 
 from connector.clients.http import Client, RequestFailedError
-from mappings.integration import Destination, TokenExchange, get_path
+from mappings.destination import Destination, TokenExchange
+from mappings.payload_paths import get_path
 from mappings.settings import Account
 
 #: A token that expires sooner than this is refreshed, so that it outlasts the attempt.
@@ -32,7 +34,7 @@ class TokenProvider:
     """The Bearer token of one account, shared by all threads and kept in memory only."""
 
     def __init__(
-        self, client: Client, account: Account, destination: Destination, clock: Callable[[], datetime]
+        self, client: Client, account: Account, destination: Destination[Any], clock: Callable[[], datetime]
     ) -> None:
         self.client = client
         self.account = account
@@ -44,7 +46,7 @@ class TokenProvider:
 
     @property
     def can_refresh(self) -> bool:
-        return self.destination.token is not None and self._api_key is not None
+        return self.destination.token_exchange is not None and self._api_key is not None
 
     @property
     def _api_key(self) -> str | None:
@@ -52,9 +54,9 @@ class TokenProvider:
 
     def bearer(self) -> str | None:
         """Return the token to send; None if the account sends none. Raises `TokenError`."""
-        exchange = self.destination.token
+        exchange = self.destination.token_exchange
         if exchange is None or self._api_key is None:
-            return self.destination.bearer(self.account)
+            return self.destination.bearer_token(self.account)
         requested_at = monotonic()
         with self._lock:
             if self._failure and self._failure[0] > requested_at:  # it failed for everyone who waited for it

@@ -4,7 +4,7 @@ import base64
 import hmac
 from collections.abc import Iterable, Mapping
 
-from mappings.integration import Signature
+from mappings.storefront import Signature
 
 
 def sign(signature: Signature, secret: str, body: bytes) -> str:

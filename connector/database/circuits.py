@@ -15,7 +15,7 @@ from connector.database.engine import Database, Transaction
 from connector.database.idempotency import IdempotentRequest, transact_idempotently
 from connector.database.models import Circuit, Delivery, account_actions, attempts, circuits, deliveries, read_row
 from connector.database.sql.execute import insert_ignore, select_by
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 
 HEALTHY = {Outcome.DELIVERED, Outcome.REFUSED, Outcome.CONFLICT}
 #: Among how many attempts, of all accounts, one that passed is looked for: there may be millions.

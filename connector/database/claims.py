@@ -30,7 +30,7 @@ from connector.database.models import (
 )
 from connector.database.orders import row_id
 from connector.database.sql.execute import fetch_scalars, select_by, select_joined, update_rows
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 
 ACCOUNT: BindParameter[str] = bindparam("account")
 NOW = bindparam("now", type_=TZDateTime)

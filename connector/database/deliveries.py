@@ -13,7 +13,7 @@ from connector.database.engine import Database, Transaction
 from connector.database.models import Delivery, Reason, State, attempts, deliveries
 from connector.database.orders import add_note, apply_cancellation, is_cancelled, row_id, select_newest
 from connector.database.sql.execute import insert_ignore_returning_ids, select_by, update_by, update_rows
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from mappings.lookup_tables import missing_rows_in
 
 #: What may be long, and decides nothing.

@@ -11,7 +11,7 @@ from connector.database.models import Delivery, Reason, State, events
 from connector.database.order_batch import EventSummary, OrderBatch, OrderKey
 from connector.database.orders import cancellation_values
 from connector.database.sql.execute import insert_ignore_returning_ids
-from mappings.integration import WebhookIdentity
+from mappings.storefront import WebhookIdentity
 
 CANCELLED_FIRST = "the order was cancelled before: a person decides"
 UNCANCELLED = "The order was cancelled, and a newer version of it is not: a person decides."

@@ -13,7 +13,7 @@ from connector.database.idempotency import IdempotentRequest, transact_idempoten
 from connector.database.models import Delivery, Event, Reason, State, attempts, deliveries, events, read_row, read_rows
 from connector.database.order_batch import insert_deliveries, new_delivery
 from connector.database.orders import add_note, is_cancelled, matches_order, row_id, select_newest
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 
 #: States that a person leaves only with `force`: sending again may make a second order.
 NEEDS_FORCE = {State.DELIVERED, State.DISCARDED}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from connector.core.retry import delay_s, parse_retry_after
 from connector.database.deliveries import AttemptRecord, Decision
 from connector.database.models import Delivery, Reason, State
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from mappings.settings import Account
 
 

@@ -44,7 +44,7 @@ from connector.delivery.prepare import (
     store_circuit,
 )
 from connector.runtime import Runtime
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from mappings.settings import Account
 
 #: How often one claim reloads an order because a newer version arrived.
@@ -185,7 +185,7 @@ def send(runtime: Runtime, delivery: Delivery, sending: Sending) -> HttpResult:
             destination.path,
             body=sending.request.body,
             headers=headers,
-            query=destination.query(account),
+            query=destination.query_params(account),
             timeout_s=account.timeout_s,
         )
         span.set_attributes(attempt=delivery.attempts + 1, status=result.status, error=result.error)

@@ -9,15 +9,15 @@ from connector.clients.http import Client
 from connector.clients.storefront_api import fetch_missing
 from connector.database.models import Event
 from connector.settings import Settings
-from mappings.integration import Fetch, Storefront
 from mappings.order import Order
 from mappings.settings import Store
+from mappings.storefront import Fetch, Storefront
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderSource:
     store: Store
-    storefront: Storefront
+    storefront: Storefront[Any]
     payload: dict[str, Any]
     missing: Sequence[Fetch]  # what the payload lacks
     was_fetched: bool = False  # the order itself came from the API: it is newer than its webhook

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from connector.clients.customers import CustomerLookupError
 from connector.clients.http import RequestFailedError
@@ -21,7 +22,7 @@ from connector.delivery.order_source import OrderSource, load_order_source
 from connector.runtime import Runtime
 from connector.settings import Route
 from mappings.customer_lookup import CustomerMatch
-from mappings.integration import Destination, Outcome
+from mappings.destination import Destination, Outcome
 from mappings.order import Order
 from mappings.schema import MappingError
 from mappings.settings import Account, Store
@@ -144,7 +145,7 @@ def find_store(runtime: Runtime, delivery: Delivery) -> Store:
         raise MappingError(["Its store is no longer configured."]) from None
 
 
-def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination) -> None:
+def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination[Any]) -> None:
     """Raises `MappingError` if what would be sent has been pruned.
 
     An idempotency key stands for the bytes that were sent with it: no other bytes may be sent with it.
@@ -231,7 +232,7 @@ def rejection_by_route(route: Route, event: Event, order: Order, *, was_fetched:
     return route.only.exclusion_reason(order)
 
 
-def idempotency_key(delivery: Delivery, destination: Destination) -> str | None:
+def idempotency_key(delivery: Delivery, destination: Destination[Any]) -> str | None:
     """Return `order:<store id>:<order id>:r<revision>`, the same for every event and attempt of a revision.
 
     None if the destination takes no key.

@@ -10,8 +10,8 @@ from connector.core.exceptions import InvalidRequestError, SignatureError
 from connector.core.signatures import is_signed_by_any
 from connector.database.events import RecordedWebhook, record_event
 from connector.runtime import Runtime
-from mappings.integration import MalformedWebhookError
 from mappings.settings import Store
+from mappings.storefront import MalformedWebhookError
 
 
 def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], body: bytes) -> RecordedWebhook | None:

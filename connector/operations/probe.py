@@ -1,12 +1,13 @@
 """Tries whether each account can be reached with its credentials, by requests that create nothing."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from connector.clients.http import Client, Reachability
 from connector.clients.tokens import TokenError
 from connector.runtime import AccountClients, open_clients
 from connector.settings import Settings
-from mappings.integration import Destination, Outcome
+from mappings.destination import Destination, Outcome
 from mappings.settings import Account, Store
 
 PING_TIMEOUT_S = 10.0
@@ -39,7 +40,7 @@ def ping_all(settings: Settings) -> list[tuple[Account | Store, Reachability]]:
         return [(owner, client.ping(PING_TIMEOUT_S)) for owner, client in clients]
 
 
-def probe_account(clients: AccountClients, account: Account, destination: Destination) -> ProbeResult:
+def probe_account(clients: AccountClients, account: Account, destination: Destination[Any]) -> ProbeResult:
     def build_result(message: str, *, is_good: bool = False) -> ProbeResult:
         return ProbeResult(account=account.name, is_good=is_good, message=message)
 
@@ -51,7 +52,7 @@ def probe_account(clients: AccountClients, account: Account, destination: Destin
         "GET",
         destination.probe_path,
         headers={"Authorization": f"Bearer {bearer}"} if bearer else {},
-        query=destination.query(account),
+        query=destination.query_params(account),
         timeout_s=account.timeout_s,
     )
     if result.status is None:

@@ -15,7 +15,7 @@ from connector.sandbox.fake_storefront_apis import FAULT_KINDS, OUTCOME_BY_FAULT
 from connector.sandbox.fault_injection import FaultKind
 from connector.sandbox.responses import apply_fault, json_response
 from connector.sandbox.state import RequestOutcome, Sandbox
-from mappings.storefronts.shopify import API_VERSION
+from mappings.storefronts.shopify.api import API_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from connector.sandbox.fake_storefront_apis import ORDER_PATHS, create_storefron
 from connector.sandbox.fault_injection import DESCRIPTIONS
 from connector.sandbox.state import AcceptedOrder, Sandbox, SeenRequest
 from mappings import DESTINATIONS
-from mappings.integration import Destination
+from mappings.destination import Destination
 
 
 class SandboxServer(Sandbox):
@@ -37,7 +37,7 @@ class SandboxServer(Sandbox):
         *,
         host: str = "127.0.0.1",
         port: int = 0,  # 0: a free one
-        destinations: Mapping[str, Destination] = DESTINATIONS,
+        destinations: Mapping[str, Destination[Any]] = DESTINATIONS,
         token_life_s: float = 300.0,
         log_requests: bool = False,
     ) -> None:

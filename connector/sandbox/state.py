@@ -16,7 +16,7 @@ import jwt
 
 from connector.sandbox.fault_injection import Fault, FaultKind, FaultSchema
 from mappings import DESTINATIONS
-from mappings.integration import Destination
+from mappings.destination import Destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Sandbox:
     def __init__(
         self,
         *,
-        destinations: Mapping[str, Destination] = DESTINATIONS,
+        destinations: Mapping[str, Destination[Any]] = DESTINATIONS,
         storefronts: Collection[str] = (),  # whose APIs are played
         services: Collection[str] = (),  # what else is played, by the names under which it can be made to misbehave
         token_life_s: float = 300.0,

@@ -25,8 +25,9 @@ from connector.settings.routes import Route, RouteFilter, RouteSchema
 from connector.settings.toml_file import read_toml, substitute_variables
 from connector.settings.users import User, build_users
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.integration import Destination, Storefront
+from mappings.destination import Destination
 from mappings.settings import Account, AccountSchema, ServiceUrl, Store, placeholders_in
+from mappings.storefront import Storefront
 
 __all__ = [
     "AlertSettings",
@@ -77,10 +78,10 @@ class Settings:
         routes = [route for route in self.routes_of(store_id) if route.accepts_topics(topics)]
         return {account: self.accounts[account].destination for route in routes for account in route.accounts}
 
-    def storefront(self, store: Store) -> Storefront:
+    def storefront(self, store: Store) -> Storefront[Any]:
         return STOREFRONTS[store.storefront]
 
-    def destination(self, account: Account) -> Destination:
+    def destination(self, account: Account) -> Destination[Any]:
         return DESTINATIONS[account.destination]
 
 

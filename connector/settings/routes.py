@@ -9,9 +9,9 @@ from marshmallow import ValidationError, fields, post_load
 from marshmallow.validate import Length, Regexp
 
 from connector.settings.errors import suggest
-from mappings.integration import CANONICAL_TOPICS
 from mappings.order import Order
 from mappings.settings import SettingsSchema
+from mappings.storefront import CANONICAL_TOPICS
 from mappings.text import casefold_ascii
 
 

@@ -13,7 +13,8 @@ from marshmallow.validate import OneOf
 
 from mappings.lookup_tables import LookupTableField
 from mappings.money.allocation import apply_to_lines, to_cents
-from mappings.order import Line, Order, OrderRequest, Shipping
+from mappings.order import Line, Order, Shipping
+from mappings.order_request import OrderRequest
 from mappings.settings import NOT_BLANK
 
 CHARGE_KINDS = ["tip", "fee", "rounding", "duties"]

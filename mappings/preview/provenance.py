@@ -14,7 +14,8 @@ from typing import Any, Literal
 from marshmallow import fields as wire
 
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.order import LABELS, OrderRequest
+from mappings.labels import LABELS
+from mappings.order_request import OrderRequest
 from mappings.preview.dry_run import ValuePath, dry_run, format_path, iter_leaves
 from mappings.preview.perturb import iter_object_paths, iter_values, perturb, set_path, trim_tables
 from mappings.schema import DestinationSchema, MappingError, label_for

@@ -10,7 +10,7 @@ from typing import Any
 
 from connector.sandbox.webhook_sender import parse_json_object, read_sample
 from mappings import STOREFRONTS
-from mappings.integration import Storefront
+from mappings.storefront import Storefront
 
 SECRET = "chaos-secret"
 TIENDANUBE_SHOP = 5120066

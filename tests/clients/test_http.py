@@ -15,7 +15,7 @@ from connector.core.outcomes import classify
 from connector.core.retry import delay_s, parse_retry_after
 from connector.runtime import utc_now
 from mappings import DESTINATIONS
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from mappings.settings import Account
 
 

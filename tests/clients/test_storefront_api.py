@@ -8,7 +8,7 @@ import pytest
 
 from connector.database.circuits import CircuitReport, next_probe_time, record_outcome
 from connector.sandbox.server import SandboxServer
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from tests.support.orders import shopify_order, woo_order
 from tests.support.service import Service
 

@@ -24,7 +24,7 @@ from connector.database.engine import Database, Transaction
 from connector.database.models import State
 from connector.delivery.deliver import deliver
 from connector.web.app import create_app
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from tests.support.claims import LEASE_S, claim, start_sending
 from tests.support.orders import shopify_order, woo_order
 from tests.support.service import Service

@@ -27,7 +27,8 @@ from connector.database.deliveries import AttemptRecord, AttemptResult, Decision
 from connector.database.engine import Database
 from connector.database.events import IncomingWebhook, record_event, record_events
 from connector.database.models import State, deliveries
-from mappings.integration import Outcome, WebhookIdentity
+from mappings.destination import Outcome
+from mappings.storefront import WebhookIdentity
 
 FEW, MANY = 40, 4_000
 #: psycopg has a statement prepared after five times, and PostgreSQL may keep a plan of it after five more.

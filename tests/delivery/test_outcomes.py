@@ -12,7 +12,7 @@ from connector.core.outcomes import classify
 from connector.core.retry import parse_retry_after
 from connector.database.claims import Limit, claim_deliveries
 from mappings import DESTINATIONS
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from tests.support.destinations import LAPYME, POST, RAYO
 from tests.support.orders import shopify_order, woo_order
 from tests.support.service import Service

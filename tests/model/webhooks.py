@@ -8,7 +8,7 @@ from typing import Any
 from connector.core.signatures import sign
 from connector.sandbox.state import AcceptedOrder
 from mappings import STOREFRONTS
-from mappings.integration import WebhookIdentity
+from mappings.storefront import WebhookIdentity
 from tests.model.model import Content, Event
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
 from tests.support.service import Service

@@ -126,7 +126,7 @@ EVENT_ONCE = Invariant(
         ),
         Mutant(
             breaks="the tables are made without the unique index of events",
-            file="connector/database/migrations/versions/0001_first.py",
+            file="connector/database/migrations/versions/0001_initial.py",
             old='        sa.UniqueConstraint("store", "event_key"),\n',
             new="",
             tests=(
@@ -136,7 +136,7 @@ EVENT_ONCE = Invariant(
         ),
         Mutant(
             breaks="WooCommerce's delivery id, which different orders share, is taken for the event's key",
-            file="mappings/storefronts/woocommerce.py",
+            file="mappings/storefronts/woocommerce/webhook.py",
             old="{order_id or ''}:{hash_body(body)}",
             new="{headers.get('x-wc-webhook-delivery-id') or hash_body(body)}",
             tests=(
@@ -160,7 +160,7 @@ ORDER_ONCE = Invariant(
         ),
         Mutant(
             breaks="the tables are made without the unique index of deliveries",
-            file="connector/database/migrations/versions/0001_first.py",
+            file="connector/database/migrations/versions/0001_initial.py",
             old='        sa.UniqueConstraint("account", "store", "order_id"),\n',
             new="",
             tests=("tests/database/test_migrations.py::test_migrations_make_the_declared_tables",),

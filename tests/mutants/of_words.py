@@ -6,7 +6,7 @@ INTAKE = "connector/ingestion/receive.py"
 SETTINGS = "connector/settings/__init__.py"
 DELIVERY = "connector/delivery/deliver.py"
 EVENTS = "connector/database/events.py"
-SPOKE = "mappings/integration.py"
+DESTINATION = "mappings/destination.py"
 RAYO = "mappings/destinations/rayo.py"
 
 NOT_INVENTED = Invariant(
@@ -22,14 +22,14 @@ NOT_INVENTED = Invariant(
         ),
         Mutant(
             breaks="a currency that LaPyme does not know goes as pesos",
-            file="mappings/destinations/lapyme.py",
+            file="mappings/destinations/lapyme/request.py",
             old="return self.account.currencies.get(self.order.currency)",
             new='return self.account.currencies.get(self.order.currency, "PES")',
             tests=("tests/mappings/destinations/test_lapyme.py::test_currency_without_a_word_is_a_problem",),
         ),
         Mutant(
             breaks="a gateway that nobody knows goes as a credit card",
-            file="mappings/destinations/centelar.py",
+            file="mappings/destinations/centelar/request.py",
             old="return next((type_ for type_ in types if type_), None)",
             new='return next((type_ for type_ in types if type_), "creditcard")',
             tests=(
@@ -143,21 +143,21 @@ CONTRACT_KEPT = Invariant(
     mutants=(
         Mutant(
             breaks="a body is not judged by the contract",
-            file=SPOKE,
+            file=DESTINATION,
             old="if errors := self.contract.validate_request(body):",
             new="if errors := []:",
             tests=("tests/mappings/test_contracts.py::test_body_that_breaks_the_contract_alone_does_not_leave",),
         ),
         Mutant(
             breaks="what a body's own schema finds wrong is passed over",
-            file=SPOKE,
+            file=DESTINATION,
             old="*order_request.problems(), *problems]",
             new="*order_request.problems()]",
             tests=("tests/mappings/destinations/test_rayo.py::test_problem_names_the_field_as_the_merchant_knows_it",),
         ),
         Mutant(
             breaks="a reply is not judged by the contract",
-            file=SPOKE,
+            file=DESTINATION,
             old="        if self.contract.validate_response(response):\n            return None\n",
             new="",
             tests=("tests/mappings/test_contracts.py::test_rayos_reference_is_a_uuid",),
@@ -284,8 +284,8 @@ NOT_TOLD = Invariant(
         Mutant(
             breaks="the token goes into the address",
             file=DELIVERY,
-            old="query=destination.query(account),",
-            new='query={**destination.query(account), "token": bearer or ""},',
+            old="query=destination.query_params(account),",
+            new='query={**destination.query_params(account), "token": bearer or ""},',
             tests=("tests/e2e/test_privacy.py::test_no_request_line_holds_secrets_or_personal_data[sqlite]",),
         ),
     ),

@@ -132,7 +132,7 @@ class MyRayoOrder(RayoOrderSchema):
             "MyRayoOrder cannot be made: ValueError: no",
         ),
         (
-            "from mappings.destinations.rayo import RayoOrderSchema\nfrom mappings.order import OrderRequest\n"
+            "from mappings.destinations.rayo import RayoOrderSchema\nfrom mappings.order_request import OrderRequest\n"
             "class MyRayoOrder(RayoOrderSchema):\n    request_class = OrderRequest",
             "`request_class` of MyRayoOrder must be a subclass of mappings.destinations.rayo.RayoOrderRequest.",
         ),

@@ -25,7 +25,7 @@ from connector.database.models import (
 )
 from connector.database.orders import matches_order, select_newest
 from connector.database.stats.overview import ID_ORDER_TOLERANCE, first_id_since
-from mappings.integration import CANONICAL_TOPICS
+from mappings.storefront import CANONICAL_TOPICS
 
 #: In one question: databases take only so many values.
 MAX_IDS_PER_QUERY = 500

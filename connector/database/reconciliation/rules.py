@@ -13,7 +13,7 @@ from connector.core.retry import MAX_RETRY_AFTER_S
 from connector.database.events import CANCELLED_FIRST
 from connector.database.models import Circuit, Delivery, Event, Reason, State
 from mappings import DESTINATIONS
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from mappings.settings import Account
 
 REASONS_BY_STATE: Mapping[str, Collection[str | None]] = {

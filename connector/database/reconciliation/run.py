@@ -29,7 +29,7 @@ from connector.database.reconciliation.rules import (
     newest_event,
 )
 from mappings import DESTINATIONS
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from mappings.settings import Account
 
 #: Rows that are read at a time.

@@ -16,7 +16,7 @@ from connector.database.coordination import lock_checkpoint, set_checkpoint
 from connector.database.engine import Database, Transaction
 from connector.database.models import State, attempts, checkpoints, counters, deliveries, events, read_rows
 from connector.database.sql.execute import insert_ignore
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 
 #: Name and labels to a count.
 Counts = dict[tuple[str, tuple[tuple[str, str], ...]], float]

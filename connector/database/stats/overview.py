@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 from connector.database.circuits import MAX_ATTEMPTS_SCANNED
 from connector.database.engine import Database
 from connector.database.models import Reason, State, account_actions, attempts, deliveries, events, notes, read_rows
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 
 #: How far a row's own time may lie from its neighbours': transactions that run at once commit in any order.
 ID_ORDER_TOLERANCE = timedelta(minutes=5)

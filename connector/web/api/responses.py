@@ -25,7 +25,7 @@ from connector.database.queries.lookups import (
 from connector.database.reconciliation.run import ReconciliationReport
 from connector.delivery.preview import Preview
 from connector.runtime import Runtime
-from mappings.integration import Outcome
+from mappings.destination import Outcome
 from mappings.preview.provenance import ExplainedMapping
 from mappings.settings import Account
 
@@ -196,7 +196,7 @@ class JobSchema(ResponseSchema):
     done = fields.Integer(metadata={"description": "queued and left; what changed its state by itself is neither"})
     queued = fields.Integer()
     left = fields.Integer()
-    left_why = fields.Dict(keys=fields.String(), values=fields.Integer())
+    left_why = fields.Dict(attribute="skipped_reasons", keys=fields.String(), values=fields.Integer())
     created_at = ResponseDateTime()
     ended_at = ResponseDateTime(allow_none=True)
 
@@ -301,9 +301,10 @@ def serialize_retry_results(results: Iterable[RetriggerResult]) -> dict[str, Any
 
 
 def serialize_job(job: Job) -> dict[str, Any]:
-    skipped_count = sum(job.left_why.values())
+    skipped_count = sum(job.skipped_reasons.values())
     filters = {name: list(map(str, value)) if name == "ids" else value for name, value in job.filters.items()}
-    values = {name: getattr(job, name) for name in JOB_SCHEMA.fields if name not in ("filters", "done", "left")}
+    attributes = [field.attribute or name for name, field in JOB_SCHEMA.fields.items()]
+    values = {name: getattr(job, name) for name in attributes if name not in ("filters", "done", "left")}
     return dump(JOB_SCHEMA, {**values, "filters": filters, "done": job.queued + skipped_count, "left": skipped_count})
 
 

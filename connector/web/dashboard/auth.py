@@ -1,61 +1,39 @@
-"""Who may come in, and what they may do: sign-in, sessions, roles, CSRF, the rate of tries, and strict headers.
-
-Without a user nothing is shown; without the role of operator nothing is changed.
-"""
+"""Sign-in, sessions and roles. Pages require a user; changes require the operator role."""
 
 import hmac
-import re
-from datetime import timedelta
 from hashlib import sha256
-from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, flash, redirect, render_template, request, session, url_for
-from flask.sessions import SecureCookieSessionInterface
-from flask_babel import gettext as _
+from flask import Flask, Response, abort, current_app, redirect, render_template, request, session, url_for
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
-from flask_talisman import Talisman
-from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.security import check_password_hash
-from werkzeug.wrappers import Response as AnyResponse
+from werkzeug.wrappers import Response as WerkzeugResponse
 
-from connector.runtime import Runtime
 from connector.settings import Settings
 from connector.settings.users import ADMIN
+from connector.web.context import get_runtime
+from connector.web.dashboard.security import safe_redirect_path
 
-#: Of failed tries from one address, in each web process.
+#: Failed sign-ins from one address, in each web process.
 LOGIN_RATE = "10 per minute"
-SESSION_LIFETIME = timedelta(hours=12)
-#: What everybody may ask for, and what a viewer may post.
-PUBLIC_ENDPOINTS = {"sign_in", "static"}
-READ_ONLY_POSTS = {"sign_in", "sign_out", "deliveries.search_all"}
-
-#: No script, style or picture but our own files, and nobody may frame a page. htmx is told to use neither eval nor
-#: styles of its own; Pico draws its icons as data: pictures.
-CONTENT_SECURITY_POLICY = {
-    "default-src": "'none'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self' data:",
-    "connect-src": "'self'",
-    "form-action": "'self'",
-    "base-uri": "'none'",
-    "frame-ancestors": "'none'",
-}
-#: Of a user that does not exist, so that a try takes as long as with one that does.
+PUBLIC_ENDPOINTS = {"login", "static"}
+#: POST requests that a viewer may make.
+READ_ONLY_POSTS = {"login", "logout", "deliveries.search"}
+#: Checked when the user does not exist, so that the response takes as long as for one that does.
 DUMMY_HASH = "scrypt:32768:8:1$0000000000000000$" + 128 * "0"
 
 
 class DashboardUser(UserMixin):  # type: ignore[misc]  # the library has no types
-    """Who is signed in. The mark changes with the password: that ends the sessions begun with the old one."""
+    """The user who is signed in.
+
+    `session_fingerprint` depends on the password and the role, so changing either ends the user's sessions.
+    """
 
     def __init__(self, name: str, role: str, credential: str, key: str) -> None:
         self.name = name
         self.role = role
-        self.session_fingerprint = hmac.new(key.encode(), f"{name}\0{role}\0{credential}".encode(), sha256).hexdigest()[
-            :24
-        ]
+        message = f"{name}\0{role}\0{credential}".encode()
+        self.session_fingerprint = hmac.new(key.encode(), message, sha256).hexdigest()[:24]
 
     @property
     def can_write(self) -> bool:
@@ -65,22 +43,65 @@ class DashboardUser(UserMixin):  # type: ignore[misc]  # the library has no type
         return f"{self.session_fingerprint}:{self.name}"
 
 
-class SecureSessionInterface(SecureCookieSessionInterface):
-    """Cookies that go back over HTTPS alone wherever a page came over HTTPS, also through a proxy that ends it."""
+def configure_auth(app: Flask, limiter: Limiter) -> None:
+    """Add the sign-in views, and require a user for everything else."""
+    login_manager = LoginManager(app)
+    login_manager.session_protection = None  # it binds sessions to an IP address, and those of phones change
+    login_manager.user_loader(load_session_user)
+    app.before_request(check_access)
+    limit_failures = limiter.limit(LOGIN_RATE, methods=["POST"], deduct_when=is_failed_login)
+    app.add_url_rule("/login", "login", limit_failures(login), methods=["GET", "POST"])
+    app.add_url_rule("/logout", "logout", logout, methods=["POST"])
 
-    def get_cookie_secure(self, app: Flask) -> bool:
-        return request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
+
+def check_access() -> WerkzeugResponse | tuple[str, int] | None:
+    """Turn away requests without a user, and changes without the operator role."""
+    if not is_dashboard_enabled(get_runtime().settings):
+        return None if request.endpoint == "static" else (render_template("disabled.html"), 404)
+    if request.endpoint in PUBLIC_ENDPOINTS:
+        return None
+    if not current_user.is_authenticated:
+        return redirect_to_login()
+    if request.method == "POST" and request.endpoint not in READ_ONLY_POSTS and not current_user.can_write:
+        abort(403)
+    return None
 
 
-def is_dashboard_enabled(settings: Settings) -> bool:
-    return bool(settings.environment.admin_token or settings.users)
+def login() -> WerkzeugResponse | str | tuple[str, int]:
+    if request.method == "GET":
+        return redirect(url_for("overview.show")) if current_user.is_authenticated else render_template("login.html")
+    runtime = get_runtime()
+    name = request.form.get("name", "").strip() or ADMIN
+    if not verify_password(runtime.settings, name, request.form.get("password", "")):
+        runtime.log.warning("sign_in_failed", address=request.remote_addr)
+        return render_template("login.html", has_failed=True), 401
+    login_user(load_users(runtime.settings, current_app.config["SECRET_KEY"])[name])
+    session.permanent = True
+    runtime.log.info("signed_in", who=name)
+    return redirect(safe_redirect_path(request.args.get("next")) or url_for("overview.show"))
 
 
-def derive_secret_key(settings: Settings) -> str:
-    """What signs sessions: the same in every process and after every start."""
-    environment = settings.environment
-    source = environment.secret_key or environment.admin_token or ""
-    return hmac.new(source.encode(), b"connector dashboard sessions", sha256).hexdigest()
+def is_failed_login(response: Response) -> bool:
+    return response.status_code == 401
+
+
+def logout() -> WerkzeugResponse:
+    logout_user()
+    return redirect(url_for("login"))
+
+
+def redirect_to_login() -> WerkzeugResponse:
+    if request.headers.get("HX-Request"):  # a live page's session ended: htmx has to navigate, not swap the fragment
+        return Response(status=204, headers={"HX-Redirect": url_for("login")})
+    requested_path = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("login", next=requested_path if requested_path != "/" else None))
+
+
+def load_session_user(session_id: str) -> DashboardUser | None:
+    """Return the user of a session, or None if the user's password or role has changed since."""
+    fingerprint, _colon, name = session_id.partition(":")
+    user = load_users(get_runtime().settings, current_app.config["SECRET_KEY"]).get(name)
+    return user if user and hmac.compare_digest(user.session_fingerprint, fingerprint) else None
 
 
 def load_users(settings: Settings, key: str) -> dict[str, DashboardUser]:
@@ -92,7 +113,7 @@ def load_users(settings: Settings, key: str) -> dict[str, DashboardUser]:
 
 
 def verify_password(settings: Settings, name: str, password: str) -> bool:
-    """Whether the password is that of the name. Takes as long for a name that nobody has."""
+    """Return whether the password is the user's. Takes as long for a user that does not exist."""
     token = settings.environment.admin_token
     if name == ADMIN and token:
         return hmac.compare_digest(password.encode(), token.encode())
@@ -101,102 +122,18 @@ def verify_password(settings: Settings, name: str, password: str) -> bool:
     return is_match and user is not None
 
 
-def configure_security(app: Flask, runtime: Runtime) -> None:
-    settings = runtime.settings
-    key = derive_secret_key(settings)
-    app.config.update(
-        SECRET_KEY=key,
-        SESSION_COOKIE_NAME="connector",
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",  # Strict would ask who follows the link of an alert to sign in again
-        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
-        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a page may lie open for hours before it is used
-        WTF_CSRF_SSL_STRICT=False,  # the session's cookie is Lax, and a Referer is not always sent
-    )
-    app.session_interface = SecureSessionInterface()
-    Talisman(
-        app,
-        force_https=False,  # whoever ends HTTPS before us does; health checks come without
-        session_cookie_secure=False,  # `Sessions` decides
-        content_security_policy=CONTENT_SECURITY_POLICY,
-        referrer_policy="same-origin",
-        frame_options="DENY",
-        strict_transport_security_include_subdomains=False,
-    )
-    CSRFProtect(app)
-    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
-    login_manager = LoginManager(app)
-    login_manager.session_protection = None  # it binds a session to an address, and phones change theirs
-
-    @login_manager.user_loader  # type: ignore[untyped-decorator]
-    def load_session_user(id_: str) -> DashboardUser | None:
-        fingerprint, _colon, name = id_.partition(":")
-        user = load_users(settings, key).get(name)
-        return user if user and hmac.compare_digest(user.session_fingerprint, fingerprint) else None
-
-    @app.before_request
-    def require_user() -> AnyResponse | tuple[str, int] | None:
-        if not is_dashboard_enabled(settings):
-            return None if request.endpoint == "static" else (render_template("off.html"), 404)
-        if request.endpoint in PUBLIC_ENDPOINTS:
-            return None
-        if not current_user.is_authenticated:
-            return redirect_to_sign_in()
-        if request.method == "POST" and request.endpoint not in READ_ONLY_POSTS and not current_user.can_write:
-            abort(403)
-        return None
-
-    @app.route("/login", methods=["GET", "POST"])
-    @limiter.limit(LOGIN_RATE, methods=["POST"], deduct_when=lambda response: response.status_code == 401)
-    def sign_in() -> AnyResponse | str | tuple[str, int]:
-        if request.method == "GET":
-            return (
-                redirect(url_for("overview.show")) if current_user.is_authenticated else render_template("login.html")
-            )
-        name = request.form.get("name", "").strip() or ADMIN
-        if not verify_password(settings, name, request.form.get("password", "")):
-            runtime.log.warning("sign_in_failed", address=request.remote_addr)
-            return render_template("login.html", failed=True), 401
-        login_user(load_users(settings, key)[name])
-        session.permanent = True
-        runtime.log.info("signed_in", who=name)
-        return redirect(safe_redirect_path(request.args.get("next")) or url_for("overview.show"))
-
-    @app.post("/logout")
-    def sign_out() -> AnyResponse:
-        logout_user()
-        return redirect(url_for("sign_in"))
-
-    @app.errorhandler(CSRFError)
-    def handle_csrf_error(error: CSRFError) -> AnyResponse:
-        flash(_("That page was too old to act from. Please try again."), "error")
-        return redirect(safe_redirect_path(urlsplit(request.referrer or "").path) or url_for("overview.show"))
-
-    @app.after_request
-    def disable_caching(response: Response) -> Response:
-        if request.endpoint != "static":
-            response.headers["Cache-Control"] = "no-store"
-        return response
+def is_dashboard_enabled(settings: Settings) -> bool:
+    return bool(settings.environment.admin_token or settings.users)
 
 
-def redirect_to_sign_in() -> AnyResponse:
-    if request.headers.get("HX-Request"):  # a live page whose session has ended: the whole page is to go there
-        return Response(status=204, headers={"HX-Redirect": url_for("sign_in")})
-    requested_path = request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(url_for("sign_in", next=requested_path if requested_path != "/" else None))
-
-
-def safe_redirect_path(text: str | None) -> str | None:
-    """The path, if it leads to a page of ours: browsers take `//host` and `/\\host` for another's."""
-    return text if text and text.isprintable() and re.match(r"/(?![/\\])", text) else None
+def derive_secret_key(settings: Settings) -> str:
+    """Return the key that signs sessions. It is the same in every process and after every restart."""
+    environment = settings.environment
+    source = environment.secret_key or environment.admin_token or ""
+    return hmac.new(source.encode(), b"connector dashboard sessions", sha256).hexdigest()
 
 
 def current_actor() -> str:
-    """Who acts, as the notes tell it."""
+    """Return the name of the signed-in user, as recorded with each action."""
     name: str = current_user.name
     return name
-
-
-def get_runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["runtime"]
-    return runtime

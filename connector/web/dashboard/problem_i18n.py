@@ -8,7 +8,7 @@ import re
 from flask_babel import get_locale
 from flask_babel import gettext as _
 
-from mappings.order import LABELS
+from mappings.labels import LABELS
 
 #: Parts of an address for which a store may say where its customers write them.
 ADDRESS_PARTS = ("neighbourhood", "street number", "interior number", "address")

@@ -1,27 +1,22 @@
-"""Centelar: an ERP of Argentina for online shops. Writes POST /api/v1.1/order; it does not send.
-
-Fields stand in the order of Centelar's own page: https://developer.centelar.com/v1_1/order/create, read 2026-11-21.
-Where its example differs from its tables (`documentType`, `geoc_oordinates`, a number for `amount`, no
-`billing_address`), the tables are followed.
-"""
+"""The values of a Centelar order."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from marshmallow import ValidationError, fields, post_load
-from marshmallow.validate import Length, OneOf, Range, Regexp
-
-from mappings.contracts import load_contract
-from mappings.fields import MoneyNumber, Nested, Quantity, StrictBoolean, StrictInteger, Text
-from mappings.integration import Destination, Outcome
-from mappings.lookup_tables import LookupTable, LookupTableField
+from mappings.destinations.centelar.account import CentelarAccount, LocationRef
+from mappings.destinations.centelar.payments import (
+    PAYMENT_TYPE_BY_GATEWAY,
+    PAYMENT_TYPE_CHOICES,
+    PaymentLine,
+    gateway_names,
+    quoted_gateway,
+)
 from mappings.money.allocation import ZERO, to_cents
 from mappings.money.invoice_lines import (
-    ChargeTableField,
     InvoiceLine,
     charge_problems,
     charge_rows,
@@ -33,187 +28,12 @@ from mappings.money.invoice_lines import (
     product_rows,
     split_unit_prices,
 )
-from mappings.order import Address, Order, OrderRequest, Payment
+from mappings.order import Address, Order, Payment
+from mappings.order_request import OrderRequest
 from mappings.person_names import buyer_name
 from mappings.phones import format_e164
-from mappings.schema import DestinationSchema
-from mappings.settings import (
-    CURRENCY_CODE,
-    NOT_BLANK,
-    Account,
-    AccountSchema,
-    SettingsSchema,
-    Template,
-    require_order_reference,
-    validate_timezone,
-)
 from mappings.tax_ids import TaxId, parse_tax_id
 from mappings.text import match_key
-
-PAYMENT_TYPE_CHOICES = ["mercadopago", "creditcard", "promissory"]
-
-#: Gateways by letters and digits alone, as `squeeze` leaves them.
-PAYMENT_TYPE_BY_GATEWAY = {
-    # Tiendanube's word (https://tiendanube.github.io/api-documentation/resources/order), and Shopify's without the
-    # blank. WooCommerce: https://github.com/mercadopago/cart-woocommerce. Read 2026-11-21.
-    "mercadopago": "mercadopago",
-    "woomercadopagobasic": "mercadopago",
-    "woomercadopagocustom": "mercadopago",
-    "woomercadopagoticket": "mercadopago",
-    "woomercadopagocredits": "mercadopago",
-    # https://shopify.dev/docs/api/admin-rest/latest/resources/order shows `authorize_net`; WooCommerce's own plugins
-    # are `stripe` and `woocommerce_payments`. Read 2026-11-21.
-    "authorizenet": "creditcard",
-    "shopifypayments": "creditcard",
-    "stripe": "creditcard",
-    "woocommercepayments": "creditcard",
-    # Unverified: what Argentine card processors and shops of their own accord call themselves.
-    "payway": "creditcard",
-    "decidir": "creditcard",
-    "creditcard": "creditcard",
-    "debitcard": "creditcard",
-    "tarjeta": "creditcard",
-    "tarjetadecredito": "creditcard",
-    "tarjetadedebito": "creditcard",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocationRef:
-    """What Centelar knows a branch or a stock's location by: the id, else the name."""
-
-    id: int | None = None
-    name: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CentelarAccount(Account):
-    connection_id: int  # of the shop's integration in Centelar
-    currency: str = "ARS"  # Centelar has no field for it
-    timezone: str = "America/Argentina/Buenos_Aires"  # of `creation_date`, which has no offset
-    ext_code: str = "{order_id}"
-    product_code_by_sku: LookupTable[str] = field(default_factory=LookupTable)  # SKU -> product_code, where they differ
-    payment_types: LookupTable[str] = field(default_factory=LookupTable)  # gateway -> type, before `PAYMENT_TYPES`
-    free_orders: Literal["problem", "send"] = "problem"
-    locations: LookupTable[LocationRef] = field(
-        default_factory=LookupTable
-    )  # location, or branch of a pickup -> where its stock is
-    pickups: LookupTable[LocationRef] = field(default_factory=LookupTable)  # branch of a pickup -> Centelar's
-    last_name_missing: str = "problem"  # or the text to send
-    charges: LookupTable[str] = field(default_factory=LookupTable)  # kind of charge -> SKU
-
-
-class PickupSchema(SettingsSchema):
-    id = fields.Integer(strict=True)
-    name = fields.String(validate=NOT_BLANK)
-
-    @post_load
-    def build_model(self, data: dict[str, Any], **_: Any) -> LocationRef:
-        if not data:
-            raise ValidationError("needs an id or a name.")
-        return LocationRef(id=data.get("id"), name=None if "id" in data else data["name"])
-
-
-class LocationSchema(PickupSchema):
-    id = fields.Integer(data_key="location_id", strict=True)
-    name = fields.String(data_key="location_name", validate=NOT_BLANK)
-
-
-class CentelarAccountSchema(AccountSchema):
-    model: ClassVar[type[CentelarAccount]] = CentelarAccount
-
-    connection_id = fields.Integer(strict=True, required=True)
-    currency = fields.String(validate=CURRENCY_CODE)
-    timezone = fields.String(validate=validate_timezone)
-    ext_code = Template(validate=require_order_reference)
-    product_code_by_sku = LookupTableField(fields.String(validate=NOT_BLANK))
-    payment_types = LookupTableField(
-        fields.String(validate=OneOf(PAYMENT_TYPE_CHOICES)),
-        keys=fields.String(validate=Regexp(r".*[^\W_]", error="must name a gateway.")),
-        normalize_key=match_key,
-    )
-    free_orders = fields.String(validate=OneOf(["problem", "send"]))
-    locations = LookupTableField(fields.Nested(LocationSchema), normalize_key=match_key)
-    pickups = LookupTableField(fields.Nested(PickupSchema), normalize_key=match_key)
-    last_name_missing = fields.String(validate=NOT_BLANK)
-    charges = ChargeTableField()
-
-
-class CentelarCustomerSchema(DestinationSchema):
-    first_name = Text(required=True)
-    last_name = Text(required=True)
-    document_type = fields.String(attribute="document.kind", validate=OneOf(["cuit", "dni"]))
-    document = Text(attribute="document.number")
-    email = Text()
-    phone = Text()
-    is_corporate = StrictBoolean()
-
-
-class CentelarItemSchema(DestinationSchema):
-    product_code = Text(attribute="sku", required=True)
-    quantity = Quantity(attribute="portion.quantity", required=True)
-    price = MoneyNumber(
-        attribute="portion.unit_price", validate=Range(min=0, error="must not be negative."), required=True
-    )
-    location_id = StrictInteger(attribute="location.id")
-    location_name = Text(attribute="location.name")
-
-
-class CentelarAddressSchema(DestinationSchema):
-    disposition = Text()
-    street = Text(attribute="address.street")
-    number = Text(attribute="address.number")
-    complement = Text(attribute="address.unit_and_reference")
-    neighborhood = Text(attribute="address.district")
-    postal_code = Text(attribute="address.postal_code")
-    city = Text(attribute="address.city")
-    state = Text(attribute="address.state")
-    country = Text(attribute="address.country")
-    receiver_name = Text(attribute="receiver")
-    geo_coordinates = fields.List(fields.Float(), attribute="coordinates", validate=Length(equal=2))
-    id = StrictInteger(attribute="pickup_id")
-    name = Text(attribute="pickup_name")
-
-    def make(self, data: dict[str, Any]) -> dict[str, Any]:
-        """What is needed depends on `disposition`."""
-        if data.get("disposition") == "pickup":
-            if "pickup_id" not in data and "pickup_name" not in data:
-                raise ValidationError("is missing.", "id")
-        elif "address.street" not in data:
-            raise ValidationError("is missing.", "street")
-        return data
-
-
-class CentelarPaymentSchema(DestinationSchema):
-    type = fields.String(validate=OneOf(PAYMENT_TYPE_CHOICES), required=True)
-    payment_system = Text(attribute="payment.name")
-    amount = fields.String(validate=Regexp(r"\d+\.\d\d\Z", error="is no text of two decimals."), required=True)
-    last_digits = Text(attribute="payment.last_digits")
-    transaction_id = Text(attribute="payment.transaction_id")
-    payment_system_data = fields.String(load_only=True)  # the page has it as text, its example as an object
-
-
-class CentelarOrderSchema(DestinationSchema):
-    creation_date = Text(attribute="placed_at", required=True)
-    ext_code = Text(required=True)
-    price = MoneyNumber(attribute="order.total", validate=Range(min=0, error="must not be negative."), required=True)
-    customer = Nested(CentelarCustomerSchema, required=True)
-    items = fields.List(
-        Nested(CentelarItemSchema),
-        attribute="products",
-        required=True,
-        validate=Length(min=1, error="are missing: nothing was charged."),
-    )
-    payments = fields.List(Nested(CentelarPaymentSchema), required=True)
-    shipping_address = Nested(CentelarAddressSchema, attribute="ship_to", required=True)
-    billing_address = Nested(
-        CentelarAddressSchema,
-        attribute="bill_to",
-        required=True,
-        error_messages={"required": "is missing: the storefront gives no address with a street."},
-    )
-    shipping_cost = MoneyNumber(attribute="shipping", validate=Range(min=0, error="must not be negative."))
-    shipping_ext_code = fields.String(load_only=True)  # no storefront names a shipment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,13 +50,6 @@ class OrderItem(NamedTuple):
     sku: str | None  # as Centelar knows it
     portion: InvoiceLine
     location: LocationRef | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentLine:
-    type: str
-    payment: Payment
-    amount: str  # text with two decimals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -442,43 +255,3 @@ class CentelarOrderRequest(OrderRequest):
             yield "Shipping address is not sent: the customer collects the order."
         if order.note:
             yield "Customer note is not sent: Centelar has no field for it."
-
-
-def gateway_name(payment: Payment) -> str:
-    return payment.gateway or payment.name or "unnamed"
-
-
-def gateway_names(payment: Payment) -> list[str]:
-    """What a row of `payment_types` may call it."""
-    return [name for name in (gateway_name(payment), payment.name) if name]
-
-
-def quoted_gateway(payment: Payment) -> str:
-    return f"“{gateway_name(payment)}”"
-
-
-def classify_response(status: int, body: Any) -> Outcome | None:
-    """Read Centelar's own word for no, which may come with a status that says yes."""
-    # Unverified: the page shows `"success": true` alone.
-    is_refusal = 200 <= status < 300 and isinstance(body, Mapping) and body.get("success") is False
-    return Outcome.REFUSED if is_refusal else None
-
-
-DESTINATION = Destination(
-    name="centelar",
-    schema_class=CentelarOrderSchema,
-    contract=load_contract("centelar"),
-    path="/api/v1.1/order",
-    order_id_path="order_id",
-    settings_schema_class=CentelarAccountSchema,
-    sample_settings={
-        "connection_id": 123,
-        "charges": {"tip": "PROPINA", "fee": "RECARGO"},
-        "payment_types": {"bacs": "promissory", "offline": "promissory"},
-    },
-    request_class=CentelarOrderRequest,
-    query=lambda account: {"connection_id": str(account.connection_id)},
-    required_details=lambda account: frozenset({"payments"}),
-    order_reference_setting="ext_code",
-    classify_response=classify_response,
-)

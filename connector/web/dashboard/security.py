@@ -1,0 +1,99 @@
+"""Response headers, session cookies, CSRF protection and the rate limiter."""
+
+import re
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, flash, redirect, request, url_for
+from flask.sessions import SecureCookieSessionInterface
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from secure import (
+    ContentSecurityPolicy,
+    PermissionsPolicy,
+    ReferrerPolicy,
+    Secure,
+    StrictTransportSecurity,
+    XContentTypeOptions,
+    XFrameOptions,
+)
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from connector.web.dashboard.i18n import gettext as _
+
+SESSION_LIFETIME = timedelta(hours=12)
+HSTS_MAX_AGE = timedelta(days=365)
+
+#: Only this service's own scripts, styles and images, and no framing. htmx is configured to use neither `eval` nor
+#: inline styles; Pico draws its icons from `data:` URLs.
+CONTENT_SECURITY_POLICY = (
+    ContentSecurityPolicy()
+    .default_src("'none'")
+    .script_src("'self'")
+    .style_src("'self'")
+    .img_src("'self'", "data:")
+    .connect_src("'self'")
+    .form_action("'self'")
+    .base_uri("'none'")
+    .frame_ancestors("'none'")
+)
+SECURITY_HEADERS = Secure(
+    csp=CONTENT_SECURITY_POLICY,
+    permissions=PermissionsPolicy().browsing_topics(),
+    referrer=ReferrerPolicy().same_origin(),
+    xcto=XContentTypeOptions().nosniff(),
+    xfo=XFrameOptions().deny(),
+)
+#: Added to a response over HTTPS.
+HTTPS_HEADERS = Secure(hsts=StrictTransportSecurity().max_age(int(HSTS_MAX_AGE.total_seconds())))
+
+
+def is_https() -> bool:
+    """Return whether the browser uses HTTPS, possibly up to a proxy in front of this service."""
+    return request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
+
+
+class SchemeAwareSessionInterface(SecureCookieSessionInterface):
+    """Marks the session cookie `Secure` if the page was requested over HTTPS."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return is_https()
+
+
+def configure_security(app: Flask, secret_key: str) -> Limiter:
+    """Set up cookies, CSRF protection and headers, and return the rate limiter for views that need it."""
+    app.config.update(
+        SECRET_KEY=secret_key,
+        SESSION_COOKIE_NAME="connector",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",  # with Strict, following a link in an alert would require a new sign-in
+        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
+        WTF_CSRF_TIME_LIMIT=None,  # valid for the session: a page may stay open for hours before it is used
+        WTF_CSRF_SSL_STRICT=False,  # the cookie is Lax, and browsers do not always send a Referer
+    )
+    app.session_interface = SchemeAwareSessionInterface()
+    CSRFProtect(app)
+    app.register_error_handler(CSRFError, handle_csrf_error)
+    app.after_request(add_headers)
+    return Limiter(get_remote_address, app=app, storage_uri="memory://")
+
+
+def add_headers(response: Response) -> Response:
+    SECURITY_HEADERS.set_headers(response)
+    if is_https():
+        HTTPS_HEADERS.set_headers(response)
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def handle_csrf_error(error: CSRFError) -> WerkzeugResponse:
+    """Send the person back to the page that held the form."""
+    flash(_("This page has expired, try again."), "error")
+    return redirect(safe_redirect_path(urlsplit(request.referrer or "").path) or url_for("overview.show"))
+
+
+def safe_redirect_path(text: str | None) -> str | None:
+    """Return the path if it is on this site. Browsers read `//host` and `/\\host` as another host."""
+    return text if text and text.isprintable() and re.match(r"/(?![/\\])", text) else None

@@ -1,0 +1,170 @@
+"""A destination: where orders go, how a request is authorized, and what a response means."""
+
+import json
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Generic
+
+from mappings.contracts import Contract
+from mappings.customer_lookup import CustomerApi, CustomerMatch
+from mappings.order import Order
+from mappings.order_request import OrderRequest
+from mappings.payload_paths import get_path
+from mappings.samples import SampleAccount
+from mappings.schema import DestinationSchema, MappingError, schema_instance
+from mappings.settings import AccountSchema, AccountT, Store
+
+
+class Outcome(StrEnum):
+    """What one attempt came to."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"  # surely not processed; the same body would be refused again
+    NOT_PROCESSED = "not_processed"  # surely not processed; worth another try
+    UNAUTHORIZED = "unauthorized"  # surely not processed; every order of the account would meet the same
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105  # surely not processed; a new token may help
+    AMBIGUOUS = "ambiguous"  # may or may not have been processed
+    CONFLICT = "conflict"  # the key was used with another body: an earlier one may have been processed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenExchange:
+    """A POST without a body that turns the account's API key into a short-lived token (a JWT)."""
+
+    path: str
+    key_header: str
+    token_path: str  # dotted path in the reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestBody:
+    """A body that may leave, and what it could not say."""
+
+    body: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def bytes(self) -> bytes:
+        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Destination(Generic[AccountT]):
+    """Base class of all destinations. Class attributes are facts, methods are pure functions; `connector` does the I/O.
+
+    The registry holds one instance of each. A subclass that lacks an attribute which has no value here fails at import,
+    with a TypeError that names it.
+    """
+
+    #: The value of `destination` in `connector.toml`.
+    name: ClassVar[str]
+    order_schema: ClassVar[type[DestinationSchema]]
+    #: What the body is dumped from.
+    request_class: ClassVar[type[OrderRequest]] = OrderRequest
+    settings_schema: ClassVar[type[AccountSchema]] = AccountSchema
+    contract: ClassVar[Contract]
+    #: Where the body is posted, below the account's `base_url`.
+    path: ClassVar[str]
+    #: Dotted path to the new order's id in a response.
+    order_id_path: ClassVar[str]
+    #: The header of the idempotency key. None: an attempt without a response is never repeated automatically.
+    idempotency_header: ClassVar[str | None] = None
+    #: How `api_key` becomes a short-lived token.
+    token_exchange: ClassVar[TokenExchange | None] = None
+    #: A GET of this creates nothing, and shows that the account can be reached.
+    probe_path: ClassVar[str] = "/"
+    #: The account's template by which the vendor identifies an order: where two stores share an account, it needs
+    #: {store}.
+    order_reference_setting: ClassVar[str | None] = None
+    #: How a customer is found and created, where an order names one.
+    customer_api: ClassVar[CustomerApi[Any] | None] = None
+    sample: ClassVar[SampleAccount] = SampleAccount()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if missing := Destination.__annotations__.keys() - set(dir(cls)):
+            raise TypeError(f"{cls.__name__} has no {', '.join(sorted(missing))}.")
+
+    def query_params(self, account: AccountT) -> Mapping[str, str]:
+        """Return the query parameters of every request."""
+        return {}
+
+    def bearer_token(self, account: AccountT) -> str | None:
+        """Return the account's permanent Bearer token. None: there is none, or `token_exchange` gets one."""
+        return None
+
+    def api_key(self, account: AccountT) -> str | None:
+        """Return the key that `token_exchange` exchanges for a token."""
+        return None
+
+    def required_details(self, account: AccountT) -> Set[str]:
+        """Return what the account needs of an order that some storefronts leave out of their webhooks.
+
+        These are "payments" and "barcodes".
+        """
+        return frozenset()
+
+    def classify_response(self, status: int, body: Any) -> Outcome | None:
+        """Return what a response means where this vendor differs from the others, else None.
+
+        Args:
+            body: the parsed JSON; None where it is none.
+        """
+        return None
+
+    @property
+    def supports_idempotency(self) -> bool:
+        return self.idempotency_header is not None
+
+    @property
+    def schema(self) -> DestinationSchema:
+        schema: DestinationSchema = schema_instance(self.order_schema)
+        return schema
+
+    def schema_for(self, account: AccountT) -> DestinationSchema:
+        """Return the account's own schema, or the destination's."""
+        schema_class: Any = account.schema or self.order_schema
+        schema: DestinationSchema = schema_instance(schema_class)
+        return schema
+
+    def make_order_request(
+        self, order: Order, account: AccountT, store: Store, customer_match: CustomerMatch | None = None
+    ) -> OrderRequest:
+        """Return what the body is dumped from."""
+        request_class = self.schema_for(account).request_class or self.request_class
+        return request_class(order=order, account=account, store=store, customer_match=customer_match)
+
+    def build_request(
+        self, order: Order, account: AccountT, store: Store, *, customer_match: CustomerMatch | None = None
+    ) -> "RequestBody":
+        """Return the body of `order` for `account`. Raises `MappingError` naming every field at fault.
+
+        The body has passed its schema, and the vendor's contract.
+
+        Args:
+            booked: whom the destination has the order's customer for. None: it was not asked.
+        """
+        order_request = self.make_order_request(order, account, store, customer_match)
+        body, problems = self.schema_for(account).dump_and_validate(order_request)
+        ambiguities = order_request.ambiguities if store.unsure == "problem" else []
+        problems = [*order.blocking_problems, *ambiguities, *order_request.problems(), *problems]
+        if problems:
+            hints = [
+                order.missing_details[detail]
+                for detail in sorted(self.required_details(account))
+                if detail in order.missing_details
+            ]
+            raise MappingError(list(dict.fromkeys([*problems, *hints])))
+        if errors := self.contract.validate_request(body):
+            raise MappingError([f"The body breaks {self.name}'s contract: {error}" for error in errors])
+        return RequestBody(
+            body=body,
+            warnings=[*order_request.ambiguities, *order_request.data_quality_warnings, *order_request.warnings()],
+        )
+
+    def parse_order_id(self, response: Any) -> str | None:
+        """Return the new order's id from a 2xx response. None: the response breaks the contract."""
+        if self.contract.validate_response(response):
+            return None
+        order_id = get_path(response, self.order_id_path)
+        return None if order_id is None or order_id == "" else str(order_id)

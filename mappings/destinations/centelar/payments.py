@@ -1,0 +1,52 @@
+"""Centelar's types of payment, by gateway."""
+
+from dataclasses import dataclass
+
+from mappings.order import Payment
+
+PAYMENT_TYPE_CHOICES = ["mercadopago", "creditcard", "promissory"]
+
+#: Gateways by letters and digits alone, as `squeeze` leaves them.
+PAYMENT_TYPE_BY_GATEWAY = {
+    # Tiendanube's word (https://tiendanube.github.io/api-documentation/resources/order), and Shopify's without the
+    # blank. WooCommerce: https://github.com/mercadopago/cart-woocommerce. Read 2026-11-21.
+    "mercadopago": "mercadopago",
+    "woomercadopagobasic": "mercadopago",
+    "woomercadopagocustom": "mercadopago",
+    "woomercadopagoticket": "mercadopago",
+    "woomercadopagocredits": "mercadopago",
+    # https://shopify.dev/docs/api/admin-rest/latest/resources/order shows `authorize_net`; WooCommerce's own plugins
+    # are `stripe` and `woocommerce_payments`. Read 2026-11-21.
+    "authorizenet": "creditcard",
+    "shopifypayments": "creditcard",
+    "stripe": "creditcard",
+    "woocommercepayments": "creditcard",
+    # Unverified: what Argentine card processors and shops of their own accord call themselves.
+    "payway": "creditcard",
+    "decidir": "creditcard",
+    "creditcard": "creditcard",
+    "debitcard": "creditcard",
+    "tarjeta": "creditcard",
+    "tarjetadecredito": "creditcard",
+    "tarjetadedebito": "creditcard",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentLine:
+    type: str
+    payment: Payment
+    amount: str  # text with two decimals
+
+
+def gateway_name(payment: Payment) -> str:
+    return payment.gateway or payment.name or "unnamed"
+
+
+def gateway_names(payment: Payment) -> list[str]:
+    """What a row of `payment_types` may call it."""
+    return [name for name in (gateway_name(payment), payment.name) if name]
+
+
+def quoted_gateway(payment: Payment) -> str:
+    return f"“{gateway_name(payment)}”"

@@ -1,0 +1,32 @@
+"""LaPyme: where an order is posted, and what a response means."""
+
+from typing import Any
+
+from mappings.contracts import load_contract
+from mappings.destination import Destination, Outcome
+from mappings.destinations.lapyme.account import LapymeAccount, LapymeAccountSchema
+from mappings.destinations.lapyme.customers import LapymeCustomerApi
+from mappings.destinations.lapyme.request import LapymeOrderRequest
+from mappings.destinations.lapyme.responses import classify_conflict
+from mappings.destinations.lapyme.sample import SAMPLE
+from mappings.destinations.lapyme.schema import LapymeOrderSchema
+
+
+class Lapyme(Destination[LapymeAccount]):
+    name = "lapyme"
+    order_schema = LapymeOrderSchema
+    request_class = LapymeOrderRequest
+    settings_schema = LapymeAccountSchema
+    contract = load_contract("lapyme")
+    path = "/api/v1/orders"
+    order_id_path = "data.order.id"
+    idempotency_header = "Idempotency-Key"
+    probe_path = "/api/v1/warehouses"  # its OpenAPI, read 2026-11-21; needs the scope warehouses:read
+    customer_api = LapymeCustomerApi()
+    sample = SAMPLE
+
+    def bearer_token(self, account: LapymeAccount) -> str | None:
+        return account.api_key
+
+    def classify_response(self, status: int, body: Any) -> Outcome | None:
+        return classify_conflict(body) if status == 409 else None

@@ -1,0 +1,192 @@
+"""The values of a LaPyme order.
+
+Money is whole centavos there, and sales hold VAT in `unit_price`
+(https://docs.lapyme.com.ar/api-reference/api/crear-venta, read 2026-11-21).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import NamedTuple
+
+from mappings.destinations.lapyme.account import LapymeAccount
+from mappings.destinations.lapyme.customers import normalized_document
+from mappings.money.allocation import to_cents
+from mappings.money.invoice_lines import (
+    InvoiceLine,
+    charge_problems,
+    charge_rows,
+    charge_warnings,
+    find_total_mismatch,
+    format_cents,
+    normalize_charges,
+    product_rows,
+    split_unit_prices,
+)
+from mappings.order import Order
+from mappings.order_request import OrderRequest
+
+#: Tables of which each product may need a row: what it lacks without one, and what the row holds.
+SKU_TABLES = [
+    ("product_id_by_sku", "product", "PRODUCT_ID"),
+    ("tax_rate_id_by_sku", "tax rate", "TAX_RATE_ID"),
+]
+
+
+class LapymeLine(NamedTuple):
+    portion: InvoiceLine
+    product_id: str | None
+    tax_rate_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LapymeTotals:
+    subtotal_cents: int  # without tax
+    tax_cents: int
+
+    @property
+    def total_cents(self) -> int:
+        return self.subtotal_cents + self.tax_cents
+
+
+@dataclass(frozen=True, kw_only=True)
+class LapymeOrderRequest(OrderRequest):
+    account: LapymeAccount
+
+    @cached_property
+    def bookable_order(self) -> Order:
+        return normalize_charges(self.order, self.account.charges)
+
+    @cached_property
+    def products(self) -> list[LapymeLine]:
+        """Everything charged, as lines: LaPyme has no field for shipping, tips and the like."""
+        order, account = self.bookable_order, self.account
+        shipping = [
+            (account.shipping_name, account.shipping_sku, 1, method.total) for method in order.shipping if method.total
+        ]
+        rows = [*product_rows(order), *shipping, *charge_rows(order, account.charges)]
+        return [
+            LapymeLine(
+                portion=portion,
+                product_id=account.product_id_by_sku.find(portion.sku),
+                tax_rate_id=account.tax_rate_id_by_sku.get(portion.sku or "", account.tax_rate_id),
+            )
+            for portion in split_unit_prices(rows)
+        ]
+
+    def order_line_number(self, index: int) -> int:
+        return self.products[index].portion.number
+
+    @cached_property
+    def totals(self) -> LapymeTotals:
+        """The sums as LaPyme is to reckon them from its own rates, so that net and tax always make the total."""
+        # Unverified: LaPyme does not say whether it rounds the net per line or per order: `tax_rounding`.
+        amounts_by_rate_id: dict[int, list[int]] = {}
+        for line in self.products:
+            amounts_by_rate_id.setdefault(line.tax_rate_id, []).append(line.portion.total_cents)
+        net = 0
+        for rate_id, amounts in amounts_by_rate_id.items():
+            rate = self.account.tax_rates[rate_id]
+            for cents in amounts if self.account.tax_rounding == "line" else [sum(amounts)]:
+                net += net_cents(cents, rate)
+        return LapymeTotals(subtotal_cents=net, tax_cents=sum(line.portion.total_cents for line in self.products) - net)
+
+    @property
+    def currency(self) -> str | None:
+        return self.account.currencies.get(self.order.currency)
+
+    @cached_property
+    def matched_customer_id(self) -> str | None:
+        """The customer's own, by the table or by LaPyme's word."""
+        customer_id = self.account.customer_id_by_document.find(normalized_document(self.order))
+        return customer_id or (self.customer_match.customer_id if self.customer_match else None)
+
+    @property
+    def customer_id(self) -> str:
+        return self.matched_customer_id or self.account.customer_id
+
+    @property
+    def assigned_warehouse_id(self) -> str:
+        warehouse_id = self.account.warehouses.find(self.order.location, self.order.pickup_name)
+        return warehouse_id or self.account.assigned_warehouse_id
+
+    @property
+    def delivery_method(self) -> str | None:
+        default_method = {True: "pickup", False: "shipping", None: None}[self.order.is_pickup]
+        return self.account.delivery_method_by_shipping.find(*self.order.shipping_names) or default_method
+
+    @property
+    def notes(self) -> str:
+        return self.format_template(self.account.notes)
+
+    def problems(self) -> Iterator[str]:
+        if self.currency is None:
+            yield f"Currency “{self.order.currency}” is not served; only {', '.join(self.account.currencies)}."
+        yield from charge_problems(self, self.bookable_order, "LaPyme")
+        yield from self.missing_row_problems()
+        if self.account.totals == "exact" and self.sum_mismatch:
+            yield self.sum_mismatch
+
+    def missing_row_problems(self) -> Iterator[str]:
+        order = self.order
+        for line in order.lines:
+            for table, label, value in SKU_TABLES:
+                message = f"Products > SKU “{line.sku}” has no {label} at LaPyme"
+                yield from self.required_row_problems(message, table, line.sku, value=value)
+        shipping_names, locations = (
+            order.shipping_names,
+            [location for location in (order.location, order.pickup_name) if location],
+        )
+        message = f"Shipping > “{next(iter(shipping_names), None)}” has no delivery method at LaPyme"
+        yield from self.required_row_problems(
+            message, "delivery_method_by_shipping", *shipping_names, value="DELIVERY_METHOD"
+        )
+        message = f"Location “{next(iter(locations), None)}” has no warehouse at LaPyme"
+        yield from self.required_row_problems(message, "warehouses", *locations, value="WAREHOUSE_ID")
+        document = normalized_document(order)
+        is_lookup_pending = self.account.customers != "default" and self.customer_match is None
+        if self.matched_customer_id is None and not is_lookup_pending:
+            message = f"Tax document “{document}” has no customer at LaPyme"
+            yield from self.required_row_problems(message, "customer_id_by_document", document, value="CUSTOMER_ID")
+
+    def customer_warnings(self) -> Iterator[str]:
+        """What is not said of whom the order is booked on: the account's customer."""
+        order = self.order
+        if self.account.customers == "default":
+            if order.document:
+                yield "Tax document is not sent: LaPyme books the order on the account's customer."
+        elif self.customer_match is None:
+            yield "Customer: the account's is shown; for a delivery, LaPyme is asked for the order's own."
+        else:
+            yield (
+                self.customer_match.warning
+                or "Customer: LaPyme has none of this document or e-mail; the account's is taken."
+            )
+        if any(address and address.company for address in (order.ship_to, order.bill_to)):
+            yield "Company is not sent: LaPyme books the order on the account's customer."
+
+    @cached_property
+    def sum_mismatch(self) -> str | None:
+        return find_total_mismatch(self.order) or find_total_mismatch(self.bookable_order)
+
+    def warnings(self) -> Iterator[str]:
+        order = self.order
+        if self.sum_mismatch:
+            yield self.sum_mismatch
+        yield from charge_warnings(order, self.bookable_order, "LaPyme")
+        tax_cents = self.totals.tax_cents
+        if order.tax is not None and abs(to_cents(order.tax) - tax_cents) > len(self.products):
+            storefront_tax = format_cents(to_cents(order.tax))
+            yield f"Tax: the storefront reckoned {storefront_tax}, the account's rates give {format_cents(tax_cents)}."
+        if self.matched_customer_id is None:
+            yield from self.customer_warnings()
+        if order.ship_to and not order.is_pickup:
+            yield "Shipping address is not sent: LaPyme has no field for it."
+        if order.note:
+            yield "Customer note is not sent: LaPyme has no field for it."
+
+
+def net_cents(cents: int, percent: Decimal) -> int:
+    """Return the part of `cents` that is no tax, halves up."""
+    return to_cents(Decimal(cents) / (100 + percent))

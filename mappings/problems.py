@@ -1,0 +1,256 @@
+"""What is wrong with an order, as a value: stored as JSON, rendered in the reader's language, grouped by cause."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from shlex import quote
+from typing import Any, Self
+
+from marshmallow import ValidationError
+
+from mappings.labels import AMOUNT_LABELS, N_, Translate, render_path, untranslated
+
+#: The terms of a sum: (key of `AMOUNT_LABELS`, or a gateway's name in quotes; amount with two decimals).
+Terms = Sequence[tuple[str, str]]
+ParamValue = str | int | None | Terms
+
+#: Code -> English template. `%(where)s` is the rendered path, the other names are the problem's params.
+TEMPLATES: dict[str, str] = {
+    "missing": N_("%(where)s is missing."),
+    "missing_plural": N_("%(where)s are missing."),
+    "nothing_charged": N_("%(where)s are missing: nothing was charged."),
+    "not_an_object": N_("%(where)s is not an object."),
+    "not_an_integer": N_("%(where)s is not a whole number."),
+    "not_a_number": N_("%(where)s is not a number."),
+    "not_a_list": N_("%(where)s is not a list."),
+    "not_text": N_("%(where)s is not text."),
+    "not_a_boolean": N_("%(where)s is neither true nor false."),
+    "not_a_datetime": N_("%(where)s is not a date and time with an offset."),
+    "not_money": N_("%(where)s is not an amount of money."),
+    "not_a_money_list": N_("%(where)s is not a list of amounts of money."),
+    "not_a_quantity": N_("%(where)s “%(value)s” is not a whole number of at least %(minimum)s."),
+    "negative": N_("%(where)s must not be negative."),
+    "unknown_field": N_("%(where)s is not a field of this vendor."),
+    "invalid": N_("%(where)s is not valid."),
+    "wrong_digit_count": N_("%(where)s has %(digits)s digits; %(needed)s are needed."),
+    "foreign_phone": N_("%(where)s is not a number of %(country)s."),
+    "not_a_phone": N_("%(where)s is no telephone number."),
+    "placeholder": N_("%(where)s is a placeholder."),
+    "not_a_postcode": N_("%(where)s “%(value)s” is not a postcode of %(country)s."),
+    "not_served": N_("%(where)s “%(value)s” is not served; only %(choices)s."),
+    # What merchants' own classes and stock validators of marshmallow say.
+    "text": "%(where)s %(text)s",
+    # The order as a whole.
+    "test_order": N_("The order is a test."),
+    "draft_order": N_("The order is a draft."),
+    "cancelled_order": N_("The order is cancelled."),
+    "contract_broken": N_("The body breaks %(destination)s's contract: %(violation)s"),
+    # Addresses.
+    "ambiguous_address": N_("%(where)s “%(line)s” is not sure, since %(reason)s: %(readings)s."),
+    "postcode_of_other_state": N_("%(where)s “%(value)s” is of another state, not of %(state)s."),
+    "postcode_of_states": N_("%(where)s “%(value)s” is of %(owners)s, not of %(state)s."),
+    "wrong_rfc_check_digit": N_("Tax document: the check digit of RFC %(number)s is wrong."),
+    # Money.
+    "negative_charge": N_(
+        "Charges > %(kind)s of %(amount)s is more than the products cost, and %(vendor)s takes no negative lines."
+    ),
+    "no_charge_sku": N_("Charges > %(kind)s of %(amount)s has no SKU"),
+    "charge_taken_off": N_(
+        "Charges > %(kind)s of %(amount)s is taken off the products: %(vendor)s takes no negative lines."
+    ),
+    "charge_added": N_("Charges > %(kind)s of %(amount)s is put on the products."),
+    "total_mismatch": N_("Total: %(terms)s = %(sum)s, but %(charged)s was charged."),
+    "payments_mismatch": N_("Payments: %(terms)s = %(sum)s, but %(charged)s was charged."),
+    # What the destination has no field for.
+    "not_sent": N_("%(where)s is not sent: %(vendor)s has no field for it."),
+}
+
+#: What completes a template whose problem is solved by one more row of a table.
+ADD_ROW = N_("%(problem)s: add a row %(row)s to `%(table)s`, or run `%(command)s`.")
+MISSING_ROW = N_("%(problem)s: a row is missing in a table.")
+
+#: Params that hold facts of the connector or the destination, and never what an order says.
+PUBLIC_PARAMS = frozenset(
+    {"choices", "country", "destination", "error", "kind", "minimum", "needed", "table", "vendor", "violation"}
+)
+HIDDEN = "…"
+#: Params that are words of ours.
+TRANSLATED_PARAMS = {"kind": AMOUNT_LABELS}
+
+
+def register_templates(templates: Mapping[str, str]) -> None:
+    """Add an integration's own codes, each with its English template.
+
+    Raises:
+        ValueError: a code is registered already, with another template.
+    """
+    for code, template in templates.items():
+        if TEMPLATES.setdefault(code, template) != template:
+            raise ValueError(f"the problem code {code!r} is registered twice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something about one order that a person must correct, or (as a warning) should know.
+
+    Args:
+        code: one of `TEMPLATES`.
+        path: keys of `LABELS`, and numbers of lines from 1: `("ship_to", "phone")`, `("lines", 2, "sku")`.
+        params: what the template names. It may be personal data: only the order's own page shows it.
+        table: the account's lookup table that lacks a row; `params` then hold `account` and `placeholder`.
+        keys: the row may be under any of these.
+
+    Raises:
+        ValueError: the code is not registered.
+    """
+
+    code: str
+    path: tuple[str | int, ...] = ()
+    params: Mapping[str, ParamValue] = field(default_factory=dict, hash=False)
+    table: str | None = None
+    keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.code not in TEMPLATES:
+            raise ValueError(f"{self.code!r} is not a registered problem code")
+
+    @property
+    def fingerprint(self) -> str:
+        """What like problems have in common, without anybody's data: "missing:ship_to/phone"."""
+        return f"{self.code}:{'/'.join(step for step in self.path if isinstance(step, str))}"
+
+    @classmethod
+    def from_fingerprint(cls, fingerprint: str) -> Self:
+        """Return the problem that all of a fingerprint share, to be rendered by `render_cause`."""
+        code, _, path = fingerprint.partition(":")
+        return cls(code=code, path=tuple(path.split("/")) if path else ()) if code in TEMPLATES else cls(code="invalid")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` reads. The fingerprint is there to search rows by."""
+        value: dict[str, Any] = {"fingerprint": self.fingerprint, "code": self.code}
+        if self.path:
+            value["path"] = list(self.path)
+        if self.params:
+            value["params"] = dict(self.params)
+        if self.table is not None:
+            value |= {"table": self.table, "keys": list(self.keys)}
+        return value
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read a stored problem. One of an integration that is no longer installed keeps its path alone."""
+        params = {
+            name: tuple((str(key), str(amount)) for key, amount in param) if isinstance(param, list) else param
+            for name, param in value.get("params", {}).items()
+        }
+        return cls(
+            code=value["code"] if value["code"] in TEMPLATES else "invalid",
+            path=tuple(value.get("path", ())),
+            params=params,
+            table=value.get("table"),
+            keys=tuple(value.get("keys", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """A message for marshmallow's tree of errors: a problem of the field that it is stored under."""
+
+    code: str
+    params: Mapping[str, ParamValue] = field(default_factory=dict)
+
+
+def field_error(code: str, field_name: str | None = None, **params: ParamValue) -> ValidationError:
+    """Return the exception that a field, a validator or a schema's hook raises.
+
+    Args:
+        field_name: the field at fault, where a hook of the schema raises.
+    """
+    errors: Any = [FieldError(code, params)]
+    return ValidationError(errors if field_name is None else {field_name: errors})
+
+
+class MappingError(Exception):
+    """An order cannot be mapped. The exception's text says only how many problems there are: they may be personal."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"The order has {len(problems)} problem{'' if len(problems) == 1 else 's'}.")
+        self.problems = list(problems)
+
+
+def dump_problems(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    return [problem.to_json() for problem in problems]
+
+
+def load_problems(values: Iterable[Mapping[str, Any]]) -> list[Problem]:
+    return [Problem.from_json(value) for value in values]
+
+
+def render_problem(problem: Problem, translate: Translate = untranslated) -> str:
+    """Return the whole sentence, with what the order says: "Shipping address > phone has 3 digits; 10 are needed." """
+    text = render_template(problem, problem.params, translate)
+    if problem.table is None:
+        return text
+    row, command = describe_row(problem)
+    return translate(ADD_ROW) % {"problem": text, "row": row, "table": problem.table, "command": command}
+
+
+def render_problems(problems: Iterable[Problem], translate: Translate = untranslated) -> list[str]:
+    return [render_problem(problem, translate) for problem in problems]
+
+
+def render_cause(problem: Problem, translate: Translate = untranslated) -> str:
+    """Return the sentence without what the order says, which “…” stands for. It may leave the order's page."""
+    params = {name: value for name, value in problem.params.items() if name in PUBLIC_PARAMS}
+    text = render_template(problem, params, translate)
+    return text if problem.table is None else translate(MISSING_ROW) % {"problem": text}
+
+
+def render_template(problem: Problem, params: Mapping[str, ParamValue], translate: Translate) -> str:
+    values = TemplateValues(where=render_path(problem.path, translate))
+    values.update({name: render_param(name, value, translate) for name, value in params.items()})
+    text = translate(TEMPLATES[problem.code]) % values
+    return text[:1].upper() + text[1:]
+
+
+class TemplateValues(dict[str, str]):
+    """A template's values; “…” for those that are not shown."""
+
+    def __missing__(self, name: str) -> str:
+        return HIDDEN
+
+
+def render_param(name: str, value: ParamValue, translate: Translate) -> str:
+    if isinstance(value, (str, int)) or value is None:
+        text = str(value)
+        return translate(TRANSLATED_PARAMS[name].get(text, text)) if name in TRANSLATED_PARAMS else text
+    return render_terms(value, translate)
+
+
+def render_terms(terms: Terms, translate: Translate = untranslated) -> str:
+    """Return "products 100.00 + shipping 10.00 − discount 5.00"."""
+    texts = [
+        f"{'−' if amount.startswith('-') else '+'} {translate(AMOUNT_LABELS.get(key, key))} {amount.removeprefix('-')}"
+        for key, amount in terms
+    ]
+    first = f"{translate(AMOUNT_LABELS.get(terms[0][0], terms[0][0]))} {terms[0][1]}" if terms else ""
+    return " ".join([first, *texts[1:]])
+
+
+def describe_row(problem: Problem) -> tuple[str, str]:
+    """Return the row that is missing, as connector.toml writes it, and the command that adds it.
+
+    `placeholder` is what the row is to hold, in capitals: `PRODUCT_ID`, or `id=ID`.
+    """
+    account, value = str(problem.params["account"]), str(problem.params["placeholder"])
+    key = problem.keys[0]
+    column, equals_sign, placeholder = value.rpartition("=")
+    row = f"{{ {column} = {placeholder} }}" if equals_sign else f'"{value}"'
+    end_of_options = "-- " if key.startswith("-") else ""
+    command = f"connector table set --account {account} {end_of_options}{problem.table} {quote(key)} {value}"
+    return f"{json.dumps(key, ensure_ascii=False)} = {row}", command
+
+
+def missing_rows_in(problems: Iterable[Problem]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the table and the keys of each row that these problems miss."""
+    return sorted({(problem.table, problem.keys) for problem in problems if problem.table is not None})

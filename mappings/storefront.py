@@ -1,0 +1,131 @@
+"""A storefront: how it signs its webhooks, what a webhook is about, and what has to be fetched for it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Generic, Literal
+
+from mappings.order import Order
+from mappings.samples import SampleStore
+from mappings.schema import StorefrontSchema, schema_instance
+from mappings.settings import StoreSchema, StoreT
+
+#: The hub's words for what an event says. A platform's own topic stands beside them.
+CANONICAL_TOPICS = frozenset({"created", "paid", "updated", "cancelled"})
+
+
+class MalformedWebhookError(Exception):
+    """The request is signed, but is not what this storefront sends. The text says why, without the payload's data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookIdentity:
+    """What a webhook is about, found without mapping it."""
+
+    topic: str  # the platform's own word
+    topics: frozenset[str]  # that word, and every hub word that fits
+    event_key: str  # unique per store; the same when the storefront sends the event again
+    order_id: str | None = None
+    order_number: str | None = None
+    source_updated_at: datetime | None = None  # the source's own time of the change; None: when it arrived
+    has_order: bool = True  # False: no order can be read from it, nor fetched by it (deleted)
+    ignore_reason: str | None = None  # why this is recorded and never forwarded
+    #: The platform sends the same bytes for a new change as for a repeat: a repeat makes the forwarder fetch again.
+    refetch_on_duplicate: bool = False
+
+    @property
+    def is_cancellation(self) -> bool:
+        return "cancelled" in self.topics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """HMAC-SHA256 over the raw body, keyed with the store's secret."""
+
+    headers: tuple[str, ...]  # any of these carries it
+    encoding: Literal["base64", "hex"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """One GET at the storefront's API for what a webhook does not carry."""
+
+    path: str  # after the store's `api_url`
+    merge: Callable[[dict[str, Any], Any], dict[str, Any]]  # (payload, parsed reply) -> payload
+    is_order: bool = False  # the order itself: without it nothing can be read
+    is_valid_response: Callable[[Any], bool] = lambda reply: True  # whether a reply is about what was asked
+
+
+class Storefront(ABC, Generic[StoreT]):
+    """Base class of all storefronts. Class attributes are facts, methods are pure functions; `connector` does the I/O.
+
+    The registry holds one instance of each. A subclass fails at import if it lacks an attribute that has no value here
+    (TypeError when it is defined) or an abstract method (TypeError when the registry instantiates it).
+    """
+
+    #: The value of `storefront` in `connector.toml`.
+    name: ClassVar[str]
+    order_schema: ClassVar[type[StorefrontSchema]]
+    settings_schema: ClassVar[type[StoreSchema]] = StoreSchema
+    signature: ClassVar[Signature]
+    #: Paths at which the customer's tax document usually is; a store's `document_from` replaces them.
+    document_from: ClassVar[tuple[str, ...]] = ()
+    #: Whether webhooks only name the order, which is then fetched.
+    has_thin_webhooks: ClassVar[bool] = False
+    sample: ClassVar[SampleStore]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if missing := Storefront.__annotations__.keys() - set(dir(cls)):
+            raise TypeError(f"{cls.__name__} has no {', '.join(sorted(missing))}.")
+
+    @abstractmethod
+    def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
+        """Return what a webhook is about. Called before the response is sent.
+
+        Args:
+            headers: by lower-case name.
+            payload: the parsed `body`.
+
+        Raises:
+            MalformedWebhookError: The request is signed, but is not a webhook of this storefront.
+        """
+
+    def signing_key(self, secret: str) -> str:
+        """Return the key of the HMAC, from the secret as the merchant sees it."""
+        return secret
+
+    def is_ping(self, body: bytes) -> bool:
+        """Return whether the request only tests the address. It is not signed; it gets a 200 and is not recorded."""
+        return False
+
+    def belongs_to_store(self, payload: Mapping[str, Any], store: StoreT) -> bool:
+        """Return whether a signed payload is this store's. One app's secret may sign for several shops."""
+        return True
+
+    def required_fetches(
+        self, payload: Mapping[str, Any], store: StoreT, required_details: Set[str]
+    ) -> Sequence[Fetch]:
+        """Return the requests for what the payload lacks and the destination needs (see `Destination`)."""
+        return ()
+
+    def api_headers(self, store: StoreT) -> dict[str, str]:
+        """Return the headers of those requests, with the store's credentials."""
+        return {}
+
+    @property
+    def schema(self) -> StorefrontSchema:
+        schema: StorefrontSchema = schema_instance(self.order_schema)
+        return schema
+
+    def schema_for(self, store: StoreT) -> StorefrontSchema:
+        """Return the store's own schema, or the storefront's."""
+        schema_class: Any = store.schema or self.order_schema
+        schema: StorefrontSchema = schema_instance(schema_class)
+        return schema
+
+    def parse_order(self, payload: Mapping[str, Any], store: StoreT) -> Order:
+        """Return the order in `payload`. Raises `MappingError` with every problem."""
+        paths = store.document_from if store.document_from is not None else self.document_from
+        return self.schema_for(store).parse_order(payload, store=store, document_from=paths)

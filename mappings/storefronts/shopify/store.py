@@ -1,0 +1,21 @@
+"""A Shopify store's settings."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from marshmallow import fields
+from marshmallow.validate import OneOf
+
+from mappings.settings import Store, StoreSchema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopifyStore(Store):
+    #: Which of an order's two amounts count, where the customer paid in another currency than the shop's.
+    money: Literal["shop", "presentment"] = "shop"
+
+
+class ShopifyStoreSchema(StoreSchema):
+    model: ClassVar[type[ShopifyStore]] = ShopifyStore
+
+    money = fields.String(validate=OneOf(["shop", "presentment"]))

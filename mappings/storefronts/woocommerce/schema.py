@@ -1,0 +1,238 @@
+"""The fields of a WooCommerce order, in a webhook and in the REST API (`/wc/v3/orders`).
+
+Source: https://woocommerce.github.io/woocommerce-rest-api-docs/#order-properties, read 2026-11-21.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from mappings.addresses.regions import WOOCOMMERCE_STATES, address_if_locatable
+from mappings.fields import MISSING_LIST_MESSAGES, Money, Nested, Quantity, SumOf, Text, UTCDateTime
+from mappings.money.allocation import ZERO, add_rounding_charge
+from mappings.money.payments import sole_payment
+from mappings.order import Charge, Customer, Line, Order, Shipping
+from mappings.payload_paths import pick_text
+from mappings.schema import AddressSchema, StorefrontSchema
+from mappings.storefronts.woocommerce.money import (
+    RefundItem,
+    RefundWithItems,
+    add_gift_cards,
+    count_amounts,
+    infer_rounding_unit,
+    subtract_refunds,
+)
+
+PAID_STATUSES = {"processing", "completed"}
+#: "failed" is not among them: the customer may pay again, and the order then becomes "processing".
+CANCELLED_STATUSES = {"cancelled", "refunded", "trash"}
+UNPAID_STATUSES = {"pending", "on-hold", "failed", "cancelled", "checkout-draft", "auto-draft", "draft"}
+DRAFT_STATUSES = {"checkout-draft", "auto-draft", "draft"}
+#: `method_id` of shipping lines that ship nothing.
+PICKUP_METHODS = {"local_pickup", "pickup_location"}
+
+
+#: A refund that products, shipping and fees do not account for, in a merchant's words.
+UNITEMIZED_REFUND = "Refunds are not told by product: WooCommerce says only their sum."
+UNITEMIZED_REFUND_HINT = f"{UNITEMIZED_REFUND} With the store's `api_url` and `api_token` set, they would be fetched."
+
+
+class WooAddressSchema(AddressSchema):
+    states = WOOCOMMERCE_STATES
+
+    first_name = Text(is_escaped=True)
+    last_name = Text(is_escaped=True)
+    company = Text(is_escaped=True)
+    address_1 = Text(attribute="line1", is_escaped=True, keeps_word_joiner=True)
+    address_2 = Text(attribute="line2", is_escaped=True, keeps_word_joiner=True)
+    city = Text(is_escaped=True)
+    state = Text(is_escaped=True)  # a code where WooCommerce knows the country's states
+    postcode = Text(attribute="postal_code")
+    country = Text()
+    phone = Text()
+
+
+class WooBuyerSchema(StorefrontSchema):
+    """The customer's part of `billing`."""
+
+    model = Customer
+
+    first_name = Text(is_escaped=True)
+    last_name = Text(is_escaped=True)
+    email = Text()
+    phone = Text()
+
+
+class WooLineSchema(StorefrontSchema):
+    model = dict
+
+    id = Text(attribute="item_id")
+    name = Text(is_escaped=True)
+    quantity = Quantity(minimum=0, required=True)
+    total = Money(required=True)  # discounts taken off, without tax
+    total_tax = Money(attribute="tax")
+    sku = Text(is_escaped=True)
+
+
+class WooShippingSchema(StorefrontSchema):
+    model = dict
+
+    id = Text(attribute="item_id")
+    method_title = Text(attribute="name", is_escaped=True)
+    method_id = Text(attribute="code")
+    total = Money(required=True)
+    total_tax = Money(attribute="tax")
+
+
+class WooFeeSchema(StorefrontSchema):
+    model = dict
+
+    id = Text(attribute="item_id")
+    name = Text(is_escaped=True)
+    total = Money(required=True)  # negative where a plugin grants a discount this way
+    total_tax = Money(attribute="tax")
+
+
+class WooRefundItemSchema(StorefrontSchema):
+    """A line of a refund: quantity and amounts are negative, and its meta data name the order's line.
+
+    https://woocommerce.github.io/woocommerce-rest-api-docs/#order-refund-line-items-properties, read 2026-11-21.
+    """
+
+    model = RefundItem
+
+    quantity = Quantity(minimum=-(10**9))
+    total = Money(required=True)
+    total_tax = Money(attribute="tax")
+    meta_data = fields.Raw()
+
+    def make(self, data: dict[str, Any]) -> RefundItem:
+        return RefundItem(
+            item_id=pick_text(data, ["meta_data:_refunded_item_id"]),
+            quantity=abs(data.get("quantity", 0)),
+            total=-data["total"] - data.get("tax", ZERO),
+            tax=-data["tax"] if "tax" in data else None,
+        )
+
+
+class WooRefundSchema(StorefrontSchema):
+    """A refund: a webhook says its total, and the API its amount and its lines."""
+
+    model = RefundWithItems
+
+    total = Money()  # negative
+    amount = Money()
+    line_items = fields.List(Nested(WooRefundItemSchema), attribute="lines")
+    shipping_lines = fields.List(Nested(WooRefundItemSchema), attribute="shipping")
+    fee_lines = fields.List(Nested(WooRefundItemSchema), attribute="fees")
+
+    def make(self, data: dict[str, Any]) -> Any:
+        if "total" not in data and "amount" not in data:
+            raise ValidationError("does not say how much was given back.")
+        items = [*data.get("lines", []), *data.get("shipping", []), *data.get("fees", [])]
+        return RefundWithItems(amount=abs(data["amount"] if "amount" in data else data["total"]), items=items)
+
+
+class WooOrderSchema(StorefrontSchema):
+    model = Order
+    is_escaped = True
+    # Mobbex writes it where the customer gave no DNI: https://github.com/mobbexco/woocommerce, read 2026-11-21.
+    fake_tax_ids = frozenset({"12123123"})
+
+    id = Text(attribute="order_id", required=True)
+    status = Text()
+    currency = Text(required=True)
+    date_created_gmt = UTCDateTime(attribute="placed_at", is_utc=True)
+    date_modified_gmt = UTCDateTime(attribute="updated_at", is_utc=True)
+    total = Money(required=True)
+    total_tax = Money(attribute="tax")
+    billing = Nested(WooAddressSchema, attribute="bill_to")
+    buyer = Nested(WooBuyerSchema, attribute="customer")
+    shipping = Nested(WooAddressSchema, attribute="ship_to")
+    payment_method = Text(attribute="gateway")
+    payment_method_title = Text(attribute="gateway_name", is_escaped=True)
+    transaction_id = Text()
+    customer_note = Text(attribute="note", is_escaped=True)
+    date_paid_gmt = Text(attribute="paid_at")
+    number = Text()
+    line_items = fields.List(
+        Nested(WooLineSchema), attribute="lines", required=True, error_messages=MISSING_LIST_MESSAGES
+    )
+    shipping_lines = fields.List(Nested(WooShippingSchema), attribute="shipping")
+    fee_lines = fields.List(Nested(WooFeeSchema), attribute="charges")
+    refunds = fields.List(Nested(WooRefundSchema))
+    # Of plug-ins, which take what a card paid off `total`: https://wordpress.org/plugins/pw-woocommerce-gift-cards and
+    # https://github.com/woocommerce/woocommerce-android, GiftCardRestClient.kt, read 2026-11-22.
+    pw_gift_cards_redeemed = SumOf("amount", attribute="pw_gift_cards")
+    gift_cards = SumOf("amount")
+
+    def preprocess(self, payload: Any) -> Any:
+        """WooCommerce keeps the customer's name, e-mail and phone in `billing`."""
+        return {**payload, "buyer": payload.get("billing")} if isinstance(payload, Mapping) else payload
+
+    def make(self, data: dict[str, Any]) -> Order:
+        status = data.get("status", "")
+        refunds = data.get("refunds", [])
+        refunded_total = sum((refund.amount for refund in refunds), ZERO)
+        refund_items = [item for refund in refunds for item in refund.items]
+        item_ids = {entry.get("item_id") for key in ("lines", "shipping", "charges") for entry in data.get(key, [])}
+        shipping = [Shipping(**subtract_refunds(entry, refund_items)) for entry in data.get("shipping", [])]
+        is_shipped = any(method.code not in PICKUP_METHODS for method in shipping)
+        is_pickup = not is_shipped if shipping else None
+        bill_to = address_if_locatable(data.get("bill_to"))
+        customer = data.get("customer")
+        is_paid = is_paid_status(status, has_paid_at="paid_at" in data)
+        rounding_unit = infer_rounding_unit(data["total"])
+        total = data["total"] - refunded_total
+        order: Order = self.make_model(
+            data,
+            storefront="woocommerce",
+            number=data.get("number") or data["order_id"],
+            total=total,
+            tax=data["tax"] - sum((item.tax or ZERO for item in refund_items), ZERO) if "tax" in data else None,
+            lines=[
+                Line(**remaining)
+                for entry in data["lines"]
+                if (remaining := subtract_refunds(entry, refund_items))["quantity"]
+            ],
+            shipping=shipping,
+            charges=[Charge(kind="fee", **subtract_refunds(entry, refund_items)) for entry in data.get("charges", [])],
+            payments=sole_payment(
+                total,
+                is_paid=is_paid,
+                gateway=data.get("gateway"),
+                name=data.get("gateway_name"),
+                transaction_id=data.get("transaction_id"),
+            ),
+            # Shops that "force shipping to the billing address" leave the other one blank.
+            ship_to=address_if_locatable(data.get("ship_to")) or (bill_to if is_shipped else None),
+            bill_to=bill_to,
+            is_pickup=is_pickup,
+            pickup_name=shipping[0].name if is_pickup else None,
+            email=customer.email if customer else None,
+            is_draft=status in DRAFT_STATUSES,
+            is_cancelled=status in CANCELLED_STATUSES,
+            is_paid=is_paid,
+            unreadable_parts=[]
+            if all(refund.is_itemized(item_ids - {None}, rounding_unit) for refund in refunds)
+            else [UNITEMIZED_REFUND],
+        )
+        amount_count = count_amounts([*order.lines, *order.shipping, *order.charges, *refund_items])
+        gift_card_total = data.get("gift_cards", ZERO) + data.get("pw_gift_cards", ZERO)
+        return add_rounding_charge(add_gift_cards(order, gift_card_total), max_rounding=rounding_unit * amount_count)
+
+    def parse_order(self, payload: Mapping[str, Any], **context: Any) -> Order:
+        order = super().parse_order(payload, **context)
+        if UNITEMIZED_REFUND in order.unreadable_parts and not context["store"].can_fetch:
+            return replace(order, unreadable_parts=[UNITEMIZED_REFUND_HINT])
+        return order
+
+
+def is_paid_status(status: str, *, has_paid_at: bool) -> bool | None:
+    if status in PAID_STATUSES:
+        return True
+    if status in UNPAID_STATUSES:
+        return False
+    return True if has_paid_at else None  # plugins add statuses of their own

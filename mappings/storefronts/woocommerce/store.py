@@ -1,0 +1,25 @@
+"""A WooCommerce store's settings."""
+
+from typing import Any
+
+from marshmallow import ValidationError
+
+from mappings.settings import HeaderValue, StoreSchema
+
+
+class KeyAndSecret(HeaderValue):
+    """What the REST API is asked with, by HTTP Basic: a consumer key and its secret, with a colon between.
+
+    https://woocommerce.github.io/woocommerce-rest-api-docs/#authentication-over-https, read 2026-11-21.
+    """
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, *args, **kwargs)
+        key, _, secret = text.partition(":")
+        if not key.strip() or not secret.strip():
+            raise ValidationError("must be a consumer key and its secret with a colon between: `ck_…:cs_…`.")
+        return text
+
+
+class WooStoreSchema(StoreSchema):
+    api_token = KeyAndSecret()
