@@ -25,7 +25,7 @@ def validate_storable(text: str) -> None:
 class StorableText(fields.String):
     """Text of at most `MAX_TEXT_LENGTH` characters that every database can store."""
 
-    default_error_messages = {"invalid": "must be text"}  # noqa: RUF012  # declared so by marshmallow
+    default_error_messages = {"invalid": "must be text"}  # declared so by marshmallow
 
     def __init__(self, **kwargs: Any) -> None:
         metadata = {"pattern": r"^[^\u0000]*$", **kwargs.pop("metadata", {})}
@@ -39,7 +39,7 @@ class StorableText(fields.String):
 class StrictBoolean(fields.Boolean):
     """true or false: `fields.Boolean` also accepts 1, "yes" and others."""
 
-    default_error_messages = {"invalid": "must be true or false"}  # noqa: RUF012
+    default_error_messages = {"invalid": "must be true or false"}
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -50,7 +50,7 @@ class StrictBoolean(fields.Boolean):
 class IntegerText(fields.Integer):
     """An integer written as digits: `fields.Integer` also accepts "8_000" and " 8000 "."""
 
-    default_error_messages = {"invalid": "must be a whole number"}  # noqa: RUF012
+    default_error_messages = {"invalid": "must be a whole number"}
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
         if not re.fullmatch("-?[0-9]{1,9}", value):
@@ -61,7 +61,7 @@ class IntegerText(fields.Integer):
 class UTCDateTime(fields.AwareDateTime):
     """A time with an offset, loaded as UTC and dumped in RFC 3339 with milliseconds."""
 
-    default_error_messages = {  # noqa: RUF012
+    default_error_messages = {
         "invalid": "must be a time such as 2026-11-21T16:00:00Z",
         "invalid_awareness": "needs an offset, as in 2026-11-21T16:00:00Z",
     }

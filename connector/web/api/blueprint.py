@@ -22,7 +22,7 @@ class RequestParser(FlaskParser):
     """Rejects unknown names and repeated query parameters. Raises `InvalidRequestError` for all errors at once."""
 
     DEFAULT_VALIDATION_STATUS = 400
-    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE}  # noqa: RUF012
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE}
 
     def load_querystring(self, req: Request, schema: Schema) -> dict[str, str]:
         for name, values in req.args.lists():
