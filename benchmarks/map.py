@@ -20,7 +20,7 @@ from benchmarks.plots import COLOURS, DRAWINGS, RED, draw
 from benchmarks.report import ROOT, Target, console, describe_machine, median, print_table, show, write_result
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destination import Destination
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.settings import Account, Store
 from mappings.storefront import Storefront
 

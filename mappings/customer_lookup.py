@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mappings.order import Order
+from mappings.problems import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class CustomerMatch:
     """What became of the search for an order's customer."""
 
     customer_id: str | None = None  # None: the account's own
-    warning: str | None = None
+    warning: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

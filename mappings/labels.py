@@ -91,8 +91,10 @@ LINE_PHRASES = (
     N_("Shipping > line %(number)s"),
 )
 
-#: The terms of a sum, by key.
-AMOUNT_LABELS: Mapping[str, str] = {
+#: Words of ours in sentences: the terms of a sum, and what a customer is searched by.
+WORDS: Mapping[str, str] = {
+    "tax document": N_("tax document"),
+    "e-mail": N_("e-mail"),
     "products": N_("products"),
     "shipping": N_("shipping"),
     "discount": N_("discount"),

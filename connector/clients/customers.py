@@ -17,6 +17,7 @@ from connector.clients.tokens import TokenProvider
 from connector.core.http_result import HttpResult
 from mappings.customer_lookup import CustomerApi, CustomerMatch, CustomerQuery
 from mappings.order import Order
+from mappings.problems import Problem
 from mappings.settings import Account
 
 #: How long, and how many, found customers are remembered.
@@ -74,7 +75,9 @@ class CustomerLookup:
                 ids = ids or self._find_ids(calls, customer_query, spelling, order)
             if len(ids) > 1:
                 return CustomerMatch(
-                    warning=f"Customer: several have this {customer_query.label}; the account's is taken."
+                    warning=Problem(
+                        code="several_customers", path=("customer",), params={"identifier": customer_query.label}
+                    )
                 )
             if ids:
                 return CustomerMatch(customer_id=self._remember(queries[0], ids.pop()))
@@ -97,7 +100,7 @@ class CustomerLookup:
     def _create(self, calls: "ApiCalls", queries: Sequence[CustomerQuery], order: Order) -> CustomerMatch:
         new_customer = self.api.build_request(order)
         if new_customer is None:
-            return CustomerMatch(warning="Customer: the order names nobody to make one of; the account's is taken.")
+            return CustomerMatch(warning=Problem(code="unnamed_customer", path=("customer",)))
         body = json.dumps(new_customer, ensure_ascii=False, separators=(",", ":")).encode()
         result = calls.send("POST", body=body, idempotency_key=customer_idempotency_key(queries[0]))
         if is_success(result) and (created_id := self.api.created_id(result.parse_json())):
@@ -108,7 +111,9 @@ class CustomerLookup:
         if self.api.is_duplicate(status, response_body) and (customer_match := self._search(calls, queries, order)):
             return customer_match  # made by an attempt before, or for another order
         if not self.api.is_in_progress(status, response_body):
-            return CustomerMatch(warning=f"Customer: none could be made (status {status}); the account's is taken.")
+            return CustomerMatch(
+                warning=Problem(code="customer_not_created", path=("customer",), params={"status": status})
+            )
         raise CustomerError(result)
 
     def _cached_id(self, customer_query: CustomerQuery) -> str | None:

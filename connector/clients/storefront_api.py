@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.clients.http import Client
 from connector.core.http_result import HttpResult
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.settings import Store
 from mappings.storefront import Fetch, Storefront
 

@@ -34,7 +34,7 @@ from connector.database.queries.lookups import load_delivery, load_event
 from connector.delivery.prepare import DiscardedError, PreparedRequest, StoreCircuitOpenError, prepare, store_circuit
 from connector.runtime import AccountClients, Runtime
 from mappings.destination import Destination, Outcome
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.settings import Account
 
 #: How often an order is read anew because a newer version came in between; more would be a storm.

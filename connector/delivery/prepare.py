@@ -20,7 +20,7 @@ from connector.settings import Route
 from mappings.customer_lookup import CustomerMatch
 from mappings.destination import Destination, Outcome
 from mappings.order import Order
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.settings import Account, Store
 
 

@@ -17,7 +17,7 @@ from connector.runtime import Runtime, open_store_api
 from connector.settings import refresh_tables
 from mappings.preview.dry_run import DryRunResult, FieldDifference, diff_bodies, dry_run
 from mappings.preview.provenance import Origin, explain_mapping
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.settings import Account, Store
 
 #: A person waits for it.

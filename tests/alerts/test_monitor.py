@@ -10,6 +10,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from mappings.problem_fingerprint import fingerprint_problems, redact_values
 from sqlalchemy import update
 
 from connector.alerts import start_monitor
@@ -19,8 +20,7 @@ from connector.database.models import deliveries
 from connector.database.orders import add_note
 from mappings import DESTINATIONS
 from mappings.lookup_tables import MissingRowProblem
-from mappings.problem_fingerprint import fingerprint_problems, redact_values
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from tests.support.mapping_cases import SAMPLES, problems_of, read, storefront_of
 from tests.support.orders import shopify_order, woo_order
 from tests.support.privacy import PERSONAL, SECRET, live_through_everything

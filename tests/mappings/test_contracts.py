@@ -9,7 +9,7 @@ import pytest
 
 from mappings import DESTINATIONS
 from mappings.contracts import Contract
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, read
 
 UUID = "909521d0-e398-4701-b393-ddfd07ce24f9"

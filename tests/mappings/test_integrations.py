@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.order import Order
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.storefront import CANONICAL_TOPICS, MalformedWebhookError
 from tests.support.mapping_cases import (
     SAMPLES,

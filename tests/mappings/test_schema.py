@@ -8,7 +8,8 @@ from marshmallow.validate import Range
 
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.fields import Nested, Quantity, StrictInteger, Text
-from mappings.schema import DestinationSchema, MappingError, StorefrontSchema, WireSchema
+from mappings.problems import MappingError
+from mappings.schema import DestinationSchema, StorefrontSchema, WireSchema
 
 
 class ItemIn(StorefrontSchema):

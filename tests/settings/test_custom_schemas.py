@@ -11,7 +11,7 @@ import pytest
 from connector.core.exceptions import SettingsError
 from connector.settings import Settings, load_settings
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from tests.support.orders import RAYO_BODY, shopify_order
 from tests.support.service import CONFIGURATION, Service
 

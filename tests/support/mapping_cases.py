@@ -9,7 +9,7 @@ from typing import Any
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destination import RequestBody
 from mappings.order import Line, Order
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.settings import Account, Store
 
 #: File name, which begins with the storefront's, to payload.

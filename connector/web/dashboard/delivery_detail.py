@@ -17,7 +17,7 @@ from connector.web.dashboard.available_actions import advise
 from connector.web.dashboard.filters import translate
 from connector.web.dashboard.problem_i18n import is_about_address
 from mappings.order import Order
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from mappings import DESTINATIONS
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, read
 from tests.support.shops.placed import cents, half_up, text
 from tests.support.shops.shopify import shopify_orders

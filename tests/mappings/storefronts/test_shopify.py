@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from mappings.order import Charge, Payment, Shipping
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.shopify import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, read

@@ -7,7 +7,7 @@ import pytest
 from marshmallow import ValidationError
 
 from mappings.order import Address, Customer, Line, Order, Payment, Shipping
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.tiendanube import STOREFRONT
 from tests.support.mapping_cases import CUSTOMER, SAMPLES, WAREHOUSE, make_store, problems_of, read, write

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.woocommerce import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, read

@@ -8,7 +8,7 @@ import pytest
 from marshmallow import ValidationError
 
 from mappings.order import Charge, Payment
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.storefronts.woocommerce import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, make_store, problems_of, read, write
 
