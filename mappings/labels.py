@@ -95,6 +95,9 @@ LINE_PHRASES = (
 WORDS: Mapping[str, str] = {
     "tax document": N_("tax document"),
     "e-mail": N_("e-mail"),
+    "country": N_("country"),
+    "currency": N_("currency"),
+    "state": N_("state"),
     "products": N_("products"),
     "shipping": N_("shipping"),
     "discount": N_("discount"),

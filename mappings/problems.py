@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from marshmallow import ValidationError
 
@@ -13,7 +13,7 @@ from mappings.labels import N_, WORDS, Translate, render_path, untranslated
 
 #: A table of texts is a param that `PARAM_RENDERERS` makes a phrase of.
 TextTable = Sequence[tuple[str, ...]]
-ParamValue = str | int | None | TextTable
+ParamValue: TypeAlias = "str | int | TextTable | Problem | None"
 
 #: Code -> English template. `%(where)s` is the rendered path, the other names are the problem's params.
 TEMPLATES: dict[str, str] = {
@@ -123,6 +123,7 @@ def render_alternatives(table: Any, translate: Translate) -> str:
 
 #: Params that are not shown as they are.
 PARAM_RENDERERS: Mapping[str, Callable[[Any, Translate], str]] = {
+    "field": render_word,
     "identifier": render_word,
     "kind": render_word,
     "owners": render_alternatives,
@@ -186,7 +187,9 @@ class Problem:
         if self.path:
             value["path"] = list(self.path)
         if self.params:
-            value["params"] = dict(self.params)
+            value["params"] = {
+                name: param.to_json() if isinstance(param, Problem) else param for name, param in self.params.items()
+            }
         if self.table is not None:
             value |= {"table": self.table, "keys": list(self.keys)}
         return value
@@ -194,10 +197,7 @@ class Problem:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Read a stored problem. One of an integration that is no longer installed keeps its path alone."""
-        params = {
-            name: tuple(tuple(map(str, row)) for row in param) if isinstance(param, list) else param
-            for name, param in value.get("params", {}).items()
-        }
+        params = {name: parse_param(param) for name, param in value.get("params", {}).items()}
         return cls(
             code=value["code"] if value["code"] in TEMPLATES else "invalid",
             path=tuple(value.get("path", ())),
@@ -205,6 +205,13 @@ class Problem:
             table=value.get("table"),
             keys=tuple(value.get("keys", ())),
         )
+
+
+def parse_param(value: Any) -> ParamValue:
+    """Read a stored param."""
+    if isinstance(value, list):
+        return tuple(tuple(map(str, row)) for row in value)
+    return Problem.from_json(value) if isinstance(value, Mapping) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +274,13 @@ def render_template(
 ) -> str:
     values = TemplateValues(where=render_path(path, translate))
     for name, value in params.items():
-        values[name] = PARAM_RENDERERS[name](value, translate) if name in PARAM_RENDERERS else str(value)
-    text = translate(template) % values
-    return text[:1].upper() + text[1:]
+        if isinstance(value, Problem):
+            values[name] = render_problem(value, translate)
+        else:
+            values[name] = PARAM_RENDERERS[name](value, translate) if name in PARAM_RENDERERS else str(value)
+    translation = translate(template)
+    text = translation % values
+    return text[:1].upper() + text[1:] if translation.startswith("%(where)s") else text
 
 
 class TemplateValues(dict[str, str]):

@@ -28,6 +28,7 @@ from mappings.settings import Store
 PROBLEM_CODES: Mapping[type[fields.Field[Any]], Mapping[str, str]] = {
     fields.Field: {"required": "missing", "null": "missing", "validator_failed": "invalid"},
     fields.Boolean: {"invalid": "not_a_boolean"},
+    fields.Float: {"special": "not_a_number"},
     fields.Integer: {"invalid": "not_an_integer"},
     fields.List: {"invalid": "not_a_list"},
     fields.Mapping: {"invalid": "not_an_object"},

@@ -1,21 +1,21 @@
-"""The command line. Each command is thin: it opens what it needs and calls what the web and the forwarder call.
+"""The command line. Each command opens what it needs and calls the functions that the web and the worker call.
 
-Exit status: 0 it went well, 1 it did not (the text says why), 2 the command or the configuration is at fault.
-Imports stand inside the commands: `connector map` must not wait for a web server's.
+Exit status: 0 success; 1 failure, explained on standard error; 2 invalid usage or configuration. Commands import what
+they need inside the function, so that `connector map` does not load a web server.
 """
 
-from connector.cli import actions, alerts, completion, dev, doctor, inspect, map, replay, service, table, users
+from connector.cli import accounts, alerts, deliveries, dev, doctor, maintenance, map, replay, service, table, users
 from connector.cli.common import cli, main
 
 __all__ = [
-    "actions",
+    "accounts",
     "alerts",
     "cli",
-    "completion",
+    "deliveries",
     "dev",
     "doctor",
-    "inspect",
     "main",
+    "maintenance",
     "map",
     "replay",
     "service",

@@ -1,26 +1,27 @@
-"""The command that tries whether alerts reach those whom they are for."""
+"""Commands for alerts: alerts test."""
 
 import sys
 from datetime import UTC, datetime
 
-from connector.cli.common import JSON_OPTION, cli, exit_with, print_result, read_settings
+from connector.cli.common import JSON_OPTION, cli, exit_with, read_settings
+from connector.cli.output import print_result
 
 
 @cli.group()
 def alerts() -> None:
-    """Alerts: what people are told of. `[alerts]` in the configuration says who."""
+    """Alerts, which the channels in `[alerts]` receive."""
 
 
 @alerts.command()
 @JSON_OPTION
 def test(as_json: bool) -> None:
-    """Send a message to every channel, and say how each took it."""
+    """Send a test message to every channel, and print whether each accepted it."""
     from connector.alerts.messages import compose_test_message
     from connector.clients.notifiers import build_notifier
 
     settings = read_settings()
     if not settings.alerts.channels:
-        exit_with(["The configuration names nobody: there is no [alerts.to.…] table."], 1)
+        exit_with(["The configuration has no channel: add an [alerts.to.NAME] table."], 1)
     message = compose_test_message(settings.public_url, datetime.now(UTC))
     errors = {channel.name: build_notifier(channel)(message) for channel in settings.alerts.channels}
     for name, error in errors.items():

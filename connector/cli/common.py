@@ -1,14 +1,10 @@
-"""What every command stands on: the group, how errors end the process, what is opened for it, how it prints.
+"""What the commands share: the group, error handling, options, and opening the runtime."""
 
-Colours, tables with rules and progress bars are for terminals alone; `NO_COLOR` (https://no-color.org) is heeded.
-"""
-
-import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
@@ -19,20 +15,23 @@ if TYPE_CHECKING:
     from connector.runtime import Runtime
     from connector.settings import Settings
 
+T = TypeVar("T")
 
-JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
+NOTE_OPTION = click.option("--note", help="The reason; it is recorded.")
+ID_ARGUMENT = click.argument("id_", metavar="ID", type=click.IntRange(min=1))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
-    """Carry paid orders from online stores to the services that ship and book them."""
-    if os.environ.get("NO_COLOR"):
+    """Forward paid orders from online stores to shipping and accounting services."""
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
         click.get_current_context().color = False
 
 
 def main() -> None:
-    """Run the command line, and turn errors that have a name into a text and an exit status."""
+    """Run the command line. A `ConnectorError` ends it with a message and an exit status, without a traceback."""
     try:
         cli()
     except SettingsError as error:
@@ -41,13 +40,15 @@ def main() -> None:
         exit_with([str(error)], 1)
 
 
-def exit_with(lines: list[str], status: int) -> NoReturn:
+def exit_with(lines: Iterable[str], status: int) -> NoReturn:
+    """Print `lines` to standard error and exit."""
     for line in lines:
         click.echo(line, err=True)
     sys.exit(status)
 
 
 def read_settings() -> "Settings":
+    """Configure logging and load the settings. Raises `SettingsError`."""
     from connector.observability.logs import configure_logging
     from connector.settings import load_settings
 
@@ -57,7 +58,7 @@ def read_settings() -> "Settings":
 
 @contextmanager
 def local_runtime() -> Iterator["Runtime"]:
-    """The runtime of a command that looks or acts, and sends nothing itself."""
+    """A runtime without HTTP clients, for commands that only use the database. It logs warnings and errors only."""
     from connector.observability.logs import configure_logging
     from connector.runtime import open_runtime
     from connector.settings import load_settings
@@ -68,51 +69,17 @@ def local_runtime() -> Iterator["Runtime"]:
 
 
 def operator_name() -> str:
-    """Who acts, as the notes tell it."""
+    """The system user, recorded as the author of an action."""
     import getpass
 
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number without a name
+    except (KeyError, OSError):  # a container may run under a user id without a name
         return f"user {os.getuid()}"
 
 
-def prepare_database(settings: "Settings") -> None:
-    """Wait for the database to answer, then bring it up to date unless that is somebody else's task."""
-    from connector.runtime import wait_for_database
-
-    wait_for_database(settings)
-    if settings.environment.auto_migrate:
-        migrate_database(settings)
-
-
-def migrate_database(settings: "Settings") -> None:
-    from connector.database.engine import Database
-
-    database = Database(settings.environment.database_url)
-    database.migrate()
-    database.close()
-
-
-def lookup_or_fail(kind: str, name: str, choices: dict[str, Any]) -> Any:
+def lookup_or_fail(kind: str, name: str, choices: Mapping[str, T]) -> T:
+    """Return `choices[name]`. Raises `click.UsageError`, which lists the choices."""
     if name not in choices:
-        raise click.UsageError(f"no {kind} “{name}”; there are {', '.join(sorted(choices))}.")
+        raise click.UsageError(f"there is no {kind} “{name}”; choose from {', '.join(sorted(choices))}.")
     return choices[name]
-
-
-def print_result(text: str, data: Any, *, as_json: bool) -> None:
-    """The text for people, or what it says for programs."""
-    click.echo(json.dumps(data, ensure_ascii=False) if as_json else text)
-
-
-def print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
-    """Print every cell whole: an id that is cut cannot be copied."""
-    if sys.stdout.isatty():
-        from connector.cli.output import draw_table
-
-        draw_table(columns, rows)
-        return
-    lines = [columns, *(["" if row[name] is None else str(row[name]) for name in columns] for row in rows)]
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,12 +1,12 @@
-"""`connector doctor`: what is well, what is not, and what to do about it."""
+"""`connector doctor`: health checks, each with its result and what to do about it."""
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from connector.cli.common import JSON_OPTION, cli
+from connector.cli.output import print_json_line
 
 if TYPE_CHECKING:
     from connector.core.check_result import CheckResult
@@ -15,13 +15,13 @@ SEVERITY_COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
 
 @cli.command()
-@click.option("--offline", "is_offline", is_flag=True, help="Ask nobody but the database.")
+@click.option("--offline", "is_offline", is_flag=True, help="Contact only the database.")
 @JSON_OPTION
 def doctor(is_offline: bool, as_json: bool) -> None:
-    """Look at the configuration, the database, the clock, the disk, the forwarder, the accounts and the stores.
+    """Diagnose the configuration, the database, the disk, the clock, the worker, the accounts and the stores.
 
-    Each line is ok, a warning or a fault, with what to do. Nothing is changed or created anywhere. The exit status is
-    1 if there is a fault.
+    Each line is ok, a warning or a fault, followed by what to do. Nothing is changed, here or at a destination. The
+    exit status is 1 if there is a fault.
     """
     from connector.core.check_result import Severity
     from connector.observability.logs import configure_logging
@@ -29,24 +29,23 @@ def doctor(is_offline: bool, as_json: bool) -> None:
 
     configure_logging(quiet=True)
     severities = set()
-    for finding in run_checks(is_offline=is_offline):
-        severities.add(finding.severity)
+    for result in run_checks(is_offline=is_offline):
+        severities.add(result.severity)
         if as_json:
-            click.echo(json.dumps(serialize_finding(finding), ensure_ascii=False))
+            print_json_line(serialize_check(result))
         else:
-            print_finding(finding)
+            print_check(result)
     if Severity.ERROR in severities:
         sys.exit(1)
 
 
-def serialize_finding(finding: "CheckResult") -> dict[str, str | None]:
-    """The JSON line of a finding; its keys are part of the command's interface."""
-    return {"of": finding.subject, "grade": finding.severity, "said": finding.message, "do": finding.remedy}
+def serialize_check(result: "CheckResult") -> dict[str, str | None]:
+    """Return the JSON of a result. Its keys are part of the command's interface."""
+    return {"of": result.subject, "grade": result.severity, "said": result.message, "do": result.remedy}
 
 
-def print_finding(finding: "CheckResult") -> None:
-    """Colours go to a terminal alone, and to none where NO_COLOR is set."""
-    severity = click.style(f"{finding.severity:<8}", fg=SEVERITY_COLOURS[finding.severity])
-    click.echo(f"{severity} {finding.subject}: {finding.message}")
-    if finding.remedy:
-        click.echo(f"         → {finding.remedy}")
+def print_check(result: "CheckResult") -> None:
+    severity = click.style(f"{result.severity:<8}", fg=SEVERITY_COLOURS[result.severity])
+    click.echo(f"{severity} {result.subject}: {result.message}")
+    if result.remedy:
+        click.echo(f"         → {result.remedy}")

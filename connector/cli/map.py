@@ -1,4 +1,4 @@
-"""`connector map`: what an order becomes and where each field came from, without a database or a network."""
+"""`connector map`: the body that an order maps to, and where each field comes from. Needs no database or network."""
 
 import json
 import sys
@@ -6,20 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import cli, exit_with, lookup_or_fail, print_table
+from connector.cli.common import cli, exit_with, lookup_or_fail
+from connector.cli.output import print_table
 
 if TYPE_CHECKING:
     from mappings.preview.provenance import ExplainedMapping
+    from mappings.settings import Account, Store
 
 
 @cli.command("map")
 @click.option("--store", help="A store of the configuration.")
 @click.option("--account", help="An account of the configuration.")
 @click.option("--storefront", help="Without a configuration: the platform that the order comes from.")
-@click.option("--destination", help="Without a configuration: the service that it goes to.")
+@click.option("--destination", help="Without a configuration: the service that the order goes to.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A setting of the store or the account.")
-@click.option("--explain", "is_explained", is_flag=True, help="Show where each field of the body came from.")
-@click.option("--json", "as_json", is_flag=True, help="With --explain: one JSON object.")
+@click.option("--explain", "is_explained", is_flag=True, help="Show where each field of the body comes from.")
+@click.option("--json", "as_json", is_flag=True, help="With --explain: print one JSON object.")
 @click.argument("file", type=click.File("rb"))
 def map_order(
     store: str | None,
@@ -31,59 +33,71 @@ def map_order(
     as_json: bool,
     file: Any,
 ) -> None:
-    """Show the body that the order in FILE becomes. Sends nothing, and needs no database.
+    """Show the body that the order in FILE maps to. Sends nothing and needs no database.
 
-    The body goes to standard output; problems and warnings, one a line, to standard error. With --explain, a table
-    takes the body's place: where each field stands in the order, or which setting it is, and what else it depends on.
-    That is found by altering the order's values one by one and mapping it again, not by a list that could be wrong.
+    The body goes to standard output; problems and warnings go to standard error, one per line. --explain shows a table
+    instead: for each field, where its value comes from in the order, or which setting it is, and what else it depends
+    on. This is found by changing the order's values one at a time and mapping it again.
     """
-    from connector.settings import build_pair, load_settings
-    from mappings import DESTINATIONS, STOREFRONTS
     from mappings.preview.dry_run import dry_run
-    from mappings.settings import Account, Store
+    from mappings.problems import render_problems
 
     if as_json and not is_explained:
-        raise click.UsageError("--json goes with --explain: the body alone is JSON anyway.")
-    source_store: Store
-    target_account: Account
+        raise click.UsageError("--json requires --explain; the body alone is JSON already.")
     if store and account and not (storefront or destination or values):
-        settings = load_settings()
-        accounts = {
-            configured_account.name: configured_account for configured_account in settings.accounts.values()
-        } | dict(settings.accounts)
-        source_store = lookup_or_fail("store", store, dict(settings.stores))
-        target_account = lookup_or_fail("account", account, accounts)
+        source, target = load_configured_pair(store, account)
     elif storefront and destination and not (store or account):
-        lookup_or_fail("storefront", storefront, STOREFRONTS)
-        lookup_or_fail("destination", destination, DESTINATIONS)
-        source_store, target_account = build_pair(storefront, destination, dict(map(parse_setting, values)))
+        source, target = build_unconfigured_pair(storefront, destination, values)
     else:
         raise click.UsageError("give --store and --account, or --storefront and --destination with --set.")
     payload = read_payload(file)
     if is_explained:
         from mappings.preview.provenance import explain_mapping
 
-        explained = explain_mapping(source_store, target_account, payload)
+        explained = explain_mapping(source, target, payload)
         print_explanation(explained, as_json=as_json)
         if explained.problems:
             sys.exit(1)
         return
-    trial = dry_run(source_store, target_account, payload)
-    if trial.body is None:
-        exit_with(trial.problems, 1)
-    for warning in trial.warnings:
+    result = dry_run(source, target, payload)
+    if result.body is None:
+        exit_with(render_problems(result.problems), 1)
+    for warning in render_problems(result.warnings):
         click.echo(warning, err=True)
-    click.echo(json.dumps(trial.body, ensure_ascii=False, indent=2))
+    click.echo(json.dumps(result.body, ensure_ascii=False, indent=2))
+
+
+def load_configured_pair(store: str, account: str) -> "tuple[Store, Account]":
+    """Return a store and an account of the configuration. An account is found by its name or its id."""
+    from connector.settings import load_settings
+
+    settings = load_settings()
+    accounts = {configured_account.name: configured_account for configured_account in settings.accounts.values()}
+    return (
+        lookup_or_fail("store", store, settings.stores),
+        lookup_or_fail("account", account, {**accounts, **settings.accounts}),
+    )
+
+
+def build_unconfigured_pair(storefront: str, destination: str, values: tuple[str, ...]) -> "tuple[Store, Account]":
+    """Return a store and an account that no configuration file describes. `values` are NAME=VALUE."""
+    from connector.settings import build_pair
+    from mappings import DESTINATIONS, STOREFRONTS
+
+    lookup_or_fail("storefront", storefront, STOREFRONTS)
+    lookup_or_fail("destination", destination, DESTINATIONS)
+    return build_pair(storefront, destination, dict(map(parse_setting, values)))
 
 
 def print_explanation(explained: "ExplainedMapping", *, as_json: bool) -> None:
-    """Print the origins: as JSON, or as a table, which is drawn on a terminal alone."""
     if as_json:
         from connector.web.api.responses import serialize_explained_body
 
         click.echo(json.dumps(serialize_explained_body(explained), ensure_ascii=False, indent=2))
         return
-    for line in [*explained.problems, *explained.warnings]:
+    from mappings.problems import render_problems
+
+    for line in render_problems([*explained.problems, *explained.warnings]):
         click.echo(line, err=True)
     rows = [
         {
@@ -95,26 +109,11 @@ def print_explanation(explained: "ExplainedMapping", *, as_json: bool) -> None:
         }
         for origin in explained.origins
     ]
-    columns = ["field", "value", "is", "from", "depends on"]
-    if sys.stdout.isatty():
-        draw_explanation_table(columns, rows)
-    else:
-        print_table(columns, rows)
-
-
-def draw_explanation_table(columns: list[str], rows: list[dict[str, str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns, box=SIMPLE_HEAD, row_styles=["", "dim"])
-    for row in rows:
-        table.add_row(*(Text(row[column], overflow="fold") for column in columns))
-    Console().print(table)
+    print_table(["field", "value", "is", "from", "depends on"], rows)
 
 
 def parse_setting(text: str) -> tuple[str, str]:
+    """Split NAME=VALUE. Raises `click.UsageError`."""
     name, separator, value = text.partition("=")
     if not separator or not name:
         raise click.UsageError(f"--set takes NAME=VALUE, not “{text}”.")
@@ -122,6 +121,7 @@ def parse_setting(text: str) -> tuple[str, str]:
 
 
 def read_payload(file: Any) -> dict[str, Any]:
+    """Read a JSON object. Raises `click.UsageError`."""
     try:
         payload = json.loads(file.read())
     except (ValueError, RecursionError):

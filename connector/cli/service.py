@@ -1,39 +1,36 @@
-"""Commands that run the service, or get ready for it."""
+"""Commands that run and prepare the service: serve, worker, migrate, check."""
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import (
-    JSON_OPTION,
-    cli,
-    exit_with,
-    migrate_database,
-    prepare_database,
-    print_result,
-    read_settings,
-)
+from connector.cli.common import JSON_OPTION, cli, exit_with, read_settings
+from connector.cli.output import print_json_line, print_result
 from connector.cli.progress import progress_on_tty
 from connector.core.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from connector.settings import Settings
 
 
 @cli.command()
 def serve() -> None:
-    """Run the service: the web server, and the forwarder beside it."""
+    """Run the service: the web server and a worker."""
     from connector.runtime import open_runtime
     from connector.worker.supervisor import exec_supervisor
 
     settings = read_settings()
     prepare_database(settings)
     with open_runtime(settings):
-        pass  # what would stop every process is said once, here
+        pass  # report what would stop every process once, before any is started
     environment = settings.environment
     exec_supervisor(environment.host, environment.port, environment.web_concurrency)
 
 
 @cli.command()
 def worker() -> None:
-    """Run the forwarder alone."""
+    """Run a worker alone."""
     from connector.observability.sentry import configure_sentry
     from connector.runtime import open_runtime
     from connector.worker.worker import run_worker
@@ -48,41 +45,60 @@ def worker() -> None:
 @cli.command()
 @JSON_OPTION
 def migrate(as_json: bool) -> None:
-    """Bring the database's tables up to date."""
+    """Migrate the database to the current schema."""
     from connector.database.engine import HEAD
 
-    with progress_on_tty("bringing the tables up to date", None):
+    with progress_on_tty("migrating", None):
         migrate_database(read_settings())
-    print_result("The tables are up to date.", {"revision": HEAD}, as_json=as_json)
+    print_result("The database is up to date.", {"revision": HEAD}, as_json=as_json)
 
 
 @cli.command()
-@click.option("--live", is_flag=True, help="Also reach each account, by requests that create nothing.")
+@click.option("--live", is_flag=True, help="Also reach each account, with requests that create nothing.")
 @JSON_OPTION
 def check(live: bool, as_json: bool) -> None:
-    """Check the configuration, and name all its faults."""
+    """Check the configuration, and report every error."""
     from connector.settings import load_settings
 
     try:
         settings = load_settings()
     except SettingsError as error:
         if as_json:
-            print_result("", {"faults": error.errors}, as_json=True)
-        exit_with([] if as_json else error.errors, 1)
-    counts = {"stores": len(settings.stores), "accounts": len(settings.accounts), "routes": len(settings.routes)}
-    summary = ", ".join(f"{name} {count}" for name, count in counts.items())
-    if not as_json:
-        click.echo(f"The configuration is good: {summary}.")
+            print_json_line({"faults": error.errors})
+            sys.exit(1)
+        exit_with(error.errors, 1)
     probes = []
     if live:
         from connector.operations.probe import probe_accounts
 
         probes = probe_accounts(settings)
+    counts = {"stores": len(settings.stores), "accounts": len(settings.accounts), "routes": len(settings.routes)}
     if as_json:
-        reachability = {probe.account: {"is_good": probe.is_good, "said": probe.message} for probe in probes}
-        print_result("", {"faults": [], **counts, **({"reached": reachability} if live else {})}, as_json=True)
+        data: dict[str, Any] = {"faults": [], **counts}
+        if live:
+            data["reached"] = {probe.account: {"is_good": probe.is_good, "said": probe.message} for probe in probes}
+        print_json_line(data)
     else:
+        summary = ", ".join(f"{name} {count}" for name, count in counts.items())
+        click.echo(f"The configuration is valid: {summary}.")
         for probe in probes:
             click.echo(f"Account {probe.account}: {probe.message}.")
     if not all(probe.is_good for probe in probes):
         sys.exit(1)
+
+
+def prepare_database(settings: "Settings") -> None:
+    """Wait until the database responds, then migrate it unless `AUTO_MIGRATE` is off."""
+    from connector.runtime import wait_for_database
+
+    wait_for_database(settings)
+    if settings.environment.auto_migrate:
+        migrate_database(settings)
+
+
+def migrate_database(settings: "Settings") -> None:
+    from connector.database.engine import Database
+
+    database = Database(settings.environment.database_url)
+    database.migrate()
+    database.close()

@@ -1,30 +1,32 @@
-"""`connector table …`: the accounts' tables, and the rows of those that are kept in CSV files."""
+"""`connector table …`: the accounts' lookup tables, and the rows of those that are in CSV files."""
 
 import csv
-import json
 import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from connector.cli.common import JSON_OPTION, cli, print_result, print_table
+from connector.cli.common import JSON_OPTION, cli
+from connector.cli.output import print_result, print_rows
 
 if TYPE_CHECKING:
     from connector.settings.table_editor import TableLocation
 
 ACCOUNT_OPTION = click.option("--account", required=True, help="The account's name in the configuration.")
+NAME_ARGUMENT = click.argument("name", metavar="TABLE")
 
 
 @cli.group()
 def table() -> None:
-    """Show and change the accounts' tables, such as product_id_by_sku.
+    """Show and change the accounts' lookup tables, such as product_id_by_sku.
 
-    A service that runs heeds a changed file within seconds, and sends what was parked for want of the row.
+    A running service reads a changed file within seconds, and sends the deliveries that were parked because the row was
+    missing.
     """
 
 
-def load_table_locations() -> list["TableLocation"]:
+def load_table_locations() -> "list[TableLocation]":
     from connector.settings import config_path
     from connector.settings.table_editor import list_table_locations
 
@@ -40,29 +42,32 @@ def find_table(account: str, name: str) -> "TableLocation":
 @table.command("list")
 @JSON_OPTION
 def list_tables(as_json: bool) -> None:
-    """List every table that the accounts have or may have: where it is kept, and how many rows it has."""
+    """List the tables that the accounts have or may have: where each is kept, and its number of rows."""
     from connector.core.exceptions import SettingsError
 
     rows = []
     for location in load_table_locations():
         try:
-            count, fault = len(location.read().lines), None
+            count, error_message = len(location.read().lines), None
         except SettingsError as error:
-            count, fault = None, error.errors[0]
-        row = {"account": location.account, "table": location.setting, "kept in": location.source, "rows": count}
-        rows.append({**row, "fault": fault})
-    if as_json:
-        for row in rows:
-            click.echo(json.dumps(row, ensure_ascii=False))
-    else:
-        print_table(["account", "table", "kept in", "rows", "fault"], rows)
+            count, error_message = None, error.errors[0]
+        rows.append(
+            {
+                "account": location.account,
+                "table": location.setting,
+                "kept in": location.source,
+                "rows": count,
+                "fault": error_message,
+            }
+        )
+    print_rows(["account", "table", "kept in", "rows", "fault"], rows, as_json=as_json)
 
 
 @table.command()
 @ACCOUNT_OPTION
 @JSON_OPTION
-@click.option("--csv", "as_csv", is_flag=True, help="As a CSV file.")
-@click.argument("name", metavar="TABLE")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a CSV file.")
+@NAME_ARGUMENT
 def show(account: str, as_json: bool, as_csv: bool, name: str) -> None:
     """Show the rows of a table."""
     csv_table = find_table(account, name).read()
@@ -72,50 +77,50 @@ def show(account: str, as_json: bool, as_csv: bool, name: str) -> None:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(row.values() for row in rows)
-    elif as_json:
-        for row in rows:
-            click.echo(json.dumps(row, ensure_ascii=False))
     else:
-        print_table(columns, rows)
+        print_rows(columns, rows, as_json=as_json)
 
 
 @table.command("set")
 @ACCOUNT_OPTION
 @JSON_OPTION
-@click.argument("name", metavar="TABLE")
+@NAME_ARGUMENT
 @click.argument("key")
 @click.argument("values", metavar="VALUE", nargs=-1, required=True)
 def set_row(account: str, name: str, key: str, values: tuple[str, ...], as_json: bool) -> None:
-    """Add a row, or change the one of this KEY. VALUE is NAME=VALUE where a row has several columns, as in pickups."""
-    from connector.settings import table_editor as files
+    """Add a row, or change the row with this KEY.
+
+    VALUE is NAME=VALUE for tables with several columns, such as pickups.
+    """
+    from connector.settings import table_editor
 
     location = find_table(account, name)
     cells = parse_cell_arguments(location.table.columns, location.table.is_nested, values)
-    files.set_row(location, key.strip(), cells)
+    table_editor.set_row(location, key.strip(), cells)
     data = {"kept in": location.source, "key": key.strip(), **dict(zip(location.table.columns, cells, strict=True))}
-    print_result(f"{location.source} has the row “{key.strip()}” now.", data, as_json=as_json)
+    print_result(f"Row “{key.strip()}” is set in {location.source}.", data, as_json=as_json)
 
 
 @table.command("remove")
 @ACCOUNT_OPTION
 @JSON_OPTION
-@click.argument("name", metavar="TABLE")
+@NAME_ARGUMENT
 @click.argument("key")
 def remove_row(account: str, name: str, key: str, as_json: bool) -> None:
-    """Take a row out."""
-    from connector.settings import table_editor as files
+    """Remove the row with this KEY."""
+    from connector.settings import table_editor
 
     location = find_table(account, name)
-    files.remove_row(location, key)
+    table_editor.remove_row(location, key)
     data = {"kept in": location.source, "removed": key}
-    print_result(f"{location.source} has no row “{key}” any more.", data, as_json=as_json)
+    print_result(f"Row “{key}” is removed from {location.source}.", data, as_json=as_json)
 
 
 def parse_cell_arguments(columns: list[str], is_nested: bool, values: tuple[str, ...]) -> list[str]:
-    """Return a cell for each column."""
+    """Return one cell per column. Raises `click.UsageError`."""
     if not is_nested:
         if len(values) > 1:
-            raise click.UsageError("this table has one value a row; quote a value that holds blanks.")
+            raise click.UsageError("this table has one value per row; quote a value that contains spaces.")
         return [values[0].strip()]
     cells = dict.fromkeys(columns, "")
     for text in values:

@@ -1,4 +1,4 @@
-"""Commands about who may sign in to the dashboard."""
+"""Commands for the dashboard's users: user hash."""
 
 import click
 
@@ -7,13 +7,13 @@ from connector.cli.common import cli
 
 @cli.group()
 def user() -> None:
-    """Who may sign in to the dashboard."""
+    """Users of the dashboard, which are configured in `[users]`."""
 
 
 @user.command("hash")
-@click.password_option(help="Asked for where it is not given; what stands in a command stays in the shell's history.")
+@click.password_option(help="Prompted for if omitted. A password on the command line stays in the shell's history.")
 def hash_password(password: str) -> None:
-    """Print what `password_hash` of a [users.NAME] table is set to, for a password."""
+    """Print the hash of a password, for `password_hash` in [users.NAME]."""
     from werkzeug.security import generate_password_hash
 
     click.echo(generate_password_hash(password))

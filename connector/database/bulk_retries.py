@@ -88,7 +88,7 @@ def start_job(
             "state": JobState.RUNNING if total else JobState.FINISHED,
             "total": total,
             "queued": 0,
-            "left_why": {},
+            "skipped_reasons": {},
             "after_id": 0,
             "until_id": last_id or 0,
             "created_at": transaction.now,
@@ -188,9 +188,9 @@ def advance_job(
             transaction, current, ids, conditions, destinations_with_idempotency=destinations_with_idempotency
         )
         transaction.notify()
-        skipped_reasons = dict(Counter(current.left_why) + skipped)
+        skipped_reasons = dict(Counter(current.skipped_reasons) + skipped)
         return change_job(
-            transaction, job_id, after_id=ids[-1], queued=current.queued + queued, left_why=skipped_reasons
+            transaction, job_id, after_id=ids[-1], queued=current.queued + queued, skipped_reasons=skipped_reasons
         )
 
     return database.transact(advance)

@@ -113,7 +113,7 @@ class Event(SQLModel, table=True):
     is_paid: bool = False
     is_cancellation: bool = False  # it says cancelled, and nothing newer was known when it came
     #: Whose routes wanted it when it came.
-    accounts: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
+    accounts: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     traceparent: str | None = None  # of the webhook's span, where traces are kept: https://www.w3.org/TR/trace-context/
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # empty once it was pruned
 
@@ -142,8 +142,8 @@ class Delivery(SQLModel, table=True):
     event_id: int = Field(sa_column=Column(RowId, ForeignKey("events.id"), nullable=False))  # the newest applied
     state: str
     reason: str | None = None
-    problems: list[str] = json_list_column()
-    warnings: list[str] = json_list_column()
+    problems: list[dict[str, Any]] = json_list_column()  # as of `Problem.to_json`
+    warnings: list[dict[str, Any]] = json_list_column()
     missing_rows: str | None = None  # which of the account's tables lack which keys, as JSON; with them it may go on
     remote_id: str | None = None
     created_at: datetime = timestamp_column()
@@ -255,7 +255,7 @@ class Job(SQLModel, table=True):
     state: str
     total: int  # how many the filters chose when it was made
     queued: int = 0
-    left_why: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # how many, by why
+    skipped_reasons: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # counts
     after_id: int = Field(sa_column=Column(RowId, nullable=False))  # deliveries up to this one are done
     until_id: int = Field(sa_column=Column(RowId, nullable=False))  # the last that was there when it was made
     created_at: datetime = timestamp_column()
@@ -266,7 +266,7 @@ class IdempotencyKey(SQLModel, table=True):
     """What a request with an `Idempotency-Key` was answered, for when it comes again."""
 
     __tablename__ = "idempotency_keys"
-    __table_args__ = (Index("kept_answers_by_age", "at"),)
+    __table_args__ = (Index("idempotency_keys_by_age", "at"),)
 
     key: str = Field(primary_key=True)
     request_digest: str  # a digest of all that the request said
@@ -310,7 +310,7 @@ class Checkpoint(SQLModel, table=True):
     __tablename__ = "checkpoints"
 
     name: str = Field(primary_key=True)
-    number: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    number: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     holder: str | None = None
     until: datetime | None = timestamp_column(nullable=True)
 

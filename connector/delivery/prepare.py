@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from connector.clients.customers import CustomerError
 from connector.clients.storefront_api import NotFetchedError, fetch_missing
 from connector.core.exceptions import ConnectorError
+from connector.core.messages import build_message
 from connector.database.circuits import CircuitReport, next_probe_time, record_outcome
 from connector.database.models import Delivery, Event, Reason
 from connector.database.orders import row_id, set_order_number
@@ -20,16 +22,17 @@ from connector.settings import Route
 from mappings.customer_lookup import CustomerMatch
 from mappings.destination import Destination, Outcome
 from mappings.order import Order
-from mappings.problems import MappingError
+from mappings.problems import MappingError, Problem, load_problems
 from mappings.settings import Account, Store
 
 
 class DiscardedError(Exception):
-    """The order is not to be sent as it is now. The text says why."""
+    """The order must not be sent as it is now. `problems` say why."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, reason: Reason, *problems: Problem) -> None:
+        super().__init__(reason)
         self.reason = reason
+        self.problems = list(problems)
 
 
 class StoreCircuitOpenError(Exception):
@@ -46,7 +49,7 @@ class PreparedRequest:
 
     body: bytes
     idempotency_key: str | None
-    warnings: list[str]
+    warnings: list[Problem]
 
 
 def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> PreparedRequest:
@@ -57,14 +60,15 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> PreparedReque
     settings = runtime.settings
     account = settings.accounts.get(delivery.account)
     if account is None:  # retired, with orders still on their way
-        raise MappingError(["Its account is no longer configured."])
+        raise MappingError([build_message("account_not_configured")])
     if delivery.locked_since is not None and delivery.body is not None:
-        return PreparedRequest(body=delivery.body, idempotency_key=delivery.idempotency_key, warnings=delivery.warnings)
+        warnings = load_problems(delivery.warnings)
+        return PreparedRequest(body=delivery.body, idempotency_key=delivery.idempotency_key, warnings=warnings)
     ensure_not_pruned(delivery, event, settings.destination(account))
     try:
         store = settings.store_by_id(delivery.store)
     except KeyError:
-        raise MappingError(["Its store is no longer configured."]) from None
+        raise MappingError([build_message("store_not_configured")]) from None
     destination = settings.destination(account)
     try:
         order, was_fetched = load_order(runtime, event, store, account)
@@ -72,7 +76,7 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> PreparedReque
             set_order_number(runtime.database, row_id(delivery), order.number)
         if delivery.override_event_id is None:
             if order.is_cancelled:
-                raise DiscardedError(Reason.CANCELLED, "the store says that it is cancelled")
+                raise DiscardedError(Reason.CANCELLED, build_message("cancelled_at_store"))
             ensure_routed(settings.routes_between(store.id, account.id), event, order, was_fetched=was_fetched)
         else:  # a person let it go on all the same
             order = replace(order, is_cancelled=False)
@@ -85,27 +89,25 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> PreparedReque
         raise
     except Exception as error:  # ours to mend; the order waits for it, and other orders go on
         runtime.log.error("mapping_failed", delivery_id=delivery.id, error=type(error).__name__)
-        message = f"The connector failed to map this order ({type(error).__name__}): a fault of ours."
-        raise MappingError([message]) from None
+        raise MappingError([build_message("mapping_failed", error=type(error).__name__)]) from None
     return PreparedRequest(
         body=request_body.bytes, idempotency_key=idempotency_key(delivery, destination), warnings=request_body.warnings
     )
 
 
-def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination) -> None:
+def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination[Any]) -> None:
     """Raises `MappingError` where what there is to send was pruned.
 
     A key stands for the bytes that went under it: others must not, though a newer version could be written.
     """
     if not event.body:
-        raise MappingError(["Its payload was pruned: it goes again when a newer version of the order comes."])
+        raise MappingError([build_message("payload_pruned")])
     if (
         delivery.body is None
         and delivery.idempotency_key is not None
         and delivery.idempotency_key == idempotency_key(delivery, destination)
     ):
-        cause = "What went under its key was pruned"
-        raise MappingError([f"{cause}: look at the destination, then retrigger with force and a new key."])
+        raise MappingError([build_message("body_pruned")])
 
 
 def load_order(runtime: Runtime, event: Event, store: Store, account: Account) -> tuple[Order, bool]:
@@ -164,21 +166,20 @@ def ensure_routed(routes: Sequence[Route], event: Event, order: Order, *, was_fe
         reason for route in routes if (reason := rejection_reason(route, event, order, was_fetched=was_fetched))
     ]
     if len(rejections) == len(routes):
-        raise DiscardedError(
-            Reason.FILTERED, "; ".join(dict.fromkeys(rejections)) or "no route leads to the account now"
-        )
+        problems = list(dict.fromkeys(rejections)) or [build_message("no_route")]
+        raise DiscardedError(Reason.FILTERED, *problems)
 
 
-def rejection_reason(route: Route, event: Event, order: Order, *, was_fetched: bool) -> str | None:
+def rejection_reason(route: Route, event: Event, order: Order, *, was_fetched: bool) -> Problem | None:
     """Why a route does not take an order; None when it does."""
     is_paid_route = all(topic == "paid" or topic.endswith("/paid") for topic in route.topics)
     is_paid_event = route.accepts_topics(event.topics) and not was_fetched
     if is_paid_route and order.is_paid is False and not is_paid_event:
-        return "its newest version is not paid"
+        return build_message("newest_version_unpaid")
     return route.only.exclusion_reason(order)
 
 
-def idempotency_key(delivery: Delivery, destination: Destination) -> str | None:
+def idempotency_key(delivery: Delivery, destination: Destination[Any]) -> str | None:
     """`order:<store id>:<order id>:r<revision>`: the same for every event and attempt of one revision of the order."""
     if not destination.supports_idempotency:
         return None

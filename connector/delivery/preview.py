@@ -9,6 +9,7 @@ from typing import Any
 
 from connector.clients.storefront_api import NotFetchedError, fetch_missing
 from connector.core.exceptions import StoreUnavailableError
+from connector.core.messages import build_message
 from connector.database.models import Delivery, Event
 from connector.database.orders import row_id
 from connector.database.queries.lookups import load_delivery, load_newest_event
@@ -17,14 +18,11 @@ from connector.runtime import Runtime, open_store_api
 from connector.settings import refresh_tables
 from mappings.preview.dry_run import DryRunResult, FieldDifference, diff_bodies, dry_run
 from mappings.preview.provenance import Origin, explain_mapping
-from mappings.problems import MappingError
+from mappings.problems import MappingError, Problem, load_problems
 from mappings.settings import Account, Store
 
 #: A person waits for it.
 FETCH_TIMEOUT_S = 10.0
-LOCKED_WARNING = (
-    "An earlier attempt may have arrived: the same bytes would go again under the same key, whatever the settings say."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +30,8 @@ class Preview:
     delivery: Delivery
     event_id: int  # the newest of the order, which would be sent
     body: dict[str, Any] | None  # None: it would not be sent, for these problems
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     differences: list[FieldDifference] | None  # from the body of the last attempt; None: one of the two is not there
 
@@ -51,7 +49,9 @@ def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) ->
     last_body = json.loads(delivery.body) if delivery.body else None
     origins: list[Origin] = []
     if delivery.locked_since is not None and last_body is not None:
-        trial = DryRunResult(body=last_body, warnings=[*delivery.warnings, LOCKED_WARNING])
+        trial = DryRunResult(
+            body=last_body, warnings=[*load_problems(delivery.warnings), build_message("same_bytes_again")]
+        )
     else:
         try:
             trial, origins = map_delivery(runtime, delivery, event, with_origins=with_origins)
@@ -75,11 +75,11 @@ def map_delivery(
     settings, _ = refresh_tables(runtime.settings)
     account = settings.accounts.get(delivery.account)
     if account is None:
-        raise MappingError(["Its account is no longer configured."])
+        raise MappingError([build_message("account_not_configured")])
     try:
         store = settings.store_by_id(delivery.store)
     except KeyError:
-        raise MappingError(["Its store is no longer configured."]) from None
+        raise MappingError([build_message("store_not_configured")]) from None
     ensure_not_pruned(delivery, event, settings.destination(account))
     payload, was_fetched = fetch_payload(runtime, store, account, event)
     is_overruled = delivery.override_event_id is not None
@@ -94,9 +94,8 @@ def map_delivery(
         try:
             ensure_routed(settings.routes_between(store.id, account.id), event, order, was_fetched=was_fetched)
         except DiscardedError as error:
-            return DryRunResult(
-                body=None, problems=[f"It would be discarded: {error}."], warnings=trial.warnings
-            ), origins
+            problems = [build_message("would_be_discarded", reason=problem) for problem in error.problems]
+            return DryRunResult(body=None, problems=problems, warnings=trial.warnings), origins
     return trial, origins
 
 

@@ -121,7 +121,10 @@ def advance_bulk_retries(runtime: Runtime, *, size: int = bulk_retries.PAGE_SIZE
     )
     if updated_job is not None and updated_job.ended_at is not None:
         runtime.log.info(
-            "job_finished", job_id=updated_job.id, queued=updated_job.queued, left=sum(updated_job.left_why.values())
+            "job_finished",
+            job_id=updated_job.id,
+            queued=updated_job.queued,
+            left=sum(updated_job.skipped_reasons.values()),
         )
     return True
 

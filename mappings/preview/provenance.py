@@ -115,7 +115,7 @@ class Experiment:
     def render_unvalidated(self) -> dict[str, Any]:
         """Return the body without validating it; `MISSING` stands for fields that the altered values cannot fill.
 
-        Products are keyed by the order's line that they come from: adding or removing a line must not change the others.
+        Products are keyed by the order's line that they come from, so that one line more or less changes no other.
         """
         fields_by_wire_name = {field.data_key or name: field for name, field in self.schema.dump_fields.items()}
         body: dict[str, Any] = dict.fromkeys(fields_by_wire_name, MISSING)

@@ -102,7 +102,7 @@ def write(folder: Path, text: str | bytes) -> str:
 
 @pytest.mark.usefixtures("configured")
 def test_check_counts_what_a_good_configuration_holds(run: Callable[..., Ended]) -> None:
-    counted = "The configuration is good: stores 2, accounts 2, routes 2.\n"
+    counted = "The configuration is valid: stores 2, accounts 2, routes 2.\n"
     assert run("check") == Ended(status=0, out=counted, err="")
 
 
@@ -222,12 +222,12 @@ def test_map_refuses_a_cancelled_order_as_a_delivery_would(run: Callable[..., En
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--store", "tienda-mx", "--account", "hangar", "-"], "no account “hangar”; there are bodega, erp."),
-        (["--storefront", "shoplift", "--destination", "rayo", "-"], "no storefront “shoplift”"),
+        (["--store", "tienda-mx", "--account", "hangar", "-"], "no account “hangar”; choose from bodega, erp."),
+        (["--storefront", "shoplift", "--destination", "rayo", "-"], "there is no storefront “shoplift”"),
         (["--store", "tienda-mx", "--destination", "rayo", "-"], "give --store and --account, or"),
         (["--storefront", "shopify", "--destination", "rayo", "--set", "id", "-"], "--set takes NAME=VALUE"),
         (["--storefront", "shopify", "--destination", "rayo", "-"], "is not JSON."),
-        (["--storefront", "shopify", "--destination", "rayo", "--json", "-"], "--json goes with --explain"),
+        (["--storefront", "shopify", "--destination", "rayo", "--json", "-"], "--json requires --explain"),
         (["--storefront", "shopify", "--destination", "rayo", "/nowhere.json"], "No such file"),
         (["--storefront", "shopify", "--destination", "rayo", "--set", "servico=X", "-"], "servico"),
     ],
@@ -245,7 +245,7 @@ def test_commands_ask_for_the_tables_until_migrate_has_made_them(run: Callable[.
     asked = run("list")
     assert (asked.status, asked.out) == (1, "")
     assert "connector migrate" in asked.err
-    assert run("migrate") == Ended(status=0, out="The tables are up to date.\n", err="")
+    assert run("migrate") == Ended(status=0, out="The database is up to date.\n", err="")
     header = "id  store  order_number  account  state  reason  attempts  remote_id\n"
     assert run("list") == Ended(status=0, out=header, err="")
 
@@ -370,7 +370,7 @@ def test_retrigger_of_an_event_says_of_each_delivery_what_became_of_it(
     running.drain()
     ended = run("retrigger", "--event", "1")
     [answered] = running.api("/events/1/retrigger", json={}).json["deliveries"]
-    assert ended == Ended(status=0, out=f"Delivery 1 is left: {answered['why']}.\n", err="")
+    assert ended == Ended(status=0, out=f"Delivery 1 is skipped: {answered['why']}.\n", err="")
 
 
 @pytest.mark.usefixtures("running")
@@ -407,9 +407,8 @@ def test_every_storefront_has_a_sample_of_a_paid_order(name: str) -> None:
     storefront, store = STOREFRONTS[name], build_store(name, {})
     body = read_sample(name)
     payload = webhook = json.loads(body)
-    if storefront.thin_payload:
-        webhook = storefront.thin_payload(payload, storefront.sample_topic, store)
-    headers = storefront.sample_headers(webhook, storefront.sample_topic)
+    webhook = storefront.sample.build_payload(payload, storefront.sample.topic, store)
+    headers = storefront.sample.build_headers(webhook, storefront.sample.topic)
 
     identity = storefront.identify({name.lower(): value for name, value in headers.items()}, webhook, body)
     order = storefront.parse_order(payload, store)
@@ -458,7 +457,7 @@ def test_trigger_ends_with_status_1_when_the_service_turns_the_webhook_away(
     ended = run("trigger", "--store", "tienda-mx", "--url", address, "-", stdin=b"no JSON")
     assert ended.status == 1
     assert json.loads(ended.out)["detail"] == "the body is not JSON"
-    assert ended.err == "The service answered 400.\n"
+    assert ended.err == "The service responded with status 400.\n"
 
 
 @pytest.mark.usefixtures("configured")
@@ -466,7 +465,7 @@ def test_trigger_says_that_no_service_answers(run: Callable[..., Ended], monkeyp
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     monkeypatch.setenv("PORT", str(port))
-    why = f"No answer from http://127.0.0.1:{port} (ConnectError): is the service running there?\n"
+    why = f"No response from http://127.0.0.1:{port} (ConnectError). Is the service running there?\n"
     assert run("trigger", "--store", "tienda-mx") == Ended(status=1, out="", err=why)
 
 
@@ -587,4 +586,4 @@ def test_sandbox_ends_with_status_1_where_the_port_is_taken(run: Callable[..., E
     port = sandbox.url().rstrip("/").rpartition(":")[2]
     ended = run("sandbox", "--port", port)
     assert (ended.status, ended.out) == (1, "")
-    assert ended.err.startswith(f"The sandbox cannot listen at 127.0.0.1, port {port}: ")
+    assert ended.err.startswith(f"The sandbox cannot listen on 127.0.0.1, port {port}: ")

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.sqlite
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
 #: Those that run until they are stopped, and those whose output is no table: docs/cli.md says why of each.
-WITHOUT_JSON = {"serve", "worker", "sandbox", "demo", "trigger", "completion", "user hash"}
+WITHOUT_JSON = {"serve", "worker", "sandbox", "demo", "trigger", "user hash"}
 
 
 def commands(group: click.Group = cli, above: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -150,13 +150,6 @@ def test_a_terminal_gets_colours_and_whole_ids_and_no_colour_where_that_is_asked
     [order] = parked.sandbox.orders("rayo")
     cells = [line.rstrip().rsplit(" ", 1)[-1] for line in plain.split("\r\n")]
     assert order.remote_id in "".join(cells)
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_what_the_shell_runs(connector: Command, shell: str) -> None:
-    status, printed = connector("completion", shell)
-    assert status == 0
-    assert "_CONNECTOR_COMPLETE" in printed
 
 
 def test_tab_completes_commands(connector: Command) -> None:

@@ -69,7 +69,7 @@ def test_replay_leaves_what_is_uncertain_and_never_takes_what_is_delivered(servi
     service.drain()
     status, printed = run("replay", "--wait-s", "0")
     why = "it is uncertain: look at the destination first, then resolve it or use `force`"
-    assert (status, printed.splitlines()[-2:]) == (1, ["Replay 1: queued 0 of 1.", f"left 1: {why}."])
+    assert (status, printed.splitlines()[-2:]) == (1, ["Replay 1: queued 0 of 1.", f"skipped 1: {why}."])
     assert states(service) == [("parked", "uncertain"), ("delivered", None)]
 
 
@@ -140,7 +140,7 @@ def test_dry_run_names_what_would_be_left_and_why(service: Service, run: Command
     status, printed = run("replay", "--dry-run")
     why = "it is uncertain: look at the destination first, then resolve it or use `force`"
     head = "delivery 1 (tienda-mx #1001 to bodega, uncertain)"
-    assert (status, printed.splitlines()) == (1, [f"{head}: left, {why}", "Nothing was sent: 1 left."])
+    assert (status, printed.splitlines()) == (1, [f"{head}: skipped, {why}", "Nothing was sent: 1 skipped."])
 
 
 def test_resumed_replay_takes_the_rest_and_none_twice(service: Service, run: Command) -> None:

@@ -86,7 +86,7 @@ def test_show_shows_rows_wherever_they_are_kept(run: Run) -> None:
 
 def test_set_adds_a_row_and_keeps_the_files_form_and_other_rows(run: Run, folder: Path) -> None:
     ended = run("set", "--account", "erp", "product_id_by_sku", "CAFÉ", OTHER_ID)
-    assert (ended.status, ended.out) == (0, "tablas/productos.csv has the row “CAFÉ” now.\n")
+    assert (ended.status, ended.out) == (0, "Row “CAFÉ” is set in tablas/productos.csv.\n")
     assert (folder / "tablas/productos.csv").read_bytes() == f"{PRODUCTS}CAFÉ;{OTHER_ID}\r\n".encode()
     assert sorted(each.name for each in (folder / "tablas").iterdir()) == ["productos.csv"]
 
@@ -118,7 +118,7 @@ def test_file_that_a_link_leads_to_is_changed_and_the_link_stays(run: Run, folde
 
 def test_remove_takes_out_one_row(run: Run, folder: Path) -> None:
     ended = run("remove", "--account", "erp", "product_id_by_sku", "LIBRO-1")
-    assert (ended.status, ended.out) == (0, "tablas/productos.csv has no row “LIBRO-1” any more.\n")
+    assert (ended.status, ended.out) == (0, "Row “LIBRO-1” is removed from tablas/productos.csv.\n")
     assert (folder / "tablas/productos.csv").read_bytes() == PRODUCTS.replace(f"LIBRO-1;{ID}\r\n", "").encode()
 
 
@@ -146,7 +146,7 @@ def test_remove_takes_out_one_row(run: Run, folder: Path) -> None:
         (("show", "--account", "erp", "pickups"), 1, "erp has no table “pickups”; it may have charges, currencies, "),
         (("show", "--account", "otro", "pickups"), 1, "no account “otro” with tables; there are erp, hub\n"),
         (("set", "--account", "hub", "pickups", "A", "12"), 2, "this table takes id=… or name=…, not “12”.\n"),
-        (("set", "--account", "erp", "product_id_by_sku", "A", "b", "c"), 2, "quote a value that holds blanks.\n"),
+        (("set", "--account", "erp", "product_id_by_sku", "A", "b", "c"), 2, "quote a value that contains spaces.\n"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_changes_nothing(
@@ -180,11 +180,10 @@ def test_rows_that_many_set_at_once_are_all_there(folder: Path) -> None:
 def test_row_that_a_problem_shows_is_set_by_the_command_that_it_shows(run: Run, folder: Path) -> None:
     from shlex import split
 
-    from mappings.lookup_tables import MissingRowProblem
+    from mappings.problems import Problem, render_problem
 
-    problem = MissingRowProblem.create(
-        "Nothing fits", account="hub", table="pickups", keys=["-l'Été «A B»"], value="id=ID"
-    )
-    command = problem.partition("run `connector table ")[2].removesuffix("`.")
+    params = {"account": "hub", "placeholder": "id=ID"}
+    problem = Problem(code="centelar_no_branch", params=params, table="pickups", keys=("-l'Été «A B»",))
+    command = render_problem(problem).partition("run `connector table ")[2].removesuffix("`.")
     assert run(*split(command.replace("=ID", "=7"))).status == 0
     assert (folder / "sucursales.csv").read_text("utf-8") == "key,id,name\nCentro,12,\n-l'Été «A B»,7,\n"

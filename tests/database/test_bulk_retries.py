@@ -38,7 +38,7 @@ def test_a_job_queues_what_is_parked_and_says_what_it_left_and_why(service: Serv
     done = bulk_retries.load_job(service.database, int(job))
     assert (done.state, done.total, done.queued) == ("finished", 3, 2)
     why = "it is uncertain: look at the destination first, then resolve it or use `force`"
-    assert done.left_why == {why: 1}
+    assert done.skipped_reasons == {why: 1}
     [note] = service.api("/deliveries/2").json["notes"]
     assert (note["kind"], note["who"], note["text"]) == ("retrigger", "ana", "LaPyme knows the products now")
 

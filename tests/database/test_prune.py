@@ -360,12 +360,12 @@ def age(service: Service) -> None:
 def test_the_command_says_what_it_did(service: Service, command: Command) -> None:
     service.post_woo(woo_order())
     service.drain()
-    assert command("prune") == (0, "Dropped what 0 deliveries and 0 events held.\n")
+    assert command("prune") == (0, "Pruned: deliveries 0, events 0.\n")
     age(service)
-    assert command("prune", "--older-than-days", "367") == (0, "Dropped what 0 deliveries and 0 events held.\n")
-    assert command("prune", "--dry-run") == (0, "Would drop what 1 deliveries and 1 events held.\n")
+    assert command("prune", "--older-than-days", "367") == (0, "Pruned: deliveries 0, events 0.\n")
+    assert command("prune", "--dry-run") == (0, "Would prune: deliveries 1, events 1.\n")
     assert held(service) == ALL
-    assert command("prune", "--batch", "1") == (0, "Dropped what 1 deliveries and 1 events held.\n")
+    assert command("prune", "--batch", "1") == (0, "Pruned: deliveries 1, events 1.\n")
     assert held(service) == NOTHING
     assert command("reconcile")[0] == 0
 
@@ -378,4 +378,4 @@ def test_the_command_keeps_what_only_names_an_order(
     post(service)
     service.drain()
     age(service)
-    assert command("prune") == (0, "Dropped what 1 deliveries and 0 events held.\n")
+    assert command("prune") == (0, "Pruned: deliveries 1, events 0.\n")

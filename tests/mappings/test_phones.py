@@ -5,16 +5,18 @@ from marshmallow import ValidationError
 
 from mappings.fields import Phone
 from mappings.phones import format_e164
+from mappings.problems import Problem, render_problem
 
 
-def written(text):
+def written(text: str) -> str:
     """Return what is sent, or what is wrong with it."""
     phone = Phone(country="MX")
     number = phone._serialize(text)
     try:
         assert phone.deserialize(number) == number
     except ValidationError as error:
-        return error.messages[0]
+        [message] = error.messages
+        return render_problem(Problem(code=message.code, params=message.params)).removeprefix("The order ")
     return number
 
 
@@ -40,12 +42,12 @@ def written(text):
         "55 6532 0691 #4",
     ],
 )
-def test_number_is_brought_to_ten_digits(text):
+def test_number_is_brought_to_ten_digits(text: str) -> None:
     assert written(text) == "5565320691"
 
 
 @pytest.mark.parametrize("text", ["5212345678", "0155123456", "1234567890"])
-def test_national_number_may_begin_as_a_prefix_does(text):
+def test_national_number_may_begin_as_a_prefix_does(text: str) -> None:
     assert written(text) == text
 
 
@@ -63,7 +65,7 @@ def test_national_number_may_begin_as_a_prefix_does(text):
         ("001 502 459 2181", "is not a number of MX."),
     ],
 )
-def test_other_numbers_are_problems_and_never_cut_to_fit(text, problem):
+def test_other_numbers_are_problems_and_never_cut_to_fit(text: str, problem: str) -> None:
     assert written(text) == problem
 
 
@@ -97,5 +99,5 @@ def test_other_numbers_are_problems_and_never_cut_to_fit(text, problem):
         ("1" * 300, "AR", "1" * 300),
     ],
 )
-def test_number_is_international_where_it_exists_and_as_written_where_not(text, country, sent):
+def test_number_is_international_where_it_exists_and_as_written_where_not(text: str, country: str, sent: str) -> None:
     assert format_e164(text, country) == sent

@@ -123,7 +123,7 @@ EVENT_ONCE = Invariant(
         ),
         Mutant(
             breaks="the tables are made without the unique index of events",
-            file="connector/database/migrations/versions/0001_first.py",
+            file="connector/database/migrations/versions/0001_initial.py",
             old='        sa.UniqueConstraint("store", "event_key"),\n',
             new="",
             tests=(
@@ -157,7 +157,7 @@ ORDER_ONCE = Invariant(
         ),
         Mutant(
             breaks="the tables are made without the unique index of deliveries",
-            file="connector/database/migrations/versions/0001_first.py",
+            file="connector/database/migrations/versions/0001_initial.py",
             old='        sa.UniqueConstraint("account", "store", "order_id"),\n',
             new="",
             tests=("tests/database/test_migrations.py::test_migrations_make_the_declared_tables",),

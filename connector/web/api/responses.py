@@ -12,6 +12,7 @@ from typing import Any, cast
 from marshmallow import Schema, fields, post_dump
 from marshmallow.validate import OneOf
 
+from connector.core.messages import render_stored
 from connector.database.models import Circuit, Delivery, Event, Job, JobState, Reason, State
 from connector.database.operator_actions import RetriggerResult
 from connector.database.orders import row_id
@@ -56,6 +57,13 @@ class DecodedBytes(fields.String):
         return value.decode(errors="replace") if value is not None else None
 
 
+class ProblemText(fields.String):
+    """A problem as an English sentence."""
+
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
+        return render_stored(value)
+
+
 class ResponseSchema(Schema):
     """Every field is always there, unless it is `optional`."""
 
@@ -73,8 +81,8 @@ class DeliverySchema(ResponseSchema):
     order_number = fields.String(allow_none=True)
     state = fields.String(validate=OneOf(list(State)))
     reason = fields.String(allow_none=True, validate=OneOf([*Reason, None]))
-    problems = fields.List(fields.String())
-    warnings = fields.List(fields.String())
+    problems = fields.List(ProblemText())
+    warnings = fields.List(ProblemText())
     attempts = fields.Integer(metadata={"description": "how many there were"})
     next_attempt_at = ResponseDateTime(attribute="due_at", allow_none=True)
     remote_id = fields.String(allow_none=True, metadata={"description": "the order's id at the destination"})
@@ -139,8 +147,8 @@ class DifferenceSchema(ResponseSchema):
 
 class ExplainedBodySchema(ResponseSchema):
     body = fields.Dict(allow_none=True, metadata={"description": "null where problems keep it from being sent"})
-    problems = fields.List(fields.String())
-    warnings = fields.List(fields.String())
+    problems = fields.List(ProblemText())
+    warnings = fields.List(ProblemText())
     origins = fields.List(fields.Nested(OriginSchema))
 
 
@@ -196,7 +204,7 @@ class JobSchema(ResponseSchema):
     done = fields.Integer(metadata={"description": "queued and left; what changed its state by itself is neither"})
     queued = fields.Integer()
     left = fields.Integer()
-    left_why = fields.Dict(keys=fields.String(), values=fields.Integer())
+    left_why = fields.Dict(attribute="skipped_reasons", keys=fields.String(), values=fields.Integer())
     created_at = ResponseDateTime()
     ended_at = ResponseDateTime(allow_none=True)
 
@@ -301,9 +309,10 @@ def serialize_retry_results(results: Iterable[RetriggerResult]) -> dict[str, Any
 
 
 def serialize_job(job: Job) -> dict[str, Any]:
-    skipped_count = sum(job.left_why.values())
+    skipped_count = sum(job.skipped_reasons.values())
     filters = {name: list(map(str, value)) if name == "ids" else value for name, value in job.filters.items()}
-    values = {name: getattr(job, name) for name in JOB_SCHEMA.fields if name not in ("filters", "done", "left")}
+    attributes = [field.attribute or name for name, field in JOB_SCHEMA.fields.items()]
+    values = {name: getattr(job, name) for name in attributes if name not in ("filters", "done", "left")}
     return dump(JOB_SCHEMA, {**values, "filters": filters, "done": job.queued + skipped_count, "left": skipped_count})
 
 

@@ -14,10 +14,12 @@ from connector.database.queries.lookups import list_attempts, list_notes, load_e
 from connector.database.queries.search import events_of_order
 from connector.runtime import Runtime
 from connector.web.dashboard.available_actions import advise
-from connector.web.dashboard.filters import translate
-from connector.web.dashboard.problem_i18n import is_about_address
+from connector.web.dashboard.filters import render_problem_text, translate
 from mappings.order import Order
-from mappings.problems import MappingError
+from mappings.problems import MappingError, Problem, load_problems
+
+#: Parts of an address for which a store's settings may name another field.
+ADDRESS_PARTS = {"district", "number", "unit", "unit_and_reference", "line1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +50,13 @@ def delivery_context(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
             delivery,
             runtime.settings,
             supports_idempotency=delivery.destination in runtime.destinations_with_idempotency,
-            needs_address=any(map(is_about_address, delivery.problems)),
+            needs_address=any(map(is_about_address, load_problems(delivery.problems))),
         ),
     }
+
+
+def is_about_address(problem: Problem) -> bool:
+    return problem.code == "missing" and problem.path[:1] == ("ship_to",) and problem.path[-1] in ADDRESS_PARTS
 
 
 def build_timeline(
@@ -97,7 +103,7 @@ def build_timeline(
                 kind="end",
                 row=None,
                 title=f"{translate(delivery.state)}: {reason}",
-                detail="\n".join(delivery.problems),
+                detail="\n".join(map(render_problem_text, delivery.problems)),
             )
         )
     return sorted(entries, key=lambda entry: entry.at)
@@ -118,7 +124,7 @@ def parse_event_order(runtime: Runtime, event: Event) -> tuple[Order | None, str
             return None, _("The webhook only names the order: it is fetched from the store for each attempt.")
         return storefront.parse_order(payload, store), None
     except MappingError as error:
-        return None, "\n".join(error.problems)
+        return None, "\n".join(map(render_problem_text, error.problems))
     except Exception as error:  # ours to mend; the page shows the rest
         runtime.log.error("mapping_failed", event_id=event.id, error=type(error).__name__)
         return None, _("The connector failed to read it: a fault of ours.")

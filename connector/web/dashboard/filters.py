@@ -1,7 +1,7 @@
 """The words of the pages: states, reasons and instants as people say them, in the browser's language."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +10,10 @@ from flask_babel import format_datetime, format_decimal, format_timedelta, lazy_
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
+from connector.core.messages import render_stored
 from connector.web.context import get_runtime
-from connector.web.dashboard.problem_i18n import translate_problem
+from mappings.labels import render_path
+from mappings.problems import Problem, render_cause
 
 STATE_LABELS = {
     "waiting": lazy_gettext("waiting"),
@@ -72,6 +74,26 @@ def translate(word: str | None) -> str:
     return word or ""
 
 
+def render_problem_text(value: Problem | Mapping[str, Any] | str | None) -> str:
+    """A problem as it is stored, or a plain text, in the browser's language."""
+    return gettext_or_empty(value) if isinstance(value, str) else render_stored(value, gettext_or_empty)
+
+
+def render_cause_text(problem: Problem | str) -> str:
+    """A problem, or the fingerprint of several, without what their orders say."""
+    return render_cause(Problem.from_fingerprint(problem) if isinstance(problem, str) else problem, gettext_or_empty)
+
+
+def render_field_label(path: Sequence[str | int]) -> str:
+    """What merchants call a field, in the browser's language."""
+    label = render_path(path, gettext_or_empty)
+    return label[:1].upper() + label[1:]
+
+
+def gettext_or_empty(text: str) -> str:
+    return str(_(text)) if text else ""  # the catalogue's entry for "" is its header
+
+
 def render_datetime(at: datetime | None) -> str:
     """A `<time>`: UTC as it comes, the browser's own time where scripts run."""
     if at is None:
@@ -120,7 +142,9 @@ def register_filters(app: Flask) -> None:
         json=format_json,
         number=format_decimal,
         pretty=format_body,
-        problem=translate_problem,
+        problem=render_problem_text,
+        cause=render_cause_text,
+        field_label=render_field_label,
         say=translate,
     )
     app.jinja_env.globals["state_badge"] = state_badge

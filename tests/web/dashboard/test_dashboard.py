@@ -13,18 +13,18 @@ import pytest
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from connector.web.dashboard.problem_i18n import translate_problem
 from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 
 from connector.core.exceptions import SettingsError
 from connector.database.queries import search
-from connector.database.stats.overview import last_webhook_by_store, without_values
+from connector.database.stats.overview import last_webhook_by_store
 from connector.operations.actions import advance_bulk_retries
 from connector.settings.users import User
 from connector.web.app import create_app
 from connector.web.dashboard import auth
 from connector.web.dashboard.overview import CHART_SERIES
-from connector.web.dashboard.problem_i18n import translate_problem
 from connector.web.dashboard.security import safe_redirect_path
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
 from tests.support.scenarios import live_a_little, without_colonia

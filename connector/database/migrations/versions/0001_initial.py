@@ -1,4 +1,4 @@
-"""The first tables.
+"""Create all tables.
 
 Revision ID: 0001
 """
@@ -11,11 +11,46 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-#: SQLite numbers its rows only in a column that is called INTEGER.
+#: SQLite assigns row ids only to a primary key of type INTEGER.
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    op.create_table(
+        "account_actions",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "alerts",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("account", sa.String(), nullable=True),
+        sa.Column("store", sa.String(), nullable=True),
+        sa.Column("cause", sa.String(), nullable=False),
+        sa.Column("orders", sa.Integer(), nullable=False),
+        sa.Column("examples", sa.JSON(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("notified", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key"),
+    )
+    op.create_table(
+        "checkpoints",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=True),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
     op.create_table(
         "circuits",
         sa.Column("account", sa.String(), nullable=False),
@@ -23,9 +58,18 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("probe_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("pause_reason", sa.String(), nullable=True),
         sa.Column("total_open_s", sa.Float(), nullable=False),
         sa.Column("next_slot_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("account"),
+    )
+    op.create_table(
+        "counters",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("labels", sa.String(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "labels"),
     )
     op.create_table(
         "events",
@@ -44,11 +88,56 @@ def upgrade() -> None:
         sa.Column("has_order", sa.Boolean(), nullable=False),
         sa.Column("is_paid", sa.Boolean(), nullable=False),
         sa.Column("is_cancellation", sa.Boolean(), nullable=False),
+        sa.Column("accounts", sa.JSON(), nullable=False),
+        sa.Column("traceparent", sa.String(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("store", "event_key"),
     )
     op.create_index("events_of_order", "events", ["store", "order_id", "source_updated_at", "id"], unique=False)
+    op.create_index(
+        "events_repeated",
+        "events",
+        ["store", "duplicates"],
+        unique=False,
+        sqlite_where=sa.text("duplicates > 0"),
+        postgresql_where=sa.text("duplicates > 0"),
+    )
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("request_digest", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index("idempotency_keys_by_age", "idempotency_keys", ["at"], unique=False)
+    op.create_table(
+        "jobs",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=True),
+        sa.Column("force", sa.Boolean(), nullable=False),
+        sa.Column("filters", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("queued", sa.Integer(), nullable=False),
+        sa.Column("skipped_reasons", sa.JSON(), nullable=False),
+        sa.Column("after_id", ROW_ID, nullable=False),
+        sa.Column("until_id", ROW_ID, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("token"),
+    )
+    op.create_table(
+        "seen_alerts",
+        sa.Column("source_key", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("source_key"),
+    )
     op.create_table(
         "deliveries",
         sa.Column("id", ROW_ID, nullable=False),
@@ -62,6 +151,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("problems", sa.JSON(), nullable=False),
         sa.Column("warnings", sa.JSON(), nullable=False),
+        sa.Column("missing_rows", sa.String(), nullable=True),
         sa.Column("remote_id", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -79,7 +169,11 @@ def upgrade() -> None:
         sa.Column("locked_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("override_event_id", ROW_ID, nullable=True),
         sa.Column("first_forbidden_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["event_id"], ["events.id"]),
+        sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["event_id"],
+            ["events.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("account", "store", "order_id"),
     )
@@ -100,7 +194,31 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_index("deliveries_in_state", "deliveries", ["state", "reason", "id"], unique=False)
+    op.create_index(
+        "deliveries_of_number",
+        "deliveries",
+        ["order_number"],
+        unique=False,
+        sqlite_where=sa.text("order_number IS NOT NULL"),
+        postgresql_where=sa.text("order_number IS NOT NULL"),
+    )
     op.create_index("deliveries_of_order", "deliveries", ["store", "order_id"], unique=False)
+    op.create_index(
+        "deliveries_of_remote_id",
+        "deliveries",
+        ["remote_id"],
+        unique=False,
+        sqlite_where=sa.text("remote_id IS NOT NULL"),
+        postgresql_where=sa.text("remote_id IS NOT NULL"),
+    )
+    op.create_index(
+        "deliveries_parked",
+        "deliveries",
+        ["account", "reason", "updated_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'parked'"),
+        postgresql_where=sa.text("state = 'parked'"),
+    )
     op.create_table(
         "attempts",
         sa.Column("id", ROW_ID, nullable=False),
@@ -113,7 +231,10 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
         sa.Column("reply", sa.LargeBinary(), nullable=True),
-        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"]),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"],
+            ["deliveries.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("delivery_id", "number"),
     )
@@ -124,16 +245,26 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"]),
+        sa.Column("who", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"],
+            ["deliveries.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("notes_of_delivery", "notes", ["delivery_id", "id"], unique=False)
-    # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     op.drop_table("notes")
     op.drop_table("attempts")
     op.drop_table("deliveries")
+    op.drop_table("seen_alerts")
+    op.drop_table("jobs")
+    op.drop_table("idempotency_keys")
     op.drop_table("events")
+    op.drop_table("counters")
     op.drop_table("circuits")
+    op.drop_table("checkpoints")
+    op.drop_table("alerts")
+    op.drop_table("account_actions")

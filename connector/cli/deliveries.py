@@ -1,0 +1,121 @@
+"""Commands for deliveries and events: list, show, retrigger, resolve."""
+
+import click
+
+from connector.cli.common import ID_ARGUMENT, JSON_OPTION, NOTE_OPTION, cli, local_runtime, operator_name
+from connector.cli.output import print_json, print_json_line, print_result, print_rows
+
+DELIVERY_COLUMNS = ("id", "store", "order_number", "account", "state", "reason", "attempts", "remote_id")
+EVENT_COLUMNS = ("id", "store", "topic", "order_number", "status", "reason", "received_at")
+
+
+@cli.command("list")
+@click.option("--events", is_flag=True, help="List events instead of deliveries.")
+@click.option("--state", help="In this state, such as parked.")
+@click.option("--reason", help="Parked or discarded for this reason, such as refused.")
+@click.option("--account", help="To this account.")
+@click.option("--store", help="From this store.")
+@click.option("--order", help="Of this order: its id or number.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@JSON_OPTION
+def list_rows(
+    events: bool,
+    state: str | None,
+    reason: str | None,
+    account: str | None,
+    store: str | None,
+    order: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List deliveries, newest first."""
+    from connector.database.models import Reason, State
+    from connector.database.queries.lookups import list_deliveries, list_events
+    from connector.web.api.responses import serialize_delivery, serialize_events
+
+    for value, choices in ((state, State), (reason, Reason)):
+        if value is not None and value not in list(choices):
+            raise click.UsageError(f"“{value}” is not one of {', '.join(choices)}.")
+    if events and (state or reason or account):
+        raise click.UsageError("events have no state, reason or account.")
+    with local_runtime() as runtime:
+        if events:
+            rows = serialize_events(runtime, list_events(runtime.database, store=store, order=order, limit=limit))
+        else:
+            deliveries = list_deliveries(
+                runtime.database, state=state, reason=reason, account=account, store=store, order=order, limit=limit
+            )
+            rows = [serialize_delivery(delivery) for delivery in deliveries]
+    print_rows(EVENT_COLUMNS if events else DELIVERY_COLUMNS, rows, as_json=as_json)
+
+
+@cli.command()
+@click.option("--event", "is_event", is_flag=True, help="ID is the id of an event.")
+@JSON_OPTION
+@ID_ARGUMENT
+def show(is_event: bool, as_json: bool, id_: int) -> None:
+    """Show a delivery with its body, attempts and notes, as JSON. With --json, on one line."""
+    from connector.database.queries.lookups import load_delivery, load_event
+    from connector.web.api.responses import serialize_delivery_detail, serialize_events
+
+    with local_runtime() as runtime:
+        if is_event:
+            data = serialize_events(runtime, [load_event(runtime.database, id_)])[0]
+        else:
+            data = serialize_delivery_detail(runtime, load_delivery(runtime.database, id_))
+    if as_json:
+        print_json_line(data)
+    else:
+        print_json(data)
+
+
+@cli.command()
+@click.option(
+    "--event",
+    "is_event",
+    is_flag=True,
+    help="ID is the id of an event: create the deliveries that the current routes call for, and queue parked ones.",
+)
+@click.option("--force", is_flag=True, help="Send even if it may have arrived. Check at the destination first.")
+@click.option(
+    "--new-key", is_flag=True, help="With --force: take a new idempotency key. Only if no attempt was processed."
+)
+@NOTE_OPTION
+@JSON_OPTION
+@ID_ARGUMENT
+def retrigger(is_event: bool, force: bool, new_key: bool, note: str | None, as_json: bool, id_: int) -> None:
+    """Queue a delivery again."""
+    from connector.operations import actions
+    from connector.web.api.responses import serialize_delivery, serialize_retry_results
+
+    if is_event and new_key:
+        raise click.UsageError("--new-key is for one delivery.")
+    with local_runtime() as runtime:
+        if not is_event:
+            delivery = actions.retrigger_delivery(
+                runtime, id_, actor=operator_name(), force=force, new_key=new_key, note=note
+            )
+            print_result(f"Delivery {id_} is queued.", serialize_delivery(delivery), as_json=as_json)
+            return
+        results = actions.retrigger_event(runtime, id_, actor=operator_name(), force=force, note=note)
+    for row in serialize_retry_results(results)["deliveries"]:
+        outcome = "skipped" if row["done"] == "left" else row["done"]
+        print_result(f"Delivery {row['id']} is {outcome}: {row['why']}.", row, as_json=as_json)
+
+
+@cli.command()
+@click.option("--as", "as_", type=click.Choice(["delivered", "discarded"]), required=True)
+@click.option("--remote-id", help="The order's id at the destination.")
+@NOTE_OPTION
+@JSON_OPTION
+@ID_ARGUMENT
+def resolve(as_: str, remote_id: str | None, note: str | None, as_json: bool, id_: int) -> None:
+    """Mark a parked delivery as delivered or discarded."""
+    from connector.operations import actions
+    from connector.web.api.responses import serialize_delivery
+
+    with local_runtime() as runtime:
+        delivery = actions.resolve_delivery(
+            runtime, id_, actor=operator_name(), resolution=as_, remote_id=remote_id, note=note
+        )
+    print_result(f"Delivery {id_} is {as_}.", serialize_delivery(delivery), as_json=as_json)

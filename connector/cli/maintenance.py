@@ -1,0 +1,141 @@
+"""Commands for the records as a whole: prune, reconcile."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from connector.cli.common import JSON_OPTION, cli, local_runtime, lookup_or_fail
+from connector.cli.output import print_json_line, print_result, print_table
+from connector.cli.progress import progress_on_tty
+
+#: Seconds between two transactions of `prune`, so that webhooks can be stored in between.
+PRUNE_PAUSE_S = 0.1
+
+REPORT_COLUMNS = (
+    "store",
+    "day",
+    "accepted",
+    "ignored",
+    "duplicates",
+    "waiting",
+    "sending",
+    "delivered",
+    "parked",
+    "discarded",
+    "differences",
+)
+
+
+@cli.command()
+@click.option("--older-than-days", type=click.IntRange(1, 36_500), default=90, show_default=True)
+@click.option("--batch", type=click.IntRange(1, 5_000), default=200, show_default=True, help="Rows per transaction.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@JSON_OPTION
+def prune(older_than_days: int, batch: int, dry_run: bool, as_json: bool) -> None:
+    """Delete payloads, bodies and responses of orders that ended long ago.
+
+    An order has ended when each of its deliveries is delivered or discarded and no event about it has arrived since.
+    Ids, order numbers, states, errors and notes stay, so a webhook that is repeated years later still creates no
+    second delivery. A pruned order can be sent again only when the store sends a newer version of it.
+
+    Two things are kept: payloads that only name an order, and bodies that may have to be repeated unchanged under
+    their idempotency key.
+
+    The service can keep running. If you stop the command, run it again to continue.
+
+    SQLite reuses the freed space. Only VACUUM returns it to the disk and erases the old content.
+    """
+    from itertools import count
+    from time import sleep
+
+    from connector.database.prune import PruneCriteria
+    from connector.database.prune import prune as prune_rows
+
+    with local_runtime() as runtime, progress_on_tty("transactions", None) as update_progress:
+        settings = runtime.settings
+        steps = count(1)
+
+        def pause_between_batches() -> None:
+            update_progress(next(steps))
+            sleep(PRUNE_PAUSE_S)
+
+        criteria = PruneCriteria(
+            before=runtime.clock() - timedelta(days=older_than_days),
+            thin_stores=[
+                store.id for store in settings.stores.values() if settings.storefront(store).has_thin_webhooks
+            ],
+        )
+        pruned = prune_rows(runtime.database, criteria, batch_size=batch, dry_run=dry_run, pause=pause_between_batches)
+    verb = "Would prune" if dry_run else "Pruned"
+    data = {"deliveries": pruned.deliveries, "events": pruned.events, "dry_run": dry_run}
+    print_result(f"{verb}: deliveries {pruned.deliveries}, events {pruned.events}.", data, as_json=as_json)
+
+
+@cli.command()
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Received on this UTC day or later.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Received before this UTC day.")
+@click.option("--store", help="From this store: its name in the configuration, or the id of a retired one.")
+@click.option(
+    "--late-s",
+    type=click.FloatRange(min=0),
+    default=600,
+    show_default=True,
+    help="How long a due delivery may wait while its account accepts orders.",
+)
+@JSON_OPTION
+def reconcile(since: datetime | None, until: datetime | None, store: str | None, late_s: float, as_json: bool) -> None:
+    """Account for every webhook and every delivery, from the records. Changes nothing.
+
+    Each event must be ignored with a reason, or have a delivery for each account that its routes named. Each delivery
+    must have what its state requires: if delivered, a successful response or the name of the person who resolved it;
+    if sending, a worker that is alive; if waiting, a time that is not too far off; otherwise a reason. Everything else
+    is listed, and the exit status is 1. The service can keep running.
+    """
+    from connector.database.reconciliation.run import Scope, last_ids
+    from connector.database.reconciliation.run import reconcile as reconcile_rows
+    from connector.web.api.responses import serialize_report
+
+    with (
+        local_runtime() as runtime,
+        progress_on_tty("rows accounted for", sum(last_ids(runtime.database))) as update_progress,
+    ):
+        ids = {name: configured_store.id for name, configured_store in runtime.settings.stores.items()}
+        ids |= {id_: id_ for id_ in [*ids.values(), *runtime.settings.retired]}
+        scope = Scope(
+            store=lookup_or_fail("store", store, ids) if store else None,
+            since=since and since.replace(tzinfo=UTC),
+            until=until and until.replace(tzinfo=UTC),
+        )
+        report = reconcile_rows(
+            runtime.database,
+            scope,
+            accounts=runtime.settings.accounts,
+            lease_s=runtime.settings.environment.lease_s,
+            late_s=late_s,
+            on_progress=update_progress,
+        )
+    data = serialize_report(report)
+    if as_json:
+        print_json_line(data)
+    else:
+        print_report(data)
+    if report.total:
+        sys.exit(1)
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """Print a reconciliation report, in the form that `serialize_report` returns."""
+    days = [{**day, **day["events"], **day["deliveries"]} for day in report["days"]]
+    print_table(REPORT_COLUMNS, days)
+    for account in report["held"]:
+        click.echo(f"account {account['account']} is held ({account['state']}): {account['waiting']} deliveries wait")
+    for difference in report["differences"]:
+        target = f" to {difference['account']}" if difference["account"] else ""
+        context = f"{difference['store']} {difference['day']}, order {difference['order']}{target}"
+        click.echo(f"{difference['kind']} {difference['id']} ({context}): {difference['what']}")
+    if report["unlisted"]:
+        click.echo(f"and {report['unlisted']} more; narrow the range with --store, --since or --until")
+    if not report["differences"]:
+        click.echo("Everything is accounted for.")
