@@ -26,6 +26,7 @@ from mappings.fields import (
     parse_datetime,
 )
 from mappings.ids import hash_body, parse_id
+from mappings.labels import N_
 from mappings.money.allocation import ZERO, subtract_discount
 from mappings.money.payments import sole_payment
 from mappings.order import Address, Customer, Line, Order, Shipping
@@ -327,11 +328,11 @@ class Tiendanube(Storefront[TiendanubeStore]):
                 topic=topic,
                 topics=frozenset({topic}),
                 event_key=f"{topic}:{hash_body(body)}",
-                ignore_reason="This is a request about personal data: a person must act on it.",
+                ignore_reason=N_("This is a request about personal data: a person must act on it."),
             )
         event_key = f"{store_id or ''}:{topic}:{subject_id or hash_body(body)}"
         if topic not in TOPICS or subject_id is None:
-            reason = "The event is of no order." if topic not in TOPICS else "The event names no order."
+            reason = N_("The event is of no order.") if topic not in TOPICS else N_("The event names no order.")
             return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
         return WebhookIdentity(
             topic=topic,
