@@ -70,7 +70,8 @@ def order_or_problems(storefront: str, payload: Any) -> Order | list[str]:
     except MappingError as error:
         problems = error.problems
     assert problems
-    assert all(isinstance(problem, str) and problem.endswith(".") for problem in problems)
+    assert {type(problem) for problem in problems} == {str}
+    assert all(problem.endswith(".") for problem in problems)
     return problems
 
 

@@ -25,8 +25,8 @@ from tests.support.mapping_cases import (
 ORDER = read("shopify", SAMPLES["shopify_ar"])
 
 
-def with_lines(*lines: Line, tax: None = None, **parts: list[Any] | str) -> Order:
-    return replace(with_parts(ORDER, *lines, **parts), tax=tax)
+def with_lines(*lines: Line, **parts: Any) -> Order:
+    return replace(with_parts(ORDER, *lines, **parts), tax=None)
 
 
 def prices(body: dict[str, Any]) -> list[tuple[str, int, int]]:
