@@ -9,6 +9,7 @@ import pytest
 
 from mappings import DESTINATIONS
 from mappings.contracts import Contract
+from mappings.destinations.rayo import Rayo, RayoAccount
 from mappings.schema import MappingError
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, read
 
@@ -55,7 +56,7 @@ def test_vendors_example_is_accepted_by_contract_and_schema(name: str) -> None:
 def test_vendors_reply_gives_the_new_orders_id(name: str) -> None:
     destination = DESTINATIONS[name]
     assert destination.contract.validate_response(destination.contract.response_example) == []
-    assert destination.parse_created_order_id(destination.contract.response_example)
+    assert destination.parse_order_id(destination.contract.response_example)
 
 
 @pytest.mark.parametrize(("name", "path"), REQUIRED)
@@ -67,29 +68,30 @@ def test_required_is_required_by_contract_and_schema(name: str, path: tuple[Any,
 
 
 def test_body_that_breaks_the_contract_alone_does_not_leave() -> None:
-    known = DESTINATIONS["rayo"]
-    stricter = replace(known, contract=replace(known.contract, request={"required": ["folio"]}))
+    class StricterRayo(Rayo):
+        contract = replace(Rayo.contract, request={"required": ["folio"]})
+
+    account = make_account("rayo")
+    assert isinstance(account, RayoAccount)
     with pytest.raises(MappingError) as caught:
-        stricter.build_request(read("shopify", SAMPLES["shopify_mx"]), make_account("rayo"), make_store("shopify"))
+        StricterRayo().build_request(read("shopify", SAMPLES["shopify_mx"]), account, make_store("shopify"))
     assert caught.value.problems == ["The body breaks rayo's contract: $ 'folio' is missing"]
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)
 @pytest.mark.parametrize("reply", [None, [], {}, "ok", 1, {"orden": []}, {"data": {"order": {"id": ""}}}])
 def test_reply_without_an_id_is_no_success(name: str, reply: Any) -> None:
-    assert DESTINATIONS[name].parse_created_order_id(reply) is None
+    assert DESTINATIONS[name].parse_order_id(reply) is None
 
 
 @pytest.mark.parametrize("ref", ["", "1", 5, None, UUID[:-1]])
 def test_rayos_reference_is_a_uuid(ref: int | str | None) -> None:
-    assert DESTINATIONS["rayo"].parse_created_order_id({"orden": {"ordenRef": ref}}) is None
+    assert DESTINATIONS["rayo"].parse_order_id({"orden": {"ordenRef": ref}}) is None
 
 
 @pytest.mark.parametrize("extra", [2, "\ud800", float("nan"), 10**400, {"\ud800": []}])
 def test_extra_keys_in_a_reply_are_let_by(extra: dict[str, Any] | float | str) -> None:
-    assert (
-        DESTINATIONS["rayo"].parse_created_order_id({"orden": {"ordenRef": UUID, "otro": extra}, "mas": extra}) == UUID
-    )
+    assert DESTINATIONS["rayo"].parse_order_id({"orden": {"ordenRef": UUID, "otro": extra}, "mas": extra}) == UUID
 
 
 def test_reply_that_cannot_be_encoded_where_the_id_stands_is_a_fault() -> None:

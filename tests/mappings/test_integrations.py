@@ -1,6 +1,7 @@
 """What is true of every storefront and every destination: a new spoke is tried by being in the registry."""
 
 import json
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -10,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings.destination import Destination
 from mappings.order import Order
-from mappings.schema import MappingError
-from mappings.storefront import CANONICAL_TOPICS, MalformedWebhookError
+from mappings.schema import DestinationSchema, MappingError
+from mappings.settings import Account, Store
+from mappings.storefront import CANONICAL_TOPICS, MalformedWebhookError, Storefront
 from tests.support.mapping_cases import (
     SAMPLES,
     make_account,
@@ -91,14 +94,16 @@ def test_samples_figures_add_up(name: str) -> None:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_sample_is_identified_as_the_paid_order_that_it_is(name: str) -> None:
     storefront, payload = STOREFRONTS[storefront_of(name)], webhook_of(name)
-    headers = {key.lower(): value for key, value in storefront.sample_headers(payload, storefront.sample_topic).items()}
+    headers = {
+        key.lower(): value for key, value in storefront.sample.build_headers(payload, storefront.sample.topic).items()
+    }
     identity = storefront.identify(headers, payload, b"{}")
     order = read(storefront.name, SAMPLES[name])
     assert identity.ignore_reason is None
     assert identity.has_order
     assert identity.topics & CANONICAL_TOPICS >= {"paid"}
     assert identity.order_id == order.order_id
-    told = (None, None) if storefront.thin_payload else (order.number, order.updated_at)
+    told = (None, None) if storefront.has_thin_webhooks else (order.number, order.updated_at)
     assert (identity.order_number, identity.source_updated_at) == told
 
 
@@ -194,7 +199,7 @@ def test_any_value_anywhere_is_an_order_or_problems_up_to_the_bodys_bytes(place:
 def test_any_payload_is_identified_or_malformed(place: tuple[Any, ...], value: Any, headers: dict[str, Any]) -> None:
     name, path = place
     storefront, payload = STOREFRONTS[storefront_of(name)], replaced(webhook_of(name), path, value)
-    sample = storefront.sample_headers(SAMPLES[name], storefront.sample_topic)
+    sample = storefront.sample.build_headers(SAMPLES[name], storefront.sample.topic)
     headers = {**{key.lower(): text for key, text in sample.items()}, **headers}
     try:
         identity = storefront.identify(headers, payload, b"{}")
@@ -208,3 +213,24 @@ def test_any_payload_is_identified_or_malformed(place: tuple[Any, ...], value: A
 def test_every_value_may_be_null(name: str) -> None:
     for path in places(SAMPLES[name]):
         order_or_problems(storefront_of(name), replaced(SAMPLES[name], path, None))
+
+
+def test_destination_without_a_path_fails_when_it_is_defined() -> None:
+    with pytest.raises(TypeError, match=r"^Mensajeria has no order_id_path, path\.$"):
+
+        class Mensajeria(Destination[Account]):
+            name = "mensajeria"
+            order_schema = DestinationSchema
+            contract = DESTINATIONS["rayo"].contract
+
+
+def test_storefront_that_cannot_identify_a_webhook_fails_when_it_is_registered() -> None:
+    class Tienda(Storefront[Store]):
+        name = "tienda"
+        order_schema = STOREFRONTS["shopify"].order_schema
+        signature = STOREFRONTS["shopify"].signature
+        sample = STOREFRONTS["shopify"].sample
+
+    make_storefront: Callable[[], Any] = Tienda
+    with pytest.raises(TypeError, match=r"abstract method '?identify"):
+        make_storefront()

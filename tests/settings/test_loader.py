@@ -191,18 +191,18 @@ def test_example_names_each_variable_that_is_not_set() -> None:
 
 def test_every_setting_stands_in_the_example() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
-    every_spoke: list[Storefront | Destination] = [*STOREFRONTS.values(), *DESTINATIONS.values()]
+    every_spoke: list[Storefront[Any] | Destination[Any]] = [*STOREFRONTS.values(), *DESTINATIONS.values()]
     spokes = [spoke for spoke in every_spoke if f'"{spoke.name}"' in text]
     assert len(spokes) >= 6
-    settings = {name for spoke in spokes for name in spoke.settings_schema_class().fields} - {"name"}
+    settings = {name for spoke in spokes for name in spoke.settings_schema().fields} - {"name"}
     assert {name for name in settings if not re.search(rf"\b{name}\b", text)} == set()
 
 
 @pytest.mark.parametrize("spoke", [*STOREFRONTS.values(), *DESTINATIONS.values()], ids=lambda spoke: spoke.name)
-def test_settings_that_are_secret_do_not_show(spoke: Destination | Storefront) -> None:
+def test_settings_that_are_secret_do_not_show(spoke: Destination[Any] | Storefront[Any]) -> None:
     hush = {"secrets", "api_key", "access_token", "api_token", "headers"}
-    known = spoke.settings_schema_class().fields
-    shown = spoke.settings_schema_class.model
+    known = spoke.settings_schema().fields
+    shown = spoke.settings_schema.model
     secret = {name for name in hush if name in known}
     assert secret
     assert {name for name in secret if shown.__dataclass_fields__[name].repr} == set()

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from mappings import DESTINATIONS
 from mappings.destination import Outcome
-from mappings.destinations.centelar import DESTINATION
 from mappings.order import Address, Charge, Customer, Line, Order, Payment, Shipping
 from tests.support.mapping_cases import SAMPLES, line, make_account, make_store, problems_of, read, with_parts, write
+
+DESTINATION = DESTINATIONS["centelar"]
 
 ORDER = read("shopify", SAMPLES["shopify_ar"], document_from="note_attributes:dni")
 HOME = Address(
@@ -150,7 +152,7 @@ def test_woocommerce_order_becomes_centelars_body() -> None:
 
 def test_connection_goes_into_the_query_and_payments_are_asked_for() -> None:
     account = make_account("centelar", connection_id=4711)
-    assert DESTINATION.query(account) == {"connection_id": "4711"}
+    assert DESTINATION.query_params(account) == {"connection_id": "4711"}
     assert DESTINATION.required_details(account) == {"payments"}
 
 
@@ -683,8 +685,8 @@ def test_no_in_a_good_status_is_a_refusal(
     ],
 )
 def test_success_is_true_and_a_whole_number(reply: dict[str, Any]) -> None:
-    assert DESTINATION.parse_created_order_id(reply) is None
-    assert DESTINATION.parse_created_order_id({"success": True, "order_id": 5, "more": 1}) == "5"
+    assert DESTINATION.parse_order_id(reply) is None
+    assert DESTINATION.parse_order_id({"success": True, "order_id": 5, "more": 1}) == "5"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from mappings import DESTINATIONS
 from mappings.destination import Outcome
-from mappings.destinations.lapyme import DESTINATION
 from mappings.order import Charge, Line, Order, Shipping
 from tests.support.mapping_cases import (
     CUSTOMER,
@@ -21,6 +21,8 @@ from tests.support.mapping_cases import (
     with_parts,
     write,
 )
+
+DESTINATION = DESTINATIONS["lapyme"]
 
 ORDER = read("shopify", SAMPLES["shopify_ar"])
 

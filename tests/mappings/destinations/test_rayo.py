@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
+from mappings import DESTINATIONS
 from mappings.destination import Outcome
-from mappings.destinations.rayo import DESTINATION
 from mappings.order import Address, Customer, Line, Order
 from tests.support.mapping_cases import SAMPLES, make_account, problems_of, read, write
 
+DESTINATION = DESTINATIONS["rayo"]
 ONE_PESO = Decimal(1)
 SHIPPED = Address(
     name="Ximena Ocampo",
@@ -204,7 +205,7 @@ def test_account_needs_a_credential() -> None:
         make_account("rayo", api_key="")
     assert set(caught.value.messages_dict) == {"api_key"}
     with pytest.raises(ValidationError) as caught:
-        DESTINATION.settings_schema_class().load({"name": "a", "id": "a", "destination": "rayo"})
+        DESTINATION.settings_schema().load({"name": "a", "id": "a", "destination": "rayo"})
     assert caught.value.messages_dict == {"api_key": ["is missing: Rayo needs `api_key` or `access_token`."]}
 
 
@@ -214,14 +215,12 @@ def test_account_needs_a_credential() -> None:
 )
 def test_key_is_exchanged_for_a_token(settings: dict[str, Any], bearer: None, key: str) -> None:
     account = make_account("rayo", **settings)
-    assert (DESTINATION.bearer(account), DESTINATION.api_key(account)) == (bearer, key)
+    assert (DESTINATION.bearer_token(account), DESTINATION.api_key(account)) == (bearer, key)
 
 
 def test_standing_token_is_the_bearer_where_there_is_no_key() -> None:
-    account = DESTINATION.settings_schema_class().load(
-        {"name": "a", "id": "a", "destination": "rayo", "access_token": "t"}
-    )
-    assert (DESTINATION.bearer(account), DESTINATION.api_key(account)) == ("t", None)
+    account = DESTINATION.settings_schema().load({"name": "a", "id": "a", "destination": "rayo", "access_token": "t"})
+    assert (DESTINATION.bearer_token(account), DESTINATION.api_key(account)) == ("t", None)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
+from mappings import STOREFRONTS
 from mappings.order import Charge, Line, Order, Payment, Shipping
-from mappings.storefronts.shopify import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, line, make_store, order_payments, problems_of, read, with_parts, write
+
+STOREFRONT = STOREFRONTS["shopify"]
 
 ORDER = read("shopify", SAMPLES["shopify_ar"])
 

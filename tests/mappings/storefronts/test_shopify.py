@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from mappings import STOREFRONTS
 from mappings.order import Charge, Order, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from mappings.storefronts.shopify import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, read, shipping_address
+
+STOREFRONT = STOREFRONTS["shopify"]
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from mappings import DESTINATIONS
+from mappings import DESTINATIONS, STOREFRONTS
 from mappings.order import Payment
-from mappings.storefronts.shopify import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, problems_of, read, write
+
+STOREFRONT = STOREFRONTS["shopify"]
 
 API = {"api_url": "https://tienda.myshopify.com", "api_token": "ficha"}
 SEVERAL = {"payment_gateway_names": ["shopify_payments", "gift_card"]}

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
+from mappings import STOREFRONTS
 from mappings.order import Address, Customer, Line, Order, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from mappings.storefronts.tiendanube import STOREFRONT, TiendanubeStore
+from mappings.storefronts.tiendanube import TiendanubeStore
 from tests.support.mapping_cases import (
     CUSTOMER,
     SAMPLES,
@@ -21,6 +22,8 @@ from tests.support.mapping_cases import (
     shipping_address,
     write,
 )
+
+STOREFRONT = STOREFRONTS["tiendanube"]
 
 MX, AR = "tiendanube_mx", "tiendanube_ar"
 
@@ -610,5 +613,6 @@ def test_settings_that_cannot_work_are_named(changes: dict[str, Any], setting: s
 
 
 def test_thin_webhook_names_the_order() -> None:
-    assert STOREFRONT.thin_payload is not None
-    assert STOREFRONT.thin_payload(SAMPLES[MX], "order/updated", make_store("tiendanube")) == thin("order/updated")
+    assert STOREFRONT.sample.build_payload(SAMPLES[MX], "order/updated", make_store("tiendanube")) == thin(
+        "order/updated"
+    )

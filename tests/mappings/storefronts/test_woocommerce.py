@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from mappings import STOREFRONTS
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from mappings.storefronts.woocommerce import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, read, shipping_address
+
+STOREFRONT = STOREFRONTS["woocommerce"]
 
 
 @pytest.fixture

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
+from mappings import STOREFRONTS
 from mappings.order import Charge, Order, Payment
 from mappings.schema import MappingError
-from mappings.storefronts.woocommerce import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, make_store, problems_of, read, write
+
+STOREFRONT = STOREFRONTS["woocommerce"]
 
 API = {"api_url": "https://tienda.example.com.ar", "api_token": "ck_clave:cs_secreto"}
 UNTOLD = "Refunds are not told by product: WooCommerce says only their sum."
