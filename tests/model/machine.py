@@ -16,7 +16,6 @@ from connector.clients.http import Client
 from connector.database.claims import ClaimedDelivery, expire_leases_of_dead_workers, release_claims
 from connector.database.events import IncomingWebhook, record_events
 from connector.database.models import attempts, deliveries, notes
-from connector.ingestion.receive import accounts_for
 from connector.worker.worker import Worker
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
 from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
@@ -193,7 +192,7 @@ class Life(RuleBasedStateMachine):
         arrivals = []
         for webhook, _ in together:
             identity = webhook.identify()
-            accounts = accounts_for(runtime, webhook.store, identity)
+            accounts = runtime.settings.accounts_for(webhook.store, identity.topics)
             arrivals.append(
                 IncomingWebhook(store=webhook.store, identity=identity, body=webhook.body, accounts=accounts)
             )
