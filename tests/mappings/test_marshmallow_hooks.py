@@ -39,7 +39,8 @@ def schema_class_of(integration: Storefront[Any] | Destination[Any]) -> type[Sch
 
 
 def data_of(integration: Storefront[Any] | Destination[Any]) -> dict[str, Any]:
-    return {**PAYLOADS, **BODIES}[integration.name]
+    data: dict[str, Any] = {**PAYLOADS, **BODIES}[integration.name]
+    return data
 
 
 every_integration = pytest.mark.parametrize("integration", INTEGRATIONS, ids=lambda integration: integration.name)
@@ -57,7 +58,8 @@ def test_pre_load_changes_what_is_read(integration: Storefront[Any] | Destinatio
     def refuse(self: Schema, data: Any, **kwargs: Any) -> Any:
         raise field_error("invalid")
 
-    assert subclass(integration, refuse=refuse).validate(data_of(integration)) == {"_schema": [FieldError("invalid")]}
+    errors: Any = subclass(integration, refuse=refuse).validate(data_of(integration))
+    assert errors == {"_schema": [FieldError("invalid")]}
 
 
 @every_integration
@@ -132,7 +134,7 @@ def test_unknown_fields_are_judged_as_meta_or_the_caller_says(
     integration: Storefront[Any] | Destination[Any],
 ) -> None:
     data = {**data_of(integration), "nirgends": 1}
-    errors = {} if isinstance(integration, Storefront) else {"nirgends": [FieldError("unknown_field")]}
+    errors: Any = {} if isinstance(integration, Storefront) else {"nirgends": [FieldError("unknown_field")]}
     assert integration.schema.validate(data) == errors
     assert "nirgends" in schema_class_of(integration)(unknown=RAISE).validate(data)
 

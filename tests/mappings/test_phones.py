@@ -1,5 +1,7 @@
 """Telephone numbers as people write them in Mexico and Argentina."""
 
+from typing import Any
+
 import pytest
 from marshmallow import ValidationError
 
@@ -12,10 +14,11 @@ def written(text: str) -> str:
     """Return what is sent, or what is wrong with it."""
     phone = Phone(country="MX")
     number = phone._serialize(text)
+    assert number is not None
     try:
         assert phone.deserialize(number) == number
     except ValidationError as error:
-        [message] = error.messages
+        message: Any = error.messages[0]
         return render_problem(Problem(code=message.code, params=message.params)).removeprefix("The order ")
     return number
 
