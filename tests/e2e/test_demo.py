@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import httpx
 import pytest
 
 from connector.sandbox.demo import Demo
 from connector.sandbox.demo_data import CONFIGURATION, DemoOrder
-from connector.sandbox.demo_process import ServiceProcess
+from connector.sandbox.demo_process import Interrupt, ServiceProcess
 from connector.sandbox.demo_report import Report
 from connector.sandbox.demo_scenario import STEPS, Result, Step
 from connector.sandbox.state import AcceptedOrder, Sandbox
@@ -50,13 +51,17 @@ def test_demo_brings_every_order_to_its_end_and_leaves_nothing_behind(tmp_path: 
     assert [(line[1], line[2], line[4]) for line in told] == [
         (step.order.number, step.order.store, step.order.account) for step in STEPS
     ]
-    assert "no order lost, none twice.\n  Orders there: rayo 6, lapyme 4, centelar 3.\n" in ended.stdout
+    assert (
+        "no order was lost or sent twice.\n  Orders at the destinations: rayo 6, lapyme 4, centelar 3.\n"
+        in ended.stdout
+    )
     assert "\x1b" not in ended.stdout
     assert list(tmp_path.iterdir()) == []
 
 
 def test_demo_runs_on_for_the_commands_that_it_prints_until_it_is_ended(tmp_path: Path) -> None:
     with run_in_background(tmp_path) as process:
+        assert process.stdout is not None
         told = iter(process.stdout.readline, "")
         sourcing = next(line.strip() for line in told if line.startswith("    . "))
         listing = next(line.strip() for line in told if line.startswith("    connector list"))
@@ -74,6 +79,7 @@ def test_demo_runs_on_for_the_commands_that_it_prints_until_it_is_ended(tmp_path
 
 def test_demo_that_is_ended_early_leaves_nothing_behind_and_does_not_count_as_good(tmp_path: Path) -> None:
     with run_in_background(tmp_path) as process:
+        assert process.stdout is not None
         told = iter(process.stdout.readline, "")
         url = next(line.split()[1] for line in told if line.startswith("  service "))
         process.send_signal(signal.SIGTERM)
@@ -90,8 +96,16 @@ def demo(open_service: Callable[..., InProcess]) -> Iterator[Demo]:
     own = open_service(text=text.replace("{", "{{").replace("}", "}}"))
     transport = httpx.WSGITransport(app=create_app(own.runtime))
     with httpx.Client(transport=transport, base_url="http://here", headers={"Authorization": "Bearer admin"}) as api:
-        service = ServiceProcess(url="http://here", variables={}, process=None, api=api)
-        yield Demo(settings=own.runtime.settings, sandbox=own.sandbox, service=service, report=Report(), interrupt=None)
+        service = ServiceProcess(
+            url="http://here", variables={}, process=create_autospec(subprocess.Popen, instance=True), api=api
+        )
+        yield Demo(
+            settings=own.runtime.settings,
+            sandbox=own.sandbox,
+            service=service,
+            report=Report(),
+            interrupt=create_autospec(Interrupt, instance=True),
+        )
 
 
 def take_order(sandbox: Sandbox, order: DemoOrder) -> None:
@@ -130,7 +144,7 @@ def test_demo_notices_orders_that_are_lost(demo: Demo) -> None:
         "Order 6002: centelar has it 0 times, not 1.",
         "Order 5002: rayo has it 0 times, not 1.",
     ]
-    assert "Order 4002, in the end: it should be parked: uncertain, and is not forwarded." in faults
+    assert "Order 4002, at the end: it should be parked: uncertain, but is not forwarded." in faults
     assert faults[-1] == "The destinations have 0 orders, not 13."
 
 
@@ -150,13 +164,13 @@ DELIVERED = {"state": "delivered", "reason": None, "attempts": 1}
     ("result", "faults"),
     [
         (Result(response="accepted", delivery=DELIVERED), []),
-        (Result(response="ignored", delivery=DELIVERED), ["the answer was “ignored”, not “accepted”"]),
-        (Result(response="accepted", delivery=DELIVERED | {"attempts": 2}), ["its attempts are 2, not 1"]),
+        (Result(response="ignored", delivery=DELIVERED), ["the response was “ignored”, not “accepted”"]),
+        (Result(response="accepted", delivery=DELIVERED | {"attempts": 2}), ["it has 2 attempts, not 1"]),
         (
             Result(response="accepted", delivery=DELIVERED | {"state": "parked", "reason": "refused"}),
-            ["it should be delivered, and is parked: refused"],
+            ["it should be delivered, but is parked: refused"],
         ),
-        (Result(response="accepted"), ["it should be delivered, and is not forwarded", "its attempts are 0, not 1"]),
+        (Result(response="accepted"), ["it should be delivered, but is not forwarded", "it has 0 attempts, not 1"]),
     ],
 )
 def test_what_ends_otherwise_than_it_should_is_named(result: Result, faults: list[str]) -> None:

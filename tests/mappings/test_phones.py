@@ -1,20 +1,25 @@
 """Telephone numbers as people write them in Mexico and Argentina."""
 
+from typing import Any
+
 import pytest
 from marshmallow import ValidationError
 
 from mappings.fields import Phone
 from mappings.phones import format_e164
+from mappings.problems import Problem, render_problem
 
 
 def written(text: str) -> str:
     """Return what is sent, or what is wrong with it."""
     phone = Phone(country="MX")
     number = phone._serialize(text)
+    assert number is not None
     try:
         assert phone.deserialize(number) == number
     except ValidationError as error:
-        return error.messages[0]
+        message: Any = error.messages[0]
+        return render_problem(Problem(code=message.code, params=message.params)).removeprefix("The order ")
     return number
 
 

@@ -38,8 +38,8 @@ def test_the_chart_agrees_with_reconcile(service: Service) -> None:
     now = runtime.clock()
     found = count_by_hour(runtime.database, now - timedelta(days=2), now + timedelta(days=1))
     charted: Counter[tuple[str, str]] = Counter()
-    for (hour, state), count in found.items():
-        charted[hour[:10], state] += count
+    for (hour, state), deliveries in found.items():
+        charted[hour[:10], state] += deliveries
     assert charted == +by_day
     assert sum(found.values()) == 4
     assert len({hour for hour, _ in found}) == 2
@@ -63,7 +63,11 @@ def test_causes_that_differ_in_their_values_alone_are_one(service: Service) -> N
     service.drain()
     [cause] = find_failure_groups(service.database)
     assert (cause.reason, cause.count, [number for _, number in cause.orders]) == ("unmappable", 2, ["#2", "#1"])
-    found = find_deliveries(service.database, DeliverySearch(state="parked", problem=cause.text), limit=10)
+    found = find_deliveries(
+        service.database,
+        DeliverySearch(state="parked", problem=cause.problem.fingerprint if cause.problem else None),
+        limit=10,
+    )
     assert [row.order_number for row in found.rows] == ["#2", "#1"]
 
 

@@ -8,17 +8,16 @@ import pytest
 from mappings import DESTINATIONS
 from mappings.preview.dry_run import FieldDifference, diff_bodies, dry_run, format_path, iter_leaves
 from mappings.preview.provenance import ExplainedMapping, Source, explain_mapping
+from mappings.problems import render_problems
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, storefront_of
 from tests.support.orders import RAYO_BODY, shopify_order, woo_order
 
 
-def explained(
-    payload: dict[str, Any], storefront: str, destination: str, store: None = None, **account: dict[str, Any]
-) -> ExplainedMapping:
-    return explain_mapping(make_store(storefront, **(store or {})), make_account(destination, **account), payload)
+def explained(payload: dict[str, Any], storefront: str, destination: str, **account: Any) -> ExplainedMapping:
+    return explain_mapping(make_store(storefront), make_account(destination, **account), payload)
 
 
-def origins(payload: dict[str, Any], storefront: str, destination: str, **settings: dict[str, Any]) -> dict[str, Any]:
+def origins(payload: dict[str, Any], storefront: str, destination: str, **settings: Any) -> dict[str, Any]:
     """Return for each field of the body what it is made of, and what else it depends on."""
     found = explained(payload, storefront, destination, **settings).origins
     return {one.field: (list(map(str, one.sources)), list(map(str, one.depends_on))) for one in found}
@@ -26,7 +25,7 @@ def origins(payload: dict[str, Any], storefront: str, destination: str, **settin
 
 def test_each_field_names_where_in_the_payload_its_value_stands() -> None:
     told = explained(shopify_order(), "shopify", "rayo")
-    assert (told.body, told.problems, told.warnings) == (RAYO_BODY, [], [])
+    assert (told.body, render_problems(told.problems), render_problems(told.warnings)) == (RAYO_BODY, [], [])
     ships = ["line_items[0].requires_shipping"]
     assert origins(shopify_order(), "shopify", "rayo") == {
         "consumidor_destino.calle": (["shipping_address.address1"], []),
@@ -120,7 +119,7 @@ def test_order_with_problems_has_no_body_and_tells_the_origins_of_what_there_is(
     payload = shopify_order()
     payload["shipping_address"] = {**payload["shipping_address"], "city": ""}
     told = explained(payload, "shopify", "rayo")
-    assert (told.body, told.problems) == (None, ["Shipping address > city is missing."])
+    assert (told.body, render_problems(told.problems)) == (None, ["Shipping address > city is missing."])
     fields = [one.field for one in told.origins]
     assert "consumidor_destino.calle" in fields
     assert "consumidor_destino.ciudad" not in fields
@@ -129,7 +128,7 @@ def test_order_with_problems_has_no_body_and_tells_the_origins_of_what_there_is(
 def test_order_that_cannot_be_read_has_problems_and_no_origins() -> None:
     told = explained({"id": 1}, "shopify", "rayo")
     assert (told.body, told.origins) == (None, [])
-    assert "Products are missing." in told.problems
+    assert "Products are missing." in render_problems(told.problems)
 
 
 @pytest.mark.parametrize("destination", DESTINATIONS)
@@ -183,5 +182,5 @@ def test_bodies_differ_field_by_field() -> None:
 def test_cancelled_order_that_a_person_let_go_on_is_tried_as_it_would_go() -> None:
     payload = shopify_order(cancelled_at="2026-11-20T11:00:00-06:00")
     store, account = make_store("shopify"), make_account("rayo")
-    assert dry_run(store, account, payload).problems == ["The order is cancelled."]
+    assert render_problems(dry_run(store, account, payload).problems) == ["The order is cancelled."]
     assert dry_run(store, account, payload, override_cancellation=True).body == RAYO_BODY

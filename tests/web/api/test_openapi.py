@@ -20,7 +20,7 @@ INTERFACES = ("/api", "/webhooks", "/health", "/metrics", "/openapi.json")
 
 
 def document(service: Service) -> dict[str, Any]:
-    written: dict[str, Any] = service.client.get("/openapi.json").json
+    written: dict[str, Any] = service.client.get("/openapi.json").get_json()
     return written
 
 

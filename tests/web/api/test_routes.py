@@ -15,7 +15,7 @@ from tests.support.service import Service
 def test_the_api_needs_the_admin_token(service: Service, authorization: str | None) -> None:
     headers = {"Authorization": authorization} if authorization else {}
     answer = service.client.get("/api/deliveries", headers=headers)
-    assert (answer.status_code, answer.json["status"]) == (401, 401)
+    assert (answer.status_code, answer.get_json()["status"]) == (401, 401)
     assert answer.content_type == "application/problem+json"
 
 
