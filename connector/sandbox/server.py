@@ -1,6 +1,6 @@
 """The sandbox's web server: the played services, what they received, and how to make them misbehave.
 
-It is a developer's tool without a password: it listens to this machine alone unless told otherwise.
+It is a development tool without a password. By default it only listens on the loopback address.
 """
 
 import json
