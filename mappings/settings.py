@@ -109,7 +109,7 @@ def placeholders_in(template: str) -> set[str]:
 
 
 class Template(fields.String):
-    """A text with `TEMPLATE_PLACEHOLDERS` in braces, which `OrderRequest.fill_in` replaces."""
+    """A text with `TEMPLATE_PLACEHOLDERS` in braces, which `OrderRequest.format_template` replaces."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         template: str = super()._deserialize(value, *args, **kwargs)
