@@ -26,7 +26,7 @@ def configure_request_ids(app: Flask) -> None:
         return response
 
     @app.teardown_request
-    def clear_request_id(error: BaseException | None) -> None:
+    def clear_request_id(_error: BaseException | None) -> None:
         token = g.pop("request_id_token", None)
         if token is not None:
             REQUEST_ID.reset(token)
