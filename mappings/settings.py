@@ -1,7 +1,7 @@
-"""What a spoke needs that no order says: the merchant's settings, as `connector.toml` names them.
+"""The merchant's settings of stores and accounts, as `connector.toml` names them.
 
-A spoke extends `Store` or `Account` with its own settings, and the schema of the same name with
-how each is checked. Defaults stand in the dataclass alone.
+An integration extends `Store` or `Account` with its own settings, and the schema of the same name with
+the validation of each. Only the dataclass has defaults.
 """
 
 import string
@@ -26,17 +26,17 @@ class Store:
     name: str  # the table's name, which is also the `<store>` of `/webhooks/<store>`
     id: str  # in rows and keys; the name unless it was set
     storefront: str
-    secrets: list[str] = field(default_factory=list, repr=False)  # any of them may have signed
+    secrets: list[str] = field(default_factory=list, repr=False)  # a signature by any of them is valid
     api_url: str | None = None
     api_token: str | None = field(default=None, repr=False)
-    document_from: list[str] | None = None  # None: where the storefront usually has it
+    document_from: list[str] | None = None  # None: the storefront's default
     district_from: list[str] = field(default_factory=list)
     number_from: list[str] = field(default_factory=list)
     unit_from: list[str] = field(default_factory=list)
     location_from: list[str] = field(default_factory=list)
     extra_from: dict[str, list[str]] = field(default_factory=dict)  # name in `Order.extra` -> paths
     unsure: Literal["problem", "send_as_is"] = "problem"  # an address line that can be read in two ways
-    schema: type[Any] | None = None  # the merchant's own in the place of the storefront's
+    schema: type[Any] | None = None  # the merchant's own schema class, in place of the storefront's
 
     @property
     def can_fetch(self) -> bool:
@@ -62,26 +62,26 @@ class Account:
     breaker_failures: int = 5
     breaker_open_s: float = 30.0
     totals: Literal["exact", "warn"] = "exact"
-    required_tables: list[str] = field(default_factory=list)  # in which every order must find its rows
-    schema: type[Any] | None = None  # the merchant's own in the place of the destination's
+    required_tables: list[str] = field(default_factory=list)  # tables in which every order must find its rows
+    schema: type[Any] | None = None  # the merchant's own schema class, in place of the destination's
 
 
 StoreT = TypeVar("StoreT", bound=Store)
 AccountT = TypeVar("AccountT", bound=Account)
 
 
-#: Ids and names go into URLs and into idempotency keys, so they are plain ASCII.
+#: Ids and names are part of URLs and idempotency keys, so they are ASCII.
 IDENTIFIER = Regexp(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", error="must be 1 to 64 letters, digits, dots, dashes or underscores."
 )
 NOT_BLANK = Length(min=1, error="must not be empty.")
-#: Instants are reckoned with these, and no calendar holds them all.
+#: One year: longer durations are mistakes, and would overflow `datetime`.
 MAX_DURATION_S = 31_536_000
 CURRENCY_CODE = Regexp(r"[A-Z]{3}\Z", error="must be an ISO 4217 code.")
 
 
 class PathList(fields.List[str]):
-    """A path from the payload's root, or several that are tried in order. `list:name` picks the named item."""
+    """One path from the payload's root, or several to try in order. `list:name` picks the item of that name."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(fields.String(validate=NOT_BLANK), **kwargs)
@@ -91,7 +91,7 @@ class PathList(fields.List[str]):
 
 
 class SchemaClassField(fields.Field[type[Any]]):
-    """A merchant's schema class, which `module:Class` named and whoever reads the configuration has imported."""
+    """A merchant's schema class. The loader of the configuration has imported it from `module:Class`."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> type[Any]:
         if not isinstance(value, type):
@@ -99,7 +99,7 @@ class SchemaClassField(fields.Field[type[Any]]):
         return value
 
 
-#: What a template may hold.
+#: The placeholders of a template.
 TEMPLATE_PLACEHOLDERS = frozenset({"storefront", "store", "order_id", "number"})
 TEMPLATE_ERROR = "may hold {storefront}, {store}, {order_id} and {number}, and no other braces."
 
@@ -109,7 +109,7 @@ def placeholders_in(template: str) -> set[str]:
 
 
 class Template(fields.String):
-    """A text with `PLACEHOLDERS` in braces, which `Dispatch.fill_in` fills."""
+    """A text with placeholders in braces, which `OrderRequest.format_template` fills."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         template: str = super()._deserialize(value, *args, **kwargs)
@@ -124,7 +124,7 @@ class Template(fields.String):
 
 
 def require_order_reference(template: str) -> None:
-    """Refuse a template that gives every order the same text."""
+    """Raise `ValidationError` for a template that gives every order the same text."""
     if placeholders_in(template).isdisjoint({"order_id", "number"}):
         raise ValidationError("needs {order_id} or {number}: every order has a code of its own.")
 
@@ -139,7 +139,7 @@ def validate_timezone(name: str) -> None:
 
 
 class HeaderValue(fields.String):
-    """A header's value: printable ASCII, since anything else cannot be sent as it is written."""
+    """A header's value: printable ASCII, because HTTP clients encode anything else differently."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
@@ -149,7 +149,7 @@ class HeaderValue(fields.String):
 
 
 class ServiceUrl(fields.String):
-    """An `https://` address without a query. Plain HTTP is for loopback only. A final slash is taken off."""
+    """An `https://` address without a query. Plain HTTP is allowed on loopback only. A trailing slash is removed."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
@@ -169,7 +169,7 @@ class ServiceUrl(fields.String):
 
 
 class SettingsSchema(Schema):
-    """Checks one table of the configuration and builds its `model`. An unknown key is a fault."""
+    """Validates one table of the configuration and builds its `model`. Unknown keys are errors."""
 
     model: ClassVar[type[Any]]
     error_messages = {"type": "must be a table.", "unknown": "is not a setting."}
@@ -205,7 +205,7 @@ class StoreSchema(SettingsSchema):
 
 class AccountSchema(SettingsSchema):
     model: ClassVar[type[Account]] = Account
-    #: The vendor's documented address, for an account that names none.
+    #: The vendor's documented address: the default of `base_url`.
     documented_base_url: ClassVar[str | None] = None
 
     name = fields.String(required=True, validate=IDENTIFIER)
