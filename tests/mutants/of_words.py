@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Invariant, Mutant
 
 INTAKE = "connector/ingestion/receive.py"
-SETTINGS = "connector/settings/__init__.py"
+SETTINGS = "connector/settings/loader.py"
 DELIVERY = "connector/delivery/deliver.py"
 EVENTS = "connector/database/events.py"
 DESTINATION = "mappings/destination.py"
