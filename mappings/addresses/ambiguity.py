@@ -29,7 +29,7 @@ ALTERNATIVE = N_("%(reading)s; or %(other)s")
 
 
 def render_reason(reason: Sequence[str], translate: Translate = untranslated) -> str:
-    """Return a reason as a phrase.
+    """Render a reason.
 
     Args:
         reason: a code of `REASONS`, then the text that it is about, if any.
