@@ -10,7 +10,16 @@ import pytest
 from connector.core.exceptions import SettingsError
 from connector.settings import Settings, load_settings, refresh_tables
 from mappings.destinations.centelar import LocationRef
-from tests.support.mapping_cases import SAMPLES, line, make_account, problems_of, read, with_parts, write
+from tests.support.mapping_cases import (
+    SAMPLES,
+    line,
+    make_account,
+    order_payments,
+    problems_of,
+    read,
+    with_parts,
+    write,
+)
 
 ID, OTHER_ID = "0b9f4f0e-6a3c-4f65-8f0e-2f7d1c9a5b11", "1c8e3d1f-5b2d-4e54-9e1f-3a6e2b8b4c22"
 CONFIGURATION = """
@@ -100,17 +109,17 @@ def test_key_may_hold_what_parts_cells_and_lines(load: Callable[..., Settings]) 
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (None, ": there is no such file; `connector table set` makes it."),
-        ("key,value\nCAFÉ,x\n".encode("cp1252"), ": is not UTF-8 text: in Excel, save it as “CSV UTF-8”."),
+        (None, ": there is no such file; `connector table set` creates it."),
+        ("key,value\nCAFÉ,x\n".encode("cp1252"), ": is not UTF-8 text; in Excel, save it as “CSV UTF-8”."),
         ("", ", line 1: must be the header key,value."),
         (f"LIBRO-1,{ID}\n", ", line 1: must be the header key,value."),
         ("key;id\n", ", line 1: must be the header key;value."),
         ("key,value\nLIBRO-1,doce\n", ", line 2: must be a UUID as LaPyme shows it."),
         (f"key,value\nA,{ID}\n\nB,{ID},C\n", ", line 4: has 3 cells; 2 are expected."),
-        (f"key,value\nA,{ID}\nB,{ID}\nA,{ID}\n", ", line 4: has the key of line 2."),
+        (f"key,value\nA,{ID}\nB,{ID}\nA,{ID}\n", ", line 4: has the same key as line 2."),
         (f"key,value\n,{ID}\n", ", line 2: must not be empty."),
         ("key,value\nA\n", ", line 2: must be a UUID as LaPyme shows it."),
-        (f'key,value\nB,{ID}\n"A,{ID}\n', ", line 3: is no CSV: unexpected end of data."),
+        (f'key,value\nB,{ID}\n"A,{ID}\n', ", line 3: is not valid CSV: unexpected end of data."),
     ],
 )
 def test_fault_of_a_file_names_the_line(load: Callable[..., Settings], content: str | bytes | None, fault: str) -> None:
@@ -128,7 +137,7 @@ def test_all_faults_of_all_files_are_named_at_once(load: Callable[..., Settings]
 
 
 def test_keys_that_mean_the_same_are_one_key_twice(load: Callable[..., Settings]) -> None:
-    fault = "accounts.hub.pickups: sucursales.csv, line 3: has the key of line 2."
+    fault = "accounts.hub.pickups: sucursales.csv, line 3: has the same key as line 2."
     assert faults_of(load, sucursales="key,id,name\nSucursal Centro,1,\nSUCURSAL CENTRO,2,\n") == [fault]
 
 
@@ -214,10 +223,10 @@ def test_product_is_sent_to_centelar_by_its_code_there() -> None:
     order = with_parts(AR, line("10", sku="A"), line("10", sku="B"))
     order = replace(order, payments=None, total=order.parts_total)
     items = write(
-        replace(order, payments=[replace(AR.payments[0], amount=order.total)]),
+        replace(order, payments=[replace(order_payments(AR)[0], amount=order.total)]),
         "centelar",
         product_code_by_sku={"A": "1"},
-    ).body["items"]  # type: ignore[index]
+    ).body["items"]
     assert [item["product_code"] for item in items] == ["1", "B"]
 
 
@@ -284,5 +293,5 @@ def test_required_table_that_is_none_of_the_accounts_is_a_fault() -> None:
         make_account("rayo", required_tables=["states", "product_id_by_sku"])
     known = "identifiers, servicio_rayo_by_shipping, states"
     assert caught.value.messages == {
-        "required_tables": {1: [f"“product_id_by_sku” is not a table of this account; one of {known}."]}
+        "required_tables": {1: [f"“product_id_by_sku” is not a table of this account; use one of {known}."]}
     }

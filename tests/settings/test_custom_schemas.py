@@ -59,7 +59,7 @@ def test_example_of_the_documents_sends_the_gift_message(load: Callable[..., Set
     store, account = settings.stores["tienda-mx"], settings.accounts["bodega"]
     order = STOREFRONTS["shopify"].parse_order(GIFT, store)
     body = DESTINATIONS["rayo"].build_request(order, account, store).body
-    assert body == {**RAYO_BODY, "consumidor_destino": {**RAYO_BODY["consumidor_destino"], **json.loads(SHOWN)}}  # type: ignore[dict-item]
+    assert body == {**RAYO_BODY, "consumidor_destino": {**RAYO_BODY["consumidor_destino"], **json.loads(SHOWN)}}
     plain = STOREFRONTS["shopify"].parse_order(shopify_order(), store)
     assert DESTINATIONS["rayo"].build_request(plain, account, store).body == RAYO_BODY
 
@@ -129,7 +129,7 @@ class MyRayoOrder(RayoOrderSchema):
         (
             "from mappings.destinations.rayo import RayoOrderSchema\n"
             "class MyRayoOrder(RayoOrderSchema):\n    def __init__(self): raise ValueError('no')",
-            "MyRayoOrder cannot be made: ValueError: no",
+            "MyRayoOrder cannot be instantiated: ValueError: no",
         ),
         (
             "from mappings.destinations.rayo import RayoOrderSchema\nfrom mappings.order_request import OrderRequest\n"
@@ -147,7 +147,7 @@ def test_fault_of_a_class_is_named(load: Callable[..., Settings], code: str, fau
     [
         ('"mymappings.rayo"', 'must be "module:Class", such as "mymappings.rayo:MyRayoOrder".'),
         ("7", 'must be "module:Class", such as "mymappings.rayo:MyRayoOrder".'),
-        ('"nirgends.rayo:X"', "there is no module nirgends in {folder}, nor is it installed."),
+        ('"nirgends.rayo:X"', "there is no module nirgends in {folder}, and it is not installed."),
     ],
 )
 def test_name_that_leads_nowhere_is_a_fault(
