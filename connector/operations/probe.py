@@ -1,4 +1,4 @@
-"""Tries whether each account can be reached with its credentials, by requests that create nothing."""
+"""Tests whether each account can be reached with its credentials, with requests that create nothing."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ class ProbeResult:
 
 
 def probe_accounts(settings: Settings, account_id: str | None = None) -> list[ProbeResult]:
-    """Ask every account's destination once, or one account's alone, by its id. Opens no database."""
+    """Send one request to every account, or only to the account with this id. Opens no database."""
     with open_clients(settings) as (account_clients, _):
         return [
             probe_account(account_clients[account.id], account, settings.destination(account))
@@ -31,7 +31,7 @@ def probe_accounts(settings: Settings, account_id: str | None = None) -> list[Pr
 
 
 def ping_all(settings: Settings) -> list[tuple[Account | Store, Reachability]]:
-    """Ask for nothing, wherever the accounts and the stores' APIs are: whether anybody answers, and by what clock."""
+    """Ping the server of every account and of every store's API."""
     with open_clients(settings) as (account_clients, store_clients):
         clients: list[tuple[Account | Store, Client]] = [
             *((account, account_clients[account.id].client) for account in settings.accounts.values()),
@@ -56,10 +56,10 @@ def probe_account(clients: AccountClients, account: Account, destination: Destin
         timeout_s=account.timeout_s,
     )
     if result.status is None:
-        return build_result(f"not reached: {result.error}")
+        return build_result(f"unreachable: {result.error}")
     is_expired = destination.classify_response(result.status, result.parse_json()) is Outcome.TOKEN_EXPIRED
     if result.status in (401, 403) or is_expired:
-        return build_result(f"reached, and refuses the credentials ({result.status})")
+        return build_result(f"reachable, but rejects the credentials ({result.status})")
     if result.status >= 500:
-        return build_result(f"reached, and in trouble ({result.status})")
-    return build_result(f"reached ({result.status})", is_good=True)
+        return build_result(f"reachable, but failing ({result.status})")
+    return build_result(f"reachable ({result.status})", is_good=True)
