@@ -27,7 +27,7 @@ from connector.database.models import (
     seen_alerts,
 )
 from connector.database.sql.execute import insert_ignore
-from mappings.problem_fingerprint import fingerprint_problems
+from mappings.problems import Problem, load_problems, render_cause
 
 PARKED_REASONS = (Reason.UNMAPPABLE, Reason.REFUSED, Reason.UNCERTAIN, Reason.EXHAUSTED)
 #: States, which begin and end. All other kinds are of orders, which are counted.
@@ -38,6 +38,7 @@ OVERLAP_S = 60.0
 #: How long it is remembered what was alerted.
 RETENTION = timedelta(days=90)
 MAX_EXAMPLES = 5
+MAX_CAUSE_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +110,14 @@ def alert_event_from_delivery(row: Any) -> AlertEvent:
         fingerprint=f"delivery:{row.id}:{row.event_id}:{row.attempts}:{row.reason}",
         kind=row.reason,
         account=row.account,
-        cause=fingerprint_problems(row.problems) if row.problems else row.error or "",
+        cause=describe_cause(load_problems(row.problems)) if row.problems else row.error or "",
         example=build_example(row.id, row),
     )
+
+
+def describe_cause(problems: Iterable[Problem]) -> str:
+    """Return the problems without what the order says: the same text for all deliveries that fail alike."""
+    return " ".join(dict.fromkeys(map(render_cause, problems)))[:MAX_CAUSE_LENGTH]
 
 
 def build_example(delivery_id: int, row: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from connector.database.models import Delivery, Reason, State, attempts, deliver
 from connector.database.orders import add_note, apply_cancellation, is_cancelled, row_id, select_newest
 from connector.database.sql.execute import insert_ignore_returning_ids, select_by, update_by, update_rows
 from mappings.destination import Outcome
-from mappings.lookup_tables import missing_rows_in
+from mappings.problems import Problem, dump_problems, missing_rows_in
 
 #: What may be long, and decides nothing.
 LARGE_COLUMNS = {"body", "problems", "warnings", "missing_rows"}
@@ -54,7 +54,7 @@ class SendStart:
     delivery: Delivery  # as it was read
     body: bytes
     idempotency_key: str | None
-    warnings: list[str]
+    warnings: list[Problem]
     circuits: tuple[str, ...]  # the time in which these are open does not count for its retries
     lease_s: float
     may_be_committed: bool = False  # a transaction that held it failed, and may have been committed all the same
@@ -126,7 +126,7 @@ def mark_all_sending(transaction: Transaction, starts: Sequence[SendStart]) -> l
             "attempts": number,
             "body": start.body,
             "idempotency_key": start.idempotency_key,
-            "warnings": start.warnings,
+            "warnings": dump_problems(start.warnings),
             "claim_expires_at": now + timedelta(seconds=start.lease_s),
             "updated_at": now,
             **run_values(delivery, now, open_s),
@@ -303,18 +303,18 @@ def record_late_response(transaction: Transaction, result: AttemptResult) -> Non
     add_note(transaction, delivery_id, "alert", f"{summary}{remote_id_text}. Compare with the destination.")
 
 
-def park_unmappable(database: Database, delivery: Delivery, problems: list[str]) -> bool:
+def park_unmappable(database: Database, delivery: Delivery, problems: list[Problem]) -> bool:
     """Park it with its problems. False when the claim was lost, or there is news of the order: read it again."""
     reason = Reason.UNCERTAIN if delivery.locked_since else Reason.UNMAPPABLE  # an attempt may have been processed
     rows = missing_rows_in(problems)
     missing_rows = json.dumps(rows) if rows else None
-    return finish_without_attempt(
-        database, delivery, state=State.PARKED, reason=reason, problems=problems, missing_rows=missing_rows
-    )
+    values = {"problems": dump_problems(problems), "missing_rows": missing_rows}
+    return finish_without_attempt(database, delivery, state=State.PARKED, reason=reason, **values)
 
 
-def discard(database: Database, delivery: Delivery, reason: Reason, explanation: str) -> bool:
-    return finish_without_attempt(database, delivery, state=State.DISCARDED, reason=reason, problems=[explanation])
+def discard(database: Database, delivery: Delivery, reason: Reason, problems: Sequence[Problem]) -> bool:
+    values = {"reason": reason, "problems": dump_problems(problems)}
+    return finish_without_attempt(database, delivery, state=State.DISCARDED, **values)
 
 
 def postpone(database: Database, delivery: Delivery, due_at: datetime) -> bool:

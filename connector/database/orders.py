@@ -6,9 +6,10 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from connector.database.engine import Database, Transaction
 from connector.database.models import Alert, Delivery, Event, Reason, State, deliveries, events, notes
+from mappings.labels import N_
 
-CANCELLED_LATE = "The order was cancelled at the store after it had been sent: act at the destination."
-CANCELLED_MEANWHILE = "The order was cancelled at the store, and may have reached the destination: look there."
+CANCELLED_LATE = N_("The order was cancelled at the store after it had been sent: act at the destination.")
+CANCELLED_MEANWHILE = N_("The order was cancelled at the store, and may have reached the destination: look there.")
 
 
 def matches_order(table: Any, store: str, order_id: str) -> ColumnElement[bool]:

@@ -184,8 +184,8 @@ NOT_REPEATED = Invariant(
         Mutant(
             breaks="every attempt has a key of its own",
             file=PACKING,
-            old="idempotency_key=delivery.idempotency_key, warnings=delivery.warnings)",
-            new='idempotency_key=f"{delivery.idempotency_key}{delivery.attempts}", warnings=delivery.warnings)',
+            old="idempotency_key=delivery.idempotency_key, warnings=warnings)",
+            new='idempotency_key=f"{delivery.idempotency_key}{delivery.attempts}", warnings=warnings)',
             tests=(LOST_REPLY,),
         ),
         Mutant(

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Invariant, Mutant
 
 INTAKE = "connector/ingestion/receive.py"
-SETTINGS = "connector/settings/__init__.py"
+SETTINGS = "connector/settings/loader.py"
 DELIVERY = "connector/delivery/deliver.py"
 EVENTS = "connector/database/events.py"
 DESTINATION = "mappings/destination.py"
@@ -60,7 +60,7 @@ NOT_INVENTED = Invariant(
         Mutant(
             breaks="what could not be said is not kept with the delivery",
             file="connector/database/deliveries.py",
-            old='            "warnings": start.warnings,\n',
+            old='            "warnings": dump_problems(start.warnings),\n',
             new="",
             tests=(
                 "tests/e2e/test_order_flow.py::test_what_the_destination_cannot_be_told_is_shown_with_the_delivery[sqlite]",

@@ -31,7 +31,7 @@ class DeliverySearch:
 
     Args:
         term: an order's id or number, or the destination's id.
-        problem: as `overview.find_causes` gives it, with … for what differs.
+        problem: the fingerprint of one of the delivery's problems.
         ids: among these alone.
     """
 
@@ -179,8 +179,8 @@ def unindexed_filters(search: DeliverySearch) -> list[ColumnElement[bool]]:
     if search.until is not None:
         filters.append(deliveries.c.created_at < search.until)
     if search.problem is not None:
-        pieces = [escape_like(json.dumps(piece)[1:-1]) for piece in search.problem.split("…")]
-        filters.append(cast(deliveries.c.problems, String).like(f"%{'%'.join(pieces)}%", escape="!"))
+        fingerprint = escape_like(json.dumps(search.problem))
+        filters.append(cast(deliveries.c.problems, String).like(f"%{fingerprint}%", escape="!"))
     return filters
 
 

@@ -1,6 +1,5 @@
 """Counts what the dashboard shows, by indexes and bounded looks alone: no page reads a whole table. Changes nothing."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from connector.database.circuits import MAX_ATTEMPTS_SCANNED
 from connector.database.engine import Database
 from connector.database.models import Reason, State, account_actions, attempts, deliveries, events, notes, read_rows
 from mappings.destination import Outcome
+from mappings.problems import Problem, load_problems
 
 #: How far a row's own time may lie from its neighbours': transactions that run at once commit in any order.
 ID_ORDER_TOLERANCE = timedelta(minutes=5)
@@ -35,14 +35,13 @@ class FailureGroup:
     """Why deliveries are parked: those that share a problem, whatever values it names.
 
     Args:
-        text: a problem with … for what differs, or what the last attempt met.
-        example: the problem of the newest, whole.
+        problem: the newest delivery's; None if an attempt failed instead.
+        error: what the last attempt met.
     """
 
     reason: str
-    text: str
-    example: str
-    is_problem: bool  # of the order, by which it can be searched
+    problem: Problem | None = None
+    error: str = ""
     accounts: Counter[str] = field(default_factory=Counter)
     orders: list[tuple[int, str]] = field(default_factory=list)  # delivery id, order number; newest first
 
@@ -137,12 +136,11 @@ def find_failure_groups(database: Database, *, max_per_reason: int = MAX_PARKED_
             )
             errors_by_id = last_errors(connection, [row.id for row in rows if not row.problems])
             for row in rows:
-                for problem in dict.fromkeys(row.problems or [errors_by_id.get(row.id, "")]):
-                    text = without_values(problem) if row.problems else problem
-                    group = groups.setdefault(
-                        (row.reason, text),
-                        FailureGroup(reason=row.reason, text=text, example=problem, is_problem=bool(row.problems)),
-                    )
+                problems = {problem.fingerprint: problem for problem in reversed(load_problems(row.problems))}
+                for key in problems or [errors_by_id.get(row.id, "")]:
+                    problem = problems.get(key)
+                    new_group = FailureGroup(reason=row.reason, problem=problem, error="" if problem else key)
+                    group = groups.setdefault((row.reason, key), new_group)
                     group.accounts[row.account] += 1
                     group.orders.append((row.id, row.order_number or row.order_id))
     return sorted(groups.values(), key=lambda group: -group.count)
@@ -161,11 +159,6 @@ def last_errors(connection: Connection, ids: Collection[int]) -> dict[int, str]:
         )
         errors_by_id |= {id_: error or "" for id_, error in connection.execute(statement)}
     return errors_by_id
-
-
-def without_values(problem: str) -> str:
-    """The problem with … for what differs between orders: what it quotes, numbers, amounts."""
-    return re.sub(r"“[^”]*”|\b\d[\d.,]*\b", "…", problem)
 
 
 def last_delivered(database: Database) -> dict[str, datetime]:

@@ -14,10 +14,13 @@ from connector.runtime import Runtime
 from connector.web.dashboard.available_actions import build_guidance
 from connector.web.dashboard.filters import describe_duplicates
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.i18n import translate_problem
 from connector.web.dashboard.labels import translate
-from connector.web.dashboard.problem_i18n import is_about_address, translate_problem
 from mappings.order import Order
-from mappings.schema import MappingError
+from mappings.problems import MappingError, Problem, load_problems
+
+#: Parts of an address that some customers write in another field, which a store's settings can name.
+ADDRESS_PARTS = {"district", "number", "unit", "unit_and_reference", "line1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +54,14 @@ def delivery_context(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
             delivery,
             runtime.settings,
             supports_idempotency=delivery.destination in runtime.destinations_with_idempotency,
-            lacks_address_part=any(map(is_about_address, delivery.problems)),
+            lacks_address_part=any(map(is_about_address, load_problems(delivery.problems))),
         ),
     }
+
+
+def is_about_address(problem: Problem) -> bool:
+    """Return whether the shipping address lacks a part."""
+    return problem.code == "missing" and problem.path[:1] == ("ship_to",) and problem.path[-1] in ADDRESS_PARTS
 
 
 def build_timeline(
@@ -113,11 +121,11 @@ def parse_event_order(runtime: Runtime, event: Event) -> tuple[Order | None, str
     if store is None:
         return None, _("The store is no longer configured.")
     if not event.body:
-        return None, _("Its payload was pruned.")
+        return None, _("The webhook's content was deleted because of its age.")
     try:
         source = load_order_source(settings, event, store)
         if source.is_thin:
-            return None, _("The webhook only names the order: it is fetched from the store for each attempt.")
+            return None, _("The webhook contains only the order's ID. The order is fetched from the store.")
         return source.parse(), None
     except MappingError as error:
         return None, "\n".join(map(translate_problem, error.problems))

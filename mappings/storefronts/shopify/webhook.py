@@ -6,13 +6,12 @@ Source: https://shopify.dev/docs/apps/build/webhooks/delivery-structure, read 20
 from collections.abc import Mapping
 from typing import Any
 
-from mappings.fields import (
-    parse_datetime,
-)
+from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
+from mappings.labels import N_
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 
-#: The topics about a whole order, and the hub's word for each. `orders/edited` is left out: it carries a difference.
+#: The topics that carry a whole order, with the canonical topic of each. `orders/edited` carries only a difference.
 TOPICS = {
     "orders/create": "created",
     "orders/paid": "paid",
@@ -22,14 +21,14 @@ TOPICS = {
     "orders/cancelled": "cancelled",
     "orders/delete": "cancelled",
 }
-#: The topics whose bodies hold an id and nothing else.
+#: The topics whose bodies contain only an id.
 ID_ONLY_TOPICS = {"orders/delete"}
 
 
 def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
-    """Tell what a webhook is about. Newer deliveries write the headers without "X-": both are read.
+    """Return what a webhook is about. Newer deliveries write the headers without "X-"; both are read.
 
-    The key has the topic in it: one event goes to several topics under one id
+    The event key contains the topic, because one event is sent to several topics with the same id
     (https://shopify.dev/docs/apps/build/webhooks/ignore-duplicates, read 2026-11-21).
     """
     topic = get_header(headers, "topic")
@@ -39,12 +38,12 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
     event_key = f"{topic}:{event_id}"
     canonical_topic = TOPICS.get(topic)
     if canonical_topic is None:
-        reason = "The topic carries no whole order."
+        reason = N_("The topic carries no whole order.")
         return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
     order_id = parse_id(payload.get("id"), "The order's id")
     if order_id is None:
         return WebhookIdentity(
-            topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason="This is not an order."
+            topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=N_("This is not an order.")
         )
     topics = {topic, canonical_topic} | ({"cancelled"} if payload.get("cancelled_at") else set())
     is_test = (get_header(headers, "test") or "").casefold() == "true"
@@ -57,7 +56,7 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
         or parse_id(payload.get("order_number"), "The order's number"),
         source_updated_at=parse_datetime(payload.get("updated_at")),
         has_order=topic not in ID_ONLY_TOPICS,
-        ignore_reason="This is a test notification." if is_test else None,
+        ignore_reason=N_("This is a test notification.") if is_test else None,
     )
 
 

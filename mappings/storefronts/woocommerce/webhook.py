@@ -9,10 +9,12 @@ from typing import Any
 
 from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
+from mappings.labels import N_
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.woocommerce.schema import CANCELLED_STATUSES, DRAFT_STATUSES, PAID_STATUSES
 
-#: The topics that carry an order, and the hub's word for each. A paid order has no topic of its own: see `PAID`.
+#: The topics that carry an order, with the canonical topic of each. No topic says that an order was paid: its status
+#: does, see `PAID_STATUSES`.
 TOPICS = {
     "order.created": "created",
     "order.updated": "updated",
@@ -20,18 +22,17 @@ TOPICS = {
     "order.deleted": "cancelled",
 }
 
-
-#: What WordPress decodes in a secret before it signs: wp_specialchars_decode(…, ENT_QUOTES), and no other entity.
+#: The only entities that WordPress decodes in a secret before it signs: wp_specialchars_decode(…, ENT_QUOTES).
 #: https://developer.wordpress.org/reference/functions/wp_specialchars_decode/, read 2026-11-21.
 SPECIAL_CHARS = re.compile(r"&(?:(lt|gt|amp|quot)|#0*(34|38|39|60|62)|#x0*(22|26|27));", re.IGNORECASE)
 NAMED_CHARS = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 
 
 def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
-    """Tell what a webhook is about.
+    """Return what a webhook is about.
 
-    X-WC-Webhook-Delivery-ID is no key: it is a hash of the webhook and the second, so that different orders share it
-    and a repeat has a new one (class-wc-webhook.php, get_new_delivery_id).
+    X-WC-Webhook-Delivery-ID cannot be the event key. It is a hash of the webhook and the current second, so different
+    orders may share it, and a repeat has a new one (class-wc-webhook.php, get_new_delivery_id).
     """
     topic = headers.get("x-wc-webhook-topic", "").strip()
     if not topic or len(topic) > MAX_ID_LENGTH:
@@ -54,31 +55,31 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
         order_number=parse_id(payload.get("number"), "The order's number"),
         source_updated_at=parse_datetime(payload.get("date_modified_gmt"), is_utc=True),
         has_order=topic != "order.deleted",
-        ignore_reason="This is a draft." if is_draft else None,
+        ignore_reason=N_("This is a draft.") if is_draft else None,
     )
 
 
 def find_ignore_reason(topic: str, payload: Mapping[str, Any], order_id: str | None) -> str | None:
     code = payload.get("code")
     if isinstance(code, str) and code.startswith("woocommerce_rest_"):
-        return "WooCommerce sent an error in place of the order: the webhook's user may not see orders."
+        return N_("WooCommerce sent an error in place of the order: the webhook's user may not see orders.")
     if topic not in TOPICS:
-        return "The topic carries no order."
-    return "This is not an order." if order_id is None else None
+        return N_("The topic carries no order.")
+    return N_("This is not an order.") if order_id is None else None
 
 
 def decode_secret(secret: str) -> str:
-    """Return the secret as WordPress keys its HMAC with it."""
+    """Return the key with which WordPress signs, from the secret as it is shown."""
 
     def decode(match: re.Match[str]) -> str:
         name, decimal, hexadecimal = match.groups()
         if name:
-            return NAMED_CHARS.get(name, match[0])  # names count in lower case only
+            return NAMED_CHARS.get(name, match[0])  # only names in lower case are entities
         return chr(int(decimal) if decimal else int(hexadecimal, 16))
 
     return SPECIAL_CHARS.sub(decode, secret)
 
 
 def is_ping_body(body: bytes) -> bool:
-    """Whether this is the unsigned call with which WooCommerce tries an address on save (deliver_ping)."""
+    """Return whether this is the unsigned request with which WooCommerce tests the address on save (deliver_ping)."""
     return re.fullmatch(rb"webhook_id=[0-9]{1,20}", body) is not None
