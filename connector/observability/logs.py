@@ -1,8 +1,7 @@
 """Logging, on standard error: key=value on a terminal, JSON elsewhere. Standard output is for results.
 
 structlog renders a line in the thread that logs it. The standard library's `QueueHandler` and `QueueListener` write it
-from a thread of their own, so that a log reader that stops reading does not hold up webhooks:
-https://docs.python.org/3.11/howto/logging-cookbook.html#dealing-with-handlers-that-block, read 2026-11-30.
+from a thread of their own, so that a log reader that stops reading does not hold up webhooks.
 """
 
 import io

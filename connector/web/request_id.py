@@ -27,5 +27,5 @@ def configure_request_ids(app: Flask) -> None:
         return response
 
     @app.teardown_request
-    def clear_request_id(error: BaseException | None) -> None:
+    def clear_request_id(_error: BaseException | None) -> None:
         REQUEST_ID.reset(g.request_id_token)
