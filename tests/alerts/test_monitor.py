@@ -361,8 +361,8 @@ def test_orders_that_nothing_takes_are_told(told: Service, receiver: Receiver) -
     told.drain()
     look(told)
     assert titles_at(receiver) == [
-        "Orders for bodega are waiting and nothing takes them",
-        "Resolved: Orders for bodega are waiting and nothing takes them",
+        "Orders for bodega are overdue and no worker sends them",
+        "Resolved: Orders for bodega are overdue and no worker sends them",
     ]
 
 
