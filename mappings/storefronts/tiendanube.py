@@ -293,8 +293,9 @@ def build_shipping_list(data: Mapping[str, Any]) -> list[Shipping]:
 
 
 def is_confirmed(completed_at: Any) -> bool:
-    """Return whether a draft became an order. `completed_at` is
-    `{"date": "2026-11-20 15:00:00.000000", "timezone": "UTC", …}`; the year is -1 if it did not.
+    """Return whether a draft became an order.
+
+    `completed_at` is `{"date": "2026-11-20 15:00:00.000000", "timezone": "UTC", …}`, with year -1 if it did not.
     """
     date = completed_at.get("date") if isinstance(completed_at, Mapping) else None
     return parse_datetime(date, is_utc=True) is not None
@@ -357,7 +358,7 @@ class Tiendanube(Storefront[TiendanubeStore]):
         return [
             Fetch(
                 path=f"/{store.store_id}/orders/{quote(order_id, safe='')}",
-                merge=lambda webhook, order: order,
+                merge=lambda _webhook, order: order,
                 is_order=True,
                 is_valid_response=lambda order: str(order.get("id")) == order_id,
             )

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Invariant, Mutant
 
 INTAKE = "connector/ingestion/receive.py"
-SETTINGS = "connector/settings/__init__.py"
+SETTINGS = "connector/settings/loader.py"
 DELIVERY = "connector/delivery/deliver.py"
 EVENTS = "connector/database/events.py"
 DESTINATION = "mappings/destination.py"
@@ -53,14 +53,14 @@ NOT_INVENTED = Invariant(
         Mutant(
             breaks="the customer's note is dropped without a word",
             file=RAYO,
-            old='            yield "Customer note is not sent: Rayo has no field for it."',
+            old='            yield Problem(code="not_sent", path=("note",), params={"vendor": "Rayo"})',
             new="            return",
             tests=("tests/mappings/destinations/test_rayo.py::test_what_rayo_cannot_be_told_is_listed",),
         ),
         Mutant(
             breaks="what could not be said is not kept with the delivery",
             file="connector/database/deliveries.py",
-            old='            "warnings": start.warnings,\n',
+            old='            "warnings": dump_problems(start.warnings),\n',
             new="",
             tests=(
                 "tests/e2e/test_order_flow.py::test_what_the_destination_cannot_be_told_is_shown_with_the_delivery[sqlite]",
@@ -110,8 +110,8 @@ ACCOUNTED_FOR = Invariant(
         Mutant(
             breaks="what cannot be mapped is parked without its problems",
             file="connector/database/deliveries.py",
-            old="state=State.PARKED, reason=reason, problems=problems, missing",
-            new="state=State.PARKED, reason=reason, missing",
+            old='values = {"problems": dump_problems(problems), "missing_rows"',
+            new='values = {"missing_rows"',
             tests=(
                 "tests/delivery/test_order_versions.py::test_an_order_that_cannot_be_mapped_is_parked_with_what_the_merchant_sees[sqlite]",
             ),
@@ -248,9 +248,9 @@ NOT_TOLD = Invariant(
         ),
         Mutant(
             breaks="the exception of an order that cannot be mapped quotes it",
-            file="mappings/schema.py",
+            file="mappings/problems.py",
             old="super().__init__(f\"The order has {len(problems)} problem{'' if len(problems) == 1 else 's'}.\")",
-            new='super().__init__("; ".join(problems))',
+            new='super().__init__("; ".join(map(render_problem, problems)))',
             tests=("tests/mappings/test_schema.py::test_text_of_a_mapping_error_does_not_quote_the_order",),
         ),
         Mutant(
