@@ -81,9 +81,13 @@ def forward(orders: Orders) -> None:
             written = destination.build_request(storefront.parse_order(payload, store), account, store)
             key = {destination.idempotency_header: str(payload["id"])} if destination.idempotency_header else {}
             reply = client.post(
-                destination.path, content=written.bytes, headers=key, params=destination.query(account), timeout=20
+                destination.path,
+                content=written.bytes,
+                headers=key,
+                params=destination.query_params(account),
+                timeout=20,
             )
-            if destination.parse_created_order_id(reply.raise_for_status().json()) is None:
+            if destination.parse_order_id(reply.raise_for_status().json()) is None:
                 raise ValueError("the destination did not take it")
 
 

@@ -42,7 +42,9 @@ class Timing:
         return median(ours / other for ours, other in zip(self.ours_us, self.yardstick_us, strict=True))
 
 
-def measure(storefront: Storefront, destination: Destination, lines: int, *, rounds: int, seconds: float) -> Timing:
+def measure(
+    storefront: Storefront[Any], destination: Destination[Any], lines: int, *, rounds: int, seconds: float
+) -> Timing:
     """Time both in turns, on an order with so many lines."""
     store, account = make_store(storefront), make_account(destination)
     payload = lengthen(storefront, store, pick_sample(storefront, store, destination, account), lines)
@@ -94,7 +96,9 @@ def time_us(call: Callable[[], None], repeat: int) -> float:
 # --- orders ---
 
 
-def pick_sample(storefront: Storefront, store: Store, destination: Destination, account: Account) -> dict[str, Any]:
+def pick_sample(
+    storefront: Storefront[Any], store: Store, destination: Destination[Any], account: Account
+) -> dict[str, Any]:
     """Return the first sample of the storefront that the destination takes."""
     for path in sorted(SAMPLES.glob(f"{storefront.name}_*.json")):
         payload: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -106,7 +110,7 @@ def pick_sample(storefront: Storefront, store: Store, destination: Destination, 
     raise LookupError(f"{destination.name} takes no sample of {storefront.name}.")
 
 
-def lengthen(storefront: Storefront, store: Store, sample: dict[str, Any], lines: int) -> dict[str, Any]:
+def lengthen(storefront: Storefront[Any], store: Store, sample: dict[str, Any], lines: int) -> dict[str, Any]:
     """Return the sample with so many lines like its first, each of another SKU, and the total that they then make."""
     wire_names = {hub_path: wire_name for wire_name, hub_path, _ in storefront.schema.field_paths}
     totals = [wire_names[path] for path in ("total", "current_total") if path in wire_names]
@@ -128,16 +132,16 @@ def lengthen(storefront: Storefront, store: Store, sample: dict[str, Any], lines
     return with_total(longer, sum_up(longer) - taken_off)
 
 
-def make_store(storefront: Storefront) -> Store:
+def make_store(storefront: Storefront[Any]) -> Store:
     table = {"name": "tienda", "id": "tienda", "storefront": storefront.name, "secrets": ["secreto"]}
-    store: Store = storefront.settings_schema_class().load({**table, **storefront.sample_settings})
+    store: Store = storefront.settings_schema().load({**table, **storefront.sample.settings})
     return store
 
 
-def make_account(destination: Destination) -> Account:
+def make_account(destination: Destination[Any]) -> Account:
     table = {"name": "cuenta", "id": "cuenta", "destination": destination.name}
     where = {"base_url": "https://destination.example"}
-    account: Account = destination.settings_schema_class().load({**table, **where, **destination.sample_settings})
+    account: Account = destination.settings_schema().load({**table, **where, **destination.sample.settings})
     return account
 
 

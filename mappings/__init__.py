@@ -1,27 +1,22 @@
 """Read any storefront's order into one `Order`; write any destination's request from it.
 
 Pure: no network, no database, no clock, no environment. Nothing here imports `connector`.
-A spoke is one file under `storefronts/` or `destinations/`, and one name in the list below.
+An integration is a module under `storefronts/` or `destinations/`, and a name in the lists below.
 """
 
-from mappings.destination import Destination
-from mappings.destinations import centelar, lapyme, rayo
-from mappings.storefront import Storefront
-from mappings.storefronts import shopify, tiendanube, woocommerce
+from typing import Any
 
-STOREFRONTS: dict[str, Storefront] = {
-    storefront.name: storefront
-    for storefront in [
-        shopify.STOREFRONT,
-        tiendanube.STOREFRONT,
-        woocommerce.STOREFRONT,
-    ]
-}
-DESTINATIONS: dict[str, Destination] = {
-    destination.name: destination
-    for destination in [
-        rayo.DESTINATION,
-        lapyme.DESTINATION,
-        centelar.DESTINATION,
-    ]
-}
+from mappings.destination import Destination
+from mappings.destinations.centelar import Centelar
+from mappings.destinations.lapyme import Lapyme
+from mappings.destinations.rayo import Rayo
+from mappings.storefront import Storefront
+from mappings.storefronts.shopify import Shopify
+from mappings.storefronts.tiendanube import Tiendanube
+from mappings.storefronts.woocommerce import WooCommerce
+
+_STOREFRONTS: list[Storefront[Any]] = [Shopify(), Tiendanube(), WooCommerce()]
+_DESTINATIONS: list[Destination[Any]] = [Rayo(), Lapyme(), Centelar()]
+
+STOREFRONTS = {storefront.name: storefront for storefront in _STOREFRONTS}
+DESTINATIONS = {destination.name: destination for destination in _DESTINATIONS}

@@ -1,13 +1,15 @@
 """Whom an order is booked on, at a destination that keeps customers: how one is told from others, found and made.
 
-Data and pure functions, of which a destination has one `CustomerBook`; `connector` makes the calls.
+A destination has one `CustomerApi`, of pure functions; `connector` makes the calls.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Generic
 
 from mappings.order import Order
+from mappings.settings import AccountT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +37,40 @@ class CustomerMatch:
     warning: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerApi:
-    path: str  # GET searches, POST makes
-    #: Whom to look for, the surest first; nobody where the account does not have them looked for: (order, account).
-    queries_for: Callable[[Order, Any], Sequence[CustomerQuery]]
-    may_create: Callable[[Any], bool]  # whether the account has customers made
-    search_params: Callable[[str, str | None], Mapping[str, str]]  # (spelling, cursor) -> the query of a search
-    #: (parsed reply, sought, order) -> Page; None where the reply is not what the vendor promises.
-    parse_page: Callable[[Any, CustomerQuery, Order], CustomerPage | None]
-    build_request: Callable[
-        [Order], Mapping[str, Any] | None
-    ]  # the body that makes one; None where the order lacks a name
-    created_id: Callable[[Any], str | None]  # the id in the reply to that
-    #: Whether a refusal to make one says that it is there, and whether it may be soon: (status, parsed body).
-    is_duplicate: Callable[[int, Any], bool]
-    is_in_progress: Callable[[int, Any], bool]
+class CustomerApi(ABC, Generic[AccountT]):
+    """How a destination's customers are searched and created."""
+
+    #: A GET searches, a POST creates.
+    path: ClassVar[str]
+
+    @abstractmethod
+    def queries_for(self, order: Order, account: AccountT) -> Sequence[CustomerQuery]:
+        """Return what to search for, the most reliable first; empty where the account's settings decide."""
+
+    @abstractmethod
+    def may_create(self, account: AccountT) -> bool:
+        """Return whether a customer that is not found may be created."""
+
+    @abstractmethod
+    def search_params(self, term: str, cursor: str | None) -> Mapping[str, str]:
+        """Return the query parameters of a search."""
+
+    @abstractmethod
+    def parse_page(self, response: Any, query: CustomerQuery, order: Order) -> CustomerPage | None:
+        """Return one page of results; None if the response is not what the vendor documents."""
+
+    @abstractmethod
+    def build_request(self, order: Order) -> Mapping[str, Any] | None:
+        """Return the body that creates the order's customer; None if the order has no name for one."""
+
+    @abstractmethod
+    def created_id(self, response: Any) -> str | None:
+        """Return the new customer's id from the response to that body."""
+
+    @abstractmethod
+    def is_duplicate(self, status: int, body: Any) -> bool:
+        """Return whether a refusal to create the customer says that it exists."""
+
+    @abstractmethod
+    def is_in_progress(self, status: int, body: Any) -> bool:
+        """Return whether a refusal says that another request may be creating it."""

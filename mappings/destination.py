@@ -1,21 +1,19 @@
-"""A destination: where orders go, how a request is authorized, and what a response means.
-
-These are data and pure functions. `connector` acts on them, once for all destinations.
-"""
+"""A destination: where orders go, how a request is authorized, and what a response means."""
 
 import json
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, Generic
 
 from mappings.contracts import Contract
 from mappings.customer_lookup import CustomerApi, CustomerMatch
 from mappings.order import Order
 from mappings.order_request import OrderRequest
 from mappings.payload_paths import get_path
+from mappings.samples import SampleAccount
 from mappings.schema import DestinationSchema, MappingError, schema_instance
-from mappings.settings import Account, AccountSchema, Store
+from mappings.settings import AccountSchema, AccountT, Store
 
 
 class Outcome(StrEnum):
@@ -39,91 +37,6 @@ class TokenExchange:
     token_path: str  # dotted path in the reply
 
 
-@dataclass(frozen=True, kw_only=True)
-class Destination:
-    name: str  # as in `destination = "<name>"`
-    schema_class: type[DestinationSchema]
-    contract: Contract
-    path: str
-    order_id_path: str  # dotted path in a 2xx reply to the new order's id
-    settings_schema_class: type[AccountSchema] = AccountSchema
-    #: Settings beside the address with which an order of every kind can go: of an invented account, to try things on.
-    sample_settings: Mapping[str, Any] = field(default_factory=dict)
-    request_class: type[OrderRequest] = OrderRequest
-    query: Callable[[Any], Mapping[str, str]] = lambda account: {}
-    probe_path: str = "/"  # a GET of this creates nothing, and shows that the account can be reached
-    #: The account's template by which the vendor knows an order: two stores that route here need {store} in it.
-    order_reference_setting: str | None = None
-    #: What the account needs of an order that some storefronts keep out of the webhook: "payments", "barcodes".
-    required_details: Callable[[Any], Set[str]] = lambda account: frozenset()
-    #: The standing Bearer of an account; None: none, or one that `token` gets.
-    bearer: Callable[[Any], str | None] = lambda account: None
-    token: TokenExchange | None = None
-    api_key: Callable[[Any], str | None] = lambda account: None  # what `token` exchanges
-    idempotency_header: str | None = None  # None: an attempt without an answer is never repeated by itself
-    #: What a reply means where the vendor's differs from everyone's: (status, parsed body or None) -> Outcome or None.
-    classify_response: Callable[[int, Any], Outcome | None] = lambda status, body: None
-    #: Where customers are found and made, of which an order names one.
-    customer_api: CustomerApi | None = None
-
-    @property
-    def schema(self) -> DestinationSchema:
-        schema: DestinationSchema = schema_instance(self.schema_class)
-        return schema
-
-    def schema_for(self, account: Account) -> DestinationSchema:
-        """The account's own, or that of all."""
-        schema_class: Any = account.schema or self.schema_class
-        schema: DestinationSchema = schema_instance(schema_class)
-        return schema
-
-    def make_order_request(
-        self, schema_class: Order, account: Account, store: Store, customer_match: CustomerMatch | None = None
-    ) -> OrderRequest:
-        """What the body is dumped from."""
-        request_class = self.schema_for(account).request_class or self.request_class
-        return request_class(order=schema_class, account=account, store=store, customer_match=customer_match)
-
-    @property
-    def supports_idempotency(self) -> bool:
-        return self.idempotency_header is not None
-
-    def build_request(
-        self, schema_class: Order, account: Account, store: Store, *, customer_match: CustomerMatch | None = None
-    ) -> "RequestBody":
-        """Return the body of `order` for `account`. Raises `MappingError` naming every field at fault.
-
-        The body has passed its schema, and the vendor's contract.
-
-        Args:
-            booked: whom the destination has the order's customer for. None: it was not asked.
-        """
-        order_request = self.make_order_request(schema_class, account, store, customer_match)
-        body, problems = self.schema_for(account).dump_and_validate(order_request)
-        ambiguities = order_request.ambiguities if store.unsure == "problem" else []
-        problems = [*schema_class.blocking_problems, *ambiguities, *order_request.problems(), *problems]
-        if problems:
-            hints = [
-                schema_class.missing_details[detail]
-                for detail in sorted(self.required_details(account))
-                if detail in schema_class.missing_details
-            ]
-            raise MappingError(list(dict.fromkeys([*problems, *hints])))
-        if errors := self.contract.validate_request(body):
-            raise MappingError([f"The body breaks {self.name}'s contract: {error}" for error in errors])
-        return RequestBody(
-            body=body,
-            warnings=[*order_request.ambiguities, *order_request.data_quality_warnings, *order_request.warnings()],
-        )
-
-    def parse_created_order_id(self, response: Any) -> str | None:
-        """The new order's id in a 2xx reply that keeps the contract; None where it does not."""
-        if self.contract.validate_response(response):
-            return None
-        order_id = get_path(response, self.order_id_path)
-        return None if order_id is None or order_id == "" else str(order_id)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBody:
     """A body that may leave, and what it could not say."""
@@ -134,3 +47,124 @@ class RequestBody:
     @property
     def bytes(self) -> bytes:
         return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Destination(Generic[AccountT]):
+    """Base class of all destinations. Class attributes are facts, methods are pure functions; `connector` does the I/O.
+
+    The registry holds one instance of each. A subclass that lacks an attribute which has no value here fails at import,
+    with a TypeError that names it.
+    """
+
+    #: The value of `destination` in `connector.toml`.
+    name: ClassVar[str]
+    order_schema: ClassVar[type[DestinationSchema]]
+    #: What the body is dumped from.
+    request_class: ClassVar[type[OrderRequest]] = OrderRequest
+    settings_schema: ClassVar[type[AccountSchema]] = AccountSchema
+    contract: ClassVar[Contract]
+    #: Where the body is posted, below the account's `base_url`.
+    path: ClassVar[str]
+    #: Dotted path to the new order's id in a response.
+    order_id_path: ClassVar[str]
+    #: The header of the idempotency key. None: an attempt without a response is never repeated automatically.
+    idempotency_header: ClassVar[str | None] = None
+    #: How `api_key` becomes a short-lived token.
+    token_exchange: ClassVar[TokenExchange | None] = None
+    #: A GET of this creates nothing, and shows that the account can be reached.
+    probe_path: ClassVar[str] = "/"
+    #: The account's template by which the vendor identifies an order: where two stores share an account, it needs
+    #: {store}.
+    order_reference_setting: ClassVar[str | None] = None
+    #: How a customer is found and created, where an order names one.
+    customer_api: ClassVar[CustomerApi[Any] | None] = None
+    sample: ClassVar[SampleAccount] = SampleAccount()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if missing := Destination.__annotations__.keys() - set(dir(cls)):
+            raise TypeError(f"{cls.__name__} has no {', '.join(sorted(missing))}.")
+
+    def query_params(self, account: AccountT) -> Mapping[str, str]:
+        """Return the query parameters of every request."""
+        return {}
+
+    def bearer_token(self, account: AccountT) -> str | None:
+        """Return the account's permanent Bearer token. None: there is none, or `token_exchange` gets one."""
+        return None
+
+    def api_key(self, account: AccountT) -> str | None:
+        """Return the key that `token_exchange` exchanges for a token."""
+        return None
+
+    def required_details(self, account: AccountT) -> Set[str]:
+        """Return what the account needs of an order that some storefronts leave out of their webhooks.
+
+        These are "payments" and "barcodes".
+        """
+        return frozenset()
+
+    def classify_response(self, status: int, body: Any) -> Outcome | None:
+        """Return what a response means where this vendor differs from the others, else None.
+
+        Args:
+            body: the parsed JSON; None where it is none.
+        """
+        return None
+
+    @property
+    def supports_idempotency(self) -> bool:
+        return self.idempotency_header is not None
+
+    @property
+    def schema(self) -> DestinationSchema:
+        schema: DestinationSchema = schema_instance(self.order_schema)
+        return schema
+
+    def schema_for(self, account: AccountT) -> DestinationSchema:
+        """Return the account's own schema, or the destination's."""
+        schema_class: Any = account.schema or self.order_schema
+        schema: DestinationSchema = schema_instance(schema_class)
+        return schema
+
+    def make_order_request(
+        self, order: Order, account: AccountT, store: Store, customer_match: CustomerMatch | None = None
+    ) -> OrderRequest:
+        """Return what the body is dumped from."""
+        request_class = self.schema_for(account).request_class or self.request_class
+        return request_class(order=order, account=account, store=store, customer_match=customer_match)
+
+    def build_request(
+        self, order: Order, account: AccountT, store: Store, *, customer_match: CustomerMatch | None = None
+    ) -> "RequestBody":
+        """Return the body of `order` for `account`. Raises `MappingError` naming every field at fault.
+
+        The body has passed its schema, and the vendor's contract.
+
+        Args:
+            booked: whom the destination has the order's customer for. None: it was not asked.
+        """
+        order_request = self.make_order_request(order, account, store, customer_match)
+        body, problems = self.schema_for(account).dump_and_validate(order_request)
+        ambiguities = order_request.ambiguities if store.unsure == "problem" else []
+        problems = [*order.blocking_problems, *ambiguities, *order_request.problems(), *problems]
+        if problems:
+            hints = [
+                order.missing_details[detail]
+                for detail in sorted(self.required_details(account))
+                if detail in order.missing_details
+            ]
+            raise MappingError(list(dict.fromkeys([*problems, *hints])))
+        if errors := self.contract.validate_request(body):
+            raise MappingError([f"The body breaks {self.name}'s contract: {error}" for error in errors])
+        return RequestBody(
+            body=body,
+            warnings=[*order_request.ambiguities, *order_request.data_quality_warnings, *order_request.warnings()],
+        )
+
+    def parse_order_id(self, response: Any) -> str | None:
+        """Return the new order's id from a 2xx response. None: the response breaks the contract."""
+        if self.contract.validate_response(response):
+            return None
+        order_id = get_path(response, self.order_id_path)
+        return None if order_id is None or order_id == "" else str(order_id)

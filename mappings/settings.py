@@ -7,7 +7,7 @@ how each is checked. Defaults stand in the dataclass alone.
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -62,6 +62,10 @@ class Account:
     totals: Literal["exact", "warn"] = "exact"
     required_tables: list[str] = field(default_factory=list)  # in which every order must find its rows
     schema: type[Any] | None = None  # the merchant's own in the place of the destination's
+
+
+StoreT = TypeVar("StoreT", bound=Store)
+AccountT = TypeVar("AccountT", bound=Account)
 
 
 #: Ids and names go into URLs and into idempotency keys, so they are plain ASCII.

@@ -1,16 +1,15 @@
-"""A storefront: how it signs its webhooks, what a webhook is about, and what has to be fetched for it.
+"""A storefront: how it signs its webhooks, what a webhook is about, and what has to be fetched for it."""
 
-These are data and pure functions. `connector` acts on them, once for all storefronts.
-"""
-
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Generic, Literal
 
 from mappings.order import Order
+from mappings.samples import SampleStore
 from mappings.schema import StorefrontSchema, schema_instance
-from mappings.settings import Store, StoreSchema
+from mappings.settings import StoreSchema, StoreT
 
 #: The hub's words for what an event says. A platform's own topic stands beside them.
 CANONICAL_TOPICS = frozenset({"created", "paid", "updated", "cancelled"})
@@ -40,10 +39,6 @@ class WebhookIdentity:
         return "cancelled" in self.topics
 
 
-#: (headers with lower-case names, payload, raw body) -> Identity. Raises `MalformedWebhookError`.
-IdentifyWebhook = Callable[[Mapping[str, str], Mapping[str, Any], bytes], WebhookIdentity]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """HMAC-SHA256 over the raw body, keyed with the store's secret."""
@@ -62,45 +57,75 @@ class Fetch:
     is_valid_response: Callable[[Any], bool] = lambda reply: True  # whether a reply is about what was asked
 
 
-@dataclass(frozen=True, kw_only=True)
-class Storefront:
-    name: str  # as in `storefront = "<name>"`
-    schema_class: type[StorefrontSchema]
-    signature: Signature
-    identify: IdentifyWebhook
-    settings_schema_class: type[StoreSchema] = StoreSchema
-    #: Settings beside the secrets without which there is no store: of an invented shop, to try things on.
-    sample_settings: Mapping[str, Any] = field(default_factory=dict)
-    #: The secret as the platform keys its HMAC with it, from the secret as the merchant sees it.
-    signing_key: Callable[[str], str] = str
-    #: A call that proves nothing and carries nothing, such as a test of the address: answered 200, not recorded.
-    is_ping: Callable[[bytes], bool] = lambda body: False
-    #: The headers and topic with which a sample is posted, as the platform would: (payload, topic) -> headers.
-    sample_headers: Callable[[Mapping[str, Any], str], dict[str, str]]
-    #: The topic of a sample of a paid order.
-    sample_topic: str
-    #: The webhook about an order, where it does not carry the order: (order, topic, store) -> body.
-    thin_payload: Callable[[Mapping[str, Any], str, Any], dict[str, Any]] | None = None
-    document_from: tuple[str, ...] = ()
-    #: Whether a signed payload is this store's: one app's secret may sign for every shop.
-    belongs_to_store: Callable[[Mapping[str, Any], Any], bool] = lambda payload, store: True
-    #: What is to be fetched before a payload is read, given what the destination `needs`: (payload, store, needs).
-    required_fetches: Callable[[Mapping[str, Any], Any, Set[str]], Sequence[Fetch]] = lambda payload, store, needs: ()
-    #: The headers of those GETs, with the store's token.
-    api_headers: Callable[[Any], dict[str, str]] = lambda store: {}
+class Storefront(ABC, Generic[StoreT]):
+    """Base class of all storefronts. Class attributes are facts, methods are pure functions; `connector` does the I/O.
+
+    The registry holds one instance of each. A subclass fails at import if it lacks an attribute that has no value here
+    (TypeError when it is defined) or an abstract method (TypeError when the registry instantiates it).
+    """
+
+    #: The value of `storefront` in `connector.toml`.
+    name: ClassVar[str]
+    order_schema: ClassVar[type[StorefrontSchema]]
+    settings_schema: ClassVar[type[StoreSchema]] = StoreSchema
+    signature: ClassVar[Signature]
+    #: Paths at which the customer's tax document usually is; a store's `document_from` replaces them.
+    document_from: ClassVar[tuple[str, ...]] = ()
+    #: Whether webhooks only name the order, which is then fetched.
+    has_thin_webhooks: ClassVar[bool] = False
+    sample: ClassVar[SampleStore]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if missing := Storefront.__annotations__.keys() - set(dir(cls)):
+            raise TypeError(f"{cls.__name__} has no {', '.join(sorted(missing))}.")
+
+    @abstractmethod
+    def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
+        """Return what a webhook is about. Called before the response is sent.
+
+        Args:
+            headers: by lower-case name.
+            payload: the parsed `body`.
+
+        Raises:
+            MalformedWebhookError: The request is signed, but is not a webhook of this storefront.
+        """
+
+    def signing_key(self, secret: str) -> str:
+        """Return the key of the HMAC, from the secret as the merchant sees it."""
+        return secret
+
+    def is_ping(self, body: bytes) -> bool:
+        """Return whether the request only tests the address. It is not signed; it gets a 200 and is not recorded."""
+        return False
+
+    def belongs_to_store(self, payload: Mapping[str, Any], store: StoreT) -> bool:
+        """Return whether a signed payload is this store's. One app's secret may sign for several shops."""
+        return True
+
+    def required_fetches(
+        self, payload: Mapping[str, Any], store: StoreT, required_details: Set[str]
+    ) -> Sequence[Fetch]:
+        """Return the requests for what the payload lacks and the destination needs (see `Destination`)."""
+        return ()
+
+    def api_headers(self, store: StoreT) -> dict[str, str]:
+        """Return the headers of those requests, with the store's credentials."""
+        return {}
 
     @property
     def schema(self) -> StorefrontSchema:
-        schema: StorefrontSchema = schema_instance(self.schema_class)
+        schema: StorefrontSchema = schema_instance(self.order_schema)
         return schema
 
-    def schema_for(self, store: Store) -> StorefrontSchema:
-        """The store's own, or that of all."""
-        schema_class: Any = store.schema or self.schema_class
+    def schema_for(self, store: StoreT) -> StorefrontSchema:
+        """Return the store's own schema, or the storefront's."""
+        schema_class: Any = store.schema or self.order_schema
         schema: StorefrontSchema = schema_instance(schema_class)
         return schema
 
-    def parse_order(self, payload: Mapping[str, Any], store: Store) -> Order:
-        """Return the order in `payload`. Raises `MappingError` naming every field at fault."""
+    def parse_order(self, payload: Mapping[str, Any], store: StoreT) -> Order:
+        """Return the order in `payload`. Raises `MappingError` with every problem."""
         paths = store.document_from if store.document_from is not None else self.document_from
         return self.schema_for(store).parse_order(payload, store=store, document_from=paths)

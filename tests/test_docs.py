@@ -67,7 +67,7 @@ def test_configuration_reference_names_every_environment_variable_and_no_other()
 
 def test_configuration_reference_names_every_setting() -> None:
     schemas = [
-        *(integration.settings_schema_class() for integration in [*STOREFRONTS.values(), *DESTINATIONS.values()]),
+        *(integration.settings_schema() for integration in [*STOREFRONTS.values(), *DESTINATIONS.values()]),
         *(schema() for schema in CHANNELS.values()),
         RouteSchema({}),
         RouteFilterSchema(),
@@ -134,11 +134,11 @@ def test_files_that_a_document_names_exist(name: str) -> None:
 @pytest.mark.parametrize(("name", "text"), integrations_in("docs/destinations.md").items())
 def test_reading_of_a_destinations_page_names_all_its_settings_and_no_other(name: str, text: str) -> None:
     rows = re.findall(r"^\| [A-Z]\d+ \|.*\| (.+) \|$", text, re.MULTILINE)
-    own = DESTINATIONS[name].settings_schema_class().fields.keys()
+    own = DESTINATIONS[name].settings_schema().fields.keys()
     assert {word for row in rows for word in words(row)} <= own | StoreSchema().fields.keys()
     assert own - AccountSchema().fields.keys() <= words(text)
 
 
 @pytest.mark.parametrize(("name", "text"), integrations_in("docs/storefronts.md").items())
 def test_setting_up_of_a_storefront_names_all_its_settings(name: str, text: str) -> None:
-    assert STOREFRONTS[name].settings_schema_class().fields.keys() - StoreSchema().fields.keys() <= words(text)
+    assert STOREFRONTS[name].settings_schema().fields.keys() - StoreSchema().fields.keys() <= words(text)

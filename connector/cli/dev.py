@@ -57,7 +57,7 @@ def print_addresses(server: "SandboxServer") -> None:
     click.echo(f"# The sandbox is at {server.url()}; Ctrl-C stops it. Accounts for connector.toml that use it:")
     for name, destination in server.destinations.items():
         click.echo(f"\n[accounts.{name}]")
-        settings = {"destination": name, "base_url": server.url(name), **destination.sample_settings}
+        settings = {"destination": name, "base_url": server.url(name), **destination.sample.settings}
         for setting, value in settings.items():
             click.echo(f"{setting} = {format_toml(value)}")
     click.echo("\n# It also stands in for the storefronts' APIs. As a store's api_url:")

@@ -63,7 +63,9 @@ def prune(older_than_days: int, batch: int, dry_run: bool, as_json: bool) -> Non
 
         criteria = PruneCriteria(
             before=runtime.clock() - timedelta(days=older_than_days),
-            thin_stores=[store.id for store in settings.stores.values() if settings.storefront(store).thin_payload],
+            thin_stores=[
+                store.id for store in settings.stores.values() if settings.storefront(store).has_thin_webhooks
+            ],
         )
         pruned = prune_rows(runtime.database, criteria, batch_size=batch, dry_run=dry_run, pause=pause_between_batches)
     verb = "Would prune" if dry_run else "Pruned"

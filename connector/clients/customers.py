@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from time import monotonic
+from typing import Any
 
 from connector.clients.http import Client
 from connector.clients.tokens import TokenProvider
@@ -38,7 +39,7 @@ class CustomerError(Exception):
 class CustomerLookup:
     """The customers of one account. Threads may share it."""
 
-    api: CustomerApi
+    api: CustomerApi[Any]
     client: Client
     tokens: TokenProvider
     idempotency_header: str

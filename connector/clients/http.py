@@ -159,7 +159,7 @@ def parse_url(url: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
     return httpx.URL(url).copy_merge_params(dict(query))
 
 
-def open_account_client(account: Account, destination: Destination, ssl_context: Any) -> Client:
+def open_account_client(account: Account, destination: Destination[Any], ssl_context: Any) -> Client:
     """A kept connection that the other side just dropped looks like a request without an answer. Where there is no
     key that would be a doubtful order, so every POST there opens a connection of its own.
     """

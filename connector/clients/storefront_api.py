@@ -24,7 +24,7 @@ class NotFetchedError(Exception):
 
 def fetch_missing(
     client: Client | None,
-    storefront: Storefront,
+    storefront: Storefront[Any],
     store: Store,
     payload: dict[str, Any],
     required_details: Set[str],

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from typing import Any
 
 import jwt
 
@@ -30,7 +31,7 @@ class TokenProvider:
     """The Bearer of one account. One exchange serves all threads; nothing is written down."""
 
     def __init__(
-        self, client: Client, account: Account, destination: Destination, clock: Callable[[], datetime]
+        self, client: Client, account: Account, destination: Destination[Any], clock: Callable[[], datetime]
     ) -> None:
         self.client = client
         self.account = account
@@ -44,7 +45,7 @@ class TokenProvider:
 
     @property
     def can_refresh(self) -> bool:
-        return self.destination.token is not None and self._api_key is not None
+        return self.destination.token_exchange is not None and self._api_key is not None
 
     @property
     def _api_key(self) -> str | None:
@@ -52,9 +53,9 @@ class TokenProvider:
 
     def bearer(self) -> str | HttpResult | None:
         """The text to send as Bearer; None where there is none to send; the `Answer` of an exchange that failed."""
-        exchange = self.destination.token
+        exchange = self.destination.token_exchange
         if exchange is None or self._api_key is None:
-            return self.destination.bearer(self.account)
+            return self.destination.bearer_token(self.account)
         requested_at = monotonic()
         with self._lock:
             if self._failure and self._failure[0] > requested_at:  # it failed for all who waited for it

@@ -1,10 +1,12 @@
 """Classifies the result of an attempt. Pure: no clock, no network, no database."""
 
+from typing import Any
+
 from connector.core.http_result import HttpResult
 from mappings.destination import Destination, Outcome
 
 
-def classify(destination: Destination, result: HttpResult) -> tuple[Outcome, str | None]:
+def classify(destination: Destination[Any], result: HttpResult) -> tuple[Outcome, str | None]:
     """Return the attempt's outcome and, if the order was accepted, the destination's id for it.
 
     A response without a complete body is classified by its status alone.
@@ -16,7 +18,7 @@ def classify(destination: Destination, result: HttpResult) -> tuple[Outcome, str
     if (vendor_outcome := destination.classify_response(result.status, data)) is not None:
         return vendor_outcome, None
     if result.is_success:
-        remote_id = destination.parse_created_order_id(data)
+        remote_id = destination.parse_order_id(data)
         is_id = remote_id is not None and remote_id.isprintable()  # lone surrogates cannot be stored
         return (Outcome.DELIVERED, remote_id) if is_id else (Outcome.AMBIGUOUS, None)
     if is_unauthorized(result):

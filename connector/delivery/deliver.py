@@ -7,6 +7,7 @@ the destination knows the attempt by its key.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from time import monotonic, sleep
+from typing import Any
 
 from connector.clients.customers import CustomerError
 from connector.clients.storefront_api import NotFetchedError
@@ -208,7 +209,11 @@ def log_attempt(runtime: Runtime, delivery: Delivery, record: AttemptRecord, dec
 
 
 def send(
-    clients: AccountClients, account: Account, destination: Destination, prepared: PreparedRequest, bearer: str | None
+    clients: AccountClients,
+    account: Account,
+    destination: Destination[Any],
+    prepared: PreparedRequest,
+    bearer: str | None,
 ) -> HttpResult:
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     if bearer is not None:
@@ -220,7 +225,7 @@ def send(
         destination.path,
         body=prepared.body,
         headers=headers,
-        query=destination.query(account),
+        query=destination.query_params(account),
         timeout_s=account.timeout_s,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from connector.clients.customers import CustomerError
 from connector.clients.storefront_api import NotFetchedError, fetch_missing
@@ -92,7 +93,7 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> PreparedReque
     )
 
 
-def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination) -> None:
+def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination[Any]) -> None:
     """Raises `MappingError` where what there is to send was pruned.
 
     A key stands for the bytes that went under it: others must not, though a newer version could be written.
@@ -178,7 +179,7 @@ def rejection_reason(route: Route, event: Event, order: Order, *, was_fetched: b
     return route.only.exclusion_reason(order)
 
 
-def idempotency_key(delivery: Delivery, destination: Destination) -> str | None:
+def idempotency_key(delivery: Delivery, destination: Destination[Any]) -> str | None:
     """`order:<store id>:<order id>:r<revision>`: the same for every event and attempt of one revision of the order."""
     if not destination.supports_idempotency:
         return None

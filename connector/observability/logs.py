@@ -1,129 +1,127 @@
-"""Sets up logging, on standard error: key=value on a terminal, JSON elsewhere. Standard output is for answers."""
+"""Logging, on standard error: key=value on a terminal, JSON elsewhere. Standard output is for results.
 
-import atexit
+structlog renders a line in the thread that logs it. The standard library's `QueueHandler` and `QueueListener` write it
+from a thread of their own, so that a log reader that stops reading does not hold up webhooks:
+https://docs.python.org/3.11/howto/logging-cookbook.html#dealing-with-handlers-that-block, read 2026-11-30.
+"""
+
+import io
 import logging
 import sys
-import threading
-from collections import deque
 from collections.abc import MutableMapping
 from contextvars import ContextVar
-from time import sleep
-from typing import Any, BinaryIO
+from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
+from threading import Event
+from typing import Any, TextIO
 
 import orjson
 import structlog
 
 get_logger = structlog.get_logger
 
-#: Of the request that this thread answers.
+#: The id of the request that is being handled.
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
+#: The standard library's logger that every line goes through.
+LOGGER_NAME = "connector"
+#: How many lines are queued for a log reader that has stopped reading. Further lines are dropped.
+MAX_QUEUED_LINES = 10_000
+#: How long a warning, a full queue and the exit of the process wait for such a reader.
+FLUSH_TIMEOUT_S = 2.0
 
-#: How long a line may wait for others, and how many may: more are written at once, however long that takes.
-FLUSH_INTERVAL_S = 0.05
-MAX_BUFFERED_LINES = 10_000
-#: Whoever reads the log and takes nothing for so long is not waited for: not by an order, nor by the end of a process.
-WRITE_TIMEOUT_S = 2.0
 
+class LineQueueHandler(QueueHandler):
+    """Queues lines for the listener. Logging a warning or worse returns once it is written, or after a timeout."""
 
-class BufferedLogWriter:
-    """A file of lines. What is no warning waits a little, so that many are written together; the rest is not.
+    queue: "SimpleQueue[logging.LogRecord | Event]"
+    _is_blocked = False  # the queue is full, and has not moved for `FLUSH_TIMEOUT_S`
 
-    A thread that writes lets the others have the interpreter, and waits to get it back: with a line for each webhook,
-    all that was a sixth of what taking one cost.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._lines: deque[bytes] = deque()
-        self._write_lock = threading.Lock()
-        self._start_lock = threading.Lock()
-        self._flush_requests = threading.Semaphore(0)
-        self._is_flush_requested = False
-        self._thread: threading.Thread | None = None
-
-    def info(self, line: bytes) -> None:
-        self._lines.append(line)
-        if len(self._lines) > MAX_BUFFERED_LINES:  # nobody takes what is written
+    def handle(self, record: logging.LogRecord) -> bool:
+        super().handle(record)
+        if record.levelno >= logging.WARNING:
             self.flush()
-        elif not self._is_flush_requested:
-            self._is_flush_requested = True
-            self._start()
-            self._flush_requests.release()
+        return True
 
-    def warning(self, line: bytes) -> None:
-        self._lines.append(line)
-        self.flush()
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record  # structlog has rendered it
 
-    debug = info
-    error = critical = warning
+    def enqueue(self, record: logging.LogRecord) -> None:
+        if self.queue.qsize() >= MAX_QUEUED_LINES:
+            self._is_blocked = self._is_blocked or not self.flush()
+            if self._is_blocked:
+                return
+        self._is_blocked = False
+        self.queue.put_nowait(record)
 
-    def flush(self) -> None:
-        """Write what waits."""
-        if not self._write_lock.acquire(timeout=WRITE_TIMEOUT_S):
-            return
-        try:
-            lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            self._file.write(b"".join(line + b"\n" for line in lines))  # it may have no buffer of its own
-            self._file.flush()
-        except (OSError, ValueError):  # nobody reads any more: no order is to suffer from that
-            pass
-        finally:
-            self._write_lock.release()
+    def flush(self) -> bool:  # type: ignore[override]
+        """Wait until the lines that are queued so far are written. Returns False if that took too long.
 
-    def _start(self) -> None:
-        with self._start_lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-                self._thread.start()
-
-    def _run(self) -> None:
-        while True:
-            self._flush_requests.acquire()
-            sleep(FLUSH_INTERVAL_S)
-            self._is_flush_requested = False  # first: who comes after this wakes it again
-            self.flush()
+        `logging.shutdown` calls it when the process exits.
+        """
+        is_written = Event()
+        self.queue.put_nowait(is_written)
+        return is_written.wait(FLUSH_TIMEOUT_S)
 
 
-#: Where this process writes lines for machines.
-_writers: list[BufferedLogWriter] = []
+class LineQueueListener(QueueListener):
+    def handle(self, record: logging.LogRecord | Event) -> None:
+        if isinstance(record, Event):  # of `LineQueueHandler.flush`
+            record.set()
+        else:
+            super().handle(record)
 
 
-def log_writer(*_: Any) -> BufferedLogWriter:
-    if not _writers:
-        _writers.append(BufferedLogWriter(sys.stderr.buffer))
-        atexit.register(_writers[0].flush)
-    return _writers[0]
+class LineWriter(logging.StreamHandler[TextIO]):
+    """Writes lines to a stream without a lock: only one thread writes, and `logging.shutdown` must not wait for it."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        self.emit(record)
+        return True
+
+
+def start_queue(stream: TextIO) -> LineQueueHandler:
+    """Return a handler whose lines a daemon thread writes to `stream`."""
+    lines: SimpleQueue[Any] = SimpleQueue()
+    LineQueueListener(lines, LineWriter(stream)).start()
+    return LineQueueHandler(lines)
 
 
 def flush_log() -> None:
-    """Write what waits to be written: for who ends a process without a word to Python."""
-    for writer in _writers:
-        writer.flush()
+    """Write the lines that are queued. Call it before `os._exit` and `os.exec…`, which skip exit handlers."""
+    for handler in logging.getLogger(LOGGER_NAME).handlers:
+        handler.flush()
 
 
 def configure_logging(*, quiet: bool = False) -> None:
-    """`quiet` lets warnings and worse through alone.
-
-    orjson, and a logger that is made once: a line costs a webhook a tenth of its time otherwise.
-    https://www.structlog.org/en/stable/performance.html, read 2026-11-21.
-    """
+    """Set up logging for this process. With `quiet`, only warnings and errors are logged."""
+    logger = logging.getLogger(LOGGER_NAME)
+    if not logger.handlers:
+        # Unbuffered, as with `python -u`: a buffer has a lock that the interpreter waits for at exit.
+        stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="utf-8", write_through=True)
+        logger.addHandler(start_queue(stderr))
+        logger.propagate = False
+        logger.setLevel(logging.DEBUG)  # structlog filters
     is_terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[
             add_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer(orjson.dumps),
+            structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer(serialize_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr) if is_terminal else log_writer,
+        logger_factory=lambda *_: logger,
         cache_logger_on_first_use=True,
     )
 
 
+def serialize_json(line: Any, **options: Any) -> str:
+    return orjson.dumps(line, **options).decode()
+
+
 def add_request_id(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A fifth of what structlog's own way takes, which looks through all variables of the context."""
+    """Add the id of the request that is being handled, if there is one."""
     request_id = REQUEST_ID.get()
     if request_id is not None:
         line["request_id"] = request_id

@@ -1,6 +1,6 @@
-"""Reports faults of the connector to Sentry, where `SENTRY_DSN` is set: what failed and where, and nothing of orders.
+"""Error reports to Sentry, if `SENTRY_DSN` is set: what failed and where, without any data of orders.
 
-Every error that is logged while an exception is handled is reported, so nothing else needs to know of Sentry.
+Every error that is logged while an exception is being handled is reported, so no other module knows about Sentry.
 """
 
 import sys
@@ -12,12 +12,12 @@ from connector import __version__
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
-#: Of a log line, what may go along: ids that say nothing to a stranger.
+#: The keys of a log line that become tags: ids that mean nothing to a stranger.
 TAGS = ("request_id", "event_id", "delivery_id", "account", "store")
 
 
 def configure_sentry(dsn: str | None) -> None:
-    """Nothing is imported, and nothing changes, without a DSN."""
+    """Set up Sentry. Without a DSN, do nothing and import nothing. Call it after `configure_logging`."""
     if dsn is None:
         return
     import sentry_sdk
@@ -29,7 +29,7 @@ def configure_sentry(dsn: str | None) -> None:
     sentry_sdk.init(
         dsn=dsn,
         release=f"connector@{__version__}",
-        # What they would add of a request or a log record may be an order's:
+        # The default integrations add parts of requests and log records, which may hold an order's data:
         # https://docs.sentry.io/platforms/python/configuration/options/, read 2026-11-22.
         default_integrations=False,
         auto_enabling_integrations=False,
@@ -43,13 +43,13 @@ def configure_sentry(dsn: str | None) -> None:
         max_breadcrumbs=0,
         before_send=scrub,
     )
-    import structlog  # `connector.observability.logs` says when
+    import structlog
 
     structlog.configure(processors=[report_exception, *structlog.get_config()["processors"]])
 
 
 def report_exception(_logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Pass each line on; of an error, report the exception that is being handled."""
+    """A structlog processor: report the exception that is being handled when an error is logged."""
     error = sys.exc_info()[1]
     if method == "error" and error is not None:
         import sentry_sdk
@@ -64,7 +64,7 @@ def report_exception(_logger: Any, method: str, line: MutableMapping[str, Any]) 
 
 
 def scrub(event: "Event", _hint: "Hint") -> "Event":
-    """Leave types, files and lines. An exception's text may quote an order: a library wrote it."""
+    """Keep types, files and line numbers. Remove texts: a library's exception may quote an order."""
     for exception in event.get("exception", {}).get("values", []):
         exception["value"] = ""
         for frame in exception.get("stacktrace", {}).get("frames", []):

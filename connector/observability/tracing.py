@@ -1,6 +1,6 @@
-"""Traces: one from a webhook to the destination's reply, across the queue, sent by OpenTelemetry where configured.
+"""Traces from a webhook to the destination's response, across the queue, exported with OpenTelemetry if configured.
 
-Elsewhere nothing is imported, and a span is an object that does nothing. No span holds what an order says.
+Otherwise OpenTelemetry is not imported, and spans do nothing. Spans hold no data of orders.
 """
 
 from contextlib import AbstractContextManager
@@ -13,7 +13,7 @@ SpanKindName = Literal["internal", "server", "client", "consumer"]
 
 
 class Span:
-    """Something that takes time. This one is not kept."""
+    """A timed operation, used as a context manager. This class records nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -24,35 +24,36 @@ class Span:
         return None
 
     def set_attributes(self, **attributes: str | int | None) -> None:
-        """Say more of it: ids, outcomes and statuses."""
+        """Add ids, outcomes and statuses. None is left out."""
 
 
 NO_SPAN = Span()
 
 
 class Tracing:
-    """Traces nothing."""
+    """Creates spans. This class records nothing."""
 
     def span(self, name: str, *, kind: SpanKindName = "internal", parent: str | None = None) -> Span:
-        """What the block does, under the span around it, or under `parent`, a W3C traceparent."""
+        """Return a span. Its parent is `parent`, a W3C traceparent, or else the current span."""
         return NO_SPAN
 
     def traceparent(self) -> str | None:
-        """By which the current span can be the parent of one elsewhere."""
+        """Return the current span as a W3C traceparent, so that it can be the parent of a span elsewhere."""
         return None
 
     def close(self) -> None:
-        """Send what is left."""
+        """Export the remaining spans."""
 
 
 def open_tracing(endpoint: str | None, service_name: str) -> Tracing:
+    """Return tracing that exports to the OTLP endpoint, or that does nothing if there is none."""
     return Tracing() if endpoint is None else OtlpTracing(endpoint, service_name)
 
 
 class OtlpTracing(Tracing):
-    """Sends spans to a collector by OTLP over HTTP, from a thread of its own; what it does not take is dropped.
+    """Exports spans to a collector by OTLP over HTTP, from a background thread. Spans that it rejects are dropped.
 
-    Sampling, headers and time limits are read by the SDK from `OTEL_…`:
+    The SDK reads sampling, headers and timeouts from the `OTEL_…` variables:
     https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/, read 2026-11-22.
     """
 

@@ -1,6 +1,7 @@
 """Tries whether each account can be reached with its credentials, by requests that create nothing."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from connector.clients.http import Client, Reachability
 from connector.core.http_result import HttpResult
@@ -39,7 +40,7 @@ def ping_all(settings: Settings) -> list[tuple[Account | Store, Reachability]]:
         return [(owner, client.ping(PING_TIMEOUT_S)) for owner, client in clients]
 
 
-def probe_account(clients: AccountClients, account: Account, destination: Destination) -> ProbeResult:
+def probe_account(clients: AccountClients, account: Account, destination: Destination[Any]) -> ProbeResult:
     def build_result(message: str, *, is_good: bool = False) -> ProbeResult:
         return ProbeResult(account=account.name, is_good=is_good, message=message)
 
@@ -50,7 +51,7 @@ def probe_account(clients: AccountClients, account: Account, destination: Destin
         "GET",
         destination.probe_path,
         headers={"Authorization": f"Bearer {bearer}"} if bearer else {},
-        query=destination.query(account),
+        query=destination.query_params(account),
         timeout_s=account.timeout_s,
     )
     if result.status is None:

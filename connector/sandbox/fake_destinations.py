@@ -6,7 +6,7 @@ What a single vendor does beyond those stands in `manners`.
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import client
 from typing import Any, NoReturn
@@ -18,9 +18,6 @@ from connector.sandbox.responses import apply_fault, headers_without_secrets, js
 from connector.sandbox.state import AcceptedOrder, KeyConflictError, RequestOutcome, Sandbox, SeenRequest
 from connector.sandbox.vendor_errors import DEFAULT_PROFILE, VENDOR_PROFILES, RefusalReason
 from mappings.destination import Destination
-
-#: A destination that keeps this default has no standing Bearer; what another's is worth only its account knows.
-_NO_BEARER = next(field.default for field in fields(Destination) if field.name == "bearer")
 
 
 class DestinationApiError(Exception):
@@ -39,9 +36,9 @@ def create_destinations_blueprint(sandbox: Sandbox) -> Blueprint:
     for name, destination in sandbox.destinations.items():
         fake = FakeDestination(sandbox=sandbox, destination=destination)
         blueprint.add_url_rule(f"/{name}{destination.path}", f"{name}-order", fake.receive_order, methods=["POST"])
-        if destination.token:
+        if destination.token_exchange:
             blueprint.add_url_rule(
-                f"/{name}{destination.token.path}", f"{name}-token", fake.issue_token, methods=["POST"]
+                f"/{name}{destination.token_exchange.path}", f"{name}-token", fake.issue_token, methods=["POST"]
             )
         blueprint.add_url_rule(f"/{name}/<path:path>", f"{name}-unknown", fake.handle_other_request, methods=_METHODS)
     return blueprint
@@ -55,7 +52,7 @@ class FakeDestination:
     """One destination at work."""
 
     sandbox: Sandbox
-    destination: Destination
+    destination: Destination[Any]
 
     def receive_order(self) -> Response:
         if fault := self.sandbox.consume_fault(self.destination.name, {FaultKind.DROP_UNREAD}):
@@ -85,7 +82,7 @@ class FakeDestination:
         return self._apply_fault(fault, response) if fault else response
 
     def issue_token(self) -> Response:
-        token = self.destination.token
+        token = self.destination.token_exchange
         assert token is not None  # noqa: S101  # no rule leads here without one
         if fault := self.sandbox.consume_fault(self.destination.name, {FaultKind.TOKEN_STATUS}):
             self._record("refused", body=None, reason=f"{fault.kind} {fault.status}")
@@ -144,11 +141,14 @@ class FakeDestination:
     def _check_bearer(self) -> None:
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         bearer = bearer.strip() if scheme.lower() == "bearer" else ""
-        if self.destination.token:
+        if self.destination.token_exchange:
             if not self.sandbox.is_valid_token(self.destination.name, bearer):
                 raise DestinationApiError(RefusalReason.BEARER, "Could not verify JWT")
-        elif self.destination.bearer is not _NO_BEARER and (not bearer or self._rejects(bearer)):
+        elif self._takes_bearer_token() and (not bearer or self._rejects(bearer)):
             raise DestinationApiError(RefusalReason.BEARER, "a Bearer with a known API key is needed")
+
+    def _takes_bearer_token(self) -> bool:
+        return type(self.destination).bearer_token is not Destination.bearer_token
 
     def _check_key(self) -> str | None:
         header = self.destination.idempotency_header

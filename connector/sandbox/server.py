@@ -37,7 +37,7 @@ class SandboxServer(Sandbox):
         *,
         host: str = "127.0.0.1",
         port: int = 0,  # 0: a free one
-        destinations: Mapping[str, Destination] = DESTINATIONS,
+        destinations: Mapping[str, Destination[Any]] = DESTINATIONS,
         token_life_s: float = 300.0,
         log_requests: bool = False,
     ) -> None:

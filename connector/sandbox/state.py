@@ -72,7 +72,7 @@ class Sandbox:
     def __init__(
         self,
         *,
-        destinations: Mapping[str, Destination] = DESTINATIONS,
+        destinations: Mapping[str, Destination[Any]] = DESTINATIONS,
         storefronts: Collection[str] = (),  # whose APIs are played
         services: Collection[str] = (),  # what else is played, by the names under which it can be made to misbehave
         token_life_s: float = 300.0,

@@ -29,7 +29,7 @@ def read_sample(name: str) -> bytes:
 
 def post_webhook(
     url: str,
-    storefront: Storefront,
+    storefront: Storefront[Any],
     store: Store,
     body: bytes,
     topic: str | None = None,
@@ -42,17 +42,17 @@ def post_webhook(
     put at the store's API if that is the sandbox's. Without a `topic`, it is the storefront's of a paid order. Raises
     `WebhookNotSentError` when nothing answers, `NotFoundError` when that sandbox does not.
     """
-    topic = topic or storefront.sample_topic
+    topic = topic or storefront.sample.topic
     payload = parse_json_object(body)
     # No proxy of the environment: none knows the ports of this machine.
     with httpx.Client(trust_env=False, timeout=30) as client:
-        if storefront.thin_payload and payload and not storefront.required_fetches(payload, store, frozenset()):
-            thin_payload = storefront.thin_payload(payload, topic, store)
+        if storefront.has_thin_webhooks and payload and not storefront.required_fetches(payload, store, frozenset()):
+            thin_payload = storefront.sample.build_payload(payload, topic, store)
             put_sandbox_order(client, storefront, store, payload)
             payload, body = thin_payload, json.dumps(thin_payload, separators=(",", ":")).encode()
         headers = {
             "Content-Type": "application/json",
-            **storefront.sample_headers(payload, topic),
+            **storefront.sample.build_headers(payload, topic),
             storefront.signature.headers[0]: sign(storefront.signature, storefront.signing_key(store.secrets[0]), body),
             **(extra_headers or {}),
         }
@@ -63,7 +63,7 @@ def post_webhook(
     return response.status_code, response.text
 
 
-def put_sandbox_order(client: httpx.Client, storefront: Storefront, store: Any, order: Mapping[str, Any]) -> None:
+def put_sandbox_order(client: httpx.Client, storefront: Storefront[Any], store: Any, order: Mapping[str, Any]) -> None:
     """Let the sandbox's API answer `order` from now on, where it is the store's; a real one has orders of its own."""
     sandbox, slash, service = (store.api_url or "").rpartition("/")
     if httpx.URL(sandbox).host in {"127.0.0.1", "localhost", "::1"} and slash and service == storefront.name:

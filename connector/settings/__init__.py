@@ -73,10 +73,10 @@ class Settings:
     def routes_between(self, store_id: str, account_id: str) -> list[Route]:
         return [route for route in self.routes_of(store_id) if account_id in route.accounts]
 
-    def storefront(self, store: Store) -> Storefront:
+    def storefront(self, store: Store) -> Storefront[Any]:
         return STOREFRONTS[store.storefront]
 
-    def destination(self, account: Account) -> Destination:
+    def destination(self, account: Account) -> Destination[Any]:
         return DESTINATIONS[account.destination]
 
 

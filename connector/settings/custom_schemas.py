@@ -15,7 +15,12 @@ CLASS_REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<nam
 
 
 def import_custom_schema(
-    reference: str, integration: Storefront | Destination, *, path: ConfigPath, directory: Path, errors: ConfigErrors
+    reference: str,
+    integration: Storefront[Any] | Destination[Any],
+    *,
+    path: ConfigPath,
+    directory: Path,
+    errors: ConfigErrors,
 ) -> type[Any] | str | None:
     """Return the class that `module:Class` names; None after adding why it cannot be had.
 
@@ -51,10 +56,10 @@ def import_custom_schema(
     return schema_class  # type: ignore[no-any-return]  # a subclass of the spoke's
 
 
-def find_incompatibility(schema_class: Any, integration: Storefront | Destination) -> str | None:
+def find_incompatibility(schema_class: Any, integration: Storefront[Any] | Destination[Any]) -> str | None:
     """What keeps a class from standing in the place of the spoke's."""
-    if not isinstance(schema_class, type) or not issubclass(schema_class, integration.schema_class):
-        return f"must name a subclass of {integration.schema_class.__module__}.{integration.schema_class.__name__}."
+    if not isinstance(schema_class, type) or not issubclass(schema_class, integration.order_schema):
+        return f"must name a subclass of {integration.order_schema.__module__}.{integration.order_schema.__name__}."
     try:
         schema = schema_instance(schema_class)
     except Exception as error:

@@ -15,7 +15,7 @@ from mappings.destination import Destination
 from mappings.settings import IDENTIFIER, Account, AccountSchema, Store, StoreSchema
 from mappings.storefront import Storefront
 
-INTEGRATIONS: Mapping[str, Mapping[str, Storefront | Destination]] = {
+INTEGRATIONS: Mapping[str, Mapping[str, Storefront[Any] | Destination[Any]]] = {
     "storefront": STOREFRONTS,
     "destination": DESTINATIONS,
 }
@@ -111,7 +111,7 @@ def table_files(name: str, table: Mapping[str, Any], directory: Path) -> list[Ta
 def _settings_schema(kind: str, integration_name: Any) -> Schema:
     """Return what checks the settings of `spoke`; where there is no such spoke, what checks those that all have."""
     if isinstance(integration_name, str) and integration_name in INTEGRATIONS[kind]:
-        return INTEGRATIONS[kind][integration_name].settings_schema_class()
+        return INTEGRATIONS[kind][integration_name].settings_schema()
     return StoreSchema(unknown=EXCLUDE) if kind == "storefront" else AccountSchema(unknown=EXCLUDE)
 
 

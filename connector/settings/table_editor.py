@@ -59,7 +59,7 @@ def list_table_locations(path: Path, variables: Mapping[str, str]) -> list[Table
     locations = []
     for name, values in (accounts if isinstance(accounts, dict) else {}).items():
         destination = DESTINATIONS.get(str(values.get("destination"))) if isinstance(values, dict) else None
-        for setting, table in (destination.settings_schema_class().fields if destination else {}).items():
+        for setting, table in (destination.settings_schema().fields if destination else {}).items():
             if not isinstance(table, LookupTableField):
                 continue
             value = substitute_variables(values.get(setting), variables, ("accounts", name, setting), ConfigErrors())

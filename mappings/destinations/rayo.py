@@ -4,7 +4,7 @@ Fields stand in the order of Rayo's own page:
 https://docs.techrayo.com/operation/operation-createorder, read 2026-11-21.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from mappings.labels import LABELS
 from mappings.lookup_tables import LookupTable, LookupTableField
 from mappings.order import Address, Line
 from mappings.order_request import OrderRequest
+from mappings.samples import SampleAccount
 from mappings.schema import DestinationSchema
 from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue
 from mappings.text import casefold_ascii, match_key
@@ -176,40 +177,43 @@ class RayoOrderRequest(OrderRequest):
             yield "Shipping address > company is not sent: Rayo has no field for it."
 
 
-def classify_response(status: int, body: Any) -> Outcome | None:
-    """Read Rayo's own codes.
-
-    Rayo stands on Hasura: a token that is no longer good is 400 `invalid-jwt`, and `unexpected` means that the
-    handler ran and its answer was lost (https://github.com/hasura/graphql-engine/issues/8659, read 2026-11-21).
-    """
-    code = body.get("code") if isinstance(body, Mapping) else None
-    if status == 401 or code == "invalid-jwt":
-        return Outcome.TOKEN_EXPIRED
-    if status == 400 and code == "unexpected":
-        return Outcome.AMBIGUOUS
-    return None
-
-
-DESTINATION = Destination(
-    name="rayo",
-    schema_class=RayoOrderSchema,
-    contract=load_contract("rayo"),
-    path="/api/rest/orders",
-    order_id_path="orden.ordenRef",
-    settings_schema_class=RayoAccountSchema,
-    sample_settings={"api_key": "clave"},
-    request_class=RayoOrderRequest,
-    required_details=lambda account: {"barcodes"} if account.identifier == "barcode" else frozenset(),
-    bearer=lambda account: None if account.api_key else account.access_token,
+class Rayo(Destination[RayoAccount]):
+    name = "rayo"
+    order_schema = RayoOrderSchema
+    request_class = RayoOrderRequest
+    settings_schema = RayoAccountSchema
+    contract = load_contract("rayo")
+    path = "/api/rest/orders"
+    order_id_path = "orden.ordenRef"
     # https://docs.techrayo.com/operation/operation-generatejwt, read 2026-11-21.
-    token=TokenExchange(
+    token_exchange = TokenExchange(
         path="/api/rest/auth",
         key_header="x-api-key",
-        token_path="AuthWithAPIkey.accessToken",  # noqa: S106  # a place in the reply
-    ),
-    api_key=lambda account: account.api_key,
-    # A product that is not there is a 200:
+        token_path="AuthWithAPIkey.accessToken",  # noqa: S106  # a path in the response
+    )
+    # A product that does not exist is a 200:
     # https://docs.techrayo.com/operation/operation-get-api-rest-product-parameter, read 2026-11-21.
-    probe_path="/api/rest/product/0",
-    classify_response=classify_response,
-)
+    probe_path = "/api/rest/product/0"
+    sample = SampleAccount(settings={"api_key": "clave"})
+
+    def bearer_token(self, account: RayoAccount) -> str | None:
+        return None if account.api_key else account.access_token
+
+    def api_key(self, account: RayoAccount) -> str | None:
+        return account.api_key
+
+    def required_details(self, account: RayoAccount) -> Set[str]:
+        return {"barcodes"} if account.identifier == "barcode" else frozenset()
+
+    def classify_response(self, status: int, body: Any) -> Outcome | None:
+        """Read Rayo's own codes.
+
+        Rayo runs on Hasura: an expired token is 400 `invalid-jwt`, and `unexpected` means that the handler ran and its
+        answer was lost (https://github.com/hasura/graphql-engine/issues/8659, read 2026-11-21).
+        """
+        code = body.get("code") if isinstance(body, Mapping) else None
+        if status == 401 or code == "invalid-jwt":
+            return Outcome.TOKEN_EXPIRED
+        if status == 400 and code == "unexpected":
+            return Outcome.AMBIGUOUS
+        return None

@@ -30,6 +30,7 @@ from mappings.money.allocation import ZERO, subtract_discount
 from mappings.money.payments import sole_payment
 from mappings.order import Address, Customer, Line, Order, Shipping
 from mappings.phones import has_digits
+from mappings.samples import SampleStore
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import HeaderValue, Store, StoreSchema
 from mappings.storefront import Fetch, MalformedWebhookError, Signature, Storefront, WebhookIdentity
@@ -288,78 +289,73 @@ def is_confirmed(completed_at: Any) -> bool:
     return parse_datetime(date, is_utc=True) is not None
 
 
-def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
-    """Tell what a webhook is about. A repeat has the same bytes, so its key is the same."""
-    store_id = parse_id(payload.get("store_id"), "The store's id")
-    topic = parse_id(payload.get("event"), "The event")
-    subject_id = parse_id(payload.get("id"), "The id")
-    if topic is None:
-        if store_id is None:
-            raise MalformedWebhookError("Neither `event` nor `store_id` is there.")
-        topic = next((topic for key, topic in PRIVACY_TOPICS.items() if key in payload), "store/redact")
+class SampleTiendanubeStore(SampleStore):
+    settings: ClassVar[Mapping[str, Any]] = {"store_id": 4410733, "api_token": "ficha"}
+    topic = "order/paid"
+
+    def build_payload(self, order: Mapping[str, Any], topic: str, store: TiendanubeStore) -> dict[str, Any]:
+        return {"store_id": int(store.store_id), "event": topic, "id": order.get("id")}
+
+
+class Tiendanube(Storefront[TiendanubeStore]):
+    name = "tiendanube"
+    order_schema = TiendanubeOrderSchema
+    settings_schema = TiendanubeStoreSchema
+    # "Some frameworks will change the header to HTTP_X_LINKEDSTORE_HMAC_SHA256", its page says of those under CGI.
+    signature = Signature(headers=("X-Linkedstore-HMAC-SHA256", "HTTP-X-Linkedstore-HMAC-SHA256"), encoding="hex")
+    document_from = ("contact_identification", "customer.identification")
+    has_thin_webhooks = True
+    sample = SampleTiendanubeStore()
+
+    def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
+        """Return what a webhook is about. A repeat has the same bytes, so its key is the same."""
+        store_id = parse_id(payload.get("store_id"), "The store's id")
+        topic = parse_id(payload.get("event"), "The event")
+        subject_id = parse_id(payload.get("id"), "The id")
+        if topic is None:
+            if store_id is None:
+                raise MalformedWebhookError("Neither `event` nor `store_id` is there.")
+            topic = next((topic for key, topic in PRIVACY_TOPICS.items() if key in payload), "store/redact")
+            return WebhookIdentity(
+                topic=topic,
+                topics=frozenset({topic}),
+                event_key=f"{topic}:{hash_body(body)}",
+                ignore_reason="This is a request about personal data: a person must act on it.",
+            )
+        event_key = f"{store_id or ''}:{topic}:{subject_id or hash_body(body)}"
+        if topic not in TOPICS or subject_id is None:
+            reason = "The event is of no order." if topic not in TOPICS else "The event names no order."
+            return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
         return WebhookIdentity(
             topic=topic,
-            topics=frozenset({topic}),
-            event_key=f"{topic}:{hash_body(body)}",
-            ignore_reason="This is a request about personal data: a person must act on it.",
+            topics=frozenset({topic, TOPICS[topic]}),
+            event_key=event_key,
+            order_id=subject_id,
+            refetch_on_duplicate=topic not in SINGLE_OCCURRENCE_TOPICS,
         )
-    event_key = f"{store_id or ''}:{topic}:{subject_id or hash_body(body)}"
-    if topic not in TOPICS or subject_id is None:
-        reason = "The event is of no order." if topic not in TOPICS else "The event names no order."
-        return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
-    return WebhookIdentity(
-        topic=topic,
-        topics=frozenset({topic, TOPICS[topic]}),
-        event_key=event_key,
-        order_id=subject_id,
-        refetch_on_duplicate=topic not in SINGLE_OCCURRENCE_TOPICS,
-    )
 
+    def belongs_to_store(self, payload: Mapping[str, Any], store: TiendanubeStore) -> bool:
+        return clean_text(payload.get("store_id")) == store.store_id
 
-def belongs_to_store(payload: Mapping[str, Any], store: TiendanubeStore) -> bool:
-    return clean_text(payload.get("store_id")) == store.store_id
+    def required_fetches(
+        self, payload: Mapping[str, Any], store: TiendanubeStore, required_details: Set[str]
+    ) -> list[Fetch]:
+        if "event" not in payload:  # the payload is the order
+            return []
+        order_id = str(payload.get("id"))
+        return [
+            Fetch(
+                path=f"/{store.store_id}/orders/{quote(order_id, safe='')}",
+                merge=lambda webhook, order: order,
+                is_order=True,
+                is_valid_response=lambda order: str(order.get("id")) == order_id,
+            )
+        ]
 
-
-def required_fetches(payload: Mapping[str, Any], store: TiendanubeStore, required_details: Set[str]) -> list[Fetch]:
-    if "event" not in payload:  # it is the order already
-        return []
-    order_id = str(payload.get("id"))
-    return [
-        Fetch(
-            path=f"/{store.store_id}/orders/{quote(order_id, safe='')}",
-            merge=lambda webhook, order: order,
-            is_order=True,
-            is_valid_response=lambda order: str(order.get("id")) == order_id,
-        )
-    ]
-
-
-def api_headers(store: TiendanubeStore) -> dict[str, str]:
-    """Return both spellings of the token's header: older pages say `Authentication`, newer ones `Authorization`."""
-    return {
-        "Authentication": f"bearer {store.api_token}",
-        "Authorization": f"Bearer {store.api_token}",
-        "User-Agent": store.user_agent,
-    }
-
-
-def thin_payload(order: Mapping[str, Any], topic: str, store: TiendanubeStore) -> dict[str, Any]:
-    return {"store_id": int(store.store_id), "event": topic, "id": order.get("id")}
-
-
-STOREFRONT = Storefront(
-    name="tiendanube",
-    schema_class=TiendanubeOrderSchema,
-    # "Some frameworks will change the header to HTTP_X_LINKEDSTORE_HMAC_SHA256", its page says of those under CGI.
-    signature=Signature(headers=("X-Linkedstore-HMAC-SHA256", "HTTP-X-Linkedstore-HMAC-SHA256"), encoding="hex"),
-    identify=identify,
-    settings_schema_class=TiendanubeStoreSchema,
-    sample_settings={"store_id": 4410733, "api_token": "ficha"},
-    sample_headers=lambda payload, topic: {},
-    sample_topic="order/paid",
-    thin_payload=thin_payload,
-    document_from=("contact_identification", "customer.identification"),
-    belongs_to_store=belongs_to_store,
-    required_fetches=required_fetches,
-    api_headers=api_headers,
-)
+    def api_headers(self, store: TiendanubeStore) -> dict[str, str]:
+        """Return both spellings of the token's header: older pages say `Authentication`, newer ones `Authorization`."""
+        return {
+            "Authentication": f"bearer {store.api_token}",
+            "Authorization": f"Bearer {store.api_token}",
+            "User-Agent": store.user_agent,
+        }

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import cycle, islice, product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ PARTS = {
 }
 
 
-def compose():
+def compose() -> None:
     for country, (streets, doors, flats, districts, references) in PARTS.items():
         rests = cycle(product(districts.items(), references.items()))
         for street, door, flat in product(streets, doors.items(), flats.items()):
@@ -44,7 +45,7 @@ def compose():
 
 
 @pytest.mark.parametrize("change", [str, str.upper, str.lower])
-def test_line_is_read_back_as_its_parts(change):
+def test_line_is_read_back_as_its_parts(change: Any) -> None:
     for country, line, parts in compose():
         told = {
             name: getattr(parts, name) and change(getattr(parts, name))
@@ -63,12 +64,12 @@ FRAGMENTS = """
 
 
 @given(st.lists(st.sampled_from(FRAGMENTS.split()), min_size=1, max_size=9), st.sampled_from(["MX", "AR"]))
-def test_no_digit_of_a_line_that_is_read_is_lost(fragments, country):
+def test_no_digit_of_a_line_that_is_read_is_lost(fragments: list[str], country: str) -> None:
     line = " ".join(fragments)
     reading = parse_line(line, AddressContext(country=country))
     told = " ".join(filter(None, (reading.street, reading.number, reading.unit, reading.district, reading.reference)))
     assert reading.reason or not digits(line) - digits(told)
 
 
-def digits(text):
+def digits(text: str) -> Any:
     return Counter(char for char in text if char.isdigit())

@@ -28,9 +28,9 @@ def test_a_stuck_order_is_found_explained_fixed_and_sent(site: Site, open_page: 
     page.get_by_label("Password or admin token").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"**/deliveries/{stuck['id']}")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Order #2001 parked: cannot be mapped")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Order #2001 parked: incomplete data")
     expect(page.get_by_label("What to do")).to_contain_text("Shipping address > neighbourhood is missing.")
-    expect(page.get_by_label("What to do")).to_contain_text("Open order #2001 in the store's own administration")
+    expect(page.get_by_label("What to do")).to_contain_text("Open order #2001 in the store's admin")
     fixed = shopify_order(2001, updated_at="2026-11-20T12:00:00-06:00")
     site.post_shopify(fixed, topic="orders/updated")  # what the person's correction makes the store send
     expect(page.get_by_role("heading", level=1)).to_have_text("Order #2001 delivered", timeout=20_000)
@@ -44,10 +44,10 @@ def test_an_uncertain_order_is_settled_by_hand(site: Site, open_page: Callable[.
     page = open_page()
     page.goto(f"/deliveries/{doubtful['id']}")
     page.get_by_role("button", name="Mark as delivered").first.click()
-    page.get_by_label("Its id at the destination").fill("R-2002")
+    page.get_by_label("Order ID at the destination").fill("R-2002")
     page.locator("details[open] input[name=note]").fill("it is in the panel")
     page.locator("details[open] form button").click()
-    expect(page.get_by_role("status")).to_have_text("It counts as delivered, by your word.")
+    expect(page.get_by_role("status")).to_have_text("Marked as delivered.")
     page.get_by_role("link", name="Audit trail").click()
     expect(page.locator("tbody tr").first).to_contain_text("ana")
     expect(page.locator("tbody tr").first).to_contain_text("it is in the panel")
@@ -59,10 +59,10 @@ def test_many_are_chosen_and_retriggered(site: Site, open_page: Callable[..., Pa
         site.wait_for(f"#{number}", "parked")
     page = open_page()
     page.goto("/deliveries?state=parked&reason=unmappable")
-    page.get_by_label("Choose order #2003").check()
-    page.get_by_label("Choose order #2004").check()
-    page.get_by_role("button", name="Retrigger the chosen (2)").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Retriggering 2 deliveries")
+    page.get_by_label("Select order #2003").check()
+    page.get_by_label("Select order #2004").check()
+    page.get_by_role("button", name="Retrigger selected (2)").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Bulk retry of 2 deliveries")
     expect(page.locator("#live")).to_contain_text("Done.", timeout=20_000)
 
 
@@ -84,15 +84,15 @@ def test_live_pages_leave_what_one_opened_and_wrote(site: Site, open_page: Calla
     page.goto("/deliveries")
     first = page.locator("tbody tr").first.get_attribute("id")
     site.post_shopify(shopify_order(2005))
-    expect(page.get_by_role("link", name="1 newer: show them")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("link", name="Show 1 newer delivery")).to_be_visible(timeout=15_000)
     assert page.locator("tbody tr").first.get_attribute("id") == first
 
 
 def test_where_each_field_comes_from_opens_in_its_place(open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.goto("/deliveries/5")
-    page.locator("#made summary").click()
-    row = page.locator("#made tr", has_text="consumidor_destino.colonia")
+    page.locator("#field-sources summary").click()
+    row = page.locator("#field-sources tr", has_text="consumidor_destino.colonia")
     expect(row).to_contain_text("shipping_address.address2", timeout=20_000)
 
 

@@ -125,7 +125,7 @@ class Storefront:
         body = json.dumps(payload).encode()  # escapes for all that is not ASCII, as platforms write it
         headers = {
             "Content-Type": "application/json",
-            **platform.storefront.sample_headers(payload, topic),
+            **platform.storefront.sample.build_headers(payload, topic),
             platform.storefront.signature.headers[0]: sign(
                 platform.storefront.signature, platform.storefront.signing_key(SECRET), body
             ),

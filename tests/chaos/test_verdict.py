@@ -219,7 +219,7 @@ def test_the_same_seed_makes_the_same_plan() -> None:
 def test_each_state_of_an_order_is_its_own_to_the_platform(shop: Any) -> None:
     events = [PlannedEvent(word=word, version=1, due_s=(0.0,)) for word in ("created", "paid", "cancelled")]
     order = PlannedOrder(shop=shop, number=7, events=tuple(events))
-    created, paid, cancelled = (shop.platform.storefront.schema_class().load(order.write(event)) for event in events)
+    created, paid, cancelled = (shop.platform.storefront.order_schema().load(order.write(event)) for event in events)
     assert (created.is_paid, created.is_cancelled) == (False, False)
     assert (paid.is_paid, paid.is_cancelled) == (True, False)
     assert cancelled.is_cancelled

@@ -407,9 +407,8 @@ def test_every_storefront_has_a_sample_of_a_paid_order(name: str) -> None:
     storefront, store = STOREFRONTS[name], build_store(name, {})
     body = read_sample(name)
     payload = webhook = json.loads(body)
-    if storefront.thin_payload:
-        webhook = storefront.thin_payload(payload, storefront.sample_topic, store)
-    headers = storefront.sample_headers(webhook, storefront.sample_topic)
+    webhook = storefront.sample.build_payload(payload, storefront.sample.topic, store)
+    headers = storefront.sample.build_headers(webhook, storefront.sample.topic)
 
     identity = storefront.identify({name.lower(): value for name, value in headers.items()}, webhook, body)
     order = storefront.parse_order(payload, store)

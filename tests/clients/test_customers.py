@@ -9,7 +9,7 @@ import pytest
 
 from connector.sandbox.fake_lapyme_customers import SERVICE_NAME
 from mappings.customer_lookup import CustomerMatch, CustomerPage, CustomerQuery
-from mappings.destinations.lapyme import CUSTOMER_API
+from mappings.destinations.lapyme.customers import LapymeCustomerApi
 from mappings.order import Address, Customer
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, read, write
 from tests.support.orders import woo_order
@@ -178,7 +178,7 @@ def test_company_is_made_under_its_name() -> None:
         order, document=CUIT, email=None, phone=None, customer=Customer(first_name="Ana", last_name="Gil"),
         ship_to=None, bill_to=Address(company="Mates S.R.L."),
     )  # fmt: skip
-    assert CUSTOMER_API.build_request(order) == {
+    assert LapymeCustomerApi().build_request(order) == {
         "name": "Mates S.R.L.",
         "company_name": "Mates S.R.L.",
         "tax_id": CUIT,
@@ -334,10 +334,10 @@ def test_body_names_the_customer_that_was_found() -> None:
 @pytest.mark.parametrize("reply", [None, [], {}, {"data": {}}, {"data": [1]}, "x"])
 def test_reply_that_is_no_list_of_customers_says_nobody(reply: Any) -> None:
     sought = CustomerQuery(label="e-mail", value="a@b.example", search_terms=("a@b.example",))
-    assert CUSTOMER_API.parse_page(reply, sought, read("shopify", SAMPLES["shopify_ar"])) is None
+    assert LapymeCustomerApi().parse_page(reply, sought, read("shopify", SAMPLES["shopify_ar"])) is None
 
 
 def test_customer_without_a_good_id_is_nobody() -> None:
     sought = CustomerQuery(label="e-mail", value="a@b.example", search_terms=("a@b.example",))
     reply = {"data": [{"id": "7", "email": "a@b.example"}, {"email": "a@b.example"}]}
-    assert CUSTOMER_API.parse_page(reply, sought, read("shopify", SAMPLES["shopify_ar"])) == CustomerPage(ids=[])
+    assert LapymeCustomerApi().parse_page(reply, sought, read("shopify", SAMPLES["shopify_ar"])) == CustomerPage(ids=[])

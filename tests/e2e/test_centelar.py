@@ -1,8 +1,13 @@
 """Orders on their way to Centelar, which knows no idempotency key and may say no in a reply of 200."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from connector.sandbox.server import SandboxServer
 from tests.support.orders import woo_order
+from tests.support.service import Service
 
 CONFIGURATION = """
 [stores.tienda-ar]
@@ -22,17 +27,21 @@ to = ["hub"]
 """
 
 
-def open_hub(open_service, sandbox, more="", connection=4711):
+def open_hub(
+    open_service: Callable[..., Any], sandbox: SandboxServer, more: str = "", connection: int = 4711
+) -> Service:
     text = CONFIGURATION.replace("{centelar}", sandbox.url("centelar")).replace("{connection}", str(connection))
     return open_service(text=text, more=more)
 
 
-def state_of(service):
+def state_of(service: Service) -> tuple[Any, ...]:
     delivery = service.only_delivery()
     return delivery["state"], delivery["reason"], delivery["attempts"], delivery["remote_id"]
 
 
-def test_order_goes_to_the_accounts_connection_with_its_headers(open_service, sandbox):
+def test_order_goes_to_the_accounts_connection_with_its_headers(
+    open_service: Callable[..., Any], sandbox: SandboxServer
+) -> None:
     service = open_hub(open_service, sandbox, more='headers = { X-Tienda = "sur" }')
     service.post_woo(woo_order())
     service.drain()
@@ -45,7 +54,9 @@ def test_order_goes_to_the_accounts_connection_with_its_headers(open_service, sa
     assert order.body["ext_code"] == "727"
 
 
-def test_no_in_a_good_status_parks_the_order_as_refused(open_service, sandbox):
+def test_no_in_a_good_status_parks_the_order_as_refused(
+    open_service: Callable[..., Any], sandbox: SandboxServer
+) -> None:
     service = open_hub(open_service, sandbox, connection=-1)  # which the played Centelar does not have
     service.post_woo(woo_order())
     service.drain()
@@ -54,7 +65,9 @@ def test_no_in_a_good_status_parks_the_order_as_refused(open_service, sandbox):
 
 
 @pytest.mark.parametrize("fault", ["process_then_drop", "garbage_json", "cut_body"])
-def test_order_whose_reply_is_lost_is_not_sent_again(open_service, sandbox, fault):
+def test_order_whose_reply_is_lost_is_not_sent_again(
+    open_service: Callable[..., Any], sandbox: SandboxServer, fault: str
+) -> None:
     service = open_hub(open_service, sandbox)
     service.post_woo(woo_order())
     sandbox.inject_fault("centelar", fault)
@@ -65,7 +78,9 @@ def test_order_whose_reply_is_lost_is_not_sent_again(open_service, sandbox, faul
     assert len(sandbox.orders("centelar")) == 1
 
 
-def test_gateway_that_gets_its_row_goes_out_when_it_is_retriggered(open_service, sandbox):
+def test_gateway_that_gets_its_row_goes_out_when_it_is_retriggered(
+    open_service: Callable[..., Any], sandbox: SandboxServer
+) -> None:
     service = open_hub(open_service, sandbox)
     service.post_woo(woo_order(payment_method="bacs", payment_method_title="Transferencia bancaria"))
     service.drain()

@@ -3,15 +3,18 @@
 import json
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings.destination import Destination
 from mappings.order import Order
-from mappings.schema import MappingError
-from mappings.storefront import CANONICAL_TOPICS, MalformedWebhookError
+from mappings.schema import DestinationSchema, MappingError
+from mappings.settings import Account, Store
+from mappings.storefront import CANONICAL_TOPICS, MalformedWebhookError, Storefront
 from tests.support.mapping_cases import (
     SAMPLES,
     make_account,
@@ -40,7 +43,7 @@ json_values = st.recursive(
 )
 
 
-def places(value, path=()):
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[Any]:
     """Return every path into a payload."""
     found = [path] if path else []
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -49,7 +52,7 @@ def places(value, path=()):
     return found
 
 
-def replaced(payload, path, value):
+def replaced(payload: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, Any]:
     payload = deepcopy(payload)
     target = payload
     for step in path[:-1]:
@@ -62,7 +65,7 @@ PLACES = [(name, path) for name, payload in SAMPLES.items() for path in places(p
 WEBHOOK_PLACES = [(name, path) for name in SAMPLES for path in places(webhook_of(name))]
 
 
-def order_or_problems(storefront, payload):
+def order_or_problems(storefront: str, payload: Any) -> Order | list[str]:
     """Return what reading comes to. Anything but an order and sentences fails the test."""
     try:
         return read(storefront, payload)
@@ -73,35 +76,37 @@ def order_or_problems(storefront, payload):
     return problems
 
 
-def test_every_storefront_has_a_sample_and_every_destination_an_account():
+def test_every_storefront_has_a_sample_and_every_destination_an_account() -> None:
     assert {storefront_of(name) for name in SAMPLES} == STOREFRONTS.keys()
     for destination in DESTINATIONS:
         assert make_account(destination).destination == destination
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_samples_figures_add_up(name):
+def test_samples_figures_add_up(name: str) -> None:
     order = read(storefront_of(name), SAMPLES[name])
     assert order.parts_total == order.total
     assert (order.storefront, order.is_paid, order.unreadable_parts) == (storefront_of(name), True, [])
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_sample_is_identified_as_the_paid_order_that_it_is(name):
+def test_sample_is_identified_as_the_paid_order_that_it_is(name: str) -> None:
     storefront, payload = STOREFRONTS[storefront_of(name)], webhook_of(name)
-    headers = {key.lower(): value for key, value in storefront.sample_headers(payload, storefront.sample_topic).items()}
+    headers = {
+        key.lower(): value for key, value in storefront.sample.build_headers(payload, storefront.sample.topic).items()
+    }
     identity = storefront.identify(headers, payload, b"{}")
     order = read(storefront.name, SAMPLES[name])
     assert identity.ignore_reason is None
     assert identity.has_order
     assert identity.topics & CANONICAL_TOPICS >= {"paid"}
     assert identity.order_id == order.order_id
-    told = (None, None) if storefront.thin_payload else (order.number, order.updated_at)
+    told = (None, None) if storefront.has_thin_webhooks else (order.number, order.updated_at)
     assert (identity.order_number, identity.source_updated_at) == told
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_webhook_is_its_stores_and_what_it_lacks_is_one_fetch_away(name):
+def test_webhook_is_its_stores_and_what_it_lacks_is_one_fetch_away(name: str) -> None:
     storefront, store = STOREFRONTS[storefront_of(name)], make_store(storefront_of(name))
     webhook, order = webhook_of(name), SAMPLES[name]
     assert storefront.belongs_to_store(webhook, store)
@@ -114,14 +119,14 @@ def test_webhook_is_its_stores_and_what_it_lacks_is_one_fetch_away(name):
 
 
 @pytest.mark.parametrize("name", STOREFRONTS)
-def test_headers_of_a_fetch_can_be_sent(name):
+def test_headers_of_a_fetch_can_be_sent(name: str) -> None:
     for value in STOREFRONTS[name].api_headers(make_store(name, api_token="clave:ficha")).values():
         assert value.isascii()
         assert value.isprintable()
 
 
 @pytest.mark.parametrize("destination", DESTINATIONS)
-def test_some_sample_of_each_storefront_can_go(destination):
+def test_some_sample_of_each_storefront_can_go(destination: str) -> None:
     can_go = {
         storefront_of(name)
         for name, payload in SAMPLES.items()
@@ -131,7 +136,7 @@ def test_some_sample_of_each_storefront_can_go(destination):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_date_that_cannot_be_read_stops_the_order_only_where_it_is_needed(name):
+def test_a_date_that_cannot_be_read_stops_the_order_only_where_it_is_needed(name: str) -> None:
     field = "date_created_gmt" if storefront_of(name) == "woocommerce" else "created_at"
     order = read(storefront_of(name), SAMPLES[name] | {field: "-0001-11-30T00:00:00+0000"})
     dated = {
@@ -150,7 +155,7 @@ def test_a_date_that_cannot_be_read_stops_the_order_only_where_it_is_needed(name
         ({"unreadable_parts": ["Nothing fits."]}, "Nothing fits."),
     ],
 )
-def test_order_that_is_no_sale_is_a_problem_by_name(destination, changes, problem):
+def test_order_that_is_no_sale_is_a_problem_by_name(destination: str, changes: dict[str, Any], problem: str) -> None:
     order = read("shopify", SAMPLES["shopify_mx"])
     assert problem in problems_of(replace(order, **changes), destination)
     assert problem not in problems_of(order, destination)
@@ -159,19 +164,19 @@ def test_order_that_is_no_sale_is_a_problem_by_name(destination, changes, proble
 @pytest.mark.parametrize("name", DESTINATIONS)
 @pytest.mark.parametrize("reply", [None, [], "x", {"error": "x"}, {"error": {"code": []}}, {"code": {}}])
 @pytest.mark.parametrize("status", [200, 400, 401, 409, 500])
-def test_any_reply_can_be_judged(name, status, reply):
+def test_any_reply_can_be_judged(name: str, status: int, reply: Any) -> None:
     DESTINATIONS[name].classify_response(status, reply)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(list(STOREFRONTS)), json_values)
-def test_any_payload_is_an_order_or_problems(storefront, payload):
+def test_any_payload_is_an_order_or_problems(storefront: str, payload: Any) -> None:
     order_or_problems(storefront, payload)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(PLACES), json_values)
-def test_any_value_anywhere_is_an_order_or_problems_up_to_the_bodys_bytes(place, value):
+def test_any_value_anywhere_is_an_order_or_problems_up_to_the_bodys_bytes(place: tuple[Any, ...], value: Any) -> None:
     name, path = place
     order = order_or_problems(storefront_of(name), replaced(SAMPLES[name], path, value))
     if not isinstance(order, Order):
@@ -189,10 +194,10 @@ def test_any_value_anywhere_is_an_order_or_problems_up_to_the_bodys_bytes(place,
     json_values,
     st.dictionaries(st.sampled_from(["x-shopify-test", "x-shopify-event-id"]), texts),
 )
-def test_any_payload_is_identified_or_malformed(place, value, headers):
+def test_any_payload_is_identified_or_malformed(place: tuple[Any, ...], value: Any, headers: dict[str, Any]) -> None:
     name, path = place
     storefront, payload = STOREFRONTS[storefront_of(name)], replaced(webhook_of(name), path, value)
-    sample = storefront.sample_headers(SAMPLES[name], storefront.sample_topic)
+    sample = storefront.sample.build_headers(SAMPLES[name], storefront.sample.topic)
     headers = {**{key.lower(): text for key, text in sample.items()}, **headers}
     try:
         identity = storefront.identify(headers, payload, b"{}")
@@ -203,6 +208,26 @@ def test_any_payload_is_identified_or_malformed(place, value, headers):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_every_value_may_be_null(name):
+def test_every_value_may_be_null(name: str) -> None:
     for path in places(SAMPLES[name]):
         order_or_problems(storefront_of(name), replaced(SAMPLES[name], path, None))
+
+
+def test_destination_without_a_path_fails_when_it_is_defined():
+    with pytest.raises(TypeError, match=r"^Mensajeria has no order_id_path, path\.$"):
+
+        class Mensajeria(Destination[Account]):
+            name = "mensajeria"
+            order_schema = DestinationSchema
+            contract = DESTINATIONS["rayo"].contract
+
+
+def test_storefront_that_cannot_identify_a_webhook_fails_when_it_is_registered():
+    class Tienda(Storefront[Store]):
+        name = "tienda"
+        order_schema = STOREFRONTS["shopify"].order_schema
+        signature = STOREFRONTS["shopify"].signature
+        sample = STOREFRONTS["shopify"].sample
+
+    with pytest.raises(TypeError, match=r"abstract method '?identify"):
+        Tienda()

@@ -1,5 +1,7 @@
 """One text for a whole name, cut as people in Mexico and Argentina are named."""
 
+from typing import Any
+
 import pytest
 
 from mappings.order import Address, Customer
@@ -31,7 +33,7 @@ from mappings.person_names import split_full_name, split_name
         ("", None, None),
     ],
 )
-def test_name_is_cut_between_given_names_and_surnames(whole, given, family):
+def test_name_is_cut_between_given_names_and_surnames(whole: str, given: str | None, family: str | None) -> None:
     assert split_full_name(whole) == (given, family)
 
 
@@ -44,12 +46,12 @@ def test_name_is_cut_between_given_names_and_surnames(whole, given, family):
         ("Yerbas del Norte S.A.S.", "Yerbas", "del Norte S.A.S."),
     ],
 )
-def test_company_is_cut_at_its_first_word_and_reads_whole(whole, given, family):
+def test_company_is_cut_at_its_first_word_and_reads_whole(whole: str, given: str, family: str) -> None:
     assert split_full_name(whole) == (given, family)
 
 
 @pytest.mark.parametrize("whole", ["Juan Pérez", "a b c d e f", "de la", "Ana de", "Pérez, Juan", "de la de Ruiz del"])
-def test_no_word_of_a_name_is_lost(whole):
+def test_no_word_of_a_name_is_lost(whole: str) -> None:
     given, family = split_full_name(whole)
     words = f"{given or ''} {family or ''}".split()
     assert sorted(words) == sorted(whole.replace(",", "").split())
@@ -65,5 +67,5 @@ def test_no_word_of_a_name_is_lost(whole):
         (Customer(), (None, None)),
     ],
 )
-def test_what_the_platform_tells_apart_stays_so(person, names):
+def test_what_the_platform_tells_apart_stays_so(person: Address | Customer, names: tuple[Any, ...]) -> None:
     assert split_name(person) == names

@@ -7,7 +7,7 @@ from mappings.fields import Phone
 from mappings.phones import format_e164
 
 
-def written(text):
+def written(text: str) -> str:
     """Return what is sent, or what is wrong with it."""
     phone = Phone(country="MX")
     number = phone._serialize(text)
@@ -40,12 +40,12 @@ def written(text):
         "55 6532 0691 #4",
     ],
 )
-def test_number_is_brought_to_ten_digits(text):
+def test_number_is_brought_to_ten_digits(text: str) -> None:
     assert written(text) == "5565320691"
 
 
 @pytest.mark.parametrize("text", ["5212345678", "0155123456", "1234567890"])
-def test_national_number_may_begin_as_a_prefix_does(text):
+def test_national_number_may_begin_as_a_prefix_does(text: str) -> None:
     assert written(text) == text
 
 
@@ -63,7 +63,7 @@ def test_national_number_may_begin_as_a_prefix_does(text):
         ("001 502 459 2181", "is not a number of MX."),
     ],
 )
-def test_other_numbers_are_problems_and_never_cut_to_fit(text, problem):
+def test_other_numbers_are_problems_and_never_cut_to_fit(text: str, problem: str) -> None:
     assert written(text) == problem
 
 
@@ -97,5 +97,5 @@ def test_other_numbers_are_problems_and_never_cut_to_fit(text, problem):
         ("1" * 300, "AR", "1" * 300),
     ],
 )
-def test_number_is_international_where_it_exists_and_as_written_where_not(text, country, sent):
+def test_number_is_international_where_it_exists_and_as_written_where_not(text: str, country: str, sent: str) -> None:
     assert format_e164(text, country) == sent

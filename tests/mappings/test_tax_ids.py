@@ -7,11 +7,11 @@ from tests.support.mapping_cases import SAMPLES, read, write
 
 
 @pytest.mark.parametrize("written", ["28333444", "28.333.444", " 28 333 444 ", "DNI 28.333.444", "D.N.I. N° 28333444"])
-def test_dni_is_read_however_it_is_written(written):
+def test_dni_is_read_however_it_is_written(written: str) -> None:
     assert parse_tax_id(written) == TaxId(kind="dni", number="28333444", is_company=False)
 
 
-def test_short_dni_keeps_its_digits():
+def test_short_dni_keeps_its_digits() -> None:
     assert parse_tax_id("0123456") == TaxId(kind="dni", number="0123456", is_company=False)
 
 
@@ -25,7 +25,9 @@ def test_short_dni_keeps_its_digits():
         ("55-00000000-5", "55000000005", None, False),
     ],
 )
-def test_cuit_says_whose_it_is_and_whether_it_can_be_one(written, digits, is_company, is_good):
+def test_cuit_says_whose_it_is_and_whether_it_can_be_one(
+    written: str, digits: str, is_company: bool | None, is_good: bool
+) -> None:
     assert parse_tax_id(written) == TaxId(
         kind="cuit", number=digits, is_company=is_company, has_good_check_digit=is_good
     )
@@ -46,7 +48,7 @@ def test_cuit_says_whose_it_is_and_whether_it_can_be_one(written, digits, is_com
         "DNI",
     ],
 )
-def test_anything_else_is_no_tax_document(written):
+def test_anything_else_is_no_tax_document(written: str) -> None:
     assert parse_tax_id(written) is None
 
 
@@ -62,7 +64,9 @@ def test_anything_else_is_no_tax_document(written):
         ("XAXX010101000", "XAXX010101000", None, True),
     ],
 )
-def test_rfc_says_whose_it_is_and_whether_it_can_be_one(written, number, is_company, is_good):
+def test_rfc_says_whose_it_is_and_whether_it_can_be_one(
+    written: str, number: str, is_company: bool | None, is_good: bool
+) -> None:
     assert parse_tax_id(written) == TaxId(
         kind="rfc", number=number, is_company=is_company, has_good_check_digit=is_good
     )
@@ -71,12 +75,12 @@ def test_rfc_says_whose_it_is_and_whether_it_can_be_one(written, number, is_comp
 @pytest.mark.parametrize(
     ("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "lapyme"), ("shopify_ar", "centelar")]
 )
-def test_rfc_with_a_wrong_check_digit_is_a_warning_that_travels(sample, destination):
+def test_rfc_with_a_wrong_check_digit_is_a_warning_that_travels(sample: str, destination: str) -> None:
     order = replace(read("shopify", SAMPLES[sample]), document="GODE561231GR9")
     assert "Tax document: the check digit of RFC GODE561231GR9 is wrong." in write(order, destination).warnings
 
 
-def test_centelar_is_told_no_rfc():
+def test_centelar_is_told_no_rfc() -> None:
     written = write(replace(read("shopify", SAMPLES["shopify_ar"]), document="GODE561231GR8"), "centelar")
     assert "document" not in written.body["customer"]
     assert "Tax document “GODE561231GR8” is not sent: it is neither a CUIT nor a DNI." in written.warnings

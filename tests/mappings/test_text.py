@@ -1,5 +1,7 @@
 """What is taken as text, and what texts are compared by."""
 
+from typing import Any
+
 import pytest
 
 from mappings.text import WORD_JOINER, casefold_ascii, clean_text
@@ -26,18 +28,18 @@ from mappings.text import WORD_JOINER, casefold_ascii, clean_text
         (["Ximena"], None),
     ],
 )
-def test_text_is_cleaned_of_what_no_person_reads(written, text):
+def test_text_is_cleaned_of_what_no_person_reads(written: Any, text: str | None) -> None:
     assert clean_text(written) == text
 
 
-def test_joiner_is_kept_for_who_splits_by_it():
+def test_joiner_is_kept_for_who_splits_by_it() -> None:
     assert clean_text(f" Calle\x00 {WORD_JOINER}5", keeps_word_joiner=True) == f"Calle {WORD_JOINER}5"
 
 
 @pytest.mark.parametrize(
     ("written", "text"), [("O&#8217;Connor", "O\u2019Connor"), ("A &amp;&nbsp;B", "A & B"), ("&#0;", "\ufffd")]
 )
-def test_entities_are_read_where_the_platform_writes_them(written, text):
+def test_entities_are_read_where_the_platform_writes_them(written: str, text: str) -> None:
     assert clean_text(written, is_escaped=True) == text
     assert clean_text(written) == written
 
@@ -45,5 +47,5 @@ def test_entities_are_read_where_the_platform_writes_them(written, text):
 @pytest.mark.parametrize(
     ("text", "folded"), [("Córdoba", "cordoba"), ("STRASSE", "strasse"), ("Straße", "strasse"), ("ÑU", "nu")]
 )
-def test_texts_are_compared_without_case_and_accents(text, folded):
+def test_texts_are_compared_without_case_and_accents(text: str, folded: str) -> None:
     assert casefold_ascii(text) == folded

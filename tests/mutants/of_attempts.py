@@ -146,8 +146,8 @@ NOT_REPEATED = Invariant(
         Mutant(
             breaks="Centelar, which knows no key, is sent one and trusted with it",
             file="mappings/destinations/centelar/destination.py",
-            old='    order_reference_setting="ext_code",\n',
-            new='    order_reference_setting="ext_code",\n    idempotency_header="Idempotency-Key",\n',
+            old='    order_reference_setting = "ext_code"\n',
+            new='    order_reference_setting = "ext_code"\n    idempotency_header = "Idempotency-Key"\n',
             tests=("tests/e2e/test_centelar.py::test_order_whose_reply_is_lost_is_not_sent_again[sqlite-cut_body]",),
         ),
         Mutant(

@@ -283,8 +283,8 @@ NOT_TOLD = Invariant(
         Mutant(
             breaks="the token goes into the address",
             file=DELIVERY,
-            old="query=destination.query(account),",
-            new='query={**destination.query(account), "token": bearer or ""},',
+            old="query=destination.query_params(account),",
+            new='query={**destination.query_params(account), "token": bearer or ""},',
             tests=("tests/e2e/test_privacy.py::test_no_request_line_holds_secrets_or_personal_data[sqlite]",),
         ),
     ),

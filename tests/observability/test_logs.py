@@ -1,127 +1,138 @@
-"""What is logged is gathered and written together, in its order; a warning, or an end, does not wait."""
+"""Log lines are written in order, none is lost at a warning or at exit, and nobody waits for a stuck reader."""
 
 import io
+import logging
 import subprocess
 import sys
 from threading import Event, Thread
 from time import monotonic, sleep
+from typing import TextIO
 
 import pytest
 
-from connector.observability.logs import MAX_BUFFERED_LINES, BufferedLogWriter
+from connector.observability import logs
+from connector.observability.logs import start_queue
 
 
-class File(io.BytesIO):
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes = 0
-
-    def write(self, data: object) -> int:
-        self.writes += 1
-        return super().write(data)  # type: ignore[arg-type]
-
-
-class BrokenFile(io.BytesIO):
-    def write(self, _data: object) -> int:
+class BrokenFile(io.StringIO):
+    def write(self, _text: str) -> int:
         raise BrokenPipeError
 
 
-def wait_for(file: File, text: bytes) -> None:
+class StuckFile(io.StringIO):
+    """A pipe that is full until `is_read` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_read = Event()
+
+    def write(self, text: str) -> int:
+        assert self.is_read.wait(30)
+        return super().write(text)
+
+
+def open_log(stream: TextIO) -> logging.Logger:
+    """A logger of its own, which writes as the connector's does."""
+    logger = logging.Logger("test")
+    logger.addHandler(start_queue(stream))
+    return logger
+
+
+def flush(logger: logging.Logger) -> None:
+    for handler in logger.handlers:
+        handler.flush()
+
+
+def numbered(count: int) -> str:
+    return "".join(f"line {number}\n" for number in range(count))
+
+
+def test_lines_are_written_soon_and_in_their_order() -> None:
+    file = io.StringIO()
+    log = open_log(file)
+    for number in range(500):
+        log.info(f"line {number}")
     give_up_at = monotonic() + 5
-    while not file.getvalue().endswith(text):
-        assert monotonic() < give_up_at, "it was never written"
+    while file.getvalue() != numbered(500):
+        assert monotonic() < give_up_at, "they were never written"
         sleep(0.01)
 
 
-def test_lines_come_by_themselves_many_at_once_and_in_their_order() -> None:
-    file = File()
-    lines = BufferedLogWriter(file)
-    for _ in range(3):  # after a rest too
-        file.truncate(0), file.seek(0)
-        file.writes = 0
-        for number in range(500):
-            lines.info(b"line %d" % number)
-        wait_for(file, b"line 499\n")
-        assert file.getvalue() == b"".join(b"line %d\n" % number for number in range(500))
-        assert file.writes < 50
-
-
 def test_a_warning_is_written_before_it_returns_after_what_came_before_it() -> None:
-    file = File()
-    lines = BufferedLogWriter(file)
-    lines.info(b"before")
-    lines.warning(b"now")
-    assert file.getvalue() == b"before\nnow\n"
+    file = io.StringIO()
+    log = open_log(file)
+    log.info("before")
+    log.warning("now")
+    assert file.getvalue() == "before\nnow\n"
 
 
 def test_no_line_of_many_threads_is_lost_or_torn() -> None:
-    file = File()
-    lines = BufferedLogWriter(file)
+    file = io.StringIO()
+    log = open_log(file)
 
-    def tell(thread: int) -> None:
+    def write_lines(thread: int) -> None:
         for number in range(300):
-            (lines.warning if number % 50 == 0 else lines.info)(b"%d:%d" % (thread, number))
+            (log.warning if number % 50 == 0 else log.info)(f"{thread}:{number}")
 
-    threads = [Thread(target=tell, args=(thread,)) for thread in range(8)]
+    threads = [Thread(target=write_lines, args=(thread,)) for thread in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    lines.flush()
-    expected = sorted(b"%d:%d" % (thread, number) for thread in range(8) for number in range(300))
+    flush(log)
+    expected = sorted(f"{thread}:{number}" for thread in range(8) for number in range(300))
     assert sorted(file.getvalue().splitlines()) == expected
 
 
-def test_when_too_many_wait_they_are_written_by_who_tells() -> None:
-    file = File()
-    lines = BufferedLogWriter(file)
-    lines._is_flush_requested = True  # its thread is stuck
-    for _ in range(MAX_BUFFERED_LINES + 1):
-        lines.info(b"line")
-    assert file.getvalue().count(b"\n") == MAX_BUFFERED_LINES + 1
+def test_lines_that_come_faster_than_they_are_written_wait_and_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "MAX_QUEUED_LINES", 10)
+    file = io.StringIO()
+    log = open_log(file)
+    for number in range(500):
+        log.info(f"line {number}")
+    flush(log)
+    assert file.getvalue() == numbered(500)
 
 
-def test_a_log_that_nobody_reads_harms_nobody() -> None:
-    lines = BufferedLogWriter(BrokenFile())
-    lines.info(b"one")
-    lines.error(b"two")
-    lines.flush()
+def test_a_log_that_cannot_be_written_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", BrokenFile())
+    log = open_log(BrokenFile())
+    log.info("one")
+    log.error("two")
+    flush(log)
 
 
-def test_a_log_that_is_not_read_on_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.observability.logs.WRITE_TIMEOUT_S", 0.05)
-    goes_on = Event()
-
-    class StuckFile(File):
-        def write(self, data: object) -> int:
-            goes_on.wait(10)
-            return super().write(data)
-
+def test_a_log_that_is_not_read_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "FLUSH_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(logs, "MAX_QUEUED_LINES", 100)
     file = StuckFile()
-    lines = BufferedLogWriter(file)
-    stuck = Thread(target=lines.warning, args=(b"first",))
-    stuck.start()
-    while lines._lines:  # until it is being written
-        sleep(0.001)
-    begun_at = monotonic()
-    lines.warning(b"second")
-    assert monotonic() - begun_at < 5
-    goes_on.set()
-    stuck.join()
-    lines.flush()
-    assert file.getvalue() == b"first\nsecond\n"
+    log = open_log(file)
+    started_at = monotonic()
+    log.warning("first")
+    log.warning("second")
+    for number in range(200):  # more than are kept
+        log.info(f"line {number}")
+    assert monotonic() - started_at < 5
+    file.is_read.set()
+    flush(log)
+    log.info("last")
+    flush(log)
+    lines = file.getvalue().splitlines()
+    assert lines[:3] == ["first", "second", "line 0"]
+    assert (len(lines) <= 103, lines[-1]) == (True, "last")
 
 
-def test_what_waits_is_written_when_the_process_ends() -> None:
-    program = "from connector.observability.logs import *; configure_logging(); get_logger().info('last')"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+LOG_ONE_LINE = "from connector.observability.logs import *; configure_logging(); get_logger().info('last'); "
+
+
+@pytest.mark.parametrize("end", ["", "import os; flush_log(); os._exit(0)"])
+def test_what_is_queued_is_written_when_the_process_ends(end: str) -> None:
+    done = subprocess.run([sys.executable, "-c", LOG_ONE_LINE + end], capture_output=True, text=True, check=True)
     assert '"event":"last"' in done.stderr
 
 
-def test_what_waits_is_written_when_the_process_is_ended_at_once() -> None:
-    program = (
-        "import os; from connector.observability.logs import *; "
-        "configure_logging(); get_logger().info('last'); flush_log(); os._exit(0)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert '"event":"last"' in done.stderr
+def test_a_process_whose_log_is_not_read_can_end() -> None:
+    program = "[get_logger().info('x' * 10_000) for _ in range(100)]"
+    command = [sys.executable, "-c", LOG_ONE_LINE + program]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:  # a pipe holds less than that
+        assert process.wait(30) == 0

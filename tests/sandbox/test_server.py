@@ -22,6 +22,7 @@ from mappings import DESTINATIONS
 from mappings.contracts import Contract
 from mappings.destination import Destination, Outcome
 from mappings.schema import DestinationSchema
+from mappings.settings import Account
 
 RAYO_BODY = {
     "consumidor_destino": {
@@ -122,7 +123,7 @@ def test_a_good_order_is_answered_as_the_contract_says_and_kept(
     assert reply.status_code == 200
     assert DESTINATIONS[name].contract.validate_response(reply.json()) == []
     (order,) = sandbox.orders(name)
-    assert DESTINATIONS[name].parse_created_order_id(reply.json()) == str(order.remote_id)
+    assert DESTINATIONS[name].parse_order_id(reply.json()) == str(order.remote_id)
     assert order.body == {"rayo": RAYO_BODY, "lapyme": LAPYME_BODY, "centelar": CENTELAR_BODY}[name]
 
 
@@ -178,29 +179,29 @@ def test_headers_are_kept_without_secrets(sandbox: SandboxServer, client: httpx.
 
 
 def test_a_destination_is_played_from_its_facts_alone(client: httpx.Client) -> None:
-    contract = Contract(
+    published = Contract(
         source="invented",
         request={"type": "object", "required": ["pedido"], "properties": {"pedido": {"type": "string"}}},
         response={"type": "object", "required": ["pedido"]},
         request_example={"pedido": "A-1"},
         response_example={"pedido": {"id": 123, "estado": "nuevo"}},
     )
-    mensajeria = Destination(
-        name="mensajeria",
-        schema_class=DestinationSchema,
-        contract=contract,
-        path="/v9/pedidos",
-        order_id_path="pedido.id",
-    )
 
-    with SandboxServer(destinations={"mensajeria": mensajeria}) as sandbox:
+    class Mensajeria(Destination[Account]):
+        name = "mensajeria"
+        order_schema = DestinationSchema
+        contract = published
+        path = "/v9/pedidos"
+        order_id_path = "pedido.id"
+
+    with SandboxServer(destinations={"mensajeria": Mensajeria()}) as sandbox:
         taken = client.post(sandbox.url("mensajeria") + "/v9/pedidos?tienda=7", json={"pedido": "A-1"})
         refused = client.post(sandbox.url("mensajeria") + "/v9/pedidos", json={})
 
     assert (taken.status_code, taken.json()) == (200, {"pedido": {"id": 1, "estado": "nuevo"}})
     assert (refused.status_code, refused.json()) == (
         400,
-        {"error": "the body breaks the contract", "code": "body", "details": contract.validate_request({})},
+        {"error": "the body breaks the contract", "code": "body", "details": published.validate_request({})},
     )
     assert [order.remote_id for order in sandbox.orders()] == [1]
     assert [seen.query for seen in sandbox.requests()] == [{"tienda": "7"}, {}]

@@ -1,9 +1,11 @@
 """The configuration: what is read, and that every fault is named at once."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from marshmallow import Schema, fields
@@ -13,6 +15,7 @@ from connector.settings import (
     Environment,
     Route,
     RouteFilter,
+    Settings,
     build_account,
     build_pair,
     build_store,
@@ -20,11 +23,13 @@ from connector.settings import (
 )
 from connector.settings.errors import ConfigErrors, validate_table
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings.destination import Destination
 from mappings.destinations.centelar import CentelarAccount, LocationRef
 from mappings.destinations.lapyme import LapymeAccount
 from mappings.destinations.rayo import RayoAccount
 from mappings.order import Address, Order
 from mappings.settings import Store
+from mappings.storefront import Storefront
 from mappings.storefronts.shopify import ShopifyStore
 from mappings.storefronts.tiendanube import TiendanubeStore
 
@@ -64,10 +69,10 @@ SMALLEST = STORE + ACCOUNT + ROUTE
 
 
 @pytest.fixture
-def load(tmp_path):
+def load(tmp_path: Path) -> Callable[..., Any]:
     """Write a configuration and load it."""
 
-    def load(toml, environ=None):
+    def load(toml: str, environ: dict[str, Any] | None = None) -> Settings | None:
         path = tmp_path / "connector.toml"
         path.write_text(toml, encoding="utf-8")
         return load_settings(path, environ or {})
@@ -76,10 +81,10 @@ def load(tmp_path):
 
 
 @pytest.fixture
-def faults(load):
+def faults(load: Callable[..., Any]) -> Callable[..., Any]:
     """Write a configuration and return what is wrong with it."""
 
-    def faults(toml, environ=None):
+    def faults(toml: str, environ: dict[str, Any] | None = None) -> list[str]:
         with pytest.raises(SettingsError) as caught:
             load(toml, environ)
         return caught.value.errors
@@ -87,7 +92,7 @@ def faults(load):
     return faults
 
 
-def make_order(**fields):
+def make_order(**fields: Address | bool) -> Order:
     defaults = {
         "storefront": "shopify",
         "order_id": "1",
@@ -103,7 +108,7 @@ def make_order(**fields):
 # What is read
 
 
-def test_smallest_configuration_takes_every_default(load):
+def test_smallest_configuration_takes_every_default(load: Callable[..., Any]) -> None:
     settings = load(SMALLEST)
     store = ShopifyStore(name="tienda-mx", id="tienda-mx", storefront="shopify", secrets=["secreto"])
     account = RayoAccount(
@@ -126,7 +131,7 @@ def test_smallest_configuration_takes_every_default(load):
     assert settings.destination(account) is DESTINATIONS["rayo"]
 
 
-def test_example_loads_as_it_is_when_its_variables_are_set():
+def test_example_loads_as_it_is_when_its_variables_are_set() -> None:
     settings = load_settings(EXAMPLE, VARIABLES)
     assert settings.stores == {
         "tienda-mx": ShopifyStore(
@@ -174,7 +179,7 @@ def test_example_loads_as_it_is_when_its_variables_are_set():
     }
 
 
-def test_example_names_each_variable_that_is_not_set():
+def test_example_names_each_variable_that_is_not_set() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(EXAMPLE, {})
     named = [re.search(r"the environment has no (\w+)\.", fault) for fault in caught.value.errors]
@@ -182,29 +187,29 @@ def test_example_names_each_variable_that_is_not_set():
     assert None not in named
 
 
-def test_every_setting_stands_in_the_example():
+def test_every_setting_stands_in_the_example() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     spokes = [spoke for spoke in [*STOREFRONTS.values(), *DESTINATIONS.values()] if f'"{spoke.name}"' in text]
     assert len(spokes) >= 6
-    settings = {name for spoke in spokes for name in spoke.settings_schema_class().fields} - {"name"}
+    settings = {name for spoke in spokes for name in spoke.settings_schema().fields} - {"name"}
     assert {name for name in settings if not re.search(rf"\b{name}\b", text)} == set()
 
 
 @pytest.mark.parametrize("spoke", [*STOREFRONTS.values(), *DESTINATIONS.values()], ids=lambda spoke: spoke.name)
-def test_settings_that_are_secret_do_not_show(spoke):
+def test_settings_that_are_secret_do_not_show(spoke: Destination | Storefront) -> None:
     hush = {"secrets", "api_key", "access_token", "api_token", "headers"}
-    known = spoke.settings_schema_class().fields
-    shown = spoke.settings_schema_class.model
+    known = spoke.settings_schema().fields
+    shown = spoke.settings_schema.model
     secret = {name for name in hush if name in known}
     assert secret
     assert {name for name in secret if shown.__dataclass_fields__[name].repr} == set()
 
 
-def test_admin_token_does_not_show(load):
+def test_admin_token_does_not_show(load: Callable[..., Any]) -> None:
     assert "hush" not in repr(load(SMALLEST, {"ADMIN_TOKEN": "hush-hush"}))
 
 
-def test_table_keeps_its_id_when_it_is_renamed(load):
+def test_table_keeps_its_id_when_it_is_renamed(load: Callable[..., Any]) -> None:
     toml = SMALLEST.replace('storefront = "shopify"', 'storefront = "shopify"\nid = "vieja"').replace(
         'destination = "rayo"', 'destination = "rayo"\nid = "deposito"'
     )
@@ -215,12 +220,12 @@ def test_table_keeps_its_id_when_it_is_renamed(load):
     assert settings.store_by_id("vieja").name == "tienda-mx"
 
 
-def test_store_that_is_no_longer_configured_is_not_found_by_its_id(load):
+def test_store_that_is_no_longer_configured_is_not_found_by_its_id(load: Callable[..., Any]) -> None:
     with pytest.raises(KeyError):
         load(SMALLEST).store_by_id("vieja")
 
 
-def test_routes_are_found_by_store_and_account(load):
+def test_routes_are_found_by_store_and_account(load: Callable[..., Any]) -> None:
     second_store = STORE.replace("tienda-mx", "outlet")
     second_account = ACCOUNT.replace("bodega", "norte")
     second_route = '[[routes]]\nfrom = "tienda-mx"\nto = ["norte", "bodega"]\ntopics = ["created", "orders/edited"]\n'
@@ -233,7 +238,7 @@ def test_routes_are_found_by_store_and_account(load):
     assert settings.routes_between("outlet", "norte") == []
 
 
-def test_route_wants_an_event_that_has_one_of_its_topics():
+def test_route_wants_an_event_that_has_one_of_its_topics() -> None:
     route = Route(store="tienda", accounts=("bodega",), topics=frozenset({"paid", "orders/edited"}))
     assert route.accepts_topics({"orders/paid", "paid"})
     assert route.accepts_topics({"orders/edited"})
@@ -241,13 +246,13 @@ def test_route_wants_an_event_that_has_one_of_its_topics():
     assert not route.accepts_topics(set())
 
 
-def test_file_is_found_by_the_environment(tmp_path):
+def test_file_is_found_by_the_environment(tmp_path: Path) -> None:
     path = tmp_path / "otra.toml"
     path.write_text(SMALLEST, encoding="utf-8")
     assert list(load_settings(environ={"CONNECTOR_CONFIG": str(path)}).stores) == ["tienda-mx"]
 
 
-def test_file_is_found_in_the_working_directory(tmp_path, monkeypatch):
+def test_file_is_found_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "connector.toml").write_text(SMALLEST, encoding="utf-8")
     assert list(load_settings(environ={}).stores) == ["tienda-mx"]
@@ -266,17 +271,17 @@ def test_file_is_found_in_the_working_directory(tmp_path, monkeypatch):
         ("$CLAVE cuesta $5", "$CLAVE cuesta $5"),
     ],
 )
-def test_variables_are_filled_in(load, written, read):
+def test_variables_are_filled_in(load: Callable[..., Any], written: str, read: str) -> None:
     settings = load(SMALLEST.replace("secreto", written), {"CLAVE": "abc", "OTRA": "def"})
     assert settings.stores["tienda-mx"].secrets == [read]
 
 
-def test_what_a_variable_holds_is_not_filled_in_again(load):
+def test_what_a_variable_holds_is_not_filled_in_again(load: Callable[..., Any]) -> None:
     settings = load(SMALLEST.replace("secreto", "${CLAVE}"), {"CLAVE": "${CLAVE}"})
     assert settings.stores["tienda-mx"].secrets == ["${CLAVE}"]
 
 
-def test_number_may_come_from_a_variable(load):
+def test_number_may_come_from_a_variable(load: Callable[..., Any]) -> None:
     settings = load(
         SMALLEST.replace("api_key", 'concurrency = "${N}"\nheaders = { X-N = "${N}" }\napi_key'), {"N": "7"}
     )
@@ -295,18 +300,20 @@ def test_number_may_come_from_a_variable(load):
         ("${CLAVE}", {"CLAVE": "\udcff"}, "CLAVE holds characters that cannot be printed, such as a line's end."),
     ],
 )
-def test_variable_that_cannot_be_filled_in_is_a_fault(faults, written, environ, fault):
+def test_variable_that_cannot_be_filled_in_is_a_fault(
+    faults: Callable[..., Any], written: str, environ: dict[str, Any], fault: str
+) -> None:
     assert faults(SMALLEST.replace("secreto", written), environ) == [f"stores.tienda-mx.secrets[0]: {fault}"]
 
 
-def test_every_missing_variable_of_one_text_is_named(faults):
+def test_every_missing_variable_of_one_text_is_named(faults: Callable[..., Any]) -> None:
     assert faults(SMALLEST.replace("secreto", "${UNA}${OTRA}")) == [
         "stores.tienda-mx.secrets[0]: the environment has no UNA.",
         "stores.tienda-mx.secrets[0]: the environment has no OTRA.",
     ]
 
 
-def test_fault_does_not_show_what_came_from_the_environment(faults):
+def test_fault_does_not_show_what_came_from_the_environment(faults: Callable[..., Any]) -> None:
     toml = (
         SMALLEST.replace('"shopify"', '"${CLAVE}"')
         .replace('to = ["bodega"]', 'to = ["${CLAVE}"]\ntopics = ["${CLAVE}"]')
@@ -320,7 +327,7 @@ def test_fault_does_not_show_what_came_from_the_environment(faults):
 # Faults of the file
 
 
-def test_all_faults_are_named_at_once(faults):
+def test_all_faults_are_named_at_once(faults: Callable[..., Any]) -> None:
     toml = """
         kolors = 1
         retired = ["tienda-ar", 3]
@@ -403,11 +410,13 @@ def test_all_faults_are_named_at_once(faults):
     )
 
 
-def test_slip_is_not_corrected_to_what_the_file_cannot_set(faults):
+def test_slip_is_not_corrected_to_what_the_file_cannot_set(faults: Callable[..., Any]) -> None:
     assert faults(SMALLEST.replace("api_key", "nam = 1\napi_key")) == ["accounts.bodega.nam: is not a setting."]
 
 
-def test_account_of_an_unknown_destination_is_named_though_orders_of_two_stores_go_to_it(faults):
+def test_account_of_an_unknown_destination_is_named_though_orders_of_two_stores_go_to_it(
+    faults: Callable[..., Any],
+) -> None:
     toml = SMALLEST.replace('"rayo"', '"dhl"\nbase_url = "https://dhl.example"') + (STORE + ROUTE).replace(
         "tienda-mx", "otra"
     )
@@ -415,14 +424,14 @@ def test_account_of_an_unknown_destination_is_named_though_orders_of_two_stores_
     assert faults(toml) == [expected]
 
 
-def test_credential_that_is_missing_is_named_beside_other_faults(faults):
+def test_credential_that_is_missing_is_named_beside_other_faults(faults: Callable[..., Any]) -> None:
     assert sorted(faults(re.sub("api_key = .*", "nam = 1", SMALLEST))) == [
         "accounts.bodega.api_key: is missing: Rayo needs `api_key` or `access_token`.",
         "accounts.bodega.nam: is not a setting.",
     ]
 
 
-def test_rate_without_a_percentage_is_named_beside_other_faults(faults):
+def test_rate_without_a_percentage_is_named_beside_other_faults(faults: Callable[..., Any]) -> None:
     account = f"""
 [accounts.erp]
 destination = "lapyme"
@@ -438,7 +447,7 @@ tax_rounding = "never"
     ]
 
 
-def test_slip_inside_a_table_of_tables_is_corrected():
+def test_slip_inside_a_table_of_tables_is_corrected() -> None:
     class PickupSchema(Schema):
         branch = fields.Integer()
 
@@ -450,15 +459,15 @@ def test_slip_inside_a_table_of_tables_is_corrected():
     ]
 
 
-def test_error_shows_every_fault_on_a_line_of_its_own():
+def test_error_shows_every_fault_on_a_line_of_its_own() -> None:
     assert str(SettingsError(["PORT: must be so.", "stores: is missing."])) == "PORT: must be so.\nstores: is missing."
 
 
-def test_empty_file_lacks_stores_accounts_and_routes(faults):
+def test_empty_file_lacks_stores_accounts_and_routes(faults: Callable[..., Any]) -> None:
     assert faults("") == ["stores: is missing.", "accounts: is missing.", "routes: is missing."]
 
 
-def test_empty_tables_lack_stores_accounts_and_routes(faults):
+def test_empty_tables_lack_stores_accounts_and_routes(faults: Callable[..., Any]) -> None:
     assert faults("routes = []\n[stores]\n[accounts]\n") == [
         "stores: needs at least one table.",
         "accounts: needs at least one table.",
@@ -466,7 +475,7 @@ def test_empty_tables_lack_stores_accounts_and_routes(faults):
     ]
 
 
-def test_tables_of_the_wrong_shape_are_faults(faults):
+def test_tables_of_the_wrong_shape_are_faults(faults: Callable[..., Any]) -> None:
     toml = 'retired = "vieja"\n[stores]\ntienda = 3\n[accounts]\nbodega = []\n[routes]\nfrom = "tienda"\n'
     assert faults(toml) == [
         "stores.tienda: must be a table.",
@@ -476,15 +485,15 @@ def test_tables_of_the_wrong_shape_are_faults(faults):
     ]
 
 
-def test_route_that_is_no_table_is_a_fault(faults):
+def test_route_that_is_no_table_is_a_fault(faults: Callable[..., Any]) -> None:
     assert faults("routes = [1]\n" + STORE + ACCOUNT) == ["routes[0]: must be a table."]
 
 
-def test_route_without_ends_is_a_fault(faults):
+def test_route_without_ends_is_a_fault(faults: Callable[..., Any]) -> None:
     assert faults(STORE + ACCOUNT + "[[routes]]\n") == ["routes[0].from: is missing.", "routes[0].to: is missing."]
 
 
-def test_route_to_nowhere_is_a_fault(faults):
+def test_route_to_nowhere_is_a_fault(faults: Callable[..., Any]) -> None:
     toml = SMALLEST.replace('["bodega"]', "[]\ntopics = []\nonly = 3")
     assert faults(toml) == [
         "routes[0].to: needs at least one.",
@@ -530,18 +539,20 @@ to = ["hub"]
 
 
 @pytest.mark.parametrize("ext_code", ["", 'ext_code = "{number}"', 'ext_code = "{{store}}-{order_id}"'])
-def test_two_stores_whose_orders_an_account_could_not_tell_apart_are_a_fault(faults, ext_code):
+def test_two_stores_whose_orders_an_account_could_not_tell_apart_are_a_fault(
+    faults: Callable[..., Any], ext_code: str
+) -> None:
     assert faults(TWO_STORES.replace("{ext_code}", ext_code)) == [
         "accounts.hub.ext_code: needs {store}: norte and sur-2 both send orders here."
     ]
 
 
-def test_two_stores_that_the_accounts_code_tells_apart_are_no_fault(load):
+def test_two_stores_that_the_accounts_code_tells_apart_are_no_fault(load: Callable[..., Any]) -> None:
     settings = load(TWO_STORES.replace("{ext_code}", 'ext_code = "{store}-{order_id}"'))
     assert settings.accounts["hub"].ext_code == "{store}-{order_id}"
 
 
-def test_fault_of_an_account_or_a_route_is_named_once_where_stores_are_told_apart(faults):
+def test_fault_of_an_account_or_a_route_is_named_once_where_stores_are_told_apart(faults: Callable[..., Any]) -> None:
     toml = TWO_STORES.replace("{ext_code}", 'timezone = "Buenos Aires"').replace('from = "sur"', 'from = "nadie"')
     assert faults(toml) == [
         "accounts.hub.timezone: “Buenos Aires” is no time zone of the IANA database, "
@@ -550,36 +561,38 @@ def test_fault_of_an_account_or_a_route_is_named_once_where_stores_are_told_apar
     ]
 
 
-def test_two_stores_of_one_id_are_a_fault(faults):
+def test_two_stores_of_one_id_are_a_fault(faults: Callable[..., Any]) -> None:
     other = STORE.replace("tienda-mx", "outlet").replace("secrets", 'id = "tienda-mx"\nsecrets')
     assert faults(STORE + other + ACCOUNT + ROUTE) == [
         "stores.outlet.id: “tienda-mx” is also the id of stores.tienda-mx."
     ]
 
 
-def test_store_and_account_may_have_one_name(load):
+def test_store_and_account_may_have_one_name(load: Callable[..., Any]) -> None:
     toml = SMALLEST.replace("bodega", "tienda-mx")
     assert load(toml).routes == (Route(store="tienda-mx", accounts=("tienda-mx",)),)
 
 
-def test_retired_id_that_is_not_in_use_is_kept(load):
+def test_retired_id_that_is_not_in_use_is_kept(load: Callable[..., Any]) -> None:
     assert load('retired = ["vieja"]\n' + SMALLEST).retired == frozenset({"vieja"})
 
 
 @pytest.mark.parametrize("duration", ["true", "inf", "nan", '"pronto"', "-1", "1" + "0" * 400])
-def test_duration_that_is_none_is_one_fault(faults, duration):
+def test_duration_that_is_none_is_one_fault(faults: Callable[..., Any], duration: str) -> None:
     toml = SMALLEST.replace("api_key", f"timeout_s = {duration}\napi_key")
     assert [fault.partition(":")[0] for fault in faults(toml)] == ["accounts.bodega.timeout_s"]
 
 
-def test_lease_is_as_long_as_the_longest_attempt_and_15_seconds(load, faults):
+def test_lease_is_as_long_as_the_longest_attempt_and_15_seconds(
+    load: Callable[..., Any], faults: Callable[..., Any]
+) -> None:
     toml = SMALLEST.replace("api_key", "timeout_s = 50.5\napi_key")
     assert faults(toml) == ["LEASE_S: must be at least 66, since accounts.bodega.timeout_s is 50.5."]
     assert faults(toml, {"LEASE_S": "65"}) == ["LEASE_S: must be at least 66, since accounts.bodega.timeout_s is 50.5."]
     assert load(toml, {"LEASE_S": "66"}).environment.lease_s == 66
 
 
-def test_missing_file_says_where_it_was_looked_for(tmp_path):
+def test_missing_file_says_where_it_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path / "connector.toml", {"PORT": "x"})
     assert caught.value.errors == [
@@ -589,19 +602,19 @@ def test_missing_file_says_where_it_was_looked_for(tmp_path):
     ]
 
 
-def test_directory_is_no_file(tmp_path):
+def test_directory_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path, {})
     assert caught.value.errors == [f"{tmp_path}: cannot be read: Is a directory."]
 
 
-def test_slip_in_the_toml_is_named_with_its_line(faults, tmp_path):
+def test_slip_in_the_toml_is_named_with_its_line(faults: Callable[..., Any], tmp_path: Path) -> None:
     assert faults('[stores.tienda]\nstorefront = "shopify\n') == [
         f"{tmp_path}/connector.toml: is not TOML: Illegal character '\\n' (at line 2, column 22)."
     ]
 
 
-def test_file_that_is_not_utf8_is_a_fault(tmp_path):
+def test_file_that_is_not_utf8_is_a_fault(tmp_path: Path) -> None:
     path = tmp_path / "connector.toml"
     path.write_bytes("# Envíos".encode("latin-1"))
     with pytest.raises(SettingsError) as caught:
@@ -612,7 +625,7 @@ def test_file_that_is_not_utf8_is_a_fault(tmp_path):
 # The environment
 
 
-def test_environment_is_read(load):
+def test_environment_is_read(load: Callable[..., Any]) -> None:
     environ = {
         "DATABASE_URL": "sqlite:////var/lib/connector/pedidos.db",
         "ADMIN_TOKEN": "ficha",
@@ -634,7 +647,7 @@ def test_environment_is_read(load):
     )
 
 
-def test_empty_variables_count_as_missing(load):
+def test_empty_variables_count_as_missing(load: Callable[..., Any]) -> None:
     names = ["DATABASE_URL", "ADMIN_TOKEN", "HOST", "PORT", "WEB_CONCURRENCY", "LEASE_S", "AUTO_MIGRATE", "DYNO"]
     assert load(SMALLEST, dict.fromkeys(names, "")).environment == Environment()
 
@@ -654,7 +667,9 @@ def test_empty_variables_count_as_missing(load):
         ("ADMIN_TOKEN", "contraseña", "must be printable ASCII text."),
     ],
 )
-def test_impossible_value_of_a_variable_is_a_fault(faults, name, value, expected):
+def test_impossible_value_of_a_variable_is_a_fault(
+    faults: Callable[..., Any], name: str, value: str, expected: str
+) -> None:
     assert faults(SMALLEST, {name: value}) == [f"{name}: {expected}"]
 
 
@@ -667,7 +682,7 @@ NO_DATABASE = (
 @pytest.mark.parametrize(
     "url", ["postgres://u:p@db.example:5432/pedidos?sslmode=require", "postgresql:///pedidos?host=/run/postgresql"]
 )
-def test_postgresql_is_taken_as_heroku_and_its_driver_write_it(load, url):
+def test_postgresql_is_taken_as_heroku_and_its_driver_write_it(load: Callable[..., Any], url: str) -> None:
     assert load(SMALLEST, {"DATABASE_URL": url}).environment.database_url == url
 
 
@@ -686,26 +701,26 @@ def test_postgresql_is_taken_as_heroku_and_its_driver_write_it(load, url):
         ("sqlite:///:memory:", "must name a file: a database in memory loses every order with its process."),
     ],
 )
-def test_database_that_cannot_keep_orders_is_refused(faults, value, expected):
+def test_database_that_cannot_keep_orders_is_refused(faults: Callable[..., Any], value: str, expected: str) -> None:
     assert faults(SMALLEST, {"DATABASE_URL": value}) == [f"DATABASE_URL: {expected}"]
 
 
 @pytest.mark.parametrize("environ", [{}, {"ALLOW_EPHEMERAL_SQLITE": "0"}, {"DATABASE_URL": "sqlite:///pedidos.db"}])
-def test_sqlite_on_a_dyno_is_refused(faults, environ):
+def test_sqlite_on_a_dyno_is_refused(faults: Callable[..., Any], environ: dict[str, Any]) -> None:
     assert faults(SMALLEST, {"DYNO": "web.1", **environ}) == [
         "DATABASE_URL: SQLite is refused here, since DYNO is set: a dyno's disk is wiped at least daily, with every "
         "order on it. ALLOW_EPHEMERAL_SQLITE=1 accepts that."
     ]
 
 
-def test_sqlite_on_a_dyno_is_refused_whatever_else_is_wrong(faults):
+def test_sqlite_on_a_dyno_is_refused_whatever_else_is_wrong(faults: Callable[..., Any]) -> None:
     assert [fault.partition(":")[0] for fault in faults(SMALLEST, {"DYNO": "web.1", "PORT": "x"})] == [
         "PORT",
         "DATABASE_URL",
     ]
 
 
-def test_sqlite_on_a_dyno_is_accepted_by_name(load):
+def test_sqlite_on_a_dyno_is_accepted_by_name(load: Callable[..., Any]) -> None:
     assert load(SMALLEST, {"DYNO": "web.1", "ALLOW_EPHEMERAL_SQLITE": "1"}).environment == Environment()
 
 
@@ -726,7 +741,7 @@ MEXICAN = make_order(ship_to=Address(country="MX", state="Nuevo León"))
         (RouteFilter(pickup=False), make_order(is_pickup=False)),
     ],
 )
-def test_order_that_a_filter_names_passes(only, order):
+def test_order_that_a_filter_names_passes(only: RouteFilter, order: Order) -> None:
     assert only.exclusion_reason(order) is None
 
 
@@ -752,11 +767,13 @@ def test_order_that_a_filter_names_passes(only, order):
         ),
     ],
 )
-def test_order_that_a_filter_does_not_name_is_held_back_with_the_reason(only, order, reason):
+def test_order_that_a_filter_does_not_name_is_held_back_with_the_reason(
+    only: RouteFilter, order: Order, reason: str
+) -> None:
     assert only.exclusion_reason(order) == reason
 
 
-def test_filter_is_read_from_the_route(load):
+def test_filter_is_read_from_the_route(load: Callable[..., Any]) -> None:
     toml = SMALLEST + 'only = { country = ["MX"], state = ["Jalisco"], currency = ["MXN"], pickup = false }\n'
     assert load(toml).routes[0].only == RouteFilter(
         country=("MX",), state=("Jalisco",), currency=("MXN",), pickup=False
@@ -766,7 +783,7 @@ def test_filter_is_read_from_the_route(load):
 # Stores and accounts without a file
 
 
-def test_account_to_map_with_needs_only_what_its_bodies_show():
+def test_account_to_map_with_needs_only_what_its_bodies_show() -> None:
     account = build_account("lapyme", {"customer_id": CUSTOMER_ID, "assigned_warehouse_id": WAREHOUSE_ID})
     assert account == LapymeAccount(
         name="account",
@@ -779,7 +796,7 @@ def test_account_to_map_with_needs_only_what_its_bodies_show():
     )
 
 
-def test_account_to_map_with_lacks_what_its_bodies_show():
+def test_account_to_map_with_lacks_what_its_bodies_show() -> None:
     with pytest.raises(SettingsError) as caught:
         build_account("lapyme", {"kolor": "1"})
     assert caught.value.errors == [
@@ -789,7 +806,7 @@ def test_account_to_map_with_lacks_what_its_bodies_show():
     ]
 
 
-def test_values_given_as_text_are_read_as_what_the_setting_is():
+def test_values_given_as_text_are_read_as_what_the_setting_is() -> None:
     account = build_account(
         "lapyme",
         {
@@ -820,7 +837,7 @@ def test_values_given_as_text_are_read_as_what_the_setting_is():
     )
 
 
-def test_tables_in_tables_are_given_as_text_too():
+def test_tables_in_tables_are_given_as_text_too() -> None:
     values = {
         "connection_id": "7",
         "pickups.Sucursal Centro": "{ id = 12 }",
@@ -839,7 +856,7 @@ def test_tables_in_tables_are_given_as_text_too():
     )
 
 
-def test_fault_in_a_table_of_a_table_is_named_by_its_path(faults):
+def test_fault_in_a_table_of_a_table_is_named_by_its_path(faults: Callable[..., Any]) -> None:
     toml = (
         SMALLEST
         + """
@@ -859,13 +876,13 @@ locations = { "Centro" = { id = 3 } }
     ]
 
 
-def test_text_that_would_be_two_lines_of_toml_is_no_value():
+def test_text_that_would_be_two_lines_of_toml_is_no_value() -> None:
     with pytest.raises(SettingsError) as caught:
         build_account("rayo", {"concurrency": "3\ntimeout_s = 4"})
     assert caught.value.errors == ["concurrency: must be a whole number."]
 
 
-def test_value_inside_a_table_that_is_none_is_a_fault():
+def test_value_inside_a_table_that_is_none_is_a_fault() -> None:
     with pytest.raises(SettingsError) as caught:
         build_account("rayo", {"states": "JAL", "states.Jalisco": "JAL"})
     assert caught.value.errors == [
@@ -874,7 +891,7 @@ def test_value_inside_a_table_that_is_none_is_a_fault():
     ]
 
 
-def test_store_to_map_with_needs_nothing():
+def test_store_to_map_with_needs_nothing() -> None:
     store = build_store("shopify", {"district_from": "shipping_address.address2", "number_from": '["a", "b"]'})
     assert store == ShopifyStore(
         name="store",
@@ -886,7 +903,7 @@ def test_store_to_map_with_needs_nothing():
     )
 
 
-def test_values_go_to_the_one_that_knows_them():
+def test_values_go_to_the_one_that_knows_them() -> None:
     store, account = build_pair(
         "shopify", "rayo", {"district_from": "a.b", "no_exterior_missing": "S/N", "states.Jalisco": "JAL"}
     )
@@ -894,7 +911,7 @@ def test_values_go_to_the_one_that_knows_them():
     assert account == build_account("rayo", {"no_exterior_missing": "S/N", "states": {"Jalisco": "JAL"}})
 
 
-def test_faults_of_store_and_account_are_named_at_once():
+def test_faults_of_store_and_account_are_named_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         build_pair("shopfy", "lapyme", {"district_from": "[]", "number_from": "3", "kolor": "1"})
     assert caught.value.errors == [
@@ -907,13 +924,13 @@ def test_faults_of_store_and_account_are_named_at_once():
 
 
 @pytest.mark.parametrize("storefront", STOREFRONTS)
-def test_every_storefront_can_be_mapped_from_without_a_file(storefront):
+def test_every_storefront_can_be_mapped_from_without_a_file(storefront: str) -> None:
     assert build_store(storefront, {}).storefront == storefront
 
 
 @pytest.mark.parametrize(
     "setting", ["retry_max_s = 1e300", "breaker_open_s = 1e12", "retry_for_s = 1e12", "rate_per_s = 1e-20"]
 )
-def test_number_that_no_calendar_holds_is_named(faults, setting):
+def test_number_that_no_calendar_holds_is_named(faults: Callable[..., Any], setting: str) -> None:
     [fault] = faults(SMALLEST.replace("api_key", f"{setting}\napi_key"))
     assert fault.startswith(f"accounts.bodega.{setting.split()[0]}: must be")

@@ -18,8 +18,8 @@ SAMPLES = {
     for path in sorted((Path(__file__).parents[1] / "samples").glob("*.json"))
     if path.stem.partition("_")[0] in STOREFRONTS
 }
-CUSTOMER = DESTINATIONS["lapyme"].sample_settings["customer_id"]
-WAREHOUSE = DESTINATIONS["lapyme"].sample_settings["assigned_warehouse_id"]
+CUSTOMER = DESTINATIONS["lapyme"].sample.settings["customer_id"]
+WAREHOUSE = DESTINATIONS["lapyme"].sample.settings["assigned_warehouse_id"]
 #: Where an invented account is, for destinations that name no address of their own.
 ADDRESS = "https://destination.example"
 
@@ -29,25 +29,23 @@ def storefront_of(sample: str) -> str:
 
 
 def make_store(storefront: str, **settings: Any) -> Store:
-    example = {"secrets": ["secreto"], **STOREFRONTS[storefront].sample_settings}
+    example = {"secrets": ["secreto"], **STOREFRONTS[storefront].sample.settings}
     table = {"name": "tienda", "id": "tienda", "storefront": storefront, **example, **settings}
-    store: Store = STOREFRONTS[storefront].settings_schema_class().load(table)
+    store: Store = STOREFRONTS[storefront].settings_schema().load(table)
     return store
 
 
 def make_account(destination: str, **settings: Any) -> Account:
-    example = {"base_url": ADDRESS, **DESTINATIONS[destination].sample_settings}
+    example = {"base_url": ADDRESS, **DESTINATIONS[destination].sample.settings}
     table = {"name": "cuenta", "id": "cuenta", "destination": destination, **example, **settings}
-    account: Account = DESTINATIONS[destination].settings_schema_class().load(table)
+    account: Account = DESTINATIONS[destination].settings_schema().load(table)
     return account
 
 
 def webhook_of(sample: str) -> Any:
     """Return the body of the webhook about a sample: the order, or what names it."""
     storefront, order = STOREFRONTS[storefront_of(sample)], SAMPLES[sample]
-    if storefront.thin_payload is None:
-        return order
-    return storefront.thin_payload(order, storefront.sample_topic, make_store(storefront.name))
+    return storefront.sample.build_payload(order, storefront.sample.topic, make_store(storefront.name))
 
 
 def line(total: str, quantity: int = 1, sku: str | None = "MATE") -> Line:

@@ -1,4 +1,4 @@
-"""The dashboard: pages on which people see what becomes of orders, and steer it.
+"""The dashboard: pages that show what happens to orders, and forms to act on them.
 
-It is an application of its own behind `door`, so that webhooks pay nothing for it. Imports nothing by itself.
+It is a Flask application of its own, behind `mount`, so that webhooks do not pay for it. This package imports nothing.
 """

@@ -1,7 +1,6 @@
-"""Accounts: whether each takes orders, and the buttons that pause it, resume it, and try whether it can be reached."""
+"""The accounts page: the state of each account, with forms to pause it, resume it and test its connection."""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from connector.core.exceptions import NotFoundError
@@ -10,6 +9,7 @@ from connector.operations.probe import probe_accounts
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.forms import read_note
+from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.overview import describe_accounts, describe_stores
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
@@ -24,23 +24,26 @@ def show() -> str:
 @blueprint.post("/<account>/pause")
 def pause(account: str) -> Response:
     actions.pause_account(get_runtime(), account, actor=current_actor(), note=read_note(request.form))
-    flash(_("Account %(account)s is paused: its orders wait.", account=account), "done")
+    flash(_("Account %(account)s is paused. Its orders wait.", account=account), "success")
     return redirect(url_for("accounts.show"))
 
 
 @blueprint.post("/<account>/resume")
 def resume(account: str) -> Response:
     actions.resume_account(get_runtime(), account, actor=current_actor())
-    flash(_("Account %(account)s takes orders again.", account=account), "done")
+    flash(_("Account %(account)s is active again.", account=account), "success")
     return redirect(url_for("accounts.show"))
 
 
 @blueprint.post("/<account>/test")
 def test(account: str) -> Response:
-    """Reach it with its credentials, creating nothing."""
+    """Send a request that creates nothing, with the account's credentials."""
     settings = get_runtime().settings
     if account not in settings.accounts:
         raise NotFoundError("no such account")
-    results = probe_accounts(settings, account)
-    flash(f"{account}: {results[0].message}", "done" if results[0].is_good else "error")
+    [result] = probe_accounts(settings, account)
+    if result.is_good:
+        flash(_("Account %(account)s: connection test passed.", account=account), "success")
+    else:
+        flash(_("Account %(account)s: connection test failed.", account=account), "error")
     return redirect(url_for("accounts.show"))

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from flask import Flask, render_template, request
 from flask_babel import Babel, get_locale
-from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
 from connector import __version__
@@ -14,6 +13,8 @@ from connector.web.context import get_runtime
 from connector.web.dashboard import accounts, audit, deliveries, events, overview, settings
 from connector.web.dashboard.auth import configure_auth, derive_secret_key
 from connector.web.dashboard.filters import register_filters
+from connector.web.dashboard.forms import InvalidFormError
+from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.security import configure_security
 
 DASHBOARD_DIRECTORY = Path(__file__).parent
@@ -50,31 +51,52 @@ def choose_language() -> str:
 
 
 def register_error_handlers(app: Flask) -> None:
+    app.register_error_handler(InvalidFormError, handle_form_error)
     app.register_error_handler(ConnectorError, handle_connector_error)
     app.register_error_handler(HTTPException, handle_http_error)
     app.register_error_handler(Exception, handle_unexpected_error)
+
+
+def handle_form_error(error: InvalidFormError) -> tuple[str, int]:
+    return render_error(error.status, str(error))
+
+
+def handle_connector_error(error: ConnectorError) -> tuple[str, int]:
+    return render_error(error.status, describe_status(error.status))
+
+
+def handle_http_error(error: HTTPException) -> HTTPException | tuple[str, int]:
+    if error.code is not None and 300 <= error.code < 400:
+        return error
+    status = error.code or 500
+    return render_error(status, describe_status(status))
+
+
+def handle_unexpected_error(error: Exception) -> tuple[str, int]:
+    get_runtime().log.error("request_failed", error=type(error).__name__)
+    return render_error(500, describe_status(500))
 
 
 def render_error(status: int, message: str) -> tuple[str, int]:
     return render_template("error.html", status=status, message=message), status
 
 
-def handle_connector_error(error: ConnectorError) -> tuple[str, int]:
-    return render_error(error.status, str(error))
-
-
-def handle_http_error(error: HTTPException) -> HTTPException | tuple[str, int]:
-    if error.code is not None and 300 <= error.code < 400:
-        return error
-    messages = {
-        403: _("You may look here, and not change anything: that takes the role of operator."),
-        404: _("There is no such page."),
-        429: _("Too many tries. Wait a minute."),
-    }
-    status = error.code or 500
-    return render_error(status, messages.get(status, error.description or ""))
-
-
-def handle_unexpected_error(error: Exception) -> tuple[str, int]:
-    get_runtime().log.error("request_failed", error=type(error).__name__)
-    return render_error(500, _("The page could not be made: a fault of ours. The service itself goes on."))
+def describe_status(status: int) -> str:
+    """Return a message in the reader's language for an HTTP status."""
+    match status:
+        case 403:
+            return _("Viewers cannot make changes. Ask an operator.")
+        case 404:
+            return _("Not found.")
+        case 409:
+            return _("The current state does not allow this.")
+        case 413:
+            return _("The form is too large.")
+        case 429:
+            return _("Too many attempts. Wait a minute.")
+        case 503:
+            return _("The database is unavailable. Try again later.")
+        case _ if status < 500:
+            return _("The request is not valid.")
+        case _:
+            return _("An internal error prevented this page from being displayed. Orders are not affected.")

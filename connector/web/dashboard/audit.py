@@ -1,6 +1,4 @@
-"""The audit trail: what people did, when and why, and what the connector wanted a person to look at."""
-
-from typing import Any
+"""The audit trail: who did what, when and why, and the alerts about single orders."""
 
 from flask import Blueprint, render_template, request, url_for
 
@@ -17,18 +15,25 @@ KINDS = ("alert", "retrigger", "resolve", "pause", "resume")
 def show() -> str:
     kind = request.args.get("kind")
     kind = kind if kind in KINDS else None
-    last_ids = {name: read_row_id(request.args, name) for name in ("note", "act")}
-    rows = list_audit_entries(get_runtime().database, kind=kind, **last_ids, limit=PAGE_SIZE + 1)
-    entries = rows[:PAGE_SIZE]
-    older_url = url_for("audit.show", kind=kind, **lowest_ids(entries, last_ids)) if len(rows) > PAGE_SIZE else None
-    return render_template("audit.html", rows=entries, kinds=KINDS, kind=kind, following=older_url)
+    last_note, last_action = read_row_id(request.args, "note"), read_row_id(request.args, "action")
+    entries = list_audit_entries(
+        get_runtime().database, kind=kind, note=last_note, act=last_action, limit=PAGE_SIZE + 1
+    )
+    page = entries[:PAGE_SIZE]
+    older_url = None
+    if len(entries) > PAGE_SIZE:
+        older_url = url_for(
+            "audit.show",
+            kind=kind,
+            note=min(delivery_note_ids(page), default=last_note),
+            action=min(account_action_ids(page), default=last_action),
+        )
+    return render_template("audit.html", entries=page, kinds=KINDS, kind=kind, older_url=older_url)
 
 
-def lowest_ids(entries: list[AuditEntry], last_ids: dict[str, int | None]) -> dict[str, Any]:
-    """The lowest id of each kind of row that was shown so far."""
-    note_ids = [entry.id for entry in entries if entry.delivery_id is not None]
-    action_ids = [entry.id for entry in entries if entry.delivery_id is None]
-    return {
-        "note": min(note_ids, default=last_ids["note"]),
-        "act": min(action_ids, default=last_ids["act"]),
-    }
+def delivery_note_ids(entries: list[AuditEntry]) -> list[int]:
+    return [entry.id for entry in entries if entry.delivery_id is not None]
+
+
+def account_action_ids(entries: list[AuditEntry]) -> list[int]:
+    return [entry.id for entry in entries if entry.delivery_id is None]

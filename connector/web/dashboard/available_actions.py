@@ -1,178 +1,204 @@
-"""What a person can do about a delivery: what its state means, which steps help, and which buttons it has."""
+"""What a state means for a person: an explanation, the steps that help, and the actions that it allows."""
 
 from dataclasses import dataclass, field
 
-from flask_babel import gettext as _
-
 from connector.database.models import Delivery, Reason, State
 from connector.settings import Settings
+from connector.web.dashboard.i18n import gettext as _
 from mappings.settings import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActionButton:
-    """One button and what it asks for.
+class Action:
+    """A button, and the form behind it.
 
     Args:
-        does: "retrigger", "resolve" or "discard".
-        fields: what goes with it unseen, as force.
-        is_grave: it may make a second order, or ends the delivery: then the note must be given.
+        name: the view that it posts to: "retrigger", "resolve" or "discard".
+        parameters: hidden fields of the form, such as `force`.
+        asks_remote_id: the form asks for the order's id at the destination.
+        is_destructive: it ends the delivery or could create a duplicate order, so a note is required.
     """
 
-    action: str
+    name: str
     label: str
     warning: str | None = None
-    fields: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
     asks_remote_id: bool = False
     is_destructive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
-    """What is the matter, what to do, and the buttons."""
+class Guidance:
+    """What happened to a delivery, what to do about it, and the available actions."""
 
     explanation: str
     steps: list[str] = field(default_factory=list)
-    actions: list[ActionButton] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
 
 
-def advise(delivery: Delivery, settings: Settings, *, supports_idempotency: bool, needs_address: bool) -> Advice:
-    """Advise on a delivery as it is now.
+def build_guidance(
+    delivery: Delivery, settings: Settings, *, supports_idempotency: bool, lacks_address_part: bool
+) -> Guidance:
+    """Return the guidance for a delivery in its current state.
 
     Args:
-        has_key: its destination takes an idempotency key, so that the same bytes cannot double an order.
-        needs_address: a problem is about the address's parts that customers write into other fields.
+        supports_idempotency: the destination takes an idempotency key, so sending the same bytes again is safe.
+        lacks_address_part: a problem is about a part of the address that some customers write in another field.
     """
-    store = next((candidate for candidate in settings.stores.values() if candidate.id == delivery.store), None)
-    retry_action = ActionButton(action="retrigger", label=_("Retrigger"))
-    discard_action = ActionButton(
-        action="discard", label=_("Discard"), warning=_("It will not be sent."), is_destructive=True
-    )
-    resolve_action = ActionButton(
-        action="resolve",
-        label=_("Mark as delivered"),
-        warning=_("For an order that is at the destination already. Nothing is sent."),
-        asks_remote_id=True,
-        is_destructive=True,
-    )
     match delivery.state, delivery.reason:
         case State.WAITING, _reason:
-            explanation = _("It is on its way, or between two attempts. Nothing is asked of you.")
-            return Advice(
-                explanation=explanation, actions=[ActionButton(action="retrigger", label=_("Try now")), discard_action]
+            return Guidance(
+                explanation=_("The order is queued or between two attempts. No action needed."),
+                actions=[retrigger_action(_("Try now")), discard_action()],
             )
         case State.SENDING, _reason:
-            return Advice(explanation=_("An attempt is under way. Wait for its outcome."))
+            return Guidance(explanation=_("An attempt is in progress. Wait for its result."))
         case State.DELIVERED, _reason:
-            explanation = _("The destination has it. Nothing is asked of you.")
-            return Advice(explanation=explanation, actions=force_actions(supports_idempotency))
+            return Guidance(
+                explanation=_("The destination has the order. No action needed."),
+                actions=send_again_actions(supports_idempotency),
+            )
         case State.PARKED, Reason.UNMAPPABLE:
-            explanation = _(
-                "The order or the account's settings lack something. Nothing was sent, and nothing is guessed."
-            )
-            return Advice(
-                explanation=explanation,
-                steps=mapping_steps(delivery, store, needs_address=needs_address),
-                actions=[retry_action, resolve_action, discard_action],
-            )
+            return unmappable_guidance(delivery, settings, lacks_address_part=lacks_address_part)
         case State.PARKED, Reason.REFUSED:
-            return Advice(
-                explanation=_(
-                    "The destination said that it will not take the order. Its answer stands under Attempts."
-                ),
-                steps=[
-                    _("Correct what the answer names: in the store, at the destination, or in the settings."),
-                    _("Then press Retrigger: the newest version of the order goes out."),
-                ],
-                actions=[retry_action, resolve_action, discard_action],
-            )
+            return refused_guidance()
         case State.PARKED, Reason.UNCERTAIN:
-            steps = [
-                _("Look at the destination for order %(order)s.", order=delivery.order_number or delivery.order_id),
-                _("It is there: press Mark as delivered, and give the id that it has there."),
-                _("It is not there: press Send again."),
-            ]
-            explanation = _("An attempt got no clear answer: the order may be there or not. Only a look can tell.")
-            return Advice(
-                explanation=explanation,
-                steps=steps,
-                actions=[resolve_action, *force_actions(supports_idempotency), discard_action],
-            )
+            return uncertain_guidance(delivery, supports_idempotency)
         case State.PARKED, _reason:
-            return Advice(
-                explanation=_("It surely did not arrive, and the time for retries is over."),
-                steps=[_("When the destination is well again, press Retrigger.")],
-                actions=[retry_action, resolve_action, discard_action],
-            )
-        case _state, Reason.CANCELLED:
-            explanation = _("The store cancelled the order before it was sent. Nothing is asked of you.")
-        case _state, Reason.FILTERED:
-            explanation = _("No route takes the order as it is now. It comes back by itself if a later version passes.")
+            return exhausted_guidance()
         case _:
-            explanation = _("A person discarded it.")
-    label = _("Send all the same")
-    warning = _("The order goes out in spite of that.")
-    return Advice(
-        explanation=explanation,
-        actions=[
-            ActionButton(action="retrigger", label=label, warning=warning, fields={"force": "1"}, is_destructive=True)
-        ],
-    )
+            return Guidance(explanation=explain_discard(delivery.reason), actions=[send_anyway_action()])
 
 
-def force_actions(supports_idempotency: bool) -> list[ActionButton]:
-    """Sending again what may be there already."""
-    if not supports_idempotency:
-        warning = _("If the order is there after all, this makes a second one. Look first.")
-        fields = {"force": "1"}
-        return [
-            ActionButton(action="retrigger", label=_("Send again"), warning=warning, fields=fields, is_destructive=True)
-        ]
-    same_key_warning = _("The same bytes go out under the same key: what is there already is not doubled.")
-    new_key_warning = _("A new key: if the order is there after all, this makes a second one. Look first.")
-    return [
-        ActionButton(
-            action="retrigger",
-            label=_("Send again"),
-            warning=same_key_warning,
-            fields={"force": "1"},
-            is_destructive=True,
-        ),
-        ActionButton(
-            action="retrigger",
-            label=_("Send as new"),
-            warning=new_key_warning,
-            fields={"force": "1", "new_key": "1"},
-            is_destructive=True,
-        ),
-    ]
-
-
-def mapping_steps(delivery: Delivery, store: Store | None, *, needs_address: bool) -> list[str]:
+def unmappable_guidance(delivery: Delivery, settings: Settings, *, lacks_address_part: bool) -> Guidance:
+    store = next((store for store in settings.stores.values() if store.id == delivery.store), None)
     order = delivery.order_number or delivery.order_id
     steps = [
         _(
-            "Open order %(order)s in the store's own administration, correct there what is named above, and save. "
-            "The store sends its update to /webhooks/%(store)s, and the order goes on by itself.",
+            "Open order %(order)s in the store's admin, correct the data listed above and save. The store then sends "
+            "an update to /webhooks/%(store)s, and the order is retried automatically.",
             order=order,
             store=store.name if store else delivery.store,
-        )
+        ),
+        address_setting_step(store) if lacks_address_part and store else settings_step(),
+        _("If the order was handled in another way, mark it as delivered or discard it."),
     ]
-    if needs_address and store is not None:
-        steps.append(
-            _(
-                "If your customers write it in another field, say where: for example "
-                'district_from = "shipping_address.address2" under [stores.%(store)s] in connector.toml '
-                "(number_from and unit_from do the same for the numbers). Start the service again and press Retrigger.",
-                store=store.name,
-            )
-        )
-    else:
-        steps.append(
-            _(
-                "If a setting or a table's row is missing, add it. What waits for a row goes on by itself; after any "
-                "other change of connector.toml, start the service again and press Retrigger."
-            )
-        )
-    steps.append(_("If the order went another way, mark it as delivered or discard it."))
-    return steps
+    return Guidance(
+        explanation=_("The order or the account's settings are incomplete. Nothing was sent."),
+        steps=steps,
+        actions=[retrigger_action(), resolve_action(), discard_action()],
+    )
+
+
+def address_setting_step(store: Store) -> str:
+    return _(
+        "If your customers write it in another field, configure that field. For example, set "
+        'district_from = "shipping_address.address2" under [stores.%(store)s] in connector.toml; number_from and '
+        "unit_from do the same for the numbers. Then restart the service and click Retrigger.",
+        store=store.name,
+    )
+
+
+def settings_step() -> str:
+    return _(
+        "If a setting or a row of a lookup table is missing, add it. Orders that wait for a row are retried "
+        "automatically. After any other change of connector.toml, restart the service and click Retrigger."
+    )
+
+
+def refused_guidance() -> Guidance:
+    return Guidance(
+        explanation=_("The destination refused the order. Its response is listed under Attempts."),
+        steps=[
+            _("Correct what the response names: in the store, at the destination or in the settings."),
+            _("Click Retrigger. The newest version of the order is sent."),
+        ],
+        actions=[retrigger_action(), resolve_action(), discard_action()],
+    )
+
+
+def uncertain_guidance(delivery: Delivery, supports_idempotency: bool) -> Guidance:
+    return Guidance(
+        explanation=_(
+            "An attempt had no clear response, so the order may or may not have arrived. Check at the destination."
+        ),
+        steps=[
+            _("Check at the destination for order %(order)s.", order=delivery.order_number or delivery.order_id),
+            _("If it is there, click Mark as delivered and enter its ID at the destination."),
+            _("If it is not there, click Send again."),
+        ],
+        actions=[resolve_action(), *send_again_actions(supports_idempotency), discard_action()],
+    )
+
+
+def exhausted_guidance() -> Guidance:
+    return Guidance(
+        explanation=_("The order did not arrive, and the time for retries is over."),
+        steps=[_("When the destination works again, click Retrigger.")],
+        actions=[retrigger_action(), resolve_action(), discard_action()],
+    )
+
+
+def explain_discard(reason: str | None) -> str:
+    if reason == Reason.CANCELLED:
+        return _("The store cancelled the order before it was sent. No action needed.")
+    if reason == Reason.FILTERED:
+        return _("No route accepts the order as it is. It is retried automatically if a newer version matches a route.")
+    return _("The order was discarded manually.")
+
+
+def explain_refusal(delivery: Delivery) -> str:
+    """Say why the delivery's current state does not allow the action that was requested."""
+    if delivery.state == State.SENDING:
+        return _("An attempt is in progress. Wait for its result.")
+    if delivery.reason == Reason.UNCERTAIN:
+        return _("The order may have arrived. Check at the destination first.")
+    if delivery.state == State.DELIVERED:
+        return _("It is already delivered.")
+    if delivery.state == State.DISCARDED:
+        return _("It is discarded.")
+    return _("Its state has changed.")
+
+
+def retrigger_action(label: str | None = None) -> Action:
+    return Action(name="retrigger", label=label or _("Retrigger"))
+
+
+def resolve_action() -> Action:
+    return Action(
+        name="resolve",
+        label=_("Mark as delivered"),
+        warning=_("For an order that is already at the destination. Nothing is sent."),
+        asks_remote_id=True,
+        is_destructive=True,
+    )
+
+
+def discard_action() -> Action:
+    return Action(name="discard", label=_("Discard"), warning=_("The order will not be sent."), is_destructive=True)
+
+
+def send_anyway_action() -> Action:
+    return force_action(_("Send anyway"), _("The order will be sent although it was discarded."))
+
+
+def send_again_actions(supports_idempotency: bool) -> list[Action]:
+    """Return the actions that send an order which may have arrived."""
+    if not supports_idempotency:
+        warning = _("If the order did arrive, this creates a duplicate. Check at the destination first.")
+        return [force_action(_("Send again"), warning)]
+    same_key_warning = _("Sends the same content with the same idempotency key, so it cannot create a duplicate.")
+    new_key_warning = _(
+        "Uses a new idempotency key. If the order did arrive, this creates a duplicate. Check at the destination first."
+    )
+    return [
+        force_action(_("Send again"), same_key_warning),
+        force_action(_("Send as new"), new_key_warning, new_key="1"),
+    ]
+
+
+def force_action(label: str, warning: str, **parameters: str) -> Action:
+    """Return an action that needs `force`."""
+    return Action(
+        name="retrigger", label=label, warning=warning, parameters={"force": "1", **parameters}, is_destructive=True
+    )

@@ -1,14 +1,13 @@
-"""Deliveries: search and pages of them, one in full, and the acts that its state allows."""
+"""Deliveries: the list with its search, the page of one delivery, its actions, and bulk retries."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from connector.core.exceptions import ConflictError, InvalidRequestError
+from connector.core.exceptions import ConflictError
 from connector.database.bulk_retries import DeliveryFilter, load_job
 from connector.database.models import Reason, State
 from connector.database.queries.lookups import load_delivery
@@ -25,15 +24,25 @@ from connector.runtime import Runtime
 from connector.web.api.requests import parse_id
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
+from connector.web.dashboard.available_actions import explain_refusal
 from connector.web.dashboard.delivery_detail import delivery_context
-from connector.web.dashboard.forms import PAGE_SIZE, read_datetime, read_note, read_row_id, read_text
+from connector.web.dashboard.forms import (
+    PAGE_SIZE,
+    InvalidFormError,
+    read_choice,
+    read_datetime,
+    read_note,
+    read_row_id,
+    read_text,
+)
+from connector.web.dashboard.i18n import gettext as _
 
 blueprint = Blueprint("deliveries", __name__)
 
 FILTERS = ("q", "state", "reason", "account", "store", "problem", "since", "until")
-#: How many newer ones are counted; more are "100 or more".
+#: Newer deliveries are counted up to this; beyond it, the page says "100+".
 MAX_NEWER = 100
-#: Further looks for an e-mail address: past eight million webhooks.
+#: How often an e-mail search can look further back: past eight million webhooks.
 MAX_EMAIL_PAGES = 1_000
 
 
@@ -45,72 +54,78 @@ def index() -> str:
     if before is None and top is not None:
         before = top + 1
     page = find_page(runtime, criteria, before=before)
-    newer = len(find_page(runtime, criteria, after=top, limit=MAX_NEWER).rows) if top is not None else 0
-    return render_list(runtime, page, newer=newer, top=top)
+    newer = find_page(runtime, criteria, after=top, limit=MAX_NEWER).rows if top is not None else []
+    return render_list(runtime, page, newer_count=len(newer), top=top)
 
 
 @blueprint.post("/deliveries/search")
 def search() -> Response | str:
-    """Search by the one box. An e-mail address goes into no URL: its page is the answer itself."""
+    """Search by the search box. An e-mail address must not appear in a URL, so its results are this response."""
     term = read_text(request.form, "q")
     if term is None or "@" not in term:
         params: dict[str, Any] = {name: request.form[name] for name in FILTERS if request.form.get(name)}
         return redirect(url_for("deliveries.index", **params))
     runtime = get_runtime()
-    email_page = min(read_row_id(request.form, "look") or 0, MAX_EMAIL_PAGES)
+    email_page = min(read_row_id(request.form, "email_page") or 0, MAX_EMAIL_PAGES)
     ids, has_older = delivery_ids_by_email(runtime.database, term, page_number=email_page)
     page = find_deliveries(runtime.database, DeliverySearch(ids=ids), limit=PAGE_SIZE) if ids else SearchPage()
-    return render_list(runtime, page, email=term, email_page=email_page, has_older=has_older)
+    return render_list(
+        runtime,
+        page,
+        email=term,
+        scanned_count=scanned_rows(email_page),
+        next_email_page=email_page + 1 if has_older else None,
+    )
 
 
 def render_list(
-    runtime: Runtime,
-    page: SearchPage,
-    *,
-    newer: int = 0,
-    top: int | None = None,
-    email: str | None = None,
-    email_page: int = 0,
-    has_older: bool = False,
+    runtime: Runtime, page: SearchPage, *, newer_count: int = 0, top: int | None = None, **email_context: Any
 ) -> str:
+    """Render the list.
+
+    Args:
+        newer_count: deliveries newer than `top` that match too.
+        top: the id of the first row when the list was opened, so that a live list does not move.
+        email_context: `email`, `scanned_count` and `next_email_page` of an e-mail search.
+    """
     filters = {name: request.args[name] for name in FILTERS if request.args.get(name)}
     top = top or (page.rows[0].id if page.rows and "before" not in request.args else None)
-    current_params = {
-        **filters,
+    position = {
         **({"top": top} if top else {}),
         **({"before": request.args["before"]} if "before" in request.args else {}),
     }
     return render_template(
         "deliveries.html",
-        found=page,
-        given=filters,
-        newer=newer,
-        most_newer=MAX_NEWER,
-        email=email,
-        opened=scanned_rows(email_page),
-        further=email_page + 1 if has_older else None,
+        page=page,
+        filters=filters,
+        newer_count=newer_count,
+        max_newer=MAX_NEWER,
         states=list(State),
         reasons=list(Reason),
         accounts=sorted(runtime.settings.accounts),
         stores=sorted(store.id for store in runtime.settings.stores.values()),
-        first=f"?{urlencode(filters)}",
-        following=f"?{urlencode({**filters, 'before': page.next})}" if page.next else None,
-        here=f"?{urlencode(current_params)}",
+        first_url=f"?{urlencode(filters)}",
+        older_url=f"?{urlencode({**filters, 'before': page.next})}" if page.next else None,
+        current_url=f"?{urlencode({**filters, **position})}",
+        **email_context,
     )
 
 
-def parse_search(runtime: Runtime, args: Mapping[str, str]) -> DeliverySearch:
-    """What the search form asks for. Raises `InvalidRequestError`."""
-    values: dict[str, Any] = {
-        name: read_text(args, name) for name in ("q", "state", "reason", "account", "store", "problem")
-    }
-    for name, allowed in (("state", State), ("reason", Reason)):
-        if values[name] is not None and values[name] not in list(allowed):
-            raise InvalidRequestError(f"`{name}` must be one of {', '.join(allowed)}")
-    term = values.pop("q")
-    if term in {store.id for store in runtime.settings.stores.values()} and values["store"] is None:
-        values["store"], term = term, None
-    return DeliverySearch(term=term, since=read_datetime(args, "since"), until=read_datetime(args, "until"), **values)
+def parse_search(runtime: Runtime, values: Mapping[str, str]) -> DeliverySearch:
+    """Read the search form. Raises `InvalidFormError`."""
+    term, store = read_text(values, "q"), read_text(values, "store")
+    if store is None and term in {configured.id for configured in runtime.settings.stores.values()}:
+        term, store = None, term
+    return DeliverySearch(
+        term=term,
+        state=read_choice(values, "state", list(State)),
+        reason=read_choice(values, "reason", list(Reason)),
+        account=read_text(values, "account"),
+        store=store,
+        problem=read_text(values, "problem"),
+        since=read_datetime(values, "since"),
+        until=read_datetime(values, "until"),
+    )
 
 
 def find_page(
@@ -133,87 +148,91 @@ def show(delivery_id: str) -> str:
 
 
 @blueprint.get("/deliveries/<delivery_id>/preview")
-def preview_page(delivery_id: str) -> str:
-    """What would be sent now, field by field. That takes some hundred mappings, so pages ask for it late."""
-    return render_template("preview.html", shown=preview(get_runtime(), parse_id(delivery_id)))
+def show_preview(delivery_id: str) -> str:
+    """Show what would be sent now, field by field. It maps the order some hundred times, so pages load it on demand."""
+    return render_template("preview.html", preview=preview(get_runtime(), parse_id(delivery_id)))
 
 
 @blueprint.post("/deliveries/<delivery_id>/retrigger")
 def retrigger(delivery_id: str) -> Response:
-    force = request.form.get("force") == "1"
+    force, new_key = (request.form.get(name) == "1" for name in ("force", "new_key"))
     note = read_note(request.form, is_required=force)
-    new_key = request.form.get("new_key") == "1"
-    return run_action(
-        delivery_id,
-        lambda id_: actions.retrigger_delivery(
-            get_runtime(), id_, actor=current_actor(), force=force, new_key=new_key, note=note
-        ),
-        _("It is queued. Its outcome shows here by itself."),
-    )
+
+    def action(id_: int) -> None:
+        actions.retrigger_delivery(get_runtime(), id_, actor=current_actor(), force=force, new_key=new_key, note=note)
+
+    return run_action(delivery_id, action, _("The order is queued. The result will appear here."))
 
 
 @blueprint.post("/deliveries/<delivery_id>/resolve")
 def resolve(delivery_id: str) -> Response:
     note, remote_id = read_note(request.form, is_required=True), read_text(request.form, "remote_id")
-    return run_action(
-        delivery_id,
-        lambda id_: actions.resolve_delivery(
+
+    def action(id_: int) -> None:
+        actions.resolve_delivery(
             get_runtime(), id_, actor=current_actor(), resolution=State.DELIVERED, remote_id=remote_id, note=note
-        ),
-        _("It counts as delivered, by your word."),
-    )
+        )
+
+    return run_action(delivery_id, action, _("Marked as delivered."))
 
 
 @blueprint.post("/deliveries/<delivery_id>/discard")
 def discard(delivery_id: str) -> Response:
     note = read_note(request.form, is_required=True)
-    return run_action(
-        delivery_id,
-        lambda id_: actions.resolve_delivery(
-            get_runtime(), id_, actor=current_actor(), resolution=State.DISCARDED, note=note
-        ),
-        _("It is discarded, by your word."),
-    )
+
+    def action(id_: int) -> None:
+        actions.resolve_delivery(get_runtime(), id_, actor=current_actor(), resolution=State.DISCARDED, note=note)
+
+    return run_action(delivery_id, action, _("Discarded."))
 
 
-def run_action(delivery_id: str, action: Any, success_message: str) -> Response:
-    """Do it and say so on the delivery's page; or say why its state forbids it: somebody else may have acted before."""
+def run_action(delivery_id: str, action: Callable[[int], None], success_message: str) -> Response:
+    """Run an action and return to the delivery's page. Its state may have changed since the page was opened."""
+    id_ = parse_id(delivery_id)
     try:
-        action(parse_id(delivery_id))
-        flash(success_message, "done")
-    except ConflictError as error:
-        flash(_("That was not done: %(why)s.", why=str(error)), "error")
+        action(id_)
+        flash(success_message, "success")
+    except ConflictError:
+        explanation = explain_refusal(load_delivery(get_runtime().database, id_))
+        flash(_("Action failed. %(explanation)s", explanation=explanation), "error")
     return redirect(url_for("deliveries.show", delivery_id=delivery_id))
 
 
 @blueprint.post("/deliveries/retrigger")
-def retrigger_many() -> Response:
-    """Have the chosen ones retriggered, or all that the filters of a parked list choose."""
+def start_bulk_retry() -> Response:
+    """Retrigger the selected deliveries, or all parked ones that match the filters."""
     note = read_note(request.form)
-    if request.form.get("all") == "1":
-        criteria = parse_search(get_runtime(), request.form)
-        if criteria.term or criteria.problem:
-            raise InvalidRequestError("all of a search cannot be retriggered at once: choose them")
-        delivery_filter = DeliveryFilter(
-            state=criteria.state or State.PARKED,
-            reason=criteria.reason,
-            account=criteria.account,
-            store=criteria.store,
-            since=criteria.since,
-            until=criteria.until,
-        )
-    else:
-        ids = tuple(dict.fromkeys(parse_id(text) for text in request.form.getlist("id")))
-        if not ids:
-            flash(_("Choose at least one."), "error")
-            return redirect(url_for("deliveries.index"))
-        delivery_filter = DeliveryFilter(state=None, ids=ids)
+    delivery_filter = all_filter() if request.form.get("all") == "1" else selection_filter()
+    if delivery_filter is None:
+        flash(_("Select at least one delivery."), "error")
+        return redirect(url_for("deliveries.index"))
     job = actions.start_bulk_retry(get_runtime(), delivery_filter, actor=current_actor(), note=note)
-    return redirect(url_for("deliveries.job_page", job_id=job.id))
+    return redirect(url_for("deliveries.show_job", job_id=job.id))
+
+
+def all_filter() -> DeliveryFilter:
+    """Return a filter for everything that the list shows. Raises `InvalidFormError`."""
+    criteria = parse_search(get_runtime(), request.form)
+    if criteria.term or criteria.problem:
+        raise InvalidFormError(_("Search results cannot be retriggered as a whole. Select deliveries instead."))
+    return DeliveryFilter(
+        state=criteria.state or State.PARKED,
+        reason=criteria.reason,
+        account=criteria.account,
+        store=criteria.store,
+        since=criteria.since,
+        until=criteria.until,
+    )
+
+
+def selection_filter() -> DeliveryFilter | None:
+    """Return a filter for the selected rows, or None if no row is selected."""
+    ids = tuple(dict.fromkeys(parse_id(text) for text in request.form.getlist("id")))
+    return DeliveryFilter(state=None, ids=ids) if ids else None
 
 
 @blueprint.get("/retriggers/<job_id>")
-def job_page(job_id: str) -> str:
+def show_job(job_id: str) -> str:
     return render_template("job.html", job=load_job(get_runtime().database, parse_id(job_id)))
 
 
@@ -221,6 +240,6 @@ def job_page(job_id: str) -> str:
 def cancel_job(job_id: str) -> Response:
     try:
         actions.cancel_bulk_retry(get_runtime(), parse_id(job_id), actor=current_actor())
-    except ConflictError as error:
-        flash(_("That was not done: %(why)s.", why=str(error)), "error")
-    return redirect(url_for("deliveries.job_page", job_id=job_id))
+    except ConflictError:
+        flash(_("It has ended already."), "error")
+    return redirect(url_for("deliveries.show_job", job_id=job_id))

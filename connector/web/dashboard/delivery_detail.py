@@ -1,131 +1,134 @@
-"""What the page of one delivery shows beside its row: what happened in order, what it was made of, and what to do."""
+"""The template context of a delivery's page: its timeline, the data it was made from, and what to do."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Literal
-
-from flask_babel import gettext as _
 
 from connector.database.models import Attempt, Delivery, Event, Note, State
 from connector.database.orders import row_id
 from connector.database.queries.lookups import list_attempts, list_notes, load_event
 from connector.database.queries.search import events_of_order
 from connector.runtime import Runtime
-from connector.web.dashboard.available_actions import advise
-from connector.web.dashboard.filters import translate
-from connector.web.dashboard.problem_i18n import is_about_address
+from connector.web.dashboard.available_actions import build_guidance
+from connector.web.dashboard.filters import describe_duplicates
+from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.labels import translate
+from connector.web.dashboard.problem_i18n import is_about_address, translate_problem
 from mappings.order import Order
 from mappings.schema import MappingError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """One thing that happened, for the timeline."""
+    """One thing that happened to a delivery. `row` is the event, attempt or note; `details` are lines of text."""
 
     at: datetime
     kind: Literal["event", "attempt", "note", "end"]
-    row: Any
     title: str
-    detail: str | None = None
+    details: list[str]
+    row: Any = None
 
 
 def delivery_context(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
+    """Return the context of `delivery.html`."""
     event = load_event(runtime.database, delivery.event_id)
     attempts = list_attempts(runtime.database, row_id(delivery))
-    notes = list_notes(runtime.database, row_id(delivery))
-    events = events_of_order(runtime.database, delivery.store, delivery.order_id)
     order, order_error = parse_event_order(runtime, event)
     return {
         "event": event,
         "attempts": attempts,
-        "notes": notes,
-        "timeline": build_timeline(delivery, events, attempts, notes),
+        "timeline": build_timeline(
+            delivery,
+            events_of_order(runtime.database, delivery.store, delivery.order_id),
+            attempts,
+            list_notes(runtime.database, row_id(delivery)),
+        ),
         "order": to_jsonable(order) if order else None,
         "order_error": order_error,
-        "advice": advise(
+        "guidance": build_guidance(
             delivery,
             runtime.settings,
             supports_idempotency=delivery.destination in runtime.destinations_with_idempotency,
-            needs_address=any(map(is_about_address, delivery.problems)),
+            lacks_address_part=any(map(is_about_address, delivery.problems)),
         ),
     }
 
 
 def build_timeline(
-    delivery: Delivery, events: list[Event], attempts: list[Attempt], notes: list[Note]
+    delivery: Delivery, events: Iterable[Event], attempts: Iterable[Attempt], notes: Iterable[Note]
 ) -> list[TimelineEntry]:
+    """Return everything that happened to a delivery, oldest first."""
     entries = [
-        TimelineEntry(
-            at=event.received_at,
-            kind="event",
-            row=event,
-            title=_("Webhook %(topic)s", topic=event.topic),
-            detail=event.reason
-            or (_("came again %(times)s times", times=event.duplicates) if event.duplicates else None),
-        )
-        for event in events
+        *map(event_entry, events),
+        *map(attempt_entry, attempts),
+        *map(note_entry, notes),
     ]
-    entries += [
-        TimelineEntry(
-            at=attempt.started_at,
-            kind="attempt",
-            row=attempt,
-            title=_("Attempt %(number)s: %(outcome)s", number=attempt.number, outcome=translate(attempt.outcome)),
-            detail=attempt.error,
-        )
-        for attempt in attempts
-    ]
-    entries += [
-        TimelineEntry(
-            at=note.at,
-            kind="note",
-            row=note,
-            title=_("%(who)s: %(what)s", who=note.who, what=translate(note.kind)) if note.who else translate(note.kind),
-            detail=note.text or None,
-        )
-        for note in notes
-    ]
-    last_at = max((entry.at for entry in entries), default=delivery.created_at)
-    if delivery.state in (State.PARKED, State.DISCARDED) and not attempts:
-        at = max(last_at, delivery.updated_at)
-        reason = translate(delivery.reason)
-        entries.append(
-            TimelineEntry(
-                at=at,
-                kind="end",
-                row=None,
-                title=f"{translate(delivery.state)}: {reason}",
-                detail="\n".join(delivery.problems),
-            )
-        )
+    if delivery.state in (State.PARKED, State.DISCARDED) and not delivery.attempts:
+        last_at = max((entry.at for entry in entries), default=delivery.created_at)
+        entries.append(end_entry(delivery, max(last_at, delivery.updated_at)))
     return sorted(entries, key=lambda entry: entry.at)
 
 
+def event_entry(event: Event) -> TimelineEntry:
+    details = []
+    if event.reason:
+        details = [translate_problem(event.reason)]
+    elif event.duplicates:
+        details = [describe_duplicates(event.duplicates)]
+    return TimelineEntry(
+        at=event.received_at, kind="event", row=event, title=_("Webhook %(topic)s", topic=event.topic), details=details
+    )
+
+
+def attempt_entry(attempt: Attempt) -> TimelineEntry:
+    title = _("Attempt %(number)s: %(outcome)s", number=attempt.number, outcome=translate(attempt.outcome))
+    return TimelineEntry(
+        at=attempt.started_at,
+        kind="attempt",
+        row=attempt,
+        title=title,
+        details=[attempt.error] if attempt.error else [],
+    )
+
+
+def note_entry(note: Note) -> TimelineEntry:
+    kind = translate(note.kind)
+    title = _("%(who)s: %(action)s", who=note.who, action=kind) if note.who else kind
+    text = note.text if note.who else translate_problem(note.text)
+    return TimelineEntry(at=note.at, kind="note", row=note, title=title, details=[text] if text else [])
+
+
+def end_entry(delivery: Delivery, at: datetime) -> TimelineEntry:
+    """Return the entry of a delivery that was parked or discarded before any attempt."""
+    title = f"{translate(delivery.state)}: {translate(delivery.reason)}"
+    return TimelineEntry(at=at, kind="end", title=title, details=[translate_problem(p) for p in delivery.problems])
+
+
 def parse_event_order(runtime: Runtime, event: Event) -> tuple[Order | None, str | None]:
-    """The hub's order as the webhook holds it, or why there is none to show. Asks no storefront."""
+    """Return the order in a webhook, or else why it cannot be shown. Makes no request to the store."""
     settings = runtime.settings
-    store = next((candidate for candidate in settings.stores.values() if candidate.id == event.store), None)
+    store = next((store for store in settings.stores.values() if store.id == event.store), None)
     if store is None:
-        return None, _("Its store is no longer configured.")
+        return None, _("The store is no longer configured.")
     if not event.body:
-        return None, _("Its payload was pruned.")
+        return None, _("The webhook's content was deleted because of its age.")
     storefront = settings.storefront(store)
     payload = json.loads(event.body)
     try:
         if any(fetch.is_order for fetch in storefront.required_fetches(payload, store, frozenset())):
-            return None, _("The webhook only names the order: it is fetched from the store for each attempt.")
+            return None, _("The webhook contains only the order's ID. The order is fetched from the store.")
         return storefront.parse_order(payload, store), None
     except MappingError as error:
-        return None, "\n".join(error.problems)
-    except Exception as error:  # ours to mend; the page shows the rest
+        return None, "\n".join(map(translate_problem, error.problems))
+    except Exception as error:  # a bug of ours must not hide the rest of the page
         runtime.log.error("mapping_failed", event_id=event.id, error=type(error).__name__)
-        return None, _("The connector failed to read it: a fault of ours.")
+        return None, _("The order could not be read because of an internal error.")
 
 
 def to_jsonable(value: Any) -> Any:
-    """What is there of the hub's objects, for JSON: fields that are empty are left out."""
+    """Return a canonical order as JSON types, without empty fields."""
     if is_dataclass(value):
         values = {field.name: to_jsonable(getattr(value, field.name)) for field in fields(value)}
         return {name: item for name, item in values.items() if item not in (None, [], {})}

@@ -1,19 +1,22 @@
-"""Events: every webhook that came in, also those that were ignored or came again, and why."""
+"""Events: every webhook that was received, with the reason if it was ignored, and duplicates."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from connector.core.exceptions import InvalidRequestError
-from connector.database.queries.lookups import delivery_ids_by_order, load_event
-from connector.database.queries.search import find_events
+from connector.database.operator_actions import RetriggerResult
+from connector.database.queries.lookups import delivery_ids_by_order, load_delivery, load_event
+from connector.database.queries.search import SearchPage, find_events
 from connector.operations import actions
+from connector.runtime import Runtime
 from connector.web.api.requests import parse_id
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
-from connector.web.dashboard.forms import PAGE_SIZE, read_datetime, read_note, read_row_id, read_text
+from connector.web.dashboard.available_actions import explain_refusal
+from connector.web.dashboard.forms import PAGE_SIZE, read_choice, read_datetime, read_note, read_row_id, read_text
+from connector.web.dashboard.i18n import gettext as _
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
 
@@ -25,33 +28,44 @@ EVENT_STATUSES = ("accepted", "ignored", "duplicates")
 def index() -> str:
     runtime = get_runtime()
     filters = {name: text for name in FILTERS if (text := read_text(request.args, name))}
-    if filters.get("status", "accepted") not in EVENT_STATUSES:
-        raise InvalidRequestError(f"`status` must be one of {', '.join(EVENT_STATUSES)}")
-    stores = [store.id for store in runtime.settings.stores.values()]
     before, top = read_row_id(request.args, "before"), read_row_id(request.args, "top")
-    page = find_events(
-        runtime.database,
-        **{name: filters.get(name) for name in ("store", "topic", "order", "status")},
-        since=read_datetime(request.args, "since"),
-        until=read_datetime(request.args, "until"),
-        before=before if before is not None or top is None else top + 1,
-        limit=PAGE_SIZE,
-        stores=stores,
-    )
+    page = load_page(runtime, before=before if before is not None or top is None else top + 1)
     top = top or (page.rows[0].id if page.rows and before is None else None)
-    current_params = {**filters, **({"top": top} if top else {}), **({"before": before} if before else {})}
-    orders = [(row.store, row.order_id) for row in page.rows if row.order_id and row.status == "accepted"]
+    position = {**({"top": top} if top else {}), **({"before": before} if before else {})}
     return render_template(
         "events.html",
-        found=page,
-        given=filters,
-        linked=delivery_ids_by_order(runtime.database, orders),
-        stores=stores,
+        page=page,
+        filters=filters,
+        delivery_ids=load_delivery_ids(runtime, page),
+        stores=[store.id for store in runtime.settings.stores.values()],
         statuses=EVENT_STATUSES,
-        first=f"?{urlencode(filters)}",
-        following=f"?{urlencode({**filters, 'before': page.next})}" if page.next else None,
-        here=f"?{urlencode(current_params)}",
+        first_url=f"?{urlencode(filters)}",
+        older_url=f"?{urlencode({**filters, 'before': page.next})}" if page.next else None,
+        current_url=f"?{urlencode({**filters, **position})}",
     )
+
+
+def load_page(runtime: Runtime, *, before: int | None) -> SearchPage:
+    """Load the events that the query string asks for. Raises `InvalidFormError`."""
+    args = request.args
+    return find_events(
+        runtime.database,
+        store=read_text(args, "store"),
+        topic=read_text(args, "topic"),
+        order=read_text(args, "order"),
+        status=read_choice(args, "status", EVENT_STATUSES),
+        since=read_datetime(args, "since"),
+        until=read_datetime(args, "until"),
+        before=before,
+        limit=PAGE_SIZE,
+        stores=[store.id for store in runtime.settings.stores.values()],
+    )
+
+
+def load_delivery_ids(runtime: Runtime, page: SearchPage) -> dict[tuple[str, str], list[int]]:
+    """Return the ids of the deliveries of each (store, order) among the accepted events."""
+    orders = [(event.store, event.order_id) for event in page.rows if event.order_id and event.status == "accepted"]
+    return delivery_ids_by_order(runtime.database, orders)
 
 
 @blueprint.get("/<event_id>")
@@ -60,24 +74,25 @@ def show(event_id: str) -> str:
     event = load_event(runtime.database, parse_id(event_id))
     orders = [(event.store, event.order_id)] if event.order_id else []
     ids_by_order = delivery_ids_by_order(runtime.database, orders)
-    return render_template(
-        "event.html", event=event, deliveries=[id_ for delivery_ids in ids_by_order.values() for id_ in delivery_ids]
-    )
+    delivery_ids = [delivery_id for ids in ids_by_order.values() for delivery_id in ids]
+    return render_template("event.html", event=event, delivery_ids=delivery_ids)
 
 
 @blueprint.post("/<event_id>/retrigger")
 def retrigger(event_id: str) -> Response:
-    """Make every delivery that the routes want of it now, and queue what may be queued."""
-    results = actions.retrigger_event(
-        get_runtime(), parse_id(event_id), actor=current_actor(), note=read_note(request.form)
-    )
+    """Create the deliveries that the current routes call for, and retrigger the existing ones where that is safe."""
+    runtime = get_runtime()
+    results = actions.retrigger_event(runtime, parse_id(event_id), actor=current_actor(), note=read_note(request.form))
     for result in results:
-        flash(
-            _("Delivery %(id)s is queued.", id=result.id)
-            if result.done == "queued"
-            else _("Delivery %(id)s is left as it is: %(why)s.", id=result.id, why=result.why),
-            "done" if result.done == "queued" else "error",
-        )
+        flash(*describe_result(runtime, result))
     if not results:
-        flash(_("No route wants a delivery of it."), "error")
+        flash(_("No route applies to this event, so no delivery was created."), "error")
     return redirect(url_for("events.show", event_id=event_id))
+
+
+def describe_result(runtime: Runtime, result: RetriggerResult) -> tuple[str, Any]:
+    """Return the message and its category."""
+    if result.done == "queued":
+        return _("Delivery %(id)s is queued.", id=result.id), "success"
+    explanation = explain_refusal(load_delivery(runtime.database, result.id))
+    return _("Delivery %(id)s was skipped. %(explanation)s", id=result.id, explanation=explanation), "error"

@@ -1,95 +1,70 @@
-"""The words of the pages: states, reasons and instants as people say them, in the browser's language."""
+"""Jinja filters: times, numbers, JSON and state badges in the reader's language."""
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
-from flask_babel import format_datetime, format_decimal, format_timedelta, lazy_gettext
-from flask_babel import gettext as _
-from markupsafe import Markup, escape
+from flask_babel import format_datetime, format_decimal, format_timedelta
+from markupsafe import Markup
 
 from connector.web.context import get_runtime
+from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.i18n import ngettext
+from connector.web.dashboard.labels import translate
 from connector.web.dashboard.problem_i18n import translate_problem
 
-STATE_LABELS = {
-    "waiting": lazy_gettext("waiting"),
-    "sending": lazy_gettext("sending"),
-    "delivered": lazy_gettext("delivered"),
-    "parked": lazy_gettext("parked"),
-    "discarded": lazy_gettext("discarded"),
-}
-REASON_LABELS = {
-    "unmappable": lazy_gettext("cannot be mapped"),
-    "refused": lazy_gettext("refused"),
-    "uncertain": lazy_gettext("uncertain"),
-    "exhausted": lazy_gettext("retries used up"),
-    "cancelled": lazy_gettext("cancelled"),
-    "filtered": lazy_gettext("filtered"),
-    "by hand": lazy_gettext("by hand"),
-}
-#: Of an account.
-FLOW_LABELS = {
-    "flowing": lazy_gettext("flowing"),
-    "throttled": lazy_gettext("throttled"),
-    "circuit open": lazy_gettext("circuit open"),
-    "paused": lazy_gettext("paused"),
-}
-OUTCOME_LABELS = {
-    "sending": lazy_gettext("under way"),
-    "delivered": lazy_gettext("delivered"),
-    "refused": lazy_gettext("refused"),
-    "not_processed": lazy_gettext("surely not processed"),
-    "unauthorized": lazy_gettext("credentials refused"),
-    "token_expired": lazy_gettext("token expired"),
-    "ambiguous": lazy_gettext("no clear answer"),
-    "conflict": lazy_gettext("key used with another body"),
-}
-STATUS_LABELS = {"accepted": lazy_gettext("accepted"), "ignored": lazy_gettext("ignored")}
-KIND_LABELS = {
-    "alert": lazy_gettext("alert"),
-    "retrigger": lazy_gettext("retrigger"),
-    "resolve": lazy_gettext("resolve"),
-    "pause": lazy_gettext("pause"),
-    "resume": lazy_gettext("resume"),
-}
-ALL_LABELS: tuple[Mapping[str, Any], ...] = (
-    STATE_LABELS,
-    REASON_LABELS,
-    FLOW_LABELS,
-    OUTCOME_LABELS,
-    STATUS_LABELS,
-    KIND_LABELS,
-)
 
-
-def translate(word: str | None) -> str:
-    """One of the words that rows hold, in the browser's language; what is none of them as it is."""
-    for labels in ALL_LABELS:
-        if word is not None and word in labels:
-            return str(labels[word])
-    return word or ""
+def register_filters(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        body=format_body,
+        datetime=render_datetime,
+        due_time=render_due_time,
+        duplicates=describe_duplicates,
+        json=format_json,
+        number=format_decimal,
+        problem=translate_problem,
+        relative_time=render_relative_time,
+        translate=translate,
+    )
+    app.jinja_env.globals["state_badge"] = state_badge
 
 
 def render_datetime(at: datetime | None) -> str:
-    """A `<time>`: UTC as it comes, the browser's own time where scripts run."""
+    """Return a `<time>` element in UTC. The page's script shows it in the browser's time zone."""
     if at is None:
         return "–"
-    iso_text = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Markup('<time datetime="{}">{} UTC</time>').format(iso_text, format_datetime(at, "d MMM HH:mm:ss"))
+    return Markup('<time datetime="{}">{} UTC</time>').format(to_iso(at), format_datetime(at, "d MMM HH:mm:ss"))
 
 
-def render_age(at: datetime | None) -> str:
-    """How long ago, or in how long; the instant itself in the title."""
+def render_relative_time(at: datetime | None) -> str:
+    """Return a `<time>` element such as “3 minutes ago”, with the exact time in its title."""
     if at is None:
         return "–"
-    iso_text = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     elapsed = get_runtime().clock() - at
     text = _("just now") if abs(elapsed.total_seconds()) < 1 else format_timedelta(-elapsed, add_direction=True)
-    return Markup('<time datetime="{}" data-age title="{} UTC">{}</time>').format(
-        iso_text, format_datetime(at, "d MMM yyyy HH:mm:ss"), text
+    return Markup('<time datetime="{}" data-relative title="{} UTC">{}</time>').format(
+        to_iso(at), format_datetime(at, "d MMM yyyy HH:mm:ss"), text
     )
+
+
+def render_due_time(at: datetime) -> str:
+    """Return “due now” for a time that has passed, else the relative time."""
+    return _("due now") if at <= get_runtime().clock() else render_relative_time(at)
+
+
+def describe_duplicates(count: int) -> str:
+    """Say how often a webhook was received again."""
+    text: str = ngettext(
+        "received once more (duplicate, not processed)",
+        "received %(num)s more times (duplicates, not processed)",
+        count,
+    )
+    return text
+
+
+def to_iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def format_json(value: Any) -> str:
@@ -97,7 +72,7 @@ def format_json(value: Any) -> str:
 
 
 def format_body(body: bytes | None) -> str:
-    """JSON with its lines broken, anything else as text."""
+    """Return the body of a request or response: indented if it is JSON, else as text."""
     if not body:
         return ""
     try:
@@ -107,20 +82,7 @@ def format_body(body: bytes | None) -> str:
 
 
 def state_badge(state: str, reason: str | None = None) -> str:
-    """The badge of a state: never its colour alone."""
+    """Render a state as a badge with text, so that colour is not the only cue."""
     text = f"{translate(state)}: {translate(reason)}" if reason else translate(state)
-    reason_class = (reason or state).replace(" ", "-")
-    return Markup('<span class="badge {} {}">{}</span>').format(state.replace(" ", "-"), reason_class, escape(text))
-
-
-def register_filters(app: Flask) -> None:
-    app.jinja_env.filters.update(
-        age=render_age,
-        instant=render_datetime,
-        json=format_json,
-        number=format_decimal,
-        pretty=format_body,
-        problem=translate_problem,
-        say=translate,
-    )
-    app.jinja_env.globals["state_badge"] = state_badge
+    classes = [name.replace(" ", "-") for name in (state, reason or state)]
+    return Markup('<span class="badge {} {}">{}</span>').format(*classes, text)

@@ -1,47 +1,67 @@
-"""Reads what forms and addresses say. Raises `InvalidRequestError` where that cannot be understood."""
+"""Reads form fields and query parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from marshmallow import ValidationError
 
 from connector.core.exceptions import InvalidRequestError
-from connector.web.api.requests import INVALID_TEXT_MESSAGE, MAX_TEXT_LENGTH, parse_id, validate_storable
+from connector.web.api.requests import MAX_TEXT_LENGTH, parse_id, validate_storable
+from connector.web.dashboard.i18n import gettext as _
 
 PAGE_SIZE = 50
 
 
-def read_text(form: Mapping[str, str], name: str) -> str | None:
-    """The text without stray blanks; None where there is none."""
-    text = form.get(name, "").strip()
+class InvalidFormError(InvalidRequestError):
+    """A form or a query string is not valid. The message is in the reader's language."""
+
+
+def read_text(values: Mapping[str, str], name: str) -> str | None:
+    """Return the stripped text, or None if it is empty. Raises `InvalidFormError`."""
+    text = values.get(name, "").strip()
     try:
         validate_storable(text)
-    except ValidationError:
-        raise InvalidRequestError(f"`{name}` {INVALID_TEXT_MESSAGE}") from None
+    except ValidationError as error:
+        raise InvalidFormError(_("The field %(name)s contains characters that cannot be stored.", name=name)) from error
     if len(text) > MAX_TEXT_LENGTH:
-        raise InvalidRequestError(f"`{name}` {INVALID_TEXT_MESSAGE}")
+        raise InvalidFormError(
+            _("The field %(name)s is longer than %(max)s characters.", name=name, max=MAX_TEXT_LENGTH)
+        )
     return text or None
 
 
+def read_choice(values: Mapping[str, str], name: str, choices: Collection[str]) -> str | None:
+    """Return one of `choices`, or None if it is empty. Raises `InvalidFormError`."""
+    text = read_text(values, name)
+    if text is not None and text not in choices:
+        raise InvalidFormError(
+            _("The field %(name)s must be one of %(choices)s.", name=name, choices=", ".join(choices))
+        )
+    return text
+
+
 def read_note(form: Mapping[str, str], *, is_required: bool = False) -> str | None:
+    """Return the note of an action, or None. Raises `InvalidFormError`."""
     note = read_text(form, "note")
     if is_required and note is None:
-        raise InvalidRequestError("a note is needed: why, for who reads this later")
+        raise InvalidFormError(_("A note is required for this action."))
     return note
 
 
 def read_row_id(args: Mapping[str, str], name: str) -> int | None:
-    """A row's id, as a page's own link gives it."""
+    """Return the id of a row, or None if it is empty. Raises `NotFoundError` if it is not a number."""
     return parse_id(args[name]) if args.get(name) else None
 
 
 def read_datetime(args: Mapping[str, str], name: str) -> datetime | None:
-    """A date, or a date and time; UTC unless it says otherwise."""
+    """Return a date, or a date and time, in UTC unless it has an offset. Raises `InvalidFormError`."""
     text = args.get(name, "").strip()
     if not text:
         return None
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidRequestError(f"`{name}` must be a date such as 2026-11-21") from error
+        raise InvalidFormError(
+            _("The field %(name)s must be a date such as %(example)s.", name=name, example="2026-11-21")
+        ) from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)

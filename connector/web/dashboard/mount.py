@@ -1,4 +1,4 @@
-"""The dashboard's addresses. What lies behind them is imported and built when the first is asked for."""
+"""Routes of the dashboard in the main application. The dashboard itself is built on the first page request."""
 
 import threading
 from typing import TYPE_CHECKING
@@ -17,25 +17,26 @@ PAGES = ("login", "logout", "deliveries", "retriggers", "events", "accounts", "s
 
 
 class LazyApp:
-    """Builds the dashboard once, whichever of the threads comes first."""
+    """The dashboard's application, imported and built once, on first use. Thread-safe."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._lock = threading.Lock()
-        self._dashboard: Flask | None = None
+        self._app: Flask | None = None
 
     def get(self) -> "Flask":
         with self._lock:
-            if self._dashboard is None:
+            if self._app is None:
                 from connector.web.dashboard.app import create_dashboard
 
-                self._dashboard = create_dashboard(self.runtime)
-            return self._dashboard
+                self._app = create_dashboard(self.runtime)
+            return self._app
 
 
 @blueprint.route("/", methods=["GET", "POST"])
 @blueprint.route(f"/<any({', '.join(PAGES)}):page>", methods=["GET", "POST"])
 @blueprint.route(f"/<any({', '.join(PAGES)}):page>/<path:rest>", methods=["GET", "POST"])
 def dispatch(**_: str) -> Response:
+    """Pass the request on to the dashboard's application."""
     lazy_app: LazyApp = current_app.extensions["dashboard"]
     return Response.from_app(lazy_app.get(), request.environ)

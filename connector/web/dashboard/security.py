@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, flash, redirect, request, url_for
 from flask.sessions import SecureCookieSessionInterface
-from flask_babel import gettext as _
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -20,6 +19,8 @@ from secure import (
     XFrameOptions,
 )
 from werkzeug.wrappers import Response as WerkzeugResponse
+
+from connector.web.dashboard.i18n import gettext as _
 
 SESSION_LIFETIME = timedelta(hours=12)
 HSTS_MAX_AGE = timedelta(days=365)
@@ -89,7 +90,7 @@ def add_headers(response: Response) -> Response:
 
 def handle_csrf_error(error: CSRFError) -> WerkzeugResponse:
     """Send the person back to the page that held the form."""
-    flash(_("That page was too old to act from. Please try again."), "error")
+    flash(_("This page has expired, try again."), "error")
     return redirect(safe_redirect_path(urlsplit(request.referrer or "").path) or url_for("overview.show"))
 
 

@@ -1,4 +1,4 @@
-"""The settings as they are in force, with every secret masked: what is not known to be harmless is not shown."""
+"""The settings in effect, with secrets masked. A setting is shown only if it is known not to be a secret."""
 
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -8,12 +8,13 @@ from flask import Blueprint, render_template
 
 from connector.settings import Settings
 from connector.web.context import get_runtime
+from connector.web.dashboard.i18n import ngettext
 from mappings.lookup_tables import LookupTable
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
 MASK = "••••••"
-#: Of longer tables only their length is shown.
+#: Of a longer lookup table, only the number of rows is shown.
 MAX_ROWS = 20
 
 
@@ -25,7 +26,7 @@ def show() -> str:
 def settings_context(settings: Settings) -> dict[str, Any]:
     environment = {
         **mask_secrets(settings.environment),
-        "database_url": redact_password(settings.environment.database_url),
+        "database_url": mask_credentials(settings.environment.database_url),
     }
     return {
         "stores": {store.name: mask_secrets(store) for store in settings.stores.values()},
@@ -38,33 +39,35 @@ def settings_context(settings: Settings) -> dict[str, Any]:
 
 
 def mask_secrets(section: Any) -> dict[str, Any]:
-    """A dataclass's settings. Those that its own text leaves out (`repr=False`) are secrets."""
-    values = {}
-    for setting in fields(section):
-        value = getattr(section, setting.name)
-        if isinstance(value, LookupTable) and (len(value) > MAX_ROWS or (value and not setting.repr)):
-            value = f"{len(value)} rows"
-        elif isinstance(value, type):  # a schema of the merchant's own
-            value = f"{value.__module__}:{value.__name__}"
-        elif not setting.repr:
-            value = mask_value(value)
-        elif is_dataclass(value):
-            value = mask_secrets(value)
-        elif isinstance(value, frozenset | tuple):
-            value = sorted(value) if isinstance(value, frozenset) else list(value)
-        values[setting.name] = value
-    return values
+    """Return a dataclass's fields for display. A field with `repr=False` is a secret."""
+    return {
+        field.name: format_setting(getattr(section, field.name), is_secret=not field.repr) for field in fields(section)
+    }
+
+
+def format_setting(value: Any, *, is_secret: bool) -> Any:
+    if isinstance(value, LookupTable) and (len(value) > MAX_ROWS or (value and is_secret)):
+        return ngettext("%(num)s row", "%(num)s rows", len(value))
+    if isinstance(value, type):  # a merchant's own schema class
+        return f"{value.__module__}:{value.__name__}"
+    if is_secret:
+        return mask_value(value)
+    if is_dataclass(value):
+        return mask_secrets(value)
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def mask_value(value: Any) -> Any:
-    """Whether it is set, and of a table which names are."""
+    """Return None if it is not set. A mapping keeps its keys."""
     if not value:
         return None
     return dict.fromkeys(value, MASK) if isinstance(value, dict) else MASK
 
 
-def redact_password(url: str) -> str:
-    """Where the database is. A socket's folder or a parameter may stand in the query, and so may a password."""
+def mask_credentials(url: str) -> str:
+    """Return the database's URL without its user, password and query, which may hold a password too."""
     if url.startswith("sqlite"):
         return url
     parts = urlsplit(url)

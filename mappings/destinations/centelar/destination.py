@@ -1,37 +1,35 @@
-"""Centelar."""
+"""Centelar: where an order is posted, and what a response means."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from mappings.contracts import load_contract
 from mappings.destination import Destination, Outcome
-from mappings.destinations.centelar.account import CentelarAccountSchema
+from mappings.destinations.centelar.account import CentelarAccount, CentelarAccountSchema
 from mappings.destinations.centelar.request import CentelarOrderRequest
+from mappings.destinations.centelar.sample import SAMPLE
 from mappings.destinations.centelar.schema import CentelarOrderSchema
 
 
-def classify_response(status: int, body: Any) -> Outcome | None:
-    """Read Centelar's own word for no, which may come with a status that says yes."""
-    # Unverified: the page shows `"success": true` alone.
-    is_refusal = 200 <= status < 300 and isinstance(body, Mapping) and body.get("success") is False
-    return Outcome.REFUSED if is_refusal else None
+class Centelar(Destination[CentelarAccount]):
+    name = "centelar"
+    order_schema = CentelarOrderSchema
+    request_class = CentelarOrderRequest
+    settings_schema = CentelarAccountSchema
+    contract = load_contract("centelar")
+    path = "/api/v1.1/order"
+    order_id_path = "order_id"
+    order_reference_setting = "ext_code"
+    sample = SAMPLE
 
+    def query_params(self, account: CentelarAccount) -> Mapping[str, str]:
+        return {"connection_id": str(account.connection_id)}
 
-DESTINATION = Destination(
-    name="centelar",
-    schema_class=CentelarOrderSchema,
-    contract=load_contract("centelar"),
-    path="/api/v1.1/order",
-    order_id_path="order_id",
-    settings_schema_class=CentelarAccountSchema,
-    sample_settings={
-        "connection_id": 123,
-        "charges": {"tip": "PROPINA", "fee": "RECARGO"},
-        "payment_types": {"bacs": "promissory", "offline": "promissory"},
-    },
-    request_class=CentelarOrderRequest,
-    query=lambda account: {"connection_id": str(account.connection_id)},
-    required_details=lambda account: frozenset({"payments"}),
-    order_reference_setting="ext_code",
-    classify_response=classify_response,
-)
+    def required_details(self, account: CentelarAccount) -> Set[str]:
+        return {"payments"}
+
+    def classify_response(self, status: int, body: Any) -> Outcome | None:
+        """Treat a 2xx with `success: false` as a refusal."""
+        # Unverified: the page shows `"success": true` alone.
+        is_refusal = 200 <= status < 300 and isinstance(body, Mapping) and body.get("success") is False
+        return Outcome.REFUSED if is_refusal else None

@@ -1,9 +1,8 @@
 """LaPyme: an ERP of Argentina. Writes POST /api/v1/orders."""
 
 from mappings.destinations.lapyme.account import LapymeAccount
-from mappings.destinations.lapyme.customers import CUSTOMER_API
-from mappings.destinations.lapyme.destination import DESTINATION
+from mappings.destinations.lapyme.destination import Lapyme
 from mappings.destinations.lapyme.request import LapymeOrderRequest
 from mappings.destinations.lapyme.schema import LapymeOrderSchema
 
-__all__ = ["CUSTOMER_API", "DESTINATION", "LapymeAccount", "LapymeOrderRequest", "LapymeOrderSchema"]
+__all__ = ["Lapyme", "LapymeAccount", "LapymeOrderRequest", "LapymeOrderSchema"]

@@ -12,7 +12,7 @@ from typing import Any
 from mappings.customer_lookup import CustomerApi, CustomerPage, CustomerQuery
 from mappings.destination import Outcome
 from mappings.destinations.lapyme.account import UUID_PATTERN, LapymeAccount
-from mappings.destinations.lapyme.responses import classify_response
+from mappings.destinations.lapyme.responses import classify_conflict
 from mappings.order import Order
 from mappings.payload_paths import get_path
 from mappings.person_names import buyer_name
@@ -29,19 +29,71 @@ def normalized_document(order: Order) -> str | None:
     return document.number if document else order.document
 
 
-def customer_queries(order: Order, account: LapymeAccount) -> list[CustomerQuery]:
-    """The document, then the e-mail; nobody where a row says who it is, or the account has nobody looked for."""
-    if account.customers == "default" or account.customer_id_by_document.find(normalized_document(order)):
-        return []
-    queries = []
-    if document := tax_id_of(order):
-        number = document.number
-        # Unverified: whether LaPyme keeps a CUIT with its dashes, and finds it by the digits alone.
-        dashed = (f"{number[:2]}-{number[2:10]}-{number[10]}",) if document.kind == "cuit" else ()
-        queries.append(CustomerQuery(label="tax document", value=number, search_terms=(number, *dashed)))
-    if email := email_of(order):
-        queries.append(CustomerQuery(label="e-mail", value=email.casefold(), search_terms=(email,)))
-    return queries
+class LapymeCustomerApi(CustomerApi[LapymeAccount]):
+    path = "/api/v1/customers"
+
+    def queries_for(self, order: Order, account: LapymeAccount) -> list[CustomerQuery]:
+        """Return the document, then the e-mail; nothing if a row names the customer or `customers` is “default”."""
+        if account.customers == "default" or account.customer_id_by_document.find(normalized_document(order)):
+            return []
+        queries = []
+        if document := tax_id_of(order):
+            number = document.number
+            # Unverified: whether LaPyme stores a CUIT with its dashes, and finds it by the digits alone.
+            dashed = (f"{number[:2]}-{number[2:10]}-{number[10]}",) if document.kind == "cuit" else ()
+            queries.append(CustomerQuery(label="tax document", value=number, search_terms=(number, *dashed)))
+        if email := email_of(order):
+            queries.append(CustomerQuery(label="e-mail", value=email.casefold(), search_terms=(email,)))
+        return queries
+
+    def may_create(self, account: LapymeAccount) -> bool:
+        return account.customers == "find_or_create"
+
+    def search_params(self, term: str, cursor: str | None) -> dict[str, str]:
+        return {"query": term, "limit": "100", **({"cursor": cursor} if cursor else {})}
+
+    def parse_page(self, response: Any, query: CustomerQuery, order: Order) -> CustomerPage | None:
+        """Return exact matches only: the search also finds names and parts of numbers."""
+        customers = response.get("data") if isinstance(response, Mapping) else None
+        if not isinstance(customers, list) or not all(isinstance(customer, Mapping) for customer in customers):
+            return None
+        document = tax_id_of(order)
+        ids = [
+            customer.get("id")
+            for customer in customers
+            if matches_query(customer, query, document.number if document else None)
+        ]
+        cursor = response.get("next_cursor") if response.get("has_more") is True else None
+        return CustomerPage(
+            ids=[id_ for id_ in ids if is_uuid(id_)], cursor=cursor if isinstance(cursor, str) else None
+        )
+
+    def build_request(self, order: Order) -> dict[str, Any] | None:
+        company = order.bill_to.company if order.bill_to else None
+        document = tax_id_of(order)
+        is_company = document is not None and document.is_company is True
+        name = (company if is_company else None) or " ".join(part for part in buyer_name(order) if part)
+        if not name:
+            return None
+        values = {
+            "name": name,
+            "company_name": company if is_company else None,
+            "email": email_of(order),
+            "phone": order.phone_to_call,
+            "tax_id": document.number if document else None,
+            "tax_id_type": TAX_ID_TYPES[document.kind] if document else None,
+        }
+        return {key: value for key, value in values.items() if value is not None}
+
+    def created_id(self, response: Any) -> str | None:
+        customer_id = get_path(response, "data.customer.id")
+        return customer_id if is_uuid(customer_id) else None
+
+    def is_duplicate(self, status: int, body: Any) -> bool:
+        return status == 409  # its document exists, or its key was used
+
+    def is_in_progress(self, status: int, body: Any) -> bool:
+        return status == 409 and classify_conflict(body) in (Outcome.CONFLICT, Outcome.AMBIGUOUS)
 
 
 def tax_id_of(order: Order) -> TaxId | None:
@@ -54,23 +106,11 @@ def email_of(order: Order) -> str | None:
     return email if email and "@" in email else None
 
 
-def parse_customer_page(response: Any, query: CustomerQuery, order: Order) -> CustomerPage | None:
-    """Return who surely is the one: the search finds names, too, and parts of numbers."""
-    customers = response.get("data") if isinstance(response, Mapping) else None
-    if not isinstance(customers, list) or not all(isinstance(customer, Mapping) for customer in customers):
-        return None
-    document = tax_id_of(order)
-    ids = [
-        customer.get("id")
-        for customer in customers
-        if matches_query(customer, query, document.number if document else None)
-    ]
-    cursor = response.get("next_cursor") if response.get("has_more") is True else None
-    return CustomerPage(ids=[id_ for id_ in ids if is_uuid(id_)], cursor=cursor if isinstance(cursor, str) else None)
-
-
 def matches_query(customer: Mapping[str, Any], query: CustomerQuery, document: str | None) -> bool:
-    """An e-mail tells who it is only where the documents do not contradict it: people share addresses."""
+    """Return whether a search result is the customer.
+
+    An e-mail counts only where the tax documents do not contradict it: people share addresses.
+    """
     tax_id = match_key(str(customer.get("tax_id") or ""))
     if query.label == "tax document":
         return tax_id == query.value
@@ -78,46 +118,5 @@ def matches_query(customer: Mapping[str, Any], query: CustomerQuery, document: s
     return str(customer.get("email") or "").casefold() == query.value and not has_other_tax_id
 
 
-def build_customer_body(order: Order) -> dict[str, Any] | None:
-    """Return the body that makes a customer, of what the order says alone; None where it names nobody."""
-    company = order.bill_to.company if order.bill_to else None
-    document = tax_id_of(order)
-    is_company = document is not None and document.is_company is True
-    name = (company if is_company else None) or " ".join(part for part in buyer_name(order) if part)
-    if not name:
-        return None
-    values = {
-        "name": name,
-        "company_name": company if is_company else None,
-        "email": email_of(order),
-        "phone": order.phone_to_call,
-        "tax_id": document.number if document else None,
-        "tax_id_type": TAX_ID_TYPES[document.kind] if document else None,
-    }
-    return {key: value for key, value in values.items() if value is not None}
-
-
-def created_customer_id(response: Any) -> str | None:
-    customer_id = get_path(response, "data.customer.id")
-    return customer_id if is_uuid(customer_id) else None
-
-
 def is_uuid(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(UUID_PATTERN, value) is not None
-
-
-CUSTOMER_API = CustomerApi(
-    path="/api/v1/customers",
-    queries_for=customer_queries,
-    may_create=lambda account: account.customers == "find_or_create",
-    search_params=lambda spelling, cursor: {
-        "query": spelling,
-        "limit": "100",
-        **({"cursor": cursor} if cursor else {}),
-    },
-    parse_page=parse_customer_page,
-    build_request=build_customer_body,
-    created_id=created_customer_id,
-    is_duplicate=lambda status, body: status == 409,  # its document is there, or its key was used
-    is_in_progress=lambda status, body: classify_response(status, body) in (Outcome.CONFLICT, Outcome.AMBIGUOUS),
-)

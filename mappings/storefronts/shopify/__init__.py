@@ -2,6 +2,6 @@
 
 from mappings.storefronts.shopify.schema import ShopifyOrderSchema
 from mappings.storefronts.shopify.store import ShopifyStore
-from mappings.storefronts.shopify.storefront import STOREFRONT
+from mappings.storefronts.shopify.storefront import Shopify
 
-__all__ = ["STOREFRONT", "ShopifyOrderSchema", "ShopifyStore"]
+__all__ = ["Shopify", "ShopifyOrderSchema", "ShopifyStore"]

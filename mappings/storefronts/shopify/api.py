@@ -14,7 +14,9 @@ from mappings.text import clean_text
 API_VERSION = "2026-10"
 
 
-def required_fetches(payload: Mapping[str, Any], store: ShopifyStore, required_details: Set[str]) -> Sequence[Fetch]:
+def find_required_fetches(
+    payload: Mapping[str, Any], store: ShopifyStore, required_details: Set[str]
+) -> Sequence[Fetch]:
     """Return the GETs for what the order lacks and the destination needs."""
     if not store.can_fetch or payload.get("cancelled_at"):
         return ()

@@ -1,21 +1,32 @@
-"""Shopify."""
+"""Shopify: how it signs, and where its API is asked for what a webhook lacks."""
 
-from mappings.storefront import Signature, Storefront
-from mappings.storefronts.shopify.api import required_fetches
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+from mappings.storefront import Fetch, Signature, Storefront, WebhookIdentity
+from mappings.storefronts.shopify.api import find_required_fetches
+from mappings.storefronts.shopify.sample import SampleShopifyStore
 from mappings.storefronts.shopify.schema import ShopifyOrderSchema
-from mappings.storefronts.shopify.store import ShopifyStoreSchema
-from mappings.storefronts.shopify.webhook import identify, sample_headers
+from mappings.storefronts.shopify.store import ShopifyStore, ShopifyStoreSchema
+from mappings.storefronts.shopify.webhook import identify_webhook
 
-STOREFRONT = Storefront(
-    name="shopify",
-    schema_class=ShopifyOrderSchema,
+
+class Shopify(Storefront[ShopifyStore]):
+    name = "shopify"
+    order_schema = ShopifyOrderSchema
+    settings_schema = ShopifyStoreSchema
     # Newer deliveries: https://shopify.dev/docs/apps/build/events/verify-deliveries, read 2026-11-21.
-    signature=Signature(headers=("X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256"), encoding="base64"),
-    identify=identify,
-    settings_schema_class=ShopifyStoreSchema,
-    sample_headers=sample_headers,
-    sample_topic="orders/paid",
-    required_fetches=required_fetches,
-    # https://shopify.dev/docs/api/admin-rest, "Authentication", read 2026-11-21.
-    api_headers=lambda store: {"X-Shopify-Access-Token": store.api_token, "Accept": "application/json"},
-)
+    signature = Signature(headers=("X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256"), encoding="base64")
+    sample = SampleShopifyStore()
+
+    def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
+        return identify_webhook(headers, payload, body)
+
+    def required_fetches(
+        self, payload: Mapping[str, Any], store: ShopifyStore, required_details: Set[str]
+    ) -> Sequence[Fetch]:
+        return find_required_fetches(payload, store, required_details)
+
+    def api_headers(self, store: ShopifyStore) -> dict[str, str]:
+        # https://shopify.dev/docs/api/admin-rest, "Authentication", read 2026-11-21.
+        return {"X-Shopify-Access-Token": store.api_token or "", "Accept": "application/json"}

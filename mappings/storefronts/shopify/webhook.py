@@ -3,7 +3,6 @@
 Source: https://shopify.dev/docs/apps/build/webhooks/delivery-structure, read 2026-11-21.
 """
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,6 @@ from mappings.fields import (
 )
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from mappings.storefronts.shopify.api import API_VERSION
 
 #: The topics about a whole order, and the hub's word for each. `orders/edited` is left out: it carries a difference.
 TOPICS = {
@@ -28,7 +26,7 @@ TOPICS = {
 ID_ONLY_TOPICS = {"orders/delete"}
 
 
-def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
+def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
     """Tell what a webhook is about. Newer deliveries write the headers without "X-": both are read.
 
     The key has the topic in it: one event goes to several topics under one id
@@ -69,15 +67,3 @@ def get_header(headers: Mapping[str, str], name: str) -> str | None:
         if value and len(value) <= MAX_ID_LENGTH:
             return value
     return None
-
-
-def sample_headers(payload: Mapping[str, Any], topic: str) -> dict[str, str]:
-    """Return the headers with which Shopify would post `payload`; the same order's same state has the same ids."""
-    event = f"{topic}:{payload.get('id')}:{payload.get('updated_at')}"
-    return {
-        "X-Shopify-Topic": topic,
-        "X-Shopify-Shop-Domain": "sample.myshopify.com",
-        "X-Shopify-API-Version": API_VERSION,
-        "X-Shopify-Event-Id": str(uuid.uuid5(uuid.NAMESPACE_URL, event)),
-        "X-Shopify-Webhook-Id": str(uuid.uuid5(uuid.NAMESPACE_URL, "webhook:" + event)),
-    }

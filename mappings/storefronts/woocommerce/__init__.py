@@ -1,6 +1,6 @@
 """WooCommerce: reads orders as its webhooks and its REST API write them."""
 
 from mappings.storefronts.woocommerce.schema import WooOrderSchema
-from mappings.storefronts.woocommerce.storefront import STOREFRONT
+from mappings.storefronts.woocommerce.storefront import WooCommerce
 
-__all__ = ["STOREFRONT", "WooOrderSchema"]
+__all__ = ["WooCommerce", "WooOrderSchema"]

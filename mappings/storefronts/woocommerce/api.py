@@ -1,7 +1,7 @@
 """What a WooCommerce webhook lacks, and the request to the REST API that fetches it."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mappings.ids import numeric_id
@@ -11,7 +11,7 @@ from mappings.storefronts.woocommerce.schema import CANCELLED_STATUSES
 from mappings.text import clean_text
 
 
-def required_fetches(payload: Mapping[str, Any], store: Store, required_details: Set[str]) -> Sequence[Fetch]:
+def find_required_fetches(payload: Mapping[str, Any], store: Store) -> Sequence[Fetch]:
     """Return the GET for the lines of an order's refunds. Every destination needs them: they say what is left."""
     order_id = numeric_id(payload.get("id"))
     if not store.can_fetch or not payload.get("refunds") or order_id is None:

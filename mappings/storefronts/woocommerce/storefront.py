@@ -1,33 +1,44 @@
-"""WooCommerce."""
+"""WooCommerce: how it signs, and where its API is asked for what a webhook lacks."""
 
-from mappings.storefront import Signature, Storefront
-from mappings.storefronts.woocommerce.api import basic_auth, required_fetches
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+from mappings.settings import Store
+from mappings.storefront import Fetch, Signature, Storefront, WebhookIdentity
+from mappings.storefronts.woocommerce.api import basic_auth, find_required_fetches
+from mappings.storefronts.woocommerce.sample import SampleWooStore
 from mappings.storefronts.woocommerce.schema import WooOrderSchema
 from mappings.storefronts.woocommerce.store import WooStoreSchema
-from mappings.storefronts.woocommerce.webhook import decode_secret, identify, is_ping, sample_headers
-
-#: Where plugins put the tax document: https://github.com/mobbexco/woocommerce (Observer/Checkout.php),
-#: https://github.com/fedealvz/Woo-iFactura, EBANX's and Mexican invoicing plugins, read 2026-11-21.
-DOCUMENT_FROM = (
-    "meta_data:_billing_dni",
-    "meta_data:billing_dni",
-    "meta_data:billing_dni_ifactura",
-    "meta_data:ebanx_billing_argentina_document",
-    "meta_data:_billing_rfc",
-)
+from mappings.storefronts.woocommerce.webhook import decode_secret, identify_webhook, is_ping_body
 
 
-STOREFRONT = Storefront(
-    name="woocommerce",
-    schema_class=WooOrderSchema,
-    signature=Signature(headers=("X-WC-Webhook-Signature",), encoding="base64"),
-    identify=identify,
-    signing_key=decode_secret,
-    is_ping=is_ping,
-    settings_schema_class=WooStoreSchema,
-    required_fetches=required_fetches,
-    api_headers=basic_auth,
-    sample_headers=sample_headers,
-    sample_topic="order.updated",
-    document_from=DOCUMENT_FROM,
-)
+class WooCommerce(Storefront[Store]):
+    name = "woocommerce"
+    order_schema = WooOrderSchema
+    settings_schema = WooStoreSchema
+    signature = Signature(headers=("X-WC-Webhook-Signature",), encoding="base64")
+    # Where plugins put the tax document: https://github.com/mobbexco/woocommerce (Observer/Checkout.php),
+    # https://github.com/fedealvz/Woo-iFactura, EBANX's and Mexican invoicing plugins, read 2026-11-21.
+    document_from = (
+        "meta_data:_billing_dni",
+        "meta_data:billing_dni",
+        "meta_data:billing_dni_ifactura",
+        "meta_data:ebanx_billing_argentina_document",
+        "meta_data:_billing_rfc",
+    )
+    sample = SampleWooStore()
+
+    def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
+        return identify_webhook(headers, payload, body)
+
+    def signing_key(self, secret: str) -> str:
+        return decode_secret(secret)
+
+    def is_ping(self, body: bytes) -> bool:
+        return is_ping_body(body)
+
+    def required_fetches(self, payload: Mapping[str, Any], store: Store, required_details: Set[str]) -> Sequence[Fetch]:
+        return find_required_fetches(payload, store)
+
+    def api_headers(self, store: Store) -> dict[str, str]:
+        return basic_auth(store)

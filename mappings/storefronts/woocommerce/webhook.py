@@ -27,7 +27,7 @@ SPECIAL_CHARS = re.compile(r"&(?:(lt|gt|amp|quot)|#0*(34|38|39|60|62)|#x0*(22|26
 NAMED_CHARS = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 
 
-def identify(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
+def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
     """Tell what a webhook is about.
 
     X-WC-Webhook-Delivery-ID is no key: it is a hash of the webhook and the second, so that different orders share it
@@ -79,18 +79,6 @@ def decode_secret(secret: str) -> str:
     return SPECIAL_CHARS.sub(decode, secret)
 
 
-def is_ping(body: bytes) -> bool:
+def is_ping_body(body: bytes) -> bool:
     """Whether this is the unsigned call with which WooCommerce tries an address on save (deliver_ping)."""
     return re.fullmatch(rb"webhook_id=[0-9]{1,20}", body) is not None
-
-
-def sample_headers(payload: Mapping[str, Any], topic: str) -> dict[str, str]:
-    resource, _, event = topic.partition(".")
-    return {
-        "X-WC-Webhook-Source": "https://sample.example/",
-        "X-WC-Webhook-Topic": topic,
-        "X-WC-Webhook-Resource": resource,
-        "X-WC-Webhook-Event": event,
-        "X-WC-Webhook-ID": "1",
-        "X-WC-Webhook-Delivery-ID": "0123456789abcdef0123456789abcdef",
-    }

@@ -6,17 +6,17 @@ import pytest
 
 from mappings.addresses.postcodes import complete_postal_code, describe_mismatch
 from mappings.addresses.regions import SHOPIFY_STATES, WOOCOMMERCE_STATES, resolve_country_code, resolve_state_name
-from mappings.addresses.states import ARGENTINA, MEXICO, STATES
+from mappings.addresses.states import ARGENTINA, MEXICO, STATES, State
 
 
-def test_every_state_has_a_code_of_its_own_on_each_platform():
+def test_every_state_has_a_code_of_its_own_on_each_platform() -> None:
     for states, count in ((MEXICO, 32), (ARGENTINA, 24)):
         for field in ("iso", "name", "shopify", "woocommerce"):
             assert len({getattr(state, field) for state in states}) == count
 
 
 @pytest.mark.parametrize("country", STATES)
-def test_platforms_name_a_state_alike(country):
+def test_platforms_name_a_state_alike(country: str) -> None:
     assert set(SHOPIFY_STATES[country].values()) == set(WOOCOMMERCE_STATES[country].values())
 
 
@@ -45,7 +45,9 @@ def test_platforms_name_a_state_alike(country):
         (None, "MX", None),
     ],
 )
-def test_state_in_words_has_its_official_name_and_others_stay_as_written(written, country, name):
+def test_state_in_words_has_its_official_name_and_others_stay_as_written(
+    written: str | None, country: str | None, name: str | None
+) -> None:
     assert resolve_state_name(written, country=country, codes={}) == name
 
 
@@ -53,7 +55,7 @@ def test_state_in_words_has_its_official_name_and_others_stay_as_written(written
     ("written", "code"),
     [("mx", "MX"), ("México", "MX"), ("MEX", "MX"), ("República Argentina", "AR"), ("Chile", "Chile"), (None, None)],
 )
-def test_country_has_its_code(written, code):
+def test_country_has_its_code(written: str | None, code: str | None) -> None:
     assert resolve_country_code(written) == code
 
 
@@ -76,7 +78,9 @@ def test_country_has_its_code(written, code):
         (None, "MX", None, None),
     ],
 )
-def test_postcode_is_written_plainly_and_never_made_up(written, country, state, code):
+def test_postcode_is_written_plainly_and_never_made_up(
+    written: str | None, country: str, state: str | None, code: str | None
+) -> None:
     assert complete_postal_code(written, country=country, state=state) == code
 
 
@@ -98,10 +102,10 @@ def test_postcode_is_written_plainly_and_never_made_up(written, country, state, 
         ("90210", "US", "California", None),
     ],
 )
-def test_postcode_of_another_state_is_told(code, country, state, fault):
+def test_postcode_of_another_state_is_told(code: str, country: str, state: str | None, fault: str | None) -> None:
     assert describe_mismatch(code, country=country, state=state) == fault
 
 
 @pytest.mark.parametrize("state", [*MEXICO, *ARGENTINA], ids=lambda state: state.name)
-def test_postcodes_begin_with_digits(state):
+def test_postcodes_begin_with_digits(state: State) -> None:
     assert re.fullmatch(r"[\d|\[\]-]+", state.postcode_prefix)

@@ -1,6 +1,7 @@
 """Address lines as people write them in Mexico and Argentina, and what is sure about each."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from marshmallow import ValidationError
@@ -13,7 +14,7 @@ from tests.support.mapping_cases import SAMPLES, make_account, make_store, probl
 J = "\u2060"
 
 
-def parts(line1=None, line2=None, **given):
+def parts(line1: str | None = None, line2: str | None = None, **given: str) -> tuple[Any, ...]:
     settled = resolve_address(Address(line1=line1, line2=line2), **given)
     return settled.street, settled.number, settled.unit, settled.district
 
@@ -81,7 +82,7 @@ def parts(line1=None, line2=None, **given):
         ("Hidalgo 12 U. Hab. Infonavit El Hueso", ("Hidalgo", "12", None, "U. Hab. Infonavit El Hueso")),
     ],
 )
-def test_what_is_sure_is_split(line1, expected):
+def test_what_is_sure_is_split(line1: str, expected: tuple[Any, ...]) -> None:
     assert parts(line1) == expected
 
 
@@ -112,12 +113,12 @@ def test_what_is_sure_is_split(line1, expected):
         "- 45",
     ],
 )
-def test_what_is_not_sure_stays_whole(line1):
+def test_what_is_not_sure_stays_whole(line1: str) -> None:
     assert parts(line1) == (line1, None, None, None)
 
 
 @pytest.mark.parametrize("line1", [None, "No informado", "s/d", "-", ".", "N/A"])
-def test_placeholder_is_no_street(line1):
+def test_placeholder_is_no_street(line1: str | None) -> None:
     assert parts(line1) == (None, None, None, None)
 
 
@@ -131,22 +132,22 @@ def test_placeholder_is_no_street(line1):
         (f"Calle 10 {J}5", "Col. Centro", ("Calle 10", "5", None, "Centro")),
     ],
 )
-def test_shopifys_separator_is_exact(line1, line2, expected):
+def test_shopifys_separator_is_exact(line1: str, line2: str | None, expected: tuple[Any, ...]) -> None:
     assert parts(line1, line2) == expected
 
 
-def test_separator_wins_over_settings():
+def test_separator_wins_over_settings() -> None:
     given = {"number": "9", "unit": "8", "district": "Roma"}
     assert parts(f"Calle 10 {J}5", f"Depto 3 {J}Centro", **given) == ("Calle 10", "5", "8, Depto 3", "Centro")
 
 
-def test_settings_fill_what_the_separator_leaves_empty():
+def test_settings_fill_what_the_separator_leaves_empty() -> None:
     given = {"number": "9", "district": "Roma"}
     assert parts(f"Calle 10 {J}", f"Depto 3 {J}", **given) == ("Calle 10", "9", "Depto 3", "Roma")
 
 
 @pytest.mark.parametrize("extra", ["x" * 300, ", " * 150_000 + "x"])
-def test_endless_line_stays_whole(extra):
+def test_endless_line_stays_whole(extra: str) -> None:
     assert parts(f"Hidalgo 12 {extra}", f"Col. Roma {extra}") == (
         f"Hidalgo 12 {extra}",
         None,
@@ -168,7 +169,7 @@ def test_endless_line_stays_whole(extra):
         ("Roma Norte", ("Roma Norte", None)),
     ],
 )
-def test_second_line_is_the_flat_but_for_a_marked_neighbourhood(line2, expected):
+def test_second_line_is_the_flat_but_for_a_marked_neighbourhood(line2: str, expected: tuple[Any, ...]) -> None:
     assert parts("Balcarce 78", line2)[2:] == expected
 
 
@@ -185,15 +186,15 @@ def test_second_line_is_the_flat_but_for_a_marked_neighbourhood(line2, expected)
         ("Depto. 4-B", ("Depto. 4-B", None)),
     ],
 )
-def test_second_line_is_the_neighbourhood_where_the_store_says_so(line2, expected):
+def test_second_line_is_the_neighbourhood_where_the_store_says_so(line2: str, expected: tuple[Any, ...]) -> None:
     assert parts("Balcarce 78", line2, district=line2)[2:] == expected
 
 
-def test_neighbourhood_from_elsewhere_leaves_the_second_line_whole():
+def test_neighbourhood_from_elsewhere_leaves_the_second_line_whole() -> None:
     assert parts("Balcarce 78", "Depto 4", district="Col. Roma Norte")[2:] == ("Depto 4", "Roma Norte")
 
 
-def test_two_different_neighbourhoods_both_stay():
+def test_two_different_neighbourhoods_both_stay() -> None:
     assert parts("Balcarce 78", "Col. Centro", district="Roma")[2:] == ("Col. Centro", "Roma")
 
 
@@ -207,7 +208,7 @@ def test_two_different_neighbourhoods_both_stay():
         ("Calle 4123", "Calle 4123"),
     ],
 )
-def test_number_from_elsewhere_leaves_the_first_line_as_the_street(line1, street):
+def test_number_from_elsewhere_leaves_the_first_line_as_the_street(line1: str, street: str) -> None:
     assert parts(line1, number="123") == (street, "123", None, None)
 
 
@@ -219,7 +220,7 @@ def test_number_from_elsewhere_leaves_the_first_line_as_the_street(line1, street
         ("Calle Pino 3", "#1130", ("Calle Pino", "3", "#1130", None)),
     ],
 )
-def test_number_may_stand_in_the_second_line(line1, line2, expected):
+def test_number_may_stand_in_the_second_line(line1: str, line2: str, expected: tuple[Any, ...]) -> None:
     assert parts(line1, line2) == expected
 
 
@@ -235,11 +236,11 @@ def test_number_may_stand_in_the_second_line(line1, line2, expected):
         ("Hidalgo 12, tel 55 1234 5678", None, "tel 55 1234 5678"),
     ],
 )
-def test_what_helps_to_find_the_door_is_kept_apart(line1, line2, reference):
+def test_what_helps_to_find_the_door_is_kept_apart(line1: str, line2: str | None, reference: str) -> None:
     assert resolve_address(Address(line1=line1, line2=line2)).reference == reference
 
 
-def test_capital_of_argentina_is_a_city_by_another_name():
+def test_capital_of_argentina_is_a_city_by_another_name() -> None:
     address = Address(
         line1="Salta 77, Buenos Aires", city="CABA", state="Ciudad Autónoma de Buenos Aires", country="AR"
     )
@@ -247,7 +248,7 @@ def test_capital_of_argentina_is_a_city_by_another_name():
 
 
 @pytest.mark.parametrize("tail", ["Ciudad de México", "CDMX", "C.P. 06700", "06700", "06700 CDMX, México"])
-def test_what_only_repeats_the_city_is_left_out(tail):
+def test_what_only_repeats_the_city_is_left_out(tail: str) -> None:
     address = Address(
         line1=f"Orizaba 12, {tail}",
         city="Ciudad de México",
@@ -262,7 +263,7 @@ def test_what_only_repeats_the_city_is_left_out(tail):
 @pytest.mark.parametrize(
     ("state", "district", "reference"), [("Ciudad de México", None, "Coyoacán"), ("Jalisco", "Coyoacán", None)]
 )
-def test_municipality_of_the_state_is_no_neighbourhood(state, district, reference):
+def test_municipality_of_the_state_is_no_neighbourhood(state: str, district: str | None, reference: str | None) -> None:
     settled = resolve_address(Address(line1="Hidalgo 12, Coyoacán", state=state, country="MX"))
     assert (settled.district, settled.reference) == (district, reference)
 
@@ -288,17 +289,17 @@ def test_municipality_of_the_state_is_no_neighbourhood(state, district, referenc
         ("Calle 10", None),
     ],
 )
-def test_what_is_not_sure_shows_both_readings(line1, doubt):
+def test_what_is_not_sure_shows_both_readings(line1: str, doubt: str | None) -> None:
     assert resolve_address(Address(line1=line1, country="AR")) == Address(
         line1=line1, street=line1, country="AR", ambiguity=doubt
     )
 
 
-def test_line_of_another_country_raises_no_doubt():
+def test_line_of_another_country_raises_no_doubt() -> None:
     assert resolve_address(Address(line1="12 High Street", country="GB")).ambiguity is None
 
 
-def test_number_that_a_setting_gives_leaves_no_doubt():
+def test_number_that_a_setting_gives_leaves_no_doubt() -> None:
     assert resolve_address(Address(line1="Lavalle 1234 1", country="AR"), number="1234").ambiguity is None
 
 
@@ -306,17 +307,17 @@ DOUBTFUL = Address(name="Ana Ruiz", street="Lavalle 1234 1", ambiguity="address 
 
 
 @pytest.mark.parametrize(("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "centelar")])
-def test_doubt_stops_an_order_where_the_address_is_told(sample, destination):
+def test_doubt_stops_an_order_where_the_address_is_told(sample: str, destination: str) -> None:
     order = replace(read("shopify", SAMPLES[sample]), ship_to=DOUBTFUL)
     assert "Shipping address > address “Lavalle 1234 1” is not sure." in problems_of(order, destination)
 
 
-def test_doubt_stops_no_order_where_no_address_is_told():
+def test_doubt_stops_no_order_where_no_address_is_told() -> None:
     order = replace(read("shopify", SAMPLES["shopify_ar"]), ship_to=DOUBTFUL)
     assert write(order, "lapyme").body == write(replace(order, ship_to=None), "lapyme").body
 
 
-def test_doubtful_line_is_sent_as_it_is_where_the_store_says_so():
+def test_doubtful_line_is_sent_as_it_is_where_the_store_says_so() -> None:
     order = replace(read("shopify", SAMPLES["shopify_ar"]), ship_to=DOUBTFUL)
     written = DESTINATIONS["centelar"].build_request(
         order, make_account("centelar"), make_store("shopify", unsure="send_as_is")
@@ -326,14 +327,14 @@ def test_doubtful_line_is_sent_as_it_is_where_the_store_says_so():
     assert "Shipping address > address “Lavalle 1234 1” is not sure." in written.warnings
 
 
-def test_other_words_for_what_is_unsure_are_a_fault():
+def test_other_words_for_what_is_unsure_are_a_fault() -> None:
     with pytest.raises(ValidationError) as caught:
         make_store("shopify", unsure="guess")
     assert caught.value.messages == {"unsure": ["Must be one of: problem, send_as_is."]}
 
 
 @pytest.mark.parametrize(("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "centelar")])
-def test_postcode_of_another_state_is_a_warning(sample, destination):
+def test_postcode_of_another_state_is_a_warning(sample: str, destination: str) -> None:
     order = read("shopify", SAMPLES[sample])
     order = replace(order, ship_to=replace(order.ship_to, country="MX", state="Jalisco", postal_code="06700"))
     order = replace(order, bill_to=order.ship_to)
@@ -348,21 +349,21 @@ def test_postcode_of_another_state_is_a_warning(sample, destination):
         ("shopify_ar", "centelar", "shipping_address", "complement"),
     ],
 )
-def test_reference_goes_with_the_interior(sample, destination, at, key):
+def test_reference_goes_with_the_interior(sample: str, destination: str, at: str, key: str) -> None:
     order = read("shopify", SAMPLES[sample])
     order = replace(order, ship_to=replace(order.ship_to, unit="Depto 4", reference="portón verde"))
     assert write(order, destination).body[at][key] == "Depto 4, portón verde"
 
 
-def test_units_of_both_lines_are_joined():
+def test_units_of_both_lines_are_joined() -> None:
     assert parts("Reforma 222 Piso 3", "Depto 4")[2] == "Piso 3, Depto 4"
 
 
-def test_same_unit_is_not_said_twice():
+def test_same_unit_is_not_said_twice() -> None:
     assert parts("Reforma 222", "Depto 4", unit="DEPTO 4")[2] == "DEPTO 4"
 
 
-def test_platforms_own_fields_win():
+def test_platforms_own_fields_win() -> None:
     settled = resolve_address(
         Address(line1="Balcarce 78", street="Bahía", number="87", unit="PB", district="Anzures"), number="1"
     )

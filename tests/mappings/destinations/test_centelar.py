@@ -2,16 +2,19 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from mappings import DESTINATIONS
 from mappings.destination import Outcome
-from mappings.destinations.centelar import DESTINATION
-from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
+from mappings.order import Address, Charge, Customer, Line, Order, Payment, Shipping
 from tests.support.mapping_cases import SAMPLES, line, make_account, make_store, problems_of, read, with_parts, write
+
+DESTINATION = DESTINATIONS["centelar"]
 
 ORDER = read("shopify", SAMPLES["shopify_ar"], document_from="note_attributes:dni")
 HOME = Address(
@@ -45,11 +48,11 @@ UNKNOWN_GATEWAY = (
 )
 
 
-def paid(amount, gateway="mercadopago", **facts):
+def paid(amount: Decimal | str, gateway: str | None = "mercadopago", **facts: str | None) -> Payment:
     return Payment(gateway=gateway, amount=Decimal(amount), **facts)
 
 
-def with_lines(*lines, **changes):
+def with_lines(*lines: Line, **changes: Any) -> Order:
     """Return an order of these parts, which was paid at once and goes home unless it is said."""
     parts = {part: changes.pop(part) for part in ("shipping", "charges", "total") if part in changes}
     order = with_parts(ORDER, *lines, **parts)
@@ -58,15 +61,15 @@ def with_lines(*lines, **changes):
     )
 
 
-def bought_by(**people):
+def bought_by(**people: Any) -> dict[str, Any]:
     return write(with_lines(line("10"), **{"customer": None, "document": None, **people}), "centelar").body["customer"]
 
 
-def prices(body):
+def prices(body: dict[str, Any]) -> list[tuple[str, int, float]]:
     return [(each["product_code"], each["quantity"], each["price"]) for each in body["items"]]
 
 
-def test_shopify_order_becomes_centelars_body():
+def test_shopify_order_becomes_centelars_body() -> None:
     home = {
         "disposition": "residential",
         "street": "Av. Cabildo",
@@ -105,7 +108,7 @@ def test_shopify_order_becomes_centelars_body():
     assert written.warnings == ["Company is not sent: Centelar has no field for its name."]
 
 
-def test_woocommerce_order_becomes_centelars_body():
+def test_woocommerce_order_becomes_centelars_body() -> None:
     home = {
         "disposition": "residential",
         "street": "Bv. San Juan",
@@ -145,31 +148,31 @@ def test_woocommerce_order_becomes_centelars_body():
     assert written.warnings == []
 
 
-def test_connection_goes_into_the_query_and_payments_are_asked_for():
+def test_connection_goes_into_the_query_and_payments_are_asked_for() -> None:
     account = make_account("centelar", connection_id=4711)
-    assert DESTINATION.query(account) == {"connection_id": "4711"}
+    assert DESTINATION.query_params(account) == {"connection_id": "4711"}
     assert DESTINATION.required_details(account) == {"payments"}
 
 
 # Money
 
 
-def test_line_that_is_not_shipped_is_sold_too():
+def test_line_that_is_not_shipped_is_sold_too() -> None:
     gift_card = Line(sku="REGALO", quantity=1, total=Decimal("50"), is_shippable=False)
     assert prices(write(with_lines(line("10"), gift_card), "centelar").body) == [("MATE", 1, 10), ("REGALO", 1, 50)]
 
 
-def test_price_that_does_not_divide_is_split_dearer_units_first():
+def test_price_that_does_not_divide_is_split_dearer_units_first() -> None:
     body = write(with_lines(line("10.00", quantity=3)), "centelar").body
     assert prices(body) == [("MATE", 1, 3.34), ("MATE", 2, 3.33)]
 
 
-def test_line_without_sku_is_named_by_the_orders_own_number():
+def test_line_without_sku_is_named_by_the_orders_own_number() -> None:
     order = with_lines(line("10", quantity=3), line("10", sku=None))
     assert problems_of(order, "centelar") == ["Products > line 2 > SKU is missing."]
 
 
-def test_line_below_zero_is_a_problem():
+def test_line_below_zero_is_a_problem() -> None:
     order = with_lines(line("10"), line("-1"))
     assert problems_of(order, "centelar") == ["Products > line 2 > price must not be negative."]
 
@@ -181,17 +184,17 @@ def test_line_below_zero_is_a_problem():
         ({"total": "-1", "payments": []}, "Total must not be negative."),
     ],
 )
-def test_sum_below_zero_is_a_problem(changes, problem):
+def test_sum_below_zero_is_a_problem(changes: dict[str, Any], problem: str) -> None:
     assert problem in problems_of(with_lines(line("10"), **changes), "centelar")
 
 
-def test_parts_of_a_cent_are_rounded():
+def test_parts_of_a_cent_are_rounded() -> None:
     body = write(with_lines(line("10.004"), line("5.006")), "centelar").body
     assert prices(body) == [("MATE", 1, 10.00), ("MATE", 1, 5.01)]
     assert (body["price"], body["payments"][0]["amount"]) == (15.01, "15.01")
 
 
-def test_order_of_nothing_is_a_problem():
+def test_order_of_nothing_is_a_problem() -> None:
     problems = problems_of(with_lines(), "centelar", free_orders="send")
     assert problems == ["Products are missing: nothing was charged."]
 
@@ -205,7 +208,7 @@ def test_order_of_nothing_is_a_problem():
     ],
     ids=["not said", "free", "two"],
 )
-def test_shipping_that_was_paid_is_within_the_price(shipping, cost):
+def test_shipping_that_was_paid_is_within_the_price(shipping: list[Any], cost: float | None) -> None:
     body = write(with_lines(line("10"), shipping=shipping), "centelar").body
     assert body.get("shipping_cost") == cost
     assert body["price"] == 10 + (cost or 0)
@@ -225,21 +228,21 @@ def test_shipping_that_was_paid_is_within_the_price(shipping, cost):
         ),
     ],
 )
-def test_charge_that_is_no_item_is_a_problem(charge, problem):
+def test_charge_that_is_no_item_is_a_problem(charge: Charge, problem: str) -> None:
     assert problem in problems_of(with_lines(line("100"), charges=[charge]), "centelar", charges={})
 
 
-def test_charge_is_an_item_by_the_table():
+def test_charge_is_an_item_by_the_table() -> None:
     order = with_lines(line("100"), charges=[Charge(kind="tip", total=Decimal("50.00"))])
     assert prices(write(order, "centelar", charges={"tip": "PROPINA"}).body) == [("MATE", 1, 100), ("PROPINA", 1, 50)]
 
 
-def test_zero_charge_is_no_item_and_no_problem():
+def test_zero_charge_is_no_item_and_no_problem() -> None:
     order = with_lines(line("100"), charges=[Charge(kind="tip", total=Decimal(0))])
     assert prices(write(order, "centelar", charges={"tip": "PROPINA"}).body) == [("MATE", 1, 100)]
 
 
-def test_sum_that_differs_from_the_charge_is_a_problem_with_its_arithmetic():
+def test_sum_that_differs_from_the_charge_is_a_problem_with_its_arithmetic() -> None:
     order = with_lines(line("100"), shipping=[Shipping(total=Decimal("20"))], total="119.99")
     arithmetic = "Total: products 100.00 + shipping 20.00 = 120.00, but 119.99 was charged."
     assert problems_of(order, "centelar") == [arithmetic]
@@ -247,7 +250,7 @@ def test_sum_that_differs_from_the_charge_is_a_problem_with_its_arithmetic():
     assert (written.body["price"], written.warnings) == (119.99, [arithmetic])
 
 
-def test_payments_that_differ_from_the_charge_are_a_problem_with_their_arithmetic():
+def test_payments_that_differ_from_the_charge_are_a_problem_with_their_arithmetic() -> None:
     payments = [paid("60"), paid("30", "stripe"), paid("5")]
     order = with_lines(line("100"), payments=payments)
     arithmetic = "Payments: “mercadopago” 65.00 + “stripe” 30.00 = 95.00, but 100.00 was charged."
@@ -255,7 +258,7 @@ def test_payments_that_differ_from_the_charge_are_a_problem_with_their_arithmeti
     assert write(order, "centelar", totals="warn").warnings == [arithmetic]
 
 
-def test_currency_follows_the_setting():
+def test_currency_follows_the_setting() -> None:
     order = replace(ORDER, currency="USD")
     assert problems_of(order, "centelar") == ["Currency “USD” is not served; only ARS."]
     assert problems_of(order, "centelar", currency="USD") == []
@@ -269,7 +272,9 @@ amounts = st.integers(0, 10**9).map(lambda cents: Decimal(cents).scaleb(-2))
     amounts,
     st.lists(amounts, min_size=1, max_size=3),
 )
-def test_bytes_always_add_up_to_what_was_charged(lines, shipping, payments):
+def test_bytes_always_add_up_to_what_was_charged(
+    lines: list[tuple[Decimal, int]], shipping: Decimal, payments: list[Decimal]
+) -> None:
     order = with_lines(
         *[line(total, quantity=quantity) for total, quantity in lines], shipping=[Shipping(total=shipping)]
     )
@@ -282,7 +287,7 @@ def test_bytes_always_add_up_to_what_was_charged(lines, shipping, payments):
     assert sum(Decimal(each["amount"]) for each in body["payments"]) == order.total
 
 
-def test_largest_amount_leaves_with_every_digit():
+def test_largest_amount_leaves_with_every_digit() -> None:
     body = write(with_lines(line("999999999999.99")), "centelar").bytes
     assert b'"price":999999999999.99,' in body
 
@@ -290,7 +295,7 @@ def test_largest_amount_leaves_with_every_digit():
 # Payments
 
 
-def test_payment_says_all_that_is_known_of_it():
+def test_payment_says_all_that_is_known_of_it() -> None:
     payment = paid("10", "stripe", name="Tarjeta", transaction_id="pi_31", last_digits="4242")
     assert write(with_lines(line("10"), payments=[payment]), "centelar").body["payments"] == [
         {
@@ -316,12 +321,12 @@ def test_payment_says_all_that_is_known_of_it():
         ("custom", "Tarjeta de Débito", "creditcard"),
     ],
 )
-def test_gateway_is_known_however_it_is_written(gateway, name, kind):
+def test_gateway_is_known_however_it_is_written(gateway: str, name: str | None, kind: str) -> None:
     order = with_lines(line("10"), payments=[paid("10", gateway, name=name)])
     assert [each["type"] for each in write(order, "centelar").body["payments"]] == [kind]
 
 
-def test_rows_of_the_account_add_to_the_known_gateways_and_go_before_them():
+def test_rows_of_the_account_add_to_the_known_gateways_and_go_before_them() -> None:
     payments = [paid("4", "stripe"), paid("5", "Señal en efectivo"), paid("1", "Mercado Pago")]
     order = with_lines(line("10"), payments=payments)
     types = {"Stripe": "promissory", "senal en EFECTIVO": "promissory"}
@@ -329,7 +334,7 @@ def test_rows_of_the_account_add_to_the_known_gateways_and_go_before_them():
     assert [each["type"] for each in body["payments"]] == ["promissory", "promissory", "mercadopago"]
 
 
-def test_gateway_without_a_row_is_a_problem_that_names_it():
+def test_gateway_without_a_row_is_a_problem_that_names_it() -> None:
     payments = [paid("4", "bacs"), paid("5", "bacs"), paid("1", "gift_card")]
     order = with_lines(line("10"), payments=payments)
     assert problems_of(order, "centelar", payment_types={}) == [
@@ -338,25 +343,25 @@ def test_gateway_without_a_row_is_a_problem_that_names_it():
     ]
 
 
-def test_payment_that_nobody_names_is_unnamed():
+def test_payment_that_nobody_names_is_unnamed() -> None:
     order = with_lines(line("10"), payments=[paid("10", None)])
     assert problems_of(order, "centelar") == [UNKNOWN_GATEWAY.format("unnamed")]
     assert problems_of(order, "centelar", payment_types={"unnamed": "promissory"}) == []
 
 
-def test_amounts_of_several_gateways_that_were_not_fetched_are_a_problem_with_the_way_out():
+def test_amounts_of_several_gateways_that_were_not_fetched_are_a_problem_with_the_way_out() -> None:
     order = read("shopify", SAMPLES["shopify_ar"] | {"payment_gateway_names": ["Mercado Pago", "gift_card"]})
     missing = "Payments are missing: the storefront does not say how much was paid in which way."
     assert problems_of(order, "centelar") == [missing, order.missing_details["payments"]]
 
 
-def test_gift_card_that_paid_is_a_payment():
+def test_gift_card_that_paid_is_a_payment() -> None:
     order = with_lines(line("10"), payments=[paid("4", "gift_card"), paid("6")])
     body = write(order, "centelar", payment_types={"gift_card": "promissory"}).body
     assert (body["price"], [each["amount"] for each in body["payments"]]) == (10, ["4.00", "6.00"])
 
 
-def test_payment_below_zero_is_a_problem():
+def test_payment_below_zero_is_a_problem() -> None:
     order = with_lines(line("10"), payments=[paid("12"), paid("-2")])
     assert problems_of(order, "centelar") == ["Payments > “mercadopago” of -2 is negative."]
 
@@ -369,13 +374,15 @@ def test_payment_below_zero_is_a_problem():
     ],
 )
 @pytest.mark.parametrize("free_orders", ["problem", "send"])
-def test_order_whose_payments_are_not_known_is_a_problem(payments, problem, free_orders):
+def test_order_whose_payments_are_not_known_is_a_problem(
+    payments: list[Any] | None, problem: str, free_orders: str
+) -> None:
     order = with_lines(line("10"), payments=payments)
     assert problems_of(order, "centelar", free_orders=free_orders) == [problem]
 
 
 @pytest.mark.parametrize("payments", [None, [], [paid("0", "free")]])
-def test_free_order_is_a_problem_unless_the_account_sends_it(payments):
+def test_free_order_is_a_problem_unless_the_account_sends_it(payments: list[Any] | None) -> None:
     order = with_lines(line("0"), payments=payments)
     free = "Payments are missing: the order is free. The account's `free_orders` can be “send”."
     assert problems_of(order, "centelar") == [free]
@@ -392,17 +399,17 @@ def test_free_order_is_a_problem_unless_the_account_sends_it(payments):
         ("UTC", "2027-01-01T02:30:05"),
     ],
 )
-def test_date_is_the_accounts_local_time(timezone, local):
+def test_date_is_the_accounts_local_time(timezone: str, local: str) -> None:
     order = replace(ORDER, placed_at=datetime(2027, 1, 1, 2, 30, 5, 999999, tzinfo=UTC))
     assert write(order, "centelar", timezone=timezone).body["creation_date"] == local
 
 
-def test_date_without_local_time_is_a_problem():
+def test_date_without_local_time_is_a_problem() -> None:
     order = replace(ORDER, placed_at=datetime(1, 1, 1, tzinfo=UTC))
     assert problems_of(order, "centelar") == ["Date of the order is missing."]
 
 
-def test_code_follows_the_template_and_keeps_the_stores_id_when_the_store_is_renamed():
+def test_code_follows_the_template_and_keeps_the_stores_id_when_the_store_is_renamed() -> None:
     account = make_account("centelar", ext_code="{store}/{storefront}/{order_id}/{number}")
     store = replace(make_store("shopify"), name="nueva")
     assert DESTINATION.build_request(ORDER, account, store).body["ext_code"] == "tienda/shopify/5678901234999/#2077"
@@ -421,24 +428,26 @@ def test_code_follows_the_template_and_keeps_the_stores_id_when_the_store_is_ren
         ({"bill_to": None}, ("Abril", "Quiroga")),
     ],
 )
-def test_name_is_the_customers_else_the_bills_else_the_receivers(people, names):
+def test_name_is_the_customers_else_the_bills_else_the_receivers(
+    people: dict[str, Any], names: tuple[str, str]
+) -> None:
     customer = bought_by(**people)
     assert (customer["first_name"], customer["last_name"]) == names
 
 
-def test_receiver_does_not_complete_the_name_of_the_customer():
+def test_receiver_does_not_complete_the_name_of_the_customer() -> None:
     order = with_lines(line("10"), customer=Customer(first_name="Tobías"), bill_to=None)
     assert problems_of(order, "centelar") == ["Customer > last name is missing."]
     body = write(order, "centelar", last_name_missing="-").body
     assert (body["customer"]["first_name"], body["customer"]["last_name"]) == ("Tobías", "-")
 
 
-def test_family_name_alone_is_no_given_name():
+def test_family_name_alone_is_no_given_name() -> None:
     order = with_lines(line("10"), customer=Customer(last_name="Gil"), bill_to=None)
     assert problems_of(order, "centelar") == ["Customer > first name is missing."]
 
 
-def test_order_of_nobody_names_both_names():
+def test_order_of_nobody_names_both_names() -> None:
     nobody = replace(HOME, first_name=None, last_name=None)
     order = with_lines(line("10"), customer=None, ship_to=nobody, bill_to=nobody)
     assert problems_of(order, "centelar") == ["Customer > first name is missing.", "Customer > last name is missing."]
@@ -453,19 +462,21 @@ def test_order_of_nobody_names_both_names():
         (None, None, None, None),
     ],
 )
-def test_document_says_what_it_is_and_whose(document, kind, digits, is_corporate):
+def test_document_says_what_it_is_and_whose(
+    document: str | None, kind: str | None, digits: str | None, is_corporate: bool | None
+) -> None:
     customer = bought_by(document=document)
     found = tuple(customer.get(name) for name in ("document_type", "document", "is_corporate"))
     assert found == (kind, digits, is_corporate)
 
 
-def test_document_that_is_none_of_argentina_is_left_out_with_a_warning():
+def test_document_that_is_none_of_argentina_is_left_out_with_a_warning() -> None:
     written = write(with_lines(line("10"), document="A1234567"), "centelar")
     assert written.body["customer"].keys().isdisjoint({"document", "document_type", "is_corporate"})
     assert written.warnings == ["Tax document “A1234567” is not sent: it is neither a CUIT nor a DNI."]
 
 
-def test_document_with_a_wrong_check_digit_is_sent_with_a_warning():
+def test_document_with_a_wrong_check_digit_is_sent_with_a_warning() -> None:
     written = write(with_lines(line("10"), document="20-30111222-6"), "centelar")
     assert written.body["customer"]["document"] == "20301112226"
     assert written.warnings == ["Tax document: the check digit of CUIT 20301112226 is wrong; it is sent as it is."]
@@ -475,7 +486,9 @@ def test_document_with_a_wrong_check_digit_is_sent_with_a_warning():
     ("company", "document", "is_corporate"),
     [("Mates S.R.L.", None, True), ("30.111.222", None, None), ("Mates S.R.L.", "30111222", False)],
 )
-def test_company_on_the_bill_counts_where_no_document_says_otherwise(company, document, is_corporate):
+def test_company_on_the_bill_counts_where_no_document_says_otherwise(
+    company: str, document: str | None, is_corporate: bool | None
+) -> None:
     customer = bought_by(document=document, bill_to=replace(HOME, company=company))
     assert customer.get("is_corporate") is is_corporate
 
@@ -484,17 +497,17 @@ def test_company_on_the_bill_counts_where_no_document_says_otherwise(company, do
     ("phone", "sent"),
     [("011 15-4321-5678", "+5491143215678"), ("15 4321 5678", "15 4321 5678"), ("N/A", None)],
 )
-def test_phone_is_international_where_it_is_sure(phone, sent):
+def test_phone_is_international_where_it_is_sure(phone: str, sent: str | None) -> None:
     assert bought_by(phone=None, ship_to=replace(HOME, phone=phone)).get("phone") == sent
 
 
 @pytest.mark.parametrize(("country", "sent"), [("UY", "+59829012345"), (None, "2901 2345")])
-def test_phone_is_read_as_where_the_order_goes_would(country, sent):
+def test_phone_is_read_as_where_the_order_goes_would(country: str | None, sent: str) -> None:
     away = replace(HOME, country=country, phone="2901 2345")
     assert bought_by(phone=None, ship_to=away, bill_to=None)["phone"] == sent
 
 
-def test_email_is_the_orders_else_the_customers():
+def test_email_is_the_orders_else_the_customers() -> None:
     customer = Customer(first_name="Ana", last_name="Gil", email="ana@example.com.ar")
     assert bought_by(customer=customer, email="pedidos@example.com.ar")["email"] == "pedidos@example.com.ar"
     assert bought_by(customer=customer, email=None)["email"] == "ana@example.com.ar"
@@ -503,7 +516,7 @@ def test_email_is_the_orders_else_the_customers():
 # Addresses
 
 
-def test_address_says_all_that_is_known_of_it_longitude_first():
+def test_address_says_all_that_is_known_of_it_longitude_first() -> None:
     home = replace(HOME, latitude=Decimal("-34.6131"), longitude=Decimal("-58.3772"))
     body = write(with_lines(line("10"), ship_to=home), "centelar").body
     assert body["shipping_address"] == HOME_BODY | {"geo_coordinates": [-58.3772, -34.6131]}
@@ -511,28 +524,28 @@ def test_address_says_all_that_is_known_of_it_longitude_first():
 
 
 @pytest.mark.parametrize("half", [{"latitude": Decimal("-34.6131")}, {"longitude": Decimal("-58.3772")}])
-def test_half_a_coordinate_is_left_out(half):
+def test_half_a_coordinate_is_left_out(half: dict[str, Any]) -> None:
     home = replace(HOME, **half)
     assert write(with_lines(line("10"), ship_to=home), "centelar").body["shipping_address"] == HOME_BODY
 
 
-def test_bill_without_an_address_goes_where_the_order_goes():
+def test_bill_without_an_address_goes_where_the_order_goes() -> None:
     written = write(with_lines(line("10"), bill_to=None), "centelar")
     assert (written.body["billing_address"], written.warnings) == (HOME_BODY, [])
 
 
-def test_bill_without_a_street_goes_where_the_order_goes_with_a_warning():
+def test_bill_without_a_street_goes_where_the_order_goes_with_a_warning() -> None:
     written = write(with_lines(line("10"), bill_to=Address(country="AR")), "centelar")
     assert written.body["billing_address"] == HOME_BODY
     assert written.warnings == ["Billing address has no street: the shipping address is sent in its place."]
 
 
-def test_address_without_a_street_is_a_problem():
+def test_address_without_a_street_is_a_problem() -> None:
     order = with_lines(line("10"), ship_to=replace(HOME, street=None))
     assert problems_of(order, "centelar") == ["Shipping address > street is missing."]
 
 
-def test_order_that_goes_nowhere_is_a_problem():
+def test_order_that_goes_nowhere_is_a_problem() -> None:
     order = with_lines(line("10"), ship_to=None, bill_to=None)
     assert problems_of(order, "centelar") == [
         "Shipping address is missing.",
@@ -548,7 +561,7 @@ def test_order_that_goes_nowhere_is_a_problem():
         ({"id": 12, "name": "CENTRO"}, {"id": 12}),
     ],
 )
-def test_pickup_is_a_branch_by_the_table(row, sent):
+def test_pickup_is_a_branch_by_the_table(row: dict[str, Any], sent: dict[str, Any]) -> None:
     body = write(with_lines(line("10"), **PICKUP), "centelar", pickups={"SUCURSAL céntro": row}).body
     assert body["shipping_address"] == {"disposition": "pickup", "receiver_name": "Julieta Ferreyra", **sent}
     assert body["billing_address"] == HOME_BODY
@@ -563,13 +576,13 @@ def test_pickup_is_a_branch_by_the_table(row, sent):
         ({"location_id": 3, "location_name": "Depósito"}, {"location_id": 3}),
     ],
 )
-def test_stock_of_a_pickup_is_taken_from_the_branchs_location(row, sent):
+def test_stock_of_a_pickup_is_taken_from_the_branchs_location(row: dict[str, Any], sent: dict[str, Any]) -> None:
     tables = {"pickups": {"Sucursal Centro": {"id": 12}}, "locations": {"sucursal centro": row}}
     body = write(with_lines(line("10"), **PICKUP), "centelar", **tables).body
     assert body["items"] == [{"product_code": "MATE", "quantity": 1, "price": 10, **sent}]
 
 
-def test_pickup_without_a_row_is_a_problem_that_names_it():
+def test_pickup_without_a_row_is_a_problem_that_names_it() -> None:
     order = with_lines(line("10"), **PICKUP)
     assert problems_of(order, "centelar") == [
         "Shipping address > branch “Sucursal Centro” is unknown to Centelar: add a row "
@@ -580,14 +593,14 @@ def test_pickup_without_a_row_is_a_problem_that_names_it():
     assert problems_of(replace(order, pickup_name=None), "centelar", pickups={"Otra": {"id": 1}}) == [nowhere]
 
 
-def test_pickup_by_nobody_lacks_only_the_customers_names():
+def test_pickup_by_nobody_lacks_only_the_customers_names() -> None:
     nobody = replace(HOME, first_name=None, last_name=None)
     order = with_lines(line("10"), customer=None, **PICKUP | {"bill_to": nobody})
     missing = ["Customer > first name is missing.", "Customer > last name is missing."]
     assert problems_of(order, "centelar", pickups={"Sucursal Centro": {"id": 12}}) == missing
 
 
-def test_pickup_is_billed_to_a_street():
+def test_pickup_is_billed_to_a_street() -> None:
     order = with_lines(line("10"), **PICKUP | {"bill_to": None})
     pickups = {"Sucursal Centro": {"id": 12}}
     missing = "Billing address is missing: the storefront gives no address with a street."
@@ -597,7 +610,7 @@ def test_pickup_is_billed_to_a_street():
     assert written.body["shipping_address"] == {"disposition": "pickup", "receiver_name": "Abril Quiroga", "id": 12}
 
 
-def test_what_centelar_cannot_be_told_is_listed():
+def test_what_centelar_cannot_be_told_is_listed() -> None:
     order = with_lines(line("10"), **PICKUP | {"ship_to": replace(HOME, company="Mates S.R.L.")})
     written = write(replace(order, note="Timbre 4"), "centelar", pickups={"Sucursal Centro": {"id": 12}})
     assert written.warnings == [
@@ -636,7 +649,7 @@ def test_what_centelar_cannot_be_told_is_listed():
         ({"charges": {"propina": "PROPINA"}}, "charges"),
     ],
 )
-def test_setting_at_fault_is_named(settings, at):
+def test_setting_at_fault_is_named(settings: dict[str, Any], at: str) -> None:
     with pytest.raises(ValidationError) as caught:
         make_account("centelar", **settings)
     assert set(caught.value.messages_dict) == {at}
@@ -653,7 +666,9 @@ def test_setting_at_fault_is_named(settings, at):
         (500, {"success": False}, None),
     ],
 )
-def test_no_in_a_good_status_is_a_refusal(status, body, outcome):
+def test_no_in_a_good_status_is_a_refusal(
+    status: int, body: dict[str, Any] | list[str], outcome: Outcome | None
+) -> None:
     assert DESTINATION.classify_response(status, body) is outcome
 
 
@@ -667,9 +682,9 @@ def test_no_in_a_good_status_is_a_refusal(status, body, outcome):
         {"success": False, "order_id": 5},
     ],
 )
-def test_success_is_true_and_a_whole_number(reply):
-    assert DESTINATION.parse_created_order_id(reply) is None
-    assert DESTINATION.parse_created_order_id({"success": True, "order_id": 5, "more": 1}) == "5"
+def test_success_is_true_and_a_whole_number(reply: dict[str, Any]) -> None:
+    assert DESTINATION.parse_order_id(reply) is None
+    assert DESTINATION.parse_order_id({"success": True, "order_id": 5, "more": 1}) == "5"
 
 
 @pytest.mark.parametrize(
@@ -682,7 +697,7 @@ def test_success_is_true_and_a_whole_number(reply):
         ({}, {"shipping_address": {"street": ["is missing."]}}),
     ],
 )
-def test_contract_and_schema_agree_on_what_an_address_needs(change, fault):
+def test_contract_and_schema_agree_on_what_an_address_needs(change: dict[str, Any], fault: dict[str, Any]) -> None:
     body = dict(DESTINATION.contract.request_example) | {"shipping_address": change}
     assert DESTINATION.schema.validate(body) == fault
     assert bool(DESTINATION.contract.validate_request(body)) is bool(fault)

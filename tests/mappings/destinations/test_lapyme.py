@@ -1,14 +1,15 @@
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from mappings import DESTINATIONS
 from mappings.destination import Outcome
-from mappings.destinations.lapyme import DESTINATION
-from mappings.order import Charge, Shipping
+from mappings.order import Charge, Line, Order, Shipping
 from tests.support.mapping_cases import (
     CUSTOMER,
     SAMPLES,
@@ -21,18 +22,20 @@ from tests.support.mapping_cases import (
     write,
 )
 
+DESTINATION = DESTINATIONS["lapyme"]
+
 ORDER = read("shopify", SAMPLES["shopify_ar"])
 
 
-def with_lines(*lines, tax=None, **parts):
+def with_lines(*lines: Line, tax: None = None, **parts: list[Any] | str) -> Order:
     return replace(with_parts(ORDER, *lines, **parts), tax=tax)
 
 
-def prices(body):
+def prices(body: dict[str, Any]) -> list[tuple[str, int, int]]:
     return [(each["sku_snapshot"], each["ordered_quantity"], each["unit_price"]) for each in body["lines"]]
 
 
-def test_shopify_order_becomes_lapymes_body():
+def test_shopify_order_becomes_lapymes_body() -> None:
     assert write(ORDER, "lapyme").body == {
         "customer_id": CUSTOMER,
         "assigned_warehouse_id": WAREHOUSE,
@@ -74,7 +77,7 @@ def test_shopify_order_becomes_lapymes_body():
     }
 
 
-def test_woocommerce_order_becomes_lapymes_body():
+def test_woocommerce_order_becomes_lapymes_body() -> None:
     order = read("woocommerce", SAMPLES["woocommerce_ar"])
     assert write(order, "lapyme", charges={"fee": "RECARGO"}).body == {
         "customer_id": CUSTOMER,
@@ -117,17 +120,17 @@ def test_woocommerce_order_becomes_lapymes_body():
     }
 
 
-def test_free_shipping_is_no_line():
+def test_free_shipping_is_no_line() -> None:
     order = with_lines(line("10"), shipping=[Shipping(name="Gratis", total=Decimal(0))])
     assert prices(write(order, "lapyme").body) == [("MATE", 1, 1000)]
 
 
-def test_zero_charge_is_no_line_and_no_problem():
+def test_zero_charge_is_no_line_and_no_problem() -> None:
     order = with_lines(line("10"), charges=[Charge(kind="tip", total=Decimal(0))])
     assert prices(write(order, "lapyme").body) == [("MATE", 1, 1000)]
 
 
-def test_price_that_does_not_divide_is_split_dearer_units_first():
+def test_price_that_does_not_divide_is_split_dearer_units_first() -> None:
     assert prices(write(with_lines(line("10.00", quantity=3)), "lapyme").body) == [("MATE", 1, 334), ("MATE", 2, 333)]
 
 
@@ -138,19 +141,19 @@ def test_price_that_does_not_divide_is_split_dearer_units_first():
         ("line", {"subtotal": 825, "tax_amount": 174, "total": 999}),
     ],
 )
-def test_net_is_rounded_per_order_or_per_line(rounding, totals):
+def test_net_is_rounded_per_order_or_per_line(rounding: str, totals: dict[str, Any]) -> None:
     order = with_lines(*[line("3.33") for _ in range(3)])
     assert write(order, "lapyme", tax_rounding=rounding).body["totals"] == totals
 
 
-def test_tax_is_reckoned_for_each_rate():
+def test_tax_is_reckoned_for_each_rate() -> None:
     order = with_lines(line("121.00"), line("110.50", sku="LIBRO"), line("50.00", sku="EXENTO"))
     body = write(order, "lapyme", tax_rate_id_by_sku={"LIBRO": 4, "EXENTO": 3}).body
     assert [each["tax_rate_id"] for each in body["lines"]] == [5, 4, 3]
     assert body["totals"] == {"subtotal": 10000 + 10000 + 5000, "tax_amount": 2100 + 1050, "total": 28150}
 
 
-def test_tax_rates_and_products_follow_the_settings():
+def test_tax_rates_and_products_follow_the_settings() -> None:
     product = "11111111-2222-4333-8444-555555555555"
     settings = {"tax_rates": {"9": 25}, "tax_rate_id": 9, "product_id_by_sku": {"MATE": product}}
     body = write(with_lines(line("125.00")), "lapyme", **settings).body
@@ -159,7 +162,7 @@ def test_tax_rates_and_products_follow_the_settings():
     assert body["totals"] == {"subtotal": 10000, "tax_amount": 2500, "total": 12500}
 
 
-def test_shipping_and_notes_follow_the_settings():
+def test_shipping_and_notes_follow_the_settings() -> None:
     settings = {
         "shipping_sku": "FLETE",
         "shipping_name": "Flete",
@@ -173,19 +176,19 @@ def test_shipping_and_notes_follow_the_settings():
 
 
 @pytest.mark.parametrize(("is_pickup", "method"), [(True, "pickup"), (False, "shipping"), (None, None)])
-def test_delivery_method_is_left_out_where_nothing_says_it(is_pickup, method):
+def test_delivery_method_is_left_out_where_nothing_says_it(is_pickup: bool | None, method: str | None) -> None:
     assert write(replace(ORDER, is_pickup=is_pickup), "lapyme").body.get("delivery_method") == method
 
 
-def test_order_without_an_address_is_no_problem():
+def test_order_without_an_address_is_no_problem() -> None:
     assert problems_of(replace(ORDER, ship_to=None, bill_to=None), "lapyme") == []
 
 
-def test_currency_without_a_word_is_a_problem():
+def test_currency_without_a_word_is_a_problem() -> None:
     assert problems_of(replace(ORDER, currency="MXN"), "lapyme") == ["Currency “MXN” is not served; only ARS, USD."]
 
 
-def test_currency_words_follow_the_settings():
+def test_currency_words_follow_the_settings() -> None:
     assert write(ORDER, "lapyme", currencies={"ARS": "ARS"}).body["currency"] == "ARS"
 
 
@@ -203,39 +206,39 @@ def test_currency_words_follow_the_settings():
         ),
     ],
 )
-def test_charge_that_is_no_line_is_a_problem(charge, problem):
+def test_charge_that_is_no_line_is_a_problem(charge: Charge, problem: str) -> None:
     assert problems_of(with_lines(line("100"), charges=[charge]), "lapyme", charges={}) == [problem]
 
 
-def test_charge_is_a_line_by_the_table():
+def test_charge_is_a_line_by_the_table() -> None:
     order = with_lines(line("100"), charges=[Charge(kind="tip", total=Decimal("50.00"))])
     assert prices(write(order, "lapyme", charges={"tip": "PROPINA"}).body) == [("MATE", 1, 10000), ("PROPINA", 1, 5000)]
 
 
-def test_sum_that_differs_from_the_charge_is_a_problem_with_its_arithmetic():
+def test_sum_that_differs_from_the_charge_is_a_problem_with_its_arithmetic() -> None:
     order = with_lines(line("100"), shipping=[Shipping(total=Decimal("20"))], total="119.99")
     arithmetic = "Total: products 100.00 + shipping 20.00 = 120.00, but 119.99 was charged."
     assert problems_of(order, "lapyme") == [arithmetic]
     assert arithmetic in write(order, "lapyme", totals="warn").warnings
 
 
-def test_line_without_sku_is_named_by_the_orders_own_number():
+def test_line_without_sku_is_named_by_the_orders_own_number() -> None:
     order = with_lines(line("10", quantity=3), line("10", sku=None))
     assert problems_of(order, "lapyme") == ["Products > line 2 > SKU is missing."]
 
 
-def test_order_of_nothing_is_a_problem():
+def test_order_of_nothing_is_a_problem() -> None:
     assert problems_of(with_lines(), "lapyme") == ["Products are missing: nothing was charged."]
 
 
 @pytest.mark.parametrize(("tax", "is_told"), [("17.35", False), ("17.37", False), ("17.38", True), ("0", True)])
-def test_other_tax_of_the_storefront_is_a_warning(tax, is_told):
+def test_other_tax_of_the_storefront_is_a_warning(tax: str, is_told: bool) -> None:
     warnings = write(replace(with_lines(line("100")), tax=Decimal(tax)), "lapyme").warnings
     said = f"Tax: the storefront reckoned {Decimal(tax):.2f}, the account's rates give 17.36."
     assert (said in warnings) is is_told
 
 
-def test_what_lapyme_cannot_be_told_is_listed():
+def test_what_lapyme_cannot_be_told_is_listed() -> None:
     assert write(replace(ORDER, document="30111222", note="Timbre 4"), "lapyme").warnings == [
         "Tax document is not sent: LaPyme books the order on the account's customer.",
         "Company is not sent: LaPyme books the order on the account's customer.",
@@ -244,7 +247,7 @@ def test_what_lapyme_cannot_be_told_is_listed():
     ]
 
 
-def test_address_of_a_pickup_is_not_missed():
+def test_address_of_a_pickup_is_not_missed() -> None:
     assert write(replace(ORDER, is_pickup=True, bill_to=None), "lapyme").warnings == []
 
 
@@ -256,7 +259,9 @@ amounts = st.integers(0, 10**9).map(lambda cents: Decimal(cents).scaleb(-2))
     amounts,
     st.sampled_from(["order", "line"]),
 )
-def test_totals_always_add_up_to_what_was_charged(lines, shipping, rounding):
+def test_totals_always_add_up_to_what_was_charged(
+    lines: list[tuple[Decimal, int, str]], shipping: Decimal, rounding: str
+) -> None:
     order = with_lines(
         *[line(total, quantity=quantity, sku=sku) for total, quantity, sku in lines],
         shipping=[Shipping(total=shipping)],
@@ -288,7 +293,7 @@ def test_totals_always_add_up_to_what_was_charged(lines, shipping, rounding):
         ({"tax_rounding": "cent"}, "tax_rounding"),
     ],
 )
-def test_setting_at_fault_is_named(settings, at):
+def test_setting_at_fault_is_named(settings: dict[str, Any], at: str) -> None:
     with pytest.raises(ValidationError) as caught:
         make_account("lapyme", **settings)
     assert set(caught.value.messages_dict) == {at}
@@ -304,5 +309,5 @@ def test_setting_at_fault_is_named(settings, at):
         (500, {"code": "IDEMPOTENCY_CONFLICT"}, None),
     ],
 )
-def test_conflicts_are_read_by_lapymes_codes(status, error, outcome):
+def test_conflicts_are_read_by_lapymes_codes(status: int, error: dict[str, Any] | str, outcome: Outcome | None) -> None:
     assert DESTINATION.classify_response(status, {"error": error}) is outcome

@@ -1,12 +1,15 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from marshmallow import ValidationError
 
+from mappings import DESTINATIONS
 from mappings.destination import Outcome
-from mappings.destinations.rayo import DESTINATION
-from mappings.order import Address, Customer, Line
+from mappings.order import Address, Customer, Line, Order
 from tests.support.mapping_cases import SAMPLES, make_account, problems_of, read, write
+
+DESTINATION = DESTINATIONS["rayo"]
 
 SHIPPED = Address(
     name="Ximena Ocampo",
@@ -22,11 +25,11 @@ SHIPPED = Address(
 
 
 @pytest.fixture
-def order():
+def order() -> Order:
     return read("shopify", SAMPLES["shopify_mx"])
 
 
-def test_shopify_order_becomes_rayos_body(order):
+def test_shopify_order_becomes_rayos_body(order: Order) -> None:
     assert write(order, "rayo").body == {
         "consumidor_destino": {
             "calle": "Av. Álvaro Obregón",
@@ -48,7 +51,7 @@ def test_shopify_order_becomes_rayos_body(order):
     }
 
 
-def test_woocommerce_order_becomes_rayos_body():
+def test_woocommerce_order_becomes_rayos_body() -> None:
     assert write(read("woocommerce", SAMPLES["woocommerce_mx"]), "rayo").body == {
         "consumidor_destino": {
             "calle": "Calle 5 de Mayo",
@@ -67,19 +70,19 @@ def test_woocommerce_order_becomes_rayos_body():
     }
 
 
-def test_what_rayo_cannot_be_told_is_listed(order):
+def test_what_rayo_cannot_be_told_is_listed(order: Order) -> None:
     assert write(order, "rayo").warnings == [
         "Products > “Curso en línea” is left out: it is not shipped.",
         "Customer note is not sent: Rayo has no field for it.",
     ]
 
 
-def test_company_cannot_be_told(order):
+def test_company_cannot_be_told(order: Order) -> None:
     order = replace(order, ship_to=replace(SHIPPED, company="Taller Ocampo"), note=None)
     assert "Shipping address > company is not sent: Rayo has no field for it." in write(order, "rayo").warnings
 
 
-def test_interior_number_is_sent_as_null_where_there_is_none(order):
+def test_interior_number_is_sent_as_null_where_there_is_none(order: Order) -> None:
     body = write(replace(order, ship_to=SHIPPED), "rayo").body
     assert body["consumidor_destino"]["no_interior"] is None
 
@@ -100,11 +103,11 @@ def test_interior_number_is_sent_as_null_where_there_is_none(order):
         ({"postal_code": None}, "Shipping address > postcode is missing."),
     ],
 )
-def test_problem_names_the_field_as_the_merchant_knows_it(order, changes, problem):
+def test_problem_names_the_field_as_the_merchant_knows_it(order: Order, changes: dict[str, Any], problem: str) -> None:
     assert problems_of(replace(order, ship_to=replace(SHIPPED, **changes)), "rayo") == [problem]
 
 
-def test_all_problems_come_at_once(order):
+def test_all_problems_come_at_once(order: Order) -> None:
     ship_to = replace(SHIPPED, district=None, number=None)
     assert problems_of(replace(order, ship_to=ship_to, is_test=True, lines=[]), "rayo") == [
         "The order is a test.",
@@ -115,13 +118,13 @@ def test_all_problems_come_at_once(order):
 
 
 @pytest.mark.parametrize("changes", [{"is_pickup": True}, {"ship_to": None}])
-def test_pickup_order_is_a_problem(order, changes):
+def test_pickup_order_is_a_problem(order: Order, changes: dict[str, Any]) -> None:
     assert problems_of(replace(order, **changes), "rayo") == [
         "Shipping address is missing: Rayo does not serve collection in store."
     ]
 
 
-def test_order_without_anything_to_ship_is_a_problem(order):
+def test_order_without_anything_to_ship_is_a_problem(order: Order) -> None:
     lines = [replace(line, is_shippable=False) for line in order.lines]
     assert problems_of(replace(order, lines=lines), "rayo") == ["Products are missing: nothing is left to ship."]
 
@@ -135,7 +138,7 @@ def test_order_without_anything_to_ship_is_a_problem(order):
         ({"ship": "ximena1@example.mx", "bill": "5544444444"}, "5544444444"),
     ],
 )
-def test_phone_is_the_first_of_address_order_customer_and_bill(order, phones, sent):
+def test_phone_is_the_first_of_address_order_customer_and_bill(order: Order, phones: dict[str, Any], sent: str) -> None:
     order = replace(
         order,
         ship_to=replace(SHIPPED, phone=phones.get("ship")),
@@ -146,12 +149,12 @@ def test_phone_is_the_first_of_address_order_customer_and_bill(order, phones, se
     assert write(order, "rayo").body["consumidor_destino"]["telefono"] == sent
 
 
-def test_missing_phone_is_a_problem(order):
+def test_missing_phone_is_a_problem(order: Order) -> None:
     order = replace(order, ship_to=replace(SHIPPED, phone=None), phone=None, customer=None, bill_to=None)
     assert problems_of(order, "rayo") == ["Shipping address > phone is missing."]
 
 
-def test_lines_of_one_identifier_are_one_product(order):
+def test_lines_of_one_identifier_are_one_product(order: Order) -> None:
     lines = [Line(sku="A", quantity=1, total=1), Line(sku="B", quantity=1, total=1), Line(sku="A", quantity=2, total=1)]
     assert write(replace(order, lines=lines), "rayo").body["productos"] == [
         {"cantidad": 3, "identificador": "A"},
@@ -159,7 +162,7 @@ def test_lines_of_one_identifier_are_one_product(order):
     ]
 
 
-def test_problem_counts_lines_as_the_order_does(order):
+def test_problem_counts_lines_as_the_order_does(order: Order) -> None:
     lines = [
         Line(sku="A", quantity=1, total=1, is_shippable=False),
         Line(sku="B", quantity=1, total=1),
@@ -173,7 +176,7 @@ def test_problem_counts_lines_as_the_order_does(order):
     ]
 
 
-def test_barcode_takes_the_skus_place_without_a_fallback(order):
+def test_barcode_takes_the_skus_place_without_a_fallback(order: Order) -> None:
     lines = [Line(sku="A", barcode="7503039461000", quantity=1, total=1), Line(sku="B", quantity=1, total=1)]
     order = replace(order, lines=lines, missing_details={})
     assert problems_of(order, "rayo", identifier="barcode") == ["Products > line 2 > barcode is missing."]
@@ -181,7 +184,7 @@ def test_barcode_takes_the_skus_place_without_a_fallback(order):
     assert body["productos"] == [{"cantidad": 1, "identificador": "7503039461000"}]
 
 
-def test_service_states_and_missing_number_follow_the_settings(order):
+def test_service_states_and_missing_number_follow_the_settings(order: Order) -> None:
     settings = {"servicio_rayo": "EXPRESS", "states": {"CIUDAD DE MEXICO": "CDMX"}, "no_exterior_missing": "S/N"}
     body = write(replace(order, ship_to=replace(SHIPPED, number=None)), "rayo", **settings).body
     assert body["servicio_rayo"] == "EXPRESS"
@@ -189,12 +192,12 @@ def test_service_states_and_missing_number_follow_the_settings(order):
     assert body["consumidor_destino"]["no_exterior"] == "S/N"
 
 
-def test_account_needs_a_credential():
+def test_account_needs_a_credential() -> None:
     with pytest.raises(ValidationError) as caught:
         make_account("rayo", api_key="")
     assert set(caught.value.messages_dict) == {"api_key"}
     with pytest.raises(ValidationError) as caught:
-        DESTINATION.settings_schema_class().load({"name": "a", "id": "a", "destination": "rayo"})
+        DESTINATION.settings_schema().load({"name": "a", "id": "a", "destination": "rayo"})
     assert caught.value.messages_dict == {"api_key": ["is missing: Rayo needs `api_key` or `access_token`."]}
 
 
@@ -202,16 +205,14 @@ def test_account_needs_a_credential():
     ("settings", "bearer", "key"),
     [({"api_key": "k"}, None, "k"), ({"api_key": "k", "access_token": "t"}, None, "k")],
 )
-def test_key_is_exchanged_for_a_token(settings, bearer, key):
+def test_key_is_exchanged_for_a_token(settings: dict[str, Any], bearer: None, key: str) -> None:
     account = make_account("rayo", **settings)
-    assert (DESTINATION.bearer(account), DESTINATION.api_key(account)) == (bearer, key)
+    assert (DESTINATION.bearer_token(account), DESTINATION.api_key(account)) == (bearer, key)
 
 
-def test_standing_token_is_the_bearer_where_there_is_no_key():
-    account = DESTINATION.settings_schema_class().load(
-        {"name": "a", "id": "a", "destination": "rayo", "access_token": "t"}
-    )
-    assert (DESTINATION.bearer(account), DESTINATION.api_key(account)) == ("t", None)
+def test_standing_token_is_the_bearer_where_there_is_no_key() -> None:
+    account = DESTINATION.settings_schema().load({"name": "a", "id": "a", "destination": "rayo", "access_token": "t"})
+    assert (DESTINATION.bearer_token(account), DESTINATION.api_key(account)) == ("t", None)
 
 
 @pytest.mark.parametrize(
@@ -226,5 +227,7 @@ def test_standing_token_is_the_bearer_where_there_is_no_key():
         (500, {"code": "unexpected"}, None),
     ],
 )
-def test_replies_are_read_by_rayos_codes(status, body, outcome):
+def test_replies_are_read_by_rayos_codes(
+    status: int, body: dict[str, Any] | list[Any] | None, outcome: Outcome | None
+) -> None:
     assert DESTINATION.classify_response(status, body) is outcome

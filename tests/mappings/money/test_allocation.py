@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from mappings.money.allocation import allocate
 
 
-def amounts(*texts):
+def amounts(*texts: str) -> list[Any]:
     return [Decimal(text) for text in texts]
 
 
@@ -23,7 +24,9 @@ def amounts(*texts):
         ("0", [], []),
     ],
 )
-def test_amount_is_spread_in_proportion_and_cents_go_to_the_largest_remainders(amount, over, shares):
+def test_amount_is_spread_in_proportion_and_cents_go_to_the_largest_remainders(
+    amount: str, over: list[Any], shares: list[Any]
+) -> None:
     assert allocate(Decimal(amount), amounts(*over)) == amounts(*shares)
 
 
@@ -31,7 +34,7 @@ cents = st.integers(min_value=0, max_value=10**12)
 
 
 @given(st.lists(cents, min_size=1, max_size=8), st.floats(min_value=0, max_value=1))
-def test_shares_make_the_amount_and_none_exceeds_what_it_is_taken_of(weights, part):
+def test_shares_make_the_amount_and_none_exceeds_what_it_is_taken_of(weights: list[int], part: float) -> None:
     over = [Decimal(weight).scaleb(-2) for weight in weights]
     amount = Decimal(int(sum(weights) * part)).scaleb(-2)
     if amount > sum(over):

@@ -1,27 +1,30 @@
 """The worked examples of docs/money.md: their figures are what the code makes of these orders."""
 
 import re
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mappings.destinations.centelar.payments import PAYMENT_TYPE_BY_GATEWAY
 from mappings.money.invoice_lines import CHARGE_KINDS
+from mappings.order import Order
 from tests.support.mapping_cases import SAMPLES, line, problems_of, read, with_parts, write
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "money.md").read_text("utf-8")
 
 
-def changed(sample, **changes):
+def changed(sample: str, **changes: list[dict[str, Any]] | str) -> dict[str, Any]:
     return deepcopy(SAMPLES[sample]) | changes
 
 
-def show_pesos(cents):
+def show_pesos(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02d}"
 
 
-def show_lapyme(order, **account):
+def show_lapyme(order: Order, **account: str) -> str:
     body = write(order, "lapyme", **account).body
     lines = [
         f"{each['ordered_quantity']} × {each['sku_snapshot']} at {show_pesos(each['unit_price'])}"
@@ -32,7 +35,7 @@ def show_lapyme(order, **account):
     return "\n".join([*lines, f"subtotal {net} + tax_amount {tax} = total {total}"])
 
 
-def show_centelar(order, **account):
+def show_centelar(order: Order, **account: dict[str, Any]) -> str:
     body = write(order, "centelar", **account).body
     items = [f"{each['quantity']} × {each['product_code']} at {each['price']:.2f}" for each in body["items"]]
     payments = [f"{each['type']} {each['amount']}" for each in body["payments"]]
@@ -40,7 +43,7 @@ def show_centelar(order, **account):
     return "\n".join([*items, price, f"payments {' + '.join(payments)}"])
 
 
-def refunded():
+def refunded() -> Order:
     payload = changed("shopify_ar", current_total_price="20166.68", current_total_tax="3499.99")
     payload["line_items"][0]["current_quantity"] = 2
     refund = {
@@ -50,17 +53,17 @@ def refunded():
     return read("shopify", payload | {"refunds": [refund]})
 
 
-def paid_by_transfer():
+def paid_by_transfer() -> Order:
     fee = {"id": 5, "name": "10 % por transferencia", "total": "-1072.73", "total_tax": "-225.27"}
     return read("woocommerce", changed("woocommerce_ar", fee_lines=[fee], total="14682.00"))
 
 
-def paid_by_gift_card():
+def paid_by_gift_card() -> Order:
     cards = {"gift_cards": [{"code": "REGALO-1", "amount": "6480.00"}], "total": "10000.00"}
     return read("woocommerce", changed("woocommerce_ar", **cards))
 
 
-def three_at_333():
+def three_at_333() -> Order:
     return with_parts(read("shopify", SAMPLES["shopify_ar"]), *[line("3.33") for _ in range(3)])
 
 
@@ -77,13 +80,13 @@ def three_at_333():
         lambda: problems_of(read("tiendanube", changed("tiendanube_ar", total="27000.01")), "lapyme")[0],
     ],
 )
-def test_figures_of_the_examples_are_what_becomes_of_their_orders(figures):
+def test_figures_of_the_examples_are_what_becomes_of_their_orders(figures: Callable[..., Any]) -> None:
     assert f"```\n{figures()}\n```" in DOCUMENT
 
 
-def test_every_kind_of_charge_is_explained():
+def test_every_kind_of_charge_is_explained() -> None:
     assert {kind for kind in CHARGE_KINDS if not re.search(rf"^ *\| `{kind}` \|", DOCUMENT, re.MULTILINE)} == set()
 
 
-def test_gift_cards_and_store_credit_have_no_type_unless_the_account_gives_one():
+def test_gift_cards_and_store_credit_have_no_type_unless_the_account_gives_one() -> None:
     assert PAYMENT_TYPE_BY_GATEWAY.keys().isdisjoint({"giftcard", "shopifystorecredit"})

@@ -9,15 +9,19 @@ import re
 from collections import Counter
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from mappings import DESTINATIONS
+from mappings.destinations.centelar import CentelarAccount
+from mappings.destinations.lapyme import LapymeAccount
+from mappings.destinations.rayo import RayoAccount
 from mappings.schema import MappingError
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, read
-from tests.support.shops.placed import cents, half_up, text
+from tests.support.shops.placed import Placed, cents, half_up, text
 from tests.support.shops.shopify import shopify_orders
 from tests.support.shops.tiendanube import tiendanube_orders
 from tests.support.shops.woocommerce import woocommerce_orders
@@ -35,7 +39,9 @@ TERM = re.compile(r"(?P<sign>^|[+−] )(?P<name>[^+−]+?) (?P<amount>-?\d+\.\d\
 
 
 @lru_cache
-def account_for(destination, has_rounding_sku, tax_rounding, currency):
+def account_for(
+    destination: str, has_rounding_sku: bool, tax_rounding: str, currency: str
+) -> CentelarAccount | LapymeAccount | RayoAccount:
     charges = SKUS | ({"rounding": "REDONDEO"} if has_rounding_sku else {})
     return make_account(
         destination,
@@ -47,7 +53,7 @@ def account_for(destination, has_rounding_sku, tax_rounding, currency):
     )
 
 
-def order_of(storefront, placed, **changes):
+def order_of(storefront: str, placed: Placed, **changes: Any) -> dict[str, Any]:
     """Return the order on an Argentine sample and on a Mexican one: Rayo goes to Mexico alone."""
     return {
         country: read(storefront, SAMPLES[f"{storefront}_{country}"] | placed.fields | changes, **placed.store)
@@ -55,7 +61,7 @@ def order_of(storefront, placed, **changes):
     }
 
 
-def come_to(storefront, orders, destination, *settings):
+def come_to(storefront: str, orders: dict[str, Any], destination: str, *settings: bool | str) -> tuple[Any, ...]:
     """Return the body and no problems, or no body and the problems."""
     order = orders["mx" if destination == "rayo" else "ar"]
     account = account_for(destination, *settings)
@@ -68,14 +74,14 @@ def come_to(storefront, orders, destination, *settings):
 # --- what a body comes to, by the body alone ---
 
 
-def check_rayo(body, placed, **_):
+def check_rayo(body: dict[str, Any], placed: Placed, **_: int | str) -> None:
     units = Counter()
     for product in body["productos"]:
         units[product["identificador"]] += product["cantidad"]
     assert units == placed.units
 
 
-def check_lapyme(body, placed, charged, tax_rounding):
+def check_lapyme(body: dict[str, Any], placed: Placed, charged: int, tax_rounding: str) -> None:
     totals, by_rate, units = body["totals"], {}, Counter()
     for line in body["lines"]:
         assert line["unit_price"] >= 0
@@ -92,7 +98,7 @@ def check_lapyme(body, placed, charged, tax_rounding):
     assert {sku: count for sku, count in units.items() if sku.startswith("SKU-")} == placed.units
 
 
-def check_centelar(body, placed, charged, **_):
+def check_centelar(body: dict[str, Any], placed: Placed, charged: int, **_: str) -> None:
     items = sum((Fraction(str(item["price"])) * item["quantity"] for item in body["items"]), Fraction(0))
     shipping = Fraction(str(body.get("shipping_cost", 0)))
     assert (items + shipping) * 100 == charged
@@ -109,7 +115,7 @@ def check_centelar(body, placed, charged, **_):
 CHECKS = {"rayo": check_rayo, "lapyme": check_lapyme, "centelar": check_centelar}
 
 
-def check_arithmetic(problem, charged):
+def check_arithmetic(problem: str, charged: int) -> int:
     """Check that a problem's own arithmetic holds. Return by how much it differs from what was charged."""
     said = ARITHMETIC.fullmatch(problem)
     assert said, problem
@@ -118,7 +124,7 @@ def check_arithmetic(problem, charged):
     return terms - charged
 
 
-def exceptions_of(destination, placed):
+def exceptions_of(destination: str, placed: Placed) -> tuple[str]:
     """Return how the problems begin by which a destination turns down an order that adds up: docs/money.md has why."""
     if destination == "rayo":
         return () if placed.units else ("Products are missing: nothing is left to ship.",)
@@ -136,7 +142,7 @@ accounts = st.tuples(st.booleans(), st.sampled_from(["order", "line"]))
 @pytest.mark.parametrize("storefront", ORDERS)
 @common
 @given(data=st.data())
-def test_order_that_adds_up_becomes_a_body_that_adds_up_to_what_was_charged(storefront, data):
+def test_order_that_adds_up_becomes_a_body_that_adds_up_to_what_was_charged(storefront: str, data: Any) -> None:
     placed = data.draw(ORDERS[storefront])
     has_rounding_sku, tax_rounding = data.draw(accounts)
     orders = order_of(storefront, placed)
@@ -167,7 +173,7 @@ FIGURES = {
 UNSURE = {"goodwill", "gift card", "edited", "two currencies"}
 
 
-def alter(fields, storefront, placed, choice, by):
+def alter(fields: dict[str, Any], storefront: str, placed: Placed, choice: int, by: int) -> tuple[dict[str, Any], int]:
     """Change one amount by some cents. Return the fields, and by how much their sum now exceeds what was charged."""
     of_charge, (of_lines, of_line), others = FIGURES[storefront]
     places = [of_charge, *others, *(line["sku"] for line in fields[of_lines] if line["sku"] in placed.units)]
@@ -193,7 +199,9 @@ def alter(fields, storefront, placed, choice, by):
     choice=st.integers(0, 9),
     by=st.one_of(st.integers(-3, 3), st.integers(-100_000, 100_000)).filter(bool),
 )
-def test_figures_that_do_not_add_up_are_shown_with_their_arithmetic(storefront, data, choice, by):
+def test_figures_that_do_not_add_up_are_shown_with_their_arithmetic(
+    storefront: str, data: Any, choice: int, by: int
+) -> None:
     placed = data.draw(ORDERS[storefront].filter(lambda one: one.units and not one.kinds & UNSURE))
     has_rounding_sku, tax_rounding = data.draw(accounts)
     unit = 100 if "no decimals" in placed.kinds else 1

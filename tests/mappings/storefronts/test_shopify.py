@@ -1,36 +1,39 @@
 from copy import deepcopy
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from mappings.order import Charge, Payment, Shipping
+from mappings import STOREFRONTS
+from mappings.order import Charge, Order, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from mappings.storefronts.shopify import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, read
+
+STOREFRONT = STOREFRONTS["shopify"]
 
 
 @pytest.fixture
-def payload():
+def payload() -> dict[str, Any]:
     return deepcopy(SAMPLES["shopify_ar"])
 
 
-def money(amount):
+def money(amount: str) -> dict[str, Any]:
     return {"shop_money": {"amount": amount, "currency_code": "ARS"}, "presentment_money": {"amount": "1"}}
 
 
-def totals(order):
+def totals(order: Order) -> list[tuple[str, int, Decimal, Decimal]]:
     return [(line.sku, line.quantity, line.total, line.tax) for line in order.lines]
 
 
-def problems(payload):
+def problems(payload: dict[str, Any]) -> list[str]:
     with pytest.raises(MappingError) as caught:
         read("shopify", payload)
     return caught.value.problems
 
 
-def test_line_costs_what_was_paid_for_it_discounts_off_tax_in(payload):
+def test_line_costs_what_was_paid_for_it_discounts_off_tax_in(payload: dict[str, Any]) -> None:
     order = read("shopify", payload)
     assert totals(order) == [
         ("7791234567898", 3, Decimal("11500.01"), Decimal("1995.87")),
@@ -42,20 +45,20 @@ def test_line_costs_what_was_paid_for_it_discounts_off_tax_in(payload):
     assert order.parts_total == order.total == Decimal("25000.01")
 
 
-def test_tax_is_added_where_prices_do_not_hold_it(payload):
+def test_tax_is_added_where_prices_do_not_hold_it(payload: dict[str, Any]) -> None:
     payload["taxes_included"] = False
     order = read("shopify", payload)
     assert totals(order)[1] == ("MATE-CUERO", 1, Decimal("12322.31"), Decimal("1822.31"))
     assert order.shipping[0].total == Decimal("3520.66")
 
 
-def test_old_order_has_its_lines_own_discount(payload):
+def test_old_order_has_its_lines_own_discount(payload: dict[str, Any]) -> None:
     del payload["line_items"][1]["discount_allocations"]
     payload["line_items"][1]["total_discount"] = "1.00"
     assert totals(read("shopify", payload))[1][2] == Decimal("10999.00")
 
 
-def test_refunded_units_come_off_at_what_was_given_back(payload):
+def test_refunded_units_come_off_at_what_was_given_back(payload: dict[str, Any]) -> None:
     payload["line_items"][0]["current_quantity"] = 2
     payload["current_total_price"] = "21166.68"
     refunded = {"line_item_id": 12001, "quantity": 1, "subtotal": 3833.33, "total_tax": 665.29}
@@ -66,7 +69,7 @@ def test_refunded_units_come_off_at_what_was_given_back(payload):
     assert order.parts_total == order.total == Decimal("21166.68")
 
 
-def test_refunded_tax_comes_off_where_prices_do_not_hold_it(payload):
+def test_refunded_tax_comes_off_where_prices_do_not_hold_it(payload: dict[str, Any]) -> None:
     payload["taxes_included"] = False
     payload["line_items"][0]["current_quantity"] = 2
     refunded = {"line_item_id": 12001, "quantity": 1, "subtotal": "3833.33", "total_tax": "665.29"}
@@ -74,30 +77,30 @@ def test_refunded_tax_comes_off_where_prices_do_not_hold_it(payload):
     assert totals(read("shopify", payload))[0][2:] == (Decimal("8997.26"), Decimal("1330.58"))
 
 
-def test_units_that_an_edit_took_off_come_off_in_proportion(payload):
+def test_units_that_an_edit_took_off_come_off_in_proportion(payload: dict[str, Any]) -> None:
     payload["line_items"][0]["current_quantity"] = 2
     assert totals(read("shopify", payload))[0] == ("7791234567898", 2, Decimal("7666.67"), Decimal("1330.58"))
 
 
-def test_units_left_are_reckoned_where_the_order_does_not_say_them(payload):
+def test_units_left_are_reckoned_where_the_order_does_not_say_them(payload: dict[str, Any]) -> None:
     del payload["line_items"][0]["current_quantity"]
     payload["refunds"] = [{"refund_line_items": [{"line_item_id": 12001, "quantity": 1, "subtotal": "3833.33"}]}]
     assert totals(read("shopify", payload))[0][:3] == ("7791234567898", 2, Decimal("7666.68"))
 
 
-def test_refund_without_an_id_is_of_no_line(payload):
+def test_refund_without_an_id_is_of_no_line(payload: dict[str, Any]) -> None:
     payload["line_items"][0] |= {"id": None, "current_quantity": None}
     payload["refunds"] = [{"refund_line_items": [{"line_item_id": None, "quantity": 1, "subtotal": "3833.33"}]}]
     assert totals(read("shopify", payload))[0][1] == 3
 
 
 @pytest.mark.parametrize("changes", [{"current_quantity": 0}, {"quantity": 0, "current_quantity": 0}])
-def test_line_of_which_nothing_is_left_is_no_line(payload, changes):
+def test_line_of_which_nothing_is_left_is_no_line(payload: dict[str, Any], changes: dict[str, Any]) -> None:
     payload["line_items"][0] |= changes
     assert [line.sku for line in read("shopify", payload).lines] == ["MATE-CUERO"]
 
 
-def test_shipping_refund_comes_off_the_shipping(payload):
+def test_shipping_refund_comes_off_the_shipping(payload: dict[str, Any]) -> None:
     payload["refunds"] = [
         {"order_adjustments": [{"kind": "shipping_refund", "amount": "-826.45", "tax_amount": "-173.55"}]}
     ]
@@ -106,7 +109,7 @@ def test_shipping_refund_comes_off_the_shipping(payload):
     ]
 
 
-def test_shipping_refund_spreads_over_the_methods(payload):
+def test_shipping_refund_spreads_over_the_methods(payload: dict[str, Any]) -> None:
     payload["shipping_lines"].append({"title": "Embalaje", "price": "500.00", "tax_lines": None})
     payload["refunds"] = [{"order_adjustments": [{"kind": "shipping_refund", "amount": "-3200.00"}, {"kind": "otro"}]}]
     assert [each.total for each in read("shopify", payload).shipping] == [Decimal("0.00"), Decimal("300.00")]
@@ -116,11 +119,13 @@ def test_shipping_refund_spreads_over_the_methods(payload):
     ("changes", "number"),
     [({}, "#2077"), ({"name": None}, "2077"), ({"name": "", "order_number": None}, "5678901234999")],
 )
-def test_number_is_the_one_that_the_customer_sees(payload, changes, number):
+def test_number_is_the_one_that_the_customer_sees(
+    payload: dict[str, Any], changes: dict[str, Any], number: str
+) -> None:
     assert read("shopify", payload | changes).number == number
 
 
-def test_removed_shipping_is_no_shipping(payload):
+def test_removed_shipping_is_no_shipping(payload: dict[str, Any]) -> None:
     payload["shipping_lines"][0]["is_removed"] = True
     assert read("shopify", payload).shipping == []
 
@@ -135,12 +140,14 @@ def test_removed_shipping_is_no_shipping(payload):
         ({"discounted_price": None, "discount_allocations": None}, Decimal("3000.00")),
     ],
 )
-def test_discounted_shipping_costs_what_was_paid(payload, changes, total):
+def test_discounted_shipping_costs_what_was_paid(
+    payload: dict[str, Any], changes: dict[str, Any], total: Decimal
+) -> None:
     payload["shipping_lines"][0] |= changes
     assert read("shopify", payload).shipping[0].total == total
 
 
-def test_tips_duties_and_fees_are_charges(payload):
+def test_tips_duties_and_fees_are_charges(payload: dict[str, Any]) -> None:
     payload["total_tip_received"] = "100.00"
     payload["current_total_duties_set"] = money("20.00")
     payload["current_total_additional_fees_set"] = money("3.00")
@@ -155,7 +162,9 @@ def test_tips_duties_and_fees_are_charges(payload):
     ("total", "charges"),
     [("25000.00", [Charge(kind="rounding", total=Decimal("-0.01"))]), ("25000.01", [])],
 )
-def test_cash_rounding_is_a_charge_where_the_total_holds_it(payload, total, charges):
+def test_cash_rounding_is_a_charge_where_the_total_holds_it(
+    payload: dict[str, Any], total: str, charges: list[Any]
+) -> None:
     payload["current_total_price"] = total
     payload["total_cash_rounding_payment_adjustment_set"] = money("-0.01")
     assert read("shopify", payload).charges == charges
@@ -171,7 +180,9 @@ def test_cash_rounding_is_a_charge_where_the_total_holds_it(payload, total, char
         ({"financial_status": None}, None),
     ],
 )
-def test_one_gateway_paid_the_total_and_several_are_not_told_apart(payload, changes, payments):
+def test_one_gateway_paid_the_total_and_several_are_not_told_apart(
+    payload: dict[str, Any], changes: dict[str, Any], payments: list[Any] | None
+) -> None:
     assert read("shopify", payload | changes).payments == payments
 
 
@@ -188,7 +199,9 @@ def test_one_gateway_paid_the_total_and_several_are_not_told_apart(payload, chan
         (None, None),
     ],
 )
-def test_financial_status_says_whether_it_is_paid(payload, status, is_paid):
+def test_financial_status_says_whether_it_is_paid(
+    payload: dict[str, Any], status: str | None, is_paid: bool | None
+) -> None:
     payload["financial_status"] = status
     assert read("shopify", payload).is_paid is is_paid
 
@@ -203,12 +216,14 @@ def test_financial_status_says_whether_it_is_paid(payload, status, is_paid):
         ({"note_attributes": {"Checkout-Method": "pickup"}}, (True, "Correo a domicilio")),
     ],
 )
-def test_pickup_has_a_location_and_no_shipping_address(payload, changes, pickup):
+def test_pickup_has_a_location_and_no_shipping_address(
+    payload: dict[str, Any], changes: dict[str, Any], pickup: tuple[Any, ...]
+) -> None:
     order = read("shopify", payload | changes)
     assert (order.is_pickup, order.pickup_name) == pickup
 
 
-def test_order_of_gift_cards_is_no_pickup(payload):
+def test_order_of_gift_cards_is_no_pickup(payload: dict[str, Any]) -> None:
     payload["shipping_address"] = None
     for line in payload["line_items"]:
         line |= {"requires_shipping": False, "gift_card": True}
@@ -228,13 +243,15 @@ def test_order_of_gift_cards_is_no_pickup(payload):
         (["customer.nope.nope", "line_items.sku"], None),
     ],
 )
-def test_tax_document_is_where_the_store_says(payload, paths, document):
+def test_tax_document_is_where_the_store_says(
+    payload: dict[str, Any], paths: list[str] | None, document: str | None
+) -> None:
     payload["note_attributes"] += [{"name": "vacío", "value": " "}, {"name": "vacío", "value": "lleno"}]
     settings = {} if paths is None else {"document_from": paths}
     assert read("shopify", payload, **settings).document == document
 
 
-def test_neighbourhood_number_and_flat_are_where_the_store_says(payload):
+def test_neighbourhood_number_and_flat_are_where_the_store_says(payload: dict[str, Any]) -> None:
     payload["shipping_address"] |= {"address1": "Calle 10", "address2": "Depto 3, Roma Norte"}
     payload["note_attributes"] = [{"name": "Número", "value": "123"}]
     settings = {"district_from": "shipping_address.address2", "number_from": ["note_attributes:Número"]}
@@ -262,7 +279,9 @@ def test_neighbourhood_number_and_flat_are_where_the_store_says(payload):
         ({"country_code": "US", "province_code": "DC", "province": "D.F."}, "D.F."),
     ],
 )
-def test_state_has_its_official_name_by_the_countrys_codes(payload, changes, state):
+def test_state_has_its_official_name_by_the_countrys_codes(
+    payload: dict[str, Any], changes: dict[str, Any], state: str
+) -> None:
     payload["shipping_address"] |= changes
     assert read("shopify", payload).ship_to.state == state
 
@@ -277,19 +296,23 @@ def test_state_has_its_official_name_by_the_countrys_codes(payload, changes, sta
         ("670", "DF", "670"),
     ],
 )
-def test_lost_zero_is_put_back_only_in_mexico_city(payload, zip_code, province_code, expected):
+def test_lost_zero_is_put_back_only_in_mexico_city(
+    payload: dict[str, Any], zip_code: int | str, province_code: str, expected: str
+) -> None:
     payload["shipping_address"] |= {"country_code": "MX", "zip": zip_code, "province_code": province_code}
     assert read("shopify", payload).ship_to.postal_code == expected
 
 
 @pytest.mark.parametrize(("latitude", "read_as"), [(19.4189, "19.4189"), ("-34.5", "-34.5"), ("al norte", None)])
-def test_coordinates_are_read_where_they_are_numbers(payload, latitude, read_as):
+def test_coordinates_are_read_where_they_are_numbers(
+    payload: dict[str, Any], latitude: float | str, read_as: str | None
+) -> None:
     payload["shipping_address"]["latitude"] = latitude
     found = read("shopify", payload).ship_to.latitude
     assert found == (read_as and Decimal(read_as))
 
 
-def test_joiner_is_in_no_separate_field(payload):
+def test_joiner_is_in_no_separate_field(payload: dict[str, Any]) -> None:
     payload["shipping_address"] |= {"address1": "Bahía \u206087", "address2": "\u2060Anzures", "city": "Mi\u2060guel"}
     address = read("shopify", payload).ship_to
     assert (address.street, address.number, address.unit, address.district, address.city) == (
@@ -309,7 +332,9 @@ def test_joiner_is_in_no_separate_field(payload):
         ({"cancelled_at": "2026-11-20T12:25:18-06:00"}, (False, True)),
     ],
 )
-def test_test_and_cancelled_orders_are_marked(payload, changes, flags):
+def test_test_and_cancelled_orders_are_marked(
+    payload: dict[str, Any], changes: dict[str, Any], flags: tuple[bool, bool]
+) -> None:
     order = read("shopify", payload | changes)
     assert (order.is_test, order.is_cancelled) == flags
 
@@ -331,7 +356,7 @@ def test_test_and_cancelled_orders_are_marked(payload, changes, flags):
         {"payment_gateway_names": [None, {}]},
     ],
 )
-def test_odd_value_that_no_one_needs_stops_nothing(payload, changes):
+def test_odd_value_that_no_one_needs_stops_nothing(payload: dict[str, Any], changes: dict[str, Any]) -> None:
     assert read("shopify", payload | changes).order_id == "5678901234999"
 
 
@@ -350,52 +375,56 @@ def test_odd_value_that_no_one_needs_stops_nothing(payload, changes):
         ({"shipping_address": "Balcarce 78"}, "Shipping address is not an object."),
     ],
 )
-def test_what_cannot_be_done_without_is_a_problem(payload, changes, problem):
+def test_what_cannot_be_done_without_is_a_problem(
+    payload: dict[str, Any], changes: dict[str, Any], problem: str
+) -> None:
     assert problems(payload | changes) == [problem]
 
 
 @pytest.mark.parametrize(
     "amount", ["NaN", "1e5", "1_000", "١", "1,50", "", True, [], {}, float("nan"), float("inf"), 10**400, 10**12]
 )
-def test_amount_that_is_no_amount_is_a_problem(payload, amount):
+def test_amount_that_is_no_amount_is_a_problem(payload: dict[str, Any], amount: Any) -> None:
     assert problems(payload | {"total_price": amount}) == ["Total is not an amount of money."]
 
 
 @pytest.mark.parametrize("amount", ["25000.01", " 25000.01 ", 25000.01, "+25000.0100"])
-def test_amount_may_be_text_or_a_number(payload, amount):
+def test_amount_may_be_text_or_a_number(payload: dict[str, Any], amount: float | str) -> None:
     assert read("shopify", payload | {"current_total_price": amount}).total == Decimal("25000.01")
 
 
 @pytest.mark.parametrize("quantity", [1.5, "1.5", -1, "uno", True, [], "1_000", 10**400])
-def test_quantity_that_is_no_whole_number_is_a_problem(payload, quantity):
+def test_quantity_that_is_no_whole_number_is_a_problem(
+    payload: dict[str, Any], quantity: float | list[Any] | str
+) -> None:
     payload["line_items"][0] |= {"quantity": quantity}
     assert [problem.partition("“")[0] for problem in problems(payload)] == ["Products > line 1 > quantity "]
 
 
 @pytest.mark.parametrize("quantity", ["3", 3.0, "3.0"])
-def test_quantity_may_be_text(payload, quantity):
+def test_quantity_may_be_text(payload: dict[str, Any], quantity: float | str) -> None:
     payload["line_items"][0] |= {"quantity": quantity}
     assert read("shopify", payload).lines[0].quantity == 3
 
 
-def test_odd_value_is_quoted_in_short(payload):
+def test_odd_value_is_quoted_in_short(payload: dict[str, Any]) -> None:
     payload["line_items"][0] |= {"quantity": "muchas " * 20}
     quoted = "“muchas muchas muchas muchas muchas much…”"
     assert problems(payload) == [f"Products > line 1 > quantity {quoted} is not a whole number of at least 0."]
 
 
-def test_all_problems_come_at_once_and_stay_out_of_the_exceptions_text(payload):
+def test_all_problems_come_at_once_and_stay_out_of_the_exceptions_text(payload: dict[str, Any]) -> None:
     with pytest.raises(MappingError) as caught:
         read("shopify", payload | {"id": None, "currency": None})
     assert caught.value.problems == ["Order id is missing.", "Currency is missing."]
     assert str(caught.value) == "The order has 2 problems."
 
 
-def test_order_as_the_api_answers_it_is_read_too(payload):
+def test_order_as_the_api_answers_it_is_read_too(payload: dict[str, Any]) -> None:
     assert read("shopify", {"order": payload}) == read("shopify", payload)
 
 
-def test_order_with_an_id_is_not_looked_for_inside(payload):
+def test_order_with_an_id_is_not_looked_for_inside(payload: dict[str, Any]) -> None:
     assert read("shopify", payload | {"order": {"id": 1}}) == read("shopify", payload)
 
 
@@ -404,11 +433,11 @@ def test_order_with_an_id_is_not_looked_for_inside(payload):
 HEADERS = {"x-shopify-topic": "orders/paid", "x-shopify-event-id": "ev-1", "x-shopify-webhook-id": "wh-1"}
 
 
-def identify(payload, headers=HEADERS, body=b"{}"):
+def identify(payload: dict[str, Any], headers: dict[str, Any] = HEADERS, body: bytes = b"{}") -> WebhookIdentity | None:
     return STOREFRONT.identify(headers, payload, body)
 
 
-def test_paid_order_is_identified(payload):
+def test_paid_order_is_identified(payload: dict[str, Any]) -> None:
     assert identify(payload) == WebhookIdentity(
         topic="orders/paid",
         topics=frozenset({"orders/paid", "paid"}),
@@ -430,11 +459,11 @@ def test_paid_order_is_identified(payload):
         ("orders/cancelled", "cancelled"),
     ],
 )
-def test_topic_has_its_hub_word(payload, topic, hub_topic):
+def test_topic_has_its_hub_word(payload: dict[str, Any], topic: str, hub_topic: str) -> None:
     assert identify(payload, {"x-shopify-topic": topic}).topics == {topic, hub_topic}
 
 
-def test_deleted_order_is_cancelled_and_carries_nothing():
+def test_deleted_order_is_cancelled_and_carries_nothing() -> None:
     identity = identify({"id": 5678901234999}, {"x-shopify-topic": "orders/delete", "x-shopify-event-id": "e"})
     assert identity == WebhookIdentity(
         topic="orders/delete",
@@ -445,7 +474,7 @@ def test_deleted_order_is_cancelled_and_carries_nothing():
     )
 
 
-def test_cancelled_order_is_cancelled_whatever_brought_it(payload):
+def test_cancelled_order_is_cancelled_whatever_brought_it(payload: dict[str, Any]) -> None:
     payload["cancelled_at"] = "2026-11-20T12:25:18-06:00"
     assert identify(payload).topics == {"orders/paid", "paid", "cancelled"}
 
@@ -466,39 +495,41 @@ def test_cancelled_order_is_cancelled_whatever_brought_it(payload):
         ),
     ],
 )
-def test_event_key_falls_back_from_event_to_webhook_to_body(payload, headers, key):
+def test_event_key_falls_back_from_event_to_webhook_to_body(
+    payload: dict[str, Any], headers: dict[str, Any], key: str
+) -> None:
     assert identify(payload, headers).event_key == key
 
 
 @pytest.mark.parametrize(
     "topic", ["orders/edited", "refunds/create", "customers/redact", "shop/redact", "app/uninstalled"]
 )
-def test_other_topics_are_ignored(payload, topic):
+def test_other_topics_are_ignored(payload: dict[str, Any], topic: str) -> None:
     identity = identify(payload, {"x-shopify-topic": topic, "x-shopify-event-id": "e"})
     assert (identity.ignore_reason, identity.topics) == ("The topic carries no whole order.", {topic})
 
 
-def test_test_notification_is_ignored(payload):
+def test_test_notification_is_ignored(payload: dict[str, Any]) -> None:
     assert identify(payload, HEADERS | {"x-shopify-test": "true"}).ignore_reason == "This is a test notification."
 
 
 @pytest.mark.parametrize("order_id", [None, "", " ", [], {}, 1.5, True])
-def test_payload_without_an_id_is_ignored(payload, order_id):
+def test_payload_without_an_id_is_ignored(payload: dict[str, Any], order_id: Any) -> None:
     assert identify(payload | {"id": order_id}).ignore_reason == "This is not an order."
 
 
-def test_missing_topic_is_malformed(payload):
+def test_missing_topic_is_malformed(payload: dict[str, Any]) -> None:
     with pytest.raises(MalformedWebhookError):
         identify(payload, {})
 
 
 @pytest.mark.parametrize("key", ["id", "name"])
 @pytest.mark.parametrize("value", ["a\x00b", "\ud800", "x" * 201, 10**300])
-def test_id_that_cannot_be_stored_is_malformed(payload, key, value):
+def test_id_that_cannot_be_stored_is_malformed(payload: dict[str, Any], key: str, value: int | str) -> None:
     with pytest.raises(MalformedWebhookError):
         identify(payload | {key: value})
 
 
 @pytest.mark.parametrize("updated_at", [None, 5, "ayer", "0001-01-01T00:00:00+14:00", "-0001-11-30T00:00:00+0000"])
-def test_odd_time_is_no_version(payload, updated_at):
+def test_odd_time_is_no_version(payload: dict[str, Any], updated_at: int | str | None) -> None:
     assert identify(payload | {"updated_at": updated_at}).source_updated_at is None

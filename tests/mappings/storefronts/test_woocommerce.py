@@ -2,22 +2,25 @@ import json
 from copy import deepcopy
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from mappings import STOREFRONTS
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from mappings.storefronts.woocommerce import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, read
+
+STOREFRONT = STOREFRONTS["woocommerce"]
 
 
 @pytest.fixture
-def payload():
+def payload() -> dict[str, Any]:
     return deepcopy(SAMPLES["woocommerce_ar"])
 
 
-def test_figures_without_tax_become_prices_with_it(payload):
+def test_figures_without_tax_become_prices_with_it(payload: dict[str, Any]) -> None:
     order = read("woocommerce", payload)
     assert order.lines == [
         Line(
@@ -38,13 +41,13 @@ def test_figures_without_tax_become_prices_with_it(payload):
     assert order.parts_total == order.total == Decimal("16480.00")
 
 
-def test_times_are_utc_though_they_do_not_say_so(payload):
+def test_times_are_utc_though_they_do_not_say_so(payload: dict[str, Any]) -> None:
     order = read("woocommerce", payload)
     assert order.placed_at == datetime(2026, 11, 21, 16, 20, tzinfo=UTC)
     assert order.updated_at == datetime(2026, 11, 21, 16, 20, 59, tzinfo=UTC)
 
 
-def test_entities_are_characters():
+def test_entities_are_characters() -> None:
     order = read("woocommerce", SAMPLES["woocommerce_mx"])
     assert order.customer == Customer(
         first_name="Tomás", last_name="O’Farrill", email="tomas@example.mx", phone="01 55 1234 5678"
@@ -52,17 +55,17 @@ def test_entities_are_characters():
     assert order.note == "Portón verde & timbre 3"
 
 
-def test_number_may_be_a_plugins_and_the_email_is_the_buyers(payload):
+def test_number_may_be_a_plugins_and_the_email_is_the_buyers(payload: dict[str, Any]) -> None:
     order = read("woocommerce", payload | {"number": "W-0240"})
     assert (order.order_id, order.number, order.email) == ("240", "W-0240", "malena@example.com.ar")
 
 
-def test_order_without_billing_is_read(payload):
+def test_order_without_billing_is_read(payload: dict[str, Any]) -> None:
     order = read("woocommerce", payload | {"billing": None, "number": None})
     assert (order.number, order.customer, order.email, order.bill_to) == ("240", None, None, None)
 
 
-def test_blank_shipping_address_means_the_billing_address():
+def test_blank_shipping_address_means_the_billing_address() -> None:
     order = read("woocommerce", SAMPLES["woocommerce_mx"])
     assert (
         order.ship_to
@@ -95,7 +98,9 @@ def test_blank_shipping_address_means_the_billing_address():
         (["local_pickup", "flat_rate"], (False, None, True)),
     ],
 )
-def test_shipping_method_says_whether_the_customer_collects(payload, methods, expected):
+def test_shipping_method_says_whether_the_customer_collects(
+    payload: dict[str, Any], methods: list[Any], expected: tuple[Any, ...]
+) -> None:
     payload["shipping"] = dict.fromkeys(payload["shipping"], "")
     [method] = payload["shipping_lines"]
     payload["shipping_lines"] = [method | {"method_id": method_id} for method_id in methods]
@@ -116,16 +121,18 @@ def test_shipping_method_says_whether_the_customer_collects(payload, methods, ex
         ("x", None),
     ],
 )
-def test_tax_document_is_where_plugins_put_it(payload, meta, document):
+def test_tax_document_is_where_plugins_put_it(
+    payload: dict[str, Any], meta: list[Any] | str, document: str | None
+) -> None:
     payload["meta_data"] = meta
     assert read("woocommerce", payload).document == document
 
 
-def test_settings_take_the_tax_documents_place(payload):
+def test_settings_take_the_tax_documents_place(payload: dict[str, Any]) -> None:
     assert read("woocommerce", payload, document_from="billing.first_name").document == "Malena"
 
 
-def test_entities_are_characters_where_the_settings_point_too(payload):
+def test_entities_are_characters_where_the_settings_point_too(payload: dict[str, Any]) -> None:
     payload["shipping"]["address_2"] = "Depto 3, San Telmo &amp; Barracas"
     address = read("woocommerce", payload, district_from="shipping.address_2").ship_to
     assert (address.unit, address.district) == ("Depto 3", "San Telmo & Barracas")
@@ -144,7 +151,9 @@ def test_entities_are_characters_where_the_settings_point_too(payload):
         ("MX", "CDMX", "Ciudad de México"),
     ],
 )
-def test_state_has_its_official_name_by_the_countrys_codes(payload, country, written, state):
+def test_state_has_its_official_name_by_the_countrys_codes(
+    payload: dict[str, Any], country: str, written: str, state: str
+) -> None:
     payload["shipping"] |= {"country": country, "state": written}
     assert read("woocommerce", payload).ship_to.state == state
 
@@ -161,7 +170,9 @@ def test_state_has_its_official_name_by_the_countrys_codes(payload, country, wri
         ("failed", "2026-11-21T16:20:00", False),
     ],
 )
-def test_status_says_whether_it_is_paid(payload, status, paid_at, is_paid):
+def test_status_says_whether_it_is_paid(
+    payload: dict[str, Any], status: str, paid_at: str | None, is_paid: bool | None
+) -> None:
     assert read("woocommerce", payload | {"status": status, "date_paid_gmt": paid_at}).is_paid is is_paid
 
 
@@ -177,7 +188,7 @@ def test_status_says_whether_it_is_paid(payload, status, paid_at, is_paid):
         ("auto-draft", (False, True)),
     ],
 )
-def test_cancelled_and_draft_orders_are_marked(payload, status, flags):
+def test_cancelled_and_draft_orders_are_marked(payload: dict[str, Any], status: str, flags: tuple[bool, bool]) -> None:
     order = read("woocommerce", payload | {"status": status})
     assert (order.is_cancelled, order.is_draft) == flags
 
@@ -191,17 +202,19 @@ def test_cancelled_and_draft_orders_are_marked(payload, status, flags):
         ({"payment_method": "", "payment_method_title": ""}, None),
     ],
 )
-def test_payment_is_the_total_by_its_method(payload, changes, payments):
+def test_payment_is_the_total_by_its_method(
+    payload: dict[str, Any], changes: dict[str, Any], payments: list[Any] | None
+) -> None:
     assert read("woocommerce", payload | changes).payments == payments
 
 
-def test_rounding_of_up_to_a_cent_a_figure_is_a_charge(payload):
+def test_rounding_of_up_to_a_cent_a_figure_is_a_charge(payload: dict[str, Any]) -> None:
     order = read("woocommerce", payload | {"total": "16480.03"})
     assert order.charges[1:] == [Charge(kind="rounding", total=Decimal("0.03"))]
     assert order.parts_total == order.total == Decimal("16480.03")
 
 
-def test_figure_without_tax_counts_once(payload):
+def test_figure_without_tax_counts_once(payload: dict[str, Any]) -> None:
     del payload["fee_lines"][0]["total_tax"]
     payload["fee_lines"][0]["total"] = "500.00"
     assert [charge.kind for charge in read("woocommerce", payload | {"total": "16480.07"}).charges] == [
@@ -211,12 +224,12 @@ def test_figure_without_tax_counts_once(payload):
     assert [charge.kind for charge in read("woocommerce", payload | {"total": "16480.08"}).charges] == ["fee"]
 
 
-def test_greater_difference_is_no_rounding(payload):
+def test_greater_difference_is_no_rounding(payload: dict[str, Any]) -> None:
     order = read("woocommerce", payload | {"total": "16480.09"})
     assert [charge.kind for charge in order.charges] == ["fee"]
 
 
-def test_line_of_which_nothing_is_left_is_no_line(payload):
+def test_line_of_which_nothing_is_left_is_no_line(payload: dict[str, Any]) -> None:
     payload["line_items"][1]["quantity"] = 0
     assert [line.sku for line in read("woocommerce", payload).lines] == ["7791234567898"]
 
@@ -229,7 +242,9 @@ def test_line_of_which_nothing_is_left_is_no_line(payload):
         ({"billing": []}, "Billing address is not an object."),
     ],
 )
-def test_what_cannot_be_done_without_is_a_problem(payload, changes, problem):
+def test_what_cannot_be_done_without_is_a_problem(
+    payload: dict[str, Any], changes: dict[str, Any], problem: str
+) -> None:
     with pytest.raises(MappingError) as caught:
         read("woocommerce", payload | changes)
     assert problem in caught.value.problems
@@ -238,12 +253,12 @@ def test_what_cannot_be_done_without_is_a_problem(payload, changes, problem):
 # --- what a webhook is about ---
 
 
-def identify(payload, topic="order.updated", **headers):
+def identify(payload: dict[str, Any], topic: str = "order.updated", **headers: str) -> WebhookIdentity | None:
     body = json.dumps(payload).encode()
     return STOREFRONT.identify({"x-wc-webhook-topic": topic, **headers}, payload, body)
 
 
-def test_paid_order_is_identified(payload):
+def test_paid_order_is_identified(payload: dict[str, Any]) -> None:
     identity = identify(payload)
     assert identity == WebhookIdentity(
         topic="order.updated",
@@ -271,23 +286,25 @@ def test_paid_order_is_identified(payload):
         ("order.updated", [], {"updated"}),
     ],
 )
-def test_status_adds_its_hub_word(payload, topic, status, hub_topics):
+def test_status_adds_its_hub_word(
+    payload: dict[str, Any], topic: str, status: list[Any] | str, hub_topics: set[str]
+) -> None:
     assert identify(payload | {"status": status}, topic).topics == {topic, *hub_topics}
 
 
-def test_deleted_order_is_cancelled_and_carries_nothing():
+def test_deleted_order_is_cancelled_and_carries_nothing() -> None:
     identity = identify({"id": 240}, "order.deleted")
     assert (identity.topics, identity.has_order) == ({"order.deleted", "cancelled"}, False)
     assert (identity.order_id, identity.source_updated_at) == ("240", None)
 
 
-def test_key_is_the_same_for_a_repeat_and_another_for_another_state(payload):
+def test_key_is_the_same_for_a_repeat_and_another_for_another_state(payload: dict[str, Any]) -> None:
     repeat = identify(payload, **{"x-wc-webhook-delivery-id": "b"})
     assert identify(payload, **{"x-wc-webhook-delivery-id": "a"}).event_key == repeat.event_key
     assert identify(payload | {"status": "processing"}).event_key != repeat.event_key
 
 
-def test_orders_that_share_a_delivery_id_have_keys_of_their_own(payload):
+def test_orders_that_share_a_delivery_id_have_keys_of_their_own(payload: dict[str, Any]) -> None:
     shared = {"x-wc-webhook-delivery-id": "a"}
     assert identify(payload, **shared).event_key != identify(payload | {"id": 241}, **shared).event_key
 
@@ -309,19 +326,19 @@ def test_orders_that_share_a_delivery_id_have_keys_of_their_own(payload):
         ({"id": []}, "order.updated", "This is not an order."),
     ],
 )
-def test_what_is_no_order_is_ignored_with_a_reason(payload, topic, reason):
+def test_what_is_no_order_is_ignored_with_a_reason(payload: dict[str, Any], topic: str, reason: str) -> None:
     assert identify(payload, topic).ignore_reason == reason
 
 
 @pytest.mark.parametrize("topic", ["", " "])
-def test_missing_topic_is_malformed(payload, topic):
+def test_missing_topic_is_malformed(payload: dict[str, Any], topic: str) -> None:
     with pytest.raises(MalformedWebhookError):
         identify(payload, topic)
 
 
 @pytest.mark.parametrize("key", ["id", "number"])
 @pytest.mark.parametrize("value", ["a\x00b", "\ud800", "x" * 201])
-def test_id_that_cannot_be_stored_is_malformed(payload, key, value):
+def test_id_that_cannot_be_stored_is_malformed(payload: dict[str, Any], key: str, value: str) -> None:
     with pytest.raises(MalformedWebhookError):
         identify(payload | {key: value})
 
@@ -337,7 +354,7 @@ def test_id_that_cannot_be_stored_is_malformed(payload, key, value):
         (b'{"webhook_id": 12}', False),
     ],
 )
-def test_ping_is_exactly_the_webhooks_id(body, is_ping):
+def test_ping_is_exactly_the_webhooks_id(body: bytes, is_ping: bool) -> None:
     assert STOREFRONT.is_ping(body) is is_ping
 
 
@@ -353,5 +370,5 @@ def test_ping_is_exactly_the_webhooks_id(body, is_ping):
         ("&AMP;", "&AMP;"),
     ],
 )
-def test_secret_is_decoded_as_wordpress_does(seen, signed):
+def test_secret_is_decoded_as_wordpress_does(seen: str, signed: str) -> None:
     assert STOREFRONT.signing_key(seen) == signed

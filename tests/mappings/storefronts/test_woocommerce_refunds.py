@@ -3,14 +3,17 @@
 from base64 import b64decode
 from copy import deepcopy
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from marshmallow import ValidationError
 
-from mappings.order import Charge, Payment
+from mappings import STOREFRONTS
+from mappings.order import Charge, Order, Payment
 from mappings.schema import MappingError
-from mappings.storefronts.woocommerce import STOREFRONT
 from tests.support.mapping_cases import SAMPLES, make_store, problems_of, read, write
+
+STOREFRONT = STOREFRONTS["woocommerce"]
 
 API = {"api_url": "https://tienda.example.com.ar", "api_token": "ck_clave:cs_secreto"}
 UNTOLD = "Refunds are not told by product: WooCommerce says only their sum."
@@ -18,7 +21,7 @@ UNFETCHED = f"{UNTOLD} With the store's `api_url` and `api_token` set, they woul
 
 
 @pytest.fixture
-def payload():
+def payload() -> dict[str, Any]:
     """A yerba of 3 at 3000.00 each (line 11), two cups at 1990.00 (12), shipping of 3000.00 (13), a fee of 500.00 (14).
 
     All with 21 % of tax in it.
@@ -30,36 +33,36 @@ def payload():
     return payload | {"refunds": [{"id": 900, "reason": "", "total": "-3000.00"}]}
 
 
-def item(line, total, tax, *, quantity=None, **more):
+def item(line: int | str, total: str, tax: str, *, quantity: int | None = None, **more: Any) -> dict[str, Any]:
     meta = [{"id": 5, "key": "_refunded_item_id", "value": line}]
     said = {"id": 77, "total": total, "total_tax": tax, "meta_data": meta, **more}
     return said if quantity is None else said | {"quantity": quantity}
 
 
-def refund(amount, *line_items, number=900, **more):
+def refund(amount: str, *line_items: dict[str, Any], number: int = 900, **more: list[dict[str, Any]]) -> dict[str, Any]:
     return {"id": number, "amount": amount, "reason": "", "line_items": list(line_items), **more}
 
 
 ONE_YERBA = item("11", "-2479.34", "-520.66", quantity=-1)
 
 
-def fetched(payload, reply):
+def fetched(payload: dict[str, Any], reply: dict[str, Any] | list[Any]) -> dict[str, Any]:
     [fetch] = STOREFRONT.required_fetches(payload, make_store("woocommerce", **API), frozenset())
     return fetch.merge(payload, reply)
 
 
-def read_fetched(payload, *refunds):
+def read_fetched(payload: dict[str, Any], *refunds: dict[str, Any] | str | None) -> Order:
     return read("woocommerce", fetched(payload, list(refunds)), **API)
 
 
-def in_short(order):
+def in_short(order: Order) -> list[tuple[str, int, Decimal]]:
     return [(line.sku, line.quantity, line.total) for line in order.lines]
 
 
 # --- what is fetched ---
 
 
-def test_refunds_are_fetched_where_there_are_any(payload):
+def test_refunds_are_fetched_where_there_are_any(payload: dict[str, Any]) -> None:
     store = make_store("woocommerce", **API)
     fetch_paths = [fetch.path for fetch in STOREFRONT.required_fetches(payload, store, frozenset())]
     assert fetch_paths == ["/wp-json/wc/v3/orders/240/refunds?per_page=100"]
@@ -78,12 +81,14 @@ def test_refunds_are_fetched_where_there_are_any(payload):
         ({}, {"api_url": None}),
     ],
 )
-def test_nothing_is_fetched_where_nothing_would_come_of_it(payload, changes, settings):
+def test_nothing_is_fetched_where_nothing_would_come_of_it(
+    payload: dict[str, Any], changes: dict[str, Any], settings: dict[str, Any]
+) -> None:
     known = {name: value for name, value in (API | settings).items() if value is not None}
     assert STOREFRONT.required_fetches(payload | changes, make_store("woocommerce", **known), frozenset()) == ()
 
 
-def test_key_and_secret_go_by_http_basic():
+def test_key_and_secret_go_by_http_basic() -> None:
     headers = STOREFRONT.api_headers(make_store("woocommerce", **API))
     kind, _, credentials = headers.pop("Authorization").partition(" ")
     assert (kind, b64decode(credentials).decode()) == ("Basic", "ck_clave:cs_secreto")
@@ -91,7 +96,7 @@ def test_key_and_secret_go_by_http_basic():
 
 
 @pytest.mark.parametrize("token", ["ck_clave", "ck_clave:", ":cs_secreto", " : ", ":"])
-def test_token_without_key_and_secret_is_a_fault(token):
+def test_token_without_key_and_secret_is_a_fault(token: str) -> None:
     with pytest.raises(ValidationError) as caught:
         make_store("woocommerce", api_token=token)
     assert caught.value.messages == {
@@ -102,7 +107,7 @@ def test_token_without_key_and_secret_is_a_fault(token):
 # --- what is left ---
 
 
-def test_refunded_units_come_off_at_what_was_given_back(payload):
+def test_refunded_units_come_off_at_what_was_given_back(payload: dict[str, Any]) -> None:
     order = read_fetched(payload, refund("3000.00", ONE_YERBA))
     assert in_short(order) == [("7791234567898", 2, Decimal("6000.00")), ("TAZA-01", 2, Decimal("3980.00"))]
     assert order.lines[0].tax == Decimal("1041.32")
@@ -112,30 +117,30 @@ def test_refunded_units_come_off_at_what_was_given_back(payload):
     assert order.unreadable_parts == []
 
 
-def test_line_of_which_all_was_given_back_is_no_line(payload):
+def test_line_of_which_all_was_given_back_is_no_line(payload: dict[str, Any]) -> None:
     order = read_fetched(payload, refund("9000.00", item("11", "-7438.02", "-1561.98", quantity=-3)))
     assert in_short(order) == [("TAZA-01", 2, Decimal("3980.00"))]
     assert order.total == order.parts_total == Decimal("7480.00")
 
 
-def test_money_without_units_leaves_the_units(payload):
+def test_money_without_units_leaves_the_units(payload: dict[str, Any]) -> None:
     order = read_fetched(payload, refund("121.00", item("11", "-100.00", "-21.00", quantity=0)))
     assert in_short(order)[0] == ("7791234567898", 3, Decimal("8879.00"))
     assert order.total == order.parts_total == Decimal("16359.00")
 
 
-def test_several_refunds_of_one_line_add_up(payload):
+def test_several_refunds_of_one_line_add_up(payload: dict[str, Any]) -> None:
     order = read_fetched(payload, refund("3000.00", ONE_YERBA), refund("3000.00", ONE_YERBA, number=901))
     assert in_short(order)[0] == ("7791234567898", 1, Decimal("3000.00"))
     assert order.total == order.parts_total == Decimal("10480.00")
 
 
-def test_more_units_than_there_were_leave_none(payload):
+def test_more_units_than_there_were_leave_none(payload: dict[str, Any]) -> None:
     order = read_fetched(payload, refund("3000.00", ONE_YERBA | {"quantity": -4}))
     assert [line.sku for line in order.lines] == ["TAZA-01"]
 
 
-def test_shipping_and_fees_that_were_given_back_come_off(payload):
+def test_shipping_and_fees_that_were_given_back_come_off(payload: dict[str, Any]) -> None:
     order = read_fetched(
         payload,
         refund(
@@ -151,7 +156,7 @@ def test_shipping_and_fees_that_were_given_back_come_off(payload):
     assert order.total == order.parts_total == Decimal("12980.00")
 
 
-def test_discount_that_was_a_fee_is_taken_back_with_its_sign(payload):
+def test_discount_that_was_a_fee_is_taken_back_with_its_sign(payload: dict[str, Any]) -> None:
     payload["fee_lines"][0] |= {"total": "-413.22", "total_tax": "-86.78"}
     payload["total"] = "15480.00"
     order = read_fetched(payload, refund("2500.00", ONE_YERBA, fee_lines=[item("14", "413.22", "86.78")]))
@@ -160,13 +165,13 @@ def test_discount_that_was_a_fee_is_taken_back_with_its_sign(payload):
     assert order.unreadable_parts == []
 
 
-def test_cents_that_a_refund_rounds_are_a_charge(payload):
+def test_cents_that_a_refund_rounds_are_a_charge(payload: dict[str, Any]) -> None:
     order = read_fetched(payload, refund("3000.02", ONE_YERBA))
     assert order.charges[1:] == [Charge(kind="rounding", total=Decimal("-0.02"))]
     assert (order.total, order.unreadable_parts) == (Decimal("13479.98"), [])
 
 
-def test_rounding_of_lines_that_were_given_back_stays_rounding(payload):
+def test_rounding_of_lines_that_were_given_back_stays_rounding(payload: dict[str, Any]) -> None:
     payload["total"] = "16480.06"
     cups = item("12", "-3289.26", "-690.74", quantity=-2)
     order = read_fetched(payload, refund("12980.00", item("11", "-7438.02", "-1561.98", quantity=-3), cups))
@@ -175,12 +180,12 @@ def test_rounding_of_lines_that_were_given_back_stays_rounding(payload):
     assert order.total == order.parts_total == Decimal("3500.06")
 
 
-def test_units_come_off_whatever_sign_they_are_written_with(payload):
+def test_units_come_off_whatever_sign_they_are_written_with(payload: dict[str, Any]) -> None:
     order = read_fetched(payload, refund("3000.00", ONE_YERBA | {"quantity": 1}))
     assert in_short(order)[0] == ("7791234567898", 2, Decimal("6000.00"))
 
 
-def test_refund_that_names_no_line_is_not_of_a_line_without_an_id(payload):
+def test_refund_that_names_no_line_is_not_of_a_line_without_an_id(payload: dict[str, Any]) -> None:
     del payload["line_items"][0]["id"]
     order = read_fetched(payload, refund("3000.00", ONE_YERBA | {"meta_data": []}))
     assert in_short(order)[0] == ("7791234567898", 3, Decimal("9000.00"))
@@ -203,30 +208,32 @@ def test_refund_that_names_no_line_is_not_of_a_line_without_an_id(payload):
         [None, "x", {"amount": "3000.00"}],
     ],
 )
-def test_refund_that_products_do_not_account_for_stops_the_order(payload, refunds):
+def test_refund_that_products_do_not_account_for_stops_the_order(payload: dict[str, Any], refunds: list[Any]) -> None:
     order = read_fetched(payload, *refunds)
     assert order.unreadable_parts == [UNTOLD]
     assert UNTOLD in problems_of(order, "lapyme")
     assert UNTOLD in problems_of(order, "rayo")
 
 
-def test_refund_that_came_after_the_webhook_counts(payload):
+def test_refund_that_came_after_the_webhook_counts(payload: dict[str, Any]) -> None:
     order = read_fetched(payload, refund("3000.00", ONE_YERBA), refund("3000.00", ONE_YERBA, number=901))
     assert in_short(order)[0][1] == 1
 
 
 @pytest.mark.parametrize("reply", [{}, {"code": "x"}, [[]]])
-def test_odd_reply_leaves_the_refunds_as_they_were(payload, reply):
+def test_odd_reply_leaves_the_refunds_as_they_were(
+    payload: dict[str, Any], reply: dict[str, Any] | list[list[Any]]
+) -> None:
     assert fetched(payload, reply) == payload
 
 
-def test_refund_that_says_no_amount_is_a_problem(payload):
+def test_refund_that_says_no_amount_is_a_problem(payload: dict[str, Any]) -> None:
     with pytest.raises(MappingError) as caught:
         read("woocommerce", payload | {"refunds": [{"id": 900}]})
     assert caught.value.problems == ["Refunds > line 1 does not say how much was given back."]
 
 
-def test_lapyme_is_sent_what_is_left(payload):
+def test_lapyme_is_sent_what_is_left(payload: dict[str, Any]) -> None:
     body = write(read_fetched(payload, refund("3000.00", ONE_YERBA)), "lapyme", charges={"fee": "RECARGO"}).body
     assert [(line["sku_snapshot"], line["ordered_quantity"], line["unit_price"]) for line in body["lines"]] == [
         ("7791234567898", 2, 300000),
@@ -240,7 +247,7 @@ def test_lapyme_is_sent_what_is_left(payload):
 # --- without the API ---
 
 
-def test_sums_alone_come_off_the_total_and_stop_the_order(payload):
+def test_sums_alone_come_off_the_total_and_stop_the_order(payload: dict[str, Any]) -> None:
     order = read("woocommerce", payload)
     assert order.total == Decimal("13480.00")
     assert order.unreadable_parts == [UNFETCHED]

@@ -1,10 +1,10 @@
-// Keeps pages live without losing one's place, draws the chart, and shows instants in the reader's own time.
-// Everything works without it: pages are whole as the server sends them.
+// Refreshes live pages, draws the chart, and shows times in the reader's time zone.
+// Without scripts everything else works: the server sends complete pages.
 (() => {
   "use strict";
-  const EVERY_MS = 5000;
+  const REFRESH_INTERVAL_MS = 5000;
 
-  // What the reader opened or ticked stays so when the page is brought up to date.
+  // A refresh keeps what the reader opened, selected or typed.
   if (window.Idiomorph) {
     Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
       !((node.tagName === "DETAILS" && name === "open") || (node.tagName === "INPUT" && ["checked", "value"].includes(name)));
@@ -13,35 +13,34 @@
   const isBusy = (live) =>
     document.hidden ||
     live.querySelector("input[name=id]:checked") !== null ||
-    live.querySelector("details.act[open]") !== null ||
+    live.querySelector("details.action[open]") !== null ||
     (live.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"));
 
   setInterval(() => {
     const live = document.getElementById("live");
     if (live && live.hasAttribute("hx-get") && !isBusy(live)) htmx.trigger(live, "refresh");
-  }, EVERY_MS);
+  }, REFRESH_INTERVAL_MS);
 
   const language = document.documentElement.lang;
-  function showInstants() {
-    for (const time of document.querySelectorAll("time[datetime]")) {
-      const at = new Date(time.getAttribute("datetime"));
+  function showLocalTimes() {
+    for (const element of document.querySelectorAll("time[datetime]")) {
+      const at = new Date(element.getAttribute("datetime"));
       const local = at.toLocaleString(language, { dateStyle: "medium", timeStyle: "medium" });
-      if (time.hasAttribute("data-age")) time.title = local;
-      else time.textContent = local;
+      if (element.hasAttribute("data-relative")) element.title = local;
+      else element.textContent = local;
     }
   }
 
-  // Stacked bars: each series is drawn over the one that holds it too, the tallest first.
+  // Stacked bars: each series is added to those below it, and the tallest is drawn first.
   let chart = null;
   function drawChart() {
-    const holder = document.getElementById("chart");
+    const container = document.getElementById("chart");
     const source = document.getElementById("chart-data");
-    if (!holder || !source || !window.uPlot) return;
-    const told = JSON.parse(source.textContent);
-    const names = Object.keys(told.series);
-    let below = told.hours.map(() => 0);
-    const stacked = names.map((name) => (below = below.map((sum, place) => sum + told.series[name][place])));
-    const data = [told.hours, ...stacked.reverse()];
+    if (!container || !source || !window.uPlot) return;
+    const { hours, series } = JSON.parse(source.textContent);
+    let sums = hours.map(() => 0);
+    const stacked = Object.values(series).map((counts) => (sums = sums.map((sum, index) => sum + counts[index])));
+    const data = [hours, ...stacked.reverse()];
     if (chart) {
       chart.setData(data);
       return;
@@ -49,24 +48,25 @@
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     const fills = ["--grey-fill", "--amber-fill", "--blue-fill", "--green-fill"].map(colour);
-    const text = colour("--pico-color"), lines = colour("--pico-muted-border-color");
+    const textColour = colour("--pico-color"), lineColour = colour("--pico-muted-border-color");
     const bars = uPlot.paths.bars({ size: [0.7, 60] });
-    const axis = { stroke: text, grid: { stroke: lines, width: 1 }, ticks: { stroke: lines } };
-    const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+    const axis = { stroke: textColour, grid: { stroke: lineColour, width: 1 }, ticks: { stroke: lineColour } };
+    const hourFormat = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+    const formatHours = (_, values) => values.map((seconds) => hourFormat.format(new Date(seconds * 1000)));
     chart = new uPlot(
       {
-        width: holder.clientWidth,
+        width: container.clientWidth,
         height: 220,
         cursor: { show: false },
         legend: { show: false },
         scales: { x: { time: true, range: (_, low, high) => [low - 1800, high + 1800] }, y: { range: (_, __, high) => [0, Math.max(high, 4)] } },
-        axes: [{ ...axis, values: (_, at) => at.map((one) => clock.format(new Date(one * 1000))) }, { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5] }],
+        axes: [{ ...axis, values: formatHours }, { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5] }],
         series: [{}, ...fills.map((fill) => ({ fill, stroke: fill, width: 0, paths: bars, points: { show: false } }))],
       },
       data,
-      holder,
+      container,
     );
-    new ResizeObserver(() => chart.setSize({ width: holder.clientWidth, height: 220 })).observe(holder);
+    new ResizeObserver(() => chart.setSize({ width: container.clientWidth, height: 220 })).observe(container);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       chart.destroy();
       chart = null;
@@ -74,22 +74,22 @@
     });
   }
 
-  function countChosen() {
-    const said = document.getElementById("chosen");
-    if (said) said.textContent = document.querySelectorAll("input[name=id]:checked").length;
+  function showSelectedCount() {
+    const element = document.getElementById("selected-count");
+    if (element) element.textContent = document.querySelectorAll("input[name=id]:checked").length;
   }
   document.addEventListener("change", (event) => {
-    if (event.target.id === "choose-all") {
-      for (const box of document.querySelectorAll("input[name=id]")) box.checked = event.target.checked;
+    if (event.target.id === "select-all") {
+      for (const checkbox of document.querySelectorAll("input[name=id]")) checkbox.checked = event.target.checked;
     }
-    countChosen();
+    showSelectedCount();
   });
 
-  function settle() {
-    showInstants();
+  function updatePage() {
+    showLocalTimes();
     drawChart();
-    countChosen();
+    showSelectedCount();
   }
-  document.addEventListener("htmx:afterSettle", settle);
-  document.addEventListener("DOMContentLoaded", settle);
+  document.addEventListener("htmx:afterSettle", updatePage);
+  document.addEventListener("DOMContentLoaded", updatePage);
 })();

@@ -1,0 +1,72 @@
+"""Labels in the reader's language for the codes that rows hold: states, reasons, outcomes, kinds of action."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import lazy_gettext
+
+STATE_LABELS = {
+    "waiting": lazy_gettext("waiting"),
+    "sending": lazy_gettext("sending"),
+    "delivered": lazy_gettext("delivered"),
+    "parked": lazy_gettext("parked"),
+    "discarded": lazy_gettext("discarded"),
+}
+REASON_LABELS = {
+    "unmappable": lazy_gettext("incomplete data"),
+    "refused": lazy_gettext("refused"),
+    "uncertain": lazy_gettext("uncertain"),
+    "exhausted": lazy_gettext("retries exhausted"),
+    "cancelled": lazy_gettext("cancelled"),
+    "filtered": lazy_gettext("filtered out"),
+    "by hand": lazy_gettext("manually"),
+}
+ACCOUNT_STATE_LABELS = {
+    "flowing": lazy_gettext("active"),
+    "throttled": lazy_gettext("rate limited"),
+    "circuit open": lazy_gettext("circuit open"),
+    "paused": lazy_gettext("paused"),
+}
+CIRCUIT_REASON_LABELS = {
+    "unauthorized": lazy_gettext("credentials rejected"),
+    "failures in a row": lazy_gettext("consecutive failures"),
+}
+OUTCOME_LABELS = {
+    "sending": lazy_gettext("in progress"),
+    "delivered": lazy_gettext("delivered"),
+    "refused": lazy_gettext("refused"),
+    "not_processed": lazy_gettext("not processed"),
+    "unauthorized": lazy_gettext("credentials rejected"),
+    "token_expired": lazy_gettext("token expired"),
+    "ambiguous": lazy_gettext("no clear response"),
+    "conflict": lazy_gettext("idempotency key already used"),
+}
+EVENT_STATUS_LABELS = {
+    "accepted": lazy_gettext("accepted"),
+    "ignored": lazy_gettext("ignored"),
+    "duplicates": lazy_gettext("duplicates"),
+}
+ACTION_LABELS = {
+    "alert": lazy_gettext("alert"),
+    "retrigger": lazy_gettext("retrigger"),
+    "resolve": lazy_gettext("resolve"),
+    "pause": lazy_gettext("pause"),
+    "resume": lazy_gettext("resume"),
+}
+LABELS: tuple[Mapping[str, Any], ...] = (
+    STATE_LABELS,
+    REASON_LABELS,
+    ACCOUNT_STATE_LABELS,
+    CIRCUIT_REASON_LABELS,
+    OUTCOME_LABELS,
+    EVENT_STATUS_LABELS,
+    ACTION_LABELS,
+)
+
+
+def translate(code: str | None) -> str:
+    """Return the code's label in the reader's language; the code itself if it has none, such as an account's name."""
+    for labels in LABELS:
+        if code is not None and code in labels:
+            return str(labels[code])
+    return code or ""

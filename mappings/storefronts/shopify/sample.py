@@ -1,0 +1,23 @@
+"""An invented Shopify shop."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from mappings.samples import SampleStore
+from mappings.storefronts.shopify.api import API_VERSION
+
+
+class SampleShopifyStore(SampleStore):
+    topic = "orders/paid"
+
+    def build_headers(self, payload: Mapping[str, Any], topic: str) -> dict[str, str]:
+        """Return the headers with which Shopify would post `payload`. One state of an order always has the same ids."""
+        event = f"{topic}:{payload.get('id')}:{payload.get('updated_at')}"
+        return {
+            "X-Shopify-Topic": topic,
+            "X-Shopify-Shop-Domain": "sample.myshopify.com",
+            "X-Shopify-API-Version": API_VERSION,
+            "X-Shopify-Event-Id": str(uuid.uuid5(uuid.NAMESPACE_URL, event)),
+            "X-Shopify-Webhook-Id": str(uuid.uuid5(uuid.NAMESPACE_URL, "webhook:" + event)),
+        }
