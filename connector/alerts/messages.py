@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from connector.clients.notifiers import Message
 from connector.database.alerts import CONDITION_KINDS
+from connector.database.circuits import parse_circuit
 from connector.database.models import Alert
 
 OVER_TEXT = "It is over."
@@ -147,9 +148,8 @@ def format_period(alert: Alert) -> str:
 
 def account_label(account: str | None) -> str:
     """As people know it; a store's API has a circuit too."""
-    if account is not None and account.startswith("store:"):
-        return f"The API of store {account.removeprefix('store:')}"
-    return account or ""
+    kind, id_ = parse_circuit(account or "")
+    return f"The API of store {id_}" if kind == "store" else id_
 
 
 def order_label(example: Mapping[str, Any]) -> str:

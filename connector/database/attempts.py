@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from mappings.integration import Outcome
 from sqlalchemy import insert
 from sqlmodel import col, select
 
@@ -25,6 +24,7 @@ from connector.database.models import Attempt, Delivery, Reason, State
 from connector.database.orders import add_note, cancellation_values, is_cancelled, select_newest
 from connector.database.sql.run import run_many
 from connector.database.sql.statements import INSERT_ATTEMPT, MARK_SENDING, RECORD_ATTEMPT, RECORD_OUTCOME
+from mappings.destination import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from enum import StrEnum
 from math import ceil
 from typing import Any
 
-from mappings.integration import Outcome
 from sqlalchemy import insert, update
 from sqlmodel import and_, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -18,6 +17,7 @@ from connector.database.engine import Database, Transaction
 from connector.database.idempotency import IdempotentRequest, transact_idempotently
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import AccountAction, Attempt, Circuit, Delivery
+from mappings.destination import Outcome
 
 HEALTHY = {Outcome.DELIVERED, Outcome.REFUSED, Outcome.CONFLICT}
 FAILING = {Outcome.NOT_PROCESSED, Outcome.AMBIGUOUS, Outcome.UNAUTHORIZED}

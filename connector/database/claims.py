@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mappings.integration import Outcome
 from sqlalchemy import update
 from sqlmodel import Session, and_, col, select
 
@@ -22,6 +21,7 @@ from connector.database.engine import Database, Transaction
 from connector.database.models import Attempt, Circuit, Delivery, Event, Reason, State
 from connector.database.sql.run import run
 from connector.database.sql.statements import CLAIM, COUNT_IN_FLIGHT, HAS_DUE, SELECT_DUE
+from mappings.destination import Outcome
 
 INTERRUPTED = "The process ended, or lost its claim, before an answer was recorded."
 

@@ -3,17 +3,17 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
 from sqlalchemy import text
-from sqlmodel import select
+from sqlmodel import Session, col, func, select
 
 from connector.core.check_result import CheckResult, failure, ok, warning
 from connector.database.engine import Database
-from connector.database.models import Checkpoint
+from connector.database.models import Checkpoint, Delivery, Event
 from connector.database.sqlite import database_file
 
 DATABASE, DISK = "database", "disk"
@@ -134,3 +134,23 @@ def monitor_seen_until(database: Database, lock_name: str) -> datetime | None:
     with database.read() as session:
         lock = session.exec(select(Checkpoint).where(Checkpoint.name == lock_name)).one_or_none()
     return lock.until if lock is not None and lock.holder is not None else None
+
+
+def unknown_ids(database: Database, *, stores: Collection[str], accounts: Collection[str]) -> list[tuple[str, str]]:
+    """The ("store" or "account", id) pairs that rows have and the configuration does not.
+
+    Rows are identified by these ids: under a new one, every order would be new.
+    """
+    with database.read() as session:
+        return [
+            *(("store", id_) for id_ in distinct_values(session, Event.store) if id_ not in stores),
+            *(("account", id_) for id_ in distinct_values(session, Delivery.account) if id_ not in accounts),
+        ]
+
+
+def distinct_values(session: Session, column: str) -> Iterator[str]:
+    """The values of an indexed column, with one index look-up for each."""
+    value = session.exec(select(func.min(column))).one()
+    while value is not None:
+        yield value
+        value = session.exec(select(func.min(column)).where(col(column) > value)).one()

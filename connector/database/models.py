@@ -22,7 +22,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import Load, defer
+from sqlalchemy.orm import defer
+from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.types import JSON, TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -103,7 +104,7 @@ def partial_index(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
-def omit(*columns: Any) -> list[Load]:
+def omit(*columns: Any) -> list[ExecutableOption]:
     """Options of a `select` that does not load these columns. Reading one raises."""
     return [defer(column, raiseload=True) for column in columns]
 

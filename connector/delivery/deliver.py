@@ -15,24 +15,22 @@ from connector.core.exceptions import DatabaseUnavailableError
 from connector.core.http_result import HttpResult
 from connector.core.outcomes import classify
 from connector.core.retry import delay_s, parse_retry_after
-from connector.database.circuits import CircuitReport, has_delivered_since, total_seconds_open
-from connector.database.claims import ClaimedDelivery
-from connector.database.deliveries import (
+from connector.database.attempts import (
     AttemptRecord,
     AttemptResult,
     Decision,
     SendStart,
-    discard,
     mark_sending,
-    park_unmappable,
-    postpone,
     record_sent,
     record_unsent,
 )
+from connector.database.circuits import CircuitReport, has_delivered_since, store_circuit, total_seconds_open
+from connector.database.claims import ClaimedDelivery
+from connector.database.deliveries import discard, park_unmappable, postpone
 from connector.database.models import Delivery, Reason, State
-from connector.database.orders import row_id
-from connector.database.queries.lookups import load_delivery, load_event
-from connector.delivery.prepare import DiscardedError, PreparedRequest, StoreCircuitOpenError, prepare, store_circuit
+from connector.database.queries.deliveries import load_delivery
+from connector.database.queries.events import load_event
+from connector.delivery.prepare import DiscardedError, PreparedRequest, StoreCircuitOpenError, prepare
 from connector.runtime import AccountClients, Runtime
 from mappings.destination import Destination, Outcome
 from mappings.schema import MappingError
@@ -77,7 +75,7 @@ def deliver(runtime: Runtime, claimed: ClaimedDelivery, *, on_response: Callable
         if is_done:
             return
         # A newer version came in between, the claim was lost, or a fresh token is to be tried: look again.
-        claimed_by, delivery = delivery.claimed_by, load_delivery(runtime.database, row_id(delivery))
+        claimed_by, delivery = delivery.claimed_by, load_delivery(runtime.database, delivery.id)
         if delivery.state != State.WAITING or delivery.claimed_by != claimed_by:
             return
         event = load_event(runtime.database, delivery.event_id)

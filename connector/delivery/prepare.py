@@ -13,9 +13,9 @@ from typing import Any
 from connector.clients.customers import CustomerError
 from connector.clients.storefront_api import NotFetchedError, fetch_missing
 from connector.core.exceptions import ConnectorError
-from connector.database.circuits import CircuitReport, next_probe_time, record_outcome
+from connector.database.circuits import CircuitReport, next_probe_time, record_outcome, store_circuit
 from connector.database.models import Delivery, Event, Reason
-from connector.database.orders import row_id, set_order_number
+from connector.database.orders import set_order_number
 from connector.runtime import Runtime
 from connector.settings import Route
 from mappings.customer_lookup import CustomerMatch
@@ -70,7 +70,7 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> PreparedReque
     try:
         order, was_fetched = load_order(runtime, event, store, account)
         if delivery.order_number is None:
-            set_order_number(runtime.database, row_id(delivery), order.number)
+            set_order_number(runtime.database, delivery.id, order.number)
         if delivery.override_event_id is None:
             if order.is_cancelled:
                 raise DiscardedError(Reason.CANCELLED, "the store says that it is cancelled")
@@ -152,11 +152,6 @@ def close_store_circuit(runtime: Runtime, store: Store) -> None:
         circuit=store_circuit(store.id), outcome=Outcome.DELIVERED, failure_threshold=1, probe_after_s=0
     )
     record_outcome(runtime.database, report)
-
-
-def store_circuit(store_id: str) -> str:
-    """The name of a store's circuit. No account's id holds a colon."""
-    return f"store:{store_id}"
 
 
 def ensure_routed(routes: Sequence[Route], event: Event, order: Order, *, was_fetched: bool) -> None:

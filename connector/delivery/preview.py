@@ -10,8 +10,8 @@ from typing import Any
 from connector.clients.storefront_api import NotFetchedError, fetch_missing
 from connector.core.exceptions import StoreUnavailableError
 from connector.database.models import Delivery, Event
-from connector.database.orders import row_id
-from connector.database.queries.lookups import load_delivery, load_newest_event
+from connector.database.queries.deliveries import load_delivery
+from connector.database.queries.events import load_newest_event
 from connector.delivery.prepare import DiscardedError, ensure_not_pruned, ensure_routed
 from connector.runtime import Runtime, open_store_api
 from connector.settings import refresh_tables
@@ -59,7 +59,7 @@ def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) ->
             trial = DryRunResult(body=None, problems=error.problems)
     return Preview(
         delivery=delivery,
-        event_id=row_id(event),
+        event_id=event.id,
         body=trial.body,
         problems=trial.problems,
         warnings=trial.warnings,

@@ -21,7 +21,6 @@ from connector.database.claims import (
     recover_interrupted,
     release_claims,
 )
-from connector.database.orders import row_id
 from connector.delivery.deliver import deliver
 from connector.delivery.requeue import MAX_PER_RUN, reload_lookup_tables, requeue_mappable
 from connector.observability.logs import flush_log
@@ -147,7 +146,7 @@ class Worker:
         # A process that was stopped, or a clock that jumped, lets a lease run out under one of our own threads. That
         # thread goes on under the new one: a second would send the same attempt again.
         in_flight_ids = set(self._in_flight_ids())
-        return [worker_id for worker_id in claimed if row_id(worker_id.delivery) not in in_flight_ids]
+        return [worker_id for worker_id in claimed if worker_id.delivery.id not in in_flight_ids]
 
     def _count_in_flight(self) -> tuple[Counter[str], Counter[str]]:
         """How many of each account have yet to be answered, and have been: those leave their places any moment.
@@ -155,7 +154,7 @@ class Worker:
         The claim counts once more, in its transaction.
         """
         running = [claimed.delivery for claimed in list(self._running.values())]
-        recording = Counter(delivery.account for delivery in running if row_id(delivery) in self._recording)
+        recording = Counter(delivery.account for delivery in running if delivery.id in self._recording)
         return Counter(delivery.account for delivery in running) - recording, recording
 
     def accounts_due(self, accounts: list[str]) -> list[str]:
@@ -181,13 +180,13 @@ class Worker:
 
     def _mark_recording(self, claimed: ClaimedDelivery) -> None:
         """Have others claimed while it is recorded what came of this one: that may be one transaction."""
-        self._recording.add(row_id(claimed.delivery))
+        self._recording.add(claimed.delivery.id)
         self._work_available.set()
 
     def _on_done(self, future: Future[None]) -> None:
         claimed = self._running.pop(future, None)
         if claimed is not None:
-            self._recording.discard(row_id(claimed.delivery))
+            self._recording.discard(claimed.delivery.id)
         self._work_available.set()  # a place is free
 
     def ensure_circuits(self) -> None:
@@ -214,7 +213,7 @@ class Worker:
             self._next_requeue_scan = monotonic() + (0.0 if has_more else REQUEUE_EVERY_S)
 
     def _in_flight_ids(self) -> list[int]:
-        return [row_id(claimed.delivery) for claimed in list(self._running.values())]
+        return [claimed.delivery.id for claimed in list(self._running.values())]
 
     def shut_down(self, pool: ThreadPoolExecutor) -> None:
         """Give back what is not being sent, so that no socket opens that there is no time for; end what is."""

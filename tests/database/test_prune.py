@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlmodel import col
 
-from connector.database.models import attempts, deliveries, events
+from connector.database.models import Attempt, Delivery, Event
 from connector.database.prune import PruneCriteria, PruneResult, batches, clear_deliveries, clear_locked, prune
 from tests.support.commands import Command
 from tests.support.destinations import POST
@@ -43,9 +44,9 @@ def prune_now(
 def held(service: Service) -> dict[str, list[int]]:
     """The ids of the rows that hold something."""
     columns = {
-        "events": (events.c.id, func.length(events.c.body) > 0),
-        "bodies": (deliveries.c.id, deliveries.c.body.is_not(None)),
-        "replies": (attempts.c.delivery_id, attempts.c.reply.is_not(None)),
+        "events": (col(Event.id), func.length(col(Event.body)) > 0),
+        "bodies": (col(Delivery.id), col(Delivery.body).is_not(None)),
+        "replies": (col(Attempt.delivery_id), col(Attempt.reply).is_not(None)),
     }
     with service.database.read() as connection:
         return {
@@ -67,15 +68,15 @@ ALL = {"events": [1], "bodies": [1], "replies": [1]}
 
 def test_what_a_delivered_order_held_is_dropped_and_its_identity_stays(service: Service) -> None:
     deliver_one(service)
-    kept_events, kept_deliveries = read_all(service, events), read_all(service, deliveries)
-    kept_attempts = read_all(service, attempts)
+    kept_events, kept_deliveries = read_all(service, Event), read_all(service, Delivery)
+    kept_attempts = read_all(service, Attempt)
     assert prune_now(service) == PruneResult(deliveries=1, events=1)
-    [delivery] = read_all(service, deliveries)
+    [delivery] = read_all(service, Delivery)
     dropped = {"body": None, "problems": [], "warnings": [], "pruned_at": delivery["pruned_at"]}
     assert timedelta(0) <= service.clock() - delivery["pruned_at"] < timedelta(minutes=1)
     assert delivery == kept_deliveries[0] | dropped
-    assert read_all(service, events) == [kept_events[0] | {"body": b""}]
-    assert read_all(service, attempts) == [kept_attempts[0] | {"reply": None}]
+    assert read_all(service, Event) == [kept_events[0] | {"body": b""}]
+    assert read_all(service, Attempt) == [kept_attempts[0] | {"reply": None}]
 
 
 def test_a_pruned_delivery_is_shown_and_says_when(service: Service) -> None:
@@ -94,7 +95,7 @@ def test_no_personal_data_of_what_ended_stays_but_in_peoples_own_notes(service: 
             resolve(service, delivery["id"], **{"as": "discarded"})
     service.clock.forward(YEAR_S)
     prune_now(service)
-    may_repeat = [row for row in read_all(service, deliveries) if row["locked_since"]]
+    may_repeat = [row for row in read_all(service, Delivery) if row["locked_since"]]
     rows = repr([row for table in (events, deliveries, attempts) for row in read_all(service, table)])
     for row in may_repeat:
         rows = rows.replace(repr(row["body"]), "")
@@ -125,7 +126,7 @@ def test_a_new_event_of_a_pruned_order_makes_no_second_delivery(service: Service
 
 def test_what_ended_lately_is_kept(service: Service) -> None:
     deliver_one(service)
-    change(service, of(deliveries, 1, updated_at=service.clock() - timedelta(days=89)))
+    change(service, of(Delivery, 1, updated_at=service.clock() - timedelta(days=89)))
     assert (prune_now(service), held(service)) == (PruneResult(deliveries=0, events=0), ALL)
 
 
@@ -140,7 +141,7 @@ def test_an_order_of_which_something_came_lately_is_kept(service: Service) -> No
 def test_an_order_that_has_not_ended_at_every_account_is_kept_whole(service: Service, state: str) -> None:
     deliver_one(service)
     other = {"account": "hub", "state": state, "reason": "uncertain" if state == "parked" else None}
-    [row] = read_all(service, deliveries)
+    [row] = read_all(service, Delivery)
     change(service, deliveries.insert().values(row | other | {"id": 2}))
     assert prune_now(service) == PruneResult(deliveries=0, events=0)
     assert held(service) == ALL | {"bodies": [1, 2]}
@@ -352,8 +353,8 @@ def age(service: Service) -> None:
     a_year = timedelta(days=366)
     change(
         service,
-        update(events).values(received_at=service.clock() - a_year),
-        update(deliveries).values(updated_at=service.clock() - a_year),
+        update(Event).values(received_at=service.clock() - a_year),
+        update(Delivery).values(updated_at=service.clock() - a_year),
     )
 
 

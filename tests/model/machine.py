@@ -11,11 +11,12 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
+from sqlmodel import col
 
 from connector.clients.http import Client
 from connector.database.claims import ClaimedDelivery, expire_leases_of_dead_workers, release_claims
 from connector.database.events import IncomingWebhook, record_events
-from connector.database.models import attempts, deliveries, notes
+from connector.database.models import Attempt, Delivery, Note
 from connector.ingestion.receive import accounts_for
 from connector.worker.worker import Worker
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
@@ -431,9 +432,9 @@ class Life(RuleBasedStateMachine):
 
     def rows(self) -> dict[tuple[str, int], Any]:
         with self.service.database.read() as connection:
-            found = connection.execute(select(deliveries)).all()
-            self._attempts = connection.execute(select(attempts).order_by(attempts.c.number)).all()
-            self._alerts = connection.execute(select(notes).where(notes.c.kind == "alert")).all()
+            found = connection.execute(select(Delivery)).all()
+            self._attempts = connection.execute(select(Attempt).order_by(col(Attempt.number))).all()
+            self._alerts = connection.execute(select(Note).where(col(Note.kind) == "alert")).all()
         assert len({self.key(row) for row in found}) == len(found)
         return {self.key(row): row for row in found}
 

@@ -98,7 +98,7 @@ def test_orders_that_nobody_takes_are_a_fault(service: Service) -> None:
 
 def test_tables_of_another_version_are_a_fault(service: Service, examine: Examine) -> None:
     with service.database.write() as transaction:
-        transaction.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        transaction.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
     [found] = examine()
     assert (found.subject, found.remedy) == ("database", "run connector migrate")
 

@@ -73,8 +73,10 @@ class DeliveryFilter:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "DeliveryFilter":
-        times = {name: datetime.fromisoformat(values[name]) for name in ("since", "until") if name in values}
-        ids = {"ids": tuple(values["ids"])} if "ids" in values else {}
+        times: dict[str, Any] = {
+            name: datetime.fromisoformat(values[name]) for name in ("since", "until") if name in values
+        }
+        ids: dict[str, Any] = {"ids": tuple(values["ids"])} if "ids" in values else {}
         parsed: dict[str, Any] = {**values, **times, **ids}
         return cls(**parsed)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from mappings.integration import CANONICAL_TOPICS
 from sqlalchemy import ColumnElement, String, cast, or_
 from sqlmodel import Session, col, select
 
@@ -16,6 +15,7 @@ from connector.database.orders import matches_order, select_newest
 from connector.database.queries.id_ranges import id_range
 from connector.database.queries.pages import SearchPage, build_page, scan_floor, without_index
 from connector.database.queries.terms import MAX_MATCHES, event_ids_by_order
+from mappings.storefront import CANONICAL_TOPICS
 
 Conditions = list[ColumnElement[bool]]
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mappings.integration import Outcome
 from sqlmodel import Session, and_, col, func, select
 
 from connector.database.circuits import MAX_ATTEMPTS_SCANNED
@@ -14,6 +13,7 @@ from connector.database.engine import Database
 from connector.database.models import Attempt, Delivery, Event, Reason, State, omit
 from connector.database.queries.deliveries import MAX_IDS_PER_QUERY
 from connector.database.queries.id_ranges import id_range
+from mappings.destination import Outcome
 
 #: Parked deliveries per reason whose problems are grouped.
 MAX_PARKED_PER_REASON = 1_000

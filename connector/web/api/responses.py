@@ -12,17 +12,12 @@ from typing import Any, cast
 from marshmallow import Schema, fields, post_dump
 from marshmallow.validate import OneOf
 
+from connector.database.circuits import CircuitState, circuit_state, read_circuits
 from connector.database.models import Circuit, Delivery, Event, Job, JobState, Reason, State
 from connector.database.operator_actions import RetriggerResult
-from connector.database.orders import row_id
-from connector.database.queries.lookups import (
-    all_circuits,
-    count_states,
-    delivery_ids_by_order,
-    list_attempts,
-    list_notes,
-)
+from connector.database.queries.deliveries import delivery_ids_by_order, list_attempts, list_notes
 from connector.database.reconciliation.run import ReconciliationReport
+from connector.database.stats.gauges import count_open
 from connector.delivery.preview import Preview
 from connector.runtime import Runtime
 from mappings.destination import Outcome
@@ -266,8 +261,8 @@ def serialize_delivery(delivery: Delivery) -> dict[str, Any]:
 def serialize_delivery_detail(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
     return {
         **dump(DELIVERY_DETAIL_SCHEMA, delivery),
-        "attempt_log": [dump(ATTEMPT_SCHEMA, row) for row in list_attempts(runtime.database, row_id(delivery))],
-        "notes": [dump(NOTE_SCHEMA, row) for row in list_notes(runtime.database, row_id(delivery))],
+        "attempt_log": [dump(ATTEMPT_SCHEMA, row) for row in list_attempts(runtime.database, delivery.id)],
+        "notes": [dump(NOTE_SCHEMA, row) for row in list_notes(runtime.database, delivery.id)],
     }
 
 
@@ -332,7 +327,7 @@ def serialize_report(report: ReconciliationReport) -> dict[str, Any]:
 
 def serialize_accounts(runtime: Runtime) -> list[dict[str, Any]]:
     """Each configured account: whether it takes orders at present, why not, and how many lie there."""
-    circuits, counts = all_circuits(runtime.database), count_states(runtime.database)
+    circuits, counts = read_circuits(runtime.database), count_open(runtime.database)
     return [
         serialize_account(account, circuits.get(account.id), counts.get(account.id, NO_DELIVERIES))
         for account in runtime.settings.accounts.values()
@@ -349,13 +344,13 @@ def serialize_account(account: Account, circuit: Circuit | None, counts: Mapping
 
 
 def circuit_status(circuit: Circuit | None) -> dict[str, Any]:
+    state = circuit_state(circuit)
     if circuit is None:
-        return {"state": "flowing", "since": None, "reason": None, "failures": 0, "next_probe_at": None}
-    state = "paused" if circuit.paused_at else "circuit open" if circuit.opened_at else "flowing"
+        return {"state": state, "since": None, "reason": None, "failures": 0, "next_probe_at": None}
     return {
         "state": state,
         "since": circuit.paused_at or circuit.opened_at,
         "reason": circuit.pause_reason if circuit.paused_at else circuit.reason,
         "failures": circuit.failures,
-        "next_probe_at": circuit.probe_at if state == "circuit open" else None,
+        "next_probe_at": circuit.probe_at if state is CircuitState.OPEN else None,
     }

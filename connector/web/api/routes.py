@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from connector.database.bulk_retries import DeliveryFilter, list_jobs, load_job
+from connector.database.bulk_retries import list_jobs, load_job
 from connector.database.idempotency import AlreadyProcessedError, IdempotentRequest
-from connector.database.models import Circuit, Delivery, Event, Job
-from connector.database.queries.lookups import count_states, list_deliveries, list_events, load_delivery, load_event
+from connector.database.models import Circuit, Delivery, Event, Job, State
+from connector.database.queries.deliveries import DeliveryFilter, list_deliveries, load_delivery
+from connector.database.queries.events import EventFilter, list_events, load_event
+from connector.database.stats.gauges import count_open
 from connector.delivery.preview import preview
 from connector.operations import actions
 from connector.runtime import Runtime
@@ -75,8 +77,8 @@ def authorize() -> Response | None:
 def get_events() -> Response:
     """List webhooks, newest first."""
     filters = load_query(EVENT_QUERY_SCHEMA)
-    limit = filters.pop("limit")
-    rows = list_events(get_runtime().database, limit=limit + 1, **filters)
+    limit, before_id = filters.pop("limit"), filters.pop("before", None)
+    rows = list_events(get_runtime().database, EventFilter(**filters), before_id=before_id, limit=limit + 1)
     return page_response(rows, limit, lambda events: serialize_events(get_runtime(), events))
 
 
@@ -119,8 +121,8 @@ def post_event_retrigger(event_id: str) -> Response:
 def get_deliveries() -> Response:
     """List deliveries, newest first."""
     filters = load_query(DELIVERY_QUERY_SCHEMA)
-    limit = filters.pop("limit")
-    rows = list_deliveries(get_runtime().database, limit=limit + 1, **filters)
+    limit, before_id = filters.pop("limit"), filters.pop("before", None)
+    rows = list_deliveries(get_runtime().database, DeliveryFilter(**filters), before_id=before_id, limit=limit + 1)
     return page_response(rows, limit, lambda deliveries: [serialize_delivery(delivery) for delivery in deliveries])
 
 
@@ -211,7 +213,9 @@ def post_retriggers() -> Response:
     options = {name: body[name] for name in ("force", "note") if name in body}
     filters = {name: value for name, value in body.items() if name not in options}
     if "ids" in filters:
-        filters = {"state": None, **filters, "ids": tuple(filters["ids"])}
+        filters["ids"] = tuple(filters["ids"])
+    else:
+        filters.setdefault("state", State.PARKED)
     runtime, delivery_filter = get_runtime(), DeliveryFilter(**filters)
     return run_idempotent(
         202,
@@ -307,7 +311,7 @@ def post_account_resume(account: str) -> Response:
 
 def account_serializer(runtime: Runtime, account: str) -> Callable[[Circuit], dict[str, Any]]:
     """What is counted is counted first: the answer is made while the act has the database."""
-    counts = count_states(runtime.database).get(account, responses.NO_DELIVERIES)
+    counts = count_open(runtime.database).get(account, responses.NO_DELIVERIES)
     return lambda circuit: serialize_account(runtime.settings.accounts[account], circuit, counts)
 
 
