@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlmodel import col
 
 from connector.database.models import Attempt, Delivery, Event
@@ -96,7 +96,7 @@ def test_no_personal_data_of_what_ended_stays_but_in_peoples_own_notes(service: 
     service.clock.forward(YEAR_S)
     prune_now(service)
     may_repeat = [row for row in read_all(service, Delivery) if row["locked_since"]]
-    rows = repr([row for table in (events, deliveries, attempts) for row in read_all(service, table)])
+    rows = repr([row for model in (Event, Delivery, Attempt) for row in read_all(service, model)])
     for row in may_repeat:
         rows = rows.replace(repr(row["body"]), "")
     assert [word for word in PERSONAL if word in rows] == []
@@ -178,7 +178,7 @@ def test_an_ignored_event_that_a_delivery_waits_to_be_made_from_is_kept(service:
 
 def test_the_payload_of_an_accepted_order_that_has_no_delivery_is_kept(service: Service) -> None:
     service.post_woo(woo_order())
-    change(service, deliveries.delete())
+    change(service, delete(Delivery))
     service.clock.forward(YEAR_S)
     assert prune_now(service) == PruneResult(deliveries=0, events=0)
 
@@ -215,9 +215,9 @@ def test_what_a_person_wakes_after_it_was_found_is_kept(service: Service) -> Non
     service.drain()
     service.clock.forward(YEAR_S)
     condition = PruneCriteria(before=service.clock() - timedelta(days=90), thin_stores=[]).delivery_condition()
-    [found] = batches(service.database, deliveries, condition, 100)
+    [found] = batches(service.database, Delivery, condition, 100)
     retrigger(service, "2", force=True)
-    drop = partial(clear_locked, table=deliveries, ids=found, clear=clear_deliveries, condition=condition)
+    drop = partial(clear_locked, model=Delivery, ids=found, clear=clear_deliveries, condition=condition)
     assert (service.database.transact(drop), held(service)["bodies"]) == (1, [2])
 
 
@@ -321,7 +321,7 @@ def test_what_was_sent_again_after_it_was_pruned_is_pruned_again(service: Servic
 def test_an_event_whose_payload_was_pruned_makes_no_delivery_that_goes(service: Service) -> None:
     deliver_one(service)
     prune_now(service)
-    change(service, attempts.delete(), deliveries.delete())  # as if its route were new
+    change(service, delete(Attempt), delete(Delivery))  # as if its route were new
     service.api("/events/1/retrigger", json={})
     service.drain()
     assert parked(service) == ("parked", "unmappable", [PAYLOAD_PRUNED])

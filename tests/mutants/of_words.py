@@ -58,8 +58,8 @@ NOT_INVENTED = Invariant(
         ),
         Mutant(
             breaks="what could not be said is not kept with the delivery",
-            file="connector/database/deliveries.py",
-            old='            "warnings": start.warnings,\n',
+            file="connector/database/sql/statements.py",
+            old="    warnings = :warnings,\n",
             new="",
             tests=(
                 "tests/e2e/test_order_flow.py::test_what_the_destination_cannot_be_told_is_shown_with_the_delivery[sqlite]",
@@ -117,7 +117,7 @@ ACCOUNTED_FOR = Invariant(
         ),
         Mutant(
             breaks="a cancellation that came during an attempt is forgotten",
-            file="connector/database/deliveries.py",
+            file="connector/database/attempts.py",
             old="        elif result.decision.state != State.DELIVERED:\n",
             new="        elif False:\n",
             tests=(
