@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any, Generic, Self, TypeVar
 
-from marshmallow import fields
 from marshmallow.validate import Length
+
+from mappings import setting_fields as fields
 
 Value = TypeVar("Value")
 NormalizeKey = Callable[[str], str]
@@ -54,6 +55,8 @@ class LookupTable(dict[str, Value], Generic[Value]):
 class LookupTableField(fields.Dict):
     """A setting that is a table: in connector.toml, or in a CSV file that it names."""
 
+    default_error_messages = {"invalid": "must be a table, or the name of a .csv file."}
+
     def __init__(
         self,
         values: fields.Field[Any],
@@ -63,8 +66,7 @@ class LookupTableField(fields.Dict):
         **kwargs: Any,
     ) -> None:
         nonempty_text = fields.String(validate=Length(min=1, error="must not be empty."))
-        error_messages: dict[str, Any] = {"invalid": "must be a table, or the name of a .csv file."}
-        super().__init__(keys=keys or nonempty_text, values=values, error_messages=error_messages, **kwargs)
+        super().__init__(keys=keys or nonempty_text, values=values, **kwargs)
         self.normalize_key = normalize_key
 
     @property

@@ -11,10 +11,12 @@ from typing import Any, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, pre_load, validates_schema
-from marshmallow.validate import Length, OneOf, Range, Regexp
+from marshmallow import RAISE, Schema, ValidationError, post_load, pre_load, validates_schema
+from marshmallow.validate import Length, Regexp
 
+from mappings import setting_fields as fields
 from mappings.lookup_tables import LookupTableField
+from mappings.setting_fields import OneOf, Range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ def validate_timezone(name: str) -> None:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise ValidationError(
-            f"“{name}” is no time zone of the IANA database, such as America/Argentina/Buenos_Aires."
+            f"“{name}” is not in the IANA time zone database; use a name such as America/Argentina/Buenos_Aires."
         ) from error
 
 
@@ -162,7 +164,7 @@ class ServiceUrl(fields.String):
         if parts.username or parts.password:
             raise ValidationError("must not carry a user name or password: use `headers`.")
         if parts.scheme == "http" and host not in {"127.0.0.1", "localhost", "::1"}:
-            raise ValidationError("must begin with https:// (plain HTTP only goes to this machine).")
+            raise ValidationError("must begin with https:// (http:// is only allowed for this machine).")
         return text.rstrip("/")
 
 
@@ -170,6 +172,7 @@ class SettingsSchema(Schema):
     """Checks one table of the configuration and builds its `model`. An unknown key is a fault."""
 
     model: ClassVar[type[Any]]
+    error_messages = {"type": "must be a table.", "unknown": "is not a setting."}
 
     class Meta(Schema.Meta):
         unknown = RAISE
@@ -227,7 +230,7 @@ class AccountSchema(SettingsSchema):
     def validate_required_tables(self, table: Mapping[str, Any], **_: Any) -> None:
         table_names = sorted(name for name, field in self.fields.items() if isinstance(field, LookupTableField))
         errors = {
-            index: [f"“{name}” is not a table of this account; one of {', '.join(table_names)}."]
+            index: [f"“{name}” is not a table of this account; use one of {', '.join(table_names)}."]
             for index, name in enumerate(table.get("required_tables", []))
             if name not in table_names
         }

@@ -1,6 +1,6 @@
-"""Asks a destination for the customer that an order is of, and has one made where the account says so.
+"""Finds an order's customer at a destination, and creates one if the account is configured to.
 
-A search may be repeated freely; making one has an idempotency key of its own. Nothing of the order itself is sent.
+A search may be repeated freely. Creating a customer has an idempotency key of its own. No order is sent.
 """
 
 import json
@@ -13,31 +13,27 @@ from hashlib import sha256
 from time import monotonic
 from typing import Any
 
-from connector.clients.http import Client
-from connector.clients.tokens import TokenProvider
+from connector.clients.http import Client, RequestFailedError
+from connector.clients.tokens import TokenError, TokenProvider
 from connector.core.http_result import HttpResult
 from mappings.customer_lookup import CustomerApi, CustomerMatch, CustomerQuery
 from mappings.order import Order
 from mappings.settings import Account
 
-#: How long, and how many, found customers are remembered.
+#: How long, and how many, customers are cached.
 CACHE_TTL = timedelta(hours=1)
 MAX_CACHED = 10_000
-#: How many pages of one search are read.
+#: Pages of one search that are read.
 MAX_PAGES = 5
 
 
-class CustomerError(Exception):
-    """The destination did not say who the customer is: the order is worth another try. `answer` is what it said."""
-
-    def __init__(self, result: HttpResult) -> None:
-        super().__init__("the destination did not say who the customer is")
-        self.result = result
+class CustomerLookupError(RequestFailedError):
+    """The destination could not be asked for the customer. Worth another attempt."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CustomerLookup:
-    """The customers of one account. Threads may share it."""
+    """The customers of one account. Thread-safe."""
 
     api: CustomerApi[Any]
     client: Client
@@ -48,118 +44,119 @@ class CustomerLookup:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, order: Order, account: Account, *, timeout_s: float) -> CustomerMatch | None:
-        """Return who the order's customer is, made for it if need be; None where the account has nobody looked for.
+        """Return the order's customer, created if need be; None if the account does not look customers up.
 
         Args:
-            account: as its settings are now.
-            timeout_s: for all calls together.
+            account: with its current settings.
+            timeout_s: for all requests together.
 
-        Raises `CustomerError`.
+        Raises `CustomerLookupError`.
         """
         queries = self.api.queries_for(order, account)
         if not queries:
             return None
-        if cached_id := self._cached_id(queries[0]):  # by nothing less sure: people share e-mails
+        if cached_id := self._cached_id(queries[0]):  # only the most certain query: people share e-mail addresses
             return CustomerMatch(customer_id=cached_id)
-        calls = ApiCalls(self, deadline=monotonic() + timeout_s)
-        customer_match = self._search(calls, queries, order)
-        if customer_match is None and self.api.may_create(account):
-            customer_match = self._create(calls, queries, order)
-        return customer_match or CustomerMatch()
+        requests = LookupRequests(self, deadline=monotonic() + timeout_s)
+        match = self._search(requests, queries, order)
+        if match is None and self.api.may_create(account):
+            match = self._create(requests, queries, order)
+        return match or CustomerMatch()
 
-    def _search(self, calls: "ApiCalls", queries: Sequence[CustomerQuery], order: Order) -> CustomerMatch | None:
-        """Return whom the destination has; None: nobody."""
-        for customer_query in queries:
+    def _search(
+        self, requests: "LookupRequests", queries: Sequence[CustomerQuery], order: Order
+    ) -> CustomerMatch | None:
+        """Return the match of the first query that has one; None if nobody matches."""
+        for query in queries:
             ids: set[str] = set()
-            for spelling in customer_query.search_terms:
-                ids = ids or self._find_ids(calls, customer_query, spelling, order)
+            for search_term in query.search_terms:
+                ids = ids or self._find_ids(requests, query, search_term, order)
             if len(ids) > 1:
-                return CustomerMatch(
-                    warning=f"Customer: several have this {customer_query.label}; the account's is taken."
-                )
+                return CustomerMatch(warning=f"Customer: several have this {query.label}; the account's is taken.")
             if ids:
                 return CustomerMatch(customer_id=self._remember(queries[0], ids.pop()))
         return None
 
-    def _find_ids(self, calls: "ApiCalls", customer_query: CustomerQuery, spelling: str, order: Order) -> set[str]:
+    def _find_ids(self, requests: "LookupRequests", query: CustomerQuery, search_term: str, order: Order) -> set[str]:
         ids: set[str] = set()
         cursor: str | None = None
         for _ in range(MAX_PAGES):
-            result = calls.send("GET", query=self.api.search_params(spelling, cursor))
-            page = self.api.parse_page(result.parse_json(), customer_query, order) if is_success(result) else None
+            result = requests.send("GET", params=self.api.search_params(search_term, cursor))
+            page = self.api.parse_page(result.parse_json(), query, order) if result.is_success else None
             if page is None:
-                raise CustomerError(result)
+                raise lookup_error(result)
             ids.update(page.ids)
             cursor = page.cursor
             if cursor is None:
                 break
         return ids
 
-    def _create(self, calls: "ApiCalls", queries: Sequence[CustomerQuery], order: Order) -> CustomerMatch:
+    def _create(self, requests: "LookupRequests", queries: Sequence[CustomerQuery], order: Order) -> CustomerMatch:
         new_customer = self.api.build_request(order)
         if new_customer is None:
             return CustomerMatch(warning="Customer: the order names nobody to make one of; the account's is taken.")
         body = json.dumps(new_customer, ensure_ascii=False, separators=(",", ":")).encode()
-        result = calls.send("POST", body=body, idempotency_key=customer_idempotency_key(queries[0]))
-        if is_success(result) and (created_id := self.api.created_id(result.parse_json())):
+        result = requests.send("POST", body=body, idempotency_key=customer_idempotency_key(queries[0]))
+        if result.is_success and (created_id := self.api.created_id(result.parse_json())):
             return CustomerMatch(customer_id=self._remember(queries[0], created_id))
         status, response_body = result.status, result.parse_json()
         if status is None or not 400 <= status < 500 or status in (401, 403, 408, 425, 429):
-            raise CustomerError(result)
-        if self.api.is_duplicate(status, response_body) and (customer_match := self._search(calls, queries, order)):
-            return customer_match  # made by an attempt before, or for another order
+            raise lookup_error(result)
+        if self.api.is_duplicate(status, response_body) and (match := self._search(requests, queries, order)):
+            return match  # created by an earlier attempt, or for another order
         if not self.api.is_in_progress(status, response_body):
             return CustomerMatch(warning=f"Customer: none could be made (status {status}); the account's is taken.")
-        raise CustomerError(result)
+        raise lookup_error(result)
 
-    def _cached_id(self, customer_query: CustomerQuery) -> str | None:
+    def _cached_id(self, query: CustomerQuery) -> str | None:
         with self._lock:
-            until, cached_id = self._cache.get(customer_query, (None, None))
-        return cached_id if until is not None and until > self.clock() else None
+            expires_at, customer_id = self._cache.get(query, (None, None))
+        return customer_id if expires_at is not None and expires_at > self.clock() else None
 
-    def _remember(self, customer_query: CustomerQuery, customer_id: str) -> str:
+    def _remember(self, query: CustomerQuery, customer_id: str) -> str:
         with self._lock:
-            self._cache[customer_query] = (self.clock() + CACHE_TTL, customer_id)
-            self._cache.move_to_end(customer_query)
+            self._cache[query] = (self.clock() + CACHE_TTL, customer_id)
+            self._cache.move_to_end(query)
             while len(self._cache) > MAX_CACHED:
                 self._cache.popitem(last=False)
         return customer_id
 
 
 @dataclass(frozen=True, slots=True)
-class ApiCalls:
-    """The calls for one order, which together end in time."""
+class LookupRequests:
+    """The requests for one order, all within one deadline."""
 
-    customers: CustomerLookup
-    deadline: float
+    lookup: CustomerLookup
+    deadline: float  # monotonic
 
     def send(
         self,
         method: str,
         *,
-        query: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         idempotency_key: str | None = None,
     ) -> HttpResult:
-        """Raises `CustomerError` where there is no token to ask with."""
-        bearer = self.customers.tokens.bearer()
-        if isinstance(bearer, HttpResult):
-            raise CustomerError(bearer)
+        """Raises `CustomerLookupError` if there is no token to send."""
+        try:
+            bearer = self.lookup.tokens.bearer()
+        except TokenError as error:
+            raise lookup_error(error.result) from error
         headers = {
             "Accept": "application/json",
             **({"Authorization": f"Bearer {bearer}"} if bearer else {}),
             **({"Content-Type": "application/json"} if body else {}),
-            **({self.customers.idempotency_header: idempotency_key} if idempotency_key else {}),
+            **({self.lookup.idempotency_header: idempotency_key} if idempotency_key else {}),
         }
         remaining_s = max(0.1, self.deadline - monotonic())
-        path, client = self.customers.api.path, self.customers.client
-        return client.request(method, path, timeout_s=remaining_s, query=query, headers=headers, body=body)
+        path, client = self.lookup.api.path, self.lookup.client
+        return client.request(method, path, timeout_s=remaining_s, query=params, headers=headers, body=body)
 
 
-def is_success(result: HttpResult) -> bool:
-    return result.status is not None and 200 <= result.status < 300
+def lookup_error(result: HttpResult) -> CustomerLookupError:
+    return CustomerLookupError("the destination could not be asked for the customer", result)
 
 
-def customer_idempotency_key(customer_query: CustomerQuery) -> str:
-    """The same for every order of a customer and every attempt. ASCII, and nobody reads the customer in it."""
-    return f"customer:{sha256(f'{customer_query.label}:{customer_query.value}'.encode()).hexdigest()[:40]}"
+def customer_idempotency_key(query: CustomerQuery) -> str:
+    """Return the same ASCII key for every order of a customer and every attempt. It does not reveal the customer."""
+    return f"customer:{sha256(f'{query.label}:{query.value}'.encode()).hexdigest()[:40]}"

@@ -37,6 +37,14 @@ NOT_SENT_ERRORS = (
 )
 
 
+class RequestFailedError(Exception):
+    """A request did not return what it was made for. `result` is what it returned."""
+
+    def __init__(self, message: str, result: HttpResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reachability:
     """Whether anybody is there, and by how many seconds this machine's clock is ahead of theirs."""

@@ -1,10 +1,10 @@
-"""Fetches from a storefront what its webhook does not carry. A GET changes nothing there, and may be repeated."""
+"""Fetches from a storefront's API what its webhooks do not carry. Only GET requests, so all of it may be repeated."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any
 
-from connector.clients.http import Client
+from connector.clients.http import Client, RequestFailedError
 from connector.core.http_result import HttpResult
 from mappings.schema import MappingError
 from mappings.settings import Store
@@ -14,12 +14,8 @@ ORDER_NOT_FOUND = "The order is not at the store any more (404)."
 API_NOT_CONFIGURED = "The order is to be fetched from the store, and its settings have no `api_url` or `api_token`."
 
 
-class NotFetchedError(Exception):
-    """The storefront's API did not give what was asked for. `answer` says what it did."""
-
-    def __init__(self, result: HttpResult) -> None:
-        super().__init__("the storefront's API did not answer as it should")
-        self.result = result
+class FetchError(RequestFailedError):
+    """The storefront's API returned an unexpected response, or none."""
 
 
 def fetch_missing(
@@ -27,18 +23,22 @@ def fetch_missing(
     storefront: Storefront[Any],
     store: Store,
     payload: dict[str, Any],
-    required_details: Set[str],
+    fetches: Iterable[Fetch],
     *,
     timeout_s: float,
 ) -> dict[str, Any]:
-    """Return the payload with all that has to be fetched for a destination that `needs` these.
+    """Return the payload with the responses of `fetches` merged into it.
 
-    All GETs together take `timeout_s` at most.
+    Args:
+        client: of the store's API; None if it is not configured.
+        timeout_s: for all requests together.
 
-    Raises `NotFetchedError` when it is worth another try, `MappingError` when it is not.
+    Raises:
+        FetchError: worth another attempt.
+        MappingError: the order is gone, or the store's API is not configured.
     """
     deadline = monotonic() + timeout_s
-    for fetch in storefront.required_fetches(payload, store, required_details):
+    for fetch in fetches:
         if client is None:
             raise MappingError([API_NOT_CONFIGURED])
         remaining_s = max(0.1, deadline - monotonic())
@@ -50,13 +50,13 @@ def fetch_missing(
 
 
 def parse_response(fetch: Fetch, result: HttpResult) -> Any:
-    """The parsed reply; None where a detail is not there, which the order then lacks by name."""
+    """Return the parsed body; None if a detail does not exist, which mapping then reports as missing."""
     if result.status == 404:
         if fetch.is_order:
             raise MappingError([ORDER_NOT_FOUND])
         return None
     data = result.parse_json()
-    is_valid = result.status is not None and 200 <= result.status < 300 and isinstance(data, Mapping | list)
+    is_valid = result.is_success and isinstance(data, Mapping | list)
     if not is_valid or (fetch.is_order and not isinstance(data, dict)) or not fetch.is_valid_response(data):
-        raise NotFetchedError(result)
+        raise FetchError("the storefront's API returned an unexpected response", result)
     return data

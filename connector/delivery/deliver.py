@@ -1,20 +1,20 @@
-"""Carries one claimed delivery: pack it, get a token, commit `sending`, send, decide.
+"""Delivers one claimed order: prepare, authorize, mark as sending, send, classify, decide, record.
 
-Everything before the commit of `sending` may be repeated freely. Nothing after it may be repeated by itself unless
-the destination knows the attempt by its key.
+Until `sending` is committed nothing has been sent, and every step may be repeated. `send` takes a `Sending`, which only
+that commit makes, and is called once for each. Another attempt needs another commit: after an ambiguous one, only
+`next_state` may ask for it, and only if the destination has an idempotency key.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
 from time import monotonic, sleep
-from typing import Any
 
-from connector.clients.customers import CustomerError
-from connector.clients.storefront_api import NotFetchedError
+from connector.clients.tokens import TokenError
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.core.http_result import HttpResult
 from connector.core.outcomes import classify
-from connector.core.retry import delay_s, parse_retry_after
 from connector.database.attempts import (
     AttemptRecord,
     AttemptResult,
@@ -27,155 +27,270 @@ from connector.database.attempts import (
 from connector.database.circuits import CircuitReport, has_delivered_since, store_circuit, total_seconds_open
 from connector.database.claims import ClaimedDelivery
 from connector.database.deliveries import discard, park_unmappable, postpone
-from connector.database.models import Delivery, Reason, State
+from connector.database.models import Delivery, Event, Reason, State
 from connector.database.queries.deliveries import load_delivery
 from connector.database.queries.events import load_event
-from connector.delivery.prepare import DiscardedError, PreparedRequest, StoreCircuitOpenError, prepare
-from connector.runtime import AccountClients, Runtime
-from mappings.destination import Destination, Outcome
-from mappings.schema import MappingError
+from connector.delivery.decision import RetryContext, next_state
+from connector.delivery.prepare import (
+    Discarded,
+    NotReady,
+    Postponed,
+    PrerequisiteFailed,
+    Ready,
+    Unmappable,
+    prepare,
+)
+from connector.runtime import Runtime
+from mappings.destination import Outcome
 from mappings.settings import Account
 
-#: How often an order is read anew because a newer version came in between; more would be a storm.
+#: How often one claim reloads an order because a newer version arrived.
 MAX_RELOADS = 5
 
 
+class Progress(Enum):
+    """How far an attempt came."""
+
+    DONE = auto()  # its outcome is recorded, or the claim was lost after sending
+    STALE = auto()  # nothing was sent: a newer version arrived, or the claim was lost
+    TOKEN_EXPIRED = auto()  # recorded, under a claim that still holds: another attempt needs a new token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorized:
+    bearer: str | None  # None: the account sends no token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """An attempt that is committed as `sending`, and may open one socket."""
+
+    request: Ready
+    bearer: str | None
+    started_at: datetime
+    deadline: float  # monotonic; an attempt that starts later could outlast its lease
+
+
 def deliver(runtime: Runtime, claimed: ClaimedDelivery, *, on_response: Callable[[], None] = lambda: None) -> None:
-    """Bring a claimed delivery as far as it goes now: delivered, parked, discarded, or waiting for another try.
+    """Bring a claimed delivery as far as possible: delivered, parked, discarded, or waiting for its next attempt.
 
     Args:
-        on_answer: called when all that is left to do is to record what came of it.
+        on_response: called when only the outcome is left to record.
     """
     delivery, event = claimed.delivery, claimed.event
-    may_refresh = True
+    may_refresh_token = True
     for _ in range(MAX_RELOADS):
-        try:
-            with runtime.tracing.span("map"):
-                prepared = prepare(runtime, delivery, event)
-        except MappingError as error:
-            is_done = park_unmappable(runtime.database, delivery, error.problems)
-            if is_done:
-                log_finished(runtime, delivery, Reason.UNMAPPABLE, problems=len(error.problems))
-        except DiscardedError as error:
-            is_done = discard(runtime.database, delivery, error.reason, str(error))
-            if is_done:
-                log_finished(runtime, delivery, error.reason)
-        except StoreCircuitOpenError as error:
-            is_done = postpone(runtime.database, delivery, error.until)
-        except NotFetchedError as error:
-            record_failed_fetch(runtime, delivery, error.result)
+        progress = attempt_delivery(
+            runtime, delivery, event, may_refresh_token=may_refresh_token, on_response=on_response
+        )
+        if progress is Progress.DONE:
             return
-        except CustomerError as error:
-            record_failed_customer_lookup(runtime, delivery, error.result)
-            return
-        else:
-            outcome = run_attempt(runtime, delivery, prepared, may_refresh=may_refresh, on_response=on_response)
-            may_refresh = may_refresh and outcome is not Outcome.TOKEN_EXPIRED
-            is_done = outcome not in (None, Outcome.TOKEN_EXPIRED)
-        if is_done:
-            return
-        # A newer version came in between, the claim was lost, or a fresh token is to be tried: look again.
+        may_refresh_token = may_refresh_token and progress is not Progress.TOKEN_EXPIRED
         claimed_by, delivery = delivery.claimed_by, load_delivery(runtime.database, delivery.id)
         if delivery.state != State.WAITING or delivery.claimed_by != claimed_by:
             return
         event = load_event(runtime.database, delivery.event_id)
 
 
-def run_attempt(
-    runtime: Runtime,
-    delivery: Delivery,
-    prepared: PreparedRequest,
-    *,
-    may_refresh: bool,
-    on_response: Callable[[], None],
-) -> Outcome | None:
-    """Try once, and record what came of it. None: the claim was lost before a socket opened, so none did."""
+def attempt_delivery(
+    runtime: Runtime, delivery: Delivery, event: Event, *, may_refresh_token: bool, on_response: Callable[[], None]
+) -> Progress:
+    """Make one attempt.
+
+    May be repeated:
+      1. Prepare the request: load, fetch and map the order.
+      2. Authorize it: get a token.
+      3. Mark the delivery as sending: commit the request's bytes, its key and the attempt's number, if the claim holds.
+    May not be repeated:
+      4. Send the request.
+      5. Classify the response.
+      6. Decide the delivery's next state.
+      7. Record the outcome.
+    """
+    prepare_started_at = runtime.clock()
+    with runtime.tracing.span("map"):
+        prepared = prepare(runtime, delivery, event)
+    if not isinstance(prepared, Ready):
+        return record_not_ready(runtime, delivery, prepared, prepare_started_at)
+    authorized = authorize(runtime, delivery)
+    if not isinstance(authorized, Authorized):
+        return record_not_ready(runtime, delivery, authorized, prepare_started_at)
+    sending = start_sending(runtime, delivery, prepared, authorized)
+    if sending is None:
+        return Progress.STALE
+    result = send(runtime, delivery, sending)
     account = runtime.settings.accounts[delivery.account]
-    destination = runtime.settings.destination(account)
-    clients = runtime.account_clients[account.id]
-    started_at = runtime.clock()
-    with runtime.tracing.span("token", kind="client"):
-        bearer = clients.tokens.bearer()
-    if isinstance(bearer, HttpResult):  # surely not processed: the order's own request was not begun
-        outcome = Outcome.UNAUTHORIZED if is_credentials_error(bearer) else Outcome.NOT_PROCESSED
-        record = to_attempt_record(delivery, outcome, started_at, bearer, prefix="no token: ")
-        record_before_request(runtime, delivery, account, record, bearer, circuit=account.id)
-        return outcome
-    commit_started_at = monotonic()
-    send_start = SendStart(
-        delivery=delivery,
-        body=prepared.body,
-        idempotency_key=prepared.idempotency_key,
-        warnings=prepared.warnings,
-        circuits=circuits_of(delivery),
-        lease_s=runtime.settings.environment.lease_s,
-    )
-    started_at = runtime.clock()
-    if not retry_while_database_down(runtime, lambda: mark_sending(runtime.database, send_start)):
-        return None
-    commit_s = monotonic() - commit_started_at
-    if commit_s > send_start.lease_s - account.timeout_s:  # the lease may have run out meanwhile
-        result = HttpResult(was_sent=False, error="too late to send: the commit took too long")
-    else:
-        with runtime.tracing.span("send", kind="client") as span:
-            result = send(clients, account, destination, prepared, bearer)
-            span.set_attributes(attempt=delivery.attempts + 1, status=result.status, error=result.error)
-    outcome, remote_id = classify(destination, result)
-    if outcome is Outcome.TOKEN_EXPIRED:
-        if bearer is not None:
-            clients.tokens.invalidate(bearer)
-        if not (may_refresh and clients.tokens.can_refresh):
-            outcome = Outcome.UNAUTHORIZED
-    record = to_attempt_record(delivery, outcome, started_at, result)
-    decision = next_state(runtime, delivery, account, record, retry_after=result.retry_after, remote_id=remote_id)
-    attempt_result = AttemptResult(
-        delivery=delivery,
-        attempt=record,
-        decision=decision,
-        circuit_report=circuit_report(account, account.id, record.outcome),
-    )
+    outcome, remote_id = classify(runtime.settings.destination(account), result)
+    if outcome is Outcome.TOKEN_EXPIRED and not invalidate_token(runtime, delivery, sending, may_refresh_token):
+        outcome = Outcome.UNAUTHORIZED
+    attempt = to_attempt_record(delivery, outcome, sending.started_at, result)
+    context = load_retry_context(runtime, delivery, attempt)
+    decision = next_state(delivery, attempt, context, remote_id=remote_id, retry_after=result.retry_after)
     if not decision.keeps_claim:
         on_response()
-    is_recorded = retry_while_database_down(runtime, lambda: record_sent(runtime.database, attempt_result))
-    log_attempt(runtime, delivery, record, decision if is_recorded else None)
-    return outcome
+    record(runtime, delivery, attempt, decision)
+    return Progress.TOKEN_EXPIRED if outcome is Outcome.TOKEN_EXPIRED else Progress.DONE
 
 
-def record_failed_fetch(runtime: Runtime, delivery: Delivery, result: HttpResult) -> None:
-    """Record an attempt that ended at the storefront's API: the order was not had, so nothing can have been sent."""
+def authorize(runtime: Runtime, delivery: Delivery) -> Authorized | PrerequisiteFailed:
+    try:
+        with runtime.tracing.span("token", kind="client"):
+            return Authorized(bearer=runtime.account_clients[delivery.account].tokens.bearer())
+    except TokenError as error:
+        outcome = Outcome.UNAUTHORIZED if is_api_key_rejected(error.result) else Outcome.NOT_PROCESSED
+        return PrerequisiteFailed(what="no token", circuit=delivery.account, outcome=outcome, result=error.result)
+
+
+def is_api_key_rejected(result: HttpResult) -> bool:
+    """Whether the token exchange rejected the API key, as it would for every order of the account."""
+    return result.status is not None and 400 <= result.status < 500 and result.status not in (408, 425, 429)
+
+
+def start_sending(runtime: Runtime, delivery: Delivery, request: Ready, authorized: Authorized) -> Sending | None:
+    """Commit that the next attempt is about to be sent. None if it must not be: nothing was changed."""
     account = runtime.settings.accounts[delivery.account]
-    outcome = Outcome.UNAUTHORIZED if result.status in (401, 403) else Outcome.NOT_PROCESSED
-    record = to_attempt_record(delivery, outcome, runtime.clock(), result, prefix="not fetched: ")
-    # The store's circuit, not the account's: a shop that is away must not keep the account from others' orders.
-    record_before_request(runtime, delivery, account, record, result, circuit=store_circuit(delivery.store))
+    lease_s = runtime.settings.environment.lease_s
+    start = SendStart(
+        delivery=delivery,
+        body=request.body,
+        idempotency_key=request.idempotency_key,
+        warnings=request.warnings,
+        circuits=circuits_of(delivery),
+        lease_s=lease_s,
+    )
+    deadline = monotonic() + lease_s - account.timeout_s
+    started_at = runtime.clock()
+    if not retry_while_database_down(runtime, lambda: mark_sending(runtime.database, start)):
+        return None
+    return Sending(request=request, bearer=authorized.bearer, started_at=started_at, deadline=deadline)
 
 
-def record_failed_customer_lookup(runtime: Runtime, delivery: Delivery, result: HttpResult) -> None:
-    """Record an attempt that ended where the destination was asked for the customer: no order can have been sent."""
+def send(runtime: Runtime, delivery: Delivery, sending: Sending) -> HttpResult:
+    """Send the request once, unless the commit took so long that the attempt could outlast its lease."""
+    if monotonic() > sending.deadline:
+        return HttpResult(was_sent=False, error="too late to send: the commit took too long")
     account = runtime.settings.accounts[delivery.account]
-    outcome = Outcome.UNAUTHORIZED if result.status in (401, 403) else Outcome.NOT_PROCESSED
-    record = to_attempt_record(delivery, outcome, runtime.clock(), result, prefix="no customer: ")
-    record_before_request(runtime, delivery, account, record, result, circuit=account.id)
+    destination = runtime.settings.destination(account)
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if sending.bearer is not None:
+        headers["Authorization"] = f"Bearer {sending.bearer}"
+    if destination.idempotency_header and sending.request.idempotency_key:
+        headers[destination.idempotency_header] = sending.request.idempotency_key
+    with runtime.tracing.span("send", kind="client") as span:
+        result = runtime.account_clients[account.id].client.request(
+            "POST",
+            destination.path,
+            body=sending.request.body,
+            headers=headers,
+            query=destination.query_params(account),
+            timeout_s=account.timeout_s,
+        )
+        span.set_attributes(attempt=delivery.attempts + 1, status=result.status, error=result.error)
+    return result
 
 
-def record_before_request(
-    runtime: Runtime, delivery: Delivery, account: Account, record: AttemptRecord, result: HttpResult, *, circuit: str
-) -> None:
-    """Record an attempt that ended before the order's own request was begun."""
-    decision = next_state(runtime, delivery, account, record, retry_after=result.retry_after, was_requested=False)
+def invalidate_token(runtime: Runtime, delivery: Delivery, sending: Sending, may_refresh: bool) -> bool:
+    """Drop a rejected token. Return whether an attempt with a new one is worth making."""
+    tokens = runtime.account_clients[delivery.account].tokens
+    if sending.bearer is not None:
+        tokens.invalidate(sending.bearer)
+    return may_refresh and tokens.can_refresh
+
+
+def to_attempt_record(
+    delivery: Delivery, outcome: Outcome, started_at: datetime, result: HttpResult, *, prefix: str = ""
+) -> AttemptRecord:
+    """Return what is stored of an attempt. The response is stored, never logged: it may repeat personal data."""
+    return AttemptRecord(
+        number=delivery.attempts + 1,
+        outcome=outcome,
+        started_at=started_at,
+        duration_ms=result.duration_ms,
+        status=result.status,
+        error=None if outcome is Outcome.DELIVERED else prefix + result.summary,
+        reply=result.body,
+    )
+
+
+def load_retry_context(runtime: Runtime, delivery: Delivery, attempt: AttemptRecord) -> RetryContext:
+    """Return what the next state depends on, with the database reads that its outcome calls for."""
+    account = runtime.settings.accounts[delivery.account]
+    supports_idempotency = runtime.settings.destination(account).supports_idempotency
+    now = runtime.clock()
+    if attempt.outcome is Outcome.DELIVERED:
+        return RetryContext(account=account, supports_idempotency=supports_idempotency, now=now)
+    first_forbidden_at = delivery.first_forbidden_at
+    return RetryContext(
+        account=account,
+        supports_idempotency=supports_idempotency,
+        now=now,
+        retried_for_s=retried_for_s(runtime, delivery, attempt, now),
+        do_others_pass=first_forbidden_at is not None
+        and has_delivered_since(runtime.database, delivery.account, first_forbidden_at),
+    )
+
+
+def retried_for_s(runtime: Runtime, delivery: Delivery, attempt: AttemptRecord, now: datetime) -> float:
+    """Return the seconds since the run's first attempt, without those in which its circuits were open or paused."""
+    if delivery.run_started_at is None:
+        return (now - attempt.started_at).total_seconds()
+    open_s = total_seconds_open(runtime.database, circuits_of(delivery)) - delivery.circuit_open_s_at_start
+    return (now - delivery.run_started_at).total_seconds() - open_s
+
+
+def record(runtime: Runtime, delivery: Delivery, attempt: AttemptRecord, decision: Decision) -> None:
+    """Record the outcome of an attempt that was sent. If its claim was lost, the outcome is noted."""
     attempt_result = AttemptResult(
         delivery=delivery,
-        attempt=record,
+        attempt=attempt,
         decision=decision,
-        circuit_report=circuit_report(account, circuit, record.outcome),
+        circuit_report=circuit_report(runtime, delivery, attempt.outcome, circuit=delivery.account),
     )
-    is_recorded = record_unsent(
-        runtime.database, attempt_result, circuit_open_s=total_seconds_open(runtime.database, circuits_of(delivery))
-    )
-    log_attempt(runtime, delivery, record, decision if is_recorded else None)
+    is_recorded = retry_while_database_down(runtime, lambda: record_sent(runtime.database, attempt_result))
+    log_attempt(runtime, delivery, attempt, decision if is_recorded else None)
 
 
-def circuit_report(account: Account, circuit: str, outcome: Outcome) -> CircuitReport:
+def record_not_ready(runtime: Runtime, delivery: Delivery, not_ready: NotReady, started_at: datetime) -> Progress:
+    """Record why nothing was sent. `STALE` if that no longer applies."""
+    database = runtime.database
+    match not_ready:
+        case Unmappable(problems=problems):
+            is_recorded = park_unmappable(database, delivery, problems)
+            if is_recorded:
+                log_finished(runtime, delivery, Reason.UNMAPPABLE, problems=len(problems))
+        case Discarded(reason=reason, explanation=explanation):
+            is_recorded = discard(database, delivery, reason, explanation)
+            if is_recorded:
+                log_finished(runtime, delivery, reason)
+        case Postponed(until=until):
+            is_recorded = postpone(database, delivery, until)
+        case PrerequisiteFailed():
+            record_prerequisite_failed(runtime, delivery, not_ready, started_at)
+            return Progress.DONE
+    return Progress.DONE if is_recorded else Progress.STALE
+
+
+def record_prerequisite_failed(
+    runtime: Runtime, delivery: Delivery, failed: PrerequisiteFailed, started_at: datetime
+) -> None:
+    """Record an attempt that ended before its order was sent."""
+    attempt = to_attempt_record(delivery, failed.outcome, started_at, failed.result, prefix=f"{failed.what}: ")
+    context = load_retry_context(runtime, delivery, attempt)
+    retry_after = failed.result.retry_after
+    decision = next_state(delivery, attempt, context, retry_after=retry_after, was_order_sent=False)
+    attempt_result = AttemptResult(
+        delivery=delivery,
+        attempt=attempt,
+        decision=decision,
+        circuit_report=circuit_report(runtime, delivery, attempt.outcome, circuit=failed.circuit),
+    )
+    circuit_open_s = total_seconds_open(runtime.database, circuits_of(delivery))
+    is_recorded = record_unsent(runtime.database, attempt_result, circuit_open_s=circuit_open_s)
+    log_attempt(runtime, delivery, attempt, decision if is_recorded else None)
+
+
+def circuit_report(runtime: Runtime, delivery: Delivery, outcome: Outcome, *, circuit: str) -> CircuitReport:
+    account: Account = runtime.settings.accounts[delivery.account]
     return CircuitReport(
         circuit=circuit,
         outcome=outcome,
@@ -185,128 +300,12 @@ def circuit_report(account: Account, circuit: str, outcome: Outcome) -> CircuitR
 
 
 def circuits_of(delivery: Delivery) -> tuple[str, str]:
-    """What may keep a delivery from being tried, through no fault of its own."""
+    """Return the circuits that keep a delivery from being attempted while they are open."""
     return delivery.account, store_circuit(delivery.store)
 
 
-def log_attempt(runtime: Runtime, delivery: Delivery, record: AttemptRecord, decision: Decision | None) -> None:
-    """One line per attempt. No decision: the claim was lost, so none of ours counts."""
-    runtime.log.info(
-        "attempt",
-        event_id=delivery.event_id,
-        delivery_id=delivery.id,
-        account=delivery.account,
-        attempt=record.number,
-        outcome=str(record.outcome),
-        status=record.status,
-        error=record.error,
-        state=str(decision.state) if decision else "claim lost",
-        reason=str(decision.reason) if decision and decision.reason else None,
-        duration_ms=record.duration_ms,
-    )
-
-
-def send(
-    clients: AccountClients,
-    account: Account,
-    destination: Destination[Any],
-    prepared: PreparedRequest,
-    bearer: str | None,
-) -> HttpResult:
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    if bearer is not None:
-        headers["Authorization"] = f"Bearer {bearer}"
-    if destination.idempotency_header and prepared.idempotency_key:
-        headers[destination.idempotency_header] = prepared.idempotency_key
-    return clients.client.request(
-        "POST",
-        destination.path,
-        body=prepared.body,
-        headers=headers,
-        query=destination.query_params(account),
-        timeout_s=account.timeout_s,
-    )
-
-
-def is_credentials_error(result: HttpResult) -> bool:
-    """True when the exchange says that the API key is not good: every order of the account would meet the same."""
-    return result.status is not None and 400 <= result.status < 500 and result.status not in (408, 425, 429)
-
-
-def to_attempt_record(
-    delivery: Delivery, outcome: Outcome, started_at: datetime, result: HttpResult, *, prefix: str = ""
-) -> AttemptRecord:
-    """What is kept of an attempt. The reply goes to the database alone: it may repeat the customer's data."""
-    error = None if outcome is Outcome.DELIVERED else prefix + (result.error or f"status {result.status}")
-    return AttemptRecord(
-        number=delivery.attempts + 1,
-        outcome=outcome,
-        started_at=started_at,
-        duration_ms=result.duration_ms,
-        status=result.status,
-        error=error,
-        reply=result.body,
-    )
-
-
-def next_state(
-    runtime: Runtime,
-    delivery: Delivery,
-    account: Account,
-    record: AttemptRecord,
-    *,
-    retry_after: str | None,
-    remote_id: str | None = None,
-    was_requested: bool = True,
-) -> Decision:
-    """Return where an attempt leaves its delivery.
-
-    Args:
-        was_asked: the order's own request was made. A refusal of credentials before it says nothing about the order.
-    """
-    now = runtime.clock()
-    locked_since = delivery.locked_since
-    uncertain = Decision(state=State.PARKED, reason=Reason.UNCERTAIN, locked_since=locked_since)
-    if record.outcome is Outcome.DELIVERED:
-        return Decision(state=State.DELIVERED, remote_id=remote_id)
-    if record.outcome is Outcome.TOKEN_EXPIRED:
-        return Decision(state=State.WAITING, due_at=now, locked_since=locked_since, keeps_claim=True)
-    if record.outcome is Outcome.REFUSED:  # after an ambiguous attempt it says nothing about that one
-        return uncertain if locked_since else Decision(state=State.PARKED, reason=Reason.REFUSED)
-    if record.outcome is Outcome.CONFLICT:
-        return uncertain
-    if record.outcome is Outcome.AMBIGUOUS:
-        if not runtime.settings.destination(account).supports_idempotency:
-            return uncertain
-        locked_since = locked_since or record.started_at
-    is_forbidden = record.outcome is Outcome.UNAUTHORIZED and was_requested
-    if is_forbidden and locked_since is None and is_only_order_forbidden(runtime, delivery):
-        return Decision(state=State.PARKED, reason=Reason.REFUSED)
-    if locked_since and (now - locked_since).total_seconds() >= account.ambiguous_for_s:
-        return Decision(state=State.PARKED, reason=Reason.UNCERTAIN, locked_since=locked_since)
-    if not locked_since and retried_for_s(runtime, delivery, record, now) >= account.retry_for_s:
-        return Decision(state=State.PARKED, reason=Reason.EXHAUSTED)
-    wait_s = delay_s(account, delivery.attempts_in_run + 1, parse_retry_after(retry_after, now))
-    due_at = now + timedelta(seconds=wait_s)
-    return Decision(state=State.WAITING, due_at=due_at, locked_since=locked_since, is_forbidden=is_forbidden)
-
-
-def is_only_order_forbidden(runtime: Runtime, delivery: Delivery) -> bool:
-    """True when this order alone is refused as forbidden, twice, while others of its account pass."""
-    since = delivery.first_forbidden_at
-    return since is not None and has_delivered_since(runtime.database, delivery.account, since)
-
-
-def retried_for_s(runtime: Runtime, delivery: Delivery, record: AttemptRecord, now: datetime) -> float:
-    """Seconds since the run's first attempt, less those in which its circuits were open or its account paused."""
-    if delivery.run_started_at is None:
-        return (now - record.started_at).total_seconds()
-    open_s = total_seconds_open(runtime.database, circuits_of(delivery)) - delivery.circuit_open_s_at_start
-    return (now - delivery.run_started_at).total_seconds() - open_s
-
-
 def retry_while_database_down(runtime: Runtime, change: Callable[[], bool]) -> bool:
-    """Make a change that leaves doubt where it is not made, though the database be away for a while."""
+    """Retry a database write until it succeeds or half the lease has passed. Raises `DatabaseUnavailableError`."""
     deadline = monotonic() + runtime.settings.environment.lease_s / 2
     while True:
         try:
@@ -317,7 +316,25 @@ def retry_while_database_down(runtime: Runtime, change: Callable[[], bool]) -> b
             sleep(0.5)
 
 
+def log_attempt(runtime: Runtime, delivery: Delivery, attempt: AttemptRecord, decision: Decision | None) -> None:
+    """Log one line per attempt. No decision: the claim was lost, so the outcome does not count."""
+    runtime.log.info(
+        "attempt",
+        event_id=delivery.event_id,
+        delivery_id=delivery.id,
+        account=delivery.account,
+        attempt=attempt.number,
+        outcome=str(attempt.outcome),
+        status=attempt.status,
+        error=attempt.error,
+        state=str(decision.state) if decision else "claim lost",
+        reason=str(decision.reason) if decision and decision.reason else None,
+        duration_ms=attempt.duration_ms,
+    )
+
+
 def log_finished(runtime: Runtime, delivery: Delivery, reason: Reason, **fields: int) -> None:
+    """Log a delivery that ended without an attempt."""
     runtime.log.info(
         "left",
         event_id=delivery.event_id,

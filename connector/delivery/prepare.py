@@ -1,21 +1,24 @@
-"""Makes what an attempt sends: the order as it stands now, fetched where the webhook is thin, read, and written.
+"""Prepares what an attempt sends: the order as it is now, fetched if its webhook is thin, mapped for the destination.
 
-Sends nothing, and changes no delivery: all of it may be repeated freely.
+Sends no order and changes no delivery's state, so all of it may be repeated.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from connector.clients.customers import CustomerError
-from connector.clients.storefront_api import NotFetchedError, fetch_missing
+from connector.clients.customers import CustomerLookupError
+from connector.clients.http import RequestFailedError
+from connector.clients.storefront_api import FetchError
 from connector.core.exceptions import ConnectorError
+from connector.core.http_result import HttpResult
+from connector.core.outcomes import is_unauthorized
 from connector.database.circuits import CircuitReport, next_probe_time, record_outcome, store_circuit
 from connector.database.models import Delivery, Event, Reason
 from connector.database.orders import set_order_number
+from connector.delivery.order_source import OrderSource, load_order_source
 from connector.runtime import Runtime
 from connector.settings import Route
 from mappings.customer_lookup import CustomerMatch
@@ -25,78 +28,127 @@ from mappings.schema import MappingError
 from mappings.settings import Account, Store
 
 
-class DiscardedError(Exception):
-    """The order is not to be sent as it is now. The text says why."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
-class StoreCircuitOpenError(Exception):
-    """The store's API refuses our credentials or fails, and is left alone until then."""
-
-    def __init__(self, until: datetime) -> None:
-        super().__init__("the store's API is left alone for a while")
-        self.until = until
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedRequest:
-    """What an attempt sends."""
+class Ready:
+    """The request to send."""
 
     body: bytes
     idempotency_key: str | None
     warnings: list[str]
 
 
-def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> PreparedRequest:
-    """Return what to send: the bytes of an attempt that was ambiguous, else the order as it stands now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmappable:
+    """The order, or the configuration, has problems that a person must correct."""
 
-    Raises `MappingError`, `DiscardedError`, `StoreShutError`, `NotFetchedError`, `CustomerError`.
+    problems: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discarded:
+    """The order must not be sent as it is now."""
+
+    reason: Reason
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postponed:
+    """The store's API is failing and is not called before `until`."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrerequisiteFailed:
+    """A request that the order depends on failed: for the order itself, its customer, or a token."""
+
+    what: str  # "not fetched", "no customer", "no token"
+    circuit: str  # the circuit that the failure counts for
+    outcome: Outcome  # UNAUTHORIZED or NOT_PROCESSED
+    result: HttpResult
+
+
+#: Why nothing is sent.
+NotReady = Unmappable | Discarded | Postponed | PrerequisiteFailed
+Prepared = Ready | NotReady
+
+
+def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> Prepared:
+    """Return the request to send, or why there is none.
+
+    1. After an ambiguous attempt: the same bytes under the same key, and nothing else.
+    2. Load the order, and fetch what its webhook lacks.
+    3. Discard it if it was cancelled, or if no route takes it any more.
+    4. Map it.
+    5. Look up its customer at destinations that keep some, and map it again with that customer.
     """
-    settings = runtime.settings
-    account = settings.accounts.get(delivery.account)
-    if account is None:  # retired, with orders still on their way
-        raise MappingError(["Its account is no longer configured."])
-    if delivery.locked_since is not None and delivery.body is not None:
-        return PreparedRequest(body=delivery.body, idempotency_key=delivery.idempotency_key, warnings=delivery.warnings)
-    ensure_not_pruned(delivery, event, settings.destination(account))
     try:
-        store = settings.store_by_id(delivery.store)
-    except KeyError:
-        raise MappingError(["Its store is no longer configured."]) from None
-    destination = settings.destination(account)
-    try:
-        order, was_fetched = load_order(runtime, event, store, account)
-        if delivery.order_number is None:
-            set_order_number(runtime.database, delivery.id, order.number)
-        if delivery.override_event_id is None:
-            if order.is_cancelled:
-                raise DiscardedError(Reason.CANCELLED, "the store says that it is cancelled")
-            ensure_routed(settings.routes_between(store.id, account.id), event, order, was_fetched=was_fetched)
-        else:  # a person let it go on all the same
-            order = replace(order, is_cancelled=False)
-        request_body = destination.build_request(
-            order, account, store
-        )  # first: nobody is made for an order that cannot go
-        if customer_match := match_customer(runtime, order, account):
-            request_body = destination.build_request(order, account, store, customer_match=customer_match)
-    except (MappingError, DiscardedError, StoreCircuitOpenError, NotFetchedError, CustomerError, ConnectorError):
+        account = runtime.settings.accounts.get(delivery.account)
+        if account is None:  # retired, with open deliveries
+            return Unmappable(problems=["Its account is no longer configured."])
+        if delivery.locked_since is not None and delivery.body is not None:
+            return Ready(body=delivery.body, idempotency_key=delivery.idempotency_key, warnings=delivery.warnings)
+        return prepare_order(runtime, delivery, event, account)
+    except MappingError as error:
+        return Unmappable(problems=error.problems)
+    except ConnectorError:
         raise
-    except Exception as error:  # ours to mend; the order waits for it, and other orders go on
+    except Exception as error:  # a bug in the connector: the order is parked until it is fixed
         runtime.log.error("mapping_failed", delivery_id=delivery.id, error=type(error).__name__)
-        message = f"The connector failed to map this order ({type(error).__name__}): a fault of ours."
-        raise MappingError([message]) from None
-    return PreparedRequest(
+        return Unmappable(
+            problems=[f"The connector failed to map this order ({type(error).__name__}): a fault of ours."]
+        )
+
+
+def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: Account) -> Prepared:
+    """Steps 2 to 5 of `prepare`. Raises `MappingError`."""
+    settings = runtime.settings
+    destination = settings.destination(account)
+    ensure_not_pruned(delivery, event, destination)
+    store = find_store(runtime, delivery)
+    source = load_order_source(settings, event, store, destination.required_details(account))
+    if source.missing:
+        fetched = fetch_order(runtime, source, account)
+        if not isinstance(fetched, OrderSource):
+            return fetched
+        source = fetched
+    order = source.parse()
+    if delivery.order_number is None:
+        set_order_number(runtime.database, delivery.id, order.number)
+    if delivery.override_event_id is None:
+        if order.is_cancelled:
+            return Discarded(reason=Reason.CANCELLED, explanation="the store says that it is cancelled")
+        routes = settings.routes_between(store.id, account.id)
+        if rejection := rejection_by_routes(routes, event, order, was_fetched=source.was_fetched):
+            return Discarded(reason=Reason.FILTERED, explanation=rejection)
+    else:  # a person decided to send it in spite of that
+        order = replace(order, is_cancelled=False)
+    request_body = destination.build_request(order, account, store)
+    # Only now, so that no customer is created for an order that cannot be sent.
+    try:
+        customer_match = find_customer(runtime, order, account)
+    except CustomerLookupError as error:
+        return prerequisite_failed("no customer", account.id, error)
+    if customer_match:
+        request_body = destination.build_request(order, account, store, customer_match=customer_match)
+    return Ready(
         body=request_body.bytes, idempotency_key=idempotency_key(delivery, destination), warnings=request_body.warnings
     )
 
 
-def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination[Any]) -> None:
-    """Raises `MappingError` where what there is to send was pruned.
+def find_store(runtime: Runtime, delivery: Delivery) -> Store:
+    """Raises `MappingError` if the store is no longer configured."""
+    try:
+        return runtime.settings.store_by_id(delivery.store)
+    except KeyError:
+        raise MappingError(["Its store is no longer configured."]) from None
 
-    A key stands for the bytes that went under it: others must not, though a newer version could be written.
+
+def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination[Any]) -> None:
+    """Raises `MappingError` if what would be sent has been pruned.
+
+    An idempotency key stands for the bytes that were sent with it: no other bytes may be sent with it.
     """
     if not event.body:
         raise MappingError(["Its payload was pruned: it goes again when a newer version of the order comes."])
@@ -109,33 +161,35 @@ def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination
         raise MappingError([f"{cause}: look at the destination, then retrigger with force and a new key."])
 
 
-def load_order(runtime: Runtime, event: Event, store: Store, account: Account) -> tuple[Order, bool]:
-    """Return the order, and whether the storefront was asked for it: then it is newer than what the webhook says."""
-    storefront = runtime.settings.storefront(store)
-    payload = json.loads(event.body)
-    required_details = runtime.settings.destination(account).required_details(account)
-    required_fetches = storefront.required_fetches(payload, store, required_details)
-    if required_fetches:
-        circuit = store_circuit(store.id)
-        lease_s, open_s = runtime.settings.environment.lease_s, account.breaker_open_s
-        retry_at = next_probe_time(runtime.database, circuit, lease_s=lease_s, probe_after_s=open_s)
-        if retry_at is not None:
-            raise StoreCircuitOpenError(retry_at)
-        try:
-            client = runtime.store_clients.get(store.id)
-            with runtime.tracing.span("fetch", kind="client"):
-                payload = fetch_missing(
-                    client, storefront, store, payload, required_details, timeout_s=fetch_timeout_s(lease_s, account)
-                )
-        except MappingError:  # the order is gone, says a store that answers
-            close_store_circuit(runtime, store)
-            raise
+def fetch_order(
+    runtime: Runtime, source: OrderSource, account: Account
+) -> OrderSource | Postponed | PrerequisiteFailed:
+    """Fetch what the source lacks, unless the circuit of the store's API is open. Raises `MappingError`."""
+    store, lease_s = source.store, runtime.settings.environment.lease_s
+    circuit = store_circuit(store.id)
+    retry_at = next_probe_time(runtime.database, circuit, lease_s=lease_s, probe_after_s=account.breaker_open_s)
+    if retry_at is not None:
+        return Postponed(until=retry_at)
+    try:
+        with runtime.tracing.span("fetch", kind="client"):
+            fetched = source.fetch(runtime.store_clients.get(store.id), timeout_s=fetch_timeout_s(lease_s, account))
+    except FetchError as error:
+        # The store's circuit, not the account's: a failing shop must not stop the orders of others.
+        return prerequisite_failed("not fetched", circuit, error)
+    except MappingError:  # the API works, and says that the order is gone
         close_store_circuit(runtime, store)
-    return storefront.parse_order(payload, store), any(fetch.is_order for fetch in required_fetches)
+        raise
+    close_store_circuit(runtime, store)
+    return fetched
 
 
-def match_customer(runtime: Runtime, order: Order, account: Account) -> CustomerMatch | None:
-    """Return whom the destination says that the order's customer is; None where it is not to be asked."""
+def prerequisite_failed(what: str, circuit: str, error: RequestFailedError) -> PrerequisiteFailed:
+    outcome = Outcome.UNAUTHORIZED if is_unauthorized(error.result) else Outcome.NOT_PROCESSED
+    return PrerequisiteFailed(what=what, circuit=circuit, outcome=outcome, result=error.result)
+
+
+def find_customer(runtime: Runtime, order: Order, account: Account) -> CustomerMatch | None:
+    """Return the order's customer at the destination; None if it is not looked up. Raises `CustomerLookupError`."""
     customers = runtime.account_clients[account.id].customers
     if customers is None:
         return None
@@ -143,7 +197,7 @@ def match_customer(runtime: Runtime, order: Order, account: Account) -> Customer
 
 
 def fetch_timeout_s(lease_s: float, account: Account) -> float:
-    """Seconds that fetching may take: the claim's lease must hold a token's exchange and the attempt's start too."""
+    """Return how long fetching may take, so that the token exchange and the attempt still fit in the lease."""
     return min(25.0, max(5.0, lease_s - account.timeout_s - 10.0))
 
 
@@ -154,19 +208,18 @@ def close_store_circuit(runtime: Runtime, store: Store) -> None:
     record_outcome(runtime.database, report)
 
 
-def ensure_routed(routes: Sequence[Route], event: Event, order: Order, *, was_fetched: bool) -> None:
-    """Raises `DiscardedError` unless some route between the order's store and account takes it as it is now."""
-    rejections = [
-        reason for route in routes if (reason := rejection_reason(route, event, order, was_fetched=was_fetched))
-    ]
-    if len(rejections) == len(routes):
-        raise DiscardedError(
-            Reason.FILTERED, "; ".join(dict.fromkeys(rejections)) or "no route leads to the account now"
-        )
+def rejection_by_routes(routes: Sequence[Route], event: Event, order: Order, *, was_fetched: bool) -> str | None:
+    """Return why no route between the order's store and account takes it as it is now; None if one does."""
+    if not routes:
+        return "no route leads to the account now"
+    reasons = [rejection_by_route(route, event, order, was_fetched=was_fetched) for route in routes]
+    if None in reasons:
+        return None
+    return "; ".join(dict.fromkeys(filter(None, reasons)))
 
 
-def rejection_reason(route: Route, event: Event, order: Order, *, was_fetched: bool) -> str | None:
-    """Why a route does not take an order; None when it does."""
+def rejection_by_route(route: Route, event: Event, order: Order, *, was_fetched: bool) -> str | None:
+    """Return why a route does not take an order; None if it does."""
     is_paid_route = all(topic == "paid" or topic.endswith("/paid") for topic in route.topics)
     is_paid_event = route.accepts_topics(event.topics) and not was_fetched
     if is_paid_route and order.is_paid is False and not is_paid_event:
@@ -175,7 +228,10 @@ def rejection_reason(route: Route, event: Event, order: Order, *, was_fetched: b
 
 
 def idempotency_key(delivery: Delivery, destination: Destination[Any]) -> str | None:
-    """`order:<store id>:<order id>:r<revision>`: the same for every event and attempt of one revision of the order."""
+    """Return `order:<store id>:<order id>:r<revision>`, the same for every event and attempt of a revision.
+
+    None if the destination takes no key.
+    """
     if not destination.supports_idempotency:
         return None
     order_id = delivery.order_id

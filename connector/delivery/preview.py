@@ -1,26 +1,26 @@
-"""What a stored delivery would become with the settings of now. Sends nothing, and changes no row.
+"""A dry run of a stored delivery with the current settings. Sends nothing and changes no row.
 
-An order that its webhook only names is fetched anew, since payloads are kept as they came: a GET changes nothing.
+An order that its webhook only names is fetched again.
 """
 
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.clients.storefront_api import NotFetchedError, fetch_missing
+from connector.clients.storefront_api import FetchError
 from connector.core.exceptions import StoreUnavailableError
 from connector.database.models import Delivery, Event
 from connector.database.queries.deliveries import load_delivery
 from connector.database.queries.events import load_newest_event
-from connector.delivery.prepare import DiscardedError, ensure_not_pruned, ensure_routed
+from connector.delivery.order_source import OrderSource, load_order_source
+from connector.delivery.prepare import ensure_not_pruned, find_store, rejection_by_routes
 from connector.runtime import Runtime, open_store_api
 from connector.settings import refresh_tables
 from mappings.preview.dry_run import DryRunResult, FieldDifference, diff_bodies, dry_run
 from mappings.preview.provenance import Origin, explain_mapping
 from mappings.schema import MappingError
-from mappings.settings import Account, Store
 
-#: A person waits for it.
+#: A person is waiting.
 FETCH_TIMEOUT_S = 10.0
 LOCKED_WARNING = (
     "An earlier attempt may have arrived: the same bytes would go again under the same key, whatever the settings say."
@@ -30,21 +30,23 @@ LOCKED_WARNING = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     delivery: Delivery
-    event_id: int  # the newest of the order, which would be sent
-    body: dict[str, Any] | None  # None: it would not be sent, for these problems
+    event_id: int  # the order's newest event
+    body: dict[str, Any] | None  # None: it would not be sent, because of `problems`
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
-    differences: list[FieldDifference] | None  # from the body of the last attempt; None: one of the two is not there
+    differences: list[FieldDifference] | None  # from the last attempt's body; None if there is nothing to compare
 
 
 def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) -> Preview:
     """Return what would be sent if the delivery were retriggered now.
 
     Args:
-        is_explained: say where each field comes from, which takes some hundred times as long.
+        with_origins: also find where each field comes from, by mapping the order some hundred times.
 
-    Raises `NotFoundError`, and `StoreUnavailableError` where the order has to be fetched and is not to be had.
+    Raises:
+        NotFoundError
+        StoreUnavailableError: the order has to be fetched, and the store's API failed.
     """
     delivery = load_delivery(runtime.database, delivery_id)
     event = load_newest_event(runtime.database, delivery)
@@ -71,47 +73,38 @@ def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) ->
 def map_delivery(
     runtime: Runtime, delivery: Delivery, event: Event, *, with_origins: bool
 ) -> tuple[DryRunResult, list[Origin]]:
-    """Map the order as an attempt would. Raises `MappingError` where that stops before mapping."""
+    """Map the order as an attempt would. Raises `MappingError` if an attempt would end before mapping."""
     settings, _ = refresh_tables(runtime.settings)
     account = settings.accounts.get(delivery.account)
     if account is None:
         raise MappingError(["Its account is no longer configured."])
-    try:
-        store = settings.store_by_id(delivery.store)
-    except KeyError:
-        raise MappingError(["Its store is no longer configured."]) from None
-    ensure_not_pruned(delivery, event, settings.destination(account))
-    payload, was_fetched = fetch_payload(runtime, store, account, event)
-    is_overruled = delivery.override_event_id is not None
+    store = find_store(runtime, delivery)
+    destination = settings.destination(account)
+    ensure_not_pruned(delivery, event, destination)
+    source = fetch_order(runtime, load_order_source(settings, event, store, destination.required_details(account)))
+    is_overridden = delivery.override_event_id is not None
     if with_origins:
-        explanation = explain_mapping(store, account, payload, override_cancellation=is_overruled)
+        explanation = explain_mapping(store, account, source.payload, override_cancellation=is_overridden)
         trial = DryRunResult(body=explanation.body, problems=explanation.problems, warnings=explanation.warnings)
         origins = explanation.origins
     else:
-        trial, origins = dry_run(store, account, payload, override_cancellation=is_overruled), []
-    if trial.body is not None and not is_overruled:
-        order = settings.storefront(store).parse_order(payload, store)
-        try:
-            ensure_routed(settings.routes_between(store.id, account.id), event, order, was_fetched=was_fetched)
-        except DiscardedError as error:
-            return DryRunResult(
-                body=None, problems=[f"It would be discarded: {error}."], warnings=trial.warnings
-            ), origins
+        trial, origins = dry_run(store, account, source.payload, override_cancellation=is_overridden), []
+    if trial.body is not None and not is_overridden:
+        routes = settings.routes_between(store.id, account.id)
+        rejection = rejection_by_routes(routes, event, source.parse(), was_fetched=source.was_fetched)
+        if rejection:
+            problems = [f"It would be discarded: {rejection}."]
+            return DryRunResult(body=None, problems=problems, warnings=trial.warnings), origins
     return trial, origins
 
 
-def fetch_payload(runtime: Runtime, store: Store, account: Account, event: Event) -> tuple[dict[str, Any], bool]:
-    """Return the order with all that an attempt would fetch for it, and whether the order itself was fetched."""
-    storefront = runtime.settings.storefront(store)
-    payload: dict[str, Any] = json.loads(event.body)
-    required_details = runtime.settings.destination(account).required_details(account)
-    required_fetches = storefront.required_fetches(payload, store, required_details)
-    if not required_fetches:
-        return payload, False
-    with open_store_api(runtime, store) as client:
+def fetch_order(runtime: Runtime, source: OrderSource) -> OrderSource:
+    """Return the source with everything that an attempt would fetch. Raises `MappingError`, `StoreUnavailableError`."""
+    if not source.missing:
+        return source
+    with open_store_api(runtime, source.store) as client:
         try:
-            payload = fetch_missing(client, storefront, store, payload, required_details, timeout_s=FETCH_TIMEOUT_S)
-        except NotFetchedError as error:
-            cause = error.result.error or f"status {error.result.status}"
-            raise StoreUnavailableError(f"the order was not to be had from the store's API: {cause}") from error
-    return payload, any(fetch.is_order for fetch in required_fetches)
+            return source.fetch(client, timeout_s=FETCH_TIMEOUT_S)
+        except FetchError as error:
+            message = f"could not fetch the order from the store's API: {error.result.summary}"
+            raise StoreUnavailableError(message) from error

@@ -1,4 +1,4 @@
-"""Takes a webhook in: verify, identify, record. Maps nothing, sends nothing; what it returns is on disk."""
+"""Receives a webhook: verifies, identifies and records it. Maps nothing and sends nothing."""
 
 import json
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from connector.core.signatures import is_signed_by_any
 from connector.database.events import RecordedWebhook, record_event
 from connector.runtime import Runtime
 from mappings.settings import Store
-from mappings.storefront import MalformedWebhookError, WebhookIdentity
+from mappings.storefront import MalformedWebhookError
 
 
 def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], body: bytes) -> RecordedWebhook | None:
-    """Record one webhook of `store`. None for a ping, of which nothing is kept.
+    """Record one webhook of `store`, and return it once it is on disk. None for a ping, which is not recorded.
 
     Args:
-        headers: their names in lower case.
+        headers: with lower-case names.
 
-    Raises `SignatureError`, `InvalidRequestError`, `DatabaseUnavailableError`; nothing is kept then.
+    Raises `SignatureError`, `InvalidRequestError`, `DatabaseUnavailableError`; then nothing was recorded.
     """
     storefront = runtime.settings.storefront(store)
     if storefront.is_ping(body):
@@ -30,7 +30,7 @@ def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], 
         raise SignatureError("the signature is missing, or none of the store's secrets made it")
     payload = parse_json_object(body)
     if not storefront.belongs_to_store(payload, store):
-        raise SignatureError("it is signed, and speaks of another shop")
+        raise SignatureError("the signature is valid, but the payload is for another shop")
     try:
         identity = storefront.identify(headers, payload, body)
     except MalformedWebhookError as error:
@@ -40,7 +40,7 @@ def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], 
         store=store.id,
         identity=identity,
         body=body,
-        accounts=accounts_for(runtime, store.id, identity),
+        accounts=runtime.settings.accounts_for(store.id, identity.topics),
         traceparent=runtime.tracing.traceparent(),
     )
     status_fields = {"status": recorded.status, "reason": recorded.reason}
@@ -49,15 +49,16 @@ def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], 
 
 
 def parse_json_object(body: bytes) -> Mapping[str, Any]:
-    """The body's JSON object. Raises `InvalidRequestError`.
+    """Return the body's JSON object. Raises `InvalidRequestError`.
 
-    What orjson does not take may be JSON all the same: half of a surrogate pair is, and a store may send one.
+    orjson rejects some valid JSON, such as half of a surrogate pair, which stores do send: the standard library
+    parses that.
     """
     try:
         try:
             payload = orjson.loads(body)
         except orjson.JSONDecodeError:
-            payload = DECODER.decode(body.decode().removeprefix("\ufeff"))
+            payload = json.loads(body.decode().removeprefix("\ufeff"), parse_constant=reject_constant)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise InvalidRequestError("the body is not JSON") from error
     if not isinstance(payload, dict):
@@ -66,15 +67,4 @@ def parse_json_object(body: bytes) -> Mapping[str, Any]:
 
 
 def reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")  # RFC 8259 §6 knows neither NaN nor Infinity
-
-
-#: Making one takes as long as reading an order of one line.
-DECODER = json.JSONDecoder(parse_constant=reject_constant)
-
-
-def accounts_for(runtime: Runtime, store_id: str, identity: WebhookIdentity) -> dict[str, str]:
-    """Account id to destination name, for every account that a route of the store sends these topics to."""
-    settings = runtime.settings
-    routes = [route for route in settings.routes_of(store_id) if route.accepts_topics(identity.topics)]
-    return {account: settings.accounts[account].destination for route in routes for account in route.accounts}
+    raise ValueError(f"{name} is not JSON")  # RFC 8259 §6 has neither NaN nor Infinity

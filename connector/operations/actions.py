@@ -31,13 +31,7 @@ def retrigger_event(
 ) -> list[RetriggerResult]:
     """Make what the routes want now and queue what may be queued. Raises `NotFoundError`."""
     event = load_event(runtime.database, event_id)
-    routes = runtime.settings.routes_of(event.store) if event.has_order else []
-    accounts = {
-        account: runtime.settings.accounts[account].destination
-        for route in routes
-        if route.accepts_topics(event.topics)
-        for account in route.accounts
-    }
+    accounts = runtime.settings.accounts_for(event.store, event.topics) if event.has_order else {}
     retry_request = RetriggerRequest(actor=actor, note=note, force=force)
     results = operator_actions.retrigger_event(
         runtime.database,

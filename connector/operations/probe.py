@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.clients.http import Client, Reachability
-from connector.core.http_result import HttpResult
+from connector.clients.tokens import TokenError
 from connector.runtime import AccountClients, open_clients
 from connector.settings import Settings
 from mappings.destination import Destination, Outcome
@@ -44,9 +44,10 @@ def probe_account(clients: AccountClients, account: Account, destination: Destin
     def build_result(message: str, *, is_good: bool = False) -> ProbeResult:
         return ProbeResult(account=account.name, is_good=is_good, message=message)
 
-    bearer = clients.tokens.bearer()
-    if isinstance(bearer, HttpResult):
-        return build_result(f"no token: {bearer.error or f'status {bearer.status}'}")
+    try:
+        bearer = clients.tokens.bearer()
+    except TokenError as error:
+        return build_result(f"no token: {error.result.summary}")
     result = clients.client.request(
         "GET",
         destination.probe_path,

@@ -1,7 +1,4 @@
-"""Answers that break HTTP on purpose, written to the connection itself.
-
-It knows nothing of destinations: it is given the reply's bytes, and spoils how they travel.
-"""
+"""Responses that break HTTP on purpose, written straight to the connection."""
 
 import socket
 from collections.abc import Callable, Iterable
@@ -13,7 +10,7 @@ from werkzeug.serving import WSGIRequestHandler
 
 
 class RawResponse(Response):
-    """A reply that `write` puts on the connection by itself, which is then closed."""
+    """A response that `write` sends on the socket. The connection is closed afterwards."""
 
     def __init__(self, write: Callable[[socket.socket], None]) -> None:
         super().__init__()
@@ -21,24 +18,24 @@ class RawResponse(Response):
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> NoReturn:
         connection: socket.socket = environ["werkzeug.socket"]
-        with suppress(OSError):  # the client may have gone first
+        with suppress(OSError):  # the client may have disconnected
             self._write(connection)
         raise ConnectionAbortedError("closed on purpose")
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Handles requests without a word on stderr."""
+    """Handles requests without logging."""
 
     def log(self, type: str, message: str, *args: Any) -> None:
         pass
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
-        # Else it would stay open for a next request, and take a body that was left unread for one.
+        # Otherwise an unread body would be parsed as the next request.
         self.close_connection = True
 
 
 class LoggingHandler(QuietHandler):
-    """The same, with werkzeug's line for each request."""
+    """Logs each request as werkzeug does."""
 
     log = WSGIRequestHandler.log
 

@@ -1,6 +1,6 @@
-"""Plays every destination from its spoke's facts: path, token, key, contract, and where a reply keeps the order's id.
+"""Fakes of the destinations, built from what each `Destination` declares: path, token exchange, key and contract.
 
-What a single vendor does beyond those stands in `manners`.
+`vendor_errors` adds what a vendor does beyond that.
 """
 
 import json
@@ -16,12 +16,12 @@ from flask import Blueprint, Response, request
 from connector.sandbox.fault_injection import ORDER_FAULTS, PROCESSED_FAULTS, Fault, FaultKind
 from connector.sandbox.responses import apply_fault, headers_without_secrets, json_response
 from connector.sandbox.state import AcceptedOrder, KeyConflictError, RequestOutcome, Sandbox, SeenRequest
-from connector.sandbox.vendor_errors import DEFAULT_PROFILE, VENDOR_PROFILES, RefusalReason
+from connector.sandbox.vendor_errors import DEFAULT_PROFILE, VENDOR_PROFILES, RefusalReason, VendorProfile
 from mappings.destination import Destination
 
 
 class DestinationApiError(Exception):
-    """The destination will not take this request."""
+    """The destination refuses the request."""
 
     def __init__(self, reason: RefusalReason, message: str, details: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class DestinationApiError(Exception):
 
 
 def create_destinations_blueprint(sandbox: Sandbox) -> Blueprint:
-    """Return the calls of every destination, each under its own name."""
+    """Return the endpoints of every destination, below its name."""
     blueprint = Blueprint("destinations", __name__)
     for name, destination in sandbox.destinations.items():
         fake = FakeDestination(sandbox=sandbox, destination=destination)
@@ -49,10 +49,14 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeDestination:
-    """One destination at work."""
+    """One destination."""
 
     sandbox: Sandbox
     destination: Destination[Any]
+
+    @property
+    def profile(self) -> VendorProfile:
+        return VENDOR_PROFILES.get(self.destination.name, DEFAULT_PROFILE)
 
     def receive_order(self) -> Response:
         if fault := self.sandbox.consume_fault(self.destination.name, {FaultKind.DROP_UNREAD}):
@@ -83,7 +87,7 @@ class FakeDestination:
 
     def issue_token(self) -> Response:
         token = self.destination.token_exchange
-        assert token is not None  # noqa: S101  # no rule leads here without one
+        assert token is not None  # noqa: S101  # else there is no route to this view
         if fault := self.sandbox.consume_fault(self.destination.name, {FaultKind.TOKEN_STATUS}):
             self._record("refused", body=None, reason=f"{fault.kind} {fault.status}")
             return self._apply_fault(fault, Response())
@@ -94,7 +98,7 @@ class FakeDestination:
         return json_response(200, _with_value({}, token.token_path, self.sandbox.issue_token(self.destination.name)))
 
     def handle_other_request(self, path: str) -> Response:
-        """Let the call pass that only shows that the account is reached; there is no other."""
+        """Respond to the GET that only tests whether the account can be reached; refuse everything else."""
         try:
             if request.method != "GET" or f"/{path}" != self.destination.probe_path:
                 raise DestinationApiError(RefusalReason.UNKNOWN_PATH, "no such call")
@@ -104,14 +108,16 @@ class FakeDestination:
         return json_response(200, {})
 
     def _accept_order(self, content: bytes) -> tuple[AcceptedOrder, bool]:
-        """Return the order that `content` makes, and whether an earlier request had made it. Raises `RefusedError`."""
+        """Return the order that `content` creates, and whether an earlier request created it.
+
+        Raises `DestinationApiError`.
+        """
         destination = self.destination
         self._check_bearer()
         key = self._check_key()
         body = _read_json(content)
-        profile = VENDOR_PROFILES.get(destination.name, DEFAULT_PROFILE)
-        errors = [*profile.query_errors(request.args), *destination.contract.validate_request(body)]
-        if errors or (errors := profile.body_errors(body)):
+        errors = [*self.profile.query_errors(request.args), *destination.contract.validate_request(body)]
+        if errors or (errors := self.profile.body_errors(body)):
             raise DestinationApiError(RefusalReason.BODY, "the body breaks the contract", errors)
 
         def build(number: int) -> AcceptedOrder:
@@ -127,7 +133,7 @@ class FakeDestination:
         try:
             return self.sandbox.accept_order(
                 destination.name,
-                # The same key from another of the merchant's organisations is another order.
+                # A key belongs to the organization whose credentials are sent: another one may use the same key.
                 owner=request.headers.get("Authorization", ""),
                 content=content,
                 key=key,
@@ -168,7 +174,7 @@ class FakeDestination:
         return self.sandbox.consume_fault(self.destination.name, {FaultKind.REJECT_KEY}, api_key) is not None
 
     def _new_remote_id(self, number: int) -> int | str:
-        """Return an id of the type that the vendor's example has."""
+        """Return an id of the same type as in the vendor's example."""
         example: Any = self.destination.contract.response_example
         for step in self.destination.order_id_path.split("."):
             example = example[step]
@@ -177,20 +183,18 @@ class FakeDestination:
     def _success_body(self, order: AcceptedOrder, *, is_replay: bool) -> dict[str, Any]:
         example = self.destination.contract.response_example
         body = _with_value(example, self.destination.order_id_path, order.remote_id)
-        return VENDOR_PROFILES.get(self.destination.name, DEFAULT_PROFILE).success_body(body, order.body, is_replay)
+        return self.profile.success_body(body, order.body, is_replay)
 
     def _refuse(self, refusal: DestinationApiError, *, body: str | None) -> Response:
-        profile = VENDOR_PROFILES.get(self.destination.name, DEFAULT_PROFILE)
-        status = profile.status_of(refusal.reason)
+        status = self.profile.status_of(refusal.reason)
         self._record("refused", body=body, reason="; ".join([refusal.message, *refusal.details]))
-        code = profile.code_of(refusal.reason)
-        return json_response(status, profile.error_body(status, code, refusal.message, refusal.details))
+        code = self.profile.code_of(refusal.reason)
+        return json_response(status, self.profile.error_body(status, code, refusal.message, refusal.details))
 
     def _fault_response(self, fault: Fault) -> Response:
-        profile = VENDOR_PROFILES.get(self.destination.name, DEFAULT_PROFILE)
-        code = fault.code or profile.code_of(fault.status)
+        code = fault.code or self.profile.code_of(fault.status)
         message = "internal error" if fault.status >= 500 else client.responses.get(fault.status, "error")
-        response = json_response(fault.status, profile.error_body(fault.status, code, message, ()))
+        response = json_response(fault.status, self.profile.error_body(fault.status, code, message, ()))
         if fault.retry_after_s is not None:
             response.headers["Retry-After"] = str(fault.retry_after_s)
         return response
@@ -237,6 +241,6 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _with_value(body: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """Return `reply` with `value` at the dotted `path`."""
+    """Return `body` with `value` at the dotted `path`."""
     first, _, rest = path.partition(".")
     return {**body, first: _with_value(body.get(first, {}), rest, value) if rest else value}

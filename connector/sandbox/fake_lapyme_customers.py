@@ -1,7 +1,7 @@
-"""Plays LaPyme's customers: the search, and the call that makes one.
+"""A fake of LaPyme's customer API: the search, and the call that creates a customer.
 
-As github.com/LaPyme/lapyme-ts has them, docs/sdks/customers/README.md, src/models/api-customer-mutation-request.ts and
-api-customer-list-response.ts, read 2026-11-22. That a document that exists is a 409 is in LaPyme's OpenAPI.
+Sources: github.com/LaPyme/lapyme-ts, docs/sdks/customers/README.md, src/models/api-customer-mutation-request.ts and
+api-customer-list-response.ts, read 2026-11-22. LaPyme's OpenAPI says that a tax document which exists is a 409.
 """
 
 import json
@@ -16,16 +16,16 @@ from flask import Blueprint, Response, request
 from connector.sandbox.fault_injection import ORDER_FAULTS, UNPROCESSED_FAULTS, FaultKind
 from connector.sandbox.responses import apply_fault, headers_without_secrets, json_response
 from connector.sandbox.state import KeyConflictError, RequestOutcome, Sandbox, SeenRequest
-from connector.sandbox.vendor_errors import LAPYME_PROFILE, RefusalReason
+from connector.sandbox.vendor_errors import LapymeProfile, RefusalReason
 from mappings.contracts import ContractValidator
 
-#: The name by which these calls are made to misbehave.
+#: The name that a fault of this API is injected under.
 SERVICE_NAME = "lapyme-customers"
 PATH = "/lapyme/api/v1/customers"
 FAULT_KINDS = ORDER_FAULTS | {FaultKind.DROP_UNREAD}
 
 NULLABLE_TEXT = {"type": ["string", "null"]}
-NEW_CUSTOMER_RULES = ContractValidator(
+NEW_CUSTOMER_VALIDATOR = ContractValidator(
     {
         "type": "object",
         "required": ["name"],
@@ -49,11 +49,12 @@ NEW_CUSTOMER_RULES = ContractValidator(
         },
     }
 )
+PROFILE = LapymeProfile()
 SEARCH_PARAMS = {"cursor", "limit", "query", "is_active", "status"}
 
 
 class CustomerApiError(Exception):
-    """LaPyme will not do this."""
+    """LaPyme refuses the request."""
 
     def __init__(self, status: int, reason: RefusalReason | int, message: str) -> None:
         super().__init__(message)
@@ -107,8 +108,8 @@ class FakeCustomerApi:
         )
         if fault is None:
             return response
-        code = fault.code or LAPYME_PROFILE.code_of(fault.status)
-        error = json_response(fault.status, LAPYME_PROFILE.error_body(fault.status, code, "played", ()))
+        code = fault.code or PROFILE.code_of(fault.status)
+        error = json_response(fault.status, PROFILE.error_body(fault.status, code, "played", ()))
         return apply_fault(response, fault, error=error, stopping=self.sandbox.stopping)
 
     def _check_bearer(self) -> None:
@@ -146,7 +147,7 @@ class FakeCustomerApi:
             values = json.loads(text)
         except ValueError:
             raise CustomerApiError(400, 400, "the body is not JSON") from None
-        if request.mimetype != "application/json" or (errors := list(NEW_CUSTOMER_RULES.iter_errors(values))):
+        if request.mimetype != "application/json" or (errors := list(NEW_CUSTOMER_VALIDATOR.iter_errors(values))):
             raise CustomerApiError(
                 400, RefusalReason.BODY, "; ".join(errors) if request.is_json else "not application/json"
             )
@@ -166,4 +167,4 @@ class FakeCustomerApi:
 
 
 def error_response(status: int, reason: RefusalReason | int, message: str) -> Response:
-    return json_response(status, LAPYME_PROFILE.error_body(status, LAPYME_PROFILE.code_of(reason), message, ()))
+    return json_response(status, PROFILE.error_body(status, PROFILE.code_of(reason), message, ()))

@@ -1,6 +1,6 @@
-"""How a played service can be made to misbehave: the kinds, and one fault as it was asked for.
+"""The faults that can be injected into a fake service: their kinds, and the schema of one.
 
-It only describes; `destinations` and `wire` act.
+The fakes and `responses` carry them out.
 """
 
 from collections.abc import Iterable
@@ -30,23 +30,23 @@ class FaultKind(StrEnum):
 
 DESCRIPTIONS = {
     FaultKind.DROP_UNREAD: "close the connection without reading the body",
-    FaultKind.DROP_AFTER_READING: "read the whole request, process nothing, close without an answer",
-    FaultKind.STATUS: "process nothing, answer `status` in the vendor's error shape",
-    FaultKind.LATENCY: "process and answer correctly, `latency_s` late",
-    FaultKind.PROCESS_THEN_DROP: "process the order, close without an answer",
-    FaultKind.PROCESS_THEN_STATUS: "process the order, answer `status`",
-    FaultKind.GARBAGE: "process the order, answer bytes that are no HTTP",
-    FaultKind.GARBAGE_JSON: "process the order, answer 200 with JSON that breaks the contract",
-    FaultKind.CUT_BODY: "process the order, announce the whole reply, send half of it and close",
-    FaultKind.SLOW_DRIP: "process the order, send the reply a byte every `latency_s`",
-    FaultKind.TOKEN_STATUS: "answer `status` where tokens are given",
-    FaultKind.EXPIRE_TOKENS: "at once: every token given so far is invalid",
+    FaultKind.DROP_AFTER_READING: "read the whole request, process nothing, close without a response",
+    FaultKind.STATUS: "process nothing, respond with `status` and the vendor's error body",
+    FaultKind.LATENCY: "process and respond correctly, `latency_s` late",
+    FaultKind.PROCESS_THEN_DROP: "process the order, close without a response",
+    FaultKind.PROCESS_THEN_STATUS: "process the order, respond with `status`",
+    FaultKind.GARBAGE: "process the order, respond with bytes that are not HTTP",
+    FaultKind.GARBAGE_JSON: "process the order, respond with 200 and JSON that breaks the contract",
+    FaultKind.CUT_BODY: "process the order, announce the whole response, send half of it and close",
+    FaultKind.SLOW_DRIP: "process the order, send the response at a byte every `latency_s`",
+    FaultKind.TOKEN_STATUS: "respond with `status` to a request for a token",
+    FaultKind.EXPIRE_TOKENS: "immediately invalidate every token issued so far",
     FaultKind.REJECT_KEY: "refuse the API key that is `match`, or every key",
 }
 
-#: The order is read and then never looked at.
+#: The order is read, and not processed.
 UNPROCESSED_FAULTS = frozenset({FaultKind.DROP_AFTER_READING, FaultKind.STATUS})
-#: These happen only to an order that was taken: a refused one leaves them for the next.
+#: These apply only to an order that was accepted. A refused order leaves them for the next one.
 PROCESSED_FAULTS = frozenset(
     {
         FaultKind.PROCESS_THEN_DROP,
@@ -65,16 +65,16 @@ _DEFAULT_LATENCY_S = {FaultKind.LATENCY: 1.0, FaultKind.SLOW_DRIP: 0.1}
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One misbehaviour of one destination. `times_left` counts down as it happens; None: until it is cleared."""
+    """One fault of one service. `times_left` counts down each time it applies; None: until it is cleared."""
 
     destination: str
     kind: FaultKind
     times_left: int | None = 1
-    match: str | None = None  # text that the body or its idempotency key must hold
+    match: str | None = None  # text that the body or its idempotency key must contain
     status: int = 500
-    code: str | None = None  # the vendor's word in the error, in place of the usual one for `status`
+    code: str | None = None  # the vendor's error code, instead of its usual one for `status`
     retry_after_s: int | None = None
-    latency_s: float = 0.0  # before any answer; between two bytes of `slow_drip`
+    latency_s: float = 0.0  # before the response; with `slow_drip`, between two bytes
 
     def matches(self, text: str) -> bool:
         if self.times_left == 0:
@@ -84,7 +84,7 @@ class Fault:
         return self.match == text if self.kind is FaultKind.REJECT_KEY else self.match in text
 
     def serialize(self) -> dict[str, Any]:
-        """Return what may be shown: an API key is not."""
+        """Return the fault as JSON, without an API key."""
         data = {("fault" if name == "kind" else name): value for name, value in asdict(self).items()}
         if self.kind is FaultKind.REJECT_KEY and self.match is not None:
             data["match"] = "…"
@@ -92,7 +92,7 @@ class Fault:
 
 
 class FaultSchema(Schema):
-    """What `POST /sandbox/faults` takes."""
+    """The body of `POST /sandbox/faults`."""
 
     class Meta(Schema.Meta):
         unknown = RAISE

@@ -1,4 +1,4 @@
-"""What every played service does with a request and its reply. It knows neither contracts nor vendors."""
+"""What the responses of all fake services share: JSON, faults, and headers without secrets."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from flask import Response, make_response, request
 from connector.sandbox import broken_responses
 from connector.sandbox.fault_injection import Fault, FaultKind
 
-#: A header whose name holds one of these may hold a secret.
+#: A header whose name contains one of these may hold a secret.
 SECRET_WORDS = ("auth", "cookie", "key", "secret", "token", "hmac")
 
 
@@ -28,7 +28,12 @@ def json_response(status: int, body: Mapping[str, Any] | list[Any]) -> Response:
 
 
 def apply_fault(response: Response, fault: Fault, *, error: Response, stopping: threading.Event) -> Response:
-    """Return what `fault` makes of `reply`, and when. `error` is the vendor's own for the fault's status."""
+    """Return what `fault` makes of `response`, after its delay.
+
+    Args:
+        error: the vendor's response with the fault's status.
+        stopping: ends the delay when the server stops.
+    """
 
     def wait() -> None:
         stopping.wait(fault.latency_s)

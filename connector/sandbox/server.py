@@ -21,8 +21,7 @@ from connector.sandbox.broken_responses import LoggingHandler, QuietHandler
 from connector.sandbox.fake_destinations import create_destinations_blueprint
 from connector.sandbox.fake_lapyme_customers import SERVICE_NAME as CUSTOMERS
 from connector.sandbox.fake_lapyme_customers import create_customers_blueprint
-from connector.sandbox.fake_shop_apis import SHOP_APIS, create_shops_blueprint
-from connector.sandbox.fake_storefront_apis import ORDER_PATHS, create_storefronts_blueprint
+from connector.sandbox.fake_storefront_apis import STOREFRONT_APIS, create_storefronts_blueprint
 from connector.sandbox.fault_injection import DESCRIPTIONS
 from connector.sandbox.state import AcceptedOrder, Sandbox, SeenRequest
 from mappings import DESTINATIONS
@@ -43,7 +42,7 @@ class SandboxServer(Sandbox):
     ) -> None:
         super().__init__(
             destinations=destinations,
-            storefronts={*ORDER_PATHS, *SHOP_APIS},
+            storefronts=STOREFRONT_APIS.keys(),
             services={CUSTOMERS},
             token_life_s=token_life_s,
         )
@@ -102,7 +101,6 @@ def create_app(sandbox: Sandbox) -> Flask:
     app.register_blueprint(create_destinations_blueprint(sandbox))
     app.register_blueprint(create_customers_blueprint(sandbox))
     app.register_blueprint(create_storefronts_blueprint(sandbox))
-    app.register_blueprint(create_shops_blueprint(sandbox))
 
     def requested_destination() -> str | None:
         name = request.args.get("destination")
@@ -118,8 +116,9 @@ def create_app(sandbox: Sandbox) -> Flask:
             meanings=DESCRIPTIONS,
             faults=[fault.serialize() for fault in sandbox.faults()],
             storefronts=[
-                *ORDER_PATHS.items(),
-                *((name, path) for name, api in SHOP_APIS.items() for path in api.handlers),
+                (name, path)
+                for name, api_class in STOREFRONT_APIS.items()
+                for path in api_class(sandbox=sandbox).handlers()
             ],
             orders=sandbox.orders()[::-1],
             store_orders=sandbox.store_orders()[::-1],

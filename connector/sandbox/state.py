@@ -1,6 +1,6 @@
-"""What the played services remember: orders, requests, tokens, and the faults that were asked for.
+"""The state of the fake services: orders, requests, tokens and injected faults.
 
-It is shared by every thread of the server and lives in memory alone. It knows nothing of HTTP.
+It is in memory only, is shared by the server's threads, and does not depend on HTTP.
 """
 
 import secrets
@@ -21,7 +21,7 @@ from mappings.destination import Destination
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedOrder:
-    """One order that exists at a destination now."""
+    """An order that a destination has."""
 
     destination: str
     remote_id: str | int
@@ -31,30 +31,30 @@ class AcceptedOrder:
     received_at: datetime
 
 
-#: "served": a storefront's API answered an order; the others are a destination's.
+#: "served" is of a storefront's API and of LaPyme's customers; the others are of a destination.
 RequestOutcome = Literal["accepted", "replayed", "refused", "dropped", "token", "served"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenRequest:
-    """One request as it came in, and what became of it."""
+    """A request, and its outcome."""
 
-    destination: str  # or the storefront, of a request to its API
+    destination: str  # or the storefront, for a request to its API
     method: str
     path: str
     query: dict[str, str]
     headers: dict[str, str]  # without secrets
-    body: str | None  # None: it was not read
+    body: str | None  # None: not read
     key: str | None
     received_at: datetime
     outcome: RequestOutcome
-    why: str | None = None  # the fault that was played, or what was wrong
+    why: str | None = None  # the fault that was injected, or what is wrong with the request
     remote_id: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreOrder:
-    """One order as a storefront's API answers it."""
+    """An order that a storefront's API returns."""
 
     storefront: str
     store_id: str
@@ -63,18 +63,18 @@ class StoreOrder:
 
 
 class KeyConflictError(Exception):
-    """The idempotency key was used before, with another body."""
+    """The idempotency key was used with another body."""
 
 
 class Sandbox:
-    """The memory of all played services."""
+    """The state of all fake services."""
 
     def __init__(
         self,
         *,
         destinations: Mapping[str, Destination[Any]] = DESTINATIONS,
-        storefronts: Collection[str] = (),  # whose APIs are played
-        services: Collection[str] = (),  # what else is played, by the names under which it can be made to misbehave
+        storefronts: Collection[str] = (),  # those that have a fake API
+        services: Collection[str] = (),  # names of other fakes into which faults can be injected
         token_life_s: float = 300.0,
     ) -> None:
         self.destinations = destinations
@@ -91,28 +91,27 @@ class Sandbox:
         self._orders_by_key: dict[tuple[str, str, str], tuple[bytes, AcceptedOrder]] = {}
         self._store_orders: dict[tuple[str, str, str], StoreOrder] = {}
         self._customers: list[dict[str, Any]] = []
-        self._customers_by_key: dict[
-            str, tuple[str, dict[str, Any]]
-        ] = {}  # key -> the bytes under it, and what they made
+        #: Idempotency key -> request body and the customer that it created.
+        self._customers_by_key: dict[str, tuple[str, dict[str, Any]]] = {}
 
     def orders(self, destination: str | None = None) -> list[AcceptedOrder]:
-        """Return the orders that `destination` has, oldest first; of every destination without a name."""
+        """Return the orders of `destination`, oldest first; None: of every destination."""
         with self._lock:
             return [order for order in self._orders if destination in {None, order.destination}]
 
     def requests(self, destination: str | None = None) -> list[SeenRequest]:
-        """Return every request that came in, those that were refused or dropped included, oldest first."""
+        """Return all requests, including refused and dropped ones, oldest first."""
         with self._lock:
             return [request for request in self._requests if destination in {None, request.destination}]
 
     def put_order(self, storefront: str, store_id: str | int, order: Mapping[str, Any]) -> StoreOrder:
-        """Keep an order as the API of `storefront` is to answer it from now on, in place of an older one of its id.
+        """Store an order for the API of `storefront` to return. It replaces an order of the same id.
 
-        Raises `ValueError` when the API of this storefront is not played, or the order has no id.
+        Raises `ValueError` if the storefront has no fake API, or the order has no id.
         """
         order_id = order.get("id")
         if storefront not in self.storefronts:
-            raise ValueError(f"the API of “{storefront}” is not played here")
+            raise ValueError(f"the sandbox has no API of “{storefront}”")
         if order_id is None:
             raise ValueError("the order has no id")
         store_order = StoreOrder(storefront=storefront, store_id=str(store_id), order_id=str(order_id), order=order)
@@ -121,7 +120,7 @@ class Sandbox:
         return store_order
 
     def store_order(self, storefront: str, store_id: str, order_id: str) -> Mapping[str, Any]:
-        """Return an order that was put there. Raises `KeyError`."""
+        """Return an order that was put there. Raises `KeyError` if there is none."""
         with self._lock:
             return self._store_orders[storefront, store_id, order_id].order
 
@@ -134,16 +133,17 @@ class Sandbox:
             return list(self._customers)
 
     def add_customer(self, **values: Any) -> dict[str, Any]:
-        """Have a customer at the destination, as if somebody had made it there."""
+        """Add a customer to LaPyme, as if somebody had created it there."""
         customer = {"object": "customer", "id": str(uuid.uuid4()), **values}
         with self._lock:
             self._customers.append(customer)
         return customer
 
     def create_customer(self, values: Mapping[str, Any], *, key: str, content: str) -> tuple[dict[str, Any], bool]:
-        """Return the customer, and whether an earlier request under the key had made it.
+        """Return the customer, and whether an earlier request with the same key created it.
 
-        Raises `KeyConflictError` when its bytes were others, `ValueError` when the document is another customer's.
+        Raises `KeyConflictError` if that request had another body, and `ValueError` if the tax document is another
+        customer's.
         """
         with self._lock:
             if key in self._customers_by_key:
@@ -162,16 +162,16 @@ class Sandbox:
             return customer, False
 
     def faults(self) -> list[Fault]:
-        """Return the faults that can still happen."""
+        """Return the faults that may still apply."""
         with self._lock:
             return [fault for fault in self._faults if fault.times_left != 0]
 
     def inject_fault(self, destination: str, fault: str, **options: Any) -> Fault:
-        """Make `destination` misbehave: `add_fault`, for Python."""
+        """Inject a fault, with the fields of `FaultSchema` as arguments."""
         return self.add_fault({"destination": destination, "fault": fault, **options})
 
     def add_fault(self, data: Mapping[str, Any]) -> Fault:
-        """Make a destination misbehave as `FaultSchema` reads it. Raises `marshmallow.ValidationError`."""
+        """Inject the fault that `FaultSchema` loads from `data`. Raises `marshmallow.ValidationError`."""
         fault: Fault = self._fault_schema.load(data)
         with self._lock:
             if fault.kind is FaultKind.EXPIRE_TOKENS:
@@ -186,7 +186,7 @@ class Sandbox:
             self._faults.clear()
 
     def clear_orders(self) -> None:
-        """Forget what destinations received, what storefronts hold, and every request."""
+        """Delete all orders, customers and requests."""
         with self._lock:
             self._orders.clear()
             self._requests.clear()
@@ -196,12 +196,12 @@ class Sandbox:
             self._customers_by_key.clear()
 
     def reset(self) -> None:
-        """Forget orders, requests and faults. Tokens stay good."""
+        """Delete all orders, customers, requests and faults. Tokens stay valid."""
         self.clear_faults()
         self.clear_orders()
 
     def consume_fault(self, destination: str, kinds: Collection[FaultKind], text: str = "") -> Fault | None:
-        """Return the oldest fault of `kinds` that hits `text`, one time less of it left."""
+        """Return the oldest fault of `kinds` that matches `text`, and count it down."""
         with self._lock:
             for fault in self._faults:
                 if fault.destination == destination and fault.kind in kinds and fault.matches(text):
@@ -211,7 +211,7 @@ class Sandbox:
         return None
 
     def restore_fault(self, fault: Fault) -> None:
-        """Undo `take_fault`, for a fault that did not happen after all."""
+        """Undo `consume_fault` for a fault that was not applied."""
         with self._lock:
             if fault.times_left is not None:
                 fault.times_left += 1
@@ -223,10 +223,10 @@ class Sandbox:
     def accept_order(
         self, destination: str, *, owner: str, content: bytes, key: str | None, build: Callable[[int], AcceptedOrder]
     ) -> tuple[AcceptedOrder, bool]:
-        """Keep the order that `build` makes from its number, and return it and False.
+        """Store the order that `build` makes from its number, and return it and False.
 
-        Where `owner` has used `key` before, nothing is built: returns that order and True. Raises
-        `KeyConflictError` when the bytes were others.
+        If `owner` used `key` before, return the order of that request and True. Raises `KeyConflictError` if that
+        request had another body.
         """
         with self._lock:
             if key is not None and (earlier := self._orders_by_key.get((destination, owner, key))):

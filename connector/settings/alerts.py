@@ -1,18 +1,20 @@
-"""The alerts: who is told, through which channel, and how long something may last before; how `[alerts]` is checked."""
+"""`[alerts]`: the channels that alerts are sent to, and the thresholds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from marshmallow import Schema, ValidationError, fields, post_load
-from marshmallow.validate import Length, Range
+from marshmallow import Schema, ValidationError, post_load
+from marshmallow.validate import Length
 
 from connector.settings.coercion import coerce_settings
 from connector.settings.errors import ConfigErrors, ConfigPath, validate_table
+from mappings import setting_fields as fields
+from mappings.setting_fields import Range
 from mappings.settings import IDENTIFIER, MAX_DURATION_S, NOT_BLANK, ServiceUrl, SettingsSchema
 
-#: What people are told of. `attention` is a note that a person must look at.
+#: The kinds of alerts. `attention` is a note that needs a person.
 KINDS = (
     "unmappable",
     "refused",
@@ -28,23 +30,23 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """One place that alerts are sent to."""
+    """A destination for alerts."""
 
-    name: str  # the table's name
+    name: str  # of the table
     channel: str
     kinds: tuple[str, ...] = KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackChannel(Channel):
-    """An incoming webhook of Slack, or of what understands the same, such as Mattermost and Discord's `/slack`."""
+    """An incoming webhook of Slack, or of a service that accepts the same, such as Mattermost or Discord's `/slack`."""
 
-    url: str = field(repr=False)  # who knows it may post
+    url: str = field(repr=False)  # a secret: anyone who has it can post
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookChannel(Channel):
-    """An address that takes alerts as JSON, signed as https://www.standardwebhooks.com has it if there is a secret."""
+    """An address that receives alerts as JSON, signed as in https://www.standardwebhooks.com if there is a secret."""
 
     url: str = field(repr=False)
     secret: str | None = field(default=None, repr=False)
@@ -52,26 +54,28 @@ class WebhookChannel(Channel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailChannel(Channel):
-    smtp: str = field(repr=False)  # smtps://user:password@host:465 or smtp://…:587, which STARTTLS makes private
+    """E-mail through an SMTP server."""
+
+    smtp: str = field(repr=False)  # smtps://user:password@host:465, or smtp://…:587 with STARTTLS
     sender: str
     to: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
-    """Whom to tell, and after how long."""
+    """The channels, and the thresholds of alerts."""
 
     channels: tuple[Channel, ...] = ()
     backlog_after_s: float = 600.0
     silent_after_h: float = 48.0
-    silent_after_h_by_store: Mapping[str, float] = field(default_factory=dict)  # by the store's id
+    silent_after_h_by_store: Mapping[str, float] = field(default_factory=dict)  # by store id
     repeat_every_s: float = 900.0
     remind_every_h: float = 24.0
     reconcile_every_s: float = 3_600.0
 
 
 class AlertUrl(ServiceUrl):
-    """As other services' addresses, and it may carry a query: some hold their key there."""
+    """A service's address, which may have a query: some services have their key there."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         address, has_query, query = str(value).partition("?")
@@ -80,6 +84,8 @@ class AlertUrl(ServiceUrl):
 
 
 class SmtpUrl(fields.String):
+    """An `smtp://` or `smtps://` address."""
+
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
         try:
@@ -90,13 +96,13 @@ class SmtpUrl(fields.String):
         if not is_valid or not text.isprintable():
             raise ValidationError(
                 "must be smtps://user:password@host:465, or smtp://user:password@host:587 for STARTTLS."
-                " Write @, : and / of a password as %40, %3A and %2F."
+                " In a password, write @, : and / as %40, %3A and %2F."
             )
         return text
 
 
 class EmailAddress(fields.String):
-    """An e-mail address as one is written into a header; what it names, the mail server knows."""
+    """An e-mail address, with or without a name, as in a header. Only the mail server knows whether it exists."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
@@ -108,7 +114,7 @@ class EmailAddress(fields.String):
 
 def refuse_unknown_kind(kind: str) -> None:
     if kind not in KINDS:
-        raise ValidationError(f"“{kind}” is no kind of alert; one of {', '.join(KINDS)}.")
+        raise ValidationError(f"“{kind}” is not a kind of alert; use one of {', '.join(KINDS)}.")
 
 
 class ChannelSchema(SettingsSchema):
@@ -172,10 +178,10 @@ class AlertSettingsSchema(SettingsSchema):
 
 
 def build_alert_settings(table: Any, stores: Mapping[str, str], errors: ConfigErrors) -> AlertSettings:
-    """Return what `[alerts]` says, after adding its faults.
+    """Return the settings in `[alerts]`. Adds its errors.
 
     Args:
-        stores: the ids of the stores, by their tables' names.
+        stores: the ids of the stores, by name.
     """
     if not isinstance(table, dict):
         return AlertSettings()
@@ -204,8 +210,8 @@ def build_alert_settings(table: Any, stores: Mapping[str, str], errors: ConfigEr
 def build_channel(name: str, table: Mapping[str, Any], path: ConfigPath, errors: ConfigErrors) -> Channel | None:
     kind = table.get("channel")
     if not isinstance(kind, str) or kind not in CHANNELS:
-        message = f"“{kind}” is no channel" if isinstance(kind, str) else "is missing"
-        errors.add((*path, "channel"), f"{message}; one of {', '.join(sorted(CHANNELS))}.")
+        message = f"“{kind}” is not a channel" if isinstance(kind, str) else "is missing"
+        errors.add((*path, "channel"), f"{message}; use one of {', '.join(sorted(CHANNELS))}.")
         return None
     schema: Schema = CHANNELS[kind]()
     channel: Channel | None = validate_table(schema, {**coerce_settings(schema, table), "name": name}, path, errors)

@@ -1,4 +1,4 @@
-"""Reads what stands as text where a setting is none, such as a number from the environment or from a CSV file."""
+"""Parses settings that are given as text, such as a number from a `${VARIABLE}`, a CSV file or `--set`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -8,12 +8,13 @@ from marshmallow import Schema, fields
 
 
 def coerce_settings(schema: Schema, table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings with their texts read as what each is."""
-    settings = {setting.data_key or name: setting for name, setting in schema.fields.items()}
-    return {name: coerce_value(settings.get(name), value) for name, value in table.items()}
+    """Return `table` with texts parsed as the schema's fields require. What cannot be parsed is left as it is."""
+    fields_by_key = {field.data_key or name: field for name, field in schema.fields.items()}
+    return {key: coerce_value(fields_by_key.get(key), value) for key, value in table.items()}
 
 
 def coerce_value(setting: fields.Field[Any] | None, value: Any) -> Any:
+    """Parse a text as a TOML value, unless the setting is text itself."""
     if isinstance(setting, fields.Dict) and isinstance(value, dict):
         return {name: coerce_value(setting.value_field, item) for name, item in value.items()}
     if isinstance(setting, fields.Nested) and isinstance(value, dict):

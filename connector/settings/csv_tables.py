@@ -1,12 +1,12 @@
-"""Tables in CSV files beside connector.toml, as spreadsheets write them: reads them, and tells when one was changed.
+"""Reads lookup tables from CSV files, as spreadsheets write them, and detects that a file has changed.
 
-No fault quotes what a cell holds: a key may be a customer's document.
+Errors do not quote cells: a key may be a customer's tax id.
 """
 
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from connector.settings.errors import ConfigErrors, ConfigPath, flatten_errors
 from mappings.lookup_tables import LookupTableField
 
 BOM = "\ufeff"
-#: Semicolons are what Excel writes where the comma stands in decimals, as in Argentina.
+#: Excel writes semicolons where the decimal separator is a comma, as in Argentina.
 HEADER = re.compile(r'\s*"?key"?\s*([;,\t])', re.IGNORECASE)
 
 FileFingerprint = tuple[int, int, int] | None  # None: there is no such file
@@ -26,9 +26,9 @@ FileFingerprint = tuple[int, int, int] | None  # None: there is no such file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFile:
-    """A file that holds a table of an account, as it was when it was read."""
+    """A CSV file with a table of an account, and its state when it was read."""
 
-    account: str  # its table's name
+    account: str  # name
     setting: str
     path: Path
     fingerprint: FileFingerprint
@@ -36,10 +36,10 @@ class TableFile:
 
 @dataclass(slots=True, kw_only=True)
 class CsvTable:
-    """A CSV file, so that it can be written as it was."""
+    """The contents of a CSV file, with its dialect, so that it can be written in the same form."""
 
-    columns: list[str]  # beside the key
-    lines: list[tuple[int, list[str]]] = field(default_factory=list)  # with their numbers; the key first
+    columns: list[str]  # without the key
+    lines: list[tuple[int, list[str]]] = field(default_factory=list)  # line number, then the key and the other cells
     delimiter: str = ","
     newline: str = "\n"
     has_bom: bool = False
@@ -53,16 +53,16 @@ class CsvTable:
 
 
 class CsvTableError(Exception):
-    """A CSV file cannot be read as a table. The text begins with the line, where there is one: `, line 3: …`."""
+    """A CSV file is not a valid table. The message follows the file's name: `: …` or `, line 3: …`."""
 
 
 def file_fingerprint(path: Path) -> FileFingerprint:
-    """What differs between two states of a file, at the price of one system call."""
+    """Return a value that differs between two states of a file: its modification time, size and inode."""
     try:
-        file_status = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return file_status.st_mtime_ns, file_status.st_size, file_status.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def names_csv_file(setting: fields.Field[Any] | None, value: Any) -> bool:
@@ -71,15 +71,15 @@ def names_csv_file(setting: fields.Field[Any] | None, value: Any) -> bool:
 
 
 def read_csv_table(path: Path, columns: list[str]) -> CsvTable:
-    """Return the file's lines, each with as many cells as there are columns. Raises `SheetError`."""
+    """Read a CSV file, each line with as many cells as there are columns. Raises `CsvTableError`."""
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:
-        raise CsvTableError(": there is no such file; `connector table set` makes it.") from None
+        raise CsvTableError(": there is no such file; `connector table set` creates it.") from None
     except OSError as error:
         raise CsvTableError(f": cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
-        raise CsvTableError(": is not UTF-8 text: in Excel, save it as “CSV UTF-8”.") from None
+        raise CsvTableError(": is not UTF-8 text; in Excel, save it as “CSV UTF-8”.") from None
     csv_table = CsvTable(columns=columns, has_bom=text.startswith(BOM), newline="\r\n" if "\r\n" in text else "\n")
     text = text.removeprefix(BOM)
     header = HEADER.match(text)
@@ -89,9 +89,9 @@ def read_csv_table(path: Path, columns: list[str]) -> CsvTable:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=csv_table.delimiter, strict=True)
     expected = ["key", *columns]
     try:
-        for number, cells in enumerate_lines(reader):
-            cells = [cell.strip() for cell in cells]
-            while len(cells) > len(expected) and not cells[-1]:  # a spreadsheet's empty columns
+        for number, raw_cells in enumerate_lines(reader):
+            cells = [cell.strip() for cell in raw_cells]
+            while len(cells) > len(expected) and not cells[-1]:  # empty columns of a spreadsheet
                 cells.pop()
             if number == 1:
                 if [cell.lower() for cell in cells] != expected:
@@ -101,12 +101,12 @@ def read_csv_table(path: Path, columns: list[str]) -> CsvTable:
                     raise CsvTableError(f", line {number}: has {len(cells)} cells; {len(expected)} are expected.")
                 csv_table.lines.append((number, cells + [""] * (len(expected) - len(cells))))
     except csv.Error as error:
-        raise CsvTableError(f", line {reader.line_num}: is no CSV: {error}.") from None
+        raise CsvTableError(f", line {reader.line_num}: is not valid CSV: {error}.") from None
     return csv_table
 
 
-def enumerate_lines(reader: Any) -> Any:
-    """Each record with the number of the line where it begins."""
+def enumerate_lines(reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record with the number of its first line."""
     line_number = 1
     for cells in reader:
         yield line_number, cells
@@ -116,13 +116,13 @@ def enumerate_lines(reader: Any) -> Any:
 def load_csv_tables(
     schema: Schema, values: Mapping[str, Any], path: ConfigPath, directory: Path, errors: ConfigErrors
 ) -> dict[str, Any]:
-    """Return an account's settings with each file's name replaced by the table in it."""
+    """Return an account's settings with the name of each CSV file replaced by its rows. Adds the files' errors."""
     result: dict[str, Any] = dict(values)
     for name, value in values.items():
         setting = schema.fields.get(name)
         if not names_csv_file(setting, value):
             continue
-        assert isinstance(setting, LookupTableField)  # noqa: S101  # `names_file` says so
+        assert isinstance(setting, LookupTableField)  # noqa: S101  # `names_csv_file` has checked it
         result[name] = {}
         try:
             csv_table = read_csv_table(directory / value, setting.columns)
@@ -137,7 +137,7 @@ def load_csv_tables(
 
 
 def parse_rows(csv_table: CsvTable, setting: LookupTableField) -> tuple[dict[str, Any], list[tuple[int, str]]]:
-    """Return the rows as connector.toml would have them, and what is wrong in which line."""
+    """Return the rows as they would be in connector.toml, and the errors with their line numbers."""
     rows: dict[str, Any] = {}
     line_by_key: dict[str, int] = {}
     line_errors: list[tuple[int, str]] = []
@@ -146,21 +146,21 @@ def parse_rows(csv_table: CsvTable, setting: LookupTableField) -> tuple[dict[str
         if messages := row_errors(setting, key, value):
             line_errors += [(number, text) for text in messages]
         elif (other := line_by_key.setdefault(setting.normalize_key(key), number)) != number:
-            line_errors.append((number, f"has the key of line {other}."))
+            line_errors.append((number, f"has the same key as line {other}."))
         else:
             rows[key] = value
     return rows, line_errors
 
 
 def row_from_cells(cells: list[str], setting: LookupTableField) -> Any:
-    """Return what a row holds: a value, or a table of those columns that are not empty."""
+    """Return the value of a row: a text, or a table of the columns that are not empty."""
     if setting.is_nested:
         return {name: cell for name, cell in zip(setting.columns, cells, strict=True) if cell}
     return cells[0]
 
 
 def row_errors(setting: LookupTableField, key: str, value: Any) -> list[str]:
-    """What is wrong with one row."""
+    """Return the errors in a row."""
     try:
         setting.deserialize({key: coerce_value(setting.value_field, value)})
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The environment: what the machine decides, and how each variable is checked."""
+"""Environment variables."""
 
 import re
 from collections.abc import Mapping
@@ -6,22 +6,25 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from marshmallow import ValidationError, fields, post_load, validates_schema
+from marshmallow import ValidationError, post_load, validates_schema
 from marshmallow.validate import Length, Regexp
 
+from mappings import setting_fields as fields
 from mappings.settings import HeaderValue, SettingsSchema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What the machine decides, by variables of these names in capitals."""
+    """Environment variables, named as the fields in capitals."""
 
     database_url: str = "sqlite:///connector.db"
-    admin_token: str | None = field(default=None, repr=False)  # None: nobody may use /api
-    secret_key: str | None = field(default=None, repr=False)  # signs the dashboard's sessions; None: made of the token
-    metrics_token: str | None = field(default=None, repr=False)  # opens /metrics alone
-    sentry_dsn: str | None = field(default=None, repr=False)  # None: no fault is reported anywhere
-    otel_exporter_otlp_endpoint: str | None = None  # None: nothing is traced
+    admin_token: str | None = field(default=None, repr=False)  # None: /api returns 404
+    secret_key: str | None = field(
+        default=None, repr=False
+    )  # signs the dashboard's sessions; None: derived from admin_token
+    metrics_token: str | None = field(default=None, repr=False)  # for /metrics only
+    sentry_dsn: str | None = field(default=None, repr=False)  # None: errors are not reported
+    otel_exporter_otlp_endpoint: str | None = None  # None: tracing is off
     otel_service_name: str = "connector"
     host: str = "0.0.0.0"  # noqa: S104  # webhooks come from outside
     port: int = 8000
@@ -31,11 +34,11 @@ class Environment:
 
 
 class EnvInteger(fields.Integer):
-    """Digits alone: `Integer` would also take "8_000" and " 8000 "."""
+    """A whole number in ASCII digits. marshmallow's would also accept "8_000" and " 8000 "."""
 
-    def __init__(self, lowest: int, highest: int, **kwargs: Any) -> None:
+    def __init__(self, min_value: int, max_value: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.range = range(lowest, highest + 1)
+        self.range = range(min_value, max_value + 1)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) or int(value) not in self.range:
@@ -44,6 +47,8 @@ class EnvInteger(fields.Integer):
 
 
 class EnvBoolean(fields.Boolean):
+    """0 or 1, or another common word for them."""
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if value.lower() not in {"0", "1", "false", "true", "no", "yes", "off", "on"}:
             raise ValidationError("must be 0 or 1.")
@@ -51,6 +56,8 @@ class EnvBoolean(fields.Boolean):
 
 
 class WebAddress(fields.String):
+    """An `http://` or `https://` address."""
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         try:
             parts = urlsplit(str(value))
@@ -63,16 +70,18 @@ class WebAddress(fields.String):
 
 
 class SentryDsn(WebAddress):
+    """A Sentry DSN: a web address with a key and a project number."""
+
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
         parts = urlsplit(text)
         if not parts.username or not re.search(r"/[0-9]+/?\Z", parts.path):
-            raise ValidationError("must be a DSN as Sentry shows it, such as https://key@sentry.example.com/1.")
+            raise ValidationError("must be a DSN from Sentry, such as https://key@sentry.example.com/1.")
         return text
 
 
 class DatabaseUrl(fields.String):
-    """A file of SQLite, or a PostgreSQL server as Heroku and its driver write it."""
+    """An SQLite file, or a PostgreSQL server with the scheme that Heroku or the driver uses."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         scheme, _colon, path = str(value).partition("://")
@@ -86,12 +95,12 @@ class DatabaseUrl(fields.String):
                 " or postgres://user:password@host:port/database."
             )
         if path.endswith("/") or ":memory:" in path:
-            raise ValidationError("must name a file: a database in memory loses every order with its process.")
+            raise ValidationError("must name a file: a database in memory loses every order when the process ends.")
         return str(value)
 
 
 def is_postgresql_url(url: str) -> bool:
-    """True when it names a server and a database. A socket's folder stands in `?host=`."""
+    """Whether it names a server and a database. For a socket, `?host=` names its directory."""
     try:
         parts = urlsplit(url)
         has_server = bool(parts.hostname or "host=" in parts.query) and (parts.port or 1) > 0
@@ -106,7 +115,7 @@ class EnvironmentSchema(SettingsSchema):
     database_url = DatabaseUrl(data_key="DATABASE_URL")
     admin_token = HeaderValue(data_key="ADMIN_TOKEN")
     secret_key = fields.String(
-        data_key="SECRET_KEY", validate=Length(min=32, error="must be at least 32 characters that nobody can guess.")
+        data_key="SECRET_KEY", validate=Length(min=32, error="must be at least 32 characters, generated at random.")
     )
     metrics_token = HeaderValue(data_key="METRICS_TOKEN")
     sentry_dsn = SentryDsn(data_key="SENTRY_DSN")
@@ -121,7 +130,7 @@ class EnvironmentSchema(SettingsSchema):
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def refuse_ephemeral_disk(self, data: dict[str, Any], variables: Mapping[str, str], **_: Any) -> None:
-        """A dyno restarts at least daily and loses what it wrote.
+        """Refuse SQLite on Heroku: a dyno restarts at least once a day and loses its disk.
 
         https://devcenter.heroku.com/articles/dynos#restarting, as quoted on 2026-11-21 by
         https://github.com/gbtami/pychess-variants/issues/1314.
@@ -129,8 +138,8 @@ class EnvironmentSchema(SettingsSchema):
         url = variables.get("DATABASE_URL", Environment().database_url)
         if "DYNO" in variables and url.startswith("sqlite:") and not data.get("allow_ephemeral_sqlite"):
             raise ValidationError(
-                "SQLite is refused here, since DYNO is set: a dyno's disk is wiped at least daily, with every order "
-                "on it. ALLOW_EPHEMERAL_SQLITE=1 accepts that.",
+                "SQLite is refused because DYNO is set: a dyno's disk is wiped at least once a day, with every order "
+                "on it. Set ALLOW_EPHEMERAL_SQLITE=1 to accept that.",
                 field_name="DATABASE_URL",
             )
 

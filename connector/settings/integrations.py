@@ -1,16 +1,17 @@
-"""The tables of stores and accounts: each is checked by the settings of the spoke that it names."""
+"""Loads the tables of stores and accounts, with the settings schema of the integration that each names."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, Schema, ValidationError
 
 from connector.settings.coercion import coerce_settings, coerce_value
 from connector.settings.csv_tables import TableFile, file_fingerprint, load_csv_tables, names_csv_file
 from connector.settings.custom_schemas import import_custom_schema
 from connector.settings.errors import ConfigErrors, ConfigPath, validate_table
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings import setting_fields as fields
 from mappings.destination import Destination
 from mappings.settings import IDENTIFIER, Account, AccountSchema, Store, StoreSchema
 from mappings.storefront import Storefront
@@ -20,16 +21,19 @@ INTEGRATIONS: Mapping[str, Mapping[str, Storefront[Any] | Destination[Any]]] = {
     "destination": DESTINATIONS,
 }
 
-#: What stands in for settings that reach no body, where a store or an account is built without a file.
+#: Placeholders for settings that appear in no body, for stores and accounts that are built without a file.
 DUMMY_SETTINGS: Mapping[str, Any] = {"secrets": ["none"], "api_key": "none", "base_url": "https://nowhere.invalid"}
-#: The same for what only some must have: a store that need not fetch would else seem able to.
+#: Placeholders for settings that only some integrations require. Others must not seem able to fetch.
 DUMMY_SETTINGS_IF_REQUIRED: Mapping[str, Any] = {"api_token": "none", "store_id": "1"}
 
 
 def build_store(storefront: str, values: Mapping[str, Any], name: str = "store") -> Store:
-    """Return a store that no file describes, to map with. Secrets that `values` lacks are made up.
+    """Return a store without a configuration file, for mapping. Missing secrets are filled with placeholders.
 
-    `values` are settings by name, in text or as they are; `table.key` reaches into a table. Raises `SettingsError`.
+    Args:
+        values: settings by name, as text or parsed; `table.key` names a row of a table.
+
+    Raises `SettingsError`.
     """
     errors = ConfigErrors()
     store = _build_without_file("storefront", storefront, name, values, errors)
@@ -38,7 +42,7 @@ def build_store(storefront: str, values: Mapping[str, Any], name: str = "store")
 
 
 def build_account(destination: str, values: Mapping[str, Any], name: str = "account") -> Account:
-    """Return an account that no file describes, as `build_store` does. What a body shows is never made up."""
+    """Return an account without a configuration file, like `build_store`. Values that appear in a body are required."""
     errors = ConfigErrors()
     account = _build_without_file("destination", destination, name, values, errors)
     errors.raise_any()
@@ -46,7 +50,7 @@ def build_account(destination: str, values: Mapping[str, Any], name: str = "acco
 
 
 def build_pair(storefront: str, destination: str, values: Mapping[str, Any]) -> tuple[Store, Account]:
-    """Return a store and an account as the two above do, and give each value to the one that knows its name."""
+    """Return a store and an account, like the two functions above. Each value goes to the one that has the setting."""
     store_fields = _settings_schema("storefront", storefront).fields
     account_fields = _settings_schema("destination", destination).fields
     outer_names = {name: name.partition(".")[0] for name in values}
@@ -64,18 +68,19 @@ def build_pair(storefront: str, destination: str, values: Mapping[str, Any]) -> 
 def build_store_or_account(
     kind: str, name: str, table: Mapping[str, Any], path: ConfigPath, errors: ConfigErrors, *, directory: Path = Path()
 ) -> Any:
-    """Return the `Store` or `Account` of a table, as its storefront or destination wants it; None if it has faults.
+    """Return the `Store` or `Account` in a table, or None after adding its errors.
 
     Args:
-        directory: where the files are that settings name.
+        kind: "storefront" or "destination".
+        directory: the paths of files in the table are relative to it.
     """
     integration_name = table.get(kind)
     if isinstance(integration_name, str) and integration_name not in INTEGRATIONS[kind]:
         errors.add(
-            (*path, kind), f"“{integration_name}” is not a {kind}; one of {', '.join(sorted(INTEGRATIONS[kind]))}."
+            (*path, kind), f"“{integration_name}” is not a {kind}; use one of {', '.join(sorted(INTEGRATIONS[kind]))}."
         )
     if "name" in table:
-        errors.add((*path, "name"), "is not a setting: the table's name is the name.")
+        errors.add((*path, "name"), "is not a setting: the table's own name is used.")
     try:
         IDENTIFIER(name)
     except ValidationError as error:
@@ -92,13 +97,13 @@ def build_store_or_account(
         table["schema"] = import_custom_schema(
             schema_reference, integration, path=schema_path, directory=directory, errors=errors
         )
-        if table["schema"] is None:  # the fault is added
+        if table["schema"] is None:
             del table["schema"]
     return validate_table(schema, {"id": name, **coerce_settings(schema, table), "name": name}, path, errors)
 
 
 def table_files(name: str, table: Mapping[str, Any], directory: Path) -> list[TableFile]:
-    """Return the CSV files that an account's table names, as they are now."""
+    """Return the CSV files that an account's table names, with their current fingerprints."""
     settings = _settings_schema("destination", table.get("destination")).fields
     file_names = {setting: value for setting, value in table.items() if names_csv_file(settings.get(setting), value)}
     paths = {setting: directory / value for setting, value in file_names.items()}
@@ -109,7 +114,7 @@ def table_files(name: str, table: Mapping[str, Any], directory: Path) -> list[Ta
 
 
 def _settings_schema(kind: str, integration_name: Any) -> Schema:
-    """Return what checks the settings of `spoke`; where there is no such spoke, what checks those that all have."""
+    """Return the settings schema of an integration. If there is none, return one for the settings that all share."""
     if isinstance(integration_name, str) and integration_name in INTEGRATIONS[kind]:
         return INTEGRATIONS[kind][integration_name].settings_schema()
     return StoreSchema(unknown=EXCLUDE) if kind == "storefront" else AccountSchema(unknown=EXCLUDE)

@@ -1,14 +1,15 @@
-"""Routes: which orders of a store go to which accounts, and how a `[[routes]]` table is checked."""
+"""Routes: which orders of a store go to which accounts."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from marshmallow import ValidationError, fields, post_load
+from marshmallow import ValidationError, post_load
 from marshmallow.validate import Length, Regexp
 
-from connector.settings.errors import suggest
+from connector.settings.errors import add_suggestion
+from mappings import setting_fields as fields
 from mappings.order import Order
 from mappings.settings import SettingsSchema
 from mappings.storefront import CANONICAL_TOPICS
@@ -17,7 +18,7 @@ from mappings.text import casefold_ascii
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteFilter:
-    """A route's `only`: which orders pass. What is not set, every order passes."""
+    """A route's `only`: which orders it takes. A filter that is not set takes every order."""
 
     country: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
@@ -25,7 +26,7 @@ class RouteFilter:
     pickup: bool | None = None
 
     def exclusion_reason(self, order: Order) -> str | None:
-        """Return None if `order` passes, else why it does not. What the order does not say passes no filter."""
+        """Return None if the order passes, or else why not. An order without the value does not pass its filter."""
         addresses = (address for address in (order.ship_to, order.bill_to) if address)
         values = {
             "country": order.country,
@@ -50,20 +51,20 @@ class RouteFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """From one store to accounts. All of them are ids."""
+    """A route from a store to accounts."""
 
-    store: str
-    accounts: tuple[str, ...]
-    topics: frozenset[str] = frozenset({"paid"})  # hub words and platforms' own
+    store: str  # id
+    accounts: tuple[str, ...]  # ids
+    topics: frozenset[str] = frozenset({"paid"})  # canonical topics and platforms' own
     only: RouteFilter = RouteFilter()
 
     def accepts_topics(self, topics: Iterable[str]) -> bool:
-        """Whether an event of these topics starts deliveries here."""
+        """Whether an event with these topics creates deliveries on this route."""
         return not self.topics.isdisjoint(topics)
 
 
 class IdReference(fields.String):
-    """The name of a table of this kind, read as that table's id."""
+    """The name of a store or account, loaded as its id."""
 
     def __init__(self, kind: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -73,33 +74,33 @@ class IdReference(fields.String):
         name = super()._deserialize(value, *args, **kwargs)
         ids = cast(RouteSchema, self.root).ids[self.kind]
         if name not in ids:
-            raise ValidationError(f"no {self.kind.removesuffix('s')} “{name}”{suggest(name, ids)}")
+            raise ValidationError(add_suggestion(f"there is no {self.kind.removesuffix('s')} “{name}”.", name, ids))
         return ids[name]
 
 
 def _refuse_unknown_topic(topic: str) -> None:
-    """A platform's own topic is `orders/paid` or `order.updated`; any other word is a slip."""
+    """Accept canonical topics, and words that look like a platform's own: `orders/paid` or `order.updated`."""
     if topic not in CANONICAL_TOPICS and not re.search(r"[/.]", topic):
         words = ", ".join(sorted(CANONICAL_TOPICS))
-        raise ValidationError(f"“{topic}” is no topic; one of {words}, or a platform's own such as orders/paid.")
+        raise ValidationError(f"“{topic}” is not a topic; use one of {words}, or a platform's own, as orders/paid.")
 
 
 def _refuse_duplicates(names: list[str]) -> None:
     if len(set(names)) < len(names):
-        raise ValidationError("names one account twice.")
+        raise ValidationError("names an account twice.")
 
 
 AT_LEAST_ONE = Length(min=1, error="needs at least one.")
 
 
-def _string_list(pattern: str, error: str) -> fields.List[str]:
+def _string_list(pattern: str, error: str) -> fields.List[Any]:
     return fields.List(fields.String(validate=Regexp(pattern, error=error)), validate=AT_LEAST_ONE)
 
 
 class RouteFilterSchema(SettingsSchema):
-    country = _string_list(r"[A-Za-z]{2}\Z", "must be a country's two letters, such as MX.")
+    country = _string_list(r"[A-Za-z]{2}\Z", "must be a two-letter country code, such as MX.")
     state = _string_list(r"\s*\S", "must not be empty.")
-    currency = _string_list(r"[A-Za-z]{3}\Z", "must be a currency's three letters, such as MXN.")
+    currency = _string_list(r"[A-Za-z]{3}\Z", "must be a three-letter currency code, such as MXN.")
     pickup = fields.Boolean(truthy={True}, falsy={False})
 
     @post_load
@@ -117,7 +118,7 @@ class RouteSchema(SettingsSchema):
 
     def __init__(self, ids: Mapping[str, Mapping[str, str]]) -> None:
         super().__init__()
-        self.ids = ids  # by kind, then by the table's name
+        self.ids = ids  # by kind ("stores", "accounts"), then by name
 
     @post_load
     def build_model(self, data: dict[str, Any], **_: Any) -> Route:

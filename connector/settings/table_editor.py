@@ -1,19 +1,26 @@
-"""Where each table of each account is kept, and how a row of a CSV file is changed without losing another.
+"""Finds the accounts' lookup tables, and changes rows of those that are in CSV files, for `connector table`.
 
-It reads no more of the configuration than that: a row can be added while other settings have faults.
+It needs no valid configuration beyond the tables: a row can be added while other settings have errors.
 """
 
 import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from connector.core.exceptions import InvalidRequestError, NotFoundError, SettingsError
-from connector.settings.csv_tables import CsvTable, CsvTableError, names_csv_file, read_csv_table, row_errors
+from connector.settings.csv_tables import (
+    CsvTable,
+    CsvTableError,
+    names_csv_file,
+    read_csv_table,
+    row_errors,
+    row_from_cells,
+)
 from connector.settings.errors import ConfigErrors, format_path
 from connector.settings.toml_file import read_toml, substitute_variables
 from mappings import DESTINATIONS
@@ -22,36 +29,38 @@ from mappings.lookup_tables import LookupTableField
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableLocation:
-    account: str  # its table's name
+    """Where a lookup table of an account is kept."""
+
+    account: str  # name
     setting: str
     table: LookupTableField
-    config_file: str  # the name of the configuration's
-    value: Any  # what the configuration says: rows, a file's name, or None
+    config_file: str  # name of the configuration file
+    value: Any  # in the configuration: rows, the name of a CSV file, or None
     path: Path | None  # of the CSV file
 
     @property
     def source(self) -> str | None:
+        """The file that has the rows, as the configuration names it."""
         if self.path is not None:
             return str(self.value)
         return self.config_file if self.value is not None else None
 
     def read(self) -> CsvTable:
-        """Return the rows, wherever they are; none where none are configured. Raises `SettingsError`."""
-        csv_table = CsvTable(columns=self.table.columns)
+        """Return the rows, wherever they are kept. Raises `SettingsError` if a CSV file cannot be read."""
         if self.path is not None:
             try:
                 return read_csv_table(self.path, self.table.columns)
             except CsvTableError as error:
                 raise SettingsError([f"{self.path}{error}"]) from None
-        rows = self.value if isinstance(self.value, dict) else {}
-        for key, value in rows.items():
+        csv_table = CsvTable(columns=self.table.columns)
+        for key, value in (self.value if isinstance(self.value, dict) else {}).items():
             cells = value if isinstance(value, dict) else {"value": value}
             csv_table.lines.append((0, [key, *(str(cells.get(column, "")) for column in csv_table.columns)]))
         return csv_table
 
 
 def list_table_locations(path: Path, variables: Mapping[str, str]) -> list[TableLocation]:
-    """Return every table that the accounts may have. Raises `SettingsError` where the file cannot be read."""
+    """Return every table that the accounts may have. Raises `SettingsError` if the file cannot be read."""
     errors = ConfigErrors()
     data = read_toml(path, errors) or {}
     errors.raise_any()
@@ -73,61 +82,62 @@ def list_table_locations(path: Path, variables: Mapping[str, str]) -> list[Table
 
 
 def find_table_location(locations: list[TableLocation], account: str, setting: str) -> TableLocation:
-    """Raises `NotFoundError`, which says what there is."""
+    """Return the location of a table. Raises `NotFoundError`, which lists the choices."""
     tables_by_setting = {location.setting: location for location in locations if location.account == account}
     if not tables_by_setting:
         accounts = sorted({location.account for location in locations})
-        raise NotFoundError(f"no account “{account}” with tables; there are {', '.join(accounts) or 'none'}")
+        raise NotFoundError(f"there is no account “{account}” with tables; choose from {', '.join(accounts) or 'none'}")
     if setting not in tables_by_setting:
-        raise NotFoundError(f"{account} has no table “{setting}”; it may have {', '.join(sorted(tables_by_setting))}")
+        raise NotFoundError(f"{account} has no table “{setting}”; choose from {', '.join(sorted(tables_by_setting))}")
     return tables_by_setting[setting]
 
 
 def set_row(location: TableLocation, key: str, cells: list[str]) -> None:
-    """Write a row into the CSV file, in the place of one whose key is alike. Makes the file where there is none.
+    """Add a row to the CSV file, or replace the one with an equivalent key. Creates the file if there is none.
 
-    Raises `InvalidRequestError` where it cannot be a row, or the table is in no CSV file; `SettingsError`.
+    Raises `InvalidRequestError` if the row is invalid or the table is not in a CSV file, and `SettingsError` if the
+    file cannot be read.
     """
-    value = dict(zip(location.table.columns, cells, strict=True)) if location.table.is_nested else cells[0]
-    row_value = {name: cell for name, cell in value.items() if cell} if isinstance(value, dict) else value
-    if errors := row_errors(location.table, key, row_value):
+    if errors := row_errors(location.table, key, row_from_cells(cells, location.table)):
         raise InvalidRequestError(" ".join(errors))
 
     def change(csv_table: CsvTable) -> None:
-        normalize = location.table.normalize_key
-        matches = [
-            index
-            for index, (_, (existing_key, *_)) in enumerate(csv_table.lines)
-            if normalize(existing_key) == normalize(key)
-        ]
         line = (0, [key, *cells])
-        if matches:
-            csv_table.lines[matches[0]] = line
-        else:
+        index = find_line(location, csv_table, key)
+        if index is None:
             csv_table.lines.append(line)
+        else:
+            csv_table.lines[index] = line
 
     rewrite_csv(location, change)
 
 
 def remove_row(location: TableLocation, key: str) -> None:
-    """Raises `NotFoundError` where there is no such row, `InvalidRequestError`, `SettingsError`."""
+    """Remove a row from the CSV file. Raises `NotFoundError` if there is none, and what `set_row` raises."""
 
     def change(csv_table: CsvTable) -> None:
-        normalize = location.table.normalize_key
-        lines = [line for line in csv_table.lines if normalize(line[1][0]) != normalize(key)]
-        if len(lines) == len(csv_table.lines):
+        index = find_line(location, csv_table, key)
+        if index is None:
             raise NotFoundError(f"{location.setting} has no row “{key}”")
-        csv_table.lines = lines
+        del csv_table.lines[index]
 
     rewrite_csv(location, change)
 
 
+def find_line(location: TableLocation, csv_table: CsvTable, key: str) -> int | None:
+    """Return the index of the line with an equivalent key."""
+    normalize = location.table.normalize_key
+    for index, (_, cells) in enumerate(csv_table.lines):
+        if normalize(cells[0]) == normalize(key):
+            return index
+    return None
+
+
 def rewrite_csv(location: TableLocation, change: Callable[[CsvTable], None]) -> None:
-    """Change the CSV file as a whole or not at all, one process at a time."""
-    path = location.path
-    if path is None:
+    """Apply a change to the CSV file. Other processes see the old or the new file, and change it one at a time."""
+    if location.path is None:
         raise InvalidRequestError(explain_not_editable(location))
-    path = path.resolve()  # what a link leads to, not the link
+    path = location.path.resolve()  # keep a symbolic link, and replace the file that it points to
     with directory_lock(path.parent):
         csv_table = location.read() if path.exists() else CsvTable(columns=location.table.columns)
         change(csv_table)
@@ -135,24 +145,24 @@ def rewrite_csv(location: TableLocation, change: Callable[[CsvTable], None]) -> 
 
 
 def explain_not_editable(location: TableLocation) -> str:
-    """Why rows cannot be changed here, and what to do instead."""
+    """Return why the rows cannot be changed here, and what to do instead."""
     account, setting, file = format_path(("accounts", location.account)), location.setting, location.config_file
     if location.value is None:
         return (
             f'{location.account} has no {setting} yet. Write {setting} = "{setting}.csv" under [{account}] in {file}, '
-            "run this again, and then start the service again."
+            "run this command again, and then restart the service."
         )
     return (
-        f"{setting} of {location.account} stands in {file}, which is not edited here so that its comments stay. "
-        "Write the row there and start the service again. Or move the table to a file: "
+        f"{setting} of {location.account} is in {file}, which this command does not edit, to preserve its comments. "
+        "Write the row there and restart the service. Or move the table to a file: "
         f"`connector table show --csv --account {location.account} {setting} > {setting}.csv`, "
-        f'then {setting} = "{setting}.csv" in its place.'
+        f'then write {setting} = "{setting}.csv" instead of it.'
     )
 
 
 @contextmanager
 def directory_lock(directory: Path) -> Iterator[None]:
-    """Wait for others that change files of this directory. The lock ends with the process."""
+    """Hold a lock on the directory, which the kernel releases if the process dies."""
     try:
         handle = os.open(directory, os.O_RDONLY)
     except OSError as error:
@@ -160,14 +170,12 @@ def directory_lock(directory: Path) -> Iterator[None]:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-        with suppress(OSError):  # some network disks cannot
-            os.fsync(handle)
     finally:
         os.close(handle)
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put a whole file in the place of the old one: who reads it finds one or the other."""
+    """Replace the file atomically, keeping its permissions. Raises `InvalidRequestError` if it cannot be written."""
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary_file:

@@ -1,4 +1,4 @@
-"""The file: reads TOML and fills in the variables that its texts name. It does not know what the settings mean."""
+"""Reads a TOML file and substitutes `${VARIABLES}` in it."""
 
 import re
 import tomllib
@@ -10,11 +10,11 @@ from connector.settings.errors import ConfigErrors, ConfigPath
 
 
 def read_toml(path: Path, errors: ConfigErrors) -> dict[str, Any] | None:
-    """Return what the file at `path` holds, or None after adding why it cannot be read."""
+    """Return the contents of the file, or None after adding why it cannot be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        text = "there is no such file. CONNECTOR_CONFIG names another one; connector.example.toml is a start."
+        text = "there is no such file. Copy connector.example.toml, or set CONNECTOR_CONFIG to another path."
     except OSError as error:
         text = f"cannot be read: {error.strerror}."
     except UnicodeDecodeError:
@@ -29,7 +29,7 @@ VARIABLE_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|
 
 
 def substitute_variables(value: Any, variables: Mapping[str, str], path: ConfigPath, errors: ConfigErrors) -> Any:
-    """Return `value` with every `${NAME}` in its texts replaced by that variable, and `$${` by `${`."""
+    """Return `value` with each `${NAME}` in its texts replaced by that variable, and each `$${` by `${`."""
     if isinstance(value, dict):
         return {name: substitute_variables(item, variables, (*path, name), errors) for name, item in value.items()}
     if isinstance(value, list):
@@ -42,12 +42,12 @@ def substitute_variables(value: Any, variables: Mapping[str, str], path: ConfigP
         if match[0] == "$${":
             return "${"
         if not name:
-            messages.append("has ${ without a variable's name and }; $${ stands for a plain ${.")
+            messages.append("has ${ without a variable name and }; write $${ for a literal ${.")
         elif name not in variables:
-            messages.append(f"the environment has no {name}.")
+            messages.append(f"the environment variable {name} is not set.")
         elif not variables[name].isprintable():
-            # Also bytes that are not UTF-8, which Python keeps as lone surrogates and nothing can send.
-            messages.append(f"{name} holds characters that cannot be printed, such as a line's end.")
+            # This includes bytes that are not UTF-8, which Python decodes as lone surrogates.
+            messages.append(f"{name} contains unprintable characters, such as a line break.")
         else:
             return variables[name]
         return match[0]

@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from marshmallow import ValidationError, fields, validates_schema
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import Length
 
+from mappings import setting_fields
 from mappings.contracts import load_contract
 from mappings.destination import Destination, Outcome, TokenExchange
 from mappings.fields import CodeLookup, Nested, Phone, PostalCode, Quantity, Text
@@ -45,12 +46,12 @@ class RayoAccountSchema(AccountSchema):
 
     api_key = HeaderValue()
     access_token = HeaderValue()
-    servicio_rayo = fields.String(validate=NOT_BLANK)
-    servicio_rayo_by_shipping = LookupTableField(fields.String(validate=NOT_BLANK), normalize_key=match_key)
-    identifier = fields.String(validate=OneOf(["sku", "barcode"]))
-    identifiers = LookupTableField(fields.String(validate=NOT_BLANK))
-    states = LookupTableField(fields.String(validate=NOT_BLANK), normalize_key=casefold_ascii)
-    no_exterior_missing = fields.String(validate=NOT_BLANK)
+    servicio_rayo = setting_fields.String(validate=NOT_BLANK)
+    servicio_rayo_by_shipping = LookupTableField(setting_fields.String(validate=NOT_BLANK), normalize_key=match_key)
+    identifier = setting_fields.String(validate=setting_fields.OneOf(["sku", "barcode"]))
+    identifiers = LookupTableField(setting_fields.String(validate=NOT_BLANK))
+    states = LookupTableField(setting_fields.String(validate=NOT_BLANK), normalize_key=casefold_ascii)
+    no_exterior_missing = setting_fields.String(validate=NOT_BLANK)
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def require_credential(self, _data: Mapping[str, Any], original_data: Mapping[str, Any], **_: Any) -> None:

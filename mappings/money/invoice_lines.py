@@ -8,13 +8,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from marshmallow import fields
-from marshmallow.validate import OneOf
-
 from mappings.lookup_tables import LookupTableField
 from mappings.money.allocation import apply_to_lines, to_cents
 from mappings.order import Line, Order, Shipping
 from mappings.order_request import OrderRequest
+from mappings.setting_fields import OneOf, String
 from mappings.settings import NOT_BLANK
 
 CHARGE_KINDS = ["tip", "fee", "rounding", "duties"]
@@ -24,7 +22,7 @@ class ChargeTableField(LookupTableField):
     """The setting `charges`: kind of charge to the SKU that it is booked under."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(fields.String(validate=NOT_BLANK), keys=fields.String(validate=OneOf(CHARGE_KINDS)), **kwargs)
+        super().__init__(String(validate=NOT_BLANK), keys=String(validate=OneOf(CHARGE_KINDS)), **kwargs)
 
 
 #: What becomes lines: name, SKU, quantity, and what was paid for the whole of it.

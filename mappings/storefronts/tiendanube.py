@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from marshmallow import ValidationError, fields
 
+from mappings import setting_fields
 from mappings.addresses.regions import TIENDANUBE_STATES, address_if_locatable
 from mappings.addresses.resolve import is_placeholder
 from mappings.fields import (
@@ -83,7 +84,7 @@ class TiendanubeStore(Store):
     user_agent: str = "connector (run by the shop itself)"
 
 
-class StoreId(fields.String):
+class StoreId(setting_fields.String):
     """The number, written as a number or as text."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:

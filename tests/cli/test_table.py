@@ -74,7 +74,7 @@ def test_list_says_where_each_table_is_and_how_many_rows_it_has(run: Run) -> Non
         ("hub", "pickups"): ("sucursales.csv", 1),
     }
     [fault] = [one["fault"] for one in listed if one["fault"]]
-    assert fault.endswith("nuevo.csv: there is no such file; `connector table set` makes it.")
+    assert fault.endswith("nuevo.csv: there is no such file; `connector table set` creates it.")
 
 
 def test_show_shows_rows_wherever_they_are_kept(run: Run) -> None:
@@ -132,19 +132,19 @@ def test_remove_takes_out_one_row(run: Run, folder: Path) -> None:
         (
             ("set", "--account", "erp", "tax_rate_id_by_sku", "A", "3"),
             1,
-            "tax_rate_id_by_sku of erp stands in connector.toml, which is not edited here so that its comments stay. "
-            "Write the row there and start the service again. Or move the table to a file: "
+            "tax_rate_id_by_sku of erp is in connector.toml, which this command does not edit, to preserve its "
+            "comments. Write the row there and restart the service. Or move the table to a file: "
             "`connector table show --csv --account erp tax_rate_id_by_sku > tax_rate_id_by_sku.csv`, "
-            'then tax_rate_id_by_sku = "tax_rate_id_by_sku.csv" in its place.\n',
+            'then write tax_rate_id_by_sku = "tax_rate_id_by_sku.csv" instead of it.\n',
         ),
         (
             ("set", "--account", "erp", "warehouses", "A", ID),
             1,
             'erp has no warehouses yet. Write warehouses = "warehouses.csv" under [accounts.erp] in connector.toml, '
-            "run this again, and then start the service again.\n",
+            "run this command again, and then restart the service.\n",
         ),
-        (("show", "--account", "erp", "pickups"), 1, "erp has no table “pickups”; it may have charges, currencies, "),
-        (("show", "--account", "otro", "pickups"), 1, "no account “otro” with tables; there are erp, hub\n"),
+        (("show", "--account", "erp", "pickups"), 1, "erp has no table “pickups”; choose from charges, currencies, "),
+        (("show", "--account", "otro", "pickups"), 1, "there is no account “otro” with tables; choose from erp, hub\n"),
         (("set", "--account", "hub", "pickups", "A", "12"), 2, "this table takes id=… or name=…, not “12”.\n"),
         (("set", "--account", "erp", "product_id_by_sku", "A", "b", "c"), 2, "quote a value that contains spaces.\n"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import col
 
 from connector.database.models import Attempt, Delivery, Event
@@ -142,7 +142,7 @@ def test_an_order_that_has_not_ended_at_every_account_is_kept_whole(service: Ser
     deliver_one(service)
     other = {"account": "hub", "state": state, "reason": "uncertain" if state == "parked" else None}
     [row] = read_all(service, Delivery)
-    change(service, deliveries.insert().values(row | other | {"id": 2}))
+    change(service, insert(Delivery).values(row | other | {"id": 2}))
     assert prune_now(service) == PruneResult(deliveries=0, events=0)
     assert held(service) == ALL | {"bodies": [1, 2]}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connector.clients.tokens import TokenError
 from connector.core.http_result import HttpResult
 from connector.core.outcomes import classify
 from connector.core.retry import parse_retry_after
@@ -202,8 +203,9 @@ def test_a_token_exchange_that_hangs_fails_once_for_all_who_wait_for_it(service:
     service.sandbox.inject_fault(RAYO, "token_status", status=500, latency_s=0.5)
     tokens = service.runtime.account_clients["bodega"].tokens
     with ThreadPoolExecutor(3) as pool:
-        got = list(pool.map(lambda _: tokens.bearer(), range(3)))
-    assert [isinstance(bearer, HttpResult) for bearer in got] == [True] * 3
+        exchanges = [pool.submit(tokens.bearer) for _ in range(3)]
+    errors = [exchange.exception() for exchange in exchanges]
+    assert [error.result.status for error in errors if isinstance(error, TokenError)] == [500] * 3
     assert len(service.sandbox.requests(RAYO)) == 1
     assert isinstance(tokens.bearer(), str)
 

@@ -123,7 +123,7 @@ def test_store_that_does_not_give_the_order_is_a_bad_gateway(thin: Service) -> N
     thin.sandbox.inject_fault("tiendanube", "status", status=500)
     told = preview(thin)
     assert (told.status_code, told.content_type) == (502, "application/problem+json")
-    assert told.json["detail"] == "the order was not to be had from the store's API: status 500"
+    assert told.json["detail"] == "could not fetch the order from the store's API: status 500"
 
 
 @pytest.mark.sqlite

@@ -115,18 +115,19 @@ class StoppingTokens:
     def can_refresh(self) -> bool:
         return self.real.can_refresh
 
-    def forget(self, text: str) -> None:
+    def invalidate(self, text: str) -> None:
         self.real.invalidate(text)
 
-    def bearer(self) -> str | HttpResult | None:
+    def bearer(self) -> str | None:
         self.carrier.stop_at(PACKED)
         status = self.carrier.trick.token_status
-        had = self.real.bearer()
-        if status is None or not self.real.can_refresh or not isinstance(had, str):
-            return had
-        self.real.invalidate(had)
+        token = self.real.bearer()
+        if status is None or not self.real.can_refresh or token is None:
+            return token
+        self.real.invalidate(token)
         sandbox = self.carrier._sandbox
         sandbox.inject_fault(self.carrier.claimed.delivery.destination, "token_status", status=status)
-        failed = self.real.bearer()
-        sandbox.clear_faults()
-        return failed
+        try:
+            return self.real.bearer()
+        finally:
+            sandbox.clear_faults()

@@ -17,7 +17,6 @@ from connector.database.claims import ClaimedDelivery, expire_leases_of_dead_wor
 from connector.database.events import IncomingWebhook, record_events
 from connector.database.models import Attempt, Note
 from connector.database.models import Delivery as DeliveryRow
-from connector.ingestion.receive import accounts_for
 from connector.worker.worker import Worker
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
 from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, REFUSED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
@@ -195,7 +194,7 @@ class Life(RuleBasedStateMachine):
         arrivals = []
         for webhook, _ in together:
             identity = webhook.identify()
-            accounts = accounts_for(runtime, webhook.store, identity)
+            accounts = runtime.settings.accounts_for(webhook.store, identity.topics)
             arrivals.append(
                 IncomingWebhook(store=webhook.store, identity=identity, body=webhook.body, accounts=accounts)
             )

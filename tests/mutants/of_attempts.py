@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Invariant, Mutant
 
 DELIVERY = "connector/delivery/deliver.py"
+DECISION = "connector/delivery/decision.py"
 PACKING = "connector/delivery/prepare.py"
 DELIVERIES = "connector/database/deliveries.py"
 ATTEMPTS = "connector/database/attempts.py"
@@ -20,20 +21,18 @@ SENDING_FIRST = Invariant(
             breaks="the order is sent, then `sending` is committed",
             file=DELIVERY,
             old="""\
-    if not retry_while_database_down(runtime, lambda: mark_sending(runtime.database, send_start)):
-        return None
-    commit_s = monotonic() - commit_started_at
-    if commit_s > send_start.lease_s - account.timeout_s:  # the lease may have run out meanwhile
-        result = HttpResult(was_sent=False, error="too late to send: the commit took too long")
-    else:
-        with runtime.tracing.span("send", kind="client") as span:
-            result = send(clients, account, destination, prepared, bearer)
-            span.set_attributes(attempt=delivery.attempts + 1, status=result.status, error=result.error)
+    sending = start_sending(runtime, delivery, prepared, authorized)
+    if sending is None:
+        return Progress.STALE
+    result = send(runtime, delivery, sending)
 """,
             new="""\
-    result = send(clients, account, destination, prepared, bearer)
-    if not retry_while_database_down(runtime, lambda: mark_sending(runtime.database, send_start)):
-        return None
+    now, deadline = prepare_started_at, monotonic() + 60
+    early = Sending(request=prepared, bearer=authorized.bearer, started_at=now, deadline=deadline)
+    result = send(runtime, delivery, early)
+    sending = start_sending(runtime, delivery, prepared, authorized)
+    if sending is None:
+        return Progress.STALE
 """,
             tests=("tests/database/test_claims.py::test_sending_is_committed_while_the_socket_is_open[sqlite]",),
         ),
@@ -41,10 +40,10 @@ SENDING_FIRST = Invariant(
             breaks="the order is sent though `sending` could not be committed",
             file=DELIVERY,
             old="""\
-    if not retry_while_database_down(runtime, lambda: mark_sending(runtime.database, send_start)):
+    if not retry_while_database_down(runtime, lambda: mark_sending(runtime.database, start)):
         return None
 """,
-            new="    retry_while_database_down(runtime, lambda: mark_sending(runtime.database, send_start))\n",
+            new="    retry_while_database_down(runtime, lambda: mark_sending(runtime.database, start))\n",
             tests=(LEASE_RAN_OUT,),
         ),
         Mutant(
@@ -116,7 +115,7 @@ SENDING_FIRST = Invariant(
         Mutant(
             breaks="a process that stood still after the commit sends when its lease may have ended",
             file=DELIVERY,
-            old="    if commit_s > send_start.lease_s - account.timeout_s:",
+            old="    if monotonic() > sending.deadline:",
             new="    if False:",
             tests=("tests/database/test_claims.py::test_what_took_too_long_to_commit_is_not_sent[sqlite]",),
         ),
@@ -133,10 +132,10 @@ NOT_REPEATED = Invariant(
     mutants=(
         Mutant(
             breaks="an attempt without an answer is repeated at destinations without a key",
-            file=DELIVERY,
+            file=DECISION,
             old="""\
-        if not runtime.settings.destination(account).supports_idempotency:
-            return uncertain
+            if not context.supports_idempotency:
+                return uncertain
 """,
             new="",
             tests=(
@@ -199,7 +198,7 @@ NOT_REPEATED = Invariant(
         ),
         Mutant(
             breaks="a refusal is believed though an attempt before it may have arrived",
-            file=DELIVERY,
+            file=DECISION,
             old="return uncertain if locked_since else Decision(state=State.PARKED, reason=Reason.REFUSED)",
             new="return Decision(state=State.PARKED, reason=Reason.REFUSED)",
             tests=("tests/delivery/test_outcomes.py::test_a_refusal_after_an_ambiguous_attempt_is_uncertain[sqlite]",),

@@ -62,7 +62,7 @@ SAFE = Invariant(
             breaks="the order is mapped while the storefront waits",
             file=INTAKE,
             old="    payload = parse_json_object(body)\n",
-            new="    payload = parse_json_object(body)\n    storefront.read(payload, store)\n",
+            new="    payload = parse_json_object(body)\n    storefront.parse_order(payload, store)\n",
             tests=(
                 "tests/ingestion/test_receive.py::test_an_order_that_cannot_be_read_is_taken_in_and_parked[sqlite]",
             ),
@@ -73,9 +73,12 @@ SAFE = Invariant(
             old="    payload = parse_json_object(body)\n",
             new="""\
     payload = parse_json_object(body)
-    from connector.clients.storefront_api import complete
+    from connector.clients.storefront_api import fetch_missing
+    from connector.runtime import open_store_api
 
-    complete(runtime.apis[store.id], storefront, store, dict(payload), set(), timeout_s=5)
+    with open_store_api(runtime, store) as client:
+        fetches = storefront.required_fetches(payload, store, frozenset())
+        fetch_missing(client, storefront, store, dict(payload), fetches, timeout_s=5)
 """,
             tests=("tests/delivery/test_thin_webhooks.py::test_the_order_is_fetched_and_arrives[sqlite]",),
         ),

@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Invariant, Mutant
 
 INTAKE = "connector/ingestion/receive.py"
+SETTINGS = "connector/settings/__init__.py"
 DELIVERY = "connector/delivery/deliver.py"
 EVENTS = "connector/database/events.py"
 DESTINATION = "mappings/destination.py"
@@ -76,7 +77,7 @@ ACCOUNTED_FOR = Invariant(
     mutants=(
         Mutant(
             breaks="only the first of a route's accounts gets the order",
-            file=INTAKE,
+            file=SETTINGS,
             old="for route in routes for account in route.accounts}",
             new="for route in routes for account in route.accounts[:1]}",
             tests=(
@@ -85,9 +86,9 @@ ACCOUNTED_FOR = Invariant(
         ),
         Mutant(
             breaks="only the first of a store's routes counts",
-            file=INTAKE,
-            old="for route in settings.routes_of(store_id) if",
-            new="for route in settings.routes_of(store_id)[:1] if",
+            file=SETTINGS,
+            old="for route in self.routes_of(store_id) if route.accepts",
+            new="for route in self.routes_of(store_id)[:1] if route.accepts",
             tests=(
                 "tests/ingestion/test_receive.py::test_an_order_has_a_delivery_for_each_account_that_its_routes_name[sqlite]",
             ),
@@ -234,15 +235,15 @@ NOT_TOLD = Invariant(
         Mutant(
             breaks="the destination's reply is logged",
             file=DELIVERY,
-            old="        error=record.error,\n        state=",
-            new="        error=record.error,\n        reply=record.reply,\n        body=delivery.body,\n        state=",
+            old="        error=attempt.error,\n        state=",
+            new="        error=attempt.error,\n        reply=attempt.reply,\n        sent=delivery.body,\n        state=",  # noqa: E501
             tests=(NO_LOG,),
         ),
         Mutant(
             breaks="an order's problems, which quote it, are logged",
             file=DELIVERY,
-            old="problems=len(error.problems))",
-            new="problems=error.problems)",
+            old="problems=len(problems))",
+            new="problems=problems)",
             tests=(NO_LOG,),
         ),
         Mutant(

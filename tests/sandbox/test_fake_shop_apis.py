@@ -137,4 +137,4 @@ def test_secrets_of_a_request_are_not_kept(sandbox: SandboxServer) -> None:
 
 def test_page_shows_the_calls(sandbox: SandboxServer) -> None:
     page = httpx.get(sandbox.url(), trust_env=False).text
-    assert "GET /wp-json/wc/v3/orders/&lt;asked_id&gt;/refunds" in page
+    assert "GET /wp-json/wc/v3/orders/&lt;order_id&gt;/refunds" in page

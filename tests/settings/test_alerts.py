@@ -91,13 +91,13 @@ from = "ana"
     kinds = ", ".join(KINDS)
     assert sorted(caught.value.errors) == sorted(
         [
-            "alerts.backlog_after_s: must be greater than or equal to 1 and less than or equal to 31536000.",
+            "alerts.backlog_after_s: must be at least 1 and at most 31536000.",
             "alerts.repeat: is not a setting; did you mean “repeat_every_s”?",
-            "alerts.to.a.channel: “slak” is no channel; one of email, slack, webhook.",
-            "alerts.to.b.url: must begin with https:// (plain HTTP only goes to this machine).",
-            f"alerts.to.b.kinds[0]: “circuits” is no kind of alert; one of {kinds}.",
+            "alerts.to.a.channel: “slak” is not a channel; use one of email, slack, webhook.",
+            "alerts.to.b.url: must begin with https:// (http:// is only allowed for this machine).",
+            f"alerts.to.b.kinds[0]: “circuits” is not a kind of alert; use one of {kinds}.",
             "alerts.to.c.smtp: must be smtps://user:password@host:465, or smtp://user:password@host:587 for STARTTLS."
-            " Write @, : and / of a password as %40, %3A and %2F.",
+            " In a password, write @, : and / as %40, %3A and %2F.",
             "alerts.to.c.from: must be an e-mail address.",
             "alerts.to.c.to: is missing.",
         ]
@@ -156,4 +156,4 @@ to = ["ana@tienda.example"]
 
 def test_a_trial_without_channels_says_so(configure: Callable[..., Path]) -> None:
     run = Command(configuration=configure(), environ={})
-    assert run("alerts", "test") == (1, "The configuration names nobody: there is no [alerts.to.…] table.\n")
+    assert run("alerts", "test") == (1, "The configuration has no channel: add an [alerts.to.NAME] table.\n")

@@ -100,17 +100,17 @@ def test_key_may_hold_what_parts_cells_and_lines(load: Callable[..., Settings]) 
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (None, ": there is no such file; `connector table set` makes it."),
-        ("key,value\nCAFÉ,x\n".encode("cp1252"), ": is not UTF-8 text: in Excel, save it as “CSV UTF-8”."),
+        (None, ": there is no such file; `connector table set` creates it."),
+        ("key,value\nCAFÉ,x\n".encode("cp1252"), ": is not UTF-8 text; in Excel, save it as “CSV UTF-8”."),
         ("", ", line 1: must be the header key,value."),
         (f"LIBRO-1,{ID}\n", ", line 1: must be the header key,value."),
         ("key;id\n", ", line 1: must be the header key;value."),
         ("key,value\nLIBRO-1,doce\n", ", line 2: must be a UUID as LaPyme shows it."),
         (f"key,value\nA,{ID}\n\nB,{ID},C\n", ", line 4: has 3 cells; 2 are expected."),
-        (f"key,value\nA,{ID}\nB,{ID}\nA,{ID}\n", ", line 4: has the key of line 2."),
+        (f"key,value\nA,{ID}\nB,{ID}\nA,{ID}\n", ", line 4: has the same key as line 2."),
         (f"key,value\n,{ID}\n", ", line 2: must not be empty."),
         ("key,value\nA\n", ", line 2: must be a UUID as LaPyme shows it."),
-        (f'key,value\nB,{ID}\n"A,{ID}\n', ", line 3: is no CSV: unexpected end of data."),
+        (f'key,value\nB,{ID}\n"A,{ID}\n', ", line 3: is not valid CSV: unexpected end of data."),
     ],
 )
 def test_fault_of_a_file_names_the_line(load: Callable[..., Settings], content: str | bytes | None, fault: str) -> None:
@@ -128,7 +128,7 @@ def test_all_faults_of_all_files_are_named_at_once(load: Callable[..., Settings]
 
 
 def test_keys_that_mean_the_same_are_one_key_twice(load: Callable[..., Settings]) -> None:
-    fault = "accounts.hub.pickups: sucursales.csv, line 3: has the key of line 2."
+    fault = "accounts.hub.pickups: sucursales.csv, line 3: has the same key as line 2."
     assert faults_of(load, sucursales="key,id,name\nSucursal Centro,1,\nSUCURSAL CENTRO,2,\n") == [fault]
 
 
@@ -284,5 +284,5 @@ def test_required_table_that_is_none_of_the_accounts_is_a_fault() -> None:
         make_account("rayo", required_tables=["states", "product_id_by_sku"])
     known = "identifiers, servicio_rayo_by_shipping, states"
     assert caught.value.messages == {
-        "required_tables": {1: [f"“product_id_by_sku” is not a table of this account; one of {known}."]}
+        "required_tables": {1: [f"“product_id_by_sku” is not a table of this account; use one of {known}."]}
     }

@@ -129,7 +129,7 @@ class MyRayoOrder(RayoOrderSchema):
         (
             "from mappings.destinations.rayo import RayoOrderSchema\n"
             "class MyRayoOrder(RayoOrderSchema):\n    def __init__(self): raise ValueError('no')",
-            "MyRayoOrder cannot be made: ValueError: no",
+            "MyRayoOrder cannot be instantiated: ValueError: no",
         ),
         (
             "from mappings.destinations.rayo import RayoOrderSchema\nfrom mappings.order_request import OrderRequest\n"
@@ -147,7 +147,7 @@ def test_fault_of_a_class_is_named(load: Callable[..., Settings], code: str, fau
     [
         ('"mymappings.rayo"', 'must be "module:Class", such as "mymappings.rayo:MyRayoOrder".'),
         ("7", 'must be "module:Class", such as "mymappings.rayo:MyRayoOrder".'),
-        ('"nirgends.rayo:X"', "there is no module nirgends in {folder}, nor is it installed."),
+        ('"nirgends.rayo:X"', "there is no module nirgends in {folder}, and it is not installed."),
     ],
 )
 def test_name_that_leads_nowhere_is_a_fault(

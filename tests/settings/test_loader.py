@@ -1,14 +1,14 @@
 """The configuration: what is read, and that every fault is named at once."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from marshmallow import Schema, fields
+from marshmallow import fields, validate
 
 from connector.core.exceptions import SettingsError
 from connector.settings import (
@@ -22,13 +22,14 @@ from connector.settings import (
     load_settings,
 )
 from connector.settings.errors import ConfigErrors, validate_table
-from mappings import DESTINATIONS, STOREFRONTS
+from connector.settings.routes import RouteSchema
+from mappings import DESTINATIONS, STOREFRONTS, setting_fields
 from mappings.destination import Destination
 from mappings.destinations.centelar import CentelarAccount, LocationRef
 from mappings.destinations.lapyme import LapymeAccount
 from mappings.destinations.rayo import RayoAccount
 from mappings.order import Address, Order
-from mappings.settings import Store
+from mappings.settings import SettingsSchema, Store
 from mappings.storefront import Storefront
 from mappings.storefronts.shopify import ShopifyStore
 from mappings.storefronts.tiendanube import TiendanubeStore
@@ -182,7 +183,7 @@ def test_example_loads_as_it_is_when_its_variables_are_set() -> None:
 def test_example_names_each_variable_that_is_not_set() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(EXAMPLE, {})
-    named = [re.search(r"the environment has no (\w+)\.", fault) for fault in caught.value.errors]
+    named = [re.search(r"the environment variable (\w+) is not set\.", fault) for fault in caught.value.errors]
     assert {match[1] for match in named if match} == VARIABLES.keys()
     assert None not in named
 
@@ -292,12 +293,12 @@ def test_number_may_come_from_a_variable(load: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("written", "environ", "fault"),
     [
-        ("${CLAVE}", {}, "the environment has no CLAVE."),
-        ("${CLAVE}", {"CLAVE": ""}, "the environment has no CLAVE."),
-        ("${CLAVE", {"CLAVE": "a"}, "has ${ without a variable's name and }; $${ stands for a plain ${."),
-        ("${CLA VE}", {}, "has ${ without a variable's name and }; $${ stands for a plain ${."),
-        ("${CLAVE}", {"CLAVE": "a\n"}, "CLAVE holds characters that cannot be printed, such as a line's end."),
-        ("${CLAVE}", {"CLAVE": "\udcff"}, "CLAVE holds characters that cannot be printed, such as a line's end."),
+        ("${CLAVE}", {}, "the environment variable CLAVE is not set."),
+        ("${CLAVE}", {"CLAVE": ""}, "the environment variable CLAVE is not set."),
+        ("${CLAVE", {"CLAVE": "a"}, "has ${ without a variable name and }; write $${ for a literal ${."),
+        ("${CLA VE}", {}, "has ${ without a variable name and }; write $${ for a literal ${."),
+        ("${CLAVE}", {"CLAVE": "a\n"}, "CLAVE contains unprintable characters, such as a line break."),
+        ("${CLAVE}", {"CLAVE": "\udcff"}, "CLAVE contains unprintable characters, such as a line break."),
     ],
 )
 def test_variable_that_cannot_be_filled_in_is_a_fault(
@@ -308,8 +309,8 @@ def test_variable_that_cannot_be_filled_in_is_a_fault(
 
 def test_every_missing_variable_of_one_text_is_named(faults: Callable[..., Any]) -> None:
     assert faults(SMALLEST.replace("secreto", "${UNA}${OTRA}")) == [
-        "stores.tienda-mx.secrets[0]: the environment has no UNA.",
-        "stores.tienda-mx.secrets[0]: the environment has no OTRA.",
+        "stores.tienda-mx.secrets[0]: the environment variable UNA is not set.",
+        "stores.tienda-mx.secrets[0]: the environment variable OTRA is not set.",
     ]
 
 
@@ -380,10 +381,10 @@ def test_all_faults_are_named_at_once(faults: Callable[..., Any]) -> None:
             "kolors: is not a setting.",
             "retired[0]: “tienda-ar” is in use: it is the id of stores.tienda-ar.",
             "retired[1]: must be text.",
-            f"stores.tienda-mx.storefront: “shopfy” is not a storefront; one of {', '.join(sorted(STOREFRONTS))}.",
-            "stores.tienda-mx.secrets[0]: the environment has no SHOPIFY_SECRET.",
+            f"stores.tienda-mx.storefront: “shopfy” is not a storefront; use one of {', '.join(sorted(STOREFRONTS))}.",
+            "stores.tienda-mx.secrets[0]: the environment variable SHOPIFY_SECRET is not set.",
             "stores.tienda-ar.secrets: needs at least one secret.",
-            "stores.tienda-ar.name: is not a setting: the table's name is the name.",
+            "stores.tienda-ar.name: is not a setting: the table's own name is used.",
             'stores."la tienda": the table\'s name must be 1 to 64 letters, digits, dots, dashes or underscores.',
             'stores."la tienda".storefront: is missing.',
             'stores."la tienda".secrets: is missing.',
@@ -394,18 +395,18 @@ def test_all_faults_are_named_at_once(faults: Callable[..., Any]) -> None:
             'accounts.erp.headers."X-Eñe": must be printable ASCII text.',
             'accounts.erp.tax_rate_id_by_sku."LIBRO 1": must be a whole number.',
             "accounts.bodega.id: “erp” is also the id of accounts.erp.",
-            "accounts.bodega.base_url: must begin with https:// (plain HTTP only goes to this machine).",
+            "accounts.bodega.base_url: must begin with https:// (http:// is only allowed for this machine).",
             "accounts.bodega.totals: must be one of: exact, warn.",
             "accounts.bodega.concurrency: must be a whole number.",
-            "routes[0].from: no store “tienda”; did you mean “tienda-mx”?",
-            "routes[0].to[1]: no account “bodga”; did you mean “bodega”?",
-            "routes[0].topics[0]: “payd” is no topic; one of cancelled, created, paid, updated, or a platform's own "
-            "such as orders/paid.",
-            "routes[0].only.country[0]: must be a country's two letters, such as MX.",
+            "routes[0].from: there is no store “tienda”; did you mean “tienda-mx”?",
+            "routes[0].to[1]: there is no account “bodga”; did you mean “bodega”?",
+            "routes[0].topics[0]: “payd” is not a topic; use one of cancelled, created, paid, updated, or a platform's "
+            "own, as orders/paid.",
+            "routes[0].only.country[0]: must be a two-letter country code, such as MX.",
             "routes[0].only.pikup: is not a setting; did you mean “pickup”?",
             "routes[0].only.currency: needs at least one.",
             "routes[0].only.state: must be a list.",
-            "routes[1].to: names one account twice.",
+            "routes[1].to: names an account twice.",
         ]
     )
 
@@ -420,7 +421,7 @@ def test_account_of_an_unknown_destination_is_named_though_orders_of_two_stores_
     toml = SMALLEST.replace('"rayo"', '"dhl"\nbase_url = "https://dhl.example"') + (STORE + ROUTE).replace(
         "tienda-mx", "otra"
     )
-    expected = f"accounts.bodega.destination: “dhl” is not a destination; one of {', '.join(sorted(DESTINATIONS))}."
+    expected = f"accounts.bodega.destination: “dhl” is not a destination; use one of {', '.join(sorted(DESTINATIONS))}."
     assert faults(toml) == [expected]
 
 
@@ -448,15 +449,44 @@ tax_rounding = "never"
 
 
 def test_slip_inside_a_table_of_tables_is_corrected() -> None:
-    class PickupSchema(Schema):
+    class PickupSchema(SettingsSchema):
         branch = fields.Integer()
 
+    class AccountSchema(SettingsSchema):
+        pickups = fields.Dict(values=fields.Nested(PickupSchema))
+
     faults = ConfigErrors()
-    schema = Schema.from_dict({"pickups": fields.Dict(values=fields.Nested(PickupSchema))})()
-    assert validate_table(schema, {"pickups": {"Sucursal Centro": {"brunch": 1}}}, ("accounts", "hub"), faults) is None
+    assert (
+        validate_table(AccountSchema(), {"pickups": {"Sucursal Centro": {"brunch": 1}}}, ("accounts", "hub"), faults)
+        is None
+    )
     assert faults.messages == [
         'accounts.hub.pickups."Sucursal Centro".brunch: is not a setting; did you mean “branch”?'
     ]
+
+
+def settings_schemas(base: type[SettingsSchema] = SettingsSchema) -> Iterator[type[SettingsSchema]]:
+    for schema in base.__subclasses__():
+        if schema.__module__.startswith(("connector.", "mappings.")):
+            yield schema
+            yield from settings_schemas(schema)
+
+
+def inner_fields(field: fields.Field[Any]) -> Iterator[fields.Field[Any]]:
+    yield field
+    parts = (getattr(field, name, None) for name in ("inner", "key_field", "value_field"))
+    for part in parts:
+        if part is not None:
+            yield from inner_fields(part)
+
+
+@pytest.mark.parametrize("schema", [*settings_schemas()], ids=lambda schema: schema.__name__)
+def test_no_setting_has_a_message_of_marshmallows_own(schema: type[SettingsSchema]) -> None:
+    fields_by_name = (RouteSchema({}) if schema is RouteSchema else schema()).fields
+    settings = [field for outer in fields_by_name.values() for field in inner_fields(outer)]
+    assert {type(field).__name__ for field in settings if not isinstance(field, setting_fields.Field)} == set()
+    plain = {validate.OneOf, validate.Range}
+    assert [type(check) for field in settings for check in field.validators if type(check) in plain] == []
 
 
 def test_error_shows_every_fault_on_a_line_of_its_own() -> None:
@@ -555,9 +585,9 @@ def test_two_stores_that_the_accounts_code_tells_apart_are_no_fault(load: Callab
 def test_fault_of_an_account_or_a_route_is_named_once_where_stores_are_told_apart(faults: Callable[..., Any]) -> None:
     toml = TWO_STORES.replace("{ext_code}", 'timezone = "Buenos Aires"').replace('from = "sur"', 'from = "nadie"')
     assert faults(toml) == [
-        "accounts.hub.timezone: “Buenos Aires” is no time zone of the IANA database, "
-        "such as America/Argentina/Buenos_Aires.",
-        "routes[2].from: no store “nadie”.",
+        "accounts.hub.timezone: “Buenos Aires” is not in the IANA time zone database; "
+        "use a name such as America/Argentina/Buenos_Aires.",
+        "routes[2].from: there is no store “nadie”.",
     ]
 
 
@@ -597,8 +627,8 @@ def test_missing_file_says_where_it_was_looked_for(tmp_path: Path) -> None:
         load_settings(tmp_path / "connector.toml", {"PORT": "x"})
     assert caught.value.errors == [
         "PORT: must be a whole number from 1 to 65535.",
-        f"{tmp_path}/connector.toml: there is no such file. CONNECTOR_CONFIG names another one; "
-        "connector.example.toml is a start.",
+        f"{tmp_path}/connector.toml: there is no such file. Copy connector.example.toml, "
+        "or set CONNECTOR_CONFIG to another path.",
     ]
 
 
@@ -697,8 +727,8 @@ def test_postgresql_is_taken_as_heroku_and_its_driver_write_it(load: Callable[..
         ("sqlite://", NO_DATABASE),
         ("sqlite:///p.db?mode=ro", NO_DATABASE),
         ("sqlite:///p.db\n", NO_DATABASE),
-        ("sqlite:///", "must name a file: a database in memory loses every order with its process."),
-        ("sqlite:///:memory:", "must name a file: a database in memory loses every order with its process."),
+        ("sqlite:///", "must name a file: a database in memory loses every order when the process ends."),
+        ("sqlite:///:memory:", "must name a file: a database in memory loses every order when the process ends."),
     ],
 )
 def test_database_that_cannot_keep_orders_is_refused(faults: Callable[..., Any], value: str, expected: str) -> None:
@@ -708,8 +738,8 @@ def test_database_that_cannot_keep_orders_is_refused(faults: Callable[..., Any],
 @pytest.mark.parametrize("environ", [{}, {"ALLOW_EPHEMERAL_SQLITE": "0"}, {"DATABASE_URL": "sqlite:///pedidos.db"}])
 def test_sqlite_on_a_dyno_is_refused(faults: Callable[..., Any], environ: dict[str, Any]) -> None:
     assert faults(SMALLEST, {"DYNO": "web.1", **environ}) == [
-        "DATABASE_URL: SQLite is refused here, since DYNO is set: a dyno's disk is wiped at least daily, with every "
-        "order on it. ALLOW_EPHEMERAL_SQLITE=1 accepts that."
+        "DATABASE_URL: SQLite is refused because DYNO is set: a dyno's disk is wiped at least once a day, with every "
+        "order on it. Set ALLOW_EPHEMERAL_SQLITE=1 to accept that."
     ]
 
 
@@ -915,7 +945,7 @@ def test_faults_of_store_and_account_are_named_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         build_pair("shopfy", "lapyme", {"district_from": "[]", "number_from": "3", "kolor": "1"})
     assert caught.value.errors == [
-        f"storefront: “shopfy” is not a storefront; one of {', '.join(sorted(STOREFRONTS))}.",
+        f"storefront: “shopfy” is not a storefront; use one of {', '.join(sorted(STOREFRONTS))}.",
         "number_from: must be a list.",
         "customer_id: is missing.",
         "assigned_warehouse_id: is missing.",

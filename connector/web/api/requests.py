@@ -33,7 +33,7 @@ def validate_storable(text: str) -> None:
 class StorableText(fields.String):
     """Text that every database takes."""
 
-    default_error_messages = {"invalid": "must be text"}  # noqa: RUF012  # marshmallow's own form
+    default_error_messages = {"invalid": "must be text"}
 
     def __init__(self, **kwargs: Any) -> None:
         metadata = {"pattern": r"^[^\u0000]*$", **kwargs.pop("metadata", {})}

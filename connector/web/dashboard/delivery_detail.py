@@ -1,6 +1,5 @@
 """The template context of a delivery's page: its timeline, the data it was made from, and what to do."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import Any, Literal
 from connector.database.models import Attempt, Delivery, Event, Note, State
 from connector.database.queries.deliveries import list_attempts, list_notes
 from connector.database.queries.events import events_of_order, load_event
+from connector.delivery.order_source import load_order_source
 from connector.runtime import Runtime
 from connector.web.dashboard.available_actions import build_guidance
 from connector.web.dashboard.filters import describe_duplicates
@@ -112,13 +112,12 @@ def parse_event_order(runtime: Runtime, event: Event) -> tuple[Order | None, str
     if store is None:
         return None, _("The store is no longer configured.")
     if not event.body:
-        return None, _("The webhook's content was deleted because of its age.")
-    storefront = settings.storefront(store)
-    payload = json.loads(event.body)
+        return None, _("Its payload was pruned.")
     try:
-        if any(fetch.is_order for fetch in storefront.required_fetches(payload, store, frozenset())):
-            return None, _("The webhook contains only the order's ID. The order is fetched from the store.")
-        return storefront.parse_order(payload, store), None
+        source = load_order_source(settings, event, store)
+        if source.is_thin:
+            return None, _("The webhook only names the order: it is fetched from the store for each attempt.")
+        return source.parse(), None
     except MappingError as error:
         return None, "\n".join(map(translate_problem, error.problems))
     except Exception as error:  # a bug of ours must not hide the rest of the page

@@ -3,14 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from marshmallow import ValidationError, fields, post_load
-from marshmallow.validate import OneOf, Regexp
+from marshmallow import ValidationError, post_load
+from marshmallow.validate import Regexp
 
+from mappings import setting_fields as fields
 from mappings.destinations.centelar.payments import PAYMENT_TYPE_CHOICES
 from mappings.lookup_tables import LookupTable, LookupTableField
 from mappings.money.invoice_lines import (
     ChargeTableField,
 )
+from mappings.setting_fields import OneOf
 from mappings.settings import (
     CURRENCY_CODE,
     NOT_BLANK,

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
-from marshmallow import ValidationError, fields, validates_schema
-from marshmallow.validate import OneOf, Range, Regexp
+from marshmallow import ValidationError, validates_schema
+from marshmallow.validate import Regexp
 
+from mappings import setting_fields as fields
 from mappings.lookup_tables import LookupTable, LookupTableField
 from mappings.money.invoice_lines import (
     ChargeTableField,
 )
+from mappings.setting_fields import OneOf, Range
 from mappings.settings import CURRENCY_CODE, NOT_BLANK, Account, AccountSchema, HeaderValue, Template
 from mappings.text import match_key
 

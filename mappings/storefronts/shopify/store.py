@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from marshmallow import fields
-from marshmallow.validate import OneOf
-
+from mappings import setting_fields as fields
+from mappings.setting_fields import OneOf
 from mappings.settings import Store, StoreSchema
 
 

@@ -1,0 +1,52 @@
+"""The payload that an event's order is read from, and what has to be fetched to complete it."""
+
+import json
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Any
+
+from connector.clients.http import Client
+from connector.clients.storefront_api import fetch_missing
+from connector.database.models import Event
+from connector.settings import Settings
+from mappings.order import Order
+from mappings.settings import Store
+from mappings.storefront import Fetch, Storefront
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSource:
+    store: Store
+    storefront: Storefront[Any]
+    payload: dict[str, Any]
+    missing: Sequence[Fetch]  # what the payload lacks
+    was_fetched: bool = False  # the order itself came from the API: it is newer than its webhook
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether the payload only names the order, so that it cannot be parsed before `fetch`."""
+        return any(fetch.is_order for fetch in self.missing)
+
+    def fetch(self, client: Client | None, *, timeout_s: float) -> "OrderSource":
+        """Return a source with nothing missing.
+
+        Raises:
+            FetchError: the storefront's API failed; try again later.
+            MappingError: the order is gone, or the store's API is not configured.
+        """
+        payload = fetch_missing(client, self.storefront, self.store, self.payload, self.missing, timeout_s=timeout_s)
+        return replace(self, payload=payload, missing=(), was_fetched=self.is_thin)
+
+    def parse(self) -> Order:
+        """Raises `MappingError`."""
+        return self.storefront.parse_order(self.payload, self.store)
+
+
+def load_order_source(
+    settings: Settings, event: Event, store: Store, required_details: Set[str] = frozenset()
+) -> OrderSource:
+    """Return the source of an event's order for a destination that needs `required_details`. Fetches nothing."""
+    storefront = settings.storefront(store)
+    payload = json.loads(event.body)
+    missing = storefront.required_fetches(payload, store, required_details)
+    return OrderSource(store=store, storefront=storefront, payload=payload, missing=missing)

@@ -1,0 +1,237 @@
+"""Loads connector.toml and the environment, and reports all their errors at once.
+
+An error never shows a value that came from the environment.
+"""
+
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from marshmallow import EXCLUDE
+from marshmallow.validate import Length
+
+from connector.core.exceptions import SettingsError
+from connector.settings.alerts import AlertSettings, build_alert_settings
+from connector.settings.coercion import coerce_settings
+from connector.settings.csv_tables import TableFile, file_fingerprint
+from connector.settings.environment import Environment, EnvironmentSchema
+from connector.settings.errors import ConfigErrors, format_path, validate_table
+from connector.settings.integrations import build_store_or_account, table_files
+from connector.settings.routes import Route, RouteSchema
+from connector.settings.toml_file import read_toml, substitute_variables
+from connector.settings.users import User, build_users
+from mappings import DESTINATIONS, STOREFRONTS
+from mappings import setting_fields as fields
+from mappings.destination import Destination
+from mappings.settings import Account, AccountSchema, ServiceUrl, SettingsSchema, Store, placeholders_in
+from mappings.storefront import Storefront
+
+#: The part of a lease that is reserved for recording the outcome of the longest possible attempt.
+LEASE_MARGIN_S = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole configuration, validated."""
+
+    stores: Mapping[str, Store]  # by name, as in `/webhooks/<store>`
+    accounts: Mapping[str, Account]  # by id
+    routes: tuple[Route, ...]
+    retired: frozenset[str] = frozenset()  # ids that are in the database but no longer configured
+    users: Mapping[str, User] = field(default_factory=dict)  # the dashboard's users, by name
+    environment: Environment = field(default_factory=Environment)
+    directory: Path = Path()  # of the configuration file; paths in it are relative to this
+    table_files: tuple[TableFile, ...] = ()
+    account_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # unparsed, by name
+    public_url: str | None = None  # the service's address, for links to the dashboard
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+
+    def store_by_id(self, store_id: str) -> Store:
+        """Return the store with this id. Raises `KeyError` if it is not configured (any more)."""
+        return {store.id: store for store in self.stores.values()}[store_id]
+
+    def routes_of(self, store_id: str) -> list[Route]:
+        return [route for route in self.routes if route.store == store_id]
+
+    def routes_between(self, store_id: str, account_id: str) -> list[Route]:
+        return [route for route in self.routes_of(store_id) if account_id in route.accounts]
+
+    def accounts_for(self, store_id: str, topics: Iterable[str]) -> dict[str, str]:
+        """Return account id to destination name, for every account that a route of the store sends `topics` to."""
+        routes = [route for route in self.routes_of(store_id) if route.accepts_topics(topics)]
+        return {account: self.accounts[account].destination for route in routes for account in route.accounts}
+
+    def storefront(self, store: Store) -> Storefront[Any]:
+        return STOREFRONTS[store.storefront]
+
+    def destination(self, account: Account) -> Destination[Any]:
+        return DESTINATIONS[account.destination]
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Load `path`, or else the file that `CONNECTOR_CONFIG` names, or else ./connector.toml.
+
+    Raises `SettingsError` with every error in the file and the environment.
+    """
+    variables = {name: value for name, value in environ.items() if value}
+    errors = ConfigErrors()
+    environment = validate_table(EnvironmentSchema(unknown=EXCLUDE), variables, (), errors) or Environment()
+    path = path or config_path(variables)
+    directory = path.absolute().parent
+    data = read_toml(path, errors)
+    if data is None:
+        raise SettingsError(errors.messages)
+    data = substitute_variables(data, variables, (), errors)
+    configuration = validate_table(ConfigurationSchema(), data, (), errors) or {}
+
+    store_tables = _tables_or_empty(data.get("stores"))
+    account_tables = _tables_or_empty(data.get("accounts"))
+    stores = {
+        name: build_store_or_account("storefront", name, table, ("stores", name), errors, directory=directory)
+        for name, table in store_tables.items()
+    }
+    files = tuple(item for name, table in account_tables.items() for item in table_files(name, table, directory))
+    accounts = {
+        name: build_store_or_account("destination", name, table, ("accounts", name), errors, directory=directory)
+        for name, table in account_tables.items()
+    }
+    _check_durations(account_tables, variables.get("LEASE_S", f"{environment.lease_s}"), errors)
+    ids = {
+        "stores": _check_unique_ids("stores", store_tables, errors),
+        "accounts": _check_unique_ids("accounts", account_tables, errors),
+    }
+    retired = _list_or_empty(data.get("retired"))
+    for index, item in enumerate(retired):
+        for kind, ids_by_name in ids.items():
+            if names := [name for name, used_id in ids_by_name.items() if used_id == item]:
+                errors.add(("retired", index), f"“{item}” is in use: it is the id of {format_path((kind, names[0]))}.")
+    routes = [
+        validate_table(RouteSchema(ids), route, ("routes", index), errors)
+        for index, route in enumerate(_list_or_empty(data.get("routes")))
+        if isinstance(route, dict)
+    ]
+    _check_order_references(accounts, [route for route in routes if route], errors)
+    alerts = build_alert_settings(data.get("alerts"), ids["stores"], errors)
+    users = build_users(_tables_or_empty(data.get("users")), environment, errors)
+    errors.raise_any()
+    return Settings(
+        stores=stores,
+        accounts={account.id: account for account in accounts.values()},
+        routes=tuple(routes),
+        retired=frozenset(retired),
+        users=users,
+        environment=environment,
+        directory=directory,
+        table_files=files,
+        account_tables=account_tables,
+        public_url=configuration.get("public_url"),
+        alerts=alerts,
+    )
+
+
+def config_path(variables: Mapping[str, str]) -> Path:
+    return Path(variables.get("CONNECTOR_CONFIG") or "connector.toml")
+
+
+def refresh_tables(settings: Settings) -> tuple[Settings, list[str]]:
+    """Read the CSV files that have changed again. Returns the new settings, and the errors in those files.
+
+    An account keeps its current tables if one of its files has an error. If no file has changed, `settings` itself is
+    returned.
+    """
+    files = tuple(replace(file, fingerprint=file_fingerprint(file.path)) for file in settings.table_files)
+    if files == settings.table_files:
+        return settings, []
+    changed_accounts = {new.account for old, new in zip(settings.table_files, files, strict=True) if old != new}
+    accounts, messages = dict(settings.accounts), []
+    for name in sorted(changed_accounts):
+        errors, path = ConfigErrors(), ("accounts", name)
+        table = settings.account_tables[name]
+        account = build_store_or_account("destination", name, table, path, errors, directory=settings.directory)
+        messages += errors.messages
+        if not errors.messages:
+            accounts[account.id] = account
+    return replace(settings, accounts=accounts, table_files=files), messages
+
+
+AT_LEAST_ONE_TABLE = Length(min=1, error="needs at least one table.")
+
+
+class ConfigurationSchema(SettingsSchema):
+    """The top level of the file. The tables inside have schemas of their own."""
+
+    model = dict
+
+    stores = fields.Dict(values=fields.Dict(), required=True, validate=AT_LEAST_ONE_TABLE)
+    accounts = fields.Dict(values=fields.Dict(), required=True, validate=AT_LEAST_ONE_TABLE)
+    routes = fields.List(
+        fields.Dict(),
+        required=True,
+        validate=AT_LEAST_ONE_TABLE,
+        error_messages={"invalid": "must be a list of tables, each under [[routes]]."},
+    )
+    retired = fields.List(fields.String())
+    public_url = ServiceUrl()
+    alerts = fields.Dict()
+    users = fields.Dict(values=fields.Dict())
+
+
+def _check_unique_ids(kind: str, tables: Mapping[str, Mapping[str, Any]], errors: ConfigErrors) -> dict[str, str]:
+    """Return the tables' ids by name. Adds an error for each id that two tables share."""
+    ids: dict[str, str] = {name: str(table.get("id", name)) for name, table in tables.items()}
+    name_by_id: dict[str, str] = {}
+    for name, id_ in ids.items():
+        if (other := name_by_id.setdefault(id_, name)) != name:
+            errors.add((kind, name, "id"), f"“{id_}” is also the id of {format_path((kind, other))}.")
+    return ids
+
+
+def _check_durations(tables: Mapping[str, Mapping[str, Any]], lease_s: str, errors: ConfigErrors) -> None:
+    """Check durations against each other. The schemas check each on its own."""
+    max_timeout_s, max_timeout_path = 0.0, ""
+    for name, table in tables.items():
+        values = coerce_settings(AccountSchema(), table)
+        first_s, max_s, timeout_s = (
+            _duration(values, setting) for setting in ("retry_first_s", "retry_max_s", "timeout_s")
+        )
+        if first_s > max_s:
+            errors.add(("accounts", name, "retry_first_s"), f"must not be above retry_max_s, which is {max_s:g}.")
+        if timeout_s > max_timeout_s:
+            max_timeout_s, max_timeout_path = timeout_s, format_path(("accounts", name, "timeout_s"))
+    min_lease_s = math.ceil(max_timeout_s + LEASE_MARGIN_S)
+    # If a lease ran out during an attempt, its outcome would be unknown.
+    if max_timeout_path and re.fullmatch("[0-9]{1,9}", lease_s) and int(lease_s) < min_lease_s:
+        errors.add(("LEASE_S",), f"must be at least {min_lease_s}, since {max_timeout_path} is {max_timeout_s:g}.")
+
+
+def _check_order_references(
+    accounts: Mapping[str, Account | None], routes: Sequence[Route], errors: ConfigErrors
+) -> None:
+    """Add an error if orders of two stores could have the same reference at an account: their ids may be equal."""
+    for name, account in accounts.items():
+        destination = DESTINATIONS.get(account.destination) if account else None
+        setting = destination.order_reference_setting if destination else None
+        if not account or not setting:  # an account or a destination that has an error already
+            continue
+        stores = sorted({route.store for route in routes if account.id in route.accounts})
+        if len(stores) > 1 and "store" not in placeholders_in(getattr(account, setting)):
+            errors.add(("accounts", name, setting), f"needs {{store}}: {' and '.join(stores)} both send orders here.")
+
+
+def _duration(values: Mapping[str, Any], setting: str) -> float:
+    """Return the configured duration, or the default if there is none or it is invalid."""
+    default: float = getattr(Account(name="", id="", destination="", base_url=""), setting)
+    value = values.get(setting)
+    return value if isinstance(value, int | float) and 0 <= value < 1e300 else default
+
+
+def _tables_or_empty(value: Any) -> dict[str, dict[str, Any]]:
+    return {name: table for name, table in value.items() if isinstance(table, dict)} if isinstance(value, dict) else {}
+
+
+def _list_or_empty(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,71 @@
+"""marshmallow's fields and validators, with error messages that say what a setting must be.
+
+They follow the setting's path in a sentence: `accounts.bodega.concurrency: must be a whole number.` See "Custom error
+messages" in https://marshmallow.readthedocs.io/en/stable/custom_fields.html, read 2026-11-30.
+"""
+
+from typing import Any, TypeVar
+
+from marshmallow import fields, validate
+
+T = TypeVar("T")
+
+
+class Field(fields.Field[T]):
+    default_error_messages = {"required": "is missing.", "null": "must not be null."}
+
+
+class String(Field[str], fields.String):
+    default_error_messages = {"invalid": "must be text."}
+
+
+class Integer(Field[int], fields.Integer):
+    default_error_messages = {
+        "invalid": "must be a whole number.",
+        "too_large": "is too large.",
+    }
+
+
+class Float(Field[float], fields.Float):
+    default_error_messages = {
+        "invalid": "must be a number.",
+        "too_large": "is too large.",
+        "special": "must be a finite number.",
+    }
+
+
+class Decimal(Field[Any], fields.Decimal):
+    default_error_messages = {
+        "invalid": "must be a number.",
+        "special": "must be a finite number.",
+    }
+
+
+class Boolean(Field[bool], fields.Boolean):
+    default_error_messages = {"invalid": "must be true or false."}
+
+
+class List(Field[Any], fields.List[T]):
+    default_error_messages = {"invalid": "must be a list."}
+
+
+class Dict(Field[Any], fields.Dict):
+    default_error_messages = {"invalid": "must be a table."}
+
+
+class Nested(Field[Any], fields.Nested):
+    """A table with settings of its own. Its `SettingsSchema` has the messages."""
+
+
+class OneOf(validate.OneOf):
+    default_message = "must be one of: {choices}."
+
+
+class Range(validate.Range):
+    message_min = "must be {min_op} {{min}}."
+    message_max = "must be {max_op} {{max}}."
+    message_all = "must be {min_op} {{min}} and {max_op} {{max}}."
+    message_gte = "at least"
+    message_gt = "more than"
+    message_lte = "at most"
+    message_lt = "less than"
