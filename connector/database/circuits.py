@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import insert, update
 from sqlmodel import and_, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from connector.database.engine import Database, Transaction
 from connector.database.idempotency import IdempotentRequest, transact_idempotently
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import AccountAction, Attempt, Circuit, Delivery
+from connector.database.sql.run import parse_time, run
+from connector.database.sql.statements import LOCK_FREE_CIRCUITS, SELECT_CIRCUITS
 from mappings.destination import Outcome
 
 HEALTHY = {Outcome.DELIVERED, Outcome.REFUSED, Outcome.CONFLICT}
@@ -24,6 +25,21 @@ FAILING = {Outcome.NOT_PROCESSED, Outcome.AMBIGUOUS, Outcome.UNAUTHORIZED}
 #: The newest attempts, of all accounts, among which a successful one is searched: there may be millions.
 MAX_ATTEMPTS_SCANNED = 2_000
 STORE_PREFIX = "store:"  # no account id contains a colon
+
+
+class CircuitRow(NamedTuple):
+    """The columns of a circuit that attempts need, in the order of `SELECT_CIRCUITS`."""
+
+    account: str
+    failures: int
+    total_open_s: float
+    opened_at: datetime | None
+    probe_at: datetime | None
+    paused_at: datetime | None
+    next_slot_at: datetime | None
+
+
+AnyCircuit = Circuit | CircuitRow
 
 
 class CircuitState(StrEnum):
@@ -68,18 +84,38 @@ def circuit_state(circuit: Circuit | None) -> CircuitState:
     return CircuitState.OPEN if circuit.opened_at is not None else CircuitState.FLOWING
 
 
-def select_circuits(names: Collection[str]) -> SelectOfScalar[Circuit]:
-    return select(Circuit).where(col(Circuit.account).in_(sorted(names)))
+def load_circuits(transaction: Transaction, names: Collection[str]) -> dict[str, CircuitRow]:
+    """Circuits by name."""
+    rows = run(transaction.connection, SELECT_CIRCUITS, {"names": sorted(names)})
+    return {row[0]: parse_circuit_row(row) for row in rows}
 
 
-def load_circuits(transaction: Transaction, names: Collection[str]) -> dict[str, Circuit]:
-    return {circuit.account: circuit for circuit in transaction.load_all(select_circuits(names))}
+def lock_free_circuits(transaction: Transaction, names: Collection[str]) -> list[CircuitRow]:
+    """Lock the circuits that no other process is claiming from, until the transaction ends."""
+    rows = run(transaction.connection, LOCK_FREE_CIRCUITS, {"names": sorted(names)})
+    return [parse_circuit_row(row) for row in rows]
+
+
+def parse_circuit_row(row: Sequence[Any]) -> CircuitRow:
+    account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at = row
+    return CircuitRow(
+        account,
+        failures,
+        total_open_s,
+        parse_time(opened_at),
+        parse_time(probe_at),
+        parse_time(paused_at),
+        parse_time(next_slot_at),
+    )
 
 
 def read_circuits(database: Database, names: Collection[str] | None = None) -> dict[str, Circuit]:
     """Circuits by name: these, or all."""
     with database.read() as session:
-        circuits = session.exec(select(Circuit) if names is None else select_circuits(names)).all()
+        statement = select(Circuit)
+        if names is not None:
+            statement = statement.where(col(Circuit.account).in_(names))
+        circuits = session.exec(statement).all()
     return {circuit.account: circuit for circuit in circuits}
 
 
@@ -98,7 +134,7 @@ def insert_missing_circuits(transaction: Transaction, names: Sequence[str]) -> N
     insert_ignore(transaction.connection, Circuit, rows, unique=("account",))
 
 
-def change_circuit(transaction: Transaction, circuit: Circuit, **values: Any) -> None:
+def change_circuit(transaction: Transaction, circuit: AnyCircuit, **values: Any) -> None:
     """Change a circuit, and add up how long it has been open or paused."""
     after = {"opened_at": circuit.opened_at, "paused_at": circuit.paused_at, **values}
     still_open_since = open_since(after["opened_at"], after["paused_at"])
@@ -110,7 +146,7 @@ def update_circuit(transaction: Transaction, name: str, values: dict[str, Any]) 
     transaction.execute(update(Circuit).where(col(Circuit.account) == name).values(values))
 
 
-def seconds_open(circuit: Circuit | None, now: datetime) -> float:
+def seconds_open(circuit: AnyCircuit | None, now: datetime) -> float:
     """How long it has been open or paused, in total."""
     if circuit is None:
         return 0.0
@@ -133,7 +169,7 @@ def total_seconds_open(database: Database, names: Iterable[str]) -> float:
     return sum(seconds_open(circuits.get(name), now) for name in names)
 
 
-def available_slots(circuit: Circuit, free: int, now: datetime) -> int:
+def available_slots(circuit: AnyCircuit, free: int, now: datetime) -> int:
     """How many of `free` may be claimed: all if it is closed, one if a probe is due, else none."""
     is_early = circuit.probe_at is not None and circuit.probe_at > now
     if circuit.paused_at is not None or (circuit.opened_at is not None and is_early):
@@ -141,7 +177,7 @@ def available_slots(circuit: Circuit, free: int, now: datetime) -> int:
     return free if circuit.opened_at is None else min(free, 1)
 
 
-def reserve_probe(transaction: Transaction, circuit: Circuit, lease_s: float) -> None:
+def reserve_probe(transaction: Transaction, circuit: AnyCircuit, lease_s: float) -> None:
     """Keep others from probing until this probe's lease ends, in case its process dies."""
     change_circuit(transaction, circuit, probe_at=transaction.now + timedelta(seconds=lease_s))
 
@@ -179,7 +215,7 @@ def next_probe_time(database: Database, name: str, *, lease_s: float, probe_afte
     return database.transact(reserve)
 
 
-def take_rate_slots(transaction: Transaction, circuit: Circuit, free: int, rate_per_s: float) -> int:
+def take_rate_slots(transaction: Transaction, circuit: AnyCircuit, free: int, rate_per_s: float) -> int:
     """Return how many of `free` may be claimed now at this rate, and reserve their slots.
 
     The slots of one second may be taken at once.

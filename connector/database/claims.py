@@ -1,27 +1,32 @@
 """Leases on due deliveries. Many threads and processes share the work; what a dead process held is recovered."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, and_, col, select
 
 from connector.database.attempts import apply_missed_events
 from connector.database.circuits import (
     available_slots,
     insert_missing_circuits,
+    lock_free_circuits,
     read_circuits,
     reserve_probe,
-    select_circuits,
     take_rate_slots,
 )
 from connector.database.deliveries import LockedDelivery, lock_deliveries, update_delivery
 from connector.database.engine import Database, Transaction
-from connector.database.models import Attempt, Circuit, Delivery, Event, Reason, State
+from connector.database.models import Attempt, Delivery, Event, Reason, State
 from connector.database.sql.run import run
 from connector.database.sql.statements import CLAIM, COUNT_IN_FLIGHT, HAS_DUE, SELECT_DUE
 from mappings.destination import Outcome
+
+#: Built once: it runs in every claim.
+SELECT_CLAIMED = select(Delivery, Event).where(
+    col(Delivery.event_id) == col(Event.id), col(Delivery.id).in_(bindparam("ids", expanding=True))
+)
 
 INTERRUPTED = "The process ended, or lost its claim, before an answer was recorded."
 
@@ -95,17 +100,11 @@ def claim_deliveries(
     return database.transact(claim_due)
 
 
-def lock_free_circuits(transaction: Transaction, accounts: Collection[str]) -> Sequence[Circuit]:
-    """Lock the circuits that no other process is claiming from."""
-    statement = select_circuits(accounts).order_by(col(Circuit.account)).with_for_update(skip_locked=True)
-    return transaction.load_all(statement)
-
-
 def load_claimed(transaction: Transaction, ids: list[int]) -> list[ClaimedDelivery]:
     """The deliveries of these ids with their events, in the order of the ids."""
-    statement = select(Delivery, Event).where(col(Delivery.event_id) == col(Event.id), col(Delivery.id).in_(ids))
     with Session(transaction.connection) as session:
-        claimed_by_id = {delivery.id: ClaimedDelivery(delivery, event) for delivery, event in session.exec(statement)}
+        rows = session.exec(SELECT_CLAIMED, params={"ids": ids}).all()
+    claimed_by_id = {delivery.id: ClaimedDelivery(delivery, event) for delivery, event in rows}
     return [claimed_by_id[id_] for id_ in ids]
 
 

@@ -4,10 +4,9 @@ A delivery is changed only while the caller's claim on it holds and no news of i
 """
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, update
 from sqlmodel import col, select
@@ -27,8 +26,7 @@ LACKS_ROWS = and_(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LockedDelivery:
+class LockedDelivery(NamedTuple):
     """The columns of a delivery that decide what may happen to it, in the order of `LOCK_DELIVERIES`."""
 
     id: int
@@ -40,29 +38,30 @@ class LockedDelivery:
     state: str
     reason: str | None
     remote_id: str | None
-    due_at: datetime | None
     claimed_by: str | None
-    claim_expires_at: datetime | None
     attempts: int
-    locked_since: datetime | None
     override_event_id: int | None
+    due_at: datetime | None
+    claim_expires_at: datetime | None
+    locked_since: datetime | None
     first_forbidden_at: datetime | None
 
     def is_claimed_by(self, worker_id: str | None, *, state: State) -> bool:
         return self.state == state and self.claimed_by is not None and self.claimed_by == worker_id
 
 
-TIME_COLUMNS = ("due_at", "claim_expires_at", "locked_since", "first_forbidden_at")
-
-
 def lock_deliveries(transaction: Transaction, ids: Collection[int]) -> dict[int, LockedDelivery]:
     """Lock deliveries until the transaction ends. Returns them by id."""
     if not ids:
         return {}
-    rows = run(transaction.connection, LOCK_DELIVERIES, {"ids": list(ids)}).mappings().all()
-    return {
-        row["id"]: LockedDelivery(**{**row, **{name: parse_time(row[name]) for name in TIME_COLUMNS}}) for row in rows
-    }
+    locked = [parse_locked(row) for row in run(transaction.connection, LOCK_DELIVERIES, {"ids": list(ids)})]
+    return {delivery.id: delivery for delivery in locked}
+
+
+def parse_locked(row: Sequence[Any]) -> LockedDelivery:
+    *others, due_at, claim_expires_at, locked_since, first_forbidden_at = row
+    times = map(parse_time, (due_at, claim_expires_at, locked_since, first_forbidden_at))
+    return LockedDelivery._make([*others, *times])
 
 
 def update_delivery(transaction: Transaction, delivery_id: int, values: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import BindParameter, bindparam, insert, select, update
 from sqlmodel import col
 
 from connector.database.engine import Transaction
@@ -16,6 +16,32 @@ from connector.database.models import Delivery, Event, Note, State
 from connector.database.orders import EventSummary, newest_event
 
 OrderKey = tuple[str, str]  # store id, order id
+
+# Built once: they run for every batch. Per store, since SQLite uses no index for an IN of (store, order id) pairs.
+STORE: BindParameter[str] = bindparam("store")
+ORDER_IDS: BindParameter[list[str]] = bindparam("order_ids", expanding=True)
+SELECT_EVENTS = select(
+    col(Event.order_id),
+    col(Event.id),
+    col(Event.source_updated_at),
+    col(Event.is_paid),
+    col(Event.has_order),
+    col(Event.is_cancellation),
+).where(col(Event.store) == STORE, col(Event.order_id).in_(ORDER_IDS), col(Event.id) < bindparam("before_id"))
+SELECT_DELIVERIES = (
+    select(
+        col(Delivery.order_id),
+        col(Delivery.id),
+        col(Delivery.account),
+        col(Delivery.event_id),
+        col(Delivery.state),
+        col(Delivery.reason),
+        col(Delivery.locked_since),
+    )
+    .where(col(Delivery.store) == STORE, col(Delivery.order_id).in_(ORDER_IDS))
+    .order_by(col(Delivery.id))
+    .with_for_update()
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,17 +78,9 @@ class OrderBatch:
             self._load(store, [order_id for _, order_id in group], before_event_id)
 
     def _load(self, store: str, order_ids: list[str], before_event_id: int) -> None:
-        """Load the orders of one store. SQLite would use no index for an IN of (store, order id) pairs."""
-        event_rows = self.transaction.execute(
-            select(
-                col(Event.order_id),
-                col(Event.id),
-                col(Event.source_updated_at),
-                col(Event.is_paid),
-                col(Event.has_order),
-                col(Event.is_cancellation),
-            ).where(col(Event.store) == store, col(Event.order_id).in_(order_ids), col(Event.id) < before_event_id)
-        ).all()
+        """Load the orders of one store."""
+        params: dict[str, Any] = {"store": store, "order_ids": order_ids, "before_id": before_event_id}
+        event_rows = self.transaction.execute(SELECT_EVENTS, params).all()
         for order_id, id_, source_updated_at, is_paid, has_order, is_cancellation in event_rows:
             event = EventSummary(
                 id=id_,
@@ -74,20 +92,8 @@ class OrderBatch:
             self.events[store, order_id].append(event)
         if not event_rows:
             return  # so there are no deliveries either
-        delivery_rows = self.transaction.execute(
-            select(
-                col(Delivery.order_id),
-                col(Delivery.id),
-                col(Delivery.account),
-                col(Delivery.event_id),
-                col(Delivery.state),
-                col(Delivery.reason),
-                col(Delivery.locked_since),
-            )
-            .where(col(Delivery.store) == store, col(Delivery.order_id).in_(order_ids))
-            .order_by(col(Delivery.id))
-            .with_for_update()
-        )
+        del params["before_id"]
+        delivery_rows = self.transaction.execute(SELECT_DELIVERIES, params)
         for order_id, id_, account, event_id, state, reason, locked_since in delivery_rows:
             delivery = OrderDelivery(
                 id=id_, account=account, event_id=event_id, state=state, reason=reason, locked_since=locked_since

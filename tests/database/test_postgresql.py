@@ -13,7 +13,8 @@ import pytest
 
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.database import postgresql
-from connector.database.claims import Limit, claim_deliveries, ensure_circuits, lock_free_circuits
+from connector.database.circuits import lock_free_circuits
+from connector.database.claims import Limit, claim_deliveries, ensure_circuits
 from connector.database.deliveries import lock_deliveries
 from connector.database.engine import Database, Transaction
 from connector.database.events import IncomingWebhook, record_events

@@ -189,9 +189,9 @@ ORDER_ONCE = Invariant(
         ),
         Mutant(
             breaks="machines that claim at once claim more than the account takes",
-            file=CLAIMS,
-            old=".order_by(col(Circuit.account)).with_for_update(skip_locked=True)",
-            new=".order_by(col(Circuit.account))",
+            file="connector/database/sql/statements.py",
+            old="ORDER BY account\nFOR UPDATE SKIP LOCKED\n",
+            new="ORDER BY account\n",
             tests=(
                 "tests/database/test_postgresql.py::test_while_one_machine_claims_another_takes_nothing_of_the_account[postgresql]",
             ),

@@ -49,6 +49,26 @@ LIMIT :max_rows
 FOR UPDATE SKIP LOCKED
 """
 
+CIRCUIT_COLUMNS = (
+    """account, failures, opened_at, probe_at, reason, paused_at, pause_reason, total_open_s, next_slot_at"""
+)
+
+# benchmarks.forward: once per claim. Skips accounts that another process is claiming from.
+LOCK_FREE_CIRCUITS = """
+SELECT account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at
+FROM circuits
+WHERE account IN (:names)
+ORDER BY account
+FOR UPDATE SKIP LOCKED
+"""
+
+# benchmarks.forward: once per batch, when marking as sending and when recording outcomes.
+SELECT_CIRCUITS = """
+SELECT account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at
+FROM circuits
+WHERE account IN (:names)
+"""
+
 # benchmarks.forward: once per claim.
 CLAIM = """
 UPDATE deliveries
@@ -59,8 +79,8 @@ WHERE id IN (:ids)
 
 # benchmarks.forward: once per batch, before marking as sending and before recording outcomes.
 LOCK_DELIVERIES = """
-SELECT id, account, store, destination, order_id, event_id, state, reason, remote_id, due_at,
-       claimed_by, claim_expires_at, attempts, locked_since, override_event_id, first_forbidden_at
+SELECT id, account, store, destination, order_id, event_id, state, reason, remote_id, claimed_by, attempts,
+       override_event_id, due_at, claim_expires_at, locked_since, first_forbidden_at
 FROM deliveries
 WHERE id IN (:ids)
 ORDER BY id
