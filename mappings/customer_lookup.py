@@ -1,6 +1,6 @@
-"""Whom an order is booked on, at a destination that keeps customers: how one is told from others, found and made.
+"""How an order's customer is found, or created, at a destination whose orders refer to one.
 
-A destination has one `CustomerApi`, of pure functions; `connector` makes the calls.
+A `CustomerApi` has pure functions; `connector` makes the requests.
 """
 
 from abc import ABC, abstractmethod
@@ -14,24 +14,24 @@ from mappings.settings import AccountT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerQuery:
-    """Something by which one customer is told from all others."""
+    """A value that identifies one customer."""
 
-    label: str  # in a merchant's words: "tax document"
-    value: str  # the same for the same customer, however it was written
-    search_terms: tuple[str, ...]  # in which the destination may have it, and is asked for it
+    label: str  # as a merchant would call it: "tax document"
+    value: str  # normalized: the same for one customer, however it was written
+    search_terms: tuple[str, ...]  # the spellings to search for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerPage:
-    """What one reply to a search says."""
+    """One page of search results."""
 
-    ids: list[str]  # of customers that surely are the one sought
+    ids: list[str]  # of the customers that match exactly
     cursor: str | None = None  # of the next page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerMatch:
-    """What became of the search for an order's customer."""
+    """The result of the search for an order's customer."""
 
     customer_id: str | None = None  # None: the account's own
     warning: str | None = None

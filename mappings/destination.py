@@ -17,29 +17,29 @@ from mappings.settings import AccountSchema, AccountT, Store
 
 
 class Outcome(StrEnum):
-    """What one attempt came to."""
+    """The outcome of one attempt."""
 
     DELIVERED = "delivered"
-    REFUSED = "refused"  # surely not processed; the same body would be refused again
-    NOT_PROCESSED = "not_processed"  # surely not processed; worth another try
-    UNAUTHORIZED = "unauthorized"  # surely not processed; every order of the account would meet the same
-    TOKEN_EXPIRED = "token_expired"  # noqa: S105  # surely not processed; a new token may help
+    REFUSED = "refused"  # definitely not processed; the same body would be refused again
+    NOT_PROCESSED = "not_processed"  # definitely not processed; a retry may succeed
+    UNAUTHORIZED = "unauthorized"  # definitely not processed; true of every order of the account
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105  # definitely not processed; a new token may help
     AMBIGUOUS = "ambiguous"  # may or may not have been processed
-    CONFLICT = "conflict"  # the key was used with another body: an earlier one may have been processed
+    CONFLICT = "conflict"  # the key was used with another body, which may have been processed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenExchange:
-    """A POST without a body that turns the account's API key into a short-lived token (a JWT)."""
+    """A POST without a body that exchanges the account's API key for a short-lived token (a JWT)."""
 
     path: str
     key_header: str
-    token_path: str  # dotted path in the reply
+    token_path: str  # dotted path in the response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBody:
-    """A body that may leave, and what it could not say."""
+    """A body that may be sent, and warnings about what it does not contain."""
 
     body: dict[str, Any]
     warnings: list[str] = field(default_factory=list)

@@ -11,27 +11,27 @@ from mappings.samples import SampleStore
 from mappings.schema import StorefrontSchema, schema_instance
 from mappings.settings import StoreSchema, StoreT
 
-#: The hub's words for what an event says. A platform's own topic stands beside them.
+#: What an event says, on any platform. An event also has the platform's own topic.
 CANONICAL_TOPICS = frozenset({"created", "paid", "updated", "cancelled"})
 
 
 class MalformedWebhookError(Exception):
-    """The request is signed, but is not what this storefront sends. The text says why, without the payload's data."""
+    """The request is signed, but is not a webhook of this storefront. The text says why, without the payload's data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookIdentity:
-    """What a webhook is about, found without mapping it."""
+    """What a webhook is about. It is read before the response is sent, and without mapping the order."""
 
-    topic: str  # the platform's own word
-    topics: frozenset[str]  # that word, and every hub word that fits
+    topic: str  # the platform's own
+    topics: frozenset[str]  # that topic, and all canonical topics that apply
     event_key: str  # unique per store; the same when the storefront sends the event again
     order_id: str | None = None
     order_number: str | None = None
-    source_updated_at: datetime | None = None  # the source's own time of the change; None: when it arrived
-    has_order: bool = True  # False: no order can be read from it, nor fetched by it (deleted)
-    ignore_reason: str | None = None  # why this is recorded and never forwarded
-    #: The platform sends the same bytes for a new change as for a repeat: a repeat makes the forwarder fetch again.
+    source_updated_at: datetime | None = None  # when the order changed, by the platform; None: when it arrived
+    has_order: bool = True  # False: the payload has no order, and none can be fetched (it was deleted)
+    ignore_reason: str | None = None  # why the event is recorded and never forwarded
+    #: Whether a repeat is fetched again, because the platform sends the same bytes for a new change.
     refetch_on_duplicate: bool = False
 
     @property
@@ -41,20 +41,20 @@ class WebhookIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """HMAC-SHA256 over the raw body, keyed with the store's secret."""
+    """The HMAC-SHA256 of the raw body with the store's secret."""
 
-    headers: tuple[str, ...]  # any of these carries it
+    headers: tuple[str, ...]  # any of these may have it
     encoding: Literal["base64", "hex"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
-    """One GET at the storefront's API for what a webhook does not carry."""
+    """A GET request to the storefront's API for something that a webhook lacks."""
 
-    path: str  # after the store's `api_url`
-    merge: Callable[[dict[str, Any], Any], dict[str, Any]]  # (payload, parsed reply) -> payload
-    is_order: bool = False  # the order itself: without it nothing can be read
-    is_valid_response: Callable[[Any], bool] = lambda reply: True  # whether a reply is about what was asked
+    path: str  # below the store's `api_url`
+    merge: Callable[[dict[str, Any], Any], dict[str, Any]]  # (payload, parsed response) -> payload
+    is_order: bool = False  # whether it returns the order itself, without which nothing can be mapped
+    is_valid_response: Callable[[Any], bool] = lambda response: True  # whether the response is about the right object
 
 
 class Storefront(ABC, Generic[StoreT]):

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from connector.settings.environment import EnvironmentSchema
 from connector.settings.routes import RouteFilterSchema, RouteSchema
 from connector.settings.users import UserSchema
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings.destination import Destination
 from mappings.settings import AccountSchema, StoreSchema
+from mappings.storefront import Storefront
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = {
@@ -61,13 +64,14 @@ def test_command_reference_names_every_command_and_no_other() -> None:
 
 def test_configuration_reference_names_every_environment_variable_and_no_other() -> None:
     named = re.findall(r"^\| `([A-Z_]+)` \|", section("## Environment variables", CONFIGURATION), re.MULTILINE)
-    known = [field.data_key for field in EnvironmentSchema().fields.values()]
+    known = [field.data_key or name for name, field in EnvironmentSchema().fields.items()]
     assert sorted(named) == sorted([*known, "CONNECTOR_CONFIG"])
 
 
 def test_configuration_reference_names_every_setting() -> None:
+    integrations: list[Storefront[Any] | Destination[Any]] = [*STOREFRONTS.values(), *DESTINATIONS.values()]
     schemas = [
-        *(integration.settings_schema() for integration in [*STOREFRONTS.values(), *DESTINATIONS.values()]),
+        *(integration.settings_schema() for integration in integrations),
         *(schema() for schema in CHANNELS.values()),
         RouteSchema({}),
         RouteFilterSchema(),

@@ -12,7 +12,7 @@ COLUMNS = ("id", "destination", "state", "since", "reason", "waiting", "sending"
 @JSON_OPTION
 def accounts(as_json: bool) -> None:
     """List the accounts: whether each accepts orders, and how many deliveries are open for it."""
-    from connector.web.api.responses import serialize_accounts
+    from connector.serializers import serialize_accounts
 
     with local_runtime() as runtime:
         rows = serialize_accounts(runtime)
@@ -26,7 +26,7 @@ def accounts(as_json: bool) -> None:
 def pause(note: str | None, as_json: bool, account: str) -> None:
     """Stop sending to an account until it is resumed. Its orders wait."""
     from connector.operations import actions
-    from connector.web.api.responses import serialize_account_by_id
+    from connector.serializers import serialize_account_by_id
 
     with local_runtime() as runtime:
         actions.pause_account(runtime, account, actor=operator_name(), note=note)
@@ -40,7 +40,7 @@ def pause(note: str | None, as_json: bool, account: str) -> None:
 def resume(as_json: bool, account: str) -> None:
     """Resume sending to an account, clearing any pause or open circuit breaker."""
     from connector.operations import actions
-    from connector.web.api.responses import serialize_account_by_id
+    from connector.serializers import serialize_account_by_id
 
     with local_runtime() as runtime:
         actions.resume_account(runtime, account, actor=operator_name())

@@ -32,7 +32,7 @@ def list_rows(
     from connector.database.models import Reason, State
     from connector.database.queries.deliveries import DeliveryFilter, list_deliveries
     from connector.database.queries.events import EventFilter, list_events
-    from connector.web.api.responses import serialize_delivery, serialize_events
+    from connector.serializers import serialize_delivery, serialize_events
 
     for value, choices in ((state, State), (reason, Reason)):
         if value is not None and value not in list(choices):
@@ -58,7 +58,7 @@ def show(is_event: bool, as_json: bool, id_: int) -> None:
     """Show a delivery with its body, attempts and notes, as JSON. With --json, on one line."""
     from connector.database.queries.deliveries import load_delivery
     from connector.database.queries.events import load_event
-    from connector.web.api.responses import serialize_delivery_detail, serialize_events
+    from connector.serializers import serialize_delivery_detail, serialize_events
 
     with local_runtime() as runtime:
         if is_event:
@@ -88,7 +88,7 @@ def show(is_event: bool, as_json: bool, id_: int) -> None:
 def retrigger(is_event: bool, force: bool, new_key: bool, note: str | None, as_json: bool, id_: int) -> None:
     """Queue a delivery again."""
     from connector.operations import actions
-    from connector.web.api.responses import serialize_delivery, serialize_retry_results
+    from connector.serializers import serialize_delivery, serialize_retry_result
 
     if is_event and new_key:
         raise click.UsageError("--new-key is for one delivery.")
@@ -100,7 +100,7 @@ def retrigger(is_event: bool, force: bool, new_key: bool, note: str | None, as_j
             print_result(f"Delivery {id_} is queued.", serialize_delivery(delivery), as_json=as_json)
             return
         results = actions.retrigger_event(runtime, id_, actor=operator_name(), force=force, note=note)
-    for row in serialize_retry_results(results)["deliveries"]:
+    for row in map(serialize_retry_result, results):
         outcome = "skipped" if row["done"] == "left" else row["done"]
         print_result(f"Delivery {row['id']} is {outcome}: {row['why']}.", row, as_json=as_json)
 
@@ -114,7 +114,7 @@ def retrigger(is_event: bool, force: bool, new_key: bool, note: str | None, as_j
 def resolve(as_: str, remote_id: str | None, note: str | None, as_json: bool, id_: int) -> None:
     """Mark a parked delivery as delivered or discarded."""
     from connector.operations import actions
-    from connector.web.api.responses import serialize_delivery
+    from connector.serializers import serialize_delivery
 
     with local_runtime() as runtime:
         delivery = actions.resolve_delivery(

@@ -95,7 +95,7 @@ def reconcile(since: datetime | None, until: datetime | None, store: str | None,
     """
     from connector.database.reconciliation.run import Scope, last_ids
     from connector.database.reconciliation.run import reconcile as reconcile_rows
-    from connector.web.api.responses import serialize_report
+    from connector.serializers import serialize_report
 
     with (
         local_runtime() as runtime,

@@ -280,7 +280,7 @@ def format_value(value: Any) -> str:
 
 
 def serialize_dry_run(preview: "Preview", verdict: Verdict) -> dict[str, Any]:
-    from connector.web.api.responses import serialize_preview
+    from connector.serializers import serialize_preview
 
     delivery = preview.delivery
     return {

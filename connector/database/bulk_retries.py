@@ -68,9 +68,9 @@ def load_job(database: Database, job_id: int) -> Job:
         return require_job(session.exec(select(Job).where(Job.id == job_id)).one_or_none(), job_id)
 
 
-def list_jobs(database: Database, *, before: int | None = None, limit: int) -> list[Job]:
-    """Newest first. `before` is the id of the last one on the previous page."""
-    statement = select(Job).where(*([col(Job.id) < before] if before is not None else []))
+def list_jobs(database: Database, *, before_id: int | None = None, limit: int) -> list[Job]:
+    """Newest first. `before_id` is the id of the last one on the previous page."""
+    statement = select(Job).where(*([col(Job.id) < before_id] if before_id is not None else []))
     with database.read() as session:
         return list(session.exec(statement.order_by(col(Job.id).desc()).limit(limit)).all())
 

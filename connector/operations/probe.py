@@ -1,6 +1,7 @@
 """Tries whether each account can be reached with its credentials, by requests that create nothing."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from connector.clients.http import Client, Reachability
@@ -13,11 +14,26 @@ from mappings.settings import Account, Store
 PING_TIMEOUT_S = 10.0
 
 
+class ProbeOutcome(StrEnum):
+    REACHED = "reached"
+    UNREACHABLE = "unreachable"
+    NO_TOKEN = "no token"  # noqa: S105  # not a password
+    CREDENTIALS_REJECTED = "credentials rejected"
+    SERVER_ERROR = "server error"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
+    """The result for one account. `status` is the HTTP status, if there was a response; `message` is English."""
+
     account: str
-    is_good: bool
+    outcome: ProbeOutcome
+    status: int | None
     message: str
+
+    @property
+    def is_good(self) -> bool:
+        return self.outcome is ProbeOutcome.REACHED
 
 
 def probe_accounts(settings: Settings, account_id: str | None = None) -> list[ProbeResult]:
@@ -41,13 +57,15 @@ def ping_all(settings: Settings) -> list[tuple[Account | Store, Reachability]]:
 
 
 def probe_account(clients: AccountClients, account: Account, destination: Destination[Any]) -> ProbeResult:
-    def build_result(message: str, *, is_good: bool = False) -> ProbeResult:
-        return ProbeResult(account=account.name, is_good=is_good, message=message)
+    """Send one GET request with the account's credentials."""
+
+    def build_result(outcome: ProbeOutcome, status: int | None, message: str) -> ProbeResult:
+        return ProbeResult(account=account.name, outcome=outcome, status=status, message=message)
 
     try:
         bearer = clients.tokens.bearer()
     except TokenError as error:
-        return build_result(f"no token: {error.result.summary}")
+        return build_result(ProbeOutcome.NO_TOKEN, error.result.status, f"no token: {error.result.summary}")
     result = clients.client.request(
         "GET",
         destination.probe_path,
@@ -55,11 +73,13 @@ def probe_account(clients: AccountClients, account: Account, destination: Destin
         query=destination.query_params(account),
         timeout_s=account.timeout_s,
     )
-    if result.status is None:
-        return build_result(f"not reached: {result.error}")
-    is_expired = destination.classify_response(result.status, result.parse_json()) is Outcome.TOKEN_EXPIRED
-    if result.status in (401, 403) or is_expired:
-        return build_result(f"reached, and refuses the credentials ({result.status})")
-    if result.status >= 500:
-        return build_result(f"reached, and in trouble ({result.status})")
-    return build_result(f"reached ({result.status})", is_good=True)
+    status = result.status
+    if status is None:
+        return build_result(ProbeOutcome.UNREACHABLE, None, f"not reached: {result.error}")
+    is_expired = destination.classify_response(status, result.parse_json()) is Outcome.TOKEN_EXPIRED
+    if status in (401, 403) or is_expired:
+        message = f"reached, and refuses the credentials ({status})"
+        return build_result(ProbeOutcome.CREDENTIALS_REJECTED, status, message)
+    if status >= 500:
+        return build_result(ProbeOutcome.SERVER_ERROR, status, f"reached, and in trouble ({status})")
+    return build_result(ProbeOutcome.REACHED, status, f"reached ({status})")

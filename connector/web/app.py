@@ -1,4 +1,4 @@
-"""Builds the web application: webhooks, API and health over one runtime."""
+"""Builds the web application: webhooks, API, health checks, metrics and dashboard."""
 
 import atexit
 from contextlib import ExitStack
@@ -12,12 +12,12 @@ from connector.observability.logs import configure_logging
 from connector.observability.sentry import configure_sentry
 from connector.runtime import Runtime, open_runtime
 from connector.settings import load_settings
-from connector.web import health, metrics, webhooks
+from connector.web import health, prometheus, webhooks
 from connector.web.api import openapi, routes
 from connector.web.dashboard import mount
 from connector.web.errors import register_error_handlers
-from connector.web.middleware import RequestIdMiddleware
 from connector.web.rejections import RejectionCounter
+from connector.web.request_id import configure_request_ids
 
 
 def create_app(runtime: Runtime) -> Flask:
@@ -26,19 +26,20 @@ def create_app(runtime: Runtime) -> Flask:
     app.extensions["rejected"] = RejectionCounter(runtime.database)
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
-    for module in (webhooks, routes, health, metrics, openapi, mount):
-        app.register_blueprint(module.blueprint)
-    app.extensions["dashboard"] = mount.LazyApp(runtime)
+    configure_request_ids(app)
     register_error_handlers(app)
-    app.wsgi_app = RequestIdMiddleware(app.wsgi_app)  # type: ignore[method-assign]
+    for module in (webhooks, routes, health, prometheus, openapi, mount):
+        app.register_blueprint(module.blueprint)
+    app.register_blueprint(openapi.docs_blueprint)
+    app.extensions["dashboard"] = mount.LazyApp(runtime)
     if runtime.settings.environment.admin_token is None:
-        runtime.log.warning("api_off", why="no ADMIN_TOKEN is set, so /api answers 404")
+        runtime.log.warning("api_off", why="ADMIN_TOKEN is not set: /api returns 404")
     return app
 
 
 def create_wsgi() -> Flask:
-    """What each web process of gunicorn calls, after the fork: a database connection must not cross one."""
-    die_with_parent()  # gunicorn's master, without which its workers would hold the port and serve nobody new
+    """Create the application in a gunicorn worker, after the fork: two processes must not share a connection."""
+    die_with_parent()  # workers of a dead master would keep the port bound
     configure_logging()
     settings = load_settings()
     configure_sentry(settings.environment.sentry_dsn)

@@ -1,28 +1,24 @@
-"""`/health/live`: the process answers. `/health/ready`: it can store. Open to all, silent on the rest."""
+"""`/health/live`: the process responds. `/health/ready`: it can store webhooks. Neither needs a token."""
 
-from flask import Blueprint, Response, current_app, jsonify
-
-from connector.runtime import Runtime
-from connector.web.api.operation import Operation, documented
+from connector.web.api.blueprint import ApiBlueprint
 from connector.web.api.responses import HealthSchema
+from connector.web.context import get_runtime
 
-blueprint = Blueprint("health", __name__)
-
-
-HEALTH_SCHEMA = HealthSchema()
+blueprint = ApiBlueprint("health", __name__, description="For process supervisors.", requires_token=False)
 
 
 @blueprint.get("/health/live")
-@documented(Operation(responses={200: HEALTH_SCHEMA}, is_public=True))
-def live() -> Response:
-    """Say that the process answers."""
-    return jsonify(status="ok")
+@blueprint.response(200, HealthSchema)
+@blueprint.operation()
+def live() -> dict[str, str]:
+    """Check that the process responds."""
+    return {"status": "ok"}
 
 
 @blueprint.get("/health/ready")
-@documented(Operation(responses={200: HEALTH_SCHEMA}, is_public=True))
-def ready() -> Response:
-    """Say that it can store what comes in."""
-    runtime: Runtime = current_app.extensions["runtime"]
-    runtime.database.require_migrated()
-    return jsonify(status="ok")
+@blueprint.response(200, HealthSchema)
+@blueprint.operation()
+def ready() -> dict[str, str]:
+    """Check that the database is available and migrated."""
+    get_runtime().database.require_migrated()
+    return {"status": "ok"}

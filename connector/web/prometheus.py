@@ -1,11 +1,10 @@
-"""What `/metrics` shows, for Prometheus. All figures are of the whole service: any process may be asked.
+"""`GET /metrics`, for Prometheus. Every process reports the same values: they are read from the database."""
 
-They are read from the database, where every process has left them; only prometheus_client's text is made here.
-"""
-
+import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from flask import Response, current_app, request
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
@@ -28,12 +27,45 @@ from connector.database.stats.counters import (
 )
 from connector.database.stats.gauges import Gauges, read_gauges
 from connector.runtime import Runtime
+from connector.web.api.blueprint import ApiBlueprint
+from connector.web.context import get_runtime
+from connector.web.errors import problem_response
+from connector.web.rejections import RejectionCounter
+
+blueprint = ApiBlueprint(
+    "metrics",
+    __name__,
+    description="For Prometheus. Needs `METRICS_TOKEN` or `ADMIN_TOKEN`.",
+    requires_token=True,
+)
+
+
+@blueprint.get("/metrics")
+@blueprint.response(200, {"type": "string"}, content_type="text/plain")
+@blueprint.operation()
+def get_metrics() -> Response:
+    """Return the metrics of the whole service, in the Prometheus text format."""
+    runtime = get_runtime()
+    environment = runtime.settings.environment
+    tokens = [token for token in (environment.metrics_token, environment.admin_token) if token is not None]
+    if not tokens:
+        return problem_response(404, "metrics are disabled: set METRICS_TOKEN or ADMIN_TOKEN to enable them")
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    is_valid = any(hmac.compare_digest(credentials.strip().encode(), token.encode()) for token in tokens)
+    if scheme.lower() != "bearer" or not is_valid:
+        detail = "METRICS_TOKEN or ADMIN_TOKEN is required as a Bearer token"
+        return problem_response(401, detail, {"WWW-Authenticate": "Bearer"})
+    rejections: RejectionCounter = current_app.extensions["rejected"]
+    rejections.flush()
+    text, content_type = render_metrics(runtime, request.headers.get("Accept", ""))
+    return Response(text, content_type=content_type)
 
 
 def render_metrics(runtime: Runtime, accept: str) -> tuple[bytes, str]:
-    """The text, in the format that is asked for, and its content type.
+    """Return the metrics in the format that `accept` asks for, and their content type.
 
-    Without a database it says so, and nothing else: old figures would look like a service at rest.
+    While the database is unavailable, only `connector_info` and `connector_database_up` are reported: stale values
+    would look like an idle service.
     """
     registry = CollectorRegistry()
     registry.register(MetricsCollector(list(build_metrics(runtime))))
@@ -42,6 +74,8 @@ def render_metrics(runtime: Runtime, accept: str) -> tuple[bytes, str]:
 
 
 class MetricsCollector:
+    """Hands metrics that are already built to a registry."""
+
     def __init__(self, families: list[Metric]) -> None:
         self.families = families
 
@@ -50,37 +84,41 @@ class MetricsCollector:
 
 
 def build_metrics(runtime: Runtime) -> Iterator[Metric]:
-    info = GaugeMetricFamily("connector_info", "The version that answers.", labels=["version"])
+    info = GaugeMetricFamily("connector_info", "Version of the connector.", labels=["version"])
     info.add_metric([__version__], 1)
     yield info
     try:
         roll_up_counters(runtime.database)
         counts, gauges = read_counters(runtime.database), read_gauges(runtime.database, all_accounts(runtime))
     except DatabaseUnavailableError:
-        yield GaugeMetricFamily("connector_database_up", "1 while the database answers.", value=0)
+        yield GaugeMetricFamily("connector_database_up", "1 while the database can be reached.", value=0)
         return
-    yield GaugeMetricFamily("connector_database_up", "1 while the database answers.", value=1)
+    yield GaugeMetricFamily("connector_database_up", "1 while the database can be reached.", value=1)
     yield build_webhooks(counts, gauges)
     yield build_rejected(counts)
     yield build_last_webhooks(counts)
     yield from build_histogram(
-        counts, ATTEMPTS, "connector_attempt_duration_seconds", "Attempts, by how long they took.", ATTEMPT_BOUNDS_S
+        counts, ATTEMPTS, "connector_attempt_duration_seconds", "Duration of delivery attempts.", ATTEMPT_BOUNDS_S
     )
     yield from build_histogram(
-        counts, AGES, "connector_delivered_age_seconds", "Delivered orders, by how long ago they came in.", AGE_BOUNDS_S
+        counts,
+        AGES,
+        "connector_delivered_age_seconds",
+        "Time from webhook to delivery of an order.",
+        AGE_BOUNDS_S,
     )
     yield from build_gauges(runtime, gauges)
 
 
 def all_accounts(runtime: Runtime) -> set[str]:
-    """A retired one may have deliveries left."""
+    """Return the configured accounts and the retired ones, which may have open deliveries."""
     return {*runtime.settings.accounts, *runtime.settings.retired}
 
 
 def build_webhooks(counts: Counts, gauges: Gauges) -> Metric:
     family = CounterMetricFamily(
         "connector_webhooks",
-        "Webhooks that were answered 200, by store, status and why they were ignored.",
+        "Webhooks answered with 200, by store, status and reason for being ignored.",
         labels=["store", "status", "reason"],
     )
     for (name, labels), value in sorted(counts.items()):
@@ -94,7 +132,7 @@ def build_webhooks(counts: Counts, gauges: Gauges) -> Metric:
 def build_rejected(counts: Counts) -> Metric:
     family = CounterMetricFamily(
         "connector_webhooks_rejected",
-        "Webhooks that were turned away, by store and why. Each process adds its own every ten seconds.",
+        "Webhooks rejected, by store and reason. Each process adds its own count every ten seconds.",
         labels=["store", "reason"],
     )
     for (name, labels), value in sorted(counts.items()):
@@ -105,7 +143,7 @@ def build_rejected(counts: Counts) -> Metric:
 
 def build_last_webhooks(counts: Counts) -> Metric:
     family = GaugeMetricFamily(
-        "connector_last_webhook_timestamp_seconds", "When a store's last webhook came.", labels=["store"]
+        "connector_last_webhook_timestamp_seconds", "Time of the last webhook from each store.", labels=["store"]
     )
     for (name, labels), value in sorted(counts.items()):
         if name == LAST_EVENT:
@@ -136,20 +174,20 @@ def build_histogram(
 def build_gauges(runtime: Runtime, gauges: Gauges) -> Iterator[Metric]:
     deliveries = GaugeMetricFamily(
         "connector_deliveries",
-        "Deliveries that have not ended, by account, state and why they are parked.",
+        "Open deliveries, by account, state and reason for being parked.",
         labels=["account", "state", "reason"],
     )
     backlog_age = GaugeMetricFamily(
         "connector_backlog_age_seconds",
-        "For how long the oldest delivery that is due has not been taken.",
+        "How long the oldest due delivery has been waiting for a worker.",
         labels=["account"],
     )
     circuit_open = GaugeMetricFamily(
         "connector_circuit_open",
-        "1 while an account, or a store's API, is left alone because it fails.",
+        "1 while the circuit of an account, or of a store's API, is open after failures.",
         labels=["circuit"],
     )
-    paused = GaugeMetricFamily("connector_paused", "1 while a person keeps an account from orders.", labels=["account"])
+    paused = GaugeMetricFamily("connector_paused", "1 while an operator has paused the account.", labels=["account"])
     for account in sorted(all_accounts(runtime)):
         deliveries.add_metric([account, State.WAITING, ""], gauges.waiting.get(account, 0))
         deliveries.add_metric([account, State.SENDING, ""], gauges.sending.get(account, 0))

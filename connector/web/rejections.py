@@ -1,4 +1,4 @@
-"""Counts the webhooks that were turned away. They leave no row: a stranger must not be able to fill the disk."""
+"""Counts rejected webhooks. They are not stored one by one: anyone could fill the disk with them."""
 
 import threading
 from collections import Counter
@@ -9,7 +9,7 @@ from connector.core.exceptions import DatabaseUnavailableError, InvalidRequestEr
 from connector.database.engine import Database
 from connector.database.stats.counters import REJECTED, add_counts, make_labels
 
-#: What is counted is kept so soon after. A process that is killed takes that much with it.
+#: How long counts stay in memory. A process that is killed loses them.
 FLUSH_AFTER_S = 10.0
 
 REJECTION_REASONS: dict[type[Exception], str] = {
@@ -22,7 +22,7 @@ REJECTION_REASONS: dict[type[Exception], str] = {
 
 
 class RejectionCounter:
-    """What one process turned away since it was last kept."""
+    """Counts of one process since its last flush."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,8 +31,10 @@ class RejectionCounter:
         self._timer: threading.Timer | None = None
 
     def add(self, store: str, error: Exception) -> None:
-        """Args:
-        store: "" where there is none of that name: a stranger's word becomes no label.
+        """Count one webhook, and schedule a flush.
+
+        Args:
+            store: The store's id; "" for an unknown store, so that no caller can create labels.
         """
         reason = next(
             (text for error_type, text in REJECTION_REASONS.items() if isinstance(error, error_type)), "fault"
@@ -45,7 +47,7 @@ class RejectionCounter:
                 self._timer.start()
 
     def flush(self) -> None:
-        """Add it to what all processes share; later, if the database is away."""
+        """Add the counts to the shared ones in the database. They are retried later if it is unavailable."""
         with self._lock:
             counts, self._counts, timer, self._timer = self._counts, Counter(), self._timer, None
         if timer is not None:

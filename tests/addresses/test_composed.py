@@ -1,6 +1,7 @@
 """Lines put together from parts of which each is clear: they are read back as those parts, in whatever form."""
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import cycle, islice, product
 from typing import Any
 
@@ -29,7 +30,7 @@ PARTS = {
 }
 
 
-def compose() -> None:
+def compose() -> Iterator[tuple[str, str, ParsedLine]]:
     for country, (streets, doors, flats, districts, references) in PARTS.items():
         rests = cycle(product(districts.items(), references.items()))
         for street, door, flat in product(streets, doors.items(), flats.items()):

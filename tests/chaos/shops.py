@@ -45,7 +45,7 @@ class Shop:
 class Platform:
     """How a platform tells of orders."""
 
-    storefront: Storefront
+    storefront: Storefront[Any]
     topics: Mapping[str, str]  # of the words of a script
     #: (sample, version, word, whether it is paid, when it changed) -> the order as the platform writes it
     write: Callable[[dict[str, Any], str, bool, datetime], None]

@@ -52,7 +52,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         with pytest.raises(SystemExit) as end:
             main()
         printed = capsys.readouterr()
-        return Ended(status=end.value.code or 0, out=printed.out, err=printed.err)
+        status = end.value.code or 0
+        assert isinstance(status, int)
+        return Ended(status=status, out=printed.out, err=printed.err)
 
     return run_command
 
@@ -579,7 +581,8 @@ def test_sandbox_says_where_it_plays_and_takes_orders_until_it_is_told_to_end() 
     assert process.returncode == 0
     assert tables.keys() == DESTINATIONS.keys()
     for name, table in tables.items():
-        assert build_account(name, {key: value for key, value in table.items() if key != "destination"})
+        account = build_account(name, {key: value for key, value in table.items() if key != "destination"})
+        assert account.destination == name
 
 
 def test_sandbox_ends_with_status_1_where_the_port_is_taken(run: Callable[..., Ended], sandbox: SandboxServer) -> None:

@@ -59,7 +59,7 @@ from = "tienda-ar"
 to = ["AR_GOES_TO"]
 """
 
-SEVERAL = {"payment_gateway_names": ["mercado_pago", "gift_card"]}
+SEVERAL: dict[str, Any] = {"payment_gateway_names": ["mercado_pago", "gift_card"]}
 TRANSACTIONS = [
     {"id": 1, "kind": "authorization", "status": "success", "gateway": "mercado_pago", "amount": "499.00"},
     {

@@ -9,6 +9,7 @@ import pytest
 
 from connector.core.exceptions import ConflictError, InvalidRequestError
 from connector.database import bulk_retries
+from connector.database.operator_actions import RetriggerRequest
 from connector.database.queries.deliveries import DeliveryFilter
 from connector.operations import actions
 from tests.support.orders import shopify_order
@@ -114,7 +115,7 @@ def test_a_page_that_was_read_by_another_is_not_taken(service: Service) -> None:
 
 def test_a_job_that_is_asked_for_again_by_the_same_request_is_the_same_job(service: Service) -> None:
     refuse(service, 7)
-    asked = actions.RetriggerRequest(actor="ana")
+    asked = RetriggerRequest(actor="ana")
     made = [
         bulk_retries.start_job(service.database, DeliveryFilter(state="parked"), asked, token="one").id
         for _ in range(2)

@@ -193,7 +193,7 @@ def test_an_attempt_that_was_made_meanwhile_stops_another(standstill: Service) -
 def test_what_took_too_long_to_commit_is_not_sent(service: Service) -> None:
     settings = service.runtime.settings
     timeout_s = settings.accounts["erp"].timeout_s
-    no_time = replace(settings, environment=replace(settings.environment, lease_s=timeout_s))
+    no_time = replace(settings, environment=replace(settings.environment, lease_s=int(timeout_s)))
     service.post_woo(woo_order())
     [claimed] = claim(service, "first")
     deliver(replace(service.runtime, settings=no_time), claimed)

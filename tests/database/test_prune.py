@@ -62,7 +62,7 @@ def deliver_one(service: Service) -> None:
     service.clock.forward(YEAR_S)
 
 
-NOTHING = {"events": [], "bodies": [], "replies": []}
+NOTHING: dict[str, list[int]] = {"events": [], "bodies": [], "replies": []}
 ALL = {"events": [1], "bodies": [1], "replies": [1]}
 
 

@@ -28,7 +28,7 @@ to = ["hub"]
 
 
 def open_hub(
-    open_service: Callable[..., Any], sandbox: SandboxServer, more: str = "", connection: int = 4711
+    open_service: Callable[..., Service], sandbox: SandboxServer, more: str = "", connection: int = 4711
 ) -> Service:
     text = CONFIGURATION.replace("{centelar}", sandbox.url("centelar")).replace("{connection}", str(connection))
     return open_service(text=text, more=more)

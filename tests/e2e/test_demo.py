@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import httpx
 import pytest
 
 from connector.sandbox.demo import Demo
 from connector.sandbox.demo_data import CONFIGURATION, DemoOrder
-from connector.sandbox.demo_process import ServiceProcess
+from connector.sandbox.demo_process import Interrupt, ServiceProcess
 from connector.sandbox.demo_report import Report
 from connector.sandbox.demo_scenario import STEPS, Result, Step
 from connector.sandbox.state import AcceptedOrder, Sandbox
@@ -57,6 +58,7 @@ def test_demo_brings_every_order_to_its_end_and_leaves_nothing_behind(tmp_path: 
 
 def test_demo_runs_on_for_the_commands_that_it_prints_until_it_is_ended(tmp_path: Path) -> None:
     with run_in_background(tmp_path) as process:
+        assert process.stdout is not None
         told = iter(process.stdout.readline, "")
         sourcing = next(line.strip() for line in told if line.startswith("    . "))
         listing = next(line.strip() for line in told if line.startswith("    connector list"))
@@ -74,6 +76,7 @@ def test_demo_runs_on_for_the_commands_that_it_prints_until_it_is_ended(tmp_path
 
 def test_demo_that_is_ended_early_leaves_nothing_behind_and_does_not_count_as_good(tmp_path: Path) -> None:
     with run_in_background(tmp_path) as process:
+        assert process.stdout is not None
         told = iter(process.stdout.readline, "")
         url = next(line.split()[1] for line in told if line.startswith("  service "))
         process.send_signal(signal.SIGTERM)
@@ -90,8 +93,16 @@ def demo(open_service: Callable[..., InProcess]) -> Iterator[Demo]:
     own = open_service(text=text.replace("{", "{{").replace("}", "}}"))
     transport = httpx.WSGITransport(app=create_app(own.runtime))
     with httpx.Client(transport=transport, base_url="http://here", headers={"Authorization": "Bearer admin"}) as api:
-        service = ServiceProcess(url="http://here", variables={}, process=None, api=api)
-        yield Demo(settings=own.runtime.settings, sandbox=own.sandbox, service=service, report=Report(), interrupt=None)
+        service = ServiceProcess(
+            url="http://here", variables={}, process=create_autospec(subprocess.Popen, instance=True), api=api
+        )
+        yield Demo(
+            settings=own.runtime.settings,
+            sandbox=own.sandbox,
+            service=service,
+            report=Report(),
+            interrupt=create_autospec(Interrupt, instance=True),
+        )
 
 
 def take_order(sandbox: Sandbox, order: DemoOrder) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mappings import DESTINATIONS
 from mappings.contracts import Contract
-from mappings.destinations.rayo import Rayo
+from mappings.destinations.rayo import Rayo, RayoAccount
 from mappings.schema import MappingError
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, read
 
@@ -71,10 +71,10 @@ def test_body_that_breaks_the_contract_alone_does_not_leave() -> None:
     class StricterRayo(Rayo):
         contract = replace(Rayo.contract, request={"required": ["folio"]})
 
+    account = make_account("rayo")
+    assert isinstance(account, RayoAccount)
     with pytest.raises(MappingError) as caught:
-        StricterRayo().build_request(
-            read("shopify", SAMPLES["shopify_mx"]), make_account("rayo"), make_store("shopify")
-        )
+        StricterRayo().build_request(read("shopify", SAMPLES["shopify_mx"]), account, make_store("shopify"))
     assert caught.value.problems == ["The body breaks rayo's contract: $ 'folio' is missing"]
 
 

@@ -11,6 +11,7 @@ def written(text: str) -> str:
     """Return what is sent, or what is wrong with it."""
     phone = Phone(country="MX")
     number = phone._serialize(text)
+    assert number is not None
     try:
         assert phone.deserialize(number) == number
     except ValidationError as error:

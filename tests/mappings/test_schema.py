@@ -142,7 +142,7 @@ def parts_of(schema: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("spoke", [*STOREFRONTS.values(), *DESTINATIONS.values()], ids=lambda spoke: spoke.name)
-def test_no_spoke_declares_what_is_not_served(spoke: Destination | Storefront) -> None:
+def test_no_spoke_declares_what_is_not_served(spoke: Destination[Any] | Storefront[Any]) -> None:
     for schema in parts_of(spoke.schema):
         assert isinstance(schema, WireSchema)
         assert not any(schema._hooks.values()), f"{schema} has hooks of marshmallow's"

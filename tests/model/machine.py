@@ -19,11 +19,11 @@ from connector.database.models import Attempt, Note
 from connector.database.models import Delivery as DeliveryRow
 from connector.worker.worker import Worker
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
-from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, REFUSED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
+from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
 from tests.model.model import Order as ModelOrder
-from tests.model.outcomes import ACCEPT, AMBIGUOUS, AMBIGUOUS_TRICKS, CONFLICT, TRICKS, Trick
+from tests.model.outcomes import ACCEPT, AMBIGUOUS, AMBIGUOUS_TRICKS, CONFLICT, REFUSED, TRICKS, Trick
 from tests.model.webhooks import STORES, Webhook, post
-from tests.support.service import Service
+from tests.support.service import Clock, Service
 
 #: Few, so that much happens to each.
 ORDERS = [(store, number) for store in sorted(STORES) for number in (1, 2, 3)]
@@ -34,18 +34,17 @@ CHOICES = [*[ACCEPT] * 6, *AMBIGUOUS_TRICKS, *TRICKS]
 
 
 @dataclass
-class ModelClock:
+class ModelClock(Clock):
     """Goes a millisecond further whenever it is looked at: what is told apart by time is, and every run is the same."""
 
     start: datetime = field(default_factory=lambda: datetime.now(UTC))
-    ahead_s: float = 0.0
 
     def __call__(self) -> datetime:
-        self.ahead_s += 0.001
-        return self.start + timedelta(seconds=self.ahead_s)
+        self.forward(0.001)
+        return self.start + self.ahead
 
     def seconds(self) -> float:
-        return self.ahead_s
+        return self.ahead.total_seconds()
 
 
 @dataclass(kw_only=True)
@@ -142,7 +141,7 @@ class Life(RuleBasedStateMachine):
             for table in ("attempts", "notes", "deliveries", "events", "circuits"):
                 transaction.connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608  # our own names
         self.service.sandbox.reset()
-        self.clock.start, self.clock.ahead_s = datetime.now(UTC), 0.0
+        self.clock.start, self.clock.ahead = datetime.now(UTC), timedelta(0)
         for name in ("A", "B"):
             self.forwarders[name] = self.service.forwarder()
         for store, number in ORDERS:
@@ -361,7 +360,7 @@ class Life(RuleBasedStateMachine):
         self.forwarders[one.owner]._running.pop(one.carrier)  # type: ignore[call-overload]
 
     def the_clock_goes_forward(self, seconds: int) -> None:
-        self.clock.ahead_s += seconds
+        self.clock.forward(seconds)
 
     # People
 

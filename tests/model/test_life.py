@@ -66,7 +66,12 @@ def test_every_order_is_accounted_for_whatever_happens(
     nowhere = Client("http://127.0.0.1:9", headers={}, ssl_context=httpx.create_ssl_context(), keep_alive=False)
     with open_runtime(configured, with_clients=True, clock=clock) as runtime:
         service = Service(runtime=runtime, client=create_app(runtime).test_client(), clock=clock, sandbox=sandbox)
-        run_state_machine_as_test(lambda: Life(service, clock, nowhere), settings=chosen)
+
+        class ServiceLife(Life):
+            def __init__(self) -> None:
+                super().__init__(service, clock, nowhere)
+
+        run_state_machine_as_test(ServiceLife, settings=chosen)
         while IS_LONG and monotonic() < end:
-            run_state_machine_as_test(lambda: Life(service, clock, nowhere), settings=chosen)
+            run_state_machine_as_test(ServiceLife, settings=chosen)
     nowhere.close()

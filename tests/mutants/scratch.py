@@ -58,6 +58,7 @@ class Scratch:
         if (count := whole.count(mutant.old)) != 1:
             return Trial(verdict="no longer applies", by=f"found {count} times in {mutant.file}", duration_s=0)
         before = path.stat()
+        verdict: Verdict
         path.write_text(whole.replace(mutant.old, mutant.new), "utf-8")
         try:
             # Byte code is told stale by whole seconds and size, which the next mutant of a file may share with this.

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -111,7 +111,11 @@ def send_to_centelar(
     return client.post(sandbox.url("centelar") + "/api/v1.1/order" + query, json=body)
 
 
-SEND = {"rayo": send_to_rayo, "lapyme": send_to_lapyme, "centelar": send_to_centelar}
+SEND: dict[str, Callable[[SandboxServer, httpx.Client], httpx.Response]] = {
+    "rayo": send_to_rayo,
+    "lapyme": send_to_lapyme,
+    "centelar": send_to_centelar,
+}
 
 
 @pytest.mark.parametrize("name", SEND)

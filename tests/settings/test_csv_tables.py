@@ -10,7 +10,16 @@ import pytest
 from connector.core.exceptions import SettingsError
 from connector.settings import Settings, load_settings, refresh_tables
 from mappings.destinations.centelar import LocationRef
-from tests.support.mapping_cases import SAMPLES, line, make_account, problems_of, read, with_parts, write
+from tests.support.mapping_cases import (
+    SAMPLES,
+    line,
+    make_account,
+    order_payments,
+    problems_of,
+    read,
+    with_parts,
+    write,
+)
 
 ID, OTHER_ID = "0b9f4f0e-6a3c-4f65-8f0e-2f7d1c9a5b11", "1c8e3d1f-5b2d-4e54-9e1f-3a6e2b8b4c22"
 CONFIGURATION = """
@@ -214,10 +223,10 @@ def test_product_is_sent_to_centelar_by_its_code_there() -> None:
     order = with_parts(AR, line("10", sku="A"), line("10", sku="B"))
     order = replace(order, payments=None, total=order.parts_total)
     items = write(
-        replace(order, payments=[replace(AR.payments[0], amount=order.total)]),
+        replace(order, payments=[replace(order_payments(AR)[0], amount=order.total)]),
         "centelar",
         product_code_by_sku={"A": "1"},
-    ).body["items"]  # type: ignore[index]
+    ).body["items"]
     assert [item["product_code"] for item in items] == ["1", "B"]
 
 

@@ -59,7 +59,7 @@ def test_example_of_the_documents_sends_the_gift_message(load: Callable[..., Set
     store, account = settings.stores["tienda-mx"], settings.accounts["bodega"]
     order = STOREFRONTS["shopify"].parse_order(GIFT, store)
     body = DESTINATIONS["rayo"].build_request(order, account, store).body
-    assert body == {**RAYO_BODY, "consumidor_destino": {**RAYO_BODY["consumidor_destino"], **json.loads(SHOWN)}}  # type: ignore[dict-item]
+    assert body == {**RAYO_BODY, "consumidor_destino": {**RAYO_BODY["consumidor_destino"], **json.loads(SHOWN)}}
     plain = STOREFRONTS["shopify"].parse_order(shopify_order(), store)
     assert DESTINATIONS["rayo"].build_request(plain, account, store).body == RAYO_BODY
 

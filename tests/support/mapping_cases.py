@@ -1,6 +1,7 @@
 """Samples, stores and accounts of invented people, and the shortest way from a payload to a body."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destination import RequestBody
-from mappings.order import Line, Order
+from mappings.order import Address, Charge, Line, Order, Payment, Shipping
 from mappings.schema import MappingError
 from mappings.settings import Account, Store
 
@@ -48,11 +49,17 @@ def webhook_of(sample: str) -> Any:
     return storefront.sample.build_payload(order, storefront.sample.topic, make_store(storefront.name))
 
 
-def line(total: str, quantity: int = 1, sku: str | None = "MATE") -> Line:
+def line(total: Decimal | str, quantity: int = 1, sku: str | None = "MATE") -> Line:
     return Line(sku=sku, name="Mate", quantity=quantity, total=Decimal(total))
 
 
-def with_parts(order: Order, *lines: Line, shipping: Any = (), charges: Any = (), total: str | None = None) -> Order:
+def with_parts(
+    order: Order,
+    *lines: Line,
+    shipping: Sequence[Shipping] = (),
+    charges: Sequence[Charge] = (),
+    total: str | None = None,
+) -> Order:
     """Return `order` with these parts, whose total is their sum unless it is said."""
     order = replace(order, lines=list(lines), shipping=list(shipping), charges=list(charges))
     return replace(order, total=order.parts_total if total is None else Decimal(total))
@@ -60,6 +67,16 @@ def with_parts(order: Order, *lines: Line, shipping: Any = (), charges: Any = ()
 
 def read(storefront: str, payload: Any, **store: Any) -> Order:
     return STOREFRONTS[storefront].parse_order(payload, make_store(storefront, **store))
+
+
+def shipping_address(order: Order) -> Address:
+    assert order.ship_to is not None
+    return order.ship_to
+
+
+def order_payments(order: Order) -> list[Payment]:
+    assert order.payments is not None
+    return order.payments
 
 
 def write(order: Order, destination: str, **account: Any) -> RequestBody:

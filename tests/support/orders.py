@@ -115,7 +115,7 @@ def woo_order(number: int = 727, **changes: Any) -> dict[str, Any]:
 
 
 #: What becomes of `shopify_order()` at Rayo.
-RAYO_BODY = {
+RAYO_BODY: dict[str, Any] = {
     "consumidor_destino": {
         "calle": "Av. Álvaro Obregón",
         "ciudad": "Ciudad de México",

@@ -4,16 +4,26 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from connector.database.reconciliation.run import ReconciliationReport, Scope, reconcile
+from connector.database.reconciliation.run import BATCH_SIZE, MAX_LISTED, ReconciliationReport, Scope, reconcile
 from tests.support.service import Service
 
 LATE_S = 600.0
 
 
-def look(service: Service, scope: Scope | None = None, **options: int) -> ReconciliationReport:
+def look(
+    service: Service, scope: Scope | None = None, *, batch_size: int = BATCH_SIZE, max_listed: int = MAX_LISTED
+) -> ReconciliationReport:
     accounts, lease_s = service.runtime.settings.accounts, service.runtime.settings.environment.lease_s
     scope = scope or Scope()
-    return reconcile(service.database, scope, accounts=accounts, lease_s=lease_s, late_s=LATE_S, **options)
+    return reconcile(
+        service.database,
+        scope,
+        accounts=accounts,
+        lease_s=lease_s,
+        late_s=LATE_S,
+        batch_size=batch_size,
+        max_listed=max_listed,
+    )
 
 
 def told(service: Service) -> list[tuple[str, int, str]]:

@@ -1,51 +1,20 @@
-"""What may be asked of the API: the schemas of its queries and bodies, which judge them and describe them.
+"""Schemas of the API's queries, headers and bodies. Unknown fields are rejected and values are not coerced."""
 
-Nothing unknown is passed over, and nothing is taken for what it resembles.
-"""
-
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from flask import request
-from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
-from marshmallow.validate import Length, OneOf, Range
+from marshmallow import EXCLUDE, RAISE, Schema, fields, pre_load
+from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from connector.core.exceptions import InvalidRequestError, NotFoundError
+from connector.core.fields import IntegerText, StorableText, StrictBoolean, UTCDateTime
 from connector.database.models import Reason, State
 from connector.operations.actions import BULK_STATES, MAX_IDS, RESOLUTIONS
+from connector.web.row_ids import ID_PATTERN, MAX_ID, is_id
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
-MAX_ID = 2**63 - 1
-MAX_TEXT_LENGTH = 2_000
-INVALID_TEXT_MESSAGE = f"holds characters that no database takes, or more than {MAX_TEXT_LENGTH}"
-INVALID_TIME_MESSAGE = "must be a time such as 2026-11-21T16:00:00Z"
-ID_PATTERN = "^[0-9]{1,19}$"
-INVALID_CURSOR_MESSAGE = "must be one that a list gave as `next`"
-
-
-def validate_storable(text: str) -> None:
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValidationError(INVALID_TEXT_MESSAGE)
-
-
-class StorableText(fields.String):
-    """Text that every database takes."""
-
-    default_error_messages = {"invalid": "must be text"}
-
-    def __init__(self, **kwargs: Any) -> None:
-        metadata = {"pattern": r"^[^\u0000]*$", **kwargs.pop("metadata", {})}
-        super().__init__(
-            validate=[Length(max=MAX_TEXT_LENGTH, error=INVALID_TEXT_MESSAGE), validate_storable],
-            metadata=metadata,
-            **kwargs,
-        )
 
 
 class ChoiceField(fields.String):
-    """One of these words."""
+    """One of a few words."""
 
     def __init__(self, choices: Any, **kwargs: Any) -> None:
         message = f"must be one of {', '.join(choices)}"
@@ -56,38 +25,8 @@ class ChoiceField(fields.String):
         )
 
 
-class StrictBoolean(fields.Boolean):
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
-        if not isinstance(value, bool):
-            raise ValidationError("must be true or false")
-        return value
-
-
-class QueryInteger(fields.Integer):
-    """As an address writes it."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        if not re.fullmatch("-?[0-9]{1,9}", value):
-            raise ValidationError("must be a whole number")
-        return int(value)
-
-
-class RequestDateTime(fields.DateTime):
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> datetime:
-        try:
-            at = datetime.fromisoformat(value)
-        except (TypeError, ValueError) as error:
-            raise ValidationError(INVALID_TIME_MESSAGE) from error
-        if at.tzinfo is None:
-            raise ValidationError("needs an offset, as in 2026-11-21T16:00:00Z")
-        try:
-            return at.astimezone(UTC)
-        except OverflowError as error:  # its offset leads out of the years 1 to 9999
-            raise ValidationError(INVALID_TIME_MESSAGE) from error
-
-
-class RowId(fields.String):
-    """The id of a row of ours."""
+class RowIdField(fields.String):
+    """The id of a row, loaded as an integer. An id that is too large becomes `MAX_ID`, which no row has."""
 
     def __init__(self, message: str, **kwargs: Any) -> None:
         metadata = {"pattern": ID_PATTERN, **kwargs.pop("metadata", {})}
@@ -97,29 +36,29 @@ class RowId(fields.String):
         text = super()._deserialize(value, *args, **kwargs)
         if not is_id(text):
             raise self.make_error("invalid")
-        return min(int(text), MAX_ID)  # nothing has a larger one
+        return min(int(text), MAX_ID)
 
 
-class QuerySchema(Schema):
+class PageQuerySchema(Schema):
     class Meta:
         unknown = RAISE
 
-
-class PageQuerySchema(QuerySchema):
-    limit = QueryInteger(
+    limit = IntegerText(
         load_default=DEFAULT_LIMIT,
         validate=Range(1, MAX_LIMIT, error=f"must be from 1 to {MAX_LIMIT}"),
         metadata={"default": DEFAULT_LIMIT},
     )
-    cursor = RowId(INVALID_CURSOR_MESSAGE, attribute="before", metadata={"description": "`next` of the page before"})
+    cursor = RowIdField(
+        "must be the `next` of a list", attribute="before", metadata={"description": "`next` of the previous page"}
+    )
 
 
 class EventQuerySchema(PageQuerySchema):
     store = StorableText()
-    topic = StorableText(metadata={"description": "the platform's, or a word of the hub"})
-    order = StorableText(metadata={"description": "an id or a number"})
-    since = RequestDateTime(metadata={"description": "what came in then or later"})
-    until = RequestDateTime(metadata={"description": "what came in before"})
+    topic = StorableText(metadata={"description": "the platform's topic, or a canonical one"})
+    order = StorableText(metadata={"description": "order id or order number"})
+    since = UTCDateTime(metadata={"description": "received at this time or later"})
+    until = UTCDateTime(metadata={"description": "received before this time"})
 
 
 class DeliveryQuerySchema(PageQuerySchema):
@@ -127,16 +66,30 @@ class DeliveryQuerySchema(PageQuerySchema):
     reason = ChoiceField(Reason)
     account = StorableText()
     store = StorableText()
-    order = StorableText(metadata={"description": "an id or a number"})
+    order = StorableText(metadata={"description": "order id or order number"})
     remote_id = StorableText(metadata={"description": "the order's id at the destination"})
-    since = RequestDateTime(metadata={"description": "what was made then or later"})
-    until = RequestDateTime(metadata={"description": "what was made before"})
+    since = UTCDateTime(metadata={"description": "created at this time or later"})
+    until = UTCDateTime(metadata={"description": "created before this time"})
+
+
+class IdempotencyHeaderSchema(Schema):
+    """https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07, read 2026-11-22."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    #: Visible ASCII. The draft puts the key in quotes; many clients do not, so quotes are part of the key.
+    idempotency_key = fields.String(
+        data_key="Idempotency-Key",
+        validate=Regexp("^[!-~]{1,255}$", error="must be 1 to 255 visible ASCII characters"),
+        metadata={"description": "Identifies the request: a repeated request is performed once. Kept for 24 hours."},
+    )
 
 
 class BodySchema(Schema):
-    """A JSON object. What is null is as if it were not there."""
+    """A JSON object, in which null means the same as an absent field."""
 
-    #: What several fields together may say, in the words of JSON Schema; `connector.operations.actions` judges it.
+    #: Rules over several fields, in JSON Schema, for the document. `connector.operations.actions` enforces them.
     json_schema_rules: ClassVar[dict[str, Any]] = {}
 
     class Meta:
@@ -152,21 +105,26 @@ class EmptyBodySchema(BodySchema):
 
 
 class NoteBodySchema(BodySchema):
-    note = StorableText(allow_none=True, metadata={"description": "why; it is kept"})
+    note = StorableText(allow_none=True, metadata={"description": "reason, kept with the action"})
 
 
-class RetryEventBodySchema(BodySchema):
-    force = StrictBoolean(allow_none=True, metadata={"description": "also what may have been sent: look there first"})
-    note = StorableText(allow_none=True, metadata={"description": "why; it is kept"})
+class RetryEventBodySchema(NoteBodySchema):
+    force = StrictBoolean(
+        allow_none=True,
+        metadata={"description": "also retry deliveries that may have been sent: check the destination first"},
+    )
 
 
-class RetryDeliveryBodySchema(BodySchema):
-    force = StrictBoolean(allow_none=True, metadata={"description": "also what may have been sent: look there first"})
-    new_key = StrictBoolean(allow_none=True, metadata={"description": "with `force`: no earlier attempt was processed"})
-    note = StorableText(allow_none=True, metadata={"description": "why; it is kept"})
+class RetryDeliveryBodySchema(NoteBodySchema):
+    force = StrictBoolean(
+        allow_none=True, metadata={"description": "retry even if it may have been sent: check the destination first"}
+    )
+    new_key = StrictBoolean(
+        allow_none=True, metadata={"description": "with `force`: confirms that no earlier attempt was processed"}
+    )
 
 
-class ResolveBodySchema(BodySchema):
+class ResolveBodySchema(NoteBodySchema):
     json_schema_rules: ClassVar = {
         "anyOf": [
             {"properties": {"as": {"const": State.DELIVERED}}},
@@ -176,10 +134,9 @@ class ResolveBodySchema(BodySchema):
 
     resolution = ChoiceField(RESOLUTIONS, data_key="as", required=True)
     remote_id = StorableText(allow_none=True, metadata={"description": "the order's id at the destination"})
-    note = StorableText(allow_none=True, metadata={"description": "why; it is kept"})
 
 
-class BulkRetryBodySchema(BodySchema):
+class BulkRetryBodySchema(NoteBodySchema):
     json_schema_rules: ClassVar = {
         "anyOf": [
             {"properties": {"ids": {"type": "array"}}, "required": ["ids"]},
@@ -197,70 +154,12 @@ class BulkRetryBodySchema(BodySchema):
     reason = ChoiceField(Reason, allow_none=True)
     account = StorableText(allow_none=True)
     store = StorableText(allow_none=True)
-    since = RequestDateTime(allow_none=True, metadata={"description": "what was made then or later"})
-    until = RequestDateTime(allow_none=True, metadata={"description": "what was made before"})
+    since = UTCDateTime(allow_none=True, metadata={"description": "created at this time or later"})
+    until = UTCDateTime(allow_none=True, metadata={"description": "created before this time"})
     ids = fields.List(
-        RowId("must be ids"),
+        RowIdField("must be ids"),
         allow_none=True,
         validate=Length(1, MAX_IDS, error=f"must be from 1 to {MAX_IDS} ids"),
         error_messages={"invalid": "must be a list of ids"},
     )
-    force = StrictBoolean(allow_none=True, metadata={"description": "needs `ids`"})
-    note = StorableText(allow_none=True, metadata={"description": "why; it is kept"})
-
-
-def load_query(schema: Schema) -> dict[str, Any]:
-    """The filters that were given. Raises `InvalidRequestError` on any other, and on one that is given twice."""
-    for name, values in request.args.lists():
-        if len(values) > 1:
-            raise InvalidRequestError(f"`{name}` is given {len(values)} times")
-    filter_names = [name for name in schema.fields if name not in PageQuerySchema().fields]
-    return load_or_reject(schema, dict(request.args), f"no such filter: {{}}; there are {', '.join(filter_names)}")
-
-
-def load_body(schema: Schema) -> dict[str, Any]:
-    """The body's object. None at all is an empty one. Raises `InvalidRequestError`."""
-    body: Any = {}
-    if request.get_data():
-        try:
-            body = request.get_json(force=True, silent=True)
-        except RecursionError:  # nested too deeply
-            body = None
-    if not isinstance(body, dict):
-        raise InvalidRequestError("the body must be a JSON object")
-    field_names = ", ".join(field.data_key or name for name, field in schema.fields.items()) or "none"
-    return load_or_reject(schema, body, f"unknown: {{}}; there are {field_names}")
-
-
-def load_or_reject(schema: Schema, data: Mapping[str, Any], unknown_template: str) -> dict[str, Any]:
-    """What the schema makes of it. Raises `InvalidRequestError` with all that is wrong."""
-    try:
-        loaded: dict[str, Any] = schema.load(data)
-    except ValidationError as error:
-        known_names = {field.data_key or name for name, field in schema.fields.items()}
-        unknown_names = sorted(set(data) - known_names)
-        errors = [unknown_template.format(", ".join(unknown_names))] if unknown_names else []
-        messages_by_field: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
-        errors += [
-            f"`{name}` {first_error(messages)}" for name, messages in messages_by_field.items() if name in known_names
-        ]
-        raise InvalidRequestError("; ".join(errors)) from error
-    return loaded
-
-
-def first_error(messages: Any) -> str:
-    """The first thing that is wrong with a field; of a list, with its first item that is at fault."""
-    while not isinstance(messages, str):
-        messages = next(iter(messages.values())) if isinstance(messages, dict) else messages[0]
-    return messages
-
-
-def parse_id(text: str) -> int:
-    """Raises `NotFoundError`: what is no id of ours names nothing."""
-    if not is_id(text) or int(text) > MAX_ID:
-        raise NotFoundError("there is no such id")
-    return int(text)
-
-
-def is_id(text: str) -> bool:
-    return re.fullmatch("[0-9]{1,19}", text) is not None
+    force = StrictBoolean(allow_none=True, metadata={"description": "requires `ids`"})

@@ -1,215 +1,214 @@
-"""`/api`: events, deliveries and the manual re-trigger, through the same functions as the command line."""
+"""`/api`: events, deliveries, jobs and accounts. It calls the same functions as the command line."""
 
 import hmac
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Response, request
 
 from connector.database.bulk_retries import list_jobs, load_job
-from connector.database.idempotency import AlreadyProcessedError, IdempotentRequest
 from connector.database.models import Circuit, Delivery, Event, Job, State
 from connector.database.queries.deliveries import DeliveryFilter, list_deliveries, load_delivery
 from connector.database.queries.events import EventFilter, list_events, load_event
 from connector.database.stats.gauges import count_open
-from connector.delivery.preview import preview
+from connector.delivery.preview import Preview, preview
 from connector.operations import actions
 from connector.runtime import Runtime
-from connector.web.api import requests, responses
-from connector.web.api.idempotency import IDEMPOTENCY_HEADER, digest_request, parse_key
-from connector.web.api.operation import Operation, documented
-from connector.web.api.requests import load_body, load_query, parse_id
-from connector.web.api.responses import (
-    serialize_account,
-    serialize_accounts,
-    serialize_delivery,
-    serialize_delivery_detail,
-    serialize_events,
-    serialize_job,
-    serialize_preview,
+from connector.serializers import (
+    NO_DELIVERIES,
+    AccountSchema,
+    DeliveryDetail,
+    DeliveryDetailSchema,
+    DeliverySchema,
+    EventDetail,
+    EventSchema,
+    JobSchema,
+    PreviewSchema,
+    account_status,
+    load_accounts,
+    load_delivery_detail,
+    load_event_details,
 )
+from connector.web.api.blueprint import ApiBlueprint, row_id_parameter
+from connector.web.api.idempotency import REPLAYED_HEADERS, run_idempotent
+from connector.web.api.requests import (
+    BulkRetryBodySchema,
+    DeliveryQuerySchema,
+    EmptyBodySchema,
+    EventQuerySchema,
+    IdempotencyHeaderSchema,
+    NoteBodySchema,
+    PageQuerySchema,
+    ResolveBodySchema,
+    RetryDeliveryBodySchema,
+    RetryEventBodySchema,
+)
+from connector.web.api.responses import (
+    AccountListSchema,
+    DeliveryPageSchema,
+    EventPageSchema,
+    EventRetryResultSchema,
+    JobPageSchema,
+)
+from connector.web.context import get_runtime
 from connector.web.errors import problem_response
+from connector.web.row_ids import parse_id
 
-blueprint = Blueprint("api", __name__, url_prefix="/api")
+blueprint = ApiBlueprint(
+    "api",
+    __name__,
+    url_prefix="/api",
+    description="What was received, what became of it, and operator actions. Needs `ADMIN_TOKEN`.",
+    requires_token=True,
+)
 
-#: Whose acts they are, as the notes tell them: one token, one person.
+#: Recorded as the actor of every action: the API has one token for all.
 API_ACTOR = "api"
 
+JsonObject = dict[str, Any]
 Row = TypeVar("Row", Event, Delivery, Job)
-Result = TypeVar("Result")
 
-EVENT_QUERY_SCHEMA, DELIVERY_QUERY_SCHEMA, PAGE_QUERY_SCHEMA = (
-    requests.EventQuerySchema(),
-    requests.DeliveryQuerySchema(),
-    requests.PageQuerySchema(),
-)
-RETRY_EVENT_BODY_SCHEMA, RETRY_DELIVERY_BODY_SCHEMA = (
-    requests.RetryEventBodySchema(),
-    requests.RetryDeliveryBodySchema(),
-)
-RESOLVE_BODY_SCHEMA, BULK_RETRY_BODY_SCHEMA, NOTE_BODY_SCHEMA, EMPTY_BODY_SCHEMA = (
-    requests.ResolveBodySchema(),
-    requests.BulkRetryBodySchema(),
-    requests.NoteBodySchema(),
-    requests.EmptyBodySchema(),
-)
-
-
-def get_runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["runtime"]
-    return runtime
+EVENT_ID, DELIVERY_ID, JOB_ID = map(row_id_parameter, ("event_id", "delivery_id", "job_id"))
 
 
 @blueprint.before_request
 def authorize() -> Response | None:
     token = get_runtime().settings.environment.admin_token
     if token is None:
-        return problem_response(404, "the API is off: no ADMIN_TOKEN is set")
+        return problem_response(404, "the API is disabled: set ADMIN_TOKEN to enable it")
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not hmac.compare_digest(credentials.strip().encode(), token.encode()):
-        return problem_response(401, "a Bearer of ADMIN_TOKEN is needed", {"WWW-Authenticate": "Bearer"})
+        return problem_response(401, "ADMIN_TOKEN is required as a Bearer token", {"WWW-Authenticate": "Bearer"})
     return None
 
 
 @blueprint.get("/events")
-@documented(Operation(query=EVENT_QUERY_SCHEMA, responses={200: responses.EventPageSchema()}))
-def get_events() -> Response:
+@blueprint.arguments(EventQuerySchema, location="query")
+@blueprint.response(200, EventPageSchema)
+@blueprint.operation()
+def get_events(query: JsonObject) -> JsonObject:
     """List webhooks, newest first."""
-    filters = load_query(EVENT_QUERY_SCHEMA)
-    limit, before_id = filters.pop("limit"), filters.pop("before", None)
-    rows = list_events(get_runtime().database, EventFilter(**filters), before_id=before_id, limit=limit + 1)
-    return page_response(rows, limit, lambda events: serialize_events(get_runtime(), events))
+    rows, next_cursor = load_page(list_events, query, EventFilter)
+    return {"items": load_event_details(get_runtime(), rows), "next": next_cursor}
 
 
-@blueprint.get("/events/<event_id>")
-@documented(Operation(responses={200: responses.EVENT_SCHEMA}, error_statuses=(404,)))
-def get_event(event_id: str) -> Response:
-    """Show one webhook."""
-    event = load_event(get_runtime().database, parse_id(event_id))
-    return jsonify(serialize_events(get_runtime(), [event])[0])
+@blueprint.get("/events/<event_id>", parameters=[EVENT_ID])
+@blueprint.response(200, EventSchema)
+@blueprint.operation(errors=(404,))
+def get_event(event_id: str) -> EventDetail:
+    """Return one webhook."""
+    runtime = get_runtime()
+    [detail] = load_event_details(runtime, [load_event(runtime.database, parse_id(event_id))])
+    return detail
 
 
-@blueprint.post("/events/<event_id>/retrigger")
-@documented(
-    Operation(
-        body=RETRY_EVENT_BODY_SCHEMA,
-        is_mutation=True,
-        responses={202: responses.EventRetryResultSchema()},
-        error_statuses=(404,),
-    )
-)
-def post_event_retrigger(event_id: str) -> Response:
-    """Make every delivery that the routes want of it now, and queue what is parked but `uncertain`.
+@blueprint.post("/events/<event_id>/retrigger", parameters=[EVENT_ID])
+@blueprint.arguments(RetryEventBodySchema, required=False)
+@blueprint.arguments(IdempotencyHeaderSchema, location="headers")
+@blueprint.response(202, EventRetryResultSchema, headers=REPLAYED_HEADERS)
+@blueprint.operation(errors=(404, 422))
+def post_event_retrigger(body: JsonObject, headers: JsonObject, event_id: str) -> Response:
+    """Create the deliveries that the current routes call for, and queue the parked ones again.
 
-    The rest is left, each with why. `force` queues that too: look at the destination first.
+    `uncertain` deliveries, and those that are neither parked nor waiting, are skipped, each with the reason. `force`
+    queues them too: check the destination first.
     """
-    body = load_body(RETRY_EVENT_BODY_SCHEMA)
     runtime, id_ = get_runtime(), parse_id(event_id)
     return run_idempotent(
         202,
+        headers,
         body,
-        lambda idempotent_request: actions.retrigger_event(
-            runtime, id_, actor=API_ACTOR, **body, idempotency=idempotent_request
-        ),
-        responses.serialize_retry_results,
+        lambda idempotency: actions.retrigger_event(runtime, id_, actor=API_ACTOR, **body, idempotency=idempotency),
+        lambda results: EventRetryResultSchema().dump({"deliveries": results}),
     )
 
 
 @blueprint.get("/deliveries")
-@documented(Operation(query=DELIVERY_QUERY_SCHEMA, responses={200: responses.DeliveryPageSchema()}))
-def get_deliveries() -> Response:
+@blueprint.arguments(DeliveryQuerySchema, location="query")
+@blueprint.response(200, DeliveryPageSchema)
+@blueprint.operation()
+def get_deliveries(query: JsonObject) -> JsonObject:
     """List deliveries, newest first."""
-    filters = load_query(DELIVERY_QUERY_SCHEMA)
-    limit, before_id = filters.pop("limit"), filters.pop("before", None)
-    rows = list_deliveries(get_runtime().database, DeliveryFilter(**filters), before_id=before_id, limit=limit + 1)
-    return page_response(rows, limit, lambda deliveries: [serialize_delivery(delivery) for delivery in deliveries])
+    rows, next_cursor = load_page(list_deliveries, query, DeliveryFilter)
+    return {"items": rows, "next": next_cursor}
 
 
-@blueprint.get("/deliveries/<delivery_id>")
-@documented(Operation(responses={200: responses.DELIVERY_DETAIL_SCHEMA}, error_statuses=(404,)))
-def get_delivery(delivery_id: str) -> Response:
-    """Show one delivery with its body, its attempts and its notes."""
-    delivery = load_delivery(get_runtime().database, parse_id(delivery_id))
-    return jsonify(serialize_delivery_detail(get_runtime(), delivery))
+@blueprint.get("/deliveries/<delivery_id>", parameters=[DELIVERY_ID])
+@blueprint.response(200, DeliveryDetailSchema)
+@blueprint.operation(errors=(404,))
+def get_delivery(delivery_id: str) -> DeliveryDetail:
+    """Return one delivery with its body, attempts and notes."""
+    runtime = get_runtime()
+    return load_delivery_detail(runtime, load_delivery(runtime.database, parse_id(delivery_id)))
 
 
-@blueprint.post("/deliveries/<delivery_id>/retrigger")
-@documented(
-    Operation(
-        body=RETRY_DELIVERY_BODY_SCHEMA,
-        is_mutation=True,
-        responses={202: responses.DELIVERY_SCHEMA},
-        error_statuses=(404, 409),
-    )
-)
-def post_delivery_retrigger(delivery_id: str) -> Response:
+@blueprint.post("/deliveries/<delivery_id>/retrigger", parameters=[DELIVERY_ID])
+@blueprint.arguments(RetryDeliveryBodySchema, required=False)
+@blueprint.arguments(IdempotencyHeaderSchema, location="headers")
+@blueprint.response(202, DeliverySchema, headers=REPLAYED_HEADERS)
+@blueprint.operation(errors=(404, 409, 422))
+def post_delivery_retrigger(body: JsonObject, headers: JsonObject, delivery_id: str) -> Response:
     """Queue one delivery again.
 
-    409 while it is being sent; and on what is delivered, discarded or uncertain, unless `force` says that somebody
-    looked. `new_key` goes with `force` where the destination takes a key: no earlier attempt was processed.
+    409 while it is being sent. 409 also if it is delivered, discarded or uncertain, unless `force` confirms that the
+    destination was checked. `new_key`, with `force`, confirms that no earlier attempt was processed; the destination
+    must support idempotency keys.
     """
-    body = load_body(RETRY_DELIVERY_BODY_SCHEMA)
     runtime, id_ = get_runtime(), parse_id(delivery_id)
     return run_idempotent(
         202,
+        headers,
         body,
-        lambda idempotent_request: actions.retrigger_delivery(
-            runtime, id_, actor=API_ACTOR, **body, idempotency=idempotent_request
-        ),
-        serialize_delivery,
+        lambda idempotency: actions.retrigger_delivery(runtime, id_, actor=API_ACTOR, **body, idempotency=idempotency),
+        DeliverySchema().dump,
     )
 
 
-@blueprint.post("/deliveries/<delivery_id>/preview")
-@documented(Operation(body=EMPTY_BODY_SCHEMA, responses={200: responses.PREVIEW_SCHEMA}, error_statuses=(404, 502)))
-def post_delivery_preview(delivery_id: str) -> Response:
-    """Tell what a delivery would become with the settings of now, and where each field comes from.
+@blueprint.post("/deliveries/<delivery_id>/preview", parameters=[DELIVERY_ID])
+@blueprint.arguments(EmptyBodySchema, required=False)
+@blueprint.response(200, PreviewSchema)
+@blueprint.operation(errors=(404, 502))
+def post_delivery_preview(body: JsonObject, delivery_id: str) -> Preview:
+    """Map a delivery with the current settings, and return the body and the origin of each field.
 
-    Nothing is sent, and nothing changes. An order that its webhook only names is fetched from the store; 502 where it
-    is not to be had.
+    Nothing is sent or changed. If the webhook holds no order, the order is fetched from the store's API; 502 if that
+    fails.
     """
-    load_body(EMPTY_BODY_SCHEMA)
-    return jsonify(serialize_preview(preview(get_runtime(), parse_id(delivery_id))))
+    return preview(get_runtime(), parse_id(delivery_id))
 
 
-@blueprint.post("/deliveries/<delivery_id>/resolve")
-@documented(
-    Operation(
-        body=RESOLVE_BODY_SCHEMA,
-        requires_body=True,
-        is_mutation=True,
-        responses={200: responses.DELIVERY_SCHEMA},
-        error_statuses=(404, 409),
-    )
-)
-def post_delivery_resolve(delivery_id: str) -> Response:
-    """Settle a parked delivery by your word.
+@blueprint.post("/deliveries/<delivery_id>/resolve", parameters=[DELIVERY_ID])
+@blueprint.arguments(ResolveBodySchema)
+@blueprint.arguments(IdempotencyHeaderSchema, location="headers")
+@blueprint.response(200, DeliverySchema, headers=REPLAYED_HEADERS)
+@blueprint.operation(errors=(404, 409, 422))
+def post_delivery_resolve(body: JsonObject, headers: JsonObject, delivery_id: str) -> Response:
+    """Mark a parked delivery as delivered or discarded.
 
-    `remote_id` goes with `delivered`. What is waiting can be discarded too; 409 on anything else.
+    `remote_id` is allowed with `delivered` only. A waiting delivery can be discarded too; 409 in any other state.
     """
-    body = load_body(RESOLVE_BODY_SCHEMA)
     runtime, id_ = get_runtime(), parse_id(delivery_id)
     return run_idempotent(
         200,
+        headers,
         body,
-        lambda idempotent_request: actions.resolve_delivery(
-            runtime, id_, actor=API_ACTOR, **body, idempotency=idempotent_request
-        ),
-        serialize_delivery,
+        lambda idempotency: actions.resolve_delivery(runtime, id_, actor=API_ACTOR, **body, idempotency=idempotency),
+        DeliverySchema().dump,
     )
 
 
 @blueprint.post("/retriggers")
-@documented(Operation(body=BULK_RETRY_BODY_SCHEMA, is_mutation=True, responses={202: responses.JOB_SCHEMA}))
-def post_retriggers() -> Response:
-    """Start a job that retriggers many deliveries, each as it would be alone.
+@blueprint.arguments(BulkRetryBodySchema, required=False)
+@blueprint.arguments(IdempotencyHeaderSchema, location="headers")
+@blueprint.response(202, JobSchema, headers=REPLAYED_HEADERS)
+@blueprint.operation(errors=(422,))
+def post_retriggers(body: JsonObject, headers: JsonObject) -> Response:
+    """Start a job that queues many deliveries again.
 
-    It takes what is `parked`, or `waiting` if `state` says so, and passes the other filters; or the deliveries of
-    `ids`, whatever their state. What is uncertain is left, as is what has ended. `force` takes that too, and needs
-    `ids`: look at each first. The forwarder works the job off; `GET /api/retriggers/<id>` tells how far it is.
+    It takes the deliveries that match the filters and are `parked` (the default) or `waiting`; or those in `ids`, in
+    any state. Uncertain, delivered and discarded deliveries are skipped. `force` queues them too and requires `ids`:
+    check each at the destination first. The worker runs the job; `GET /api/retriggers/<id>` returns its progress.
     """
-    body = load_body(BULK_RETRY_BODY_SCHEMA)
     options = {name: body[name] for name in ("force", "note") if name in body}
     filters = {name: value for name, value in body.items() if name not in options}
     if "ids" in filters:
@@ -219,129 +218,105 @@ def post_retriggers() -> Response:
     runtime, delivery_filter = get_runtime(), DeliveryFilter(**filters)
     return run_idempotent(
         202,
+        headers,
         body,
-        lambda idempotent_request: actions.start_bulk_retry(
-            runtime, delivery_filter, actor=API_ACTOR, **options, idempotency=idempotent_request
+        lambda idempotency: actions.start_bulk_retry(
+            runtime, delivery_filter, actor=API_ACTOR, **options, idempotency=idempotency
         ),
-        serialize_job,
+        JobSchema().dump,
     )
 
 
 @blueprint.get("/retriggers")
-@documented(Operation(query=PAGE_QUERY_SCHEMA, responses={200: responses.JobPageSchema()}))
-def get_retriggers() -> Response:
-    """List the jobs that retrigger many, newest first."""
-    filters = load_query(PAGE_QUERY_SCHEMA)
-    limit = filters.pop("limit")
-    rows = list_jobs(get_runtime().database, limit=limit + 1, **filters)
-    return page_response(rows, limit, lambda jobs: [serialize_job(job) for job in jobs])
+@blueprint.arguments(PageQuerySchema, location="query")
+@blueprint.response(200, JobPageSchema)
+@blueprint.operation()
+def get_retriggers(query: JsonObject) -> JsonObject:
+    """List bulk retry jobs, newest first."""
+    rows, next_cursor = load_page(list_jobs, query)
+    return {"items": rows, "next": next_cursor}
 
 
-@blueprint.get("/retriggers/<job_id>")
-@documented(Operation(responses={200: responses.JOB_SCHEMA}, error_statuses=(404,)))
-def get_retrigger(job_id: str) -> Response:
-    """Tell how far a job is, and what it left and why."""
-    return jsonify(serialize_job(load_job(get_runtime().database, parse_id(job_id))))
+@blueprint.get("/retriggers/<job_id>", parameters=[JOB_ID])
+@blueprint.response(200, JobSchema)
+@blueprint.operation(errors=(404,))
+def get_retrigger(job_id: str) -> Job:
+    """Return the progress of a job, and what it skipped and why."""
+    return load_job(get_runtime().database, parse_id(job_id))
 
 
-@blueprint.post("/retriggers/<job_id>/cancel")
-@documented(
-    Operation(
-        body=EMPTY_BODY_SCHEMA, is_mutation=True, responses={200: responses.JOB_SCHEMA}, error_statuses=(404, 409)
-    )
-)
-def post_retrigger_cancel(job_id: str) -> Response:
-    """Let a job queue nothing more. What it has queued stays queued; 409 when it has finished."""
-    body = load_body(EMPTY_BODY_SCHEMA)
+@blueprint.post("/retriggers/<job_id>/cancel", parameters=[JOB_ID])
+@blueprint.arguments(EmptyBodySchema, required=False)
+@blueprint.arguments(IdempotencyHeaderSchema, location="headers")
+@blueprint.response(200, JobSchema, headers=REPLAYED_HEADERS)
+@blueprint.operation(errors=(404, 409, 422))
+def post_retrigger_cancel(body: JsonObject, headers: JsonObject, job_id: str) -> Response:
+    """Cancel a job. Deliveries that it has queued stay queued; 409 if it has finished."""
     runtime, id_ = get_runtime(), parse_id(job_id)
     return run_idempotent(
         200,
+        headers,
         body,
-        lambda idempotent_request: actions.cancel_bulk_retry(
-            runtime, id_, actor=API_ACTOR, idempotency=idempotent_request
-        ),
-        serialize_job,
+        lambda idempotency: actions.cancel_bulk_retry(runtime, id_, actor=API_ACTOR, idempotency=idempotency),
+        JobSchema().dump,
     )
 
 
 @blueprint.get("/accounts")
-@documented(Operation(responses={200: responses.AccountListSchema()}))
-def get_accounts() -> Response:
-    """List the accounts: whether each takes orders at present, why not, and how many lie there."""
-    return jsonify(items=serialize_accounts(get_runtime()))
+@blueprint.response(200, AccountListSchema)
+@blueprint.operation()
+def get_accounts() -> JsonObject:
+    """List the accounts: status of each, the reason if it is not sending, and its number of open deliveries."""
+    return {"items": load_accounts(get_runtime())}
 
 
 @blueprint.post("/accounts/<account>/pause")
-@documented(
-    Operation(body=NOTE_BODY_SCHEMA, is_mutation=True, responses={200: responses.ACCOUNT_SCHEMA}, error_statuses=(404,))
-)
-def post_account_pause(account: str) -> Response:
-    """Send an account nothing more until it is resumed. Its orders wait."""
-    body = load_body(NOTE_BODY_SCHEMA)
+@blueprint.arguments(NoteBodySchema, required=False)
+@blueprint.arguments(IdempotencyHeaderSchema, location="headers")
+@blueprint.response(200, AccountSchema, headers=REPLAYED_HEADERS)
+@blueprint.operation(errors=(404, 422))
+def post_account_pause(body: JsonObject, headers: JsonObject, account: str) -> Response:
+    """Stop sending to an account until it is resumed. Its deliveries wait."""
     runtime = get_runtime()
     return run_idempotent(
         200,
+        headers,
         body,
-        lambda idempotent_request: actions.pause_account(
-            runtime, account, actor=API_ACTOR, **body, idempotency=idempotent_request
-        ),
+        lambda idempotency: actions.pause_account(runtime, account, actor=API_ACTOR, **body, idempotency=idempotency),
         account_serializer(runtime, account),
     )
 
 
 @blueprint.post("/accounts/<account>/resume")
-@documented(
-    Operation(
-        body=EMPTY_BODY_SCHEMA, is_mutation=True, responses={200: responses.ACCOUNT_SCHEMA}, error_statuses=(404,)
-    )
-)
-def post_account_resume(account: str) -> Response:
-    """Send to an account again at once, be it paused or its circuit open."""
-    body = load_body(EMPTY_BODY_SCHEMA)
+@blueprint.arguments(EmptyBodySchema, required=False)
+@blueprint.arguments(IdempotencyHeaderSchema, location="headers")
+@blueprint.response(200, AccountSchema, headers=REPLAYED_HEADERS)
+@blueprint.operation(errors=(404, 422))
+def post_account_resume(body: JsonObject, headers: JsonObject, account: str) -> Response:
+    """Resume sending to an account, clearing any pause or open circuit."""
     runtime = get_runtime()
     return run_idempotent(
         200,
+        headers,
         body,
-        lambda idempotent_request: actions.resume_account(
-            runtime, account, actor=API_ACTOR, idempotency=idempotent_request
-        ),
+        lambda idempotency: actions.resume_account(runtime, account, actor=API_ACTOR, idempotency=idempotency),
         account_serializer(runtime, account),
     )
 
 
-def account_serializer(runtime: Runtime, account: str) -> Callable[[Circuit], dict[str, Any]]:
-    """What is counted is counted first: the answer is made while the act has the database."""
-    counts = count_open(runtime.database).get(account, responses.NO_DELIVERIES)
-    return lambda circuit: serialize_account(runtime.settings.accounts[account], circuit, counts)
+def account_serializer(runtime: Runtime, account: str) -> Callable[[Circuit], Any]:
+    """Count the account's deliveries now: the returned function runs in a transaction and must not open another."""
+    counts = count_open(runtime.database).get(account, NO_DELIVERIES)
+    return lambda circuit: AccountSchema().dump(account_status(runtime.settings.accounts[account], circuit, counts))
 
 
-def run_idempotent(
-    status: int,
-    body: dict[str, Any],
-    action: Callable[[IdempotentRequest | None], Result],
-    serialize: Callable[[Result], dict[str, Any]],
-) -> Response:
-    """Do it and answer; with an `Idempotency-Key` that came before, answer as then, and do nothing."""
-
-    def render_result(result: Result) -> tuple[int, str]:
-        return status, json.dumps(serialize(result))
-
-    idempotent_request = None
-    if (key := parse_key(request.headers.get(IDEMPOTENCY_HEADER))) is not None:
-        idempotent_request = IdempotentRequest(
-            key=key, request_digest=digest_request(request.method, request.path, body), build_response=render_result
-        )
-    try:
-        return json_response(*render_result(action(idempotent_request)))
-    except AlreadyProcessedError as earlier_response:
-        return json_response(earlier_response.status, earlier_response.body, {"Idempotency-Replayed": "true"})
-
-
-def json_response(status: int, body: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(f"{body}\n", status, headers, content_type="application/json")
-
-
-def page_response(rows: list[Row], limit: int, serialize: Callable[[list[Row]], list[Any]]) -> Response:
-    """Of `limit + 1` rows asked for, show `limit`; where there was one more, say where the next page begins."""
-    page_rows = rows[:limit]
-    return jsonify(items=serialize(page_rows), next=str(page_rows[-1].id) if len(rows) > limit else None)
+def load_page(
+    list_rows: Callable[..., list[Row]], query: JsonObject, build_filter: Callable[..., Any] | None = None
+) -> tuple[list[Row], str | None]:
+    """Return the rows of a page, and the cursor of the next one if there are more rows."""
+    filters = dict(query)
+    limit, before_id = filters.pop("limit"), filters.pop("before", None)
+    row_filter = [build_filter(**filters)] if build_filter else []
+    rows = list_rows(get_runtime().database, *row_filter, before_id=before_id, limit=limit + 1)
+    page = rows[:limit]
+    return page, str(page[-1].id) if len(rows) > limit else None

@@ -10,6 +10,7 @@ from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.forms import read_note
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.labels import translate
 from connector.web.dashboard.overview import describe_accounts, describe_stores
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
@@ -42,8 +43,6 @@ def test(account: str) -> Response:
     if account not in settings.accounts:
         raise NotFoundError("no such account")
     [result] = probe_accounts(settings, account)
-    if result.is_good:
-        flash(_("Account %(account)s: connection test passed.", account=account), "success")
-    else:
-        flash(_("Account %(account)s: connection test failed.", account=account), "error")
+    status = f" (HTTP {result.status})" if result.status else ""
+    flash(f"{account}: {translate(result.outcome)}{status}", "success" if result.is_good else "error")
     return redirect(url_for("accounts.show"))

@@ -17,7 +17,6 @@ from connector.database.queries.terms import delivery_ids_by_email, scanned_rows
 from connector.delivery.preview import preview
 from connector.operations import actions
 from connector.runtime import Runtime
-from connector.web.api.requests import parse_id
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.available_actions import explain_refusal
@@ -32,6 +31,7 @@ from connector.web.dashboard.forms import (
     read_text,
 )
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.row_ids import parse_id
 
 blueprint = Blueprint("deliveries", __name__)
 

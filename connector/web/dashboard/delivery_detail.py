@@ -112,11 +112,11 @@ def parse_event_order(runtime: Runtime, event: Event) -> tuple[Order | None, str
     if store is None:
         return None, _("The store is no longer configured.")
     if not event.body:
-        return None, _("Its payload was pruned.")
+        return None, _("The webhook's content was deleted because of its age.")
     try:
         source = load_order_source(settings, event, store)
         if source.is_thin:
-            return None, _("The webhook only names the order: it is fetched from the store for each attempt.")
+            return None, _("The webhook contains only the order's ID. The order is fetched from the store.")
         return source.parse(), None
     except MappingError as error:
         return None, "\n".join(map(translate_problem, error.problems))

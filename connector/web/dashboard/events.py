@@ -13,12 +13,12 @@ from connector.database.queries.events import EventFilter, load_event, search_ev
 from connector.database.queries.pages import SearchPage
 from connector.operations import actions
 from connector.runtime import Runtime
-from connector.web.api.requests import parse_id
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.available_actions import explain_refusal
 from connector.web.dashboard.forms import PAGE_SIZE, read_choice, read_datetime, read_note, read_row_id, read_text
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.row_ids import parse_id
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from marshmallow import ValidationError
 
 from connector.core.exceptions import InvalidRequestError
-from connector.web.api.requests import MAX_TEXT_LENGTH, parse_id, validate_storable
+from connector.core.fields import MAX_TEXT_LENGTH, validate_storable
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.row_ids import parse_id
 
 PAGE_SIZE = 50
 

@@ -46,6 +46,13 @@ EVENT_STATUS_LABELS = {
     "ignored": lazy_gettext("ignored"),
     "duplicates": lazy_gettext("duplicates"),
 }
+PROBE_LABELS = {
+    "reached": lazy_gettext("the connection works"),
+    "unreachable": lazy_gettext("the destination cannot be reached"),
+    "no token": lazy_gettext("no access token could be obtained"),
+    "credentials rejected": lazy_gettext("the destination rejects the credentials"),
+    "server error": lazy_gettext("the destination has an internal error"),
+}
 ACTION_LABELS = {
     "alert": lazy_gettext("alert"),
     "retrigger": lazy_gettext("retrigger"),
@@ -60,6 +67,7 @@ LABELS: tuple[Mapping[str, Any], ...] = (
     CIRCUIT_REASON_LABELS,
     OUTCOME_LABELS,
     EVENT_STATUS_LABELS,
+    PROBE_LABELS,
     ACTION_LABELS,
 )
 

@@ -10,7 +10,7 @@ from connector.database.models import Circuit, State
 from connector.database.stats import gauges
 from connector.database.stats import overview as stats
 from connector.runtime import Runtime
-from connector.web.api.responses import circuit_status
+from connector.serializers import circuit_status
 from connector.web.context import get_runtime
 from connector.web.dashboard.forms import InvalidFormError
 from connector.web.dashboard.i18n import gettext as _

@@ -9,9 +9,7 @@ from marshmallow.validate import Regexp
 from mappings import setting_fields as fields
 from mappings.destinations.centelar.payments import PAYMENT_TYPE_CHOICES
 from mappings.lookup_tables import LookupTable, LookupTableField
-from mappings.money.invoice_lines import (
-    ChargeTableField,
-)
+from mappings.money.invoice_lines import ChargeTableField
 from mappings.setting_fields import OneOf
 from mappings.settings import (
     CURRENCY_CODE,
@@ -28,7 +26,7 @@ from mappings.text import match_key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationRef:
-    """What Centelar knows a branch or a stock's location by: the id, else the name."""
+    """How Centelar identifies a branch or a stock location: by id, else by name."""
 
     id: int | None = None
     name: str | None = None
@@ -41,12 +39,12 @@ class CentelarAccount(Account):
     timezone: str = "America/Argentina/Buenos_Aires"  # of `creation_date`, which has no offset
     ext_code: str = "{order_id}"
     product_code_by_sku: LookupTable[str] = field(default_factory=LookupTable)  # SKU -> product_code, where they differ
-    payment_types: LookupTable[str] = field(default_factory=LookupTable)  # gateway -> type, before `PAYMENT_TYPES`
+    payment_types: LookupTable[str] = field(default_factory=LookupTable)  # gateway -> type
     free_orders: Literal["problem", "send"] = "problem"
-    locations: LookupTable[LocationRef] = field(
-        default_factory=LookupTable
-    )  # location, or branch of a pickup -> where its stock is
-    pickups: LookupTable[LocationRef] = field(default_factory=LookupTable)  # branch of a pickup -> Centelar's
+    #: Location, or branch of a pickup -> the location of the stock.
+    locations: LookupTable[LocationRef] = field(default_factory=LookupTable)
+    #: Branch of a pickup -> Centelar's branch.
+    pickups: LookupTable[LocationRef] = field(default_factory=LookupTable)
     last_name_missing: str = "problem"  # or the text to send
     charges: LookupTable[str] = field(default_factory=LookupTable)  # kind of charge -> SKU
 

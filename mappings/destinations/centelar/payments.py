@@ -6,10 +6,10 @@ from mappings.order import Payment
 
 PAYMENT_TYPE_CHOICES = ["mercadopago", "creditcard", "promissory"]
 
-#: Gateways by letters and digits alone, as `squeeze` leaves them.
+#: Payment type by gateway, as `match_key` writes its name. An account's `payment_types` have precedence.
 PAYMENT_TYPE_BY_GATEWAY = {
-    # Tiendanube's word (https://tiendanube.github.io/api-documentation/resources/order), and Shopify's without the
-    # blank. WooCommerce: https://github.com/mercadopago/cart-woocommerce. Read 2026-11-21.
+    # Tiendanube: https://tiendanube.github.io/api-documentation/resources/order. Shopify: with a blank. WooCommerce:
+    # https://github.com/mercadopago/cart-woocommerce. Read 2026-11-21.
     "mercadopago": "mercadopago",
     "woomercadopagobasic": "mercadopago",
     "woomercadopagocustom": "mercadopago",
@@ -21,7 +21,7 @@ PAYMENT_TYPE_BY_GATEWAY = {
     "shopifypayments": "creditcard",
     "stripe": "creditcard",
     "woocommercepayments": "creditcard",
-    # Unverified: what Argentine card processors and shops of their own accord call themselves.
+    # Unverified: names that Argentine card processors and shops use.
     "payway": "creditcard",
     "decidir": "creditcard",
     "creditcard": "creditcard",
@@ -44,7 +44,7 @@ def gateway_name(payment: Payment) -> str:
 
 
 def gateway_names(payment: Payment) -> list[str]:
-    """What a row of `payment_types` may call it."""
+    """Return the names under which `payment_types` may have a row for a payment."""
     return [name for name in (gateway_name(payment), payment.name) if name]
 
 

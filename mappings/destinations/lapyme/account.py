@@ -10,9 +10,7 @@ from marshmallow.validate import Regexp
 
 from mappings import setting_fields as fields
 from mappings.lookup_tables import LookupTable, LookupTableField
-from mappings.money.invoice_lines import (
-    ChargeTableField,
-)
+from mappings.money.invoice_lines import ChargeTableField
 from mappings.setting_fields import OneOf, Range
 from mappings.settings import CURRENCY_CODE, NOT_BLANK, Account, AccountSchema, HeaderValue, Template
 from mappings.text import match_key
@@ -23,7 +21,7 @@ UUID_VALIDATOR = Regexp(UUID_PATTERN, error="must be a UUID as LaPyme shows it."
 #: ARCA's ids of VAT rates, in percent. https://github.com/LaPyme/arca.ts, packages/arca/src/constants.ts,
 #: read 2026-11-21, and LaPyme's sales examples (5 is 21 %).
 TAX_RATES = {3: Decimal(0), 4: Decimal("10.5"), 5: Decimal(21), 6: Decimal(27)}
-#: ARCA's words for currencies (same source). Newer releases of LaPyme's SDK say ARS and USD.
+#: ARCA's codes of currencies (same source). Newer releases of LaPyme's SDK use ARS and USD.
 ARCA_CURRENCY_CODES = {"ARS": "PES", "USD": "DOL"}
 CURRENCY_CHOICES = ["PES", "DOL", "ARS", "USD"]
 DELIVERY_METHODS = ["shipping", "local_delivery", "pickup"]
@@ -32,19 +30,18 @@ DELIVERY_METHODS = ["shipping", "local_delivery", "pickup"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LapymeAccount(Account):
     api_key: str = field(repr=False)
-    customer_id: str  # whom every order is booked on
+    customer_id: str  # the default customer of orders
     customer_id_by_document: LookupTable[str] = field(default_factory=LookupTable, repr=False)
-    customers: Literal["default", "find", "find_or_create"] = "default"  # what is done where that has no row
+    customers: Literal["default", "find", "find_or_create"] = "default"  # if the table has no row
     assigned_warehouse_id: str
-    warehouses: LookupTable[str] = field(
-        default_factory=LookupTable
-    )  # location, or branch of a pickup -> assigned_warehouse_id
+    #: Location, or branch of a pickup -> assigned_warehouse_id.
+    warehouses: LookupTable[str] = field(default_factory=LookupTable)
     currencies: LookupTable[str] = field(default_factory=lambda: LookupTable(ARCA_CURRENCY_CODES))
     tax_rate_id: int = 5
     tax_rates: dict[int, Decimal] = field(default_factory=lambda: dict(TAX_RATES))  # id -> percent
     tax_rate_id_by_sku: LookupTable[int] = field(default_factory=LookupTable)
     product_id_by_sku: LookupTable[str] = field(default_factory=LookupTable)
-    delivery_method_by_shipping: LookupTable[str] = field(default_factory=LookupTable)  # method of shipping -> LaPyme's
+    delivery_method_by_shipping: LookupTable[str] = field(default_factory=LookupTable)  # shipping method -> LaPyme's
     shipping_sku: str = "ENVIO"
     shipping_name: str = "Envío"
     charges: LookupTable[str] = field(default_factory=LookupTable)  # kind of charge -> SKU

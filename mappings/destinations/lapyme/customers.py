@@ -1,8 +1,8 @@
-"""LaPyme's customers: how one is found by a document or an e-mail, and created.
+"""LaPyme's customers: how one is found by tax document or e-mail, and how one is created.
 
-Sources: https://docs.lapyme.com.ar/api-reference/api, listar-clientes and crear-cliente, as the SDK that
-is made of their OpenAPI has them: github.com/LaPyme/lapyme-ts, docs/sdks/customers/README.md,
-src/models/api-customer-list-response.ts and api-customer-mutation-request.ts. Read 2026-11-22.
+Sources: https://docs.lapyme.com.ar/api-reference/api, listar-clientes and crear-cliente, and the SDK that is generated
+from their OpenAPI: github.com/LaPyme/lapyme-ts, docs/sdks/customers/README.md, src/models/api-customer-list-response.ts
+and api-customer-mutation-request.ts. Read 2026-11-22.
 """
 
 import re
@@ -19,12 +19,12 @@ from mappings.person_names import buyer_name
 from mappings.tax_ids import TaxId, parse_tax_id
 from mappings.text import match_key
 
-#: `tax_id_type` by what `read_tax_document` calls it.
+#: `tax_id_type` by `TaxId.kind`.
 TAX_ID_TYPES = {"cuit": "CUIL/CUIT", "dni": "DNI"}
 
 
 def normalized_document(order: Order) -> str | None:
-    """The tax document without what people write around it, where it is one."""
+    """Return the number of the tax document; the text as written if it is not one."""
     document = parse_tax_id(order.document) if order.document else None
     return document.number if document else order.document
 

@@ -10,26 +10,26 @@ from mappings.storefronts.shopify.money import IS_PAID_BY_FINANCIAL_STATUS, sole
 from mappings.storefronts.shopify.store import ShopifyStore
 from mappings.text import clean_text
 
-#: https://shopify.dev/docs/api/usage/versioning, read 2026-11-21. Each is served for at least a year.
+#: A version is supported for at least a year: https://shopify.dev/docs/api/usage/versioning, read 2026-11-21.
 API_VERSION = "2026-10"
 
 
 def find_required_fetches(
     payload: Mapping[str, Any], store: ShopifyStore, required_details: Set[str]
 ) -> Sequence[Fetch]:
-    """Return the GETs for what the order lacks and the destination needs."""
+    """Return the requests for what the order lacks and the destination needs."""
     if not store.can_fetch or payload.get("cancelled_at"):
         return ()
     requests: list[Fetch] = []
     order_id = numeric_id(payload.get("id"))
     if "payments" in required_details and order_id and lacks_payments(payload):
         path = f"/admin/api/{API_VERSION}/orders/{order_id}/transactions.json"
-        if store.money == "shop":  # they would be in the customer's currency
+        if store.money == "shop":  # the default is the customer's currency
             path += "?in_shop_currency=true"
         requests.append(Fetch(path=path, merge=merge_transactions))
     if "barcodes" in required_details:
         requests += [
-            # One each: no call of the REST API lists variants by their ids.
+            # One request per variant: the REST API cannot list variants by id.
             # https://shopify.dev/docs/api/admin-rest/latest/resources/product-variant, read 2026-11-21.
             Fetch(
                 path=f"/admin/api/{API_VERSION}/variants/{variant_id}.json?fields=id,barcode",

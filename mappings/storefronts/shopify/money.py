@@ -8,15 +8,12 @@ from typing import Any, TypeVar
 
 from mappings.money.allocation import CENT, ZERO
 from mappings.money.payments import remaining_payments, sole_payment
-from mappings.money.refunds import (
-    PurchasedLine,
-    is_prorated,
-)
+from mappings.money.refunds import PurchasedLine, is_prorated
 from mappings.order import Line, Order, Payment, Shipping
 from mappings.storefronts.shopify.store import ShopifyStore
 from mappings.text import clean_text
 
-#: `financial_status`: whether the money is there. What is not listed does not say ("partially_paid" is a no).
+#: Whether an order is paid, by its `financial_status`. A status that is not listed does not say.
 IS_PAID_BY_FINANCIAL_STATUS = {
     "paid": True,
     "partially_refunded": True,
@@ -28,15 +25,14 @@ IS_PAID_BY_FINANCIAL_STATUS = {
     "expired": False,
 }
 
-
 Priced = TypeVar("Priced", Line, Shipping)
 
 
 def to_presentment_currency(payload: Any, store: ShopifyStore) -> Any:
-    """Return an order as though the shop's currency were the customer's, where the store's `money` says so.
+    """Return the order in the customer's currency if the store's `money` is “presentment”.
 
-    Beside each amount stands a set of both: `price` and `price_set`. A tip outside the lines has none, and is left in
-    the shop's currency: the sum then shows it.
+    Each amount has a set with both currencies: `price` and `price_set`. A tip outside the lines has none. It stays in
+    the shop's currency, and the order then does not add up.
     """
     if store.money == "shop" or not isinstance(payload, Mapping):
         return payload
@@ -60,24 +56,25 @@ def replace_with_presentment(part: Any) -> Any:
 
 
 def is_converted(data: Mapping[str, Any]) -> bool:
-    """Whether the customer paid in another currency: then each figure in the shop's was converted by itself."""
+    """Return whether the customer paid in another currency. Shopify then converted each amount separately."""
     return bool(data.get("presentment_currency", data["currency"]) != data["currency"])
 
 
 def with_nonnegative_total(part: Priced) -> Priced:
-    """Return a part that was free in the customer's currency as free, though its converted figures leave less."""
+    """Return a part with its total not below zero: converted amounts may leave less of a part that was free."""
     return replace(part, total=max(part.total, ZERO))
 
 
 def max_rounding(data: Mapping[str, Any], order: Order) -> Decimal:
-    """Return what rounding can leave between the figures and their total, in all.
+    """Return the largest difference that rounding can cause between the parts of an order and its total.
 
-    A line that an edit cut is reckoned here. Tax that comes on top may be rounded in one sum, and then is not what its
-    lines say: https://help.shopify.com/en/manual/taxes/us/us-tax-manage#tax-rounding, read 2026-11-22.
+    It includes the prorated amounts of a line that an edit reduced. Tax that is added to prices may be rounded once per
+    order, and then differs from the sum of its lines:
+    https://help.shopify.com/en/manual/taxes/us/us-tax-manage#tax-rounding, read 2026-11-22.
     """
     purchased: list[PurchasedLine] = data["lines"]
     taxed: list[Line | Shipping] = [*order.lines, *order.shipping]
-    # Of a cash payment. Unverified: no page says whether `total_price` holds it, so the sum decides.
+    # Rounding of a cash payment. Unverified: no page says whether `total_price` includes it, so the sum decides.
     limit: Decimal = abs(data.get("rounding", ZERO))
     limit += 2 * CENT * sum(is_prorated(line, data.get("refunds", [])) for line in purchased)
     if not data.get("taxes_included") and order.tax is not None:
@@ -89,7 +86,10 @@ def max_rounding(data: Mapping[str, Any], order: Order) -> Decimal:
 
 
 def build_shipping(method: Mapping[str, Any], *, is_tax_included: bool) -> Shipping:
-    """Return what one method cost. `discounted_price` lacks discounts on the whole order, the allocations do not."""
+    """Return the cost of one shipping method.
+
+    The discount allocations include discounts on the whole order; `discounted_price` does not.
+    """
     if discount := method.get("discount"):
         price = method["price"] - discount
     else:
@@ -101,7 +101,7 @@ def build_shipping(method: Mapping[str, Any], *, is_tax_included: bool) -> Shipp
 
 
 def build_payments(data: Mapping[str, Any], *, total: Decimal, is_paid: bool | None) -> list[Payment] | None:
-    """One gateway was paid the whole total. What each of several was paid, only the transactions say."""
+    """Return the payments. If several gateways were paid, only the transactions say how much each received."""
     transactions = [transaction for transaction in data.get("transactions", []) if transaction is not None]
     if transactions and is_paid is not False and total != 0:
         return remaining_payments(transactions)
@@ -115,7 +115,7 @@ def sole_gateway(gateway_names: Any) -> str | None:
 
 
 def last_digits(details: Any) -> str | None:
-    """Return the last digits of the card: it is written as "•••• •••• •••• 4242"."""
+    """Return the last four digits of the card, which Shopify writes as "•••• •••• •••• 4242"."""
     number = details.get("credit_card_number") if isinstance(details, Mapping) else None
     match = re.search(r"[0-9]{4}\s*$", number) if isinstance(number, str) else None
     return match[0].strip() if match else None

@@ -10,7 +10,7 @@ from mappings.settings import Store, StoreSchema
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopifyStore(Store):
-    #: Which of an order's two amounts count, where the customer paid in another currency than the shop's.
+    #: Which of an order's two amounts to use if the customer paid in another currency than the shop's.
     money: Literal["shop", "presentment"] = "shop"
 
 

@@ -6,13 +6,11 @@ Source: https://shopify.dev/docs/apps/build/webhooks/delivery-structure, read 20
 from collections.abc import Mapping
 from typing import Any
 
-from mappings.fields import (
-    parse_datetime,
-)
+from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 
-#: The topics about a whole order, and the hub's word for each. `orders/edited` is left out: it carries a difference.
+#: The topics that carry a whole order, with the canonical topic of each. `orders/edited` carries only a difference.
 TOPICS = {
     "orders/create": "created",
     "orders/paid": "paid",
@@ -22,14 +20,14 @@ TOPICS = {
     "orders/cancelled": "cancelled",
     "orders/delete": "cancelled",
 }
-#: The topics whose bodies hold an id and nothing else.
+#: The topics whose bodies contain only an id.
 ID_ONLY_TOPICS = {"orders/delete"}
 
 
 def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
-    """Tell what a webhook is about. Newer deliveries write the headers without "X-": both are read.
+    """Return what a webhook is about. Newer deliveries write the headers without "X-"; both are read.
 
-    The key has the topic in it: one event goes to several topics under one id
+    The event key contains the topic, because one event is sent to several topics with the same id
     (https://shopify.dev/docs/apps/build/webhooks/ignore-duplicates, read 2026-11-21).
     """
     topic = get_header(headers, "topic")

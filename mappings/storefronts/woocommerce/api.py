@@ -12,20 +12,21 @@ from mappings.text import clean_text
 
 
 def find_required_fetches(payload: Mapping[str, Any], store: Store) -> Sequence[Fetch]:
-    """Return the GET for the lines of an order's refunds. Every destination needs them: they say what is left."""
+    """Return the request for the lines of an order's refunds, which say what is left. Every destination needs them."""
     order_id = numeric_id(payload.get("id"))
     if not store.can_fetch or not payload.get("refunds") or order_id is None:
         return ()
     status = payload.get("status")
-    if isinstance(status, str) and status in CANCELLED_STATUSES:  # nothing is to be sent
+    if isinstance(status, str) and status in CANCELLED_STATUSES:  # the order is not sent
         return ()
-    # https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-refunds, read 2026-11-21; 100 is its most.
+    # https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-refunds, read 2026-11-21; the maximum is 100.
     return [Fetch(path=f"/wp-json/wc/v3/orders/{order_id}/refunds?per_page=100", merge=merge_refunds)]
 
 
 def merge_refunds(payload: dict[str, Any], response: Any) -> dict[str, Any]:
-    """Put the refunds that were fetched in the place of their sums. One that the reply lacks keeps its sum: the API
-    answers an empty list for an order that it does not find.
+    """Replace the totals of refunds with the refunds that were fetched.
+
+    A refund that the response lacks keeps its total: the API returns an empty list for an order that it does not find.
     """
     refunds = {
         refund_id: refund

@@ -11,9 +11,9 @@ from mappings.order import Charge, Line, Order, Payment, Shipping
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundItem:
-    """What a refund gives back of one product, shipping method or fee."""
+    """What a refund returns of one product, shipping method or fee."""
 
-    item_id: str | None  # of the order's own line
+    item_id: str | None  # the id of the order's line
     quantity: int = 0
     total: Decimal  # tax included; negative for a fee that was a discount
     tax: Decimal | None = None
@@ -21,13 +21,13 @@ class RefundItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundWithItems:
-    """One refund."""
+    """A refund, and what it returns of each line."""
 
     amount: Decimal
     items: list[RefundItem]
 
     def is_itemized(self, item_ids: Set[str], rounding_unit: Decimal) -> bool:
-        """Whether the items, each of a line of the order, account for the amount, but for what rounding leaves."""
+        """Return whether the items are lines of the order and add up to the amount, except for rounding."""
         if any(item.item_id not in item_ids for item in self.items):
             return False
         difference = self.amount - sum((item.total for item in self.items), ZERO)
@@ -35,8 +35,10 @@ class RefundWithItems:
 
 
 def subtract_refunds(entry: Mapping[str, Any], refund_items: Iterable[RefundItem]) -> dict[str, Any]:
-    """Return what is left of a line, with tax: WooCommerce writes amounts without it, whatever `prices_include_tax`
-    says. The API's lines stay as they were bought; refunds stand apart.
+    """Return what is left of a line after refunds, with tax.
+
+    The API's lines are those that were bought; refunds are separate. WooCommerce writes amounts without tax, whatever
+    `prices_include_tax` says.
     """
     entry = dict(entry)
     item_id = entry.pop("item_id", None)
@@ -50,7 +52,7 @@ def subtract_refunds(entry: Mapping[str, Any], refund_items: Iterable[RefundItem
 
 
 def add_gift_cards(order: Order, amount: Decimal) -> Order:
-    """Add what gift cards paid: they are payments, and the total is less them. The sum decides whether it is."""
+    """Add what gift cards paid to the payments, and to the total if it does not include it, as the sum shows."""
     if not amount or order.parts_total == order.total:
         return order
     card_payments = [Payment(gateway="gift_card", name="Gift card", amount=amount)] if order.is_paid else []
@@ -59,7 +61,7 @@ def add_gift_cards(order: Order, amount: Decimal) -> Order:
 
 
 def infer_rounding_unit(total: Decimal) -> Decimal:
-    """Return the unit that figures are rounded to: a peso where the shop shows no decimals, as many in Argentina do.
+    """Return the unit to which amounts are rounded: a peso if the shop shows no decimals, as many do in Argentina.
 
     https://github.com/woocommerce/woocommerce, class-wc-rest-orders-v2-controller.php, where `dp` is by default
     wc_get_price_decimals(), read 2026-11-22.

@@ -8,7 +8,7 @@ from mappings.settings import HeaderValue, StoreSchema
 
 
 class KeyAndSecret(HeaderValue):
-    """What the REST API is asked with, by HTTP Basic: a consumer key and its secret, with a colon between.
+    """The credentials of the REST API, for HTTP Basic: a consumer key and its secret, separated by a colon.
 
     https://woocommerce.github.io/woocommerce-rest-api-docs/#authentication-over-https, read 2026-11-21.
     """

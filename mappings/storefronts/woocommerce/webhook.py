@@ -12,7 +12,8 @@ from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.woocommerce.schema import CANCELLED_STATUSES, DRAFT_STATUSES, PAID_STATUSES
 
-#: The topics that carry an order, and the hub's word for each. A paid order has no topic of its own: see `PAID`.
+#: The topics that carry an order, with the canonical topic of each. No topic says that an order was paid: its status
+#: does, see `PAID_STATUSES`.
 TOPICS = {
     "order.created": "created",
     "order.updated": "updated",
@@ -20,18 +21,17 @@ TOPICS = {
     "order.deleted": "cancelled",
 }
 
-
-#: What WordPress decodes in a secret before it signs: wp_specialchars_decode(…, ENT_QUOTES), and no other entity.
+#: The only entities that WordPress decodes in a secret before it signs: wp_specialchars_decode(…, ENT_QUOTES).
 #: https://developer.wordpress.org/reference/functions/wp_specialchars_decode/, read 2026-11-21.
 SPECIAL_CHARS = re.compile(r"&(?:(lt|gt|amp|quot)|#0*(34|38|39|60|62)|#x0*(22|26|27));", re.IGNORECASE)
 NAMED_CHARS = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 
 
 def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
-    """Tell what a webhook is about.
+    """Return what a webhook is about.
 
-    X-WC-Webhook-Delivery-ID is no key: it is a hash of the webhook and the second, so that different orders share it
-    and a repeat has a new one (class-wc-webhook.php, get_new_delivery_id).
+    X-WC-Webhook-Delivery-ID cannot be the event key. It is a hash of the webhook and the current second, so different
+    orders may share it, and a repeat has a new one (class-wc-webhook.php, get_new_delivery_id).
     """
     topic = headers.get("x-wc-webhook-topic", "").strip()
     if not topic or len(topic) > MAX_ID_LENGTH:
@@ -68,17 +68,17 @@ def find_ignore_reason(topic: str, payload: Mapping[str, Any], order_id: str | N
 
 
 def decode_secret(secret: str) -> str:
-    """Return the secret as WordPress keys its HMAC with it."""
+    """Return the key with which WordPress signs, from the secret as it is shown."""
 
     def decode(match: re.Match[str]) -> str:
         name, decimal, hexadecimal = match.groups()
         if name:
-            return NAMED_CHARS.get(name, match[0])  # names count in lower case only
+            return NAMED_CHARS.get(name, match[0])  # only names in lower case are entities
         return chr(int(decimal) if decimal else int(hexadecimal, 16))
 
     return SPECIAL_CHARS.sub(decode, secret)
 
 
 def is_ping_body(body: bytes) -> bool:
-    """Whether this is the unsigned call with which WooCommerce tries an address on save (deliver_ping)."""
+    """Return whether this is the unsigned request with which WooCommerce tests the address on save (deliver_ping)."""
     return re.fullmatch(rb"webhook_id=[0-9]{1,20}", body) is not None

@@ -38,8 +38,8 @@ def test_the_chart_agrees_with_reconcile(service: Service) -> None:
     now = runtime.clock()
     found = count_by_hour(runtime.database, now - timedelta(days=2), now + timedelta(days=1))
     charted: Counter[tuple[str, str]] = Counter()
-    for (hour, state), count in found.items():
-        charted[hour[:10], state] += count
+    for (hour, state), deliveries in found.items():
+        charted[hour[:10], state] += deliveries
     assert charted == +by_day
     assert sum(found.values()) == 4
     assert len({hour for hour, _ in found}) == 2

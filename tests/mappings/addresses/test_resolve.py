@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 from mappings import DESTINATIONS
 from mappings.addresses.resolve import resolve_address
 from mappings.order import Address
-from tests.support.mapping_cases import SAMPLES, make_account, make_store, problems_of, read, write
+from tests.support.mapping_cases import SAMPLES, make_account, make_store, problems_of, read, shipping_address, write
 
 J = "\u2060"
 
@@ -336,7 +336,7 @@ def test_other_words_for_what_is_unsure_are_a_fault() -> None:
 @pytest.mark.parametrize(("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "centelar")])
 def test_postcode_of_another_state_is_a_warning(sample: str, destination: str) -> None:
     order = read("shopify", SAMPLES[sample])
-    order = replace(order, ship_to=replace(order.ship_to, country="MX", state="Jalisco", postal_code="06700"))
+    order = replace(order, ship_to=replace(shipping_address(order), country="MX", state="Jalisco", postal_code="06700"))
     order = replace(order, bill_to=order.ship_to)
     warning = write(order, destination).warnings[0]
     assert warning == "Shipping address > postcode “06700” is of Ciudad de México, not of Jalisco."
@@ -351,7 +351,7 @@ def test_postcode_of_another_state_is_a_warning(sample: str, destination: str) -
 )
 def test_reference_goes_with_the_interior(sample: str, destination: str, at: str, key: str) -> None:
     order = read("shopify", SAMPLES[sample])
-    order = replace(order, ship_to=replace(order.ship_to, unit="Depto 4", reference="portón verde"))
+    order = replace(order, ship_to=replace(shipping_address(order), unit="Depto 4", reference="portón verde"))
     assert write(order, destination).body[at][key] == "Depto 4, portón verde"
 
 

@@ -62,7 +62,9 @@ def with_lines(*lines: Line, **changes: Any) -> Order:
 
 
 def bought_by(**people: Any) -> dict[str, Any]:
-    return write(with_lines(line("10"), **{"customer": None, "document": None, **people}), "centelar").body["customer"]
+    order = with_lines(line("10"), **{"customer": None, "document": None, **people})
+    customer: dict[str, Any] = write(order, "centelar").body["customer"]
+    return customer
 
 
 def prices(body: dict[str, Any]) -> list[tuple[str, int, float]]:

@@ -27,8 +27,8 @@ DESTINATION = DESTINATIONS["lapyme"]
 ORDER = read("shopify", SAMPLES["shopify_ar"])
 
 
-def with_lines(*lines: Line, tax: None = None, **parts: list[Any] | str) -> Order:
-    return replace(with_parts(ORDER, *lines, **parts), tax=tax)
+def with_lines(*lines: Line, **parts: Any) -> Order:
+    return replace(with_parts(ORDER, *lines, **parts), tax=None)
 
 
 def prices(body: dict[str, Any]) -> list[tuple[str, int, int]]:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from mappings.order import Address, Customer, Line, Order
 from tests.support.mapping_cases import SAMPLES, make_account, problems_of, read, write
 
 DESTINATION = DESTINATIONS["rayo"]
-
+ONE_PESO = Decimal(1)
 SHIPPED = Address(
     name="Ximena Ocampo",
     phone="55 6532 0691",
@@ -155,7 +156,11 @@ def test_missing_phone_is_a_problem(order: Order) -> None:
 
 
 def test_lines_of_one_identifier_are_one_product(order: Order) -> None:
-    lines = [Line(sku="A", quantity=1, total=1), Line(sku="B", quantity=1, total=1), Line(sku="A", quantity=2, total=1)]
+    lines = [
+        Line(sku="A", quantity=1, total=ONE_PESO),
+        Line(sku="B", quantity=1, total=ONE_PESO),
+        Line(sku="A", quantity=2, total=ONE_PESO),
+    ]
     assert write(replace(order, lines=lines), "rayo").body["productos"] == [
         {"cantidad": 3, "identificador": "A"},
         {"cantidad": 1, "identificador": "B"},
@@ -164,11 +169,11 @@ def test_lines_of_one_identifier_are_one_product(order: Order) -> None:
 
 def test_problem_counts_lines_as_the_order_does(order: Order) -> None:
     lines = [
-        Line(sku="A", quantity=1, total=1, is_shippable=False),
-        Line(sku="B", quantity=1, total=1),
-        Line(sku="B", quantity=1, total=1),
-        Line(quantity=1, total=1),
-        Line(quantity=1, total=1),
+        Line(sku="A", quantity=1, total=ONE_PESO, is_shippable=False),
+        Line(sku="B", quantity=1, total=ONE_PESO),
+        Line(sku="B", quantity=1, total=ONE_PESO),
+        Line(quantity=1, total=ONE_PESO),
+        Line(quantity=1, total=ONE_PESO),
     ]
     assert problems_of(replace(order, lines=lines), "rayo") == [
         "Products > line 4 > SKU is missing.",
@@ -177,7 +182,10 @@ def test_problem_counts_lines_as_the_order_does(order: Order) -> None:
 
 
 def test_barcode_takes_the_skus_place_without_a_fallback(order: Order) -> None:
-    lines = [Line(sku="A", barcode="7503039461000", quantity=1, total=1), Line(sku="B", quantity=1, total=1)]
+    lines = [
+        Line(sku="A", barcode="7503039461000", quantity=1, total=ONE_PESO),
+        Line(sku="B", quantity=1, total=ONE_PESO),
+    ]
     order = replace(order, lines=lines, missing_details={})
     assert problems_of(order, "rayo", identifier="barcode") == ["Products > line 2 > barcode is missing."]
     body = write(replace(order, lines=lines[:1]), "rayo", identifier="barcode").body

@@ -36,9 +36,7 @@ cents = st.integers(min_value=0, max_value=10**12)
 @given(st.lists(cents, min_size=1, max_size=8), st.floats(min_value=0, max_value=1))
 def test_shares_make_the_amount_and_none_exceeds_what_it_is_taken_of(weights: list[int], part: float) -> None:
     over = [Decimal(weight).scaleb(-2) for weight in weights]
-    amount = Decimal(int(sum(weights) * part)).scaleb(-2)
-    if amount > sum(over):
-        amount = sum(over)
+    amount = min(Decimal(int(sum(weights) * part)).scaleb(-2), sum(over, Decimal(0)))
     shares = allocate(amount, over)
     assert sum(shares) == amount
     assert all(0 <= share <= each for share, each in zip(shares, over, strict=True))

@@ -17,7 +17,8 @@ DOCUMENT = (Path(__file__).parents[3] / "docs" / "money.md").read_text("utf-8")
 
 
 def changed(sample: str, **changes: list[dict[str, Any]] | str) -> dict[str, Any]:
-    return deepcopy(SAMPLES[sample]) | changes
+    payload: dict[str, Any] = deepcopy(SAMPLES[sample])
+    return payload | changes
 
 
 def show_pesos(cents: int) -> str:
@@ -59,8 +60,8 @@ def paid_by_transfer() -> Order:
 
 
 def paid_by_gift_card() -> Order:
-    cards = {"gift_cards": [{"code": "REGALO-1", "amount": "6480.00"}], "total": "10000.00"}
-    return read("woocommerce", changed("woocommerce_ar", **cards))
+    gift_card = {"code": "REGALO-1", "amount": "6480.00"}
+    return read("woocommerce", changed("woocommerce_ar", gift_cards=[gift_card], total="10000.00"))
 
 
 def three_at_333() -> Order:

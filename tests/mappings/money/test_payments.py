@@ -28,6 +28,7 @@ def given_back(parent_id: str | None, amount: str) -> Transaction:
 )
 def test_what_was_given_back_comes_off_the_payment_that_it_names(movements: list[Any], left: list[Any]) -> None:
     payments = remaining_payments(iter(movements))
+    assert payments is not None
     assert [(payment.gateway, payment.amount) for payment in payments] == left
 
 

@@ -12,13 +12,11 @@ from tests.support.mapping_cases import SAMPLES, make_account, make_store, store
 from tests.support.orders import RAYO_BODY, shopify_order, woo_order
 
 
-def explained(
-    payload: dict[str, Any], storefront: str, destination: str, store: None = None, **account: dict[str, Any]
-) -> ExplainedMapping:
-    return explain_mapping(make_store(storefront, **(store or {})), make_account(destination, **account), payload)
+def explained(payload: dict[str, Any], storefront: str, destination: str, **account: Any) -> ExplainedMapping:
+    return explain_mapping(make_store(storefront), make_account(destination, **account), payload)
 
 
-def origins(payload: dict[str, Any], storefront: str, destination: str, **settings: dict[str, Any]) -> dict[str, Any]:
+def origins(payload: dict[str, Any], storefront: str, destination: str, **settings: Any) -> dict[str, Any]:
     """Return for each field of the body what it is made of, and what else it depends on."""
     found = explained(payload, storefront, destination, **settings).origins
     return {one.field: (list(map(str, one.sources)), list(map(str, one.depends_on))) for one in found}

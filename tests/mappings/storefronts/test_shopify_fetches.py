@@ -1,5 +1,6 @@
 """What Shopify's webhooks do not carry: what is fetched for it, and how the order is read with it."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
@@ -35,7 +36,7 @@ def paths(payload: dict[str, Any], *needs: str, **settings: Any) -> list[Any]:
 
 
 def fetched(
-    payload: dict[str, Any], *replies: dict[str, Any] | list[Any], needs: list[str] = ("payments", "barcodes")
+    payload: dict[str, Any], *replies: dict[str, Any] | list[Any], needs: Sequence[str] = ("payments", "barcodes")
 ) -> dict[str, Any]:
     """Return the payload with these replies of the API in it."""
     fetches = STOREFRONT.required_fetches(payload, make_store("shopify", **API), frozenset(needs))
@@ -53,7 +54,8 @@ def payments_of(payload: dict[str, Any], *transactions: dict[str, Any]) -> list[
     return read("shopify", payload, **API).payments
 
 
-def in_short(payments: list[Payment]) -> list[tuple[str, Decimal]]:
+def in_short(payments: list[Payment] | None) -> list[tuple[str | None, Decimal]]:
+    assert payments is not None
     return [(payment.gateway, payment.amount) for payment in payments]
 
 
@@ -210,8 +212,9 @@ def test_payments_are_not_told_by_transactions_that_do_not_tell_them(
     "number", [None, 4242, "", "Visa", "•••• •••• •••• ••••", "•••• •••• •••• 4242 x", ["4242"], {"x": 1}]
 )
 def test_odd_card_number_has_no_last_digits(payload: dict[str, Any], number: Any) -> None:
-    [payment] = payments_of(payload, transaction(1, "sale", "1.00", payment_details={"credit_card_number": number}))
-    assert payment.last_digits is None
+    payments = payments_of(payload, transaction(1, "sale", "1.00", payment_details={"credit_card_number": number}))
+    assert payments is not None
+    assert [payment.last_digits for payment in payments] == [None]
 
 
 @pytest.mark.parametrize("reply", [[], {}, {"transactions": None}, {"errors": "x"}])

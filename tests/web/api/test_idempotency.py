@@ -14,6 +14,8 @@ from connector.web.app import create_app
 from tests.support.orders import woo_order
 from tests.support.service import Service
 
+AS_DELIVERED: dict[str, Any] = {"as": "delivered"}
+
 
 def post(service: Service, path: str, key: str = "k-1", app: Flask | None = None, **asked: Any) -> Any:
     """Each time to another process, as far as what it has in memory goes, unless `app` is given."""
@@ -40,7 +42,7 @@ def refused_order(service: Service) -> None:
     ],
 )
 def test_the_same_request_under_the_same_key_is_answered_as_the_first_time(
-    service: Service, path: str, asked: dict[str, str]
+    service: Service, path: str, asked: dict[str, Any]
 ) -> None:
     refused_order(service)
     first, again = post(service, path, **asked), post(service, path, **asked)
@@ -59,7 +61,11 @@ def test_what_is_asked_twice_under_a_key_is_done_once(service: Service) -> None:
 def test_a_key_that_came_with_another_request_is_422_and_nothing_is_done(service: Service) -> None:
     refused_order(service)
     post(service, "/accounts/erp/pause")
-    for path, asked in (("/accounts/erp/pause", {"note": "other"}), ("/accounts/erp/resume", {})):
+    others: list[tuple[str, dict[str, Any]]] = [
+        ("/accounts/erp/pause", {"note": "other"}),
+        ("/accounts/erp/resume", {}),
+    ]
+    for path, asked in others:
         answer = post(service, path, **asked)
         assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
     assert service.api("/accounts").json["items"][1]["state"] == "paused"
@@ -85,10 +91,10 @@ def test_of_many_that_come_at_once_under_a_key_one_acts_and_all_are_answered_ali
 
 def test_what_was_refused_is_judged_anew(service: Service) -> None:
     service.post_woo(woo_order())
-    assert post(service, "/deliveries/1/resolve", **{"as": "delivered"}).status_code == 409  # it waits
+    assert post(service, "/deliveries/1/resolve", **AS_DELIVERED).status_code == 409  # it waits
     service.sandbox.inject_fault("lapyme", "status", status=422)
     service.carry_due()
-    assert post(service, "/deliveries/1/resolve", **{"as": "delivered"}).status_code == 200
+    assert post(service, "/deliveries/1/resolve", **AS_DELIVERED).status_code == 200
 
 
 def test_a_key_is_forgotten_after_a_day(service: Service) -> None:

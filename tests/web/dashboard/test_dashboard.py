@@ -4,92 +4,31 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from io import BytesIO
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 
 from connector.core.exceptions import SettingsError
 from connector.database.queries import terms
 from connector.database.stats.overview import last_webhook_by_store, without_values
 from connector.operations.actions import advance_bulk_retries
-from connector.settings.users import User
-from connector.web.app import create_app
-from connector.web.dashboard import auth
 from connector.web.dashboard.overview import CHART_SERIES
 from connector.web.dashboard.problem_i18n import translate_problem
 from connector.web.dashboard.security import safe_redirect_path
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
 from tests.support.scenarios import live_a_little, without_colonia
 from tests.support.service import Service
+from tests.support.visitor import ANA, PASSWORD_HASH, VERA, Visitor, text_of, visit
 
 pytestmark = pytest.mark.sqlite  # what asks the database is in test_overview.py, for both
 
-#: Cheap to check, unlike those that `connector user hash` makes.
-CHEAP = generate_password_hash("vidriera-7", "pbkdf2:sha256:1")
 PAGES = [
     *("/", "/?day=2026-11-20", "/deliveries", "/deliveries?state=parked&reason=unmappable", "/deliveries/1"),
     *("/deliveries/2", "/deliveries/3", "/events", "/events?status=ignored", "/events/1", "/accounts", "/audit"),
     *("/audit?kind=alert", "/settings"),
 ]
-
-
-@dataclass
-class Visitor:
-    """Somebody with a browser."""
-
-    client: FlaskClient
-    language: str = "en"
-
-    def get(self, path: str) -> Any:
-        return self.client.get(path, headers={"Accept-Language": self.language})
-
-    def post(self, path: str, **form: Any) -> Any:
-        """Send a form as a page of ours would."""
-        token = re.search(r'name="csrf_token" value="([^"]+)"', self.get("/login").text or self.get("/").text)
-        if token is None:
-            token = re.search(r'name="csrf_token" value="([^"]+)"', self.get("/").text)
-        assert token is not None
-        headers = {"Accept-Language": self.language}
-        return self.client.post(path, data={"csrf_token": token[1], **form}, headers=headers)
-
-    def sign_in(self, password: str = "admin", name: str = "") -> Any:
-        return self.post("/login", name=name, password=password)
-
-
-def visit(service: Service, *users: User, token: str | None = "admin") -> Visitor:
-    settings = service.runtime.settings
-    environment = replace(settings.environment, admin_token=token, secret_key="s" * 32 if users else None)
-    named = replace(settings, environment=environment, users={user.name: user for user in users})
-    return Visitor(create_app(replace(service.runtime, settings=named)).test_client())
-
-
-ANA = User(name="ana", password_hash=CHEAP, role="operator")
-VERA = User(name="vera", password_hash=CHEAP)
-
-
-@pytest.fixture
-def ana(service: Service) -> Visitor:
-    """An operator, signed in."""
-    visitor = visit(service, ANA)
-    assert visitor.sign_in("vidriera-7", "ana").status_code == 302
-    return visitor
-
-
-def text_of(answer: Any) -> str:
-    """What a page says, without its tags and stray blanks."""
-    assert answer.status_code == 200, answer.text
-    main = answer.text.partition("<main")[2]
-    return " ".join(
-        re.sub(r"<[^>]+>", " ", main).replace("&#39;", "'").replace("&gt;", ">").replace("&#34;", '"').split()
-    )
 
 
 # Who is let in.
@@ -230,7 +169,7 @@ def test_no_page_shows_a_secret(service: Service) -> None:
     visitor = visit(service, ANA)
     visitor.sign_in("vidriera-7", "ana")
     shown = "\n".join(visitor.get(page).text for page in PAGES)
-    secrets = [SHOPIFY_SECRET, WOO_SECRET, "rayo-key", "lapyme-key", "eyJ", "s" * 32, CHEAP, 'value="admin"']
+    secrets = [SHOPIFY_SECRET, WOO_SECRET, "rayo-key", "lapyme-key", "eyJ", "s" * 32, PASSWORD_HASH, 'value="admin"']
     assert [secret for secret in secrets if secret in shown] == []
     assert "••••••" in shown
 
@@ -246,10 +185,16 @@ def test_webhooks_and_a_start_pay_nothing_for_the_dashboard() -> None:
     [
         (
             '[users.ana]\npassword_hash = "secreto"',
-            "users.ana.password_hash: must be what `connector user hash` prints",
+            "users.ana.password_hash: must be the output of `connector user hash`, not the password itself.",
         ),
-        (f'[users.ana]\npassword_hash = "{CHEAP}"\nrole = "boss"', "users.ana.role: must be one of: viewer, operator."),
-        (f'[users.admin]\npassword_hash = "{CHEAP}"', "users.admin.name: “admin” is who signs in with ADMIN_TOKEN"),
+        (
+            f'[users.ana]\npassword_hash = "{PASSWORD_HASH}"\nrole = "boss"',
+            "users.ana.role: must be one of: viewer, operator.",
+        ),
+        (
+            f'[users.admin]\npassword_hash = "{PASSWORD_HASH}"',
+            "users.admin.name: “admin” is reserved for signing in with ADMIN_TOKEN; choose another name.",
+        ),
     ],
 )
 def test_a_fault_in_the_people_is_named(open_service: Callable[..., Service], more: str, fault: str) -> None:
@@ -296,7 +241,7 @@ def test_pages_speak_the_browsers_language(service: Service, ana: Visitor) -> No
         ),
         ("Products > line 2 > SKU is missing.", "Productos > renglón 2 > SKU: falta."),
         ("Currency “USD” is not served; only ARS.", "Moneda: “USD” no se atiende; solo ARS."),
-        ("no route takes its topic", "ninguna ruta toma su tema"),
+        ("no route takes its topic", "ninguna ruta acepta su tema"),
         ("Something that nobody translated.", "Something that nobody translated."),
     ],
 )
@@ -305,20 +250,6 @@ def test_problems_are_translated_whole_or_not_at_all(service: Service, problem: 
     dashboard = visitor.client.application.extensions["dashboard"].get()
     with dashboard.test_request_context(headers={"Accept-Language": "es"}):
         assert translate_problem(problem) == said
-
-
-def test_spanish_has_every_text_and_is_compiled() -> None:
-    folder = Path(auth.__file__).parent
-    catalog = folder / "translations" / "es" / "LC_MESSAGES"
-    ways = [("**.py", "python"), ("templates/**.html", "jinja2")]
-    keywords = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "n_": None}
-    options = {"templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}}
-    found = {text for _, _, text, _, _ in extract_from_dir(folder, ways, options, keywords)}
-    spanish = read_po(BytesIO((catalog / "messages.po").read_bytes()))
-    assert {message.id for message in spanish if message.id and message.string} == found
-    compiled = BytesIO()
-    write_mo(compiled, spanish)
-    assert (catalog / "messages.mo").read_bytes() == compiled.getvalue()
 
 
 def test_a_store_that_was_never_heard_of_is_silent(service: Service, ana: Visitor) -> None:
@@ -549,6 +480,6 @@ def test_accounts_are_paused_and_resumed(service: Service, ana: Visitor) -> None
 
 def test_an_account_is_tried_without_creating_anything(service: Service, ana: Visitor) -> None:
     ana.post("/accounts/bodega/test")
-    assert "Account bodega: connection test passed." in text_of(ana.get("/accounts"))
+    assert "bodega: the connection works (HTTP 200)" in text_of(ana.get("/accounts"))
     assert service.sandbox.orders() == []
     assert ana.post("/accounts/nowhere/test").status_code == 404

@@ -1,0 +1,342 @@
+"""JSON of events, deliveries, accounts and jobs, the same for the API and the command line.
+
+Ids are strings and times RFC 3339 in UTC. The API documents its responses from these schemas.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from marshmallow import Schema, fields, post_dump, pre_dump
+from marshmallow.validate import OneOf
+
+from connector.core.fields import UTCDateTime
+from connector.database.circuits import CircuitState, circuit_state, read_circuits
+from connector.database.models import Attempt, Circuit, Delivery, Event, Job, JobState, Note, Reason, State
+from connector.database.operator_actions import RetriggerResult
+from connector.database.queries.deliveries import delivery_ids_by_order, list_attempts, list_notes
+from connector.database.reconciliation.run import ReconciliationReport
+from connector.database.stats.gauges import count_open
+from connector.delivery.preview import Preview
+from connector.runtime import Runtime
+from mappings.destination import Outcome
+from mappings.preview.provenance import ExplainedMapping
+from mappings.settings import Account
+
+NO_DELIVERIES = {"waiting": 0, "sending": 0, "parked": 0}
+
+
+class JsonBytes(fields.Raw):
+    """A JSON document that is stored as bytes."""
+
+    def _serialize(self, value: bytes | None, *args: Any, **kwargs: Any) -> Any:
+        return json.loads(value) if value else None
+
+
+class DecodedBytes(fields.String):
+    """Bytes of any content, as text."""
+
+    def _serialize(self, value: Any, *args: Any, **kwargs: Any) -> str | None:
+        return None if value is None else value.decode(errors="replace")
+
+
+class ResponseSchema(Schema):
+    """Documents every field as always present, except those whose metadata says `optional`."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        field_obj.required = not field_obj.metadata.get("optional", False)
+
+
+class ExtendedRowSchema(ResponseSchema):
+    """Dumps an object with a `row`: fields that the object itself lacks come from the row."""
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        return super().get_attribute(obj if hasattr(obj, attr) else obj.row, attr, default)
+
+
+class DeliverySchema(ResponseSchema):
+    id = fields.String()
+    event = fields.String(attribute="event_id", metadata={"description": "the newest event that was applied"})
+    store = fields.String()
+    account = fields.String()
+    destination = fields.String()
+    order_id = fields.String()
+    order_number = fields.String(allow_none=True)
+    state = fields.String(validate=OneOf(list(State)))
+    reason = fields.String(allow_none=True, validate=OneOf([*Reason, None]))
+    problems = fields.List(fields.String())
+    warnings = fields.List(fields.String())
+    attempts = fields.Integer(metadata={"description": "number of attempts"})
+    next_attempt_at = UTCDateTime(attribute="due_at", allow_none=True)
+    remote_id = fields.String(allow_none=True, metadata={"description": "the order's id at the destination"})
+    created_at = UTCDateTime()
+    updated_at = UTCDateTime()
+
+
+class AttemptSchema(ResponseSchema):
+    number = fields.Integer()
+    started_at = UTCDateTime()
+    duration_ms = fields.Integer(allow_none=True)
+    manual = fields.Boolean(attribute="is_manual", metadata={"description": "whether an operator requested it"})
+    outcome = fields.String(validate=OneOf([*Outcome, "sending"]))
+    status = fields.Integer(allow_none=True, metadata={"description": "HTTP status of the response"})
+    error = fields.String(allow_none=True)
+    reply = DecodedBytes(allow_none=True)
+
+
+class NoteSchema(ResponseSchema):
+    at = UTCDateTime()
+    kind = fields.String()
+    text = fields.String()
+    who = fields.String(allow_none=True)
+
+
+class DeliveryDetailSchema(ExtendedRowSchema, DeliverySchema):
+    idempotency_key = fields.String(allow_none=True)
+    body = JsonBytes(allow_none=True, metadata={"description": "what is sent, or was sent last"})
+    pruned_at = UTCDateTime(
+        metadata={"optional": True, "description": "when the body and the replies were deleted; absent until then"}
+    )
+    attempt_log = fields.List(fields.Nested(AttemptSchema))
+    notes = fields.List(fields.Nested(NoteSchema))
+
+    @post_dump
+    def drop_missing_pruned_at(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if name != "pruned_at" or value is not None}
+
+
+class SourceSchema(ResponseSchema):
+    part = fields.String(
+        validate=OneOf(["order", "store", "account"]), metadata={"description": "where the value comes from"}
+    )
+    path = fields.String(metadata={"description": "in the order's payload, or the name of a setting"})
+
+
+class OriginSchema(ResponseSchema):
+    field = fields.String(metadata={"description": "path in the body"})
+    label = fields.String(metadata={"description": "the field's name as a merchant knows it"})
+    value = fields.Raw(allow_none=True)
+    hub = fields.String()
+    sources = fields.List(
+        fields.Nested(SourceSchema), data_key="from", metadata={"description": "what the value is computed from"}
+    )
+    depends_on = fields.List(
+        fields.Nested(SourceSchema), data_key="with", metadata={"description": "what else the value depends on"}
+    )
+    note = fields.String(allow_none=True, metadata={"description": "set when `from` is empty"})
+
+
+class DifferenceSchema(ResponseSchema):
+    field = fields.String()
+    old = fields.Raw(allow_none=True)
+    new = fields.Raw(allow_none=True)
+
+
+class ExplainedBodySchema(ResponseSchema):
+    body = fields.Dict(allow_none=True, metadata={"description": "null if problems prevent sending"})
+    problems = fields.List(fields.String())
+    warnings = fields.List(fields.String())
+    origins = fields.List(fields.Nested(OriginSchema))
+
+
+class PreviewSchema(ExplainedBodySchema):
+    event = fields.String(attribute="event_id", metadata={"description": "the newest event of the order"})
+    differences = fields.List(
+        fields.Nested(DifferenceSchema),
+        allow_none=True,
+        metadata={"description": "changes since the body of the last attempt; null if one of the two is missing"},
+    )
+
+
+class EventSchema(ExtendedRowSchema):
+    id = fields.String()
+    store = fields.String()
+    event_key = fields.String()
+    topic = fields.String(metadata={"description": "the platform's topic"})
+    topics = fields.List(
+        fields.String(), metadata={"description": "the platform's topic and the canonical topics it stands for"}
+    )
+    order_id = fields.String(allow_none=True)
+    order_number = fields.String(allow_none=True)
+    received_at = UTCDateTime()
+    status = fields.String(validate=OneOf(["accepted", "ignored"]))
+    reason = fields.String(allow_none=True, metadata={"description": "why it was ignored"})
+    duplicates = fields.Integer(metadata={"description": "how many times it was received again"})
+    deliveries = fields.List(fields.String(), attribute="delivery_ids", metadata={"description": "delivery ids"})
+
+
+class CountsSchema(ResponseSchema):
+    waiting = fields.Integer()
+    sending = fields.Integer()
+    parked = fields.Integer()
+
+
+class AccountSchema(ResponseSchema):
+    id = fields.String()
+    destination = fields.String()
+    state = fields.String(validate=OneOf(["flowing", "circuit open", "paused"]))
+    since = UTCDateTime(allow_none=True)
+    reason = fields.String(allow_none=True)
+    failures = fields.Integer(metadata={"description": "consecutive failures"})
+    next_probe_at = UTCDateTime(allow_none=True)
+    deliveries = fields.Nested(CountsSchema)
+
+
+class JobSchema(ResponseSchema):
+    id = fields.String()
+    state = fields.String(validate=OneOf(list(JobState)))
+    filters = fields.Dict()
+    force = fields.Boolean()
+    note = fields.String(allow_none=True)
+    who = fields.String()
+    total = fields.Integer(metadata={"description": "deliveries that matched when the job was created"})
+    done = fields.Integer(
+        metadata={"description": "queued and left; deliveries that changed state on their own are not counted"}
+    )
+    queued = fields.Integer()
+    left = fields.Integer(metadata={"description": "deliveries that were skipped"})
+    left_why = fields.Dict(attribute="skipped_reasons", keys=fields.String(), values=fields.Integer())
+    created_at = UTCDateTime()
+    ended_at = UTCDateTime(allow_none=True)
+
+    @pre_dump
+    def add_counts(self, job: Job, **_: Any) -> dict[str, Any]:
+        skipped = sum(job.skipped_reasons.values())
+        attributes = {field.attribute or name for name, field in self.fields.items()} - {"filters", "done", "left"}
+        return {
+            **{name: getattr(job, name) for name in attributes},
+            "filters": {name: list(map(str, value)) if name == "ids" else value for name, value in job.filters.items()},
+            "done": job.queued + skipped,
+            "left": skipped,
+        }
+
+
+class RetryResultSchema(ResponseSchema):
+    id = fields.String()
+    done = fields.String(validate=OneOf(["queued", "left"]))
+    why = fields.String()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryDetail:
+    """A delivery with its attempts and notes."""
+
+    row: Delivery
+    attempt_log: list[Attempt]
+    notes: list[Note]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDetail:
+    """An event with the ids of its deliveries."""
+
+    row: Event
+    delivery_ids: list[int]
+
+
+def load_delivery_detail(runtime: Runtime, delivery: Delivery) -> DeliveryDetail:
+    """Load the attempts and notes of a delivery."""
+    return DeliveryDetail(
+        row=delivery,
+        attempt_log=list_attempts(runtime.database, delivery.id),
+        notes=list_notes(runtime.database, delivery.id),
+    )
+
+
+def load_event_details(runtime: Runtime, events: Iterable[Event]) -> list[EventDetail]:
+    """Load the delivery ids of each event. Ignored events have none."""
+    events = list(events)
+    orders = {
+        event.id: (event.store, event.order_id) for event in events if event.order_id and event.status == "accepted"
+    }
+    ids_by_order = delivery_ids_by_order(runtime.database, orders.values())
+    ids_by_event = {event_id: ids_by_order[order] for event_id, order in orders.items()}
+    return [EventDetail(row=event, delivery_ids=ids_by_event.get(event.id, [])) for event in events]
+
+
+def load_accounts(runtime: Runtime) -> list[dict[str, Any]]:
+    """Load the status of each configured account and its number of open deliveries."""
+    circuits, counts = read_circuits(runtime.database), count_open(runtime.database)
+    return [
+        account_status(account, circuits.get(account.id), counts.get(account.id, NO_DELIVERIES))
+        for account in runtime.settings.accounts.values()
+    ]
+
+
+def account_status(account: Account, circuit: Circuit | None, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Return the values of `AccountSchema`. `counts` is the number of deliveries by open state."""
+    return {
+        "id": account.id,
+        "destination": account.destination,
+        "deliveries": counts,
+        **circuit_status(circuit),
+    }
+
+
+def circuit_status(circuit: Circuit | None) -> dict[str, Any]:
+    """Return `state`, `since`, `reason`, `failures` and `next_probe_at` of an account's circuit breaker."""
+    state = circuit_state(circuit)
+    if circuit is None:
+        return {"state": state, "since": None, "reason": None, "failures": 0, "next_probe_at": None}
+    return {
+        "state": state,
+        "since": circuit.paused_at or circuit.opened_at,
+        "reason": circuit.pause_reason if circuit.paused_at else circuit.reason,
+        "failures": circuit.failures,
+        "next_probe_at": circuit.probe_at if state is CircuitState.OPEN else None,
+    }
+
+
+def serialize_delivery(delivery: Delivery) -> dict[str, Any]:
+    return cast(dict[str, Any], DeliverySchema().dump(delivery))
+
+
+def serialize_delivery_detail(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
+    return cast(dict[str, Any], DeliveryDetailSchema().dump(load_delivery_detail(runtime, delivery)))
+
+
+def serialize_events(runtime: Runtime, events: Iterable[Event]) -> list[dict[str, Any]]:
+    return cast(list[dict[str, Any]], EventSchema(many=True).dump(load_event_details(runtime, events)))
+
+
+def serialize_accounts(runtime: Runtime) -> list[dict[str, Any]]:
+    return cast(list[dict[str, Any]], AccountSchema(many=True).dump(load_accounts(runtime)))
+
+
+def serialize_account_by_id(runtime: Runtime, account_id: str) -> dict[str, Any]:
+    return next(account for account in serialize_accounts(runtime) if account["id"] == account_id)
+
+
+def serialize_explained_body(explained: ExplainedMapping) -> dict[str, Any]:
+    return cast(dict[str, Any], ExplainedBodySchema().dump(explained))
+
+
+def serialize_preview(preview: Preview) -> dict[str, Any]:
+    return cast(dict[str, Any], PreviewSchema().dump(preview))
+
+
+def serialize_retry_result(result: RetriggerResult) -> dict[str, Any]:
+    return cast(dict[str, Any], RetryResultSchema().dump(result))
+
+
+def serialize_report(report: ReconciliationReport) -> dict[str, Any]:
+    """Return what `connector reconcile` prints: ids and order numbers, but no contents of orders."""
+    return {
+        "days": [
+            {
+                "store": store,
+                "day": day,
+                "events": {name: counts[name] for name in ("accepted", "ignored", "duplicates")},
+                "deliveries": {str(state): counts[state] for state in State},
+                "differences": counts["differences"],
+            }
+            for (store, day), counts in sorted(report.days.items())
+        ],
+        "held": [
+            {"account": account, "state": state, "waiting": waiting}
+            for (account, state), waiting in sorted(report.held.items())
+        ],
+        "differences": [asdict(difference) | {"id": str(difference.id)} for difference in report.differences],
+        "unlisted": report.total - len(report.differences),
+    }
