@@ -1,7 +1,8 @@
-# Every target creates .venv if needed, and again when the locked dependencies change.
+# Every target creates .venv if it is missing or the locked dependencies have changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check contract chaos peers browser pictures mutants model bench lock all
+.PHONY: help demo test coverage lint format typecheck check check-lock contract chaos peers browser pictures mutants \
+	bench lock all
 
 # The first of these that is Python 3.11 or newer; override it with `make test PYTHON=/path/to/python`.
 PYTHON = $(shell for name in python3.11 python3; do \
@@ -15,69 +16,82 @@ SEED = 1
 COMPARED = connector huey procrastinate dbos
 NAME = accept
 
-# The peers, and the benchmarks, have environments of their own.
+# The peers and the benchmarks have virtual environments of their own.
 PEERS := .venv-peers/.installed
 BENCH_BIN := .venv-bench/bin
 BENCH := .venv-bench/.installed
 
-# The lock holds no registry address: each machine's own settings say where packages come from.
+# The lock names no package registry: each machine's own settings do.
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 export REGISTRY := (index-url|find-links)[ =:"']*(https?|file):|pythonhosted\.org|://[^ ]+/simple([/ "']|$$)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## run everything on this machine and watch orders travel; ARGS=--once exits when done
+demo: $(INSTALLED) ## run the service on this machine and watch orders travel; ARGS=--once exits when done
 	$(BIN)/python -m connector demo $(ARGS)
 
 test: $(INSTALLED) ## run the tests; ARGS goes to pytest
 	$(BIN)/pytest -n 2 $(ARGS)
 
-check: $(INSTALLED) ## check style, types, the import rules and the dependency lock
+coverage: $(INSTALLED) ## run the tests and measure which lines and branches they run; ARGS goes to pytest
+	$(BIN)/pytest -n 2 --cov --cov-report=term $(ARGS)
+
+lint: $(INSTALLED) ## check style and the import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## format the code, and fix what ruff can fix
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+typecheck: $(INSTALLED) ## check the types
+	$(BIN)/mypy
+
+check: lint typecheck ## check style, the import rules and the types
+
+check-lock: $(INSTALLED) ## check that the dependency lock is up to date, which needs the network, and names no registry
 	cp requirements.txt requirements-dev.txt .venv/
 	$(COMPILE) pyproject.toml --output-file .venv/requirements.txt
 	$(COMPILE) pyproject.toml --output-file .venv/requirements-dev.txt -c requirements.txt --group dev
 	diff requirements.txt .venv/requirements.txt
 	diff requirements-dev.txt .venv/requirements-dev.txt
-	@! git -c safe.directory='*' grep -nIE "$$REGISTRY" || { echo "These lines record a registry's address." >&2; exit 1; }
+	@! git -c safe.directory='*' grep -nIE "$$REGISTRY" || { echo "These lines name a package registry." >&2; exit 1; }
 
-contract: $(INSTALLED) ## send the running service what /openapi.json allows, and much that it does not; ARGS
+contract: $(INSTALLED) ## test the API against /openapi.json, with valid and invalid requests; ARGS
 	$(BIN)/python -m tests.contract $(ARGS)
 
-chaos: $(INSTALLED) ## kill, stop and cut off real processes while orders arrive, on both engines; MINUTES, SEED, ARGS
+chaos: $(INSTALLED) ## kill, pause and disconnect real processes while orders arrive, on both databases; MINUTES, SEED, ARGS
 	$(BIN)/python -m tests.chaos --engine sqlite --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 	$(BIN)/python -m tests.chaos --engine postgresql --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 
-peers: $(INSTALLED) $(PEERS) ## the same against services built on task queues, for comparison; MINUTES, SEED
+peers: $(INSTALLED) $(PEERS) ## do the same to services built on task queues, for comparison; MINUTES, SEED
 	for peer in $(COMPARED); do \
 		$(BIN)/python -m tests.chaos --store cafe-mx --subject $$peer --minutes $(MINUTES) --seed $(SEED); done; true
 
-browser: $(INSTALLED) ## test the dashboard in a real browser; CHROMIUM names it
+browser: $(INSTALLED) ## test the dashboard in Chromium; CHROMIUM is its path
 	$(BIN)/pytest tests/browser/check_pages.py $(ARGS)
 
-pictures: $(INSTALLED) ## take the pictures in docs/images again
+pictures: $(INSTALLED) ## take the screenshots in docs/images again
 	$(BIN)/pytest tests/browser/pictures.py
 
-mutants: $(INSTALLED) ## break each guarantee in the code, and check that a test fails
+mutants: $(INSTALLED) ## break each guarantee in the code, and check that a test fails; ARGS
 	$(BIN)/python -m tests.mutants $(ARGS)
 
 bench: $(BENCH) $(PEERS) ## measure speed; NAME is one of accept, forward, claims, map, whole, growth, start, watching, pages; ARGS=--quick
 	$(BENCH_BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
-lock: $(INSTALLED) ## update the dependency lock after a change of pyproject.toml, and nothing else
+lock: $(INSTALLED) ## update the dependency lock after a change in pyproject.toml
 	$(COMPILE) pyproject.toml --output-file requirements.txt
 	$(COMPILE) pyproject.toml --output-file requirements-dev.txt -c requirements.txt --group dev
 
-all: test check ## run everything that must pass before a change is done
+all: test check ## run what must pass before every commit
 	$(MAKE) demo ARGS=--once
 
 $(INSTALLED): requirements.txt requirements-dev.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: neither python3.11 nor python3 is one." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is required; set PYTHON=/path/to/python." >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .

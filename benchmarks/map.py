@@ -20,7 +20,7 @@ from benchmarks.plots import COLOURS, DRAWINGS, RED, draw
 from benchmarks.report import ROOT, Target, console, describe_machine, median, print_table, show, write_result
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destination import Destination
-from mappings.schema import MappingError
+from mappings.problems import MappingError
 from mappings.settings import Account, Store
 from mappings.storefront import Storefront
 
@@ -112,7 +112,7 @@ def pick_sample(
 
 def lengthen(storefront: Storefront[Any], store: Store, sample: dict[str, Any], lines: int) -> dict[str, Any]:
     """Return the sample with so many lines like its first, each of another SKU, and the total that they then make."""
-    wire_names = {hub_path: wire_name for wire_name, hub_path, _ in storefront.schema.field_paths}
+    wire_names = {field.attribute or name: field.data_key or name for name, field in storefront.schema.fields.items()}
     totals = [wire_names[path] for path in ("total", "current_total") if path in wire_names]
 
     def with_total(payload: dict[str, Any], total: Decimal) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from marshmallow import Schema, fields, post_dump, pre_dump
 from marshmallow.validate import OneOf
 
 from connector.core.fields import UTCDateTime
+from connector.core.messages import render_stored
 from connector.database.circuits import CircuitState, circuit_state, read_circuits
 from connector.database.models import Attempt, Circuit, Delivery, Event, Job, JobState, Note, Reason, State
 from connector.database.operator_actions import RetriggerResult
@@ -41,6 +42,13 @@ class DecodedBytes(fields.String):
         return None if value is None else value.decode(errors="replace")
 
 
+class ProblemText(fields.String):
+    """A problem as an English sentence."""
+
+    def _serialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        return render_stored(value)
+
+
 class ResponseSchema(Schema):
     """Documents every field as always present, except those whose metadata says `optional`."""
 
@@ -65,8 +73,8 @@ class DeliverySchema(ResponseSchema):
     order_number = fields.String(allow_none=True)
     state = fields.String(validate=OneOf(list(State)))
     reason = fields.String(allow_none=True, validate=OneOf([*Reason, None]))
-    problems = fields.List(fields.String())
-    warnings = fields.List(fields.String())
+    problems = fields.List(ProblemText())
+    warnings = fields.List(ProblemText())
     attempts = fields.Integer(metadata={"description": "number of attempts"})
     next_attempt_at = UTCDateTime(attribute="due_at", allow_none=True)
     remote_id = fields.String(allow_none=True, metadata={"description": "the order's id at the destination"})
@@ -135,8 +143,8 @@ class DifferenceSchema(ResponseSchema):
 
 class ExplainedBodySchema(ResponseSchema):
     body = fields.Dict(allow_none=True, metadata={"description": "null if problems prevent sending"})
-    problems = fields.List(fields.String())
-    warnings = fields.List(fields.String())
+    problems = fields.List(ProblemText())
+    warnings = fields.List(ProblemText())
     origins = fields.List(fields.Nested(OriginSchema))
 
 

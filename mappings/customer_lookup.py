@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic
 
 from mappings.order import Order
+from mappings.problems import Problem
 from mappings.settings import AccountT
 
 
@@ -34,7 +35,7 @@ class CustomerMatch:
     """The result of the search for an order's customer."""
 
     customer_id: str | None = None  # None: the account's own
-    warning: str | None = None
+    warning: Problem | None = None
 
 
 class CustomerApi(ABC, Generic[AccountT]):

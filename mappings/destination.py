@@ -11,8 +11,9 @@ from mappings.customer_lookup import CustomerApi, CustomerMatch
 from mappings.order import Order
 from mappings.order_request import OrderRequest
 from mappings.payload_paths import get_path
+from mappings.problems import MappingError, Problem
 from mappings.samples import SampleAccount
-from mappings.schema import DestinationSchema, MappingError, schema_instance
+from mappings.schema import DestinationSchema, schema_instance
 from mappings.settings import AccountSchema, AccountT, Store
 
 
@@ -42,7 +43,7 @@ class RequestBody:
     """A body that may be sent, and warnings about what it does not contain."""
 
     body: dict[str, Any]
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
     @property
     def bytes(self) -> bytes:
@@ -156,7 +157,12 @@ class Destination(Generic[AccountT]):
             ]
             raise MappingError(list(dict.fromkeys([*problems, *hints])))
         if errors := self.contract.validate_request(body):
-            raise MappingError([f"The body breaks {self.name}'s contract: {error}" for error in errors])
+            raise MappingError(
+                [
+                    Problem(code="contract_broken", params={"destination": self.name, "violation": error})
+                    for error in errors
+                ]
+            )
         return RequestBody(
             body=body,
             warnings=[*order_request.ambiguities, *order_request.data_quality_warnings, *order_request.warnings()],

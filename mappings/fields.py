@@ -1,11 +1,10 @@
 """Field types that storefronts and destinations share.
 
-Reading (`deserialize`) judges. Writing (`serialize`) never raises: what is written is read
-back before it is sent, and judged then.
+Loading validates. Dumping does not: a dumped body is validated by the same schema before it is sent.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +13,7 @@ from marshmallow import ValidationError, fields, missing
 
 from mappings.money.allocation import round_to_cent
 from mappings.phones import NATIONAL_DIGITS, is_possible, national_number
+from mappings.problems import FieldError, field_error
 from mappings.text import clean_text
 
 #: https://github.com/Shopify/worldwide, data/regions/MX.yml, read 2026-11-21.
@@ -23,34 +23,50 @@ INTEGER_PATTERN = re.compile(r"-?\d{1,9}(\.0*)?", re.ASCII)
 MAX_QUANTITY = 10**9
 MAX_AMOUNT = 10**12  # NaN and infinity are not less
 
-#: For a list that a merchant knows in the plural: "Products are missing."
-MISSING_LIST_MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
-    "required": "are missing.",
-    "null": "are missing.",
+#: For a list whose label is a plural: "Products are missing."
+MISSING_LIST_MESSAGES: dict[str, Any] = {
+    "required": [FieldError("missing_plural")],
+    "null": [FieldError("missing_plural")],
 }
 
 
-class FastField(fields.Field[Any]):
-    """marshmallow's field without the hooks that no field here uses: they cost more than what most fields do."""
+class LenientField(fields.Field[Any]):
+    """A field that reads as absent what it cannot read, where `is_lenient` is set.
 
-    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        if value is None or value is missing:
+    `StorefrontSchema` sets it for optional fields: an order does not fail for an odd value that it can do without.
+    """
+
+    is_lenient = False
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        try:
             return super().deserialize(value, attr, data, **kwargs)
-        result = self._deserialize(value, attr, data, **kwargs)
-        for validate in self.validators:
-            validate(result)
-        return result
+        except ValidationError:
+            if self.is_lenient:
+                return missing
+            raise
 
 
-class LenientField(FastField):
-    """A field whose odd value counts as absent in a storefront's payload, where the hub can do without it."""
+def validate_not_negative(value: Decimal | int) -> None:
+    if value < 0:
+        raise field_error("negative")
 
 
-class Nested(FastField, fields.Nested):
-    """An object within another, which a schema of its own reads and writes."""
+class NonEmpty:
+    """A validator: the list must not be empty.
 
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        return self.schema.load(value)
+    Args:
+        code: of the problem where it is.
+    """
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def __call__(self, items: Sized) -> None:
+        if not items:
+            raise field_error(self.code)
 
 
 class Text(LenientField, fields.String):
@@ -58,7 +74,7 @@ class Text(LenientField, fields.String):
 
     Args:
         is_escaped: the platform writes HTML entities (`O&#8217;Connor`).
-        keeps_joiner: Shopify's separator is left in, for whoever splits the line.
+        keeps_word_joiner: Shopify's separator is kept, for the code that splits the line.
     """
 
     def __init__(self, *, is_escaped: bool = False, keeps_word_joiner: bool = False, **kwargs: Any) -> None:
@@ -78,7 +94,7 @@ class StrictBoolean(LenientField):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
-            raise ValidationError("is neither true nor false.")
+            raise field_error("not_a_boolean")
         return value
 
 
@@ -99,7 +115,7 @@ class UTCDateTime(LenientField):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
         instant = parse_datetime(value, is_utc=self.is_utc)
         if instant is None:
-            raise ValidationError("is not a date and time with an offset.")
+            raise field_error("not_a_datetime")
         return instant
 
 
@@ -116,7 +132,7 @@ def parse_datetime(value: Any, *, is_utc: bool = False) -> datetime | None:
         return None
 
 
-class Money(FastField):
+class Money(fields.Field[Any]):
     """An amount in major units, as text or as a number. Never lenient: a sum without it would be a guess."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
@@ -124,14 +140,14 @@ class Money(FastField):
             return Decimal(value.strip())
         if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_AMOUNT:
             return Decimal(str(value))
-        raise ValidationError("is not an amount of money.")
+        raise field_error("not_money")
 
 
 class MoneyNumber(Money):
-    """An amount that leaves as a JSON number of at most two decimals.
+    """An amount that is written as a JSON number of at most two decimals.
 
-    A float of up to 15 digits is printed with the decimals that it was made of, and none is reckoned with: the number
-    in the body is the `Decimal`'s own, to the cent.
+    Python prints a float of up to 15 digits with the decimals that it was made of, so the number in the body is the
+    `Decimal`'s own, to the cent.
     """
 
     def _serialize(self, value: Decimal | None, *args: Any, **kwargs: Any) -> float | None:
@@ -151,12 +167,12 @@ class SumOf(Money):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
         if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-            raise ValidationError("is not a list of amounts of money.")
+            raise field_error("not_a_money_list")
         amounts = [super(SumOf, self)._deserialize(item.get(self.key)) for item in value]
         return sum(amounts, Decimal(0))
 
 
-class StrictInteger(FastField, fields.Integer):
+class StrictInteger(fields.Integer):
     """A whole number, as JSON writes it."""
 
     def _serialize(self, value: int | None, *args: Any, **kwargs: Any) -> int | None:
@@ -169,7 +185,7 @@ class StrictInteger(FastField, fields.Integer):
 
 
 class Quantity(StrictInteger):
-    """A whole number of at least `least`. Text such as "2" is read; 1.5 is refused, not cut to 1."""
+    """A whole number of at least `minimum`. Text such as "2" is read; 1.5 is an error, not cut to 1."""
 
     def __init__(self, *, minimum: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -178,7 +194,7 @@ class Quantity(StrictInteger):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
         number = parse_integer(value)
         if number is None or number < self.minimum:
-            raise ValidationError(f"“{abbreviate(value)}” is not a whole number of at least {self.minimum}.")
+            raise field_error("not_a_quantity", value=abbreviate(value), minimum=self.minimum)
         return number
 
 
@@ -215,9 +231,9 @@ class Phone(Text):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         number: str = super()._deserialize(value, *args, **kwargs)
         if number.startswith("+"):
-            raise ValidationError(f"is not a number of {self.country}.")
+            raise field_error("foreign_phone", country=self.country)
         if len(number) != NATIONAL_DIGITS[self.country] or not is_possible(number, self.country):
-            raise ValidationError(f"has {len(number)} digits; {NATIONAL_DIGITS[self.country]} are needed.")
+            raise field_error("wrong_digit_count", digits=len(number), needed=NATIONAL_DIGITS[self.country])
         return number
 
 
@@ -235,16 +251,16 @@ class PostalCode(Text):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         code: str = super()._deserialize(value, *args, **kwargs)
         if not POSTCODE_PATTERNS[self.country].fullmatch(code):
-            raise ValidationError(f"“{abbreviate(code)}” is not a postcode of {self.country}.")
+            raise field_error("not_a_postcode", value=abbreviate(code), country=self.country)
         return code
 
 
 class CodeLookup(Text):
-    """A code that the other side spells in words of its own.
+    """A code for which the destination has words of its own.
 
     Args:
-        words: hub code to wire word. A code without a word is written as it is, so that
-            reading the body back refuses it by name.
+        wire_values: code in the canonical order -> word on the wire. A code without a word is written as it is, and
+            validating the body then names it.
     """
 
     def __init__(self, wire_values: Mapping[str, str], **kwargs: Any) -> None:
@@ -257,7 +273,5 @@ class CodeLookup(Text):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         wire_value: str = super()._deserialize(value, *args, **kwargs)
         if wire_value not in self.wire_values.values():
-            raise ValidationError(
-                f"“{abbreviate(wire_value)}” is not served; only {', '.join(self.wire_values.values())}."
-            )
+            raise field_error("not_served", value=abbreviate(wire_value), choices=", ".join(self.wire_values.values()))
         return wire_value

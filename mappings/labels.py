@@ -91,8 +91,13 @@ LINE_PHRASES = (
     N_("Shipping > line %(number)s"),
 )
 
-#: The terms of a sum, by key.
-AMOUNT_LABELS: Mapping[str, str] = {
+#: Words of ours in sentences: the terms of a sum, and what a customer is searched by.
+WORDS: Mapping[str, str] = {
+    "tax document": N_("tax document"),
+    "e-mail": N_("e-mail"),
+    "country": N_("country"),
+    "currency": N_("currency"),
+    "state": N_("state"),
     "products": N_("products"),
     "shipping": N_("shipping"),
     "discount": N_("discount"),

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from mappings.phones import has_digits
+from mappings.problems import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class Address:
     unit: str | None = None  # interior number, floor or flat
     district: str | None = None  # colonia (MX), barrio (AR)
     reference: str | None = None  # what helps to find the door: cross streets, a gate's colour, a bell
-    ambiguity: str | None = None  # how else the lines may be read, in a merchant's words; `street` is then a whole line
+    ambiguity: Problem | None = None  # `line1` can be read in two ways; `street` is then the whole line
     city: str | None = None
     state: str | None = None  # official name in Spanish where the platform's code is known, else as written
     postal_code: str | None = None
@@ -126,10 +127,10 @@ class Order:
     is_paid: bool | None = None  # None: the storefront does not say
     #: What a store's own schema or its `extra_from` reads beside all this, for an account's own schema to send.
     extra: dict[str, str] = field(default_factory=dict)
-    #: What the storefront says and nothing can be made of, in a merchant's words: any destination stops at these.
-    unreadable_parts: list[str] = field(default_factory=list)
-    #: What was not fetched, by the word of `Destination.needs`, and how it would be: only who needs it stops at it.
-    missing_details: dict[str, str] = field(default_factory=dict)
+    #: Parts of the payload that cannot be interpreted. They stop the order at any destination.
+    unreadable_parts: list[Problem] = field(default_factory=list)
+    #: What was not fetched and how to have it fetched, by a name of `Destination.required_details`.
+    missing_details: dict[str, Problem] = field(default_factory=dict)
 
     @property
     def country(self) -> str | None:
@@ -157,10 +158,10 @@ class Order:
         return next((phone for phone in phones if has_digits(phone)), None)
 
     @property
-    def blocking_problems(self) -> list[str]:
-        """What stops this order at any destination, in a merchant's words."""
-        states = {"a test": self.is_test, "a draft": self.is_draft, "cancelled": self.is_cancelled}
-        return [*(f"The order is {state}." for state, holds in states.items() if holds), *self.unreadable_parts]
+    def blocking_problems(self) -> list[Problem]:
+        """What stops this order at any destination."""
+        states = {"test_order": self.is_test, "draft_order": self.is_draft, "cancelled_order": self.is_cancelled}
+        return [*(Problem(code=code) for code, holds in states.items() if holds), *self.unreadable_parts]
 
     @property
     def parts_total(self) -> Decimal:

@@ -1,48 +1,53 @@
 """One order on its way to one account: what a destination's schema is dumped from."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from mappings.addresses.postcodes import describe_mismatch
-from mappings.labels import LABELS
-from mappings.lookup_tables import MissingRowProblem
+from mappings.addresses.postcodes import find_mismatch
 from mappings.order import Address, Order
+from mappings.problems import ParamValue, Problem
 from mappings.settings import Store
 from mappings.tax_ids import parse_tax_id
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderRequest:
-    """One order on its way to one account: what a destination's schema is dumped from.
+    """One order on its way to one account: the object that a destination's schema dumps.
 
-    A destination that reckons something of its own (totals, split lines) extends it with properties.
+    A destination extends it with properties for what it computes, such as totals or split lines.
     """
 
     order: Order
     account: Any  # the destination's own `Account`
     store: Store
-    customer_match: Any = None  # `Booked`, where the destination was asked for the order's customer
+    customer_match: Any = None  # `CustomerMatch`, if the destination was searched for the customer
 
     @property
-    def labels(self) -> Mapping[str, str]:
-        """How this account calls parts of the hub, where that is not how `LABELS` does."""
+    def label_keys(self) -> Mapping[str, str]:
+        """Attributes that merchants of this account know by another label: attribute -> key of `LABELS`."""
         return {}
 
     def format_template(self, template: str) -> str:
-        """Return a setting's template with what it names. `{store}` is the store's id, which outlives a new name."""
+        """Return a setting's template with its placeholders filled; `{store}` is the store's id."""
         order = self.order
         return template.format(
             storefront=order.storefront, store=self.store.id, order_id=order.order_id, number=order.number
         )
 
     def required_row_problems(
-        self, description: str, table: str, *keys: str | None, value: str
-    ) -> Iterator[MissingRowProblem]:
-        """Say that an order misses a row, where the account has the table among its `required_tables`.
+        self,
+        code: str,
+        table: str,
+        *keys: str | None,
+        placeholder: str,
+        path: tuple[str | int, ...] = (),
+        **params: ParamValue,
+    ) -> Iterator[Problem]:
+        """Yield a problem if the order lacks a row, and the table is among the account's `required_tables`.
 
         Args:
-            keys: any of which may have the row; those that the order does not hold are None.
+            keys: any of which may have the row; None for those that the order does not have.
         """
         present_keys = [key for key in keys if key]
         if (
@@ -50,46 +55,63 @@ class OrderRequest:
             and table in self.account.required_tables
             and getattr(self.account, table).find(*present_keys) is None
         ):
-            yield self.build_missing_row_problem(description, table, *present_keys, value=value)
+            yield self.build_missing_row_problem(
+                code, table, *present_keys, placeholder=placeholder, path=path, **params
+            )
 
-    def build_missing_row_problem(self, description: str, table: str, *keys: str, value: str) -> MissingRowProblem:
-        return MissingRowProblem.create(description, account=self.account.name, table=table, keys=keys, value=value)
+    def build_missing_row_problem(
+        self,
+        code: str,
+        table: str,
+        *keys: str,
+        placeholder: str,
+        path: tuple[str | int, ...] = (),
+        **params: ParamValue,
+    ) -> Problem:
+        """Return a problem that one more row of a table solves.
+
+        Args:
+            placeholder: what the row holds, in capitals, for the example: `PRODUCT_ID`, or `id=ID`.
+        """
+        values = {**params, "account": self.account.name, "placeholder": placeholder}
+        return Problem(code=code, path=path, params=values, table=table, keys=keys)
 
     def order_line_number(self, index: int) -> int:
-        """Return which line of the order stands at `place` of the body, for a merchant who counts from 1."""
+        """Return the number, from 1, of the order's line that the body's product at `index` comes from."""
         return index + 1
 
     @property
     def sent_address(self) -> Address | None:
-        """The address that this destination is told street by street; None where it is told none."""
+        """The address that this destination receives street by street; None if it receives none."""
         return None
 
     @property
-    def ambiguities(self) -> list[str]:
-        """How the address may also be read: a problem, or a warning where the store has it sent as it is."""
+    def ambiguities(self) -> list[Problem]:
+        """An address that can be read in two ways: a problem, or a warning if the store's `unsure` is `send_as_is`."""
         address = self.sent_address
-        return [f"{LABELS['ship_to']} > {address.ambiguity}"] if address and address.ambiguity else []
+        return [within("ship_to", address.ambiguity)] if address and address.ambiguity else []
 
     @property
-    def data_quality_warnings(self) -> list[str]:
-        """What looks wrong and still goes: shops sell to foreigners, and people move."""
-        address = self.sent_address
-        mismatch = address and describe_mismatch(address.postal_code, country=address.country, state=address.state)
+    def data_quality_warnings(self) -> list[Problem]:
+        """What looks wrong and is sent anyway: shops sell to foreigners, and people move."""
+        warnings = []
+        if address := self.sent_address:
+            mismatch = find_mismatch(address.postal_code, country=address.country, state=address.state)
+            warnings += [within("ship_to", mismatch)] if mismatch else []
         tax_id = parse_tax_id(self.order.document) if self.order.document else None
-        has_bad_check_digit = tax_id and tax_id.kind == "rfc" and not tax_id.has_good_check_digit
-        return [
-            *([f"{LABELS['ship_to']} > {mismatch}"] if mismatch else []),
-            *(
-                [f"{LABELS['document']}: the check digit of RFC {tax_id.number} is wrong."]
-                if tax_id and has_bad_check_digit
-                else []
-            ),
-        ]
+        if tax_id and tax_id.kind == "rfc" and not tax_id.has_good_check_digit:
+            warnings.append(Problem(code="wrong_rfc_check_digit", path=("document",), params={"number": tax_id.number}))
+        return warnings
 
-    def problems(self) -> Iterator[str]:
-        """Say what stops this order here and no single field can say, in a merchant's words."""
+    def problems(self) -> Iterator[Problem]:
+        """Yield what stops this order at this account and is not about a single field."""
         yield from ()
 
-    def warnings(self) -> Iterator[str]:
-        """Say what the order holds and the body cannot, or what looks odd and still goes."""
+    def warnings(self) -> Iterator[Problem]:
+        """Yield what the order holds and the body cannot, or what looks odd and is sent anyway."""
         yield from ()
+
+
+def within(parent: str, problem: Problem) -> Problem:
+    """Return an address's problem as one of the order."""
+    return replace(problem, path=(parent, *problem.path))

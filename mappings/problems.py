@@ -1,18 +1,19 @@
 """What is wrong with an order, as a value: stored as JSON, rendered in the reader's language, grouped by cause."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from marshmallow import ValidationError
 
-from mappings.labels import AMOUNT_LABELS, N_, Translate, render_path, untranslated
+from mappings.addresses.ambiguity import render_readings, render_reason
+from mappings.labels import N_, WORDS, Translate, render_path, untranslated
 
-#: The terms of a sum: (key of `AMOUNT_LABELS`, or a gateway's name in quotes; amount with two decimals).
-Terms = Sequence[tuple[str, str]]
-ParamValue = str | int | None | Terms
+#: A table of texts is a param that `PARAM_RENDERERS` makes a phrase of.
+TextTable = Sequence[tuple[str, ...]]
+ParamValue: TypeAlias = "str | int | TextTable | Problem | None"
 
 #: Code -> English template. `%(where)s` is the rendered path, the other names are the problem's params.
 TEMPLATES: dict[str, str] = {
@@ -61,6 +62,10 @@ TEMPLATES: dict[str, str] = {
     "charge_added": N_("Charges > %(kind)s of %(amount)s is put on the products."),
     "total_mismatch": N_("Total: %(terms)s = %(sum)s, but %(charged)s was charged."),
     "payments_mismatch": N_("Payments: %(terms)s = %(sum)s, but %(charged)s was charged."),
+    # Which customer of the destination the order is booked on.
+    "several_customers": N_("Customer: several have this %(identifier)s; the account's is taken."),
+    "unnamed_customer": N_("Customer: the order names nobody to make one of; the account's is taken."),
+    "customer_not_created": N_("Customer: none could be made (status %(status)s); the account's is taken."),
     # What the destination has no field for.
     "not_sent": N_("%(where)s is not sent: %(vendor)s has no field for it."),
 }
@@ -71,11 +76,62 @@ MISSING_ROW = N_("%(problem)s: a row is missing in a table.")
 
 #: Params that hold facts of the connector or the destination, and never what an order says.
 PUBLIC_PARAMS = frozenset(
-    {"choices", "country", "destination", "error", "kind", "minimum", "needed", "table", "vendor", "violation"}
+    {
+        "choices",
+        "country",
+        "destination",
+        "identifier",
+        "kind",
+        "minimum",
+        "needed",
+        "status",
+        "types",
+        "vendor",
+        "violation",
+    }
 )
 HIDDEN = "…"
-#: Params that are words of ours.
-TRANSLATED_PARAMS = {"kind": AMOUNT_LABELS}
+#: How a problem is named where “…” would stand for everything in it.
+CAUSE_TEMPLATES = {"ambiguous_address": N_("%(where)s “%(line)s” has to be looked at.")}
+OR = N_("%(first)s or %(last)s")
+
+
+def render_word(word: ParamValue, translate: Translate) -> str:
+    """A word of ours: of a kind of charge, or of what a customer is searched by."""
+    return translate(WORDS.get(str(word), str(word)))
+
+
+def render_terms(terms: Any, translate: Translate) -> str:
+    """Return "products 100.00 + shipping 10.00 − discount 5.00".
+
+    Args:
+        terms: (key of `WORDS`, or a gateway's name in quotes; amount with two decimals).
+    """
+    labels = [translate(WORDS.get(key, key)) for key, _ in terms]
+    signed = [
+        f"{'−' if amount.startswith('-') else '+'} {label} {amount.removeprefix('-')}"
+        for label, (_, amount) in zip(labels, terms, strict=True)
+    ]
+    return " ".join([f"{labels[0]} {terms[0][1]}", *signed[1:]])
+
+
+def render_alternatives(table: Any, translate: Translate) -> str:
+    """Return "A, B or C" for the names in the table's one row."""
+    *names, last = table[0]
+    return translate(OR) % {"first": ", ".join(names), "last": last} if names else str(last)
+
+
+#: Params that are not shown as they are.
+PARAM_RENDERERS: Mapping[str, Callable[[Any, Translate], str]] = {
+    "field": render_word,
+    "identifier": render_word,
+    "kind": render_word,
+    "owners": render_alternatives,
+    "readings": render_readings,
+    "reason": lambda table, translate: render_reason(table[0], translate),
+    "terms": render_terms,
+    "types": render_alternatives,
+}
 
 
 def register_templates(templates: Mapping[str, str]) -> None:
@@ -131,7 +187,9 @@ class Problem:
         if self.path:
             value["path"] = list(self.path)
         if self.params:
-            value["params"] = dict(self.params)
+            value["params"] = {
+                name: param.to_json() if isinstance(param, Problem) else param for name, param in self.params.items()
+            }
         if self.table is not None:
             value |= {"table": self.table, "keys": list(self.keys)}
         return value
@@ -139,10 +197,7 @@ class Problem:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Read a stored problem. One of an integration that is no longer installed keeps its path alone."""
-        params = {
-            name: tuple((str(key), str(amount)) for key, amount in param) if isinstance(param, list) else param
-            for name, param in value.get("params", {}).items()
-        }
+        params = {name: parse_param(param) for name, param in value.get("params", {}).items()}
         return cls(
             code=value["code"] if value["code"] in TEMPLATES else "invalid",
             path=tuple(value.get("path", ())),
@@ -150,6 +205,13 @@ class Problem:
             table=value.get("table"),
             keys=tuple(value.get("keys", ())),
         )
+
+
+def parse_param(value: Any) -> ParamValue:
+    """Read a stored param."""
+    if isinstance(value, list):
+        return tuple(tuple(map(str, row)) for row in value)
+    return Problem.from_json(value) if isinstance(value, Mapping) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +250,7 @@ def load_problems(values: Iterable[Mapping[str, Any]]) -> list[Problem]:
 
 def render_problem(problem: Problem, translate: Translate = untranslated) -> str:
     """Return the whole sentence, with what the order says: "Shipping address > phone has 3 digits; 10 are needed." """
-    text = render_template(problem, problem.params, translate)
+    text = render_template(TEMPLATES[problem.code], problem.path, problem.params, translate)
     if problem.table is None:
         return text
     row, command = describe_row(problem)
@@ -202,15 +264,23 @@ def render_problems(problems: Iterable[Problem], translate: Translate = untransl
 def render_cause(problem: Problem, translate: Translate = untranslated) -> str:
     """Return the sentence without what the order says, which “…” stands for. It may leave the order's page."""
     params = {name: value for name, value in problem.params.items() if name in PUBLIC_PARAMS}
-    text = render_template(problem, params, translate)
+    template = CAUSE_TEMPLATES.get(problem.code, TEMPLATES[problem.code])
+    text = render_template(template, problem.path, params, translate)
     return text if problem.table is None else translate(MISSING_ROW) % {"problem": text}
 
 
-def render_template(problem: Problem, params: Mapping[str, ParamValue], translate: Translate) -> str:
-    values = TemplateValues(where=render_path(problem.path, translate))
-    values.update({name: render_param(name, value, translate) for name, value in params.items()})
-    text = translate(TEMPLATES[problem.code]) % values
-    return text[:1].upper() + text[1:]
+def render_template(
+    template: str, path: Sequence[str | int], params: Mapping[str, ParamValue], translate: Translate
+) -> str:
+    values = TemplateValues(where=render_path(path, translate))
+    for name, value in params.items():
+        if isinstance(value, Problem):
+            values[name] = render_problem(value, translate)
+        else:
+            values[name] = PARAM_RENDERERS[name](value, translate) if name in PARAM_RENDERERS else str(value)
+    translation = translate(template)
+    text = translation % values
+    return text[:1].upper() + text[1:] if translation.startswith("%(where)s") else text
 
 
 class TemplateValues(dict[str, str]):
@@ -218,23 +288,6 @@ class TemplateValues(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         return HIDDEN
-
-
-def render_param(name: str, value: ParamValue, translate: Translate) -> str:
-    if isinstance(value, (str, int)) or value is None:
-        text = str(value)
-        return translate(TRANSLATED_PARAMS[name].get(text, text)) if name in TRANSLATED_PARAMS else text
-    return render_terms(value, translate)
-
-
-def render_terms(terms: Terms, translate: Translate = untranslated) -> str:
-    """Return "products 100.00 + shipping 10.00 − discount 5.00"."""
-    texts = [
-        f"{'−' if amount.startswith('-') else '+'} {translate(AMOUNT_LABELS.get(key, key))} {amount.removeprefix('-')}"
-        for key, amount in terms
-    ]
-    first = f"{translate(AMOUNT_LABELS.get(terms[0][0], terms[0][0]))} {terms[0][1]}" if terms else ""
-    return " ".join([first, *texts[1:]])
 
 
 def describe_row(problem: Problem) -> tuple[str, str]:

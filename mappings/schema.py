@@ -1,141 +1,82 @@
 """The two kinds of schema: one reads a storefront's payload, one writes a destination's body. Neither does any I/O.
 
-In both, the name on the left is the wire's and `attribute` is the hub's.
+Both are marshmallow schemas: the field's name (or `data_key`) is the name on the wire, `attribute` is the path in the
+canonical order. Everything that marshmallow documents works in them and in their subclasses.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from functools import cache, cached_property
-from operator import attrgetter
 from typing import Any, ClassVar
 
-from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, missing
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, post_dump, post_load, pre_load
+from marshmallow.exceptions import SCHEMA
 
 from mappings.addresses.postcodes import complete_postal_code
 from mappings.addresses.regions import resolve_country_code, resolve_state_name
 from mappings.addresses.resolve import resolve_address, resolve_billing_address
-from mappings.fields import FastField, LenientField
+from mappings.fields import LenientField
 from mappings.labels import LABELS
 from mappings.order import Address, Order
 from mappings.order_request import OrderRequest
 from mappings.payload_paths import pick_text
+from mappings.problems import FieldError, MappingError, Problem
 from mappings.settings import Store
 
-#: marshmallow's own wording, in ours.
-ERROR_MESSAGES = {
-    "Missing data for required field.": "is missing.",
-    "Field may not be null.": "is missing.",
-    "Invalid input type.": "is not an object.",
-    "Not a valid integer.": "is not a whole number.",
-    "Not a valid list.": "is not a list.",
-    "Not a valid string.": "is not text.",
-    "Unknown field.": "is not a field of this vendor.",
+#: The problem code for each of marshmallow's own messages, by the class that declares the message.
+PROBLEM_CODES: Mapping[type[fields.Field[Any]], Mapping[str, str]] = {
+    fields.Field: {"required": "missing", "null": "missing", "validator_failed": "invalid"},
+    fields.Boolean: {"invalid": "not_a_boolean"},
+    fields.Float: {"special": "not_a_number"},
+    fields.Integer: {"invalid": "not_an_integer"},
+    fields.List: {"invalid": "not_a_list"},
+    fields.Mapping: {"invalid": "not_an_object"},
+    fields.Nested: {"type": "not_an_object"},
+    fields.Number: {"invalid": "not_a_number", "too_large": "not_a_number"},
+    fields.String: {"invalid": "not_text", "invalid_utf8": "not_text"},
 }
 
 
-#: A field by its name on the wire, and how its value is had from the hub.
-FieldWriter = tuple[str, Callable[[Any], Any], fields.Field[Any]]
-
-
-class MappingError(Exception):
-    """An order cannot be mapped. `problems` are sentences that a merchant can act on.
-
-    They may hold personal data, so the exception's text says only how many there are.
-    """
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__(f"The order has {len(problems)} problem{'' if len(problems) == 1 else 's'}.")
-        self.problems = problems
-
-
 class WireSchema(Schema):
-    """A schema whose fields are walked here: marshmallow's own way to a field takes longer than most fields do.
+    """A schema whose errors are `FieldError` values, so that they can be shown in the reader's language."""
 
-    What no spoke uses is not served: hooks, defaults, `many`, `only`, `partial`. `prepare` and `build` stand for hooks.
-    """
+    error_messages: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # values of ours in the place of texts
+        "type": FieldError("not_an_object"),
+        "unknown": FieldError("unknown_field"),
+    }
 
-    #: Whether an odd value in a `Lenient` field counts as absent, where the field is not required.
-    ignores_invalid_optional: ClassVar[bool] = False
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        set_problem_codes(field_obj)
 
-    @cached_property
-    def field_paths(self) -> list[tuple[str, str, fields.Field[Any]]]:
-        """Each field by its name on the wire and its path in the hub."""
-        return [(field.data_key or name, field.attribute or name, field) for name, field in self.load_fields.items()]
 
-    @cached_property
-    def readers(self) -> list[tuple[str, str, fields.Field[Any], Callable[..., Any]]]:
-        """As `walk`, and how each is read where it says something: past what only asks whether it does."""
-        return [
-            (name, path, field, field._deserialize if can_skip_validation(field) else field.deserialize)
-            for name, path, field in self.field_paths
-        ]
-
-    @cached_property
-    def wire_names(self) -> frozenset[str]:
-        return frozenset(wire_name for wire_name, _, _ in self.field_paths)
-
-    def load(self, data: Any, **_: Any) -> Any:
-        """Return what `build` makes of `data`. Raises `ValidationError` with every field at fault, by wire name."""
-        data = self.preprocess(data)
-        if not isinstance(data, dict):
-            raise ValidationError({"_schema": [self.error_messages["type"]]})
-        values: dict[str, Any] = {}
-        errors: dict[str | int, Any] = {}
-        for wire_name, canonical_path, field, read in self.readers:
-            value = data.get(wire_name, missing)
-            if value is None or value is missing:
-                if field.allow_none if value is None else not field.required:
-                    continue
-                read = field.deserialize  # it says what is wrong with nothing
-            try:
-                values[canonical_path] = read(value, wire_name, data)
-            except ValidationError as error:
-                if not (self.ignores_invalid_optional and isinstance(field, LenientField) and not field.required):
-                    errors[wire_name] = error.messages
-        if self.unknown == RAISE and not data.keys() <= self.wire_names:
-            errors |= {name: [self.error_messages["unknown"]] for name in data.keys() - self.wire_names}
-        if errors:
-            raise ValidationError(errors)
-        try:
-            return self.make(values)
-        except ValidationError as error:
-            raise ValidationError({**error.normalized_messages()}) from None  # type: ignore[no-untyped-call]
-
-    def validate(self, data: Any, **_: Any) -> dict[str, Any]:
-        """Return every fault of `data`, by wire name."""
-        try:
-            self.load(data)
-        except ValidationError as error:
-            return error.messages_dict
-        return {}
-
-    def preprocess(self, data: Any) -> Any:
-        """Return `data` as the fields are to find it."""
-        return data
-
-    def make(self, data: dict[str, Any]) -> Any:
-        """Return what was read, by hub path. Raises `ValidationError` where fields are good and the whole is not."""
-        return data
+def set_problem_codes(field: fields.Field[Any]) -> None:
+    """Replace marshmallow's own messages of a field by problem codes. Messages that the field sets itself stay."""
+    codes = {
+        key: code
+        for field_class, codes_by_key in PROBLEM_CODES.items()
+        for key, code in codes_by_key.items()
+        if isinstance(field, field_class) and field.error_messages[key] == field_class.default_error_messages[key]
+    }
+    field.error_messages = {**field.error_messages, **{key: [FieldError(code)] for key, code in codes.items()}}
+    if isinstance(field, fields.List):
+        set_problem_codes(field.inner)
 
 
 @cache
 def schema_instance(schema_class: type[Any]) -> Any:
-    """Return the one instance of a schema: to build one costs more than a load."""
+    """Return the one instance of a schema, which may be shared by threads."""
     return schema_class()
 
 
-def can_skip_validation(field: fields.Field[Any]) -> bool:
-    """True where nothing but the field's own reading judges a value that is there."""
-    return type(field).deserialize is FastField.deserialize and not field.validators
-
-
 class StorefrontSchema(WireSchema):
-    """Reads a storefront's payload. Storefronts add fields without notice, so unknown ones are let by."""
+    """Reads a storefront's payload into a `model`. Storefronts add fields without notice: unknown ones are ignored.
 
-    ignores_invalid_optional = True
+    An optional `LenientField` whose value cannot be read counts as absent.
+    """
+
     model: ClassVar[type]
-    #: Tax documents that a plugin fills in where the customer gave none.
+    #: Tax ids that a plugin fills in where the customer gave none.
     fake_tax_ids: ClassVar[frozenset[str]] = frozenset()
     is_escaped: ClassVar[bool] = False  # the platform writes HTML entities
 
@@ -143,14 +84,22 @@ class StorefrontSchema(WireSchema):
         unknown = EXCLUDE
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        field_obj.allow_none = not field_obj.required  # storefronts say "absent" with null
+        super().on_bind_field(field_name, field_obj)
+        if isinstance(field_obj, LenientField):
+            field_obj.is_lenient = not field_obj.required
 
-    def make(self, data: dict[str, Any]) -> Any:
-        """Make the hub's object of what was read. A spoke whose platform reckons otherwise overrides this."""
+    @pre_load
+    def preprocess(self, data: Any, **kwargs: Any) -> Any:
+        """Leave out what is null: storefronts write "absent" so."""
+        return {name: value for name, value in data.items() if value is not None} if is_object(data) else data
+
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Any:
+        """Return the model made of the loaded values, which are named by `attribute`."""
         return self.model(**data)
 
     def make_model(self, data: Mapping[str, Any], **computed: Any) -> Any:
-        """Make the hub's object of what was read under its own names, with `reckoned` in the place of some of it."""
+        """Return the model made of the values that are fields of it, with `computed` in place of some of them."""
         model_data = {name: value for name, value in data.items() if name in self.model_field_names}
         return self.model(**model_data | computed)
 
@@ -159,12 +108,16 @@ class StorefrontSchema(WireSchema):
         return frozenset(model_field.name for model_field in fields_of(self.model))
 
     def parse_order(self, payload: Mapping[str, Any], *, store: Store, document_from: Sequence[str]) -> Order:
-        """Return the order in `payload`. Raises `MappingError` naming every field at fault."""
+        """Return the order in `payload`.
+
+        Raises:
+            MappingError: with a problem for each field that cannot be read.
+        """
         try:
             order: Order = self.load(payload)
         except ValidationError as error:
             # `from None`: the text of marshmallow's exception quotes the payload.
-            raise MappingError(list(format_errors(self, error.messages_dict))) from None
+            raise MappingError(list(iter_problems(self, error.messages_dict))) from None
 
         def pick(paths: Sequence[str]) -> str | None:
             return pick_text(payload, paths, is_escaped=self.is_escaped)
@@ -188,15 +141,16 @@ class StorefrontSchema(WireSchema):
 
 
 class AddressSchema(StorefrontSchema):
-    """Reads an address: names its state and country, and completes its postcode.
+    """Reads an address: resolves the names of its state and country, and completes its postcode.
 
-    Beside the hub's names, `state_code` and `country_name` are understood.
+    Fields may have the attributes `state_code` and `country_name` besides those of `Address`.
     """
 
     model = Address
     states: ClassVar[Mapping[str, Mapping[str, str]]]  # the platform's: country, then code, to official name
 
-    def make(self, data: dict[str, Any]) -> Address:
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Address:
         country = resolve_country_code(data.get("country"), data.get("country_name"))
         state = resolve_state_name(data.get("state"), code=data.get("state_code"), country=country, codes=self.states)
         postal_code = complete_postal_code(data.get("postal_code"), country=country, state=state)
@@ -205,67 +159,73 @@ class AddressSchema(StorefrontSchema):
 
 
 class DestinationSchema(WireSchema):
-    """Writes a destination's request body, then reads it back: writing judges nothing."""
+    """Writes a destination's request body. marshmallow's `dump` judges nothing: `validate` the body that it returns."""
 
-    #: What a merchant's own schema is dumped from, where it reckons more than the destination's does.
+    #: The class of the object that a merchant's own schema dumps, where it computes more than the destination's does.
     request_class: ClassVar[type[OrderRequest] | None] = None
 
     class Meta(Schema.Meta):
         unknown = RAISE
 
+    @post_dump
+    def drop_absent(self, body: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        """Leave out what is absent, except for fields that the vendor takes as null."""
+        return {name: value for name, value in body.items() if value is not None or name in self.nullable_names}
+
     @cached_property
-    def writers(self) -> list[FieldWriter]:
-        return [(name, attrgetter(path), field) for name, path, field in self.field_paths if not field.load_only]
+    def nullable_names(self) -> frozenset[str]:
+        return frozenset(field.data_key or name for name, field in self.fields.items() if field.allow_none)
 
-    def dump(self, obj: Any, *, writers: Sequence[FieldWriter] | None = None, **_: Any) -> dict[str, Any]:
-        """Return the body, or what `getters` alone give. Absent is left out, but for fields that may be null."""
-        body = {}
-        for wire_name, get_value, field in self.writers if writers is None else writers:
-            try:
-                value = get_value(obj)
-            except AttributeError:  # a part of what is absent itself
-                value = None
-            if value is not None:
-                value = field._serialize(value, wire_name, obj)
-            if value is not None or field.allow_none:
-                body[wire_name] = value
-        return body
-
-    def dump_and_validate(self, order_request: OrderRequest) -> tuple[dict[str, Any], list[str]]:
-        """Return the body for `dispatch`, and what is wrong with it in a merchant's words."""
-        body = self.dump(order_request)
-        return body, list(format_errors(self, self.validate(body), order_request=order_request))
+    def dump_and_validate(self, order_request: OrderRequest) -> tuple[dict[str, Any], list[Problem]]:
+        """Return the body, and what is wrong with it."""
+        body: dict[str, Any] = self.dump(order_request)
+        return body, list(iter_problems(self, self.validate(body), order_request=order_request))
 
 
-def format_errors(
-    schema: Schema, errors: Mapping[Any, Any], path: tuple[str, ...] = (), *, order_request: OrderRequest | None = None
-) -> Iterator[str]:
-    """Turn marshmallow's error tree into sentences that name fields by their `LABELS`.
+def is_object(data: Any) -> bool:
+    return isinstance(data, Mapping)
 
-    `{"consumidor_destino": {"telefono": ["Missing data for required field."]}}`
-    becomes "Shipping address > phone is missing."
+
+def iter_problems(
+    schema: Schema,
+    errors: Mapping[Any, Any],
+    path: tuple[str | int, ...] = (),
+    *,
+    order_request: OrderRequest | None = None,
+) -> Iterator[Problem]:
+    """Yield the problems in marshmallow's error tree, whose keys are names on the wire and indexes of lists.
+
+    `{"consumidor_destino": {"telefono": [FieldError("missing")]}}` is the problem "missing" of `("ship_to", "phone")`.
     """
-    labels = {**LABELS, **order_request.labels} if order_request else LABELS
     by_wire_name = {field.data_key or name: field for name, field in schema.fields.items()}
     for name, messages in errors.items():
         field = by_wire_name.get(name)
-        if isinstance(name, int):  # place in a list
-            field_path = (*path, f"line {order_request.order_line_number(name) if order_request else name + 1}")
-        elif name == "_schema":  # the whole is at fault, not one of its fields
-            field_path = path or ("The order",)
+        if isinstance(name, int):
+            field_path = (*path, order_request.order_line_number(name) if order_request else name + 1)
+        elif name == SCHEMA:
+            field_path = path
         else:
             canonical_path = (field.attribute or name) if field else name
-            field_path = (*path, label_for(canonical_path, labels, name))
+            field_path = (*path, label_key(canonical_path, order_request, wire_name=name))
         if isinstance(messages, Mapping):
             inner = field.inner if isinstance(field, fields.List) else field
             inner_schema = inner.schema if isinstance(inner, fields.Nested) else schema
-            yield from format_errors(inner_schema, messages, field_path, order_request=order_request)
+            yield from iter_problems(inner_schema, messages, field_path, order_request=order_request)
         else:
-            location = " > ".join(field_path)
-            text = " ".join(ERROR_MESSAGES.get(message, message) for message in messages)
-            yield f"{location[:1].upper()}{location[1:]} {text}"
+            yield from (build_problem(message, field_path) for message in messages)
 
 
-def label_for(canonical_path: str, labels: Mapping[str, str], wire_name: str) -> str:
-    """Return what a merchant calls a part of the hub; the name on the wire where there is no word for it."""
-    return labels.get(canonical_path) or labels.get(canonical_path.rpartition(".")[2], wire_name)
+def build_problem(message: Any, path: tuple[str | int, ...]) -> Problem:
+    if isinstance(message, FieldError):
+        return Problem(code=message.code, path=path, params=message.params)
+    return Problem(code="text", path=path, params={"text": str(message)})
+
+
+def label_key(canonical_path: str, order_request: OrderRequest | None, *, wire_name: str) -> str:
+    """Return the key of `LABELS` for a part of the canonical order; the name on the wire where there is none."""
+    aliases = order_request.label_keys if order_request else {}
+    for part in (canonical_path, canonical_path.rpartition(".")[2]):
+        key = aliases.get(part, part)
+        if key in LABELS:
+            return key
+    return wire_name

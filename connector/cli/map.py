@@ -40,6 +40,7 @@ def map_order(
     on. This is found by changing the order's values one at a time and mapping it again.
     """
     from mappings.preview.dry_run import dry_run
+    from mappings.problems import render_problems
 
     if as_json and not is_explained:
         raise click.UsageError("--json requires --explain; the body alone is JSON already.")
@@ -60,8 +61,8 @@ def map_order(
         return
     result = dry_run(source, target, payload)
     if result.body is None:
-        exit_with(result.problems, 1)
-    for warning in result.warnings:
+        exit_with(render_problems(result.problems), 1)
+    for warning in render_problems(result.warnings):
         click.echo(warning, err=True)
     click.echo(json.dumps(result.body, ensure_ascii=False, indent=2))
 
@@ -94,7 +95,9 @@ def print_explanation(explained: "ExplainedMapping", *, as_json: bool) -> None:
 
         click.echo(json.dumps(serialize_explained_body(explained), ensure_ascii=False, indent=2))
         return
-    for line in [*explained.problems, *explained.warnings]:
+    from mappings.problems import render_problems
+
+    for line in render_problems([*explained.problems, *explained.warnings]):
         click.echo(line, err=True)
     rows = [
         {

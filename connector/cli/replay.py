@@ -262,6 +262,7 @@ def classify_preview(preview: "Preview", *, force: bool) -> Verdict:
 def format_preview(preview: "Preview", verdict: Verdict) -> list[str]:
     """Return the lines to print for one delivery."""
     from connector.database.operator_actions import retrigger_refusal
+    from mappings.problems import render_problem
 
     delivery = preview.delivery
     order = f"{delivery.store} {delivery.order_number or delivery.order_id}"
@@ -272,7 +273,7 @@ def format_preview(preview: "Preview", verdict: Verdict) -> list[str]:
         f"  {difference.field}: {format_value(difference.old)} -> {format_value(difference.new)}"
         for difference in preview.differences or ()
     ]
-    return [f"{head}: {verdict.label}", *differences, *(f"  {problem}" for problem in preview.problems)]
+    return [f"{head}: {verdict.label}", *differences, *(f"  {render_problem(problem)}" for problem in preview.problems)]
 
 
 def format_value(value: Any) -> str:

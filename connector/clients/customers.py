@@ -18,6 +18,7 @@ from connector.clients.tokens import TokenError, TokenProvider
 from connector.core.http_result import HttpResult
 from mappings.customer_lookup import CustomerApi, CustomerMatch, CustomerQuery
 from mappings.order import Order
+from mappings.problems import Problem
 from mappings.settings import Account
 
 #: How long, and how many, customers are cached.
@@ -72,7 +73,9 @@ class CustomerLookup:
             for search_term in query.search_terms:
                 ids = ids or self._find_ids(requests, query, search_term, order)
             if len(ids) > 1:
-                return CustomerMatch(warning=f"Customer: several have this {query.label}; the account's is taken.")
+                return CustomerMatch(
+                    warning=Problem(code="several_customers", path=("customer",), params={"identifier": query.label})
+                )
             if ids:
                 return CustomerMatch(customer_id=self._remember(queries[0], ids.pop()))
         return None
@@ -94,7 +97,7 @@ class CustomerLookup:
     def _create(self, requests: "LookupRequests", queries: Sequence[CustomerQuery], order: Order) -> CustomerMatch:
         new_customer = self.api.build_request(order)
         if new_customer is None:
-            return CustomerMatch(warning="Customer: the order names nobody to make one of; the account's is taken.")
+            return CustomerMatch(warning=Problem(code="unnamed_customer", path=("customer",)))
         body = json.dumps(new_customer, ensure_ascii=False, separators=(",", ":")).encode()
         result = requests.send("POST", body=body, idempotency_key=customer_idempotency_key(queries[0]))
         if result.is_success and (created_id := self.api.created_id(result.parse_json())):
@@ -105,7 +108,9 @@ class CustomerLookup:
         if self.api.is_duplicate(status, response_body) and (match := self._search(requests, queries, order)):
             return match  # created by an earlier attempt, or for another order
         if not self.api.is_in_progress(status, response_body):
-            return CustomerMatch(warning=f"Customer: none could be made (status {status}); the account's is taken.")
+            return CustomerMatch(
+                warning=Problem(code="customer_not_created", path=("customer",), params={"status": status})
+            )
         raise lookup_error(result)
 
     def _cached_id(self, query: CustomerQuery) -> str | None:

@@ -6,12 +6,10 @@ from typing import Any
 
 from connector.clients.http import Client, RequestFailedError
 from connector.core.http_result import HttpResult
-from mappings.schema import MappingError
+from connector.core.messages import build_message
+from mappings.problems import MappingError
 from mappings.settings import Store
 from mappings.storefront import Fetch, Storefront
-
-ORDER_NOT_FOUND = "The order is not at the store any more (404)."
-API_NOT_CONFIGURED = "The order is to be fetched from the store, and its settings have no `api_url` or `api_token`."
 
 
 class FetchError(RequestFailedError):
@@ -40,7 +38,7 @@ def fetch_missing(
     deadline = monotonic() + timeout_s
     for fetch in fetches:
         if client is None:
-            raise MappingError([API_NOT_CONFIGURED])
+            raise MappingError([build_message("store_api_not_configured")])
         remaining_s = max(0.1, deadline - monotonic())
         result = client.request("GET", fetch.path, headers=storefront.api_headers(store), timeout_s=remaining_s)
         data = parse_response(fetch, result)
@@ -53,7 +51,7 @@ def parse_response(fetch: Fetch, result: HttpResult) -> Any:
     """Return the parsed body; None if a detail does not exist, which mapping then reports as missing."""
     if result.status == 404:
         if fetch.is_order:
-            raise MappingError([ORDER_NOT_FOUND])
+            raise MappingError([build_message("order_not_at_store")])
         return None
     data = result.parse_json()
     is_valid = result.is_success and isinstance(data, Mapping | list)

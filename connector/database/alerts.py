@@ -17,7 +17,7 @@ from connector.database.coordination import get_checkpoint, set_checkpoint
 from connector.database.engine import Database, Transaction
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import REASONS_BY_STATE, Alert, Attempt, Circuit, Delivery, Note, SeenAlert, State, omit
-from mappings.problem_fingerprint import fingerprint_problems
+from mappings.problems import Problem, load_problems, render_cause
 
 PARKED_REASONS = tuple(reason for reason in REASONS_BY_STATE[State.PARKED] if reason is not None)
 #: Kinds of alerts that begin and end. The other kinds count orders.
@@ -28,6 +28,7 @@ OVERLAP_S = 60.0
 #: How long alerts and their sources are stored.
 RETENTION = timedelta(days=90)
 MAX_EXAMPLES = 5
+MAX_CAUSE_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +104,14 @@ def alert_event_from_delivery(delivery: Delivery, error: str | None) -> AlertEve
         fingerprint=f"delivery:{delivery.id}:{delivery.event_id}:{delivery.attempts}:{delivery.reason}",
         kind=delivery.reason or "",
         account=delivery.account,
-        cause=fingerprint_problems(delivery.problems) if delivery.problems else error or "",
+        cause=describe_cause(load_problems(delivery.problems)) if delivery.problems else error or "",
         example=build_example(delivery),
     )
+
+
+def describe_cause(problems: Iterable[Problem]) -> str:
+    """Return the problems without the order's values: the same text for all deliveries that fail alike."""
+    return " ".join(dict.fromkeys(map(render_cause, problems)))[:MAX_CAUSE_LENGTH]
 
 
 def build_example(delivery: Delivery) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from connector.database.orders import add_note, cancellation_values, is_cancelle
 from connector.database.sql.run import run_many
 from connector.database.sql.statements import INSERT_ATTEMPT, MARK_SENDING, RECORD_ATTEMPT, RECORD_OUTCOME
 from mappings.destination import Outcome
+from mappings.problems import Problem, dump_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ class SendStart:
     delivery: Delivery
     body: bytes
     idempotency_key: str | None
-    warnings: list[str]
+    warnings: list[Problem]
     circuits: tuple[str, ...]
     lease_s: float
     may_be_committed: bool = False  # a transaction with it failed, but may have been committed
@@ -117,7 +118,7 @@ def mark_all_sending(transaction: Transaction, starts: Sequence[SendStart]) -> l
                 "attempts": number,
                 "body": start.body,
                 "idempotency_key": start.idempotency_key,
-                "warnings": json.dumps(start.warnings),
+                "warnings": json.dumps(dump_problems(start.warnings)),
                 "claim_expires_at": now + timedelta(seconds=start.lease_s),
                 "updated_at": now,
                 **run_values(delivery, now, open_s),

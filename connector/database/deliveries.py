@@ -16,7 +16,7 @@ from connector.database.engine import Database, Transaction
 from connector.database.models import Delivery, Reason, State
 from connector.database.sql.run import parse_time, run
 from connector.database.sql.statements import LOCK_DELIVERIES
-from mappings.lookup_tables import missing_rows_in
+from mappings.problems import Problem, dump_problems, missing_rows_in
 
 #: Parked because lookup tables lack rows.
 LACKS_ROWS = and_(
@@ -94,19 +94,19 @@ def is_still_claimed(current: LockedDelivery, delivery: Delivery) -> bool:
     return is_claimed and is_unchanged and current.attempts == delivery.attempts
 
 
-def park_unmappable(database: Database, delivery: Delivery, problems: list[str]) -> bool:
+def park_unmappable(database: Database, delivery: Delivery, problems: list[Problem]) -> bool:
     """Park it with its problems. False if the claim is lost or the order changed: then it must be read again."""
     reason = Reason.UNCERTAIN if delivery.locked_since else Reason.UNMAPPABLE  # an attempt may have been processed
     rows = missing_rows_in(problems)
     missing_rows = json.dumps(rows) if rows else None
-    return finish_without_attempt(
-        database, delivery, state=State.PARKED, reason=reason, problems=problems, missing_rows=missing_rows
-    )
+    values = {"problems": dump_problems(problems), "missing_rows": missing_rows}
+    return finish_without_attempt(database, delivery, state=State.PARKED, reason=reason, **values)
 
 
-def discard(database: Database, delivery: Delivery, reason: Reason, explanation: str) -> bool:
+def discard(database: Database, delivery: Delivery, reason: Reason, problems: Sequence[Problem]) -> bool:
     """Discard it. False as for `park_unmappable`."""
-    return finish_without_attempt(database, delivery, state=State.DISCARDED, reason=reason, problems=[explanation])
+    values = {"reason": reason, "problems": dump_problems(problems)}
+    return finish_without_attempt(database, delivery, state=State.DISCARDED, **values)
 
 
 def postpone(database: Database, delivery: Delivery, due_at: datetime) -> bool:

@@ -12,13 +12,14 @@ from connector.database.insert_ignore import insert_ignore
 from connector.database.models import Event, Reason, State
 from connector.database.order_batch import OrderBatch, OrderDelivery, OrderKey
 from connector.database.orders import EventSummary, cancellation_values
+from mappings.labels import N_
 from mappings.storefront import WebhookIdentity
 
-CANCELLED_FIRST = "the order was cancelled before: a person decides"
-UNCANCELLED = "The order was cancelled, and a newer version of it is not: a person decides."
-NO_ROUTE = "no route takes its topic"
+CANCELLED_FIRST = N_("the order was cancelled before: a person decides")
+UNCANCELLED = N_("The order was cancelled, and a newer version of it is not: a person decides.")
+NO_ROUTE = N_("no route takes its topic")
 MAX_EVENT_ID = 2**63 - 1
-NO_ORDER = "it speaks of no order"
+NO_ORDER = N_("it speaks of no order")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,8 +164,8 @@ class Delivery(SQLModel, table=True):
     event_id: int = Field(sa_column=Column(RowId, ForeignKey("events.id"), nullable=False))  # the newest applied
     state: str
     reason: str | None = None
-    problems: list[str] = json_list_column()
-    warnings: list[str] = json_list_column()
+    problems: list[dict[str, Any]] = json_list_column()  # as of `Problem.to_json`
+    warnings: list[dict[str, Any]] = json_list_column()
     missing_rows: str | None = None  # JSON list of [lookup table, keys]: what mapping lacked
     remote_id: str | None = None
     created_at: datetime = timestamp_column()

@@ -11,9 +11,10 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from connector.database.engine import Database, Transaction
 from connector.database.models import Delivery, Event, Note, Reason, State
+from mappings.labels import N_
 
-CANCELLED_LATE = "The order was cancelled at the store after it had been sent: act at the destination."
-CANCELLED_MEANWHILE = "The order was cancelled at the store, and may have reached the destination: look there."
+CANCELLED_LATE = N_("The order was cancelled at the store after it had been sent: act at the destination.")
+CANCELLED_MEANWHILE = N_("The order was cancelled at the store, and may have reached the destination: look there.")
 
 
 @dataclass(slots=True, kw_only=True)

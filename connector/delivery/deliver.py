@@ -258,8 +258,8 @@ def record_not_ready(runtime: Runtime, delivery: Delivery, not_ready: NotReady, 
             is_recorded = park_unmappable(database, delivery, problems)
             if is_recorded:
                 log_finished(runtime, delivery, Reason.UNMAPPABLE, problems=len(problems))
-        case Discarded(reason=reason, explanation=explanation):
-            is_recorded = discard(database, delivery, reason, explanation)
+        case Discarded(reason=reason, problems=problems):
+            is_recorded = discard(database, delivery, reason, problems)
             if is_recorded:
                 log_finished(runtime, delivery, reason)
         case Postponed(until=until):

@@ -14,6 +14,7 @@ from connector.clients.http import RequestFailedError
 from connector.clients.storefront_api import FetchError
 from connector.core.exceptions import ConnectorError
 from connector.core.http_result import HttpResult
+from connector.core.messages import build_message
 from connector.core.outcomes import is_unauthorized
 from connector.database.circuits import CircuitReport, next_probe_time, record_outcome, store_circuit
 from connector.database.models import Delivery, Event, Reason
@@ -24,7 +25,7 @@ from connector.settings import Route
 from mappings.customer_lookup import CustomerMatch
 from mappings.destination import Destination, Outcome
 from mappings.order import Order
-from mappings.schema import MappingError
+from mappings.problems import MappingError, Problem, load_problems
 from mappings.settings import Account, Store
 
 
@@ -34,14 +35,14 @@ class Ready:
 
     body: bytes
     idempotency_key: str | None
-    warnings: list[str]
+    warnings: list[Problem]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmappable:
     """The order, or the configuration, has problems that a person must correct."""
 
-    problems: list[str]
+    problems: list[Problem]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Discarded:
     """The order must not be sent as it is now."""
 
     reason: Reason
-    explanation: str
+    problems: list[Problem]  # why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +87,10 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> Prepared:
     try:
         account = runtime.settings.accounts.get(delivery.account)
         if account is None:  # retired, with open deliveries
-            return Unmappable(problems=["Its account is no longer configured."])
+            return Unmappable(problems=[build_message("account_not_configured")])
         if delivery.locked_since is not None and delivery.body is not None:
-            return Ready(body=delivery.body, idempotency_key=delivery.idempotency_key, warnings=delivery.warnings)
+            warnings = load_problems(delivery.warnings)
+            return Ready(body=delivery.body, idempotency_key=delivery.idempotency_key, warnings=warnings)
         return prepare_order(runtime, delivery, event, account)
     except MappingError as error:
         return Unmappable(problems=error.problems)
@@ -96,9 +98,7 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> Prepared:
         raise
     except Exception as error:  # a bug in the connector: the order is parked until it is fixed
         runtime.log.error("mapping_failed", delivery_id=delivery.id, error=type(error).__name__)
-        return Unmappable(
-            problems=[f"The connector failed to map this order ({type(error).__name__}): a fault of ours."]
-        )
+        return Unmappable(problems=[build_message("mapping_failed", error=type(error).__name__)])
 
 
 def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: Account) -> Prepared:
@@ -118,10 +118,10 @@ def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: A
         set_order_number(runtime.database, delivery.id, order.number)
     if delivery.override_event_id is None:
         if order.is_cancelled:
-            return Discarded(reason=Reason.CANCELLED, explanation="the store says that it is cancelled")
+            return Discarded(reason=Reason.CANCELLED, problems=[build_message("cancelled_at_store")])
         routes = settings.routes_between(store.id, account.id)
-        if rejection := rejection_by_routes(routes, event, order, was_fetched=source.was_fetched):
-            return Discarded(reason=Reason.FILTERED, explanation=rejection)
+        if rejections := rejections_by_routes(routes, event, order, was_fetched=source.was_fetched):
+            return Discarded(reason=Reason.FILTERED, problems=rejections)
     else:  # a person decided to send it in spite of that
         order = replace(order, is_cancelled=False)
     request_body = destination.build_request(order, account, store)
@@ -142,7 +142,7 @@ def find_store(runtime: Runtime, delivery: Delivery) -> Store:
     try:
         return runtime.settings.store_by_id(delivery.store)
     except KeyError:
-        raise MappingError(["Its store is no longer configured."]) from None
+        raise MappingError([build_message("store_not_configured")]) from None
 
 
 def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination[Any]) -> None:
@@ -151,14 +151,13 @@ def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination
     An idempotency key stands for the bytes that were sent with it: no other bytes may be sent with it.
     """
     if not event.body:
-        raise MappingError(["Its payload was pruned: it goes again when a newer version of the order comes."])
+        raise MappingError([build_message("payload_pruned")])
     if (
         delivery.body is None
         and delivery.idempotency_key is not None
         and delivery.idempotency_key == idempotency_key(delivery, destination)
     ):
-        cause = "What went under its key was pruned"
-        raise MappingError([f"{cause}: look at the destination, then retrigger with force and a new key."])
+        raise MappingError([build_message("body_pruned")])
 
 
 def fetch_order(
@@ -208,22 +207,22 @@ def close_store_circuit(runtime: Runtime, store: Store) -> None:
     record_outcome(runtime.database, report)
 
 
-def rejection_by_routes(routes: Sequence[Route], event: Event, order: Order, *, was_fetched: bool) -> str | None:
-    """Return why no route between the order's store and account takes it as it is now; None if one does."""
+def rejections_by_routes(routes: Sequence[Route], event: Event, order: Order, *, was_fetched: bool) -> list[Problem]:
+    """Return why no route between the order's store and account takes it as it is now; empty if one does."""
     if not routes:
-        return "no route leads to the account now"
+        return [build_message("no_route")]
     reasons = [rejection_by_route(route, event, order, was_fetched=was_fetched) for route in routes]
     if None in reasons:
-        return None
-    return "; ".join(dict.fromkeys(filter(None, reasons)))
+        return []
+    return list(dict.fromkeys(reason for reason in reasons if reason))
 
 
-def rejection_by_route(route: Route, event: Event, order: Order, *, was_fetched: bool) -> str | None:
+def rejection_by_route(route: Route, event: Event, order: Order, *, was_fetched: bool) -> Problem | None:
     """Return why a route does not take an order; None if it does."""
     is_paid_route = all(topic == "paid" or topic.endswith("/paid") for topic in route.topics)
     is_paid_event = route.accepts_topics(event.topics) and not was_fetched
     if is_paid_route and order.is_paid is False and not is_paid_event:
-        return "its newest version is not paid"
+        return build_message("newest_version_unpaid")
     return route.only.exclusion_reason(order)
 
 

@@ -9,22 +9,20 @@ from typing import Any
 
 from connector.clients.storefront_api import FetchError
 from connector.core.exceptions import StoreUnavailableError
+from connector.core.messages import build_message
 from connector.database.models import Delivery, Event
 from connector.database.queries.deliveries import load_delivery
 from connector.database.queries.events import load_newest_event
 from connector.delivery.order_source import OrderSource, load_order_source
-from connector.delivery.prepare import ensure_not_pruned, find_store, rejection_by_routes
+from connector.delivery.prepare import ensure_not_pruned, find_store, rejections_by_routes
 from connector.runtime import Runtime, open_store_api
 from connector.settings import refresh_tables
 from mappings.preview.dry_run import DryRunResult, FieldDifference, diff_bodies, dry_run
 from mappings.preview.provenance import Origin, explain_mapping
-from mappings.schema import MappingError
+from mappings.problems import MappingError, Problem, load_problems
 
 #: A person is waiting.
 FETCH_TIMEOUT_S = 10.0
-LOCKED_WARNING = (
-    "An earlier attempt may have arrived: the same bytes would go again under the same key, whatever the settings say."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +30,8 @@ class Preview:
     delivery: Delivery
     event_id: int  # the order's newest event
     body: dict[str, Any] | None  # None: it would not be sent, because of `problems`
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     differences: list[FieldDifference] | None  # from the last attempt's body; None if there is nothing to compare
 
@@ -53,7 +51,8 @@ def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) ->
     last_body = json.loads(delivery.body) if delivery.body else None
     origins: list[Origin] = []
     if delivery.locked_since is not None and last_body is not None:
-        trial = DryRunResult(body=last_body, warnings=[*delivery.warnings, LOCKED_WARNING])
+        warnings = [*load_problems(delivery.warnings), build_message("same_bytes_again")]
+        trial = DryRunResult(body=last_body, warnings=warnings)
     else:
         try:
             trial, origins = map_delivery(runtime, delivery, event, with_origins=with_origins)
@@ -77,7 +76,7 @@ def map_delivery(
     settings, _ = refresh_tables(runtime.settings)
     account = settings.accounts.get(delivery.account)
     if account is None:
-        raise MappingError(["Its account is no longer configured."])
+        raise MappingError([build_message("account_not_configured")])
     store = find_store(runtime, delivery)
     destination = settings.destination(account)
     ensure_not_pruned(delivery, event, destination)
@@ -91,9 +90,9 @@ def map_delivery(
         trial, origins = dry_run(store, account, source.payload, override_cancellation=is_overridden), []
     if trial.body is not None and not is_overridden:
         routes = settings.routes_between(store.id, account.id)
-        rejection = rejection_by_routes(routes, event, source.parse(), was_fetched=source.was_fetched)
-        if rejection:
-            problems = [f"It would be discarded: {rejection}."]
+        rejections = rejections_by_routes(routes, event, source.parse(), was_fetched=source.was_fetched)
+        if rejections:
+            problems = [build_message("would_be_discarded", reason=rejection) for rejection in rejections]
             return DryRunResult(body=None, problems=problems, warnings=trial.warnings), origins
     return trial, origins
 

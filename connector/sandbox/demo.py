@@ -1,6 +1,6 @@
-"""`connector demo`: runs the real service against the sandbox on this machine, and shows what becomes of each webhook.
+"""`connector demo`: runs the real service against the sandbox on this machine, and shows the result of each webhook.
 
-It judges by the service's own API and by what the sandbox received, and leaves nothing behind.
+It checks the results with the service's API and the sandbox's records, and leaves no files behind.
 """
 
 import json
@@ -26,12 +26,12 @@ from connector.sandbox.state import AcceptedOrder
 from connector.sandbox.webhook_sender import WebhookNotSentError, post_webhook
 from connector.settings import Settings, load_settings
 
-#: How long an order may take to settle on a machine that is busy.
+#: The longest that an order may take to reach its final state on a busy machine.
 SETTLE_TIMEOUT_S = 20.0
 
 
 def run_demo(*, once: bool) -> int:
-    """Play every step, then run on until Ctrl-C, unless it is for `once`. Returns 0 if all ended as it should."""
+    """Run every step, then keep running until Ctrl-C unless `once`. Returns 0 if every order ended as expected."""
     report, interrupt = Report(), Interrupt()
     succeeded = False
     with ExitStack() as stack:
@@ -48,7 +48,7 @@ def run_demo(*, once: bool) -> int:
                     interrupt.pause(0.2)
                     demo.service.ensure_running()
         except KeyboardInterrupt:
-            report.print_text("\nEnding the service and the sandbox, and removing the folder.")
+            report.print_text("\nStopping the service and the sandbox, and removing the directory.")
         except (DemoError, WebhookNotSentError, httpx.HTTPError) as error:
             succeeded = False
             report.print_failures([str(error) or type(error).__name__])
@@ -57,7 +57,7 @@ def run_demo(*, once: bool) -> int:
 
 
 def open_demo(stack: ExitStack, folder: Path, log: Path, report: Report, interrupt: Interrupt) -> "Demo":
-    """Start the sandbox and the service, and wait until both take requests. `stack` ends them."""
+    """Start the sandbox and the service, and wait until both accept requests. `stack` stops them."""
     sandbox = stack.enter_context(SandboxServer())
     variables = build_environment(folder)
     configuration = CONFIGURATION.substitute(sandbox=sandbox.url().rstrip("/"), secret=secrets.token_hex(16))
@@ -66,9 +66,9 @@ def open_demo(stack: ExitStack, folder: Path, log: Path, report: Report, interru
     settings = load_settings(environ=variables)
     service = stack.enter_context(run_service(variables, log))
     report.print_text(
-        "The connector carries paid orders from online stores to the services that ship and book them.", "bold"
+        "The connector forwards paid orders from online stores to the services that ship and book them.", "bold"
     )
-    report.print_text("Here are the real service, on this machine, and a sandbox that plays the destinations:\n")
+    report.print_text("This runs the real service on this machine, with a sandbox in place of the destinations:\n")
     report.print_facts(
         {
             "service": service.url,
@@ -83,7 +83,7 @@ def open_demo(stack: ExitStack, folder: Path, log: Path, report: Report, interru
 
 
 def write_shell_lines(variables: Mapping[str, str]) -> str:
-    """Return what makes `connector` in a shell this very program, with the demo's database and configuration."""
+    """Return shell lines that define `connector` as this program, with the demo's database and configuration."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     python, project_root = shlex.quote(sys.executable), shlex.quote(str(Path(__file__).parents[2]))
     return "\n".join([*exports, f'connector() {{ PYTHONPATH={project_root} {python} -m connector "$@"; }}', ""])
@@ -91,7 +91,7 @@ def write_shell_lines(variables: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """The demo while its service and its sandbox run."""
+    """A demo whose service and sandbox are running."""
 
     settings: Settings
     sandbox: SandboxServer
@@ -100,7 +100,7 @@ class Demo:
     interrupt: Interrupt
 
     def run_all(self) -> bool:
-        """Play the steps and say how each ended. Returns whether all did as they should."""
+        """Run the steps and print each result. Returns whether all are as expected."""
         failures = []
         self.report.print_header()
         for number, step in enumerate(STEPS, 1):
@@ -114,7 +114,7 @@ class Demo:
         return not failures
 
     def run_step(self, step: Step) -> Result:
-        """Post the step's webhook, and follow its order until nothing more happens to it by itself."""
+        """Post the step's webhook, and wait until its order has reached a final state."""
         order = step.order
         if order.fault:
             self.sandbox.inject_fault(order.account, order.fault, match=order.sku)
@@ -132,7 +132,7 @@ class Demo:
         )
 
     def wait_for_delivery(self, order: DemoOrder) -> dict[str, Any] | None:
-        """Return the order's delivery once it is settled; None where there is none. Raises `DemoError`."""
+        """Return the order's delivery in its final state, or None if there is none. Raises `DemoError`."""
         deadline = time.monotonic() + SETTLE_TIMEOUT_S
         while True:
             delivery = self.find_delivery(order)
@@ -148,7 +148,7 @@ class Demo:
         return items[0] if items else None
 
     def check_final_state(self) -> list[str]:
-        """Return what is wrong now that all is quiet, by the destinations' own record and by the service's."""
+        """Compare the records of the destinations and of the service with what is expected. Returns the differences."""
         last_steps = {(step.order.store, step.order.order_id): step for step in STEPS}.values()
         failures = []
         for step in last_steps:
@@ -159,7 +159,7 @@ class Demo:
                     f"Order {order.number}: {order.account} has it {order_count} times, not {order.expected_copies}."
                 )
             result = Result(response=step.response, delivery=self.find_delivery(order))
-            failures += [f"Order {order.number}, in the end: {failure}." for failure in result.failures(step)]
+            failures += [f"Order {order.number}, at the end: {failure}." for failure in result.failures(step)]
             if step.is_forged and self.service.get("/api/events", store=order.store, order=order.number)["items"]:
                 failures.append(f"Order {order.number}: the forged webhook was recorded.")
         total_count, expected_count = len(self.sandbox.orders()), sum(step.order.expected_copies for step in last_steps)
@@ -170,7 +170,7 @@ class Demo:
         )
 
     def received_orders(self, order: DemoOrder) -> list[AcceptedOrder]:
-        """Return what the order's destination received of it, by the sandbox's own record."""
+        """Return what the destination received of an order, from the sandbox's records."""
         return [
             accepted_order
             for accepted_order in self.sandbox.orders(order.account)
@@ -178,15 +178,15 @@ class Demo:
         ]
 
     def print_next_steps(self) -> None:
-        """Print what to look at and to try while everything runs."""
+        """Print what to look at and what to try while everything is running."""
         folder = Path(self.service.variables["CONNECTOR_CONFIG"]).parent
         self.report.print_text("\nEverything keeps running until Ctrl-C.", "bold")
         self.report.print_text(f"Open {self.sandbox.url()} to see what the destinations received.")
         commands = [
-            ("First make `connector` in that shell speak to this service:", f". {shlex.quote(str(folder / 'env'))}"),
-            ("All deliveries; those of one order:", "connector list; connector list --order '#1003'"),
+            ("Point `connector` in that shell at this service:", f". {shlex.quote(str(folder / 'env'))}"),
+            ("List all deliveries, or those of one order:", "connector list; connector list --order '#1003'"),
             (
-                "Another order from the shop; the same command again is a duplicate:",
+                "Send another order; running the command again sends a duplicate:",
                 "connector trigger --store shopify-mx",
             ),
         ]
@@ -196,22 +196,23 @@ class Demo:
                 self.print_decision(step.order, delivery)
 
     def print_decision(self, order: DemoOrder, delivery: dict[str, Any]) -> None:
-        """Print how a person settles a delivery that may or may not have been processed."""
+        """Print how to resolve a delivery that may or may not have been processed."""
         curl_command = (
             f'curl -X POST -H "Authorization: Bearer $ADMIN_TOKEN" {self.service.url}/api/deliveries/{delivery["id"]}'
         )
         orders = self.received_orders(order)
-        remote_id = orders[0].remote_id if orders else "the id that it has there"
-        resolve_body = json.dumps({"as": "delivered", "remote_id": remote_id, "note": "It is there."})
-        retrigger_body = json.dumps({"force": True, "note": "It was not there."})
+        remote_id = orders[0].remote_id if orders else "its id at the destination"
+        resolve_body = json.dumps({"as": "delivered", "remote_id": remote_id, "note": "Found at the destination."})
+        retrigger_body = json.dumps({"force": True, "note": "Not found at the destination."})
         commands = [
-            ("Its body, its attempts, and what each came to", f"connector show {delivery['id']}"),
+            ("Show its body and its attempts:", f"connector show {delivery['id']}"),
             (
-                "It is there, as the sandbox's page shows: settle it",
+                "The sandbox's page shows that it arrived. Mark it as delivered:",
                 f"{curl_command}/resolve -d {shlex.quote(resolve_body)}",
             ),
-            ("It is not: send it again, on your word", f"{curl_command}/retrigger -d {shlex.quote(retrigger_body)}"),
+            (
+                "If it had not arrived, you would send it again:",
+                f"{curl_command}/retrigger -d {shlex.quote(retrigger_body)}",
+            ),
         ]
-        self.report.print_commands(
-            f"Order {order.number} waits for a person: did {order.account} get it or not?", commands
-        )
+        self.report.print_commands(f"Order {order.number} needs a person: has {order.account} received it?", commands)

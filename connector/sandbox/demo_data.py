@@ -1,6 +1,6 @@
-"""The demo's shops of invented people: their configuration, and what they sell. It posts nothing.
+"""The demo's configuration and orders, all of invented people.
 
-A new storefront or destination joins by a store or an account in `CONFIGURATION`, and an order or two.
+To add a storefront or a destination, add a store or an account to `CONFIGURATION`, and an order or two.
 """
 
 import json
@@ -13,9 +13,9 @@ from typing import Any
 from connector.sandbox.fault_injection import FaultKind
 from connector.sandbox.webhook_sender import read_sample
 
-#: Every account is named as its destination, so that the demo reads "from store to destination".
+#: Accounts are named after their destination, so that the output reads "store → destination".
 CONFIGURATION = Template("""\
-# Written by `connector demo`: shops of invented people. The sandbox plays the destinations, and Tiendanube's API.
+# Written by `connector demo`. The sandbox stands in for the destinations and for Tiendanube's API.
 
 [stores.shopify-mx]
 storefront = "shopify"
@@ -126,20 +126,20 @@ to = ["centelar"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOrder:
-    """One order of the demo."""
+    """An order of the demo."""
 
     store: str
     account: str
     order_id: str
-    number: str  # as the merchant sees it
-    sku: str  # no other order has it: it finds this one in what the destination received
+    number: str  # as the merchant sees it, such as "#1001"
+    sku: str  # unique, to find the order in what the destination received
     payload: Mapping[str, Any]
-    expected_copies: int = 1  # how often its destination must have it in the end
-    fault: FaultKind | None = None  # how its destination misbehaves, once
+    expected_copies: int = 1  # how often the destination must have it at the end
+    fault: FaultKind | None = None  # injected at the destination, once
 
 
 def with_changes(payload: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of `payload` with other values at dotted paths: `line_items.0.sku`."""
+    """Return a copy of `payload` with the values at some dotted paths changed: `line_items.0.sku`."""
     changed = deepcopy(dict(payload))
     for path, value in changes.items():
         *steps, last = path.split(".")
@@ -151,7 +151,7 @@ def with_changes(payload: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
 
 
 def shopify_order(sample: str, number: int, name: str, sku: str, product: str, **fields: Any) -> DemoOrder:
-    """Return a sample of Shopify's as the order of another person for another product."""
+    """Return an order made from a Shopify sample, with another person and product."""
     order_id = 5_812_345_000_000 + number
     first_name, _, last_name = name.partition(" ")
     changes = {
@@ -169,7 +169,7 @@ def shopify_order(sample: str, number: int, name: str, sku: str, product: str, *
 
 
 def woo_order(sample: str, number: int, name: str, sku: str, product: str, **fields: Any) -> DemoOrder:
-    """Return a sample of WooCommerce's as the order of another person for another product."""
+    """Return an order made from a WooCommerce sample, with another person and product."""
     first_name, _, last_name = name.partition(" ")
     changes = {"id": number, "number": str(number), "line_items.0.sku": sku, "line_items.0.name": product}
     for address in ("shipping", "billing"):
@@ -179,7 +179,7 @@ def woo_order(sample: str, number: int, name: str, sku: str, product: str, **fie
 
 
 def tiendanube_order(sample: str, number: int, name: str, sku: str, product: str, **fields: Any) -> DemoOrder:
-    """Return a sample of Tiendanube's as the order of another person for another product."""
+    """Return an order made from a Tiendanube sample, with another person and product."""
     order_id = 1_650_300_000 + number
     first_name, _, _ = name.partition(" ")
     changes = {

@@ -1,4 +1,4 @@
-"""Runs the real service for the demo, as a process of its own on this machine, and ends it again."""
+"""Runs the service for the demo as a separate process."""
 
 import os
 import secrets
@@ -15,18 +15,18 @@ from typing import Any
 
 import httpx
 
-#: How long the service may take to come up on a machine that is busy.
+#: The longest that the service may take to start on a busy machine.
 START_TIMEOUT_S = 60.0
-#: The service gives itself 28 s to end what is in flight.
+#: Longer than the 28 s that the service takes at most to finish what is in flight.
 STOP_TIMEOUT_S = 35.0
 
 
 class DemoError(Exception):
-    """The service did not come up, went away, or left an order lying."""
+    """The service did not start, stopped, or did not process an order in time."""
 
 
 class Interrupt:
-    """Notes SIGINT, SIGTERM and SIGHUP, and raises `KeyboardInterrupt` only where the demo waits: never half way."""
+    """Records SIGINT, SIGTERM and SIGHUP, and raises `KeyboardInterrupt` only in `pause`, between two steps."""
 
     def __init__(self) -> None:
         self.is_requested = False
@@ -44,20 +44,20 @@ class Interrupt:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceProcess:
-    """A service that runs, and how to speak with it."""
+    """A running service, and a client for its API."""
 
     url: str
-    variables: dict[str, str]  # of its environment
+    variables: dict[str, str]  # its environment
     process: subprocess.Popen[bytes]
     api: httpx.Client
 
     def ensure_running(self) -> None:
-        """Raises `DemoError` when the service has ended."""
+        """Raise `DemoError` if the service has stopped."""
         if self.process.poll() is not None:
-            raise DemoError(f"The service ended by itself, with exit status {self.process.returncode}.")
+            raise DemoError(f"The service stopped with exit status {self.process.returncode}.")
 
     def wait_until_ready(self, interrupt: Interrupt) -> None:
-        """Raises `DemoError` when it does not come up."""
+        """Wait until the service is ready. Raises `DemoError` if it does not start."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             self.ensure_running()
@@ -84,7 +84,7 @@ def build_environment(folder: Path) -> dict[str, str]:
         "WEB_CONCURRENCY": "1",
         "LEASE_S": "60",
         "AUTO_MIGRATE": "1",
-        "ALLOW_EPHEMERAL_SQLITE": "1",  # all of it is ephemeral
+        "ALLOW_EPHEMERAL_SQLITE": "1",  # the demo keeps nothing
     }
 
 
@@ -96,11 +96,11 @@ def find_free_port() -> int:
 
 @contextmanager
 def run_service(variables: dict[str, str], log: Path) -> Iterator[ServiceProcess]:
-    """Run `connector serve` until the block ends. What it says goes to `log`."""
+    """Run `connector serve` until the block ends. Its output goes to `log`."""
     url = f"http://{variables['HOST']}:{variables['PORT']}"
     authorization = {"Authorization": f"Bearer {variables['ADMIN_TOKEN']}"}
     with log.open("wb") as output:
-        # A session of its own: Ctrl-C reaches the demo alone, which ends the service in good order.
+        # In a session of its own, so that Ctrl-C only reaches the demo, which stops the service gracefully.
         process = subprocess.Popen(
             [sys.executable, "-m", "connector", "serve"],
             env={**os.environ, **variables},
@@ -110,7 +110,7 @@ def run_service(variables: dict[str, str], log: Path) -> Iterator[ServiceProcess
             start_new_session=True,
         )
     try:
-        # No proxy of the environment: none knows the ports of this machine.
+        # Ignore proxies in the environment: the service is on this machine.
         with httpx.Client(base_url=url, headers=authorization, trust_env=False, timeout=10) as api:
             yield ServiceProcess(url=url, variables=variables, process=process, api=api)
     finally:

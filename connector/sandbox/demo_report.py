@@ -1,4 +1,4 @@
-"""What the demo prints: in colour on a terminal, plain lines elsewhere. It decides nothing."""
+"""The demo's output: in colour on a terminal, plain lines elsewhere."""
 
 import shutil
 import sys
@@ -13,7 +13,7 @@ from rich.text import Text
 from connector.sandbox.demo_scenario import Result, Step, describe_state
 
 WIDTH = 100
-INDENT = 13  # to where the second column begins
+INDENT = 13  # where the second column begins
 STATUS_COLOURS = {"delivered": "green", "parked": "yellow", "duplicate": "cyan", "ignored": "cyan"}
 
 
@@ -27,7 +27,7 @@ class Report:
         self.console.print(Text(text, style=style))
 
     def print_facts(self, facts: Mapping[str, str]) -> None:
-        """Print names and values in two columns. No value is broken, so that it can be copied."""
+        """Print names and values in two columns. Values are not wrapped, so that they can be copied."""
         name_width = max(map(len, facts))
         for name, value in facts.items():
             line = Text.assemble(f"  {name:<{name_width}}  ", (value, "bold"))
@@ -35,13 +35,11 @@ class Report:
 
     def print_header(self) -> None:
         self.print_text()
-        self.console.print(
-            table_row("", *(Text(name, "bold") for name in ("order", "from → to", "webhook", "what came of it")))
-        )
+        self.console.print(table_row("", *(Text(name, "bold") for name in ("order", "from → to", "webhook", "result"))))
         self.console.rule(style="dim", characters="─")
 
     def print_step(self, number: int, step: Step, result: Result, failures: Sequence[str]) -> None:
-        """Print what a webhook was, what came of it and why, and what that shows."""
+        """Print a webhook, its result with the reason, and what it shows."""
         order = step.order
         self.console.print(
             table_row(
@@ -57,20 +55,20 @@ class Report:
                 self.print_detail(f"“{problem}”", "yellow" if result.state == "parked" else "cyan")
         self.print_detail(step.lesson, "dim")
         for failure in failures:
-            self.print_detail(f"This is wrong: {failure}.", "bold red")
+            self.print_detail(f"Wrong: {failure}.", "bold red")
 
     def print_detail(self, text: str, style: str) -> None:
         self.console.print(Padding(Text(text, style=style), (0, 0, 0, INDENT), expand=False))
 
     def print_verdict(self, steps: int, order_counts: Mapping[str, int], failures: Sequence[str]) -> None:
-        """Print what counts: how many orders each destination has, and whether that is right."""
+        """Print how many orders each destination has, and whether that is as expected."""
         self.print_text()
         counts = ", ".join(f"{name} {count}" for name, count in order_counts.items() if count) or "none"
         if not failures:
-            self.print_text(f"✓ All {steps} webhooks ended as they should: no order lost, none twice.", "bold green")
-            self.print_text(f"  Orders there: {counts}.", "bold green")
+            self.print_text(f"✓ All {steps} webhooks ended as expected: no order was lost or sent twice.", "bold green")
+            self.print_text(f"  Orders at the destinations: {counts}.", "bold green")
             return
-        self.print_text(f"✗ Not all is as it should be. Orders there: {counts}.", "bold red")
+        self.print_text(f"✗ Something is not as expected. Orders at the destinations: {counts}.", "bold red")
         self.print_failures(failures)
 
     def print_failures(self, failures: Sequence[str]) -> None:
@@ -78,7 +76,7 @@ class Report:
             self.print_text(f"  ✗ {failure}", "bold red")
 
     def print_commands(self, title: str, commands: Sequence[tuple[str, str]]) -> None:
-        """Print commands to copy, each under what it does."""
+        """Print commands to copy, each below its purpose."""
         self.print_text()
         self.print_text(title, "bold")
         for purpose, command in commands:
@@ -86,7 +84,7 @@ class Report:
             self.console.print(Text(f"    {command}"), soft_wrap=True)
 
     def print_tail(self, log: Path, lines: int = 20) -> None:
-        self.print_text(f"The end of {log.name}:", "bold")
+        self.print_text(f"Last lines of {log.name}:", "bold")
         for line in log.read_text("utf-8", "replace").splitlines()[-lines:]:
             self.console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
 
@@ -106,6 +104,6 @@ def format_outcome(result: Result, failures: Sequence[str]) -> Text:
         if result.attempts > 1:
             text += f" at attempt {result.attempts}"
     else:
-        text = {"401": "turned away: 401"}.get(result.response, result.response)
+        text = {"401": "rejected: 401"}.get(result.response, result.response)
         colour = STATUS_COLOURS.get(result.response, "magenta")
     return Text(f"{'✗' if failures else '✓'} {text}", style="bold red" if failures else f"bold {colour}")

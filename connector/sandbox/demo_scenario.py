@@ -1,7 +1,4 @@
-"""What the demo plays, step by step, and what each webhook must lead to. It runs nothing.
-
-The orders are those of `shops`: a new one joins by a step or two in `STEPS`.
-"""
+"""The steps of the demo: each a webhook, and its expected result. The orders are in `demo_data`."""
 
 import json
 from collections.abc import Mapping
@@ -33,17 +30,17 @@ from connector.sandbox.demo_data import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One webhook, and what must come of it."""
+    """A webhook, and its expected result."""
 
     order: DemoOrder
-    webhook: str  # in plain words
-    lesson: str
-    topic: str | None = None  # None: the storefront's topic of a paid order
-    changes: Mapping[str, Any] = field(default_factory=dict)  # of the order's payload, by path
+    webhook: str  # a description
+    lesson: str  # what the result shows
+    topic: str | None = None  # None: the storefront's topic for a paid order
+    changes: Mapping[str, Any] = field(default_factory=dict)  # to the order's payload, by path
     headers: Mapping[str, str] = field(default_factory=dict)
     is_forged: bool = False
     response: str = "accepted"  # or "duplicate", "ignored", or a status other than 200
-    state: str | None = "delivered"  # None: there must be no delivery
+    state: str | None = "delivered"  # None: no delivery is expected
     reason: str | None = None
     attempts: int = 1
 
@@ -54,11 +51,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of a step, as the service itself tells it."""
+    """The result of a step, according to the service."""
 
     response: str
-    ignore_reason: str | None = None  # why the event is ignored
-    delivery: Mapping[str, Any] | None = None  # the order's, as `/api/deliveries` shows it
+    ignore_reason: str | None = None  # why the event was ignored
+    delivery: Mapping[str, Any] | None = None  # of the order, as in `/api/deliveries`
 
     @property
     def state(self) -> str | None:
@@ -73,21 +70,21 @@ class Result:
         return self.delivery["attempts"] if self.delivery else 0
 
     def failures(self, step: Step) -> list[str]:
-        """Return where this is not what `step` must lead to."""
+        """Return the differences from what the step expects."""
         expected_attempts = step.attempts if step.state else 0
         failures = []
         if self.response != step.response:
-            failures.append(f"the answer was “{self.response}”, not “{step.response}”")
+            failures.append(f"the response was “{self.response}”, not “{step.response}”")
         if (self.state, self.reason) != (step.state, step.reason):
             expected, actual = describe_state(step.state, step.reason), describe_state(self.state, self.reason)
-            failures.append(f"it should be {expected}, and is {actual}")
+            failures.append(f"it should be {expected}, but is {actual}")
         if self.attempts != expected_attempts:
-            failures.append(f"its attempts are {self.attempts}, not {expected_attempts}")
+            failures.append(f"it has {self.attempts} attempts, not {expected_attempts}")
         return failures
 
 
 def describe_state(state: str | None, reason: str | None) -> str:
-    """Return a delivery's state in words: "parked: uncertain"."""
+    """Describe a delivery's state: "parked: uncertain"."""
     return ": ".join(filter(None, [state, reason])) or "not forwarded"
 
 
@@ -95,28 +92,28 @@ STEPS = (
     Step(
         order=COFFEE,
         webhook="a paid order from Mexico",
-        lesson="Rayo wants street, number, flat and colonia each by itself; Shopify has two lines for all.",
+        lesson="Rayo wants street, number, flat and colonia separately; Shopify has two lines for them.",
     ),
     Step(
         order=YERBA,
         webhook="a paid order from Argentina",
-        lesson="WooCommerce's prices lack the tax, LaPyme's hold it: the total agrees to the centavo.",
+        lesson="WooCommerce's prices exclude tax, LaPyme's include it: the totals agree to the centavo.",
     ),
     Step(
         order=MATES,
         webhook="3 mates with a discount",
-        lesson="The price paid does not divide by 3: two lines, a centavo apart, make the exact sum.",
+        lesson="The price paid is not divisible by 3: two lines, a centavo apart, give the exact sum.",
     ),
     Step(
         order=MOLE,
         webhook="a paid order, status “processing”",
-        lesson="WooCommerce has no topic for “paid”: the order's status tells.",
+        lesson="WooCommerce has no topic for “paid”: the order's status shows it.",
     ),
     Step(
         order=COFFEE,
-        webhook="the first webhook once more",
+        webhook="the first webhook again",
         response="duplicate",
-        lesson="Platforms repeat themselves. It was answered 200 and counted; nothing went out again.",
+        lesson="Platforms repeat webhooks. Answered with 200 and counted; nothing was sent again.",
     ),
     Step(
         order=FORGED,
@@ -124,7 +121,7 @@ STEPS = (
         is_forged=True,
         response="401",
         state=None,
-        lesson="Somebody else made it up: turned away, and nothing of it was recorded.",
+        lesson="It was not the store that sent it: rejected, and nothing was recorded.",
     ),
     Step(
         order=SHAWL,
@@ -133,27 +130,27 @@ STEPS = (
         state="parked",
         reason="unmappable",
         attempts=0,
-        lesson="Nothing is invented. Nothing was sent; the order waits, and says what it lacks.",
+        lesson="Nothing is made up and nothing was sent: the order waits, and shows what is missing.",
     ),
     Step(
         order=SHAWL,
         webhook="the shop added the colonia",
         topic="orders/updated",
         changes={"updated_at": "2026-11-20T10:40:00-06:00"},
-        lesson="The newer version of the order healed it by itself.",
+        lesson="The newer version of the order was sent automatically.",
     ),
     Step(
         order=HAMMOCK,
-        webhook="paid; Rayo's reply gets lost",
+        webhook="paid; Rayo's response gets lost",
         state="parked",
         reason="uncertain",
-        lesson="Rayo may have it and knows no idempotency key: only a person may have it sent again.",
+        lesson="Rayo may have it, and supports no idempotency key: only a person may send it again.",
     ),
     Step(
         order=SWEETS,
-        webhook="paid; LaPyme's reply gets lost",
+        webhook="paid; LaPyme's response gets lost",
         attempts=2,
-        lesson="LaPyme knows an order by its key, so the same was sent again: two attempts, one order.",
+        lesson="LaPyme supports idempotency keys, so it was sent again: two attempts, one order.",
     ),
     Step(
         order=CANCELLED,
@@ -162,14 +159,14 @@ STEPS = (
         changes={"cancelled_at": "2026-11-20T10:20:00-06:00", "updated_at": "2026-11-20T10:20:00-06:00"},
         response="ignored",
         state=None,
-        lesson="There was nothing to stop yet, but it is remembered.",
+        lesson="There was nothing to cancel yet, but it was recorded.",
     ),
     Step(
         order=CANCELLED,
         webhook="its “paid”, arriving late",
         response="ignored",
         state=None,
-        lesson="Webhooks come in any order. What was cancelled never goes out by itself.",
+        lesson="Webhooks arrive in any order. A cancelled order is never sent automatically.",
     ),
     Step(
         order=TEST_NOTIFICATION,
@@ -177,17 +174,17 @@ STEPS = (
         headers={"X-Shopify-Test": "true"},
         response="ignored",
         state=None,
-        lesson="It looks like an order and is none: recorded, never forwarded.",
+        lesson="It looks like an order but is not: recorded, never forwarded.",
     ),
     Step(
         order=PONCHO,
         webhook="a paid order from Argentina",
-        lesson="Centelar asks who paid and how: a note says the DNI, and “Mercado Pago” is known.",
+        lesson="Centelar requires who paid and how: the DNI is in a note, and “Mercado Pago” is known.",
     ),
     Step(
         order=OLIVES,
         webhook="paid by Mercado Pago",
-        lesson="Items, shipping and payment add up to the price, or the order does not leave.",
+        lesson="Items, shipping and payment must add up to the price, or the order is not sent.",
     ),
     Step(
         order=WINE,
@@ -196,23 +193,23 @@ STEPS = (
         state="parked",
         reason="unmappable",
         attempts=0,
-        lesson="Which of three types a transfer is, only the merchant knows: add a row, re-trigger.",
+        lesson="Only the merchant knows which of three types a transfer is: add a row, then retrigger.",
     ),
     Step(
         order=LOOM,
-        webhook="paid, said without the order",
-        lesson="Tiendanube's webhooks tell only an order's id: the order was fetched from the shop.",
+        webhook="paid, without the order's data",
+        lesson="Tiendanube's webhooks only have an order's id: the order was fetched from the shop.",
     ),
     Step(
         order=GOURD,
-        webhook="paid, less a discount on it all",
-        lesson="LaPyme wants a price per product: the discount was spread over them, to the centavo.",
+        webhook="paid, with an overall discount",
+        lesson="LaPyme wants a price per product: the discount was allocated to them, to the centavo.",
     ),
     Step(
         order=ALFAJOR,
         webhook="paid by Mercado Pago",
         changes={"gateway": "mercadopago", "gateway_name": "Mercado Pago"},
-        lesson="Tiendanube has one field for the whole name, Centelar two: cut at the first blank.",
+        lesson="Tiendanube has one field for the name, Centelar two: it was split at the first space.",
     ),
     Step(
         order=VANILLA,
@@ -221,7 +218,7 @@ STEPS = (
         state="parked",
         reason="unmappable",
         attempts=0,
-        lesson="All that is missing is named at once, for the shop to add.",
+        lesson="Everything that is missing is reported at once, so that the shop can add it.",
     ),
     Step(
         order=VANILLA,
@@ -231,7 +228,7 @@ STEPS = (
         state="parked",
         reason="unmappable",
         attempts=0,
-        lesson="Fetched anew, and still not whole.",
+        lesson="It was fetched again, and is still incomplete.",
     ),
     Step(
         order=VANILLA,
@@ -239,6 +236,6 @@ STEPS = (
         topic="order/updated",
         changes={"updated_at": "2026-11-20T17:30:00+0000"},
         response="duplicate",
-        lesson="A repeat or news, nothing tells which: it was fetched again, and was whole.",
+        lesson="It may be a repeat or an update, so it was fetched again, and is complete now.",
     ),
 )

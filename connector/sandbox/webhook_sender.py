@@ -1,4 +1,4 @@
-"""Plays the storefronts' side of a webhook: reads samples of orders, signs them, and posts them as platforms would."""
+"""Signs and posts webhooks as the storefronts do, with sample orders."""
 
 import json
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ SAMPLES_DIRECTORY = Path(__file__).parent / "samples"
 
 
 class WebhookNotSentError(ConnectorError):
-    """The service did not respond. The text is the kind of network error."""
+    """The service did not respond. The message is the type of the network error."""
 
 
 def read_sample(name: str) -> bytes:
-    """Return a paid order of invented people as a storefront posts it: `<name>.json` of the samples.
+    """Return the sample `<name>.json`: a paid order as the storefront posts it.
 
-    Every storefront has one of its own name; others show another country.
+    Every storefront has a sample of its own name. Some have others, for another country.
     """
     return (SAMPLES_DIRECTORY / f"{name}.json").read_bytes()
 
@@ -36,15 +36,19 @@ def post_webhook(
     *,
     extra_headers: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
-    """Sign `body` with the store's first secret and post it. Returns the status and the text of the answer.
+    """Sign `body` with the store's first secret and post it. Returns the status and text of the response.
 
-    Where webhooks do not carry the order and `body` is one, the webhook that names it is posted, after the order was
-    put at the store's API if that is the sandbox's. Without a `topic`, it is the storefront's of a paid order. Raises
-    `WebhookNotSentError` when nothing answers, `NotFoundError` when that sandbox does not.
+    If the storefront's webhooks only name the order and `body` is an order, this posts a webhook that names it. The
+    order is put at the store's API first, if that is the sandbox's.
+
+    Args:
+        topic: by default the storefront's topic for a paid order.
+
+    Raises `WebhookNotSentError` if there is no response, and `NotFoundError` if the sandbox does not respond.
     """
     topic = topic or storefront.sample.topic
     payload = parse_json_object(body)
-    # No proxy of the environment: none knows the ports of this machine.
+    # Ignore proxies in the environment: the service is usually on this machine.
     with httpx.Client(trust_env=False, timeout=30) as client:
         if storefront.has_thin_webhooks and payload and not storefront.required_fetches(payload, store, frozenset()):
             thin_payload = storefront.sample.build_payload(payload, topic, store)
@@ -64,18 +68,18 @@ def post_webhook(
 
 
 def put_sandbox_order(client: httpx.Client, storefront: Storefront[Any], store: Any, order: Mapping[str, Any]) -> None:
-    """Let the sandbox's API answer `order` from now on, where it is the store's; a real one has orders of its own."""
+    """Put an order at the store's API if that is the sandbox's. A real API has its own orders."""
     sandbox, slash, service = (store.api_url or "").rpartition("/")
     if httpx.URL(sandbox).host in {"127.0.0.1", "localhost", "::1"} and slash and service == storefront.name:
         data = {"storefront": storefront.name, "store_id": store.store_id, "order": order}
         try:
             client.post(f"{sandbox}/sandbox/storefront-orders", json=data).raise_for_status()
         except httpx.HTTPError as error:
-            raise NotFoundError(f"No sandbox takes the order at {store.api_url}: is it running there?") from error
+            raise NotFoundError(f"No sandbox responds at {store.api_url}. Is it running there?") from error
 
 
 def parse_json_object(body: bytes) -> Mapping[str, Any]:
-    """Return the object in `body`; an empty one where there is none, for what is posted to be turned away."""
+    """Return the object in `body`, or an empty one if it is not a JSON object, which the service then rejects."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):

@@ -8,9 +8,11 @@ from typing import Any, cast
 from marshmallow import ValidationError, post_load
 from marshmallow.validate import Length, Regexp
 
+from connector.core.messages import build_message
 from connector.settings.errors import add_suggestion
 from mappings import setting_fields as fields
 from mappings.order import Order
+from mappings.problems import Problem
 from mappings.settings import SettingsSchema
 from mappings.storefront import CANONICAL_TOPICS
 from mappings.text import casefold_ascii
@@ -25,7 +27,7 @@ class RouteFilter:
     currency: tuple[str, ...] = ()
     pickup: bool | None = None
 
-    def exclusion_reason(self, order: Order) -> str | None:
+    def exclusion_reason(self, order: Order) -> Problem | None:
         """Return None if the order passes, or else why not. An order without the value does not pass its filter."""
         addresses = (address for address in (order.ship_to, order.bill_to) if address)
         values = {
@@ -36,16 +38,13 @@ class RouteFilter:
         for name, value in values.items():
             allowed: tuple[str, ...] = getattr(self, name)
             if allowed and not value:
-                return f"the order names no {name}, which must be among {', '.join(allowed)}"
+                return build_message("filter_value_missing", field=name, allowed=", ".join(allowed))
             if allowed and value and casefold_ascii(value) not in map(casefold_ascii, allowed):
-                return f"{name} {value} is not among {', '.join(allowed)}"
+                return build_message("filter_value_excluded", field=name, value=value, allowed=", ".join(allowed))
         if self.pickup is not None and order.is_pickup is not self.pickup:
-            descriptions = {
-                True: "is collected",
-                False: "is not collected",
-                None: "does not say whether it is collected",
-            }
-            return f"the order {descriptions[order.is_pickup]}, and pickup must be {str(self.pickup).lower()}"
+            if order.is_pickup is None:
+                return build_message("filter_pickup_unknown", pickup=str(self.pickup).lower())
+            return build_message("filter_pickup_required" if self.pickup else "filter_pickup_excluded")
         return None
 
 

@@ -3,6 +3,7 @@
 import re
 
 from mappings.addresses.states import STATES, STATES_BY_NAME, State
+from mappings.problems import ParamValue, Problem
 from mappings.text import match_key
 
 #: Mexico's five digits; Argentina's four, or the eight characters of the CPA ("C1425DKA").
@@ -11,6 +12,7 @@ POSTCODE_FORMATS = {
     "MX": re.compile(r"\d{5}"),
     "AR": re.compile(r"(?P<letter>[A-HJ-NP-Z])?(?P<digits>\d{4})(?:[A-Z]{3})?"),
 }
+PATH = ("postal_code",)
 CP_PREFIX = re.compile(r"C\.?\s?P\.?\s*:?\s*(?=[A-Z]?\d)")
 
 
@@ -46,8 +48,8 @@ def postcode_digits(code: str, country: str) -> str | None:
     return match["digits"] if match and country == "AR" else match and match[0]
 
 
-def describe_mismatch(code: str | None, *, country: str | None, state: str | None) -> str | None:
-    """Say that a postcode is of another state than the one given; None where it may be of it, or nothing is known."""
+def find_mismatch(code: str | None, *, country: str | None, state: str | None) -> Problem | None:
+    """Return the problem of a postcode that belongs to another state; None if it matches, or nothing is known."""
     if (
         code is None
         or state is None
@@ -57,7 +59,9 @@ def describe_mismatch(code: str | None, *, country: str | None, state: str | Non
         return None
     digits = postcode_digits(code, country)
     if digits is None:
-        return f"postcode “{code}” is not a postcode of {country}." if country == "AR" else None
+        if country != "AR":
+            return None
+        return Problem(code="not_a_postcode", path=PATH, params={"value": code, "country": country})
     letter = code[0] if code[0].isalpha() else None
 
     def matches_state(candidate: State) -> bool:
@@ -66,5 +70,7 @@ def describe_mismatch(code: str | None, *, country: str | None, state: str | Non
     if matches_state(STATES_BY_NAME[country][match_key(state)]):
         return None
     owners = [candidate.name for candidate in STATES[country] if matches_state(candidate)]
-    description = f"is of {' or '.join(owners)}" if 0 < len(owners) < 4 else "is of another state"
-    return f"postcode “{code}” {description}, not of {state}."
+    params: dict[str, ParamValue] = {"value": code, "state": state}
+    if not 0 < len(owners) < 4:
+        return Problem(code="postcode_of_other_state", path=PATH, params=params)
+    return Problem(code="postcode_of_states", path=PATH, params={**params, "owners": (tuple(owners),)})

@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass, replace
 
 from mappings.addresses.regions import COUNTRIES, build_address_context
-from mappings.addresses.street_parser import AddressContext, ParsedLine, describe_readings, parse_line
+from mappings.addresses.street_parser import AddressContext, ParsedLine, likely_readings, parse_line
 from mappings.addresses.tokenizer import DISTRICT_KINDS, Token, district_name, join_tokens, repeats_region, tokenize
 from mappings.order import Address
+from mappings.problems import ParamValue, Problem
 from mappings.text import WORD_JOINER, casefold_ascii, clean_text
 
 #: Longer lines are no address: they stay whole, and cost no time.
@@ -65,7 +66,7 @@ def resolve_address(
         unit=address.unit or join_distinct(first.unit, unit, second.unit),
         district=address.district or second.district or first.district,
         reference=address.reference or join_distinct(first.reference, second.reference),
-        ambiguity=describe_ambiguity(line1, reason) if line1 and reason else None,
+        ambiguity=build_ambiguity(line1, reason) if line1 and reason else None,
     )
 
 
@@ -185,9 +186,10 @@ def configured_district_name(text: str) -> str | None:
     return clean_text(district_name(marked[0])) if len(tokens) == len(marked) == 1 else clean_text(text)
 
 
-def describe_ambiguity(line: str, reason: str) -> str:
-    """Return what a merchant has to know to settle it: the line, why it is not sure, and how it can be read."""
-    return f"address “{line}” is not sure, since {reason}: {describe_readings(line)}."
+def build_ambiguity(line: str, reason: tuple[str, ...]) -> Problem:
+    """Return the problem that names the line, why it is ambiguous, and how it can be read."""
+    params: dict[str, ParamValue] = {"line": line, "reason": [reason], "readings": likely_readings(line)}
+    return Problem(code="ambiguous_address", path=("line1",), params=params)
 
 
 def is_placeholder(line: str) -> bool:

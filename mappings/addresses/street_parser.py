@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mappings.addresses.ambiguity import Reading
 from mappings.addresses.street_patterns import (
     BARE_NUMBER,
     BARE_UNIT,
@@ -53,11 +54,20 @@ class ParsedLine:
     unit: str | None = None
     district: str | None = None
     reference: str | None = None
-    reason: str | None = None
+    reason: tuple[str, ...] | None = None  # a code of `REASONS`, then the text that it is about
 
 
 class AmbiguousAddressError(Exception):
-    """The line can be read in more than one way; the text says why."""
+    """The line can be read in more than one way.
+
+    Args:
+        code: of `REASONS`.
+        texts: the part of the line that it is about, if any.
+    """
+
+    def __init__(self, code: str, *texts: str) -> None:
+        super().__init__(code)
+        self.reason = (code, *texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +87,7 @@ def parse_line(line: str, context: AddressContext) -> ParsedLine:
     try:
         return _parse_tokens(tokens, context)
     except AmbiguousAddressError as error:
-        return ParsedLine(reason=str(error))
+        return ParsedLine(reason=error.reason)
 
 
 def _parse_tokens(tokens: Sequence[Token], context: AddressContext) -> ParsedLine:
@@ -89,12 +99,12 @@ def _parse_tokens(tokens: Sequence[Token], context: AddressContext) -> ParsedLin
     if street_index and not (
         STREET_KIND_AT_START.match(head.normalized) or (number is None and FIRST_NUMBER.fullmatch(head.normalized))
     ):
-        raise AmbiguousAddressError("no street is told apart")
+        raise AmbiguousAddressError("no_street")
     street, door, tail = _split_head(head)
     following = [token for token in other_tokens if token is not head]
     if door is not None and number is not None:
         if number.kind not in {"plot", "house"}:
-            raise AmbiguousAddressError("two numbers may be the door's")
+            raise AmbiguousAddressError("two_numbers")
         following = [token for token in tokens if token is not head]  # block and lot say more than the door's number
         number = None
     if door is None and number is None:
@@ -106,7 +116,7 @@ def _parse_tokens(tokens: Sequence[Token], context: AddressContext) -> ParsedLin
     if door_number is None:
         _check_street_without_number(street, following)
     elif _is_generic(casefold_ascii_same_length(street)):
-        raise AmbiguousAddressError("the number may be the street's name")
+        raise AmbiguousAddressError("number_may_be_name")
     if tail is not None:
         following = [tail, *following]
     return _classify_rest(street, door_number, following, context)
@@ -120,7 +130,7 @@ def _find_marked_number(tokens: Sequence[Token]) -> tuple[Token | None, list[Tok
     block_plots = [token for token in plots if token.kind != "lot"]
     has_two_numbers = len(doors) > 1 or len(kilometres) > 1 or (block_plots and len(plots) > 1)
     if has_two_numbers or (doors and (kilometres or absents)):
-        raise AmbiguousAddressError("two numbers may be the door's")
+        raise AmbiguousAddressError("two_numbers")
     number_token = next(iter([*doors, *kilometres, *block_plots, *absents]), None)
     return number_token, [token for token in tokens if token is not number_token and token.kind != "absent"]
 
@@ -151,7 +161,7 @@ def _split_head(head: Token) -> tuple[str, str | None, Token | None]:
         if match is None and re.fullmatch(r"(?:y|e)\s+\d+", rest):
             return head.text, None, None  # "Calle 7 y 50"
         if match is None and rest and re.search(r"\d", rest):
-            raise AmbiguousAddressError("two numbers may be the door's")
+            raise AmbiguousAddressError("two_numbers")
     else:
         match = FIRST_NUMBER.fullmatch(normalized)
         if match and re.fullmatch(r".*\sde", match["name"]):
@@ -165,21 +175,21 @@ def _split_head(head: Token) -> tuple[str, str | None, Token | None]:
             or re.fullmatch(r"\d+ y \d+", normalized)
             or NAME_WITH_NUMBER.fullmatch(normalized)
         ):
-            raise AmbiguousAddressError("the number may be the door's or the street's name")
+            raise AmbiguousAddressError("number_or_street_name")
         return head.text, None, None
     name = head.text[: match.start("number")].strip(" ,")
     normalized_name = normalized[: match.start("number")].strip(" ,.")
     if not re.search(r"\w", normalized_name) or re.search(
         r"\b(?:y|e|o|x|con|entre|esq|esquina|casi|frente|al)$", normalized_name
     ):
-        raise AmbiguousAddressError("the number may be the door's or the other street's name")
+        raise AmbiguousAddressError("number_or_other_street")
     if (
         not numeric_name
         and match is not second_number_match
         and (_takes_number_as_name(normalized_name) or _is_generic(normalized_name))
     ):
         if match["tail"].strip() and re.search(r"\d", match["tail"]):
-            raise AmbiguousAddressError("two numbers may be the door's")
+            raise AmbiguousAddressError("two_numbers")
         return head.text, None, None
     return name, head.text[match.start("number") : match.end("number")].strip(), _tail_token(head, match.start("tail"))
 
@@ -202,23 +212,23 @@ def _check_street_without_number(street: str, following: Sequence[Token]) -> Non
     """Raise where a line without a number may be no street, or its number may stand in it unseen."""
     normalized = casefold_ascii_same_length(street)
     if any(token.kind in {"unit", "building", "lot"} for token in following) and not WALKWAY.match(normalized):
-        raise AmbiguousAddressError("a flat is named, and no number of the door")
+        raise AmbiguousAddressError("flat_without_door")
     crossing = CROSSING_STREETS.fullmatch(normalized)
     if crossing and not normalized.startswith("esq"):
         if bool(re.search(r"\d\b", crossing["one"])) is not bool(re.match(r"\d+\b", crossing["other"])):
-            raise AmbiguousAddressError("the number may be the door's or the other street's name")
+            raise AmbiguousAddressError("number_or_other_street")
         return
     if re.match(r"esq(?:uina)?\b", normalized) or (
         re.search(r"\d", normalized) and not _is_name_with_number(normalized)
     ):
-        raise AmbiguousAddressError("the number may be the door's or the street's name")
+        raise AmbiguousAddressError("number_or_street_name")
     is_street = (
         STREET_KIND_AT_START.match(normalized)
         or NUMERIC_STREET_NAME.match(normalized)
         or any(token.kind == "crossing" for token in following)
     )
     if not is_street or (_is_generic(normalized) and not NUMERIC_STREET_NAME.match(normalized)):
-        raise AmbiguousAddressError("neither the kind of a street nor a number tells that it is one")
+        raise AmbiguousAddressError("not_a_street")
 
 
 def _parse_district_only(number: Token | None, other_tokens: Sequence[Token]) -> ParsedLine:
@@ -229,7 +239,7 @@ def _parse_district_only(number: Token | None, other_tokens: Sequence[Token]) ->
     ]
     units = [token for token in other_tokens if token.kind == "unit"]
     if len(districts) != 1 or (number and lots) or len(lots) > 1 or not (number or lots or units):
-        raise AmbiguousAddressError("no street is told apart")
+        raise AmbiguousAddressError("no_street")
     [district] = districts
     door = number or next(iter(lots), None)
     rest = [token for token in other_tokens if token not in (district, door)]
@@ -263,11 +273,11 @@ def _classify_rest(street: str, number: str | None, following: Sequence[Token], 
             units.append(token)
         elif kind in DISTRICT_KINDS:
             if STREET_WITHIN.search(token.normalized) or PLOT_WITHIN.search(token.normalized):
-                raise AmbiguousAddressError(f"“{token.text}” names a neighbourhood and something else")
+                raise AmbiguousAddressError("district_and_more", token.text)
             districts.append(token)
         else:
             if context.country == "MX" and not districts and LONG_CORNER.fullmatch(token.normalized):
-                raise AmbiguousAddressError(f"“{token.text}” may hold a neighbourhood")
+                raise AmbiguousAddressError("may_hold_district", token.text)
             references.append(token)
         previous = kind
     if len(districts) > 1:
@@ -309,7 +319,7 @@ def _classify_text(token: Token, number: str | None, context: AddressContext, *,
         and len(normalized) > 2
     ):
         return "name"
-    raise AmbiguousAddressError(f"“{token.text}” may be more than one thing")
+    raise AmbiguousAddressError("several_meanings", token.text)
 
 
 def _takes_number_as_name(normalized: str) -> bool:
@@ -336,15 +346,14 @@ def _is_generic(normalized: str) -> bool:
     return bool(words) and all(word in NAMED_BY_NUMBER or re.fullmatch(COMPASS, word) for word in words)
 
 
-def describe_readings(line: str) -> str:
-    """Return the two readings that come first to mind, in a merchant's words."""
+def likely_readings(line: str) -> list[Reading]:
+    """Return the two most likely readings of an ambiguous line."""
     normalized = casefold_ascii_same_length(line)
-    splits = []
+    splits: list[Reading] = []
     for match in re.finditer(rf"(?<![\w#.,/-]){NUMBER}", normalized):
         before, following = line[: match.start()].strip(" ,.-#"), line[match.end() :].strip(" ,.-#")
         if before:
-            rest = f", then “{following}”" if following else ""
-            splits.append(f"street “{before}”, number “{line[match.start() : match.end()]}”{rest}")
+            splits.append((before, line[match.start() : match.end()], *([following] if following else [])))
     if not splits:
-        return f"street “{line}” without a number; or a place without a street"
-    return f"{splits[0]}; or {splits[-1] if len(splits) > 1 else f'street “{line}” without a number'}"
+        return [(line,), ()]
+    return [splits[0], splits[-1] if len(splits) > 1 else (line,)]

@@ -10,20 +10,31 @@ from functools import cached_property
 from typing import Any, Literal
 
 from marshmallow import ValidationError, fields, validates_schema
-from marshmallow.validate import Length
 
 from mappings import setting_fields
 from mappings.contracts import load_contract
 from mappings.destination import Destination, Outcome, TokenExchange
-from mappings.fields import CodeLookup, Nested, Phone, PostalCode, Quantity, Text
-from mappings.labels import LABELS
+from mappings.fields import CodeLookup, NonEmpty, Phone, PostalCode, Quantity, Text
+from mappings.labels import N_
 from mappings.lookup_tables import LookupTable, LookupTableField
 from mappings.order import Address, Line
 from mappings.order_request import OrderRequest
+from mappings.problems import FieldError, Problem, register_templates
 from mappings.samples import SampleAccount
 from mappings.schema import DestinationSchema
 from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue
 from mappings.text import casefold_ascii, match_key
+
+register_templates(
+    {
+        "rayo_pickup": N_("%(where)s is missing: Rayo does not serve collection in store."),
+        "rayo_nothing_to_ship": N_("%(where)s are missing: nothing is left to ship."),
+        "rayo_no_identifier": N_("%(where)s “%(value)s” has no identifier at Rayo"),
+        "rayo_no_service": N_("%(where)s > “%(value)s” has no service at Rayo"),
+        "rayo_no_state": N_("%(where)s “%(value)s” has no word"),
+        "rayo_not_shipped": N_("%(where)s > “%(product)s” is left out: it is not shipped."),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +90,17 @@ class RayoProductSchema(DestinationSchema):
 
 
 class RayoOrderSchema(DestinationSchema):
-    consumidor_destino = Nested(
+    consumidor_destino = fields.Nested(
         RayoConsigneeSchema,
         attribute="ship_to",
         required=True,
-        error_messages={"required": "is missing: Rayo does not serve collection in store."},
+        error_messages={"required": [FieldError("rayo_pickup")]},
     )
     productos = fields.List(
-        Nested(RayoProductSchema),
+        fields.Nested(RayoProductSchema),
         attribute="products",
         required=True,
-        validate=Length(min=1, error="are missing: nothing is left to ship."),
+        validate=NonEmpty("rayo_nothing_to_ship"),
     )
     servicio_rayo = Text(required=True)
 
@@ -149,33 +160,45 @@ class RayoOrderRequest(OrderRequest):
         return self.account.servicio_rayo_by_shipping.find(*self.order.shipping_names) or self.account.servicio_rayo
 
     @property
-    def labels(self) -> Mapping[str, str]:
-        return {"sku": LABELS[self.account.identifier]}
+    def label_keys(self) -> Mapping[str, str]:
+        return {"sku": self.account.identifier}
 
     def order_line_number(self, index: int) -> int:
         return list(self.products_by_line_number)[index]
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         for line in self.order.shippable_lines:
             code = self.code_of(line)
-            message = f"Products > {LABELS[self.account.identifier]} “{code}” has no identifier at Rayo"
-            yield from self.required_row_problems(message, "identifiers", code, value="IDENTIFICADOR")
+            yield from self.required_row_problems(
+                "rayo_no_identifier",
+                "identifiers",
+                code,
+                placeholder="IDENTIFICADOR",
+                path=("lines", self.account.identifier),
+                value=code,
+            )
         shipping_names = self.order.shipping_names
-        message = f"Shipping > “{next(iter(shipping_names), None)}” has no service at Rayo"
-        yield from self.required_row_problems(message, "servicio_rayo_by_shipping", *shipping_names, value="SERVICIO")
+        yield from self.required_row_problems(
+            "rayo_no_service",
+            "servicio_rayo_by_shipping",
+            *shipping_names,
+            placeholder="SERVICIO",
+            path=("shipping",),
+            value=next(iter(shipping_names), None),
+        )
         state = self.order.ship_to.state if self.order.ship_to else None
         yield from self.required_row_problems(
-            f"Shipping address > state “{state}” has no word", "states", state, value="ESTADO"
+            "rayo_no_state", "states", state, placeholder="ESTADO", path=("ship_to", "state"), value=state
         )
 
-    def warnings(self) -> Iterator[str]:
+    def warnings(self) -> Iterator[Problem]:
         for line in self.order.lines:
             if not line.is_shippable:
-                yield f"Products > “{line.name or line.sku}” is left out: it is not shipped."
+                yield Problem(code="rayo_not_shipped", path=("lines",), params={"product": line.name or line.sku})
         if self.order.note:
-            yield "Customer note is not sent: Rayo has no field for it."
+            yield Problem(code="not_sent", path=("note",), params={"vendor": "Rayo"})
         if self.order.ship_to and self.order.ship_to.company:
-            yield "Shipping address > company is not sent: Rayo has no field for it."
+            yield Problem(code="not_sent", path=("ship_to", "company"), params={"vendor": "Rayo"})
 
 
 class Rayo(Destination[RayoAccount]):

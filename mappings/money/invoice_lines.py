@@ -12,6 +12,7 @@ from mappings.lookup_tables import LookupTableField
 from mappings.money.allocation import apply_to_lines, to_cents
 from mappings.order import Line, Order, Shipping
 from mappings.order_request import OrderRequest
+from mappings.problems import ParamValue, Problem
 from mappings.setting_fields import OneOf, String
 from mappings.settings import NOT_BLANK
 
@@ -86,45 +87,50 @@ def normalize_charges(order: Order, skus: Mapping[str, str]) -> Order:
     return order
 
 
-def charge_problems(order_request: OrderRequest, bookable_order: Order, vendor: str) -> Iterator[str]:
+def charge_problems(order_request: OrderRequest, bookable_order: Order, vendor: str) -> Iterator[Problem]:
+    """Yield the charges that cannot be booked: negative ones, and those without a SKU."""
     for charge in bookable_order.charges:
+        params: dict[str, ParamValue] = {"kind": charge.kind, "amount": str(charge.total)}
         if charge.total < 0:
-            reason = f"{vendor} takes no negative lines"
-            yield f"Charges > {charge.kind} of {charge.total} is more than the products cost, and {reason}."
+            yield Problem(code="negative_charge", path=("charges",), params={**params, "vendor": vendor})
         elif charge.total > 0 and charge.kind not in order_request.account.charges:
-            description = f"Charges > {charge.kind} of {charge.total} has no SKU"
-            yield order_request.build_missing_row_problem(description, "charges", charge.kind, value="SKU")
+            yield order_request.build_missing_row_problem(
+                "no_charge_sku", "charges", charge.kind, placeholder="SKU", path=("charges",), **params
+            )
 
 
-def charge_warnings(order: Order, bookable_order: Order, vendor: str) -> Iterator[str]:
-    """Say which charges are no lines of their own."""
+def charge_warnings(order: Order, bookable_order: Order, vendor: str) -> Iterator[Problem]:
+    """Yield the charges that become no line of their own."""
     for charge in order.charges:
         if all(charge is not bookable_charge for bookable_charge in bookable_order.charges):
-            is_subtracted = charge.total < 0
-            effect = (
-                f"taken off the products: {vendor} takes no negative lines" if is_subtracted else "put on the products"
-            )
-            yield f"Charges > {charge.kind} of {charge.total} is {effect}."
+            code = "charge_taken_off" if charge.total < 0 else "charge_added"
+            params: dict[str, ParamValue] = {"kind": charge.kind, "amount": str(charge.total), "vendor": vendor}
+            yield Problem(code=code, path=("charges",), params=params)
 
 
-def find_total_mismatch(order: Order) -> str | None:
-    """Return the arithmetic, where what the order holds is not what was charged."""
+def find_total_mismatch(order: Order) -> Problem | None:
+    """Return the arithmetic if the order's parts do not add up to what was charged."""
     terms = {"products": sum_cents(order.lines), "shipping": sum_cents(order.shipping)}
     for charge in order.charges:
         terms[charge.kind] = terms.get(charge.kind, 0) + to_cents(charge.total)
-    return describe_total_mismatch("Total", terms, order)
+    return build_total_mismatch("total_mismatch", terms, order)
 
 
-def describe_total_mismatch(label: str, cents: Mapping[str, int], order: Order) -> str | None:
-    """Return the arithmetic of these terms, where their sum is not what was charged."""
+def build_total_mismatch(code: str, cents: Mapping[str, int], order: Order) -> Problem | None:
+    """Return the arithmetic of these terms if their sum is not what was charged.
+
+    Args:
+        cents: key of `WORDS`, or a gateway's name in quotes -> cents.
+    """
     if sum(cents.values()) == to_cents(order.total):
         return None
-    first, *other_terms = [(name, value) for name, value in cents.items() if value] or [next(iter(cents.items()))]
-    terms = f"{first[0]} {format_cents(first[1])}" + "".join(
-        f" {'−' if value < 0 else '+'} {name} {format_cents(abs(value))}" for name, value in other_terms
-    )
-    charged = format_cents(to_cents(order.total))
-    return f"{label}: {terms} = {format_cents(sum(cents.values()))}, but {charged} was charged."
+    terms = [(name, value) for name, value in cents.items() if value] or [next(iter(cents.items()))]
+    params: dict[str, ParamValue] = {
+        "terms": tuple((name, format_cents(value)) for name, value in terms),
+        "sum": format_cents(sum(cents.values())),
+        "charged": format_cents(to_cents(order.total)),
+    }
+    return Problem(code=code, params=params)
 
 
 def sum_cents(parts: Sequence[Line | Shipping]) -> int:

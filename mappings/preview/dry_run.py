@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.schema import MappingError
+from mappings.problems import MappingError, Problem
 from mappings.settings import Account, Store
 
 #: Where a value stands in a document: keys and places, from the root.
@@ -20,8 +20,8 @@ MAX_LEVELS = 50
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRunResult:
     body: dict[str, Any] | None  # None: there are problems
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,17 +8,19 @@ somebody asks: one order takes some hundred mappings.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import groupby, islice
 from typing import Any, Literal
 
 from marshmallow import fields as wire
 
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.labels import LABELS
+from mappings.labels import render_path
 from mappings.order_request import OrderRequest
 from mappings.preview.dry_run import ValuePath, dry_run, format_path, iter_leaves
 from mappings.preview.perturb import iter_object_paths, iter_values, perturb, set_path, trim_tables
-from mappings.schema import DestinationSchema, MappingError, label_for
+from mappings.problems import MappingError, Problem
+from mappings.schema import DestinationSchema, label_key
 from mappings.settings import Account, Store
 
 #: How each destination's hub object calls what becomes the body's lines, which `Dispatch.number_line` numbers.
@@ -52,11 +54,16 @@ class Origin:
     """
 
     field: str
-    label: str  # in a merchant's words
+    label_path: tuple[str | int, ...]  # as of a `Problem`
     value: Any
-    hub: str  # the hub's path, as the destination declares it
+    hub: str  # the canonical order's path, as the destination's schema declares it
     sources: list[Source]
     depends_on: list[Source]
+
+    @property
+    def label(self) -> str:
+        """What merchants call the field, in English."""
+        return render_path(self.label_path)
 
     @property
     def note(self) -> str | None:
@@ -76,8 +83,8 @@ class ExplainedMapping:
     """
 
     body: dict[str, Any] | None
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
 
 
@@ -106,21 +113,21 @@ class Experiment:
         return DESTINATIONS[self.account.destination].make_order_request(order, self.account, self.store)
 
     def render_unvalidated(self) -> dict[str, Any]:
-        """Return the body as it is written, not judged; `NOT_MADE` stands where altered values make none.
+        """Return the body without validating it; `MISSING` stands for fields that the altered values cannot fill.
 
-        Products stand in it by the order's line that they are of: one line more or less must not make another of each.
+        Products are keyed by the order's line that they come from, so that one line more or less changes no other.
         """
-        schema = self.schema
-        body: dict[str, Any] = dict.fromkeys((name for name, _, _ in schema.writers), MISSING)
+        fields_by_wire_name = {field.data_key or name: field for name, field in self.schema.dump_fields.items()}
+        body: dict[str, Any] = dict.fromkeys(fields_by_wire_name, MISSING)
         with suppress(Exception):  # an altered setting may be any nonsense
             order_request = self.make_order_request()
-            for writer in schema.writers:
-                name, _, schema_field = writer
+            for wire_name, schema_field in fields_by_wire_name.items():
                 with suppress(Exception):
-                    rendered = schema.dump(order_request, writers=[writer])
+                    rendered = single_field_schema(type(self.schema), schema_field.name).dump(order_request)
                     if schema_field.attribute == PRODUCTS:
-                        rendered = {name: dict(zip(product_line_keys(order_request), rendered[name], strict=True))}
-                    del body[name]
+                        lines = dict(zip(product_line_keys(order_request), rendered[wire_name], strict=True))
+                        rendered = {wire_name: lines}
+                    del body[wire_name]
                     body |= rendered
         return body
 
@@ -150,6 +157,12 @@ class InputValue:
 
     def variant(self, pair: int, which: int) -> Any:
         return self.pairs[min(pair, len(self.pairs) - 1)][which]
+
+
+@cache
+def single_field_schema(schema_class: type[DestinationSchema], field_name: str) -> DestinationSchema:
+    """Return a schema that dumps one field alone, so that a field that fails leaves the others."""
+    return schema_class(only=[field_name])
 
 
 def find_origins(experiment: Experiment) -> Iterator[Origin]:
@@ -185,11 +198,11 @@ def find_origins(experiment: Experiment) -> Iterator[Origin]:
             followed, _ = observe_changes(experiment, body, joint)
             (sources if path in followed else depends_on)[path] = joint or find_required_objects(experiment, body, path)
         display_path = tuple(line_keys.index(step) if isinstance(step, tuple) else step for step in path)
-        canonical_path, label = describe_field(experiment.schema, display_path, order_request)
+        canonical_path, label_path = describe_field(experiment.schema, display_path, order_request)
         named_sources = describe_sources(experiment, sources.get(path, []))
         yield Origin(
             field=format_path(display_path),
-            label=label,
+            label_path=label_path,
             value=value,
             hub=canonical_path,
             sources=named_sources,
@@ -316,24 +329,23 @@ def iter_inputs(experiment: Experiment) -> Iterator[InputValue]:
 # --- what they are called ---
 
 
-def describe_field(schema: Any, path: ValuePath, order_request: OrderRequest) -> tuple[str, str]:
-    """Return the hub's path of a field, as the destination's schema declares it, and what a merchant calls it."""
-    labels = {**LABELS, **order_request.labels}
+def describe_field(schema: Any, path: ValuePath, order_request: OrderRequest) -> tuple[str, tuple[str | int, ...]]:
+    """Return a field's path in the canonical order, as the destination's schema declares it, and its labels' keys."""
     canonical_steps: list[str] = []
-    label_parts: list[str] = []
+    label_path: list[str | int] = []
     for step in path:
         if isinstance(step, int):
             is_product = canonical_steps[-1:] == [PRODUCTS]
-            label_parts.append(f"line {order_request.order_line_number(step) if is_product else step + 1}")
+            label_path.append(order_request.order_line_number(step) if is_product else step + 1)
             canonical_steps[-1] += f"[{step}]"
             continue
-        schema_field = next(wire_field for name, _, wire_field in schema.field_paths if name == step)
+        schema_field = next(field for name, field in schema.fields.items() if (field.data_key or name) == step)
         attribute = schema_field.attribute or step
         canonical_steps.append(attribute)
-        label_parts.append(label_for(attribute, labels, str(step)))
+        label_path.append(label_key(attribute, order_request, wire_name=step))
         inner = schema_field.inner if isinstance(schema_field, wire.List) else schema_field
         schema = inner.schema if isinstance(inner, wire.Nested) else None
-    return ".".join(canonical_steps), " > ".join(label_parts)
+    return ".".join(canonical_steps), tuple(label_path)
 
 
 def describe_sources(experiment: Experiment, inputs: Iterable[InputValue]) -> list[Source]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, post_load, pre_load
 
 from mappings import setting_fields
 from mappings.addresses.regions import TIENDANUBE_STATES, address_if_locatable
@@ -19,7 +19,6 @@ from mappings.addresses.resolve import is_placeholder
 from mappings.fields import (
     MISSING_LIST_MESSAGES,
     Money,
-    Nested,
     Quantity,
     StrictBoolean,
     Text,
@@ -27,10 +26,12 @@ from mappings.fields import (
     parse_datetime,
 )
 from mappings.ids import hash_body, parse_id
+from mappings.labels import N_
 from mappings.money.allocation import ZERO, subtract_discount
 from mappings.money.payments import sole_payment
 from mappings.order import Address, Customer, Line, Order, Shipping
 from mappings.phones import has_digits
+from mappings.problems import field_error
 from mappings.samples import SampleStore
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import HeaderValue, Store, StoreSchema
@@ -108,7 +109,7 @@ class MeaningfulText(Text):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, *args, **kwargs)
         if is_placeholder(text):
-            raise ValidationError("is a placeholder.")
+            raise field_error("placeholder")
         return text
 
 
@@ -118,7 +119,7 @@ class MeaningfulPhone(Text):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, *args, **kwargs)
         if not has_digits(text):
-            raise ValidationError("is no telephone number.")
+            raise field_error("not_a_phone")
         return text
 
 
@@ -128,7 +129,7 @@ class MeaningfulPostalCode(MeaningfulText):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
         if not text.strip("0"):
-            raise ValidationError("is a placeholder.")
+            raise field_error("placeholder")
         return text
 
 
@@ -148,10 +149,12 @@ class TiendanubeAddressSchema(AddressSchema):
     zipcode = MeaningfulPostalCode(attribute="postal_code")
     country = MeaningfulText()
 
-    def make(self, data: dict[str, Any]) -> Address:
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Address:
         if "number" not in data:  # people write it behind the street, whatever the form asks
             data["line1"] = data.pop("street", None)
-        return super().make(data)
+        address: Address = super().make(data, **kwargs)
+        return address
 
 
 class TiendanubeBuyerSchema(StorefrontSchema):
@@ -180,7 +183,8 @@ class TiendanubeLineSchema(StorefrontSchema):
     sku = Text()
     barcode = Text()
 
-    def make(self, data: dict[str, Any]) -> Line:
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Line:
         return Line(total=data.pop("price") * data["quantity"], **data)
 
 
@@ -191,7 +195,7 @@ class TiendanubeOrderSchema(StorefrontSchema):
     contact_email = Text()
     contact_name = MeaningfulText()
     contact_phone = MeaningfulPhone()
-    billing = Nested(TiendanubeAddressSchema, attribute="bill_to")
+    billing = fields.Nested(TiendanubeAddressSchema, attribute="bill_to")
     shipping_cost_customer = Money(attribute="shipping_cost")
     discount = Money()  # coupons, the gateway's and promotions together
     total = Money(required=True)
@@ -208,29 +212,32 @@ class TiendanubeOrderSchema(StorefrontSchema):
     created_at = UTCDateTime(attribute="placed_at")
     updated_at = UTCDateTime()
     completed_at = fields.Raw()
-    customer = Nested(TiendanubeBuyerSchema)  # null where the app may not read customers
+    customer = fields.Nested(TiendanubeBuyerSchema)  # null where the app may not read customers
     products = fields.List(
-        Nested(TiendanubeLineSchema), attribute="lines", required=True, error_messages=MISSING_LIST_MESSAGES
+        fields.Nested(TiendanubeLineSchema), attribute="lines", required=True, error_messages=MISSING_LIST_MESSAGES
     )
     number = Text()
     cancelled_at = UTCDateTime()  # year -1 where there is none
     status = Text()
     payment_status = Text()
     has_shippable_products = StrictBoolean(attribute="is_shippable")
-    shipping_address = Nested(TiendanubeAddressSchema, attribute="ship_to")
-    customs = Nested(TiendanubeCustomsSchema)
+    shipping_address = fields.Nested(TiendanubeAddressSchema, attribute="ship_to")
+    customs = fields.Nested(TiendanubeCustomsSchema)
 
-    def preprocess(self, payload: Any) -> Any:
-        """Bring the flat `billing_*` fields together, as `shipping_address` is; in drafts that one is flat too."""
-        if not isinstance(payload, Mapping):
-            return payload
-        billing = collect_prefixed(payload, "billing_", (*ADDRESS_FIELDS, "business_name"))
-        shipping = payload.get("shipping_address")
+    @pre_load
+    def preprocess(self, data: Any, **kwargs: Any) -> Any:
+        """Nest the flat `billing_*` fields as `shipping_address` is; in drafts, that one is flat too."""
+        if not isinstance(data, Mapping):
+            return data
+        billing = collect_prefixed(data, "billing_", (*ADDRESS_FIELDS, "business_name"))
+        shipping = data.get("shipping_address")
         if not isinstance(shipping, Mapping):
-            shipping = collect_prefixed(payload, "shipping_", ADDRESS_FIELDS)
-        return {**payload, "billing": billing, "shipping_address": shipping, "customs": shipping.get("customs")}
+            shipping = collect_prefixed(data, "shipping_", ADDRESS_FIELDS)
+        nested = {"billing": billing, "shipping_address": shipping, "customs": shipping.get("customs")}
+        return super().preprocess({**data, **nested})
 
-    def make(self, data: dict[str, Any]) -> Order:
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Order:
         customer = data.get("customer", Customer())
         email = data.get("contact_email") or customer.email
         is_pickup = {"pickup": True, "ship": False}.get(data.get("pickup_type", ""))
@@ -321,11 +328,11 @@ class Tiendanube(Storefront[TiendanubeStore]):
                 topic=topic,
                 topics=frozenset({topic}),
                 event_key=f"{topic}:{hash_body(body)}",
-                ignore_reason="This is a request about personal data: a person must act on it.",
+                ignore_reason=N_("This is a request about personal data: a person must act on it."),
             )
         event_key = f"{store_id or ''}:{topic}:{subject_id or hash_body(body)}"
         if topic not in TOPICS or subject_id is None:
-            reason = "The event is of no order." if topic not in TOPICS else "The event names no order."
+            reason = N_("The event is of no order.") if topic not in TOPICS else N_("The event names no order.")
             return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
         return WebhookIdentity(
             topic=topic,

@@ -549,7 +549,7 @@ def test_trigger_says_that_the_sandbox_of_the_store_is_not_there(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nowhere = f"http://127.0.0.1:{listener.getsockname()[1]}/tiendanube"
     open_nube(nowhere)
-    why = f"No sandbox takes the order at {nowhere}: is it running there?\n"
+    why = f"No sandbox responds at {nowhere}. Is it running there?\n"
     assert run("trigger", "--store", "nube") == Ended(status=1, out="", err=why)
 
 

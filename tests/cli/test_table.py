@@ -180,11 +180,10 @@ def test_rows_that_many_set_at_once_are_all_there(folder: Path) -> None:
 def test_row_that_a_problem_shows_is_set_by_the_command_that_it_shows(run: Run, folder: Path) -> None:
     from shlex import split
 
-    from mappings.lookup_tables import MissingRowProblem
+    from mappings.problems import Problem, render_problem
 
-    problem = MissingRowProblem.create(
-        "Nothing fits", account="hub", table="pickups", keys=["-l'Été «A B»"], value="id=ID"
-    )
-    command = problem.partition("run `connector table ")[2].removesuffix("`.")
+    params = {"account": "hub", "placeholder": "id=ID"}
+    problem = Problem(code="centelar_no_branch", params=params, table="pickups", keys=("-l'Été «A B»",))
+    command = render_problem(problem).partition("run `connector table ")[2].removesuffix("`.")
     assert run(*split(command.replace("=ID", "=7"))).status == 0
     assert (folder / "sucursales.csv").read_text("utf-8") == "key,id,name\nCentro,12,\n-l'Été «A B»,7,\n"

@@ -11,6 +11,7 @@ from connector.sandbox.fake_lapyme_customers import SERVICE_NAME
 from mappings.customer_lookup import CustomerMatch, CustomerPage, CustomerQuery
 from mappings.destinations.lapyme.customers import LapymeCustomerApi
 from mappings.order import Address, Customer
+from mappings.problems import render_problems
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, read, write
 from tests.support.orders import woo_order
 from tests.support.service import UUID, Service
@@ -317,7 +318,9 @@ def test_mapping_alone_shows_the_accounts_customer_and_says_so() -> None:
     order = replace(read("shopify", SAMPLES["shopify_ar"]), document=DNI)
     written = write(order, "lapyme", customers="find")
     assert written.body["customer_id"] == make_account("lapyme").customer_id  # type: ignore[attr-defined]
-    assert "Customer: the account's is shown; for a delivery, LaPyme is asked for the order's own." in written.warnings
+    assert "Customer: the account's is shown; for a delivery, LaPyme is asked for the order's own." in render_problems(
+        written.warnings
+    )
 
 
 def test_body_names_the_customer_that_was_found() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from connector.core.messages import build_message
 from connector.database.deliveries import park_unmappable
 from connector.delivery.deliver import deliver
 from connector.sandbox.server import SandboxServer
@@ -141,7 +142,7 @@ def test_a_repeat_that_comes_after_the_fetch_makes_it_fetched_again(nube: Servic
     post(nube, "order/updated")
     [claimed] = nube.forwarder().claim_due()
     post(nube, "order/updated")
-    assert not park_unmappable(nube.database, claimed.delivery, ["as it was fetched before"])
+    assert not park_unmappable(nube.database, claimed.delivery, [build_message("order_not_at_store")])
     deliver(nube.runtime, claimed)
     assert told(nube) == ("delivered", None, 1)
 

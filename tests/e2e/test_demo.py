@@ -51,7 +51,10 @@ def test_demo_brings_every_order_to_its_end_and_leaves_nothing_behind(tmp_path: 
     assert [(line[1], line[2], line[4]) for line in told] == [
         (step.order.number, step.order.store, step.order.account) for step in STEPS
     ]
-    assert "no order lost, none twice.\n  Orders there: rayo 6, lapyme 4, centelar 3.\n" in ended.stdout
+    assert (
+        "no order was lost or sent twice.\n  Orders at the destinations: rayo 6, lapyme 4, centelar 3.\n"
+        in ended.stdout
+    )
     assert "\x1b" not in ended.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -141,7 +144,7 @@ def test_demo_notices_orders_that_are_lost(demo: Demo) -> None:
         "Order 6002: centelar has it 0 times, not 1.",
         "Order 5002: rayo has it 0 times, not 1.",
     ]
-    assert "Order 4002, in the end: it should be parked: uncertain, and is not forwarded." in faults
+    assert "Order 4002, at the end: it should be parked: uncertain, but is not forwarded." in faults
     assert faults[-1] == "The destinations have 0 orders, not 13."
 
 
@@ -161,13 +164,13 @@ DELIVERED = {"state": "delivered", "reason": None, "attempts": 1}
     ("result", "faults"),
     [
         (Result(response="accepted", delivery=DELIVERED), []),
-        (Result(response="ignored", delivery=DELIVERED), ["the answer was “ignored”, not “accepted”"]),
-        (Result(response="accepted", delivery=DELIVERED | {"attempts": 2}), ["its attempts are 2, not 1"]),
+        (Result(response="ignored", delivery=DELIVERED), ["the response was “ignored”, not “accepted”"]),
+        (Result(response="accepted", delivery=DELIVERED | {"attempts": 2}), ["it has 2 attempts, not 1"]),
         (
             Result(response="accepted", delivery=DELIVERED | {"state": "parked", "reason": "refused"}),
-            ["it should be delivered, and is parked: refused"],
+            ["it should be delivered, but is parked: refused"],
         ),
-        (Result(response="accepted"), ["it should be delivered, and is not forwarded", "its attempts are 0, not 1"]),
+        (Result(response="accepted"), ["it should be delivered, but is not forwarded", "it has 0 attempts, not 1"]),
     ],
 )
 def test_what_ends_otherwise_than_it_should_is_named(result: Result, faults: list[str]) -> None:

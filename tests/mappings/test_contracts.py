@@ -10,7 +10,7 @@ import pytest
 from mappings import DESTINATIONS
 from mappings.contracts import Contract
 from mappings.destinations.rayo import Rayo, RayoAccount
-from mappings.schema import MappingError
+from mappings.problems import MappingError, render_problems
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, read
 
 UUID = "909521d0-e398-4701-b393-ddfd07ce24f9"
@@ -75,7 +75,7 @@ def test_body_that_breaks_the_contract_alone_does_not_leave() -> None:
     assert isinstance(account, RayoAccount)
     with pytest.raises(MappingError) as caught:
         StricterRayo().build_request(read("shopify", SAMPLES["shopify_mx"]), account, make_store("shopify"))
-    assert caught.value.problems == ["The body breaks rayo's contract: $ 'folio' is missing"]
+    assert render_problems(caught.value.problems) == ["The body breaks rayo's contract: $ 'folio' is missing"]
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destination import Destination
 from mappings.order import Order
-from mappings.schema import DestinationSchema, MappingError
+from mappings.problems import MappingError, Problem, render_problems
+from mappings.schema import DestinationSchema
 from mappings.settings import Account, Store
 from mappings.storefront import CANONICAL_TOPICS, MalformedWebhookError, Storefront
 from tests.support.mapping_cases import (
@@ -71,7 +72,7 @@ def order_or_problems(storefront: str, payload: Any) -> Order | list[str]:
     try:
         return read(storefront, payload)
     except MappingError as error:
-        problems = error.problems
+        problems = render_problems(error.problems)
     assert problems
     assert {type(problem) for problem in problems} == {str}
     assert all(problem.endswith(".") for problem in problems)
@@ -154,7 +155,7 @@ def test_a_date_that_cannot_be_read_stops_the_order_only_where_it_is_needed(name
         ({"is_test": True}, "The order is a test."),
         ({"is_draft": True}, "The order is a draft."),
         ({"is_cancelled": True}, "The order is cancelled."),
-        ({"unreadable_parts": ["Nothing fits."]}, "Nothing fits."),
+        ({"unreadable_parts": [Problem(code="draft_order")]}, "The order is a draft."),
     ],
 )
 def test_order_that_is_no_sale_is_a_problem_by_name(destination: str, changes: dict[str, Any], problem: str) -> None:

@@ -1,10 +1,13 @@
 """Telephone numbers as people write them in Mexico and Argentina."""
 
+from typing import Any
+
 import pytest
 from marshmallow import ValidationError
 
 from mappings.fields import Phone
 from mappings.phones import format_e164
+from mappings.problems import Problem, render_problem
 
 
 def written(text: str) -> str:
@@ -15,7 +18,8 @@ def written(text: str) -> str:
     try:
         assert phone.deserialize(number) == number
     except ValidationError as error:
-        return error.messages[0]
+        message: Any = error.messages[0]
+        return render_problem(Problem(code=message.code, params=message.params)).removeprefix("The order ")
     return number
 
 

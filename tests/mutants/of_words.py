@@ -110,8 +110,8 @@ ACCOUNTED_FOR = Invariant(
         Mutant(
             breaks="what cannot be mapped is parked without its problems",
             file="connector/database/deliveries.py",
-            old="state=State.PARKED, reason=reason, problems=problems, missing",
-            new="state=State.PARKED, reason=reason, missing",
+            old='values = {"problems": dump_problems(problems), "missing',
+            new='values = {"missing',
             tests=(
                 "tests/delivery/test_order_versions.py::test_an_order_that_cannot_be_mapped_is_parked_with_what_the_merchant_sees[sqlite]",
             ),

@@ -11,7 +11,7 @@ import pytest
 from connector.core.exceptions import SettingsError
 from connector.settings import Settings, load_settings
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.schema import MappingError
+from mappings.problems import MappingError, render_problems
 from tests.support.orders import RAYO_BODY, shopify_order
 from tests.support.service import CONFIGURATION, Service
 
@@ -67,14 +67,16 @@ def test_example_of_the_documents_sends_the_gift_message(load: Callable[..., Set
 def test_class_of_ones_own_reads_what_the_storefronts_does_not(load: Callable[..., Settings], folder: Path) -> None:
     code = """
 from dataclasses import replace
+from marshmallow import post_load
 from mappings.fields import Text
 from mappings.storefronts.shopify import ShopifyOrderSchema
 
 class MyShopifyOrder(ShopifyOrderSchema):
     source_name = Text()
 
-    def make(self, data):
-        return replace(super().make(data), extra={"source": data["source_name"]})
+    @post_load
+    def make(self, data, **kwargs):
+        return replace(super().make(data, **kwargs), extra={"source": data["source_name"]})
 """
     (folder / "mymappings/shop.py").write_text(code, "utf-8")
     own = 'storefront = "shopify"\nschema = "mymappings.shop:MyShopifyOrder"'
@@ -111,7 +113,9 @@ class MyRayoOrder(RayoOrderSchema):
     order = STOREFRONTS["shopify"].parse_order(GIFT, store)
     with pytest.raises(MappingError) as caught:
         DESTINATIONS["rayo"].build_request(order, account, store)
-    assert caught.value.problems == ['The body breaks rayo\'s contract: $.productos breaks “type: "array"”']
+    assert render_problems(caught.value.problems) == [
+        'The body breaks rayo\'s contract: $.productos breaks “type: "array"”'
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from marshmallow import fields, validate
 
 from connector.core.exceptions import SettingsError
+from connector.core.messages import render_stored
 from connector.settings import (
     Environment,
     Route,
@@ -803,7 +804,7 @@ def test_order_that_a_filter_names_passes(only: RouteFilter, order: Order) -> No
 def test_order_that_a_filter_does_not_name_is_held_back_with_the_reason(
     only: RouteFilter, order: Order, reason: str
 ) -> None:
-    assert only.exclusion_reason(order) == reason
+    assert render_stored(only.exclusion_reason(order)) == reason
 
 
 def test_filter_is_read_from_the_route(load: Callable[..., Any]) -> None:

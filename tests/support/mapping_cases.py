@@ -10,7 +10,7 @@ from typing import Any
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destination import RequestBody
 from mappings.order import Address, Charge, Line, Order, Payment, Shipping
-from mappings.schema import MappingError
+from mappings.problems import MappingError, render_problems
 from mappings.settings import Account, Store
 
 #: File name, which begins with the storefront's, to payload.
@@ -90,5 +90,5 @@ def problems_of(order: Order, destination: str, **account: Any) -> list[str]:
     try:
         write(order, destination, **account)
     except MappingError as error:
-        return error.problems
+        return render_problems(error.problems)
     return []

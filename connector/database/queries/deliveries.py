@@ -31,7 +31,7 @@ class DeliveryFilter:
     Args:
         order: an order's id or number.
         since, until: when the delivery was created.
-        problem: a problem in which … stands for any text, as in `stats.overview.FailureGroup`.
+        problem: the fingerprint of one of the delivery's problems.
     """
 
     state: str | None = None
@@ -81,9 +81,8 @@ class DeliveryFilter:
         return cls(**parsed)
 
 
-def problem_condition(problem: str) -> ColumnElement[bool]:
-    texts = [escape_like(json.dumps(text)[1:-1]) for text in problem.split("…")]
-    return cast(Delivery.problems, String).like(f"%{'%'.join(texts)}%", escape="!")
+def problem_condition(fingerprint: str) -> ColumnElement[bool]:
+    return cast(Delivery.problems, String).like(f"%{escape_like(json.dumps(fingerprint))}%", escape="!")
 
 
 def escape_like(text: str) -> str:

@@ -1,6 +1,5 @@
 """What the dashboard's overview shows, read by indexes and bounded scans: no page reads a whole table."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from connector.database.models import Attempt, Delivery, Event, Reason, State, o
 from connector.database.queries.deliveries import MAX_IDS_PER_QUERY
 from connector.database.queries.id_ranges import id_range
 from mappings.destination import Outcome
+from mappings.problems import Problem, load_problems
 
 #: Parked deliveries per reason whose problems are grouped.
 MAX_PARKED_PER_REASON = 1_000
@@ -26,15 +26,13 @@ class FailureGroup:
     """Parked deliveries that share a problem, whatever values it contains.
 
     Args:
-        text: the problem with … in place of values, or the last attempt's error.
-        example: the problem of the newest delivery, with its values.
-        is_problem: it is a problem of the order, so deliveries can be searched by it.
+        problem: of the newest delivery; None if an attempt failed instead.
+        error: the last attempt's error.
     """
 
     reason: str
-    text: str
-    example: str
-    is_problem: bool
+    problem: Problem | None = None
+    error: str = ""
     accounts: Counter[str] = field(default_factory=Counter)
     orders: list[tuple[int, str]] = field(default_factory=list)  # delivery id, order number; newest first
 
@@ -79,12 +77,11 @@ def find_failure_groups(database: Database, *, max_per_reason: int = MAX_PARKED_
             parked = session.exec(statement).all()
             errors_by_id = last_errors(session, [delivery.id for delivery in parked if not delivery.problems])
             for delivery in parked:
-                for problem in dict.fromkeys(delivery.problems or [errors_by_id.get(delivery.id, "")]):
-                    text = without_values(problem) if delivery.problems else problem
-                    group = groups.setdefault(
-                        (reason, text),
-                        FailureGroup(reason=reason, text=text, example=problem, is_problem=bool(delivery.problems)),
-                    )
+                problems = {problem.fingerprint: problem for problem in reversed(load_problems(delivery.problems))}
+                for key in problems or [errors_by_id.get(delivery.id, "")]:
+                    problem = problems.get(key)
+                    new_group = FailureGroup(reason=reason, problem=problem, error="" if problem else key)
+                    group = groups.setdefault((reason, key), new_group)
                     group.accounts[delivery.account] += 1
                     group.orders.append((delivery.id, delivery.order_number or delivery.order_id))
     return sorted(groups.values(), key=lambda group: -group.count)
@@ -100,11 +97,6 @@ def last_errors(session: Session, ids: Collection[int]) -> dict[int, str]:
         rows = session.exec(statement.where(col(Delivery.id).in_(ids[start : start + MAX_IDS_PER_QUERY])))
         errors_by_id |= {id_: error or "" for id_, error in rows}
     return errors_by_id
-
-
-def without_values(problem: str) -> str:
-    """The problem with … in place of what differs between orders: quoted texts, numbers, amounts."""
-    return re.sub(r"“[^”]*”|\b\d[\d.,]*\b", "…", problem)
 
 
 def last_delivered(database: Database) -> dict[str, datetime]:

@@ -13,10 +13,13 @@ from connector.runtime import Runtime
 from connector.web.dashboard.available_actions import build_guidance
 from connector.web.dashboard.filters import describe_duplicates
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.i18n import translate_problem
 from connector.web.dashboard.labels import translate
-from connector.web.dashboard.problem_i18n import is_about_address, translate_problem
 from mappings.order import Order
-from mappings.schema import MappingError
+from mappings.problems import MappingError, Problem, load_problems
+
+#: Parts of an address that some customers write in another field, which a store's settings can name.
+ADDRESS_PARTS = {"district", "number", "unit", "unit_and_reference", "line1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +53,14 @@ def delivery_context(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
             delivery,
             runtime.settings,
             supports_idempotency=delivery.destination in runtime.destinations_with_idempotency,
-            lacks_address_part=any(map(is_about_address, delivery.problems)),
+            lacks_address_part=any(map(is_about_address, load_problems(delivery.problems))),
         ),
     }
+
+
+def is_about_address(problem: Problem) -> bool:
+    """Return whether the shipping address lacks a part."""
+    return problem.code == "missing" and problem.path[:1] == ("ship_to",) and problem.path[-1] in ADDRESS_PARTS
 
 
 def build_timeline(

@@ -10,17 +10,18 @@ from markupsafe import Markup
 
 from connector.web.context import get_runtime
 from connector.web.dashboard.i18n import gettext as _
-from connector.web.dashboard.i18n import ngettext
+from connector.web.dashboard.i18n import ngettext, translate_cause, translate_path, translate_problem
 from connector.web.dashboard.labels import translate
-from connector.web.dashboard.problem_i18n import translate_problem
 
 
 def register_filters(app: Flask) -> None:
     app.jinja_env.filters.update(
         body=format_body,
+        cause=translate_cause,
         datetime=render_datetime,
         due_time=render_due_time,
         duplicates=describe_duplicates,
+        field_label=translate_path,
         json=format_json,
         number=format_decimal,
         problem=translate_problem,

@@ -1,8 +1,13 @@
-"""Flask-Babel's translation functions, with types: the library has none."""
+"""Translations into the reader's language: Flask-Babel's functions, with the types that it lacks, and problems."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flask_babel
+
+from connector.core.messages import render_stored
+from mappings.labels import render_path
+from mappings.problems import Problem, render_cause
 
 
 def gettext(message: str, **params: Any) -> str:
@@ -13,3 +18,28 @@ def gettext(message: str, **params: Any) -> str:
 def ngettext(singular: str, plural: str, count: int, **params: Any) -> str:
     """Return the form of the message for `count`, which is `%(num)s` in it."""
     return str(flask_babel.ngettext(singular, plural, count, **params))
+
+
+def translate_text(text: str) -> str:
+    """Return a text of ours, such as a template or a label, in the reader's language."""
+    return gettext(text) if text else ""  # the catalogue's entry for "" is its header
+
+
+def translate_problem(problem: Problem | Mapping[str, Any] | str | None) -> str:
+    """Return a problem, or one as it is stored, as a sentence. A plain text is looked up in the catalogue."""
+    return translate_text(problem) if isinstance(problem, str) else render_stored(problem, translate_text)
+
+
+def translate_cause(problem: Problem | str) -> str:
+    """Return a problem without what its order says.
+
+    Args:
+        problem: or the fingerprint of several.
+    """
+    return render_cause(Problem.from_fingerprint(problem) if isinstance(problem, str) else problem, translate_text)
+
+
+def translate_path(path: Sequence[str | int]) -> str:
+    """Return what merchants call a field."""
+    label = render_path(path, translate_text)
+    return label[:1].upper() + label[1:]

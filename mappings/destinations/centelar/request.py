@@ -1,6 +1,6 @@
 """The values of a Centelar order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -12,16 +12,18 @@ from mappings.destinations.centelar.payments import (
     PAYMENT_TYPE_BY_GATEWAY,
     PAYMENT_TYPE_CHOICES,
     PaymentLine,
+    gateway_name,
     gateway_names,
     quoted_gateway,
 )
+from mappings.destinations.centelar.problems import TEMPLATES
 from mappings.money.allocation import ZERO, to_cents
 from mappings.money.invoice_lines import (
     InvoiceLine,
+    build_total_mismatch,
     charge_problems,
     charge_rows,
     charge_warnings,
-    describe_total_mismatch,
     find_total_mismatch,
     format_cents,
     normalize_charges,
@@ -32,8 +34,11 @@ from mappings.order import Address, Order, Payment
 from mappings.order_request import OrderRequest
 from mappings.person_names import buyer_name
 from mappings.phones import format_e164
+from mappings.problems import Problem, register_templates
 from mappings.tax_ids import TaxId, parse_tax_id
 from mappings.text import match_key
+
+register_templates(TEMPLATES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,52 +187,69 @@ class CentelarOrderRequest(OrderRequest):
     def shipping(self) -> Decimal | None:
         return sum((method.total for method in self.bookable_order.shipping), ZERO) if self.order.shipping else None
 
-    @property
-    def labels(self) -> Mapping[str, str]:
-        return {"pickup_id": "branch where the customer collects"}
-
-    def missing_row_problems(self) -> Iterator[str]:
+    def missing_row_problems(self) -> Iterator[Problem]:
         order = self.order
         branch = order.pickup_name
         if order.is_pickup and branch and self.account.pickups.find(branch) is None:
-            message = f"Shipping address > branch “{branch}” is unknown to Centelar"
-            yield self.build_missing_row_problem(message, "pickups", branch, value="id=ID")
+            yield self.build_missing_row_problem(
+                "centelar_no_branch", "pickups", branch, placeholder="id=ID", path=("ship_to", "branch"), value=branch
+            )
         for line in order.lines:
-            message = f"Products > SKU “{line.sku}” has no code at Centelar"
-            yield from self.required_row_problems(message, "product_code_by_sku", line.sku, value="PRODUCT_CODE")
+            yield from self.required_row_problems(
+                "centelar_no_product_code",
+                "product_code_by_sku",
+                line.sku,
+                placeholder="PRODUCT_CODE",
+                path=("lines", "sku"),
+                value=line.sku,
+            )
         locations = [location for location in (order.location, branch) if location]
-        message = f"Location “{next(iter(locations), None)}” is unknown to Centelar"
-        yield from self.required_row_problems(message, "locations", *locations, value="location_id=ID")
+        yield from self.required_row_problems(
+            "centelar_no_location",
+            "locations",
+            *locations,
+            placeholder="location_id=ID",
+            value=next(iter(locations), None),
+        )
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         order, account = self.order, self.account
         if order.currency != account.currency:
-            yield f"Currency “{order.currency}” is not served; only {account.currency}."
+            params = {"value": order.currency, "choices": account.currency}
+            yield Problem(code="not_served", path=("currency",), params=params)
         yield from charge_problems(self, self.bookable_order, "Centelar")
         yield from self.payment_problems()
         yield from self.missing_row_problems()
         if account.totals == "exact":
             yield from self.sum_mismatches
 
-    def payment_problems(self) -> Iterator[str]:
+    def payment_problems(self) -> Iterator[Problem]:
         order = self.order
         for payment in self.nonzero_payments:
+            gateway = gateway_name(payment)
             if payment.amount < 0:
-                yield f"Payments > {quoted_gateway(payment)} of {payment.amount} is negative."
+                params = {"gateway": gateway, "amount": str(payment.amount)}
+                yield Problem(code="centelar_negative_payment", path=("payments",), params=params)
             if not self.find_payment_type(payment):
-                choices = f"{', '.join(PAYMENT_TYPE_CHOICES[:-1])} or {PAYMENT_TYPE_CHOICES[-1]}"
-                message = f"Payments > {quoted_gateway(payment)} has no type ({choices})"
-                yield self.build_missing_row_problem(message, "payment_types", *gateway_names(payment), value="TYPE")
+                yield self.build_missing_row_problem(
+                    "centelar_no_payment_type",
+                    "payment_types",
+                    *gateway_names(payment),
+                    placeholder="TYPE",
+                    path=("payments",),
+                    gateway=gateway,
+                    types=(tuple(PAYMENT_TYPE_CHOICES),),
+                )
         if order.total == 0:
             if not self.nonzero_payments and self.account.free_orders == "problem":
-                yield "Payments are missing: the order is free. The account's `free_orders` can be “send”."
+                yield Problem(code="centelar_free_order", path=("payments",))
         elif order.payments is None:
-            yield "Payments are missing: the storefront does not say how much was paid in which way."
+            yield Problem(code="centelar_payments_unknown", path=("payments",))
         elif not self.nonzero_payments:
-            yield "Payments are missing: the order is not paid."
+            yield Problem(code="centelar_unpaid", path=("payments",))
 
     @cached_property
-    def sum_mismatches(self) -> list[str]:
+    def sum_mismatches(self) -> list[Problem]:
         cents_by_gateway: dict[str, int] = {}
         for payment in self.nonzero_payments:
             cents_by_gateway[quoted_gateway(payment)] = cents_by_gateway.get(quoted_gateway(payment), 0) + to_cents(
@@ -235,23 +257,24 @@ class CentelarOrderRequest(OrderRequest):
             )
         mismatches = [
             find_total_mismatch(self.order) or find_total_mismatch(self.bookable_order),
-            describe_total_mismatch("Payments", cents_by_gateway, self.order) if cents_by_gateway else None,
+            build_total_mismatch("payments_mismatch", cents_by_gateway, self.order) if cents_by_gateway else None,
         ]
         return [mismatch for mismatch in mismatches if mismatch]
 
-    def warnings(self) -> Iterator[str]:
+    def warnings(self) -> Iterator[Problem]:
         order, document = self.order, self.tax_document
         yield from self.sum_mismatches
         yield from charge_warnings(order, self.bookable_order, "Centelar")
         if order.document and document is None:
-            yield f"Tax document “{order.document}” is not sent: it is neither a CUIT nor a DNI."
+            yield Problem(code="centelar_document_not_sent", path=("document",), params={"value": order.document})
         if document and not document.has_good_check_digit:
-            yield f"Tax document: the check digit of CUIT {document.number} is wrong; it is sent as it is."
+            params = {"number": document.number}
+            yield Problem(code="centelar_wrong_cuit_check_digit", path=("document",), params=params)
         if any(address and address.company for address in (order.ship_to, order.bill_to)):
-            yield "Company is not sent: Centelar has no field for its name."
+            yield Problem(code="centelar_company_not_sent", path=("company",))
         if order.bill_to and not order.bill_to.street:
-            yield "Billing address has no street: the shipping address is sent in its place."
+            yield Problem(code="centelar_billing_without_street", path=("bill_to", "street"))
         elif order.is_pickup and order.ship_to and order.ship_to.street and order.bill_to:
-            yield "Shipping address is not sent: the customer collects the order."
+            yield Problem(code="centelar_pickup_address_not_sent", path=("ship_to",))
         if order.note:
-            yield "Customer note is not sent: Centelar has no field for it."
+            yield Problem(code="not_sent", path=("note",), params={"vendor": "Centelar"})

@@ -7,11 +7,20 @@ Where its example differs from its tables (`documentType`, `geoc_oordinates`, a 
 
 from typing import Any
 
-from marshmallow import ValidationError, fields
-from marshmallow.validate import Length, OneOf, Range, Regexp
+from marshmallow import fields, validates_schema
+from marshmallow.validate import Length, OneOf, Regexp
 
 from mappings.destinations.centelar.payments import PAYMENT_TYPE_CHOICES
-from mappings.fields import MoneyNumber, Nested, Quantity, StrictBoolean, StrictInteger, Text
+from mappings.fields import (
+    MoneyNumber,
+    NonEmpty,
+    Quantity,
+    StrictBoolean,
+    StrictInteger,
+    Text,
+    validate_not_negative,
+)
+from mappings.problems import FieldError, field_error
 from mappings.schema import DestinationSchema
 
 
@@ -28,9 +37,7 @@ class CentelarCustomerSchema(DestinationSchema):
 class CentelarItemSchema(DestinationSchema):
     product_code = Text(attribute="sku", required=True)
     quantity = Quantity(attribute="portion.quantity", required=True)
-    price = MoneyNumber(
-        attribute="portion.unit_price", validate=Range(min=0, error="must not be negative."), required=True
-    )
+    price = MoneyNumber(attribute="portion.unit_price", validate=validate_not_negative, required=True)
     location_id = StrictInteger(attribute="location.id")
     location_name = Text(attribute="location.name")
 
@@ -50,14 +57,14 @@ class CentelarAddressSchema(DestinationSchema):
     id = StrictInteger(attribute="pickup_id")
     name = Text(attribute="pickup_name")
 
-    def make(self, data: dict[str, Any]) -> dict[str, Any]:
-        """What is needed depends on `disposition`."""
+    @validates_schema
+    def require_address_or_branch(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """What is required depends on `disposition`."""
         if data.get("disposition") == "pickup":
             if "pickup_id" not in data and "pickup_name" not in data:
-                raise ValidationError("is missing.", "id")
-        elif "address.street" not in data:
-            raise ValidationError("is missing.", "street")
-        return data
+                raise field_error("missing", "id")
+        elif "street" not in data.get("address", {}):
+            raise field_error("missing", "street")
 
 
 class CentelarPaymentSchema(DestinationSchema):
@@ -72,21 +79,21 @@ class CentelarPaymentSchema(DestinationSchema):
 class CentelarOrderSchema(DestinationSchema):
     creation_date = Text(attribute="placed_at", required=True)
     ext_code = Text(required=True)
-    price = MoneyNumber(attribute="order.total", validate=Range(min=0, error="must not be negative."), required=True)
-    customer = Nested(CentelarCustomerSchema, required=True)
+    price = MoneyNumber(attribute="order.total", validate=validate_not_negative, required=True)
+    customer = fields.Nested(CentelarCustomerSchema, required=True)
     items = fields.List(
-        Nested(CentelarItemSchema),
+        fields.Nested(CentelarItemSchema),
         attribute="products",
         required=True,
-        validate=Length(min=1, error="are missing: nothing was charged."),
+        validate=NonEmpty("nothing_charged"),
     )
-    payments = fields.List(Nested(CentelarPaymentSchema), required=True)
-    shipping_address = Nested(CentelarAddressSchema, attribute="ship_to", required=True)
-    billing_address = Nested(
+    payments = fields.List(fields.Nested(CentelarPaymentSchema), required=True)
+    shipping_address = fields.Nested(CentelarAddressSchema, attribute="ship_to", required=True)
+    billing_address = fields.Nested(
         CentelarAddressSchema,
         attribute="bill_to",
         required=True,
-        error_messages={"required": "is missing: the storefront gives no address with a street."},
+        error_messages={"required": [FieldError("centelar_no_billing_address")]},
     )
-    shipping_cost = MoneyNumber(attribute="shipping", validate=Range(min=0, error="must not be negative."))
+    shipping_cost = MoneyNumber(attribute="shipping", validate=validate_not_negative)
     shipping_ext_code = fields.String(load_only=True)  # no storefront names a shipment

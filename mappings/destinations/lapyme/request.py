@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mappings.destinations.lapyme.account import LapymeAccount
 from mappings.destinations.lapyme.customers import normalized_document
+from mappings.destinations.lapyme.problems import TEMPLATES
 from mappings.money.allocation import to_cents
 from mappings.money.invoice_lines import (
     InvoiceLine,
@@ -26,11 +27,14 @@ from mappings.money.invoice_lines import (
 )
 from mappings.order import Order
 from mappings.order_request import OrderRequest
+from mappings.problems import Problem, register_templates
 
-#: Tables of which each product may need a row: what it lacks without one, and what the row holds.
+register_templates(TEMPLATES)
+
+#: Tables of which each product may need a row: the problem without one, and what the row holds.
 SKU_TABLES = [
-    ("product_id_by_sku", "product", "PRODUCT_ID"),
-    ("tax_rate_id_by_sku", "tax rate", "TAX_RATE_ID"),
+    ("product_id_by_sku", "lapyme_no_product", "PRODUCT_ID"),
+    ("tax_rate_id_by_sku", "lapyme_no_tax_rate", "TAX_RATE_ID"),
 ]
 
 
@@ -120,71 +124,85 @@ class LapymeOrderRequest(OrderRequest):
     def notes(self) -> str:
         return self.format_template(self.account.notes)
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if self.currency is None:
-            yield f"Currency “{self.order.currency}” is not served; only {', '.join(self.account.currencies)}."
+            params = {"value": self.order.currency, "choices": ", ".join(self.account.currencies)}
+            yield Problem(code="not_served", path=("currency",), params=params)
         yield from charge_problems(self, self.bookable_order, "LaPyme")
         yield from self.missing_row_problems()
         if self.account.totals == "exact" and self.sum_mismatch:
             yield self.sum_mismatch
 
-    def missing_row_problems(self) -> Iterator[str]:
+    def missing_row_problems(self) -> Iterator[Problem]:
         order = self.order
         for line in order.lines:
-            for table, label, value in SKU_TABLES:
-                message = f"Products > SKU “{line.sku}” has no {label} at LaPyme"
-                yield from self.required_row_problems(message, table, line.sku, value=value)
+            for table, code, placeholder in SKU_TABLES:
+                yield from self.required_row_problems(
+                    code, table, line.sku, placeholder=placeholder, path=("lines", "sku"), value=line.sku
+                )
         shipping_names, locations = (
             order.shipping_names,
             [location for location in (order.location, order.pickup_name) if location],
         )
-        message = f"Shipping > “{next(iter(shipping_names), None)}” has no delivery method at LaPyme"
         yield from self.required_row_problems(
-            message, "delivery_method_by_shipping", *shipping_names, value="DELIVERY_METHOD"
+            "lapyme_no_delivery_method",
+            "delivery_method_by_shipping",
+            *shipping_names,
+            placeholder="DELIVERY_METHOD",
+            path=("shipping",),
+            value=next(iter(shipping_names), None),
         )
-        message = f"Location “{next(iter(locations), None)}” has no warehouse at LaPyme"
-        yield from self.required_row_problems(message, "warehouses", *locations, value="WAREHOUSE_ID")
+        yield from self.required_row_problems(
+            "lapyme_no_warehouse",
+            "warehouses",
+            *locations,
+            placeholder="WAREHOUSE_ID",
+            value=next(iter(locations), None),
+        )
         document = normalized_document(order)
         is_lookup_pending = self.account.customers != "default" and self.customer_match is None
         if self.matched_customer_id is None and not is_lookup_pending:
-            message = f"Tax document “{document}” has no customer at LaPyme"
-            yield from self.required_row_problems(message, "customer_id_by_document", document, value="CUSTOMER_ID")
+            yield from self.required_row_problems(
+                "lapyme_no_customer",
+                "customer_id_by_document",
+                document,
+                placeholder="CUSTOMER_ID",
+                path=("document",),
+                value=document,
+            )
 
-    def customer_warnings(self) -> Iterator[str]:
-        """What is not said of whom the order is booked on: the account's customer."""
+    def customer_warnings(self) -> Iterator[Problem]:
+        """Yield why the order is booked on the account's customer, and what is then not sent."""
         order = self.order
         if self.account.customers == "default":
             if order.document:
-                yield "Tax document is not sent: LaPyme books the order on the account's customer."
+                yield Problem(code="lapyme_document_not_sent", path=("document",))
         elif self.customer_match is None:
-            yield "Customer: the account's is shown; for a delivery, LaPyme is asked for the order's own."
+            yield Problem(code="lapyme_customer_not_searched", path=("customer",))
         else:
-            yield (
-                self.customer_match.warning
-                or "Customer: LaPyme has none of this document or e-mail; the account's is taken."
-            )
+            yield self.customer_match.warning or Problem(code="lapyme_customer_not_found", path=("customer",))
         if any(address and address.company for address in (order.ship_to, order.bill_to)):
-            yield "Company is not sent: LaPyme books the order on the account's customer."
+            yield Problem(code="lapyme_company_not_sent", path=("company",))
 
     @cached_property
-    def sum_mismatch(self) -> str | None:
+    def sum_mismatch(self) -> Problem | None:
         return find_total_mismatch(self.order) or find_total_mismatch(self.bookable_order)
 
-    def warnings(self) -> Iterator[str]:
+    def warnings(self) -> Iterator[Problem]:
         order = self.order
         if self.sum_mismatch:
             yield self.sum_mismatch
         yield from charge_warnings(order, self.bookable_order, "LaPyme")
         tax_cents = self.totals.tax_cents
         if order.tax is not None and abs(to_cents(order.tax) - tax_cents) > len(self.products):
-            storefront_tax = format_cents(to_cents(order.tax))
-            yield f"Tax: the storefront reckoned {storefront_tax}, the account's rates give {format_cents(tax_cents)}."
+            params = {"storefront_tax": format_cents(to_cents(order.tax)), "account_tax": format_cents(tax_cents)}
+            yield Problem(code="lapyme_other_tax", path=("tax",), params=params)
         if self.matched_customer_id is None:
             yield from self.customer_warnings()
         if order.ship_to and not order.is_pickup:
-            yield "Shipping address is not sent: LaPyme has no field for it."
+            yield Problem(code="not_sent", path=("ship_to",), params={"vendor": "LaPyme"})
         if order.note:
-            yield "Customer note is not sent: LaPyme has no field for it."
+            yield Problem(code="not_sent", path=("note",), params={"vendor": "LaPyme"})
 
 
 def net_cents(cents: int, percent: Decimal) -> int:

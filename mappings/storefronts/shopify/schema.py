@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import fields, post_load
 
 from mappings.addresses.regions import SHOPIFY_STATES
 from mappings.fields import (
@@ -16,13 +16,13 @@ from mappings.fields import (
     Coordinate,
     LenientField,
     Money,
-    Nested,
     Quantity,
     StrictBoolean,
     SumOf,
     Text,
     UTCDateTime,
 )
+from mappings.labels import N_
 from mappings.money.allocation import ZERO, add_rounding_charge, nonzero_charges, subtract_unallocated_refund
 from mappings.money.payments import Transaction
 from mappings.money.refunds import (
@@ -36,6 +36,7 @@ from mappings.money.refunds import (
 )
 from mappings.order import Customer, Order, Payment
 from mappings.payload_paths import pick_text
+from mappings.problems import Problem, register_templates
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.storefronts.shopify.money import (
     IS_PAID_BY_FINANCIAL_STATUS,
@@ -53,12 +54,22 @@ from mappings.storefronts.shopify.money import (
 #: https://shopify.dev/docs/api/admin-graphql/latest/enums/OrderTransactionKind has it, both read 2026-11-21.
 PAYMENT_KINDS = {"sale", "capture"}
 REFUND_KINDS = {"refund", "change"}
-#: What an order does not hold and nothing fetched, in a merchant's words.
+register_templates(
+    {
+        "shopify_payments_not_fetched": N_(
+            "Payments are not told apart where several gateways paid, as a gift card and a bank card do: "
+            "with the store's `api_url` and `api_token` set, they would be fetched."
+        ),
+        "shopify_barcodes_not_fetched": N_(
+            "Barcodes are not in Shopify's webhooks: "
+            "with the store's `api_url` and `api_token` set, they would be fetched."
+        ),
+    }
+)
+#: Details that an order lacks unless they are fetched -> how to have them fetched.
 MISSING_DETAIL_HINTS = {
-    "payments": "Payments are not told apart where several gateways paid, as a gift card and a bank card do: "
-    "with the store's `api_url` and `api_token` set, they would be fetched.",
-    "barcodes": "Barcodes are not in Shopify's webhooks: "
-    "with the store's `api_url` and `api_token` set, they would be fetched.",
+    "payments": Problem(code="shopify_payments_not_fetched", path=("payments",)),
+    "barcodes": Problem(code="shopify_barcodes_not_fetched", path=("lines", "barcode")),
 }
 
 
@@ -155,7 +166,8 @@ class ShopifyAdjustmentSchema(StorefrontSchema):
     amount_set = ShopMoney(attribute="shop_amount")
     tax_amount_set = ShopMoney(attribute="shop_tax")
 
-    def make(self, data: dict[str, Any]) -> Adjustment:
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Adjustment:
         return Adjustment(
             is_of_shipping=data.get("kind") == "shipping_refund",
             amount=data.get("amount", data.get("shop_amount", ZERO)),
@@ -176,11 +188,12 @@ class ShopifyRefundSchema(StorefrontSchema):
 
     model = Refund
 
-    refund_line_items = fields.List(Nested(ShopifyRefundLineSchema), attribute="lines")
-    order_adjustments = fields.List(Nested(ShopifyAdjustmentSchema), attribute="adjustments")
-    refund_shipping_lines = fields.List(Nested(ShopifyRefundShippingSchema), attribute="shipping")
+    refund_line_items = fields.List(fields.Nested(ShopifyRefundLineSchema), attribute="lines")
+    order_adjustments = fields.List(fields.Nested(ShopifyAdjustmentSchema), attribute="adjustments")
+    refund_shipping_lines = fields.List(fields.Nested(ShopifyRefundShippingSchema), attribute="shipping")
 
-    def make(self, data: dict[str, Any]) -> Refund:
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Refund:
         adjustments = data.get("adjustments", [])
         if not any(item.is_of_shipping for item in adjustments):
             shipping = [item["amount"] for item in data.get("shipping", []) if "amount" in item]
@@ -201,7 +214,8 @@ class ShopifyTransactionSchema(StorefrontSchema):
     payment_id = Text()
     payment_details = fields.Raw()
 
-    def make(self, data: dict[str, Any]) -> Transaction | None:
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Transaction | None:
         """Return the movement of money; None where none moved."""
         kind = data.get("kind")
         if data.get("status") != "success" or kind not in PAYMENT_KINDS | REFUND_KINDS or "amount" not in data:
@@ -245,14 +259,14 @@ class ShopifyOrderSchema(StorefrontSchema):
     financial_status = Text()
     payment_gateway_names = fields.Raw(attribute="gateways")
     line_items = fields.List(
-        Nested(ShopifyLineSchema), attribute="lines", required=True, error_messages=MISSING_LIST_MESSAGES
+        fields.Nested(ShopifyLineSchema), attribute="lines", required=True, error_messages=MISSING_LIST_MESSAGES
     )
-    shipping_lines = fields.List(Nested(ShopifyShippingSchema), attribute="shipping")
-    refunds = fields.List(Nested(ShopifyRefundSchema))
-    transactions = fields.List(Nested(ShopifyTransactionSchema))  # where they were fetched
-    customer = Nested(ShopifyCustomerSchema)
-    shipping_address = Nested(ShopifyAddressSchema, attribute="ship_to")
-    billing_address = Nested(ShopifyAddressSchema, attribute="bill_to")
+    shipping_lines = fields.List(fields.Nested(ShopifyShippingSchema), attribute="shipping")
+    refunds = fields.List(fields.Nested(ShopifyRefundSchema))
+    transactions = fields.List(fields.Nested(ShopifyTransactionSchema))  # where they were fetched
+    customer = fields.Nested(ShopifyCustomerSchema)
+    shipping_address = fields.Nested(ShopifyAddressSchema, attribute="ship_to")
+    billing_address = fields.Nested(ShopifyAddressSchema, attribute="bill_to")
     email = Text()
     contact_email = Text()
     phone = Text()
@@ -260,7 +274,8 @@ class ShopifyOrderSchema(StorefrontSchema):
     note_attributes = fields.Raw()
     test = StrictBoolean(attribute="is_test")
 
-    def make(self, data: dict[str, Any]) -> Order:
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Order:
         is_tax_included = data.get("taxes_included", False)
         refunds = data.get("refunds", [])
         remaining = [
@@ -333,7 +348,7 @@ def is_pickup_order(data: Mapping[str, Any], *, has_shippable: bool, methods: li
     return True if has_shippable and methods else None
 
 
-def find_missing_details(order: Order) -> dict[str, str]:
+def find_missing_details(order: Order) -> dict[str, Problem]:
     is_missing = {
         "payments": order.payments is None,
         "barcodes": any(line.barcode is None for line in order.shippable_lines),

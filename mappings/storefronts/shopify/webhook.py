@@ -8,6 +8,7 @@ from typing import Any
 
 from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
+from mappings.labels import N_
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 
 #: The topics that carry a whole order, with the canonical topic of each. `orders/edited` carries only a difference.
@@ -37,12 +38,12 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
     event_key = f"{topic}:{event_id}"
     canonical_topic = TOPICS.get(topic)
     if canonical_topic is None:
-        reason = "The topic carries no whole order."
+        reason = N_("The topic carries no whole order.")
         return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
     order_id = parse_id(payload.get("id"), "The order's id")
     if order_id is None:
         return WebhookIdentity(
-            topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason="This is not an order."
+            topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=N_("This is not an order.")
         )
     topics = {topic, canonical_topic} | ({"cancelled"} if payload.get("cancelled_at") else set())
     is_test = (get_header(headers, "test") or "").casefold() == "true"
@@ -55,7 +56,7 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
         or parse_id(payload.get("order_number"), "The order's number"),
         source_updated_at=parse_datetime(payload.get("updated_at")),
         has_order=topic not in ID_ONLY_TOPICS,
-        ignore_reason="This is a test notification." if is_test else None,
+        ignore_reason=N_("This is a test notification.") if is_test else None,
     )
 
 

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import fields, post_load, pre_load
 
 from mappings.addresses.regions import WOOCOMMERCE_STATES, address_if_locatable
-from mappings.fields import MISSING_LIST_MESSAGES, Money, Nested, Quantity, SumOf, Text, UTCDateTime
+from mappings.fields import MISSING_LIST_MESSAGES, Money, Quantity, SumOf, Text, UTCDateTime
+from mappings.labels import N_
 from mappings.money.allocation import ZERO, add_rounding_charge
 from mappings.money.payments import sole_payment
 from mappings.order import Charge, Customer, Line, Order, Shipping
 from mappings.payload_paths import pick_text
+from mappings.problems import Problem, field_error, register_templates
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.storefronts.woocommerce.money import (
     RefundItem,
@@ -34,9 +36,19 @@ DRAFT_STATUSES = {"checkout-draft", "auto-draft", "draft"}
 PICKUP_METHODS = {"local_pickup", "pickup_location"}
 
 
-#: A refund that products, shipping and fees do not account for, in a merchant's words.
-UNITEMIZED_REFUND = "Refunds are not told by product: WooCommerce says only their sum."
-UNITEMIZED_REFUND_HINT = f"{UNITEMIZED_REFUND} With the store's `api_url` and `api_token` set, they would be fetched."
+register_templates(
+    {
+        "woocommerce_unitemized_refund": N_("Refunds are not told by product: WooCommerce says only their sum."),
+        "woocommerce_refunds_not_fetched": N_(
+            "Refunds are not told by product: WooCommerce says only their sum. "
+            "With the store's `api_url` and `api_token` set, they would be fetched."
+        ),
+        "woocommerce_refund_without_amount": N_("%(where)s does not say how much was given back."),
+    }
+)
+#: A refund that products, shipping and fees do not account for.
+UNITEMIZED_REFUND = Problem(code="woocommerce_unitemized_refund", path=("refunds",))
+REFUNDS_NOT_FETCHED = Problem(code="woocommerce_refunds_not_fetched", path=("refunds",))
 
 
 class WooAddressSchema(AddressSchema):
@@ -108,7 +120,8 @@ class WooRefundItemSchema(StorefrontSchema):
     total_tax = Money(attribute="tax")
     meta_data = fields.Raw()
 
-    def make(self, data: dict[str, Any]) -> RefundItem:
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> RefundItem:
         return RefundItem(
             item_id=pick_text(data, ["meta_data:_refunded_item_id"]),
             quantity=abs(data.get("quantity", 0)),
@@ -124,13 +137,14 @@ class WooRefundSchema(StorefrontSchema):
 
     total = Money()  # negative
     amount = Money()
-    line_items = fields.List(Nested(WooRefundItemSchema), attribute="lines")
-    shipping_lines = fields.List(Nested(WooRefundItemSchema), attribute="shipping")
-    fee_lines = fields.List(Nested(WooRefundItemSchema), attribute="fees")
+    line_items = fields.List(fields.Nested(WooRefundItemSchema), attribute="lines")
+    shipping_lines = fields.List(fields.Nested(WooRefundItemSchema), attribute="shipping")
+    fee_lines = fields.List(fields.Nested(WooRefundItemSchema), attribute="fees")
 
-    def make(self, data: dict[str, Any]) -> Any:
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Any:
         if "total" not in data and "amount" not in data:
-            raise ValidationError("does not say how much was given back.")
+            raise field_error("woocommerce_refund_without_amount")
         items = [*data.get("lines", []), *data.get("shipping", []), *data.get("fees", [])]
         return RefundWithItems(amount=abs(data["amount"] if "amount" in data else data["total"]), items=items)
 
@@ -148,9 +162,9 @@ class WooOrderSchema(StorefrontSchema):
     date_modified_gmt = UTCDateTime(attribute="updated_at", is_utc=True)
     total = Money(required=True)
     total_tax = Money(attribute="tax")
-    billing = Nested(WooAddressSchema, attribute="bill_to")
-    buyer = Nested(WooBuyerSchema, attribute="customer")
-    shipping = Nested(WooAddressSchema, attribute="ship_to")
+    billing = fields.Nested(WooAddressSchema, attribute="bill_to")
+    buyer = fields.Nested(WooBuyerSchema, attribute="customer")
+    shipping = fields.Nested(WooAddressSchema, attribute="ship_to")
     payment_method = Text(attribute="gateway")
     payment_method_title = Text(attribute="gateway_name", is_escaped=True)
     transaction_id = Text()
@@ -158,21 +172,23 @@ class WooOrderSchema(StorefrontSchema):
     date_paid_gmt = Text(attribute="paid_at")
     number = Text()
     line_items = fields.List(
-        Nested(WooLineSchema), attribute="lines", required=True, error_messages=MISSING_LIST_MESSAGES
+        fields.Nested(WooLineSchema), attribute="lines", required=True, error_messages=MISSING_LIST_MESSAGES
     )
-    shipping_lines = fields.List(Nested(WooShippingSchema), attribute="shipping")
-    fee_lines = fields.List(Nested(WooFeeSchema), attribute="charges")
-    refunds = fields.List(Nested(WooRefundSchema))
+    shipping_lines = fields.List(fields.Nested(WooShippingSchema), attribute="shipping")
+    fee_lines = fields.List(fields.Nested(WooFeeSchema), attribute="charges")
+    refunds = fields.List(fields.Nested(WooRefundSchema))
     # Of plug-ins, which take what a card paid off `total`: https://wordpress.org/plugins/pw-woocommerce-gift-cards and
     # https://github.com/woocommerce/woocommerce-android, GiftCardRestClient.kt, read 2026-11-22.
     pw_gift_cards_redeemed = SumOf("amount", attribute="pw_gift_cards")
     gift_cards = SumOf("amount")
 
-    def preprocess(self, payload: Any) -> Any:
-        """WooCommerce keeps the customer's name, e-mail and phone in `billing`."""
-        return {**payload, "buyer": payload.get("billing")} if isinstance(payload, Mapping) else payload
+    @pre_load
+    def preprocess(self, data: Any, **kwargs: Any) -> Any:
+        """Copy `billing`, which also has the customer's name, e-mail and phone."""
+        return super().preprocess({**data, "buyer": data.get("billing")} if isinstance(data, Mapping) else data)
 
-    def make(self, data: dict[str, Any]) -> Order:
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Order:
         status = data.get("status", "")
         refunds = data.get("refunds", [])
         refunded_total = sum((refund.amount for refund in refunds), ZERO)
@@ -226,7 +242,7 @@ class WooOrderSchema(StorefrontSchema):
     def parse_order(self, payload: Mapping[str, Any], **context: Any) -> Order:
         order = super().parse_order(payload, **context)
         if UNITEMIZED_REFUND in order.unreadable_parts and not context["store"].can_fetch:
-            return replace(order, unreadable_parts=[UNITEMIZED_REFUND_HINT])
+            return replace(order, unreadable_parts=[REFUNDS_NOT_FETCHED])
         return order
 
 

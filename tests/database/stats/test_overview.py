@@ -63,7 +63,11 @@ def test_causes_that_differ_in_their_values_alone_are_one(service: Service) -> N
     service.drain()
     [cause] = find_failure_groups(service.database)
     assert (cause.reason, cause.count, [number for _, number in cause.orders]) == ("unmappable", 2, ["#2", "#1"])
-    found = search_deliveries(service.database, DeliveryFilter(state="parked", problem=cause.text), limit=10)
+    found = search_deliveries(
+        service.database,
+        DeliveryFilter(state="parked", problem=cause.problem.fingerprint if cause.problem else None),
+        limit=10,
+    )
     assert [row.order_number for row in found.rows] == ["#2", "#1"]
 
 

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from mappings.addresses.postcodes import complete_postal_code, describe_mismatch
+from mappings.addresses.postcodes import complete_postal_code, find_mismatch
 from mappings.addresses.regions import SHOPIFY_STATES, WOOCOMMERCE_STATES, resolve_country_code, resolve_state_name
 from mappings.addresses.states import ARGENTINA, MEXICO, STATES, State
+from mappings.problems import render_problem
 
 
 def test_every_state_has_a_code_of_its_own_on_each_platform() -> None:
@@ -88,22 +89,23 @@ def test_postcode_is_written_plainly_and_never_made_up(
     ("code", "country", "state", "fault"),
     [
         ("44100", "MX", "Jalisco", None),
-        ("44100", "MX", "Ciudad de México", "postcode “44100” is of Jalisco, not of Ciudad de México."),
-        ("17000", "MX", "Jalisco", "postcode “17000” is of another state, not of Jalisco."),
+        ("44100", "MX", "Ciudad de México", "Postcode “44100” is of Jalisco, not of Ciudad de México."),
+        ("17000", "MX", "Jalisco", "Postcode “17000” is of another state, not of Jalisco."),
         ("4410", "MX", "Jalisco", None),
         ("44100", "MX", "Jalisco y Colima", None),
         ("44100", "MX", None, None),
         ("1425", "AR", "Ciudad Autónoma de Buenos Aires", None),
         ("1900", "AR", "Buenos Aires", None),
-        ("B1900ABC", "AR", "Salta", "postcode “B1900ABC” is of Buenos Aires, not of Salta."),
+        ("B1900ABC", "AR", "Salta", "Postcode “B1900ABC” is of Buenos Aires, not of Salta."),
         ("C1425DKA", "AR", "Ciudad Autónoma de Buenos Aires", None),
-        ("5000", "AR", "Salta", "postcode “5000” is of another state, not of Salta."),
-        ("142", "AR", "Salta", "postcode “142” is not a postcode of AR."),
+        ("5000", "AR", "Salta", "Postcode “5000” is of another state, not of Salta."),
+        ("142", "AR", "Salta", "Postcode “142” is not a postcode of AR."),
         ("90210", "US", "California", None),
     ],
 )
 def test_postcode_of_another_state_is_told(code: str, country: str, state: str | None, fault: str | None) -> None:
-    assert describe_mismatch(code, country=country, state=state) == fault
+    mismatch = find_mismatch(code, country=country, state=state)
+    assert (mismatch and render_problem(mismatch)) == fault
 
 
 @pytest.mark.parametrize("state", [*MEXICO, *ARGENTINA], ids=lambda state: state.name)

@@ -8,6 +8,7 @@ from marshmallow import ValidationError
 from mappings import DESTINATIONS
 from mappings.destination import Outcome
 from mappings.order import Address, Customer, Line, Order
+from mappings.problems import render_problems
 from tests.support.mapping_cases import SAMPLES, make_account, problems_of, read, write
 
 DESTINATION = DESTINATIONS["rayo"]
@@ -72,7 +73,7 @@ def test_woocommerce_order_becomes_rayos_body() -> None:
 
 
 def test_what_rayo_cannot_be_told_is_listed(order: Order) -> None:
-    assert write(order, "rayo").warnings == [
+    assert render_problems(write(order, "rayo").warnings) == [
         "Products > “Curso en línea” is left out: it is not shipped.",
         "Customer note is not sent: Rayo has no field for it.",
     ]
@@ -80,7 +81,9 @@ def test_what_rayo_cannot_be_told_is_listed(order: Order) -> None:
 
 def test_company_cannot_be_told(order: Order) -> None:
     order = replace(order, ship_to=replace(SHIPPED, company="Taller Ocampo"), note=None)
-    assert "Shipping address > company is not sent: Rayo has no field for it." in write(order, "rayo").warnings
+    assert "Shipping address > company is not sent: Rayo has no field for it." in render_problems(
+        write(order, "rayo").warnings
+    )
 
 
 def test_interior_number_is_sent_as_null_where_there_is_none(order: Order) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from mappings import DESTINATIONS
 from mappings.order import Order
-from mappings.schema import MappingError
+from mappings.problems import MappingError, render_problems
 from mappings.settings import Account
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, read
 from tests.support.shops.placed import Placed, cents, half_up, text
@@ -70,7 +70,7 @@ def come_to(
     try:
         return DESTINATIONS[destination].build_request(order, account, make_store(storefront)).body, []
     except MappingError as error:
-        return None, error.problems
+        return None, render_problems(error.problems)
 
 
 # --- what a body comes to, by the body alone ---

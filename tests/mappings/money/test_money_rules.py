@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 
 from mappings import STOREFRONTS
 from mappings.order import Charge, Line, Order, Payment, Shipping
+from mappings.problems import render_problems
 from tests.support.mapping_cases import SAMPLES, line, make_store, order_payments, problems_of, read, with_parts, write
 
 STOREFRONT = STOREFRONTS["shopify"]
@@ -59,7 +60,7 @@ def test_discount_that_is_a_negative_fee_comes_off_the_products_in_proportion() 
 def test_charge_that_comes_off_the_products_is_a_warning(destination: str, vendor: str) -> None:
     order = order_of(line("300.00"), charges=[charge("fee", "-40.00")])
     said = f"Charges > fee of -40.00 is taken off the products: {vendor} takes no negative lines."
-    assert said in write(order, destination).warnings
+    assert said in render_problems(write(order, destination).warnings)
 
 
 def test_discount_beyond_the_products_comes_off_the_shipping() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from mappings import STOREFRONTS
 from mappings.order import Charge, Order, Payment, Shipping
-from mappings.schema import MappingError
+from mappings.problems import MappingError, render_problems
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from tests.support.mapping_cases import SAMPLES, read, shipping_address
 
@@ -30,7 +30,7 @@ def totals(order: Order) -> list[tuple[str | None, int, Decimal, Decimal | None]
 def problems(payload: dict[str, Any]) -> list[str]:
     with pytest.raises(MappingError) as caught:
         read("shopify", payload)
-    return caught.value.problems
+    return render_problems(caught.value.problems)
 
 
 def test_line_costs_what_was_paid_for_it_discounts_off_tax_in(payload: dict[str, Any]) -> None:
@@ -416,7 +416,7 @@ def test_odd_value_is_quoted_in_short(payload: dict[str, Any]) -> None:
 def test_all_problems_come_at_once_and_stay_out_of_the_exceptions_text(payload: dict[str, Any]) -> None:
     with pytest.raises(MappingError) as caught:
         read("shopify", payload | {"id": None, "currency": None})
-    assert caught.value.problems == ["Order id is missing.", "Currency is missing."]
+    assert render_problems(caught.value.problems) == ["Order id is missing.", "Currency is missing."]
     assert str(caught.value) == "The order has 2 problems."
 
 

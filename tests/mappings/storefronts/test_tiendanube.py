@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from mappings import STOREFRONTS
 from mappings.order import Address, Customer, Line, Order, Payment, Shipping
-from mappings.schema import MappingError
+from mappings.problems import MappingError, render_problems
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.tiendanube import TiendanubeStore
 from tests.support.mapping_cases import (
@@ -111,7 +111,7 @@ def test_body_for_rayo() -> None:
         ],
         "servicio_rayo": "NACIONAL",
     }
-    assert written.warnings == [
+    assert render_problems(written.warnings) == [
         "Tax document: the check digit of RFC CORN900312AB1 is wrong.",
         "Customer note is not sent: Rayo has no field for it.",
     ]
@@ -178,7 +178,7 @@ def test_body_for_centelar() -> None:
         "billing_address": {**place, "receiver_name": "Ramiro"},
         "shipping_cost": 0.0,
     }
-    assert "Customer note is not sent: Centelar has no field for it." in written.warnings
+    assert "Customer note is not sent: Centelar has no field for it." in render_problems(written.warnings)
 
 
 def test_branch_of_a_pickup_is_the_one_that_centelar_knows() -> None:
@@ -437,7 +437,7 @@ def test_what_cannot_be_done_without_is_a_problem(
 ) -> None:
     with pytest.raises(MappingError) as caught:
         read("tiendanube", payload | changes)
-    assert caught.value.problems == [problem]
+    assert render_problems(caught.value.problems) == [problem]
 
 
 def test_order_without_a_number_goes_by_its_id(payload: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 
 from mappings import STOREFRONTS
 from mappings.order import Charge, Order, Payment
-from mappings.schema import MappingError
+from mappings.problems import MappingError, render_problems
 from tests.support.mapping_cases import SAMPLES, make_store, problems_of, read, write
 
 STOREFRONT = STOREFRONTS["woocommerce"]
@@ -164,7 +164,7 @@ def test_discount_that_was_a_fee_is_taken_back_with_its_sign(payload: dict[str, 
     order = read_fetched(payload, refund("2500.00", ONE_YERBA, fee_lines=[item("14", "413.22", "86.78")]))
     assert order.charges[0].total == Decimal("0.00")
     assert order.total == order.parts_total == Decimal("12980.00")
-    assert order.unreadable_parts == []
+    assert render_problems(order.unreadable_parts) == []
 
 
 def test_cents_that_a_refund_rounds_are_a_charge(payload: dict[str, Any]) -> None:
@@ -191,7 +191,7 @@ def test_refund_that_names_no_line_is_not_of_a_line_without_an_id(payload: dict[
     del payload["line_items"][0]["id"]
     order = read_fetched(payload, refund("3000.00", ONE_YERBA | {"meta_data": []}))
     assert in_short(order)[0] == ("7791234567898", 3, Decimal("9000.00"))
-    assert order.unreadable_parts == [UNTOLD]
+    assert render_problems(order.unreadable_parts) == [UNTOLD]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_refund_that_names_no_line_is_not_of_a_line_without_an_id(payload: dict[
 )
 def test_refund_that_products_do_not_account_for_stops_the_order(payload: dict[str, Any], refunds: list[Any]) -> None:
     order = read_fetched(payload, *refunds)
-    assert order.unreadable_parts == [UNTOLD]
+    assert render_problems(order.unreadable_parts) == [UNTOLD]
     assert UNTOLD in problems_of(order, "lapyme")
     assert UNTOLD in problems_of(order, "rayo")
 
@@ -232,7 +232,7 @@ def test_odd_reply_leaves_the_refunds_as_they_were(
 def test_refund_that_says_no_amount_is_a_problem(payload: dict[str, Any]) -> None:
     with pytest.raises(MappingError) as caught:
         read("woocommerce", payload | {"refunds": [{"id": 900}]})
-    assert caught.value.problems == ["Refunds > line 1 does not say how much was given back."]
+    assert render_problems(caught.value.problems) == ["Refunds > line 1 does not say how much was given back."]
 
 
 def test_lapyme_is_sent_what_is_left(payload: dict[str, Any]) -> None:
@@ -252,5 +252,5 @@ def test_lapyme_is_sent_what_is_left(payload: dict[str, Any]) -> None:
 def test_sums_alone_come_off_the_total_and_stop_the_order(payload: dict[str, Any]) -> None:
     order = read("woocommerce", payload)
     assert order.total == Decimal("13480.00")
-    assert order.unreadable_parts == [UNFETCHED]
+    assert render_problems(order.unreadable_parts) == [UNFETCHED]
     assert UNFETCHED in problems_of(order, "lapyme")

@@ -3,7 +3,8 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +13,12 @@ from werkzeug.security import generate_password_hash
 
 from connector.core.exceptions import SettingsError
 from connector.database.queries import terms
-from connector.database.stats.overview import last_webhook_by_store, without_values
+from connector.database.stats.overview import last_webhook_by_store
 from connector.operations.actions import advance_bulk_retries
+from connector.web.dashboard.i18n import translate_problem
 from connector.web.dashboard.overview import CHART_SERIES
-from connector.web.dashboard.problem_i18n import translate_problem
 from connector.web.dashboard.security import safe_redirect_path
+from mappings.problems import Problem
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
 from tests.support.scenarios import live_a_little, without_colonia
 from tests.support.service import Service
@@ -218,12 +220,6 @@ def test_the_overview_says_what_is_stuck_and_why(service: Service, ana: Visitor)
     assert re.findall(r'"(delivered|in_progress|parked|discarded)":', ana.get("/").text) == list(CHART_SERIES)
 
 
-def test_a_cause_names_no_value() -> None:
-    assert without_values("Currency “USD” is not served; total is 1,250.50, 3 lines.") == (
-        "Currency … is not served; total is …, … lines."
-    )
-
-
 def test_pages_speak_the_browsers_language(service: Service, ana: Visitor) -> None:
     live_a_little(service)
     ana.language = "es-MX,es;q=0.9,en;q=0.5"
@@ -233,23 +229,33 @@ def test_pages_speak_the_browsers_language(service: Service, ana: Visitor) -> No
 
 
 @pytest.mark.parametrize(
-    ("problem", "said"),
+    ("problem", "spanish"),
     [
         (
-            "Shipping address > phone has 3 digits; 10 are needed.",
-            "Dirección de envío > teléfono: tiene 3 dígitos; hacen falta 10.",
+            Problem(code="wrong_digit_count", path=("ship_to", "phone"), params={"digits": 3, "needed": 10}),
+            "El teléfono (dirección de envío) tiene 3 dígitos; se necesitan 10.",
         ),
-        ("Products > line 2 > SKU is missing.", "Productos > renglón 2 > SKU: falta."),
-        ("Currency “USD” is not served; only ARS.", "Moneda: “USD” no se atiende; solo ARS."),
+        (Problem(code="missing", path=("ship_to", "district")), "Falta la colonia (dirección de envío)."),
+        (Problem(code="missing", path=("lines", 2, "sku")), "Falta el SKU (producto de la línea 2)."),
+        (
+            Problem(code="not_served", path=("currency",), params={"value": "USD", "choices": "ARS"}),
+            "La moneda “USD” no está disponible; solo ARS.",
+        ),
         ("no route takes its topic", "ninguna ruta acepta su tema"),
         ("Something that nobody translated.", "Something that nobody translated."),
     ],
 )
-def test_problems_are_translated_whole_or_not_at_all(service: Service, problem: str, said: str) -> None:
-    visitor = visit(service)
-    dashboard = visitor.client.application.extensions["dashboard"].get()
+def test_problems_are_translated(service: Service, problem: Problem | str, spanish: str) -> None:
+    with spanish_page(service):
+        assert translate_problem(problem) == spanish
+        assert translate_problem(problem if isinstance(problem, str) else problem.to_json()) == spanish
+
+
+@contextmanager
+def spanish_page(service: Service) -> Iterator[None]:
+    dashboard = visit(service).client.application.extensions["dashboard"].get()
     with dashboard.test_request_context(headers={"Accept-Language": "es"}):
-        assert translate_problem(problem) == said
+        yield
 
 
 def test_a_store_that_was_never_heard_of_is_silent(service: Service, ana: Visitor) -> None:

@@ -1,0 +1,57 @@
+"""What the connector itself says about orders and attempts: values that are stored as JSON and rendered when shown.
+
+They are `mappings.problems.Problem` values, so an order's page shows them beside the problems of its mapping.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mappings.labels import N_, Translate, untranslated
+from mappings.problems import ParamValue, Problem, register_templates, render_problem
+
+register_templates(
+    {
+        # Why a delivery cannot be prepared.
+        "account_not_configured": N_("Its account is no longer configured."),
+        "store_not_configured": N_("Its store is no longer configured."),
+        "mapping_failed": N_("The connector failed to map this order (%(error)s): a fault of ours."),
+        "payload_pruned": N_("Its payload was pruned: it goes again when a newer version of the order comes."),
+        "body_pruned": N_(
+            "What went under its key was pruned: look at the destination, then retrigger with force and a new key."
+        ),
+        "order_not_at_store": N_("The order is not at the store any more (404)."),
+        "store_api_not_configured": N_(
+            "The order is to be fetched from the store, and its settings have no `api_url` or `api_token`."
+        ),
+        "same_bytes_again": N_(
+            "An earlier attempt may have arrived: the same bytes would go again under the same key, whatever the "
+            "settings say."
+        ),
+        # Why a delivery is discarded.
+        "would_be_discarded": N_("It would be discarded: %(reason)s."),
+        "cancelled_at_store": N_("the store says that it is cancelled"),
+        "newest_version_unpaid": N_("its newest version is not paid"),
+        "no_route": N_("no route leads to the account now"),
+        "filter_value_missing": N_("the order names no %(field)s, which must be among %(allowed)s"),
+        "filter_value_excluded": N_("%(field)s %(value)s is not among %(allowed)s"),
+        "filter_pickup_required": N_("the order is not collected, and pickup must be true"),
+        "filter_pickup_excluded": N_("the order is collected, and pickup must be false"),
+        "filter_pickup_unknown": N_("the order does not say whether it is collected, and pickup must be %(pickup)s"),
+    }
+)
+
+
+def build_message(code: str, **params: ParamValue) -> Problem:
+    """Return one of the messages above.
+
+    Raises:
+        ValueError: the code is not registered.
+    """
+    return Problem(code=code, params=params)
+
+
+def render_stored(value: Problem | Mapping[str, Any] | str | None, translate: Translate = untranslated) -> str:
+    """Return the sentence of a problem, or of one as it is stored; a plain text as it is."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return render_problem(value if isinstance(value, Problem) else Problem.from_json(value), translate)
