@@ -114,8 +114,9 @@ def untranslated(text: str) -> str:
 
 
 def render_path(path: Sequence[str | int], translate: Translate = untranslated) -> str:
-    """Return "Shipping address > phone" for `("ship_to", "phone")`, "Products > line 2 > SKU" for
-    `("lines", 2, "sku")`. A key without a label stays as it is.
+    """Render a path: "Shipping address > phone" for `("ship_to", "phone")`.
+
+    `("lines", 2, "sku")` gives "Products > line 2 > SKU". A key without a label stays as it is.
     """
     if not path:
         return translate(ORDER_LABEL)

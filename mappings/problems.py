@@ -249,7 +249,7 @@ def load_problems(values: Iterable[Mapping[str, Any]]) -> list[Problem]:
 
 
 def render_problem(problem: Problem, translate: Translate = untranslated) -> str:
-    """Return the whole sentence, with what the order says: "Shipping address > phone has 3 digits; 10 are needed." """
+    """Return the sentence with the order's data, as in “Shipping address > phone has 3 digits; 10 are needed.”."""
     text = render_template(TEMPLATES[problem.code], problem.path, problem.params, translate)
     if problem.table is None:
         return text

@@ -1,7 +1,6 @@
 """marshmallow's fields and validators, with error messages that say what a setting must be.
 
-They follow the setting's path in a sentence: `accounts.bodega.concurrency: must be a whole number.` See "Custom error
-messages" in https://marshmallow.readthedocs.io/en/stable/custom_fields.html, read 2026-11-30.
+They follow the setting's path in a sentence: `accounts.bodega.concurrency: must be a whole number.`
 """
 
 from typing import Any, TypeVar

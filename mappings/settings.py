@@ -1,7 +1,7 @@
-"""What a spoke needs that no order says: the merchant's settings, as `connector.toml` names them.
+"""The settings that all stores and all accounts have, named as in `connector.toml`.
 
-A spoke extends `Store` or `Account` with its own settings, and the schema of the same name with
-how each is checked. Defaults stand in the dataclass alone.
+An integration extends `Store` or `Account` with settings of its own, and `StoreSchema` or `AccountSchema` with their
+validation. Defaults are in the dataclass only.
 """
 
 import string
@@ -21,22 +21,22 @@ from mappings.setting_fields import OneOf, Range
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """One shop on a storefront."""
+    """A shop on a storefront."""
 
-    name: str  # the table's name, which is also the `<store>` of `/webhooks/<store>`
-    id: str  # in rows and keys; the name unless it was set
+    name: str  # of the table; also the `<store>` in `/webhooks/<store>`
+    id: str  # in the database and in idempotency keys; by default the name
     storefront: str
-    secrets: list[str] = field(default_factory=list, repr=False)  # any of them may have signed
+    secrets: list[str] = field(default_factory=list, repr=False)  # a webhook may be signed with any of them
     api_url: str | None = None
     api_token: str | None = field(default=None, repr=False)
-    document_from: list[str] | None = None  # None: where the storefront usually has it
+    document_from: list[str] | None = None  # None: the storefront's usual paths
     district_from: list[str] = field(default_factory=list)
     number_from: list[str] = field(default_factory=list)
     unit_from: list[str] = field(default_factory=list)
     location_from: list[str] = field(default_factory=list)
     extra_from: dict[str, list[str]] = field(default_factory=dict)  # name in `Order.extra` -> paths
-    unsure: Literal["problem", "send_as_is"] = "problem"  # an address line that can be read in two ways
-    schema: type[Any] | None = None  # the merchant's own in the place of the storefront's
+    unsure: Literal["problem", "send_as_is"] = "problem"  # what to do with an ambiguous address line
+    schema: type[Any] | None = None  # a merchant's own, instead of the storefront's
 
     @property
     def can_fetch(self) -> bool:
@@ -45,7 +45,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One account at a destination. All `_s` are seconds."""
+    """An account at a destination. Names ending in `_s` are seconds."""
 
     name: str
     id: str
@@ -62,26 +62,26 @@ class Account:
     breaker_failures: int = 5
     breaker_open_s: float = 30.0
     totals: Literal["exact", "warn"] = "exact"
-    required_tables: list[str] = field(default_factory=list)  # in which every order must find its rows
-    schema: type[Any] | None = None  # the merchant's own in the place of the destination's
+    required_tables: list[str] = field(default_factory=list)  # tables in which every order must have its rows
+    schema: type[Any] | None = None  # a merchant's own, instead of the destination's
 
 
 StoreT = TypeVar("StoreT", bound=Store)
 AccountT = TypeVar("AccountT", bound=Account)
 
 
-#: Ids and names go into URLs and into idempotency keys, so they are plain ASCII.
+#: Ids and names are part of URLs and idempotency keys, so they are ASCII.
 IDENTIFIER = Regexp(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", error="must be 1 to 64 letters, digits, dots, dashes or underscores."
 )
 NOT_BLANK = Length(min=1, error="must not be empty.")
-#: Instants are reckoned with these, and no calendar holds them all.
+#: One year. `datetime` overflows when much longer durations are added.
 MAX_DURATION_S = 31_536_000
 CURRENCY_CODE = Regexp(r"[A-Z]{3}\Z", error="must be an ISO 4217 code.")
 
 
 class PathList(fields.List[str]):
-    """A path from the payload's root, or several that are tried in order. `list:name` picks the named item."""
+    """A path from the payload's root, or several to try in order. `list:name` selects the item with that name."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(fields.String(validate=NOT_BLANK), **kwargs)
@@ -91,7 +91,7 @@ class PathList(fields.List[str]):
 
 
 class SchemaClassField(fields.Field[type[Any]]):
-    """A merchant's schema class, which `module:Class` named and whoever reads the configuration has imported."""
+    """A merchant's schema class. The loader has imported it from `module:Class`."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> type[Any]:
         if not isinstance(value, type):
@@ -99,9 +99,9 @@ class SchemaClassField(fields.Field[type[Any]]):
         return value
 
 
-#: What a template may hold.
+#: The placeholders that a template may have.
 TEMPLATE_PLACEHOLDERS = frozenset({"storefront", "store", "order_id", "number"})
-TEMPLATE_ERROR = "may hold {storefront}, {store}, {order_id} and {number}, and no other braces."
+TEMPLATE_ERROR = "may contain {storefront}, {store}, {order_id} and {number}, and no other braces."
 
 
 def placeholders_in(template: str) -> set[str]:
@@ -109,7 +109,7 @@ def placeholders_in(template: str) -> set[str]:
 
 
 class Template(fields.String):
-    """A text with `PLACEHOLDERS` in braces, which `Dispatch.fill_in` fills."""
+    """A text with `TEMPLATE_PLACEHOLDERS` in braces, which `OrderRequest.format_template` replaces."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         template: str = super()._deserialize(value, *args, **kwargs)
@@ -124,9 +124,9 @@ class Template(fields.String):
 
 
 def require_order_reference(template: str) -> None:
-    """Refuse a template that gives every order the same text."""
+    """Reject a template that gives every order the same text. Raises `ValidationError`."""
     if placeholders_in(template).isdisjoint({"order_id", "number"}):
-        raise ValidationError("needs {order_id} or {number}: every order has a code of its own.")
+        raise ValidationError("needs {order_id} or {number}, so that every order gets a different text.")
 
 
 def validate_timezone(name: str) -> None:
@@ -139,7 +139,7 @@ def validate_timezone(name: str) -> None:
 
 
 class HeaderValue(fields.String):
-    """A header's value: printable ASCII, since anything else cannot be sent as it is written."""
+    """The value of a header: printable ASCII, because other characters cannot be sent unchanged."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
@@ -149,7 +149,7 @@ class HeaderValue(fields.String):
 
 
 class ServiceUrl(fields.String):
-    """An `https://` address without a query. Plain HTTP is for loopback only. A final slash is taken off."""
+    """An `https://` address without a query. `http://` is for loopback only. A trailing slash is removed."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
@@ -162,14 +162,14 @@ class ServiceUrl(fields.String):
         if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
             raise ValidationError("must be a web address such as https://example.com.")
         if parts.username or parts.password:
-            raise ValidationError("must not carry a user name or password: use `headers`.")
+            raise ValidationError("must not contain a user name or password; use `headers`.")
         if parts.scheme == "http" and host not in {"127.0.0.1", "localhost", "::1"}:
             raise ValidationError("must begin with https:// (http:// is only allowed for this machine).")
         return text.rstrip("/")
 
 
 class SettingsSchema(Schema):
-    """Checks one table of the configuration and builds its `model`. An unknown key is a fault."""
+    """Validates a table of the configuration and builds its `model`. An unknown key is an error."""
 
     model: ClassVar[type[Any]]
     error_messages = {"type": "must be a table.", "unknown": "is not a setting."}

@@ -54,7 +54,7 @@ class Fetch:
     path: str  # below the store's `api_url`
     merge: Callable[[dict[str, Any], Any], dict[str, Any]]  # (payload, parsed response) -> payload
     is_order: bool = False  # whether it returns the order itself, without which nothing can be mapped
-    is_valid_response: Callable[[Any], bool] = lambda response: True  # whether the response is about the right object
+    is_valid_response: Callable[[Any], bool] = lambda _response: True  # whether the response is about the right object
 
 
 class Storefront(ABC, Generic[StoreT]):

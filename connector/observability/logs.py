@@ -1,8 +1,7 @@
 """Logging, on standard error: key=value on a terminal, JSON elsewhere. Standard output is for results.
 
 structlog renders a line in the thread that logs it. The standard library's `QueueHandler` and `QueueListener` write it
-from a thread of their own, so that a log reader that stops reading does not hold up webhooks:
-https://docs.python.org/3.11/howto/logging-cookbook.html#dealing-with-handlers-that-block, read 2026-11-30.
+from a thread of their own, so that a log reader that stops reading does not hold up webhooks.
 """
 
 import io
@@ -48,17 +47,18 @@ class LineQueueHandler(QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         if self.queue.qsize() >= MAX_QUEUED_LINES:
-            self._is_blocked = self._is_blocked or not self.flush()
+            self._is_blocked = self._is_blocked or not self.wait_until_written()
             if self._is_blocked:
                 return
         self._is_blocked = False
         self.queue.put_nowait(record)
 
-    def flush(self) -> bool:  # type: ignore[override]
-        """Wait until the lines that are queued so far are written. Returns False if that took too long.
+    def flush(self) -> None:
+        """Write the lines that are queued so far. `logging.shutdown` calls this when the process exits."""
+        self.wait_until_written()
 
-        `logging.shutdown` calls it when the process exits.
-        """
+    def wait_until_written(self) -> bool:
+        """Wait until the lines that are queued so far are written. Returns False if that took too long."""
         is_written = Event()
         self.queue.put_nowait(is_written)
         return is_written.wait(FLUSH_TIMEOUT_S)
@@ -66,7 +66,7 @@ class LineQueueHandler(QueueHandler):
 
 class LineQueueListener(QueueListener):
     def handle(self, record: logging.LogRecord | Event) -> None:
-        if isinstance(record, Event):  # of `LineQueueHandler.flush`
+        if isinstance(record, Event):  # from `LineQueueHandler.wait_until_written`
             record.set()
         else:
             super().handle(record)

@@ -1,4 +1,5 @@
-"""The destinations as a server on this machine: strict by their contracts, and misbehaving on request.
+"""A local server that stands in for the destinations and the storefronts' APIs, for development, tests and the demo.
 
-It is a developer's tool. It keeps everything in memory and never touches the connector's database.
+It checks every body against the destination's contract, and injects faults on request. It keeps everything in memory
+and never touches the connector's database.
 """

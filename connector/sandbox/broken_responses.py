@@ -48,7 +48,7 @@ def _response_head(content: bytes) -> bytes:
 
 
 def dropped_connection() -> RawResponse:
-    return RawResponse(lambda connection: None)
+    return RawResponse(lambda _connection: None)
 
 
 def garbage_response() -> RawResponse:

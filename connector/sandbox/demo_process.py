@@ -17,7 +17,7 @@ import httpx
 
 #: The longest that the service may take to start on a busy machine.
 START_TIMEOUT_S = 60.0
-#: Longer than the 28 s that the service takes at most to finish what is in flight.
+#: Longer than the 28 s that the service allows for attempts in flight.
 STOP_TIMEOUT_S = 35.0
 
 

@@ -125,8 +125,9 @@ class FakeStorefrontApi(ABC):
 
 
 class FakeTiendanubeApi(FakeStorefrontApi):
-    """Returns the order that a webhook names. https://tiendanube.github.io/api-documentation/resources/order,
-    read 2026-11-21.
+    """Returns the order that a webhook names.
+
+    https://tiendanube.github.io/api-documentation/resources/order, read 2026-11-21.
     """
 
     storefront = "tiendanube"

@@ -1,6 +1,6 @@
 """The sandbox's web server: the played services, what they received, and how to make them misbehave.
 
-It is a developer's tool without a password: it listens to this machine alone unless told otherwise.
+It is a development tool without a password. By default it only listens on the loopback address.
 """
 
 import json
@@ -84,9 +84,9 @@ def serve(
     port: int = 8900,
     *,
     log_requests: bool = False,
-    on_start: Callable[[SandboxServer], None] = lambda sandbox: None,
+    on_start: Callable[[SandboxServer], None] = lambda _sandbox: None,
 ) -> None:
-    """Play the destinations until Ctrl-C or SIGTERM. Raises `OSError` when the port is taken."""
+    """Run the sandbox until Ctrl-C or SIGTERM. Raises `OSError` if the port is in use."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), SandboxServer(host=host, port=port, log_requests=log_requests) as sandbox:
         on_start(sandbox)

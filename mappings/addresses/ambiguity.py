@@ -29,8 +29,10 @@ ALTERNATIVE = N_("%(reading)s; or %(other)s")
 
 
 def render_reason(reason: Sequence[str], translate: Translate = untranslated) -> str:
-    """Args:
-    reason: a code of `REASONS`, then the text that it is about, if any.
+    """Render a reason.
+
+    Args:
+        reason: a code of `REASONS`, then the text that it is about, if any.
     """
     return translate(REASONS[reason[0]]) % {"text": reason[1] if len(reason) > 1 else ""}
 

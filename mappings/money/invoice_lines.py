@@ -77,8 +77,10 @@ def split_evenly(total: Decimal, quantity: int) -> list[tuple[int, int]]:
 
 
 def normalize_charges(order: Order, skus: Mapping[str, str]) -> Order:
-    """Return the order as it can be booked: what is negative comes off the products, and a rounding without a SKU of
-    its own goes on them. What they cannot bear stays, for `charge_problems` to name.
+    """Return the order with the charges that have no line of their own moved to the products.
+
+    Negative charges are taken off the products, and a rounding without a SKU of its own is added to them. What they
+    cannot absorb stays a charge, which `charge_problems` reports.
     """
     for charge in order.charges:
         if charge.total < 0 or (charge.total and charge.kind == "rounding" and charge.kind not in skus):

@@ -354,7 +354,7 @@ class Tiendanube(Storefront[TiendanubeStore]):
         return [
             Fetch(
                 path=f"/{store.store_id}/orders/{quote(order_id, safe='')}",
-                merge=lambda webhook, order: order,
+                merge=lambda _webhook, order: order,
                 is_order=True,
                 is_valid_response=lambda order: str(order.get("id")) == order_id,
             )

@@ -4,6 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Generator
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -231,7 +232,7 @@ class Life(RuleBasedStateMachine):
         forwarder = self.forwarders[name]
         order = self.orders[self.key(claimed.delivery)]
         carrier = Carrier(self.service.runtime, self.service.sandbox, claimed, self.nowhere)
-        forwarder._running[carrier] = claimed  # type: ignore[index]  # as `run` does with the thread of its pool
+        forwarder.in_flight.add(claimed, Future())  # as `start` does
         assert order.delivery is not None
         model = order.carry(order.delivery.copy(), self.clock.seconds)
         return UnderWay(carrier=carrier, model=model, key=self.key(claimed.delivery), owner=name)
@@ -251,7 +252,7 @@ class Life(RuleBasedStateMachine):
         assert place == expected, (place, expected)
         if place == ENDED:
             self.under_way.remove(one)
-            self.forwarders[one.owner]._running.pop(one.carrier, None)  # type: ignore[call-overload]
+            self.forwarders[one.owner].in_flight.remove(one.carrier.claimed)
         return place != ENDED
 
     def carry_out(self, one: UnderWay, trick: Trick) -> None:
@@ -320,7 +321,7 @@ class Life(RuleBasedStateMachine):
 
     def a_forwarder_recovers(self, name: str) -> None:
         forwarder = self.forwarders[name]
-        held = set(forwarder._in_flight_ids())
+        held = forwarder.in_flight.ids()
         forwarder.recover()
         self.release(forwarder.worker_id, besides=held)
         for order in self.orders.values():
@@ -357,7 +358,7 @@ class Life(RuleBasedStateMachine):
             return
         one = unbegun[which % len(unbegun)]
         self.under_way.remove(one)
-        self.forwarders[one.owner]._running.pop(one.carrier)  # type: ignore[call-overload]
+        self.forwarders[one.owner].in_flight.remove(one.carrier.claimed)
 
     def the_clock_goes_forward(self, seconds: int) -> None:
         self.clock.forward(seconds)

@@ -106,7 +106,7 @@ SENDING_FIRST = Invariant(
         Mutant(
             breaks="a lease that runs out under a thread starts a second one for the same order",
             file="connector/worker/worker.py",
-            old="return [worker_id for worker_id in claimed if worker_id.delivery.id not in in_flight_ids]",
+            old="return [item for item in claimed if item.delivery.id not in in_flight_ids]",
             new="return claimed",
             tests=(
                 "tests/worker/test_worker.py::test_a_lease_that_runs_out_under_a_thread_of_ours_starts_no_second_one[sqlite]",
@@ -153,8 +153,8 @@ NOT_REPEATED = Invariant(
         Mutant(
             breaks="an answer that did not come in time counts as never sent",
             file="connector/clients/http.py",
-            old="    httpx.ConnectTimeout,\n    httpx.PoolTimeout,",
-            new="    httpx.TimeoutException,\n    httpx.PoolTimeout,",
+            old="    httpcore.ConnectTimeout,\n    httpcore.PoolTimeout,",
+            new="    httpcore.TimeoutException,\n    httpcore.PoolTimeout,",
             tests=("tests/delivery/test_outcomes.py::test_outcome[sqlite-latency-options6-at_rayo6-at_lapyme6-rayo]",),
         ),
         Mutant(
@@ -185,8 +185,8 @@ NOT_REPEATED = Invariant(
         Mutant(
             breaks="every attempt has a key of its own",
             file=PACKING,
-            old="idempotency_key=delivery.idempotency_key, warnings=delivery.warnings)",
-            new='idempotency_key=f"{delivery.idempotency_key}{delivery.attempts}", warnings=delivery.warnings)',
+            old="idempotency_key=delivery.idempotency_key, warnings=warnings)",
+            new='idempotency_key=f"{delivery.idempotency_key}{delivery.attempts}", warnings=warnings)',
             tests=(LOST_REPLY,),
         ),
         Mutant(

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Invariant, Mutant
 
 INTAKE = "connector/ingestion/receive.py"
-SETTINGS = "connector/settings/__init__.py"
+SETTINGS = "connector/settings/loader.py"
 DELIVERY = "connector/delivery/deliver.py"
 EVENTS = "connector/database/events.py"
 DESTINATION = "mappings/destination.py"
@@ -248,9 +248,9 @@ NOT_TOLD = Invariant(
         ),
         Mutant(
             breaks="the exception of an order that cannot be mapped quotes it",
-            file="mappings/schema.py",
+            file="mappings/problems.py",
             old="super().__init__(f\"The order has {len(problems)} problem{'' if len(problems) == 1 else 's'}.\")",
-            new='super().__init__("; ".join(problems))',
+            new='super().__init__("; ".join(map(render_problem, problems)))',
             tests=("tests/mappings/test_schema.py::test_text_of_a_mapping_error_does_not_quote_the_order",),
         ),
         Mutant(

@@ -39,7 +39,7 @@ def test_a_lease_that_runs_out_under_a_thread_of_ours_starts_no_second_one(servi
     service.post_shopify(shopify_order())
     forwarder = service.forwarder()
     [claimed] = forwarder.claim_due()
-    forwarder._running[Future()] = claimed  # as `run` keeps the thread that it gave it to
+    forwarder.in_flight.add(claimed, Future())  # as `start` does
     service.clock.forward(61)
     assert forwarder.claim_due() == []
     forwarder.recover()

@@ -168,7 +168,7 @@ def post_delivery_retrigger(body: JsonObject, headers: JsonObject, delivery_id: 
 @blueprint.arguments(EmptyBodySchema, required=False)
 @blueprint.response(200, PreviewSchema)
 @blueprint.operation(errors=(404, 502))
-def post_delivery_preview(body: JsonObject, delivery_id: str) -> Preview:
+def post_delivery_preview(_body: JsonObject, delivery_id: str) -> Preview:
     """Map a delivery with the current settings, and return the body and the origin of each field.
 
     Nothing is sent or changed. If the webhook holds no order, the order is fetched from the store's API; 502 if that

@@ -11,7 +11,7 @@ from connector.database.queries.events import events_of_order, load_event
 from connector.delivery.order_source import load_order_source
 from connector.runtime import Runtime
 from connector.web.dashboard.available_actions import build_guidance
-from connector.web.dashboard.filters import describe_duplicates
+from connector.web.dashboard.filters import describe_attempt, describe_duplicates
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_problem
 from connector.web.dashboard.labels import translate
@@ -90,14 +90,9 @@ def event_entry(event: Event) -> TimelineEntry:
 
 
 def attempt_entry(attempt: Attempt) -> TimelineEntry:
-    title = _("Attempt %(number)s: %(outcome)s", number=attempt.number, outcome=translate(attempt.outcome))
-    return TimelineEntry(
-        at=attempt.started_at,
-        kind="attempt",
-        row=attempt,
-        title=title,
-        details=[attempt.error] if attempt.error else [],
-    )
+    result = describe_attempt(attempt.outcome, attempt.status)
+    title = _("Attempt %(number)s: %(result)s", number=attempt.number, result=result)
+    return TimelineEntry(at=attempt.started_at, kind="attempt", row=attempt, title=title, details=[])
 
 
 def note_entry(note: Note) -> TimelineEntry:

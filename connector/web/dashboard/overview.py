@@ -7,13 +7,16 @@ from flask import Blueprint, render_template, request
 
 from connector.database.circuits import read_circuits, store_circuit
 from connector.database.models import Circuit, State
+from connector.database.queries.deliveries import list_attempts
 from connector.database.stats import gauges
 from connector.database.stats import overview as stats
 from connector.runtime import Runtime
 from connector.serializers import circuit_status
 from connector.web.context import get_runtime
+from connector.web.dashboard.filters import describe_attempt
 from connector.web.dashboard.forms import InvalidFormError
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.i18n import translate_cause, translate_problem
 from mappings.settings import Store
 
 blueprint = Blueprint("overview", __name__)
@@ -44,7 +47,7 @@ def show() -> str:
         stores=describe_stores(runtime),
         parked_counts=parked_counts,
         oldest_waiting_at=stats.oldest_waiting(runtime.database),
-        causes=stats.find_failure_groups(runtime.database)[:MAX_CAUSES] if parked_counts else [],
+        causes=describe_causes(runtime) if parked_counts else [],
         max_parked_per_reason=stats.MAX_PARKED_PER_REASON,
     )
 
@@ -80,6 +83,21 @@ def build_chart(runtime: Runtime, since: datetime) -> dict[str, Any]:
         "totals": {name: sum(values) for name, values in series.items()},
         "rows": [{"at": hour, "counts": row} for hour, *row in zip(hours, *series.values(), strict=True)],
     }
+
+
+def describe_causes(runtime: Runtime) -> list[tuple[stats.FailureGroup, str]]:
+    """Return the largest groups of parked deliveries, each with its cause in the reader's language."""
+    groups = stats.find_failure_groups(runtime.database)[:MAX_CAUSES]
+    return [(group, describe_cause(runtime, group)) for group in groups]
+
+
+def describe_cause(runtime: Runtime, group: stats.FailureGroup) -> str:
+    """Return the problem of a group, without what its orders say if there are several; else its last attempt."""
+    if group.problem is not None:
+        return translate_problem(group.problem) if group.count == 1 else translate_cause(group.problem)
+    newest_id, _order = group.orders[0]
+    attempts = list_attempts(runtime.database, newest_id)
+    return describe_attempt(attempts[-1].outcome, attempts[-1].status) if attempts else ""
 
 
 def describe_accounts(runtime: Runtime) -> list[dict[str, Any]]:

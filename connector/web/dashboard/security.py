@@ -88,12 +88,12 @@ def add_headers(response: Response) -> Response:
     return response
 
 
-def handle_csrf_error(error: CSRFError) -> WerkzeugResponse:
+def handle_csrf_error(_error: CSRFError) -> WerkzeugResponse:
     """Send the person back to the page that held the form."""
     flash(_("This page has expired, try again."), "error")
     return redirect(safe_redirect_path(urlsplit(request.referrer or "").path) or url_for("overview.show"))
 
 
 def safe_redirect_path(text: str | None) -> str | None:
-    """Return the path if it is on this site. Browsers read `//host` and `/\\host` as another host."""
+    r"""Return the path if it is on this site. Browsers read `//host` and `/\host` as another host."""
     return text if text and text.isprintable() and re.match(r"/(?![/\\])", text) else None

@@ -182,8 +182,10 @@ class ShopifyRefundShippingSchema(StorefrontSchema):
 
 
 class ShopifyRefundSchema(StorefrontSchema):
-    """A refund. Since version 2024-10 shipping has a list of its own, which names no tax; the adjustments that did it
-    before still come beside it: https://shopify.dev/docs/api/admin-rest/latest/resources/refund, read 2026-11-22.
+    """A refund.
+
+    Since version 2024-10 shipping has a list of its own, without tax. The adjustments that were used before are still
+    present: https://shopify.dev/docs/api/admin-rest/latest/resources/refund, read 2026-11-22.
     """
 
     model = Refund

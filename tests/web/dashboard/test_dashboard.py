@@ -225,7 +225,7 @@ def test_pages_speak_the_browsers_language(service: Service, ana: Visitor) -> No
     ana.language = "es-MX,es;q=0.9,en;q=0.5"
     said = text_of(ana.get("/deliveries/1"))
     assert "Qué hacer" in said
-    assert "Dirección de envío > colonia o barrio: falta." in said
+    assert "Falta la colonia (dirección de envío)." in said
 
 
 @pytest.mark.parametrize(
@@ -277,8 +277,9 @@ def test_a_delivery_tells_its_whole_story(service: Service, ana: Visitor) -> Non
         "Order #8 parked: refused",
         "The destination refused the order. Its response is listed under Attempts.",
         "Webhook orders/paid",
-        "Attempt 1: refused status 422",
-        "1: refused · HTTP 422",
+        "Attempt 1: refused (HTTP 422)",
+        "1: refused (HTTP 422) ·",
+        "Technical detail: status 422",
         '"colonia": "Roma Norte"',
         '"district": "Roma Norte"',
     ):
