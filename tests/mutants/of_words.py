@@ -53,7 +53,7 @@ NOT_INVENTED = Invariant(
         Mutant(
             breaks="the customer's note is dropped without a word",
             file=RAYO,
-            old='            yield "Customer note is not sent: Rayo has no field for it."',
+            old='            yield Problem(code="not_sent", path=("note",), params={"vendor": "Rayo"})',
             new="            return",
             tests=("tests/mappings/destinations/test_rayo.py::test_what_rayo_cannot_be_told_is_listed",),
         ),
