@@ -16,7 +16,7 @@ from connector.alerts import start_monitor
 from connector.alerts.monitor import AlertMonitor
 from connector.database.alerts import describe_cause
 from connector.database.coordination import acquire_lock, release_lock
-from connector.database.models import deliveries
+from connector.database.models import Delivery
 from connector.database.orders import add_note
 from mappings import DESTINATIONS
 from mappings.problems import MappingError, Problem, render_cause
@@ -407,7 +407,7 @@ def test_notes_are_each_told_once_however_often_it_looks(told: Service, receiver
 def test_an_order_that_is_not_accounted_for_is_told(told: Service, receiver: Receiver) -> None:
     told.post_shopify(shopify_order(1))
     told.drain()
-    lose = update(deliveries).values(remote_id=None)
+    lose = update(Delivery).values(remote_id=None)
     told.database.transact(lambda transaction: transaction.execute(lose))
     look(told)
     [alert] = alerts_at(receiver)

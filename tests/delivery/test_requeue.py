@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlmodel import col
 
-from connector.database.models import deliveries
+from connector.database.models import Delivery
 from connector.delivery.requeue import requeue_mappable
 from connector.worker.worker import Worker
 from tests.support.orders import woo_order
@@ -172,7 +173,7 @@ def test_only_what_is_unmappable_is_woken(
     parked: Service, write_table: Callable[..., None], values: dict[str, Any]
 ) -> None:
     with parked.database.write() as transaction:
-        transaction.execute(update(deliveries).values(values))
+        transaction.execute(update(Delivery).values(values))
     write_table("YERBA-1")
     look(parked)
     assert told(parked) == [(values["state"], values["reason"])]
@@ -183,7 +184,7 @@ def test_order_that_a_person_let_go_lacks_no_row_any_more(parked: Service, write
     write_table("YERBA-1")
     look(parked)
     with parked.database.read() as connection:
-        assert connection.execute(select(deliveries.c.missing_rows)).scalars().all() == [None]
+        assert connection.execute(select(col(Delivery.missing_rows))).scalars().all() == [None]
 
 
 def test_file_with_a_fault_changes_nothing_and_its_correction_does(
@@ -213,7 +214,7 @@ connection_id = 1
     service.drain()
     assert told(service) == [UNMAPPABLE]
     with service.database.read() as connection:
-        kept = connection.execute(select(deliveries.c.missing_rows)).scalar_one()
+        kept = connection.execute(select(col(Delivery.missing_rows))).scalar_one()
     assert json.loads(kept or "") == [["payment_types", ["bacs", "Transferencia"]]]
     types = 'payment_types = {{ "transferencia" = "promissory" }}'
     restarted = open_service(text=text.replace("{centelar}", address).replace("{types}", types))

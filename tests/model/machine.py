@@ -11,12 +11,13 @@ from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from connector.clients.http import Client
 from connector.database.claims import ClaimedDelivery, expire_leases_of_dead_workers, release_claims
 from connector.database.events import IncomingWebhook, record_events
-from connector.database.models import attempts, deliveries, notes
+from connector.database.models import Attempt, Note
+from connector.database.models import Delivery as DeliveryRow
 from connector.worker.worker import Worker
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
 from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
@@ -429,10 +430,10 @@ class Life(RuleBasedStateMachine):
         return row.store, int(row.order_id) - STORES[row.store].first_order
 
     def rows(self) -> dict[tuple[str, int], Any]:
-        with self.service.database.read() as connection:
-            found = connection.execute(select(deliveries)).all()
-            self._attempts = connection.execute(select(attempts).order_by(attempts.c.number)).all()
-            self._alerts = connection.execute(select(notes).where(notes.c.kind == "alert")).all()
+        with self.service.database.read() as session:
+            found = session.exec(select(DeliveryRow)).all()
+            self._attempts = session.exec(select(Attempt).order_by(col(Attempt.number))).all()
+            self._alerts = session.exec(select(Note).where(Note.kind == "alert")).all()
         assert len({self.key(row) for row in found}) == len(found)
         return {self.key(row): row for row in found}
 

@@ -12,8 +12,8 @@ from tests.support.thin_webhooks import THIN_CONFIGURATION, nube_order, post
 
 
 def is_claimed(service: Service) -> bool:
-    with service.database.read() as connection:
-        return connection.exec_driver_sql("SELECT claimed_by FROM deliveries").scalar_one() is not None
+    with service.database.read() as session:
+        return session.connection().exec_driver_sql("SELECT claimed_by FROM deliveries").scalar_one() is not None
 
 
 def test_what_is_still_being_fetched_when_it_stops_is_given_back_unsent(

@@ -12,7 +12,7 @@ import pytest
 from werkzeug.security import generate_password_hash
 
 from connector.core.exceptions import SettingsError
-from connector.database.queries import search
+from connector.database.queries import terms
 from connector.database.stats.overview import last_webhook_by_store
 from connector.operations.actions import advance_bulk_retries
 from connector.web.dashboard.i18n import translate_problem
@@ -358,8 +358,8 @@ def test_an_email_is_found_exactly_and_stands_in_no_address(service: Service, an
 def test_an_email_of_long_ago_is_found_by_looking_further_back(
     service: Service, ana: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "EMAIL_SCAN_LIMIT", 1)
-    monkeypatch.setattr(search, "EMAIL_SCAN_STEP", 2)
+    monkeypatch.setattr(terms, "EMAIL_SCAN_LIMIT", 1)
+    monkeypatch.setattr(terms, "EMAIL_SCAN_STEP", 2)
     for number, email in ((30, "otra@example.mx"), (31, "una@example.mx"), (32, "una@example.mx")):
         service.post_shopify(shopify_order(number, email=email))
     first = ana.post("/deliveries/search", q="otra@example.mx")
