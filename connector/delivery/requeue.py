@@ -8,8 +8,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import islice
 
-from connector.database.orders import row_id
-from connector.database.requeue import deliveries_missing_rows, requeue_deliveries
+from connector.database.deliveries import deliveries_missing_rows, requeue_deliveries
 from connector.runtime import Runtime
 from connector.settings import refresh_tables
 from mappings.lookup_tables import find_row
@@ -41,7 +40,7 @@ def requeue_mappable(runtime: Runtime) -> int:
 
     deliveries = deliveries_missing_rows(runtime.database)
     mappable_ids = islice(
-        (row_id(delivery) for delivery in deliveries if has_all_rows(delivery.account, delivery.missing_rows or "[]")),
+        (id_ for id_, account, missing_rows in deliveries if has_all_rows(account, missing_rows)),
         MAX_PER_RUN,
     )
     count = 0

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from connector.core.exceptions import InvalidRequestError, NotFoundError
 from connector.database import bulk_retries, circuits, operator_actions
-from connector.database.bulk_retries import DeliveryFilter
 from connector.database.idempotency import IdempotentRequest
 from connector.database.models import Circuit, Delivery, Job, Reason, State
 from connector.database.operator_actions import RetriggerRequest, RetriggerResult
-from connector.database.queries.lookups import load_delivery, load_event
+from connector.database.queries.deliveries import DeliveryFilter, load_delivery
+from connector.database.queries.events import load_event
 from connector.runtime import Runtime
 
 RESOLUTIONS = (State.DELIVERED, State.DISCARDED)

@@ -8,6 +8,7 @@ from pathlib import Path
 from connector.clients.http import Reachability
 from connector.core.check_result import CheckResult, failure, ok, warning
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
+from connector.database.circuits import CircuitState, circuit_state, read_circuits
 from connector.database.engine import Database
 from connector.database.health import (
     DATABASE,
@@ -18,7 +19,6 @@ from connector.database.health import (
     seconds_ahead,
 )
 from connector.database.models import Circuit, Reason
-from connector.database.queries.lookups import all_circuits
 from connector.database.sqlite import database_file
 from connector.database.stats.counters import LAST_EVENT, read_counters
 from connector.database.stats.gauges import Gauges, read_gauges
@@ -101,7 +101,7 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckRe
     now = database.clock()
     gauges = read_gauges(database, settings.accounts)
     yield check_worker(gauges, now, monitor_seen_until(database, MONITOR_LOCK))
-    circuits = all_circuits(database)
+    circuits = read_circuits(database)
     for account in settings.accounts:
         yield check_circuit(account, circuits.get(account), gauges.waiting.get(account, 0))
     for (account, reason), count in sorted(gauges.parked.items()):
@@ -127,13 +127,14 @@ def check_worker(gauges: Gauges, now: datetime, monitor_seen_until: datetime | N
 
 def check_circuit(account: str, circuit: Circuit | None, waiting: int) -> CheckResult:
     subject, waiting_text = f"account {account}", f"{waiting} waiting"
-    if circuit is not None and circuit.paused_at is not None:
+    state = circuit_state(circuit)
+    if circuit is not None and state is CircuitState.PAUSED:
         return warning(
             subject,
             f"paused by {circuit.pause_reason}; {waiting_text}",
             f"connector resume {account}, when it may continue",
         )
-    if circuit is not None and circuit.opened_at is not None:
+    if circuit is not None and state is CircuitState.OPEN:
         reason = circuit.reason or "failures"
         remedy = (
             "correct its key and restart the service" if reason == "unauthorized" else "check the destination's status"

@@ -4,7 +4,6 @@ from collections import Counter
 from concurrent.futures import Future, wait
 
 from connector.database.claims import ClaimedDelivery
-from connector.database.orders import row_id
 
 
 class InFlight:
@@ -21,14 +20,14 @@ class InFlight:
         return set(self._claimed)
 
     def add(self, claimed: ClaimedDelivery, future: Future[None]) -> None:
-        self._claimed[row_id(claimed.delivery)] = claimed, future
+        self._claimed[claimed.delivery.id] = claimed, future
 
     def remove(self, claimed: ClaimedDelivery) -> None:
-        self._claimed.pop(row_id(claimed.delivery), None)
-        self._recording.discard(row_id(claimed.delivery))
+        self._claimed.pop(claimed.delivery.id, None)
+        self._recording.discard(claimed.delivery.id)
 
     def mark_recording(self, claimed: ClaimedDelivery) -> None:
-        self._recording.add(row_id(claimed.delivery))
+        self._recording.add(claimed.delivery.id)
 
     def count_by_account(self) -> tuple[Counter[str], Counter[str]]:
         """Return how many deliveries of each account are waiting for a response, and how many are being recorded."""

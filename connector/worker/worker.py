@@ -20,7 +20,6 @@ from connector.database.claims import (
     recover_interrupted,
     release_claims,
 )
-from connector.database.orders import row_id
 from connector.delivery.deliver import deliver
 from connector.delivery.requeue import MAX_PER_RUN, reload_lookup_tables, requeue_mappable
 from connector.observability.logs import flush_log
@@ -124,7 +123,7 @@ class Worker:
         # A suspended process or a clock that jumped can let a lease expire under one of our own threads. That thread
         # continues under the new lease: a second one would send the same attempt again.
         in_flight_ids = self.in_flight.ids()
-        return [item for item in claimed if row_id(item.delivery) not in in_flight_ids]
+        return [item for item in claimed if item.delivery.id not in in_flight_ids]
 
     def accounts_due(self, accounts: list[str]) -> list[str]:
         """Return those of `accounts` that have due deliveries.

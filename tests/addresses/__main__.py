@@ -1,6 +1,6 @@
-"""Measures the address reader against the labelled lines: `python -m tests.addresses [tuning|aside] [--show]`.
+"""Measures the address parser against labelled lines: `python -m tests.addresses [tuning|aside] [--show]`.
 
-`--show` lists what was not read exactly, and is meant for the tuning half alone.
+`--show` lists the lines that were not parsed exactly. Use it only with the tuning half.
 """
 
 import csv
@@ -36,7 +36,7 @@ class Verdict:
 
 
 def judge_rows() -> Iterator[Verdict]:
-    """Read every labelled line, and say what came of it."""
+    """Parse every labelled line and classify the result."""
     for country in ("MX", "AR"):
         with (HERE / f"{country.lower()}.csv").open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
@@ -65,7 +65,7 @@ def half_of(row: dict[str, str]) -> str:
 
 
 def judge_reading(row: dict[str, str], read: dict[str, str], *, is_sure: bool) -> str:
-    """Return "exact", "unsure", "unsure, as a person is", or "wrong". To be sure where a person is not is wrong."""
+    """Return "exact", "unsure", "unsure, as a person is", or "wrong". Being sure of an unsure label is wrong."""
     if not is_sure:
         return "unsure, as a person is" if row["unsure"] else "unsure"
     is_exact = not row["unsure"] and all(plain(row[column]) == plain(read[column]) for column in FIELDS)

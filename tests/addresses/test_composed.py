@@ -1,4 +1,4 @@
-"""Lines put together from parts of which each is clear: they are read back as those parts, in whatever form."""
+"""Address lines composed of unambiguous parts are parsed back into those parts."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mappings.addresses.street_parser import AddressContext, ParsedLine, parse_line
 
-#: By country: streets, doors, flats, neighbourhoods and references, each as written, and as read.
+#: By country: streets, numbers, units, neighbourhoods and references, each as written and as parsed.
 PARTS = {
     "MX": (
         ["Av. Insurgentes Sur", "5 de Mayo", "Calle 12", "11 Sur", "Av. Convención de 1914 Norte", "Río Lerma"],

@@ -1,4 +1,4 @@
-"""People are told what they must know: once, together, with what to do and where, and never a customer's data."""
+"""Alerts: sent once, grouped, with what to do and a link, and never with customer data."""
 
 import hmac
 from base64 import b64encode
@@ -16,7 +16,7 @@ from connector.alerts import start_monitor
 from connector.alerts.monitor import AlertMonitor
 from connector.database.alerts import describe_cause
 from connector.database.coordination import acquire_lock, release_lock
-from connector.database.models import deliveries
+from connector.database.models import Delivery
 from connector.database.orders import add_note
 from mappings import DESTINATIONS
 from mappings.problems import MappingError, Problem, render_cause
@@ -50,7 +50,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 @pytest.fixture
 def told(open_service: Open, receiver: Receiver) -> Service:
-    """A service that tells alerts at a webhook."""
+    """A service that sends alerts to a webhook."""
     return open_service(text=configuration(f'[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}/alerts"'))
 
 
@@ -59,7 +59,7 @@ def configuration(alerts: str) -> str:
 
 
 def look(service: Service) -> None:
-    """As a process that has just started and ends again does."""
+    """Run the monitor once, as a process that starts and stops does."""
     watcher = AlertMonitor(service.runtime)
     watcher.check()
     release_lock(service.database, "alerts", watcher.holder)
@@ -72,7 +72,7 @@ def wait_for(has_come: Callable[[], bool]) -> None:
 
 
 def alerts_at(receiver: Receiver) -> list[dict[str, Any]]:
-    """What the webhook was told, without times."""
+    """The alerts that the webhook received, without times."""
     times = {"since", "at"}
     found = [one for received in receiver.received for one in received.json["alerts"]]
     return [{name: value for name, value in one.items() if name not in times} for one in found]
@@ -82,7 +82,7 @@ def titles_at(receiver: Receiver) -> list[str]:
     return [one["title"] for one in alerts_at(receiver)]
 
 
-# What is said
+# Messages
 
 
 def test_an_order_without_colonia_is_told_with_all_that_a_person_needs(told: Service, receiver: Receiver) -> None:
@@ -225,7 +225,7 @@ def test_no_problem_is_told_with_what_stood_in_the_order(sample: str, destinatio
     assert [cause for cause in causes if MARK in cause] == []
 
 
-# Grouped, and not too often
+# Grouping and intervals
 
 
 def test_orders_that_lack_the_same_are_told_together(told: Service, receiver: Receiver) -> None:
@@ -273,7 +273,7 @@ def test_a_restart_neither_repeats_nor_forgets(told: Service, receiver: Receiver
     look(told)
     told.post_woo(woo_order(4, billing={}, shipping={}, payment_method="", line_items=[]))
     told.drain()
-    look(told)  # by a watcher that knows nothing but what is in the database
+    look(told)  # a monitor that knows only what is in the database
     look(told)
     assert [one["account"] for one in alerts_at(receiver)] == ["bodega", "erp"]
 
@@ -302,7 +302,7 @@ def test_one_process_at_a_time_watches(told: Service) -> None:
 def test_a_web_process_watches_while_no_forwarder_does(told: Service, receiver: Receiver) -> None:
     told.post_shopify(without_colonia(1))
     told.drain()
-    with start_monitor(told.runtime):  # it looks as it starts, and ends
+    with start_monitor(told.runtime):  # it checks once when it starts
         wait_for(lambda: bool(receiver.received))
     told.post_woo(woo_order(4, line_items=[]))
     told.drain()
@@ -320,13 +320,13 @@ def test_a_web_process_lets_a_forwarder_start_first(told: Service) -> None:
     assert not AlertMonitor(told.runtime, is_standby=True).acquire_leadership()
 
 
-# What is told besides orders
+# Alerts that are not about orders
 
 
 def test_an_open_circuit_is_told_and_that_it_closed(told: Service, receiver: Receiver) -> None:
     told.sandbox.inject_fault("rayo", "status", status=403)
     told.post_shopify(shopify_order(1))
-    told.carry_due()
+    told.deliver_due()
     look(told)
     told.clock.forward(31)
     told.drain()
@@ -344,7 +344,7 @@ def test_a_circuit_that_opens_again_soon_is_not_told_each_time(told: Service, re
     for number in range(3):
         told.sandbox.inject_fault("rayo", "status", status=403)
         told.post_shopify(shopify_order(number + 1))
-        told.carry_due()
+        told.deliver_due()
         look(told)
         told.clock.forward(31)
         told.drain()
@@ -353,7 +353,7 @@ def test_a_circuit_that_opens_again_soon_is_not_told_each_time(told: Service, re
 
 
 def test_orders_that_nothing_takes_are_told(told: Service, receiver: Receiver) -> None:
-    told.forwarder()
+    told.worker()
     told.post_shopify(shopify_order())
     look(told)
     told.clock.forward(601)
@@ -407,7 +407,7 @@ def test_notes_are_each_told_once_however_often_it_looks(told: Service, receiver
 def test_an_order_that_is_not_accounted_for_is_told(told: Service, receiver: Receiver) -> None:
     told.post_shopify(shopify_order(1))
     told.drain()
-    lose = update(deliveries).values(remote_id=None)
+    lose = update(Delivery).values(remote_id=None)
     told.database.transact(lambda transaction: transaction.execute(lose))
     look(told)
     [alert] = alerts_at(receiver)
@@ -462,7 +462,7 @@ def test_a_channel_that_hangs_slows_no_delivery(open_service: Open, receiver: Re
         service.post_shopify(shopify_order(2))
         service.drain()
         assert [one["state"] for one in service.deliveries()] == ["parked", "delivered"]
-        assert len(receiver.received) == 1  # it hangs still
+        assert len(receiver.received) == 1  # it still hangs
         receiver.gate.set()
 
 
@@ -482,7 +482,7 @@ MARK = "Quirquincho"
 
 
 def spoilt(payload: Any) -> Iterator[Any]:
-    """The payload with each of its texts replaced by a word of nobody."""
+    """Return the payload with every text replaced by a marked value."""
     for path in paths_of(payload):
         yield replaced(payload, path)
 

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: the way of an order that is stuck, what eyes and hands need, and live pages."""
+"""The dashboard in a real browser: fixing a stuck order, accessibility and live updates."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ PAGES = [
 
 
 def test_a_stuck_order_is_found_explained_fixed_and_sent(site: Site, open_page: Callable[..., Page]) -> None:
-    """From the link of an alert, with nothing but what the pages say."""
+    """Start from the link in an alert and follow only what the pages say."""
     site.post_shopify(without_colonia(2001))
     stuck = site.wait_for("#2001", "parked")
     page = open_page(None)
@@ -32,7 +32,7 @@ def test_a_stuck_order_is_found_explained_fixed_and_sent(site: Site, open_page: 
     expect(page.get_by_label("What to do")).to_contain_text("Shipping address > neighbourhood is missing.")
     expect(page.get_by_label("What to do")).to_contain_text("Open order #2001 in the store's admin")
     fixed = shopify_order(2001, updated_at="2026-11-20T12:00:00-06:00")
-    site.post_shopify(fixed, topic="orders/updated")  # what the person's correction makes the store send
+    site.post_shopify(fixed, topic="orders/updated")  # the webhook that the store sends after the fix
     expect(page.get_by_role("heading", level=1)).to_have_text("Order #2001 delivered", timeout=20_000)
     expect(page.locator("ol.timeline")).to_contain_text("Attempt 1: delivered")
 
@@ -79,7 +79,7 @@ def test_live_pages_leave_what_one_opened_and_wrote(site: Site, open_page: Calla
     page = open_page()
     page.goto("/deliveries/5")
     page.locator("#payload summary").click()
-    page.wait_for_timeout(6_000)  # one refresh at least
+    page.wait_for_timeout(6_000)  # at least one refresh
     expect(page.locator("#payload pre")).to_be_visible()
     page.goto("/deliveries")
     first = page.locator("tbody tr").first.get_attribute("id")
@@ -114,7 +114,7 @@ def look_with_axe(page: Page, paths: list[str]) -> list[tuple[str, Any]]:
     for path in paths:
         page.goto(path)
         page.wait_for_load_state("networkidle")
-        # Read by Playwright as a tool, past the page's own policy, which lets no script in.
+        # Playwright injects it past the page's content security policy, which allows no scripts.
         for fault in Axe().run(page).response["violations"]:
             if fault["impact"] in ("serious", "critical"):
                 found.append((path, (fault["id"], [node["target"] for node in fault["nodes"]][:3])))

@@ -1,4 +1,4 @@
-"""The real service with a sandbox beside it, and a real browser before it: Debian's Chromium, driven by Playwright."""
+"""The real service with a sandbox, and a real browser: Debian's Chromium, driven by Playwright."""
 
 import itertools
 import os
@@ -35,7 +35,7 @@ password_hash = "{generate_password_hash(PASSWORD)}"
 
 @dataclass
 class Site:
-    """A service that runs, and its shops."""
+    """A running service and its stores."""
 
     service: ServiceProcess
     sandbox: SandboxServer
@@ -61,7 +61,7 @@ class Site:
         assert self.service.api.post("/webhooks/tienda-ar", content=body, headers=sent).status_code == 200
 
     def wait_for(self, order: str, *states: str) -> dict[str, Any]:
-        """The order's only delivery, once it is in one of the states."""
+        """Wait until the order's only delivery is in one of the states, and return it."""
         give_up_at = time.monotonic() + 30
         while time.monotonic() < give_up_at:
             [delivery] = self.service.get("/api/deliveries", order=order)["items"] or [{"state": None}]
@@ -72,7 +72,7 @@ class Site:
         raise AssertionError(f"order {order} is {delivery['state']}, and was to be {states}")
 
     def live_a_little(self) -> None:
-        """Orders of every kind that a page shows."""
+        """Create orders of every kind that the pages show."""
         self.sandbox.inject_fault("rayo", "process_then_drop", match="Prueba 1003")
         self.sandbox.inject_fault("rayo", "status", status=422, match="Prueba 1004")
         for number in (1001, 1002):
@@ -116,7 +116,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(site: Site, chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Open a browser of its own, signed in unless it is nobody's. What its console complains of fails the test."""
+    """Open a page in a new browser context, signed in unless `who` is None. Console errors fail the test."""
     complaints: list[str] = []
     with ExitStack() as stack:
 

@@ -1,4 +1,4 @@
-"""Takes the pictures of `docs/images`, those that the documents show. Run as a pytest file."""
+"""Takes the screenshots in `docs/images`. Run as a pytest file."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Runs the service as real processes, breaks it and what it speaks with, and judges what became of every order.
+"""Runs the service as real processes, injects failures, and checks the result of every order.
 
-`python -m tests.chaos --seed 1 --minutes 1`; the exit status is 0 only if nothing was lost, doubled or wrongly told.
+`python -m tests.chaos --seed 1 --minutes 1`; the exit status is 0 only if nothing was lost, duplicated or misreported.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def read_arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = read_arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it started, as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops its processes, as Ctrl-C does
     seconds = arguments.minutes * 60
     asked = Asked(
         seed=arguments.seed,

@@ -1,4 +1,4 @@
-"""Does what was planned to processes, disk and services, and keeps when: the causes of what follows."""
+"""Carries out the planned failures of processes, disk and services, and records when they happened."""
 
 import signal
 import threading
@@ -14,12 +14,12 @@ from connector.sandbox.server import SandboxServer
 from tests.chaos.plan import ENDS, Act, PlannedAct, PlannedFault
 from tests.chaos.programs import send
 
-#: What may leave an attempt without a recorded answer: it hits the forwarder, or the database that it writes to. That a
+#: What may leave an attempt without a recorded answer: it hits the worker, or the database that it writes to. That a
 #: clock was set is no excuse: all go by the database's.
 TOUCHES_ATTEMPTS = {
-    Act.KILL_FORWARDER,
+    Act.KILL_WORKER,
     Act.KILL_ALL,
-    Act.STOP_FORWARDER,
+    Act.STOP_WORKER,
     Act.FILL_DISK,
     Act.KILL_POSTGRESQL,
 }
@@ -32,13 +32,13 @@ class Target(Protocol):
 @dataclass(slots=True, kw_only=True)
 class Incident:
     act: Act
-    began_at: float  # seconds of the machine's clock
+    began_at: float  # Unix time in seconds
     ended_at: float
     hit: int  # how many processes
 
 
 class Chaos:
-    """Plays the two plans from `start` until they are over, or `stop`."""
+    """Carries out both plans from `start` until they end or `stop` is called."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Chaos:
         self._plays = [self._pool.submit(self._play_acts, acts), self._pool.submit(self._play_faults, faults)]
 
     def stop(self) -> None:
-        """End what is still open, and every misbehaviour. Raises what went wrong with the chaos itself."""
+        """End every open act and fault. Raises any error of the chaos threads themselves."""
         self._is_over.set()
         self._pool.shutdown()
         for began in list(self._open):
@@ -79,7 +79,7 @@ class Chaos:
             play.result()
 
     def _is_time(self, at_s: float) -> bool:
-        """Wait until so many seconds after the start. False: it is over."""
+        """Wait until this many seconds after the start. Returns False if the run is over."""
         return not self._is_over.wait(max(0.0, at_s - (time.monotonic() - self._started_at)))
 
     def _play_acts(self, planned: Sequence[PlannedAct]) -> None:
@@ -101,7 +101,7 @@ class Chaos:
             stopped = [process for _, held in self._open.values() for process in held]
             found = [process for process in self._target.find(act) if process not in stopped]
             hit = found if act is Act.KILL_ALL else found[int(value * len(found)) :][:1]
-            send(hit, signal.SIGSTOP if act is Act.STOP_FORWARDER else signal.SIGKILL)
+            send(hit, signal.SIGSTOP if act is Act.STOP_WORKER else signal.SIGKILL)
         incident = Incident(act=act, began_at=began_at, ended_at=time.time(), hit=len(hit))
         self.incidents.append(incident)
         if act in ENDS:

@@ -1,4 +1,4 @@
-"""Whether an attempt that is called ambiguous was: what the sandbox, or the driver, did to it in its time."""
+"""Finds the injected failure that explains an ambiguous attempt."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from tests.chaos.plan import Act
 from tests.chaos.shops import MARK
 from tests.chaos.told import ToldAttempt
 
-#: What leaves a request without an answer that says what became of it.
+#: Faults that leave a request without a conclusive response.
 AMBIGUOUS = {"drop_after_reading", "process_then_drop", "garbage", "garbage_json", "cut_body", "slow_drip", "latency"}
 #: Between the clocks' readings of the driver and of the processes that it hits.
 SLACK_S = 0.25
@@ -21,7 +21,7 @@ RECORD_WITHIN_S = 4.0
 
 @dataclass(slots=True, kw_only=True)
 class Causes:
-    """All that can make an attempt ambiguous. A drop that was not read names no order: each excuses one attempt."""
+    """All causes of ambiguous attempts. A request dropped unread names no order, so each explains one attempt."""
 
     incidents: Sequence[Incident]
     timeout_s: float
@@ -36,7 +36,7 @@ class Causes:
                 self.by_order.setdefault((seen.destination, int(mark[1])), []).append(seen)
 
     def find(self, destination: str, number: int, attempt: ToldAttempt) -> str | None:
-        """Return what made the attempt ambiguous; None when nothing did."""
+        """Return the cause of the ambiguous attempt, or None."""
         began_at = attempt.started_at - SLACK_S
         for seen in self.by_order.get((destination, number), []):
             if began_at <= seen.received_at.timestamp() <= self._ends_at(attempt) and is_ambiguous(seen):
@@ -53,7 +53,7 @@ class Causes:
         return None
 
     def was_refused(self, destination: str, number: int) -> bool:
-        """Whether the destination ever answered clearly that it will not take the order."""
+        """Return whether the destination ever refused the order for good."""
         return any(
             seen.outcome == "refused" and not is_ambiguous(seen)
             for seen in self.by_order.get((destination, number), [])
@@ -64,8 +64,8 @@ class Causes:
         return attempt.started_at + LOCK_WITHIN_S + lasted_s + RECORD_WITHIN_S
 
     def _is_hit(self, attempt: ToldAttempt, incident: Incident) -> bool:
-        """Whether the incident fell into the attempt. A kill takes the record with it; so there is no duration."""
-        is_kill = incident.act in (Act.KILL_FORWARDER, Act.KILL_ALL)
+        """Return whether the incident happened during the attempt. A killed process records no duration."""
+        is_kill = incident.act in (Act.KILL_WORKER, Act.KILL_ALL)
         if is_kill and attempt.duration_s is not None:
             return False
         return attempt.started_at - SLACK_S <= incident.ended_at and incident.began_at <= self._ends_at(attempt)

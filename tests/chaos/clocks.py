@@ -1,4 +1,4 @@
-"""Clocks of single programs that can be set while they run, where there is a C compiler to build what shows them."""
+"""Per-program clocks that can be changed at run time. Building the library needs a C compiler."""
 
 import shutil
 import struct
@@ -10,7 +10,7 @@ SOURCE = Path(__file__).with_name("clock.c")
 
 
 class Clock:
-    """The clock of every process that is started with `variables`."""
+    """The clock of all processes started with `variables`."""
 
     def __init__(self, file: Path, library: Path) -> None:
         self._file = file
@@ -18,13 +18,13 @@ class Clock:
         self.variables: Mapping[str, str] = {"LD_PRELOAD": str(library), "CHAOS_CLOCK": str(file)}
 
     def set_ahead(self, seconds: float) -> None:
-        """Let it be so far ahead of the machine's from now on."""
+        """Set how many seconds the clock is ahead of the machine's."""
         with self._file.open("r+b") as file:
             file.write(struct.pack("@q", round(seconds * 1e9)))
 
 
 def build_library(folder: Path) -> Path:
-    """Raises `OSError` where it cannot be built."""
+    """Build the preloaded library. Raises `OSError` if it cannot be built."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise OSError("there is no C compiler")

@@ -1,4 +1,4 @@
-"""The database servers of a run, and the small disk that can be filled under them where one may be mounted."""
+"""The database servers of a run, on a small disk that can be filled, if mounting is permitted."""
 
 import subprocess
 import time
@@ -19,7 +19,7 @@ START_WITHIN_S = 60.0
 
 
 class SmallDisk:
-    """A file system in memory. Raises `OSError` where mounting is not permitted."""
+    """A small file system in memory. Raises `OSError` if mounting is not permitted."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -48,7 +48,7 @@ class SmallDisk:
 
 
 def mount_small_disk(folder: Path, tell: Callable[[str], None]) -> SmallDisk | None:
-    """Return the disk that `folder` has become; None, and a plain folder, where none may be mounted."""
+    """Mount a small disk at `folder` and return it, or None if mounting is not permitted."""
     try:
         return SmallDisk(folder)
     except OSError as error:
@@ -57,7 +57,7 @@ def mount_small_disk(folder: Path, tell: Callable[[str], None]) -> SmallDisk | N
 
 
 class Sqlite:
-    """A file on a small disk if there may be one, else in `folder`."""
+    """An SQLite file on a small disk if possible, else in `folder`."""
 
     def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
         self._disk = mount_small_disk(folder / "disk", tell)
@@ -72,7 +72,7 @@ class Sqlite:
 
 
 class Postgresql:
-    """A PostgreSQL with the settings that it comes with, but for its journal's size: the disk is small."""
+    """A PostgreSQL server with default settings except for the WAL size, because the disk is small."""
 
     def __init__(self, folder: Path, tell: Callable[[str], None], *, is_killed: bool = True) -> None:
         self._disk = mount_small_disk(folder / "disk", tell) if is_killed else None
@@ -89,11 +89,11 @@ class Postgresql:
             self.acts |= {Act.FILL_DISK: self._disk.fill, Act.FREE_DISK: self._free}
 
     def _kill(self, _: float) -> None:
-        """The postmaster and all that it forked, at once."""
+        """Kill the postmaster and its children."""
         try:
             postmaster = psutil.Process(self._server.get_pid())
             doomed = [postmaster, *postmaster.children(recursive=True)]
-        except psutil.NoSuchProcess:  # it gave up by itself on the full disk
+        except psutil.NoSuchProcess:  # it stopped on the full disk
             return
         for process in doomed:
             with suppress(psutil.NoSuchProcess):
@@ -143,7 +143,7 @@ class NoServer:
 def open_server(
     name: Literal["postgresql", "redis"] | None, folder: Path, tell: Callable[[str], None]
 ) -> Postgresql | Redis | NoServer:
-    """Start what a peer needs. It stays up: a peer is tried, and not what it stands on."""
+    """Start the server that a peer needs. It is never killed, because the peer is under test."""
     if name == "postgresql":
         return Postgresql(folder, tell, is_killed=False)
     return Redis(folder) if name == "redis" else NoServer()

@@ -1,4 +1,4 @@
-"""A peer as what is tried: the same orders, kills and misbehaviours, as far as it has the parts for them.
+"""A peer under test: the same orders, kills and faults, as far as they apply to it.
 
 It says nothing of its deliveries, so that only the destination's own record can be compared with what was accepted.
 """
@@ -51,7 +51,7 @@ class Peer:
         commands = {"web": peer.web_command(port, processes=2, threads=8)}
         if worker := peer.worker_command(concurrency=CONCURRENCY):
             commands["worker"] = worker
-        self.acts = [Act.KILL_WEB, Act.KILL_WEB_MASTER, Act.KILL_ALL, *([Act.KILL_FORWARDER] if worker else [])]
+        self.acts = [Act.KILL_WEB, Act.KILL_WEB_MASTER, Act.KILL_ALL, *([Act.KILL_WORKER] if worker else [])]
         self.programs = Programs(commands, environment, folder)
         self._sandbox = sandbox
         self._posts = 0
@@ -64,7 +64,7 @@ class Peer:
                 return web[1:]
             case Act.KILL_WEB_MASTER:
                 return web[:1]
-            case Act.KILL_FORWARDER:
+            case Act.KILL_WORKER:
                 return self.programs.tree("worker")
             case _:
                 return self.programs.everything()
@@ -76,7 +76,7 @@ class Peer:
             return False
 
     def is_settled(self) -> bool:
-        """Whether nothing has been posted for a while: a peer cannot be asked."""
+        """Return whether nothing has been posted for a while, because a peer has no status to query."""
         posts = len(self._sandbox.requests())
         if posts != self._posts:
             self._posts, self._quiet_from = posts, time.monotonic()

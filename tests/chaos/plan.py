@@ -1,4 +1,4 @@
-"""What goes wrong and when, from the seed alone: the same seed makes the same plan. It does none of it."""
+"""Plans the failures of a run from its seed. The same seed gives the same plan."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -8,15 +8,15 @@ from typing import Any
 
 
 class Act(StrEnum):
-    """What is done to processes, their disk, their database and their clock."""
+    """Failures of processes, their disk, their database and their clock."""
 
     KILL_WEB = "kill a web process"
     KILL_WEB_MASTER = "kill the web server's master"
-    KILL_FORWARDER = "kill a forwarder"
+    KILL_WORKER = "kill a worker"
     KILL_SUPERVISOR = "kill the supervisor"
     KILL_ALL = "kill every process"
-    STOP_FORWARDER = "stop a forwarder past its lease"
-    CONTINUE_FORWARDER = "let it go on"
+    STOP_WORKER = "stop a worker past its lease"
+    CONTINUE_WORKER = "let it go on"
     FILL_DISK = "fill the database's disk"
     FREE_DISK = "free it"
     KILL_POSTGRESQL = "kill PostgreSQL"
@@ -24,16 +24,16 @@ class Act(StrEnum):
     JUMP_CLOCK = "set the clock"
 
 
-#: What ends what another began.
+#: The act that ends another.
 ENDS = {
-    Act.STOP_FORWARDER: Act.CONTINUE_FORWARDER,
+    Act.STOP_WORKER: Act.CONTINUE_WORKER,
     Act.FILL_DISK: Act.FREE_DISK,
     Act.KILL_POSTGRESQL: Act.START_POSTGRESQL,
 }
 #: How long each of these lasts, in seconds; for a stop, beyond the lease.
-LASTS_S = {Act.STOP_FORWARDER: (2.0, 4.0), Act.FILL_DISK: (2.0, 6.0), Act.KILL_POSTGRESQL: (0.2, 5.0)}
-#: Kills come oftener than what ails the whole service.
-OFTEN = (Act.KILL_WEB, Act.KILL_FORWARDER, Act.KILL_FORWARDER)
+LASTS_S = {Act.STOP_WORKER: (2.0, 4.0), Act.FILL_DISK: (2.0, 6.0), Act.KILL_POSTGRESQL: (0.2, 5.0)}
+#: Kills are more frequent than failures of the whole service.
+OFTEN = (Act.KILL_WEB, Act.KILL_WORKER, Act.KILL_WORKER)
 BETWEEN_ACTS_S = (1.5, 5.0)
 BETWEEN_FAULTS_S = (0.4, 1.8)
 FARTHEST_JUMP_S = 120
@@ -84,15 +84,15 @@ def plan_acts(seed: int, acts: Sequence[Act], seconds: float, *, lease_s: float)
         if not round_:
             round_ = [act for act in (*acts, *OFTEN) if act in acts and act not in ENDS.values()]
             rng.shuffle(round_)
-            round_.sort(key=lambda act: act is Act.STOP_FORWARDER)  # popped first: it takes longest
+            round_.sort(key=lambda act: act is Act.STOP_WORKER)  # popped first: it takes longest
         act = round_.pop()
-        if act is Act.KILL_ALL and at < busy_until[Act.STOP_FORWARDER]:  # what is stopped is to find its claims lost
+        if act is Act.KILL_ALL and at < busy_until[Act.STOP_WORKER]:  # what is stopped is to find its claims lost
             round_.insert(0, act)
             at += rng.uniform(*BETWEEN_ACTS_S)
             continue
         value = rng.uniform(-FARTHEST_JUMP_S, FARTHEST_JUMP_S) if act is Act.JUMP_CLOCK else rng.random()
         if act in ENDS:
-            ends_at = at + rng.uniform(*LASTS_S[act]) + (lease_s if act is Act.STOP_FORWARDER else 0)
+            ends_at = at + rng.uniform(*LASTS_S[act]) + (lease_s if act is Act.STOP_WORKER else 0)
             if ends_at < seconds and at > busy_until[act]:
                 planned += [
                     PlannedAct(at_s=at, act=act, value=value),
@@ -106,7 +106,7 @@ def plan_acts(seed: int, acts: Sequence[Act], seconds: float, *, lease_s: float)
 
 
 def plan_faults(seed: int, destinations: Sequence[str], apis: Sequence[str], seconds: float) -> list[PlannedFault]:
-    """Return how the services misbehave, oldest first."""
+    """Return the planned faults of the services, oldest first."""
     rng = random.Random(f"faults {seed}")  # noqa: S311
     planned = []
     at = rng.uniform(*BETWEEN_FAULTS_S)

@@ -1,4 +1,4 @@
-"""Starts processes, finds them, and starts them again when they have ended. It knows nothing of what they do."""
+"""Starts processes, finds them, and restarts them when they end."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ class Program:
 
 
 class Programs:
-    """Programs that are kept up from `start` to `stop`, each in a session of its own and with a log."""
+    """Programs that are kept running from `start` to `stop`, each in its own session and with a log."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Programs:
         return []
 
     def everything(self) -> list[psutil.Process]:
-        """Return every process of the run that lives, those that lost their parent included."""
+        """Return every live process of the run, including orphans."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
@@ -92,7 +92,7 @@ class Programs:
         return found
 
     def stop(self) -> None:
-        """SIGTERM to all, then SIGKILL to what is left when the time is up."""
+        """Send SIGTERM to all, then SIGKILL to those that remain after the timeout."""
         self._is_stopping.set()
         self._keeper.join()
         send(self.everything(), signal.SIGCONT)

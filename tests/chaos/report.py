@@ -1,4 +1,4 @@
-"""Shows a verdict on the terminal: what was done, what was counted, and every kind of fault. Judges nothing."""
+"""Prints a verdict: what was done, the counts, and the faults by kind."""
 
 from collections import Counter
 from collections.abc import Iterable

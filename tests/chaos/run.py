@@ -1,4 +1,4 @@
-"""One run: opens what is tried and what it stands on, sells and breaks for a while, waits, and has it judged."""
+"""One run: starts the system under test, posts orders and injects failures, waits, and evaluates the result."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ TOKEN_LIFE_S = 20.0
 
 
 class NotUpError(Exception):
-    """The service did not come up."""
+    """The service did not become ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def run(asked: Asked, folder: Path, *, say: Callable[[str], None], tell: Callabl
 def open_connector(
     asked: Asked, folder: Path, sandbox: SandboxServer, stack: ExitStack, say: Callable[[str], None]
 ) -> tuple[Connector, Mapping[Act, Callable[[float], None]]]:
-    """Return it, and what can be done to its database and its clocks."""
+    """Return the connector, and the acts for its database and clocks."""
     database: Sqlite | Postgresql
     clocks: dict[str, Clock] = {}
     acts: dict[Act, Callable[[float], None]] = {}
@@ -106,7 +106,7 @@ def open_connector(
 
 
 def open_clocks(folder: Path, say: Callable[[str], None]) -> dict[str, Clock]:
-    """Give each program a clock of its own, as if it ran on another machine."""
+    """Give each program its own clock, as if it ran on another machine."""
     try:
         library = build_library(folder)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The shops that sell meanwhile, and the orders that they are to tell of: planned from the seed. It posts nothing."""
+"""The stores of a run and their orders, planned from the seed. Nothing is posted here."""
 
 import random
 import re
@@ -43,7 +43,7 @@ class Shop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """How a platform tells of orders."""
+    """How a platform reports orders."""
 
     storefront: Storefront[Any]
     topics: Mapping[str, str]  # of the words of a script
@@ -74,7 +74,7 @@ class PlannedOrder:
         return str(self.shop.first_id + self.number)
 
     def is_wanted(self, event: PlannedEvent) -> bool:
-        """Whether a route takes the event: all of them take what is paid."""
+        """Return whether a route matches the event. All routes match paid orders."""
         if event.word == "paid":
             return True
         return self.shop.platform.tells_paid and self.is_paid(event) and event.word != "cancelled"
@@ -83,7 +83,7 @@ class PlannedOrder:
         return event.word != "created"
 
     def write(self, event: PlannedEvent) -> dict[str, Any]:
-        """Return the order as it stands at this event."""
+        """Return the order's payload at this event."""
         platform = self.shop.platform
         order = deepcopy(dict(parse_json_object(read_sample(self.shop.sample))))
         changed_at = FIRST_CHANGE + timedelta(minutes=event.version)
@@ -174,7 +174,7 @@ DOBLE = Shop(
 
 
 def plan_orders(seed: int, shops: Sequence[Shop], count: int, seconds: float) -> list[PlannedOrder]:
-    """Return `count` orders that are placed over so many seconds. A third of their events is sent twice."""
+    """Return `count` orders placed over this many seconds. A third of their events are sent twice."""
     rng = random.Random(f"orders {seed}")  # noqa: S311  # no secret hangs on it
     weights = [weight for weight, _ in SCRIPTS]
     scripts = [script for _, script in SCRIPTS]

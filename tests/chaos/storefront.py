@@ -1,4 +1,4 @@
-"""Plays the platforms: posts what shops tell, signed, again where the platform would, and keeps what was answered."""
+"""Plays the platforms: posts signed webhooks, retries as the platform would, and records the responses."""
 
 import heapq
 import itertools
@@ -22,18 +22,18 @@ REPEAT_FIRST_S, REPEAT_MAX_S = 0.5, 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One post of an event, and what came of it. Instants are seconds of the machine's clock."""
+    """One post of an event and its response. Times are Unix seconds."""
 
     posted_at: float
     answered_at: float
-    status: int | None  # None: no answer came
+    status: int | None  # None: no response
     said: str | None = None  # "accepted", "duplicate" or "ignored"
     event_id: str | None = None  # under which it is said to be kept
 
 
 @dataclass(slots=True, kw_only=True)
 class PostedEvent:
-    """An event, and every answer to it. `open_posts` counts those that are still to be made."""
+    """An event and the responses to its posts. `open_posts` counts the posts still to be made."""
 
     order: PlannedOrder
     planned: PlannedEvent
@@ -42,7 +42,7 @@ class PostedEvent:
 
     @property
     def accepted_at(self) -> float | None:
-        """When it was first answered 200. None: it never was."""
+        """Time of the first 200 response, or None."""
         return min((answer.answered_at for answer in self.answers if answer.status == 200), default=None)
 
     @property
@@ -51,7 +51,7 @@ class PostedEvent:
 
 
 class Storefront:
-    """Posts every event when it is due, from several clients at once, until `stop`."""
+    """Posts events when they are due, from several clients, until `stop`."""
 
     def __init__(self, url: str, orders: Iterable[PlannedOrder], sandbox: SandboxServer) -> None:
         self.url = url
@@ -76,7 +76,7 @@ class Storefront:
         self._clients = [self._pool.submit(self._work) for _ in range(CLIENTS)]
 
     def stop(self) -> None:
-        """Post nothing more. Raises what went wrong with a client itself."""
+        """Stop posting. Raises any error of the client threads themselves."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()
@@ -84,7 +84,7 @@ class Storefront:
             client.result()
 
     def open_posts(self) -> int:
-        """How many posts are still to be made."""
+        """The number of posts still to be made."""
         with self._changed:
             return sum(event.open_posts for event in self.events)
 
@@ -105,7 +105,7 @@ class Storefront:
                         self._changed.notify()
 
     def _take(self) -> PostedEvent | None:
-        """Wait for the next event that is due. None: stop."""
+        """Wait for the next due event. Returns None when stopped."""
         with self._changed:
             while not self._is_stopping:
                 wait_s = self._queue[0][0] - (time.monotonic() - self._started_at) if self._queue else None
@@ -146,7 +146,7 @@ class Storefront:
         return Answer(posted_at=posted_at, answered_at=time.time(), status=status, said=said, event_id=event_id)
 
     def _put(self, order: PlannedOrder, planned: PlannedEvent) -> None:
-        """Let the platform's API answer the order as it is at this event, unless the shop has told a later one."""
+        """Store the order's version of this event at the platform's API, unless a later one is there."""
         with self._changed:
             newest = max(planned, self._told.get(order.number, planned), key=lambda told: told.version)
             self._told[order.number] = newest

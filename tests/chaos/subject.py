@@ -1,4 +1,4 @@
-"""The connector as what is tried: how it is configured, started and found, and what it says of its deliveries."""
+"""The connector under test: its configuration, processes and reported deliveries."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -109,17 +109,17 @@ breaker_open_s = 2\
 
 
 class Connector:
-    """`connector serve`, and a second forwarder beside it that takes over what the first one holds too long."""
+    """`connector serve`, and a second worker beside it that takes over what the first one holds too long."""
 
     shops = (CAFE, YERBA, MATE, DOBLE)
     apis = ("tiendanube",)
     acts: Sequence[Act] = (
         Act.KILL_WEB,
         Act.KILL_WEB_MASTER,
-        Act.KILL_FORWARDER,
+        Act.KILL_WORKER,
         Act.KILL_SUPERVISOR,
         Act.KILL_ALL,
-        Act.STOP_FORWARDER,
+        Act.STOP_WORKER,
     )
     lease_s: float = LEASE_S
     settled_within_s = 90.0
@@ -153,7 +153,7 @@ class Connector:
         self._api = httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=15)
 
     def find(self, act: Act) -> list[psutil.Process]:
-        """Return the processes of which one is hit by `act`; for a kill of all, all."""
+        """Return the candidate processes for `act`; all of them for an act that hits all."""
         serve, worker = self.programs.tree("serve"), self.programs.tree("worker")
         web = [process for process in serve[1:] if "gunicorn" in command_of(process)]
         match act:
@@ -161,9 +161,9 @@ class Connector:
                 return web[1:]
             case Act.KILL_WEB_MASTER:
                 return web[:1]
-            case Act.STOP_FORWARDER:  # the one without a supervisor, which would end it with the web server
+            case Act.STOP_WORKER:  # the one without a supervisor, which would end it with the web server
                 return worker[:1]
-            case Act.KILL_FORWARDER:
+            case Act.KILL_WORKER:
                 return [process for process in [*serve[1:], *worker[:1]] if process not in web]
             case Act.KILL_SUPERVISOR:
                 return serve[:1]
@@ -177,7 +177,7 @@ class Connector:
             return False
 
     def is_settled(self) -> bool:
-        """Whether nothing is on its way any more. False while it cannot be asked."""
+        """Return whether no delivery is open. False while the API is unreachable."""
         try:
             return not any(self._get("/deliveries", state=state, limit="1") for state in ("waiting", "sending"))
         except httpx.HTTPError:

@@ -1,4 +1,4 @@
-"""Tests of the judge: a run is worth what its verdict sees."""
+"""Tests of the verdict: each kind of fault is detected."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -63,7 +63,7 @@ def faults(
     incidents: list[Incident] | None = None,
     requests: list[SeenRequest] | None = None,
 ) -> dict[str, int]:
-    """How many of each kind are found."""
+    """Return the number of faults by kind."""
     causes = Causes(incidents=incidents or [], timeout_s=2.0)
     causes.note(requests or [])
     verdict = judge(
@@ -195,7 +195,7 @@ def test_a_drop_that_was_not_read_is_a_cause_once() -> None:
 
 
 def test_a_kill_is_a_cause_of_what_was_never_answered_alone() -> None:
-    kill = Incident(act=Act.KILL_FORWARDER, began_at=NOON + 1.5, ended_at=NOON + 1.5, hit=1)
+    kill = Incident(act=Act.KILL_WORKER, began_at=NOON + 1.5, ended_at=NOON + 1.5, hit=1)
     unanswered, answered = [attempt(duration_s=None)], [attempt()]
     assert faults([posted("paid")], [UNCERTAIN], [], tried=unanswered, incidents=[kill]) == {}
     found = faults([posted("paid")], [UNCERTAIN], [], tried=answered, incidents=[kill])
@@ -209,7 +209,7 @@ def test_a_kill_of_a_web_process_is_no_cause() -> None:
 
 
 def test_the_same_seed_makes_the_same_plan() -> None:
-    shops, acts = [CAFE, YERBA, MATE], [Act.KILL_WEB, Act.STOP_FORWARDER, Act.FILL_DISK, Act.JUMP_CLOCK]
+    shops, acts = [CAFE, YERBA, MATE], [Act.KILL_WEB, Act.STOP_WORKER, Act.FILL_DISK, Act.JUMP_CLOCK]
     assert plan_orders(5, shops, 50, 60) == plan_orders(5, shops, 50, 60)
     assert plan_acts(5, acts, 60, lease_s=17) == plan_acts(5, acts, 60, lease_s=17)
     assert plan_faults(5, ["rayo"], ["tiendanube"], 60) == plan_faults(5, ["rayo"], ["tiendanube"], 60)

@@ -1,11 +1,11 @@
-"""What is said of deliveries and attempts, as far as it is compared with what happened. Values alone."""
+"""Deliveries and attempts as the connector reports them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What is said of one delivery."""
+    """A delivery as reported."""
 
     id: str
     store: str
@@ -20,5 +20,5 @@ class Told:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldAttempt:
     started_at: float  # seconds of the machine's clock
-    duration_s: float | None  # None: its process never said
+    duration_s: float | None  # None: never recorded
     outcome: str

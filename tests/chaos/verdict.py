@@ -1,4 +1,4 @@
-"""Compares what storefronts were answered, what is said of deliveries, and what destinations have. Changes nothing."""
+"""Compares webhook responses, reported deliveries and the orders at the destinations."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -14,7 +14,7 @@ from tests.chaos.told import Told, ToldAttempt
 NEVER_DUE = {"unmappable", "exhausted", "filtered", "by hand"}
 
 
-#: How the sandbox notes that it refused an order for good.
+#: The outcome that the sandbox records for an order it refuses for good.
 REFUSAL = "status 422"
 
 
@@ -58,7 +58,7 @@ def judge(
     attempts: Callable[[Told], list[ToldAttempt]],
     kept_events: Set[str],
 ) -> Verdict:
-    """Compare all three. `attempts` asks for those of one delivery; `kept_events` are the ids of those on record."""
+    """Compare all three. `attempts` loads those of a delivery; `kept_events` are the ids of recorded events."""
     verdict = Verdict()
     events_of: dict[int, list[PostedEvent]] = defaultdict(list)
     for event in events:
@@ -106,7 +106,7 @@ def judge(
 def judge_by_destination(
     events: Sequence[PostedEvent], accepted: Iterable[AcceptedOrder], requests: Iterable[SeenRequest]
 ) -> Verdict:
-    """Judge what says nothing of its deliveries: each order that was accepted is there once, unless it was refused."""
+    """Check a peer, which reports no deliveries: each accepted order is there once unless it was refused."""
     verdict = Verdict()
     have = there(accepted)
     refused = {mark[1] for seen in requests if seen.why == REFUSAL and (mark := MARK.search(seen.body or ""))}
@@ -138,7 +138,7 @@ def count_posts(verdict: Verdict, events: Iterable[PostedEvent]) -> None:
 
 
 def judge_answers(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
-    """What was answered to the storefront: 200 for all in the end, and never that a wanted order is ignored."""
+    """Check webhook responses: every event gets 200 eventually, and no wanted order is ignored."""
     cancelled_from = min((e.posted_at or 0.0 for e in events if e.planned.word == "cancelled"), default=None)
     for event in events:
         name = f"order {event.order.number}, {event.planned.word} v{event.planned.version}"
@@ -168,7 +168,7 @@ def judge_answers(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
 def judge_loss(
     verdict: Verdict, events: Sequence[PostedEvent], said: dict[tuple[str, str, str], Told], kept_events: Set[str]
 ) -> None:
-    """What was answered 200 is on record; an order that was wanted before it was cancelled goes to every account."""
+    """Check that accepted events are recorded and that every wanted order has a delivery per account."""
     for event in events:
         for answer in event.answers:
             if answer.status == 200 and answer.event_id not in kept_events:
@@ -210,7 +210,7 @@ def judge_reason(verdict: Verdict, told: Told, order: PlannedOrder, *, was_cance
 def judge_uncertain(
     verdict: Verdict, told: Told, order: PlannedOrder, tried: Sequence[ToldAttempt], causes: Causes
 ) -> None:
-    """Every attempt that was ambiguous has a cause that the driver knows of."""
+    """Check that every ambiguous attempt has a known cause."""
     name = f"order {order.number}, delivery {told.id} to {told.account}"
     ambiguous = [attempt for attempt in tried if attempt.outcome == "ambiguous"]
     if not ambiguous:
@@ -225,7 +225,7 @@ def judge_uncertain(
 def judge_version(
     verdict: Verdict, told: Told, events: Sequence[PostedEvent], tried: Sequence[ToldAttempt], copy: AcceptedOrder
 ) -> None:
-    """What is there was sent before any cancellation was answered 200, and any version newer than its own.
+    """Check that the order was sent before any cancellation or newer version was accepted.
 
     The attempt that counts is the first that may have arrived: its bytes are all that may be sent again.
     """

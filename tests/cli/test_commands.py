@@ -1,4 +1,4 @@
-"""The commands as a user runs them: what they print where, and with which status they end."""
+"""The commands as a user runs them: output, error output and exit status."""
 
 import io
 import json
@@ -61,7 +61,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def configured(configure: Callable[..., Path], environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A configuration that the commands find; returns the database's file, which is not there yet."""
+    """Write a configuration that the commands find. Returns the path of the database, which does not exist yet."""
     monkeypatch.setenv("CONNECTOR_CONFIG", str(configure()))
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -70,13 +70,13 @@ def configured(configure: Callable[..., Path], environ: dict[str, str], monkeypa
 
 @pytest.fixture
 def running(configured: Path, service: Service) -> Service:
-    """A service whose database and configuration the commands find."""
+    """A service whose database and configuration the commands use."""
     return service
 
 
 @contextmanager
 def listen(service: Service) -> Iterator[str]:
-    """Let `service` take webhooks over HTTP; returns where."""
+    """Serve `service` over HTTP. Returns its URL."""
     server = make_server("127.0.0.1", 0, create_app(service.runtime), threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -88,7 +88,7 @@ def listen(service: Service) -> Iterator[str]:
 
 @pytest.fixture
 def address(running: Service) -> Iterator[str]:
-    """Where `running` takes webhooks over HTTP."""
+    """The URL at which `running` accepts webhooks."""
     with listen(running) as url:
         yield url
 
@@ -489,7 +489,7 @@ to = ["erp"]
 def open_nube(
     open_service: Callable[..., Service], environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Service]:
-    """Open a service with a store of Tiendanube whose API is at an address, for the commands to find."""
+    """Open a service with a Tiendanube store whose API is at a URL, for the commands to use."""
 
     def open_with(api_url: str) -> Service:
         monkeypatch.setenv("CONNECTOR_CONFIG", str(tmp_path / "connector.toml"))

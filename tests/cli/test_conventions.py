@@ -1,4 +1,4 @@
-"""What all commands have in common: JSON on request, colours for terminals alone, statuses as told, completion."""
+"""Conventions of all commands: JSON output, colours only on terminals, exit statuses, completion."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.support.service import Service
 pytestmark = pytest.mark.sqlite
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
-#: Those that run until they are stopped, and those whose output is no table: docs/cli.md says why of each.
+#: Commands that run until stopped, and those whose output is not a table: see docs/cli.md.
 WITHOUT_JSON = {"serve", "worker", "sandbox", "demo", "trigger", "user hash"}
 
 
@@ -41,7 +41,7 @@ def connector(tmp_path: Path, environ: dict[str, str]) -> Command:
 
 @pytest.fixture
 def parked(service: Service) -> Service:
-    """An order that LaPyme refused, and one that Rayo has."""
+    """An order that LaPyme refused, and one delivered to Rayo."""
     service.sandbox.inject_fault("lapyme", "status", status=422)
     service.post_woo(woo_order())
     service.post_shopify(shopify_order())
@@ -117,7 +117,7 @@ def test_doctor_ends_with_status_1_only_where_there_is_a_fault(connector: Comman
 
 
 def on_terminal(arguments: list[str], environ: dict[str, str]) -> str:
-    """What a command prints on a terminal of 80 columns."""
+    """Run a command on a terminal of 80 columns and return its output."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "connector", *arguments]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ) as process:

@@ -1,4 +1,4 @@
-"""`connector replay`: what it takes, what it shows before it sends, and that stopping it loses and doubles nothing."""
+"""`connector replay`: selection, dry run, and interruption without loss or duplicates."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connector.database.bulk_retries import DeliveryFilter
+from connector.database.queries.deliveries import DeliveryFilter
 from connector.operations import actions
 from tests.support.commands import Command
 from tests.support.orders import shopify_order, woo_order
@@ -27,7 +27,7 @@ def run(service: Service, tmp_path: Path, environ: dict[str, str]) -> Command:
 
 @contextmanager
 def forwarding(service: Service) -> Iterator[None]:
-    """A forwarder that carries what is due, as one beside the command would."""
+    """A running worker, as there would be beside the command."""
     stop = threading.Event()
 
     def carry() -> None:
@@ -145,11 +145,11 @@ def test_dry_run_names_what_would_be_left_and_why(service: Service, run: Command
 
 def test_resumed_replay_takes_the_rest_and_none_twice(service: Service, run: Command) -> None:
     refuse(service, 1, 2, 3)
-    job = actions.start_bulk_retry(service.runtime, DeliveryFilter(), actor="ana")
+    job = actions.start_bulk_retry(service.runtime, DeliveryFilter(state="parked"), actor="ana")
     actions.advance_bulk_retries(service.runtime, size=2)
     actions.cancel_bulk_retry(service.runtime, 1, actor="ana")
     service.sandbox.inject_fault("lapyme", "status", status=422)
-    service.carry_due()  # one of the two is parked again
+    service.deliver_due()  # one of the two is parked again
 
     status, printed = run("replay", "--resume", str(job.id), "--wait-s", "0")
 
@@ -161,7 +161,7 @@ def test_resumed_replay_takes_the_rest_and_none_twice(service: Service, run: Com
 @pytest.mark.sqlite
 def test_interrupted_replay_says_how_to_go_on_and_leaves_the_rest_parked(service: Service, run: Command) -> None:
     refuse(service, 7)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs this may have it ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # the parent process may ignore it
     main = os.getpid()
     timer = threading.Timer(1.0, lambda: os.kill(main, signal.SIGINT))
     timer.start()

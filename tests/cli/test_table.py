@@ -1,4 +1,4 @@
-"""`connector table …`: what it shows, and that it changes a CSV file as a whole, keeping its form and other rows."""
+"""`connector table …`: listing, and edits of CSV files that preserve their format and other rows."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""LaPyme's customers: an order is booked on the right one, one customer is made once, and nobody is guessed."""
+"""LaPyme's customers: orders get the right customer, and each customer is created once."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -44,9 +44,9 @@ def order_of(
 
 
 def send(service: Service, order: dict[str, Any]) -> dict[str, Any]:
-    """Bring an order in, carry what is due, and return its delivery."""
+    """Post an order, deliver it, and return its delivery."""
     service.post_woo(order)
-    service.carry_due()
+    service.deliver_due()
     newest = service.deliveries()[-1]
     whole: dict[str, Any] = service.api(f"/deliveries/{newest['id']}").json
     return whole
@@ -57,7 +57,7 @@ def booked_on(service: Service) -> list[str]:
 
 
 def asked(service: Service) -> list[tuple[str, str]]:
-    """What LaPyme was asked about customers: the method, and what was searched for."""
+    """The requests about customers that LaPyme received: method and search term."""
     return [(seen.method, seen.query.get("query", "")) for seen in service.sandbox.requests(SERVICE_NAME)]
 
 
@@ -155,7 +155,7 @@ def test_order_that_nobody_is_named_in_is_booked_on_the_accounts_customer(making
     assert (booked_on(making), asked(making)) == ([UUID], [])
 
 
-# Made
+# Created
 
 
 def test_customer_is_made_of_what_the_order_says(making: Service) -> None:
@@ -230,10 +230,10 @@ def test_key_is_the_customers_and_shows_nobody(making: Service) -> None:
 def test_orders_of_one_new_customer_at_once_make_one(making: Service) -> None:
     for number in range(1, 9):
         making.post_woo(order_of(number=number))  # each under another name: the bytes differ
-    forwarder = making.forwarder()
+    worker = making.worker()
     with ThreadPoolExecutor(8) as pool:
-        while claimed := forwarder.claim_due():
-            list(pool.map(forwarder.process, claimed))
+        while claimed := worker.claim_due():
+            list(pool.map(worker.process, claimed))
     making.clock.forward(60)
     making.drain()
     [made] = making.sandbox.customers()
@@ -264,7 +264,7 @@ def test_customer_that_lapyme_refuses_is_said_and_the_accounts_taken(making: Ser
     assert "Customer: none could be made (status 422); the account's is taken." in delivery["warnings"]
 
 
-# Not known
+# Not available
 
 
 @pytest.mark.parametrize(

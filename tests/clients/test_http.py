@@ -1,4 +1,4 @@
-"""How requests go out: over which connections, within which time, and that nothing ever raises."""
+"""The HTTP client: connections, time limits, and no exceptions."""
 
 import threading
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from mappings.settings import Account
 
 
 class CountingServer(ThreadingHTTPServer):
-    """Keeps connections open, and counts them."""
+    """An HTTP server that counts connections."""
 
     daemon_threads = True
     connections = 0

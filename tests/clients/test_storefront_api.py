@@ -1,4 +1,4 @@
-"""What Shopify's and WooCommerce's webhooks do not carry reaches the destination all the same, fetched over HTTP."""
+"""Details that Shopify's and WooCommerce's webhooks lack are fetched and reach the destination."""
 
 from collections.abc import Callable
 from functools import partial
@@ -75,7 +75,7 @@ TRANSACTIONS = [
     {"id": 3, "kind": "sale", "status": "failure", "gateway": "gift_card", "amount": "100.00"},
     {"id": 4, "kind": "sale", "status": "success", "gateway": "gift_card", "amount": "100.00"},
 ]
-#: One of the three yerbas of `woo_order` given back, with its tax.
+#: A refund of one of the three yerbas of `woo_order`, with its tax.
 REFUND = {
     "id": 900,
     "amount": "121.00",
@@ -96,7 +96,7 @@ Open = Callable[..., Service]
 
 @pytest.fixture
 def open_shops(open_service: Callable[..., Service], sandbox: SandboxServer) -> Open:
-    """Open a service whose stores lead to these accounts."""
+    """Open a service whose stores are routed to these accounts."""
 
     def open_with(*, mx: str = "bodega", ar: str = "erp") -> Service:
         text = CONFIGURATION.replace("SANDBOX/", sandbox.url())
@@ -111,7 +111,7 @@ def with_variant(order: dict[str, Any], variant: int = 41, **more: Any) -> dict[
 
 
 def post_refunded(service: Service, number: int = 727, **changes: Any) -> dict[str, Any]:
-    """Post a WooCommerce order with a refund as its webhook says it, in one sum."""
+    """Post a WooCommerce order with a refund, which its webhook reports only as a total."""
     order = woo_order(number, refunds=[{"id": 900, "reason": "", "total": "-121.00"}], **changes)
     assert service.post_woo(order).json["status"] == "accepted"
     return order
@@ -121,7 +121,7 @@ def calls(service: Service, storefront: str) -> list[str]:
     return [f"{seen.path} {seen.outcome}" for seen in service.sandbox.requests(storefront)]
 
 
-# --- what is fetched arrives ---
+# --- fetched details are delivered ---
 
 
 def test_barcodes_reach_rayo(open_shops: Open) -> None:
@@ -194,7 +194,7 @@ def test_nothing_is_asked_of_the_store_where_the_webhook_says_all(open_shops: Op
     assert calls(service, "shopify") == calls(service, "woocommerce") == []
 
 
-# --- what is not there ---
+# --- missing details ---
 
 
 def test_detail_that_is_not_there_is_a_named_problem(open_shops: Open) -> None:
@@ -232,7 +232,7 @@ def test_refund_that_the_store_does_not_tell_is_a_named_problem(open_shops: Open
     assert calls(service, "woocommerce") == ["/woocommerce/wp-json/wc/v3/orders/727/refunds served"]
 
 
-# --- what the store's API does not answer ---
+# --- failures of the store's API ---
 
 
 def test_store_that_fails_is_asked_again(open_shops: Open) -> None:
@@ -240,7 +240,7 @@ def test_store_that_fails_is_asked_again(open_shops: Open) -> None:
     service.sandbox.put_order("woocommerce", "tienda", woo_order(refunds=[REFUND]))
     service.sandbox.inject_fault("woocommerce", "status", status=500)
     post_refunded(service)
-    service.carry_due()
+    service.deliver_due()
 
     waiting = service.only_delivery()
     assert (waiting["state"], waiting["attempts"]) == ("waiting", 1)
@@ -259,10 +259,10 @@ def test_store_that_refuses_our_token_is_left_alone_by_its_other_orders(open_sho
         service.sandbox.put_order("woocommerce", "tienda", woo_order(number, refunds=[REFUND]))
     service.sandbox.inject_fault("woocommerce", "status", status=status)
     post_refunded(service, 727)
-    service.carry_due()
+    service.deliver_due()
     post_refunded(service, 728)
     service.post_woo(woo_order(729))
-    service.carry_due()
+    service.deliver_due()
 
     assert len(service.sandbox.requests("woocommerce")) == 1
     states = {delivery["order_number"] or "?": delivery["state"] for delivery in service.deliveries()}
@@ -281,7 +281,7 @@ def test_shopify_that_refuses_our_token_leaves_the_order_waiting(open_shops: Ope
     service.sandbox.inject_fault("shopify", "reject_key", match="ficha-mx")
     service.sandbox.put_order("shopify", "tienda", with_variant(shopify_order(), barcode="7501234567893"))
     service.post_shopify(with_variant(shopify_order()))
-    service.carry_due()
+    service.deliver_due()
     assert service.only_delivery()["state"] == "waiting"
 
     service.clock.forward(120)
@@ -307,15 +307,15 @@ def test_store_that_is_away_is_left_alone_and_the_account_takes_what_needs_no_fe
     service.sandbox.inject_fault("woocommerce", "status", status=500, times=None)
     for number in range(701, 711):
         post_refunded(service, number)
-        service.carry_due()
+        service.deliver_due()
     service.post_woo(woo_order(727))
-    service.carry_due()
+    service.deliver_due()
 
     assert len(service.sandbox.requests("woocommerce")) == 5
     assert [order.body["notes"] for order in service.sandbox.orders("lapyme")] == ["woocommerce 727"]
 
 
-# --- what is never fetched ---
+# --- nothing is fetched ---
 
 
 def test_deleted_order_is_not_shipped(open_shops: Open) -> None:

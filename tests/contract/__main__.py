@@ -1,7 +1,7 @@
-"""`python -m tests.contract`: asks the real service, over HTTP, all that its document allows and much that it does not.
+"""`python -m tests.contract`: sends the real service requests that its OpenAPI document allows and many it does not.
 
-Schemathesis makes the requests and judges the answers by `/openapi.json`; the same seed makes the same requests.
-Ends with its exit status: 0 if every answer was as the document says.
+Schemathesis generates the requests and checks the responses against `/openapi.json`. A seed repeats a run.
+Exits with its status: 0 if every response matches the document.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> int:
 
 @contextmanager
 def serve(folder: Path, sandbox: SandboxServer) -> Iterator[str]:
-    """The service in processes of its own; returns where it listens."""
+    """Start the service in its own processes and return its URL."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     urls = {"rayo": sandbox.url("rayo"), "lapyme": sandbox.url("lapyme")}
@@ -82,7 +82,7 @@ def wait_until_ready(url: str) -> None:
 
 
 def fill(url: str, sandbox: SandboxServer) -> None:
-    """Orders that are delivered, refused, uncertain and unmappable, and webhooks that are ignored or come again."""
+    """Create delivered, refused, uncertain and unmappable orders, and ignored and duplicate webhooks."""
     sandbox.inject_fault("lapyme", "status", status=422)
     sandbox.inject_fault("rayo", "process_then_drop")
     with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
@@ -116,7 +116,7 @@ def judge(url: str, examples: int, seed: int, folder: Path) -> int:
             *("run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {TOKEN}"),
             *("--checks", "all", "--max-examples", str(examples), "--seed", str(seed), "--continue-on-failure"),
         ],
-        cwd=folder,  # it leaves its notes where it runs
+        cwd=folder,  # it writes its cache to the working directory
         env={**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
         check=False,
     ).returncode

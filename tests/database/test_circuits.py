@@ -1,4 +1,4 @@
-"""Limits of accounts hold over all processes, and one account's trouble is no other's."""
+"""Account limits hold across processes, and accounts do not affect each other."""
 
 from collections.abc import Callable
 from typing import Any
@@ -83,9 +83,9 @@ def test_two_forwarders_keep_to_an_accounts_concurrency_together(open_service: C
     service = open_service(more="concurrency = 3")
     for number in range(8):
         service.post_woo(woo_order(number))
-    first, second = service.forwarder(), service.forwarder()
-    for forwarder in (first, second):
-        forwarder.recover()
+    first, second = service.worker(), service.worker()
+    for worker in (first, second):
+        worker.recover()
     assert [len(first.claim_due()), len(second.claim_due())] == [3, 0]
 
 
@@ -93,9 +93,9 @@ def test_two_forwarders_keep_to_an_accounts_rate_together(open_service: Callable
     service = open_service(more="rate_per_s = 2")
     for number in range(8):
         service.post_woo(woo_order(number))
-    first, second = service.forwarder(), service.forwarder()
-    for forwarder in (first, second):
-        forwarder.recover()
+    first, second = service.worker(), service.worker()
+    for worker in (first, second):
+        worker.recover()
     assert [len(first.claim_due()), len(second.claim_due())] == [2, 0]
     service.clock.forward(1)
     assert len(second.claim_due()) == 2
@@ -106,5 +106,5 @@ def test_an_order_that_cannot_be_mapped_delays_no_other(service: Service) -> Non
     bad["line_items"][0]["sku"] = ""
     service.post_woo(bad)
     service.post_woo(woo_order(2))
-    service.carry_due()
+    service.deliver_due()
     assert states(service) == ["parked", "delivered"]

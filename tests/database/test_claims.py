@@ -1,4 +1,4 @@
-"""Claims, leases and crashes: what a dead process held is settled, and nothing opens a socket without a claim."""
+"""Claims, leases and crashes: deliveries of a dead process are recovered, and nothing is sent without a claim."""
 
 import subprocess
 import sys
@@ -13,13 +13,13 @@ import pytest
 
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.core.worker_id import is_dead
+from connector.database.attempts import AttemptRecord, AttemptResult, Decision, record_sent
 from connector.database.circuits import CircuitReport
 from connector.database.claims import (
     ClaimedDelivery,
     recover_interrupted,
     release_claims,
 )
-from connector.database.deliveries import AttemptRecord, AttemptResult, Decision, record_sent
 from connector.database.engine import Database, Transaction
 from connector.database.models import State
 from connector.delivery.deliver import deliver
@@ -32,7 +32,7 @@ from tests.support.service import Service
 
 @pytest.fixture
 def standstill(service: Service) -> Iterator[Service]:
-    """The service with a clock that stands still, so that only what happened tells one moment from the next."""
+    """The service with a clock that stands still, so that timestamps never distinguish events."""
     at = service.clock()
     database = Database(service.runtime.settings.environment.database_url, clock=lambda: at)
     runtime = replace(service.runtime, database=database, clock=database.clock)
@@ -47,7 +47,7 @@ def recover(service: Service) -> list[int]:
 
 
 def answer(service: Service, claimed: ClaimedDelivery, outcome: Outcome, decision: Decision | None = None) -> bool:
-    """Record an outcome as the process does that sent the first attempt."""
+    """Record an outcome as the process that sent the first attempt does."""
     tried = AttemptRecord(number=1, outcome=outcome, started_at=service.clock(), duration_ms=1)
     is_taken = outcome is Outcome.DELIVERED
     usual = Decision(state=State.DELIVERED if is_taken else State.PARKED, remote_id="r-1" if is_taken else None)
@@ -104,14 +104,14 @@ def test_sending_is_on_disk_with_its_bytes_before_the_socket_opens(service: Serv
     service.post_woo(woo_order())
     [claimed] = claim(service, "first")
     assert start_sending(service, claimed)
-    service.database.close()  # as a killed process leaves it
+    service.database.close()  # as after a kill
     shown = service.only_delivery()
     assert (shown["state"], shown["body"], shown["idempotency_key"]) == ("sending", {"a": 1}, "key")
     assert [(one["number"], one["outcome"]) for one in shown["attempt_log"]] == [(1, "sending")]
 
 
 class ForgetfulDatabase(Database):
-    """Commits, and then loses the connection before it can say so: once, when told to."""
+    """Commits and then loses the connection before the acknowledgement, once, when told to."""
 
     is_about_to_fail = False
 
@@ -139,7 +139,7 @@ def test_a_commit_of_sending_that_was_not_told_of_is_known_for_ones_own(
     forgetful.is_about_to_fail = True
     assert start_sending(replace(service, runtime=replace(service.runtime, database=forgetful)), claimed)
     assert told(service) == ("sending", None, 1)
-    assert not start_sending(service, claimed)  # by anyone else it would be a second request
+    assert not start_sending(service, claimed)  # from another process it would be a second request
 
 
 def test_an_outcome_whose_commit_was_not_told_of_is_recorded_once(
@@ -237,7 +237,7 @@ def test_after_a_crash_lapyme_gets_the_same_bytes_under_the_same_key(service: Se
     start_sending(service, claimed)
     service.clock.forward(LEASE_S + 1)
     recover(service)
-    service.carry_due()
+    service.deliver_due()
     [request] = service.sandbox.requests("lapyme")
     assert (request.body, request.key) == ('{"a": 1}', "key")
 
@@ -260,7 +260,7 @@ def test_a_late_success_of_an_older_attempt_raises_an_alert(service: Service) ->
     service.clock.forward(LEASE_S + 1)
     recover(service)
     service.api(f"/deliveries/{claimed.delivery.id}/retrigger", json={"force": True})
-    service.carry_due()
+    service.deliver_due()
     assert not answer(service, claimed, Outcome.DELIVERED)
     shown = service.only_delivery()
     assert (shown["state"], shown["attempts"]) == ("delivered", 2)
@@ -301,7 +301,7 @@ def test_a_cancellation_during_sending_alerts_and_stops_what_would_be_repeated(
 def test_a_cancellation_during_an_ambiguous_wait_is_uncertain_not_discarded(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "process_then_drop")
     service.post_woo(woo_order())
-    service.carry_due()
+    service.deliver_due()
     service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
     assert told(service) == ("parked", "uncertain", 1)
     assert [note["kind"] for note in service.only_delivery()["notes"]] == ["alert"]
@@ -328,15 +328,15 @@ def test_what_a_dead_process_held_is_settled_at_once(service: Service) -> None:
     )
     sending, _ = claim(service, ended.stdout.strip())
     start_sending(service, sending)
-    service.forwarder().recover()
+    service.worker().recover()
     assert [delivery["state"] for delivery in service.deliveries()] == ["waiting", "waiting"]
     assert len(claim(service, "other")) == 2
 
 
 def test_what_a_living_process_holds_is_left_alone(service: Service) -> None:
     service.post_woo(woo_order())
-    claim(service, service.forwarder().worker_id)
-    service.forwarder().recover()
+    claim(service, service.worker().worker_id)
+    service.worker().recover()
     assert claim(service, "other") == []
 
 

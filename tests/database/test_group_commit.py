@@ -1,4 +1,4 @@
-"""The writer: what gathers is committed together, and what is at fault fails alone."""
+"""Group commit: queued changes are committed together, and a failing change fails alone."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from connector.database.group_commit import GroupCommitter
 
 
 class Ledger:
-    """A database that keeps numbers: a transaction is the list of those that it adds."""
+    """A fake database of numbers: a transaction is the list of numbers that it adds."""
 
     def __init__(self) -> None:
         self.committed: list[list[int]] = []
@@ -57,7 +57,7 @@ def writer(ledger: Ledger) -> Iterator[GroupCommitter[list[int]]]:
 
 
 class Wisher(threading.Thread):
-    """Wants one number added, and keeps what came of it."""
+    """A thread that adds one number and records the result."""
 
     def __init__(self, writer: GroupCommitter[list[int]], number: int) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Wisher(threading.Thread):
 
 
 def wish_together(writer: GroupCommitter[list[int]], ledger: Ledger, numbers: list[int]) -> list[object]:
-    """Have the numbers gather behind a commit that is under way."""
+    """Start writers whose changes queue up behind a commit in progress."""
     ledger.may_commit.clear()
     first = Wisher(writer, 0)
     ledger.committing.acquire()

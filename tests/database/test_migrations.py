@@ -1,4 +1,4 @@
-"""The migrations make the tables that the code declares, whoever runs them and however often."""
+"""Migrations create the tables that the models declare, even when run concurrently or repeatedly."""
 
 import threading
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from connector.database.engine import HEAD, MIGRATIONS, Database
 
 @pytest.fixture
 def url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Of a database without tables."""
+    """The URL of a database without tables."""
     if engine == "sqlite":
         yield f"sqlite:///{tmp_path}/connector.db"
         return
@@ -32,8 +32,8 @@ def url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator
 def test_migrations_make_the_declared_tables(url: str) -> None:
     database = Database(url)
     database.migrate()
-    with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+    with database.read() as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
         assert compare_metadata(context, SQLModel.metadata) == []
     database.close()
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL alone does: many machines at once, the server's clock, a server that goes away."""
+"""PostgreSQL only: many machines, the server's clock, lost connections."""
 
 import threading
 import time
@@ -13,11 +13,11 @@ import pytest
 
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.database import postgresql
-from connector.database.claims import Limit, claim_deliveries, ensure_circuits, lock_free_circuits
+from connector.database.circuits import lock_free_circuits
+from connector.database.claims import Limit, claim_deliveries, ensure_circuits
 from connector.database.deliveries import lock_deliveries
 from connector.database.engine import Database, Transaction
 from connector.database.events import IncomingWebhook, record_events
-from connector.database.orders import row_id
 from connector.database.postgresql import ServerClock, driver_url
 from connector.web.app import create_app
 from mappings import STOREFRONTS
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.postgresql
 
 @pytest.fixture
 def databases(service: Service) -> Iterator[list[Database]]:
-    """Four more, as four machines open them."""
+    """Four connections to the database, as four machines open them."""
     url = service.runtime.settings.environment.database_url
     opened = [Database(url, connections=2) for _ in range(4)]
     yield opened
@@ -53,7 +53,7 @@ def test_many_machines_claim_each_delivery_once(service: Service, databases: lis
     def claim_all(number: int) -> None:
         for _ in range(30):
             taken = claim_deliveries(databases[number], worker_id=f"m{number}", limits={"erp": Limit(40)}, lease_s=60)
-            claimed.extend(row_id(one.delivery) for one in taken)
+            claimed.extend(one.delivery.id for one in taken)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(claim_all, range(4)))
@@ -79,7 +79,7 @@ def test_many_machines_record_an_event_once_and_keep_a_cancelled_order_from_bein
 
 
 def record(transaction: Transaction, payload: dict[str, Any], topic: str) -> None:
-    """Record a webhook of WooCommerce as another machine does, whose transaction has not ended yet."""
+    """Record a WooCommerce webhook in the open transaction of another machine."""
     body = encode(payload)
     identity = STOREFRONTS["woocommerce"].identify({"x-wc-webhook-topic": topic}, payload, body)
     arrival = IncomingWebhook(store="tienda-ar", identity=identity, body=body, accounts={"erp": "lapyme"})
@@ -87,17 +87,17 @@ def record(transaction: Transaction, payload: dict[str, Any], topic: str) -> Non
 
 
 def until_it_waits(service: Service, posting: Future[Any]) -> None:
-    """Return once the server holds up what is being posted, or that was answered without."""
+    """Wait until the post is blocked by the server or has been answered."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'connector' AND wait_event_type = 'Lock'"
     while not posting.done():
-        with service.database.read() as connection:
-            if connection.exec_driver_sql(waiting).scalar_one():
+        with service.database.read() as session:
+            if session.connection().exec_driver_sql(waiting).scalar_one():
                 return
         time.sleep(0.01)
 
 
 def test_an_event_that_another_machine_is_recording_is_a_duplicate(service: Service, databases: list[Database]) -> None:
-    draft = woo_order(status="checkout-draft")  # of no order that could be locked
+    draft = woo_order(status="checkout-draft")  # it has no order to lock
     with ThreadPoolExecutor(1) as pool:
         with databases[0].write() as transaction:
             record(transaction, draft, "order.created")
@@ -139,13 +139,13 @@ def test_a_claim_passes_over_what_another_machine_is_changing(service: Service, 
         assert list(lock_deliveries(transaction, [1])) == [1]
         databases[1].timeout_s = 2
         [claimed] = claim_deliveries(databases[1], worker_id="another", limits={"erp": Limit(4)}, lease_s=60)
-    assert row_id(claimed.delivery) == 2
+    assert claimed.delivery.id == 2
 
 
 def test_leases_run_by_the_servers_clock(service: Service) -> None:
     database = Database(service.runtime.settings.environment.database_url)
-    with database.read() as connection:
-        server = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    with database.read() as session:
+        server = session.connection().exec_driver_sql("SELECT clock_timestamp()").scalar_one()
     assert abs(database.clock() - server) < timedelta(seconds=0.5)
     database.close()
 
@@ -158,8 +158,8 @@ def test_a_machine_whose_clock_is_set_keeps_the_servers_time(service: Service, m
 
     monkeypatch.setattr(postgresql, "datetime", Wrong)
     clock = ServerClock()
-    with service.database.read() as connection:
-        clock.sync(connection)
+    with service.database.read() as session:
+        clock.sync(session.connection())
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
@@ -179,14 +179,14 @@ def test_it_listens_again_when_its_connection_was_cut(service: Service) -> None:
         assert woken.wait(10)
         woken.clear()
         cut(url, "LISTEN%")
-        assert woken.wait(10)  # it listens anew, and says so in case that something came meanwhile
+        assert woken.wait(10)  # it reconnects and wakes up in case something arrived meanwhile
         woken.clear()
         service.post_woo(woo_order())
         assert woken.wait(10)
 
 
 def cut(url: str, query: str = "%") -> None:
-    """Cut the connections whose last statement was like `query`, as a server's restart does."""
+    """Terminate the connections whose last statement matches `query`, as a server restart does."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -217,17 +217,17 @@ def test_a_server_that_is_away_is_503_and_back_is_200(service: Service) -> None:
 def test_a_process_holds_no_more_connections_than_it_may(service: Service) -> None:
     database = Database(service.runtime.settings.environment.database_url, connections=2)
     counted = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'connector'"
-    with service.database.read() as connection:
-        before = connection.exec_driver_sql(counted).scalar_one()
+    with service.database.read() as session:
+        before = session.connection().exec_driver_sql(counted).scalar_one()
 
     def read(_: int) -> None:
-        with database.read() as connection:
-            connection.exec_driver_sql("SELECT pg_sleep(0.02)")
+        with database.read() as session:
+            session.connection().exec_driver_sql("SELECT pg_sleep(0.02)")
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(read, range(16)))
-    with service.database.read() as connection:
-        assert connection.exec_driver_sql(counted).scalar_one() - before <= 2
+    with service.database.read() as session:
+        assert session.connection().exec_driver_sql(counted).scalar_one() - before <= 2
     database.close()
 
 

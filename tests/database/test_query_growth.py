@@ -1,4 +1,4 @@
-"""Nothing that runs for each order, or every other second, looks at more rows where more orders wait or were delivered.
+"""Operations per order, and periodic ones, read no more rows as the number of orders grows.
 
 What SQLite does is counted in steps of its machine, what PostgreSQL does in rows and index entries that it read. Both
 depend on the statements and the rows alone, and not on how fast the machine is.
@@ -11,7 +11,9 @@ import psycopg
 import pytest
 from sqlalchemy import event, text, update
 from sqlalchemy.engine import make_url
+from sqlmodel import col
 
+from connector.database.attempts import AttemptRecord, AttemptResult, Decision, SendStart, mark_sending, record_sent
 from connector.database.circuits import CircuitReport
 from connector.database.claims import (
     ClaimedDelivery,
@@ -23,10 +25,9 @@ from connector.database.claims import (
     recover_interrupted,
     release_claims,
 )
-from connector.database.deliveries import AttemptRecord, AttemptResult, Decision, SendStart, mark_sending, record_sent
 from connector.database.engine import Database
 from connector.database.events import IncomingWebhook, record_event, record_events
-from connector.database.models import State, deliveries
+from connector.database.models import Delivery, State
 from mappings.destination import Outcome
 from mappings.storefront import WebhookIdentity
 
@@ -41,7 +42,7 @@ READ = text(
 
 
 class Counted:
-    """A database, of which it is counted how much it looks at."""
+    """A database that counts how much its queries read."""
 
     def __init__(self, url: str) -> None:
         self.database = Database(url, connections=2)  # one to write and one to read
@@ -69,7 +70,7 @@ class Counted:
         return arrival(self.orders)
 
     def add(self, state: State, count: int) -> None:
-        """So many orders in a state, and ten that wait besides."""
+        """Add this many orders in a state, and ten waiting ones."""
         with self.database.write() as transaction:
             new = [
                 recorded
@@ -78,11 +79,11 @@ class Counted:
             ]
             values = {"state": state, "due_at": transaction.now if state == State.WAITING else None}
             first = min(recorded.event_id for recorded in new)
-            transaction.execute(update(deliveries).where(deliveries.c.event_id >= first).values(values))
+            transaction.execute(update(Delivery).where(col(Delivery.event_id) >= first).values(values))
             record_events(transaction, [self.next() for _ in range(10)])
 
     def looked_at(self) -> int:
-        """By now, in all."""
+        """The total so far."""
         if self.is_sqlite:
             return self._steps
         with self.database.write() as transaction:  # each connection counts for itself, and says so when it is told to
@@ -93,7 +94,7 @@ class Counted:
             return int(connection.execute(READ).scalar_one())
 
     def count(self) -> dict[str, int]:
-        """How much each act looks at."""
+        """Return how much each operation reads."""
         counts = {}
         for name, act in ACTS.items():
             before = self.looked_at()

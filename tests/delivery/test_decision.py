@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.database.deliveries import AttemptRecord, Decision
+from connector.database.attempts import AttemptRecord, Decision
 from connector.database.models import Delivery, Reason, State
 from connector.delivery.decision import RetryContext, next_state
 from mappings.destination import Outcome

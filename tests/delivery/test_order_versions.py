@@ -1,4 +1,4 @@
-"""Newer versions replace older ones, cancellations stop what has not gone, and nothing goes twice."""
+"""Newer versions replace older ones, cancellations stop unsent orders, and nothing is sent twice."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What each answer, and each lack of one, makes of a delivery: lost never, twice never, told wrongly never."""
+"""The outcome of every response and failure: no delivery is lost, duplicated or misreported."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ def send_one(service: Service, destination: str) -> dict[str, Any]:
     """Post one order and try it once."""
     post, order = POST[destination]
     getattr(service, post)(order())
-    service.carry_due()
+    service.deliver_due()
     return service.only_delivery()
 
 
@@ -35,7 +35,7 @@ def told(delivery: dict[str, Any]) -> tuple[str, str | None]:
     return delivery["state"], delivery["reason"]
 
 
-#: fault, options, what it makes of the delivery at Rayo (no key) and at LaPyme (key).
+#: Fault, options, and the resulting delivery at Rayo (no idempotency key) and at LaPyme (key).
 WAITING = ("waiting", None)
 UNCERTAIN = ("parked", "uncertain")
 REFUSED = ("parked", "refused")
@@ -272,9 +272,9 @@ def test_a_rate_is_kept(open_service: Callable[..., Service]) -> None:
     service = open_service(more="rate_per_s = 2")
     for number in range(5):
         service.post_woo(woo_order(number))
-    assert len(service.forwarder().claim_due()) == 2
+    assert len(service.worker().claim_due()) == 2
     service.clock.forward(1)
-    assert len(service.forwarder().claim_due()) == 2
+    assert len(service.worker().claim_due()) == 2
 
 
 def test_a_lapyme_reply_that_names_the_order_and_nothing_else_is_success() -> None:
@@ -295,10 +295,10 @@ def test_a_token_that_is_refused_is_not_blamed_on_an_order_that_was_forbidden_be
     send_one(service, RAYO)
     service.post_shopify(shopify_order(2))
     service.clock.forward(31)
-    service.carry_due()
+    service.deliver_due()
     service.sandbox.inject_fault(RAYO, "token_status", status=401)
-    service.clock.forward(100_000)  # past the token's life
-    service.carry_due()
+    service.clock.forward(100_000)  # after the token expired
+    service.deliver_due()
     assert [told(delivery) for delivery in service.deliveries()] == [WAITING, ("delivered", None)]
     log = service.api("/deliveries/1").json["attempt_log"]
     assert [attempt["outcome"] for attempt in log] == ["unauthorized", "unauthorized"]

@@ -1,4 +1,4 @@
-"""What a stored delivery would become with the settings of now, told without sending and without changing anything."""
+"""Preview of a delivery with the current settings, without sending or changing anything."""
 
 from collections.abc import Callable
 from typing import Any
@@ -80,7 +80,7 @@ def test_preview_says_that_no_route_would_take_the_order(open_service: Callable[
 def test_what_may_have_arrived_would_go_again_as_it_is(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "drop_after_reading")
     service.post_woo(woo_order())
-    service.carry_due()
+    service.deliver_due()
     body = service.only_delivery()["body"]
     service.post_woo(woo_order(customer_note="tarde", date_modified_gmt="2026-11-20T16:00:00"))
     told = preview(service).json

@@ -1,4 +1,4 @@
-"""What lacked a row of a table goes on by itself when the row is there, and nothing else does."""
+"""Deliveries that lacked a lookup table row are requeued when the row is added, and no others."""
 
 import json
 from collections.abc import Callable
@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlmodel import col
 
-from connector.database.models import deliveries
+from connector.database.models import Delivery
 from connector.delivery.requeue import requeue_mappable
 from connector.worker.worker import Worker
 from tests.support.orders import woo_order
@@ -21,7 +22,7 @@ OpenService = Callable[..., Service]
 
 @pytest.fixture
 def write_table(tmp_path: Path) -> Callable[..., None]:
-    """Write the table, with these SKUs in it."""
+    """Write the lookup table with these SKUs."""
 
     def write(*skus: str, content: str | None = None) -> None:
         rows = "".join(f"{sku},{ID}\n" for sku in skus)
@@ -33,7 +34,7 @@ def write_table(tmp_path: Path) -> Callable[..., None]:
 
 @pytest.fixture
 def parked(write_table: Callable[..., None], open_service: OpenService) -> Service:
-    """A service with an order that lacks the row of YERBA-1."""
+    """A service with an order that lacks a row for YERBA-1."""
     service = open_service(more=MORE)
     service.post_woo(woo_order())
     service.drain()
@@ -54,11 +55,11 @@ def notice_files(worker: Worker) -> None:
 
 
 def look(service: Service) -> None:
-    """Let a forwarder that runs already look at the tables and carry what is due by it."""
-    forwarder = service.forwarder()
-    notice_files(forwarder)
-    for claimed in forwarder.claim_due():
-        forwarder.process(claimed)
+    """Have a running worker check the tables and deliver what becomes due."""
+    worker = service.worker()
+    notice_files(worker)
+    for claimed in worker.claim_due():
+        worker.process(claimed)
 
 
 def test_order_that_misses_a_row_is_parked_with_the_row_to_add(parked: Service) -> None:
@@ -82,11 +83,11 @@ def test_order_goes_out_when_its_row_is_in_the_file_and_nobody_asks(
 
 
 def test_forwarder_that_runs_already_notices_the_file(parked: Service, write_table: Callable[..., None]) -> None:
-    forwarder = parked.forwarder()
-    notice_files(forwarder)
+    worker = parked.worker()
+    notice_files(worker)
     assert told(parked) == [UNMAPPABLE]
     write_table("YERBA-1")
-    notice_files(forwarder)
+    notice_files(worker)
     assert told(parked) == [WAITING]
 
 
@@ -131,9 +132,9 @@ def test_row_that_was_there_in_another_process_first_wakes_what_this_one_parked(
     parked: Service, write_table: Callable[..., None]
 ) -> None:
     write_table("YERBA-1")
-    other = parked.forwarder()
-    notice_files(other)  # the row is known, and nothing is changed when the next one is parked
-    stale = parked.forwarder()
+    other = parked.worker()
+    notice_files(other)  # the row is already known when the next order is parked
+    stale = parked.worker()
     parked.post_woo(woo_order(728))
     for claimed in stale.claim_due():
         stale.process(claimed)
@@ -172,7 +173,7 @@ def test_only_what_is_unmappable_is_woken(
     parked: Service, write_table: Callable[..., None], values: dict[str, Any]
 ) -> None:
     with parked.database.write() as transaction:
-        transaction.execute(update(deliveries).values(values))
+        transaction.execute(update(Delivery).values(values))
     write_table("YERBA-1")
     look(parked)
     assert told(parked) == [(values["state"], values["reason"])]
@@ -183,18 +184,18 @@ def test_order_that_a_person_let_go_lacks_no_row_any_more(parked: Service, write
     write_table("YERBA-1")
     look(parked)
     with parked.database.read() as connection:
-        assert connection.execute(select(deliveries.c.missing_rows)).scalars().all() == [None]
+        assert connection.execute(select(col(Delivery.missing_rows))).scalars().all() == [None]
 
 
 def test_file_with_a_fault_changes_nothing_and_its_correction_does(
     parked: Service, write_table: Callable[..., None]
 ) -> None:
-    forwarder = parked.forwarder()
+    worker = parked.worker()
     write_table(content="key,value\nYERBA-1,x\n")
-    notice_files(forwarder)
+    notice_files(worker)
     assert told(parked) == [UNMAPPABLE]
     write_table("YERBA-1")
-    notice_files(forwarder)
+    notice_files(worker)
     assert told(parked) == [WAITING]
 
 
@@ -213,9 +214,9 @@ connection_id = 1
     service.drain()
     assert told(service) == [UNMAPPABLE]
     with service.database.read() as connection:
-        kept = connection.execute(select(deliveries.c.missing_rows)).scalar_one()
+        kept = connection.execute(select(col(Delivery.missing_rows))).scalar_one()
     assert json.loads(kept or "") == [["payment_types", ["bacs", "Transferencia"]]]
     types = 'payment_types = {{ "transferencia" = "promissory" }}'
     restarted = open_service(text=text.replace("{centelar}", address).replace("{types}", types))
-    restarted.carry_due()
+    restarted.deliver_due()
     assert told(restarted) != [UNMAPPABLE]

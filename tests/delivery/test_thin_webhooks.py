@@ -1,4 +1,4 @@
-"""Thin webhooks: the order is fetched by the forwarder, repeats may be news, and another shop's webhook is refused."""
+"""Thin webhooks: the worker fetches the order, duplicates fetch it again, and other shops' webhooks are refused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ WITHOUT_COLONIA = {"shipping_address": nube_order()["shipping_address"] | {"loca
 def test_the_order_is_fetched_and_arrives(nube: Service) -> None:
     put(nube)
     assert post(nube).json["status"] == "accepted"
-    assert nube.sandbox.requests("tiendanube") == []  # nothing goes out while the webhook is answered
+    assert nube.sandbox.requests("tiendanube") == []  # no request is made before the webhook is answered
     nube.drain()
     [order] = nube.sandbox.orders("rayo")
     assert order.body["consumidor_destino"]["colonia"] == "Americana"
@@ -100,7 +100,7 @@ def test_a_fetch_that_fails_is_repeated(nube: Service, fault: str, options: dict
     put(nube)
     nube.sandbox.inject_fault("tiendanube", fault, **options)
     post(nube)
-    nube.carry_due()
+    nube.deliver_due()
     assert told(nube) == ("waiting", None, 1)
     nube.clock.forward(60)
     nube.drain()
@@ -113,10 +113,10 @@ def test_a_store_that_refuses_the_token_is_left_alone_until_a_probe_passes(nube:
         put(nube, id=number)
     nube.sandbox.inject_fault("tiendanube", "status", status=401)
     post(nube)
-    nube.carry_due()
+    nube.deliver_due()
     for number in (9002, 9003):
         post(nube, order_id=number)
-    nube.carry_due()
+    nube.deliver_due()
     assert len(nube.sandbox.requests("tiendanube")) == 1
     assert {delivery["state"] for delivery in nube.deliveries()} == {"waiting"}
     nube.clock.forward(61)
@@ -140,7 +140,7 @@ def test_a_repeat_that_comes_after_the_fetch_makes_it_fetched_again(nube: Servic
     put(nube)
     post(nube)
     post(nube, "order/updated")
-    [claimed] = nube.forwarder().claim_due()
+    [claimed] = nube.worker().claim_due()
     post(nube, "order/updated")
     assert not park_unmappable(nube.database, claimed.delivery, [build_message("order_not_at_store")])
     deliver(nube.runtime, claimed)
@@ -150,7 +150,7 @@ def test_a_repeat_that_comes_after_the_fetch_makes_it_fetched_again(nube: Servic
 def test_an_order_that_is_gone_shows_that_its_store_answers_again(nube: Service) -> None:
     nube.sandbox.inject_fault("tiendanube", "status", status=401, retry_after_s=100)
     post(nube)
-    nube.carry_due()
+    nube.deliver_due()
     put(nube, id=9002, number=502)
     post(nube, order_id=8888)
     post(nube, order_id=9002)

@@ -1,4 +1,4 @@
-"""Orders on their way to Centelar, which knows no idempotency key and may say no in a reply of 200."""
+"""Orders to Centelar, which has no idempotency keys and may refuse with status 200."""
 
 from collections.abc import Callable
 from typing import Any
@@ -57,7 +57,7 @@ def test_order_goes_to_the_accounts_connection_with_its_headers(
 def test_no_in_a_good_status_parks_the_order_as_refused(
     open_service: Callable[..., Any], sandbox: SandboxServer
 ) -> None:
-    service = open_hub(open_service, sandbox, connection=-1)  # which the played Centelar does not have
+    service = open_hub(open_service, sandbox, connection=-1)  # which the fake Centelar does not have
     service.post_woo(woo_order())
     service.drain()
     assert state_of(service) == ("parked", "refused", 1, None)

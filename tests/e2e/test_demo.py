@@ -1,4 +1,4 @@
-"""The demo, run as a newcomer does, and that it would notice an order that is lost or doubled."""
+"""The demo, run as a new user does, and its detection of lost and duplicate orders."""
 
 import os
 import re
@@ -30,7 +30,7 @@ FIRST, FORGED, UNCERTAIN = STEPS[0], STEPS[5], STEPS[8]
 
 @contextmanager
 def run_in_background(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run the demo, its files in `folder`, and wait for its end after the block."""
+    """Run the demo with its files in `folder`, and wait for it to end after the block."""
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
@@ -109,7 +109,7 @@ def demo(open_service: Callable[..., InProcess]) -> Iterator[Demo]:
 
 
 def take_order(sandbox: Sandbox, order: DemoOrder) -> None:
-    """Have the order's destination take it as if it had been sent."""
+    """Record the order at its destination as if it had been sent."""
     body = {"productos": [{"cantidad": 1, "identificador": order.sku}]}
     sandbox.accept_order(
         order.account,

@@ -1,4 +1,4 @@
-"""The main job: a signed order goes in, and the right body reaches its destination, once."""
+"""The main flow: a signed webhook arrives, and the right body reaches its destination once."""
 
 from tests.support.orders import RAYO_BODY, shopify_order, woo_order
 from tests.support.service import UUID, Service

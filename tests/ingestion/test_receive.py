@@ -1,4 +1,4 @@
-"""What comes in: who is let in, what is recorded once, what goes nowhere."""
+"""Receiving webhooks: authentication, duplicates and ignored events."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -199,11 +199,11 @@ def test_an_id_that_cannot_be_kept_is_no_fault_of_ours(service: Service, order_i
 
 @pytest.mark.sqlite
 def test_an_event_is_on_disk_before_it_is_answered(service: Service) -> None:
-    with service.database.read() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+    with service.database.read() as session:
+        assert session.connection().exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert session.connection().exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
     service.post_shopify(shopify_order())
-    service.database.close()  # as a killed process leaves it: nothing in memory counts
+    service.database.close()  # as after a kill: nothing in memory counts
     assert len(service.deliveries()) == 1
 
 
@@ -216,6 +216,6 @@ def test_a_database_that_cannot_commit_answers_503_and_keeps_nothing(service: Se
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert events(service) == []
-    impatient.timeout_s = 8  # a busy disk may take longer than that for one commit
+    impatient.timeout_s = 8  # a busy disk may take longer for one commit
     assert impatient_service.post_shopify(shopify_order()).json["status"] == "accepted"
     impatient.close()

@@ -1,4 +1,4 @@
-"""Registers the longer run of the money, `--hypothesis-profile=money`: so many `EXAMPLES` of each kind of order."""
+"""Registers `--hypothesis-profile=money`, a longer run with `EXAMPLES` orders of each kind."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Every destination's schema against what its vendor publishes, and the checks themselves."""
+"""Destination schemas compared with the vendors' published contracts, and the contract checks."""
 
 import json
 from copy import deepcopy
@@ -17,7 +17,7 @@ UUID = "909521d0-e398-4701-b393-ddfd07ce24f9"
 
 
 def required_paths(schema: Any, body: Any, path: tuple[Any, ...] = (), *, parts: Any = None) -> list[tuple[Any, ...]]:
-    """Return where `body` holds a key that `schema` requires. `parts` are what its `$ref` lead to."""
+    """Return the paths in `body` of keys that `schema` requires. `parts` resolves its `$ref`."""
     parts = schema.get("$defs", {}) if parts is None else parts
     schema = parts[schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
     found = [(*path, key) for key in schema.get("required", []) if isinstance(body, dict) and key in body]

@@ -1,4 +1,4 @@
-"""What is true of every storefront and every destination: a new spoke is tried by being in the registry."""
+"""Tests of every registered storefront and destination. A new integration is covered automatically."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from tests.support.mapping_cases import (
     write,
 )
 
-#: Text with what breaks encoders, splitters and numbers.
+#: Text that often breaks encoders, parsers and numbers.
 texts = st.one_of(
     st.text(max_size=20),
     st.text(alphabet=",. #\u2060\x00\ud8009CcolKMnNº°/sS", max_size=30),
@@ -46,7 +46,7 @@ json_values = st.recursive(
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[Any]:
-    """Return every path into a payload."""
+    """Return the path of every value in a payload."""
     found = [path] if path else []
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, each in inner:
@@ -68,7 +68,7 @@ WEBHOOK_PLACES = [(name, path) for name in SAMPLES for path in places(webhook_of
 
 
 def order_or_problems(storefront: str, payload: Any) -> Order | list[str]:
-    """Return what reading comes to. Anything but an order and sentences fails the test."""
+    """Return the order or its problems. Any other result fails the test."""
     try:
         return read(storefront, payload)
     except MappingError as error:

@@ -1,4 +1,4 @@
-"""That the benchmark can time every storefront with every destination, on orders that add up. It judges no time."""
+"""The mapping benchmark covers every storefront and destination with consistent orders."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One text for a whole name, cut as people in Mexico and Argentina are named."""
+"""Full names are split as people in Mexico and Argentina are named."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Telephone numbers as people write them in Mexico and Argentina."""
+"""Phone numbers as people write them in Mexico and Argentina."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from mappings.problems import Problem, render_problem
 
 
 def written(text: str) -> str:
-    """Return what is sent, or what is wrong with it."""
+    """Return the number as sent, or its problem."""
     phone = Phone(country="MX")
     number = phone._serialize(text)
     assert number is not None

@@ -1,4 +1,4 @@
-"""What is taken as text, and what texts are compared by."""
+"""Text cleaning and comparison keys."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""A delivery under way in a thread that stops wherever a process may die, until it is told to go on or to die there.
+"""Runs a delivery in a thread that stops at every point where a process may die, until told to go on or die.
 
-The places are those at which the connector leaves its own process: before the token, before the socket, and when the
-answer is there. Nothing of the connector is replaced but the clients that it is given.
+The stop points are where the connector leaves its own process: before the token, before the socket, and when the
+response has arrived. Only the HTTP clients of the connector are replaced.
 """
 
 import threading
@@ -18,14 +18,14 @@ from connector.runtime import AccountClients, Runtime
 from connector.sandbox.server import SandboxServer
 from tests.model.outcomes import ACCEPT, Trick
 
-PACKED = "packed"  # the order is read and written; nothing is committed
-SENDING = "sending"  # that it is being sent is committed; no socket is open
-ANSWERED = "answered"  # the answer is known to this thread alone
+PACKED = "packed"  # the request is built; nothing is committed
+SENDING = "sending"  # the sending state is committed; no socket is open
+ANSWERED = "answered"  # only this thread knows the response
 ENDED = "ended"
 
 
-class ProcessDied(BaseException):  # what no code survives is no error
-    """The process is no more."""
+class ProcessDied(BaseException):  # a kill is not an error that code can catch
+    """The process was killed."""
 
 
 class Carrier:
@@ -48,7 +48,7 @@ class Carrier:
         self._thread = threading.Thread(target=self._run, name="carrier", daemon=True)
 
     def go_on(self, trick: Trick) -> str:
-        """Let it come to the next place, and return that."""
+        """Continue to the next stop point and return it."""
         self.trick = trick
         if self.at == "claimed":
             self._thread.start()
@@ -81,7 +81,7 @@ class Carrier:
             raise ProcessDied
 
     def ask(self, real: Client, path: str, options: dict[str, Any]) -> HttpResult:
-        """Send the request to a destination that plays the trick, and to nobody else."""
+        """Send the request to a destination prepared with the trick."""
         trick = self.trick
         self.sent.append((options["body"], options["headers"].get("Idempotency-Key")))
         if trick.is_unreachable:

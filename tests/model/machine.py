@@ -1,4 +1,4 @@
-"""Drives the service by random steps and, after each, compares every row with the model, and with what arrived."""
+"""Drives the service with random steps and compares every row with the model and the destinations after each."""
 
 import json
 import sys
@@ -11,12 +11,13 @@ from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from connector.clients.http import Client
 from connector.database.claims import ClaimedDelivery, expire_leases_of_dead_workers, release_claims
 from connector.database.events import IncomingWebhook, record_events
-from connector.database.models import attempts, deliveries, notes
+from connector.database.models import Attempt, Note
+from connector.database.models import Delivery as DeliveryRow
 from connector.worker.worker import Worker
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
 from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
@@ -25,7 +26,7 @@ from tests.model.outcomes import ACCEPT, AMBIGUOUS, AMBIGUOUS_TRICKS, CONFLICT, 
 from tests.model.webhooks import STORES, Webhook, post
 from tests.support.service import Clock, Service
 
-#: Few, so that much happens to each.
+#: Few orders, so that much happens to each.
 ORDERS = [(store, number) for store in sorted(STORES) for number in (1, 2, 3)]
 CONCURRENCY = 3
 PLACES = [PACKED, SENDING, ANSWERED]
@@ -35,7 +36,7 @@ CHOICES = [*[ACCEPT] * 6, *AMBIGUOUS_TRICKS, *TRICKS]
 
 @dataclass
 class ModelClock(Clock):
-    """Goes a millisecond further whenever it is looked at: what is told apart by time is, and every run is the same."""
+    """A clock that advances a millisecond on each reading, so that timestamps differ and runs are repeatable."""
 
     start: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -49,7 +50,7 @@ class ModelClock(Clock):
 
 @dataclass(kw_only=True)
 class UnderWay:
-    """A claimed delivery, and how far it has come by the model."""
+    """A claimed delivery and its progress in the model."""
 
     carrier: Carrier
     model: Generator[str, Trick, None]
@@ -78,7 +79,7 @@ DISTURBANCE = st.one_of(
     st.tuples(st.sampled_from(["silence", "silence", "rival", "overtaken"]), st.sampled_from("AB")),
     st.tuples(st.sampled_from(["death", "force", "new_key", "discarded", "delivered"]), st.none()),
 )
-#: How often, and with what. Not rules of their own: of those Hypothesis leaves about half out of each example.
+#: Weights and arguments of the steps. They are not separate rules, of which Hypothesis disables about half per run.
 STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "a_webhook_comes": (5, {"order": ORDER, "kind": st.sampled_from(KINDS), "minute": MINUTE}),
     "a_webhook_comes_again": (1, {"which": WHICH}),
@@ -94,13 +95,13 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
             "in_step": st.sampled_from([False, True, True]),
         },
     ),
-    "a_forwarder_claims": (3, {"name": NAME}),
+    "a_worker_claims": (3, {"name": NAME}),
     "all_go_a_step_further": (4, {"trick": TRICK}),
     "one_goes_a_step_further": (3, {"which": WHICH, "trick": TRICK}),
     "one_is_carried_to_its_end": (2, {"which": WHICH, "trick": TRICK}),
     "all_that_is_due_is_forwarded": (4, {"name": NAME, "trick": TRICK, "other": TRICK}),
-    "a_forwarder_recovers": (2, {"name": NAME}),
-    "a_forwarder_gives_back_what_it_does_not_send": (1, {"name": NAME}),
+    "a_worker_recovers": (2, {"name": NAME}),
+    "a_worker_gives_back_what_it_does_not_send": (1, {"name": NAME}),
     "a_process_dies": (1, {"name": NAME}),
     "the_dead_are_found": (1, {}),
     "a_claim_is_not_told_of": (1, {"which": WHICH}),
@@ -130,10 +131,10 @@ class Life(RuleBasedStateMachine):
         }
         self.webhooks: list[tuple[Webhook, Event]] = []
         self.under_way: list[UnderWay] = []
-        self.forwarders: dict[str, Worker] = {}
+        self.workers: dict[str, Worker] = {}
         self.dead: set[str] = set()  # claimants
-        self.landed_before: dict[tuple[str, int], int] = {}  # how often, when a person last forced it
-        self.landed_late: set[tuple[str, int]] = set()  # by an attempt that nobody waited for any more
+        self.landed_before: dict[tuple[str, int], int] = {}  # number of arrivals when an operator last forced it
+        self.landed_late: set[tuple[str, int]] = set()  # by an attempt that was already given up
 
     @initialize()
     def begin(self) -> None:
@@ -143,7 +144,7 @@ class Life(RuleBasedStateMachine):
         self.service.sandbox.reset()
         self.clock.start, self.clock.ahead = datetime.now(UTC), timedelta(0)
         for name in ("A", "B"):
-            self.forwarders[name] = self.service.forwarder()
+            self.workers[name] = self.service.worker()
         for store, number in ORDERS:
             if number > 1:
                 self.a_webhook_comes((store, number), "paid", 5)
@@ -162,7 +163,7 @@ class Life(RuleBasedStateMachine):
         return made
 
     def take(self, webhook: Webhook, event: Event, status: str, event_id: int) -> None:
-        """Have the model take in what the service answered so."""
+        """Have the model record a webhook that the service answered this way."""
         if event.id:
             assert (status, event_id) == ("duplicate", event.id)
             return
@@ -181,7 +182,7 @@ class Life(RuleBasedStateMachine):
         self.take(webhook, event, answer.json["status"], int(answer.json["event"]))
 
     def webhooks_come_together(self, asked: list[tuple[tuple[str, int], str, int]]) -> None:
-        """Recorded in one transaction, and no otherwise than one after the other."""
+        """Webhooks recorded in one transaction have the same result as one after the other."""
         runtime = self.service.runtime
         together = []
         for order, kind, minute in asked:
@@ -204,16 +205,16 @@ class Life(RuleBasedStateMachine):
         for one, (webhook, event) in told:
             self.take(webhook, event, one.status, one.event_id)
 
-    # Forwarders
+    # Workers
 
-    def a_forwarder_claims(self, name: str) -> None:
+    def a_worker_claims(self, name: str) -> None:
         if len(self.under_way) < MOST_UNDER_WAY:
             self.claim(name)
 
     def claim(self, name: str) -> list[UnderWay]:
-        forwarder = self.forwarders[name]
+        worker = self.workers[name]
         before = self.rows()
-        claimed = forwarder.claim_due()
+        claimed = worker.claim_due()
         now = self.clock.seconds()
         for key, row in self.rows().items():
             if (row.claimed_by, row.claim_expires_at) == (before[key].claimed_by, before[key].claim_expires_at):
@@ -222,22 +223,22 @@ class Life(RuleBasedStateMachine):
             assert delivery.state == "waiting", "only what waits is claimed"
             assert delivery.claim is None or delivery.claim_until <= now, "a claim that holds is not taken away"
             assert not self.orders[key].account.is_paused
-            delivery.claim, delivery.claim_until = forwarder.worker_id, now + 60
+            delivery.claim, delivery.claim_until = worker.worker_id, now + 60
         begun = [self.begin_to_carry(name, one) for one in claimed]
         self.under_way += begun
         return begun
 
     def begin_to_carry(self, name: str, claimed: ClaimedDelivery) -> UnderWay:
-        forwarder = self.forwarders[name]
+        worker = self.workers[name]
         order = self.orders[self.key(claimed.delivery)]
         carrier = Carrier(self.service.runtime, self.service.sandbox, claimed, self.nowhere)
-        forwarder.in_flight.add(claimed, Future())  # as `start` does
+        worker.in_flight.add(claimed, Future())  # as `start` does
         assert order.delivery is not None
         model = order.carry(order.delivery.copy(), self.clock.seconds)
         return UnderWay(carrier=carrier, model=model, key=self.key(claimed.delivery), owner=name)
 
     def advance(self, one: UnderWay, trick: Trick) -> bool:
-        """Let it come to the next place where a process may die. Returns False when it has ended."""
+        """Continue to the next stop point. Returns False when the attempt has ended."""
         is_first = one.carrier.at == "claimed"
         had = len(self.landed(one.key))
         place = one.carrier.go_on(trick)
@@ -251,7 +252,7 @@ class Life(RuleBasedStateMachine):
         assert place == expected, (place, expected)
         if place == ENDED:
             self.under_way.remove(one)
-            self.forwarders[one.owner].in_flight.remove(one.carrier.claimed)
+            self.workers[one.owner].in_flight.remove(one.carrier.claimed)
         return place != ENDED
 
     def carry_out(self, one: UnderWay, trick: Trick) -> None:
@@ -279,8 +280,8 @@ class Life(RuleBasedStateMachine):
     def an_attempt_is_disturbed(
         self, name: str, which: int, place: str, disturbances: list[tuple[str, Any]], trick: Trick, in_step: bool
     ) -> None:
-        """Bring one so far, let something happen to just that order, and go on."""
-        self.a_forwarder_claims(name)
+        """Advance an attempt to a stop point, change its order there, and continue."""
+        self.a_worker_claims(name)
         if not self.under_way:
             return
         one = self.under_way[which % len(self.under_way)]
@@ -297,20 +298,20 @@ class Life(RuleBasedStateMachine):
     def disturb(self, key: tuple[str, int], what: str, how: Any) -> None:
         if what in ("silence", "rival", "overtaken"):
             self.the_clock_goes_forward(67)
-            self.a_forwarder_recovers(how)
+            self.a_worker_recovers(how)
         if what == "rival":
-            self.a_forwarder_claims(how)
+            self.a_worker_claims(how)
             for one in [one for one in self.under_way if one.key == key and one.carrier.at == "claimed"]:
                 self.advance(one, ACCEPT)
         elif what == "overtaken":
             self.disturb(key, "force", None)
-            self.a_forwarder_claims(how)
+            self.a_worker_claims(how)
             for one in [one for one in self.under_way if one.key == key and one.carrier.at == "claimed"]:
                 self.carry_out(one, AMBIGUOUS_TRICKS[0])
         elif what == "death":
             self.a_process_dies("A")
             self.the_dead_are_found()
-            self.a_forwarder_recovers("B")
+            self.a_worker_recovers("B")
         elif what in ("force", "new_key"):
             self.a_person_retriggers(self.made().index(key), force=True, new_key=what == "new_key")
         elif what in ("discarded", "delivered"):
@@ -318,11 +319,11 @@ class Life(RuleBasedStateMachine):
         elif what != "silence":
             self.a_webhook_comes(key, what, how)
 
-    def a_forwarder_recovers(self, name: str) -> None:
-        forwarder = self.forwarders[name]
-        held = forwarder.in_flight.ids()
-        forwarder.recover()
-        self.release(forwarder.worker_id, besides=held)
+    def a_worker_recovers(self, name: str) -> None:
+        worker = self.workers[name]
+        held = worker.in_flight.ids()
+        worker.recover()
+        self.release(worker.worker_id, besides=held)
         for order in self.orders.values():
             order.recover(self.clock.seconds())
 
@@ -332,8 +333,8 @@ class Life(RuleBasedStateMachine):
             if delivery.state == "waiting" and delivery.claim == claim and row.id not in besides:
                 delivery.claim = None
 
-    def a_forwarder_gives_back_what_it_does_not_send(self, name: str) -> None:
-        claim = self.forwarders[name].worker_id
+    def a_worker_gives_back_what_it_does_not_send(self, name: str) -> None:
+        claim = self.workers[name].worker_id
         release_claims(self.service.database, claim)
         self.release(claim, besides=set())
 
@@ -341,8 +342,8 @@ class Life(RuleBasedStateMachine):
         for one in [one for one in self.under_way if one.owner == name]:
             one.carrier.die()
             self.under_way.remove(one)
-        self.dead.add(self.forwarders[name].worker_id)
-        self.forwarders[name] = self.service.forwarder()
+        self.dead.add(self.workers[name].worker_id)
+        self.workers[name] = self.service.worker()
 
     def the_dead_are_found(self) -> None:
         expire_leases_of_dead_workers(self.service.database, self.dead.__contains__)
@@ -351,21 +352,21 @@ class Life(RuleBasedStateMachine):
                 order.delivery.claim_until = min(order.delivery.claim_until, self.clock.seconds())
 
     def a_claim_is_not_told_of(self, which: int) -> None:
-        """The database committed it and did not live to say so: nobody carries what was claimed."""
+        """A claim is committed but not acknowledged, so that no worker processes it."""
         unbegun = [one for one in self.under_way if one.carrier.at == "claimed"]
         if not unbegun:
             return
         one = unbegun[which % len(unbegun)]
         self.under_way.remove(one)
-        self.forwarders[one.owner].in_flight.remove(one.carrier.claimed)
+        self.workers[one.owner].in_flight.remove(one.carrier.claimed)
 
     def the_clock_goes_forward(self, seconds: int) -> None:
         self.clock.forward(seconds)
 
-    # People
+    # Operators
 
     def the_merchant_changes_the_settings(self) -> None:
-        """The same order makes other bytes from now on."""
+        """The same order produces another body from now on."""
         settings = self.service.runtime.settings
         erp = settings.accounts["erp"]
         changed: Any = replace(erp, shipping_name=f"Envío {len(self.webhooks)}-{self.clock.seconds():.0f}")  # type: ignore[call-arg]
@@ -412,7 +413,7 @@ class Life(RuleBasedStateMachine):
     def act(self, key: tuple[str, int], what: str, **asked: Any) -> Any:
         return self.service.api(f"/deliveries/{self.rows()[key].id}/{what}", json=asked)
 
-    # What must hold
+    # Invariants
 
     def made(self) -> list[tuple[str, int]]:
         return [key for key, order in self.orders.items() if order.delivery]
@@ -429,15 +430,15 @@ class Life(RuleBasedStateMachine):
         return row.store, int(row.order_id) - STORES[row.store].first_order
 
     def rows(self) -> dict[tuple[str, int], Any]:
-        with self.service.database.read() as connection:
-            found = connection.execute(select(deliveries)).all()
-            self._attempts = connection.execute(select(attempts).order_by(attempts.c.number)).all()
-            self._alerts = connection.execute(select(notes).where(notes.c.kind == "alert")).all()
+        with self.service.database.read() as session:
+            found = session.exec(select(DeliveryRow)).all()
+            self._attempts = session.exec(select(Attempt).order_by(col(Attempt.number))).all()
+            self._alerts = session.exec(select(Note).where(Note.kind == "alert")).all()
         assert len({self.key(row) for row in found}) == len(found)
         return {self.key(row): row for row in found}
 
     def landed(self, key: tuple[str, int]) -> list[str]:
-        """The ids under which the destination has the order."""
+        """Return the ids of the order at the destination."""
         store, number = key
         return [
             str(order.remote_id)
@@ -517,14 +518,14 @@ class Life(RuleBasedStateMachine):
         super().teardown()
 
     def account_for_everything(self) -> None:
-        """With destinations that behave, and time, all that waits arrives; nothing stays under way."""
+        """With working destinations and enough time, every waiting delivery ends."""
         for name in "AB":
             self.a_process_dies(name)
         for store in STORES:
             self.a_person_pauses_or_resumes(store, is_paused=False)
         for _ in range(30):
             self.the_clock_goes_forward(911)
-            self.a_forwarder_recovers("A")
+            self.a_worker_recovers("A")
             self.all_that_is_due_is_forwarded("A", ACCEPT, ACCEPT)
             self.all_is_as_it_must_be()
             if not any(self.delivery(key).state in ("waiting", "sending") for key in self.made()):

@@ -1,6 +1,6 @@
-"""What must become of orders, in memory: no database, no network, and none of the connector's code.
+"""A model of the expected delivery lifecycle, in memory: no database, no network, none of the connector's code.
 
-Time is in seconds. It says what the connector must do, step by step; it never looks at what the connector did.
+Times are in seconds. The model predicts each step and never reads the connector's state.
 """
 
 from collections.abc import Callable, Generator
@@ -32,7 +32,7 @@ CANCELLED, FILTERED, BY_HAND = "cancelled", "filtered", "by hand"
 
 @dataclass(kw_only=True)
 class Event:
-    """One webhook, and what it says of its order."""
+    """A webhook and what it says about its order."""
 
     minute: int  # the source's time of the change
     says_paid: bool  # its topic does
@@ -50,7 +50,7 @@ class Event:
 
 @dataclass(kw_only=True)
 class Account:
-    """How long it was paused or refused our credentials, and when attempts began that it took."""
+    """Pauses and credential failures of an account, and the start times of its successful attempts."""
 
     name: str
     is_paused: bool = False
@@ -68,7 +68,7 @@ class Account:
         self.is_open = self.is_open if is_open is None else is_open
 
     def note(self, outcome: str, now: float) -> None:
-        """Refused credentials shut it; whatever shows that they are good opens it."""
+        """Rejected credentials open the circuit; any sign that they work closes it."""
         if outcome == UNAUTHORIZED:
             self.change(now, is_open=True)
         elif outcome in (DELIVERED, REFUSED, CONFLICT):
@@ -92,16 +92,16 @@ class Delivery:
     forbidden_since: float | None = None
     run_started_at: float | None = None
     run_shut_s: float = 0.0
-    overruled: int = 0  # up to which event a person let it go on
+    overruled: int = 0  # the last event for which an operator forced it
     alerts: int = 0
-    forced: int = 0  # how often a person said to send again what may be there
-    told_by_hand: bool = False  # its state is a person's word
+    forced: int = 0  # how often an operator forced it to be sent again
+    told_by_hand: bool = False  # its state was set by an operator
 
     def copy(self) -> "Delivery":
         return replace(self, attempts=list(self.attempts))
 
     def stop(self) -> None:
-        """The store cancelled its order."""
+        """Handle the cancellation of the order."""
         if self.state == "discarded" and self.reason != FILTERED:
             return
         if self.state in ("sending", "delivered") or self.reason == UNCERTAIN:
@@ -138,10 +138,10 @@ class Order:
     def is_cancelled(self, *, after: int = 0) -> bool:
         return any(event.cancels and event.id > after for event in self.events)
 
-    # What comes in
+    # Incoming webhooks
 
     def take(self, event: Event) -> str:
-        """Take in a new event; return what the storefront is told."""
+        """Record a new event and return the status in the response."""
         event.number = len(self.events)
         event.cancels = event.cancels and not any(known.minute > event.minute for known in self.events)
         if event.cancels and self.delivery:
@@ -166,10 +166,10 @@ class Order:
         elif delivery.state == "waiting":
             delivery.news += 1
 
-    # What the forwarder does
+    # Worker
 
     def carry(self, seen: Delivery, clock: Callable[[], float]) -> Generator[str, Trick, None]:
-        """Say at which places a claimed delivery comes by, and change it as it must be changed there.
+        """Yield the stop points of a claimed delivery, and apply the expected changes at each.
 
         Args:
             seen: how it was when it was claimed.
@@ -193,7 +193,7 @@ class Order:
             seen = delivery.copy()
 
     def _read(self, seen: Delivery) -> tuple[str, str] | None:
-        """Where the order as it was seen has to be left, if it is not to be sent."""
+        """Return the state and reason for an order that must not be sent, or None."""
         if seen.frozen_since is not None:
             return None
         if not seen.overruled:
@@ -274,7 +274,7 @@ class Order:
             delivery.alerts += 1
 
     def _settle(self, seen: Delivery, outcome: str, began: float, now: float, *, was_asked: bool = True) -> None:
-        """Where an attempt leaves its delivery. A refusal after a doubtful attempt says nothing about that one."""
+        """Apply the outcome of an attempt. A refusal after an ambiguous attempt does not resolve that one."""
         delivery = self.delivery
         assert delivery is not None
         frozen, forbidden = seen.frozen_since, seen.forbidden_since
@@ -311,7 +311,7 @@ class Order:
             delivery.news += 1
 
     def _catch_up(self) -> None:
-        """Apply what came in while an attempt was under way."""
+        """Apply the events received during an attempt."""
         delivery, newest = self.delivery, self.newest()
         assert delivery is not None
         if delivery.state == "waiting" or delivery.reason in (REFUSED, EXHAUSTED):
@@ -321,7 +321,7 @@ class Order:
                 delivery.event = newest
 
     def recover(self, now: float) -> None:
-        """Settle what was being sent by who died or fell silent."""
+        """Recover an attempt of a dead or silent worker."""
         delivery = self.delivery
         if delivery is None or delivery.state != "sending" or delivery.claim_until > now:
             return
@@ -335,10 +335,10 @@ class Order:
         else:
             delivery.state, delivery.reason = "parked", UNCERTAIN
 
-    # What a person does
+    # Operator actions
 
     def retrigger(self, now: float, *, force: bool, new_key: bool = False) -> bool:
-        """Return whether it is allowed; it is done then."""
+        """Perform the action if it is allowed. Returns whether it was."""
         delivery, newest = self.delivery, self.newest()
         assert delivery is not None
         assert newest is not None
@@ -368,7 +368,7 @@ class Order:
         return True
 
     def make(self, event: Event, *, force: bool) -> bool:
-        """Make the delivery that the route wants of an event for which none was made."""
+        """Create the missing delivery of an event."""
         newest = self.newest()
         if not event.says_paid or newest is None or (self.is_cancelled() and not force):
             return False

@@ -1,6 +1,6 @@
-"""What a destination may do with an order, and what may be concluded from it: the table, as data.
+"""The behaviours of a destination and the outcome of each, as data.
 
-It is written from the vendors' pages and the rules for ambiguous attempts, not from the connector's code.
+Written from the vendors' documentation and the rules for ambiguous attempts, not from the connector's code.
 """
 
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ UNAUTHORIZED = "unauthorized"
 TOKEN_EXPIRED = "token_expired"
 NOT_PROCESSED = "not_processed"
 AMBIGUOUS = "ambiguous"
-SENDING = "sending"  # what an attempt is until it is known
+SENDING = "sending"  # until the outcome is known
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trick:
-    """One way to treat an order."""
+    """One behaviour of a destination."""
 
     name: str
     rayo: str
@@ -27,7 +27,7 @@ class Trick:
     options: dict[str, Any] = field(default_factory=dict)
     takes_order: bool = False  # the destination has the order afterwards
     is_unreachable: bool = False  # no connection
-    token_status: int | None = None  # where a token is exchanged for: that fails
+    token_status: int | None = None  # for destinations with a token exchange: the exchange fails
 
     def __repr__(self) -> str:
         return self.name
@@ -63,7 +63,7 @@ SURE_TRICKS = [
 REFUSING_TRICKS = [status(REFUSED, number) for number in (301, 400, 404, 413, 422)]
 OTHER_TRICKS = [
     status(UNAUTHORIZED, 403),
-    # Rayo's token is at fault then, at LaPyme the key that does not change.
+    # At Rayo the token has expired; LaPyme's key never changes.
     Trick(name="status_401", rayo=TOKEN_EXPIRED, lapyme=UNAUTHORIZED, fault="status", options={"status": 401}),
     Trick(name="expired", rayo=TOKEN_EXPIRED, lapyme=DELIVERED, fault="expire_tokens", takes_order=True),
     Trick(

@@ -1,6 +1,6 @@
-"""The whole life of deliveries, by random steps, against a model.
+"""The delivery lifecycle, driven by random steps and compared with a model.
 
-For longer, and each time by other steps: `MINUTES=10 pytest tests/model --hypothesis-profile=long`.
+A longer run with new random steps: `MINUTES=10 pytest tests/model --hypothesis-profile=long`.
 """
 
 import os
@@ -24,7 +24,7 @@ from tests.model.machine import CONCURRENCY, Life, ModelClock
 from tests.model.model import AMBIGUOUS_FOR_S, RETRY_FOR_S
 from tests.support.service import Service
 
-#: Of the long run on each engine.
+#: Duration of the long run on each engine.
 MINUTES = float(os.environ.get("MINUTES", "10"))
 IS_LONG = settings.get_current_profile_name() == "long"
 QUICK = settings(
@@ -39,7 +39,7 @@ QUICK = settings(
 
 @pytest.fixture
 def fast_environ(environ: dict[str, str], engine: str) -> Iterator[dict[str, str]]:
-    """SQLite's file where writing is no wait, if there is such a place: what the model asks about is not the disk."""
+    """Put SQLite's file in memory if possible, because the model is not about durability."""
     memory = Path("/dev/shm")  # noqa: S108  # Linux keeps it in memory
     with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         yield {**environ, "DATABASE_URL": f"sqlite:///{folder}/connector.db"} if engine == "sqlite" else environ

@@ -1,4 +1,4 @@
-"""Webhooks of two storefronts in every kind that decides an order's way, and what the model is to know of each."""
+"""Webhooks of two storefronts, and what the model must know about each."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.model.model import Content, Event
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
 from tests.support.service import Service
 
-#: What a deletion says is newer than all versions: it bears no time of its own, so that of its arrival counts.
+#: A deletion has no timestamp of its own, so its arrival time counts and it is newer than all versions.
 ARRIVES = 10_000
 
 
@@ -105,7 +105,7 @@ def write_woo(number: int, kind: str, minute: int, sku: str) -> tuple[str, dict[
         number, status=statuses.get(kind, "processing"), date_modified_gmt=f"2026-11-20T15:{minute:02}:00"
     )
     order["line_items"][0]["sku"] = "" if kind == "unmappable" else sku
-    order["customer_note"] = sku  # a change, though nothing else be changed
+    order["customer_note"] = sku  # makes the payload differ
     return topics.get(kind, "order.updated"), {"id": number} if kind == "deleted" else order
 
 

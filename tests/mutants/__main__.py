@@ -1,4 +1,4 @@
-"""Breaks each promise in a copy of the code, one small change at a time, and looks whether a test fails.
+"""Mutation tests: breaks each guarantee in a copy of the code, one change at a time, and expects a test to fail.
 
 `python -m tests.mutants`; the exit status is 0 only if every mutant was caught by a test that passes without it.
 """
@@ -29,7 +29,7 @@ def read_arguments() -> argparse.Namespace:
 
 
 def check_unbroken(scratches: list[Scratch], tests: list[str]) -> str | None:
-    """Run all tests that mutants name on the code as it is. Returns what pytest says where any fails."""
+    """Run all tests that mutants name on the unchanged code. Returns pytest's output if any fails."""
     on_postgresql = [test for test in tests if "[postgresql" in test]
     parts = [part for part in (on_postgresql, [test for test in tests if test not in on_postgresql]) if part]
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -38,7 +38,7 @@ def check_unbroken(scratches: list[Scratch], tests: list[str]) -> str | None:
 
 
 def try_all(scratches: list[Scratch], mutants: list[Mutant]) -> Iterator[Trial]:
-    """What came of each mutant, in their order, each as soon as it is known."""
+    """Yield the result of each mutant in order, as soon as it is known."""
     free: SimpleQueue[Scratch] = SimpleQueue()
     for scratch in scratches:
         free.put(scratch)

@@ -1,15 +1,15 @@
-"""What a mutation is: one small change of the code that breaks a promise, and the tests that must see it."""
+"""A mutation: one small change of the code that breaks a guarantee, and the tests that must detect it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    breaks: str  # what the code then does wrong
+    breaks: str  # what the mutated code does wrong
     file: str
-    old: str  # stands in the file exactly once
+    old: str  # occurs in the file exactly once
     new: str
-    #: Node ids, any of which must fail. One without its parameters runs with all of them, on SQLite alone.
+    #: Node ids, any of which must fail. An id without parameters runs with all of them, on SQLite only.
     tests: tuple[str, ...]
 
 

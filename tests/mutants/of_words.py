@@ -1,4 +1,4 @@
-"""How the promises about what is said are broken: to destinations, to people, in logs, and by whom. Data alone."""
+"""Mutants of the guarantees about content: bodies, messages, logs and authentication."""
 
 from tests.mutants.mutant import Invariant, Mutant
 
@@ -59,8 +59,8 @@ NOT_INVENTED = Invariant(
         ),
         Mutant(
             breaks="what could not be said is not kept with the delivery",
-            file="connector/database/deliveries.py",
-            old='            "warnings": dump_problems(start.warnings),\n',
+            file="connector/database/sql/statements.py",
+            old="    warnings = :warnings,\n",
             new="",
             tests=(
                 "tests/e2e/test_order_flow.py::test_what_the_destination_cannot_be_told_is_shown_with_the_delivery[sqlite]",
@@ -110,15 +110,15 @@ ACCOUNTED_FOR = Invariant(
         Mutant(
             breaks="what cannot be mapped is parked without its problems",
             file="connector/database/deliveries.py",
-            old='values = {"problems": dump_problems(problems), "missing_rows"',
-            new='values = {"missing_rows"',
+            old='values = {"problems": dump_problems(problems), "missing',
+            new='values = {"missing',
             tests=(
                 "tests/delivery/test_order_versions.py::test_an_order_that_cannot_be_mapped_is_parked_with_what_the_merchant_sees[sqlite]",
             ),
         ),
         Mutant(
             breaks="a cancellation that came during an attempt is forgotten",
-            file="connector/database/deliveries.py",
+            file="connector/database/attempts.py",
             old="        elif result.decision.state != State.DELIVERED:\n",
             new="        elif False:\n",
             tests=(

@@ -1,4 +1,4 @@
-"""A copy of the working tree in which code is broken and tests run. The tree itself is never touched."""
+"""A copy of the working tree for mutated code and its tests. The tree itself is never changed."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from typing import Literal
 from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
-#: For one run of pytest, which ends a test that hangs by itself.
+#: For one run of pytest. A test that hangs is ended by pytest-timeout.
 LONGEST_S = 600
 #: https://docs.pytest.org/en/stable/reference/exit-codes.html, read 2026-11-21.
 PASSED, FAILED = 0, 1
@@ -24,10 +24,10 @@ Verdict = Literal["caught", "survived", "no longer applies", "broken otherwise"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What came of one mutant."""
+    """The result of one mutant."""
 
     verdict: Verdict
-    by: str  # the test that saw it; else what went wrong
+    by: str  # the test that failed; else what went wrong
     duration_s: float
 
 
@@ -51,7 +51,7 @@ class Scratch:
         return self._run("-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *engines, *tests, **environ)
 
     def try_mutant(self, mutant: Mutant) -> Trial:
-        """Break the copy, run the tests that must see it, and mend the copy."""
+        """Apply the mutant to the copy, run its tests, and restore the copy."""
         began_at = time.monotonic()
         path = self.folder / mutant.file
         whole = path.read_text("utf-8") if path.is_file() else ""
@@ -61,7 +61,7 @@ class Scratch:
         verdict: Verdict
         path.write_text(whole.replace(mutant.old, mutant.new), "utf-8")
         try:
-            # Byte code is told stale by whole seconds and size, which the next mutant of a file may share with this.
+            # Bytecode is checked by modification second and size, which the next mutant of a file may share.
             ended = self.run_tests(mutant.tests, "-x", PYTHONDONTWRITEBYTECODE="1")
         except subprocess.TimeoutExpired:
             verdict, by = "broken otherwise", f"no end within {LONGEST_S} s"
@@ -85,7 +85,7 @@ class Scratch:
 
 
 def judge(ended: subprocess.CompletedProcess[str]) -> tuple[Verdict, str]:
-    """Tell a test that failed from code that cannot be imported, and from tests that cannot be set up."""
+    """Distinguish a failed test from an import error and from a failed setup."""
     if ended.returncode == PASSED:
         return "survived", "no test"
     failed = re.search(r"^FAILED (.+?)(?: - |$)", ended.stdout, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Log lines are written in order, none is lost at a warning or at exit, and nobody waits for a stuck reader."""
+"""Log lines are written in order, none is lost at a warning or at exit, and a stuck reader blocks nothing."""
 
 import io
 import logging
@@ -32,7 +32,7 @@ class StuckFile(io.StringIO):
 
 
 def open_log(stream: TextIO) -> logging.Logger:
-    """A logger of its own, which writes as the connector's does."""
+    """A separate logger configured like the connector's."""
     logger = logging.Logger("test")
     logger.addHandler(start_queue(stream))
     return logger

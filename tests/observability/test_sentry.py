@@ -1,4 +1,4 @@
-"""A fault of the connector arrives at Sentry, a receiver on a socket, with nothing of orders and no secret."""
+"""Errors reach Sentry, here a receiver on a socket, without order data or secrets."""
 
 import gzip
 import json
@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def arrived(receiver: Receiver) -> list[Any]:
-    """The events in the envelopes: each is lines of JSON."""
+    """Return the events of the received envelopes, which are lines of JSON."""
     sentry_sdk.flush(5)
     found = []
     for received in receiver.received:
@@ -75,11 +75,11 @@ def test_a_delivery_that_fails_by_a_fault_of_ours_is_reported_with_its_id(
     service: Service, receiver: Receiver, engine: str
 ) -> None:
     service.post_shopify(shopify_order())
-    forwarder = service.forwarder()
-    [claimed] = forwarder.claim_due()
+    worker = service.worker()
+    [claimed] = worker.claim_due()
     outbound = service.runtime.account_clients
     outbound["bodega"] = replace(outbound["bodega"], tokens=None)  # type: ignore[arg-type]
-    forwarder.process(claimed)
+    worker.process(claimed)
     [event] = arrived(receiver)
     assert event["exception"]["values"][0]["type"] == "AttributeError"
     assert event["tags"] == {"logged": "delivery_failed", "delivery_id": "1"}

@@ -1,4 +1,4 @@
-"""One trace leads from a webhook to the reply, across the queue. A receiver on a socket stands for the collector."""
+"""A trace spans from the webhook to the response, across the queue. A receiver on a socket plays the collector."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def environ(environ: dict[str, str], collector: Receiver) -> dict[str, str]:
 
 
 def spans(service: Service, collector: Receiver) -> list[Any]:
-    """All that arrived, in the order in which they ended."""
+    """Return the received spans, ordered by end time."""
     service.runtime.tracing.close()
     found = []
     for received in collector.received:
@@ -87,10 +87,10 @@ def test_a_webhook_without_a_trace_begins_one_that_another_process_goes_on_with(
 ) -> None:
     service.post_shopify(shopify_order())
     with open_runtime(load_settings(configure(), environ), with_clients=True) as runtime:
-        forwarder = Worker(runtime)
-        forwarder.ensure_circuits()
-        for claimed in forwarder.claim_due():
-            forwarder.process(claimed)
+        worker = Worker(runtime)
+        worker.ensure_circuits()
+        for claimed in worker.claim_due():
+            worker.process(claimed)
     found = spans(service, collector)
     assert sorted(span.name for span in found) == ["deliver", "map", "send", "token", "webhook"]
     assert len({span.trace_id for span in found}) == 1

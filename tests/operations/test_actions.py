@@ -1,4 +1,4 @@
-"""What a person may do over the API, state by state, and that it is noted."""
+"""Operator actions over the API in each state, and their audit notes."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from tests.support.service import Service
 def test_a_refused_order_goes_again_under_a_new_key(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "status", status=422)
     service.post_woo(woo_order())
-    service.carry_due()
+    service.deliver_due()
     answer = retrigger(service, "1", note="SKU created at LaPyme")
     assert (answer.status_code, answer.json["state"]) == (202, "waiting")
-    service.carry_due()
+    service.deliver_due()
     delivery = service.only_delivery()
     assert (delivery["state"], delivery["idempotency_key"]) == ("delivered", "order:tienda-ar:727:r2")
     assert [one["manual"] for one in delivery["attempt_log"]] == [False, True]
@@ -24,9 +24,9 @@ def test_a_refused_order_goes_again_under_a_new_key(service: Service) -> None:
 
 def test_an_order_that_could_not_be_mapped_goes_again_after_a_change_of_settings(service: Service) -> None:
     service.post_shopify(without_colonia())
-    service.carry_due()
+    service.deliver_due()
     assert retrigger(service, "1").status_code == 202
-    service.carry_due()
+    service.deliver_due()
     assert service.only_delivery()["reason"] == "unmappable"
 
 
@@ -35,19 +35,19 @@ def test_an_uncertain_order_goes_again_only_by_force(service: Service, destinati
     lose_a_reply(service, destination)
     assert retrigger(service, "1").status_code == 409
     assert retrigger(service, "1", force=True).status_code == 202
-    service.carry_due()
+    service.deliver_due()
     assert service.only_delivery()["state"] == "delivered"
-    # Rayo knows no key, so a person's word made a second shipment; LaPyme answered with the first order.
+    # Rayo has no idempotency keys, so forcing created a second shipment; LaPyme returned the first order.
     assert len(service.sandbox.orders(destination)) == (2 if destination == "rayo" else 1)
 
 
 def test_a_delivered_lapyme_order_sent_by_force_is_the_same_order(service: Service) -> None:
     service.post_woo(woo_order())
-    service.carry_due()
+    service.deliver_due()
     before = service.only_delivery()
     assert retrigger(service, "1").status_code == 409
     retrigger(service, "1", force=True)
-    service.carry_due()
+    service.deliver_due()
     after = service.only_delivery()
     assert (after["state"], after["remote_id"]) == ("delivered", before["remote_id"])
     assert len(service.sandbox.orders("lapyme")) == 1
@@ -57,7 +57,7 @@ def test_a_new_key_makes_a_new_order_and_needs_force(service: Service) -> None:
     lose_a_reply(service, "lapyme")
     assert retrigger(service, "1", new_key=True).status_code == 409
     assert retrigger(service, "1", new_key=True, force=True).status_code == 202
-    service.carry_due()
+    service.deliver_due()
     assert [order.key for order in service.sandbox.orders("lapyme")] == [
         "order:tienda-ar:727:r1",
         "order:tienda-ar:727:r2",
@@ -72,9 +72,9 @@ def test_a_new_key_is_nothing_for_a_destination_without_keys(service: Service) -
 def test_a_waiting_order_is_due_now(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "status", status=429, retry_after_s=1000)
     service.post_woo(woo_order())
-    service.carry_due()
+    service.deliver_due()
     assert retrigger(service, "1").status_code == 202
-    service.carry_due()
+    service.deliver_due()
     assert service.only_delivery()["state"] == "delivered"
 
 
@@ -107,14 +107,14 @@ def test_a_resolution_that_cannot_be_understood_is_400(service: Service, asked: 
 
 def test_retriggering_an_event_makes_what_the_routes_want_and_leaves_the_rest(service: Service) -> None:
     service.post_shopify(shopify_order())
-    service.carry_due()
+    service.deliver_due()
     answer = service.api("/events/1/retrigger", json={})
     assert answer.status_code == 202
     [left] = answer.json["deliveries"]
     assert (left["id"], left["done"]) == ("1", "left")
     assert service.api("/events/1/retrigger", json={"force": True}).json["deliveries"][0]["done"] == "queued"
-    service.carry_due()
-    assert len(service.sandbox.orders("rayo")) == 2  # a person's word
+    service.deliver_due()
+    assert len(service.sandbox.orders("rayo")) == 2  # by an operator
 
 
 def test_retriggering_an_event_of_an_uncertain_order_leaves_it(service: Service) -> None:
@@ -125,7 +125,7 @@ def test_retriggering_an_event_of_an_uncertain_order_leaves_it(service: Service)
 
 def test_retriggering_an_event_makes_the_delivery_of_a_route_that_is_new(service: Service) -> None:
     service.post_shopify(shopify_order())
-    service.carry_due()
+    service.deliver_due()
     with service.database.write() as transaction:  # as if the route had not been there
         transaction.connection.exec_driver_sql("DELETE FROM attempts")
         transaction.connection.exec_driver_sql("DELETE FROM deliveries")
@@ -150,11 +150,11 @@ def test_what_is_not_there_is_404(service: Service, path: str) -> None:
 def test_what_may_have_landed_and_was_discarded_goes_again_as_the_same_order(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "process_then_drop")
     service.post_woo(woo_order())
-    service.carry_due()
+    service.deliver_due()
     resolve(service, "1", **{"as": "discarded"})
     service.post_woo(woo_order(customer_note="changed", date_modified_gmt="2026-11-20T15:04:00"))
     retrigger(service, "1", force=True)
-    service.carry_due()
+    service.deliver_due()
     first, second = service.sandbox.requests("lapyme")
     assert (first.body, first.key) == (second.body, second.key)
     assert len(service.sandbox.orders("lapyme")) == 1
@@ -163,10 +163,10 @@ def test_what_may_have_landed_and_was_discarded_goes_again_as_the_same_order(ser
 def test_what_was_refused_and_then_cancelled_goes_again_under_a_new_key(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "status", status=422)
     service.post_woo(woo_order())
-    service.carry_due()
+    service.deliver_due()
     service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
     retrigger(service, "1", force=True)
-    service.carry_due()
+    service.deliver_due()
     keys = [request.key for request in service.sandbox.requests("lapyme")]
     assert keys == ["order:tienda-ar:727:r1", "order:tienda-ar:727:r2"]
 
@@ -174,5 +174,5 @@ def test_what_was_refused_and_then_cancelled_goes_again_under_a_new_key(service:
 def test_a_new_key_is_refused_while_the_old_one_is_being_repeated(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "process_then_drop")
     service.post_woo(woo_order())
-    service.carry_due()
+    service.deliver_due()
     assert retrigger(service, "1", new_key=True, force=True).status_code == 409

@@ -1,4 +1,4 @@
-"""`connector doctor`: that it finds what ails the service, says what to do, and finds nothing where all is well."""
+"""`connector doctor`: it reports problems with remedies, and nothing on a healthy service."""
 
 import os
 import sqlite3
@@ -17,7 +17,7 @@ from connector.operations.doctor import MONITOR_LOCK, check_clock, check_worker,
 from tests.support.orders import shopify_order, woo_order
 from tests.support.service import CONFIGURATION, Service
 
-#: The tests' own PostgreSQL does not wait for its disk.
+#: The PostgreSQL server of the tests runs without fsync.
 OF_THIS_SERVER = "set fsync and synchronous_commit to on"
 
 Examine = Callable[..., list[CheckResult]]
@@ -25,7 +25,7 @@ Examine = Callable[..., list[CheckResult]]
 
 @pytest.fixture
 def examine(tmp_path: Path, environ: dict[str, str]) -> Examine:
-    """Look at the service as `connector doctor` does. Returns what is not well."""
+    """Run the checks of `connector doctor`. Returns those that are not OK."""
 
     def look(*, is_offline: bool = True) -> list[CheckResult]:
         found = run_checks(tmp_path / "connector.toml", environ, is_offline=is_offline)
@@ -39,7 +39,7 @@ def tell(found: list[CheckResult]) -> list[tuple[str, str]]:
 
 
 def live(service: Service) -> None:
-    """Orders came, went out, and a forwarder watches."""
+    """Create delivered orders and a running worker."""
     service.post_shopify(shopify_order())
     service.post_woo(woo_order())
     service.drain()
@@ -75,7 +75,7 @@ def test_an_account_that_is_held_is_told_of_with_the_way_out(service: Service, e
     service.api("/accounts/bodega/pause", json={"note": "they count their stock"})
     service.sandbox.inject_fault("lapyme", "status", status=401)
     service.post_woo(woo_order(7))
-    service.carry_due()
+    service.deliver_due()
     bodega, erp = examine()
     assert (bodega.severity, bodega.message) == ("warning", "paused by api: they count their stock; 0 waiting")
     assert (bodega.remedy or "").startswith("connector resume bodega")

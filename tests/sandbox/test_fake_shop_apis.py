@@ -1,4 +1,4 @@
-"""The APIs of Shopify and WooCommerce, as the sandbox plays them."""
+"""The sandbox's fake APIs of Shopify and WooCommerce."""
 
 from collections.abc import Iterator
 from typing import Any

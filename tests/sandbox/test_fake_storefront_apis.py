@@ -1,4 +1,4 @@
-"""The sandbox's storefront APIs over real sockets: strict about who asks, and misbehaving exactly as asked."""
+"""The sandbox's storefront APIs over real sockets: authentication and injected faults."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The sandbox over real sockets: it keeps the destinations' contracts, and misbehaves exactly as asked."""
+"""The sandbox over real sockets: it follows the destinations' contracts and injects the requested faults."""
 
 import json
 import signal
@@ -75,7 +75,7 @@ def sandbox() -> Iterator[SandboxServer]:
         yield server
 
 
-@pytest.fixture(scope="module")  # making one costs more than most tests
+@pytest.fixture(scope="module")  # creating a client takes longer than most tests
 def client() -> Iterator[httpx.Client]:
     with httpx.Client(timeout=5) as client:
         yield client
@@ -432,7 +432,7 @@ def test_concurrent_requests_with_one_key_make_one_order(sandbox: SandboxServer,
     assert sorted(reply.json()["data"]["idempotent_replay"] for reply in replies) == [False] + [True] * 23
 
 
-# Misbehaviour
+# Faults
 
 
 @pytest.mark.parametrize("name", SEND)

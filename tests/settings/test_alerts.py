@@ -1,4 +1,4 @@
-"""`[alerts]`: what it says, and all that is wrong with it at once; `connector alerts test`."""
+"""`[alerts]`: loading, errors, and `connector alerts test`."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Tables: in connector.toml or in CSV files, what is wrong with those, and what orders find in them."""
+"""Lookup tables in connector.toml and in CSV files: loading, errors, reloading and use in orders."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -55,7 +55,7 @@ FILES = {
 
 @pytest.fixture
 def load(tmp_path: Path) -> Callable[..., Settings]:
-    """Load the configuration with these files beside it; None: there is no such file."""
+    """Load the configuration with these files next to it. None stands for a missing file."""
 
     def load(files: dict[str, str | bytes | None] | None = None) -> Settings:
         (tmp_path / "tablas").mkdir(exist_ok=True)
@@ -150,7 +150,7 @@ def test_table_that_is_neither_is_a_fault(tmp_path: Path) -> None:
     assert "accounts.erp.product_id_by_sku: must be a table, or the name of a .csv file." in caught.value.errors
 
 
-# Files that change
+# Changed files
 
 
 def test_file_that_was_changed_is_read_again_and_the_rest_left_alone(
@@ -180,7 +180,7 @@ def test_account_keeps_its_tables_while_a_file_has_a_fault(
     assert refresh_tables(refreshed) == (refreshed, [])
 
 
-# What orders find in them
+# Lookups by orders
 
 AR = read("shopify", SAMPLES["shopify_ar"])
 MX = read("shopify", SAMPLES["shopify_mx"])

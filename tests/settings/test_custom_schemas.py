@@ -1,4 +1,4 @@
-"""Schema classes of a merchant's own: the example of the documents, and how each fault of one is named."""
+"""Custom schema classes: the documented example, and error messages."""
 
 import json
 import re
@@ -25,7 +25,7 @@ GIFT = shopify_order(note_attributes=[{"name": "Mensaje de regalo", "value": "Fe
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """Where connector.toml is. What was imported from there is forgotten at the end."""
+    """The directory of connector.toml. Modules imported from it are removed at the end."""
     path, modules = list(sys.path), set(sys.modules)
     (tmp_path / "mymappings").mkdir()
     yield tmp_path
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def load(folder: Path) -> Callable[..., Settings]:
-    """Load the example with this code in the place of its class."""
+    """Load the example with this code in place of its class."""
 
     def load(code: str = CLASS, toml: str = EXAMPLE) -> Settings:
         (folder / "mymappings/rayo.py").write_text(code, "utf-8")

@@ -1,4 +1,4 @@
-"""The configuration: what is read, and that every fault is named at once."""
+"""Loading the configuration, and reporting every error at once."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ def load(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def faults(load: Callable[..., Any]) -> Callable[..., Any]:
-    """Write a configuration and return what is wrong with it."""
+    """Write a configuration and return its errors."""
 
     def faults(toml: str, environ: dict[str, Any] | None = None) -> list[str]:
         with pytest.raises(SettingsError) as caught:
@@ -109,7 +109,7 @@ def make_order(**fields: Any) -> Order:
     return replace(order, **fields)
 
 
-# What is read
+# Loading
 
 
 def test_smallest_configuration_takes_every_default(load: Callable[..., Any]) -> None:
@@ -329,7 +329,7 @@ def test_fault_does_not_show_what_came_from_the_environment(faults: Callable[...
     assert "hush" not in "\n".join(texts)
 
 
-# Faults of the file
+# Errors in the file
 
 
 def test_all_faults_are_named_at_once(faults: Callable[..., Any]) -> None:

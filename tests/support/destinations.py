@@ -1,4 +1,4 @@
-"""Which method and which order bring a delivery to each destination."""
+"""The webhook method and order that create a delivery for each destination."""
 
 from tests.support.orders import shopify_order, woo_order
 

@@ -1,4 +1,4 @@
-"""Samples, stores and accounts of invented people, and the shortest way from a payload to a body."""
+"""Samples, stores and accounts with invented data, and shortcuts from a payload to a body."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from mappings.order import Address, Charge, Line, Order, Payment, Shipping
 from mappings.problems import MappingError, render_problems
 from mappings.settings import Account, Store
 
-#: File name, which begins with the storefront's, to payload.
+#: Payload by file stem, which begins with the storefront's name.
 SAMPLES = {
     path.stem: json.loads(path.read_text("utf-8"))
     for path in sorted((Path(__file__).parents[1] / "samples").glob("*.json"))
@@ -21,7 +21,7 @@ SAMPLES = {
 }
 CUSTOMER = DESTINATIONS["lapyme"].sample.settings["customer_id"]
 WAREHOUSE = DESTINATIONS["lapyme"].sample.settings["assigned_warehouse_id"]
-#: Where an invented account is, for destinations that name no address of their own.
+#: The base URL of sample accounts.
 ADDRESS = "https://destination.example"
 
 
@@ -44,7 +44,7 @@ def make_account(destination: str, **settings: Any) -> Account:
 
 
 def webhook_of(sample: str) -> Any:
-    """Return the body of the webhook about a sample: the order, or what names it."""
+    """Return the webhook payload of a sample: the order, or the thin payload that names it."""
     storefront, order = STOREFRONTS[storefront_of(sample)], SAMPLES[sample]
     return storefront.sample.build_payload(order, storefront.sample.topic, make_store(storefront.name))
 
@@ -60,7 +60,7 @@ def with_parts(
     charges: Sequence[Charge] = (),
     total: str | None = None,
 ) -> Order:
-    """Return `order` with these parts, whose total is their sum unless it is said."""
+    """Return `order` with these parts. The total is their sum unless given."""
     order = replace(order, lines=list(lines), shipping=list(shipping), charges=list(charges))
     return replace(order, total=order.parts_total if total is None else Decimal(total))
 
@@ -86,7 +86,7 @@ def write(order: Order, destination: str, **account: Any) -> RequestBody:
 
 
 def problems_of(order: Order, destination: str, **account: Any) -> list[str]:
-    """Return what stops the order; nothing where it may go."""
+    """Return the problems of the order; empty if it can be sent."""
     try:
         write(order, destination, **account)
     except MappingError as error:

@@ -1,4 +1,4 @@
-"""Orders of invented people as the storefronts send them, small and whole, for tests to vary."""
+"""Small, complete orders with invented data as the storefronts send them."""
 
 import json
 from typing import Any
@@ -114,7 +114,7 @@ def woo_order(number: int = 727, **changes: Any) -> dict[str, Any]:
     return order | changes
 
 
-#: What becomes of `shopify_order()` at Rayo.
+#: The Rayo body of `shopify_order()`.
 RAYO_BODY: dict[str, Any] = {
     "consumidor_destino": {
         "calle": "Av. Álvaro Obregón",
@@ -134,5 +134,5 @@ RAYO_BODY: dict[str, Any] = {
 
 
 def encode(payload: Any) -> bytes:
-    """JSON as platforms write it: escapes for all that is not ASCII."""
+    """Encode JSON as platforms do: non-ASCII characters are escaped."""
     return json.dumps(payload).encode()

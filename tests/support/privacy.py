@@ -1,4 +1,4 @@
-"""Personal data and secrets of invented people, and a life of orders in which all of it is used."""
+"""Invented personal data and secrets, and orders that use all of them."""
 
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
 from tests.support.scenarios import without_colonia
@@ -11,7 +11,7 @@ SECRET = [SHOPIFY_SECRET, WOO_SECRET, "rayo-key", "lapyme-key", "eyJ"]  # a JWT 
 
 
 def live_through_everything(service: Service) -> None:
-    """Orders that are delivered, parked for each reason, repeated, refused at the door, retriggered."""
+    """Create delivered, parked, duplicate, refused and retriggered orders."""
     service.post_shopify(shopify_order(1))
     service.post_shopify(without_colonia(2))
     misplaced = {**shopify_order()["shipping_address"], "zip": "Ximena"}
@@ -19,7 +19,7 @@ def live_through_everything(service: Service) -> None:
     service.post_shopify({"id": 3, "shipping_address": {"name": "Ximena"}})
     service.post_woo(woo_order(4))
     service.client.post("/webhooks/tienda-mx", data=b'{"name": "Ximena"}', headers={"X-Shopify-Topic": "orders/paid"})
-    service.carry_due()
+    service.deliver_due()
     for destination, fault, options in [
         ("rayo", "process_then_drop", {}),
         ("rayo", "status", {"status": 400}),
@@ -34,7 +34,7 @@ def live_through_everything(service: Service) -> None:
         service.post_shopify(shopify_order(number))
         service.post_woo(woo_order(number))
     for _ in range(3):
-        service.carry_due()
+        service.deliver_due()
         service.clock.forward(700)
     for delivery in service.deliveries():
         service.api(f"/deliveries/{delivery['id']}/retrigger", json={"force": True, "note": "asked Ximena Prueba"})

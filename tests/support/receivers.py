@@ -1,4 +1,4 @@
-"""Where alerts, errors and traces arrive: real HTTP and SMTP servers on this machine that keep what they are sent."""
+"""HTTP and SMTP servers that record the alerts, errors and traces sent to them."""
 
 import json
 import socketserver
@@ -23,7 +23,7 @@ class Received:
 
 @dataclass(kw_only=True)
 class Receiver:
-    """Answers every POST with `status`, once `gate` is open."""
+    """Answers every POST with `status` once `gate` is open."""
 
     port: int = 0
     status: int = 200
@@ -51,7 +51,7 @@ def receiving() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """Nothing: the tests' output is for the tests."""
+            """Do not log requests to the test output."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         receiver.port = server.server_port
@@ -77,7 +77,7 @@ class Mailbox:
 
 @contextmanager
 def taking_mail() -> Iterator[Mailbox]:
-    """As much of SMTP as one client needs to hand over mail."""
+    """The part of SMTP that a client needs to deliver an email."""
     box = Mailbox()
 
     class Handler(socketserver.StreamRequestHandler):

@@ -1,4 +1,4 @@
-"""Orders in the situations that many tests begin from."""
+"""Orders in situations that many tests start from."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def resolve(service: Service, delivery_id: str, **asked: Any) -> Any:
 
 
 def lose_a_reply(service: Service, destination: str) -> dict[str, Any]:
-    """An order that the destination has, and that we are not sure of."""
+    """Create an order that the destination has but whose response was lost."""
     if destination == "rayo":
         service.sandbox.inject_fault("rayo", "process_then_drop")
         service.post_shopify(shopify_order())
@@ -29,24 +29,24 @@ def lose_a_reply(service: Service, destination: str) -> dict[str, Any]:
         service.sandbox.inject_fault("lapyme", "process_then_drop")
         service.sandbox.inject_fault("lapyme", "status", status=422)
         service.post_woo(woo_order())
-        service.carry_due()
+        service.deliver_due()
         service.clock.forward(60)
-    service.carry_due()
+    service.deliver_due()
     delivery = service.only_delivery()
     assert delivery["reason"] == "uncertain"
     return delivery
 
 
 def refuse(service: Service, *numbers: int) -> None:
-    """Orders that LaPyme refused."""
+    """Create orders that LaPyme refuses."""
     for number in numbers:
         service.sandbox.inject_fault("lapyme", "status", status=422)
         service.post_woo(woo_order(number))
-        service.carry_due()
+        service.deliver_due()
 
 
 def live_a_little(service: Service) -> None:
-    """A parked order, two delivered ones, an ignored webhook, a repeated one."""
+    """Create a parked order, two delivered ones, an ignored webhook and a duplicate."""
     service.post_shopify(without_colonia(2))
     service.post_shopify(shopify_order(3), event_id="e-3")
     service.post_shopify(shopify_order(3), event_id="e-3")

@@ -57,7 +57,7 @@ to = ["erp"]
 
 @dataclass
 class Clock:
-    """The machine's clock, that a test can set forward."""
+    """The machine's clock, which a test can advance."""
 
     ahead: timedelta = timedelta(0)
 
@@ -83,7 +83,7 @@ class Service:
     def post_shopify(
         self, payload: dict[str, Any], topic: str = "orders/paid", *, event_id: str | None = None, **headers: str
     ) -> Any:
-        """Post as Shopify does, each time as a new event unless `event_id` is given."""
+        """Post a signed Shopify webhook, as a new event unless `event_id` is given."""
         body = encode(payload)
         signature = sign(STOREFRONTS["shopify"].signature, SHOPIFY_SECRET, body)
         sent = {
@@ -100,23 +100,23 @@ class Service:
         sent = {"X-WC-Webhook-Topic": topic, "X-WC-Webhook-Signature": signature, **headers}
         return self.client.post("/webhooks/tienda-ar", data=body, headers=sent, content_type="application/json")
 
-    def forwarder(self) -> Worker:
-        forwarder = Worker(self.runtime)
-        forwarder.ensure_circuits()
-        return forwarder
+    def worker(self) -> Worker:
+        worker = Worker(self.runtime)
+        worker.ensure_circuits()
+        return worker
 
-    def carry_due(self) -> int:
-        """Carry what is due now, one after the other. Returns how many there were."""
-        forwarder = self.forwarder()
-        forwarder.run_duties()
-        claimed = forwarder.claim_due()
+    def deliver_due(self) -> int:
+        """Deliver what is due now, one after the other. Returns the number of deliveries."""
+        worker = self.worker()
+        worker.run_duties()
+        claimed = worker.claim_due()
         for delivery in claimed:
-            forwarder.process(delivery)
+            worker.process(delivery)
         return len(claimed)
 
     def drain(self) -> None:
-        """Carry all that is due, and what becomes due by it."""
-        while self.carry_due():
+        """Deliver everything that is due, including what becomes due meanwhile."""
+        while self.deliver_due():
             pass
 
     def api(self, path: str, **more: Any) -> Any:
@@ -125,7 +125,7 @@ class Service:
         return self.client.open(f"/api{path}", method=method, headers=headers, **more)
 
     def deliveries(self, **filters: str) -> list[dict[str, Any]]:
-        """All of them, oldest first."""
+        """Return all deliveries, oldest first."""
         items: list[dict[str, Any]] = self.api("/deliveries", query_string={"limit": "200", **filters}).json["items"]
         return items[::-1]
 

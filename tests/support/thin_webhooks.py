@@ -69,5 +69,5 @@ def post(service: Service, event: str = "order/paid", *, shop: int = SHOP, order
 
 
 def put(service: Service, **changes: Any) -> None:
-    """Let the shop have the order as it is now."""
+    """Store the order in the fake shop."""
     service.sandbox.put_order("tiendanube", SHOP, nube_order(**changes))

@@ -1,4 +1,4 @@
-"""`/metrics`: what it shows agrees with the rows, whichever process answers and whatever died."""
+"""`/metrics` agrees with the database, whichever process answers and after crashes."""
 
 import re
 from collections.abc import Callable
@@ -119,7 +119,7 @@ def test_attempts_and_ages_are_histograms(service: Service) -> None:
 def test_circuits_and_pauses_are_shown(service: Service) -> None:
     service.sandbox.inject_fault("rayo", "status", status=403)
     service.post_shopify(shopify_order(1))
-    service.carry_due()
+    service.deliver_due()
     service.api("/accounts/erp/pause", json={})
     figures = scrape(service.client)
     assert [of(figures, "connector_circuit_open", circuit=one) for one in ("bodega", "erp")] == [1, 0]

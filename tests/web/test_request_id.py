@@ -1,4 +1,4 @@
-"""`X-Request-Id` comes in, goes into the log lines of its request, and goes out with every answer."""
+"""`X-Request-Id` is accepted, logged with each line of its request, and returned with every response."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""`connector serve` as a user runs it: real gunicorn, real forwarder, real signals, one command."""
+"""`connector serve` as a user runs it: real gunicorn, real worker, real signals."""
 
 import concurrent.futures
 import os
@@ -24,7 +24,7 @@ from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_ord
 
 @dataclass
 class Running:
-    """A service in processes of its own."""
+    """A service in its own processes."""
 
     port: int
     environ: dict[str, str]
@@ -63,15 +63,15 @@ class Running:
         }
         return httpx.post(f"http://127.0.0.1:{self.port}/webhooks/tienda-ar", content=body, headers=headers, timeout=10)
 
-    def forwarder(self) -> int:
-        """The process id of the forwarder."""
+    def worker_pid(self) -> int:
+        """Return the process id of the worker."""
         for entry in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
                 command = (entry / "cmdline").read_bytes().split(b"\0")
                 parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
                 if command[-2:-1] == [b"worker"] and parent == self.process.pid:
                     return int(entry.name)
-        raise LookupError("no forwarder is running")
+        raise LookupError("no worker is running")
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -142,7 +142,7 @@ def test_after_kill_minus_nine_and_restart_nothing_is_lost_and_nothing_doubled(
     for number in range(20):
         assert service.post_woo(woo_order(number)).status_code == 200
     wait_until(lambda: len(sandbox.orders("lapyme")) >= 3)
-    os.kill(service.forwarder(), signal.SIGKILL)
+    os.kill(service.worker_pid(), signal.SIGKILL)
     service.end(signal.SIGKILL)
     sandbox.clear_faults()
     service.start()
@@ -171,10 +171,10 @@ def test_sigterm_finishes_what_is_in_flight_and_gives_back_the_rest(
 @pytest.mark.sqlite
 def test_a_forwarder_that_dies_comes_back(running: Callable[..., Running], sandbox: SandboxServer) -> None:
     service = running()
-    wait_until(lambda: service.forwarder() > 0)
-    first = service.forwarder()
+    wait_until(lambda: service.worker_pid() > 0)
+    first = service.worker_pid()
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: service.forwarder() != first)
+    wait_until(lambda: service.worker_pid() != first)
     service.post_shopify(shopify_order(), "e")
     wait_until(lambda: len(sandbox.orders("rayo")) == 1)
     assert service.end() == 0
@@ -187,9 +187,9 @@ def test_a_forwarder_that_cannot_be_kept_up_ends_the_service_with_an_error(runni
     give_up_at = time.monotonic() + 40
     while service.process.poll() is None and time.monotonic() < give_up_at:
         with suppress(LookupError, ProcessLookupError):
-            forwarder = service.forwarder()
-            os.kill(forwarder, signal.SIGKILL)
-            killed.add(forwarder)
+            worker_pid = service.worker_pid()
+            os.kill(worker_pid, signal.SIGKILL)
+            killed.add(worker_pid)
         time.sleep(0.05)
     assert service.process.wait(5) == 1
     assert len(killed) >= 5
@@ -242,7 +242,7 @@ def test_start_waits_for_a_database_that_is_away_and_says_so(
         )
     try:
         wait_until(lambda: "database_away" in (tmp_path / "log").read_text())
-        away.symlink_to(place)  # now it is there
+        away.symlink_to(place)  # now the database is reachable
         wait_until(lambda: service.get("/health/ready").status_code == 200)
     finally:
         assert service.end() == 0

@@ -1,4 +1,4 @@
-"""The forwarder as it runs: stopped in the middle of things, it begins nothing that it has no time to end."""
+"""The running worker: shutdown and leases."""
 
 import threading
 import time
@@ -12,8 +12,8 @@ from tests.support.thin_webhooks import THIN_CONFIGURATION, nube_order, post
 
 
 def is_claimed(service: Service) -> bool:
-    with service.database.read() as connection:
-        return connection.exec_driver_sql("SELECT claimed_by FROM deliveries").scalar_one() is not None
+    with service.database.read() as session:
+        return session.connection().exec_driver_sql("SELECT claimed_by FROM deliveries").scalar_one() is not None
 
 
 def test_what_is_still_being_fetched_when_it_stops_is_given_back_unsent(
@@ -23,27 +23,27 @@ def test_what_is_still_being_fetched_when_it_stops_is_given_back_unsent(
     service.sandbox.put_order("tiendanube", 4410733, nube_order())
     service.sandbox.inject_fault("tiendanube", "latency", latency_s=0.5)
     post(service)
-    forwarder = service.forwarder()
-    running = threading.Thread(target=forwarder.run)
+    worker = service.worker()
+    running = threading.Thread(target=worker.run)
     running.start()
     while not is_claimed(service):
         time.sleep(0.01)
-    forwarder.stop()
+    worker.stop()
     running.join()
     assert service.sandbox.orders("rayo") == []
-    assert service.carry_due() == 1
+    assert service.deliver_due() == 1
     assert len(service.sandbox.orders("rayo")) == 1
 
 
 def test_a_lease_that_runs_out_under_a_thread_of_ours_starts_no_second_one(service: Service) -> None:
     service.post_shopify(shopify_order())
-    forwarder = service.forwarder()
-    [claimed] = forwarder.claim_due()
-    forwarder.in_flight.add(claimed, Future())  # as `start` does
+    worker = service.worker()
+    [claimed] = worker.claim_due()
+    worker.in_flight.add(claimed, Future())  # as `start` does
     service.clock.forward(61)
-    assert forwarder.claim_due() == []
-    forwarder.recover()
-    forwarder.process(claimed)  # that thread goes on, under the lease that was taken anew
+    assert worker.claim_due() == []
+    worker.recover()
+    worker.process(claimed)  # the thread continues under the renewed lease
     assert len(service.sandbox.orders("rayo")) == 1
 
 
@@ -75,7 +75,7 @@ def test_orders_on_their_way_to_a_retired_account_are_parked_with_the_reason(
     before = open_service()
     before.sandbox.inject_fault("lapyme", "process_then_drop")
     before.post_woo(woo_order(1))
-    before.carry_due()
+    before.deliver_due()
     before.post_woo(woo_order(2))
     after = open_service(text=RETIRED)
     after.clock.forward(60)

@@ -5,8 +5,10 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
+from connector.database.circuits import read_circuits, store_circuit
 from connector.database.models import Circuit, State
-from connector.database.queries.lookups import all_circuits, list_attempts
+from connector.database.queries.deliveries import list_attempts
+from connector.database.stats import gauges
 from connector.database.stats import overview as stats
 from connector.runtime import Runtime
 from connector.serializers import circuit_status
@@ -34,7 +36,7 @@ MAX_CAUSES = 20
 def show() -> str:
     runtime = get_runtime()
     day, now = parse_day(request.args.get("day")), runtime.clock()
-    parked_counts = stats.count_parked(runtime.database)
+    parked_counts = gauges.count_parked(runtime.database)
     return render_template(
         "overview.html",
         chart=build_chart(runtime, day or now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=23)),
@@ -100,8 +102,8 @@ def describe_cause(runtime: Runtime, group: stats.FailureGroup) -> str:
 
 def describe_accounts(runtime: Runtime) -> list[dict[str, Any]]:
     """Describe each configured account: its state, its waiting deliveries and its last delivery."""
-    circuits = all_circuits(runtime.database)
-    waiting, last_deliveries = stats.count_waiting(runtime.database), stats.last_delivered(runtime.database)
+    circuits = read_circuits(runtime.database)
+    waiting, last_deliveries = gauges.count_waiting(runtime.database), stats.last_delivered(runtime.database)
     now = runtime.clock()
     return [
         {
@@ -127,7 +129,8 @@ def describe_stores(runtime: Runtime) -> list[dict[str, Any]]:
     """Describe each configured store: its last webhook, whether it is silent, and its API's circuit if it is open."""
     stores = runtime.settings.stores.values()
     last_webhooks = stats.last_webhook_by_store(runtime.database, [store.id for store in stores])
-    circuits = all_circuits(runtime.database)
+    circuits = read_circuits(runtime.database)
+    open_circuits = {name: circuit for name, circuit in circuits.items() if circuit.opened_at is not None}
     return [
         {
             "id": store.id,
@@ -135,7 +138,7 @@ def describe_stores(runtime: Runtime) -> list[dict[str, Any]]:
             "storefront": store.storefront,
             "last_webhook_at": last_webhooks[store.id],
             "is_silent": is_silent(runtime, store, last_webhooks[store.id]),
-            "open_circuit": circuit if (circuit := circuits.get(f"store:{store.id}")) and circuit.opened_at else None,
+            "open_circuit": open_circuits.get(store_circuit(store.id)),
         }
         for store in stores
     ]

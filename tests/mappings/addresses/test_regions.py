@@ -1,4 +1,4 @@
-"""States, countries and postcodes: the same place by the same name, whoever writes it."""
+"""States, countries and postcodes have one name in every spelling."""
 
 import re
 

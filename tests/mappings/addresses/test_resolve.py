@@ -1,4 +1,4 @@
-"""Address lines as people write them in Mexico and Argentina, and what is sure about each."""
+"""Address lines as people write them in Mexico and Argentina, and how they are parsed."""
 
 from dataclasses import replace
 from typing import Any
@@ -58,7 +58,7 @@ def parts(line1: str | None = None, line2: str | None = None, **given: str) -> t
         ("Los Pinos Mz 5 Lt 3", ("Los Pinos", "Mz 5 Lt 3", None, None)),
         ("Hidalgo 12 - 5B", ("Hidalgo", "12", "5B", None)),
         ("Eje Central 12", ("Eje Central", "12", None, None)),
-        # flats
+        # units
         ("Av. X #234 Int 5", ("Av. X", "234", "5", None)),
         ("Reforma 222 Int. 5-A", ("Reforma", "222", "5-A", None)),
         ("Reforma 222, Interior 5", ("Reforma", "222", "5", None)),

@@ -54,7 +54,7 @@ def paid(amount: Decimal | str, gateway: str | None = "mercadopago", **facts: st
 
 
 def with_lines(*lines: Line, **changes: Any) -> Order:
-    """Return an order of these parts, which was paid at once and goes home unless it is said."""
+    """Return an order of these lines with one payment, shipped to `HOME` unless overridden."""
     parts = {part: changes.pop(part) for part in ("shipping", "charges", "total") if part in changes}
     order = with_parts(ORDER, *lines, **parts)
     return replace(
@@ -284,7 +284,7 @@ def test_bytes_always_add_up_to_what_was_charged(
     first = min(payments[0], order.total)
     order = replace(order, payments=[paid(first), paid(order.total - first, "stripe")])
     written = write(order, "centelar", free_orders="send")
-    body = json.loads(written.bytes, parse_float=Decimal)  # the digits as they leave
+    body = json.loads(written.bytes, parse_float=Decimal)  # the digits as sent
     items = sum(each["quantity"] * each["price"] for each in body["items"])
     assert items + body["shipping_cost"] == body["price"] == order.total
     assert sum(Decimal(each["amount"]) for each in body["payments"]) == order.total
@@ -392,7 +392,7 @@ def test_free_order_is_a_problem_unless_the_account_sends_it(payments: list[Any]
     assert write(order, "centelar", free_orders="send").body["payments"] == []
 
 
-# When, which and who
+# Date, order code and customer
 
 
 @pytest.mark.parametrize(
@@ -627,7 +627,7 @@ def test_what_centelar_cannot_be_told_is_listed() -> None:
     ]
 
 
-# Settings and replies
+# Settings and responses
 
 
 @pytest.mark.parametrize(

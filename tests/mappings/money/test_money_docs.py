@@ -1,4 +1,4 @@
-"""The worked examples of docs/money.md: their figures are what the code makes of these orders."""
+"""The worked examples of docs/money.md match what the code computes."""
 
 import re
 from collections.abc import Callable

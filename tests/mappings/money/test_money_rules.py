@@ -1,4 +1,4 @@
-"""The rules of docs/money.md, one by one, on orders small enough to reckon by hand."""
+"""The rules of docs/money.md, one by one, on orders small enough to calculate by hand."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -20,7 +20,7 @@ ORDER = read("shopify", SAMPLES["shopify_ar"])
 
 
 def order_of(*lines: Line, shipping: Sequence[Shipping] = (), charges: Sequence[Charge] = ()) -> Order:
-    """Return an order of these parts, paid by Mercado Pago."""
+    """Return an order of these lines, paid with Mercado Pago."""
     order = with_parts(ORDER, *lines, shipping=shipping, charges=charges)
     return replace(order, tax=None, payments=[Payment(gateway="mercadopago", amount=order.total)])
 
@@ -45,7 +45,7 @@ def in_short(order: Order) -> tuple[list[tuple[Any, ...]], list[str], list[Any],
     return lines, [str(each.total) for each in order.shipping], charges, str(order.total)
 
 
-# --- charges that are no lines ---
+# --- charges that are not lines ---
 
 
 def test_discount_that_is_a_negative_fee_comes_off_the_products_in_proportion() -> None:
@@ -94,7 +94,7 @@ def test_rounding_of_free_products_goes_on_the_shipping_or_is_a_problem() -> Non
     assert problem.startswith("Charges > rounding of 0.01 has no SKU: add a row ")
 
 
-# --- arithmetic that does not hold ---
+# --- mismatched totals ---
 
 
 @pytest.mark.parametrize("destination", ["lapyme", "centelar"])
@@ -253,7 +253,7 @@ def test_transactions_are_fetched_in_the_currency_that_counts(payload: dict[str,
 def test_money_that_is_neither_of_the_two_is_a_fault() -> None:
     with pytest.raises(ValidationError) as caught:
         make_store("shopify", money="euros")
-    assert caught.value.messages == {"money": ["Must be one of: shop, presentment."]}
+    assert caught.value.messages == {"money": ["must be one of: shop, presentment."]}
 
 
 # --- WooCommerce ---

@@ -1,4 +1,4 @@
-"""Where each field of a body came from, what two bodies differ in, and that neither is made up."""
+"""Provenance of body fields, and differences between bodies."""
 
 from copy import deepcopy
 from typing import Any
@@ -18,7 +18,7 @@ def explained(payload: dict[str, Any], storefront: str, destination: str, **acco
 
 
 def origins(payload: dict[str, Any], storefront: str, destination: str, **settings: Any) -> dict[str, Any]:
-    """Return for each field of the body what it is made of, and what else it depends on."""
+    """Return the sources and dependencies of each field of the body."""
     found = explained(payload, storefront, destination, **settings).origins
     return {one.field: (list(map(str, one.sources)), list(map(str, one.depends_on))) for one in found}
 
@@ -75,7 +75,7 @@ def test_computed_sum_names_every_figure_that_is_in_it() -> None:
 
 
 def test_product_cut_in_two_is_not_taken_for_its_neighbour() -> None:
-    """The first product's price does not divide: where it is altered the cut goes, and the lines behind it move up."""
+    """The first product's price is indivisible. Changing it removes the split, and later lines move up."""
     found = origins(SAMPLES["tiendanube_ar"], "tiendanube", "centelar")
     codes = {field: of for field, of in found.items() if field.endswith("product_code")}
     assert [sources for sources, _ in codes.values()] == [["products[0].sku"], ["products[0].sku"], ["products[1].sku"]]

@@ -428,7 +428,7 @@ def test_order_with_an_id_is_not_looked_for_inside(payload: dict[str, Any]) -> N
     assert read("shopify", payload | {"order": {"id": 1}}) == read("shopify", payload)
 
 
-# --- what a webhook is about ---
+# --- webhook identity ---
 
 HEADERS = {"x-shopify-topic": "orders/paid", "x-shopify-event-id": "ev-1", "x-shopify-webhook-id": "wh-1"}
 

@@ -1,4 +1,4 @@
-"""What Shopify's webhooks do not carry: what is fetched for it, and how the order is read with it."""
+"""Details that Shopify's webhooks lack: required fetches, and parsing with their responses."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -9,6 +9,7 @@ import pytest
 
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.order import Payment
+from mappings.problems import render_problem
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, problems_of, read, write
 
 STOREFRONT = STOREFRONTS["shopify"]
@@ -38,7 +39,7 @@ def paths(payload: dict[str, Any], *needs: str, **settings: Any) -> list[Any]:
 def fetched(
     payload: dict[str, Any], *replies: dict[str, Any] | list[Any], needs: Sequence[str] = ("payments", "barcodes")
 ) -> dict[str, Any]:
-    """Return the payload with these replies of the API in it."""
+    """Return the payload merged with these API responses."""
     fetches = STOREFRONT.required_fetches(payload, make_store("shopify", **API), frozenset(needs))
     for fetch, reply in zip(fetches, replies, strict=True):
         payload = fetch.merge(payload, reply)
@@ -59,7 +60,7 @@ def in_short(payments: list[Payment] | None) -> list[tuple[str | None, Decimal]]
     return [(payment.gateway, payment.amount) for payment in payments]
 
 
-# --- what is fetched ---
+# --- fetches ---
 
 
 def test_token_goes_in_shopifys_own_header() -> None:
@@ -256,7 +257,7 @@ def test_rayo_is_sent_the_barcodes_that_were_fetched() -> None:
     ]
 
 
-# --- what a merchant is told ---
+# --- problems and hints ---
 
 
 def test_rayo_says_how_a_barcode_would_be_fetched() -> None:
@@ -282,7 +283,8 @@ def test_nothing_is_said_of_fetching_where_the_store_could(payload: dict[str, An
 def test_order_says_what_was_not_fetched(
     payload: dict[str, Any], changes: dict[str, Any], unfetched: dict[str, Any]
 ) -> None:
-    assert read("shopify", payload | changes).missing_details == unfetched
+    missing_details = read("shopify", payload | changes).missing_details
+    assert {detail: render_problem(problem) for detail, problem in missing_details.items()} == unfetched
 
 
 def test_nothing_is_said_of_the_barcode_of_what_is_not_shipped(payload: dict[str, Any]) -> None:

@@ -444,7 +444,7 @@ def test_order_without_a_number_goes_by_its_id(payload: dict[str, Any]) -> None:
     assert read("tiendanube", payload | {"number": None}).number == "1650301277"
 
 
-# --- what a webhook is about ---
+# --- webhook identity ---
 
 
 def identify(payload: dict[str, Any]) -> WebhookIdentity:
@@ -551,7 +551,7 @@ def test_webhook_is_the_stores_whose_number_it_has(store_id: Any, is_ours: bool)
     assert STOREFRONT.belongs_to_store({"store_id": store_id}, make_store("tiendanube")) is is_ours
 
 
-# --- what is fetched ---
+# --- fetches ---
 
 
 def test_order_that_a_webhook_names_is_fetched_whole() -> None:

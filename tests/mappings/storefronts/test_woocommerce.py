@@ -250,7 +250,7 @@ def test_what_cannot_be_done_without_is_a_problem(
     assert problem in render_problems(caught.value.problems)
 
 
-# --- what a webhook is about ---
+# --- webhook identity ---
 
 
 def identify(payload: dict[str, Any], topic: str = "order.updated", **headers: str) -> WebhookIdentity:

@@ -1,4 +1,4 @@
-"""Refunds at WooCommerce: a webhook says only their sums, and their lines are fetched."""
+"""WooCommerce refunds: webhooks contain only totals, and the lines are fetched."""
 
 from base64 import b64decode
 from copy import deepcopy
@@ -59,7 +59,7 @@ def in_short(order: Order) -> list[tuple[str | None, int, Decimal]]:
     return [(line.sku, line.quantity, line.total) for line in order.lines]
 
 
-# --- what is fetched ---
+# --- fetches ---
 
 
 def test_refunds_are_fetched_where_there_are_any(payload: dict[str, Any]) -> None:
@@ -104,7 +104,7 @@ def test_token_without_key_and_secret_is_a_fault(token: str) -> None:
     }
 
 
-# --- what is left ---
+# --- remaining lines ---
 
 
 def test_refunded_units_come_off_at_what_was_given_back(payload: dict[str, Any]) -> None:

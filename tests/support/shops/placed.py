@@ -1,6 +1,6 @@
-"""What a made-up order of any platform comes with: the payload, and what is true of it whatever reads it.
+"""A generated order of any platform: its payload, and the facts that hold for it.
 
-Amounts are whole cents here and reckoned with whole numbers and fractions alone, apart from the code that is tested.
+Amounts are cents, computed with integers and fractions only, independently of the tested code.
 """
 
 from dataclasses import dataclass, field

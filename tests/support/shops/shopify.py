@@ -1,4 +1,4 @@
-"""Orders as Shopify reckons them: each figure in cents, discounts by line, tax in the prices or on top, refunds apart.
+"""Orders with Shopify's arithmetic: amounts in cents, discounts by line, tax included or added, separate refunds.
 
 Sources: https://shopify.dev/docs/api/admin-rest/latest/resources/order and …/refund, read 2026-11-22.
 """
@@ -42,7 +42,7 @@ class Money:
 
 @dataclass(frozen=True, kw_only=True)
 class Sold:
-    """Something bought, and what is left of it. All in the customer's cents."""
+    """A purchased line and what remains of it, in the customer's cents."""
 
     written: dict[str, Any]
     refunded: dict[str, Any] | None
@@ -285,7 +285,7 @@ def shopify_orders(draw: st.DrawFn) -> Placed:
 
 @st.composite
 def paid_by(draw: st.DrawFn, total: int, charged: int) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return the gateways, and the transactions where several paid: each as it came, and what went back of the last."""
+    """Return the gateways, and the transactions if several paid, with a refund of the last."""
     count = draw(st.sampled_from([1, 1, 2, 3]))
     if count == 1 or charged < 100 or total < charged:
         return GATEWAYS[:1], []

@@ -1,4 +1,4 @@
-"""Orders as Tiendanube reckons them: prices hold tax, one discount on the whole, one price for shipping, one payment.
+"""Orders with Tiendanube's arithmetic: prices with tax, one discount, one shipping price, one payment.
 
 Source: https://tiendanube.github.io/api-documentation/resources/order, read 2026-11-22.
 """

@@ -1,4 +1,4 @@
-"""Orders as WooCommerce reckons them: amounts without tax and their tax, each rounded to what the shop shows.
+"""Orders with WooCommerce's arithmetic: net amounts and their tax, each rounded to the displayed decimals.
 
 The arithmetic is that of https://github.com/woocommerce/woocommerce, class-wc-cart-totals.php and
 trait-wc-item-totals.php, read 2026-11-22: tax is rounded for each line, or once where the shop "rounds at subtotal".
@@ -38,7 +38,7 @@ class Rounding:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A line, shipping or fee: what it costs without tax, and the tax. In cents, and not whole ones."""
+    """The net amount and tax of a line, shipping or fee, in fractional cents."""
 
     net: Fraction
     tax: Fraction

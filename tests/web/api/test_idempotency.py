@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: what is asked twice is done once, and answered alike, whoever answers and whenever."""
+"""`Idempotency-Key`: a repeated request acts once and gets the same response from any process."""
 
 import threading
 from typing import Any
@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 
 from connector.database import bulk_retries
-from connector.database.bulk_retries import DeliveryFilter
 from connector.database.idempotency import IdempotentRequest
 from connector.database.operator_actions import RetriggerRequest
+from connector.database.queries.deliveries import DeliveryFilter
 from connector.web.app import create_app
 from tests.support.orders import woo_order
 from tests.support.service import Service
@@ -18,7 +18,7 @@ AS_DELIVERED: dict[str, Any] = {"as": "delivered"}
 
 
 def post(service: Service, path: str, key: str = "k-1", app: Flask | None = None, **asked: Any) -> Any:
-    """Each time to another process, as far as what it has in memory goes, unless `app` is given."""
+    """Post to a new app with empty memory, as to another process, unless `app` is given."""
     headers = {"Authorization": "Bearer admin", "Idempotency-Key": key}
     client = (app or create_app(service.runtime)).test_client()
     return client.post(f"/api{path}", json=asked, headers=headers)
@@ -27,7 +27,7 @@ def post(service: Service, path: str, key: str = "k-1", app: Flask | None = None
 def refused_order(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "status", status=422)
     service.post_woo(woo_order())
-    service.carry_due()
+    service.deliver_due()
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_was_refused_is_judged_anew(service: Service) -> None:
     service.post_woo(woo_order())
     assert post(service, "/deliveries/1/resolve", **AS_DELIVERED).status_code == 409  # it waits
     service.sandbox.inject_fault("lapyme", "status", status=422)
-    service.carry_due()
+    service.deliver_due()
     assert post(service, "/deliveries/1/resolve", **AS_DELIVERED).status_code == 200
 
 
@@ -122,7 +122,7 @@ def test_an_act_whose_answer_cannot_be_kept_is_not_done_either(service: Service)
     once = IdempotentRequest(key="k-1", request_digest="r", build_response=die)
     with pytest.raises(MemoryError):
         bulk_retries.start_job(
-            service.database, DeliveryFilter(), RetriggerRequest(actor="ana"), token="t", idempotency=once
+            service.database, DeliveryFilter(state="parked"), RetriggerRequest(actor="ana"), token="t", idempotency=once
         )
     assert service.api("/retriggers").json == {"items": [], "next": None}
     assert post(service, "/retriggers").status_code == 202

@@ -1,4 +1,4 @@
-"""The API's document: it describes every route and is built when it is requested. And its page."""
+"""The OpenAPI document and its page: every route is described, and the document is built lazily."""
 
 import gc
 import re

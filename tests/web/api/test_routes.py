@@ -1,4 +1,4 @@
-"""`/api` and `/health`: who is let in, how lists are paged and filtered, how errors look."""
+"""`/api` and `/health`: authentication, pagination, filters and errors."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -239,4 +239,9 @@ def test_an_invalid_idempotency_key_says_what_is_allowed(service: Service) -> No
     service.post_woo(woo_order())
     headers = {"Authorization": "Bearer admin", "Idempotency-Key": "two words"}
     answer = service.client.post("/api/deliveries/1/retrigger", headers=headers)
-    assert answer.get_json()["detail"] == "`Idempotency-Key` must be 1 to 255 visible ASCII characters"
+    assert answer.json == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "`Idempotency-Key` must be 1 to 255 visible ASCII characters",
+    }

@@ -156,7 +156,7 @@ def live_through_everything(service: Service, ana: Visitor) -> list[str]:
     ):
         service.sandbox.inject_fault("rayo", **fault)
         service.post_shopify(shopify_order(number))
-        service.carry_due()
+        service.deliver_due()
     service.post_shopify(
         shopify_order(2, cancelled_at="2026-11-20T12:00:00-06:00", updated_at="2026-11-20T12:00:00-06:00"),
         topic="orders/cancelled",
