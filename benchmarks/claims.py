@@ -11,14 +11,15 @@ from tempfile import TemporaryDirectory
 
 import click
 from sqlalchemy import update
+from sqlmodel import col
 
 from benchmarks.backlog import Backlog
 from benchmarks.processes import postgres
 from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
+from connector.database.attempts import SendStart, mark_all_sending, mark_sending
 from connector.database.claims import ClaimedDelivery, Limit, claim_deliveries, ensure_circuits
-from connector.database.deliveries import SendStart, mark_all_sending, mark_sending
 from connector.database.engine import Database
-from connector.database.models import State, deliveries
+from connector.database.models import Delivery, State
 
 BATCH = 50
 FASTER = Target(value=6, unit="x")
@@ -60,9 +61,9 @@ def end_all(database: Database, done: list[ClaimedDelivery]) -> None:
     ids = [one.delivery.id for one in done]
     if len(ids) != BATCH:
         raise RuntimeError(f"{len(ids)} deliveries were claimed, not {BATCH}")
-    values = {"state": State.DELIVERED, "claim": None, "claim_expires_at": None}
+    values = {"state": State.DELIVERED, "claimed_by": None, "claim_expires_at": None}
     database.transact(
-        lambda transaction: transaction.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(values))
+        lambda transaction: transaction.execute(update(Delivery).where(col(Delivery.id).in_(ids)).values(values))
     )
 
 

@@ -1,4 +1,4 @@
-"""What every part needs, opened once and passed first: settings, database, outbound clients, clock."""
+"""What every part needs, opened once and passed as first argument: settings, database, HTTP clients, clock."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from connector.clients.http import Client, open_account_client, tls_context
 from connector.clients.tokens import TokenProvider
 from connector.core.exceptions import DatabaseUnavailableError, SettingsError
 from connector.database.engine import Database
-from connector.database.queries.known_ids import unknown_ids
+from connector.database.health import unknown_ids
 from connector.observability.logs import get_logger
 from connector.observability.tracing import Tracing, open_tracing
 from connector.settings import Settings
@@ -21,8 +21,8 @@ from mappings.settings import Store
 
 Clock = Callable[[], datetime]
 
-#: PostgreSQL's smallest plans take 20 connections; a dyno holds 8: so many for its web processes together, these for
-#: its forwarder, and one more on which the forwarder listens.
+#: PostgreSQL's smallest plans allow 20 connections. One dyno uses 8: these for all its web processes, these for its
+#: worker, and one on which the worker listens.
 #: https://devcenter.heroku.com/articles/heroku-postgres-plans, read 2026-11-21.
 WEB_CONNECTIONS = 4
 WORKER_CONNECTIONS = 3
@@ -35,11 +35,11 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountClients:
-    """The clients of one account."""
+    """The HTTP clients of one account."""
 
     client: Client
     tokens: TokenProvider
-    customers: CustomerLookup | None = None  # of a destination that keeps some
+    customers: CustomerLookup | None = None  # if customers are looked up there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,18 +47,14 @@ class Runtime:
     settings: Settings
     database: Database
     clock: Clock = utc_now
-    account_clients: dict[str, AccountClients] = field(
-        default_factory=dict
-    )  # by account id; empty where nothing is sent
-    store_clients: dict[str, Client] = field(
-        default_factory=dict
-    )  # by store id, of stores that have an API to fetch from
+    account_clients: dict[str, AccountClients] = field(default_factory=dict)  # by account id; empty in web processes
+    store_clients: dict[str, Client] = field(default_factory=dict)  # by store id, if the store has an API
     tracing: Tracing = field(default_factory=Tracing)
     log: Any = field(default_factory=get_logger)
 
     @property
     def destinations_with_idempotency(self) -> set[str]:
-        """The destinations that take an idempotency key."""
+        """The names of the destinations that take an idempotency key."""
         return {name for name, destination in DESTINATIONS.items() if destination.supports_idempotency}
 
 
@@ -66,11 +62,11 @@ class Runtime:
 def open_runtime(
     settings: Settings, *, with_clients: bool = False, allow_database_down: bool = False, clock: Clock | None = None
 ) -> Iterator[Runtime]:
-    """Open the database, and the outbound clients `with_clients`; close them at the end.
+    """Open the database, and the HTTP clients `with_clients`; close them at the end.
 
     Args:
-        allow_database_down: go on without looking when the database does not answer; it was looked at before.
-        clock: by default the database's, so that all processes agree.
+        allow_database_down: skip the checks of the database while it is unavailable.
+        clock: the database's by default, so that all processes agree.
 
     Raises `MigrationNeededError`, and `SettingsError` when the database knows a store or account that the
     configuration does not: a rename would send its orders again.
@@ -115,7 +111,7 @@ def check_database(settings: Settings, database: Database) -> None:
 
 
 def wait_for_database(settings: Settings) -> None:
-    """Return once the database answers; say so while it does not."""
+    """Return once the database is available. Meanwhile log that it is not."""
     database = Database(settings.environment.database_url)
     log = get_logger()
     logged_at = float("-inf")
@@ -135,7 +131,7 @@ def wait_for_database(settings: Settings) -> None:
 def open_clients(
     settings: Settings, clock: Clock = utc_now
 ) -> Iterator[tuple[dict[str, AccountClients], dict[str, Client]]]:
-    """The clients of the accounts by id, and of the stores that have an API to fetch from by id."""
+    """Yield the clients of the accounts and of the stores with an API, each by id."""
     ssl_context = tls_context()
     account_clients = {}
     for account in settings.accounts.values():
@@ -165,7 +161,7 @@ def open_store_client(store: Store, ssl_context: Any) -> Client:
 
 @contextmanager
 def open_store_api(runtime: Runtime, store: Store) -> Iterator[Client | None]:
-    """The client of a store's API: the runtime's own, or one for this moment. None where the store has no API."""
+    """Yield the client of a store's API: the runtime's, or a temporary one. None if the store has no API."""
     if store.id in runtime.store_clients or not store.can_fetch:
         yield runtime.store_clients.get(store.id)
         return

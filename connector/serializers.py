@@ -13,17 +13,12 @@ from marshmallow.validate import OneOf
 
 from connector.core.fields import UTCDateTime
 from connector.core.messages import render_stored
+from connector.database.circuits import CircuitState, circuit_state, read_circuits
 from connector.database.models import Attempt, Circuit, Delivery, Event, Job, JobState, Note, Reason, State
 from connector.database.operator_actions import RetriggerResult
-from connector.database.orders import row_id
-from connector.database.queries.lookups import (
-    all_circuits,
-    count_states,
-    delivery_ids_by_order,
-    list_attempts,
-    list_notes,
-)
+from connector.database.queries.deliveries import delivery_ids_by_order, list_attempts, list_notes
 from connector.database.reconciliation.run import ReconciliationReport
+from connector.database.stats.gauges import count_open
 from connector.delivery.preview import Preview
 from connector.runtime import Runtime
 from mappings.destination import Outcome
@@ -250,11 +245,10 @@ class EventDetail:
 
 def load_delivery_detail(runtime: Runtime, delivery: Delivery) -> DeliveryDetail:
     """Load the attempts and notes of a delivery."""
-    delivery_id = row_id(delivery)
     return DeliveryDetail(
         row=delivery,
-        attempt_log=list_attempts(runtime.database, delivery_id),
-        notes=list_notes(runtime.database, delivery_id),
+        attempt_log=list_attempts(runtime.database, delivery.id),
+        notes=list_notes(runtime.database, delivery.id),
     )
 
 
@@ -271,7 +265,7 @@ def load_event_details(runtime: Runtime, events: Iterable[Event]) -> list[EventD
 
 def load_accounts(runtime: Runtime) -> list[dict[str, Any]]:
     """Load the status of each configured account and its number of open deliveries."""
-    circuits, counts = all_circuits(runtime.database), count_states(runtime.database)
+    circuits, counts = read_circuits(runtime.database), count_open(runtime.database)
     return [
         account_status(account, circuits.get(account.id), counts.get(account.id, NO_DELIVERIES))
         for account in runtime.settings.accounts.values()
@@ -290,15 +284,15 @@ def account_status(account: Account, circuit: Circuit | None, counts: Mapping[st
 
 def circuit_status(circuit: Circuit | None) -> dict[str, Any]:
     """Return `state`, `since`, `reason`, `failures` and `next_probe_at` of an account's circuit breaker."""
+    state = circuit_state(circuit)
     if circuit is None:
-        return {"state": "flowing", "since": None, "reason": None, "failures": 0, "next_probe_at": None}
-    state = "paused" if circuit.paused_at else "circuit open" if circuit.opened_at else "flowing"
+        return {"state": state, "since": None, "reason": None, "failures": 0, "next_probe_at": None}
     return {
         "state": state,
         "since": circuit.paused_at or circuit.opened_at,
         "reason": circuit.pause_reason if circuit.paused_at else circuit.reason,
         "failures": circuit.failures,
-        "next_probe_at": circuit.probe_at if state == "circuit open" else None,
+        "next_probe_at": circuit.probe_at if state is CircuitState.OPEN else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""Read any storefront's order into one `Order`; write any destination's request from it.
+"""Maps any storefront's payload to a canonical `Order`, and an `Order` to any destination's request.
 
 Pure: no network, no database, no clock, no environment. Nothing here imports `connector`.
 An integration is a module under `storefronts/` or `destinations/`, and a name in the lists below.

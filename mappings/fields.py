@@ -21,7 +21,7 @@ POSTCODE_PATTERNS = {"MX": re.compile(r"\d{5}", re.ASCII)}
 AMOUNT_PATTERN = re.compile(r"[+-]?\d{1,12}(\.\d{0,12})?", re.ASCII)
 INTEGER_PATTERN = re.compile(r"-?\d{1,9}(\.0*)?", re.ASCII)
 MAX_QUANTITY = 10**9
-MAX_AMOUNT = 10**12  # NaN and infinity are not less
+MAX_AMOUNT = 10**12  # also excludes NaN and infinity
 
 #: For a list whose label is a plural: "Products are missing."
 MISSING_LIST_MESSAGES: dict[str, Any] = {
@@ -31,7 +31,7 @@ MISSING_LIST_MESSAGES: dict[str, Any] = {
 
 
 class LenientField(fields.Field[Any]):
-    """A field that reads as absent what it cannot read, where `is_lenient` is set.
+    """A field that treats invalid values as absent if `is_lenient` is set.
 
     `StorefrontSchema` sets it for optional fields: an order does not fail for an odd value that it can do without.
     """
@@ -90,7 +90,7 @@ class Text(LenientField, fields.String):
 
 
 class StrictBoolean(LenientField):
-    """True or false, as JSON writes it."""
+    """A JSON boolean."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -120,7 +120,7 @@ class UTCDateTime(LenientField):
 
 
 def parse_datetime(value: Any, *, is_utc: bool = False) -> datetime | None:
-    """Return the instant in `value` as UTC; None where there is none, or no offset (unless `is_utc`)."""
+    """Return the instant in `value` as UTC; None if it is none, or has no offset (unless `is_utc`)."""
     if not isinstance(value, str):
         return None
     try:
@@ -128,12 +128,12 @@ def parse_datetime(value: Any, *, is_utc: bool = False) -> datetime | None:
         if instant.tzinfo is None:
             return instant.replace(tzinfo=UTC) if is_utc else None
         return instant.astimezone(UTC)
-    except (ValueError, OverflowError):  # "-0001-11-30…" is no date, and year 1 has no earlier zone
+    except (ValueError, OverflowError):  # "-0001-11-30…" is not a date, and year 1 has no earlier zone
         return None
 
 
 class Money(fields.Field[Any]):
-    """An amount in major units, as text or as a number. Never lenient: a sum without it would be a guess."""
+    """An amount in major units, as text or as a number. Never lenient: without it, sums would be wrong."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
         if isinstance(value, str) and AMOUNT_PATTERN.fullmatch(value.strip()):
@@ -173,7 +173,7 @@ class SumOf(Money):
 
 
 class StrictInteger(fields.Integer):
-    """A whole number, as JSON writes it."""
+    """A JSON integer."""
 
     def _serialize(self, value: int | None, *args: Any, **kwargs: Any) -> int | None:
         return value
@@ -199,7 +199,7 @@ class Quantity(StrictInteger):
 
 
 def parse_integer(value: Any) -> int | None:
-    """Return the whole number in `value`, of at most nine digits; None where there is none."""
+    """Return the whole number in `value`, of at most nine digits; None if it is none."""
     if type(value) is int:  # true and false are not
         return value if abs(value) < MAX_QUANTITY else None
     text = clean_text(value) if isinstance(value, str) else str(value)
@@ -207,7 +207,7 @@ def parse_integer(value: Any) -> int | None:
 
 
 def abbreviate(value: Any) -> str:
-    """Return a value short enough to stand in a sentence."""
+    """Return a value short enough for a sentence."""
     if isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 10**20):
         text = clean_text(str(value)) or ""
         return text if len(text) <= 40 else text[:39] + "…"

@@ -1,4 +1,4 @@
-"""What the storefronts share about ids: those that can be stored or stand in a URL, and what keys an event."""
+"""Parses the ids in payloads, and hashes bodies for event keys."""
 
 import hashlib
 import re
@@ -15,9 +15,10 @@ def hash_body(body: bytes) -> str:
 
 
 def parse_id(value: Any, label: str) -> str | None:
-    """Return an id as text; None where there is none: ids are whole numbers or text.
+    """Return an id, which is a whole number or text, as text; None if there is none.
 
-    Raises MalformedWebhookError for text that cannot be stored, or that is too long for any id.
+    Raises:
+        MalformedWebhookError: the text cannot be stored, or is too long for an id.
     """
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
@@ -32,6 +33,6 @@ def parse_id(value: Any, label: str) -> str | None:
 
 
 def numeric_id(value: Any) -> str | None:
-    """Return an id that may stand in a URL as it is: digits. None for anything else."""
+    """Return an id of digits only, which needs no quoting in a URL; None for anything else."""
     text = clean_text(value)
     return text if text and re.fullmatch(r"[0-9]{1,20}", text) else None

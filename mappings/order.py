@@ -1,8 +1,8 @@
-"""The hub: the one order that every storefront is read into and every destination is written from.
+"""The canonical order, which every storefront's payload is read into and every destination's body is written from.
 
 Money is `Decimal` in major units (pesos, not cents) of `Order.currency`, tax included. Instants
-are timezone-aware. What the storefront does not say is `None`, never "" or 0: reading is
-lenient, and each destination says what it cannot do without.
+are timezone-aware. What the storefront does not provide is `None`, never "" or 0: reading is
+lenient, and each destination reports what it requires.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Address:
     number: str | None = None  # exterior number; text, because "12 bis" and "S/N" are numbers too
     unit: str | None = None  # interior number, floor or flat
     district: str | None = None  # colonia (MX), barrio (AR)
-    reference: str | None = None  # what helps to find the door: cross streets, a gate's colour, a bell
+    reference: str | None = None  # how to find the door: cross streets, the colour of the gate, a doorbell
     ambiguity: Problem | None = None  # `line1` can be read in two ways; `street` is then the whole line
     city: str | None = None
     state: str | None = None  # official name in Spanish where the platform's code is known, else as written
@@ -37,12 +37,12 @@ class Address:
 
     @property
     def full_name(self) -> str | None:
-        """The name as one text: as given, else put together from its parts."""
+        """The whole name: as given, or else made from its parts."""
         return self.name or " ".join(part for part in (self.first_name, self.last_name) if part) or None
 
     @property
     def unit_and_reference(self) -> str | None:
-        """What stands on a parcel beside street and number, as one text."""
+        """Interior number and reference as one text, for destinations with a single field for both."""
         return ", ".join(part for part in (self.unit, self.reference) if part) or None
 
 
@@ -57,7 +57,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One product as it stands after edits and refunds. Lines of which nothing is left are not in the hub."""
+    """One product after edits and refunds. Lines of which nothing is left are not in the order."""
 
     sku: str | None = None
     barcode: str | None = None
@@ -82,7 +82,7 @@ class Shipping:
 class Charge:
     """Something charged that is neither product nor shipping."""
 
-    kind: str  # "tip", "fee", "rounding", "duties"; "discount": on the whole order, and not what explains its total
+    kind: str  # "tip", "fee", "rounding", "duties"; "discount" if one on the whole order does not explain its total
     name: str | None = None
     total: Decimal  # tax included; may be negative
     tax: Decimal | None = None
@@ -106,17 +106,17 @@ class Order:
     updated_at: datetime | None = None
     currency: str  # ISO 4217
     total: Decimal  # what was charged, after refunds
-    tax: Decimal | None = None  # the part of `total` that is tax, as the storefront reckoned it
+    tax: Decimal | None = None  # the part of `total` that is tax, as the storefront calculated it
     lines: list[Line]
     shipping: list[Shipping] = field(default_factory=list)
     charges: list[Charge] = field(default_factory=list)
-    payments: list[Payment] | None = None  # None: paid in a way that the payload does not say
+    payments: list[Payment] | None = None  # None: the payload does not say how it was paid
     customer: Customer | None = None
     ship_to: Address | None = None  # None when nothing is sent to the customer's door
     bill_to: Address | None = None
     is_pickup: bool | None = None  # None: the storefront does not say how the order leaves
     pickup_name: str | None = None  # the branch or location where the customer collects
-    location: str | None = None  # where the stock is, or whoever sold it: as the store's `location_from` has it
+    location: str | None = None  # where the stock is, or who sold it: from the store's `location_from`
     email: str | None = None
     phone: str | None = None
     document: str | None = None  # tax document as written: DNI, CUIT, RFC
@@ -125,7 +125,7 @@ class Order:
     is_draft: bool = False
     is_cancelled: bool = False
     is_paid: bool | None = None  # None: the storefront does not say
-    #: What a store's own schema or its `extra_from` reads beside all this, for an account's own schema to send.
+    #: Additional values, read by the store's `extra_from` or its own schema class and sent by an account's own class.
     extra: dict[str, str] = field(default_factory=dict)
     #: Parts of the payload that cannot be interpreted. They stop the order at any destination.
     unreadable_parts: list[Problem] = field(default_factory=list)
@@ -134,7 +134,7 @@ class Order:
 
     @property
     def country(self) -> str | None:
-        """Where the order goes: the shipping address's country, else the billing address's."""
+        """The country of the shipping address, else of the billing address."""
         for address in (self.ship_to, self.bill_to):
             if address and address.country:
                 return address.country
@@ -146,13 +146,13 @@ class Order:
 
     @property
     def shipping_names(self) -> list[str]:
-        """What the methods of shipping are called: by the customer's words, then by the platform's."""
+        """The names of the shipping methods: as the customer saw each, then the platform's code."""
         names = [name for method in self.shipping for name in (method.name, method.code)]
         return [name for name in names if name]
 
     @property
     def phone_to_call(self) -> str | None:
-        """The first number that reaches the customer: of the shipping address, the order, the customer, the bill."""
+        """The first phone number among shipping address, order, customer and billing address."""
         holders = (self.ship_to, self, self.customer, self.bill_to)
         phones = [holder.phone for holder in holders if holder]
         return next((phone for phone in phones if has_digits(phone)), None)
@@ -165,6 +165,6 @@ class Order:
 
     @property
     def parts_total(self) -> Decimal:
-        """Products, shipping and charges added up: `total`, unless the storefront's own figures differ."""
+        """Products, shipping and charges. The sum differs from `total` if the storefront's figures do not add up."""
         parts: list[Line | Shipping | Charge] = [*self.lines, *self.shipping, *self.charges]
         return sum((part.total for part in parts), Decimal(0))

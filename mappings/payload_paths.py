@@ -1,4 +1,4 @@
-"""Find a text in a payload by a path that a merchant wrote. A path that leads nowhere finds nothing; it never fails."""
+"""Reads values of a payload at paths that a merchant wrote. A path that leads nowhere yields None."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,7 +27,7 @@ def pick_text(payload: Any, paths: Iterable[str], *, is_escaped: bool = False) -
 
 def find_named_item(items: Any, name: str) -> Any:
     target_name = name.strip().casefold()
-    if isinstance(items, Mapping):  # Shopify wrote such lists as objects in old orders
+    if isinstance(items, Mapping):  # as Shopify wrote such lists in old orders
         items = [{"name": key, "value": value} for key, value in items.items()]
     for item in items if isinstance(items, list) else ():
         if not isinstance(item, Mapping):
@@ -39,7 +39,7 @@ def find_named_item(items: Any, name: str) -> Any:
 
 
 def get_path(value: Any, path: str) -> Any:
-    """What stands at a dotted path of objects; None where there is nothing."""
+    """Return the value at a dotted path of objects; None if there is none."""
     for step in path.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
     return value

@@ -1,4 +1,4 @@
-"""Find given and family name of who bought. One text for both is cut as both countries name people."""
+"""Finds the buyer's given and family name. A single text for both is split by the naming customs of both countries."""
 
 import re
 
@@ -9,7 +9,7 @@ from mappings.text import casefold_ascii
 PARTICLES = frozenset(
     {"de", "del", "la", "las", "los", "el", "da", "das", "do", "dos", "di", "van", "von", "der", "san"}
 )
-#: With their particles they are given names: "María del Carmen", "José de Jesús".
+#: Given names when they follow a particle: "María del Carmen", "José de Jesús".
 DEVOTIONAL_NAMES_TEXT = """
     angeles candelaria carmen concepcion consuelo corazon dolores guadalupe jesus lourdes luz mar mercedes milagros
     monserrat montserrat pilar refugio remedios rocio rosario socorro soledad valle
@@ -44,9 +44,9 @@ DEVOTIONAL_NAMES = frozenset(DEVOTIONAL_NAMES_TEXT.split())
 
 
 def buyer_name(order: Order) -> tuple[str | None, str | None]:
-    """Return given and family name: the customer's, else those on the bill; the receiver's where nobody else is named.
+    """Return given and family name: the customer's, the billing address's, or else the recipient's.
 
-    A whole name goes before half of one.
+    A complete name is preferred to an incomplete one.
     """
     buyers = [split_name(person) for person in (order.customer, order.bill_to) if person]
     nonempty_names = [name for name in buyers if any(name)] or ([split_name(order.ship_to)] if order.ship_to else [])
@@ -54,7 +54,7 @@ def buyer_name(order: Order) -> tuple[str | None, str | None]:
 
 
 def split_name(person: Customer | Address) -> tuple[str | None, str | None]:
-    """Return given and family name. What the platform tells apart stays so; one text for both is cut."""
+    """Return given and family name: the platform's own fields, or else the parts of a single text."""
     if person.first_name and person.last_name:
         return person.first_name, person.last_name
     full_name = person.name or person.first_name or person.last_name or ""
@@ -65,7 +65,7 @@ def split_name(person: Customer | Address) -> tuple[str | None, str | None]:
 
 
 def split_full_name(full_name: str) -> tuple[str | None, str | None]:
-    """Cut one text between given names and surnames; "Pérez, Juan" is written the other way round.
+    """Split a text into given names and surnames. "Pérez, Juan" has the surname first.
 
     "Juan Carlos Pérez" has two given names, "Juan Pérez Gómez" two surnames, and four words are two of each.
     """
@@ -80,7 +80,7 @@ def split_full_name(full_name: str) -> tuple[str | None, str | None]:
 
 
 def is_company(name: str) -> bool:
-    """Whether a company's legal form stands in it. It is nobody's given name, so it is cut at its first blank."""
+    """Return whether the name contains a company's legal form. Such a name is split at its first blank."""
     return bool(
         re.search(
             r"\b(?:s\.?\s?[ac]\.?(?:s\.?|\s?de\s?c\.?\s?v\.?)?|s\.?\s?r\.?\s?l\.?|ltda)(?:\W|$)", casefold_ascii(name)
@@ -89,7 +89,7 @@ def is_company(name: str) -> bool:
 
 
 def group_words(name: str) -> list[str]:
-    """Return the words of a name, each with the particles before it."""
+    """Return the words of a name, each with its preceding particles."""
     groups: list[str] = []
     particles: list[str] = []
     for word in name.split():

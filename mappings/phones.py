@@ -1,13 +1,13 @@
-"""Bring telephone numbers into national digits. Digits are never cut to make a number fit."""
+"""Normalizes telephone numbers. Digits are never cut to make a number fit."""
 
 import re
 import unicodedata
 
 import phonenumbers
 
-#: How many digits a national number has.
+#: Number of digits of a national number.
 NATIONAL_DIGITS = {"MX": 10}
-#: Prefixes that were dialled and are no part of the number. Mexico's numbering plan gave them up on 3 August 2019:
+#: Dialling prefixes that are not part of the number. Mexico's numbering plan dropped them on 3 August 2019:
 #: 01, 044, 045, and the "1" between the country's code and a mobile number. People still write them.
 #: https://xataka.com.mx/telecomunicaciones/adios-al-044-045-01-telefonos-mexico-nueva-marcacion-10-digitos-explicada,
 #: read 2026-11-21, quotes the IFT.
@@ -17,14 +17,14 @@ MOBILE_PREFIXES = {"MX": "1"}
 EXTENSION_PATTERN = re.compile(
     r"[\s,;.(]*(?:\b(?:extensi[oó]n|ext|interno|int)\b|(?<=[\d\s)])x|#)[\s.:#]*\d{1,6}\W*$", re.I
 )
-#: Argentina's 9 before the area code, and its 15 behind it or the 0 of a call within the country besides: phonenumbers
-#: 9.0 reads a number with one of them, and finds none with two.
+#: Argentina's mobile prefix 9 before the area code, together with the 15 after it or the trunk prefix 0: phonenumbers
+#: 9.0 parses a number with one of them, and none with two.
 DOUBLE_MOBILE_PREFIX = re.compile(r"549(?P<national>0?[1-9]\d+)")
-MAX_LENGTH_WITH_EXTENSION = 60  # characters; nobody writes more, and looking through more costs time
+MAX_LENGTH_WITH_EXTENSION = 60  # characters; longer texts are not searched for an extension
 
 
 def has_digits(text: str | None) -> bool:
-    """Whether there is a number at all: people write "N/A", and some shops an e-mail address."""
+    """Return whether the text is a number at all: people write "N/A", and some shops an e-mail address."""
     return text is not None and "@" not in text and any(char.isdigit() for char in text)
 
 
@@ -53,7 +53,7 @@ def national_number(text: str, country: str) -> str:
 
 
 def is_possible(digits: str, country: str) -> bool:
-    """Whether the country's numbering plan has room for such a number."""
+    """Return whether the country's numbering plan allows such a number."""
     try:
         return phonenumbers.is_possible_number(phonenumbers.parse(digits, country))
     except phonenumbers.NumberParseException:
@@ -61,7 +61,7 @@ def is_possible(digits: str, country: str) -> bool:
 
 
 def format_e164(text: str, country: str) -> str:
-    """Return `text` as "+5491143215678" where it is a number that exists, else as it is written.
+    """Return `text` as "+5491143215678" if it is a valid number, else unchanged.
 
     Argentina's mobile prefix comes out right however it is written: 15 behind the area code, 9 before it, or both; and
     Mexico's old 1, 01, 044 and 045 are left out. A number with an extension stays as it is: E.164 has no room for that.
@@ -78,7 +78,7 @@ def format_e164(text: str, country: str) -> str:
 
 
 def parse_valid_number(text: str, country: str) -> phonenumbers.PhoneNumber | None:
-    """Return the number in `text` where it exists and has no extension."""
+    """Return the number in `text`; None if it is not valid or has an extension."""
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:

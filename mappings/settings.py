@@ -205,7 +205,7 @@ class StoreSchema(SettingsSchema):
 
 class AccountSchema(SettingsSchema):
     model: ClassVar[type[Account]] = Account
-    #: The vendor's documented address, for an account that names none.
+    #: The vendor's documented address: the default of `base_url`.
     documented_base_url: ClassVar[str | None] = None
 
     name = fields.String(required=True, validate=IDENTIFIER)

@@ -1,4 +1,4 @@
-"""Make plain text of what payloads hold. It corrects no spelling and guesses nothing."""
+"""Cleans and normalizes text from payloads. It corrects no spelling."""
 
 import html
 import re
@@ -8,15 +8,15 @@ from typing import Any
 #: Shopify's separator inside address lines: https://github.com/Shopify/worldwide, data/regions/MX.yml, read 2026-11-21.
 WORD_JOINER = "\u2060"
 
-#: Half of a pair cannot be encoded, and controls carry nothing that a person could read.
+#: Control characters, and lone surrogates, which cannot be encoded.
 UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
-#: Longer whole numbers are no id of any platform, and Python refuses to print the longest.
+#: No platform has longer ids, and Python refuses to print the longest integers.
 MAX_INTEGER_ID = 10**40
 
 
 def clean_text(value: Any, *, is_escaped: bool = False, keeps_word_joiner: bool = False) -> str | None:
-    """Return `value` without stray blanks and unreadable characters; None where that leaves nothing, or it is no text.
+    """Return `value` without extra blanks and unreadable characters; None if nothing is left or it is not text.
 
     Whole numbers are taken as text. `is_escaped`: the platform writes HTML entities.
     """
@@ -25,7 +25,7 @@ def clean_text(value: Any, *, is_escaped: bool = False, keeps_word_joiner: bool 
         return str(value) if is_id else None
     if is_escaped:
         value = html.unescape(value)
-    if not value.isprintable():  # the joiner is not either
+    if not value.isprintable():  # the word joiner is not printable either
         value = UNREADABLE.sub(" ", value if keeps_word_joiner else value.replace(WORD_JOINER, ""))
     if not value.isascii():
         value = unicodedata.normalize("NFC", value)
@@ -33,7 +33,7 @@ def clean_text(value: Any, *, is_escaped: bool = False, keeps_word_joiner: bool 
 
 
 def casefold_ascii(text: str) -> str:
-    """Return `text` in lower case without accents, to compare by."""
+    """Return `text` in lower case without accents, for comparisons."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())

@@ -1,4 +1,4 @@
-"""Alerts: `watch` finds what people must know and has it sent, `wording` says it. Neither touches a delivery."""
+"""Alerts: `monitor` finds what people must know and sends it, `messages` composes the text."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -6,10 +6,10 @@ from connector.runtime import Runtime
 
 
 def start_monitor(runtime: Runtime, *, is_standby: bool = False) -> AbstractContextManager[None]:
-    """Watch in a thread while the block runs, if there is somebody to tell. Else nothing is imported for it.
+    """Monitor in a thread while the block runs, if an alert channel is configured.
 
     Args:
-        is_standby: watch only while nobody else does: where no forwarder runs, that is what people must know.
+        is_standby: monitor only while no worker does, so that a missing worker is reported too.
     """
     if not runtime.settings.alerts.channels:
         return nullcontext()

@@ -1,6 +1,6 @@
-"""Says what people are told: what happened, why, what to do, and where to see it. Pure; holds nobody's data.
+"""Composes alert messages: what happened, why, what to do, and where to see it. Pure.
 
-An order is named by its number and its store. Of its problems only the fields are named, never what stands in them.
+Messages hold no personal data: an order is named by its number and store, a problem by its field without the value.
 """
 
 import json
@@ -13,27 +13,28 @@ from urllib.parse import quote, urlencode
 
 from connector.clients.notifiers import Message
 from connector.database.alerts import CONDITION_KINDS
+from connector.database.circuits import parse_circuit
 from connector.database.models import Alert
 
-OVER_TEXT = "It is over."
+RESOLVED_TEXT = "No action needed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """What is told of one alert."""
+    """The part of a message that is about one alert."""
 
     kind: str
     title: str
     lines: list[str]
     to_do: str
-    link: str  # an address, or a command where the service's own is not configured
+    link: str  # a URL, or a command if `public_url` is not configured
     payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    title: str  # of one order
-    plural_title: str  # of several: {n} of them
+    title: str  # for one order
+    plural_title: str  # for several, with {n}
     to_do: str
 
 
@@ -41,69 +42,71 @@ WORDINGS: Mapping[str, Wording] = {
     "unmappable": Wording(
         title="An order was not sent to {account}: something in it is missing or wrong",
         plural_title="{n} orders were not sent to {account}: something in them is missing or wrong",
-        to_do="Correct the order in the store: as soon as the store tells of the change, it goes on by itself. If a"
-        " setting of the connector is what lacks, correct that, then press Retrigger on the page.",
+        to_do="Correct the order in the store: the connector retries as soon as the store reports the change. If a"
+        " connector setting is missing, fix it, then press Retrigger on the page.",
     ),
     "refused": Wording(
         title="{account} refused an order",
         plural_title="{account} refused {n} orders",
-        to_do="The page shows what {account} answered. Correct what it names, then press Retrigger there.",
+        to_do="The page shows the response of {account}. Correct what it names, then press Retrigger there.",
     ),
     "uncertain": Wording(
         title="An order may or may not have arrived at {account}",
         plural_title="{n} orders may or may not have arrived at {account}",
-        to_do="Look for it at {account}. If it is there, resolve it on the page as delivered, with the id that it has"
-        " there. If it is not, retrigger it with force. It is not sent again by itself: that could double it.",
+        to_do="Look for it at {account}. If it is there, resolve it on the page as delivered, with its id at {account}."
+        " If it is not, retrigger it with force. It is not retried automatically, since that could duplicate it.",
     ),
     "exhausted": Wording(
-        title="The connector gave up sending an order to {account}: it surely did not arrive",
-        plural_title="The connector gave up sending {n} orders to {account}: they surely did not arrive",
-        to_do="When {account} takes orders again, press Retrigger on the page.",
+        title="The connector gave up sending an order to {account}: it did not arrive",
+        plural_title="The connector gave up sending {n} orders to {account}: they did not arrive",
+        to_do="When {account} accepts orders again, press Retrigger on the page.",
     ),
     "attention": Wording(
-        title="An order at {account} needs a look",
-        plural_title="{n} orders at {account} need a look",
+        title="An order at {account} needs attention",
+        plural_title="{n} orders at {account} need attention",
         to_do="Compare the order in the store with the one at {account}, and correct it there.",
     ),
     "differences": Wording(
-        title="One thing on record does not add up",
-        plural_title="{n} things on record do not add up",
+        title="A recent record is inconsistent",
+        plural_title="{n} recent records are inconsistent",
         to_do="`connector reconcile` lists them all. An order may be missing: compare with the store.",
     ),
     "circuit": Wording(
-        title="{account} takes no orders at present",
+        title="{account} is not accepting orders",
         plural_title="",
-        to_do="Its orders wait, and none is lost. It is tried again by itself every now and then.",
+        to_do="Its orders wait, and none is lost. The connector retries automatically.",
     ),
     "backlog": Wording(
-        title="Orders for {account} are waiting and nothing takes them",
+        title="Orders for {account} are overdue and no worker sends them",
         plural_title="",
-        to_do="See that `connector serve` or `connector worker` runs and that its log has no errors. If it does, it is"
-        " too slow: raise the account's `concurrency` or `rate_per_s`.",
+        to_do="Check that `connector serve` or `connector worker` is running and that its log has no errors. If it is"
+        " running, it is too slow: raise the account's `concurrency` or `rate_per_s`.",
     ),
     "silent": Wording(
-        title="Store {store} has sent no webhook for long",
+        title="Store {store} has not sent a webhook for more than {hours} hours",
         plural_title="",
-        to_do="See in the store that its webhook is still there and active: platforms remove one that failed for days."
-        " Orders that were missed can be brought in with `connector trigger`.",
+        to_do="Check in the store that its webhook still exists and is active: platforms remove webhooks that fail for"
+        " days. Send orders that were missed with `connector trigger`.",
     ),
 }
-UNAUTHORIZED_TEXT = "It refuses the credentials: correct the key in the configuration and start the service again."
+UNAUTHORIZED_TEXT = "It rejects the credentials: correct the key in the configuration and restart the service."
 
 
 def build_section(alert: Alert, last_notice: Mapping[str, Any], public_url: str | None) -> Section:
-    """What there is to tell of an alert since it was told last."""
+    """Return what is new about an alert since its last notice."""
     wording = WORDINGS[alert.kind]
     new_count = alert.orders - last_notice.get("orders", 0)
     is_over = alert.kind in CONDITION_KINDS and alert.ended_at is not None
     account = account_label(alert.account)
-    params = {"account": account, "store": alert.store, "n": new_count}
+    silent_until = alert.ended_at or alert.last_at
+    hours = int((silent_until - alert.since).total_seconds() // 3_600)
+    params = {"account": account, "store": alert.store, "n": new_count, "hours": hours}
     title = (wording.title if new_count == 1 or alert.kind in CONDITION_KINDS else wording.plural_title).format(
         **params
     )
-    title = f"Over: {title}" if is_over else title
+    title = f"Resolved: {title}" if is_over else title
     to_do = UNAUTHORIZED_TEXT if alert.cause == "unauthorized" else wording.to_do.format(**params)
-    to_do = OVER_TEXT if is_over else to_do
+    to_do = RESOLVED_TEXT if is_over else to_do
     examples = alert.examples[:new_count]
     link = page_or_command(alert, examples, public_url)
     return Section(
@@ -135,7 +138,7 @@ def order_lines(alert: Alert, examples: Sequence[Mapping[str, Any]], new_count: 
         *([alert.cause] if alert.cause else []),
         *map(order_label, examples),
         *([f"and {new_count - len(examples)} more"] if new_count > len(examples) else []),
-        *([] if is_first else [f"{alert.orders} in all since {format_time(alert.since)}."]),
+        *([] if is_first else [f"{alert.orders} in total since {format_time(alert.since)}."]),
     ]
 
 
@@ -146,10 +149,9 @@ def format_period(alert: Alert) -> str:
 
 
 def account_label(account: str | None) -> str:
-    """As people know it; a store's API has a circuit too."""
-    if account is not None and account.startswith("store:"):
-        return f"The API of store {account.removeprefix('store:')}"
-    return account or ""
+    """Return the account's name, or that of the store whose API the circuit is for."""
+    kind, id_ = parse_circuit(account or "")
+    return f"The API of store {id_}" if kind == "store" else id_
 
 
 def order_label(example: Mapping[str, Any]) -> str:
@@ -163,7 +165,7 @@ def format_time(at: datetime) -> str:
 
 
 def page_or_command(alert: Alert, examples: Sequence[Mapping[str, Any]], public_url: str | None) -> str:
-    """The page about it; without an address of ours, the command that shows the same."""
+    """Return the URL of the page about it; without `public_url`, the command that shows the same."""
     delivery_ids = [example["delivery"] for example in examples if example.get("delivery")]
     filters = {"state": "parked", "reason": alert.kind, "account": alert.account or ""}
     match alert.kind:
@@ -185,7 +187,7 @@ def page_or_command(alert: Alert, examples: Sequence[Mapping[str, Any]], public_
 
 
 def compose_message(sections: Sequence[Section]) -> Message:
-    """One message for all that is told at once."""
+    """Return one message with all sections."""
     first = sections[0].title
     subject = first if len(sections) == 1 else f"{first}, and {len(sections) - 1} more"
     texts = [
@@ -216,15 +218,15 @@ def compose_message(sections: Sequence[Section]) -> Message:
 
 
 def compose_test_message(public_url: str | None, now: datetime) -> Message:
-    """A message that says only that messages arrive."""
-    title, to_do = "This is a trial of the connector's alerts", "Nothing is wrong. Alerts will come to this place."
+    """Return a message that only shows that messages arrive."""
+    title, to_do = "This is a test of the connector's alerts", "Nothing is wrong. Alerts will arrive here."
     target = f"{public_url}/" if public_url else "connector list --state parked"
     payload = {"kind": "trial", "title": title, "to_do": to_do, "see": target, "at": now.isoformat()}
     return compose_message([Section(kind="trial", title=title, lines=[], to_do=to_do, link=target, payload=payload)])
 
 
 def escape(text: str) -> str:
-    """https://docs.slack.dev/messaging/formatting-message-text#escaping, read 2026-11-22: these three alone."""
+    """https://docs.slack.dev/messaging/formatting-message-text#escaping, read 2026-11-22: only these three."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

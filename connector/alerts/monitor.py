@@ -1,7 +1,7 @@
-"""Watches the database for what people must know, and has it told. One process at a time does it for all.
+"""Watches the database for what people must know, and sends alerts. One process at a time does it for all.
 
-It runs in a thread of its own beside the forwarder, or in a web process while there is none, and holds nothing that a
-webhook or a delivery waits for.
+It runs in its own thread in the worker, or in a web process while there is no worker. No webhook or delivery waits for
+it.
 """
 
 import threading
@@ -31,22 +31,21 @@ from connector.database.alerts import (
 )
 from connector.database.coordination import acquire_lock, get_checkpoint, release_lock, set_checkpoint
 from connector.database.models import Alert
-from connector.database.orders import row_id
 from connector.database.reconciliation.run import Discrepancy, Scope, reconcile
 from connector.database.stats.counters import last_event_times, roll_up_counters
 from connector.runtime import Runtime
 from connector.settings.alerts import Channel
 
 CHECK_EVERY_S = 5.0
-#: Who stands by watches when nobody did for so long, as often.
+#: A standby monitor checks this often, and takes over after this long without another.
 STANDBY_AFTER_S = 30.0
-#: How long a turn lasts that is not taken again: should its process die, another watches after so long.
+#: How long the lock outlives a process that died.
 LOCK_TTL_S = 60.0
-#: A channel that failed is left alone for so long, doubled each time.
+#: How long a channel that failed is not used, doubled each time.
 FIRST_BACKOFF_S, MAX_BACKOFF_S = 15.0, 1_800.0
 CLEANUP_EVERY_S = 86_400.0
 MAX_SECTIONS = 20
-#: What lies unclaimed is the backlog's alert; to reconcile it is a difference only after a day.
+#: An unclaimed delivery raises the backlog alert; it is an inconsistency only after a day.
 LATE_S = 86_400.0
 MAX_DIFFERENCES = 100
 
@@ -55,7 +54,7 @@ MONITOR_LOCK = "alerts"
 
 @dataclass(slots=True, kw_only=True)
 class ChannelState:
-    """One channel, and how it fares."""
+    """A channel and its recent failures."""
 
     channel: Channel
     send: Callable[[Message], str | None]
@@ -75,20 +74,20 @@ class AlertMonitor:
         ]
 
     def run(self, stop_requested: threading.Event) -> None:
-        """Look every few seconds until `is_over`. Nothing that goes wrong ends it."""
+        """Check every few seconds until `stop_requested` is set. Errors are logged and do not end it."""
         is_first = True
         while is_first or not stop_requested.wait(STANDBY_AFTER_S if self.is_standby else CHECK_EVERY_S):
             is_first = False
             try:
                 if self.acquire_leadership():
                     self.check()
-                    if self.is_standby:  # a forwarder that is back takes it up at once
+                    if self.is_standby:  # a worker that is back takes over at once
                         release_lock(self.database, MONITOR_LOCK, self.holder)
             except DatabaseUnavailableError:
-                continue  # the forwarder says so
+                continue  # the worker logs it
             except Exception as error:
                 self.runtime.log.error("alerts_failed", error=type(error).__name__)
-        with suppress(DatabaseUnavailableError):  # it runs out
+        with suppress(DatabaseUnavailableError):  # the lock expires
             release_lock(self.database, MONITOR_LOCK, self.holder)
 
     def acquire_leadership(self) -> bool:
@@ -98,7 +97,7 @@ class AlertMonitor:
         )
 
     def check(self) -> None:
-        """Find what is new, and tell it where it is due."""
+        """Collect what is new, and notify each channel of what is due."""
         settings = self.runtime.settings
         accounts = {*settings.accounts, *settings.retired}
         collect_parked(self.database, accounts)
@@ -113,7 +112,7 @@ class AlertMonitor:
         return collect_late_accounts(self.database, self.runtime.settings.accounts, self.alerts.backlog_after_s)
 
     def silent_stores(self) -> Iterator[OngoingCondition]:
-        """Stores that sent webhooks once, and none for longer than they may be silent."""
+        """Yield the stores that have sent webhooks before, but none for longer than `silent_after_h`."""
         roll_up_counters(self.database, ["events"])
         now = self.runtime.clock()
         for store, last_at in last_event_times(self.database).items():
@@ -123,7 +122,7 @@ class AlertMonitor:
                 yield OngoingCondition(kind="silent", store=store, cause="", since=last_at)
 
     def run_periodic_tasks(self) -> None:
-        """Account for what came of late, twice over so that nothing falls between two runs; and tidy up once a day."""
+        """Reconcile recent records, over two intervals so that none is skipped, and delete old alerts once a day."""
         now = self.runtime.clock()
         now_s = int(now.timestamp())
         if now_s - get_checkpoint(self.database, "alerts:reconciled") >= self.alerts.reconcile_every_s:
@@ -142,7 +141,7 @@ class AlertMonitor:
             self.database.transact(lambda transaction: set_checkpoint(transaction, "alerts:tidied", now_s))
 
     def notify(self, channel_state: ChannelState) -> None:
-        """Send all that is due on one channel in one message. What fails is told with what is new by then."""
+        """Send everything that is due on a channel in one message. If that fails, it stays due."""
         now = self.runtime.clock()
         due = [alert for alert in load_alerts(self.database) if self.is_due(alert, channel_state.channel, now)][
             :MAX_SECTIONS
@@ -162,14 +161,13 @@ class AlertMonitor:
             return
         channel_state.failures = 0
         notices = {
-            row_id(alert): {"at": now.isoformat(), "orders": alert.orders, "stands": alert.ended_at is None}
-            for alert in due
+            alert.id: {"at": now.isoformat(), "orders": alert.orders, "stands": alert.ended_at is None} for alert in due
         }
         record_notified(self.database, name, notices)
         self.runtime.log.info("alert_sent", channel=name, kinds=kinds)
 
     def is_due(self, alert: Alert, channel: Channel, now: datetime) -> bool:
-        """At once when it is new, or over; then not before a while, however much more there is of it."""
+        """Whether to notify: at once if the alert is new or resolved, else at most once per interval."""
         if alert.kind not in channel.kinds:
             return False
         last_notice = alert.notified.get(channel.name)
@@ -198,14 +196,14 @@ def difference_alert(difference: Discrepancy) -> AlertEvent:
 
 @contextmanager
 def monitor_thread(runtime: Runtime, *, is_standby: bool) -> Iterator[None]:
-    """Watch in a thread while the block runs."""
+    """Monitor in a thread while the block runs."""
     stop_requested = threading.Event()
     thread = threading.Thread(
-        target=AlertMonitor(runtime, is_standby=is_standby).run, args=(stop_requested,), name="watcher", daemon=True
+        target=AlertMonitor(runtime, is_standby=is_standby).run, args=(stop_requested,), name="alerts", daemon=True
     )
     thread.start()
     try:
         yield
     finally:
         stop_requested.set()
-        thread.join(timeout=1.0)  # longer, while a channel does not answer: what it told is told again
+        thread.join(timeout=1.0)  # not longer, if a channel hangs: its message is sent again

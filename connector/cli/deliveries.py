@@ -30,7 +30,8 @@ def list_rows(
 ) -> None:
     """List deliveries, newest first."""
     from connector.database.models import Reason, State
-    from connector.database.queries.lookups import list_deliveries, list_events
+    from connector.database.queries.deliveries import DeliveryFilter, list_deliveries
+    from connector.database.queries.events import EventFilter, list_events
     from connector.serializers import serialize_delivery, serialize_events
 
     for value, choices in ((state, State), (reason, Reason)):
@@ -40,11 +41,11 @@ def list_rows(
         raise click.UsageError("events have no state, reason or account.")
     with local_runtime() as runtime:
         if events:
-            rows = serialize_events(runtime, list_events(runtime.database, store=store, order=order, limit=limit))
+            event_filter = EventFilter(store=store, order=order)
+            rows = serialize_events(runtime, list_events(runtime.database, event_filter, limit=limit))
         else:
-            deliveries = list_deliveries(
-                runtime.database, state=state, reason=reason, account=account, store=store, order=order, limit=limit
-            )
+            delivery_filter = DeliveryFilter(state=state, reason=reason, account=account, store=store, order=order)
+            deliveries = list_deliveries(runtime.database, delivery_filter, limit=limit)
             rows = [serialize_delivery(delivery) for delivery in deliveries]
     print_rows(EVENT_COLUMNS if events else DELIVERY_COLUMNS, rows, as_json=as_json)
 
@@ -55,7 +56,8 @@ def list_rows(
 @ID_ARGUMENT
 def show(is_event: bool, as_json: bool, id_: int) -> None:
     """Show a delivery with its body, attempts and notes, as JSON. With --json, on one line."""
-    from connector.database.queries.lookups import load_delivery, load_event
+    from connector.database.queries.deliveries import load_delivery
+    from connector.database.queries.events import load_event
     from connector.serializers import serialize_delivery_detail, serialize_events
 
     with local_runtime() as runtime:

@@ -19,8 +19,8 @@ from connector.cli.output import print_json_line
 from connector.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from connector.database.bulk_retries import DeliveryFilter
     from connector.database.models import Job
+    from connector.database.queries.deliveries import DeliveryFilter
     from connector.delivery.preview import Preview
     from connector.runtime import Runtime
 
@@ -80,7 +80,7 @@ def replay(
     Exit status: 0 if all were sent or are still waiting (with --dry-run: all can be mapped), 1 if some were skipped or
     parked again (with --dry-run: cannot be mapped), 130 if it was interrupted.
     """
-    from connector.database.bulk_retries import DeliveryFilter
+    from connector.database.queries.deliveries import DeliveryFilter
 
     filters = {"since": as_utc(since), "until": as_utc(until), "store": store, "account": account, "reason": reason}
     if job_id and (ids or dry_run or note or force or any(filters.values())):
@@ -93,7 +93,7 @@ def replay(
         raise click.UsageError("--json requires --dry-run.")
     with local_runtime() as runtime:
         check_ids_exist(runtime, store=store, account=account)
-        delivery_filter = DeliveryFilter(ids=ids, state=None) if ids else DeliveryFilter(**filters)  # type: ignore[arg-type]
+        delivery_filter = DeliveryFilter(ids=ids) if ids else DeliveryFilter(state="parked", **filters)  # type: ignore[arg-type]
         if dry_run:
             sys.exit(preview_deliveries(runtime, delivery_filter, force=force, as_json=as_json))
         if job_id:
@@ -120,7 +120,7 @@ def start_job(
     runtime: "Runtime", delivery_filter: "DeliveryFilter", *, force: bool, note: str | None
 ) -> "tuple[Job, Sequence[int]]":
     """Start a bulk retry. Returns it with the ids of the deliveries that it takes."""
-    from connector.database.bulk_retries import list_matching_ids
+    from connector.database.queries.deliveries import list_matching_ids
     from connector.operations import actions
 
     ids = list_matching_ids(runtime.database, delivery_filter)
@@ -129,11 +129,13 @@ def start_job(
 
 def resume_job(runtime: "Runtime", job_id: int) -> "tuple[Job, Sequence[int]]":
     """Resume a cancelled bulk retry. Returns it with the ids of the deliveries that it has yet to take."""
-    from connector.database.bulk_retries import list_matching_ids, load_job, read_filter
+    from connector.database.bulk_retries import load_job
+    from connector.database.queries.deliveries import DeliveryFilter, list_matching_ids
     from connector.operations import actions
 
     job = load_job(runtime.database, job_id)
-    ids = list_matching_ids(runtime.database, read_filter(job), after_id=job.after_id, until_id=job.until_id)
+    delivery_filter = DeliveryFilter.from_json(job.filters)
+    ids = list_matching_ids(runtime.database, delivery_filter, after_id=job.after_id, until_id=job.until_id)
     return actions.resume_bulk_retry(runtime, job_id, actor=operator_name()), ids
 
 
@@ -174,7 +176,7 @@ def run_job(runtime: "Runtime", job: "Job") -> "Job":
 
 def wait_for_outcomes(runtime: "Runtime", ids: Sequence[int], *, wait_s: float) -> Counter[str]:
     """Wait until every delivery has an outcome, or none has got one for `wait_s`. Returns the outcomes' counts."""
-    from connector.database.queries.lookups import iter_states
+    from connector.database.queries.deliveries import iter_states
 
     outcomes: Counter[str] = Counter()
     pending, last_change_at = list(ids), monotonic()
@@ -223,7 +225,7 @@ FAILURES = (Verdict.SKIPPED, Verdict.UNMAPPABLE, Verdict.NOT_FETCHED)
 def preview_deliveries(runtime: "Runtime", delivery_filter: "DeliveryFilter", *, force: bool, as_json: bool) -> int:
     """Print what would change for each delivery. Returns the exit status."""
     from connector.core.exceptions import StoreUnavailableError
-    from connector.database.bulk_retries import list_matching_ids
+    from connector.database.queries.deliveries import list_matching_ids
     from connector.delivery.preview import preview
 
     counts: Counter[Verdict] = Counter()

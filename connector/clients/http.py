@@ -1,4 +1,9 @@
-"""Sends requests, and says what came of each. Raises nothing: an exception could hide that an order was taken."""
+"""The HTTP client. It reports what happened to each request instead of raising: an order may have been accepted.
+
+It uses httpx's requests, responses and transports, but not `httpx.Client`, which keeps cookies and logs URLs. Its
+connections come from httpcore, whose network backend is where a deadline for the whole exchange can be set.
+https://www.python-httpx.org/advanced/transports/ and https://www.encode.io/httpcore/network-backends/, read 2026-11-30.
+"""
 
 import ssl
 import threading
@@ -7,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -23,18 +28,29 @@ DEFAULT_HEADERS = {
     "Accept-Encoding": "gzip, deflate",
 }
 MAX_RESPONSE_BYTES = 1_048_576
+KEEP_ALIVE_S = 5.0
 
-#: Raised before a whole request can have reached the other side.
+#: Raised before a complete request can have reached the server.
 NOT_SENT_ERRORS = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.PoolTimeout,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+    httpcore.LocalProtocolError,
     httpx.InvalidURL,
     UnicodeError,
 )
+#: What each error means. Says nothing about the order.
+ERROR_TEXTS: list[tuple[type[Exception], str]] = [
+    (httpcore.ConnectTimeout, "no connection within the time limit"),
+    (httpcore.ReadTimeout, "no answer within the time limit"),
+    (httpcore.WriteTimeout, "the request was not taken within the time limit"),
+    (httpcore.ConnectError, "no connection"),
+    (httpcore.RemoteProtocolError, "the connection ended without a whole answer"),
+    (httpcore.ReadError, "the connection broke before a whole answer"),
+    (httpx.DecodingError, "the answer cannot be decoded"),
+]
 
 
 class RequestFailedError(Exception):
@@ -47,32 +63,29 @@ class RequestFailedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reachability:
-    """Whether anybody is there, and by how many seconds this machine's clock is ahead of theirs."""
+    """Whether a server responds, and by how many seconds this machine's clock is ahead of the server's."""
 
     status: int | None = None
     error: str | None = None
-    seconds_ahead: float | None = None  # None: they told no time
+    seconds_ahead: float | None = None  # None: the response had no date
 
 
 class Client:
-    """Sends the requests of one account, store or channel. Threads may share it: each has connections of its own.
-
-    httpx's own client would merge, log and keep cookies, for a fifth of an exchange's processor time and more; and
-    who shares a pool looks through everybody's connections twice for each request.
+    """Sends the requests of one account, store or alert channel. Thread-safe.
 
     Args:
-        base_url: what paths are appended to; "" where whole addresses are given.
+        base_url: prepended to every path; "" if paths are complete URLs.
         headers: sent with every request.
-        keeps_alive: whether the next request of a thread may go through the connection of its last.
+        keep_alive: whether connections are reused. Otherwise every request opens its own.
     """
 
-    def __init__(self, base_url: str, *, headers: Mapping[str, str], ssl_context: Any, keep_alive: bool) -> None:
+    def __init__(
+        self, base_url: str, *, headers: Mapping[str, str], ssl_context: ssl.SSLContext, keep_alive: bool
+    ) -> None:
         self._base_url = base_url.rstrip("/")
-        self._headers = httpx.Headers({**DEFAULT_HEADERS, **headers})
-        self._ssl_context = ssl_context
-        self._keep_alive = keep_alive
-        self._local = threading.local()
-        self._transports: list[DeadlineTransport] = []
+        connection = {} if keep_alive else {"Connection": "close"}
+        self._headers = httpx.Headers({**DEFAULT_HEADERS, **connection, **headers})
+        self._transport = DeadlineTransport(ssl_context, max_keepalive_connections=None if keep_alive else 0)
 
     def request(
         self,
@@ -84,17 +97,41 @@ class Client:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> HttpResult:
-        """Ask once, and wait for the answer `timeout_s` at most in all."""
-        started = time.monotonic()
+        """Send one request and return what happened. Raises nothing.
+
+        Args:
+            timeout_s: for the whole exchange, from connecting to the end of the response.
+        """
+        started_at = time.monotonic()
         try:
-            request = self._build(method, path, timeout_s, body=body, headers=headers, query=query)
-        except Exception as error:  # nothing has left yet, whatever it is
+            request = self._build_request(method, path, timeout_s, body=body, headers=headers, query=query)
+        except Exception as error:  # whatever it is, nothing was sent
             return HttpResult(was_sent=False, error=f"the request could not be built ({type(error).__name__})")
         with deadline(timeout_s):
             result = self._exchange(request)
-        return replace(result, duration_ms=round((time.monotonic() - started) * 1000))
+        return replace(result, duration_ms=round((time.monotonic() - started_at) * 1000))
 
-    def _build(
+    def ping(self, timeout_s: float) -> Reachability:
+        """Send a HEAD request to the base URL's root, to see whether the server responds and what time it has."""
+        try:
+            with deadline(timeout_s):
+                response = self._transport.handle_request(self._build_request("HEAD", "/", timeout_s))
+                response.close()
+        except Exception as error:
+            return Reachability(error=error_text(error))
+        try:
+            server_time = parsedate_to_datetime(response.headers["Date"])
+        except (KeyError, ValueError):
+            return Reachability(status=response.status_code)
+        mean_truncation_s = 0.5  # the header has no fractions of a second: RFC 9110 §5.6.7
+        return Reachability(
+            status=response.status_code, seconds_ahead=time.time() - server_time.timestamp() - mean_truncation_s
+        )
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _build_request(
         self,
         method: str,
         path: str,
@@ -104,97 +141,52 @@ class Client:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> httpx.Request:
-        merged = self._headers.copy()
-        merged.update(headers)
+        url = httpx.URL(self._base_url + path)
+        merged_headers = self._headers.copy()
+        merged_headers.update(headers)
         return httpx.Request(
             method,
-            parse_url(self._base_url + path, tuple((query or {}).items())),
-            headers=merged,
+            url.copy_merge_params(query) if query else url,
+            headers=merged_headers,
             content=body,
-            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)},
+            extensions={"timeout": httpx.Timeout(timeout_s).as_dict()},
         )
-
-    @property
-    def _transport(self) -> "DeadlineTransport":
-        transport: DeadlineTransport | None = getattr(self._local, "transport", None)
-        if transport is None:
-            transport = DeadlineTransport(self._ssl_context, keepalive=int(self._keep_alive))
-            self._local.transport = transport
-            self._transports.append(transport)
-        return transport
 
     def _exchange(self, request: httpx.Request) -> HttpResult:
         try:
             response = self._transport.handle_request(request)
         except NOT_SENT_ERRORS as error:
             return HttpResult(was_sent=False, error=error_text(error))
-        except Exception as error:  # once sending began, anything may have happened at the other side
+        except Exception as error:  # once sending has begun, the server may have processed it
             return HttpResult(error=error_text(error))
         result = HttpResult(status=response.status_code, retry_after=response.headers.get("Retry-After"))
         try:
-            return replace(result, body=read_response_body(response.iter_bytes()))
-        except Exception as error:  # the status was seen, and counts
+            return replace(result, body=read_body(response))
+        except Exception as error:  # the status was received, and counts
             return replace(result, error=f"{error_text(error)} after status {response.status_code}")
         finally:
-            with suppress(Exception):  # the answer is known; how its connection ends changes nothing
+            with suppress(Exception):  # the result is known, however the connection ends
                 response.close()
 
-    def ping(self, timeout_s: float) -> Reachability:
-        """Ask for nothing at the address itself."""
-        try:
-            with deadline(timeout_s):
-                response = self._transport.handle_request(self._build("HEAD", "/", timeout_s))
-                response.close()
-        except Exception as error:
-            return Reachability(error=error_text(error))
-        try:
-            server_time = parsedate_to_datetime(response.headers["Date"])
-        except (KeyError, ValueError):
-            return Reachability(status=response.status_code)
-        mean_truncation_s = 0.5  # on the average, of what the header cuts off: RFC 9110, 5.6.7
-        return Reachability(
-            status=response.status_code, seconds_ahead=time.time() - server_time.timestamp() - mean_truncation_s
-        )
 
-    def close(self) -> None:
-        for transport in self._transports:
-            transport.close()
+def open_account_client(account: Account, destination: Destination[Any], ssl_context: ssl.SSLContext) -> Client:
+    """Return a client that reuses connections only if the destination has an idempotency key.
 
-
-@lru_cache(maxsize=1_000)
-def parse_url(url: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
-    """The same few are asked all the time, and to parse one takes a while."""
-    return httpx.URL(url).copy_merge_params(dict(query))
-
-
-def open_account_client(account: Account, destination: Destination[Any], ssl_context: Any) -> Client:
-    """A kept connection that the other side just dropped looks like a request without an answer. Where there is no
-    key that would be a doubtful order, so every POST there opens a connection of its own.
+    A request on a connection that the server has just closed looks like one without a response: an ambiguous attempt.
     """
     return Client(
         account.base_url, headers=account.headers, ssl_context=ssl_context, keep_alive=destination.supports_idempotency
     )
 
 
-def read_response_body(chunks: Iterable[bytes]) -> bytes:
+def read_body(response: httpx.Response) -> bytes:
+    """Raises `httpx.DecodingError` if the body is too long or cannot be decompressed, and httpcore's exceptions."""
     body = bytearray()
-    for chunk in chunks:
+    for chunk in response.iter_bytes():
         body += chunk
         if len(body) > MAX_RESPONSE_BYTES:
-            raise httpx.DecodingError(f"the reply is longer than {MAX_RESPONSE_BYTES} bytes")
+            raise httpx.DecodingError(f"the response is longer than {MAX_RESPONSE_BYTES} bytes")
     return bytes(body)
-
-
-#: What each error means, in words that say nothing about the order.
-ERROR_TEXTS: list[tuple[type[Exception], str]] = [
-    (httpx.ConnectTimeout, "no connection within the time limit"),
-    (httpx.ReadTimeout, "no answer within the time limit"),
-    (httpx.WriteTimeout, "the request was not taken within the time limit"),
-    (httpx.ConnectError, "no connection"),
-    (httpx.RemoteProtocolError, "the connection ended without a whole answer"),
-    (httpx.ReadError, "the connection broke before a whole answer"),
-    (httpx.DecodingError, "the answer cannot be decoded"),
-]
 
 
 def error_text(error: Exception) -> str:
@@ -202,15 +194,21 @@ def error_text(error: Exception) -> str:
     return f"{text} ({type(error).__name__})"
 
 
-# httpx limits each operation, so an answer that drips may take for ever. These bound the whole exchange: the calling
-# thread sets its deadline, and no operation on a connection waits past it.
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Return the TLS settings that all connections of this process share: reading the certificates takes a while."""
+    return httpx.create_ssl_context()
+
+
+# httpx's timeouts limit each network operation, so a response that drips in could take forever. Here the thread that
+# makes a request sets a deadline, and no operation on its connection waits past it.
 
 _deadline = threading.local()
 
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Bound all network operations of this thread inside the block to `seconds` in all."""
+    """Limit all network operations of this thread inside the block to `seconds` in total."""
     _deadline.at = time.monotonic() + seconds
     try:
         yield
@@ -227,6 +225,8 @@ def remaining_s(timeout: float | None) -> float | None:
 
 
 class DeadlineStream(httpcore.NetworkStream):
+    """A connection that keeps to the deadline of the thread that uses it."""
+
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
 
@@ -239,7 +239,9 @@ class DeadlineStream(httpcore.NetworkStream):
     def close(self) -> None:
         self._stream.close()
 
-    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
         return DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, remaining_s(timeout)))
 
     def get_extra_info(self, info: str) -> Any:
@@ -253,26 +255,47 @@ class DeadlineBackend(httpcore.SyncBackend):
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         return DeadlineStream(super().connect_tcp(host, port, remaining_s(timeout), local_address, socket_options))
 
 
-class DeadlineTransport(httpx.HTTPTransport):
-    """httpx's own transport over connections that keep the thread's deadline."""
+class DeadlineTransport(httpx.BaseTransport):
+    """A pool of connections that keep to their deadlines. Raises httpcore's exceptions."""
 
-    def __init__(self, ssl_context: Any, *, keepalive: int) -> None:
-        super().__init__(verify=ssl_context)
+    def __init__(self, ssl_context: ssl.SSLContext, *, max_keepalive_connections: int | None) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context,
             max_connections=None,
-            max_keepalive_connections=keepalive,
-            keepalive_expiry=5.0,
+            max_keepalive_connections=max_keepalive_connections,
+            keepalive_expiry=KEEP_ALIVE_S,
             network_backend=DeadlineBackend(),
         )
 
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        response = self._pool.handle_request(
+            httpcore.Request(
+                request.method, url, headers=request.headers.raw, content=request.stream, extensions=request.extensions
+            )
+        )
+        return httpx.Response(response.status, headers=response.headers, stream=ResponseStream(response))
 
-@cache
-def tls_context() -> ssl.SSLContext:
-    """What TLS connections are made by. It costs 25 ms or more: one serves all of a process."""
-    return httpx.create_ssl_context()
+    def close(self) -> None:
+        self._pool.close()
+
+
+class ResponseStream(httpx.SyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._response.iter_stream()
+
+    def close(self) -> None:
+        self._response.close()

@@ -1,19 +1,18 @@
-"""Sends alerts: to a webhook, to what understands Slack's, and by mail. Says what went wrong without raising."""
+"""Sends alerts to a webhook, to a Slack-compatible webhook, or by e-mail."""
 
 import json
 import smtplib
 import ssl
-import time
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
-from hashlib import sha256
-from hmac import digest
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from standardwebhooks import Webhook
 
 from connector.clients.http import Client
 from connector.settings.alerts import Channel, EmailChannel, SlackChannel, WebhookChannel
@@ -24,9 +23,9 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is told, in the words of each channel."""
+    """One message, in the format of each kind of channel."""
 
-    id: str  # the same when it is sent again
+    id: str  # the same if the message is sent again
     subject: str
     text: str
     slack: str  # the text, in Slack's markup
@@ -34,7 +33,7 @@ class Message:
 
 
 def build_notifier(channel: Channel) -> Callable[[Message], str | None]:
-    """Return what sends to it, and returns what went wrong, in words that hold no secret."""
+    """Return a function that sends a message to the channel. It returns None, or an error that holds no secret."""
     match channel:
         case SlackChannel():
             client = open_notifier_client()
@@ -44,7 +43,7 @@ def build_notifier(channel: Channel) -> Callable[[Message], str | None]:
             return lambda message: send_webhook(client, channel, message)
         case EmailChannel():
             return lambda message: send_email(channel, message)
-    raise TypeError(f"no such channel: {type(channel).__name__}")
+    raise TypeError(f"unknown kind of channel: {type(channel).__name__}")
 
 
 def open_notifier_client() -> Client:
@@ -55,35 +54,31 @@ def post(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> s
     result = client.request(
         "POST", url, body=body, headers={"Content-Type": "application/json", **headers}, timeout_s=TIMEOUT_S
     )
-    if result.status is not None and 200 <= result.status < 300:
-        return None
-    return result.error or f"status {result.status}"
+    return None if result.is_success else result.summary
 
 
 def send_webhook(client: Client, channel: WebhookChannel, message: Message) -> str | None:
     body = json.dumps(message.payload, ensure_ascii=False).encode()
-    headers = {"Webhook-Id": message.id, "Webhook-Timestamp": str(int(time.time()))}
+    sent_at = datetime.now(UTC)
+    headers = {"Webhook-Id": message.id, "Webhook-Timestamp": str(int(sent_at.timestamp()))}
     if channel.secret is not None:
-        headers["Webhook-Signature"] = standard_webhooks_signature(channel.secret, headers, body)
+        headers["Webhook-Signature"] = signer(channel.secret).sign(message.id, sent_at, body.decode())
     return post(client, channel.url, body, headers)
 
 
-def standard_webhooks_signature(secret: str, headers: Mapping[str, str], body: bytes) -> str:
-    """As Standard Webhooks has it: https://github.com/standard-webhooks/standard-webhooks, read 2026-11-22.
+def signer(secret: str) -> Webhook:
+    """Return what signs by https://github.com/standard-webhooks/standard-webhooks, read 2026-11-22.
 
     A secret that begins with `whsec_` is a key in base64; any other is the key itself.
     """
-    prefix = "whsec_"
-    key = b64decode(secret.removeprefix(prefix)) if secret.startswith(prefix) else secret.encode()
-    signed_content = b".".join([headers["Webhook-Id"].encode(), headers["Webhook-Timestamp"].encode(), body])
-    return f"v1,{b64encode(digest(key, signed_content, sha256)).decode()}"
+    return Webhook(secret if secret.startswith("whsec_") else secret.encode())
 
 
 def send_email(channel: EmailChannel, message: Message) -> str | None:
     try:
         with connect_smtp(channel.smtp) as server:
             server.send_message(build_email(channel, message))
-    except smtplib.SMTPResponseException as error:  # its text may quote addresses
+    except smtplib.SMTPResponseException as error:  # its text may contain addresses
         return f"the mail server answered {error.smtp_code}"
     except smtplib.SMTPRecipientsRefused as error:
         return f"the mail server answered {max(code for code, _ in error.recipients.values())}"
@@ -108,11 +103,9 @@ def connect_smtp(url: str) -> AbstractContextManager[smtplib.SMTP]:
 
 
 def build_email(channel: EmailChannel, message: Message) -> EmailMessage:
-    from datetime import UTC, datetime
-
     email = EmailMessage()
     email["From"], email["To"], email["Subject"] = channel.sender, ", ".join(channel.to), message.subject
     email["Date"], email["Message-ID"] = format_datetime(datetime.now(UTC)), make_msgid(message.id, "connector")
-    email["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: keeps absence notices from answering it
+    email["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no out-of-office replies
     email.set_content(message.text)
     return email

@@ -1,35 +1,60 @@
-"""Circuits: an account, or a store's API, that fails or refuses us is left alone, then probed by one delivery.
-
-A person may pause an account too. Both are rows, so that every process on every machine heeds them.
+"""Circuit breakers. An account, or a store's API, that fails or rejects our credentials gets no requests for a while;
+then one delivery probes it. A person can also pause an account. Circuits are rows, so all processes share them.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import insert, update
+from sqlmodel import and_, col, select
 
 from connector.database.engine import Database, Transaction
 from connector.database.idempotency import IdempotentRequest, transact_idempotently
-from connector.database.models import Circuit, Delivery, account_actions, attempts, circuits, deliveries, read_row
-from connector.database.sql.execute import insert_ignore, select_by
+from connector.database.insert_ignore import insert_ignore
+from connector.database.models import AccountAction, Attempt, Circuit, Delivery
+from connector.database.sql.run import parse_time, run
+from connector.database.sql.statements import LOCK_FREE_CIRCUITS, SELECT_CIRCUITS
 from mappings.destination import Outcome
 
 HEALTHY = {Outcome.DELIVERED, Outcome.REFUSED, Outcome.CONFLICT}
-#: Among how many attempts, of all accounts, one that passed is looked for: there may be millions.
-MAX_ATTEMPTS_SCANNED = 2_000
 FAILING = {Outcome.NOT_PROCESSED, Outcome.AMBIGUOUS, Outcome.UNAUTHORIZED}
+#: The newest attempts, of all accounts, among which a successful one is searched: there may be millions.
+MAX_ATTEMPTS_SCANNED = 2_000
+STORE_PREFIX = "store:"  # no account id contains a colon
+
+
+class CircuitRow(NamedTuple):
+    """The columns of a circuit that attempts need, in the order of `SELECT_CIRCUITS`."""
+
+    account: str
+    failures: int
+    total_open_s: float
+    opened_at: datetime | None
+    probe_at: datetime | None
+    paused_at: datetime | None
+    next_slot_at: datetime | None
+
+
+AnyCircuit = Circuit | CircuitRow
+
+
+class CircuitState(StrEnum):
+    FLOWING = "flowing"
+    PAUSED = "paused"
+    OPEN = "circuit open"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitReport:
-    """What an attempt's outcome says of the account, or of the store's API.
+    """An outcome that opens or closes a circuit.
 
     Args:
-        failures: how many in a row open the circuit. A refusal of our credentials opens it at once.
-        open_s: seconds until a probe.
+        failure_threshold: consecutive failures that open the circuit. Rejected credentials open it at once.
+        probe_after_s: seconds until a probe.
     """
 
     circuit: str
@@ -38,37 +63,91 @@ class CircuitReport:
     probe_after_s: float
 
 
-CIRCUIT_COLUMNS = tuple(column.name for column in circuits.c)
+def store_circuit(store_id: str) -> str:
+    """The name of the circuit of a store's API. An account's circuit has the account's id."""
+    return f"{STORE_PREFIX}{store_id}"
 
 
-def load_circuits(connection: Connection, names: Collection[str]) -> dict[str, Circuit]:
-    return {row.account: row for row in select_by(connection, circuits, CIRCUIT_COLUMNS, "account", sorted(names))}
+def parse_circuit(name: str) -> tuple[str, str]:
+    """Return ("store" or "account", id) of a circuit's name."""
+    if name.startswith(STORE_PREFIX):
+        return "store", name.removeprefix(STORE_PREFIX)
+    return "account", name
+
+
+def circuit_state(circuit: Circuit | None) -> CircuitState:
+    """The state of a circuit. No row means that it is closed."""
+    if circuit is None:
+        return CircuitState.FLOWING
+    if circuit.paused_at is not None:
+        return CircuitState.PAUSED
+    return CircuitState.OPEN if circuit.opened_at is not None else CircuitState.FLOWING
+
+
+def load_circuits(transaction: Transaction, names: Collection[str]) -> dict[str, CircuitRow]:
+    """Circuits by name."""
+    rows = run(transaction.connection, SELECT_CIRCUITS, {"names": sorted(names)})
+    return {row[0]: parse_circuit_row(row) for row in rows}
+
+
+def lock_free_circuits(transaction: Transaction, names: Collection[str]) -> list[CircuitRow]:
+    """Lock the circuits that no other process is claiming from, until the transaction ends."""
+    rows = run(transaction.connection, LOCK_FREE_CIRCUITS, {"names": sorted(names)})
+    return [parse_circuit_row(row) for row in rows]
+
+
+def parse_circuit_row(row: Sequence[Any]) -> CircuitRow:
+    account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at = row
+    return CircuitRow(
+        account,
+        failures,
+        total_open_s,
+        parse_time(opened_at),
+        parse_time(probe_at),
+        parse_time(paused_at),
+        parse_time(next_slot_at),
+    )
+
+
+def read_circuits(database: Database, names: Collection[str] | None = None) -> dict[str, Circuit]:
+    """Circuits by name: these, or all."""
+    with database.read() as session:
+        statement = select(Circuit)
+        if names is not None:
+            statement = statement.where(col(Circuit.account).in_(names))
+        circuits = session.exec(statement).all()
+    return {circuit.account: circuit for circuit in circuits}
 
 
 def lock_circuit(transaction: Transaction, name: str) -> Circuit:
-    """The circuit's row, made where there is none, which nobody else changes before this transaction ends."""
+    """Lock a circuit until the transaction ends. Inserts it if there is none."""
     insert_missing_circuits(transaction, [name])
-    statement = select(circuits).where(circuits.c.account == name).with_for_update()
-    circuit: Circuit = read_row(transaction.execute(statement))
+    circuit = transaction.load_one(select(Circuit).where(col(Circuit.account) == name).with_for_update())
+    if circuit is None:
+        raise RuntimeError(f"circuit {name} was deleted")
     return circuit
 
 
 def insert_missing_circuits(transaction: Transaction, names: Sequence[str]) -> None:
-    """A closed one for each that has none."""
+    """Insert a closed circuit for each name that has none."""
     rows = [{"account": name, "failures": 0, "total_open_s": 0.0} for name in names]
-    insert_ignore(transaction.connection, circuits, rows, unique=["account"], returning=["account"])
+    insert_ignore(transaction.connection, Circuit, rows, unique=("account",))
 
 
-def change_circuit(transaction: Transaction, circuit: Circuit, **values: Any) -> None:
-    """Change its row, and keep count of how long it has been open or paused."""
+def change_circuit(transaction: Transaction, circuit: AnyCircuit, **values: Any) -> None:
+    """Change a circuit, and add up how long it has been open or paused."""
     after = {"opened_at": circuit.opened_at, "paused_at": circuit.paused_at, **values}
     still_open_since = open_since(after["opened_at"], after["paused_at"])
     values["total_open_s"] = seconds_open(circuit, transaction.now) - seconds_between(still_open_since, transaction.now)
-    transaction.execute(update(circuits).where(circuits.c.account == circuit.account).values(values))
+    update_circuit(transaction, circuit.account, values)
 
 
-def seconds_open(circuit: Circuit | None, now: datetime) -> float:
-    """How long it has been open or paused over its whole life."""
+def update_circuit(transaction: Transaction, name: str, values: dict[str, Any]) -> None:
+    transaction.execute(update(Circuit).where(col(Circuit.account) == name).values(values))
+
+
+def seconds_open(circuit: AnyCircuit | None, now: datetime) -> float:
+    """How long it has been open or paused, in total."""
     if circuit is None:
         return 0.0
     return circuit.total_open_s + seconds_between(open_since(circuit.opened_at, circuit.paused_at), now)
@@ -82,39 +161,46 @@ def seconds_between(at: datetime | None, now: datetime) -> float:
     return (now - at).total_seconds() if at else 0.0
 
 
-def available_slots(circuit: Circuit, free: int, now: datetime) -> int:
-    """How many of `free` may be claimed: all where it is closed, one where a probe is due, else none."""
+def total_seconds_open(database: Database, names: Iterable[str]) -> float:
+    """How long these circuits have been open or paused, added up."""
+    names = list(names)
+    circuits = read_circuits(database, names)
+    now = database.clock()
+    return sum(seconds_open(circuits.get(name), now) for name in names)
+
+
+def available_slots(circuit: AnyCircuit, free: int, now: datetime) -> int:
+    """How many of `free` may be claimed: all if it is closed, one if a probe is due, else none."""
     is_early = circuit.probe_at is not None and circuit.probe_at > now
     if circuit.paused_at is not None or (circuit.opened_at is not None and is_early):
         return 0
     return free if circuit.opened_at is None else min(free, 1)
 
 
-def reserve_probe(transaction: Transaction, circuit: Circuit, lease_s: float) -> None:
-    """Let nobody else probe meanwhile. Should this probe's process die, another may try when its lease has ended."""
+def reserve_probe(transaction: Transaction, circuit: AnyCircuit, lease_s: float) -> None:
+    """Keep others from probing until this probe's lease ends, in case its process dies."""
     change_circuit(transaction, circuit, probe_at=transaction.now + timedelta(seconds=lease_s))
 
 
-def release_probe(transaction: Transaction, delivery: Delivery) -> None:
-    """Let another probe at once in place of `delivery`, which came to its end before the account was asked.
+def release_probe(transaction: Transaction, account: str, claim_expires_at: datetime | None) -> None:
+    """Allow another probe at once, if this claim was the probe and ended without a request to the account.
 
-    A probe's next is due when its own lease ends, which tells this delivery from those that are none.
+    Only a probe's lease ends when the next probe is due.
     """
     is_own_probe = and_(
-        circuits.c.account == delivery.account,
-        circuits.c.opened_at.is_not(None),
-        circuits.c.probe_at == delivery.claim_expires_at,
+        col(Circuit.account) == account,
+        col(Circuit.opened_at).is_not(None),
+        col(Circuit.probe_at) == claim_expires_at,
     )
-    transaction.execute(update(circuits).where(is_own_probe).values(probe_at=transaction.now))
+    transaction.execute(update(Circuit).where(is_own_probe).values(probe_at=transaction.now))
 
 
 def next_probe_time(database: Database, name: str, *, lease_s: float, probe_after_s: float) -> datetime | None:
-    """None: go on, for the circuit is closed, or open and this is its probe. Else when to come again.
+    """Return None if a request may be made: the circuit is closed, or this is its probe. Else when to ask again.
 
-    That is after `open_s` at the latest: a probe under way may close the circuit long before its lease runs out.
+    That is after `probe_after_s` at the latest: the current probe may close the circuit before its lease ends.
     """
-    with database.read() as connection:
-        circuit = load_circuits(connection, [name]).get(name)
+    circuit = read_circuits(database, [name]).get(name)
     if circuit is None or circuit.opened_at is None:
         return None
 
@@ -129,37 +215,38 @@ def next_probe_time(database: Database, name: str, *, lease_s: float, probe_afte
     return database.transact(reserve)
 
 
-def take_rate_slots(transaction: Transaction, circuit: Circuit, free: int, rate_per_s: float) -> int:
-    """How many of `free` may be claimed now at this rate, and book their slots. A second's worth may go at once."""
+def take_rate_slots(transaction: Transaction, circuit: AnyCircuit, free: int, rate_per_s: float) -> int:
+    """Return how many of `free` may be claimed now at this rate, and reserve their slots.
+
+    The slots of one second may be taken at once.
+    """
     next_slot = max(circuit.next_slot_at or transaction.now, transaction.now)
     interval = timedelta(seconds=1 / rate_per_s)
-    burst = max(1, int(rate_per_s))  # slots in the coming second, one at least
+    burst = max(1, int(rate_per_s))  # slots in the coming second, at least one
     taken = min(free, max(0, burst - ceil((next_slot - transaction.now) / interval)))
     if taken:
-        values = {"next_slot_at": next_slot + taken * interval}
-        transaction.execute(update(circuits).where(circuits.c.account == circuit.account).values(values))
+        update_circuit(transaction, circuit.account, {"next_slot_at": next_slot + taken * interval})
     return taken
 
 
 def record_outcomes(transaction: Transaction, reports: Sequence[CircuitReport]) -> None:
-    """Let outcomes open or close circuits. Writes only where that changes something."""
-    circuits_by_name = load_circuits(transaction.connection, {report.circuit for report in reports})
+    """Let outcomes open or close circuits. Writes only if something changes."""
+    circuits = load_circuits(transaction, {report.circuit for report in reports})
     for report in reports:
-        circuit = circuits_by_name.get(report.circuit)
+        circuit = circuits.get(report.circuit)
         if report.outcome in FAILING:
             count_failure(transaction, report)
         elif report.outcome in HEALTHY and circuit is not None and (circuit.failures or circuit.opened_at):
             close_circuit(transaction, report.circuit)
         else:
             continue
-        circuits_by_name = load_circuits(transaction.connection, circuits_by_name)
+        circuits = load_circuits(transaction, circuits)
 
 
 def record_outcome(database: Database, report: CircuitReport) -> None:
-    """As `note_health`, where no transaction is open. Takes no lock where it changes nothing."""
+    """Like `record_outcomes`, in its own transaction. Takes no lock if nothing changes."""
     if report.outcome in HEALTHY:
-        with database.read() as connection:
-            circuit = load_circuits(connection, [report.circuit]).get(report.circuit)
+        circuit = read_circuits(database, [report.circuit]).get(report.circuit)
         if circuit is None or not (circuit.failures or circuit.opened_at):
             return
     database.transact(lambda transaction: record_outcomes(transaction, [report]))
@@ -184,7 +271,7 @@ def count_failure(transaction: Transaction, report: CircuitReport) -> None:
 def pause_account(
     database: Database, account: str, *, actor: str, note: str | None, idempotency: IdempotentRequest | None = None
 ) -> Circuit:
-    """Claim nothing more of it, on any machine, until it is resumed. What is being sent ends."""
+    """Claim no more of its deliveries, on any machine, until it is resumed. Attempts under way continue."""
 
     def pause(transaction: Transaction) -> Circuit:
         circuit = lock_circuit(transaction, account)
@@ -199,7 +286,7 @@ def pause_account(
 def resume_account(
     database: Database, account: str, *, actor: str, idempotency: IdempotentRequest | None = None
 ) -> Circuit:
-    """End a pause, and close the circuit: who resumes says that the account is well."""
+    """End a pause, and close the circuit."""
 
     def resume(transaction: Transaction) -> Circuit:
         circuit = lock_circuit(transaction, account)
@@ -213,27 +300,27 @@ def resume_account(
 
 
 def record_account_action(transaction: Transaction, account: str, kind: str, actor: str, note: str | None) -> None:
-    """Keep what a person did to an account, for the audit trail."""
+    """Add an entry to the audit trail."""
     values = {"at": transaction.now, "account": account, "kind": kind, "who": actor, "text": note or ""}
-    transaction.execute(insert(account_actions).values(values))
-
-
-def total_seconds_open(database: Database, names: Iterable[str]) -> float:
-    """How long these circuits have been open or paused over their whole lives, added up."""
-    names = list(names)
-    with database.read() as connection:
-        circuits_by_name = load_circuits(connection, names)
-    now = database.clock()
-    return sum(seconds_open(circuits_by_name.get(name), now) for name in names)
+    transaction.execute(insert(AccountAction).values(values))
 
 
 def has_delivered_since(database: Database, account: str, since: datetime) -> bool:
-    """True when the destination took some delivery of the account after `since`, as far as the last attempts tell."""
-    recent = select(attempts).order_by(attempts.c.id.desc()).limit(MAX_ATTEMPTS_SCANNED).subquery()
-    delivered = (
-        select(1)
-        .select_from(recent.join(deliveries, recent.c.delivery_id == deliveries.c.id))
-        .where(deliveries.c.account == account, recent.c.outcome == Outcome.DELIVERED, recent.c.started_at > since)
+    """True if an attempt of the account succeeded after `since`, among the last `MAX_ATTEMPTS_SCANNED` attempts."""
+    recent = (
+        select(Attempt.delivery_id, Attempt.outcome, Attempt.started_at)
+        .order_by(col(Attempt.id).desc())
+        .limit(MAX_ATTEMPTS_SCANNED)
+        .subquery()
     )
-    with database.read() as connection:
-        return connection.execute(delivered.limit(1)).first() is not None
+    delivered = (
+        select(Delivery.id)
+        .join(recent, recent.c.delivery_id == Delivery.id)
+        .where(
+            col(Delivery.account) == account,
+            recent.c.outcome == Outcome.DELIVERED,
+            recent.c.started_at > since,
+        )
+    )
+    with database.read() as session:
+        return session.exec(delivered.limit(1)).first() is not None

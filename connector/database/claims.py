@@ -1,120 +1,78 @@
-"""Claims: leases on waiting deliveries. Many threads and processes share the work, and a dead one's comes back."""
+"""Leases on due deliveries. Many threads and processes share the work; what a dead process held is recovered."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import BindParameter, and_, bindparam, func, or_, select, update
+from sqlalchemy import bindparam, update
+from sqlmodel import Session, and_, col, select
 
+from connector.database.attempts import apply_missed_events
 from connector.database.circuits import (
-    CIRCUIT_COLUMNS,
     available_slots,
     insert_missing_circuits,
-    load_circuits,
+    lock_free_circuits,
+    read_circuits,
     reserve_probe,
     take_rate_slots,
 )
-from connector.database.deliveries import apply_missed_events, lock_deliveries
+from connector.database.deliveries import LockedDelivery, lock_deliveries, update_delivery
 from connector.database.engine import Database, Transaction
-from connector.database.models import (
-    Circuit,
-    Delivery,
-    Event,
-    Reason,
-    State,
-    TZDateTime,
-    attempts,
-    circuits,
-    deliveries,
-    events,
-)
-from connector.database.orders import row_id
-from connector.database.sql.execute import fetch_scalars, select_by, select_joined, update_rows
+from connector.database.models import Attempt, Delivery, Event, Reason, State
+from connector.database.sql.run import run
+from connector.database.sql.statements import CLAIM, COUNT_IN_FLIGHT, HAS_DUE, SELECT_DUE
 from mappings.destination import Outcome
 
-ACCOUNT: BindParameter[str] = bindparam("account")
-NOW = bindparam("now", type_=TZDateTime)
-
-IS_DUE = and_(
-    deliveries.c.state == State.WAITING,
-    deliveries.c.due_at <= NOW,
-    or_(deliveries.c.claimed_by.is_(None), deliveries.c.claim_expires_at <= NOW),
+#: Built once: it runs in every claim.
+SELECT_CLAIMED = select(Delivery, Event).where(
+    col(Delivery.event_id) == col(Event.id), col(Delivery.id).in_(bindparam("ids", expanding=True))
 )
-#: Not for one that takes nothing now: paused, or open and the next probe not yet due.
-HAS_DUE = (
-    select(circuits.c.account)
-    .where(circuits.c.account == ACCOUNT, circuits.c.paused_at.is_(None))
-    .where(or_(circuits.c.opened_at.is_(None), circuits.c.probe_at.is_(None), circuits.c.probe_at <= NOW))
-    .where(
-        select(deliveries.c.id)  # by its order, or PostgreSQL looks through all that wait, or all that do not
-        .where(deliveries.c.account == ACCOUNT, IS_DUE)
-        .order_by(deliveries.c.due_at)
-        .limit(1)
-        .scalar_subquery()
-        .is_not(None)
-    )
-)
-#: The ids of what is due and free, oldest first, without what another process is claiming at this moment.
-DUE_IDS = (
-    select(deliveries.c.id)
-    .where(deliveries.c.account == ACCOUNT, IS_DUE)
-    .order_by(deliveries.c.due_at, deliveries.c.id)
-    .limit(bindparam("max_rows"))
-    .with_for_update(skip_locked=True)
-)
-IN_FLIGHT_COUNT = select(func.count()).where(
-    deliveries.c.account == ACCOUNT, deliveries.c.claimed_by.is_not(None), deliveries.c.claim_expires_at > NOW
-)
-DELIVERY_COLUMNS = tuple(column.name for column in deliveries.c)
-EVENT_COLUMNS = tuple(column.name for column in events.c)
 
 INTERRUPTED = "The process ended, or lost its claim, before an answer was recorded."
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    concurrency: int  # at once
+    concurrency: int  # deliveries in flight at once
     rate_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery under its claim, and the event that it is to be made from."""
+    """A claimed delivery, and the event that its request is made from."""
 
     delivery: Delivery
     event: Event
 
 
 def ensure_circuits(database: Database, accounts: Collection[str]) -> None:
-    """Give each a circuit. Claims lock that row: what an account's limits leave is counted by one process at a time."""
-
-    with database.read() as connection:
-        missing = sorted(set(accounts) - set(load_circuits(connection, accounts)))
-
+    """Insert missing circuits. A claim locks that row, so that one process at a time counts against the limits."""
+    missing = sorted(set(accounts) - set(read_circuits(database, accounts)))
     if missing:
         database.transact(lambda transaction: insert_missing_circuits(transaction, missing))
 
 
 def accounts_with_due_work(database: Database, accounts: Collection[str]) -> list[str]:
-    """The accounts for which some delivery waits and is due and free. A read: it takes no lock."""
+    """The accounts that can take a delivery that is due and not claimed. Takes no lock."""
     now = database.clock()
-    with database.read() as connection:
+    with database.read() as session:
+        connection = session.connection()
         return [
             account
             for account in sorted(accounts)
-            if fetch_scalars(connection, HAS_DUE, {"account": account, "now": now})
+            if run(connection, HAS_DUE, {"account": account, "now": now}).first() is not None
         ]
 
 
 def claim_deliveries(
     database: Database, *, worker_id: str, limits: Mapping[str, Limit], lease_s: float
 ) -> list[ClaimedDelivery]:
-    """Take a lease on what is due, oldest first: per account as many as its limit leaves beside those in flight.
+    """Lease due deliveries, oldest first, up to the limit of each account less what is in flight.
 
     Args:
-        claim: names the claimant; only it can change what it claimed.
-        limits: account id to what all processes together may claim of it. Of an account whose circuit is open,
-            one is claimed when a probe is due; of one that is paused, none.
+        worker_id: only this worker can change what it claimed.
+        limits: by account id, over all processes. If the account's circuit is open, one delivery is claimed when a
+            probe is due; if it is paused, none.
     """
 
     def claim_due(transaction: Transaction) -> list[ClaimedDelivery]:
@@ -122,11 +80,11 @@ def claim_deliveries(
         for circuit in lock_free_circuits(transaction, limits):
             limit = limits[circuit.account]
             params = {"account": circuit.account, "now": transaction.now}
-            (in_flight,) = fetch_scalars(transaction.connection, IN_FLIGHT_COUNT, params)
+            in_flight = run(transaction.connection, COUNT_IN_FLIGHT, params).scalar_one()
             slots = available_slots(circuit, limit.concurrency - in_flight, transaction.now)
             if slots < 1:
                 continue
-            due_ids = fetch_scalars(transaction.connection, DUE_IDS, {**params, "max_rows": slots})
+            due_ids = list(run(transaction.connection, SELECT_DUE, {**params, "max_rows": slots}).scalars())
             if limit.rate_per_s is not None:
                 due_ids = due_ids[: take_rate_slots(transaction, circuit, len(due_ids), limit.rate_per_s)]
             if due_ids and circuit.opened_at is not None:
@@ -134,62 +92,59 @@ def claim_deliveries(
             ids += due_ids
         if not ids:
             return []
-        values = {"claimed_by": worker_id, "claim_expires_at": transaction.now + timedelta(seconds=lease_s)}
-        update_rows(transaction.connection, deliveries, dict.fromkeys(ids, values))
-        return read_claimed(transaction, ids)
+        claim_expires_at = transaction.now + timedelta(seconds=lease_s)
+        values = {"ids": ids, "claimed_by": worker_id, "claim_expires_at": claim_expires_at}
+        run(transaction.connection, CLAIM, values)
+        return load_claimed(transaction, ids)
 
     return database.transact(claim_due)
 
 
-def lock_free_circuits(transaction: Transaction, accounts: Collection[str]) -> Sequence[Circuit]:
-    """Those that no other process is claiming from at this moment."""
-    lock_clause = "FOR UPDATE SKIP LOCKED"
-    return select_by(
-        transaction.connection, circuits, CIRCUIT_COLUMNS, "account", sorted(accounts), lock_clause=lock_clause
-    )
-
-
-def read_claimed(transaction: Transaction, ids: list[int]) -> list[ClaimedDelivery]:
-    rows = select_joined(transaction.connection, deliveries, DELIVERY_COLUMNS, "event_id", events, EVENT_COLUMNS, ids)
+def load_claimed(transaction: Transaction, ids: list[int]) -> list[ClaimedDelivery]:
+    """The deliveries of these ids with their events, in the order of the ids."""
+    with Session(transaction.connection) as session:
+        rows = session.exec(SELECT_CLAIMED, params={"ids": ids}).all()
     claimed_by_id = {delivery.id: ClaimedDelivery(delivery, event) for delivery, event in rows}
     return [claimed_by_id[id_] for id_ in ids]
 
 
 def release_claims(database: Database, worker_id: str, *, exclude: Collection[int] = ()) -> int:
-    """Give back what was claimed and not sent. Returns how many.
+    """Release what this worker claimed and did not send. Returns the number.
 
     Args:
-        besides: deliveries that are under way. The rest was claimed by a commit that the database did not tell of.
+        exclude: deliveries that are under way. Others may be claimed by a commit that was not confirmed.
     """
-    # By the claim alone, of which there are few: asked for the state too, SQLite looks through all that waits.
-    statement = select(deliveries.c.id, deliveries.c.state).where(deliveries.c.claimed_by == worker_id)
-    with database.read() as connection:
-        held_ids = {id_ for id_, state in connection.execute(statement) if state == State.WAITING}
+    # Not filtered by state: SQLite would scan all waiting deliveries instead of the few claimed ones.
+    statement = select(Delivery.id, Delivery.state).where(col(Delivery.claimed_by) == worker_id)
+    with database.read() as session:
+        held_ids = {id_ for id_, state in session.exec(statement) if state == State.WAITING}
     stray_ids = held_ids - set(exclude)
 
     def release(transaction: Transaction) -> int:
-        is_held = and_(deliveries.c.id.in_(sorted(stray_ids)), deliveries.c.claimed_by == worker_id)
+        is_held = and_(col(Delivery.id).in_(sorted(stray_ids)), col(Delivery.claimed_by) == worker_id)
         values = {"claimed_by": None, "claim_expires_at": None}
-        release_statement = update(deliveries).where(is_held, deliveries.c.state == State.WAITING).values(values)
+        release_statement = update(Delivery).where(is_held, col(Delivery.state) == State.WAITING).values(values)
         return transaction.execute(release_statement).rowcount
 
     return database.transact(release) if stray_ids else 0
 
 
 def expire_leases_of_dead_workers(database: Database, is_dead: Callable[[str], bool]) -> int:
-    """End the leases of claimants that have died, so that nobody waits for them. Returns how many there were."""
-    now = database.clock()
-    active_claims = select(deliveries.c.claimed_by).where(
-        deliveries.c.claimed_by.is_not(None), deliveries.c.claim_expires_at > now
+    """End the leases of dead workers before they expire. Returns the number of dead workers.
+
+    Args:
+        is_dead: whether the worker of an id certainly no longer runs.
+    """
+    active_claims = select(Delivery.claimed_by).where(
+        col(Delivery.claimed_by).is_not(None), col(Delivery.claim_expires_at) > database.clock()
     )
-    with database.read() as connection:
-        dead_workers = [
-            worker_id for worker_id in connection.execute(active_claims.distinct()).scalars() if is_dead(worker_id)
-        ]
+    with database.read() as session:
+        workers = session.exec(active_claims.distinct()).all()
+    dead_workers = [worker_id for worker_id in workers if worker_id is not None and is_dead(worker_id)]
 
     def expire(transaction: Transaction) -> None:
         statement = (
-            update(deliveries).where(deliveries.c.claimed_by.in_(dead_workers)).values(claim_expires_at=transaction.now)
+            update(Delivery).where(col(Delivery.claimed_by).in_(dead_workers)).values(claim_expires_at=transaction.now)
         )
         transaction.execute(statement)
 
@@ -199,18 +154,16 @@ def expire_leases_of_dead_workers(database: Database, is_dead: Callable[[str], b
 
 
 def recover_interrupted(database: Database, *, destinations_with_idempotency: Collection[str]) -> list[int]:
-    """Settle what was `sending` when its claimant died or fell silent. Returns the deliveries' ids.
+    """Settle what was `sending` when its lease expired. Returns the deliveries' ids.
 
     Args:
-        keyed: destinations with an idempotency key: there the same bytes go out again under the same key.
-            Elsewhere a person decides.
+        destinations_with_idempotency: there the same bytes are sent again with the same key. Elsewhere the delivery
+            is parked as uncertain.
     """
     now = database.clock()
-    interrupted = select(deliveries.c.id).where(
-        deliveries.c.state == State.SENDING, deliveries.c.claim_expires_at <= now
-    )
-    with database.read() as connection:
-        ids = list(connection.execute(interrupted).scalars())
+    interrupted = select(Delivery.id).where(col(Delivery.state) == State.SENDING, col(Delivery.claim_expires_at) <= now)
+    with database.read() as session:
+        ids = session.exec(interrupted).all()
 
     def recover(transaction: Transaction) -> list[int]:
         locked_rows = lock_deliveries(transaction, ids).values()
@@ -222,17 +175,17 @@ def recover_interrupted(database: Database, *, destinations_with_idempotency: Co
             else:
                 values = {"state": State.PARKED, "reason": Reason.UNCERTAIN, "due_at": None}
             values |= {"claimed_by": None, "claim_expires_at": None, "updated_at": transaction.now}
-            update_rows(transaction.connection, deliveries, {row_id(row): values})
+            update_delivery(transaction, row.id, values)
             transaction.execute(
-                update(attempts)
-                .where(attempts.c.delivery_id == row.id, attempts.c.number == row.attempts)
+                update(Attempt)
+                .where(col(Attempt.delivery_id) == row.id, col(Attempt.number) == row.attempts)
                 .values(outcome=Outcome.AMBIGUOUS, error=INTERRUPTED)
             )
-            apply_missed_events(transaction, row_id(row))
-        return [row_id(row) for row in rows]
+            apply_missed_events(transaction, row.id)
+        return [row.id for row in rows]
 
     return database.transact(recover) if ids else []
 
 
-def is_lease_expired(row: Delivery, transaction: Transaction) -> bool:
+def is_lease_expired(row: LockedDelivery, transaction: Transaction) -> bool:
     return row.claim_expires_at is not None and row.claim_expires_at <= transaction.now

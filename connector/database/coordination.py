@@ -1,22 +1,23 @@
-"""Marks: how far something was read, and whose turn it is to do what one process does for all."""
+"""Leases on work that one process does for all, and checkpoints: the last id that such work has processed."""
 
 from datetime import timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, update
+from sqlmodel import col, select
 
 from connector.database.engine import Database, Transaction
-from connector.database.models import Checkpoint, checkpoints, read_row
-from connector.database.sql.execute import insert_ignore
+from connector.database.insert_ignore import insert_ignore
+from connector.database.models import Checkpoint
 
 
 def acquire_lock(database: Database, name: str, holder: str, *, lease_s: float, standby_after_s: float = 0.0) -> bool:
-    """True when it is this holder's turn, for half of `for_s` at least. Writes only where that is not so yet.
+    """True if `holder` has the lock, for at least half of `lease_s`. Writes only if it did not have it.
 
     Args:
-        free_for_s: how long nobody may have had it, for one who only stands in for the others.
+        standby_after_s: how long nobody must have had the lock, for a process that only stands in for others.
     """
-    with database.read() as connection:
-        lock: Checkpoint | None = read_row(connection.execute(select(checkpoints).where(checkpoints.c.name == name)))
+    with database.read() as session:
+        lock = session.exec(select(Checkpoint).where(Checkpoint.name == name)).one_or_none()
     now = database.clock()
     expired_before = now - timedelta(seconds=standby_after_s)
     if lock is not None and lock.until is not None:
@@ -28,55 +29,43 @@ def acquire_lock(database: Database, name: str, holder: str, *, lease_s: float, 
     def acquire(transaction: Transaction) -> bool:
         ensure_checkpoint(transaction, name)
         expired_before = transaction.now - timedelta(seconds=standby_after_s)
-        never_held = checkpoints.c.until.is_(None)
-        if standby_after_s:  # it counts from now: the others may be about to start
-            start_standby = (
-                update(checkpoints).where(checkpoints.c.name == name, never_held).values(until=transaction.now)
-            )
-            transaction.execute(start_standby)
-        is_free = or_(checkpoints.c.holder == holder, never_held, checkpoints.c.until <= expired_before)
+        is_lock, never_held = col(Checkpoint.name) == name, col(Checkpoint.until).is_(None)
+        if standby_after_s:  # counts from now: the others may be starting
+            transaction.execute(update(Checkpoint).where(is_lock, never_held).values(until=transaction.now))
+        is_free = or_(col(Checkpoint.holder) == holder, never_held, col(Checkpoint.until) <= expired_before)
         values = {"holder": holder, "until": transaction.now + timedelta(seconds=lease_s)}
-        return (
-            transaction.execute(update(checkpoints).where(checkpoints.c.name == name, is_free).values(values)).rowcount
-            == 1
-        )
+        return transaction.execute(update(Checkpoint).where(is_lock, is_free).values(values)).rowcount == 1
 
     return database.transact(acquire)
 
 
 def release_lock(database: Database, name: str, holder: str) -> None:
-    """Let another take it at once."""
+    """Let another process acquire the lock at once."""
 
     def release(transaction: Transaction) -> None:
-        statement = update(checkpoints).where(checkpoints.c.name == name, checkpoints.c.holder == holder)
-        transaction.execute(statement.values(holder=None, until=transaction.now))
+        is_held = (col(Checkpoint.name) == name) & (col(Checkpoint.holder) == holder)
+        transaction.execute(update(Checkpoint).where(is_held).values(holder=None, until=transaction.now))
 
     database.transact(release)
 
 
 def get_checkpoint(database: Database, name: str) -> int:
-    """0 where nothing was marked yet."""
-    with database.read() as connection:
-        return (
-            connection.execute(select(checkpoints.c.number).where(checkpoints.c.name == name)).scalar_one_or_none() or 0
-        )
+    """The checkpoint, or 0 if there is none."""
+    with database.read() as session:
+        return session.exec(select(Checkpoint.number).where(Checkpoint.name == name)).one_or_none() or 0
 
 
 def lock_checkpoint(transaction: Transaction, name: str) -> int:
-    """The mark, which no other process moves before this transaction ends."""
+    """Return the checkpoint, and lock it until the transaction ends."""
     ensure_checkpoint(transaction, name)
-    number: int = transaction.execute(
-        select(checkpoints.c.number).where(checkpoints.c.name == name).with_for_update()
-    ).scalar_one()
-    return number
+    statement = select(Checkpoint.number).where(Checkpoint.name == name).with_for_update()
+    return transaction.load_one(statement) or 0
 
 
 def set_checkpoint(transaction: Transaction, name: str, number: int) -> None:
     ensure_checkpoint(transaction, name)
-    transaction.execute(update(checkpoints).where(checkpoints.c.name == name).values(number=number))
+    transaction.execute(update(Checkpoint).where(col(Checkpoint.name) == name).values(number=number))
 
 
 def ensure_checkpoint(transaction: Transaction, name: str) -> None:
-    insert_ignore(
-        transaction.connection, checkpoints, [{"name": name, "number": 0}], unique=["name"], returning=["name"]
-    )
+    insert_ignore(transaction.connection, Checkpoint, [{"name": name, "number": 0}], unique=("name",))

@@ -1,4 +1,4 @@
-"""Opens the database and its transactions. What SQLite and PostgreSQL do differently stands in files of their names."""
+"""Opens the database and its transactions. `sqlite.py` and `postgresql.py` hold what differs between the engines."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,72 +8,71 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Executable, inspect
+from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Executable, SQLColumnExpression, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlmodel import Session
+from sqlmodel.sql.expression import SelectOfScalar
 
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError
 from connector.database.group_commit import Change, GroupCommitter
 
-UNAVAILABLE = "the database cannot be read or written at present"
+UNAVAILABLE = "the database is unavailable"
 MIGRATIONS = Path(__file__).parent / "migrations"
-#: The newest of the migrations: what the code expects the tables to be.
+#: The newest migration, which the code requires.
 HEAD = "0001"
-#: How long a change waits for its turn and its commit. Some storefronts never send again what was answered 503.
+#: Timeout of a change, until it is committed. Some storefronts never resend a webhook that got a 503.
 DEFAULT_TIMEOUT_S = 8.0
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Value = TypeVar("Value")
 
 
 class Backend(Protocol):
     """What differs between the engines."""
 
     engine: Engine
-    poll_interval_s: float  # how often who waits for deliveries should look by itself
-    max_commit_lag_s: float  # after which no row appears any more with an id or a time before those that are there
-
-    @property
-    def Error(self) -> type[Exception]:  # noqa: N802  # a class
-        """What the driver raises."""
+    poll_interval_s: float  # how often to look for due deliveries without a notification
+    max_commit_lag_s: float  # after this time, no row is committed with an id or a time older than the present ones
 
     def now(self) -> datetime:
-        """By the clock that leases run by."""
+        """The current time by the clock that leases use."""
 
     def writer_lock(self) -> AbstractContextManager[None]:
-        """Wait for the writers of other processes where only one can write at a time."""
+        """Wait for other processes' writers, where only one can write at a time."""
 
     def begin(self, connection: Connection, *, writes: bool) -> None: ...
 
     def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
-        """Let no other transaction record events of these orders until this one ends."""
+        """Keep other transactions from recording events of these orders until this one ends."""
 
     def prepare(self) -> None:
-        """What a database needs once, before its tables are made."""
+        """Prepare a database once, before its tables are created."""
 
     def lock_migrations(self, connection: Connection) -> None: ...
 
     def notify(self, connection: Connection) -> None:
-        """Wake those that listen for deliveries, once this transaction is committed."""
+        """Wake listening workers when this transaction is committed."""
 
     def listen(self, on_notify: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `wake` whenever deliveries are announced."""
+        """Call `on_notify` for each notification of due deliveries."""
 
     def close(self) -> None: ...
 
-    def utc_hour(self, at: ColumnElement[datetime]) -> ColumnElement[str]:
-        """The instant's hour in UTC, as `2026-11-21 16`."""
+    def utc_hour(self, at: SQLColumnExpression[datetime]) -> ColumnElement[str]:
+        """The UTC hour of a time, as `2026-11-21 16`."""
 
-    def contains_bytes(self, body: ColumnElement[bytes], needle: bytes) -> ColumnElement[bool]:
-        """True where the bytes hold the piece."""
+    def contains_bytes(self, body: SQLColumnExpression[Any], needle: bytes) -> ColumnElement[bool]:
+        """True where `body` contains `needle`."""
 
     def is_unavailable(self, error: BaseException | None) -> bool:
-        """True when the database is locked, full, broken or away, and a later try may go well."""
+        """True if the database is locked, full, damaged or unreachable, so that a retry may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """What a change is made in: one transaction, at one time."""
+    """A transaction that may change rows. All of its statements have the same time, `now`."""
 
     connection: Connection
     backend: Backend
@@ -81,8 +80,18 @@ class Transaction:
 
     def execute(
         self, statement: Executable, params: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None
-    ) -> CursorResult[Any]:
+    ) -> CursorResult[*tuple[Any, ...]]:
         return self.connection.execute(statement, params)
+
+    def load_all(self, statement: SelectOfScalar[Value]) -> Sequence[Value]:
+        """All results of a `select` of one model or one column. The objects are detached."""
+        with Session(self.connection) as session:  # closing it leaves the transaction open
+            return session.exec(statement).all()
+
+    def load_one(self, statement: SelectOfScalar[Value]) -> Value | None:
+        """The only result, or None."""
+        with Session(self.connection) as session:
+            return session.exec(statement).one_or_none()
 
     def lock_orders(self, orders: Sequence[tuple[str, str]]) -> None:
         self.backend.lock_orders(self.connection, orders)
@@ -92,11 +101,12 @@ class Transaction:
 
 
 class Database:
-    """One database. Safe to share between threads, not over a fork.
+    """One database. Thread-safe; not to be shared across a fork.
 
     Args:
-        clock: what transactions take for the time; by default the machine's on SQLite, the server's on PostgreSQL.
-        connections: how many PostgreSQL connections this process may hold, one of them to write.
+        clock: the time source of transactions; by default the machine's on SQLite, the server's on PostgreSQL.
+        connections: the maximum number of PostgreSQL connections of this process, one of them for writing.
+        timeout_s: the maximum time for a change to be committed, and for a connection.
     """
 
     def __init__(
@@ -112,14 +122,16 @@ class Database:
         self.clock = clock or self.backend.now
         self.timeout_s = timeout_s
         self._idle: deque[Connection] = deque(maxlen=1)
-        self._may_keep_idle = connections > 1  # else nobody could read
+        self._may_keep_idle = connections > 1  # otherwise nothing could read
         self._committer: GroupCommitter[Transaction] = GroupCommitter(self.write)
 
     def commit(self, change: Change[Transaction, Item, Result], item: Item, *, no_timeout: bool = False) -> Result:
-        """Have `change` applied to `item`, together with what other threads want changed; return what it says of it.
+        """Apply `change` to `item` in one transaction with other threads' changes, and return its result.
 
-        It is on disk when this returns. Raises `DatabaseUnavailableError` when it cannot be had or committed, or its
-        turn does not come within `wait_s`; `is_patient` waits however long that takes.
+        The change is on disk when this returns. `no_timeout` waits as long as it takes.
+
+        Raises `DatabaseUnavailableError` if a transaction cannot begin or commit, or `timeout_s` has passed. The change
+        may be committed all the same.
         """
         try:
             return self._committer.commit(change, item, timeout_s=None if no_timeout else self.timeout_s)
@@ -127,19 +139,19 @@ class Database:
             raise DatabaseUnavailableError(UNAVAILABLE) from error
 
     def transact(self, change: Callable[[Transaction], Result]) -> Result:
-        """As `commit`, for a change that stands alone."""
+        """Like `commit`, for a change that is not written for batches."""
         result: Result = self.commit(apply_all, change)
         return result
 
     def listen(self, on_notify: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `wake` when deliveries are due, where the database can tell; who waits for them looks now and then."""
+        """Call `on_notify` when deliveries become due, where the engine can notify. Callers must poll as well."""
         return self.backend.listen(on_notify)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """A transaction that may change rows, and is on disk when the block ends. The writer's own: others `commit`.
+        """A transaction that is on disk when the block ends. For the committer; other code calls `commit`.
 
-        Raises `DatabaseUnavailableError` when it cannot be had or committed; nothing of it is kept then.
+        Raises `DatabaseUnavailableError` if it cannot begin or commit.
         """
         with (
             translate_errors(self.backend),
@@ -152,7 +164,7 @@ class Database:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        """The one that the last transaction left, unless that failed: to open one takes as long as a small change."""
+        """The connection of the last transaction, unless that failed; else a new one."""
         connection = self._idle.pop() if self._idle else self.engine.connect()
         try:
             yield connection
@@ -165,25 +177,28 @@ class Database:
             connection.close()
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database and changes nothing."""
-        with translate_errors(self.backend), self.engine.connect() as connection, connection.begin():
-            self.backend.begin(connection, writes=False)
-            yield connection
+    def read(self) -> Iterator[Session]:
+        """A session that reads one snapshot. Loaded objects stay usable after it is closed.
+
+        Raises `DatabaseUnavailableError`.
+        """
+        with translate_errors(self.backend), Session(self.engine) as session:
+            self.backend.begin(session.connection(), writes=False)
+            yield session
 
     def ping(self) -> None:
-        """Raises `DatabaseUnavailableError` when it does not answer, `SettingsError` when it never will."""
+        """Raises `DatabaseUnavailableError` if it does not respond, `SettingsError` if it cannot be used at all."""
         with translate_errors(self.backend):
             self.backend.prepare()
-        with self.read() as connection:
-            connection.exec_driver_sql("SELECT 1")
+        with self.read() as session:
+            session.connection().execute(text("SELECT 1"))
 
     def migrate(self) -> None:
-        """Bring the tables up to date. Several processes may try at once: a lock lets one do it."""
+        """Bring the tables up to date. Several processes may call this at once: a lock lets one do it."""
         self.ping()
         if self._revision() == HEAD:
             return
-        from alembic import command  # half a second, and ten megabytes, that only this needs
+        from alembic import command  # takes half a second and 10 MB
         from alembic.config import Config
 
         with self.write() as transaction:
@@ -195,22 +210,23 @@ class Database:
             command.upgrade(config, "head")
 
     def require_migrated(self) -> None:
-        """Raises `MigrationNeededError` unless the tables are those of this version."""
+        """Raises `MigrationNeededError` unless the tables are at the revision that this version needs."""
         current = self._revision()
         if current != HEAD:
             actual = f"at revision {current}" if current else "empty"
             raise MigrationNeededError(f"the database is {actual}, not at revision {HEAD}: run `connector migrate`")
 
     def _revision(self) -> str | None:
-        """What the tables are at; None where there are none."""
-        with self.read() as connection:
+        """The revision of the tables, or None if there are none."""
+        with self.read() as session:
+            connection = session.connection()
             if not inspect(connection).has_table("alembic_version"):
                 return None
-            revision: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+            revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             return revision
 
     def error_detail(self, error: DatabaseUnavailableError) -> str:
-        """What the driver said, for an operator: it names the server, and no row."""
+        """The driver's message, for an operator. It may name the server; it contains no row."""
         message = str(getattr(error.__cause__, "orig", None) or error.__cause__ or error).strip()
         return message.splitlines()[-1] if message else type(error).__name__
 
@@ -228,7 +244,7 @@ def apply_all(transaction: Transaction, changes: Sequence[Callable[[Transaction]
 
 @contextmanager
 def translate_errors(backend: Backend) -> Iterator[None]:
-    """Turn what the driver says of a database that is locked, full, broken or away into the one error for it."""
+    """Turn driver errors of an unavailable database into `DatabaseUnavailableError`."""
     try:
         yield
     except PoolTimeoutError as error:
@@ -237,10 +253,6 @@ def translate_errors(backend: Backend) -> Iterator[None]:
         if backend.is_unavailable(error.orig):
             raise DatabaseUnavailableError(UNAVAILABLE) from error
         raise
-    except backend.Error as error:  # from `bulk`: the driver's own text may quote the row
-        if backend.is_unavailable(error):
-            raise DatabaseUnavailableError(UNAVAILABLE) from error
-        raise RuntimeError(f"the database refused a statement: {type(error).__name__}") from None
 
 
 def open_backend(url: str, connections: int, timeout_s: float) -> Backend:

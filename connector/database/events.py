@@ -1,16 +1,17 @@
-"""Records events, and keeps each order's deliveries in step with the newest that is known of it."""
+"""Records events, and keeps each order's deliveries up to date with its newest event."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import update
+from sqlmodel import col
 
 from connector.database.deliveries import reset_values
 from connector.database.engine import Database, Transaction
-from connector.database.models import Delivery, Reason, State, events
-from connector.database.order_batch import EventSummary, OrderBatch, OrderKey
-from connector.database.orders import cancellation_values
-from connector.database.sql.execute import insert_ignore_returning_ids
+from connector.database.insert_ignore import insert_ignore
+from connector.database.models import Event, Reason, State
+from connector.database.order_batch import OrderBatch, OrderDelivery, OrderKey
+from connector.database.orders import EventSummary, cancellation_values
 from mappings.labels import N_
 from mappings.storefront import WebhookIdentity
 
@@ -23,12 +24,12 @@ NO_ORDER = N_("it speaks of no order")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingWebhook:
-    """One webhook as it came in."""
+    """A webhook, as received."""
 
     store: str  # its id
     identity: WebhookIdentity
     body: bytes
-    accounts: Mapping[str, str]  # id to destination name, of each account whose routes want the event's topics
+    accounts: Mapping[str, str]  # account id to destination name, for the accounts whose routes take its topics
     traceparent: str | None = None
 
     @property
@@ -37,7 +38,7 @@ class IncomingWebhook:
 
     @property
     def order_key(self) -> OrderKey | None:
-        """The order that it speaks of, if it has a say in one."""
+        """The order that it is about. None if it is ignored."""
         if self.identity.ignore_reason or self.identity.order_id is None:
             return None
         return self.store, self.identity.order_id
@@ -59,19 +60,19 @@ def record_event(
     accounts: Mapping[str, str],
     traceparent: str | None = None,
 ) -> RecordedWebhook:
-    """Record one webhook and what follows from it, in one transaction; it is on disk when this returns."""
+    """Record one webhook and its deliveries in one transaction. They are on disk when this returns."""
     webhook = IncomingWebhook(store=store, identity=identity, body=body, accounts=accounts, traceparent=traceparent)
     return database.commit(record_events, webhook)
 
 
 def record_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook]) -> list[RecordedWebhook]:
-    """Record webhooks as if one had come after the other: in the order of their keys, which is that of their ids."""
+    """Record webhooks as if they had arrived one after another, in the order of their keys. Returns their results."""
     transaction.lock_orders([webhook.order_key for webhook in webhooks if webhook.order_key])
     indexes = sorted(range(len(webhooks)), key=lambda index: webhooks[index].key)
     ids = insert_events(transaction, [webhooks[index] for index in indexes])
     new, repeated = [], []
     for index in indexes:
-        event_id = ids.pop(webhooks[index].key, None)  # the first of two with one key is the event
+        event_id = ids.pop(webhooks[index].key, None)  # of two with the same key, the first is the event
         if event_id is None:
             repeated.append(index)
         else:
@@ -91,14 +92,14 @@ def record_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
 
 
 def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook]) -> dict[tuple[str, str], int]:
-    """Insert those whose key is not there; the unique index decides, however many try at once. Returns their ids."""
+    """Insert those whose key is new; the unique index decides, whatever runs at once. Returns ids by key."""
     rows = [
         {
             "store": webhook.store,
             "event_key": webhook.identity.event_key,
             "topic": webhook.identity.topic,
             "topics": sorted(webhook.identity.topics),
-            "order_id": webhook.order_key and webhook.order_key[1],  # what is no order has no say in one
+            "order_id": webhook.order_key and webhook.order_key[1],
             "order_number": webhook.identity.order_number,
             "source_updated_at": webhook.identity.source_updated_at or transaction.now,
             "received_at": transaction.now,
@@ -114,32 +115,33 @@ def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
         }
         for webhook in webhooks
     ]
-    unique = ["store", "event_key"]
-    ids = insert_ignore_returning_ids(transaction.connection, events, rows, unique=unique)
-    return {(store, event_key): event_id for (store, event_key), event_id in ids.items()}
+    inserted = insert_ignore(
+        transaction.connection, Event, rows, unique=("store", "event_key"), returning=("store", "event_key", "id")
+    )
+    return {(store, event_key): event_id for store, event_key, event_id in inserted}
 
 
 def count_duplicates(transaction: Transaction, webhooks: Sequence[IncomingWebhook]) -> list[RecordedWebhook]:
     recorded = []
     for store, event_key in (webhook.key for webhook in webhooks):
         statement = (
-            update(events)
-            .where(events.c.store == store, events.c.event_key == event_key)
-            .values(duplicates=events.c.duplicates + 1)
-            .returning(events.c.id)
+            update(Event)
+            .where(col(Event.store) == store, col(Event.event_key) == event_key)
+            .values(duplicates=col(Event.duplicates) + 1)
+            .returning(col(Event.id))
         )
         recorded.append(RecordedWebhook(status="duplicate", event_id=transaction.execute(statement).scalar_one()))
     return recorded
 
 
 def apply_event(batch: OrderBatch, webhook: IncomingWebhook, event_id: int) -> RecordedWebhook:
-    """Draw from one new event what follows for its order's deliveries."""
+    """Apply one new event to its order's deliveries."""
     identity, order = webhook.identity, webhook.order_key
     if order is None:
         return RecordedWebhook(status="ignored", event_id=event_id, reason=identity.ignore_reason or NO_ORDER)
     event = EventSummary(
-        event_id,
-        identity.source_updated_at or batch.now,
+        id=event_id,
+        source_updated_at=identity.source_updated_at or batch.now,
         is_paid="paid" in identity.topics,
         has_order=identity.has_order,
         is_cancellation=False,
@@ -165,8 +167,10 @@ def apply_event(batch: OrderBatch, webhook: IncomingWebhook, event_id: int) -> R
     return RecordedWebhook(status="ignored", event_id=event_id, reason=reason)
 
 
-def cancel_delivery(batch: OrderBatch, delivery: Delivery) -> None:
-    values, alert = cancellation_values(delivery)
+def cancel_delivery(batch: OrderBatch, delivery: OrderDelivery) -> None:
+    values, alert = cancellation_values(
+        state=delivery.state, reason=delivery.reason, locked_since=delivery.locked_since
+    )
     if values:
         batch.change_delivery(delivery, **values)
     if alert:
@@ -174,7 +178,7 @@ def cancel_delivery(batch: OrderBatch, delivery: Delivery) -> None:
 
 
 def apply_newest(batch: OrderBatch, order: OrderKey, event: EventSummary) -> None:
-    """Bring the order's deliveries to its newest event. What is `sending` comes to it later."""
+    """Bring the order's deliveries to its newest event. One that is `sending` follows when its attempt ends."""
     for delivery in batch.deliveries[order]:
         if delivery.locked_since is None and (delivery.state == State.WAITING or accepts_newer_version(delivery)):
             if delivery.event_id != event.id:
@@ -184,17 +188,17 @@ def apply_newest(batch: OrderBatch, order: OrderKey, event: EventSummary) -> Non
     reschedule(batch, order)
 
 
-def accepts_newer_version(delivery: Delivery) -> bool:
+def accepts_newer_version(delivery: OrderDelivery) -> bool:
     return retries_on_update(delivery) or delivery.reason in (Reason.REFUSED, Reason.EXHAUSTED)
 
 
-def retries_on_update(delivery: Delivery) -> bool:
-    """True of what goes on by itself when a newer version of its order comes."""
+def retries_on_update(delivery: OrderDelivery) -> bool:
+    """True if it is retried when a newer version of its order arrives."""
     return delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED)
 
 
 def reschedule(batch: OrderBatch, order: OrderKey | None) -> None:
-    """Look again at once at what waits, could not be mapped, or was filtered: the order may have changed."""
+    """Make due at once what waits, could not be mapped or was filtered: the order may have changed."""
     for delivery in batch.deliveries[order] if order else []:
         if delivery.locked_since is not None:
             continue

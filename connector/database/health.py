@@ -1,34 +1,32 @@
-"""Looks at the database as its operator would: is it whole, on a disk that holds, with room, and by a right clock?
-
-Changes nothing, and does not hold up who writes.
-"""
+"""Checks the database's integrity, file system, free space and clock. Changes nothing and blocks no writer."""
 
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from sqlalchemy import select
+from sqlalchemy import text
+from sqlmodel import Session, col, func, select
 
 from connector.core.check_result import CheckResult, failure, ok, warning
 from connector.database.engine import Database
-from connector.database.models import Checkpoint, checkpoints, read_row
+from connector.database.models import Checkpoint, Delivery, Event
 from connector.database.sqlite import database_file
 
 DATABASE, DISK = "database", "disk"
-#: A check of every page is given up after this: it reads the whole file.
+#: Timeout of the integrity check, which reads the whole file.
 CHECK_TIMEOUT_S = 10.0
 LOW_DISK_BYTES, CRITICAL_DISK_BYTES = 1024**3, 100 * 1024**2
-#: WAL needs memory that all processes share: https://www.sqlite.org/wal.html, read 2026-11-22.
+#: WAL needs memory shared between processes: https://www.sqlite.org/wal.html, read 2026-11-22.
 NETWORK_DISKS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.s3fs", "ceph", "glusterfs"}
 MIN_POSTGRESQL_VERSION = 130_000
 
 
 def check_disk(url: str) -> Iterator[CheckResult]:
-    """Of the folder where SQLite keeps its file."""
+    """Check the folder of SQLite's file."""
     folder = database_file(url).absolute().parent
     if not folder.is_dir():
         yield failure(DISK, f"there is no folder {folder}", "make it, or name another in DATABASE_URL")
@@ -52,7 +50,7 @@ def check_disk(url: str) -> Iterator[CheckResult]:
 
 
 def file_system_type(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
-    """The kind of file system that a folder lies on; "" where the machine does not tell."""
+    """The type of file system that a folder is on; "" if it is not known."""
     try:
         rows = [line.split(" ")[1:3] for line in mounts.read_text("utf-8", errors="replace").splitlines()]
     except OSError:
@@ -62,11 +60,12 @@ def file_system_type(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
 
 
 def check_sqlite(database: Database, *, timeout_s: float = CHECK_TIMEOUT_S) -> Iterator[CheckResult]:
-    with database.read() as connection:
-        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-        sync = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-        page_bytes = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    with database.read() as session:
+        connection = session.connection()
+        mode, sync, pages, page_bytes = (
+            connection.execute(text(f"PRAGMA {name}")).scalar_one()
+            for name in ("journal_mode", "synchronous", "page_count", "page_size")
+        )
     if (mode, sync) == ("wal", 2):
         yield ok(DATABASE, f"SQLite, {pages * page_bytes / 1024**2:.0f} MiB, WAL, synchronous FULL")
     else:
@@ -77,8 +76,8 @@ def check_sqlite(database: Database, *, timeout_s: float = CHECK_TIMEOUT_S) -> I
 
 def check_pages(database: Database, timeout_s: float) -> CheckResult:
     deadline = monotonic() + timeout_s
-    with database.read() as connection:
-        driver = connection.connection.driver_connection
+    with database.read() as session:
+        driver = session.connection().connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine is SQLite's
         driver.set_progress_handler(lambda: monotonic() > deadline, 10_000)
         try:
@@ -100,16 +99,17 @@ def check_pages(database: Database, timeout_s: float) -> CheckResult:
 
 
 def check_postgresql(database: Database) -> Iterator[CheckResult]:
-    with database.read() as connection:
+    with database.read() as session:
+        connection = session.connection()
 
         def setting(name: str) -> str:
-            return str(connection.exec_driver_sql("SELECT current_setting(%s)", (name,)).scalar_one())
+            return str(connection.execute(text("SELECT current_setting(:name)"), {"name": name}).scalar_one())
 
         version = int(setting("server_version_num"))
         fsync, commit = setting("fsync"), setting("synchronous_commit")
-        is_replica = connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one()
-        used = connection.exec_driver_sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
-        free = int(setting("max_connections")) - int(used.scalar_one())
+        is_replica = connection.execute(text("SELECT pg_is_in_recovery()")).scalar_one()
+        clients = text("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        free = int(setting("max_connections")) - int(connection.execute(clients).scalar_one())
     name = f"PostgreSQL {version // 10_000}.{version % 10_000}"
     if version < MIN_POSTGRESQL_VERSION:
         yield failure(DATABASE, f"{name} is too old", "upgrade it to 13 or newer")
@@ -125,14 +125,32 @@ def check_postgresql(database: Database) -> Iterator[CheckResult]:
 
 
 def seconds_ahead(database: Database) -> float:
-    """By how much this machine's clock is ahead of the database's."""
+    """How far this machine's clock is ahead of the database's."""
     return (datetime.now(UTC) - database.backend.now()).total_seconds()
 
 
 def monitor_seen_until(database: Database, lock_name: str) -> datetime | None:
-    """Until when a process has said that it watches; None when none ever did."""
-    with database.read() as connection:
-        lock: Checkpoint | None = read_row(
-            connection.execute(select(checkpoints).where(checkpoints.c.name == lock_name))
-        )
+    """Until when a monitor holds the lock; None if none ever did."""
+    with database.read() as session:
+        lock = session.exec(select(Checkpoint).where(Checkpoint.name == lock_name)).one_or_none()
     return lock.until if lock is not None and lock.holder is not None else None
+
+
+def unknown_ids(database: Database, *, stores: Collection[str], accounts: Collection[str]) -> list[tuple[str, str]]:
+    """The ("store" or "account", id) pairs that rows have and the configuration does not.
+
+    Rows are identified by these ids: under a new one, every order would be new.
+    """
+    with database.read() as session:
+        return [
+            *(("store", id_) for id_ in distinct_values(session, Event.store) if id_ not in stores),
+            *(("account", id_) for id_ in distinct_values(session, Delivery.account) if id_ not in accounts),
+        ]
+
+
+def distinct_values(session: Session, column: str) -> Iterator[str]:
+    """The values of an indexed column, with one index look-up for each."""
+    value = session.exec(select(func.min(column))).one()
+    while value is not None:
+        yield value
+        value = session.exec(select(func.min(column)).where(col(column) > value)).one()

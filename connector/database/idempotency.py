@@ -1,7 +1,6 @@
-"""Does once what a request asks for that carries an `Idempotency-Key`, and keeps what it was answered for a day.
+"""Performs a request with an `Idempotency-Key` once, and stores its response for a day.
 
-The key, the act and the answer are one transaction: nothing can die between them. What could not be done is not kept,
-for nothing was changed: it is judged anew when it is asked for again.
+The key, the change and the response are committed together. A failed request is not stored, since it changed nothing.
 """
 
 from collections.abc import Callable
@@ -9,12 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
+from sqlmodel import col, select
 
 from connector.core.exceptions import IdempotencyKeyReusedError
 from connector.database.engine import Database, Transaction
-from connector.database.models import IdempotencyKey, idempotency_keys
-from connector.database.sql.execute import insert_ignore
+from connector.database.insert_ignore import insert_ignore
+from connector.database.models import IdempotencyKey
 
 RETENTION = timedelta(hours=24)
 
@@ -23,11 +23,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotentRequest:
-    """A request that is to be done once.
+    """A request with an `Idempotency-Key`.
 
     Args:
-        request: a digest of all that it says.
-        answer: the status and the body that a result is answered with.
+        request_digest: of method, path and body.
+        build_response: makes status and body of the change's result.
     """
 
     key: str
@@ -36,7 +36,7 @@ class IdempotentRequest:
 
 
 class AlreadyProcessedError(Exception):
-    """It was done before: this is what it was answered then."""
+    """The request was performed before. `status` and `body` are its response."""
 
     def __init__(self, status: int, body: str) -> None:
         super().__init__(status)
@@ -47,13 +47,17 @@ class AlreadyProcessedError(Exception):
 def transact_idempotently(
     database: Database, change: Callable[[Transaction], Result], idempotency: IdempotentRequest | None
 ) -> Result:
-    """As `Database.transact`, but raises `AnsweredError` when it was done before, `KeyReusedError` when the key was
-    another request's. One that comes while its like is under way waits for it."""
+    """Like `Database.transact`. A repeated request waits for the first one.
+
+    Raises `AlreadyProcessedError` if the request was performed before, `IdempotencyKeyReusedError` if its key was
+    another request's.
+    """
     if idempotency is None:
         return database.transact(change)
 
     def apply_change(transaction: Transaction) -> IdempotencyKey | Result:
-        transaction.execute(delete(idempotency_keys).where(idempotency_keys.c.at < transaction.now - RETENTION))
+        transaction.execute(delete(IdempotencyKey).where(col(IdempotencyKey.at) < transaction.now - RETENTION))
+        has_key = col(IdempotencyKey.key) == idempotency.key
         row = {
             "key": idempotency.key,
             "request_digest": idempotency.request_digest,
@@ -61,13 +65,13 @@ def transact_idempotently(
             "status": 0,
             "body": "",
         }
-        has_key = idempotency_keys.c.key == idempotency.key
-        if not insert_ignore(transaction.connection, idempotency_keys, [row], unique=["key"], returning=["key"]):
-            existing = transaction.execute(select(idempotency_keys).where(has_key)).one()
-            return IdempotencyKey(**existing._mapping)
+        if not insert_ignore(transaction.connection, IdempotencyKey, [row], unique=("key",)):
+            existing = transaction.load_one(select(IdempotencyKey).where(has_key))
+            if existing is not None:
+                return existing
         result = change(transaction)
         status, body = idempotency.build_response(result)
-        transaction.execute(update(idempotency_keys).where(has_key).values(status=status, body=body))
+        transaction.execute(update(IdempotencyKey).where(has_key).values(status=status, body=body))
         return result
 
     outcome = database.transact(apply_change)

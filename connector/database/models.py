@@ -1,8 +1,10 @@
-"""The tables. Rows are data: what may happen to them stands in `events` and `deliveries`.
+"""The tables, as SQLModel classes.
 
-Rows are read as SQLAlchemy's own, which have the attributes of these classes and cannot be changed by accident.
+Objects are read through a `Session` and used after it is closed: all their columns are loaded, and assigning to one
+changes no row. Rows are changed by `insert`, `update` and `delete` in a transaction.
 """
 
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -17,11 +19,11 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    Result,
-    Table,
     UniqueConstraint,
     text,
 )
+from sqlalchemy.orm import defer
+from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.types import JSON, TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -35,15 +37,25 @@ class State(StrEnum):
 
 
 class Reason(StrEnum):
-    # of parked
+    # parked
     UNMAPPABLE = "unmappable"
     REFUSED = "refused"
     UNCERTAIN = "uncertain"
     EXHAUSTED = "exhausted"
-    # of discarded
+    # discarded
     CANCELLED = "cancelled"
     FILTERED = "filtered"
     BY_HAND = "by hand"
+
+
+#: The reasons that each state can have.
+REASONS_BY_STATE: Mapping[State, Collection[Reason | None]] = {
+    State.WAITING: (None,),
+    State.SENDING: (None,),
+    State.DELIVERED: (None,),
+    State.PARKED: (Reason.UNMAPPABLE, Reason.REFUSED, Reason.UNCERTAIN, Reason.EXHAUSTED),
+    State.DISCARDED: (Reason.CANCELLED, Reason.FILTERED, Reason.BY_HAND),
+}
 
 
 class JobState(StrEnum):
@@ -53,7 +65,7 @@ class JobState(StrEnum):
 
 
 class TZDateTime(TypeDecorator[datetime]):
-    """An aware datetime, kept in UTC. SQLite keeps no offset, so it is taken off going in and put back coming out."""
+    """An aware datetime, stored in UTC. SQLite stores no offset, so it is removed on write and restored on read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -70,8 +82,13 @@ class TZDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-#: SQLite numbers its rows only in a column that is called INTEGER.
+#: SQLite assigns row ids only to a primary key of type INTEGER.
 RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def id_column() -> Any:
+    """A primary key that the database assigns. Every loaded object has one."""
+    return Field(default=None, sa_column=Column(RowId, primary_key=True))
 
 
 def timestamp_column(*, nullable: bool = False) -> Any:
@@ -83,12 +100,17 @@ def json_list_column() -> Any:
 
 
 def partial_index(condition: str) -> dict[str, Any]:
-    """Keep an index to the rows that it is for, on both engines."""
+    """Options of an index over the rows that meet the condition, for both engines."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
+def omit(*columns: Any) -> list[ExecutableOption]:
+    """Options of a `select` that does not load these columns. Reading one raises."""
+    return [defer(column, raiseload=True) for column in columns]
+
+
 class Event(SQLModel, table=True):
-    """One webhook that came in, once."""
+    """One webhook. A repeated one is counted in `duplicates`."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -97,29 +119,29 @@ class Event(SQLModel, table=True):
         Index("events_repeated", "store", "duplicates", **partial_index("duplicates > 0")),
     )
 
-    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    id: int = id_column()
     store: str
     event_key: str
     topic: str
     topics: list[str] = json_list_column()
     order_id: str | None = None
     order_number: str | None = None
-    source_updated_at: datetime = timestamp_column()  # the source's time of the change, else `received_at`
+    source_updated_at: datetime = timestamp_column()  # when the store changed the order; else `received_at`
     received_at: datetime = timestamp_column()
-    status: str  # "accepted" or "ignored": what was answered
+    status: str  # "accepted" or "ignored", as in the response
     reason: str | None = None  # why it was ignored
-    duplicates: int = 0  # how often it came again
-    has_order: bool = True  # the body can be read as the order
+    duplicates: int = 0  # repeats after the first
+    has_order: bool = True  # the body contains the order
     is_paid: bool = False
-    is_cancellation: bool = False  # it says cancelled, and nothing newer was known when it came
-    #: Whose routes wanted it when it came.
+    is_cancellation: bool = False  # it cancels the order, and no newer event was known when it arrived
+    #: The accounts whose routes took it when it arrived.
     accounts: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    traceparent: str | None = None  # of the webhook's span, where traces are kept: https://www.w3.org/TR/trace-context/
-    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # empty once it was pruned
+    traceparent: str | None = None  # https://www.w3.org/TR/trace-context/
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # empty after pruning
 
 
 class Delivery(SQLModel, table=True):
-    """One order on its way to one account."""
+    """One order for one account."""
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -133,7 +155,7 @@ class Delivery(SQLModel, table=True):
         Index("deliveries_of_remote_id", "remote_id", **partial_index("remote_id IS NOT NULL")),
     )
 
-    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    id: int = id_column()
     account: str
     store: str
     destination: str
@@ -144,66 +166,64 @@ class Delivery(SQLModel, table=True):
     reason: str | None = None
     problems: list[dict[str, Any]] = json_list_column()  # as of `Problem.to_json`
     warnings: list[dict[str, Any]] = json_list_column()
-    missing_rows: str | None = None  # which of the account's tables lack which keys, as JSON; with them it may go on
+    missing_rows: str | None = None  # JSON list of [lookup table, keys]: what mapping lacked
     remote_id: str | None = None
     created_at: datetime = timestamp_column()
     updated_at: datetime = timestamp_column()
-    due_at: datetime | None = timestamp_column(nullable=True)  # of `waiting`: not before
+    due_at: datetime | None = timestamp_column(nullable=True)  # while `waiting`: the earliest time of the next attempt
 
-    claimed_by: str | None = None  # whose lease it is on
+    claimed_by: str | None = None  # the worker that holds the lease
     claim_expires_at: datetime | None = timestamp_column(nullable=True)
 
-    attempts: int = 0  # over the whole life
-    is_manual: bool = False  # a person asked for the next attempt
-    attempts_in_run: int = 0  # attempts since the last fresh start, for the delay between them
-    run_started_at: datetime | None = timestamp_column(nullable=True)  # first attempt since the last fresh start
-    circuit_open_s_at_start: float = 0.0  # how long the account's circuit had been open in all when the run began
+    attempts: int = 0  # in total
+    is_manual: bool = False  # a person requested the next attempt
+    #: A run begins when a delivery is queued anew: retry delays and `retry_for_s` count from there.
+    attempts_in_run: int = 0
+    run_started_at: datetime | None = timestamp_column(nullable=True)  # the run's first attempt
+    circuit_open_s_at_start: float = 0.0  # total open time of its circuits when the run began
 
-    revision: int = 1  # of the idempotency key
+    revision: int = 1  # part of the idempotency key
     body: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     idempotency_key: str | None = None
-    locked_since: datetime | None = timestamp_column(
-        nullable=True
-    )  # an attempt was ambiguous: body, key, revision stay
+    #: When an attempt became ambiguous. Since then body, key and revision must not change.
+    locked_since: datetime | None = timestamp_column(nullable=True)
 
-    #: A person let it go on in spite of cancellations up to this event's id, and of filters.
+    #: A person sent it in spite of cancellations up to this event, and of filters.
     override_event_id: int | None = Field(default=None, sa_column=Column(RowId))
-    first_forbidden_at: datetime | None = timestamp_column(nullable=True)  # the first of the 401 and 403 in a row
-    pruned_at: datetime | None = timestamp_column(
-        nullable=True
-    )  # when body and replies were dropped: it had long ended
+    first_forbidden_at: datetime | None = timestamp_column(nullable=True)  # first of consecutive 401 or 403
+    pruned_at: datetime | None = timestamp_column(nullable=True)  # when its body and responses were deleted
 
 
 class Attempt(SQLModel, table=True):
-    """One try of a delivery over HTTP."""
+    """One attempt to send a delivery over HTTP."""
 
     __tablename__ = "attempts"
     __table_args__ = (UniqueConstraint("delivery_id", "number"),)
 
-    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    id: int = id_column()
     delivery_id: int = Field(sa_column=Column(RowId, ForeignKey("deliveries.id"), nullable=False))
     number: int
     started_at: datetime = timestamp_column()
     duration_ms: int | None = None
     is_manual: bool = False
-    outcome: str  # "sending" until it is known
-    status: int | None = None  # HTTP
+    outcome: str  # "sending" until the outcome is recorded
+    status: int | None = None  # HTTP status
     error: str | None = None
     reply: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
 
 
 class Note(SQLModel, table=True):
-    """What a person did to a delivery, or what a person must look at (`alert`)."""
+    """What a person did to a delivery, or something that needs a person's attention (`alert`)."""
 
     __tablename__ = "notes"
     __table_args__ = (Index("notes_of_delivery", "delivery_id", "id"),)
 
-    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    id: int = id_column()
     delivery_id: int = Field(sa_column=Column(RowId, ForeignKey("deliveries.id"), nullable=False))
     at: datetime = timestamp_column()
     kind: str  # "alert", "retrigger", "resolve"
     text: str
-    who: str | None = None  # the person; none for an alert
+    who: str | None = None  # the person; None for an alert
 
 
 class AccountAction(SQLModel, table=True):
@@ -211,7 +231,7 @@ class AccountAction(SQLModel, table=True):
 
     __tablename__ = "account_actions"
 
-    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
+    id: int = id_column()
     at: datetime = timestamp_column()
     account: str
     kind: str  # "pause", "resume"
@@ -220,83 +240,78 @@ class AccountAction(SQLModel, table=True):
 
 
 class Circuit(SQLModel, table=True):
-    """Whether an account takes orders at present, and how soon the next.
-
-    A store's API has one too, under a name that no account has: no row means closed.
-    """
+    """A circuit breaker: of an account, or of a store's API (`circuits.store_circuit`). No row means closed."""
 
     __tablename__ = "circuits"
 
     account: str = Field(primary_key=True)
-    failures: int = 0  # in a row
+    failures: int = 0  # consecutive
     opened_at: datetime | None = timestamp_column(nullable=True)  # None: closed
-    probe_at: datetime | None = timestamp_column(nullable=True)  # while open: when one delivery may try
+    probe_at: datetime | None = timestamp_column(nullable=True)  # while open: when one delivery may probe
     reason: str | None = None
-    paused_at: datetime | None = timestamp_column(nullable=True)  # a person keeps it from orders since
+    paused_at: datetime | None = timestamp_column(nullable=True)  # a person paused the account
     pause_reason: str | None = None
-    total_open_s: float = 0.0  # how long it was open or paused in all, before it last became so
-    next_slot_at: datetime | None = timestamp_column(
-        nullable=True
-    )  # where `rate_per_s` limits: when the next may be claimed
+    total_open_s: float = 0.0  # time open or paused, without the current period
+    next_slot_at: datetime | None = timestamp_column(nullable=True)  # with `rate_per_s`: when the next may be claimed
 
 
 class Job(SQLModel, table=True):
-    """A person's wish to retrigger many deliveries, and how far it has come. The forwarder works it off in pages."""
+    """A bulk retry, and its progress. The worker processes it page by page."""
 
     __tablename__ = "jobs"
     __table_args__ = (UniqueConstraint("token"),)
 
-    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
-    token: str  # of the request that made it: a commit that is tried again makes no second one
+    id: int = id_column()
+    token: str  # one per request, so that a repeated commit creates no second job
     who: str
     note: str | None = None
     force: bool = False
     filters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     state: str
-    total: int  # how many the filters chose when it was made
+    total: int  # deliveries that matched when it was created
     queued: int = 0
     skipped_reasons: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # counts
-    after_id: int = Field(sa_column=Column(RowId, nullable=False))  # deliveries up to this one are done
-    until_id: int = Field(sa_column=Column(RowId, nullable=False))  # the last that was there when it was made
+    after_id: int = Field(sa_column=Column(RowId, nullable=False))  # the last delivery processed
+    until_id: int = Field(sa_column=Column(RowId, nullable=False))  # the last delivery when it was created
     created_at: datetime = timestamp_column()
     ended_at: datetime | None = timestamp_column(nullable=True)
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """What a request with an `Idempotency-Key` was answered, for when it comes again."""
+    """The response to a request with an `Idempotency-Key`, replayed when the request is repeated."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index("idempotency_keys_by_age", "at"),)
 
     key: str = Field(primary_key=True)
-    request_digest: str  # a digest of all that the request said
+    request_digest: str  # of method, path and body
     at: datetime = timestamp_column()
     status: int = 0
     body: str = ""
 
 
 class Alert(SQLModel, table=True):
-    """Something that people are told of: orders that are parked for one cause, or a state such as an open circuit."""
+    """Parked orders with one cause, or an ongoing condition such as an open circuit."""
 
     __tablename__ = "alerts"
 
-    id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
-    key: str = Field(unique=True)  # of kind, account, store and cause
+    id: int = id_column()
+    key: str = Field(unique=True)  # made of kind, account, store and cause
     kind: str
     account: str | None = None
     store: str | None = None
-    cause: str  # holds nobody's data
+    cause: str  # contains no personal data
     orders: int = 0  # since `since`
-    examples: list[dict[str, Any]] = json_list_column()  # the newest orders: delivery, store, order
+    examples: list[dict[str, Any]] = json_list_column()  # newest first: {"delivery", "store", "order"}
     since: datetime = timestamp_column()
     last_at: datetime = timestamp_column()
-    ended_at: datetime | None = timestamp_column(nullable=True)  # of a state: when it was over
-    #: By channel: when it was last told there, how many orders had been by then, and whether it was under way.
+    ended_at: datetime | None = timestamp_column(nullable=True)  # of a condition: when it ended
+    #: By channel: when it was last notified, the number of orders then, and whether the condition was ongoing.
     notified: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
 class SeenAlert(SQLModel, table=True):
-    """What has entered an alert already, so that it is counted once."""
+    """A source that an alert has counted, so that it is not counted again."""
 
     __tablename__ = "seen_alerts"
 
@@ -305,7 +320,7 @@ class SeenAlert(SQLModel, table=True):
 
 
 class Checkpoint(SQLModel, table=True):
-    """How far something was read, or whose turn it is to do something that one process does for all."""
+    """The last id that was processed, or a lease on work that one process does for all."""
 
     __tablename__ = "checkpoints"
 
@@ -316,29 +331,10 @@ class Checkpoint(SQLModel, table=True):
 
 
 class Counter(SQLModel, table=True):
-    """A count that only grows, over all processes and restarts."""
+    """A monotonic counter over all processes and restarts."""
 
     __tablename__ = "counters"
 
     name: str = Field(primary_key=True)
     labels: str = Field(primary_key=True)  # a JSON object
     value: float = Field(sa_column=Column(Float, nullable=False))
-
-
-def read_rows(result: Result[Any]) -> list[Any]:
-    """All rows; each has the attributes that were selected. Objects of the classes would cost twenty times as much."""
-    return list(result.all())
-
-
-def read_row(result: Result[Any]) -> Any:
-    """The only row, or None."""
-    return result.one_or_none()
-
-
-def table(name: str) -> Table:
-    return SQLModel.metadata.tables[name]
-
-
-events, deliveries, attempts, notes, circuits = map(table, ("events", "deliveries", "attempts", "notes", "circuits"))
-jobs, idempotency_keys, account_actions = map(table, ("jobs", "idempotency_keys", "account_actions"))
-alerts, seen_alerts, checkpoints, counters = map(table, ("alerts", "seen_alerts", "checkpoints", "counters"))

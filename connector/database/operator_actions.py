@@ -1,21 +1,21 @@
-"""What a person does to deliveries. Every act is one transaction, is noted, and says why when the state forbids it."""
+"""What a person does to deliveries. Every action is one transaction, and leaves a note."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlmodel import col, func, select
 
 from connector.core.exceptions import ConflictError, NotFoundError
-from connector.database.deliveries import reset_values
+from connector.database.deliveries import reset_values, update_delivery
 from connector.database.engine import Database, Transaction
 from connector.database.idempotency import IdempotentRequest, transact_idempotently
-from connector.database.models import Delivery, Event, Reason, State, attempts, deliveries, events, read_row, read_rows
+from connector.database.models import Attempt, Delivery, Event, Reason, State
 from connector.database.order_batch import insert_deliveries, new_delivery
-from connector.database.orders import add_note, is_cancelled, matches_order, row_id, select_newest
+from connector.database.orders import add_note, is_cancelled, matches_order, select_newest
 from mappings.destination import Outcome
 
-#: States that a person leaves only with `force`: sending again may make a second order.
+#: States that a person leaves only with `force`: sending again may create a second order.
 NEEDS_FORCE = {State.DELIVERED, State.DISCARDED}
 
 
@@ -28,11 +28,11 @@ class RetriggerResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetriggerRequest:
-    """What a person asks for, and who that is.
+    """A person's request to queue deliveries again.
 
     Args:
-        force: go on although it may make a second order, or the order was cancelled or filtered.
-        new_key: no earlier attempt was processed, so the key's revision grows.
+        force: even if that may create a second order, or the order was cancelled or filtered.
+        new_key: use a new idempotency key, since no earlier attempt was processed.
     """
 
     actor: str
@@ -49,10 +49,10 @@ def retrigger_delivery(
     supports_idempotency: bool,
     idempotency: IdempotentRequest | None = None,
 ) -> Delivery:
-    """Queue one delivery again. Raises `NotFoundError`, or `ConflictError` where its state forbids it.
+    """Queue one delivery again. Raises `NotFoundError`, or `ConflictError` if its state forbids it.
 
     Args:
-        has_key: its destination takes an idempotency key.
+        supports_idempotency: whether its destination takes an idempotency key.
     """
 
     def retrigger(transaction: Transaction) -> Delivery:
@@ -79,11 +79,11 @@ def retrigger_event(
     destinations_with_idempotency: set[str],
     idempotency: IdempotentRequest | None = None,
 ) -> list[RetriggerResult]:
-    """Make what the routes want now, and queue what is parked but `uncertain`. The rest is left unless forced.
+    """Create the deliveries that the routes want now, and queue the existing ones whose state allows it.
 
     Args:
-        accounts: account id to destination name, for every account whose routes want the event's topics.
-        keyed: destinations with an idempotency key.
+        accounts: account id to destination name, for the accounts whose routes take the event's topics.
+        destinations_with_idempotency: destinations that take an idempotency key.
     """
     store, order_id = event.store, event.order_id
 
@@ -91,8 +91,8 @@ def retrigger_event(
         if order_id is None:
             return []
         transaction.lock_orders([(store, order_id)])
-        statement = select(deliveries).where(matches_order(deliveries, store, order_id)).order_by(deliveries.c.id)
-        existing: list[Delivery] = read_rows(transaction.execute(statement.with_for_update()))
+        statement = select(Delivery).where(matches_order(Delivery, store, order_id)).order_by(col(Delivery.id))
+        existing = transaction.load_all(statement.with_for_update())
         results = [
             requeue_or_skip(
                 transaction,
@@ -102,14 +102,14 @@ def retrigger_event(
             )
             for delivery in existing
         ]
-        newest = transaction.execute(select_newest(store, order_id)).scalar_one_or_none()
+        newest_id = transaction.load_one(select_newest(store, order_id))
         is_blocked = is_cancelled(transaction.connection, store, order_id) and not request.force
         missing_accounts = sorted(set(accounts) - {delivery.account for delivery in existing})
-        if is_blocked or newest is None or not missing_accounts:
+        if is_blocked or newest_id is None or not missing_accounts:
             return results
         override = {"override_event_id": last_event_id(transaction, store, order_id)} if request.force else {}
         rows = [
-            new_delivery((store, order_id), account, accounts[account], event.order_number, newest, transaction.now)
+            new_delivery((store, order_id), account, accounts[account], event.order_number, newest_id, transaction.now)
             | override
             for account in missing_accounts
         ]
@@ -128,14 +128,14 @@ def requeue_or_skip(
     transaction: Transaction, delivery: Delivery, request: RetriggerRequest, *, supports_idempotency: bool
 ) -> RetriggerResult:
     if reason := retrigger_refusal(delivery, force=request.force):
-        return RetriggerResult(id=row_id(delivery), done="left", why=reason)
+        return RetriggerResult(id=delivery.id, done="left", why=reason)
     reason = f"it was {delivery.reason or delivery.state}"
     requeue(transaction, delivery, request, supports_idempotency=supports_idempotency)
-    return RetriggerResult(id=row_id(delivery), done="queued", why=reason)
+    return RetriggerResult(id=delivery.id, done="queued", why=reason)
 
 
 def retrigger_refusal(delivery: Delivery, *, force: bool) -> str | None:
-    """Why a delivery may not be queued again; None when it may."""
+    """Why a delivery may not be queued again; None if it may."""
     if delivery.state == State.SENDING:
         return "it is being sent: wait for its outcome"
     if force:
@@ -150,7 +150,8 @@ def retrigger_refusal(delivery: Delivery, *, force: bool) -> str | None:
 def requeue(
     transaction: Transaction, delivery: Delivery, request: RetriggerRequest, *, supports_idempotency: bool
 ) -> None:
-    """Let it wait anew, due now: with the newest version, or with the same bytes where an attempt may have landed."""
+    """Queue it, due now: with the newest version of its order, or with the same bytes if an attempt may have been
+    processed."""
     now = transaction.now
     values: dict[str, Any] = {**reset_values(now), "is_manual": True, "updated_at": now}
     is_doubtful = delivery.reason == Reason.UNCERTAIN or delivery.locked_since is not None
@@ -161,21 +162,21 @@ def requeue(
         values["locked_since"] = now
     else:
         values["locked_since"] = None
-        values["event_id"] = transaction.execute(select_newest(delivery.store, delivery.order_id)).scalar_one()
+        values["event_id"] = transaction.load_one(select_newest(delivery.store, delivery.order_id))
         if supports_idempotency and (request.new_key or was_refused(transaction, delivery)):
             values["revision"] = delivery.revision + 1
     if request.force:
         values["override_event_id"] = last_event_id(transaction, delivery.store, delivery.order_id)
-    transaction.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(values))
-    add_note(transaction, row_id(delivery), "retrigger", request.note or "", request.actor)
+    update_delivery(transaction, delivery.id, values)
+    add_note(transaction, delivery.id, "retrigger", request.note or "", request.actor)
 
 
 def was_refused(transaction: Transaction, delivery: Delivery) -> bool:
-    """True when its key stands for bytes that were surely refused, though it was discarded since."""
-    last_outcome = select(attempts.c.outcome).where(
-        attempts.c.delivery_id == delivery.id, attempts.c.number == delivery.attempts
+    """True if the bytes of its idempotency key were certainly refused, even if it was discarded since."""
+    last_outcome = transaction.load_one(
+        select(Attempt.outcome).where(Attempt.delivery_id == delivery.id, Attempt.number == delivery.attempts)
     )
-    is_last_refused = transaction.execute(last_outcome).scalar_one_or_none() == Outcome.REFUSED
+    is_last_refused = last_outcome == Outcome.REFUSED
     return delivery.reason == Reason.REFUSED or (delivery.state == State.DISCARDED and is_last_refused)
 
 
@@ -189,7 +190,7 @@ def resolve_delivery(
     actor: str,
     idempotency: IdempotentRequest | None = None,
 ) -> Delivery:
-    """Settle a parked delivery by a person's word. Raises `NotFoundError`, `ConflictError`."""
+    """Mark a parked delivery as delivered or discarded. Raises `NotFoundError`, `ConflictError`."""
 
     def resolve(transaction: Transaction) -> Delivery:
         delivery = lock_delivery(transaction, delivery_id)
@@ -205,7 +206,7 @@ def resolve_delivery(
             "claim_expires_at": None,
             "updated_at": transaction.now,
         }
-        transaction.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(values))
+        update_delivery(transaction, delivery_id, values)
         add_note(transaction, delivery_id, "resolve", note or "", actor)
         return lock_delivery(transaction, delivery_id)
 
@@ -213,16 +214,13 @@ def resolve_delivery(
 
 
 def lock_delivery(transaction: Transaction, delivery_id: int) -> Delivery:
-    statement = select(deliveries).where(deliveries.c.id == delivery_id).with_for_update()
-    delivery: Delivery | None = read_row(transaction.execute(statement))
+    """Raises `NotFoundError`."""
+    delivery = transaction.load_one(select(Delivery).where(Delivery.id == delivery_id).with_for_update())
     if delivery is None:
         raise NotFoundError(f"no delivery {delivery_id}")
     return delivery
 
 
-def last_event_id(transaction: Transaction, store: str, order_id: str) -> int:
-    """The id of the last event that came in for the order."""
-    last_id: int = transaction.execute(
-        select(func.max(events.c.id)).where(matches_order(events, store, order_id))
-    ).scalar_one()
-    return last_id
+def last_event_id(transaction: Transaction, store: str, order_id: str) -> int | None:
+    """The id of the last event of the order."""
+    return transaction.load_one(select(func.max(Event.id)).where(matches_order(Event, store, order_id)))

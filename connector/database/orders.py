@@ -1,77 +1,88 @@
-"""What the database knows of one order: its newest version, whether it was cancelled, and its alerts."""
+"""What is known of one order: its newest event, whether it was cancelled, and the notes on its deliveries."""
 
-from typing import Any, cast
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, update
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from connector.database.engine import Database, Transaction
-from connector.database.models import Alert, Delivery, Event, Reason, State, deliveries, events, notes
+from connector.database.models import Delivery, Event, Note, Reason, State
 from mappings.labels import N_
 
 CANCELLED_LATE = N_("The order was cancelled at the store after it had been sent: act at the destination.")
 CANCELLED_MEANWHILE = N_("The order was cancelled at the store, and may have reached the destination: look there.")
 
 
-def matches_order(table: Any, store: str, order_id: str) -> ColumnElement[bool]:
-    return and_(table.c.store == store, table.c.order_id == order_id)
+@dataclass(slots=True, kw_only=True)
+class EventSummary:
+    """The columns of an event that matter for its order."""
+
+    id: int
+    source_updated_at: datetime
+    is_paid: bool
+    has_order: bool
+    is_cancellation: bool
 
 
-def row_id(row: Delivery | Event | Alert) -> int:
-    """The id of a row that came from the database, and so has one."""
-    return cast(int, row.id)
+def matches_order(model: type[Event] | type[Delivery], store: str, order_id: str) -> ColumnElement[bool]:
+    return and_(col(model.store) == store, col(model.order_id) == order_id)
 
 
-def select_newest(store: str, order_id: str) -> Any:
-    """The id of the newest event that carries the order: by the source's time, then by arrival.
+# The newest event of an order: by the source's time, then paid, then by arrival. `created` and `paid` may have the same
+# second and arrive in any order; of those, `paid` is the later. The rule is here twice: in SQL and in Python.
 
-    Created and paid may bear the same second and come in any order: of those, paid is the later.
-    """
+
+def select_newest(store: str, order_id: str) -> SelectOfScalar[int]:
+    """The id of the order's newest event that contains the order."""
     return (
-        select(events.c.id)
-        .where(matches_order(events, store, order_id), events.c.has_order)
-        .order_by(events.c.source_updated_at.desc(), events.c.is_paid.desc(), events.c.id.desc())
+        select(Event.id)
+        .where(matches_order(Event, store, order_id), col(Event.has_order))
+        .order_by(col(Event.source_updated_at).desc(), col(Event.is_paid).desc(), col(Event.id).desc())
         .limit(1)
     )
 
 
+def newest_event(events: Iterable[EventSummary]) -> EventSummary | None:
+    """The newest of an order's events that contains the order."""
+    with_order = [event for event in events if event.has_order]
+    return max(with_order, key=lambda event: (event.source_updated_at, event.is_paid, event.id), default=None)
+
+
 def is_cancelled(connection: Connection, store: str, order_id: str, *, override_event_id: int | None = None) -> bool:
-    """True when the store cancelled the order, after event `overruled` if a person let it go on at that one."""
-    cancellation = select(1).where(
-        matches_order(events, store, order_id), events.c.is_cancellation, events.c.id > (override_event_id or 0)
+    """True if the store cancelled the order, after event `override_event_id` if a person sent it in spite of that."""
+    cancellation = select(Event.id).where(
+        matches_order(Event, store, order_id), col(Event.is_cancellation), col(Event.id) > (override_event_id or 0)
     )
     return connection.execute(cancellation.limit(1)).first() is not None
 
 
-def cancellation_values(delivery: Delivery) -> tuple[dict[str, Any], str | None]:
-    """What a cancellation makes of a delivery: the values that change, and what to alert a person to.
+def cancellation_values(
+    *, state: str, reason: str | None, locked_since: datetime | None
+) -> tuple[dict[str, Any], str | None]:
+    """Return the column changes of a delivery whose order is cancelled, and the alert to raise, if any.
 
-    What has surely not been sent is discarded; the retries of what may have been end.
+    What was certainly not sent is discarded. What may have been sent is not retried.
     """
-    if delivery.state == State.DISCARDED and delivery.reason != Reason.FILTERED:  # that one would come back by itself
+    if state == State.DISCARDED and reason != Reason.FILTERED:  # a filtered one could be sent later
         return {}, None
-    if delivery.state in (State.SENDING, State.DELIVERED) or delivery.reason == Reason.UNCERTAIN:
+    if state in (State.SENDING, State.DELIVERED) or reason == Reason.UNCERTAIN:
         return {}, CANCELLED_LATE
     released_claim = {"claimed_by": None, "claim_expires_at": None, "due_at": None}
-    if delivery.locked_since is not None:  # it waits to repeat an attempt that was ambiguous
+    if locked_since is not None:  # it waits to repeat an ambiguous attempt
         return {"state": State.PARKED, "reason": Reason.UNCERTAIN, **released_claim}, CANCELLED_MEANWHILE
     return {"state": State.DISCARDED, "reason": Reason.CANCELLED, **released_claim}, None
 
 
-def apply_cancellation(transaction: Transaction, delivery: Delivery) -> None:
-    values, alert = cancellation_values(delivery)
-    if values:
-        values["updated_at"] = transaction.now
-        transaction.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(values))
-    if alert:
-        add_note(transaction, row_id(delivery), "alert", alert)
-
-
 def add_note(transaction: Transaction, delivery_id: int, kind: str, text: str, actor: str | None = None) -> None:
     values = {"delivery_id": delivery_id, "at": transaction.now, "kind": kind, "text": text, "who": actor}
-    transaction.execute(insert(notes).values(values))
+    transaction.execute(insert(Note).values(values))
 
 
 def set_order_number(database: Database, delivery_id: int, number: str) -> None:
-    """Keep the number that people know the order by, where the webhook did not say it."""
-    statement = update(deliveries).where(deliveries.c.id == delivery_id).values(order_number=number)
+    """Store the order's number, if the webhook did not contain it."""
+    statement = update(Delivery).where(col(Delivery.id) == delivery_id).values(order_number=number)
     database.transact(lambda transaction: transaction.execute(statement))

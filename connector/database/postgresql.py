@@ -1,4 +1,4 @@
-"""PostgreSQL: any number of machines share the work; the server's clock is everybody's."""
+"""PostgreSQL: any number of machines share the work, and use the server's clock."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -9,19 +9,17 @@ from time import monotonic
 from typing import Any
 
 import psycopg
-from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, literal, text
+from sqlalchemy import ColumnElement, Connection, Engine, SQLColumnExpression, create_engine, event, func, literal, text
 from sqlalchemy.engine import URL, make_url
 
-from connector.database.sql.execute import driver_cursor
-
 CHANNEL = "connector_deliveries"
-#: Longer without asking the server for its time, and this machine's own count of seconds may have gone astray.
+#: How long this machine's monotonic clock is trusted before the server is asked for its time again.
 CLOCK_SYNC_INTERVAL_S = 1.0
 RECONNECT_DELAY_S = 1.0
-#: How soon a listener ends that is told to.
+#: How soon a listener ends that is stopped.
 LISTEN_TIMEOUT_S = 0.25
 
-#: A server that vanished without a word is given up after 15 s, not after the hours of the operating system.
+#: A server that vanished is given up after 15 s, not after the operating system's hours.
 #: https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 CONNECT_ARGS = {
     "application_name": "connector",
@@ -31,15 +29,14 @@ CONNECT_ARGS = {
     "keepalives_count": 2,
     "tcp_user_timeout": 15_000,
 }
-LOCK_ORDERS = "SELECT pg_advisory_xact_lock(key) FROM unnest(CAST($1 AS bigint[])) AS key"
+LOCK_ORDERS = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
 LOCK_MIGRATIONS = text("SELECT pg_advisory_xact_lock(0)")
-NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
+NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', '')")
 
 
 class Postgresql:
-    Error = psycopg.Error
-    poll_interval_s = 0.5  # the announcements come at once; this is for what falls due, and for when they fail
-    max_commit_lag_s = 70.0  # transactions that do nothing for 60 s are ended, and none does as much
+    poll_interval_s = 0.5  # for what becomes due, and in case notifications fail; they arrive at once
+    max_commit_lag_s = 70.0  # the server ends transactions that are idle for 60 s
 
     def __init__(self, url: str, connections: int, timeout_s: float) -> None:
         self.url = driver_url(url)
@@ -59,20 +56,18 @@ class Postgresql:
         self._clock.sync(connection)
 
     def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
-        """In one order everywhere, so that no two wait for each other."""
+        """In the same order everywhere, to avoid deadlocks."""
         if orders:
-            with driver_cursor(connection) as cursor:
-                cursor.execute(LOCK_ORDERS, [sorted({lock_key(*order) for order in orders})])
+            connection.execute(LOCK_ORDERS, {"keys": sorted({lock_key(*order) for order in orders})})
 
     def prepare(self) -> None:
-        """Nothing: the server is what its operator made it."""
+        """Nothing to do: the server's operator prepares it."""
 
     def lock_migrations(self, connection: Connection) -> None:
         connection.execute(LOCK_MIGRATIONS)
 
     def notify(self, connection: Connection) -> None:
-        with driver_cursor(connection) as cursor:
-            cursor.execute(NOTIFY)
+        connection.execute(NOTIFY)
 
     @contextmanager
     def listen(self, on_notify: Callable[[], None]) -> Iterator[None]:
@@ -88,12 +83,12 @@ class Postgresql:
             listener.join(timeout=2 * RECONNECT_DELAY_S)
 
     def _run_listener(self, on_notify: Callable[[], None], stop_event: threading.Event) -> None:
-        """On a connection of its own, opened again whenever it breaks."""
+        """Listen on a separate connection, and reconnect whenever it breaks."""
         while not stop_event.is_set():
             try:
                 with psycopg.connect(libpq_url(self.url), autocommit=True, **CONNECT_ARGS) as connection:  # type: ignore[arg-type]
                     connection.execute(f"LISTEN {CHANNEL}")
-                    on_notify()  # what was announced before this
+                    on_notify()  # there may have been notifications before
                     while not stop_event.is_set():
                         for _ in connection.notifies(timeout=LISTEN_TIMEOUT_S, stop_after=1):
                             on_notify()
@@ -103,19 +98,19 @@ class Postgresql:
     def close(self) -> None:
         self.engine.dispose()
 
-    def utc_hour(self, at: ColumnElement[datetime]) -> ColumnElement[str]:
+    def utc_hour(self, at: SQLColumnExpression[datetime]) -> ColumnElement[str]:
         return func.to_char(func.timezone("UTC", at), "YYYY-MM-DD HH24")
 
-    def contains_bytes(self, body: ColumnElement[bytes], needle: bytes) -> ColumnElement[bool]:
+    def contains_bytes(self, body: SQLColumnExpression[Any], needle: bytes) -> ColumnElement[bool]:
         return func.position(literal(needle).op("IN")(body)) > 0
 
     def is_unavailable(self, error: BaseException | None) -> bool:
-        """Internal errors are of a server that takes no writes at present: a replica, before it is promoted."""
+        """`InternalError` comes from a server that accepts no writes: a replica, before it is promoted."""
         return isinstance(error, psycopg.OperationalError | psycopg.InternalError | psycopg.InterfaceError)
 
 
 class ServerClock:
-    """The server's time, kept by this machine's count of seconds, which no one sets, between two looks at it."""
+    """The server's time. Between two queries, this machine's monotonic clock continues it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -128,7 +123,7 @@ class ServerClock:
             return self._server_time + timedelta(seconds=monotonic() - self._synced_at)
 
     def sync(self, connection: Connection) -> None:
-        """Ask the server, unless that was done a moment ago."""
+        """Query the server's time if the last query is older than `CLOCK_SYNC_INTERVAL_S`."""
         if not self._is_unsynced and 0 <= monotonic() - self._synced_at < CLOCK_SYNC_INTERVAL_S:
             return
         at: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
@@ -137,13 +132,13 @@ class ServerClock:
 
 
 def lock_key(store: str, order_id: str) -> int:
-    """A number for an order. Two that share one wait for each other now and then, and nothing worse."""
+    """The key of an order's advisory lock. Orders whose keys collide only wait for each other."""
     digest = blake2b(f"{store}\0{order_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
 def driver_url(url: str) -> URL:
-    """Heroku writes `postgres://`, which names no driver: https://devcenter.heroku.com/articles/heroku-postgresql."""
+    """Heroku's `postgres://` names no driver: https://devcenter.heroku.com/articles/heroku-postgresql."""
     return make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
 
 
@@ -152,14 +147,14 @@ def libpq_url(url: URL) -> str:
 
 
 def create_postgresql_engine(url: URL, connections: int, timeout_s: float) -> Engine:
-    """An engine whose commits are on the server's disk when they return, whatever the server's default is."""
+    """An engine whose commits are on the server's disk when they return, whatever the server's default."""
     engine = create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=timeout_s,
-        pool_pre_ping=True,  # after the server's restart the first statement would fail
-        hide_parameters=True,  # they are personal data
+        pool_pre_ping=True,  # else the first statement after the server's restart fails
+        hide_parameters=True,  # parameters are personal data
         connect_args=CONNECT_ARGS,
     )
 
@@ -169,7 +164,7 @@ def create_postgresql_engine(url: URL, connections: int, timeout_s: float) -> En
         connection.execute(
             f"SET synchronous_commit = on; SET lock_timeout = {int(timeout_s * 1000)};"
             " SET idle_in_transaction_session_timeout = 60000; SET TIME ZONE 'UTC';"
-            # A plan that was kept while a table was small reads all of it when it is large:
+            # A plan cached while a table was small reads all of it when it is large:
             # https://www.postgresql.org/docs/18/runtime-config-query.html#GUC-PLAN-CACHE-MODE, read 2026-11-22.
             " SET plan_cache_mode = force_custom_plan"
         )

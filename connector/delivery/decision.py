@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.core.retry import delay_s, parse_retry_after
-from connector.database.deliveries import AttemptRecord, Decision
+from connector.database.attempts import AttemptRecord, Decision
 from connector.database.models import Delivery, Reason, State
 from mappings.destination import Outcome
 from mappings.settings import Account

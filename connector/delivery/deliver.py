@@ -15,23 +15,21 @@ from connector.clients.tokens import TokenError
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.core.http_result import HttpResult
 from connector.core.outcomes import classify
-from connector.database.circuits import CircuitReport, has_delivered_since, total_seconds_open
-from connector.database.claims import ClaimedDelivery
-from connector.database.deliveries import (
+from connector.database.attempts import (
     AttemptRecord,
     AttemptResult,
     Decision,
     SendStart,
-    discard,
     mark_sending,
-    park_unmappable,
-    postpone,
     record_sent,
     record_unsent,
 )
+from connector.database.circuits import CircuitReport, has_delivered_since, store_circuit, total_seconds_open
+from connector.database.claims import ClaimedDelivery
+from connector.database.deliveries import discard, park_unmappable, postpone
 from connector.database.models import Delivery, Event, Reason, State
-from connector.database.orders import row_id
-from connector.database.queries.lookups import load_delivery, load_event
+from connector.database.queries.deliveries import load_delivery
+from connector.database.queries.events import load_event
 from connector.delivery.decision import RetryContext, next_state
 from connector.delivery.prepare import (
     Discarded,
@@ -41,7 +39,6 @@ from connector.delivery.prepare import (
     Ready,
     Unmappable,
     prepare,
-    store_circuit,
 )
 from connector.runtime import Runtime
 from mappings.destination import Outcome
@@ -89,7 +86,7 @@ def deliver(runtime: Runtime, claimed: ClaimedDelivery, *, on_response: Callable
         if progress is Progress.DONE:
             return
         may_refresh_token = may_refresh_token and progress is not Progress.TOKEN_EXPIRED
-        claimed_by, delivery = delivery.claimed_by, load_delivery(runtime.database, row_id(delivery))
+        claimed_by, delivery = delivery.claimed_by, load_delivery(runtime.database, delivery.id)
         if delivery.state != State.WAITING or delivery.claimed_by != claimed_by:
             return
         event = load_event(runtime.database, delivery.event_id)

@@ -16,9 +16,9 @@ from connector.core.exceptions import ConnectorError
 from connector.core.http_result import HttpResult
 from connector.core.messages import build_message
 from connector.core.outcomes import is_unauthorized
-from connector.database.circuits import CircuitReport, next_probe_time, record_outcome
+from connector.database.circuits import CircuitReport, next_probe_time, record_outcome, store_circuit
 from connector.database.models import Delivery, Event, Reason
-from connector.database.orders import row_id, set_order_number
+from connector.database.orders import set_order_number
 from connector.delivery.order_source import OrderSource, load_order_source
 from connector.runtime import Runtime
 from connector.settings import Route
@@ -115,7 +115,7 @@ def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: A
         source = fetched
     order = source.parse()
     if delivery.order_number is None:
-        set_order_number(runtime.database, row_id(delivery), order.number)
+        set_order_number(runtime.database, delivery.id, order.number)
     if delivery.override_event_id is None:
         if order.is_cancelled:
             return Discarded(reason=Reason.CANCELLED, problems=[build_message("cancelled_at_store")])
@@ -205,11 +205,6 @@ def close_store_circuit(runtime: Runtime, store: Store) -> None:
         circuit=store_circuit(store.id), outcome=Outcome.DELIVERED, failure_threshold=1, probe_after_s=0
     )
     record_outcome(runtime.database, report)
-
-
-def store_circuit(store_id: str) -> str:
-    """Return the name of a store's circuit. No account's id contains a colon."""
-    return f"store:{store_id}"
 
 
 def rejections_by_routes(routes: Sequence[Route], event: Event, order: Order, *, was_fetched: bool) -> list[Problem]:

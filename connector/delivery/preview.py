@@ -11,8 +11,8 @@ from connector.clients.storefront_api import FetchError
 from connector.core.exceptions import StoreUnavailableError
 from connector.core.messages import build_message
 from connector.database.models import Delivery, Event
-from connector.database.orders import row_id
-from connector.database.queries.lookups import load_delivery, load_newest_event
+from connector.database.queries.deliveries import load_delivery
+from connector.database.queries.events import load_newest_event
 from connector.delivery.order_source import OrderSource, load_order_source
 from connector.delivery.prepare import ensure_not_pruned, find_store, rejections_by_routes
 from connector.runtime import Runtime, open_store_api
@@ -60,7 +60,7 @@ def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) ->
             trial = DryRunResult(body=None, problems=error.problems)
     return Preview(
         delivery=delivery,
-        event_id=row_id(event),
+        event_id=event.id,
         body=trial.body,
         problems=trial.problems,
         warnings=trial.warnings,

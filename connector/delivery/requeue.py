@@ -1,7 +1,6 @@
-"""Lets orders go on by themselves that were parked for want of a row in a table, once the row is there.
+"""Requeues deliveries that were parked because a lookup table lacked a row, once the row exists.
 
-It reads tables again when their files change, and judges nothing else: whether an order can be mapped is seen when it
-is tried.
+Nothing else is checked: whether the order can be mapped now shows when it is attempted.
 """
 
 import json
@@ -9,45 +8,44 @@ from dataclasses import replace
 from functools import cache
 from itertools import islice
 
-from connector.database.orders import row_id
-from connector.database.requeue import deliveries_missing_rows, requeue_deliveries
+from connector.database.deliveries import deliveries_missing_rows, requeue_deliveries
 from connector.runtime import Runtime
 from connector.settings import refresh_tables
 from mappings.lookup_tables import find_row
 
-#: Deliveries in one transaction, so that webhooks need not wait; and in one go, so that claims need not.
+#: Deliveries per transaction, so that webhooks are not held up, and per run, so that claims are not.
 BATCH_SIZE = 200
 MAX_PER_RUN = 5_000
 
 
 def reload_lookup_tables(runtime: Runtime) -> Runtime:
-    """Return the runtime with the tables as their files are now; itself where none was changed."""
+    """Return the runtime with the lookup tables that are in the files now; the same runtime if no file changed."""
     settings, errors = refresh_tables(runtime.settings)
     if settings is runtime.settings:
         return runtime
     if errors:
-        runtime.log.error("tables_not_read", faults=errors[:5], what="the account keeps the tables that it had")
+        runtime.log.error("tables_not_read", faults=errors[:5], what="the account keeps its previous tables")
     else:
         runtime.log.info("tables_read")
     return replace(runtime, settings=settings)
 
 
 def requeue_mappable(runtime: Runtime) -> int:
-    """Let wait what lacked rows that are all there now. Returns how many; `MOST`: there may be more."""
+    """Requeue the deliveries whose missing rows all exist now. Return how many; `MAX_PER_RUN`: there may be more."""
 
-    @cache  # many lack the same
+    @cache  # many deliveries lack the same rows
     def has_all_rows(account_id: str, missing_rows: str) -> bool:
         account = runtime.settings.accounts.get(account_id)
         return all(find_row(account, table, keys) is not None for table, keys in json.loads(missing_rows))
 
     deliveries = deliveries_missing_rows(runtime.database)
     mappable_ids = islice(
-        (row_id(delivery) for delivery in deliveries if has_all_rows(delivery.account, delivery.missing_rows or "[]")),
+        (id_ for id_, account, missing_rows in deliveries if has_all_rows(account, missing_rows)),
         MAX_PER_RUN,
     )
     count = 0
     while ids := list(islice(mappable_ids, BATCH_SIZE)):
         count += requeue_deliveries(runtime.database, ids)
     if count:
-        runtime.log.info("woken", deliveries=count, why="rows that they lacked are there")
+        runtime.log.info("requeued", deliveries=count, why="the missing rows were added")
     return count

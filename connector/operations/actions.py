@@ -1,21 +1,21 @@
-"""What a person may do: retrigger, one or many, and resolve. The API and the command line call these same functions.
+"""What an operator can do. The API, the dashboard and the command line all call these functions.
 
-With `once`, what was done before for the same `Idempotency-Key` raises `AnsweredError` in place of being done again.
+With `idempotency`, a request that was made before under the same `Idempotency-Key` raises `AlreadyProcessedError`.
 """
 
 from uuid import uuid4
 
 from connector.core.exceptions import InvalidRequestError, NotFoundError
 from connector.database import bulk_retries, circuits, operator_actions
-from connector.database.bulk_retries import DeliveryFilter
 from connector.database.idempotency import IdempotentRequest
 from connector.database.models import Circuit, Delivery, Job, Reason, State
 from connector.database.operator_actions import RetriggerRequest, RetriggerResult
-from connector.database.queries.lookups import load_delivery, load_event
+from connector.database.queries.deliveries import DeliveryFilter, load_delivery
+from connector.database.queries.events import load_event
 from connector.runtime import Runtime
 
 RESOLUTIONS = (State.DELIVERED, State.DISCARDED)
-#: Of what has no ids: what has ended is sent again one by one, by force.
+#: States that a filter may select. Deliveries in other states need `force`, and so their ids.
 BULK_STATES = (State.PARKED, State.WAITING)
 MAX_IDS = 1_000
 
@@ -29,7 +29,7 @@ def retrigger_event(
     note: str | None = None,
     idempotency: IdempotentRequest | None = None,
 ) -> list[RetriggerResult]:
-    """Make what the routes want now and queue what may be queued. Raises `NotFoundError`."""
+    """Create the deliveries that today's routes call for, and queue those that may be. Raises `NotFoundError`."""
     event = load_event(runtime.database, event_id)
     accounts = runtime.settings.accounts_for(event.store, event.topics) if event.has_order else {}
     retry_request = RetriggerRequest(actor=actor, note=note, force=force)
@@ -81,12 +81,12 @@ def start_bulk_retry(
     note: str | None = None,
     idempotency: IdempotentRequest | None = None,
 ) -> Job:
-    """Have the forwarder retrigger all that `choice` chooses, as `retrigger_delivery` would one by one.
+    """Start a job in which the worker retriggers the selected deliveries, as `retrigger_delivery` would each of them.
 
-    `force` needs ids: a doubled parcel a row is nothing to be had by a filter. Raises `InvalidRequestError`.
+    `force` requires explicit ids, because a filter could duplicate many orders. Raises `InvalidRequestError`.
     """
     if force and delivery_filter.ids is None:
-        raise InvalidRequestError("`force` needs `ids`: look at each of them at the destination first")
+        raise InvalidRequestError("`force` needs `ids`: check each of them at the destination first")
     if delivery_filter.ids is None and delivery_filter.state not in BULK_STATES:
         raise InvalidRequestError(f"`state` must be one of {', '.join(BULK_STATES)}, unless `ids` are given")
     if delivery_filter.ids is not None and not 1 <= len(delivery_filter.ids) <= MAX_IDS:
@@ -106,7 +106,7 @@ def start_bulk_retry(
 
 
 def advance_bulk_retries(runtime: Runtime, *, size: int = bulk_retries.PAGE_SIZE) -> bool:
-    """Work off one page of the oldest job, of `size` deliveries. False where there is none."""
+    """Process the next `size` deliveries of the oldest running job. Return False if there is none."""
     job = bulk_retries.next_running_job(runtime.database)
     if job is None:
         return False
@@ -152,7 +152,10 @@ def resolve_delivery(
     note: str | None = None,
     idempotency: IdempotentRequest | None = None,
 ) -> Delivery:
-    """Settle a parked delivery by a person's word. Raises `InvalidRequestError`, `NotFoundError`, `ConflictError`."""
+    """Mark a parked delivery as delivered or discarded.
+
+    Raises `InvalidRequestError`, `NotFoundError`, `ConflictError`.
+    """
     if resolution not in RESOLUTIONS:
         raise InvalidRequestError(f"`as` must be one of {', '.join(RESOLUTIONS)}")
     if remote_id is not None and resolution != State.DELIVERED:
@@ -173,7 +176,7 @@ def resolve_delivery(
 def pause_account(
     runtime: Runtime, account: str, *, actor: str, note: str | None = None, idempotency: IdempotentRequest | None = None
 ) -> Circuit:
-    """Send it nothing more until it is resumed; what is being sent ends. Raises `NotFoundError`."""
+    """Stop sending to an account until it is resumed; attempts under way finish. Raises `NotFoundError`."""
     ensure_account_exists(runtime, account)
     circuit = circuits.pause_account(runtime.database, account, actor=actor, note=note, idempotency=idempotency)
     runtime.log.info("paused", account=account, who=actor)
@@ -183,7 +186,7 @@ def pause_account(
 def resume_account(
     runtime: Runtime, account: str, *, actor: str, idempotency: IdempotentRequest | None = None
 ) -> Circuit:
-    """Send to it again at once, whatever kept it from orders. Raises `NotFoundError`."""
+    """Resume sending to an account, clearing any pause or open circuit. Raises `NotFoundError`."""
     ensure_account_exists(runtime, account)
     circuit = circuits.resume_account(runtime.database, account, actor=actor, idempotency=idempotency)
     runtime.log.info("resumed", account=account, who=actor)

@@ -1,4 +1,4 @@
-"""Looks at the whole service as a doctor would: what is well, what is not, and what to do about it. Changes nothing."""
+"""Runs health checks on configuration, database, worker and integrations. Changes nothing."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,7 @@ from pathlib import Path
 from connector.clients.http import Reachability
 from connector.core.check_result import CheckResult, failure, ok, warning
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
+from connector.database.circuits import CircuitState, circuit_state, read_circuits
 from connector.database.engine import Database
 from connector.database.health import (
     DATABASE,
@@ -18,7 +19,6 @@ from connector.database.health import (
     seconds_ahead,
 )
 from connector.database.models import Circuit, Reason
-from connector.database.queries.lookups import all_circuits
 from connector.database.sqlite import database_file
 from connector.database.stats.counters import LAST_EVENT, read_counters
 from connector.database.stats.gauges import Gauges, read_gauges
@@ -27,17 +27,17 @@ from connector.runtime import check_database
 from connector.settings import Settings, load_settings
 from mappings.settings import Store
 
-CONFIGURATION, CLOCK, WORKER = "configuration", "clock", "forwarder"
-#: Of two clocks, the answer's is cut to seconds and older than the way it took.
+CONFIGURATION, CLOCK, WORKER = "configuration", "clock", "worker"
+#: A server's clock is read from a response: whole seconds, less the time that the response took.
 CLOCK_OFF_S, CLOCK_WRONG_S = 5.0, 60.0
-#: What is due is claimed within a second; after this nobody seems to.
+#: Due deliveries are claimed within a second; after this long, no worker seems to run.
 LATE_S = 60.0
-MONITOR_LOCK = "alerts"  # of the watch that each forwarder keeps
+MONITOR_LOCK = "alerts"  # every worker tries to hold it
 
 REMEDIES = {
     Reason.UNMAPPABLE: "correct the order in the store, or the settings and retrigger",
-    Reason.REFUSED: "read the destination's answer in connector show, correct what it names, then retrigger",
-    Reason.UNCERTAIN: "look for each at the destination: connector resolve, or retrigger --force where it is not there",
+    Reason.REFUSED: "read the destination's response in connector show, correct what it names, then retrigger",
+    Reason.UNCERTAIN: "look for each at the destination: connector resolve, or retrigger --force if it is not there",
     Reason.EXHAUSTED: "retrigger when the destination is back",
 }
 
@@ -45,7 +45,11 @@ REMEDIES = {
 def run_checks(
     path: Path | None = None, environ: Mapping[str, str] = os.environ, *, is_offline: bool = False
 ) -> Iterator[CheckResult]:
-    """Each finding as soon as it is there. `is_offline` asks nobody but the database."""
+    """Yield each result as soon as it is known.
+
+    Args:
+        is_offline: make no requests to destinations and stores.
+    """
     try:
         settings = load_settings(path, environ)
     except SettingsError as error:
@@ -53,7 +57,7 @@ def run_checks(
             yield failure(CONFIGURATION, message, "correct it; connector.example.toml shows every setting")
         return
     counts = f"{len(settings.stores)} stores, {len(settings.accounts)} accounts, {len(settings.routes)} routes"
-    yield ok(CONFIGURATION, f"no fault: {counts}")
+    yield ok(CONFIGURATION, f"valid: {counts}")
     if settings.environment.admin_token is None:
         yield warning(CONFIGURATION, "no ADMIN_TOKEN is set, so /api answers 404", "set it to a long random text")
     yield from check_database_health(settings)
@@ -74,7 +78,7 @@ def check_database_health(settings: Settings) -> Iterator[CheckResult]:
     try:
         yield from check_sqlite(database) if is_sqlite else check_postgresql(database)
         check_database(settings, database)
-        yield ok(DATABASE, "its tables are of this version")
+        yield ok(DATABASE, "its schema is up to date")
         if not is_sqlite:
             yield check_clock("the database's", seconds_ahead(database))
         yield from check_deliveries(settings, database)
@@ -82,10 +86,12 @@ def check_database_health(settings: Settings) -> Iterator[CheckResult]:
         yield failure(DATABASE, str(error), "run connector migrate")
     except SettingsError as error:
         for message in error.errors:
-            yield failure(DATABASE, message, "see above; nothing starts like this")
+            yield failure(DATABASE, message, "correct it; the service does not start until then")
     except DatabaseUnavailableError as error:
         yield failure(
-            DATABASE, f"not reached: {database.error_detail(error)}", "see that it runs and DATABASE_URL names it"
+            DATABASE,
+            f"unreachable: {database.error_detail(error)}",
+            "check that it runs, and DATABASE_URL",
         )
     finally:
         database.close()
@@ -95,7 +101,7 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckRe
     now = database.clock()
     gauges = read_gauges(database, settings.accounts)
     yield check_worker(gauges, now, monitor_seen_until(database, MONITOR_LOCK))
-    circuits = all_circuits(database)
+    circuits = read_circuits(database)
     for account in settings.accounts:
         yield check_circuit(account, circuits.get(account), gauges.waiting.get(account, 0))
     for (account, reason), count in sorted(gauges.parked.items()):
@@ -113,31 +119,30 @@ def check_worker(gauges: Gauges, now: datetime, monitor_seen_until: datetime | N
     is_alive = monitor_seen_until is not None and monitor_seen_until > now
     remedy = "start connector serve or connector worker, and read its log"
     if late_s > LATE_S:
-        return failure(WORKER, f"an order has been due for {format_duration(late_s)} and is not taken", remedy)
+        return failure(WORKER, f"an order is {format_duration(late_s)} overdue and unclaimed", remedy)
     if not is_alive:
-        return warning(WORKER, "none has shown itself in the last minute", remedy)
-    return ok(WORKER, f"it runs; waiting {sum(gauges.waiting.values())}, sending {sum(gauges.sending.values())}")
+        return warning(WORKER, "no worker has been seen in the last minute", remedy)
+    return ok(WORKER, f"running; {sum(gauges.waiting.values())} waiting, {sum(gauges.sending.values())} sending")
 
 
 def check_circuit(account: str, circuit: Circuit | None, waiting: int) -> CheckResult:
-    subject, waiting_text = f"account {account}", f"{waiting} wait for it"
-    if circuit is not None and circuit.paused_at is not None:
+    subject, waiting_text = f"account {account}", f"{waiting} waiting"
+    state = circuit_state(circuit)
+    if circuit is not None and state is CircuitState.PAUSED:
         return warning(
             subject,
             f"paused by {circuit.pause_reason}; {waiting_text}",
-            f"connector resume {account}, when it may go on",
+            f"connector resume {account}, when it may continue",
         )
-    if circuit is not None and circuit.opened_at is not None:
+    if circuit is not None and state is CircuitState.OPEN:
         reason = circuit.reason or "failures"
         remedy = (
-            "correct its key and start the service again"
-            if reason == "unauthorized"
-            else "see what ails the destination"
+            "correct its key and restart the service" if reason == "unauthorized" else "check the destination's status"
         )
         return failure(
-            subject, f"left alone because of {reason}; {waiting_text}", f"{remedy}; it is tried again by itself"
+            subject, f"suspended because of {reason}; {waiting_text}", f"{remedy}; the connector retries automatically"
         )
-    return ok(subject, f"takes orders; {waiting_text}")
+    return ok(subject, f"accepting orders; {waiting_text}")
 
 
 def check_silent_stores(settings: Settings, database: Database, now: datetime) -> Iterator[CheckResult]:
@@ -145,21 +150,21 @@ def check_silent_stores(settings: Settings, database: Database, now: datetime) -
     last_event_times = {dict(labels)["store"]: value for (name, labels), value in counters if name == LAST_EVENT}
     for store in settings.stores.values():
         subject = f"store {store.name}"
-        remedy = f"see in {store.storefront}'s settings that the webhook to /webhooks/{store.name} is there and enabled"
+        remedy = f"check in {store.storefront} that the webhook to /webhooks/{store.name} exists and is enabled"
         if store.id not in last_event_times:
-            yield warning(subject, "no webhook of it ever came", remedy)
+            yield warning(subject, "it has never sent a webhook", remedy)
             continue
         silence = now - datetime.fromtimestamp(last_event_times[store.id], UTC)
         limit_h = settings.alerts.silent_after_h_by_store.get(store.id, settings.alerts.silent_after_h)
-        message = f"its last webhook came {format_duration(silence.total_seconds())} ago"
+        message = f"last webhook {format_duration(silence.total_seconds())} ago"
         yield warning(subject, message, remedy) if silence > timedelta(hours=limit_h) else ok(subject, message)
 
 
 def check_reachability(settings: Settings) -> Iterator[CheckResult]:
-    """Whether the accounts' destinations and the stores' APIs are reached, and what their clocks say."""
+    """Check that destinations and stores' APIs respond, and compare their clocks with this machine's."""
     for probe in probe_accounts(settings):
         subject = f"account {probe.account}"
-        remedy = "see base_url, the key, and that this machine reaches it"
+        remedy = "check base_url, the key, and the network"
         yield ok(subject, probe.message) if probe.is_good else failure(subject, probe.message, remedy)
     pings = ping_all(settings)
     for owner, reachability in pings:
@@ -169,19 +174,19 @@ def check_reachability(settings: Settings) -> Iterator[CheckResult]:
         reachability.seconds_ahead for _, reachability in pings if reachability.seconds_ahead is not None
     )
     if clock_offsets:
-        yield check_clock("those of the services it speaks with", clock_offsets[len(clock_offsets) // 2])
+        yield check_clock("the clocks of the services it calls", clock_offsets[len(clock_offsets) // 2])
 
 
 def check_store_api(store: Store, reachability: Reachability) -> CheckResult:
     subject, api_label = f"store {store.name}", f"its API at {store.api_url}"
     if reachability.status is None or reachability.status >= 500:
         detail = reachability.error or f"status {reachability.status}"
-        return failure(subject, f"{api_label} is not well: {detail}", "see api_url, and that this machine reaches it")
-    return ok(subject, f"{api_label} is reached")
+        return failure(subject, f"{api_label} is failing: {detail}", "check api_url and the network")
+    return ok(subject, f"{api_label} responds")
 
 
 def check_clock(reference: str, ahead_s: float) -> CheckResult:
-    """Leases, tokens and retries run by clocks: SQLite's by this machine's."""
+    """Check the clock that tokens expire by, and with SQLite also leases and retries."""
     message = f"this machine's clock is {abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} {reference}"
     remedy = "let NTP set it: timedatectl set-ntp true"
     if abs(ahead_s) > CLOCK_WRONG_S:

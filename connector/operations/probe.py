@@ -1,4 +1,4 @@
-"""Tries whether each account can be reached with its credentials, by requests that create nothing."""
+"""Tests whether each account can be reached with its credentials, with requests that create nothing."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,7 +37,7 @@ class ProbeResult:
 
 
 def probe_accounts(settings: Settings, account_id: str | None = None) -> list[ProbeResult]:
-    """Ask every account's destination once, or one account's alone, by its id. Opens no database."""
+    """Send one request to every account, or only to the account with this id. Opens no database."""
     with open_clients(settings) as (account_clients, _):
         return [
             probe_account(account_clients[account.id], account, settings.destination(account))
@@ -47,7 +47,7 @@ def probe_accounts(settings: Settings, account_id: str | None = None) -> list[Pr
 
 
 def ping_all(settings: Settings) -> list[tuple[Account | Store, Reachability]]:
-    """Ask for nothing, wherever the accounts and the stores' APIs are: whether anybody answers, and by what clock."""
+    """Ping the server of every account and of every store's API."""
     with open_clients(settings) as (account_clients, store_clients):
         clients: list[tuple[Account | Store, Client]] = [
             *((account, account_clients[account.id].client) for account in settings.accounts.values()),
@@ -75,11 +75,11 @@ def probe_account(clients: AccountClients, account: Account, destination: Destin
     )
     status = result.status
     if status is None:
-        return build_result(ProbeOutcome.UNREACHABLE, None, f"not reached: {result.error}")
+        return build_result(ProbeOutcome.UNREACHABLE, None, f"unreachable: {result.error}")
     is_expired = destination.classify_response(status, result.parse_json()) is Outcome.TOKEN_EXPIRED
     if status in (401, 403) or is_expired:
-        message = f"reached, and refuses the credentials ({status})"
+        message = f"reachable, but rejects the credentials ({status})"
         return build_result(ProbeOutcome.CREDENTIALS_REJECTED, status, message)
     if status >= 500:
-        return build_result(ProbeOutcome.SERVER_ERROR, status, f"reached, and in trouble ({status})")
-    return build_result(ProbeOutcome.REACHED, status, f"reached ({status})")
+        return build_result(ProbeOutcome.SERVER_ERROR, status, f"reachable, but failing ({status})")
+    return build_result(ProbeOutcome.REACHED, status, f"reachable ({status})")

@@ -18,14 +18,15 @@ def configure_request_ids(app: Flask) -> None:
         request_id = request.headers.get(REQUEST_ID_HEADER)
         if request_id is None or REQUEST_ID_PATTERN.fullmatch(request_id) is None:
             request_id = f"{getrandbits(64):016x}"  # not a secret
-        g.request_id = request_id
         g.request_id_token = REQUEST_ID.set(request_id)
 
     @app.after_request
     def add_request_id(response: Response) -> Response:
-        response.headers[REQUEST_ID_HEADER] = g.request_id
+        response.headers[REQUEST_ID_HEADER] = REQUEST_ID.get()
         return response
 
     @app.teardown_request
     def clear_request_id(_error: BaseException | None) -> None:
-        REQUEST_ID.reset(g.request_id_token)
+        token = g.pop("request_id_token", None)
+        if token is not None:
+            REQUEST_ID.reset(token)

@@ -1,7 +1,7 @@
-"""`connector serve`: gunicorn, and the forwarder as a process beside it, under one supervisor.
+"""`connector serve`: runs gunicorn and one worker as child processes.
 
-The supervisor does no work of its own. It starts both, brings the forwarder back when it dies, and ends both when it
-is told to, when the web server ends, or when the forwarder cannot be kept up. It imports little, since it stays.
+The supervisor restarts the worker when it dies. It stops both on SIGTERM or SIGINT, when gunicorn ends, or when the
+worker keeps dying. It does no other work and imports little, since it stays in memory.
 """
 
 import os
@@ -15,60 +15,63 @@ from typing import NoReturn
 from connector.core.processes import die_with_parent
 from connector.observability.logs import configure_logging, flush_log, get_logger
 
-#: A forwarder that dies this often within this time will not come up by itself.
+#: The supervisor gives up on a worker that dies more often than this.
 MAX_RESTARTS, RESTART_WINDOW_S = 5, 60.0
-#: After SIGTERM: the forwarder's own 25 s and a little. A dyno is killed at 30 s.
+FIRST_RESTART_DELAY_S = 0.2
+POLL_INTERVAL_S = 0.1
+#: After SIGTERM: the worker's own 25 s and a margin. Heroku kills all processes at 30 s.
 SHUTDOWN_TIMEOUT_S = 28.0
-#: A webhook is answered in milliseconds; this is for one that waits for the database's lock.
+#: A web request takes milliseconds; this allows for one that waits for the database's lock.
 WEB_TIMEOUT_S = 30
-#: Every web process answers this many at once.
+#: Requests that one web process handles at a time.
 WEB_THREADS = 24
 
 
 class Supervisor:
     def __init__(self, web_command: list[str]) -> None:
-        self.web_command = web_command  # the command
+        self.web_command = web_command
         self.log = get_logger()
-        self.is_stopping = False  # no `Event`: it has a lock, which a signal's handler may find held
-        self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS)
+        self.is_stopping = False  # not an `Event`: its lock may be held by the thread that a signal interrupts
+        self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS)  # monotonic
 
     def run(self) -> int:
-        """Supervise until SIGTERM or SIGINT. Returns the exit status: 0 when it was told to end."""
+        """Supervise until SIGTERM or SIGINT. Return the exit status: 0 after such a signal, else an error."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: self.stop())
-        web_command = start_process(self.web_command)
+        web = start_process(self.web_command)
         worker = start_process(worker_command())
         status = 0
-        while self.sleep_unless_stopped(0.1):
-            if web_command.poll() is not None:
-                self.log.error("web_ended", status=web_command.returncode)
-                status = web_command.returncode or 1
+        while self.sleep_unless_stopped(POLL_INTERVAL_S):
+            if web.poll() is not None:
+                self.log.error("web_ended", status=web.returncode)
+                status = web.returncode or 1
                 break
             if worker.poll() is not None:
-                self.log.error("forwarder_ended", status=worker.returncode)
+                self.log.error("worker_ended", status=worker.returncode)
                 if not self.may_restart():
-                    self.log.error("forwarder_cannot_be_kept_up", restarts=MAX_RESTARTS, within_s=RESTART_WINDOW_S)
+                    self.log.error("worker_not_restarted", restarts=MAX_RESTARTS, within_s=RESTART_WINDOW_S)
                     status = 1
                     break
                 worker = start_process(worker_command())
-        stop_processes([web_command, worker])
+        stop_processes([web, worker])
         return status
 
     def may_restart(self) -> bool:
-        """True unless the forwarder has been restarted too often of late. Waits a little longer each time."""
+        """Wait before a restart, twice as long each time. Return False if there were too many."""
         now = time.monotonic()
         recent = [restarted_at for restarted_at in self._restarts if now - restarted_at < RESTART_WINDOW_S]
         self._restarts.append(now)
         if len(recent) >= MAX_RESTARTS:
             return False
-        self.sleep_unless_stopped(0.2 * 2 ** len(recent))
+        self.sleep_unless_stopped(FIRST_RESTART_DELAY_S * 2 ** len(recent))
         return True
 
     def stop(self) -> None:
+        """Make `run` stop the processes and return. Safe in a signal handler."""
         self.is_stopping = True
 
     def sleep_unless_stopped(self, seconds: float) -> bool:
-        """Wait so long, but not past `stop`. False when it has come."""
+        """Sleep until the time is up or `stop` is called. Return False if it was called."""
         deadline = time.monotonic() + seconds
         while not self.is_stopping and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -95,7 +98,7 @@ def start_process(command: list[str]) -> subprocess.Popen[bytes]:
 
 
 def stop_processes(processes: list[subprocess.Popen[bytes]]) -> None:
-    """SIGTERM to all at once, then SIGKILL to what is left when the time is up."""
+    """Send SIGTERM to all, and SIGKILL to those that outlast `SHUTDOWN_TIMEOUT_S`."""
     for process in processes:
         if process.poll() is None:
             process.terminate()
@@ -109,7 +112,7 @@ def stop_processes(processes: list[subprocess.Popen[bytes]]) -> None:
 
 
 def exec_supervisor(host: str, port: int, processes: int) -> NoReturn:
-    """Let this process go on as the supervisor, without all that it imported to check the configuration."""
+    """Replace this process with the supervisor, which frees the memory of everything imported so far."""
     flush_log()
     sys.stdout.flush()
     sys.stderr.flush()

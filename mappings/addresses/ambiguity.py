@@ -17,7 +17,7 @@ REASONS: Mapping[str, str] = {
     "may_hold_district": N_("“%(text)s” may hold a neighbourhood"),
     "several_meanings": N_("“%(text)s” may be more than one thing"),
 }
-#: One way to read the line: street, number, rest; as many of them as it has.
+#: One way to read the line: street, number and rest, as far as it has them.
 Reading = tuple[str, ...]
 READING_TEMPLATES = (
     N_("a place without a street"),

@@ -1,4 +1,4 @@
-"""Municipalities of the large urban areas, which people write behind a neighbourhood or in its place. Data only.
+"""Municipalities of the large urban areas, which people write after a neighbourhood or instead of one. Data only.
 
 Mexico: the boroughs of the capital, and who shares a metropolitan area with a larger city
 (https://www.gob.mx/conapo/documentos/las-metropolis-de-mexico-2020). Argentina: the partidos around Buenos Aires, and
@@ -8,7 +8,7 @@ lists at hand. A name that is not here is taken for a neighbourhood.
 
 from mappings.addresses.vocabulary import casefold_ascii_same_length
 
-#: By the state's official name.
+#: Official name of the state -> municipalities.
 MUNICIPALITIES_BY_STATE = {
     "Ciudad de México": """
         Álvaro Obregón, Azcapotzalco, Benito Juárez, Coyoacán, Cuajimalpa, Cuajimalpa de Morelos, Cuauhtémoc,
@@ -61,7 +61,7 @@ def _normalize_names(names: str) -> frozenset[str]:
     return frozenset(casefold_ascii_same_length(" ".join(name.split())) for name in names.split(","))
 
 
-#: Both as `flatten` writes them.
+#: State -> municipalities, normalized by `casefold_ascii_same_length`.
 MUNICIPALITIES = {
     casefold_ascii_same_length(state): _normalize_names(names) for state, names in MUNICIPALITIES_BY_STATE.items()
 }

@@ -1,4 +1,4 @@
-"""Postcodes as people and spreadsheets write them, and whether one can be of its state. Nothing is made up."""
+"""Normalizes postcodes, and checks them against the state."""
 
 import re
 
@@ -17,7 +17,7 @@ CP_PREFIX = re.compile(r"C\.?\s?P\.?\s*:?\s*(?=[A-Z]?\d)")
 
 
 def complete_postal_code(code: str | None, *, country: str | None, state: str | None) -> str | None:
-    """Return a postcode without blanks and "C.P.", in capitals, with a lost first zero where that is sure.
+    """Return a postcode in capitals without blanks and "C.P."; a lost leading zero is restored if it is certain.
 
     Mexican codes that begin with 0 are Mexico City's, and no other state's.
     """
@@ -36,7 +36,7 @@ def complete_postal_code(code: str | None, *, country: str | None, state: str | 
 
 
 def is_of_state(code: str, country: str, state: str | None) -> bool:
-    """Whether the postcode begins as those of the state do. False where either is unknown."""
+    """Return whether the postcode belongs to the state. False if either is unknown."""
     known_state = STATES_BY_NAME.get(country, {}).get(match_key(state or ""))
     return bool(
         known_state and (digits := postcode_digits(code, country)) and re.match(known_state.postcode_prefix, digits)

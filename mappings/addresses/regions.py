@@ -1,4 +1,4 @@
-"""Names of states and countries. Text that is no known name or code passes as written."""
+"""Names of states and countries. Unknown names and codes are kept as written."""
 
 from collections.abc import Mapping
 
@@ -20,13 +20,13 @@ WOOCOMMERCE_STATES: dict[str, dict[str, str]] = {
 TIENDANUBE_STATES: dict[str, dict[str, str]] = {}
 
 MEXICO_CITY = "Ciudad de México"
-#: Ways in which people write it where no country is given, as `squeeze` writes them.
+#: Spellings of it without a country, normalized by `match_key`.
 MEXICO_CITY_NAMES = {"cdmx", "cmx", "df", "distritofederal", "ciudaddemexico", "mexicocity", "mexicodf", "mexicocdmx"}
 
 COUNTRIES = {"MX": "México", "AR": "Argentina"}
-#: States that are a city by another name.
+#: States that are also a city: other names of the city.
 ALSO_CITIES = {"Ciudad Autónoma de Buenos Aires": ("Buenos Aires",)}
-#: Country, then state: what else names them in a line, as `flatten` writes it.
+#: Country -> state -> other names of both in a line, normalized by `casefold_ascii_same_length`.
 REGION_NAMES = {
     country: {
         state.name: frozenset(
@@ -44,7 +44,7 @@ REGION_NAMES = {
     }
     for country, states in STATES.items()
 }
-#: As `squeeze` writes them.
+#: Normalized by `match_key`.
 COUNTRY_NAMES = {
     "mexico": "MX",
     "mejico": "MX",
@@ -57,7 +57,7 @@ COUNTRY_NAMES = {
 
 
 def address_if_locatable(address: Address | None) -> Address | None:
-    """Return an address by which anything can be found, else None: some platforms write a country on every order."""
+    """Return the address if it locates anything, else None: some platforms write a country on every order."""
     if address is None:
         return None
     locating_fields = (
@@ -91,7 +91,7 @@ def resolve_state_name(
 
 
 def resolve_country_code(code: str | None, name: str | None = None) -> str | None:
-    """Return the ISO 3166-1 alpha-2 code: as given, else of a country whose name we know, else what was written."""
+    """Return the ISO 3166-1 alpha-2 code: as given, or of a known country's name, or else the text as written."""
     written = code or name
     if written is None:
         return None
@@ -99,7 +99,7 @@ def resolve_country_code(code: str | None, name: str | None = None) -> str | Non
 
 
 def build_address_context(address: Address) -> AddressContext:
-    """Return what the address's own fields tell about its lines: people repeat the city there, and the state's code."""
+    """Return what the address's other fields say about its lines, in which people repeat the city and the state."""
     state = address.state or ""
     own_names = {
         casefold_ascii_same_length(name)

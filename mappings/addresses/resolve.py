@@ -1,7 +1,7 @@
-"""Fill street, number, flat and neighbourhood of an address from its lines, where it is sure. It never guesses.
+"""Fills street, number, unit and neighbourhood of an address from its lines. It never guesses.
 
-Storefront schemas load the lines as written; `streets` reads one of them, this brings together what the platform, the
-store's settings and the lines say.
+Storefront schemas load the lines as written, and `street_parser` parses one line. This module combines the platform's
+own fields, the store's settings and the lines.
 """
 
 import re
@@ -14,10 +14,10 @@ from mappings.order import Address
 from mappings.problems import ParamValue, Problem
 from mappings.text import WORD_JOINER, casefold_ascii, clean_text
 
-#: Longer lines are no address: they stay whole, and cost no time.
+#: Longer lines are not parsed.
 MAX_LINE_LENGTH = 300
 
-#: What shops and plugins write where they know no street.
+#: Texts that shops and plugins write instead of a street.
 PLACEHOLDER_TEXTS = {
     "no informado",
     "no informada",
@@ -33,7 +33,7 @@ PLACEHOLDER_TEXTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecondLine:
-    """What the second line holds."""
+    """The parts of the second line."""
 
     unit: str | None = None
     district: str | None = None
@@ -58,7 +58,7 @@ def resolve_address(
             first, line2 = joined, None
     second = parse_second_line(line2, district, has_district=bool(first.district), context=context)
     street = address.street or first.street
-    reason = first.reason if street == line1 and address.country in COUNTRIES else None  # elsewhere none is told apart
+    reason = first.reason if street == line1 and address.country in COUNTRIES else None  # other countries: not parsed
     return replace(
         address,
         street=street,
@@ -70,7 +70,7 @@ def resolve_address(
     )
 
 
-#: What is read to tell the parts of an address apart, and the parts.
+#: The fields that an address is resolved from, and those that are filled.
 INPUT_FIELDS = (
     "line1",
     "line2",
@@ -90,7 +90,7 @@ RESOLVED_FIELDS = ("street", "number", "unit", "district", "reference", "ambigui
 def resolve_billing_address(
     address: Address, *, shipping: Address | None, resolved_shipping: Address | None
 ) -> Address:
-    """As `settle_address`, which costs half of reading a small order, where this is not the `shipping` one again."""
+    """Return the billing address resolved. It copies the result for an address that equals the shipping address."""
     if shipping is None or any(getattr(address, name) != getattr(shipping, name) for name in INPUT_FIELDS):
         return resolve_address(address)
     return replace(address, **{name: getattr(resolved_shipping, name) for name in RESOLVED_FIELDS})
@@ -115,7 +115,7 @@ def parse_first_line(line: str | None, configured_number: str | None, context: A
 
 
 def starts_with_number(line: str) -> bool:
-    """Whether a second line goes on with the number that the first one lacks: "#1130 depto 701"."""
+    """Return whether a second line starts with a street number: "#1130 depto 701"."""
     tokens = tokenize(line, is_street=False) if WORD_JOINER not in line and len(line) <= MAX_LINE_LENGTH else []
     return bool(tokens) and tokens[0].kind in {"door", "plot", "lot", "kilometre", "absent"}
 
@@ -144,7 +144,7 @@ def parse_second_line(
     if len(districts) > 1 or (
         clean_district and districts and casefold_ascii(district_name(districts[0])) != casefold_ascii(clean_district)
     ):
-        return SecondLine(unit=line, district=clean_district)  # two neighbourhoods: neither gets lost
+        return SecondLine(unit=line, district=clean_district)  # two neighbourhoods: keep both
     references = [token for token in tokens if token.kind in {"reference", "crossing"}]
     units = [token for token in tokens if token not in districts and token not in references]
     if not districts and not references and len(units) != 1:
@@ -157,7 +157,7 @@ def parse_second_line(
 
 
 def is_district_after_unit(token: Token, tokens: list[Token]) -> bool:
-    """Whether it is a neighbourhood as in "Depto 4, Palermo"."""
+    """Return whether the token is a neighbourhood, as in "Depto 4, Palermo"."""
     return (
         token is tokens[-1]
         and token.kind == "text"
@@ -168,7 +168,7 @@ def is_district_after_unit(token: Token, tokens: list[Token]) -> bool:
 
 
 def parse_district_line(tokens: list[Token]) -> SecondLine:
-    """Read a second line of which the store says that it holds the neighbourhood; a flat may stand beside it."""
+    """Parse a second line that the store's settings name as the neighbourhood. It may also contain a unit."""
     marked = [token for token in tokens if token.kind in DISTRICT_KINDS]
     units = [token for token in tokens if token.kind == "unit"]
     rest = [token for token in tokens if token not in units and token not in marked]
@@ -199,7 +199,7 @@ def is_placeholder(line: str) -> bool:
 
 
 def join_distinct(*texts: str | None) -> str | None:
-    """Join the texts, each once."""
+    """Join the texts without duplicates."""
     distinct: dict[str, str] = {}
     for text in texts:
         if text:

@@ -14,12 +14,12 @@ from mappings.text import match_key
 
 @dataclass(frozen=True, slots=True)
 class State:
-    iso: str  # without the country: "JAL"
+    iso: str  # ISO 3166-2 without the country: "JAL"
     name: str  # in Spanish
     shopify: str
     woocommerce: str
-    postcode_prefix: str  # how they begin: a pattern, without the letter of Argentina's long form
-    other_names: tuple[str, ...] = ()  # what else people and platforms call it
+    postcode_prefix: str  # regular expression of how they begin, without the letter of Argentina's long form
+    other_names: tuple[str, ...] = ()  # other names in use
 
 
 MEXICO = (
@@ -95,7 +95,7 @@ ARGENTINA = (
 STATES = {"MX": MEXICO, "AR": ARGENTINA}
 
 
-#: Country, then a name as `squeeze` writes it. Codes of one letter are no names.
+#: Country -> name, normalized by `match_key` -> state. One-letter codes are left out.
 STATES_BY_NAME = {
     country: {
         match_key(name): state

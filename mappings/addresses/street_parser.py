@@ -1,7 +1,6 @@
-"""Read one address line as people type it in Mexico and Argentina. What is not sure is said, never guessed.
+"""Parses one address line as people type it in Mexico and Argentina. Ambiguous lines are reported, never guessed.
 
-What stands between the pieces that are marked is told apart by place: the street and its number come first, names of
-neighbourhoods last.
+Text between marked tokens is classified by its position: street and number come first, neighbourhoods last.
 """
 
 import re
@@ -47,7 +46,7 @@ from mappings.addresses.vocabulary import COMPASS, NAMED_BY_NUMBER, NUMBER, case
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedLine:
-    """What a line says. Where `reason` says why that is not sure, nothing else is told."""
+    """The parts of a line. If it is ambiguous, only `reason` is set."""
 
     street: str | None = None
     number: str | None = None
@@ -72,15 +71,15 @@ class AmbiguousAddressError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressContext:
-    """What is known of an address beside its lines. Names are as `flatten` writes them."""
+    """What an address's other fields say. Names are normalized by `casefold_ascii_same_length`."""
 
     country: str | None = None  # ISO 3166-1 alpha-2
-    region_names: frozenset[str] = frozenset()  # what only repeats the city, the state or the country
-    municipalities: frozenset[str] = frozenset()  # of the state: names that are no neighbourhood's
+    region_names: frozenset[str] = frozenset()  # names that only repeat the city, the state or the country
+    municipalities: frozenset[str] = frozenset()  # names of the state's municipalities, which are not neighbourhoods
 
 
 def parse_line(line: str, context: AddressContext) -> ParsedLine:
-    """Return what `line` says, or why it is not sure."""
+    """Return the parts of `line`, or why it is ambiguous."""
     tokens = tokenize(line)
     street = next((token for token in tokens if token.kind == "text"), None)
     tokens = [token for token in tokens if token is street or not repeats_region(token, context.region_names)]
@@ -105,7 +104,7 @@ def _parse_tokens(tokens: Sequence[Token], context: AddressContext) -> ParsedLin
     if door is not None and number is not None:
         if number.kind not in {"plot", "house"}:
             raise AmbiguousAddressError("two_numbers")
-        following = [token for token in tokens if token is not head]  # block and lot say more than the door's number
+        following = [token for token in tokens if token is not head]  # block and lot say more than a number
         number = None
     if door is None and number is None:
         text_tokens = [token for token in following if token.kind == "text"]
@@ -123,7 +122,7 @@ def _parse_tokens(tokens: Sequence[Token], context: AddressContext) -> ParsedLin
 
 
 def _find_marked_number(tokens: Sequence[Token]) -> tuple[Token | None, list[Token]]:
-    """Return the piece that is the number by its mark, and all others."""
+    """Return the token that is marked as the number, and all other tokens."""
     by_kind = {kind: [token for token in tokens if token.kind == kind] for kind in ("door", "kilometre", "absent")}
     plots = [token for token in tokens if token.kind in {"plot", "house", "lot"}]
     doors, kilometres, absents = by_kind["door"], by_kind["kilometre"], by_kind["absent"]
@@ -147,7 +146,7 @@ def _format_number(token: Token) -> str:
 
 
 def _split_head(head: Token) -> tuple[str, str | None, Token | None]:
-    """Return street, number and what stands behind it in the text with which a line begins."""
+    """Return street, number and the rest of the text that a line begins with."""
     normalized = head.normalized
     if NUMBERED_ROAD.fullmatch(normalized):
         return head.text, None, None
@@ -195,7 +194,7 @@ def _split_head(head: Token) -> tuple[str, str | None, Token | None]:
 
 
 def _split_leading_number(token: Token) -> tuple[str | None, Token | None]:
-    """Return the number with which a piece begins, and what follows it."""
+    """Return the number that a token begins with, and what follows it."""
     match = LEADING_NUMBER.fullmatch(token.normalized)
     return (token.text[: match.end("number")], _tail_token(token, match.start("tail"))) if match else (None, None)
 
@@ -209,7 +208,7 @@ def _tail_token(token: Token, start: int) -> Token | None:
 
 
 def _check_street_without_number(street: str, following: Sequence[Token]) -> None:
-    """Raise where a line without a number may be no street, or its number may stand in it unseen."""
+    """Raise if a line without a number may not be a street, or may contain an unmarked number."""
     normalized = casefold_ascii_same_length(street)
     if any(token.kind in {"unit", "building", "lot"} for token in following) and not WALKWAY.match(normalized):
         raise AmbiguousAddressError("flat_without_door")
@@ -232,7 +231,7 @@ def _check_street_without_number(street: str, following: Sequence[Token]) -> Non
 
 
 def _parse_district_only(number: Token | None, other_tokens: Sequence[Token]) -> ParsedLine:
-    """Read a line that names a neighbourhood and no street: "Barrio Los Alisos, lote 123"."""
+    """Parse a line that names a neighbourhood and no street: "Barrio Los Alisos, lote 123"."""
     districts = [token for token in other_tokens if token.kind in DISTRICT_KINDS]
     lots = [
         token for token in other_tokens if token.kind == "lot" or re.match(r"casa\b|u\.?\s?f\b|lote", token.normalized)
@@ -253,7 +252,7 @@ def _parse_district_only(number: Token | None, other_tokens: Sequence[Token]) ->
 
 
 def _classify_rest(street: str, number: str | None, following: Sequence[Token], context: AddressContext) -> ParsedLine:
-    """Sort what is neither street nor number. Raises where a piece may be two things."""
+    """Classify the tokens after street and number. Raises if a token may be two things."""
     units: list[Token] = []
     districts: list[Token] = []
     references: list[Token] = []
@@ -295,7 +294,7 @@ def _classify_rest(street: str, number: str | None, following: Sequence[Token], 
 
 
 def _classify_text(token: Token, number: str | None, context: AddressContext, *, previous: str | None) -> str:
-    """Return what unmarked text behind the number is. Raises where it may be two things."""
+    """Return the kind of unmarked text after the number. Raises if it may be two things."""
     normalized = token.normalized
     if previous is None and COMPASS_WORD.fullmatch(normalized) and number is not None and not token.separator:
         return "compass"
@@ -323,7 +322,7 @@ def _classify_text(token: Token, number: str | None, context: AddressContext, *,
 
 
 def _takes_number_as_name(normalized: str) -> bool:
-    """Whether a number behind it would be its name: "Retorno", but neither "Av. de la Torre" nor "Calle C"."""
+    """Return whether a number after it would be its name: "Retorno", but neither "Av. de la Torre" nor "Calle C"."""
     words = re.findall(r"[a-z0-9°]+", normalized)
     if not words or words[-1] not in NAMED_BY_NUMBER:
         return False
@@ -339,7 +338,7 @@ def _is_name_with_number(normalized: str) -> bool:
 
 
 def _is_generic(normalized: str) -> bool:
-    """Whether nothing in it is a name: "Calle", "Av. Norte"."""
+    """Return whether it contains no name: "Calle", "Av. Norte"."""
     words = re.findall(r"[a-z]+|\d+", normalized)
     if words[1:] == ["c"]:
         return False

@@ -1,4 +1,4 @@
-"""Patterns by which a street's name, its number and what follows are told apart. Data only: it reads no line."""
+"""Regular expressions for a street's name, its number and what follows. Data only."""
 
 import re
 
@@ -19,7 +19,7 @@ NUMBERED_NAME = (
     rf"(?:\s+(?:{COMPASS}|diagonal)\b)?"
 )
 NUMERIC_STREET_NAME = compile_verbose(rf"(?P<date>{DATE_NAME})|(?P<grid>{GRID_NAME})|(?P<numbered>{NUMBERED_NAME})")
-#: What no neighbourhood's name holds: a street of its own.
+#: A street within a text, which a neighbourhood's name never contains.
 STREET_WITHIN = compile_verbose(rf"\s(?!c\b){STREET_KIND}\.?\s+\d")
 KIND_AND_NUMBER = compile_verbose(rf"{STREET_KIND}\.?\s+(?:{COMPASS}\s+|(?:federal|provincial|nacional)\s+)?\d+[a-z]?")
 NUMBERED_ROAD = re.compile(

@@ -1,4 +1,4 @@
-"""Cut an address line into pieces at the marks that people write. It does not tell what they mean together."""
+"""Splits an address line into tokens at the marks that people write. It does not interpret them together."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,14 +15,14 @@ from mappings.addresses.vocabulary import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    kind: str  # of `address_marks.KINDS`, or "text"
+    kind: str  # of `vocabulary.KINDS`, or "text"
     text: str  # as written
-    normalized: str  # to look at
-    separator: str = ""  # what stands before it: "", "," or "-"
+    normalized: str  # for matching
+    separator: str = ""  # before the token: "", "," or "-"
 
 
 STREET_KIND_AT_END = re.compile(rf"(?<![a-z0-9])(?!c$){STREET_KIND}\.?\s*$", re.VERBOSE)
-#: Housing where building and flat are the whole address.
+#: Housing in which building and unit are the whole address.
 BUILDING_AT_START = re.compile(r"(?:torre|edif(?:icio)?|block|bloque|monobloc?k|duplex|tira|nudo)\b")
 BARRIO_AHEAD = re.compile(r"\b(?:barrio\b|b°|bo\.)")
 WALKWAY = re.compile(r"and(?:ador)?\b")
@@ -31,7 +31,7 @@ DISTRICT_KINDS = frozenset({"district", "named_district"})
 
 
 def tokenize(line: str, *, is_street: bool = True) -> list[Token]:
-    """Cut `line` at its marks and separators. Nothing but separators is lost.
+    """Split `line` at its marks and separators. Only separators are dropped.
 
     Where a street is expected, words such as "Torre" count as marks only behind it.
     """
@@ -79,7 +79,7 @@ def _extends_district_name(kind: str, end: int, next_mark: tuple[str, int, int],
 
 
 def _is_mark(kind: str, match: re.Match[str], normalized: str) -> bool:
-    """Whether what looks like a mark is one there: "Torre Blanca 12" may well be a street."""
+    """Return whether what looks like a mark is one: "Torre Blanca 12" may well be a street."""
     before = normalized[: match.start()].rstrip()
     if not before.strip(" ,.-"):
         if kind == "unit":
@@ -102,7 +102,7 @@ def _is_mark(kind: str, match: re.Match[str], normalized: str) -> bool:
 
 
 def _split_text(line: str, normalized: str, start: int, end: int) -> Iterator[Token]:
-    """Cut what stands between marks at its separators."""
+    """Split the text between marks at its separators."""
     separator = "-" if normalized[:start].rstrip().endswith("-") else ""
     while start < end:
         match = SEPARATOR.search(normalized, start, end)
@@ -120,7 +120,7 @@ def _split_text(line: str, normalized: str, start: int, end: int) -> Iterator[To
 
 
 def repeats_region(token: Token, region_names: frozenset[str]) -> bool:
-    """Whether a piece says nothing but the city, the state or the postcode over again."""
+    """Return whether a token only repeats the city, the state or the postcode."""
     if token.kind == "postcode" or re.fullmatch(r"\(\d{4,5}\)", token.normalized):
         return True
     if token.kind != "text":
@@ -134,7 +134,7 @@ def repeats_region(token: Token, region_names: frozenset[str]) -> bool:
 
 
 def district_name(token: Token) -> str:
-    """Return a neighbourhood's name, without the words that only say that it is one."""
+    """Return a neighbourhood's name without its mark."""
     prefix = re.match(
         r"(?:col(?:onia)?\b\.?|barrio\b(?:\s+de\b(?!\s+(?:la|los|las|el)\b))?|b°|bo\.)\s*", token.normalized
     )
@@ -142,7 +142,7 @@ def district_name(token: Token) -> str:
 
 
 def join_tokens(tokens: Sequence[Token], *, drop_interior_mark: bool = False) -> str | None:
-    """Join pieces as they were written. A lone interior number loses its mark."""
+    """Join tokens as written. A single interior number loses its mark."""
     texts = [strip_parentheses(token.text).strip(" ,") for token in tokens]
     if not texts:
         return None

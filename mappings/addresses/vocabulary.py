@@ -1,4 +1,4 @@
-"""The words by which people in Mexico and Argentina mark the parts of an address line. Data only: it reads no line.
+"""The words that mark the parts of an address line in Mexico and Argentina. Data only.
 
 Patterns are for text as `flatten` returns it: lower case, without accents, as long as what was written.
 """
@@ -6,12 +6,12 @@ Patterns are for text as `flatten` returns it: lower case, without accents, as l
 import re
 import unicodedata
 
-#: What is written where a letter, a dash or a degree sign is meant.
+#: Characters that people write for a letter, a dash or a degree sign.
 SIGN_VARIANTS = str.maketrans("º˚–—−“”´’‘", "°°---\"\"'''")
 
 
 def casefold_ascii_same_length(text: str) -> str:
-    """Return `text` in lower case without accents, character for character, so that places in both are the same."""
+    """Return `text` in lower case without accents, of the same length, so that indexes are valid in both."""
     if text.isascii():
         return text.lower()
     return "".join(map(_casefold_char, text.translate(SIGN_VARIANTS)))
@@ -42,7 +42,7 @@ UNIT_CODE = (
 )
 NUMBER_PREFIX = r"\.?\s*(?:n°|no\.|\#)?\s*"
 
-#: Words for what kind of a street it is.
+#: Words for kinds of streets.
 STREET_KIND = r"""(?:
     calles?|c|avenida|avda|ave|av|boulevard|bulevar|blvd|boul|bv|diagonal|diag|pasaje|pje|psje|prolongacion|prol|
     privada|priv|cerrada|cda|calzada|calz|circuito|cto|retorno|ret|andador|and|callejon|eje|camino|carretera|carr|
@@ -51,7 +51,7 @@ STREET_KIND = r"""(?:
 )\b"""
 #: Kinds that are followed by a number as their name, and then by the door's: "Calle 12 345", "Diagonal 74 1234".
 NUMBERED_KIND = r"(?:calle|c|avenida|avda|ave|av|diagonal|diag|boulevard|blvd|bv)\b\.?"
-#: Words that take a number as their name, so that no number behind them is the door's.
+#: Words that take a number as their name, so that a number after them is not the door's.
 NUMBERED_WORDS = """
     and andador apartado apdo autopista autovia av avda ave avenida block bloque blvd bodega boulevard box bulevar bv c
     calle calz calzada camino carr carretera casa catastral cda cerrada chacra circuito coto cto cuadra cuerpo
@@ -84,7 +84,7 @@ UNIT = rf"""(?:
         \.?\s*-?\s*(?:(?:piso|p)\b)?\s*(?:(?:depto|dpto|dto)\b{NUMBER_PREFIX})?(?:(?!{NOT_A_CODE}){UNIT_CODE})?
   | (?:(?<=[\d,-]\s)|(?<=bis\s)|(?<=\d\s[a-z]\s)|(?<=\d[a-z]\s)|(?<=-[a-z]\s))\d{{1,2}}\s+piso\b(?!\s+\d)
 )"""
-#: A building by its name: "Torre Mayor", "Edif. Centauro". What follows a comma is no more of it.
+#: A building by its name: "Torre Mayor", "Edif. Centauro". It ends at a comma.
 BUILDING = (
     r"(?:torre|edificio|edif|condominio|cond|galeria|complejo|fonavi)\b\.?"
     r"(?:\s+(?!(?:piso|depto|dpto|casa|int|local|torre|entrada|entre|oficina)\b)[a-z']{2,}\.?){0,3}"
@@ -133,7 +133,7 @@ REFERENCE = r"""(?:
         |gasolinera)\b
 )""".replace("{colour}", COLOUR)
 DISTRICT_MARK = r"(?:\bcol(?:onia)?\b\.?|\bbarrio\b(?:\s+de\b(?!\s+(?:la|los|las|el)\b))?|\bb°|\bbo\.)"
-#: Words that stay with a neighbourhood's name.
+#: Words that are part of a neighbourhood's name.
 DISTRICT_KIND = r"""(?:
     \bfracc(?:ionamiento)?\b\.? | \bu\.?\s?h\b\.? | \bunidad\s+hab(?:itacional)?\b\.? | \bu\.\s?hab\b\.?
   | \bs\.?m\b\.?\s?\d+{end} | \bsupermanzana\s+\d+{end} | \bregion\s+\d+{end} | \bchacra\s+\d+(?:-\d+)?{end}
@@ -144,7 +144,7 @@ DISTRICT_KIND = r"""(?:
 POSTCODE = r"(?:\bc\.?\s?p\b\.?:?\s*\d{4,5}\b|\b[a-hj-np-z]\d{4}[a-z]{3}\b)"
 PARENTHESIS = r"\([^()]*\)"
 
-#: Kinds of pieces, each before those that its words would also fit.
+#: Kinds of tokens, in order of precedence.
 TOKEN_KINDS = {
     "parenthesis": PARENTHESIS,
     "postcode": POSTCODE,
@@ -162,6 +162,6 @@ TOKEN_KINDS = {
     "door": DOOR,
 }
 TOKEN_PATTERN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in TOKEN_KINDS.items()), re.VERBOSE)
-#: Some kinds go on to the next comma or piece.
+#: Kinds that extend to the next comma or token.
 OPEN_ENDED_KINDS = frozenset({"reference", "district", "named_district"})
 SEPARATOR = re.compile(r"\s*[,;]\s*|\s+-+\s+|\s+-(?=\S)")

@@ -1,6 +1,6 @@
-"""What each destination publishes, as JSON Schema: a body that breaks it never leaves, a reply that does is no success.
+"""Destinations' published API contracts as JSON Schema. Requests and responses are validated against them.
 
-Faults name the place and the rule, never the value, which may be personal data.
+Errors name the path and the rule, never the value, which may be personal data.
 """
 
 import json
@@ -46,10 +46,10 @@ class Contract:
 
 
 class ContractValidator:
-    """A JSON Schema, ready to judge by."""
+    """A compiled JSON Schema."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        # Here, since whoever only takes webhooks never judges by a contract, and keeps the memory.
+        # Imported here: the web processes need not load it.
         from jsonschema_rs import Draft202012Validator
 
         self.schema = schema
@@ -59,7 +59,7 @@ class ContractValidator:
         try:
             for error in self.validator.iter_errors(body):
                 yield f"{format_error_path(error)} {self.describe_error(error)}"
-        except ValueError:  # half of a pair of surrogates in a judged text, or too many objects in each other
+        except ValueError:  # a lone surrogate in a text, or objects nested too deeply
             yield "$ holds what cannot be judged"
 
     def describe_error(self, error: "ValidationError") -> str:

@@ -1,4 +1,4 @@
-"""Money: cents, shares, and what makes an order's parts add up to its total. Pure arithmetic, for every spoke."""
+"""Rounding and allocation of money, and adjustments that make an order's parts add up to its total."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,12 +15,12 @@ def round_to_cent(amount: Decimal) -> Decimal:
 
 
 def to_cents(amount: Decimal) -> int:
-    """Return whole cents, halves up."""
+    """Return whole cents, rounding halves up."""
     return int(amount.scaleb(2).to_integral_value(ROUND_HALF_UP))
 
 
 def allocate(amount: Decimal, bases: Sequence[Decimal]) -> list[Decimal]:
-    """Return a share of `amount` for each of `over`, in proportion to it: whole cents, together exactly `amount`.
+    """Return a share of `amount` for each of `bases`, in proportion: whole cents that add up to exactly `amount`.
 
     Cents that do not divide go to the largest remainders first. None of `over` may be negative. Where `amount` is at
     most what they are together, no share exceeds what it is taken of.
@@ -37,12 +37,12 @@ def allocate(amount: Decimal, bases: Sequence[Decimal]) -> list[Decimal]:
 
 
 def nonzero_charges(**amounts: Decimal | None) -> list[Charge]:
-    """Return a charge for each kind that was charged at all."""
+    """Return a charge for each amount that is not zero."""
     return [Charge(kind=kind, total=amount) for kind, amount in amounts.items() if amount]
 
 
 def add_rounding_charge(order: Order, *, max_rounding: Decimal) -> Order:
-    """Add what lies between the parts and the total as a charge, where it is no more than rounding can leave."""
+    """Add the difference between parts and total as a charge if it is at most `max_rounding`."""
     difference = order.total - order.parts_total
     if not 0 < abs(difference) <= max_rounding:
         return order
@@ -50,7 +50,7 @@ def add_rounding_charge(order: Order, *, max_rounding: Decimal) -> Order:
 
 
 def apply_to_lines(order: Order, amount: Decimal) -> Order | None:
-    """Put an amount on the lines of an order, or take it off where it is negative, each in proportion.
+    """Add an amount, which may be negative, to the lines of an order in proportion to their totals.
 
     Only what exceeds the lines comes off the shipping; only where they cost nothing is anything put on it. None where
     neither can bear it. The order's total stays.
@@ -82,7 +82,7 @@ def allocate_signed(amount: Decimal, bases: Sequence[Decimal]) -> list[Decimal]:
 
 
 def subtract_discount(order: Order, discount: Decimal) -> Order:
-    """Take the order's discount off its lines, each in proportion; only what exceeds them comes off the shipping.
+    """Subtract the order's discount from its lines in proportion; only what exceeds them comes off the shipping.
 
     A discount that does not explain the total becomes a charge: the sum then shows it, and the difference.
     """
@@ -94,7 +94,7 @@ def subtract_discount(order: Order, discount: Decimal) -> Order:
 
 
 def subtract_unallocated_refund(order: Order, unallocated_refund: Decimal) -> Order:
-    """Take money that was given back for no line off the lines, and off a total that still holds it.
+    """Subtract a refund that belongs to no line from the lines, and from the total if that still includes it.
 
     Whether it does, the parts say: they hold it, so the total is nearer to them, or to what is left of them.
     """

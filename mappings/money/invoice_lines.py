@@ -1,6 +1,6 @@
-"""What destinations that book money share: unit prices, charges that become lines, and whether an order adds up.
+"""Invoice lines, for destinations that record money: unit prices, charges as lines, and the check of the total.
 
-Pure arithmetic on the hub's order; how a destination writes it is the destination's own.
+Each destination writes the lines in its own way.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,18 +20,18 @@ CHARGE_KINDS = ["tip", "fee", "rounding", "duties"]
 
 
 class ChargeTableField(LookupTableField):
-    """The setting `charges`: kind of charge to the SKU that it is booked under."""
+    """The setting `charges`: kind of charge -> the SKU of its invoice line."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(String(validate=NOT_BLANK), keys=String(validate=OneOf(CHARGE_KINDS)), **kwargs)
 
 
-#: What becomes lines: name, SKU, quantity, and what was paid for the whole of it.
+#: A row that becomes lines: name, SKU, quantity, and the total for the whole quantity.
 SaleRow = tuple[str | None, str | None, int, Decimal]
 
 
-class InvoiceLine(NamedTuple):  # there are hundreds in a body: a frozen dataclass takes thrice as long to make
-    """Some units of one price, which is what was paid for each: discounts taken off, tax included."""
+class InvoiceLine(NamedTuple):
+    """Units of one price, after discounts and with tax."""
 
     number: int  # of the row
     name: str | None
@@ -53,7 +53,7 @@ def product_rows(order: Order) -> list[SaleRow]:
 
 
 def charge_rows(order: Order, skus: Mapping[str, str]) -> list[SaleRow]:
-    """Return each charge that becomes a line; `charge_problems` names the others."""
+    """Return the charges that become lines; `charge_problems` reports the others."""
     return [
         (charge.name or charge.kind, skus[charge.kind], 1, charge.total)
         for charge in order.charges
@@ -62,7 +62,7 @@ def charge_rows(order: Order, skus: Mapping[str, str]) -> list[SaleRow]:
 
 
 def split_unit_prices(rows: Sequence[SaleRow]) -> list[InvoiceLine]:
-    """Return one portion of each row, or two where the price paid does not divide: some units a cent dearer, first."""
+    """Return one line for each row, or two if its total does not divide by its quantity: the dearer units first."""
     return [
         InvoiceLine(number=number, name=name, sku=sku, quantity=units, unit_cents=cents)
         for number, (name, sku, quantity, total) in enumerate(rows, start=1)
@@ -71,7 +71,7 @@ def split_unit_prices(rows: Sequence[SaleRow]) -> list[InvoiceLine]:
 
 
 def split_evenly(total: Decimal, quantity: int) -> list[tuple[int, int]]:
-    """Return units and the cents of each: one pair, or two where `total` does not divide, the dearer units first."""
+    """Return pairs of units and cents per unit: one pair, or two if `total` does not divide, the dearer units first."""
     floor, dearer_units = divmod(to_cents(total), quantity)
     return [(units, cents) for units, cents in ((dearer_units, floor + 1), (quantity - dearer_units, floor)) if units]
 
@@ -102,7 +102,7 @@ def charge_problems(order_request: OrderRequest, bookable_order: Order, vendor: 
 
 
 def charge_warnings(order: Order, bookable_order: Order, vendor: str) -> Iterator[Problem]:
-    """Yield the charges that become no line of their own."""
+    """Yield the charges that do not become a line of their own."""
     for charge in order.charges:
         if all(charge is not bookable_charge for bookable_charge in bookable_order.charges):
             code = "charge_taken_off" if charge.total < 0 else "charge_added"

@@ -1,4 +1,4 @@
-"""What was paid: by one gateway, or as movements of money say. Pure arithmetic: it knows no platform's words."""
+"""Payments of an order: a single one, or those that transactions add up to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,16 +9,16 @@ from mappings.order import Payment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
-    """Money that went to the store, or back to the customer."""
+    """A payment to the store, or a refund to the customer."""
 
     transaction_id: str
-    parent_id: str | None = None  # of the movement that this one gives back
+    parent_id: str | None = None  # for a refund: the transaction that it refunds
     is_refund: bool = False
     payment: Payment
 
 
 def remaining_payments(transactions: Iterable[Transaction]) -> list[Payment] | None:
-    """Return every payment less what was given back of it, without those of which nothing is left.
+    """Return every payment minus its refunds, without those that were refunded completely.
 
     None where more went back than what it gives back had brought: then some payment is not told.
     """
@@ -42,7 +42,7 @@ def sole_payment(
     name: str | None,
     transaction_id: str | None = None,
 ) -> list[Payment] | None:
-    """Return the payment of an order that one gateway was paid for, the whole of it; none where nothing is paid.
+    """Return the one payment of an order that was paid in full by one gateway; empty if nothing is paid.
 
     None where the storefront does not say whether, or in which way.
     """

@@ -1,4 +1,4 @@
-"""What is left of lines and shipping after refunds and edits. Pure arithmetic: it knows no platform's words."""
+"""What remains of lines and shipping after refunds and edits."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from mappings.order import Line, Shipping
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchasedLine:
-    """One line as it was bought, and how many of it are left."""
+    """One line as purchased, and the quantity that remains."""
 
     line_id: str | None = None
     sku: str | None = None
@@ -18,9 +18,9 @@ class PurchasedLine:
     name: str | None = None
     title: str | None = None
     quantity: int
-    current_quantity: int | None = None  # None: the platform does not say
+    current_quantity: int | None = None  # None: unknown
     price: Decimal  # per unit, before discounts
-    line_discount: Decimal = ZERO  # counts only where `discount` says nothing
+    line_discount: Decimal = ZERO  # used only if `discount` is zero
     discount: Decimal = ZERO  # the line's share of every discount
     tax: Decimal = ZERO
     is_shippable: bool = True
@@ -29,20 +29,20 @@ class PurchasedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundLine:
-    """Units of a line that were given back."""
+    """Refunded units of a line."""
 
     line_id: str | None = None
     quantity: int
-    subtotal: Decimal = ZERO  # in the terms of the line's price: tax in, or apart
+    subtotal: Decimal = ZERO  # with or without tax, as the line's price
     tax: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
-    """Money given back that belongs to no line: of the shipping, or for nothing that was bought."""
+    """A refund that belongs to no line: of the shipping, or unrelated to the products."""
 
     is_of_shipping: bool
-    amount: Decimal  # negative; tax apart, unless it is not said: then in the terms of the shipping's price
+    amount: Decimal  # negative; without tax, or as the shipping's price if the tax is unknown
     tax: Decimal | None
 
 
@@ -53,7 +53,7 @@ class Refund:
 
 
 def is_prorated(purchased: PurchasedLine, refunds: Iterable[Refund]) -> bool:
-    """Whether units are gone that no refund tells of: what is left of the line is then reckoned, and rounded."""
+    """Return whether units are missing that no refund explains: the rest of the line is then prorated and rounded."""
     refunded_units = sum(
         refund_line.quantity
         for refund in refunds
@@ -64,7 +64,7 @@ def is_prorated(purchased: PurchasedLine, refunds: Iterable[Refund]) -> bool:
 
 
 def remaining_line(purchased: PurchasedLine, refunds: Iterable[Refund], *, is_tax_included: bool) -> Line | None:
-    """Return what is left of a line; None where nothing is.
+    """Return what remains of a line; None if nothing does.
 
     Refunds take off exactly what was given back, where they account for every unit that is gone; units that an edit
     took off are in proportion.
@@ -109,7 +109,7 @@ def remaining_line(purchased: PurchasedLine, refunds: Iterable[Refund], *, is_ta
 def subtract_shipping_refunds(
     shipping: Sequence[Shipping], refunds: Iterable[Refund], *, is_tax_included: bool
 ) -> list[Shipping]:
-    """Return the shipping that stays charged: what was given back comes off the first methods that hold it.
+    """Return the shipping after refunds, which are subtracted from the first methods that can cover them.
 
     Where nothing says how much of it was tax, it is as much in proportion.
     """
@@ -137,7 +137,7 @@ def subtract_shipping_refunds(
 
 
 def sum_unallocated_refunds(refunds: Iterable[Refund]) -> Decimal:
-    """Return what was given back for nothing that was bought; less than zero where less went back than was due."""
+    """Return the refunds that belong neither to lines nor to shipping; negative if less was refunded than was due."""
     return -sum(
         (
             adjustment.amount + (adjustment.tax or ZERO)

@@ -1,6 +1,6 @@
-"""Map one order without sending it: the body that it becomes, or why it becomes none; and what two bodies differ in.
+"""Maps one order without sending it, and compares bodies.
 
-It says no more than what reading and writing say, and stops at nothing: a problem is part of the answer.
+Problems are part of the result, not exceptions.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,22 +11,22 @@ from mappings import DESTINATIONS, STOREFRONTS
 from mappings.problems import MappingError, Problem
 from mappings.settings import Account, Store
 
-#: Where a value stands in a document: keys and places, from the root.
+#: Path of a value in a document: keys and indexes from the root.
 ValuePath = tuple[Any, ...]
-#: Deeper documents would need more stack than there is.
+#: Deeper documents would exceed the recursion limit.
 MAX_LEVELS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRunResult:
-    body: dict[str, Any] | None  # None: there are problems
+    body: dict[str, Any] | None  # None if there are problems
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldDifference:
-    """One field in which two bodies differ. None: it is not in that body, or null there."""
+    """One field in which two bodies differ. None: the body does not have it, or has null."""
 
     field: str  # `consumidor_destino.calle`, `productos[0].cantidad`
     old: Any
@@ -36,9 +36,10 @@ class FieldDifference:
 def dry_run(
     store: Store, account: Account, payload: Mapping[str, Any], *, override_cancellation: bool = False
 ) -> DryRunResult:
-    """Return what `payload` becomes at `account`. The payload is the order itself, with all that was fetched for it.
+    """Return the body of an order for `account`. The payload is the order itself, with everything fetched for it.
 
-    `is_overruled`: a person let it go on though the store cancelled it.
+    Args:
+        override_cancellation: map it although the store cancelled it, as an operator decided.
     """
     try:
         order = STOREFRONTS[store.storefront].parse_order(payload, store)
@@ -51,7 +52,7 @@ def dry_run(
 
 
 def diff_bodies(old: Any, new: Any) -> list[FieldDifference]:
-    """Return each field in which two bodies differ, in the order of the old one, then of the new one."""
+    """Return the fields in which two bodies differ, in the order of the old body, then of the new one."""
     before, after = dict(iter_leaves(old)), dict(iter_leaves(new))
     return [
         FieldDifference(field=format_path(path), old=before.get(path), new=after.get(path))
@@ -61,7 +62,7 @@ def diff_bodies(old: Any, new: Any) -> list[FieldDifference]:
 
 
 def iter_leaves(value: Any, path: ValuePath = ()) -> Iterator[tuple[ValuePath, Any]]:
-    """Yield every value in a document that holds no other, with its path; what is empty, or too deep, is one value."""
+    """Yield the leaves of a document with their paths. Empty and too deeply nested values are leaves."""
     children = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     if children and value and len(path) < MAX_LEVELS:
         for step, child in children:

@@ -1,4 +1,4 @@
-"""Alter a value in a document a little, for experiments that ask what a body is made of. Changes nothing in place."""
+"""Changes single values of payloads and settings, for experiments on what a body is made of."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,15 +10,15 @@ from mappings.lookup_tables import LookupTable
 from mappings.preview.dry_run import ValuePath, iter_leaves
 from mappings.text import clean_text
 
-#: Of longer lists only so many items are looked into: an order of 500 products would take minutes.
+#: Items of a list that are tried: all of an order of 500 products would take minutes.
 MAX_ITEMS = 10
-#: Nothing that is sent stands deeper in an order.
+#: No value that is sent is nested deeper in an order.
 MAX_DEPTH = 12
-#: Of tables of more rows only those matter whose keys the order says.
+#: Longer tables are reduced to the rows whose keys the order contains.
 MAX_ROWS = 50
-#: What an amount is altered by. In cents it divides by every quantity up to ten, so that a line stays one line.
+#: Change of an amount. In cents it divides by every quantity up to ten, so that a line stays one line.
 AMOUNT_STEP = Decimal("25.20")
-#: Settings that say what to map with; any other is what to map.
+#: Settings that choose the integration, which are not changed.
 SELECTOR_SETTINGS = {"storefront", "destination"}
 AMOUNT_TEXT = re.compile(r"-?[0-9]{1,12}\.[0-9]{1,6}")
 WORD, DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"[0-9]+")
@@ -45,7 +45,7 @@ def iter_values(node: Any, path: ValuePath = ()) -> Iterator[tuple[ValuePath, An
 
 
 def iter_object_paths(node: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
-    """Yield where the objects of a payload stand that are in no list."""
+    """Yield the paths of a payload's objects, except those in lists."""
     for key, value in node.items():
         if isinstance(value, Mapping) and len(path) < MAX_DEPTH:
             yield (*path, key)
@@ -53,7 +53,7 @@ def iter_object_paths(node: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
 
 
 def set_path(node: Any, path: ValuePath, value: Any) -> Any:
-    """Return a copy of `whole` with `value` at `path`."""
+    """Return a copy of `node` with `value` at `path`."""
     if not path:
         return value
     step, rest = path[0], path[1:]
@@ -67,7 +67,7 @@ def set_path(node: Any, path: ValuePath, value: Any) -> Any:
 
 
 def perturb(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield pairs of other values of the same kind, near enough to be taken for what `value` is."""
+    """Yield pairs of other values of the same kind, similar enough to be parsed like `value`."""
     if isinstance(value, bool):
         yield not value, not value
     elif isinstance(value, int):
@@ -92,7 +92,7 @@ def unique_nonempty(choices: Iterable[list[int]]) -> list[list[int]]:
 
 
 def perturb_text(text: str, ends: Iterable[int], offset: int) -> str:
-    """Return `text` with a letter more at each word's end, and another last digit at each number's."""
+    """Return `text` with one more letter at the end of each word, and another last digit in each number."""
     for end in sorted(ends, reverse=True):
         last = text[end - 1]
         new = str((int(last) + offset) % 10) if DIGITS.fullmatch(last) else last + "?qw"[offset]
@@ -101,7 +101,7 @@ def perturb_text(text: str, ends: Iterable[int], offset: int) -> str:
 
 
 def trim_tables(settings: Any, payload: Any) -> Any:
-    """Return the settings without most rows of long tables: those of which the order says no key."""
+    """Return the settings with long tables reduced to the rows whose keys the order contains."""
     long_tables = {
         setting.name: table
         for setting in fields(settings)

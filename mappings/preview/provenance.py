@@ -1,8 +1,8 @@
-"""Say where each field of a body came from. Nobody declares it: it is found by experiment.
+"""Finds where each field of a body comes from, by experiment.
 
-One value of the order, or one setting, is altered at a time and everything is mapped again: what changes in the body
-came from there. So it is true of every spoke, of what is computed too, and it cannot age. Nothing of it runs unless
-somebody asks: one order takes some hundred mappings.
+One value of the order, or one setting, is changed at a time and the order is mapped again: the fields of the body that
+change come from it. This works for every integration and for computed fields, and needs no declarations to maintain.
+It runs only on request, since one order takes some hundred mappings.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,11 +23,11 @@ from mappings.problems import MappingError, Problem
 from mappings.schema import DestinationSchema, label_key
 from mappings.settings import Account, Store
 
-#: How each destination's hub object calls what becomes the body's lines, which `Dispatch.number_line` numbers.
+#: The attribute of the body's lines in every destination's order request; `order_line_number` numbers them.
 PRODUCTS = "products"
-#: No platform's order has as many values, lists' later items apart.
+#: More values than any platform's order has, not counting later items of lists.
 MAX_INPUTS = 3_000
-#: In the place of what could not be made: it shows nothing.
+#: Stands for a field that could not be dumped.
 MISSING = object()
 
 InputPart = Literal["order", "store", "account"]
@@ -49,8 +49,8 @@ class Origin:
     """Where one field of a body came from.
 
     Args:
-        sources: what its value is made of: it follows each of them.
-        deciders: what else it depends on, such as a country by which a phone is read. It does not follow these.
+        sources: the values that its value is made of, and follows.
+        depends_on: other values that it depends on, such as the country by which a phone number is parsed.
     """
 
     field: str
@@ -67,7 +67,7 @@ class Origin:
 
     @property
     def note(self) -> str | None:
-        """What is to be said where there is no source."""
+        """An explanation where there is no source."""
         if self.sources:
             return None
         if self.depends_on:
@@ -77,7 +77,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedMapping:
-    """What an order becomes, and where each field of it came from.
+    """The body of an order, and where each field comes from.
 
     With problems there is no body; the origins are then of the fields that could be filled all the same.
     """
@@ -91,7 +91,7 @@ class ExplainedMapping:
 def explain_mapping(
     store: Store, account: Account, payload: Mapping[str, Any], *, override_cancellation: bool = False
 ) -> ExplainedMapping:
-    """Return what `payload` becomes at `account`, and where each field came from. See `try_mapping`."""
+    """Return the body of an order for `account`, and where each field comes from. See `dry_run`."""
     result = dry_run(store, account, payload, override_cancellation=override_cancellation)
     experiment = Experiment(order=payload, store=store, account=account)
     return ExplainedMapping(
@@ -101,7 +101,7 @@ def explain_mapping(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """Everything that a body is made of, of which an experiment alters a part."""
+    """Everything that a body is made of. An experiment changes a part of it."""
 
     order: Mapping[str, Any]  # the payload
     store: Store
@@ -144,7 +144,7 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputValue:
-    """A value that an experiment can alter, and pairs of values to put in its place."""
+    """A value that an experiment can change, and pairs of replacements."""
 
     part: InputPart
     path: ValuePath
@@ -152,7 +152,7 @@ class InputValue:
 
     @property
     def pattern(self) -> tuple[str, ...]:
-        """Its path, alike for every item of a list."""
+        """Its path, with `*` for every index."""
         return (self.part, *("*" if isinstance(step, int) else step for step in self.path))
 
     def variant(self, pair: int, which: int) -> Any:
@@ -166,7 +166,7 @@ def single_field_schema(schema_class: type[DestinationSchema], field_name: str) 
 
 
 def find_origins(experiment: Experiment) -> Iterator[Origin]:
-    """Yield the origin of each field of the body; none where the order cannot be read at all."""
+    """Yield the origin of each field of the body; nothing if the order cannot be read at all."""
     try:
         order_request = experiment.make_order_request()
     except MappingError:
@@ -190,7 +190,7 @@ def find_origins(experiment: Experiment) -> Iterator[Origin]:
         if value is MISSING:
             continue
         if value is not None and path not in sources and path not in depends_on:
-            # Those that do nothing alone come first: a state's name and its code, before the country that both need.
+            # Inputs without an effect of their own come first: a state's name and code, before the country.
             irrelevant = [input_value for input_value in inputs if input_value not in relevant_set]
             joint = find_joint_inputs(experiment, body, irrelevant, path) or find_joint_inputs(
                 experiment, body, inputs, path
@@ -215,7 +215,7 @@ def find_origins(experiment: Experiment) -> Iterator[Origin]:
 
 
 def product_line_keys(order_request: OrderRequest) -> list[tuple[int, int]]:
-    """Return for each product of the body the number of the order's line, and how many of that line go before it."""
+    """Return for each product of the body the order's line number, and how many products of that line precede it."""
     numbers = [order_request.order_line_number(index) for index in range(len(getattr(order_request, PRODUCTS, ())))]
     return [(number, numbers[:index].count(number)) for index, number in enumerate(numbers)]
 
@@ -223,7 +223,7 @@ def product_line_keys(order_request: OrderRequest) -> list[tuple[int, int]]:
 def find_relevant_inputs(
     experiment: Experiment, body: Mapping[str, Any], inputs: Sequence[InputValue], depth: int = 1
 ) -> Iterator[InputValue]:
-    """Yield the places that matter to the body. All below one path are altered together: most do nothing, at once."""
+    """Yield the inputs that the body depends on. Inputs below one path are tried together: most have no effect."""
     for _, group in groupby(inputs, key=lambda input_value: input_value.pattern[:depth]):
         members = list(group)
         if not any(
@@ -243,7 +243,7 @@ def find_relevant_inputs(
 def observe_changes(
     experiment: Experiment, body: Mapping[str, Any], inputs: Sequence[InputValue]
 ) -> tuple[set[ValuePath], set[ValuePath]]:
-    """Return the fields that follow `places`, which are altered together, and all that change with them.
+    """Return the fields that follow `inputs`, which are changed together, and all fields that change.
 
     A field follows where two alterations give it two new values; where both give the same, it only depends.
     """
@@ -269,7 +269,7 @@ def observe_changes(
 def find_joint_inputs(
     experiment: Experiment, body: Mapping[str, Any], inputs: Sequence[InputValue], path: ValuePath
 ) -> list[InputValue]:
-    """Return the fewest places that change a field only together, as a state's name and its code do."""
+    """Return the fewest inputs that change a field only together, as a state's name and code do."""
 
     def changes_field(subset: Iterable[InputValue]) -> bool:
         body_variant = experiment.with_changes(
@@ -282,7 +282,7 @@ def find_joint_inputs(
         return []
     size = len(needed)
     while size := size // 2:
-        for start in range(len(needed) - size, -1, -size):  # from the end: what is taken out moves nothing before it
+        for start in range(len(needed) - size, -1, -size):  # from the end, so that earlier indexes stay valid
             rest = needed[:start] + needed[start + size :]
             if changes_field(rest):
                 needed = rest
@@ -290,7 +290,7 @@ def find_joint_inputs(
 
 
 def find_required_objects(experiment: Experiment, body: Mapping[str, Any], path: ValuePath) -> list[InputValue]:
-    """Return the objects of the payload without which a field is another, such as an address to ship to."""
+    """Return the payload's objects whose absence changes a field, such as the shipping address."""
     objects = [
         InputValue(part="order", path=candidate, pairs=((None, None),))
         for candidate in iter_object_paths(experiment.order)
@@ -299,14 +299,14 @@ def find_required_objects(experiment: Experiment, body: Mapping[str, Any], path:
 
 
 def iter_changes(old: Any, new: Any, path: ValuePath = ()) -> Iterator[tuple[ValuePath, Any]]:
-    """Yield the fields of `old` that are something else in `new`, with what they are there."""
+    """Yield the fields of `old` that differ in `new`, with their new values."""
     if new is MISSING:
         return
     if isinstance(old, Mapping) and old and isinstance(new, Mapping):
         for step, value in old.items():
             yield from iter_changes(value, new.get(step), (*path, step))
     elif isinstance(old, list) and old and isinstance(new, list) and new:
-        if len(old) == len(new):  # else nobody knows which is which
+        if len(old) == len(new):  # else items cannot be matched
             for index, (old_item, new_item) in enumerate(zip(old, new, strict=True)):
                 yield from iter_changes(old_item, new_item, (*path, index))
     elif old != new:
@@ -314,19 +314,13 @@ def iter_changes(old: Any, new: Any, path: ValuePath = ()) -> Iterator[tuple[Val
             yield leaf, new if leaf == path else None
 
 
-# --- what can be altered ---
-
-
 def iter_inputs(experiment: Experiment) -> Iterator[InputValue]:
     parts: dict[InputPart, Any] = {"order": experiment.order, "account": experiment.account, "store": experiment.store}
     for part, root in parts.items():
         for path, value in iter_values(root):
             if pairs := tuple(perturb(value)):
-                can_be_absent = part == "order"  # a setting is never absent, and a value of the order may be
+                can_be_absent = part == "order"  # settings always have a value
                 yield InputValue(part=part, path=path, pairs=(*pairs, *([(None, None)] if can_be_absent else [])))
-
-
-# --- what they are called ---
 
 
 def describe_field(schema: Any, path: ValuePath, order_request: OrderRequest) -> tuple[str, tuple[str | int, ...]]:
@@ -349,7 +343,7 @@ def describe_field(schema: Any, path: ValuePath, order_request: OrderRequest) ->
 
 
 def describe_sources(experiment: Experiment, inputs: Iterable[InputValue]) -> list[Source]:
-    """Name each place; the same one of several items is named once."""
+    """Name each input; the same field of several items is named once."""
     groups: dict[tuple[str, ...], list[InputValue]] = {}
     for input_value in inputs:
         name = item_name(experiment, input_value)
@@ -365,7 +359,7 @@ def format_source_path(experiment: Experiment, group: Sequence[InputValue]) -> s
 
 
 def item_name(experiment: Experiment, input_value: InputValue) -> str | None:
-    """Return what a list's item of a name and a value is called, as settings such as `document_from` call it."""
+    """Return the name of a list's name-value item, as paths in settings such as `document_from` use it."""
     if input_value.part != "order" or len(input_value.path) < 2 or not isinstance(input_value.path[-2], int):
         return None
     item: Any = experiment.order

@@ -16,7 +16,7 @@ from connector.alerts import start_monitor
 from connector.alerts.monitor import AlertMonitor
 from connector.database.alerts import describe_cause
 from connector.database.coordination import acquire_lock, release_lock
-from connector.database.models import deliveries
+from connector.database.models import Delivery
 from connector.database.orders import add_note
 from mappings import DESTINATIONS
 from mappings.problems import MappingError, Problem, render_cause
@@ -31,8 +31,8 @@ Open = Callable[..., Service]
 
 LACKS = "Shipping address > neighbourhood is missing."
 TO_DO = (
-    "Correct the order in the store: as soon as the store tells of the change, it goes on by itself. If a setting of"
-    " the connector is what lacks, correct that, then press Retrigger on the page."
+    "Correct the order in the store: the connector retries as soon as the store reports the change. If a connector"
+    " setting is missing, fix it, then press Retrigger on the page."
 )
 
 
@@ -333,10 +333,10 @@ def test_an_open_circuit_is_told_and_that_it_closed(told: Service, receiver: Rec
     look(told)
     assert [(one["title"], one["to_do"]) for one in alerts_at(receiver)] == [
         (
-            "bodega takes no orders at present",
-            "It refuses the credentials: correct the key in the configuration and start the service again.",
+            "bodega is not accepting orders",
+            "It rejects the credentials: correct the key in the configuration and restart the service.",
         ),
-        ("Over: bodega takes no orders at present", "It is over."),
+        ("Resolved: bodega is not accepting orders", "No action needed."),
     ]
 
 
@@ -361,8 +361,8 @@ def test_orders_that_nothing_takes_are_told(told: Service, receiver: Receiver) -
     told.drain()
     look(told)
     assert titles_at(receiver) == [
-        "Orders for bodega are waiting and nothing takes them",
-        "Over: Orders for bodega are waiting and nothing takes them",
+        "Orders for bodega are overdue and no worker sends them",
+        "Resolved: Orders for bodega are overdue and no worker sends them",
     ]
 
 
@@ -374,7 +374,7 @@ def test_a_store_that_falls_silent_is_told(told: Service, receiver: Receiver) ->
     told.clock.forward(48 * 3600)
     look(told)
     assert [(one["store"], one["title"]) for one in alerts_at(receiver)] == [
-        ("tienda-mx", "Store tienda-mx has sent no webhook for long")
+        ("tienda-mx", "Store tienda-mx has not sent a webhook for more than 48 hours")
     ]
 
 
@@ -407,7 +407,7 @@ def test_notes_are_each_told_once_however_often_it_looks(told: Service, receiver
 def test_an_order_that_is_not_accounted_for_is_told(told: Service, receiver: Receiver) -> None:
     told.post_shopify(shopify_order(1))
     told.drain()
-    lose = update(deliveries).values(remote_id=None)
+    lose = update(Delivery).values(remote_id=None)
     told.database.transact(lambda transaction: transaction.execute(lose))
     look(told)
     [alert] = alerts_at(receiver)

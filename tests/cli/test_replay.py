@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connector.database.bulk_retries import DeliveryFilter
+from connector.database.queries.deliveries import DeliveryFilter
 from connector.operations import actions
 from tests.support.commands import Command
 from tests.support.orders import shopify_order, woo_order
@@ -145,7 +145,7 @@ def test_dry_run_names_what_would_be_left_and_why(service: Service, run: Command
 
 def test_resumed_replay_takes_the_rest_and_none_twice(service: Service, run: Command) -> None:
     refuse(service, 1, 2, 3)
-    job = actions.start_bulk_retry(service.runtime, DeliveryFilter(), actor="ana")
+    job = actions.start_bulk_retry(service.runtime, DeliveryFilter(state="parked"), actor="ana")
     actions.advance_bulk_retries(service.runtime, size=2)
     actions.cancel_bulk_retry(service.runtime, 1, actor="ana")
     service.sandbox.inject_fault("lapyme", "status", status=422)

@@ -9,8 +9,8 @@ import pytest
 
 from connector.core.exceptions import ConflictError, InvalidRequestError
 from connector.database import bulk_retries
-from connector.database.bulk_retries import DeliveryFilter
 from connector.database.operator_actions import RetriggerRequest
+from connector.database.queries.deliveries import DeliveryFilter
 from connector.operations import actions
 from tests.support.orders import shopify_order
 from tests.support.scenarios import lose_a_reply, refuse
@@ -18,7 +18,9 @@ from tests.support.service import Service
 
 
 def start(service: Service, choice: DeliveryFilter | None = None, **options: Any) -> str:
-    return str(actions.start_bulk_retry(service.runtime, choice or DeliveryFilter(), actor="ana", **options).id)
+    return str(
+        actions.start_bulk_retry(service.runtime, choice or DeliveryFilter(state="parked"), actor="ana", **options).id
+    )
 
 
 def work_off(service: Service, size: int = 50) -> None:
@@ -47,11 +49,11 @@ def test_a_job_queues_what_is_parked_and_says_what_it_left_and_why(service: Serv
 @pytest.mark.parametrize(
     ("choice", "queued"),
     [
-        (DeliveryFilter(reason="refused"), ["2", "3"]),
-        (DeliveryFilter(account="bodega"), []),
-        (DeliveryFilter(store="tienda-ar"), ["2", "3"]),
-        (DeliveryFilter(ids=(3,), state=None), ["3"]),
-        (DeliveryFilter(ids=(1, 2, 99), state=None), ["2"]),
+        (DeliveryFilter(state="parked", reason="refused"), ["2", "3"]),
+        (DeliveryFilter(state="parked", account="bodega"), []),
+        (DeliveryFilter(state="parked", store="tienda-ar"), ["2", "3"]),
+        (DeliveryFilter(ids=(3,)), ["3"]),
+        (DeliveryFilter(ids=(1, 2, 99)), ["2"]),
     ],
 )
 def test_a_job_takes_what_its_filters_choose(service: Service, choice: DeliveryFilter, queued: list[str]) -> None:
@@ -68,10 +70,10 @@ def test_a_job_takes_what_was_made_in_a_time(service: Service) -> None:
     between = service.clock()
     service.clock.forward(3600)
     refuse(service, 8)
-    start(service, DeliveryFilter(since=between))
+    start(service, DeliveryFilter(state="parked", since=between))
     work_off(service)
     assert [one["order_id"] for one in service.deliveries(state="waiting")] == ["8"]
-    start(service, DeliveryFilter(until=between))
+    start(service, DeliveryFilter(state="parked", until=between))
     work_off(service)
     assert [one["order_id"] for one in service.deliveries(state="waiting")] == ["7", "8"]
 
@@ -114,7 +116,10 @@ def test_a_page_that_was_read_by_another_is_not_taken(service: Service) -> None:
 def test_a_job_that_is_asked_for_again_by_the_same_request_is_the_same_job(service: Service) -> None:
     refuse(service, 7)
     asked = RetriggerRequest(actor="ana")
-    made = [bulk_retries.start_job(service.database, DeliveryFilter(), asked, token="one").id for _ in range(2)]
+    made = [
+        bulk_retries.start_job(service.database, DeliveryFilter(state="parked"), asked, token="one").id
+        for _ in range(2)
+    ]
     assert made == [1, 1]
 
 
@@ -139,10 +144,10 @@ def test_a_job_sends_what_was_delivered_only_by_force_and_by_id(service: Service
     service.carry_due()
     with pytest.raises(InvalidRequestError, match="`force` needs `ids`"):
         start(service, force=True)
-    start(service, DeliveryFilter(ids=(1,), state=None))
+    start(service, DeliveryFilter(ids=(1,)))
     work_off(service)
     assert states(service) == [("delivered", None)]
-    start(service, DeliveryFilter(ids=(1,), state=None), force=True)
+    start(service, DeliveryFilter(ids=(1,)), force=True)
     work_off(service)
     assert states(service) == [("waiting", None)]
 
@@ -151,8 +156,8 @@ def test_a_job_sends_what_was_delivered_only_by_force_and_by_id(service: Service
     "choice",
     [
         DeliveryFilter(state="delivered"),
-        DeliveryFilter(state=None),
-        DeliveryFilter(reason="lost"),
+        DeliveryFilter(),
+        DeliveryFilter(state="parked", reason="lost"),
         DeliveryFilter(ids=()),
         DeliveryFilter(ids=(1,) * 1001),
     ],

@@ -13,13 +13,13 @@ import pytest
 
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.core.worker_id import is_dead
+from connector.database.attempts import AttemptRecord, AttemptResult, Decision, record_sent
 from connector.database.circuits import CircuitReport
 from connector.database.claims import (
     ClaimedDelivery,
     recover_interrupted,
     release_claims,
 )
-from connector.database.deliveries import AttemptRecord, AttemptResult, Decision, record_sent
 from connector.database.engine import Database, Transaction
 from connector.database.models import State
 from connector.delivery.deliver import deliver

@@ -32,8 +32,8 @@ def url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator
 def test_migrations_make_the_declared_tables(url: str) -> None:
     database = Database(url)
     database.migrate()
-    with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+    with database.read() as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
         assert compare_metadata(context, SQLModel.metadata) == []
     database.close()
 

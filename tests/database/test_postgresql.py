@@ -13,11 +13,11 @@ import pytest
 
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.database import postgresql
-from connector.database.claims import Limit, claim_deliveries, ensure_circuits, lock_free_circuits
+from connector.database.circuits import lock_free_circuits
+from connector.database.claims import Limit, claim_deliveries, ensure_circuits
 from connector.database.deliveries import lock_deliveries
 from connector.database.engine import Database, Transaction
 from connector.database.events import IncomingWebhook, record_events
-from connector.database.orders import row_id
 from connector.database.postgresql import ServerClock, driver_url
 from connector.web.app import create_app
 from mappings import STOREFRONTS
@@ -53,7 +53,7 @@ def test_many_machines_claim_each_delivery_once(service: Service, databases: lis
     def claim_all(number: int) -> None:
         for _ in range(30):
             taken = claim_deliveries(databases[number], worker_id=f"m{number}", limits={"erp": Limit(40)}, lease_s=60)
-            claimed.extend(row_id(one.delivery) for one in taken)
+            claimed.extend(one.delivery.id for one in taken)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(claim_all, range(4)))
@@ -90,8 +90,8 @@ def until_it_waits(service: Service, posting: Future[Any]) -> None:
     """Return once the server holds up what is being posted, or that was answered without."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'connector' AND wait_event_type = 'Lock'"
     while not posting.done():
-        with service.database.read() as connection:
-            if connection.exec_driver_sql(waiting).scalar_one():
+        with service.database.read() as session:
+            if session.connection().exec_driver_sql(waiting).scalar_one():
                 return
         time.sleep(0.01)
 
@@ -139,13 +139,13 @@ def test_a_claim_passes_over_what_another_machine_is_changing(service: Service, 
         assert list(lock_deliveries(transaction, [1])) == [1]
         databases[1].timeout_s = 2
         [claimed] = claim_deliveries(databases[1], worker_id="another", limits={"erp": Limit(4)}, lease_s=60)
-    assert row_id(claimed.delivery) == 2
+    assert claimed.delivery.id == 2
 
 
 def test_leases_run_by_the_servers_clock(service: Service) -> None:
     database = Database(service.runtime.settings.environment.database_url)
-    with database.read() as connection:
-        server = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    with database.read() as session:
+        server = session.connection().exec_driver_sql("SELECT clock_timestamp()").scalar_one()
     assert abs(database.clock() - server) < timedelta(seconds=0.5)
     database.close()
 
@@ -158,8 +158,8 @@ def test_a_machine_whose_clock_is_set_keeps_the_servers_time(service: Service, m
 
     monkeypatch.setattr(postgresql, "datetime", Wrong)
     clock = ServerClock()
-    with service.database.read() as connection:
-        clock.sync(connection)
+    with service.database.read() as session:
+        clock.sync(session.connection())
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
@@ -217,17 +217,17 @@ def test_a_server_that_is_away_is_503_and_back_is_200(service: Service) -> None:
 def test_a_process_holds_no_more_connections_than_it_may(service: Service) -> None:
     database = Database(service.runtime.settings.environment.database_url, connections=2)
     counted = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'connector'"
-    with service.database.read() as connection:
-        before = connection.exec_driver_sql(counted).scalar_one()
+    with service.database.read() as session:
+        before = session.connection().exec_driver_sql(counted).scalar_one()
 
     def read(_: int) -> None:
-        with database.read() as connection:
-            connection.exec_driver_sql("SELECT pg_sleep(0.02)")
+        with database.read() as session:
+            session.connection().exec_driver_sql("SELECT pg_sleep(0.02)")
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(read, range(16)))
-    with service.database.read() as connection:
-        assert connection.exec_driver_sql(counted).scalar_one() - before <= 2
+    with service.database.read() as session:
+        assert session.connection().exec_driver_sql(counted).scalar_one() - before <= 2
     database.close()
 
 

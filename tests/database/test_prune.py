@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, insert, select, update
+from sqlmodel import col
 
-from connector.database.models import attempts, deliveries, events
+from connector.database.models import Attempt, Delivery, Event
 from connector.database.prune import PruneCriteria, PruneResult, batches, clear_deliveries, clear_locked, prune
 from tests.support.commands import Command
 from tests.support.destinations import POST
@@ -43,9 +44,9 @@ def prune_now(
 def held(service: Service) -> dict[str, list[int]]:
     """The ids of the rows that hold something."""
     columns = {
-        "events": (events.c.id, func.length(events.c.body) > 0),
-        "bodies": (deliveries.c.id, deliveries.c.body.is_not(None)),
-        "replies": (attempts.c.delivery_id, attempts.c.reply.is_not(None)),
+        "events": (col(Event.id), func.length(col(Event.body)) > 0),
+        "bodies": (col(Delivery.id), col(Delivery.body).is_not(None)),
+        "replies": (col(Attempt.delivery_id), col(Attempt.reply).is_not(None)),
     }
     with service.database.read() as connection:
         return {
@@ -67,15 +68,15 @@ ALL = {"events": [1], "bodies": [1], "replies": [1]}
 
 def test_what_a_delivered_order_held_is_dropped_and_its_identity_stays(service: Service) -> None:
     deliver_one(service)
-    kept_events, kept_deliveries = read_all(service, events), read_all(service, deliveries)
-    kept_attempts = read_all(service, attempts)
+    kept_events, kept_deliveries = read_all(service, Event), read_all(service, Delivery)
+    kept_attempts = read_all(service, Attempt)
     assert prune_now(service) == PruneResult(deliveries=1, events=1)
-    [delivery] = read_all(service, deliveries)
+    [delivery] = read_all(service, Delivery)
     dropped = {"body": None, "problems": [], "warnings": [], "pruned_at": delivery["pruned_at"]}
     assert timedelta(0) <= service.clock() - delivery["pruned_at"] < timedelta(minutes=1)
     assert delivery == kept_deliveries[0] | dropped
-    assert read_all(service, events) == [kept_events[0] | {"body": b""}]
-    assert read_all(service, attempts) == [kept_attempts[0] | {"reply": None}]
+    assert read_all(service, Event) == [kept_events[0] | {"body": b""}]
+    assert read_all(service, Attempt) == [kept_attempts[0] | {"reply": None}]
 
 
 def test_a_pruned_delivery_is_shown_and_says_when(service: Service) -> None:
@@ -94,8 +95,8 @@ def test_no_personal_data_of_what_ended_stays_but_in_peoples_own_notes(service: 
             resolve(service, delivery["id"], **{"as": "discarded"})
     service.clock.forward(YEAR_S)
     prune_now(service)
-    may_repeat = [row for row in read_all(service, deliveries) if row["locked_since"]]
-    rows = repr([row for table in (events, deliveries, attempts) for row in read_all(service, table)])
+    may_repeat = [row for row in read_all(service, Delivery) if row["locked_since"]]
+    rows = repr([row for model in (Event, Delivery, Attempt) for row in read_all(service, model)])
     for row in may_repeat:
         rows = rows.replace(repr(row["body"]), "")
     assert [word for word in PERSONAL if word in rows] == []
@@ -125,7 +126,7 @@ def test_a_new_event_of_a_pruned_order_makes_no_second_delivery(service: Service
 
 def test_what_ended_lately_is_kept(service: Service) -> None:
     deliver_one(service)
-    change(service, of(deliveries, 1, updated_at=service.clock() - timedelta(days=89)))
+    change(service, of(Delivery, 1, updated_at=service.clock() - timedelta(days=89)))
     assert (prune_now(service), held(service)) == (PruneResult(deliveries=0, events=0), ALL)
 
 
@@ -140,8 +141,8 @@ def test_an_order_of_which_something_came_lately_is_kept(service: Service) -> No
 def test_an_order_that_has_not_ended_at_every_account_is_kept_whole(service: Service, state: str) -> None:
     deliver_one(service)
     other = {"account": "hub", "state": state, "reason": "uncertain" if state == "parked" else None}
-    [row] = read_all(service, deliveries)
-    change(service, deliveries.insert().values(row | other | {"id": 2}))
+    [row] = read_all(service, Delivery)
+    change(service, insert(Delivery).values(row | other | {"id": 2}))
     assert prune_now(service) == PruneResult(deliveries=0, events=0)
     assert held(service) == ALL | {"bodies": [1, 2]}
 
@@ -177,7 +178,7 @@ def test_an_ignored_event_that_a_delivery_waits_to_be_made_from_is_kept(service:
 
 def test_the_payload_of_an_accepted_order_that_has_no_delivery_is_kept(service: Service) -> None:
     service.post_woo(woo_order())
-    change(service, deliveries.delete())
+    change(service, delete(Delivery))
     service.clock.forward(YEAR_S)
     assert prune_now(service) == PruneResult(deliveries=0, events=0)
 
@@ -214,9 +215,9 @@ def test_what_a_person_wakes_after_it_was_found_is_kept(service: Service) -> Non
     service.drain()
     service.clock.forward(YEAR_S)
     condition = PruneCriteria(before=service.clock() - timedelta(days=90), thin_stores=[]).delivery_condition()
-    [found] = batches(service.database, deliveries, condition, 100)
+    [found] = batches(service.database, Delivery, condition, 100)
     retrigger(service, "2", force=True)
-    drop = partial(clear_locked, table=deliveries, ids=found, clear=clear_deliveries, condition=condition)
+    drop = partial(clear_locked, model=Delivery, ids=found, clear=clear_deliveries, condition=condition)
     assert (service.database.transact(drop), held(service)["bodies"]) == (1, [2])
 
 
@@ -320,7 +321,7 @@ def test_what_was_sent_again_after_it_was_pruned_is_pruned_again(service: Servic
 def test_an_event_whose_payload_was_pruned_makes_no_delivery_that_goes(service: Service) -> None:
     deliver_one(service)
     prune_now(service)
-    change(service, attempts.delete(), deliveries.delete())  # as if its route were new
+    change(service, delete(Attempt), delete(Delivery))  # as if its route were new
     service.api("/events/1/retrigger", json={})
     service.drain()
     assert parked(service) == ("parked", "unmappable", [PAYLOAD_PRUNED])
@@ -352,8 +353,8 @@ def age(service: Service) -> None:
     a_year = timedelta(days=366)
     change(
         service,
-        update(events).values(received_at=service.clock() - a_year),
-        update(deliveries).values(updated_at=service.clock() - a_year),
+        update(Event).values(received_at=service.clock() - a_year),
+        update(Delivery).values(updated_at=service.clock() - a_year),
     )
 
 

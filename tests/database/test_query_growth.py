@@ -11,7 +11,9 @@ import psycopg
 import pytest
 from sqlalchemy import event, text, update
 from sqlalchemy.engine import make_url
+from sqlmodel import col
 
+from connector.database.attempts import AttemptRecord, AttemptResult, Decision, SendStart, mark_sending, record_sent
 from connector.database.circuits import CircuitReport
 from connector.database.claims import (
     ClaimedDelivery,
@@ -23,10 +25,9 @@ from connector.database.claims import (
     recover_interrupted,
     release_claims,
 )
-from connector.database.deliveries import AttemptRecord, AttemptResult, Decision, SendStart, mark_sending, record_sent
 from connector.database.engine import Database
 from connector.database.events import IncomingWebhook, record_event, record_events
-from connector.database.models import State, deliveries
+from connector.database.models import Delivery, State
 from mappings.destination import Outcome
 from mappings.storefront import WebhookIdentity
 
@@ -78,7 +79,7 @@ class Counted:
             ]
             values = {"state": state, "due_at": transaction.now if state == State.WAITING else None}
             first = min(recorded.event_id for recorded in new)
-            transaction.execute(update(deliveries).where(deliveries.c.event_id >= first).values(values))
+            transaction.execute(update(Delivery).where(col(Delivery.event_id) >= first).values(values))
             record_events(transaction, [self.next() for _ in range(10)])
 
     def looked_at(self) -> int:

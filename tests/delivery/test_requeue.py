@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlmodel import col
 
-from connector.database.models import deliveries
+from connector.database.models import Delivery
 from connector.delivery.requeue import requeue_mappable
+from connector.worker.worker import Worker
 from tests.support.orders import woo_order
 from tests.support.service import CONFIGURATION, Service
 
@@ -46,10 +48,16 @@ def told(service: Service) -> list[tuple[str, str | None]]:
 UNMAPPABLE, DELIVERED, WAITING = ("parked", "unmappable"), ("delivered", None), ("waiting", None)
 
 
+def notice_files(worker: Worker) -> None:
+    """Run the duties as though their interval had passed since the files were last read."""
+    worker.reload_lookup_tables()
+    worker.run_duties()
+
+
 def look(service: Service) -> None:
     """Let a forwarder that runs already look at the tables and carry what is due by it."""
     forwarder = service.forwarder()
-    forwarder.refresh_lookup_tables()
+    notice_files(forwarder)
     for claimed in forwarder.claim_due():
         forwarder.process(claimed)
 
@@ -76,10 +84,10 @@ def test_order_goes_out_when_its_row_is_in_the_file_and_nobody_asks(
 
 def test_forwarder_that_runs_already_notices_the_file(parked: Service, write_table: Callable[..., None]) -> None:
     forwarder = parked.forwarder()
-    forwarder.refresh_lookup_tables()
+    notice_files(forwarder)
     assert told(parked) == [UNMAPPABLE]
     write_table("YERBA-1")
-    forwarder.refresh_lookup_tables()
+    notice_files(forwarder)
     assert told(parked) == [WAITING]
 
 
@@ -125,7 +133,7 @@ def test_row_that_was_there_in_another_process_first_wakes_what_this_one_parked(
 ) -> None:
     write_table("YERBA-1")
     other = parked.forwarder()
-    other.refresh_lookup_tables()  # the row is known, and nothing is changed when the next one is parked
+    notice_files(other)  # the row is known, and nothing is changed when the next one is parked
     stale = parked.forwarder()
     parked.post_woo(woo_order(728))
     for claimed in stale.claim_due():
@@ -165,7 +173,7 @@ def test_only_what_is_unmappable_is_woken(
     parked: Service, write_table: Callable[..., None], values: dict[str, Any]
 ) -> None:
     with parked.database.write() as transaction:
-        transaction.execute(update(deliveries).values(values))
+        transaction.execute(update(Delivery).values(values))
     write_table("YERBA-1")
     look(parked)
     assert told(parked) == [(values["state"], values["reason"])]
@@ -176,7 +184,7 @@ def test_order_that_a_person_let_go_lacks_no_row_any_more(parked: Service, write
     write_table("YERBA-1")
     look(parked)
     with parked.database.read() as connection:
-        assert connection.execute(select(deliveries.c.missing_rows)).scalars().all() == [None]
+        assert connection.execute(select(col(Delivery.missing_rows))).scalars().all() == [None]
 
 
 def test_file_with_a_fault_changes_nothing_and_its_correction_does(
@@ -184,10 +192,10 @@ def test_file_with_a_fault_changes_nothing_and_its_correction_does(
 ) -> None:
     forwarder = parked.forwarder()
     write_table(content="key,value\nYERBA-1,x\n")
-    forwarder.refresh_lookup_tables()
+    notice_files(forwarder)
     assert told(parked) == [UNMAPPABLE]
     write_table("YERBA-1")
-    forwarder.refresh_lookup_tables()
+    notice_files(forwarder)
     assert told(parked) == [WAITING]
 
 
@@ -206,7 +214,7 @@ connection_id = 1
     service.drain()
     assert told(service) == [UNMAPPABLE]
     with service.database.read() as connection:
-        kept = connection.execute(select(deliveries.c.missing_rows)).scalar_one()
+        kept = connection.execute(select(col(Delivery.missing_rows))).scalar_one()
     assert json.loads(kept or "") == [["payment_types", ["bacs", "Transferencia"]]]
     types = 'payment_types = {{ "transferencia" = "promissory" }}'
     restarted = open_service(text=text.replace("{centelar}", address).replace("{types}", types))

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
-from connector.database.models import attempts
+from connector.database.models import Attempt
 from tests.support.orders import woo_order
 from tests.support.privacy import PERSONAL, SECRET, live_through_everything
 from tests.support.service import Service
@@ -49,5 +49,5 @@ def test_no_error_of_the_database_tells_what_it_was_given(service: Service) -> N
     service.post_woo(woo_order())
     row = {"delivery_id": 999, "number": 1, "started_at": service.clock(), "outcome": "x", "error": "Tobías Ensayo"}
     with pytest.raises(IntegrityError) as caught, service.database.write() as transaction:
-        transaction.execute(insert(attempts).values(is_manual=False, **row))
+        transaction.execute(insert(Attempt).values(is_manual=False, **row))
     assert "Tobías" not in str(caught.value)

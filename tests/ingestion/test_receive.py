@@ -199,9 +199,9 @@ def test_an_id_that_cannot_be_kept_is_no_fault_of_ours(service: Service, order_i
 
 @pytest.mark.sqlite
 def test_an_event_is_on_disk_before_it_is_answered(service: Service) -> None:
-    with service.database.read() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+    with service.database.read() as session:
+        assert session.connection().exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert session.connection().exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
     service.post_shopify(shopify_order())
     service.database.close()  # as a killed process leaves it: nothing in memory counts
     assert len(service.deliveries()) == 1

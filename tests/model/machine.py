@@ -4,18 +4,20 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Generator
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from connector.clients.http import Client
 from connector.database.claims import ClaimedDelivery, expire_leases_of_dead_workers, release_claims
 from connector.database.events import IncomingWebhook, record_events
-from connector.database.models import attempts, deliveries, notes
+from connector.database.models import Attempt, Note
+from connector.database.models import Delivery as DeliveryRow
 from connector.worker.worker import Worker
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
 from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
@@ -230,7 +232,7 @@ class Life(RuleBasedStateMachine):
         forwarder = self.forwarders[name]
         order = self.orders[self.key(claimed.delivery)]
         carrier = Carrier(self.service.runtime, self.service.sandbox, claimed, self.nowhere)
-        forwarder._running[carrier] = claimed  # type: ignore[index]  # as `run` does with the thread of its pool
+        forwarder.in_flight.add(claimed, Future())  # as `start` does
         assert order.delivery is not None
         model = order.carry(order.delivery.copy(), self.clock.seconds)
         return UnderWay(carrier=carrier, model=model, key=self.key(claimed.delivery), owner=name)
@@ -250,7 +252,7 @@ class Life(RuleBasedStateMachine):
         assert place == expected, (place, expected)
         if place == ENDED:
             self.under_way.remove(one)
-            self.forwarders[one.owner]._running.pop(one.carrier, None)  # type: ignore[call-overload]
+            self.forwarders[one.owner].in_flight.remove(one.carrier.claimed)
         return place != ENDED
 
     def carry_out(self, one: UnderWay, trick: Trick) -> None:
@@ -319,7 +321,7 @@ class Life(RuleBasedStateMachine):
 
     def a_forwarder_recovers(self, name: str) -> None:
         forwarder = self.forwarders[name]
-        held = set(forwarder._in_flight_ids())
+        held = forwarder.in_flight.ids()
         forwarder.recover()
         self.release(forwarder.worker_id, besides=held)
         for order in self.orders.values():
@@ -356,7 +358,7 @@ class Life(RuleBasedStateMachine):
             return
         one = unbegun[which % len(unbegun)]
         self.under_way.remove(one)
-        self.forwarders[one.owner]._running.pop(one.carrier)  # type: ignore[call-overload]
+        self.forwarders[one.owner].in_flight.remove(one.carrier.claimed)
 
     def the_clock_goes_forward(self, seconds: int) -> None:
         self.clock.forward(seconds)
@@ -428,10 +430,10 @@ class Life(RuleBasedStateMachine):
         return row.store, int(row.order_id) - STORES[row.store].first_order
 
     def rows(self) -> dict[tuple[str, int], Any]:
-        with self.service.database.read() as connection:
-            found = connection.execute(select(deliveries)).all()
-            self._attempts = connection.execute(select(attempts).order_by(attempts.c.number)).all()
-            self._alerts = connection.execute(select(notes).where(notes.c.kind == "alert")).all()
+        with self.service.database.read() as session:
+            found = session.exec(select(DeliveryRow)).all()
+            self._attempts = session.exec(select(Attempt).order_by(col(Attempt.number))).all()
+            self._alerts = session.exec(select(Note).where(Note.kind == "alert")).all()
         assert len({self.key(row) for row in found}) == len(found)
         return {self.key(row): row for row in found}
 

@@ -6,6 +6,7 @@ DELIVERY = "connector/delivery/deliver.py"
 DECISION = "connector/delivery/decision.py"
 PACKING = "connector/delivery/prepare.py"
 DELIVERIES = "connector/database/deliveries.py"
+ATTEMPTS = "connector/database/attempts.py"
 CLAIMS = "connector/database/claims.py"
 
 LEASE_RAN_OUT = (
@@ -47,8 +48,8 @@ SENDING_FIRST = Invariant(
         ),
         Mutant(
             breaks="the bytes are not kept with `sending`",
-            file=DELIVERIES,
-            old='            "body": start.body,\n',
+            file="connector/database/sql/statements.py",
+            old="    body = :body,\n",
             new="",
             tests=(
                 "tests/database/test_claims.py::test_sending_is_on_disk_with_its_bytes_before_the_socket_opens[sqlite]",
@@ -57,22 +58,22 @@ SENDING_FIRST = Invariant(
         Mutant(
             breaks="a process sends what another has claimed since",
             file=DELIVERIES,
-            old="and row.claimed_by == delivery.claimed_by and row.claimed_by is not None\n    is_unchanged",
-            new="and row.claimed_by is not None\n    is_unchanged",
+            old="self.claimed_by is not None and self.claimed_by == worker_id",
+            new="self.claimed_by is not None",
             tests=("tests/database/test_claims.py::test_a_process_that_lost_its_claim_does_not_send[sqlite]",),
         ),
         Mutant(
             breaks="a process sends after its lease ran out",
-            file=DELIVERIES,
-            old="if not (is_still_claimed(row, delivery) and row.claim_expires_at and row.claim_expires_at > now):",
-            new="if not is_still_claimed(row, delivery):",
+            file=ATTEMPTS,
+            old="if not (is_still_claimed(current, delivery) and has_lease):",
+            new="if not is_still_claimed(current, delivery):",
             tests=(LEASE_RAN_OUT,),
         ),
         Mutant(
             breaks="an older version is sent though a newer one came in between",
             file=DELIVERIES,
-            old="row.event_id == delivery.event_id and row.due_at",
-            new="row.due_at",
+            old="current.event_id == delivery.event_id and current.due_at",
+            new="current.due_at",
             tests=(
                 "tests/database/test_claims.py::test_a_newer_version_of_the_very_same_instant_stops_the_older[sqlite]",
             ),
@@ -80,7 +81,7 @@ SENDING_FIRST = Invariant(
         Mutant(
             breaks="what was fetched is sent though a thin webhook said since that it changed",
             file=DELIVERIES,
-            old=" and row.due_at == delivery.due_at",
+            old=" and current.due_at == delivery.due_at",
             new="",
             tests=(
                 "tests/delivery/test_thin_webhooks.py::test_a_repeat_that_comes_after_the_fetch_makes_it_fetched_again[sqlite]",
@@ -89,13 +90,13 @@ SENDING_FIRST = Invariant(
         Mutant(
             breaks="an attempt begins from what was read before the last one",
             file=DELIVERIES,
-            old="return is_held and is_unchanged and row.attempts == delivery.attempts",
-            new="return is_held and is_unchanged",
+            old="return is_claimed and is_unchanged and current.attempts == delivery.attempts",
+            new="return is_claimed and is_unchanged",
             tests=("tests/database/test_claims.py::test_an_attempt_that_was_made_meanwhile_stops_another[sqlite]",),
         ),
         Mutant(
             breaks="who finds the attempt begun by its own claim begins it a second time",
-            file=DELIVERIES,
+            file=ATTEMPTS,
             old="if may_be_committed and is_marked:",
             new="if is_marked:",
             tests=(
@@ -105,7 +106,7 @@ SENDING_FIRST = Invariant(
         Mutant(
             breaks="a lease that runs out under a thread starts a second one for the same order",
             file="connector/worker/worker.py",
-            old="return [worker_id for worker_id in claimed if row_id(worker_id.delivery) not in in_flight_ids]",
+            old="return [item for item in claimed if item.delivery.id not in in_flight_ids]",
             new="return claimed",
             tests=(
                 "tests/worker/test_worker.py::test_a_lease_that_runs_out_under_a_thread_of_ours_starts_no_second_one[sqlite]",
@@ -152,8 +153,8 @@ NOT_REPEATED = Invariant(
         Mutant(
             breaks="an answer that did not come in time counts as never sent",
             file="connector/clients/http.py",
-            old="    httpx.ConnectTimeout,\n    httpx.PoolTimeout,",
-            new="    httpx.TimeoutException,\n    httpx.PoolTimeout,",
+            old="    httpcore.ConnectTimeout,\n    httpcore.PoolTimeout,",
+            new="    httpcore.TimeoutException,\n    httpcore.PoolTimeout,",
             tests=("tests/delivery/test_outcomes.py::test_outcome[sqlite-latency-options6-at_rayo6-at_lapyme6-rayo]",),
         ),
         Mutant(
@@ -184,8 +185,8 @@ NOT_REPEATED = Invariant(
         Mutant(
             breaks="every attempt has a key of its own",
             file=PACKING,
-            old="idempotency_key=delivery.idempotency_key, warnings=delivery.warnings)",
-            new='idempotency_key=f"{delivery.idempotency_key}{delivery.attempts}", warnings=delivery.warnings)',
+            old="idempotency_key=delivery.idempotency_key, warnings=warnings)",
+            new='idempotency_key=f"{delivery.idempotency_key}{delivery.attempts}", warnings=warnings)',
             tests=(LOST_REPLY,),
         ),
         Mutant(
@@ -211,8 +212,8 @@ NOT_REPEATED = Invariant(
         ),
         Mutant(
             breaks="a row that comes wakes what is parked for any other reason too",
-            file="connector/database/requeue.py",
-            old="    deliveries.c.reason == Reason.UNMAPPABLE,\n",
+            file=DELIVERIES,
+            old="    col(Delivery.reason) == Reason.UNMAPPABLE,\n",
             new="",
             tests=("tests/delivery/test_requeue.py::test_only_what_is_unmappable_is_woken",),
         ),

@@ -54,8 +54,8 @@ SAFE = Invariant(
         Mutant(
             breaks="the event is committed without its deliveries",
             file="connector/database/order_batch.py",
-            old="        self._insert_deliveries()\n        update_rows",
-            new="        update_rows",
+            old="        self._insert_deliveries()\n        for delivery_id",
+            new="        for delivery_id",
             tests=("tests/ingestion/test_receive.py::test_an_event_is_on_disk_before_it_is_answered[sqlite]",),
         ),
         Mutant(
@@ -91,8 +91,8 @@ EVENT_ONCE = Invariant(
     mutants=(
         Mutant(
             breaks="a repeat is an error",
-            file="connector/database/sql/build.py",
-            old=" ON CONFLICT ({', '.join(unique)}) DO NOTHING",
+            file="connector/database/insert_ignore.py",
+            old=".on_conflict_do_nothing(index_elements=unique)",
             new="",
             tests=(
                 "tests/ingestion/test_receive.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
@@ -111,14 +111,17 @@ EVENT_ONCE = Invariant(
             breaks="it is looked whether the event is there, and inserted if not",
             file=EVENTS,
             old="""\
-    ids = insert_ignore_returning_ids(transaction.connection, events, rows, unique=unique)
+    inserted = insert_ignore(
+        transaction.connection, Event, rows, unique=("store", "event_key"), returning=("store", "event_key", "id")
+    )
 """,
             new="""\
-    known = set(transaction.execute(events.select().with_only_columns(events.c.store, events.c.event_key)).tuples())
-    rows = [row for row in rows if (row["store"], row["event_key"]) not in known]
-    insert = events.insert().returning(events.c.id, events.c.store, events.c.event_key)
-    made = transaction.execute(insert, rows).all() if rows else []
-    ids = {(row.store, row.event_key): row.id for row in made}
+    from sqlalchemy import insert, select
+
+    existing = set(transaction.execute(select(col(Event.store), col(Event.event_key))).tuples())
+    rows = [row for row in rows if (row["store"], row["event_key"]) not in existing]
+    statement = insert(Event).returning(col(Event.store), col(Event.event_key), col(Event.id))
+    inserted = transaction.execute(statement, rows).all() if rows else []
 """,
             tests=(
                 "tests/database/test_postgresql.py::test_an_event_that_another_machine_is_recording_is_a_duplicate[postgresql]",
@@ -177,7 +180,7 @@ ORDER_ONCE = Invariant(
         Mutant(
             breaks="machines that record events of one order do not see each other's",
             file="connector/database/postgresql.py",
-            old="cursor.execute(LOCK_ORDERS, [sorted({lock_key(*order) for order in orders})])",
+            old='connection.execute(LOCK_ORDERS, {"keys": sorted({lock_key(*order) for order in orders})})',
             new="pass",
             tests=(
                 "tests/database/test_postgresql.py::test_events_of_one_order_are_recorded_one_after_the_other_by_all_machines"
@@ -186,21 +189,18 @@ ORDER_ONCE = Invariant(
         ),
         Mutant(
             breaks="machines that claim at once claim more than the account takes",
-            file=CLAIMS,
-            old='    lock_clause = "FOR UPDATE SKIP LOCKED"\n',
-            new='    lock_clause = ""\n',
+            file="connector/database/sql/statements.py",
+            old="ORDER BY account\nFOR UPDATE SKIP LOCKED\n",
+            new="ORDER BY account\n",
             tests=(
                 "tests/database/test_postgresql.py::test_while_one_machine_claims_another_takes_nothing_of_the_account[postgresql]",
             ),
         ),
         Mutant(
             breaks="a claim waits for, and then takes, what another machine is changing",
-            file=CLAIMS,
-            old="""\
-    .limit(bindparam("max_rows"))
-    .with_for_update(skip_locked=True)
-""",
-            new='    .limit(bindparam("max_rows"))\n',
+            file="connector/database/sql/statements.py",
+            old="LIMIT :max_rows\nFOR UPDATE SKIP LOCKED\n",
+            new="LIMIT :max_rows\n",
             tests=(
                 "tests/database/test_postgresql.py::test_a_claim_passes_over_what_another_machine_is_changing[postgresql]",
             ),

@@ -53,14 +53,14 @@ NOT_INVENTED = Invariant(
         Mutant(
             breaks="the customer's note is dropped without a word",
             file=RAYO,
-            old='            yield "Customer note is not sent: Rayo has no field for it."',
+            old='            yield Problem(code="not_sent", path=("note",), params={"vendor": "Rayo"})',
             new="            return",
             tests=("tests/mappings/destinations/test_rayo.py::test_what_rayo_cannot_be_told_is_listed",),
         ),
         Mutant(
             breaks="what could not be said is not kept with the delivery",
-            file="connector/database/deliveries.py",
-            old='            "warnings": start.warnings,\n',
+            file="connector/database/sql/statements.py",
+            old="    warnings = :warnings,\n",
             new="",
             tests=(
                 "tests/e2e/test_order_flow.py::test_what_the_destination_cannot_be_told_is_shown_with_the_delivery[sqlite]",
@@ -110,15 +110,15 @@ ACCOUNTED_FOR = Invariant(
         Mutant(
             breaks="what cannot be mapped is parked without its problems",
             file="connector/database/deliveries.py",
-            old="state=State.PARKED, reason=reason, problems=problems, missing",
-            new="state=State.PARKED, reason=reason, missing",
+            old='values = {"problems": dump_problems(problems), "missing',
+            new='values = {"missing',
             tests=(
                 "tests/delivery/test_order_versions.py::test_an_order_that_cannot_be_mapped_is_parked_with_what_the_merchant_sees[sqlite]",
             ),
         ),
         Mutant(
             breaks="a cancellation that came during an attempt is forgotten",
-            file="connector/database/deliveries.py",
+            file="connector/database/attempts.py",
             old="        elif result.decision.state != State.DELIVERED:\n",
             new="        elif False:\n",
             tests=(

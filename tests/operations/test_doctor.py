@@ -53,8 +53,8 @@ def test_a_service_that_is_well_has_no_fault(service: Service, examine: Examine)
 
 def test_a_service_that_nothing_came_to_and_nobody_runs_is_told_of(service: Service, examine: Examine) -> None:
     found = examine()
-    assert tell(found) == [("forwarder", "warning"), ("store tienda-mx", "warning"), ("store tienda-ar", "warning")]
-    assert [one.message for one in found[1:]] == ["no webhook of it ever came"] * 2
+    assert tell(found) == [("worker", "warning"), ("store tienda-mx", "warning"), ("store tienda-ar", "warning")]
+    assert [one.message for one in found[1:]] == ["it has never sent a webhook"] * 2
     assert all(one.remedy for one in found)
 
 
@@ -77,9 +77,9 @@ def test_an_account_that_is_held_is_told_of_with_the_way_out(service: Service, e
     service.post_woo(woo_order(7))
     service.carry_due()
     bodega, erp = examine()
-    assert (bodega.severity, bodega.message) == ("warning", "paused by api: they count their stock; 0 wait for it")
+    assert (bodega.severity, bodega.message) == ("warning", "paused by api: they count their stock; 0 waiting")
     assert (bodega.remedy or "").startswith("connector resume bodega")
-    assert (erp.severity, erp.message) == ("fault", "left alone because of unauthorized; 1 wait for it")
+    assert (erp.severity, erp.message) == ("fault", "suspended because of unauthorized; 1 waiting")
 
 
 def test_orders_that_nobody_takes_are_a_fault(service: Service) -> None:
@@ -89,7 +89,7 @@ def test_orders_that_nobody_takes_are_a_fault(service: Service) -> None:
         waiting={"erp": 1}, backlog_age_s={"erp": 90.0}, open_circuits=set(), paused_accounts=set(), **nothing
     )
     found = check_worker(late, now, now + timedelta(seconds=30))
-    assert (found.severity, found.message) == ("fault", "an order has been due for 90 s and is not taken")
+    assert (found.severity, found.message) == ("fault", "an order is 90 s overdue and unclaimed")
     held = Gauges(
         waiting={"erp": 1}, backlog_age_s={"erp": 90.0}, open_circuits=set(), paused_accounts={"erp"}, **nothing
     )
@@ -98,7 +98,7 @@ def test_orders_that_nobody_takes_are_a_fault(service: Service) -> None:
 
 def test_tables_of_another_version_are_a_fault(service: Service, examine: Examine) -> None:
     with service.database.write() as transaction:
-        transaction.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        transaction.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
     [found] = examine()
     assert (found.subject, found.remedy) == ("database", "run connector migrate")
 

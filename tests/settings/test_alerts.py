@@ -144,8 +144,8 @@ to = ["ana@tienda.example"]
         assert run("alerts", "test") == (0, "canal: sent.\ncorreo: sent.\n")
         assert len(mailbox.mails) == 1
         assert receiver.received[0].json == {
-            "text": "*This is a trial of the connector's alerts*\n"
-            "Nothing is wrong. Alerts will come to this place.\n"
+            "text": "*This is a test of the connector's alerts*\n"
+            "Nothing is wrong. Alerts will arrive here.\n"
             "See: `connector list --state parked`"
         }
         receiver.status = 404

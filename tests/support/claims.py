@@ -1,12 +1,12 @@
 """Claims and attempts that tests take by hand."""
 
+from connector.database.attempts import SendStart, mark_sending
 from connector.database.claims import (
     ClaimedDelivery,
     Limit,
     claim_deliveries,
     ensure_circuits,
 )
-from connector.database.deliveries import SendStart, mark_sending
 from tests.support.service import Service
 
 LEASE_S = 60.0

@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from connector.database.models import read_rows
 from connector.database.reconciliation.run import BATCH_SIZE, MAX_LISTED, ReconciliationReport, Scope, reconcile
 from tests.support.service import Service
 
@@ -39,10 +38,10 @@ def change(service: Service, *statements: Any) -> None:
             transaction.execute(statement)
 
 
-def of(table: Any, id_: int, **values: Any) -> Any:
-    return update(table).where(table.c.id == id_).values(values)
+def of(model: Any, id_: int, **values: Any) -> Any:
+    return update(model).where(model.id == id_).values(values)
 
 
-def read_all(service: Service, table: Any) -> list[dict[str, Any]]:
-    with service.database.read() as connection:
-        return [dict(row._mapping) for row in read_rows(connection.execute(select(table)))]
+def read_all(service: Service, model: Any) -> list[dict[str, Any]]:
+    with service.database.read() as session:
+        return [dict(row) for row in session.connection().execute(select(model.__table__)).mappings()]

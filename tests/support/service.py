@@ -108,7 +108,7 @@ class Service:
     def carry_due(self) -> int:
         """Carry what is due now, one after the other. Returns how many there were."""
         forwarder = self.forwarder()
-        forwarder.recover()
+        forwarder.run_duties()
         claimed = forwarder.claim_due()
         for delivery in claimed:
             forwarder.process(delivery)

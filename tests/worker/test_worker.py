@@ -12,8 +12,8 @@ from tests.support.thin_webhooks import THIN_CONFIGURATION, nube_order, post
 
 
 def is_claimed(service: Service) -> bool:
-    with service.database.read() as connection:
-        return connection.exec_driver_sql("SELECT claimed_by FROM deliveries").scalar_one() is not None
+    with service.database.read() as session:
+        return session.connection().exec_driver_sql("SELECT claimed_by FROM deliveries").scalar_one() is not None
 
 
 def test_what_is_still_being_fetched_when_it_stops_is_given_back_unsent(
@@ -39,7 +39,7 @@ def test_a_lease_that_runs_out_under_a_thread_of_ours_starts_no_second_one(servi
     service.post_shopify(shopify_order())
     forwarder = service.forwarder()
     [claimed] = forwarder.claim_due()
-    forwarder._running[Future()] = claimed  # as `run` keeps the thread that it gave it to
+    forwarder.in_flight.add(claimed, Future())  # as `start` does
     service.clock.forward(61)
     assert forwarder.claim_due() == []
     forwarder.recover()

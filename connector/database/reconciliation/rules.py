@@ -1,46 +1,38 @@
-"""Says of one event or one delivery what is not as the promise to account for every order has it.
+"""The rules that every event and every delivery must meet, so that each order is accounted for.
 
-Pure: judges rows that were read, and trusts no other row's word where it can look itself. Its texts name ids, states
-and times, never what stands in a body.
+Pure functions over rows. Their texts contain ids, states and times, and nothing of what orders contain.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from connector.core.retry import MAX_RETRY_AFTER_S
+from connector.database.circuits import CircuitState, circuit_state
 from connector.database.events import CANCELLED_FIRST
-from connector.database.models import Circuit, Delivery, Event, Reason, State
+from connector.database.models import REASONS_BY_STATE, Circuit, Delivery, Event, Reason, State
 from mappings import DESTINATIONS
 from mappings.destination import Outcome
 from mappings.settings import Account
 
-REASONS_BY_STATE: Mapping[str, Collection[str | None]] = {
-    State.WAITING: (None,),
-    State.SENDING: (None,),
-    State.DELIVERED: (None,),
-    State.PARKED: (Reason.UNMAPPABLE, Reason.REFUSED, Reason.UNCERTAIN, Reason.EXHAUSTED),
-    State.DISCARDED: (Reason.CANCELLED, Reason.FILTERED, Reason.BY_HAND),
-}
-#: What is brought to the newest version of its order as soon as that comes.
+#: Reasons of deliveries that are brought to the newest version of their order when it arrives.
 FOLLOWING_REASONS = (Reason.UNMAPPABLE, Reason.REFUSED, Reason.EXHAUSTED, Reason.FILTERED)
 REASONS_AFTER_ATTEMPT = (Reason.REFUSED, Reason.UNCERTAIN, Reason.EXHAUSTED)
-#: How long a forwarder may take to settle what a dead process left; it looks every two seconds.
+#: How long a worker may take to recover what a dead process left. It checks every two seconds.
 RECOVERY_S = 10.0
-#: How far the clocks of machines may lie apart.
+#: How far the clocks of machines may differ.
 CLOCK_SKEW_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleContext:
-    """What a row's times are judged by.
+    """What a row's times are compared with.
 
     Args:
-        accounts: those that are configured, by id.
+        accounts: the configured accounts, by id.
         circuits: by name.
-        late_s: how long what is due may lie unclaimed while its account takes orders.
-        is_dead: whether a claimant surely runs no more.
+        late_s: how long a due delivery may be unclaimed while its account takes orders.
+        is_dead: whether the worker of an id certainly no longer runs.
     """
 
     now: datetime
@@ -59,16 +51,16 @@ class RuleContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderHistory:
-    """What is known of the order that an event speaks of."""
+    """What is known of an event's order."""
 
-    accounts: Collection[str]  # that it has deliveries for
-    was_cancelled: bool  # by this event or one before it
-    had_order: bool  # this event or one before it holds the order
+    accounts: Collection[str]  # for which it has deliveries
+    was_cancelled: bool  # by this event or an earlier one
+    had_order: bool  # this event or an earlier one contains the order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedAttempt:
-    """One attempt, as it is on record."""
+    """An attempt, as stored."""
 
     number: int
     outcome: str
@@ -78,14 +70,15 @@ class RecordedAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What other rows say of a delivery."""
+    """What other rows show about a delivery."""
 
     attempts: Sequence[RecordedAttempt]  # by number
-    reclassified: tuple[Outcome, str | None] | None  # the last attempt's reply, anew, where it is `delivered`
-    resolved_at: datetime | None  # when a person, who is named, last settled it
-    newest_event_id: int | None  # of its order, where it is one that follows
-    is_cancelled: bool  # its order, after whatever a person overruled
-    event_matches_order: bool  # its event speaks of the same order, and holds it
+    reclassified: tuple[Outcome, str | None] | None  # of the last attempt's response, if it is `delivered`
+    resolved_at: datetime | None  # when a named person last resolved it
+    newest_event_id: int | None  # of its order, if it follows it
+    is_cancelled: bool  # its order, after any override by a person
+    event_matches_order: bool  # its event is about the same order, and contains it
+    has_body: bool
 
 
 def event_differences(event: Event, order: OrderHistory) -> Iterator[str]:
@@ -115,7 +108,7 @@ def ignored_differences(event: Event, order: OrderHistory) -> Iterator[str]:
 
 
 def delivery_differences(delivery: Delivery, evidence: Evidence, context: RuleContext) -> Iterator[str]:
-    if delivery.reason not in REASONS_BY_STATE.get(delivery.state, ()):
+    if delivery.state not in list(State) or delivery.reason not in REASONS_BY_STATE[State(delivery.state)]:
         yield f"{delivery.state} because {delivery.reason or 'of nothing'}: there is no such state"
         return
     if not evidence.event_matches_order:
@@ -125,7 +118,7 @@ def delivery_differences(delivery: Delivery, evidence: Evidence, context: RuleCo
         case State.WAITING:
             yield from waiting_differences(delivery, evidence, context)
         case State.SENDING:
-            yield from sending_differences(delivery, context)
+            yield from sending_differences(delivery, evidence, context)
         case State.DELIVERED:
             yield from delivered_differences(delivery, evidence)
         case _:
@@ -135,7 +128,7 @@ def delivery_differences(delivery: Delivery, evidence: Evidence, context: RuleCo
 
 
 def follows_newest_event(delivery: Delivery) -> bool:
-    """True of what is to be made from the newest event: nothing of it may have been processed."""
+    """True if its next attempt is made from the newest event, since no attempt may have been processed."""
     return delivery.locked_since is None and (delivery.state == State.WAITING or delivery.reason in FOLLOWING_REASONS)
 
 
@@ -174,19 +167,18 @@ def waiting_differences(delivery: Delivery, evidence: Evidence, context: RuleCon
 
 
 def max_delay_s(account: Account | None) -> float:
-    """How far off the next attempt may be; a Retry-After is honoured that long."""
+    """The longest possible delay of the next attempt, in seconds."""
     account_limits = (account.retry_max_s, account.breaker_open_s) if account else ()
     return max(MAX_RETRY_AFTER_S, *account_limits) if account_limits else MAX_RETRY_AFTER_S
 
 
-def blocked_by(circuit: Circuit | None, context: RuleContext) -> str | None:
-    """What keeps an account from orders; None where nothing does, or a probe is due that nobody makes."""
-    if circuit is None:
+def blocked_by(circuit: Circuit | None, context: RuleContext) -> CircuitState | None:
+    """What keeps an account from orders. None if nothing does, or if a probe is overdue."""
+    state = circuit_state(circuit)
+    if circuit is None or state is CircuitState.FLOWING:
         return None
-    if circuit.paused_at is not None:
-        return "paused"
     is_probed = circuit.probe_at is not None and circuit.probe_at > context.ago(context.late_s)
-    return "circuit open" if circuit.opened_at is not None and is_probed else None
+    return state if state is CircuitState.PAUSED or is_probed else None
 
 
 def has_excessive_lease(delivery: Delivery, context: RuleContext) -> bool:
@@ -194,7 +186,7 @@ def has_excessive_lease(delivery: Delivery, context: RuleContext) -> bool:
     return lease_end is not None and lease_end > context.from_now(context.lease_s + CLOCK_SKEW_S)
 
 
-def sending_differences(delivery: Delivery, context: RuleContext) -> Iterator[str]:
+def sending_differences(delivery: Delivery, evidence: Evidence, context: RuleContext) -> Iterator[str]:
     if delivery.claimed_by is None or delivery.claim_expires_at is None:
         yield "sending, and nobody claims it"
     elif delivery.claim_expires_at <= context.ago(RECOVERY_S):
@@ -204,7 +196,7 @@ def sending_differences(delivery: Delivery, context: RuleContext) -> Iterator[st
     elif delivery.updated_at <= context.ago(RECOVERY_S) and context.is_dead(delivery.claimed_by):
         yield "sending, and the process that sent it runs no more"
     destination = DESTINATIONS.get(delivery.destination)
-    if not delivery.body:
+    if not evidence.has_body:
         yield "sending, and its body is not kept"
     if destination is not None and destination.supports_idempotency and not delivery.idempotency_key:
         yield "sending, and its key is not kept"
@@ -213,7 +205,7 @@ def sending_differences(delivery: Delivery, context: RuleContext) -> Iterator[st
 def delivered_differences(delivery: Delivery, evidence: Evidence) -> Iterator[str]:
     last = evidence.attempts[-1] if evidence.attempts else None
     if evidence.resolved_at is not None and (last is None or evidence.resolved_at >= last.started_at):
-        return  # by the word of a person who is named
+        return  # a named person resolved it
     if last is None or last.outcome != Outcome.DELIVERED:
         yield "delivered, by no attempt and by nobody's word"
     elif not last.has_response and delivery.pruned_at is not None and delivery.pruned_at >= last.started_at:
@@ -226,10 +218,8 @@ def delivered_differences(delivery: Delivery, evidence: Evidence) -> Iterator[st
 
 
 def reason_differences(delivery: Delivery, evidence: Evidence) -> Iterator[str]:
-    """Of what is parked or discarded: that it bears what its reason needs."""
-    awaits_correction = (
-        delivery.state == State.PARKED and delivery.reason != Reason.UNCERTAIN
-    )  # uncertain is a person's
+    """Of a parked or discarded delivery: whether the row has what its reason implies."""
+    awaits_correction = delivery.state == State.PARKED and delivery.reason != Reason.UNCERTAIN
     if (awaits_correction or delivery.reason == Reason.FILTERED) and evidence.is_cancelled:
         yield f"{delivery.reason}, and its order was cancelled"
     if delivery.reason in REASONS_AFTER_ATTEMPT and not delivery.attempts:
@@ -239,9 +229,3 @@ def reason_differences(delivery: Delivery, evidence: Evidence) -> Iterator[str]:
     is_explained = bool(delivery.problems) or delivery.pruned_at is not None
     if delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED) and not is_explained:
         yield f"{delivery.reason}, and no problem says why"
-
-
-def newest_event(events: Sequence[Any]) -> Any | None:
-    """Of an order's events that hold it, the newest: by the source's time, then paid, then by arrival."""
-    with_order = [event for event in events if event.has_order]
-    return max(with_order, key=lambda event: (event.source_updated_at, event.is_paid, event.id), default=None)

@@ -1,22 +1,26 @@
-"""Counts events and deliveries by store and day, and finds every one that is not accounted for. Changes nothing.
+"""Counts events and deliveries by store and day, and finds each one that is not accounted for. Changes nothing.
 
-Rows are read in pieces, each as the database was at one moment: the service goes on, and memory does not grow.
+Rows are read in batches, each from one snapshot, so that the service can run meanwhile and memory is bounded.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, select
 
 from connector.core.http_result import HttpResult
 from connector.core.outcomes import classify
 from connector.core.worker_id import is_dead
 from connector.database.engine import Database
-from connector.database.models import Delivery, Event, State, attempts, circuits, deliveries, events, notes, read_rows
-from connector.database.orders import row_id
+from connector.database.models import Attempt, Circuit, Delivery, Event, Note, State, omit
+from connector.database.orders import EventSummary, newest_event
+from connector.database.prune import is_same_order
+from connector.database.queries.id_ranges import first_id_since
 from connector.database.reconciliation.rules import (
     Evidence,
     OrderHistory,
@@ -26,33 +30,30 @@ from connector.database.reconciliation.rules import (
     delivery_differences,
     event_differences,
     follows_newest_event,
-    newest_event,
 )
 from mappings import DESTINATIONS
 from mappings.destination import Outcome
 from mappings.settings import Account
 
-#: Rows that are read at a time.
+#: Rows that are read at once.
 BATCH_SIZE = 500
-#: How far rows' times may lie apart from the order of their ids: by clocks, and by transactions that take long.
+#: How far rows' times may differ from the order of their ids, due to clocks and long transactions.
 RECONCILE_ORDER_TOLERANCE = timedelta(minutes=10)
-#: Differences that are listed; the rest is counted.
+#: Differences that are listed. The rest is counted.
 MAX_LISTED = 1_000
 
-EVENT_COLUMNS = [column for column in events.c if column.name not in ("body", "topics")]
-#: A body is looked for, not read.
-DELIVERY_COLUMNS = [column for column in deliveries.c if column.name not in ("body", "warnings")]
+Row = TypeVar("Row", Event, Delivery)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Which events, by when they came, and which deliveries, by when they were made."""
+    """Which events, by when they were received, and which deliveries, by when they were created."""
 
     store: str | None = None  # its id
     since: datetime | None = None
     until: datetime | None = None
 
-    def conditions(self, store: Column[str], at: Column[datetime]) -> list[Any]:
+    def conditions(self, store: Any, at: Any) -> list[ColumnElement[bool]]:
         return [
             *([store == self.store] if self.store is not None else []),
             *([at >= self.since] if self.since is not None else []),
@@ -73,11 +74,11 @@ class Discrepancy:
 
 @dataclass(slots=True, kw_only=True)
 class ReconciliationReport:
-    """What was found.
+    """The result of a reconciliation.
 
     Args:
-        days: by store id and UTC day, how many of what.
-        held: by account and what keeps it from orders, how many wait for it.
+        days: by store id and UTC day, the number of each status, state and difference.
+        held: by account and what blocks it, the number of its waiting deliveries.
     """
 
     max_listed: int = MAX_LISTED
@@ -104,226 +105,223 @@ def reconcile(
     max_listed: int = MAX_LISTED,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> ReconciliationReport:
-    """Look at every event and every delivery of `scope`.
+    """Check every event and every delivery of `scope`.
 
     Args:
-        accounts: those that are configured, by id.
-        late_s: how long what is due may lie unclaimed while its account takes orders.
-        piece: how many rows are read at a time.
-        most_listed: how many differences are kept; the rest is counted.
-        tell: is told after each piece how many of the sum of `last_ids` are behind it.
+        accounts: the configured accounts, by id.
+        late_s: how long a due delivery may be unclaimed while its account takes orders.
+        on_progress: called after each batch with how many of the sum of `last_ids` are done.
     """
     report = ReconciliationReport(max_listed=max_listed)
     last_event_id, _ = last_ids(database)
-    for connection, rows in read_batches(database, EVENT_COLUMNS, scope, events.c.received_at, batch_size):
-        check_events(report, connection, rows)
-        on_progress(rows[-1].id)
-    has_body = (func.coalesce(func.length(deliveries.c.body), 0) > 0).label("body")
-    for connection, rows in read_batches(
-        database, [*DELIVERY_COLUMNS, has_body], scope, deliveries.c.created_at, batch_size
-    ):
+    for session, events in read_batches(database, Event, Event.received_at, scope, batch_size):
+        check_events(report, session, events)
+        on_progress(events[-1].id)
+    for session, deliveries in read_batches(database, Delivery, Delivery.created_at, scope, batch_size):
         context = RuleContext(
             now=database.clock(),
             accounts=accounts,
-            circuits={row.account: row for row in read_rows(connection.execute(select(circuits)))},
+            circuits={circuit.account: circuit for circuit in session.exec(select(Circuit))},
             lease_s=lease_s,
             late_s=late_s,
             is_dead=is_dead,
         )
-        check_deliveries(report, connection, rows, context)
-        on_progress(last_event_id + rows[-1].id)
+        check_deliveries(report, session, deliveries, context)
+        on_progress(last_event_id + deliveries[-1].id)
     return report
 
 
 def last_ids(database: Database) -> tuple[int, int]:
-    """Of events and of deliveries."""
-    statement = select(
-        select(func.max(events.c.id)).scalar_subquery(), select(func.max(deliveries.c.id)).scalar_subquery()
-    )
-    with database.read() as connection:
-        event_id, delivery_id = connection.execute(statement).one()
+    """The highest ids of events and of deliveries; 0 without rows."""
+    with database.read() as session:
+        event_id = session.exec(select(func.max(Event.id))).one()
+        delivery_id = session.exec(select(func.max(Delivery.id))).one()
     return event_id or 0, delivery_id or 0
 
 
 def read_batches(
-    database: Database, columns: list[Any], scope: Scope, at: Column[Any], batch_size: int
-) -> Iterator[tuple[Connection, list[Any]]]:
-    """A table's rows by id, `piece` at a time, and the transaction that read them. What comes meanwhile is left."""
-    table = at.table
-    with database.read() as connection:
-        last_id = connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
-        after_id = (
-            0 if scope.since is None else id_before(connection, at, scope.since - RECONCILE_ORDER_TOLERANCE, last_id)
-        )
-    conditions = scope.conditions(table.c.store, at)
+    database: Database, model: type[Row], at: Any, scope: Scope, batch_size: int
+) -> Iterator[tuple[Session, list[Row]]]:
+    """Yield batches of rows by id, without bodies, with the session that read them. Ignores rows added meanwhile."""
+    with database.read() as session:
+        last_id = session.exec(select(func.max(model.id))).one() or 0
+        after_id = 0
+        if scope.since is not None:
+            after_id = first_id_since(session, model, at, scope.since - RECONCILE_ORDER_TOLERANCE) - 1
+    statement = (
+        select(model)
+        .where(*scope.conditions(col(model.store), col(at)))
+        .order_by(col(model.id))
+        .limit(batch_size)
+        .options(*omit(model.body))
+    )
     is_over = False
     while not is_over:
-        statement = select(*columns).where(table.c.id > after_id, table.c.id <= last_id, *conditions)
-        with database.read() as connection:
-            rows = read_rows(connection.execute(statement.order_by(table.c.id).limit(batch_size)))
+        with database.read() as session:
+            rows = list(session.exec(statement.where(col(model.id) > after_id, col(model.id) <= last_id)).all())
             if rows:
-                yield connection, rows
+                yield session, rows
                 after_id = rows[-1].id
         is_over = len(rows) < batch_size
 
 
-def id_before(connection: Connection, at: Column[Any], since: datetime, last_id: int) -> int:
-    """An id after which are all rows since then, by some twenty look-ups: no index has the time; ids grow with it."""
-    low, high = 0, last_id
-    while low < high:
-        middle = (low + high) // 2
-        next_row = select(at).where(at.table.c.id > middle).order_by(at.table.c.id).limit(1)
-        if connection.execute(next_row).scalar_one() < since:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-def check_events(report: ReconciliationReport, connection: Connection, rows: list[Event]) -> None:
-    accounts_by_id = accounts_by_event(connection, [row_id(row) for row in rows])
+def check_events(report: ReconciliationReport, session: Session, events: list[Event]) -> None:
+    accounts_by_id = accounts_by_event(session, [event.id for event in events])
     suspicious = []
-    for row in rows:
-        count = report.days[row.store, utc_day(row.received_at)]
-        count[row.status] += 1
-        count["duplicates"] += row.duplicates
-        order = OrderHistory(accounts=accounts_by_id[row_id(row)], was_cancelled=False, had_order=True)
-        if any(event_differences(row, order)):
-            suspicious.append(row)
-    history = prior_history(connection, [row_id(row) for row in suspicious])
-    for row in suspicious:  # a cancelled order may rightly lack deliveries
-        was_cancelled, had_order = history[row_id(row)]
-        order = OrderHistory(accounts=accounts_by_id[row_id(row)], was_cancelled=was_cancelled, had_order=had_order)
-        for description in event_differences(row, order):
-            report.add(mismatch("event", row, utc_day(row.received_at), None, description))
+    for event in events:
+        count = report.days[event.store, utc_day(event.received_at)]
+        count[event.status] += 1
+        count["duplicates"] += event.duplicates
+        order = OrderHistory(accounts=accounts_by_id[event.id], was_cancelled=False, had_order=True)
+        if any(event_differences(event, order)):
+            suspicious.append(event)
+    history = prior_history(session, [event.id for event in suspicious])
+    for event in suspicious:  # a cancelled order may lack deliveries
+        was_cancelled, had_order = history[event.id]
+        order = OrderHistory(accounts=accounts_by_id[event.id], was_cancelled=was_cancelled, had_order=had_order)
+        for description in event_differences(event, order):
+            report.add(build_discrepancy("event", event, utc_day(event.received_at), None, description))
 
 
-def mismatch(kind: str, row: Any, day: str, account: str | None, description: str) -> Discrepancy:
+def build_discrepancy(kind: str, row: Event | Delivery, day: str, account: str | None, what: str) -> Discrepancy:
     order = row.order_number or row.order_id
-    return Discrepancy(kind=kind, id=row.id, store=row.store, day=day, account=account, order=order, what=description)
+    return Discrepancy(kind=kind, id=row.id, store=row.store, day=day, account=account, order=order, what=what)
 
 
 def utc_day(at: datetime) -> str:
     return f"{at:%Y-%m-%d}"
 
 
-def same_order(left: Any, right: Any) -> Any:
-    return and_(left.c.store == right.c.store, left.c.order_id == right.c.order_id)
-
-
-def accounts_by_event(connection: Connection, ids: Iterable[int]) -> dict[int, set[str]]:
+def accounts_by_event(session: Session, ids: Iterable[int]) -> dict[int, set[str]]:
     """By event id, the accounts for which its order has a delivery."""
-    joined = events.join(deliveries, same_order(events, deliveries))
-    statement = select(events.c.id, deliveries.c.account).select_from(joined).where(events.c.id.in_(ids))
+    statement = select(Event.id, Delivery.account).join(Delivery, is_same_order(Event, Delivery))
     accounts: dict[int, set[str]] = defaultdict(set)
-    for event_id, account in read_rows(connection.execute(statement)):
+    for event_id, account in session.exec(statement.where(col(Event.id).in_(ids))):
         accounts[event_id].add(account)
     return accounts
 
 
-def prior_history(connection: Connection, ids: list[int]) -> dict[int, tuple[bool, bool]]:
-    """By event id, whether its order was cancelled when it came, and whether an event held the order."""
+def prior_history(session: Session, ids: list[int]) -> dict[int, tuple[bool, bool]]:
+    """By event id, whether its order was cancelled by then, and whether an event contained the order by then."""
     if not ids:
         return {}
-    earlier_event = events.alias()
-    is_earlier = and_(same_order(earlier_event, events), earlier_event.c.id <= events.c.id)
-    columns = [
-        exists().where(is_earlier, earlier_event.c[name]).correlate(events) for name in ("is_cancellation", "has_order")
-    ]
-    statement = select(events.c.id, *columns).where(events.c.id.in_(ids))
-    return {row[0]: (row[1], row[2]) for row in read_rows(connection.execute(statement))}
+    earlier = aliased(Event)
+    is_earlier = and_(is_same_order(earlier, Event), col(earlier.id) <= col(Event.id))
+    was_cancelled = exists(col(earlier.id)).where(is_earlier, col(earlier.is_cancellation)).correlate(Event)
+    had_order = exists(col(earlier.id)).where(is_earlier, col(earlier.has_order)).correlate(Event)
+    statement = select(Event.id, was_cancelled, had_order).where(col(Event.id).in_(ids))
+    return {id_: (cancelled, contained) for id_, cancelled, contained in session.exec(statement)}
 
 
 def check_deliveries(
-    report: ReconciliationReport, connection: Connection, rows: list[Delivery], context: RuleContext
+    report: ReconciliationReport, session: Session, deliveries: list[Delivery], context: RuleContext
 ) -> None:
-    ids = [row_id(row) for row in rows]
-    attempts_by_id = attempts_by_delivery(connection, ids)
-    reclassified = reclassify_responses(connection, ids)
-    resolution_times = last_resolutions(connection, ids)
-    mismatched_ids = deliveries_with_wrong_event(connection, ids)
-    events_by_id = events_by_delivery(connection, [row_id(row) for row in rows if depends_on_events(row)])
-    for row in rows:
-        delivery_id, created_day = row_id(row), utc_day(row.created_at)
-        report.days[row.store, created_day][row.state] += 1
-        circuit = context.circuits.get(row.account)
-        if row.state == State.WAITING and (blocker := blocked_by(circuit, context)) is not None:
-            report.held[row.account, blocker] += 1
-        order_events = events_by_id[delivery_id]
+    ids = [delivery.id for delivery in deliveries]
+    attempts_by_id = attempts_by_delivery(session, ids)
+    reclassified = reclassify_responses(session, ids)
+    resolution_times = last_resolutions(session, ids)
+    mismatched_ids = deliveries_with_wrong_event(session, ids)
+    ids_with_body = deliveries_with_body(session, ids)
+    events_by_id = events_by_delivery(session, [row.id for row in deliveries if depends_on_events(row)])
+    for delivery in deliveries:
+        created_day = utc_day(delivery.created_at)
+        report.days[delivery.store, created_day][delivery.state] += 1
+        circuit = context.circuits.get(delivery.account)
+        if delivery.state == State.WAITING and (blocker := blocked_by(circuit, context)) is not None:
+            report.held[delivery.account, blocker] += 1
+        order_events = events_by_id[delivery.id]
         newest = newest_event(order_events)
         evidence = Evidence(
-            attempts=attempts_by_id[delivery_id],
-            reclassified=reclassified.get(delivery_id),
-            resolved_at=resolution_times.get(delivery_id),
+            attempts=attempts_by_id[delivery.id],
+            reclassified=reclassified.get(delivery.id),
+            resolved_at=resolution_times.get(delivery.id),
             newest_event_id=newest.id if newest else None,
             is_cancelled=any(
-                event.is_cancellation and event.id > (row.override_event_id or 0) for event in order_events
+                event.is_cancellation and event.id > (delivery.override_event_id or 0) for event in order_events
             ),
-            event_matches_order=delivery_id not in mismatched_ids,
+            event_matches_order=delivery.id not in mismatched_ids,
+            has_body=delivery.id in ids_with_body,
         )
-        for description in delivery_differences(row, evidence, context):
-            report.add(mismatch("delivery", row, created_day, row.account, description))
+        for description in delivery_differences(delivery, evidence, context):
+            report.add(build_discrepancy("delivery", delivery, created_day, delivery.account, description))
 
 
 def depends_on_events(delivery: Delivery) -> bool:
     return follows_newest_event(delivery) or delivery.state in (State.WAITING, State.PARKED)
 
 
-def attempts_by_delivery(connection: Connection, ids: list[int]) -> dict[int, list[RecordedAttempt]]:
-    column_names = ("delivery_id", "number", "outcome", "started_at")
-    has_response = attempts.c.reply.is_not(None)
-    statement = select(*(attempts.c[name] for name in column_names), has_response).where(
-        attempts.c.delivery_id.in_(ids)
+def attempts_by_delivery(session: Session, ids: list[int]) -> dict[int, list[RecordedAttempt]]:
+    statement = (
+        select(Attempt, col(Attempt.reply).is_not(None))
+        .where(col(Attempt.delivery_id).in_(ids))
+        .order_by(col(Attempt.delivery_id), col(Attempt.number))
+        .options(*omit(Attempt.reply))
     )
     records: dict[int, list[RecordedAttempt]] = defaultdict(list)
-    for row in read_rows(connection.execute(statement.order_by(attempts.c.delivery_id, attempts.c.number))):
-        delivery_id, number, outcome, started_at, response_exists = row
-        record = RecordedAttempt(number=number, outcome=outcome, started_at=started_at, has_response=response_exists)
-        records[delivery_id].append(record)
+    for attempt, has_response in session.exec(statement):
+        record = RecordedAttempt(
+            number=attempt.number,
+            outcome=attempt.outcome,
+            started_at=attempt.started_at,
+            has_response=has_response,
+        )
+        records[attempt.delivery_id].append(record)
     return records
 
 
-def reclassify_responses(connection: Connection, ids: list[int]) -> dict[int, tuple[Outcome, str | None]]:
-    """Judge anew, as when it came, the last attempt's reply of what is `delivered`. One reply is held at a time."""
-    is_last = and_(attempts.c.delivery_id == deliveries.c.id, attempts.c.number == deliveries.c.attempts)
+def reclassify_responses(session: Session, ids: list[int]) -> dict[int, tuple[Outcome, str | None]]:
+    """Classify the stored response of what is `delivered` again. One response is in memory at a time."""
+    is_last = and_(col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.number) == col(Delivery.attempts))
     statement = (
-        select(deliveries.c.id, deliveries.c.destination, attempts.c.status, attempts.c.reply)
-        .select_from(deliveries.join(attempts, is_last))
-        .where(deliveries.c.id.in_(ids), deliveries.c.state == State.DELIVERED, attempts.c.reply.is_not(None))
+        select(Delivery.id, Delivery.destination, Attempt.status, Attempt.reply)
+        .join(Attempt, is_last)
+        .where(col(Delivery.id).in_(ids), Delivery.state == State.DELIVERED, col(Attempt.reply).is_not(None))
     )
     reclassified = {}
-    for id_, destination, status, response in connection.execute(statement, execution_options={"yield_per": 20}):
+    for id_, destination, status, response in session.exec(statement, execution_options={"yield_per": 20}):
         if destination in DESTINATIONS:
             reclassified[id_] = classify(DESTINATIONS[destination], HttpResult(status=status, body=response))
     return reclassified
 
 
-def last_resolutions(connection: Connection, ids: list[int]) -> dict[int, datetime]:
-    """By delivery, when a person last settled it whose name is on record."""
-    has_actor = and_(notes.c.who.is_not(None), notes.c.who != "")
+def last_resolutions(session: Session, ids: list[int]) -> dict[int, datetime]:
+    """By delivery id, when a person last resolved it whose name is recorded."""
+    has_actor = and_(col(Note.who).is_not(None), col(Note.who) != "")
     statement = (
-        select(notes.c.delivery_id, func.max(notes.c.at))
-        .where(notes.c.delivery_id.in_(ids), notes.c.kind == "resolve", has_actor)
-        .group_by(notes.c.delivery_id)
+        select(Note.delivery_id, func.max(Note.at))
+        .where(col(Note.delivery_id).in_(ids), Note.kind == "resolve", has_actor)
+        .group_by(col(Note.delivery_id))
     )
-    return {row[0]: row[1] for row in read_rows(connection.execute(statement))}
+    return dict(session.exec(statement).all())
 
 
-def deliveries_with_wrong_event(connection: Connection, ids: list[int]) -> set[int]:
-    """The deliveries whose event speaks of another order, or does not hold it."""
-    is_mismatched = or_(events.c.order_id.is_(None), ~same_order(events, deliveries), ~events.c.has_order)
-    joined = deliveries.join(events, events.c.id == deliveries.c.event_id)
-    statement = select(deliveries.c.id).select_from(joined).where(deliveries.c.id.in_(ids), is_mismatched)
-    return set(connection.execute(statement).scalars())
+def deliveries_with_wrong_event(session: Session, ids: list[int]) -> set[int]:
+    """The deliveries whose event is about another order, or does not contain it."""
+    is_mismatched = or_(col(Event.order_id).is_(None), ~is_same_order(Event, Delivery), ~col(Event.has_order))
+    joined = select(Delivery.id).join(Event, col(Event.id) == col(Delivery.event_id))
+    return set(session.exec(joined.where(col(Delivery.id).in_(ids), is_mismatched)))
 
 
-def events_by_delivery(connection: Connection, ids: list[int]) -> dict[int, list[Any]]:
-    """The events of the deliveries' orders: what of them decides which is the newest, and whether one cancels."""
-    joined = deliveries.join(events, same_order(events, deliveries))
-    columns = [events.c[name] for name in ("id", "source_updated_at", "is_paid", "has_order", "is_cancellation")]
-    statement = select(deliveries.c.id.label("delivery_id"), *columns).select_from(joined)
-    events_by_id: dict[int, list[Any]] = defaultdict(list)
-    if ids:
-        for row in read_rows(connection.execute(statement.where(deliveries.c.id.in_(ids)))):
-            events_by_id[row.delivery_id].append(row)
+def deliveries_with_body(session: Session, ids: list[int]) -> set[int]:
+    return set(session.exec(select(Delivery.id).where(col(Delivery.id).in_(ids), func.length(Delivery.body) > 0)))
+
+
+def events_by_delivery(session: Session, ids: list[int]) -> dict[int, list[EventSummary]]:
+    """By delivery id, the events of its order."""
+    statement = (
+        select(Delivery.id, Event)
+        .join(Event, is_same_order(Delivery, Event))
+        .where(col(Delivery.id).in_(ids))
+        .options(*omit(Event.body))
+    )
+    events_by_id: dict[int, list[EventSummary]] = defaultdict(list)
+    for delivery_id, event in session.exec(statement):
+        summary = EventSummary(
+            id=event.id,
+            source_updated_at=event.source_updated_at,
+            is_paid=event.is_paid,
+            has_order=event.has_order,
+            is_cancellation=event.is_cancellation,
+        )
+        events_by_id[delivery_id].append(summary)
     return events_by_id

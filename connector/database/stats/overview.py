@@ -1,42 +1,33 @@
-"""Counts what the dashboard shows, by indexes and bounded looks alone: no page reads a whole table. Changes nothing."""
+"""What the dashboard's overview shows, read by indexes and bounded scans: no page reads a whole table."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
+from sqlmodel import Session, and_, col, func, select
 
 from connector.database.circuits import MAX_ATTEMPTS_SCANNED
 from connector.database.engine import Database
-from connector.database.models import Reason, State, account_actions, attempts, deliveries, events, notes, read_rows
+from connector.database.models import Attempt, Delivery, Event, Reason, State, omit
+from connector.database.queries.deliveries import MAX_IDS_PER_QUERY
+from connector.database.queries.id_ranges import id_range
 from mappings.destination import Outcome
 from mappings.problems import Problem, load_problems
 
-#: How far a row's own time may lie from its neighbours': transactions that run at once commit in any order.
-ID_ORDER_TOLERANCE = timedelta(minutes=5)
-#: Parked deliveries whose problems are looked at.
+#: Parked deliveries per reason whose problems are grouped.
 MAX_PARKED_PER_REASON = 1_000
-#: Events among which each store's last ones are looked for, before its own index is.
+#: The newest events, among which each store's last one is searched before its own index is.
 LAST_EVENTS = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """What an account has waiting."""
-
-    count: int
-    due_since: datetime | None  # when the first of them may have gone
 
 
 @dataclass(slots=True, kw_only=True)
 class FailureGroup:
-    """Why deliveries are parked: those that share a problem, whatever values it names.
+    """Parked deliveries that share a problem, whatever values it contains.
 
     Args:
-        problem: the newest delivery's; None if an attempt failed instead.
-        error: what the last attempt met.
+        problem: of the newest delivery; None if an attempt failed instead.
+        error: the last attempt's error.
     """
 
     reason: str
@@ -50,187 +41,93 @@ class FailureGroup:
         return sum(self.accounts.values())
 
 
-def id_bounds(connection: Connection, table: Table) -> tuple[int, int]:
-    """The lowest and the highest id. SQLite reads the whole table where one SELECT asks for both."""
-    subqueries = [select(aggregate(table.c.id)).scalar_subquery() for aggregate in (func.min, func.max)]
-    low, high = connection.execute(select(*subqueries)).one()
-    return low or 0, high or 0
-
-
-def first_id_since(connection: Connection, table: Table, column: ColumnElement[Any], since: datetime) -> int:
-    """The id from which on rows are no older than `since`. Rows are numbered as they come, so no index is needed."""
-    low, high = id_bounds(connection, table)
-    while low <= high:
-        middle = (low + high) // 2
-        at = connection.execute(select(column).where(table.c.id >= middle).order_by(table.c.id).limit(1)).scalar()
-        if at is not None and at < since:
-            low = middle + 1
-        else:
-            high = middle - 1
-    first_id: int = low
-    return first_id
-
-
 def count_by_hour(database: Database, since: datetime, until: datetime) -> Counter[tuple[str, str]]:
-    """How many deliveries were made in each hour (`2026-11-21 16`, UTC), by the state that they are in now."""
-    hour = database.backend.utc_hour(deliveries.c.created_at)
-    with database.read() as connection:
-        first = first_id_since(connection, deliveries, deliveries.c.created_at, since - ID_ORDER_TOLERANCE)
-        last = first_id_since(connection, deliveries, deliveries.c.created_at, until + ID_ORDER_TOLERANCE)
+    """The number of deliveries created in each UTC hour (`2026-11-21 16`), by their current state."""
+    hour = database.backend.utc_hour(col(Delivery.created_at))
+    with database.read() as session:
+        low, high = id_range(session, Delivery, Delivery.created_at, since=since, until=until)
         statement = (
-            select(hour, deliveries.c.state, func.count())
-            .where(deliveries.c.id >= first, deliveries.c.id <= last)
-            .where(deliveries.c.created_at >= since, deliveries.c.created_at < until)
-            .group_by(hour, deliveries.c.state)
+            select(hour, Delivery.state, func.count())
+            .where(col(Delivery.id).between(low, high))
+            .where(Delivery.created_at >= since, Delivery.created_at < until)
+            .group_by(hour, Delivery.state)
         )
-        return Counter({(at, state): count for at, state, count in connection.execute(statement)})
-
-
-def count_waiting(database: Database) -> dict[str, Waiting]:
-    """By account. Read from the index of what is due."""
-    statement = (
-        select(deliveries.c.account, func.count(), func.min(deliveries.c.due_at))
-        .where(deliveries.c.state == State.WAITING)
-        .group_by(deliveries.c.account)
-    )
-    with database.read() as connection:
-        rows = connection.execute(statement).all()
-    return {account: Waiting(count=count, due_since=since) for account, count, since in rows}
-
-
-def count_parked(database: Database) -> dict[str, int]:
-    """By reason. Read from the index of states."""
-    statement = (
-        select(deliveries.c.reason, func.count())
-        .where(deliveries.c.state == State.PARKED)
-        .group_by(deliveries.c.reason)
-    )
-    with database.read() as connection:
-        return {row[0]: row[1] for row in connection.execute(statement)}
+        return Counter({(at, state): count for at, state, count in session.exec(statement)})
 
 
 def oldest_waiting(database: Database) -> datetime | None:
-    """When the order came that has waited longest."""
-    oldest = select(func.min(deliveries.c.id)).where(deliveries.c.state == State.WAITING).scalar_subquery()
-    with database.read() as connection:
-        at: datetime | None = connection.execute(
-            select(deliveries.c.created_at).where(deliveries.c.id == oldest)
-        ).scalar_one_or_none()
-    return at
+    """When the oldest waiting delivery was created."""
+    oldest_id = select(func.min(Delivery.id)).where(Delivery.state == State.WAITING).scalar_subquery()
+    with database.read() as session:
+        return session.exec(select(Delivery.created_at).where(col(Delivery.id) == oldest_id)).one_or_none()
 
 
 def find_failure_groups(database: Database, *, max_per_reason: int = MAX_PARKED_PER_REASON) -> list[FailureGroup]:
-    """Why the newest parked deliveries are parked, the commonest first."""
-    column_names = ("id", "account", "order_id", "order_number", "reason", "problems", "attempts")
+    """Group the newest parked deliveries by problem, the largest group first."""
     groups: dict[tuple[str, str], FailureGroup] = {}
-    with database.read() as connection:
+    with database.read() as session:
         for reason in (Reason.UNCERTAIN, Reason.REFUSED, Reason.UNMAPPABLE, Reason.EXHAUSTED):
-            is_parked = and_(deliveries.c.state == State.PARKED, deliveries.c.reason == reason)
-            newest_ids = select(deliveries.c.id).where(is_parked).order_by(deliveries.c.id.desc()).limit(max_per_reason)
-            rows = read_rows(
-                connection.execute(
-                    select(*(deliveries.c[name] for name in column_names))
-                    .where(deliveries.c.id.in_(newest_ids))
-                    .order_by(deliveries.c.id.desc())
-                )
+            statement = (
+                select(Delivery)
+                .where(Delivery.state == State.PARKED, Delivery.reason == reason)
+                .order_by(col(Delivery.id).desc())
+                .limit(max_per_reason)
+                .options(*omit(Delivery.body, Delivery.warnings))
             )
-            errors_by_id = last_errors(connection, [row.id for row in rows if not row.problems])
-            for row in rows:
-                problems = {problem.fingerprint: problem for problem in reversed(load_problems(row.problems))}
-                for key in problems or [errors_by_id.get(row.id, "")]:
+            parked = session.exec(statement).all()
+            errors_by_id = last_errors(session, [delivery.id for delivery in parked if not delivery.problems])
+            for delivery in parked:
+                problems = {problem.fingerprint: problem for problem in reversed(load_problems(delivery.problems))}
+                for key in problems or [errors_by_id.get(delivery.id, "")]:
                     problem = problems.get(key)
-                    new_group = FailureGroup(reason=row.reason, problem=problem, error="" if problem else key)
-                    group = groups.setdefault((row.reason, key), new_group)
-                    group.accounts[row.account] += 1
-                    group.orders.append((row.id, row.order_number or row.order_id))
+                    new_group = FailureGroup(reason=reason, problem=problem, error="" if problem else key)
+                    group = groups.setdefault((reason, key), new_group)
+                    group.accounts[delivery.account] += 1
+                    group.orders.append((delivery.id, delivery.order_number or delivery.order_id))
     return sorted(groups.values(), key=lambda group: -group.count)
 
 
-def last_errors(connection: Connection, ids: Collection[int]) -> dict[int, str]:
-    """What each delivery's last attempt met: never the reply, which may quote the customer."""
-    is_last = and_(attempts.c.delivery_id == deliveries.c.id, attempts.c.number == deliveries.c.attempts)
+def last_errors(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """The error of each delivery's last attempt. Not the response, which may quote the customer."""
+    is_last = and_(col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.number) == col(Delivery.attempts))
     errors_by_id: dict[int, str] = {}
     ids = list(ids)
-    for start in range(0, len(ids), 500):
-        statement = (
-            select(deliveries.c.id, attempts.c.error)
-            .select_from(deliveries.join(attempts, is_last))
-            .where(deliveries.c.id.in_(ids[start : start + 500]))
-        )
-        errors_by_id |= {id_: error or "" for id_, error in connection.execute(statement)}
+    for start in range(0, len(ids), MAX_IDS_PER_QUERY):
+        statement = select(Delivery.id, Attempt.error).join(Attempt, is_last)
+        rows = session.exec(statement.where(col(Delivery.id).in_(ids[start : start + MAX_IDS_PER_QUERY])))
+        errors_by_id |= {id_: error or "" for id_, error in rows}
     return errors_by_id
 
 
 def last_delivered(database: Database) -> dict[str, datetime]:
-    """When each account last took an order, as far as the last attempts of all tell."""
-    last = select(attempts).order_by(attempts.c.id.desc()).limit(MAX_ATTEMPTS_SCANNED).subquery()
-    statement = (
-        select(deliveries.c.account, func.max(last.c.started_at))
-        .select_from(last.join(deliveries, last.c.delivery_id == deliveries.c.id))
-        .where(last.c.outcome == Outcome.DELIVERED)
-        .group_by(deliveries.c.account)
+    """By account, when its last attempt succeeded, among the last `MAX_ATTEMPTS_SCANNED` attempts."""
+    last = (
+        select(Attempt.delivery_id, Attempt.outcome, Attempt.started_at)
+        .order_by(col(Attempt.id).desc())
+        .limit(MAX_ATTEMPTS_SCANNED)
+        .subquery()
     )
-    with database.read() as connection:
-        return {row[0]: row[1] for row in connection.execute(statement)}
+    statement = (
+        select(Delivery.account, func.max(last.c.started_at))
+        .join(last, last.c.delivery_id == Delivery.id)
+        .where(last.c.outcome == Outcome.DELIVERED)
+        .group_by(Delivery.account)
+    )
+    with database.read() as session:
+        return dict(session.exec(statement).all())
 
 
 def last_webhook_by_store(database: Database, stores: Iterable[str]) -> dict[str, datetime | None]:
-    """When each store's last webhook came; None: none ever did.
+    """Time of each store's last webhook, or None.
 
-    A store that is not among the last events is looked up in the index of its orders, which then is the shorter way.
+    A store that is not among the last events is looked up in the index of its orders, which is short then.
     """
-    recent = select(events.c.store, events.c.received_at).order_by(events.c.id.desc()).limit(LAST_EVENTS).subquery()
+    recent = select(Event.store, Event.received_at).order_by(col(Event.id).desc()).limit(LAST_EVENTS).subquery()
     last_received = select(recent.c.store, func.max(recent.c.received_at)).group_by(recent.c.store)
-    with database.read() as connection:
-        last_by_store: dict[str, datetime | None] = {row[0]: row[1] for row in connection.execute(last_received)}
+    with database.read() as session:
+        last_by_store: dict[str, datetime | None] = dict(session.exec(last_received).all())
         for store in set(stores) - set(last_by_store):
-            newest = select(func.max(events.c.id)).where(events.c.store == store).scalar_subquery()
-            at = connection.execute(select(events.c.received_at).where(events.c.id == newest)).scalar_one_or_none()
+            newest_id = select(func.max(Event.id)).where(Event.store == store).scalar_subquery()
+            at = session.exec(select(Event.received_at).where(col(Event.id) == newest_id)).one_or_none()
             last_by_store[store] = at
     return last_by_store
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One line of the audit trail: about a delivery, or about an account as a whole."""
-
-    id: int  # of a note, or of an account's act
-    at: datetime
-    who: str | None  # none of an alert
-    kind: str
-    text: str
-    account: str
-    delivery_id: int | None = None
-    order: str | None = None
-
-
-def list_audit_entries(
-    database: Database, *, kind: str | None, note: int | None = None, act: int | None = None, limit: int
-) -> list[AuditEntry]:
-    """What people did, and what the connector wanted a person to look at, newest first.
-
-    Args:
-        note, act: the ids of the last ones seen of deliveries and of accounts: many may bear one time.
-    """
-    order_label = func.coalesce(deliveries.c.order_number, deliveries.c.order_id)
-    delivery_entries = select(
-        *audit_columns(notes), deliveries.c.account, notes.c.delivery_id, order_label
-    ).select_from(notes.join(deliveries, deliveries.c.id == notes.c.delivery_id))
-    account_entries = select(*audit_columns(account_actions), account_actions.c.account)
-    entries: list[AuditEntry] = []
-    with database.read() as connection:
-        for table, statement, before in ((notes, delivery_entries, note), (account_actions, account_entries, act)):
-            if kind is not None:
-                statement = statement.where(table.c.kind == kind)
-            if before is not None:
-                statement = statement.where(table.c.id < before)
-            rows = connection.execute(statement.order_by(table.c.id.desc()).limit(limit)).all()
-            entries += [AuditEntry(**dict(zip(AUDIT_FIELDS, row, strict=False))) for row in rows]
-    return sorted(entries, key=lambda entry: (entry.at, entry.id), reverse=True)[:limit]
-
-
-AUDIT_FIELDS = ("id", "at", "who", "kind", "text", "account", "delivery_id", "order")
-
-
-def audit_columns(table: Table) -> list[ColumnElement[Any]]:
-    return [table.c[name] for name in AUDIT_FIELDS[:5]]

@@ -6,9 +6,11 @@ from typing import Any, TypeVar
 
 from flask import Response, request
 
-from connector.database.bulk_retries import DeliveryFilter, list_jobs, load_job
-from connector.database.models import Circuit, Delivery, Event, Job
-from connector.database.queries.lookups import count_states, list_deliveries, list_events, load_delivery, load_event
+from connector.database.bulk_retries import list_jobs, load_job
+from connector.database.models import Circuit, Delivery, Event, Job, State
+from connector.database.queries.deliveries import DeliveryFilter, list_deliveries, load_delivery
+from connector.database.queries.events import EventFilter, list_events, load_event
+from connector.database.stats.gauges import count_open
 from connector.delivery.preview import Preview, preview
 from connector.operations import actions
 from connector.runtime import Runtime
@@ -86,7 +88,7 @@ def authorize() -> Response | None:
 @blueprint.operation()
 def get_events(query: JsonObject) -> JsonObject:
     """List webhooks, newest first."""
-    rows, next_cursor = load_page(list_events, query)
+    rows, next_cursor = load_page(list_events, query, EventFilter)
     return {"items": load_event_details(get_runtime(), rows), "next": next_cursor}
 
 
@@ -127,7 +129,7 @@ def post_event_retrigger(body: JsonObject, headers: JsonObject, event_id: str) -
 @blueprint.operation()
 def get_deliveries(query: JsonObject) -> JsonObject:
     """List deliveries, newest first."""
-    rows, next_cursor = load_page(list_deliveries, query)
+    rows, next_cursor = load_page(list_deliveries, query, DeliveryFilter)
     return {"items": rows, "next": next_cursor}
 
 
@@ -210,7 +212,9 @@ def post_retriggers(body: JsonObject, headers: JsonObject) -> Response:
     options = {name: body[name] for name in ("force", "note") if name in body}
     filters = {name: value for name, value in body.items() if name not in options}
     if "ids" in filters:
-        filters = {"state": None, **filters, "ids": tuple(filters["ids"])}
+        filters["ids"] = tuple(filters["ids"])
+    else:
+        filters.setdefault("state", State.PARKED)
     runtime, delivery_filter = get_runtime(), DeliveryFilter(**filters)
     return run_idempotent(
         202,
@@ -302,14 +306,17 @@ def post_account_resume(body: JsonObject, headers: JsonObject, account: str) -> 
 
 def account_serializer(runtime: Runtime, account: str) -> Callable[[Circuit], Any]:
     """Count the account's deliveries now: the returned function runs in a transaction and must not open another."""
-    counts = count_states(runtime.database).get(account, NO_DELIVERIES)
+    counts = count_open(runtime.database).get(account, NO_DELIVERIES)
     return lambda circuit: AccountSchema().dump(account_status(runtime.settings.accounts[account], circuit, counts))
 
 
-def load_page(list_rows: Callable[..., list[Row]], query: JsonObject) -> tuple[list[Row], str | None]:
+def load_page(
+    list_rows: Callable[..., list[Row]], query: JsonObject, build_filter: Callable[..., Any] | None = None
+) -> tuple[list[Row], str | None]:
     """Return the rows of a page, and the cursor of the next one if there are more rows."""
     filters = dict(query)
-    limit = filters.pop("limit")
-    rows = list_rows(get_runtime().database, limit=limit + 1, **filters)
+    limit, before_id = filters.pop("limit"), filters.pop("before", None)
+    row_filter = [build_filter(**filters)] if build_filter else []
+    rows = list_rows(get_runtime().database, *row_filter, before_id=before_id, limit=limit + 1)
     page = rows[:limit]
     return page, str(page[-1].id) if len(rows) > limit else None

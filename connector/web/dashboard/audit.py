@@ -2,7 +2,7 @@
 
 from flask import Blueprint, render_template, request, url_for
 
-from connector.database.stats.overview import AuditEntry, list_audit_entries
+from connector.database.queries.audit import AuditEntry, list_audit_entries
 from connector.web.context import get_runtime
 from connector.web.dashboard.forms import PAGE_SIZE, read_row_id
 
@@ -17,7 +17,7 @@ def show() -> str:
     kind = kind if kind in KINDS else None
     last_note, last_action = read_row_id(request.args, "note"), read_row_id(request.args, "action")
     entries = list_audit_entries(
-        get_runtime().database, kind=kind, note=last_note, act=last_action, limit=PAGE_SIZE + 1
+        get_runtime().database, kind=kind, before_note_id=last_note, before_action_id=last_action, limit=PAGE_SIZE + 1
     )
     page = entries[:PAGE_SIZE]
     older_url = None

@@ -1,6 +1,7 @@
 """Deliveries: the list with its search, the page of one delivery, its actions, and bulk retries."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,16 +9,11 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from connector.core.exceptions import ConflictError
-from connector.database.bulk_retries import DeliveryFilter, load_job
-from connector.database.models import Reason, State
-from connector.database.queries.lookups import load_delivery
-from connector.database.queries.search import (
-    DeliverySearch,
-    SearchPage,
-    delivery_ids_by_email,
-    find_deliveries,
-    scanned_rows,
-)
+from connector.database.bulk_retries import load_job
+from connector.database.models import Delivery, Reason, State
+from connector.database.queries.deliveries import DeliveryFilter, load_delivery, search_deliveries
+from connector.database.queries.pages import SearchPage
+from connector.database.queries.terms import delivery_ids_by_email, scanned_rows
 from connector.delivery.preview import preview
 from connector.operations import actions
 from connector.runtime import Runtime
@@ -49,12 +45,14 @@ MAX_EMAIL_PAGES = 1_000
 @blueprint.get("/deliveries")
 def index() -> str:
     runtime = get_runtime()
-    criteria = parse_search(runtime, request.args)
+    delivery_filter, term = parse_search(runtime, request.args)
     before, top = read_row_id(request.args, "before"), read_row_id(request.args, "top")
     if before is None and top is not None:
         before = top + 1
-    page = find_page(runtime, criteria, before=before)
-    newer = find_page(runtime, criteria, after=top, limit=MAX_NEWER).rows if top is not None else []
+    page = find_page(runtime, delivery_filter, term, before=before)
+    newer: list[Delivery] = []
+    if top is not None:
+        newer = find_page(runtime, delivery_filter, term, after=top, limit=MAX_NEWER).rows
     return render_list(runtime, page, newer_count=len(newer), top=top)
 
 
@@ -68,7 +66,9 @@ def search() -> Response | str:
     runtime = get_runtime()
     email_page = min(read_row_id(request.form, "email_page") or 0, MAX_EMAIL_PAGES)
     ids, has_older = delivery_ids_by_email(runtime.database, term, page_number=email_page)
-    page = find_deliveries(runtime.database, DeliverySearch(ids=ids), limit=PAGE_SIZE) if ids else SearchPage()
+    page: SearchPage[Delivery] = SearchPage()
+    if ids:
+        page = search_deliveries(runtime.database, DeliveryFilter(ids=tuple(ids)), limit=PAGE_SIZE)
     return render_list(
         runtime,
         page,
@@ -79,7 +79,7 @@ def search() -> Response | str:
 
 
 def render_list(
-    runtime: Runtime, page: SearchPage, *, newer_count: int = 0, top: int | None = None, **email_context: Any
+    runtime: Runtime, page: SearchPage[Delivery], *, newer_count: int = 0, top: int | None = None, **email_context: Any
 ) -> str:
     """Render the list.
 
@@ -111,13 +111,12 @@ def render_list(
     )
 
 
-def parse_search(runtime: Runtime, values: Mapping[str, str]) -> DeliverySearch:
-    """Read the search form. Raises `InvalidFormError`."""
+def parse_search(runtime: Runtime, values: Mapping[str, str]) -> tuple[DeliveryFilter, str | None]:
+    """Read the search form: the filter, and the term of the search box. Raises `InvalidFormError`."""
     term, store = read_text(values, "q"), read_text(values, "store")
     if store is None and term in {configured.id for configured in runtime.settings.stores.values()}:
         term, store = None, term
-    return DeliverySearch(
-        term=term,
+    delivery_filter = DeliveryFilter(
         state=read_choice(values, "state", list(State)),
         reason=read_choice(values, "reason", list(Reason)),
         account=read_text(values, "account"),
@@ -126,18 +125,28 @@ def parse_search(runtime: Runtime, values: Mapping[str, str]) -> DeliverySearch:
         since=read_datetime(values, "since"),
         until=read_datetime(values, "until"),
     )
+    return delivery_filter, term
 
 
 def find_page(
     runtime: Runtime,
-    criteria: DeliverySearch,
+    delivery_filter: DeliveryFilter,
+    term: str | None,
     *,
     before: int | None = None,
     after: int | None = None,
     limit: int = PAGE_SIZE,
-) -> SearchPage:
+) -> SearchPage[Delivery]:
     stores = [store.id for store in runtime.settings.stores.values()] + sorted(runtime.settings.retired)
-    return find_deliveries(runtime.database, criteria, before=before, after=after, limit=limit, stores=stores)
+    return search_deliveries(
+        runtime.database,
+        delivery_filter,
+        term=term,
+        before_id=before,
+        after_id=after,
+        limit=limit,
+        stores=stores,
+    )
 
 
 @blueprint.get("/deliveries/<delivery_id>")
@@ -212,23 +221,16 @@ def start_bulk_retry() -> Response:
 
 def all_filter() -> DeliveryFilter:
     """Return a filter for everything that the list shows. Raises `InvalidFormError`."""
-    criteria = parse_search(get_runtime(), request.form)
-    if criteria.term or criteria.problem:
+    delivery_filter, term = parse_search(get_runtime(), request.form)
+    if term or delivery_filter.problem:
         raise InvalidFormError(_("Search results cannot be retriggered as a whole. Select deliveries instead."))
-    return DeliveryFilter(
-        state=criteria.state or State.PARKED,
-        reason=criteria.reason,
-        account=criteria.account,
-        store=criteria.store,
-        since=criteria.since,
-        until=criteria.until,
-    )
+    return replace(delivery_filter, state=delivery_filter.state or State.PARKED)
 
 
 def selection_filter() -> DeliveryFilter | None:
     """Return a filter for the selected rows, or None if no row is selected."""
     ids = tuple(dict.fromkeys(parse_id(text) for text in request.form.getlist("id")))
-    return DeliveryFilter(state=None, ids=ids) if ids else None
+    return DeliveryFilter(ids=ids) if ids else None
 
 
 @blueprint.get("/retriggers/<job_id>")

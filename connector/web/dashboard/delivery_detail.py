@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 from connector.database.models import Attempt, Delivery, Event, Note, State
-from connector.database.orders import row_id
-from connector.database.queries.lookups import list_attempts, list_notes, load_event
-from connector.database.queries.search import events_of_order
+from connector.database.queries.deliveries import list_attempts, list_notes
+from connector.database.queries.events import events_of_order, load_event
 from connector.delivery.order_source import load_order_source
 from connector.runtime import Runtime
 from connector.web.dashboard.available_actions import build_guidance
-from connector.web.dashboard.filters import describe_duplicates
+from connector.web.dashboard.filters import describe_attempt, describe_duplicates
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_problem
 from connector.web.dashboard.labels import translate
@@ -37,7 +36,7 @@ class TimelineEntry:
 def delivery_context(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
     """Return the context of `delivery.html`."""
     event = load_event(runtime.database, delivery.event_id)
-    attempts = list_attempts(runtime.database, row_id(delivery))
+    attempts = list_attempts(runtime.database, delivery.id)
     order, order_error = parse_event_order(runtime, event)
     return {
         "event": event,
@@ -46,7 +45,7 @@ def delivery_context(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
             delivery,
             events_of_order(runtime.database, delivery.store, delivery.order_id),
             attempts,
-            list_notes(runtime.database, row_id(delivery)),
+            list_notes(runtime.database, delivery.id),
         ),
         "order": to_jsonable(order) if order else None,
         "order_error": order_error,
@@ -91,14 +90,9 @@ def event_entry(event: Event) -> TimelineEntry:
 
 
 def attempt_entry(attempt: Attempt) -> TimelineEntry:
-    title = _("Attempt %(number)s: %(outcome)s", number=attempt.number, outcome=translate(attempt.outcome))
-    return TimelineEntry(
-        at=attempt.started_at,
-        kind="attempt",
-        row=attempt,
-        title=title,
-        details=[attempt.error] if attempt.error else [],
-    )
+    result = describe_attempt(attempt.outcome, attempt.status)
+    title = _("Attempt %(number)s: %(result)s", number=attempt.number, result=result)
+    return TimelineEntry(at=attempt.started_at, kind="attempt", row=attempt, title=title, details=[])
 
 
 def note_entry(note: Note) -> TimelineEntry:

@@ -6,9 +6,11 @@ from urllib.parse import urlencode
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from connector.database.models import Event
 from connector.database.operator_actions import RetriggerResult
-from connector.database.queries.lookups import delivery_ids_by_order, load_delivery, load_event
-from connector.database.queries.search import SearchPage, find_events
+from connector.database.queries.deliveries import delivery_ids_by_order, load_delivery
+from connector.database.queries.events import EventFilter, load_event, search_events
+from connector.database.queries.pages import SearchPage
 from connector.operations import actions
 from connector.runtime import Runtime
 from connector.web.context import get_runtime
@@ -45,24 +47,27 @@ def index() -> str:
     )
 
 
-def load_page(runtime: Runtime, *, before: int | None) -> SearchPage:
+def load_page(runtime: Runtime, *, before: int | None) -> SearchPage[Event]:
     """Load the events that the query string asks for. Raises `InvalidFormError`."""
     args = request.args
-    return find_events(
-        runtime.database,
+    event_filter = EventFilter(
         store=read_text(args, "store"),
         topic=read_text(args, "topic"),
         order=read_text(args, "order"),
         status=read_choice(args, "status", EVENT_STATUSES),
         since=read_datetime(args, "since"),
         until=read_datetime(args, "until"),
-        before=before,
+    )
+    return search_events(
+        runtime.database,
+        event_filter,
+        before_id=before,
         limit=PAGE_SIZE,
         stores=[store.id for store in runtime.settings.stores.values()],
     )
 
 
-def load_delivery_ids(runtime: Runtime, page: SearchPage) -> dict[tuple[str, str], list[int]]:
+def load_delivery_ids(runtime: Runtime, page: SearchPage[Event]) -> dict[tuple[str, str], list[int]]:
     """Return the ids of the deliveries of each (store, order) among the accepted events."""
     orders = [(event.store, event.order_id) for event in page.rows if event.order_id and event.status == "accepted"]
     return delivery_ids_by_order(runtime.database, orders)

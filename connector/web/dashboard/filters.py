@@ -12,6 +12,7 @@ from connector.web.context import get_runtime
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import ngettext, translate_cause, translate_path, translate_problem
 from connector.web.dashboard.labels import translate
+from mappings.destination import Outcome
 
 
 def register_filters(app: Flask) -> None:
@@ -28,7 +29,7 @@ def register_filters(app: Flask) -> None:
         relative_time=render_relative_time,
         translate=translate,
     )
-    app.jinja_env.globals["state_badge"] = state_badge
+    app.jinja_env.globals.update(describe_attempt=describe_attempt, state_badge=state_badge)
 
 
 def render_datetime(at: datetime | None) -> str:
@@ -52,6 +53,18 @@ def render_relative_time(at: datetime | None) -> str:
 def render_due_time(at: datetime) -> str:
     """Return “due now” for a time that has passed, else the relative time."""
     return _("due now") if at <= get_runtime().clock() else render_relative_time(at)
+
+
+def describe_attempt(outcome: str, status: int | None) -> str:
+    """Return the result of an attempt, such as “refused (HTTP 422)” or “no clear response (connection lost)”."""
+    details: str | None = None
+    if status is not None:
+        details = f"HTTP {status}"
+    elif outcome == Outcome.NOT_PROCESSED:
+        details = _("no connection")
+    elif outcome == Outcome.AMBIGUOUS:
+        details = _("connection lost")
+    return f"{translate(outcome)} ({details})" if details else translate(outcome)
 
 
 def describe_duplicates(count: int) -> str:

@@ -60,6 +60,15 @@ ACTION_LABELS = {
     "pause": lazy_gettext("pause"),
     "resume": lazy_gettext("resume"),
 }
+#: Why a bulk retry skipped deliveries, by the reasons that `retrigger_refusal` gives.
+SKIP_LABELS = {
+    "it is being sent: wait for its outcome": lazy_gettext("an attempt is in progress"),
+    "it is delivered: look first, then use `force`": lazy_gettext("already delivered"),
+    "it is discarded: look first, then use `force`": lazy_gettext("discarded"),
+    "it is uncertain: look at the destination first, then resolve it or use `force`": lazy_gettext(
+        "uncertain: check at the destination"
+    ),
+}
 LABELS: tuple[Mapping[str, Any], ...] = (
     STATE_LABELS,
     REASON_LABELS,
@@ -69,6 +78,7 @@ LABELS: tuple[Mapping[str, Any], ...] = (
     EVENT_STATUS_LABELS,
     PROBE_LABELS,
     ACTION_LABELS,
+    SKIP_LABELS,
 )
 
 

@@ -5,14 +5,18 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
+from connector.database.circuits import read_circuits, store_circuit
 from connector.database.models import Circuit, State
-from connector.database.queries.lookups import all_circuits
+from connector.database.queries.deliveries import list_attempts
+from connector.database.stats import gauges
 from connector.database.stats import overview as stats
 from connector.runtime import Runtime
 from connector.serializers import circuit_status
 from connector.web.context import get_runtime
+from connector.web.dashboard.filters import describe_attempt
 from connector.web.dashboard.forms import InvalidFormError
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.i18n import translate_cause, translate_problem
 from mappings.settings import Store
 
 blueprint = Blueprint("overview", __name__)
@@ -32,7 +36,7 @@ MAX_CAUSES = 20
 def show() -> str:
     runtime = get_runtime()
     day, now = parse_day(request.args.get("day")), runtime.clock()
-    parked_counts = stats.count_parked(runtime.database)
+    parked_counts = gauges.count_parked(runtime.database)
     return render_template(
         "overview.html",
         chart=build_chart(runtime, day or now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=23)),
@@ -43,7 +47,7 @@ def show() -> str:
         stores=describe_stores(runtime),
         parked_counts=parked_counts,
         oldest_waiting_at=stats.oldest_waiting(runtime.database),
-        causes=stats.find_failure_groups(runtime.database)[:MAX_CAUSES] if parked_counts else [],
+        causes=describe_causes(runtime) if parked_counts else [],
         max_parked_per_reason=stats.MAX_PARKED_PER_REASON,
     )
 
@@ -81,10 +85,25 @@ def build_chart(runtime: Runtime, since: datetime) -> dict[str, Any]:
     }
 
 
+def describe_causes(runtime: Runtime) -> list[tuple[stats.FailureGroup, str]]:
+    """Return the largest groups of parked deliveries, each with its cause in the reader's language."""
+    groups = stats.find_failure_groups(runtime.database)[:MAX_CAUSES]
+    return [(group, describe_cause(runtime, group)) for group in groups]
+
+
+def describe_cause(runtime: Runtime, group: stats.FailureGroup) -> str:
+    """Return the problem of a group, without what its orders say if there are several; else its last attempt."""
+    if group.problem is not None:
+        return translate_problem(group.problem) if group.count == 1 else translate_cause(group.problem)
+    newest_id, _order = group.orders[0]
+    attempts = list_attempts(runtime.database, newest_id)
+    return describe_attempt(attempts[-1].outcome, attempts[-1].status) if attempts else ""
+
+
 def describe_accounts(runtime: Runtime) -> list[dict[str, Any]]:
     """Describe each configured account: its state, its waiting deliveries and its last delivery."""
-    circuits = all_circuits(runtime.database)
-    waiting, last_deliveries = stats.count_waiting(runtime.database), stats.last_delivered(runtime.database)
+    circuits = read_circuits(runtime.database)
+    waiting, last_deliveries = gauges.count_waiting(runtime.database), stats.last_delivered(runtime.database)
     now = runtime.clock()
     return [
         {
@@ -110,7 +129,8 @@ def describe_stores(runtime: Runtime) -> list[dict[str, Any]]:
     """Describe each configured store: its last webhook, whether it is silent, and its API's circuit if it is open."""
     stores = runtime.settings.stores.values()
     last_webhooks = stats.last_webhook_by_store(runtime.database, [store.id for store in stores])
-    circuits = all_circuits(runtime.database)
+    circuits = read_circuits(runtime.database)
+    open_circuits = {name: circuit for name, circuit in circuits.items() if circuit.opened_at is not None}
     return [
         {
             "id": store.id,
@@ -118,7 +138,7 @@ def describe_stores(runtime: Runtime) -> list[dict[str, Any]]:
             "storefront": store.storefront,
             "last_webhook_at": last_webhooks[store.id],
             "is_silent": is_silent(runtime, store, last_webhooks[store.id]),
-            "open_circuit": circuit if (circuit := circuits.get(f"store:{store.id}")) and circuit.opened_at else None,
+            "open_circuit": open_circuits.get(store_circuit(store.id)),
         }
         for store in stores
     ]

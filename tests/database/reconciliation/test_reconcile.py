@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, update
+from sqlmodel import col
 
-from connector.database.models import attempts, circuits, deliveries, events, notes
+from connector.database.models import Attempt, Circuit, Delivery, Event, Note
 from connector.database.reconciliation.run import Scope
 from tests.support.claims import claim, start_sending
 from tests.support.commands import Command
@@ -54,12 +55,12 @@ def live(service: Service) -> None:
 
 
 def attempt_of(delivery: int, **values: Any) -> Any:
-    return update(attempts).where(attempts.c.delivery_id == delivery).values(values)
+    return update(Attempt).where(col(Attempt.delivery_id) == delivery).values(values)
 
 
 def note(delivery: int, **values: Any) -> Any:
     row = {"delivery_id": delivery, "at": datetime.now(UTC), "kind": "resolve", "text": "", "who": None}
-    return insert(notes).values(row | values)
+    return insert(Note).values(row | values)
 
 
 def hence(seconds: float) -> datetime:
@@ -124,7 +125,7 @@ def test_a_new_route_makes_no_delivery_of_what_was_cancelled_and_that_is_right(
 ) -> None:
     service = open_service(text=CONFIGURATION.replace('to = ["bodega"]', 'to = ["bodega", "erp"]'))
     service.post_shopify(shopify_order(1))
-    change(service, delete(deliveries).where(deliveries.c.account == "erp"), of(events, 1, accounts=["bodega"]))
+    change(service, delete(Delivery).where(col(Delivery.account) == "erp"), of(Event, 1, accounts=["bodega"]))
     service.post_shopify(shopify_order(1, cancelled_at="2026-11-20T10:09:00-06:00"), "orders/cancelled")
     service.post_shopify(shopify_order(1, updated_at="2026-11-20T10:30:00-06:00"), "orders/paid")
     assert told(service) == []
@@ -141,27 +142,27 @@ def corruptions() -> list[tuple[list[Any], list[tuple[str, int, str]]]]:
     """What is done to rows of `live`, and what is to be said of them."""
     return [
         # events
-        ([of(events, IGNORED, reason=None)], [("event", IGNORED, "ignored without a reason")]),
-        ([of(events, IGNORED, reason="")], [("event", IGNORED, "ignored without a reason")]),
-        ([of(events, IGNORED, accounts=["bodega"])], [("event", IGNORED, "ignored, and its routes named bodega")]),
+        ([of(Event, IGNORED, reason=None)], [("event", IGNORED, "ignored without a reason")]),
+        ([of(Event, IGNORED, reason="")], [("event", IGNORED, "ignored without a reason")]),
+        ([of(Event, IGNORED, accounts=["bodega"])], [("event", IGNORED, "ignored, and its routes named bodega")]),
         (
-            [of(events, IGNORED, reason="cancelled")],
+            [of(Event, IGNORED, reason="cancelled")],
             [("event", IGNORED, "ignored as cancelled, and no event cancels its order")],
         ),
-        ([of(events, IGNORED, status="lost")], [("event", IGNORED, "its status is 'lost'")]),
-        ([of(events, IGNORED, status="accepted")], [("event", IGNORED, "accepted, and its order has no delivery")]),
+        ([of(Event, IGNORED, status="lost")], [("event", IGNORED, "its status is 'lost'")]),
+        ([of(Event, IGNORED, status="accepted")], [("event", IGNORED, "accepted, and its order has no delivery")]),
         (
-            [of(events, IGNORED, status="accepted", order_id=None)],
+            [of(Event, IGNORED, status="accepted", order_id=None)],
             [("event", IGNORED, "accepted, and it speaks of no order")],
         ),
         (
-            [of(events, 1, accounts=["bodega", "hub"])],
+            [of(Event, 1, accounts=["bodega", "hub"])],
             [("event", 1, "its routes named account hub, and its order has no delivery there")],
         ),
         (
             [
                 attempt_of(DELIVERED, delivery_id=WAITING, number=2),
-                delete(deliveries).where(deliveries.c.id == DELIVERED),
+                delete(Delivery).where(col(Delivery.id) == DELIVERED),
             ],
             [
                 ("event", 1, "accepted, and its order has no delivery"),
@@ -169,34 +170,34 @@ def corruptions() -> list[tuple[list[Any], list[tuple[str, int, str]]]]:
             ],
         ),
         (
-            [of(events, CANCELS - 1, accounts=["bodega", "hub"])],
+            [of(Event, CANCELS - 1, accounts=["bodega", "hub"])],
             [("event", CANCELS - 1, "its routes named account hub, and its order has no delivery there")],
         ),
-        ([of(events, CANCELS, accounts=["bodega", "hub"])], []),
+        ([of(Event, CANCELS, accounts=["bodega", "hub"])], []),
         # states and their reasons
         (
-            [of(deliveries, UNMAPPABLE, reason=None)],
+            [of(Delivery, UNMAPPABLE, reason=None)],
             [("delivery", UNMAPPABLE, "parked because of nothing: there is no such state")],
         ),
         (
-            [of(deliveries, CANCELLED, reason="refused")],
+            [of(Delivery, CANCELLED, reason="refused")],
             [("delivery", CANCELLED, "discarded because refused: there is no such state")],
         ),
         (
-            [of(deliveries, DELIVERED, state="gone")],
+            [of(Delivery, DELIVERED, state="gone")],
             [("delivery", DELIVERED, "gone because of nothing: there is no such state")],
         ),
-        ([of(deliveries, UNMAPPABLE, problems=[])], [("delivery", UNMAPPABLE, "unmappable, and no problem says why")]),
+        ([of(Delivery, UNMAPPABLE, problems=[])], [("delivery", UNMAPPABLE, "unmappable, and no problem says why")]),
         (
-            [of(deliveries, UNMAPPABLE, reason="exhausted")],
+            [of(Delivery, UNMAPPABLE, reason="exhausted")],
             [("delivery", UNMAPPABLE, "exhausted without an attempt")],
         ),
         (
-            [of(deliveries, CANCELLED, reason="by hand")],
+            [of(Delivery, CANCELLED, reason="by hand")],
             [("delivery", CANCELLED, "discarded by hand, and by nobody's word")],
         ),
         (
-            [of(deliveries, CANCELLED, reason="by hand"), note(CANCELLED, who="")],
+            [of(Delivery, CANCELLED, reason="by hand"), note(CANCELLED, who="")],
             [("delivery", CANCELLED, "discarded by hand, and by nobody's word")],
         ),
         # delivered
@@ -233,21 +234,21 @@ def corruptions() -> list[tuple[list[Any], list[tuple[str, int, str]]]]:
             [("delivery", DELIVERED, "delivered, by no attempt and by nobody's word")],
         ),
         ([attempt_of(DELIVERED, outcome="refused"), note(DELIVERED, who="ana", at=hence(5))], []),
-        ([attempt_of(DELIVERED, reply=None), of(deliveries, DELIVERED, pruned_at=hence(5))], []),
+        ([attempt_of(DELIVERED, reply=None), of(Delivery, DELIVERED, pruned_at=hence(5))], []),
         (
-            [attempt_of(DELIVERED, reply=None), of(deliveries, DELIVERED, pruned_at=hence(-3600))],
+            [attempt_of(DELIVERED, reply=None), of(Delivery, DELIVERED, pruned_at=hence(-3600))],
             [("delivery", DELIVERED, "delivered, and the reply that is kept is no success")],
         ),
         (
-            [attempt_of(DELIVERED, reply=None), of(deliveries, DELIVERED, pruned_at=hence(5), remote_id=None)],
+            [attempt_of(DELIVERED, reply=None), of(Delivery, DELIVERED, pruned_at=hence(5), remote_id=None)],
             [("delivery", DELIVERED, "delivered, and the destination's id is not kept")],
         ),
         # attempts
         (
-            [attempt_of(DELIVERED, number=2), of(deliveries, DELIVERED, attempts=2)],
+            [attempt_of(DELIVERED, number=2), of(Delivery, DELIVERED, attempts=2)],
             [("delivery", DELIVERED, "it counts 2 attempts, and lacks 1")],
         ),
-        ([of(deliveries, REFUSED, attempts=3)], [("delivery", REFUSED, "it counts 3 attempts, and lacks 2, 3")]),
+        ([of(Delivery, REFUSED, attempts=3)], [("delivery", REFUSED, "it counts 3 attempts, and lacks 2, 3")]),
         ([attempt_of(REFUSED, number=2)], [("delivery", REFUSED, "it counts 1 attempts, and lacks 1 and has 2")]),
         (
             [attempt_of(REFUSED, outcome="sending")],
@@ -255,34 +256,34 @@ def corruptions() -> list[tuple[list[Any], list[tuple[str, int, str]]]]:
         ),
         # versions and cancellations
         (
-            [of(deliveries, WAITING, event_id=1)],
+            [of(Delivery, WAITING, event_id=1)],
             [
                 ("delivery", WAITING, "its event 1 does not hold its order"),
                 ("delivery", WAITING, "its order's newest event is 7, and event 1 was applied"),
             ],
         ),
-        ([of(events, 1, has_order=False)], [("delivery", DELIVERED, "its event 1 does not hold its order")]),
-        ([of(events, 7, is_cancellation=True)], [("delivery", WAITING, "waiting, and its order was cancelled")]),
-        ([of(events, 7, is_cancellation=True), of(deliveries, WAITING, override_event_id=7)], []),
-        ([of(events, 6, is_cancellation=True)], [("delivery", REFUSED, "refused, and its order was cancelled")]),
-        ([of(events, 1, is_cancellation=True)], []),
+        ([of(Event, 1, has_order=False)], [("delivery", DELIVERED, "its event 1 does not hold its order")]),
+        ([of(Event, 7, is_cancellation=True)], [("delivery", WAITING, "waiting, and its order was cancelled")]),
+        ([of(Event, 7, is_cancellation=True), of(Delivery, WAITING, override_event_id=7)], []),
+        ([of(Event, 6, is_cancellation=True)], [("delivery", REFUSED, "refused, and its order was cancelled")]),
+        ([of(Event, 1, is_cancellation=True)], []),
         # waiting
-        ([of(deliveries, WAITING, due_at=None)], [("delivery", WAITING, "waiting, and never due")]),
+        ([of(Delivery, WAITING, due_at=None)], [("delivery", WAITING, "waiting, and never due")]),
         (
-            [of(deliveries, WAITING, due_at=datetime(2099, 1, 1, tzinfo=UTC))],
+            [of(Delivery, WAITING, due_at=datetime(2099, 1, 1, tzinfo=UTC))],
             [("delivery", WAITING, "waiting until 2099-01-01T00:00:00Z: no delay is longer than 3600 s")],
         ),
         (
-            [of(deliveries, WAITING, due_at=datetime(2020, 1, 1, tzinfo=UTC))],
+            [of(Delivery, WAITING, due_at=datetime(2020, 1, 1, tzinfo=UTC))],
             [("delivery", WAITING, "waiting, due since 2020-01-01T00:00:00Z, and no forwarder took it")],
         ),
-        ([of(deliveries, WAITING, due_at=hence(-LATE_S / 2))], []),
+        ([of(Delivery, WAITING, due_at=hence(-LATE_S / 2))], []),
         (
-            [of(deliveries, WAITING, due_at=hence(-2 * LATE_S), claimed_by="other:1:1:a", claim_expires_at=hence(30))],
+            [of(Delivery, WAITING, due_at=hence(-2 * LATE_S), claimed_by="other:1:1:a", claim_expires_at=hence(30))],
             [],
         ),
         (
-            [of(deliveries, WAITING, claimed_by="other:1:1:a", claim_expires_at=hence(3600))],
+            [of(Delivery, WAITING, claimed_by="other:1:1:a", claim_expires_at=hence(3600))],
             [("delivery", WAITING, "waiting, on a lease that is longer than LEASE_S")],
         ),
     ]
@@ -290,7 +291,7 @@ def corruptions() -> list[tuple[list[Any], list[tuple[str, int, str]]]]:
 
 def test_each_row_that_is_not_in_order_is_named_and_no_other(service: Service) -> None:
     live(service)
-    whole = {table: read_all(service, table) for table in (circuits, events, deliveries, attempts, notes)}
+    whole = {table: read_all(service, table) for table in (Circuit, Event, Delivery, Attempt, Note)}
     found = []
     for statements, _ in corruptions():
         emptied = [delete(table) for table in reversed(whole)]
@@ -308,16 +309,16 @@ def test_what_is_not_made_from_the_newest_event_is_named_unless_its_bytes_are_fr
     service.post_woo(woo_order(number, date_modified_gmt="2026-11-20T15:00:00", customer_note="older"))
     assert told(service) == []
     read = number + 2  # its event
-    change(service, of(deliveries, number, event_id=read))
+    change(service, of(Delivery, number, event_id=read))
     what = f"its order's newest event is 8, and event {read} was applied"
     assert told(service) == [("delivery", number, what)]
-    change(service, of(deliveries, number, locked_since=hence(0)))
+    change(service, of(Delivery, number, locked_since=hence(0)))
     assert told(service) == []
 
 
 def test_an_event_of_before_routes_were_noted_needs_some_delivery_of_its_order(service: Service) -> None:
     live(service)
-    change(service, update(events).values(accounts=[]))
+    change(service, update(Event).values(accounts=[]))
     assert told(service) == []
 
 
@@ -326,7 +327,7 @@ def test_a_filtered_order_says_why(service: Service) -> None:
     service.post_woo(woo_order(status="on-hold", date_modified_gmt="2026-11-20T15:02:00"))
     service.drain()
     assert told(service) == []
-    change(service, of(deliveries, 1, problems=[]))
+    change(service, of(Delivery, 1, problems=[]))
     assert told(service) == [("delivery", 1, "filtered, and no problem says why")]
 
 
@@ -360,14 +361,14 @@ def test_what_is_sending_has_a_live_claim_and_what_it_sends(service: Service) ->
     ]
     found = []
     for values, _ in expected:
-        change(service, of(deliveries, 1, **whole | values))
+        change(service, of(Delivery, 1, **whole | values))
         found.append(told(service))
     assert found == [[("delivery", 1, what)] for _, what in expected]
 
 
 def test_a_lease_that_ended_a_moment_ago_is_about_to_be_settled(service: Service) -> None:
     begin_sending(service)
-    change(service, of(deliveries, 1, claim_expires_at=hence(-2)))
+    change(service, of(Delivery, 1, claim_expires_at=hence(-2)))
     assert told(service) == []
 
 
@@ -376,7 +377,7 @@ def test_what_a_dead_process_was_sending_is_named_until_it_is_settled(service: S
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     begin_sending(service, ended.stdout.strip())
     assert told(service) == []
-    change(service, of(deliveries, 1, updated_at=hence(-20)))
+    change(service, of(Delivery, 1, updated_at=hence(-20)))
     assert told(service) == [("delivery", 1, "sending, and the process that sent it runs no more")]
     service.forwarder().recover()
     assert told(service) == []
@@ -391,16 +392,16 @@ def test_sending_without_its_attempt_is_named(service: Service) -> None:
 def test_what_waits_for_a_paused_account_is_said_and_no_difference(service: Service) -> None:
     live(service)
     service.api("/accounts/erp/pause", json={})
-    change(service, of(deliveries, WAITING, due_at=hence(-86_400)))
+    change(service, of(Delivery, WAITING, due_at=hence(-86_400)))
     report = look(service)
     assert (report.differences, report.held) == ([], {("erp", "paused"): 1})
 
 
 def test_what_waits_for_an_open_circuit_is_said_until_nobody_probes_it(service: Service) -> None:
     live(service)
-    opened = update(circuits).where(circuits.c.account == "erp")
+    opened = update(Circuit).where(col(Circuit.account) == "erp")
     due_at = datetime(2020, 1, 1, tzinfo=UTC)
-    change(service, opened.values(opened_at=hence(-900), probe_at=hence(20)), of(deliveries, WAITING, due_at=due_at))
+    change(service, opened.values(opened_at=hence(-900), probe_at=hence(20)), of(Delivery, WAITING, due_at=due_at))
     report = look(service)
     assert (report.differences, report.held) == ([], {("erp", "circuit open"): 1})
     change(service, opened.values(probe_at=hence(-2 * LATE_S)))
@@ -410,7 +411,7 @@ def test_what_waits_for_an_open_circuit_is_said_until_nobody_probes_it(service: 
 def test_an_accounts_own_delay_may_be_the_longest(open_service: Callable[..., Service]) -> None:
     service = open_service(more="retry_max_s = 90000")
     live(service)
-    change(service, of(deliveries, WAITING, due_at=hence(80_000)))
+    change(service, of(Delivery, WAITING, due_at=hence(80_000)))
     assert told(service) == []
 
 
@@ -420,8 +421,8 @@ def test_events_and_deliveries_are_counted_by_store_and_day(service: Service) ->
     service.post_shopify(shopify_order(7), event_id="again")
     change(
         service,
-        of(events, 1, received_at=datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC), reason="x"),
-        of(deliveries, 1, created_at=datetime(2026, 3, 2, tzinfo=UTC), remote_id="x"),
+        of(Event, 1, received_at=datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC), reason="x"),
+        of(Delivery, 1, created_at=datetime(2026, 3, 2, tzinfo=UTC), remote_id="x"),
     )
     today = f"{service.clock():%Y-%m-%d}"
     assert look(service).days == {
@@ -442,7 +443,7 @@ def test_events_and_deliveries_are_counted_by_store_and_day(service: Service) ->
 def test_a_scope_leaves_out_what_is_not_of_it(service: Service) -> None:
     live(service)
     march, april = (datetime(2026, month, 1, tzinfo=UTC) for month in (3, 4))
-    change(service, of(events, 1, received_at=march), of(deliveries, 1, created_at=march))
+    change(service, of(Event, 1, received_at=march), of(Delivery, 1, created_at=march))
     assert set(look(service, Scope(store="tienda-ar")).days) == {("tienda-ar", f"{service.clock():%Y-%m-%d}")}
     assert set(look(service, Scope(since=march, until=april)).days) == {("tienda-mx", "2026-03-01")}
     assert ("tienda-mx", "2026-03-01") not in look(service, Scope(since=april)).days
@@ -450,7 +451,7 @@ def test_a_scope_leaves_out_what_is_not_of_it(service: Service) -> None:
 
 def test_rows_are_read_in_pieces_and_all_of_them(service: Service) -> None:
     live(service)
-    change(service, of(deliveries, DELIVERED, remote_id="x"), of(deliveries, WAITING, due_at=None))
+    change(service, of(Delivery, DELIVERED, remote_id="x"), of(Delivery, WAITING, due_at=None))
     whole, pieces = look(service), look(service, batch_size=2, max_listed=1)
     assert (pieces.days, pieces.total) == (whole.days, 2)
     assert pieces.differences == whole.differences[:1]
@@ -476,7 +477,7 @@ def test_the_command_lists_what_differs_without_personal_data_and_ends_with_1(
     service: Service, command: Command
 ) -> None:
     live(service)
-    change(service, of(deliveries, DELIVERED, remote_id="Ximena"), of(events, IGNORED, reason=None))
+    change(service, of(Delivery, DELIVERED, remote_id="Ximena"), of(Event, IGNORED, reason=None))
     today = f"{service.clock():%Y-%m-%d}"
     status, printed = command("reconcile")
     assert (status, printed.splitlines()[3:]) == (
@@ -493,7 +494,7 @@ def test_the_command_lists_what_differs_without_personal_data_and_ends_with_1(
 def test_the_command_tells_json_and_keeps_to_its_scope(service: Service, command: Command) -> None:
     live(service)
     service.api("/accounts/erp/pause", json={})
-    change(service, of(deliveries, WAITING, due_at=None))
+    change(service, of(Delivery, WAITING, due_at=None))
     today = f"{service.clock():%Y-%m-%d}"
     status, printed = command("reconcile", "--store", "tienda-ar", "--since", today, "--json")
     assert (status, json.loads(printed)) == (

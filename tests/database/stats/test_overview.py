@@ -5,18 +5,18 @@ from datetime import timedelta
 
 import pytest
 
-from connector.database.bulk_retries import DeliveryFilter
-from connector.database.queries import search
-from connector.database.queries.search import DeliverySearch, delivery_ids_by_email, find_deliveries, find_events
+from connector.database.queries import pages
+from connector.database.queries.audit import list_audit_entries
+from connector.database.queries.deliveries import DeliveryFilter, search_deliveries
+from connector.database.queries.events import EventFilter, search_events
+from connector.database.queries.terms import delivery_ids_by_email
 from connector.database.reconciliation.run import Scope, reconcile
+from connector.database.stats.gauges import count_parked, count_waiting
 from connector.database.stats.overview import (
     count_by_hour,
-    count_parked,
-    count_waiting,
     find_failure_groups,
     last_delivered,
     last_webhook_by_store,
-    list_audit_entries,
     oldest_waiting,
 )
 from connector.operations.actions import advance_bulk_retries, start_bulk_retry
@@ -63,9 +63,9 @@ def test_causes_that_differ_in_their_values_alone_are_one(service: Service) -> N
     service.drain()
     [cause] = find_failure_groups(service.database)
     assert (cause.reason, cause.count, [number for _, number in cause.orders]) == ("unmappable", 2, ["#2", "#1"])
-    found = find_deliveries(
+    found = search_deliveries(
         service.database,
-        DeliverySearch(state="parked", problem=cause.problem.fingerprint if cause.problem else None),
+        DeliveryFilter(state="parked", problem=cause.problem.fingerprint if cause.problem else None),
         limit=10,
     )
     assert [row.order_number for row in found.rows] == ["#2", "#1"]
@@ -87,7 +87,7 @@ def test_pages_follow_each_other_and_lose_nothing(service: Service) -> None:
     seen: list[str] = []
     before = None
     while True:
-        found = find_deliveries(service.database, DeliverySearch(account="erp"), before=before, limit=3)
+        found = search_deliveries(service.database, DeliveryFilter(account="erp"), before_id=before, limit=3)
         seen += [row.order_id for row in found.rows]
         before = found.next
         if before is None:
@@ -96,35 +96,35 @@ def test_pages_follow_each_other_and_lose_nothing(service: Service) -> None:
 
 
 def test_a_look_that_ends_early_says_so_and_goes_on(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "MAX_SCANNED_ROWS", 2)
+    monkeypatch.setattr(pages, "MAX_SCANNED_ROWS", 2)
     service.post_shopify(shopify_order(1))
     for number in range(5):
         service.post_woo(woo_order(number))
     seen, cuts, before = [], [], None
     while True:
-        found = find_deliveries(service.database, DeliverySearch(account="bodega"), before=before, limit=3)
+        found = search_deliveries(service.database, DeliveryFilter(account="bodega"), before_id=before, limit=3)
         seen += [row.order_number for row in found.rows]
         cuts.append(found.is_truncated)
         before = found.next
         if before is None:
             break
     assert (seen, cuts) == (["#1"], [True, True, False])
-    monkeypatch.setattr(search, "MAX_SCANNED_ROWS", 2)
-    assert find_events(service.database, store="tienda-mx", limit=3).is_truncated
+    monkeypatch.setattr(pages, "MAX_SCANNED_ROWS", 2)
+    assert search_events(service.database, EventFilter(store="tienda-mx"), limit=3).is_truncated
 
 
 def test_each_way_to_name_a_delivery_finds_it(service: Service) -> None:
     live_a_little(service)
     [delivery] = service.deliveries(order="#3")
     for term in ("#3", "3", "5500000000003", delivery["remote_id"]):
-        found = find_deliveries(service.database, DeliverySearch(term=term), limit=5, stores=["tienda-mx", "tienda-ar"])
+        found = search_deliveries(
+            service.database, DeliveryFilter(), term=term, limit=5, stores=["tienda-mx", "tienda-ar"]
+        )
         assert [row.order_number for row in found.rows] == ["#3"]
     ids, _ = delivery_ids_by_email(service.database, "Ximena@example.mx")
-    assert [row.order_number for row in find_deliveries(service.database, DeliverySearch(ids=ids), limit=5).rows] == [
-        "#3",
-        "#2",
-    ]
-    events = find_events(service.database, order="#3", limit=5, stores=["tienda-mx"])
+    found = search_deliveries(service.database, DeliveryFilter(ids=tuple(ids)), limit=5)
+    assert [row.order_number for row in found.rows] == ["#3", "#2"]
+    events = search_events(service.database, EventFilter(order="#3"), limit=5, stores=["tienda-mx"])
     assert [row.duplicates for row in events.rows] == [1]
 
 
@@ -133,13 +133,15 @@ def test_the_audit_trail_has_pages_that_lose_nothing(service: Service) -> None:
         service.post_shopify(without_colonia(number))
     service.drain()
     service.api("/accounts/bodega/pause", json={"note": "stocktaking"})
-    start_bulk_retry(service.runtime, DeliveryFilter(reason="unmappable"), actor="ana")  # four notes of one instant
+    start_bulk_retry(
+        service.runtime, DeliveryFilter(state="parked", reason="unmappable"), actor="ana"
+    )  # four notes of one instant
     while advance_bulk_retries(service.runtime):
         pass
     service.api("/accounts/bodega/resume", json={})
     seen: list[tuple[str, str | None]] = []
     note, act = None, None
-    while rows := list_audit_entries(service.database, kind=None, note=note, act=act, limit=3):
+    while rows := list_audit_entries(service.database, kind=None, before_note_id=note, before_action_id=act, limit=3):
         seen += [(one.kind, one.order) for one in rows]
         note = min([one.id for one in rows if one.delivery_id], default=note)
         act = min([one.id for one in rows if not one.delivery_id], default=act)

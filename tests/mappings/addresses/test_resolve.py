@@ -335,7 +335,7 @@ def test_doubtful_line_is_sent_as_it_is_where_the_store_says_so() -> None:
 def test_other_words_for_what_is_unsure_are_a_fault() -> None:
     with pytest.raises(ValidationError) as caught:
         make_store("shopify", unsure="guess")
-    assert caught.value.messages == {"unsure": ["Must be one of: problem, send_as_is."]}
+    assert caught.value.messages == {"unsure": ["must be one of: problem, send_as_is."]}
 
 
 @pytest.mark.parametrize(("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "centelar")])

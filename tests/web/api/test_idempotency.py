@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 
 from connector.database import bulk_retries
-from connector.database.bulk_retries import DeliveryFilter
 from connector.database.idempotency import IdempotentRequest
 from connector.database.operator_actions import RetriggerRequest
+from connector.database.queries.deliveries import DeliveryFilter
 from connector.web.app import create_app
 from tests.support.orders import woo_order
 from tests.support.service import Service
@@ -122,7 +122,7 @@ def test_an_act_whose_answer_cannot_be_kept_is_not_done_either(service: Service)
     once = IdempotentRequest(key="k-1", request_digest="r", build_response=die)
     with pytest.raises(MemoryError):
         bulk_retries.start_job(
-            service.database, DeliveryFilter(), RetriggerRequest(actor="ana"), token="t", idempotency=once
+            service.database, DeliveryFilter(state="parked"), RetriggerRequest(actor="ana"), token="t", idempotency=once
         )
     assert service.api("/retriggers").json == {"items": [], "next": None}
     assert post(service, "/retriggers").status_code == 202

@@ -214,3 +214,34 @@ def test_a_body_that_is_nested_too_deeply_is_400(service: Service) -> None:
 )
 def test_a_filter_that_nothing_could_match_is_400(service: Service, query: str) -> None:
     assert service.api(f"/{query}").status_code == 400
+
+
+def test_all_errors_of_a_body_are_reported_at_once(service: Service) -> None:
+    service.post_woo(woo_order())
+    answer = service.api("/retriggers", json={"colour": "red", "force": 1, "ids": ["1", "x"], "since": "2026-01-01"})
+    assert answer.json == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "unknown field: colour (allowed: note, state, reason, account, store, since, until, ids, force);"
+        " `since` needs an offset, as in 2026-11-21T16:00:00Z; `ids` must be ids; `force` must be true or false",
+    }
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"force": null, "note": null}'])
+def test_an_absent_body_an_empty_one_and_nulls_mean_the_same(service: Service, body: bytes) -> None:
+    service.post_woo(woo_order())
+    headers = {"Authorization": "Bearer admin"}  # and no content type
+    assert service.client.post("/api/deliveries/1/retrigger", data=body, headers=headers).status_code == 202
+
+
+def test_an_invalid_idempotency_key_says_what_is_allowed(service: Service) -> None:
+    service.post_woo(woo_order())
+    headers = {"Authorization": "Bearer admin", "Idempotency-Key": "two words"}
+    answer = service.client.post("/api/deliveries/1/retrigger", headers=headers)
+    assert answer.json == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "`Idempotency-Key` must be 1 to 255 visible ASCII characters",
+    }

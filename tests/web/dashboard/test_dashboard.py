@@ -12,7 +12,7 @@ import pytest
 from werkzeug.security import generate_password_hash
 
 from connector.core.exceptions import SettingsError
-from connector.database.queries import search
+from connector.database.queries import terms
 from connector.database.stats.overview import last_webhook_by_store
 from connector.operations.actions import advance_bulk_retries
 from connector.web.dashboard.i18n import translate_problem
@@ -225,7 +225,7 @@ def test_pages_speak_the_browsers_language(service: Service, ana: Visitor) -> No
     ana.language = "es-MX,es;q=0.9,en;q=0.5"
     said = text_of(ana.get("/deliveries/1"))
     assert "Qué hacer" in said
-    assert "Dirección de envío > colonia o barrio: falta." in said
+    assert "Falta la colonia (dirección de envío)." in said
 
 
 @pytest.mark.parametrize(
@@ -277,8 +277,9 @@ def test_a_delivery_tells_its_whole_story(service: Service, ana: Visitor) -> Non
         "Order #8 parked: refused",
         "The destination refused the order. Its response is listed under Attempts.",
         "Webhook orders/paid",
-        "Attempt 1: refused status 422",
-        "1: refused · HTTP 422",
+        "Attempt 1: refused (HTTP 422)",
+        "1: refused (HTTP 422) ·",
+        "Technical detail: status 422",
         '"colonia": "Roma Norte"',
         '"district": "Roma Norte"',
     ):
@@ -357,8 +358,8 @@ def test_an_email_is_found_exactly_and_stands_in_no_address(service: Service, an
 def test_an_email_of_long_ago_is_found_by_looking_further_back(
     service: Service, ana: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "EMAIL_SCAN_LIMIT", 1)
-    monkeypatch.setattr(search, "EMAIL_SCAN_STEP", 2)
+    monkeypatch.setattr(terms, "EMAIL_SCAN_LIMIT", 1)
+    monkeypatch.setattr(terms, "EMAIL_SCAN_STEP", 2)
     for number, email in ((30, "otra@example.mx"), (31, "una@example.mx"), (32, "una@example.mx")):
         service.post_shopify(shopify_order(number, email=email))
     first = ana.post("/deliveries/search", q="otra@example.mx")

@@ -1,0 +1,282 @@
+"""The send path: commit `sending` before the request, record the outcome after it.
+
+A delivery is changed only by the worker that holds its claim.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert
+from sqlmodel import col, select
+
+from connector.database.circuits import CircuitReport, load_circuits, record_outcomes, release_probe, seconds_open
+from connector.database.deliveries import (
+    LockedDelivery,
+    is_still_claimed,
+    lock_deliveries,
+    update_delivery,
+)
+from connector.database.engine import Database, Transaction
+from connector.database.models import Attempt, Delivery, Reason, State
+from connector.database.orders import add_note, cancellation_values, is_cancelled, select_newest
+from connector.database.sql.run import run_many
+from connector.database.sql.statements import INSERT_ATTEMPT, MARK_SENDING, RECORD_ATTEMPT, RECORD_OUTCOME
+from mappings.destination import Outcome
+from mappings.problems import Problem, dump_problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The state of a delivery after an attempt."""
+
+    state: State
+    reason: Reason | None = None
+    due_at: datetime | None = None
+    remote_id: str | None = None
+    locked_since: datetime | None = None
+    is_forbidden: bool = False  # 401 or 403
+    keeps_claim: bool = False  # the same worker continues at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """What is stored of one attempt."""
+
+    number: int
+    outcome: Outcome
+    started_at: datetime
+    duration_ms: int
+    status: int | None = None
+    error: str | None = None
+    reply: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class SendStart:
+    """A delivery whose next attempt is about to send these bytes.
+
+    Args:
+        delivery: as it was read when it was claimed.
+        circuits: while these are open, the time does not count towards `retry_for_s`.
+    """
+
+    delivery: Delivery
+    body: bytes
+    idempotency_key: str | None
+    warnings: list[Problem]
+    circuits: tuple[str, ...]
+    lease_s: float
+    may_be_committed: bool = False  # a transaction with it failed, but may have been committed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptResult:
+    """An attempt and its outcome."""
+
+    delivery: Delivery  # as it was read when it was claimed
+    attempt: AttemptRecord
+    decision: Decision
+    circuit_report: CircuitReport
+
+
+def mark_sending(database: Database, start: SendStart) -> bool:
+    """Commit that attempt `delivery.attempts + 1` is about to send.
+
+    False, without any change, if the claim is lost, the lease has expired, or the order changed since `delivery` was
+    read: then nothing may be sent.
+    """
+    return database.commit(mark_all_sending, start, no_timeout=True)  # it might be committed after a timeout
+
+
+def mark_all_sending(transaction: Transaction, starts: Sequence[SendStart]) -> list[bool]:
+    now = transaction.now
+    current_by_id = lock_deliveries(transaction, [start.delivery.id for start in starts])
+    circuits = load_circuits(transaction, {name for start in starts for name in start.circuits})
+    changes: list[dict[str, Any]] = []
+    new_attempts: list[dict[str, Any]] = []
+    results = []
+    for start in starts:
+        delivery, number = start.delivery, start.delivery.attempts + 1
+        current = current_by_id[delivery.id]
+        is_marked = current.is_claimed_by(delivery.claimed_by, state=State.SENDING) and current.attempts == number
+        may_be_committed, start.may_be_committed = start.may_be_committed, True
+        if may_be_committed and is_marked:  # by the earlier transaction, whose commit was not confirmed
+            results.append(True)
+            continue
+        has_lease = current.claim_expires_at is not None and current.claim_expires_at > now
+        if not (is_still_claimed(current, delivery) and has_lease):
+            results.append(False)
+            continue
+        results.append(True)
+        open_s = sum(seconds_open(circuits.get(name), now) for name in start.circuits)
+        changes.append(
+            {
+                "id": delivery.id,
+                "attempts": number,
+                "body": start.body,
+                "idempotency_key": start.idempotency_key,
+                "warnings": json.dumps(dump_problems(start.warnings)),
+                "claim_expires_at": now + timedelta(seconds=start.lease_s),
+                "updated_at": now,
+                **run_values(delivery, now, open_s),
+            }
+        )
+        new_attempts.append(
+            {"delivery_id": delivery.id, "number": number, "started_at": now, "is_manual": delivery.is_manual}
+        )
+    if changes:
+        run_many(transaction.connection, MARK_SENDING, changes)
+        run_many(transaction.connection, INSERT_ATTEMPT, new_attempts)
+    return results
+
+
+def run_values(delivery: Delivery, now: datetime, circuit_open_s: float) -> dict[str, Any]:
+    """The values of a delivery's run after one more attempt, which may be its first."""
+    is_first = delivery.run_started_at is None
+    return {
+        "attempts_in_run": 1 if is_first else delivery.attempts_in_run + 1,
+        "run_started_at": now if is_first else delivery.run_started_at,
+        "circuit_open_s_at_start": circuit_open_s if is_first else delivery.circuit_open_s_at_start,
+    }
+
+
+def record_sent(database: Database, result: AttemptResult) -> bool:
+    """Record the outcome of an attempt that was `sending`. False if the claim was lost meanwhile."""
+    return database.commit(record_all_sent, result, no_timeout=True)
+
+
+def record_all_sent(transaction: Transaction, batch: Sequence[AttemptResult]) -> list[bool]:
+    current_by_id = lock_deliveries(transaction, [result.delivery.id for result in batch])
+    outcomes: list[dict[str, Any]] = []
+    attempts: list[dict[str, Any]] = []
+    recorded = []
+    for result in batch:
+        delivery, attempt, current = result.delivery, result.attempt, current_by_id[result.delivery.id]
+        is_claimed = current.is_claimed_by(delivery.claimed_by, state=State.SENDING)
+        holds_claim = is_claimed and current.attempts == attempt.number
+        if holds_claim:
+            outcomes.append({"id": delivery.id, **outcome_values(current, result.decision, transaction.now)})
+            attempts.append({"delivery_id": delivery.id, "number": attempt.number, **attempt_values(attempt)})
+        recorded.append(holds_claim or is_recorded(transaction, result))
+    if outcomes:
+        run_many(transaction.connection, RECORD_OUTCOME, outcomes)
+        run_many(transaction.connection, RECORD_ATTEMPT, attempts)
+    for result, was_recorded in zip(batch, recorded, strict=True):
+        if not was_recorded:
+            record_late_response(transaction, result)
+        elif result.decision.state != State.DELIVERED:
+            apply_missed_events(transaction, result.delivery.id)
+    record_outcomes(transaction, [result.circuit_report for result in batch])
+    return recorded
+
+
+def is_recorded(transaction: Transaction, result: AttemptResult) -> bool:
+    """True if this outcome is recorded already, by a transaction whose commit was not confirmed."""
+    attempt = result.attempt
+    stored = transaction.load_one(
+        select(Attempt).where(col(Attempt.delivery_id) == result.delivery.id, col(Attempt.number) == attempt.number)
+    )
+    if stored is None:
+        return False
+    return (stored.outcome, stored.duration_ms, stored.reply) == (attempt.outcome, attempt.duration_ms, attempt.reply)
+
+
+def record_unsent(database: Database, result: AttemptResult, *, circuit_open_s: float) -> bool:
+    """Record an attempt that ended before the order was sent, because it got no token or could not fetch something.
+
+    False if the claim was lost meanwhile.
+    """
+
+    def record(transaction: Transaction) -> bool:
+        delivery, attempt = result.delivery, result.attempt
+        current = lock_deliveries(transaction, [delivery.id])[delivery.id]
+        is_claimed = current.is_claimed_by(delivery.claimed_by, state=State.WAITING)
+        holds_claim = is_claimed and current.attempts == delivery.attempts
+        if holds_claim:
+            values = {
+                **outcome_values(current, result.decision, transaction.now),
+                **run_values(delivery, transaction.now, circuit_open_s),
+                "attempts": attempt.number,
+            }
+            update_delivery(transaction, delivery.id, values)
+            key_values = {"delivery_id": delivery.id, "number": attempt.number, "is_manual": delivery.is_manual}
+            transaction.execute(insert(Attempt).values({**key_values, **attempt_values(attempt)}))
+            release_probe(transaction, current.account, current.claim_expires_at)
+            apply_missed_events(transaction, delivery.id)
+        record_outcomes(transaction, [result.circuit_report])
+        return holds_claim
+
+    return database.transact(record)
+
+
+def outcome_values(current: LockedDelivery, decision: Decision, now: datetime) -> dict[str, Any]:
+    """The values of a delivery after an attempt."""
+    first_forbidden_at = (current.first_forbidden_at or now) if decision.is_forbidden else None
+    return {
+        "state": decision.state,
+        "reason": decision.reason,
+        "due_at": decision.due_at,
+        "remote_id": decision.remote_id or current.remote_id,
+        "locked_since": decision.locked_since,
+        "first_forbidden_at": first_forbidden_at,
+        "is_manual": False,
+        "updated_at": now,
+        "claimed_by": current.claimed_by if decision.keeps_claim else None,
+        "claim_expires_at": current.claim_expires_at if decision.keeps_claim else None,
+    }
+
+
+def attempt_values(attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "outcome": attempt.outcome,
+        "started_at": attempt.started_at,
+        "duration_ms": attempt.duration_ms,
+        "status": attempt.status,
+        "error": attempt.error,
+        "reply": attempt.reply,
+    }
+
+
+def apply_missed_events(transaction: Transaction, delivery_id: int) -> None:
+    """Apply what arrived while an attempt was under way: a cancellation, or a newer version."""
+    current = lock_deliveries(transaction, [delivery_id])[delivery_id]
+    if current.state != State.WAITING and current.reason not in (Reason.REFUSED, Reason.EXHAUSTED):
+        return
+    if is_cancelled(
+        transaction.connection, current.store, current.order_id, override_event_id=current.override_event_id
+    ):
+        apply_cancellation(transaction, current)
+    elif current.locked_since is None:
+        newest_id = transaction.load_one(select_newest(current.store, current.order_id))
+        if newest_id != current.event_id:
+            update_delivery(transaction, delivery_id, {"event_id": newest_id})
+
+
+def apply_cancellation(transaction: Transaction, current: LockedDelivery) -> None:
+    values, alert = cancellation_values(state=current.state, reason=current.reason, locked_since=current.locked_since)
+    if values:
+        update_delivery(transaction, current.id, {**values, "updated_at": transaction.now})
+    if alert:
+        add_note(transaction, current.id, "alert", alert)
+
+
+def record_late_response(transaction: Transaction, result: AttemptResult) -> None:
+    """Record a response that arrives after its claim was lost.
+
+    A success settles the delivery if no later attempt was made; anything else becomes an alert.
+    """
+    attempt, decision, delivery_id = result.attempt, result.decision, result.delivery.id
+    current = lock_deliveries(transaction, [delivery_id])[delivery_id]
+    is_last_attempt = current.attempts == attempt.number
+    may_apply = current.state == State.WAITING or current.reason == Reason.UNCERTAIN
+    if is_last_attempt and may_apply and decision.state == State.DELIVERED:
+        update_delivery(transaction, delivery_id, outcome_values(current, decision, transaction.now))
+        row = {"delivery_id": delivery_id, "number": attempt.number, **attempt_values(attempt)}
+        run_many(transaction.connection, RECORD_ATTEMPT, [row])
+        return
+    summary = f"Attempt {attempt.number} was answered after its claim was lost: {attempt.outcome}"
+    remote_id_text = f", the destination's id is {decision.remote_id}" if decision.remote_id else ""
+    add_note(transaction, delivery_id, "alert", f"{summary}{remote_id_text}. Compare with the destination.")

@@ -1,0 +1,67 @@
+"""Runs the statements of `statements.py` with SQLAlchemy's `exec_driver_sql`."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult
+
+PARAMETER = re.compile(r":([a-z_]+)")
+LOCK_CLAUSE = re.compile(r"^FOR UPDATE.*$", re.MULTILINE)
+
+
+def run(connection: Connection, sql: str, params: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
+    """Run a statement once. Times in the result are as the driver returns them: see `parse_time`."""
+    dialect_name = connection.dialect.name
+    values: dict[str, Any] = {}
+    list_lengths: list[tuple[str, int]] = []
+    for name, value in params.items():
+        if isinstance(value, list):
+            list_lengths.append((name, len(value)))
+            values |= {f"{name}_{index}": item for index, item in enumerate(value)}
+        else:
+            values[name] = value
+    driver_sql = to_driver_sql(sql, dialect_name, tuple(list_lengths))
+    return connection.exec_driver_sql(driver_sql, to_driver_values(values, dialect_name))
+
+
+def run_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run a statement once per row of parameters, as one `executemany`."""
+    dialect_name = connection.dialect.name
+    driver_rows = [to_driver_values(row, dialect_name) for row in rows]
+    connection.exec_driver_sql(to_driver_sql(sql, dialect_name, ()), driver_rows)
+
+
+@cache
+def to_driver_sql(sql: str, dialect_name: str, list_lengths: tuple[tuple[str, int], ...]) -> str:
+    """The statement with the driver's parameter style, and one parameter for each item of a list."""
+    lengths = dict(list_lengths)
+    template = ":{}" if dialect_name == "sqlite" else "%({})s"
+
+    def to_driver_parameter(match: re.Match[str]) -> str:
+        name = match[1]
+        names = [f"{name}_{index}" for index in range(lengths[name])] if name in lengths else [name]
+        return ", ".join(template.format(item) for item in names)
+
+    driver_sql = PARAMETER.sub(to_driver_parameter, sql)
+    return LOCK_CLAUSE.sub("", driver_sql) if dialect_name == "sqlite" else driver_sql
+
+
+def to_driver_values(values: Mapping[str, Any], dialect_name: str) -> dict[str, Any]:
+    if dialect_name != "sqlite":
+        return dict(values)
+    return {name: format_time(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def format_time(at: datetime) -> str:
+    """A time as SQLAlchemy stores it in SQLite: UTC, without offset."""
+    return at.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+
+
+def parse_time(value: datetime | str | None) -> datetime | None:
+    """A time as the driver returns it: text from SQLite, aware from PostgreSQL."""
+    if value is None:
+        return None
+    return datetime.fromisoformat(f"{value}+00:00") if isinstance(value, str) else value.astimezone(UTC)

@@ -1,0 +1,139 @@
+"""The SQL of an attempt: claim, mark as sending, record the outcome.
+
+Three transactions carry each attempt, so these statements are written out instead of compiled by SQLAlchemy. What that
+gains in `benchmarks.forward`, and what is written with SQLAlchemy because it gains too little here, is listed in
+docs/performance.md, "Hand-written SQL". Everything else in the database layer uses `select`, `insert` and `update`.
+
+`:name` is a parameter, and `IN (:name)` takes a list. `run.py` adapts them to the driver, and leaves out `FOR UPDATE`
+on SQLite, where a writer has the database to itself.
+"""
+
+# benchmarks.forward: runs for each account before each claim.
+HAS_DUE = """
+SELECT 1
+FROM circuits
+WHERE account = :account
+  AND paused_at IS NULL
+  AND (opened_at IS NULL OR probe_at IS NULL OR probe_at <= :now)
+  AND (
+    SELECT id
+    FROM deliveries
+    WHERE account = :account
+      AND state = 'waiting'
+      AND due_at <= :now
+      AND (claimed_by IS NULL OR claim_expires_at <= :now)
+    ORDER BY due_at -- without it, PostgreSQL may scan all waiting deliveries
+    LIMIT 1
+  ) IS NOT NULL
+"""
+
+# benchmarks.forward: runs for each account in each claim.
+COUNT_IN_FLIGHT = """
+SELECT count(*)
+FROM deliveries
+WHERE account = :account
+  AND claimed_by IS NOT NULL
+  AND claim_expires_at > :now
+"""
+
+# benchmarks.forward: runs for each account in each claim. Skips what another process is claiming or changing.
+SELECT_DUE = """
+SELECT id
+FROM deliveries
+WHERE account = :account
+  AND state = 'waiting'
+  AND due_at <= :now
+  AND (claimed_by IS NULL OR claim_expires_at <= :now)
+ORDER BY due_at, id
+LIMIT :max_rows
+FOR UPDATE SKIP LOCKED
+"""
+
+CIRCUIT_COLUMNS = (
+    """account, failures, opened_at, probe_at, reason, paused_at, pause_reason, total_open_s, next_slot_at"""
+)
+
+# benchmarks.forward: once per claim. Skips accounts that another process is claiming from.
+LOCK_FREE_CIRCUITS = """
+SELECT account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at
+FROM circuits
+WHERE account IN (:names)
+ORDER BY account
+FOR UPDATE SKIP LOCKED
+"""
+
+# benchmarks.forward: once per batch, when marking as sending and when recording outcomes.
+SELECT_CIRCUITS = """
+SELECT account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at
+FROM circuits
+WHERE account IN (:names)
+"""
+
+# benchmarks.forward: once per claim.
+CLAIM = """
+UPDATE deliveries
+SET claimed_by = :claimed_by,
+    claim_expires_at = :claim_expires_at
+WHERE id IN (:ids)
+"""
+
+# benchmarks.forward: once per batch, before marking as sending and before recording outcomes.
+LOCK_DELIVERIES = """
+SELECT id, account, store, destination, order_id, event_id, state, reason, remote_id, claimed_by, attempts,
+       override_event_id, due_at, claim_expires_at, locked_since, first_forbidden_at
+FROM deliveries
+WHERE id IN (:ids)
+ORDER BY id
+FOR UPDATE
+"""
+
+# benchmarks.forward: once per attempt, over a batch.
+MARK_SENDING = """
+UPDATE deliveries
+SET state = 'sending',
+    attempts = :attempts,
+    body = :body,
+    idempotency_key = :idempotency_key,
+    warnings = :warnings,
+    claim_expires_at = :claim_expires_at,
+    updated_at = :updated_at,
+    attempts_in_run = :attempts_in_run,
+    run_started_at = :run_started_at,
+    circuit_open_s_at_start = :circuit_open_s_at_start
+WHERE id = :id
+"""
+
+# benchmarks.forward: once per attempt, over a batch.
+INSERT_ATTEMPT = """
+INSERT INTO attempts (delivery_id, number, started_at, is_manual, outcome)
+VALUES (:delivery_id, :number, :started_at, :is_manual, 'sending')
+"""
+
+# benchmarks.forward: once per attempt, over a batch.
+RECORD_OUTCOME = """
+UPDATE deliveries
+SET state = :state,
+    reason = :reason,
+    due_at = :due_at,
+    remote_id = :remote_id,
+    locked_since = :locked_since,
+    first_forbidden_at = :first_forbidden_at,
+    is_manual = :is_manual,
+    updated_at = :updated_at,
+    claimed_by = :claimed_by,
+    claim_expires_at = :claim_expires_at
+WHERE id = :id
+"""
+
+# benchmarks.forward: once per attempt, over a batch.
+RECORD_ATTEMPT = """
+UPDATE attempts
+SET outcome = :outcome,
+    started_at = :started_at,
+    duration_ms = :duration_ms,
+    status = :status,
+    error = :error,
+    reply = :reply
+WHERE delivery_id = :delivery_id
+  AND number = :number
+"""
