@@ -76,7 +76,7 @@ def test_spans_tell_ids_and_statuses_and_nothing_of_the_order(
     attributes = {item.key: item.value.int_value or item.value.string_value for item in sent.attributes}
     assert attributes == {"connector.attempt": 1, "connector.status": 422}
     failed = [(span.name, span.status.message) for span in received_spans if span.status.code == 2]
-    assert failed == [("map", "MappingError")]
+    assert failed == [("map", "Unmappable")]
     raw = b"".join(received.body for received in collector.received).decode(errors="replace")
     assert [word for word in PERSONAL + SECRET if word in raw] == []
 
