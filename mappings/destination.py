@@ -137,13 +137,14 @@ class Destination(Generic[AccountT]):
 
     def build_request(
         self, order: Order, account: AccountT, store: Store, *, customer_match: CustomerMatch | None = None
-    ) -> "RequestBody":
-        """Return the body of `order` for `account`. Raises `MappingError` naming every field at fault.
-
-        The body has passed its schema, and the vendor's contract.
+    ) -> RequestBody:
+        """Return the body of `order` for `account`, which has passed its schema and the vendor's contract.
 
         Args:
-            booked: whom the destination has the order's customer for. None: it was not asked.
+            customer_match: the result of the search for the order's customer. None: there was no search.
+
+        Raises:
+            MappingError: with every problem of the order.
         """
         order_request = self.make_order_request(order, account, store, customer_match)
         body, problems = self.schema_for(account).dump_and_validate(order_request)

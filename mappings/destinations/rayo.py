@@ -1,7 +1,6 @@
-"""Rayo: same-day and national delivery in Mexico. Writes POST /api/rest/orders; it neither gets tokens nor sends.
+"""Rayo: same-day and national delivery in Mexico. Writes the body of POST /api/rest/orders.
 
-Fields stand in the order of Rayo's own page:
-https://docs.techrayo.com/operation/operation-createorder, read 2026-11-21.
+Fields are in the order of Rayo's page: https://docs.techrayo.com/operation/operation-createorder, read 2026-11-21.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -40,14 +39,13 @@ register_templates(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayoAccount(Account):
     api_key: str | None = field(default=None, repr=False)  # exchanged for a token
-    access_token: str | None = field(default=None, repr=False)  # a standing one, where Rayo gave no key
+    access_token: str | None = field(default=None, repr=False)  # a permanent one, if Rayo gave no key
     servicio_rayo: str = "NACIONAL"
-    servicio_rayo_by_shipping: LookupTable[str] = field(
-        default_factory=LookupTable
-    )  # method of shipping -> servicio_rayo
+    #: Shipping method -> servicio_rayo.
+    servicio_rayo_by_shipping: LookupTable[str] = field(default_factory=LookupTable)
     identifier: Literal["sku", "barcode"] = "sku"
-    identifiers: LookupTable[str] = field(default_factory=LookupTable)  # SKU, or barcode -> what Rayo calls the product
-    states: LookupTable[str] = field(default_factory=LookupTable)  # words to send in place of a state's name
+    identifiers: LookupTable[str] = field(default_factory=LookupTable)  # SKU or barcode -> Rayo's identifier
+    states: LookupTable[str] = field(default_factory=LookupTable)  # state -> the name to send
     no_exterior_missing: str = "problem"  # or the text to send
 
 
@@ -77,16 +75,16 @@ class RayoConsigneeSchema(DestinationSchema):
     colonia = Text(attribute="district", required=True)
     estado = Text(attribute="state", required=True)
     no_exterior = Text(attribute="number", required=True)
-    no_interior = Text(attribute="unit", allow_none=True)  # an older page requires the key, this one takes null
+    no_interior = Text(attribute="unit", allow_none=True)  # an older page requires it; this one accepts null
     nombre = Text(attribute="full_name", required=True)
     pais = CodeLookup({"MX": "mexico"}, attribute="country", required=True)
-    # All three numbers that Rayo publishes have ten digits and no country code.
+    # All three numbers in Rayo's examples have ten digits and no country code.
     telefono = Phone(attribute="phone", country="MX", required=True)
 
 
 class RayoProductSchema(DestinationSchema):
     cantidad = Quantity(attribute="quantity", required=True)
-    identificador = Text(attribute="sku", required=True)  # the barcode, where the account says so
+    identificador = Text(attribute="sku", required=True)  # the barcode, if the account's `identifier` says so
 
 
 class RayoOrderSchema(DestinationSchema):
@@ -111,7 +109,7 @@ class RayoOrderRequest(OrderRequest):
 
     @property
     def ship_to(self) -> Address | None:
-        """The address as Rayo is to see it; None where the customer collects the order."""
+        """The address as it is sent; None if the customer collects the order."""
         address = self.order.ship_to
         if address is None or self.order.is_pickup:
             return None
@@ -132,12 +130,12 @@ class RayoOrderRequest(OrderRequest):
 
     @property
     def products(self) -> list[Line]:
-        """What is to be shipped; lines of one identifier are one product to Rayo, since it knows no prices."""
+        """What is shipped. Lines with the same identifier are one product: Rayo has no prices."""
         return list(self.products_by_line_number.values())
 
     @cached_property
     def products_by_line_number(self) -> dict[int, Line]:
-        """The products, each by the number of the order's first line that holds it."""
+        """The products, by the number of the first line of the order with each."""
         line_number_by_identifier: dict[str, int] = {}
         products: dict[int, Line] = {}
         for line_number, line in enumerate(self.order.lines, start=1):

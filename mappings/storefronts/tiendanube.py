@@ -1,7 +1,7 @@
-"""Tiendanube, Nuvemshop in Brazil: reads orders as `GET /orders/{id}` answers them. It fetches nothing itself.
+"""Tiendanube, called Nuvemshop in Brazil: reads orders as `GET /orders/{id}` returns them.
 
-Its webhooks are thin, `{"store_id": 123, "event": "order/paid", "id": 4567}`: they name an order, and tell neither
-when it changed nor which repeat this is. Sources: https://tiendanube.github.io/api-documentation/resources/order,
+Its webhooks are thin, `{"store_id": 123, "event": "order/paid", "id": 4567}`: they name an order, and do not say when
+it changed or whether they are repeats. Sources: https://tiendanube.github.io/api-documentation/resources/order,
 https://tiendanube.github.io/api-documentation/resources/webhook, read 2026-11-21.
 """
 
@@ -38,8 +38,9 @@ from mappings.settings import HeaderValue, Store, StoreSchema
 from mappings.storefront import Fetch, MalformedWebhookError, Signature, Storefront, WebhookIdentity
 from mappings.text import clean_text
 
-#: The events of an order, and the hub's word for each. `order/voided` is no cancellation: the payment is void, the
-#: customer may pay in another way, and a shop that gives the order up cancels it. Unverified: the page lists it bare.
+#: The events of an order, with the canonical topic of each. `order/voided` is not a cancellation: the payment is void,
+#: but the customer may pay in another way, and a shop that gives up the order cancels it. Unverified: the page does not
+#: explain the event.
 TOPICS = {
     "order/created": "created",
     "order/paid": "paid",
@@ -53,14 +54,14 @@ TOPICS = {
     "order/custom_fields_updated": "updated",
     "order/cancelled": "cancelled",
 }
-#: What happens to an order at most once. Anything else may come again in the same bytes and mean something new, a
-#: second payment after a void one too: "messages sent with identical message bodies must be treated as unique".
+#: Events that happen to an order at most once. Any other may be sent again with the same bytes and be new, such as a
+#: second payment after a void one: "messages sent with identical message bodies must be treated as unique".
 SINGLE_OCCURRENCE_TOPICS = {"order/created", "order/cancelled"}
-#: Bodies about personal data have no `event`; what each alone holds tells them apart.
+#: Bodies about personal data have no `event`: key that only one of them has -> topic.
 PRIVACY_TOPICS = {"orders_to_redact": "customers/redact", "data_request": "customers/data_request"}
 
-#: `payment_status`: whether the money is there. What is not listed does not say. "open" and "partially_paid" are of
-#: https://dev.nuvemshop.com.br/docs/applications/nube-sdk/state/payment, read 2026-11-21.
+#: Whether an order is paid, by its `payment_status`. A status that is not listed does not say. "open" and
+#: "partially_paid": https://dev.nuvemshop.com.br/docs/applications/nube-sdk/state/payment, read 2026-11-21.
 IS_PAID_BY_PAYMENT_STATUS = {
     "paid": True,
     "authorized": False,
@@ -71,7 +72,7 @@ IS_PAID_BY_PAYMENT_STATUS = {
     "refunded": False,
     "abandoned": False,
 }
-#: `gateway` of a draft that was confirmed: it says nothing.
+#: The `gateway` of a draft that was confirmed, which names none.
 NO_GATEWAY = "not-provided"
 ADDRESS_FIELDS = ("name", "phone", "address", "number", "floor", "locality", "city", "province", "zipcode", "country")
 
@@ -80,13 +81,13 @@ ADDRESS_FIELDS = ("name", "phone", "address", "number", "floor", "locality", "ci
 class TiendanubeStore(Store):
     store_id: str  # the shop's number at Tiendanube
     api_url: str | None = "https://api.tiendanube.com/v1"
-    #: A name, and in brackets where to reach who runs it. Without one the API answers 400:
+    #: A name, and a contact in brackets. Without it the API returns 400:
     #: https://github.com/TiendaNube/api-docs, README.md, "Identify your app", read 2026-11-21.
     user_agent: str = "connector (run by the shop itself)"
 
 
 class StoreId(setting_fields.String):
-    """The number, written as a number or as text."""
+    """The shop's number, as a number or as text."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(str(value) if type(value) is int else value, *args, **kwargs)
@@ -104,7 +105,7 @@ class TiendanubeStoreSchema(StoreSchema):
 
 
 class MeaningfulText(Text):
-    """Text that says something: "No informado" and the like are what Tiendanube fills in for nothing."""
+    """Text, unless it is a placeholder: Tiendanube fills in "No informado" and the like."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, *args, **kwargs)
@@ -114,7 +115,7 @@ class MeaningfulText(Text):
 
 
 class MeaningfulPhone(Text):
-    """A telephone number as written: some hold an e-mail address."""
+    """A telephone number as written, unless it has no digits: some fields have an e-mail address."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, *args, **kwargs)
@@ -124,7 +125,7 @@ class MeaningfulPhone(Text):
 
 
 class MeaningfulPostalCode(MeaningfulText):
-    """A postcode; "0000" is what pickups have."""
+    """A postcode, unless it is a placeholder: pickups have "0000"."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
@@ -137,7 +138,7 @@ class TiendanubeAddressSchema(AddressSchema):
     states = TIENDANUBE_STATES
 
     name = MeaningfulText()
-    business_name = MeaningfulText(attribute="company")  # of `billing_*` alone
+    business_name = MeaningfulText(attribute="company")  # only in `billing_*`
     phone = MeaningfulPhone()
     address = MeaningfulText(attribute="street")
     number = MeaningfulText()
@@ -151,7 +152,7 @@ class TiendanubeAddressSchema(AddressSchema):
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> Address:
-        if "number" not in data:  # people write it behind the street, whatever the form asks
+        if "number" not in data:  # people write it after the street, although the form has a field for it
             data["line1"] = data.pop("street", None)
         address: Address = super().make(data, **kwargs)
         return address
@@ -166,7 +167,7 @@ class TiendanubeBuyerSchema(StorefrontSchema):
 
 
 class TiendanubeCustomsSchema(StorefrontSchema):
-    """What people wrote for the courier, beside the address."""
+    """What the customer wrote for the courier, besides the address."""
 
     model = dict
 
@@ -197,7 +198,7 @@ class TiendanubeOrderSchema(StorefrontSchema):
     contact_phone = MeaningfulPhone()
     billing = fields.Nested(TiendanubeAddressSchema, attribute="bill_to")
     shipping_cost_customer = Money(attribute="shipping_cost")
-    discount = Money()  # coupons, the gateway's and promotions together
+    discount = Money()  # of coupons, the gateway and promotions together
     total = Money(required=True)
     currency = Text(required=True)
     gateway = Text()
@@ -212,12 +213,12 @@ class TiendanubeOrderSchema(StorefrontSchema):
     created_at = UTCDateTime(attribute="placed_at")
     updated_at = UTCDateTime()
     completed_at = fields.Raw()
-    customer = fields.Nested(TiendanubeBuyerSchema)  # null where the app may not read customers
+    customer = fields.Nested(TiendanubeBuyerSchema)  # null if the app may not read customers
     products = fields.List(
         fields.Nested(TiendanubeLineSchema), attribute="lines", required=True, error_messages=MISSING_LIST_MESSAGES
     )
     number = Text()
-    cancelled_at = UTCDateTime()  # year -1 where there is none
+    cancelled_at = UTCDateTime()  # year -1 if it was not cancelled
     status = Text()
     payment_status = Text()
     has_shippable_products = StrictBoolean(attribute="is_shippable")
@@ -270,7 +271,7 @@ class TiendanubeOrderSchema(StorefrontSchema):
             is_cancelled=data.get("status") == "cancelled" or "cancelled_at" in data,
             is_paid=is_paid,
         )
-        # Which products a promotion was for is said, and not what a coupon or the gateway took off each.
+        # The payload names the products of a promotion, but not how a coupon or the gateway's discount is distributed.
         return subtract_discount(order, data.get("discount", ZERO))
 
 
@@ -279,9 +280,9 @@ def collect_prefixed(payload: Mapping[str, Any], prefix: str, names: Sequence[st
 
 
 def build_shipping_list(data: Mapping[str, Any]) -> list[Shipping]:
-    """Return what the customer paid for shipping, 0 where it was free.
+    """Return what the customer paid for shipping; 0 if it was free.
 
-    An order that leaves from several places says this of its first shipment alone, and then does not add up
+    An order that is shipped from several locations has only the cost of its first shipment, and does not add up
     (https://tiendanube.github.io/api-documentation/guides/multi-inventory, read 2026-11-21).
     """
     if "shipping_cost" not in data:
@@ -292,7 +293,10 @@ def build_shipping_list(data: Mapping[str, Any]) -> list[Shipping]:
 
 
 def is_confirmed(completed_at: Any) -> bool:
-    """Whether a draft became an order: `{"date": "2026-11-20 15:00:00.000000", "timezone": "UTC", …}`, else year -1."""
+    """Return whether a draft became an order.
+
+    `completed_at` is `{"date": "2026-11-20 15:00:00.000000", "timezone": "UTC", …}`, with year -1 if it did not.
+    """
     date = completed_at.get("date") if isinstance(completed_at, Mapping) else None
     return parse_datetime(date, is_utc=True) is not None
 
@@ -309,14 +313,14 @@ class Tiendanube(Storefront[TiendanubeStore]):
     name = "tiendanube"
     order_schema = TiendanubeOrderSchema
     settings_schema = TiendanubeStoreSchema
-    # "Some frameworks will change the header to HTTP_X_LINKEDSTORE_HMAC_SHA256", its page says of those under CGI.
+    # "Some frameworks will change the header to HTTP_X_LINKEDSTORE_HMAC_SHA256", says its page.
     signature = Signature(headers=("X-Linkedstore-HMAC-SHA256", "HTTP-X-Linkedstore-HMAC-SHA256"), encoding="hex")
     document_from = ("contact_identification", "customer.identification")
     has_thin_webhooks = True
     sample = SampleTiendanubeStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
-        """Return what a webhook is about. A repeat has the same bytes, so its key is the same."""
+        """Return what a webhook is about. A repeat has the same bytes, and so the same event key."""
         store_id = parse_id(payload.get("store_id"), "The store's id")
         topic = parse_id(payload.get("event"), "The event")
         subject_id = parse_id(payload.get("id"), "The id")

@@ -69,12 +69,11 @@ def describe_attempt(outcome: str, status: int | None) -> str:
 
 def describe_duplicates(count: int) -> str:
     """Say how often a webhook was received again."""
-    text: str = ngettext(
+    return ngettext(
         "received once more (duplicate, not processed)",
         "received %(num)s more times (duplicates, not processed)",
         count,
     )
-    return text
 
 
 def to_iso(at: datetime) -> str:

@@ -52,7 +52,7 @@ class CustomerData:
 
 
 class OrderItem(NamedTuple):
-    sku: str | None  # as Centelar knows it
+    sku: str | None  # Centelar's product code
     portion: InvoiceLine
     location: LocationRef | None
 
@@ -69,7 +69,7 @@ class AddressOrBranch:
 
     @property
     def coordinates(self) -> list[Decimal] | None:
-        """Longitude first, as the page's example has them."""
+        """Longitude and latitude, in the order of the page's example."""
         if self.address is None or self.address.longitude is None or self.address.latitude is None:
             return None
         return [self.address.longitude, self.address.latitude]
@@ -81,7 +81,7 @@ class CentelarOrderRequest(OrderRequest):
 
     @property
     def placed_at(self) -> str | None:
-        # Unverified: whether Centelar reads it as local time. Its other pages show local time with an offset.
+        # Unverified: that Centelar reads it as local time. Its other pages show local time with an offset.
         if self.order.placed_at is None:
             return None
         try:
@@ -106,7 +106,7 @@ class CentelarOrderRequest(OrderRequest):
             document=document,
             email=self.order.email or (self.order.customer.email if self.order.customer else None),
             phone=format_e164(phone, self.order.country or "AR") if phone else None,
-            # Whose document it is, it says itself. A company named for the bill counts where there is none.
+            # The tax document decides; without one, the company of the billing address does.
             is_corporate=document.is_company if document else (True if self.billed_company else None),
         )
 
@@ -118,7 +118,9 @@ class CentelarOrderRequest(OrderRequest):
     @property
     def billed_company(self) -> str | None:
         company = self.order.bill_to.company if self.order.bill_to else None
-        return company if company and any(char.isalpha() for char in company) else None  # some write their DNI there
+        return (
+            company if company and any(char.isalpha() for char in company) else None
+        )  # some people write their DNI there
 
     @cached_property
     def bookable_order(self) -> Order:
@@ -126,7 +128,7 @@ class CentelarOrderRequest(OrderRequest):
 
     @cached_property
     def products(self) -> list[OrderItem]:
-        """What was sold, shipped or not, and charges by the table. A price that does not divide makes two of a line."""
+        """What was sold, shipped or not, and the charges. A line whose price does not divide evenly becomes two."""
         location = self.account.locations.find(self.order.location, self.order.pickup_name)
         rows = [*product_rows(self.bookable_order), *charge_rows(self.bookable_order, self.account.charges)]
         codes = self.account.product_code_by_sku
@@ -144,7 +146,7 @@ class CentelarOrderRequest(OrderRequest):
 
     @property
     def payments(self) -> list[PaymentLine]:
-        """What was paid, in Centelar's types. What has none, or gave money back, is a problem of its own."""
+        """The payments that have a type at Centelar. Others, and negative ones, are problems."""
         return [
             PaymentLine(type=type_, payment=payment, amount=format_cents(to_cents(payment.amount)))
             for payment in self.nonzero_payments
@@ -164,7 +166,7 @@ class CentelarOrderRequest(OrderRequest):
         receiver = address.full_name if address else None
         if not self.order.is_pickup:
             return AddressOrBranch(disposition="residential", receiver=receiver, address=address) if address else None
-        # A branch without a row is named as it is, and stopped by `row_problems`.
+        # A branch without a row keeps its name here; `missing_row_problems` reports it.
         branch = self.account.pickups.find(self.order.pickup_name) or LocationRef(name=self.order.pickup_name)
         buyer = " ".join(part for part in buyer_name(self.order) if part) or None
         return AddressOrBranch(
@@ -177,7 +179,7 @@ class CentelarOrderRequest(OrderRequest):
 
     @property
     def bill_to(self) -> AddressOrBranch | None:
-        """The bill's address, else the customer's: never the branch where an order is collected."""
+        """The billing address, else the shipping address; never the branch where the order is collected."""
         addresses = [address for address in (self.order.bill_to, self.order.ship_to) if address and address.street]
         if not addresses:
             return None

@@ -1,8 +1,8 @@
 """The body of Centelar's POST /api/v1.1/order.
 
-Fields stand in the order of Centelar's own page: https://developer.centelar.com/v1_1/order/create, read 2026-11-21.
-Where its example differs from its tables (`documentType`, `geoc_oordinates`, a number for `amount`, no
-`billing_address`), the tables are followed.
+Fields are in the order of Centelar's page: https://developer.centelar.com/v1_1/order/create, read 2026-11-21. Its
+tables are followed where its example differs (`documentType`, `geoc_oordinates`, a number for `amount`, no
+`billing_address`).
 """
 
 from typing import Any
@@ -73,7 +73,7 @@ class CentelarPaymentSchema(DestinationSchema):
     amount = fields.String(validate=Regexp(r"\d+\.\d\d\Z", error="is no text of two decimals."), required=True)
     last_digits = Text(attribute="payment.last_digits")
     transaction_id = Text(attribute="payment.transaction_id")
-    payment_system_data = fields.String(load_only=True)  # the page has it as text, its example as an object
+    payment_system_data = fields.String(load_only=True)  # text in the page's table, an object in its example
 
 
 class CentelarOrderSchema(DestinationSchema):
@@ -96,4 +96,4 @@ class CentelarOrderSchema(DestinationSchema):
         error_messages={"required": [FieldError("centelar_no_billing_address")]},
     )
     shipping_cost = MoneyNumber(attribute="shipping", validate=validate_not_negative)
-    shipping_ext_code = fields.String(load_only=True)  # no storefront names a shipment
+    shipping_ext_code = fields.String(load_only=True)  # no storefront has an id of the shipment

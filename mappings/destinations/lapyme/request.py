@@ -1,7 +1,7 @@
 """The values of a LaPyme order.
 
-Money is whole centavos there, and sales hold VAT in `unit_price`
-(https://docs.lapyme.com.ar/api-reference/api/crear-venta, read 2026-11-21).
+Amounts are whole centavos, and `unit_price` includes VAT, as in sales:
+https://docs.lapyme.com.ar/api-reference/api/crear-venta, read 2026-11-21.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ from mappings.problems import Problem, register_templates
 
 register_templates(TEMPLATES)
 
-#: Tables of which each product may need a row: the problem without one, and what the row holds.
+#: Tables in which a product may need a row: table, code of the problem without one, and placeholder of its value.
 SKU_TABLES = [
     ("product_id_by_sku", "lapyme_no_product", "PRODUCT_ID"),
     ("tax_rate_id_by_sku", "lapyme_no_tax_rate", "TAX_RATE_ID"),
@@ -64,7 +64,7 @@ class LapymeOrderRequest(OrderRequest):
 
     @cached_property
     def products(self) -> list[LapymeLine]:
-        """Everything charged, as lines: LaPyme has no field for shipping, tips and the like."""
+        """Everything that was charged, as lines: LaPyme has no fields for shipping, tips and other charges."""
         order, account = self.bookable_order, self.account
         shipping = [
             (account.shipping_name, account.shipping_sku, 1, method.total) for method in order.shipping if method.total
@@ -84,7 +84,7 @@ class LapymeOrderRequest(OrderRequest):
 
     @cached_property
     def totals(self) -> LapymeTotals:
-        """The sums as LaPyme is to reckon them from its own rates, so that net and tax always make the total."""
+        """The totals, calculated from the account's tax rates so that net and tax add up to the total."""
         # Unverified: LaPyme does not say whether it rounds the net per line or per order: `tax_rounding`.
         amounts_by_rate_id: dict[int, list[int]] = {}
         for line in self.products:
@@ -102,7 +102,7 @@ class LapymeOrderRequest(OrderRequest):
 
     @cached_property
     def matched_customer_id(self) -> str | None:
-        """The customer's own, by the table or by LaPyme's word."""
+        """The id of the order's customer, from the table or from LaPyme's search."""
         customer_id = self.account.customer_id_by_document.find(normalized_document(self.order))
         return customer_id or (self.customer_match.customer_id if self.customer_match else None)
 
@@ -206,5 +206,5 @@ class LapymeOrderRequest(OrderRequest):
 
 
 def net_cents(cents: int, percent: Decimal) -> int:
-    """Return the part of `cents` that is no tax, halves up."""
+    """Return `cents` without tax, rounded half up."""
     return to_cents(Decimal(cents) / (100 + percent))

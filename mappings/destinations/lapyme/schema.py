@@ -1,6 +1,6 @@
 """The body of LaPyme's POST /api/v1/orders.
 
-Fields stand in the order of LaPyme's own page: https://docs.lapyme.com.ar/api-reference/api/crear-pedido,
+Fields are in the order of LaPyme's page: https://docs.lapyme.com.ar/api-reference/api/crear-pedido,
 read 2026-11-21.
 """
 
@@ -25,7 +25,7 @@ class LapymeLineSchema(DestinationSchema):
     unit_price = StrictInteger(attribute="portion.unit_cents", validate=validate_not_negative, required=True)
     product_id = fields.String(validate=UUID_VALIDATOR)
     tax_rate_id = StrictInteger()
-    # LaPyme's own discounts are never written: whether they go per unit or per line, it does not say.
+    # Discounts are never sent: LaPyme does not say whether they are per unit or per line.
     discount_amount = StrictInteger(validate=validate_not_negative, load_only=True)
     discount_percentage = fields.Float(validate=Range(min=0, max=100), load_only=True)
 

@@ -49,9 +49,9 @@ from mappings.storefronts.shopify.money import (
     with_nonnegative_total,
 )
 
-#: Transactions that brought money, and those that gave it back. What is only reserved is captured by another one.
-#: https://shopify.dev/docs/api/admin-rest/latest/resources/transaction; "change" is of cash, as
-#: https://shopify.dev/docs/api/admin-graphql/latest/enums/OrderTransactionKind has it, both read 2026-11-21.
+#: Kinds of transaction that take money, and that return it. An authorization only reserves money, and is captured by
+#: another transaction: https://shopify.dev/docs/api/admin-rest/latest/resources/transaction. "change" is of cash:
+#: https://shopify.dev/docs/api/admin-graphql/latest/enums/OrderTransactionKind. Both read 2026-11-21.
 PAYMENT_KINDS = {"sale", "capture"}
 REFUND_KINDS = {"refund", "change"}
 register_templates(
@@ -74,7 +74,7 @@ MISSING_DETAIL_HINTS = {
 
 
 class ShopMoney(Money):
-    """The amount in the shop's own currency, of a `*_set` that also holds the customer's."""
+    """The amount in the shop's currency, from a `*_set` that has the customer's, too."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
         shop = value.get("shop_money") if isinstance(value, Mapping) else None
@@ -122,7 +122,7 @@ class ShopifyLineSchema(StorefrontSchema):
 
     id = Text(attribute="line_id")
     sku = Text()
-    barcode = Text()  # Shopify does not send it: whoever fetches the variants puts it in
+    barcode = Text()  # not in Shopify's payload: `merge_barcode` adds it
     name = Text()
     title = Text()
     quantity = Quantity(minimum=0, required=True)
@@ -161,7 +161,7 @@ class ShopifyAdjustmentSchema(StorefrontSchema):
     model = Adjustment
 
     kind = Text()
-    amount = Money()  # it and its tax are deprecated, and may be said by the sets alone
+    amount = Money()  # deprecated, as `tax_amount` is: only the sets may be there
     tax_amount = Money(attribute="tax")
     amount_set = ShopMoney(attribute="shop_amount")
     tax_amount_set = ShopMoney(attribute="shop_tax")
@@ -218,7 +218,7 @@ class ShopifyTransactionSchema(StorefrontSchema):
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> Transaction | None:
-        """Return the movement of money; None where none moved."""
+        """Return the transaction; None if it moved no money."""
         kind = data.get("kind")
         if data.get("status") != "success" or kind not in PAYMENT_KINDS | REFUND_KINDS or "amount" not in data:
             return None
@@ -265,7 +265,7 @@ class ShopifyOrderSchema(StorefrontSchema):
     )
     shipping_lines = fields.List(fields.Nested(ShopifyShippingSchema), attribute="shipping")
     refunds = fields.List(fields.Nested(ShopifyRefundSchema))
-    transactions = fields.List(fields.Nested(ShopifyTransactionSchema))  # where they were fetched
+    transactions = fields.List(fields.Nested(ShopifyTransactionSchema))  # if they were fetched
     customer = fields.Nested(ShopifyCustomerSchema)
     shipping_address = fields.Nested(ShopifyAddressSchema, attribute="ship_to")
     billing_address = fields.Nested(ShopifyAddressSchema, attribute="bill_to")
@@ -309,7 +309,7 @@ class ShopifyOrderSchema(StorefrontSchema):
             lines=lines,
             shipping=shipping,
             charges=nonzero_charges(
-                # A tip of the online checkout is a line too, and `total_tip_received` holds it.
+                # A tip of the online checkout is also a line, and is included in `total_tip_received`.
                 tip=sum(tips, ZERO) if any(purchased.is_tip for purchased in data["lines"]) else data.get("tip"),
                 duties=data.get("duties", data.get("original_duties")),
                 fee=data.get("fees", data.get("original_fees")),
@@ -327,7 +327,7 @@ class ShopifyOrderSchema(StorefrontSchema):
         return add_rounding_charge(order, max_rounding=max_rounding(data, order))
 
     def parse_order(self, payload: Mapping[str, Any], **context: Any) -> Order:
-        """Read an order as a webhook carries it, or as the API answers it: under the key `order`."""
+        """Return the order from a webhook's payload, or from the API's response, which has it under `order`."""
         is_wrapped = isinstance(payload, dict) and "id" not in payload and isinstance(payload.get("order"), dict)
         order = super().parse_order(
             to_presentment_currency(payload["order"] if is_wrapped else payload, context["store"]), **context
@@ -336,13 +336,13 @@ class ShopifyOrderSchema(StorefrontSchema):
 
 
 def is_pickup_order(data: Mapping[str, Any], *, has_shippable: bool, methods: list[Any]) -> bool | None:
-    """Whether the customer collects the order; None where nothing says so.
+    """Return whether the customer collects the order; None if nothing says so.
 
-    Shopify has no mark for it: a pickup has no shipping address, and a shipping line titled as the location
+    Shopify has no field for it. A pickup has no shipping address, and a shipping line with the location as its title
     (https://community.shopify.com/t/how-to-differentiate-a-local-pickup-vs-local-delivery-in-the-fulfillment-process/117153,
     read 2026-11-21).
     """
-    # Unverified: Zapiet's app for pickups is said to write this note attribute.
+    # Unverified: Zapiet's pickup app seems to write this note attribute.
     if (pick_text(data, ["note_attributes:Checkout-Method"]) or "").casefold() == "pickup":
         return True
     if data.get("ship_to"):

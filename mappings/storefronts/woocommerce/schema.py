@@ -28,13 +28,12 @@ from mappings.storefronts.woocommerce.money import (
 )
 
 PAID_STATUSES = {"processing", "completed"}
-#: "failed" is not among them: the customer may pay again, and the order then becomes "processing".
+#: Without "failed": the customer may pay again, and the order then becomes "processing".
 CANCELLED_STATUSES = {"cancelled", "refunded", "trash"}
 UNPAID_STATUSES = {"pending", "on-hold", "failed", "cancelled", "checkout-draft", "auto-draft", "draft"}
 DRAFT_STATUSES = {"checkout-draft", "auto-draft", "draft"}
-#: `method_id` of shipping lines that ship nothing.
+#: `method_id` of shipping lines for orders that the customer collects.
 PICKUP_METHODS = {"local_pickup", "pickup_location"}
-
 
 register_templates(
     {
@@ -60,14 +59,14 @@ class WooAddressSchema(AddressSchema):
     address_1 = Text(attribute="line1", is_escaped=True, keeps_word_joiner=True)
     address_2 = Text(attribute="line2", is_escaped=True, keeps_word_joiner=True)
     city = Text(is_escaped=True)
-    state = Text(is_escaped=True)  # a code where WooCommerce knows the country's states
+    state = Text(is_escaped=True)  # a code if WooCommerce has a list of the country's states
     postcode = Text(attribute="postal_code")
     country = Text()
     phone = Text()
 
 
 class WooBuyerSchema(StorefrontSchema):
-    """The customer's part of `billing`."""
+    """The customer's fields in `billing`."""
 
     model = Customer
 
@@ -83,7 +82,7 @@ class WooLineSchema(StorefrontSchema):
     id = Text(attribute="item_id")
     name = Text(is_escaped=True)
     quantity = Quantity(minimum=0, required=True)
-    total = Money(required=True)  # discounts taken off, without tax
+    total = Money(required=True)  # after discounts, without tax
     total_tax = Money(attribute="tax")
     sku = Text(is_escaped=True)
 
@@ -103,12 +102,12 @@ class WooFeeSchema(StorefrontSchema):
 
     id = Text(attribute="item_id")
     name = Text(is_escaped=True)
-    total = Money(required=True)  # negative where a plugin grants a discount this way
+    total = Money(required=True)  # negative if a plugin uses it for a discount
     total_tax = Money(attribute="tax")
 
 
 class WooRefundItemSchema(StorefrontSchema):
-    """A line of a refund: quantity and amounts are negative, and its meta data name the order's line.
+    """A line of a refund. Quantity and amounts are negative; the meta data has the id of the order's line.
 
     https://woocommerce.github.io/woocommerce-rest-api-docs/#order-refund-line-items-properties, read 2026-11-21.
     """
@@ -131,7 +130,7 @@ class WooRefundItemSchema(StorefrontSchema):
 
 
 class WooRefundSchema(StorefrontSchema):
-    """A refund: a webhook says its total, and the API its amount and its lines."""
+    """A refund. A webhook has its total; the API has its amount and its lines."""
 
     model = RefundWithItems
 
@@ -152,7 +151,7 @@ class WooRefundSchema(StorefrontSchema):
 class WooOrderSchema(StorefrontSchema):
     model = Order
     is_escaped = True
-    # Mobbex writes it where the customer gave no DNI: https://github.com/mobbexco/woocommerce, read 2026-11-21.
+    # Mobbex writes it if the customer gave no DNI: https://github.com/mobbexco/woocommerce, read 2026-11-21.
     fake_tax_ids = frozenset({"12123123"})
 
     id = Text(attribute="order_id", required=True)
@@ -177,8 +176,8 @@ class WooOrderSchema(StorefrontSchema):
     shipping_lines = fields.List(fields.Nested(WooShippingSchema), attribute="shipping")
     fee_lines = fields.List(fields.Nested(WooFeeSchema), attribute="charges")
     refunds = fields.List(fields.Nested(WooRefundSchema))
-    # Of plug-ins, which take what a card paid off `total`: https://wordpress.org/plugins/pw-woocommerce-gift-cards and
-    # https://github.com/woocommerce/woocommerce-android, GiftCardRestClient.kt, read 2026-11-22.
+    # Of plugins, which subtract from `total` what a gift card paid: https://wordpress.org/plugins/pw-woocommerce-gift-cards
+    # and https://github.com/woocommerce/woocommerce-android, GiftCardRestClient.kt, read 2026-11-22.
     pw_gift_cards_redeemed = SumOf("amount", attribute="pw_gift_cards")
     gift_cards = SumOf("amount")
 
@@ -222,7 +221,7 @@ class WooOrderSchema(StorefrontSchema):
                 name=data.get("gateway_name"),
                 transaction_id=data.get("transaction_id"),
             ),
-            # Shops that "force shipping to the billing address" leave the other one blank.
+            # Shops that "force shipping to the billing address" have no shipping address.
             ship_to=address_if_locatable(data.get("ship_to")) or (bill_to if is_shipped else None),
             bill_to=bill_to,
             is_pickup=is_pickup,
@@ -251,4 +250,4 @@ def is_paid_status(status: str, *, has_paid_at: bool) -> bool | None:
         return True
     if status in UNPAID_STATUSES:
         return False
-    return True if has_paid_at else None  # plugins add statuses of their own
+    return True if has_paid_at else None  # plugins add other statuses

@@ -253,7 +253,7 @@ def test_transactions_are_fetched_in_the_currency_that_counts(payload: dict[str,
 def test_money_that_is_neither_of_the_two_is_a_fault() -> None:
     with pytest.raises(ValidationError) as caught:
         make_store("shopify", money="euros")
-    assert caught.value.messages == {"money": ["Must be one of: shop, presentment."]}
+    assert caught.value.messages == {"money": ["must be one of: shop, presentment."]}
 
 
 # --- WooCommerce ---

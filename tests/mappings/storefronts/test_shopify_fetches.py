@@ -9,6 +9,7 @@ import pytest
 
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.order import Payment
+from mappings.problems import render_problem
 from tests.support.mapping_cases import SAMPLES, make_account, make_store, problems_of, read, write
 
 STOREFRONT = STOREFRONTS["shopify"]
@@ -282,7 +283,8 @@ def test_nothing_is_said_of_fetching_where_the_store_could(payload: dict[str, An
 def test_order_says_what_was_not_fetched(
     payload: dict[str, Any], changes: dict[str, Any], unfetched: dict[str, Any]
 ) -> None:
-    assert read("shopify", payload | changes).missing_details == unfetched
+    missing_details = read("shopify", payload | changes).missing_details
+    assert {detail: render_problem(problem) for detail, problem in missing_details.items()} == unfetched
 
 
 def test_nothing_is_said_of_the_barcode_of_what_is_not_shipped(payload: dict[str, Any]) -> None:

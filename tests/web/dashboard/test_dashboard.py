@@ -213,19 +213,19 @@ def test_the_overview_says_what_is_stuck_and_why(service: Service, ana: Visitor)
     for number in range(10, 13):
         service.post_shopify(without_colonia(number))
     live_a_little(service)
-    said = text_of(ana.get("/"))
-    assert "4 incomplete data" in said
-    assert "4 parked: incomplete data Shipping address > neighbourhood is missing. bodega #2 , #12 , #11" in said
-    assert "delivered: 2" in said
+    text = text_of(ana.get("/"))
+    assert "4 incomplete data" in text
+    assert "4 parked: incomplete data Shipping address > neighbourhood is missing. bodega #2 , #12 , #11" in text
+    assert "delivered: 2" in text
     assert re.findall(r'"(delivered|in_progress|parked|discarded)":', ana.get("/").text) == list(CHART_SERIES)
 
 
 def test_pages_speak_the_browsers_language(service: Service, ana: Visitor) -> None:
     live_a_little(service)
     ana.language = "es-MX,es;q=0.9,en;q=0.5"
-    said = text_of(ana.get("/deliveries/1"))
-    assert "Qué hacer" in said
-    assert "Falta la colonia (dirección de envío)." in said
+    text = text_of(ana.get("/deliveries/1"))
+    assert "Qué hacer" in text
+    assert "Falta la colonia (dirección de envío)." in text
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_delivery_tells_its_whole_story(service: Service, ana: Visitor) -> Non
     service.post_shopify(shopify_order(8))
     service.drain()
     [delivery] = service.deliveries(order="#8")
-    said = text_of(ana.get(f"/deliveries/{delivery['id']}"))
+    text = text_of(ana.get(f"/deliveries/{delivery['id']}"))
     for part in (
         "Order #8 parked: refused",
         "The destination refused the order. Its response is listed under Attempts.",
@@ -283,21 +283,21 @@ def test_a_delivery_tells_its_whole_story(service: Service, ana: Visitor) -> Non
         '"colonia": "Roma Norte"',
         '"district": "Roma Norte"',
     ):
-        assert part in said
+        assert part in text
 
 
 def test_an_order_without_colonia_says_what_to_do(service: Service, ana: Visitor) -> None:
     live_a_little(service)
-    said = text_of(ana.get("/deliveries/1"))
-    assert "Shipping address > neighbourhood is missing." in said
-    assert "Open order #2 in the store's admin" in said
-    assert 'district_from = "shipping_address.address2" under [stores.tienda-mx]' in said
+    text = text_of(ana.get("/deliveries/1"))
+    assert "Shipping address > neighbourhood is missing." in text
+    assert "Open order #2 in the store's admin" in text
+    assert 'district_from = "shipping_address.address2" under [stores.tienda-mx]' in text
 
 
 def test_events_tell_why_they_were_ignored_or_came_again(service: Service, ana: Visitor) -> None:
     live_a_little(service)
-    said = text_of(ana.get("/events"))
-    assert "received once more (duplicate, not processed)" in said
+    text = text_of(ana.get("/events"))
+    assert "received once more (duplicate, not processed)" in text
     assert "This is a test notification." in text_of(ana.get("/events?status=ignored"))
     assert "event-" not in text_of(ana.get("/events?status=ignored&store=tienda-ar"))
 
@@ -480,9 +480,9 @@ def test_accounts_are_paused_and_resumed(service: Service, ana: Visitor) -> None
     assert "bodega rayo paused" in text_of(ana.get("/accounts"))
     ana.post("/accounts/bodega/resume")
     assert service.api("/accounts").json["items"][0]["state"] == "flowing"
-    said = text_of(ana.get("/audit"))
-    assert "ana resume bodega" in said
-    assert "ana pause bodega stocktaking" in said
+    text = text_of(ana.get("/audit"))
+    assert "ana resume bodega" in text
+    assert "ana pause bodega stocktaking" in text
 
 
 def test_an_account_is_tried_without_creating_anything(service: Service, ana: Visitor) -> None:
