@@ -1,5 +1,7 @@
-"""Circuit breakers. An account, or a store's API, that fails or rejects our credentials gets no requests for a while;
-then one delivery probes it. A person can also pause an account. Circuits are rows, so all processes share them.
+"""Circuit breakers, as rows, so that all processes share them.
+
+An account, or a store's API, that fails or rejects our credentials gets no requests for a while; then one delivery
+probes it. A person can also pause an account.
 """
 
 from collections.abc import Collection, Iterable, Sequence

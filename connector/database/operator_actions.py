@@ -150,8 +150,10 @@ def retrigger_refusal(delivery: Delivery, *, force: bool) -> str | None:
 def requeue(
     transaction: Transaction, delivery: Delivery, request: RetriggerRequest, *, supports_idempotency: bool
 ) -> None:
-    """Queue it, due now: with the newest version of its order, or with the same bytes if an attempt may have been
-    processed."""
+    """Queue a delivery, due now.
+
+    It gets the newest version of its order, or keeps its bytes if an attempt may have been processed.
+    """
     now = transaction.now
     values: dict[str, Any] = {**reset_values(now), "is_manual": True, "updated_at": now}
     is_doubtful = delivery.reason == Reason.UNCERTAIN or delivery.locked_since is not None

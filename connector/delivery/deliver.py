@@ -108,8 +108,10 @@ def attempt_delivery(
       7. Record the outcome.
     """
     prepare_started_at = runtime.clock()
-    with runtime.tracing.span("map"):
+    with runtime.tracing.span("map") as span:
         prepared = prepare(runtime, delivery, event)
+        if not isinstance(prepared, Ready):
+            span.mark_failed(type(prepared).__name__)
     if not isinstance(prepared, Ready):
         return record_not_ready(runtime, delivery, prepared, prepare_started_at)
     authorized = authorize(runtime, delivery)

@@ -26,6 +26,9 @@ class Span:
     def set_attributes(self, **attributes: str | int | None) -> None:
         """Add ids, outcomes and statuses. None is left out."""
 
+    def mark_failed(self, description: str) -> None:
+        """Mark the operation as failed without an exception. The description must not quote an order."""
+
 
 NO_SPAN = Span()
 
@@ -111,6 +114,11 @@ class OtlpSpan(Span):
         if kind is not None:
             self._span.set_status(StatusCode.ERROR, kind.__name__)
         self._context_manager.__exit__(kind, error, trace)
+
+    def mark_failed(self, description: str) -> None:
+        from opentelemetry.trace import StatusCode
+
+        self._span.set_status(StatusCode.ERROR, description)
 
     def set_attributes(self, **attributes: str | int | None) -> None:
         self._span.set_attributes(

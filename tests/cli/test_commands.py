@@ -127,8 +127,8 @@ def test_check_names_all_faults_at_once(
     checked = run("check")
 
     assert (checked.status, checked.out) == (1, "")
-    places = [line.partition(": ")[0] for line in checked.err.splitlines()]
-    assert sorted(places) == ["PORT", "accounts.bodega.api_key", "routes[0].to[0]", "stores.tienda.secrets"]
+    paths = [line.partition(": ")[0] for line in checked.err.splitlines()]
+    assert sorted(paths) == ["PORT", "accounts.bodega.api_key", "routes[0].to[0]", "stores.tienda.secrets"]
 
 
 def test_other_commands_end_with_status_2_on_a_faulty_configuration(
@@ -188,18 +188,18 @@ def test_map_explains_where_each_field_came_from(run: Callable[..., Ended], tmp_
     assert rows[0] == ["field", "value", "is", "from", "depends on"]
     street = ['"Av. Álvaro Obregón"', "Shipping address > street", "shipping_address.address1"]
     assert rows[1] == ["consumidor_destino.calle", *street]
-    told = json.loads(run("map", *spokes, "--explain", "--json", order).out)
-    assert (told["body"], told["problems"]) == (RAYO_BODY, [])
-    assert [one["field"] for one in told["origins"]] == [row[0] for row in rows[1:]]
+    explanation = json.loads(run("map", *spokes, "--explain", "--json", order).out)
+    assert (explanation["body"], explanation["problems"]) == (RAYO_BODY, [])
+    assert [origin["field"] for origin in explanation["origins"]] == [row[0] for row in rows[1:]]
 
 
 def test_map_explains_what_there_is_of_an_order_with_problems(run: Callable[..., Ended]) -> None:
     payload = shopify_order()
     payload["shipping_address"] = {**payload["shipping_address"], "city": ""}
     order = encode(payload)
-    told = run("map", "--storefront", "shopify", "--destination", "rayo", "--explain", "--json", "-", stdin=order)
-    assert (told.status, told.err) == (1, "")
-    assert (json.loads(told.out)["body"], json.loads(told.out)["problems"]) == (
+    explained = run("map", "--storefront", "shopify", "--destination", "rayo", "--explain", "--json", "-", stdin=order)
+    assert (explained.status, explained.err) == (1, "")
+    assert (json.loads(explained.out)["body"], json.loads(explained.out)["problems"]) == (
         None,
         ["Shipping address > city is missing."],
     )
@@ -244,9 +244,9 @@ def test_map_ends_with_status_2_on_wrong_usage(run: Callable[..., Ended], argume
 
 
 def test_commands_ask_for_the_tables_until_migrate_has_made_them(run: Callable[..., Ended], configured: Path) -> None:
-    asked = run("list")
-    assert (asked.status, asked.out) == (1, "")
-    assert "connector migrate" in asked.err
+    listed = run("list")
+    assert (listed.status, listed.out) == (1, "")
+    assert "connector migrate" in listed.err
     assert run("migrate") == Ended(status=0, out="The database is up to date.\n", err="")
     header = "id  store  order_number  account  state  reason  attempts  remote_id\n"
     assert run("list") == Ended(status=0, out=header, err="")
@@ -508,8 +508,8 @@ def test_trigger_puts_the_order_at_the_sandbox_where_webhooks_only_name_it(
         accepted = run("trigger", "--store", "nube", "--url", address)
         service.drain()
     assert (accepted.status, json.loads(accepted.out)) == (0, {"status": "accepted", "event": "1"})
-    [kept], sample = sandbox.store_orders(), json.loads(read_sample("tiendanube"))
-    assert (kept.store_id, kept.order) == ("5120066", sample)
+    [store_order], sample = sandbox.store_orders(), json.loads(read_sample("tiendanube"))
+    assert (store_order.store_id, store_order.order) == ("5120066", sample)
     assert [order.body["notes"] for order in sandbox.orders("lapyme")] == [f"tiendanube {sample['number']}"]
 
 
@@ -564,17 +564,17 @@ def test_sandbox_says_where_it_plays_and_takes_orders_until_it_is_told_to_end() 
     ) as process:
         try:
             assert process.stdout is not None
-            said = [process.stdout.readline()]
-            assert said[0].startswith("# The sandbox is at http://127.0.0.1:")
-            while not re.match("base_url = .*/rayo", said[-1]):
-                said.append(process.stdout.readline())
-            [rayo] = re.findall('"(.*)"', said[-1])
+            lines = [process.stdout.readline()]
+            assert lines[0].startswith("# The sandbox is at http://127.0.0.1:")
+            while not re.match("base_url = .*/rayo", lines[-1]):
+                lines.append(process.stdout.readline())
+            [rayo] = re.findall('"(.*)"', lines[-1])
             token = httpx.post(f"{rayo}/api/rest/auth", headers={"x-api-key": "any"}, trust_env=False).json()
             bearer = {"Authorization": f"Bearer {token['AuthWithAPIkey']['accessToken']}"}
             answer = httpx.post(f"{rayo}/api/rest/orders", json=RAYO_BODY, headers=bearer, trust_env=False)
         finally:
             process.send_signal(signal.SIGTERM)
-        whole = "".join([*said, process.stdout.read()])
+        whole = "".join([*lines, process.stdout.read()])
     assert {"shopify", "tiendanube", "woocommerce"} <= set(re.findall("#   (.*): http", whole)) <= STOREFRONTS.keys()
     tables = tomllib.loads(whole)["accounts"]
     assert answer.status_code == 200

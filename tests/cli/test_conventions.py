@@ -50,7 +50,7 @@ def parked(service: Service) -> Service:
 
 
 def test_every_command_prints_json_on_request() -> None:
-    without = {name for name, command in commands() if not any("--json" in one.opts for one in command.params)}
+    without = {name for name, command in commands() if not any("--json" in param.opts for param in command.params)}
     assert without == WITHOUT_JSON
 
 
@@ -97,7 +97,7 @@ def test_what_is_counted_and_checked_is_printed_as_json(connector: Command) -> N
     assert json.loads(connector("check", "--json")[1]) == {"faults": [], "stores": 2, "accounts": 2, "routes": 2}
     assert json.loads(connector("reconcile", "--json")[1])["differences"] == []
     findings = [json.loads(line) for line in connector("doctor", "--offline", "--json")[1].splitlines()]
-    assert {tuple(one) for one in findings} == {("of", "grade", "said", "do")}
+    assert {tuple(finding) for finding in findings} == {("of", "grade", "said", "do")}
 
 
 def test_faults_of_the_configuration_are_printed_as_json(connector: Command) -> None:
@@ -118,14 +118,14 @@ def test_doctor_ends_with_status_1_only_where_there_is_a_fault(connector: Comman
 
 def on_terminal(arguments: list[str], environ: dict[str, str]) -> str:
     """Run a command on a terminal of 80 columns and return its output."""
-    ours, theirs = pty.openpty()
+    terminal, child_end = pty.openpty()
     command = [sys.executable, "-m", "connector", *arguments]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ) as process:
-        os.close(theirs)
+    with subprocess.Popen(command, stdin=child_end, stdout=child_end, stderr=child_end, env=environ) as process:
+        os.close(child_end)
         printed = b""
-        while chunk := read_terminal(ours):
+        while chunk := read_terminal(terminal):
             printed += chunk
-    os.close(ours)
+    os.close(terminal)
     assert process.returncode == 0
     return printed.decode()
 

@@ -42,7 +42,7 @@ def forwarding(service: Service) -> Iterator[None]:
 
 
 def states(service: Service) -> list[tuple[str, str | None]]:
-    return [(one["state"], one["reason"]) for one in service.deliveries()]
+    return [(delivery["state"], delivery["reason"]) for delivery in service.deliveries()]
 
 
 def test_replay_sends_what_is_parked_and_tells_what_became_of_it(service: Service, run: Command) -> None:
@@ -99,7 +99,7 @@ def test_replay_takes_what_its_filters_choose(
     service.post_shopify(shopify_order(shipping_address=None))
     service.drain()
     assert run("replay", *options, "--wait-s", "0")[0] == 0
-    assert [one["id"] for one in service.deliveries(state="waiting")] == taken
+    assert [delivery["id"] for delivery in service.deliveries(state="waiting")] == taken
 
 
 @pytest.mark.sqlite
@@ -131,7 +131,7 @@ def test_dry_run_shows_field_by_field_what_would_be_sent_differently(
     assert (status, shown["would_be"], shown["body"]["servicio_rayo"]) == (0, "changed", "EXPRESS")
     assert shown["differences"] == [{"field": "servicio_rayo", "old": "NACIONAL", "new": "EXPRESS"}]
     assert first.api("/retriggers").json["items"] == []
-    assert [one["reason"] for one in first.deliveries()] == ["refused", "unmappable"]
+    assert [delivery["reason"] for delivery in first.deliveries()] == ["refused", "unmappable"]
 
 
 @pytest.mark.sqlite

@@ -66,14 +66,14 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 def test_list_says_where_each_table_is_and_how_many_rows_it_has(run: Run) -> None:
     listed = [json.loads(line) for line in run("list", "--json").out.splitlines()]
-    kept = {(one["account"], one["table"]): (one["kept in"], one["rows"]) for one in listed if one["kept in"]}
-    assert kept == {
+    sources = {(row["account"], row["table"]): (row["kept in"], row["rows"]) for row in listed if row["kept in"]}
+    assert sources == {
         ("erp", "product_id_by_sku"): ("tablas/productos.csv", 2),
         ("erp", "tax_rate_id_by_sku"): ("connector.toml", 1),
         ("erp", "customer_id_by_document"): ("nuevo.csv", None),
         ("hub", "pickups"): ("sucursales.csv", 1),
     }
-    [fault] = [one["fault"] for one in listed if one["fault"]]
+    [fault] = [row["fault"] for row in listed if row["fault"]]
     assert fault.endswith("nuevo.csv: there is no such file; `connector table set` creates it.")
 
 
@@ -88,7 +88,7 @@ def test_set_adds_a_row_and_keeps_the_files_form_and_other_rows(run: Run, folder
     ended = run("set", "--account", "erp", "product_id_by_sku", "CAFÉ", OTHER_ID)
     assert (ended.status, ended.out) == (0, "Row “CAFÉ” is set in tablas/productos.csv.\n")
     assert (folder / "tablas/productos.csv").read_bytes() == f"{PRODUCTS}CAFÉ;{OTHER_ID}\r\n".encode()
-    assert sorted(each.name for each in (folder / "tablas").iterdir()) == ["productos.csv"]
+    assert sorted(path.name for path in (folder / "tablas").iterdir()) == ["productos.csv"]
 
 
 def test_set_changes_the_row_that_is_there_in_its_place(run: Run, folder: Path) -> None:
@@ -123,7 +123,7 @@ def test_remove_takes_out_one_row(run: Run, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         (("set", "--account", "erp", "product_id_by_sku", "A", "x"), 1, "must be a UUID as LaPyme shows it.\n"),
         (("set", "--account", "erp", "product_id_by_sku", "", ID), 1, "must not be empty.\n"),
@@ -150,11 +150,11 @@ def test_remove_takes_out_one_row(run: Run, folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said_and_changes_nothing(
-    run: Run, folder: Path, arguments: tuple[str, ...], status: int, said: str
+    run: Run, folder: Path, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
     ended = run(*arguments)
     assert (ended.status, ended.out) == (status, "")
-    assert said in ended.err
+    assert message in ended.err
     assert (folder / "tablas/productos.csv").read_bytes() == PRODUCTS.encode()
     assert (folder / "connector.toml").read_text("utf-8") == CONFIGURATION
 

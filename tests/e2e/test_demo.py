@@ -47,8 +47,8 @@ def test_demo_brings_every_order_to_its_end_and_leaves_nothing_behind(tmp_path: 
         [*COMMAND, "--once"], capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}, check=False
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    told = [line.split() for line in ended.stdout.splitlines() if re.match(r"[ \d]\d  ", line)]
-    assert [(line[1], line[2], line[4]) for line in told] == [
+    rows = [line.split() for line in ended.stdout.splitlines() if re.match(r"[ \d]\d  ", line)]
+    assert [(line[1], line[2], line[4]) for line in rows] == [
         (step.order.number, step.order.store, step.order.account) for step in STEPS
     ]
     assert (
@@ -62,10 +62,10 @@ def test_demo_brings_every_order_to_its_end_and_leaves_nothing_behind(tmp_path: 
 def test_demo_runs_on_for_the_commands_that_it_prints_until_it_is_ended(tmp_path: Path) -> None:
     with run_in_background(tmp_path) as process:
         assert process.stdout is not None
-        told = iter(process.stdout.readline, "")
-        sourcing = next(line.strip() for line in told if line.startswith("    . "))
-        listing = next(line.strip() for line in told if line.startswith("    connector list"))
-        curl = shlex.split(next(line for line in told if "/resolve" in line))
+        output = iter(process.stdout.readline, "")
+        sourcing = next(line.strip() for line in output if line.startswith("    . "))
+        listing = next(line.strip() for line in output if line.startswith("    connector list"))
+        curl = shlex.split(next(line for line in output if "/resolve" in line))
         script = f"{sourcing} && {listing} && echo $ADMIN_TOKEN"
         shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True).stdout
         url, body, token = curl[5], curl[7], shown.split()[-1]
@@ -80,8 +80,8 @@ def test_demo_runs_on_for_the_commands_that_it_prints_until_it_is_ended(tmp_path
 def test_demo_that_is_ended_early_leaves_nothing_behind_and_does_not_count_as_good(tmp_path: Path) -> None:
     with run_in_background(tmp_path) as process:
         assert process.stdout is not None
-        told = iter(process.stdout.readline, "")
-        url = next(line.split()[1] for line in told if line.startswith("  service "))
+        output = iter(process.stdout.readline, "")
+        url = next(line.split()[1] for line in output if line.startswith("  service "))
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 1
     assert list(tmp_path.iterdir()) == []

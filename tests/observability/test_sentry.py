@@ -36,11 +36,11 @@ def receiver() -> Iterator[Receiver]:
 def arrived(receiver: Receiver) -> list[Any]:
     """Return the events of the received envelopes, which are lines of JSON."""
     sentry_sdk.flush(5)
-    found = []
+    events = []
     for received in receiver.received:
         body = gzip.decompress(received.body) if received.body[:2] == b"\x1f\x8b" else received.body
-        found += [json.loads(line) for line in body.splitlines() if b'"exception"' in line]
-    return found
+        events += [json.loads(line) for line in body.splitlines() if b'"exception"' in line]
+    return events
 
 
 def failing_app(service: Service) -> Flask:
@@ -62,12 +62,14 @@ def test_a_fault_arrives_with_where_it_was_and_no_data(service: Service, receive
     answer = failing_app(service).test_client().post("/fail?who=Ximena", json=shopify_order(), headers=headers)
     assert answer.status_code == 500
     [event] = arrived(receiver)
-    values = [(one["type"], one.get("value")) for one in event["exception"]["values"]]
+    values = [(exception["type"], exception.get("value")) for exception in event["exception"]["values"]]
     assert values == [("ValueError", ""), ("KeyError", "")]
     assert event["exception"]["values"][1]["stacktrace"]["frames"][-1]["function"] == "fail"
     assert event["tags"]["logged"] == "request_failed"
     sent = json.dumps({name: value for name, value in event.items() if name != "exception"})
-    sent += json.dumps([one["stacktrace"]["frames"][-1].get("vars") for one in event["exception"]["values"]])
+    sent += json.dumps(
+        [exception["stacktrace"]["frames"][-1].get("vars") for exception in event["exception"]["values"]]
+    )
     assert [word for word in PERSONAL + SECRET if word in sent] == []
 
 

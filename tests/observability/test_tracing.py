@@ -36,25 +36,25 @@ def environ(environ: dict[str, str], collector: Receiver) -> dict[str, str]:
 def spans(service: Service, collector: Receiver) -> list[Any]:
     """Return the received spans, ordered by end time."""
     service.runtime.tracing.close()
-    found = []
+    received_spans = []
     for received in collector.received:
         assert received.path == "/v1/traces"
         for resource in ExportTraceServiceRequest.FromString(received.body).resource_spans:
-            assert {one.key: one.value.string_value for one in resource.resource.attributes}[
+            assert {item.key: item.value.string_value for item in resource.resource.attributes}[
                 "service.name"
             ] == "connector"
-            found += [span for scope in resource.scope_spans for span in scope.spans]
-    return found
+            received_spans += [span for scope in resource.scope_spans for span in scope.spans]
+    return received_spans
 
 
 def test_one_trace_leads_from_the_webhook_to_the_reply(service: Service, collector: Receiver) -> None:
     service.post_shopify(shopify_order(), traceparent=CALLER)
     service.drain()
     assert service.only_delivery()["state"] == "delivered"
-    found = spans(service, collector)
-    assert {span.trace_id.hex() for span in found} == {"0af7651916cd43dd8448eb211c80319c"}
-    names = {span.span_id: span.name for span in found} | {bytes.fromhex("b7ad6b7169203331"): "the caller"}
-    assert [(span.name, names[span.parent_span_id]) for span in found] == [
+    received_spans = spans(service, collector)
+    assert {span.trace_id.hex() for span in received_spans} == {"0af7651916cd43dd8448eb211c80319c"}
+    names = {span.span_id: span.name for span in received_spans} | {bytes.fromhex("b7ad6b7169203331"): "the caller"}
+    assert [(span.name, names[span.parent_span_id]) for span in received_spans] == [
         ("webhook", "the caller"),
         ("map", "deliver"),
         ("token", "deliver"),
@@ -71,12 +71,12 @@ def test_spans_tell_ids_and_statuses_and_nothing_of_the_order(
     service.post_shopify(shopify_order(1))
     service.post_shopify(without_colonia(2))
     service.drain()
-    found = spans(service, collector)
-    [sent] = [span for span in found if span.name == "send"]
-    told = {one.key: one.value.int_value or one.value.string_value for one in sent.attributes}
-    assert told == {"connector.attempt": 1, "connector.status": 422}
-    failed = [(span.name, span.status.message) for span in found if span.status.code == 2]
-    assert failed == [("map", "MappingError")]
+    received_spans = spans(service, collector)
+    [sent] = [span for span in received_spans if span.name == "send"]
+    attributes = {item.key: item.value.int_value or item.value.string_value for item in sent.attributes}
+    assert attributes == {"connector.attempt": 1, "connector.status": 422}
+    failed = [(span.name, span.status.message) for span in received_spans if span.status.code == 2]
+    assert failed == [("map", "Unmappable")]
     raw = b"".join(received.body for received in collector.received).decode(errors="replace")
     assert [word for word in PERSONAL + SECRET if word in raw] == []
 
@@ -91,9 +91,9 @@ def test_a_webhook_without_a_trace_begins_one_that_another_process_goes_on_with(
         worker.ensure_circuits()
         for claimed in worker.claim_due():
             worker.process(claimed)
-    found = spans(service, collector)
-    assert sorted(span.name for span in found) == ["deliver", "map", "send", "token", "webhook"]
-    assert len({span.trace_id for span in found}) == 1
+    received_spans = spans(service, collector)
+    assert sorted(span.name for span in received_spans) == ["deliver", "map", "send", "token", "webhook"]
+    assert len({span.trace_id for span in received_spans}) == 1
 
 
 @pytest.mark.sqlite

@@ -43,11 +43,11 @@ def sandbox(server: SandboxServer) -> SandboxServer:
 
 
 def get(sandbox: SandboxServer, path: str, **options: Any) -> httpx.Response:
-    known: dict[str, Any] = {
+    credentials: dict[str, Any] = {
         "shopify": {"headers": {"X-Shopify-Access-Token": "ficha"}},
         "woocommerce": {"auth": ("ck_clave", "cs_secreto")},
     }
-    return httpx.get(sandbox.url(path), trust_env=False, **(options or known[path.partition("/")[0]]))
+    return httpx.get(sandbox.url(path), trust_env=False, **(options or credentials[path.partition("/")[0]]))
 
 
 @pytest.mark.parametrize(

@@ -160,8 +160,8 @@ def test_requests_are_remembered_with_what_became_of_them_and_without_the_token(
 
 def test_order_can_be_put_there_over_http(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.clear_orders()
-    kept = {"storefront": "tiendanube", "store_id": 4410733, "order": ORDER}
-    reply = client.post(sandbox.url("sandbox/storefront-orders"), json=kept)
+    store_order = {"storefront": "tiendanube", "store_id": 4410733, "order": ORDER}
+    reply = client.post(sandbox.url("sandbox/storefront-orders"), json=store_order)
     shown = {"storefront": "tiendanube", "store_id": "4410733", "order_id": "77", "order": ORDER}
     assert (reply.status_code, reply.json()) == (201, shown)
     assert client.get(sandbox.url("sandbox/storefront-orders")).json() == {"items": [shown]}

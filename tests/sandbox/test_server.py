@@ -661,9 +661,9 @@ def test_centelar_says_no_in_a_reply_of_200(
 
 
 def test_a_fault_is_asked_for_and_listed_over_http(sandbox: SandboxServer, client: httpx.Client) -> None:
-    asked = {"destination": "lapyme", "fault": "status", "times": None, "status": 429, "retry_after_s": 3}
+    fault = {"destination": "lapyme", "fault": "status", "times": None, "status": 429, "retry_after_s": 3}
 
-    added = client.post(sandbox.url() + "sandbox/faults", json=asked)
+    added = client.post(sandbox.url() + "sandbox/faults", json=fault)
 
     expected = {
         "destination": "lapyme",
@@ -681,7 +681,7 @@ def test_a_fault_is_asked_for_and_listed_over_http(sandbox: SandboxServer, clien
 
 
 @pytest.mark.parametrize(
-    ("asked", "errors"),
+    ("fault", "errors"),
     [
         ({}, {"destination": ["Missing data for required field."], "fault": ["Missing data for required field."]}),
         ({"destination": "rayo", "fault": "status", "colour": 1}, {"colour": ["Unknown field."]}),
@@ -695,9 +695,9 @@ def test_a_fault_is_asked_for_and_listed_over_http(sandbox: SandboxServer, clien
     ],
 )
 def test_an_impossible_fault_is_refused(
-    sandbox: SandboxServer, client: httpx.Client, asked: Any, errors: dict[str, list[str]]
+    sandbox: SandboxServer, client: httpx.Client, fault: Any, errors: dict[str, list[str]]
 ) -> None:
-    reply = client.post(sandbox.url() + "sandbox/faults", json=asked)
+    reply = client.post(sandbox.url() + "sandbox/faults", json=fault)
 
     assert (reply.status_code, reply.json()) == (400, {"errors": errors})
     assert sandbox.faults() == []

@@ -121,9 +121,9 @@ def test_no_channel_shows_its_secrets(configure: Callable[..., Path]) -> None:
 
 def test_the_example_names_every_setting_and_kind() -> None:
     text = EXAMPLE.read_text("utf-8")
-    known = {field.data_key or name for schema in CHANNELS.values() for name, field in schema().fields.items()}
-    known |= {*AlertSettingsSchema().fields, *KINDS} - {"name"}
-    assert {name for name in known - {"name"} if not re.search(rf"\b{name}\b", text)} == set()
+    names = {field.data_key or name for schema in CHANNELS.values() for name, field in schema().fields.items()}
+    names |= {*AlertSettingsSchema().fields, *KINDS} - {"name"}
+    assert {name for name in names - {"name"} if not re.search(rf"\b{name}\b", text)} == set()
 
 
 def test_a_trial_reaches_every_channel(configure: Callable[..., Path]) -> None:
@@ -150,8 +150,8 @@ to = ["ana@tienda.example"]
         }
         receiver.status = 404
         mailbox.refusal = "550 no such user"
-        said = "canal: status 404.\ncorreo: the mail server answered 550.\n"
-        assert run("alerts", "test") == (1, said)
+        output = "canal: status 404.\ncorreo: the mail server answered 550.\n"
+        assert run("alerts", "test") == (1, output)
 
 
 def test_a_trial_without_channels_says_so(configure: Callable[..., Path]) -> None:

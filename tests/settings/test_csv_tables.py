@@ -262,7 +262,7 @@ REQUIRED = [
 ]
 
 
-@pytest.mark.parametrize(("destination", "name", "what", "key", "value"), REQUIRED, ids=[each[1] for each in REQUIRED])
+@pytest.mark.parametrize(("destination", "name", "what", "key", "value"), REQUIRED, ids=[row[1] for row in REQUIRED])
 def test_missing_row_of_a_required_table_is_a_problem_that_shows_the_row_and_the_command(
     destination: str, name: str, what: str, key: str, value: str
 ) -> None:
@@ -292,7 +292,7 @@ def test_required_table_that_is_none_of_the_accounts_is_a_fault() -> None:
 
     with pytest.raises(ValidationError) as caught:
         make_account("rayo", required_tables=["states", "product_id_by_sku"])
-    known = "identifiers, servicio_rayo_by_shipping, states"
+    choices = "identifiers, servicio_rayo_by_shipping, states"
     assert caught.value.messages == {
-        "required_tables": {1: [f"“product_id_by_sku” is not a table of this account; use one of {known}."]}
+        "required_tables": {1: [f"“product_id_by_sku” is not a table of this account; use one of {choices}."]}
     }
