@@ -43,7 +43,7 @@ def to_driver_sql(sql: str, dialect_name: str, list_lengths: tuple[tuple[str, in
     def to_driver_parameter(match: re.Match[str]) -> str:
         name = match[1]
         names = [f"{name}_{index}" for index in range(lengths[name])] if name in lengths else [name]
-        return ", ".join(template.format(item) for item in names)
+        return ", ".join(template.format(item) for item in names) or "NULL"  # PostgreSQL refuses `IN ()`
 
     driver_sql = PARAMETER.sub(to_driver_parameter, sql)
     return LOCK_CLAUSE.sub("", driver_sql) if dialect_name == "sqlite" else driver_sql
