@@ -8,10 +8,11 @@ from sqlmodel import col
 
 from connector.database.deliveries import reset_values
 from connector.database.engine import Database, Transaction
-from connector.database.insert_ignore import insert_ignore
 from connector.database.models import Event, Reason, State
 from connector.database.order_batch import OrderBatch, OrderDelivery, OrderKey
 from connector.database.orders import EventSummary, cancellation_values
+from connector.database.sql.run import insert_rows
+from connector.database.sql.statements import INSERT_EVENTS
 from mappings.labels import N_
 from mappings.storefront import WebhookIdentity
 
@@ -105,19 +106,15 @@ def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
             "received_at": transaction.now,
             "status": "accepted" if webhook.order_key else "ignored",
             "reason": None if webhook.order_key else webhook.identity.ignore_reason or NO_ORDER,
-            "duplicates": 0,
             "has_order": webhook.identity.has_order and webhook.identity.ignore_reason is None,
             "is_paid": "paid" in webhook.identity.topics,
-            "is_cancellation": False,
             "accounts": sorted(webhook.accounts) if webhook.order_key else [],
             "traceparent": webhook.traceparent,
             "body": webhook.body,
         }
         for webhook in webhooks
     ]
-    inserted = insert_ignore(
-        transaction.connection, Event, rows, unique=("store", "event_key"), returning=("store", "event_key", "id")
-    )
+    inserted = insert_rows(transaction.connection, INSERT_EVENTS, rows)
     return {(store, event_key): event_id for store, event_key, event_id in inserted}
 
 

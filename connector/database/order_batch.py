@@ -11,9 +11,10 @@ from sqlalchemy import BindParameter, bindparam, insert, select, update
 from sqlmodel import col
 
 from connector.database.engine import Transaction
-from connector.database.insert_ignore import insert_ignore
 from connector.database.models import Delivery, Event, Note, State
 from connector.database.orders import EventSummary, newest_event
+from connector.database.sql.run import insert_rows
+from connector.database.sql.statements import INSERT_DELIVERIES
 
 OrderKey = tuple[str, str]  # store id, order id
 
@@ -173,28 +174,12 @@ def new_delivery(
         "event_id": event_id,
         "state": State.WAITING,
         "reason": None,
-        "problems": [],
-        "warnings": [],
         "created_at": now,
-        "updated_at": now,
         "due_at": now,
-        "claimed_by": None,
-        "claim_expires_at": None,
-        "attempts": 0,
-        "is_manual": False,
-        "attempts_in_run": 0,
-        "circuit_open_s_at_start": 0.0,
-        "revision": 1,
     }
 
 
 def insert_deliveries(transaction: Transaction, rows: list[dict[str, Any]]) -> dict[tuple[str, str, str], int]:
     """Insert those that do not exist; the unique index decides. Returns ids by account, store and order id."""
-    inserted = insert_ignore(
-        transaction.connection,
-        Delivery,
-        rows,
-        unique=("account", "store", "order_id"),
-        returning=("account", "store", "order_id", "id"),
-    )
+    inserted = insert_rows(transaction.connection, INSERT_DELIVERIES, rows)
     return {(account, store, order_id): id_ for account, store, order_id, id_ in inserted}

@@ -1,15 +1,18 @@
 """Runs the statements of `statements.py` with SQLAlchemy's `exec_driver_sql`."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+import orjson
+from sqlalchemy import Connection, CursorResult, Row
 
 PARAMETER = re.compile(r":([a-z_]+)")
 LOCK_CLAUSE = re.compile(r"^FOR UPDATE.*$", re.MULTILINE)
+VALUES_ROW = re.compile(r"(?<=^VALUES )\(.*?\)", re.MULTILINE | re.DOTALL)
+MAX_ROWS = 500  # in one INSERT: SQLite accepts 32,766 parameters
 
 
 def run(connection: Connection, sql: str, params: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
@@ -32,6 +35,40 @@ def run_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]
     dialect_name = connection.dialect.name
     driver_rows = [to_driver_values(row, dialect_name) for row in rows]
     connection.exec_driver_sql(to_driver_sql(sql, dialect_name, ()), driver_rows)
+
+
+def insert_rows(
+    connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]
+) -> list[Row[*tuple[Any, ...]]]:
+    """Run an `INSERT … VALUES (…) … RETURNING …` with many rows. Returns what it returns, in any order.
+
+    Lists are stored as JSON.
+    """
+    dialect_name = connection.dialect.name
+    converters = CONVERTERS[dialect_name]
+    returned: list[Row[*tuple[Any, ...]]] = []
+    for start in range(0, len(rows), MAX_ROWS):
+        part = rows[start : start + MAX_ROWS]
+        driver_sql, names = to_multi_row_insert(sql, dialect_name, len(part))
+        values = [row[name] for row in part for name in names]
+        driver_values = tuple(
+            [converters[type(value)](value) if type(value) in converters else value for value in values]
+        )
+        returned += connection.exec_driver_sql(driver_sql, driver_values).all()
+    return returned
+
+
+@cache
+def to_multi_row_insert(sql: str, dialect_name: str, row_count: int) -> tuple[str, tuple[str, ...]]:
+    """The statement with its `VALUES (…)` repeated, and the names of the parameters of one row.
+
+    Its parameters are positional: SQLite compares a named one with all those before it.
+    """
+    match = VALUES_ROW.search(sql)
+    assert match
+    driver_row = PARAMETER.sub("?" if dialect_name == "sqlite" else "%s", match[0])
+    driver_sql = sql[: match.start()] + ", ".join([driver_row] * row_count) + sql[match.end() :]
+    return driver_sql, tuple(PARAMETER.findall(match[0]))
 
 
 @cache
@@ -65,3 +102,14 @@ def parse_time(value: datetime | str | None) -> datetime | None:
     if value is None:
         return None
     return datetime.fromisoformat(f"{value}+00:00") if isinstance(value, str) else value.astimezone(UTC)
+
+
+def dump_json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+#: How `insert_rows` passes values to the driver, by their type. Others are passed as they are.
+CONVERTERS: Mapping[str, Mapping[type, Callable[[Any], Any]]] = {
+    "sqlite": {datetime: format_time, list: dump_json},
+    "postgresql": {list: dump_json},
+}

@@ -137,3 +137,24 @@ SET outcome = :outcome,
 WHERE delivery_id = :delivery_id
   AND number = :number
 """
+
+# benchmarks.accept: once per batch of webhooks, with a row for each.
+INSERT_EVENTS = """
+INSERT INTO events (store, event_key, topic, topics, order_id, order_number, source_updated_at, received_at, status,
+                    reason, duplicates, has_order, is_paid, is_cancellation, accounts, traceparent, body)
+VALUES (:store, :event_key, :topic, :topics, :order_id, :order_number, :source_updated_at, :received_at, :status,
+        :reason, 0, :has_order, :is_paid, FALSE, :accounts, :traceparent, :body)
+ON CONFLICT (store, event_key) DO NOTHING
+RETURNING store, event_key, id
+"""
+
+# benchmarks.accept: once per batch of webhooks, with a row for each new delivery.
+INSERT_DELIVERIES = """
+INSERT INTO deliveries (account, store, destination, order_id, order_number, event_id, state, reason, due_at,
+                        created_at, updated_at, problems, warnings, attempts, is_manual, attempts_in_run,
+                        circuit_open_s_at_start, revision)
+VALUES (:account, :store, :destination, :order_id, :order_number, :event_id, :state, :reason, :due_at,
+        :created_at, :created_at, '[]', '[]', 0, FALSE, 0, 0, 1)
+ON CONFLICT (account, store, order_id) DO NOTHING
+RETURNING account, store, order_id, id
+"""
