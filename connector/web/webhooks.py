@@ -1,6 +1,7 @@
 """`POST /webhooks/<store>`: passes the headers and the raw body to `receive_webhook`, and answers with its result."""
 
-from flask import Blueprint, Response, current_app, jsonify, request
+import orjson
+from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from connector.core.exceptions import InvalidRequestError, NotFoundError
@@ -34,8 +35,12 @@ def receive(store_name: str) -> Response:
             current_app.extensions["rejected"].add(store.id if store else "", error)
             raise
     if recorded is None:
-        return jsonify(status="ignored", event=None)
-    return jsonify(status=recorded.status, event=str(recorded.event_id))
+        return build_response(status="ignored", event=None)
+    return build_response(status=recorded.status, event=str(recorded.event_id))
+
+
+def build_response(**fields: str | None) -> Response:
+    return Response(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE), mimetype="application/json")
 
 
 def read_body() -> bytes:
