@@ -77,6 +77,8 @@ class LineQueueHandler(QueueHandler):
 class LineQueueListener(QueueListener):
     """Gathers lines for `GATHER_S`, unless they are urgent, and writes them together."""
 
+    queue: "SimpleQueue[logging.LogRecord | Event]"
+
     def __init__(self, queue: "SimpleQueue[logging.LogRecord | Event]", writer: "LineWriter", is_urgent: Event) -> None:
         super().__init__(queue, writer)
         self.writer = writer

@@ -91,8 +91,8 @@ EVENT_ONCE = Invariant(
     mutants=(
         Mutant(
             breaks="a repeat is an error",
-            file="connector/database/insert_ignore.py",
-            old=".on_conflict_do_nothing(index_elements=unique)",
+            file="connector/database/sql/statements.py",
+            old="ON CONFLICT (store, event_key) DO NOTHING\n",
             new="",
             tests=(
                 "tests/ingestion/test_receive.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
@@ -110,11 +110,7 @@ EVENT_ONCE = Invariant(
         Mutant(
             breaks="it is looked whether the event is there, and inserted if not",
             file=EVENTS,
-            old="""\
-    inserted = insert_ignore(
-        transaction.connection, Event, rows, unique=("store", "event_key"), returning=("store", "event_key", "id")
-    )
-""",
+            old="    inserted = insert_rows(transaction.connection, INSERT_EVENTS, rows)\n",
             new="""\
     from sqlalchemy import insert, select
 

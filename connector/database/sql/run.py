@@ -11,7 +11,7 @@ from sqlalchemy import Connection, CursorResult, Row
 
 PARAMETER = re.compile(r":([a-z_]+)")
 LOCK_CLAUSE = re.compile(r"^FOR UPDATE.*$", re.MULTILINE)
-VALUES_ROW = re.compile(r"(?<=^VALUES )\(.*?\)", re.MULTILINE | re.DOTALL)
+VALUES_ROW = re.compile(r"(?<=^VALUES )(\(.*?\))", re.MULTILINE | re.DOTALL)
 MAX_ROWS = 500  # in one INSERT: SQLite accepts 32,766 parameters
 
 
@@ -37,9 +37,7 @@ def run_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]
     connection.exec_driver_sql(to_driver_sql(sql, dialect_name, ()), driver_rows)
 
 
-def insert_rows(
-    connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]
-) -> list[Row[*tuple[Any, ...]]]:
+def insert_rows(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> list[Row[*tuple[Any, ...]]]:
     """Run an `INSERT … VALUES (…) … RETURNING …` with many rows. Returns what it returns, in any order.
 
     Lists are stored as JSON.
@@ -64,11 +62,9 @@ def to_multi_row_insert(sql: str, dialect_name: str, row_count: int) -> tuple[st
 
     Its parameters are positional: SQLite compares a named one with all those before it.
     """
-    match = VALUES_ROW.search(sql)
-    assert match
-    driver_row = PARAMETER.sub("?" if dialect_name == "sqlite" else "%s", match[0])
-    driver_sql = sql[: match.start()] + ", ".join([driver_row] * row_count) + sql[match.end() :]
-    return driver_sql, tuple(PARAMETER.findall(match[0]))
+    before, values_row, after = VALUES_ROW.split(sql)
+    driver_row = PARAMETER.sub("?" if dialect_name == "sqlite" else "%s", values_row)
+    return before + ", ".join([driver_row] * row_count) + after, tuple(PARAMETER.findall(values_row))
 
 
 @cache
