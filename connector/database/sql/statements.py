@@ -1,8 +1,9 @@
 """The SQL of an attempt (claim, mark as sending, record the outcome), and the inserts of a webhook.
 
 Three transactions carry each attempt and one each webhook, so these statements are written out instead of compiled by
-SQLAlchemy. What that gains in `benchmarks.forward` and `benchmarks.accept`, and what is written with SQLAlchemy because it gains too little here, is listed in
-docs/performance.md, "Hand-written SQL". Everything else in the database layer uses `select`, `insert` and `update`.
+SQLAlchemy. What that gains in `benchmarks.forward` and `benchmarks.accept`, and what is written with SQLAlchemy because
+it gains too little here, is listed in docs/performance.md, "Hand-written SQL". Everything else in the database layer
+uses `select`, `insert` and `update`.
 
 `:name` is a parameter, and `IN (:name)` takes a list. `run.py` adapts them to the driver, and leaves out `FOR UPDATE`
 on SQLite, where a writer has the database to itself.
