@@ -27,7 +27,7 @@ from tests.support.service import CONFIGURATION, UUID, Clock, Service
 
 ENGINES = ("sqlite", "postgresql")
 #: Empties a migrated PostgreSQL database.
-EMPTIED = SQL("; ").join(
+RESET_DATABASE = SQL("; ").join(
     [
         *(SQL("DELETE FROM {}").format(Identifier(table.name)) for table in reversed(SQLModel.metadata.sorted_tables)),
         SQL("SELECT setval(seqrelid, 1, false) FROM pg_sequence"),
@@ -38,7 +38,7 @@ EMPTIED = SQL("; ").join(
 
 
 @pytest.fixture(autouse=True)
-def _silent_log() -> None:
+def _silence_logs() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
 
 
@@ -97,7 +97,7 @@ def database_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) ->
         return f"sqlite:///{tmp_path}/connector.db"
     url: str = request.getfixturevalue("postgresql")
     with psycopg.connect(url, autocommit=True) as connection:  # not TRUNCATE: what it does with files takes 40 ms
-        connection.execute(EMPTIED)
+        connection.execute(RESET_DATABASE)
     return url
 
 
@@ -107,7 +107,7 @@ def environ(database_url: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy, because migrating takes longer than most tests."""
     path = tmp_path_factory.mktemp("sqlite") / "new.db"
     database = Database(f"sqlite:///{path}")
@@ -118,7 +118,7 @@ def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_service(
-    configure: Callable[..., Path], environ: dict[str, str], sandbox: SandboxServer, new_sqlite: Path
+    configure: Callable[..., Path], environ: dict[str, str], sandbox: SandboxServer, migrated_sqlite: Path
 ) -> Iterator[Callable[..., Service]]:
     """Open a service with a custom configuration."""
     from contextlib import ExitStack
@@ -129,7 +129,7 @@ def open_service(
             settings = load_settings(configure(**options), environ)
             url = make_url(settings.environment.database_url)
             if url.drivername == "sqlite" and not Path(str(url.database)).exists():
-                shutil.copyfile(new_sqlite, str(url.database))
+                shutil.copyfile(migrated_sqlite, str(url.database))
             clock = Clock()
             runtime = stack.enter_context(open_runtime(settings, with_clients=True, clock=clock))
             return Service(runtime=runtime, client=create_app(runtime).test_client(), clock=clock, sandbox=sandbox)

@@ -57,18 +57,18 @@ def test_readme_is_short() -> None:
     assert len(README.splitlines()) <= MAX_README_LINES
 
 
-def test_command_reference_names_every_command_and_no_other() -> None:
+def test_command_reference_lists_exactly_the_commands() -> None:
     named = re.findall(r"^\| `([a-z]+)[` ]", section("## Commands", CLI), re.MULTILINE)
     assert sorted(set(named)) == sorted(cli.commands)
 
 
-def test_configuration_reference_names_every_environment_variable_and_no_other() -> None:
+def test_configuration_reference_lists_exactly_the_environment_variables() -> None:
     named = re.findall(r"^\| `([A-Z_]+)` \|", section("## Environment variables", CONFIGURATION), re.MULTILINE)
-    known = [field.data_key or name for name, field in EnvironmentSchema().fields.items()]
-    assert sorted(named) == sorted([*known, "CONNECTOR_CONFIG"])
+    variables = [field.data_key or name for name, field in EnvironmentSchema().fields.items()]
+    assert sorted(named) == sorted([*variables, "CONNECTOR_CONFIG"])
 
 
-def test_configuration_reference_names_every_setting() -> None:
+def test_configuration_reference_lists_every_setting() -> None:
     integrations: list[Storefront[Any] | Destination[Any]] = [*STOREFRONTS.values(), *DESTINATIONS.values()]
     schemas = [
         *(integration.settings_schema() for integration in integrations),
@@ -89,9 +89,7 @@ def test_configuration_reference_names_every_setting() -> None:
         ("docs/configuration.md", ["tienda-ar", "tienda-mx"], ["bodega", "erp"]),
     ],
 )
-def test_configuration_in_a_document_has_no_error(
-    name: str, stores: list[str], accounts: list[str], tmp_path: Path
-) -> None:
+def test_documented_configuration_is_valid(name: str, stores: list[str], accounts: list[str], tmp_path: Path) -> None:
     [example] = re.findall(r"```toml\n(.*?)```", DOCUMENTS[name], re.DOTALL)
     path = tmp_path / "connector.toml"
     path.write_text(example, encoding="utf-8")
@@ -101,14 +99,14 @@ def test_configuration_in_a_document_has_no_error(
     assert (sorted(settings.stores), sorted(settings.accounts)) == (stores, accounts)
 
 
-def test_example_environment_is_all_that_the_example_configuration_needs() -> None:
+def test_example_environment_satisfies_the_example_configuration() -> None:
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
     variables = dict(line.split("=", maxsplit=1) for line in lines if line and not line.startswith("#"))
     assert load_settings(ROOT / "connector.example.toml", variables).environment.admin_token == "change-me"
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_links_of_a_document_lead_to_files_and_headings_that_exist(name: str) -> None:
+def test_document_links_resolve(name: str) -> None:
     for path, heading in re.findall(r"\]\(([^)#:]*)(?:#([\w-]+))?\)", DOCUMENTS[name]):
         target = (ROOT / name).parent / path if path else ROOT / name
         assert target.exists(), f"{name} links to {path}"
@@ -123,20 +121,20 @@ def test_index_lists_every_page() -> None:
     assert pages <= listed
 
 
-def test_every_picture_is_shown() -> None:
-    shown = set(re.findall(r"images/([\w-]+\.png)", "".join(DOCUMENTS.values())))
-    assert {path.name for path in (ROOT / "docs" / "images").iterdir()} == shown
+def test_every_picture_is_used() -> None:
+    used = set(re.findall(r"images/([\w-]+\.png)", "".join(DOCUMENTS.values())))
+    assert {path.name for path in (ROOT / "docs" / "images").iterdir()} == used
 
 
 @pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
-def test_files_that_a_document_names_exist(name: str) -> None:
+def test_files_named_in_documents_exist(name: str) -> None:
     named = set(re.findall(r"`((?:connector|mappings|tests|docs)/[\w./-]+)`", DOCUMENTS[name]))
     assert named
     assert {path for path in named if not (ROOT / path).exists()} == set()
 
 
 @pytest.mark.parametrize(("name", "text"), integrations_in("docs/destinations.md").items())
-def test_reading_of_a_destinations_page_names_all_its_settings_and_no_other(name: str, text: str) -> None:
+def test_destination_page_lists_exactly_its_settings(name: str, text: str) -> None:
     rows = re.findall(r"^\| [A-Z]\d+ \|.*\| (.+) \|$", text, re.MULTILINE)
     own = DESTINATIONS[name].settings_schema().fields.keys()
     assert {word for row in rows for word in words(row)} <= own | StoreSchema().fields.keys()
@@ -144,5 +142,5 @@ def test_reading_of_a_destinations_page_names_all_its_settings_and_no_other(name
 
 
 @pytest.mark.parametrize(("name", "text"), integrations_in("docs/storefronts.md").items())
-def test_setting_up_of_a_storefront_names_all_its_settings(name: str, text: str) -> None:
+def test_storefront_page_lists_all_its_settings(name: str, text: str) -> None:
     assert STOREFRONTS[name].settings_schema().fields.keys() - StoreSchema().fields.keys() <= words(text)

@@ -52,27 +52,27 @@ def judge_rows() -> Iterator[Verdict]:
                 read = {column: getattr(address, name) or "" for column, name in FIELDS.items()}
                 yield Verdict(
                     country=country,
-                    half=half_of(row),
+                    half=assigned_half(row),
                     row=row,
-                    outcome=judge_reading(row, read, is_sure=address.ambiguity is None),
+                    outcome=classify_reading(row, read, is_sure=address.ambiguity is None),
                     read=read,
                 )
 
 
-def half_of(row: dict[str, str]) -> str:
+def assigned_half(row: dict[str, str]) -> str:
     digest = hashlib.sha256(f"{row['line1']}|{row['line2']}".encode()).hexdigest()
     return "aside" if int(digest[-1], 16) % 2 else "tuning"
 
 
-def judge_reading(row: dict[str, str], read: dict[str, str], *, is_sure: bool) -> str:
+def classify_reading(row: dict[str, str], read: dict[str, str], *, is_sure: bool) -> str:
     """Return "exact", "unsure", "unsure, as a person is", or "wrong". Being sure of an unsure label is wrong."""
     if not is_sure:
         return "unsure, as a person is" if row["unsure"] else "unsure"
-    is_exact = not row["unsure"] and all(plain(row[column]) == plain(read[column]) for column in FIELDS)
+    is_exact = not row["unsure"] and all(normalize(row[column]) == normalize(read[column]) for column in FIELDS)
     return "exact" if is_exact else "wrong"
 
 
-def plain(text: str) -> str:
+def normalize(text: str) -> str:
     """What two equal values share: no capitals, accents, blanks, quotation marks, or punctuation around words."""
     folded = re.sub(r"[\"“”'´’()]", "", casefold_ascii(text.replace("°", "º")))
     return re.sub(r"[.,;:]+(?=\s|$)|[\s-]+(?=\s)|\s", "", folded)
@@ -82,20 +82,25 @@ OUTCOMES = ("exact", "unsure", "unsure, as a person is", "wrong")
 
 
 def main() -> None:
-    wanted = [half for half in ("tuning", "aside") if half in sys.argv[1:]] or ["tuning", "aside"]
-    verdicts = [verdict for verdict in judge_rows() if verdict.half in wanted]
-    for half in wanted:
+    halves = [half for half in ("tuning", "aside") if half in sys.argv[1:]] or ["tuning", "aside"]
+    verdicts = [verdict for verdict in judge_rows() if verdict.half in halves]
+    for half in halves:
         for countries in (("MX",), ("AR",), ("MX", "AR")):
-            outcomes = Counter(each.outcome for each in verdicts if each.half == half and each.country in countries)
+            outcomes = Counter(
+                verdict_row.outcome
+                for verdict_row in verdicts
+                if verdict_row.half == half and verdict_row.country in countries
+            )
             total = outcomes.total()
             shares = ", ".join(f"{name} {outcomes[name]} ({outcomes[name] / total:.1%})" for name in OUTCOMES)
             print(f"{half} {'+'.join(countries)}: {total} lines: {shares}")
     if "--show" in sys.argv:
-        for each in verdicts:
-            if each.outcome in {"wrong", "unsure"}:
-                told = [each.row["line1"], each.row["line2"]]
-                print(f"\n{each.outcome}: {' | '.join(filter(None, told))}\n   want {[each.row[c] for c in FIELDS]}")
-                print(f"   read {list(each.read.values())}")
+        for verdict_row in verdicts:
+            if verdict_row.outcome in {"wrong", "unsure"}:
+                lines = [verdict_row.row["line1"], verdict_row.row["line2"]]
+                print(f"\n{verdict_row.outcome}: {' | '.join(filter(None, lines))}")
+                print(f"   want {[verdict_row.row[name] for name in FIELDS]}")
+                print(f"   read {list(verdict_row.read.values())}")
 
 
 if __name__ == "__main__":

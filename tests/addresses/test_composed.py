@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mappings.addresses.street_parser import AddressContext, ParsedLine, parse_line
 
 #: By country: streets, numbers, units, neighbourhoods and references, each as written and as parsed.
-PARTS = {
+PARTS_BY_COUNTRY = {
     "MX": (
         ["Av. Insurgentes Sur", "5 de Mayo", "Calle 12", "11 Sur", "Av. Convención de 1914 Norte", "Río Lerma"],
         {"1602": "1602", "#12-B": "12-B", "No. 45 A": "45 A", "No. Ext. 7": "7", "S/N": "S/N", "12 bis": "12 bis"},
@@ -30,8 +30,8 @@ PARTS = {
 }
 
 
-def compose() -> Iterator[tuple[str, str, ParsedLine]]:
-    for country, (streets, doors, flats, districts, references) in PARTS.items():
+def composed_lines() -> Iterator[tuple[str, str, ParsedLine]]:
+    for country, (streets, doors, flats, districts, references) in PARTS_BY_COUNTRY.items():
         rests = cycle(product(districts.items(), references.items()))
         for street, door, flat in product(streets, doors.items(), flats.items()):
             for district, reference in islice(rests, 5):
@@ -46,16 +46,16 @@ def compose() -> Iterator[tuple[str, str, ParsedLine]]:
 
 
 @pytest.mark.parametrize("change", [str, str.upper, str.lower])
-def test_line_is_read_back_as_its_parts(change: Any) -> None:
-    for country, line, parts in compose():
-        told = {
+def test_composed_line_parses_into_its_parts(change: Any) -> None:
+    for country, line, parts in composed_lines():
+        expected = {
             name: getattr(parts, name) and change(getattr(parts, name))
             for name in ("street", "number", "unit", "district", "reference")
         }
-        number = "S/N" if parts.number == "S/N" else told["number"]
-        assert parse_line(change(line), AddressContext(country=country)) == ParsedLine(**told | {"number": number}), (
-            line
-        )
+        number = "S/N" if parts.number == "S/N" else expected["number"]
+        assert parse_line(change(line), AddressContext(country=country)) == ParsedLine(
+            **expected | {"number": number}
+        ), line
 
 
 FRAGMENTS = """
@@ -65,12 +65,14 @@ FRAGMENTS = """
 
 
 @given(st.lists(st.sampled_from(FRAGMENTS.split()), min_size=1, max_size=9), st.sampled_from(["MX", "AR"]))
-def test_no_digit_of_a_line_that_is_read_is_lost(fragments: list[str], country: str) -> None:
+def test_parsing_keeps_every_digit(fragments: list[str], country: str) -> None:
     line = " ".join(fragments)
     reading = parse_line(line, AddressContext(country=country))
-    told = " ".join(filter(None, (reading.street, reading.number, reading.unit, reading.district, reading.reference)))
-    assert reading.reason or not digits(line) - digits(told)
+    parsed_text = " ".join(
+        filter(None, (reading.street, reading.number, reading.unit, reading.district, reading.reference))
+    )
+    assert reading.reason or not count_digits(line) - count_digits(parsed_text)
 
 
-def digits(text: str) -> Any:
+def count_digits(text: str) -> Any:
     return Counter(char for char in text if char.isdigit())

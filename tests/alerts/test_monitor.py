@@ -20,17 +20,17 @@ from connector.database.models import Delivery
 from connector.database.orders import add_note
 from mappings import DESTINATIONS
 from mappings.problems import MappingError, Problem, render_cause
-from tests.support.mapping_cases import SAMPLES, read, storefront_of, write
+from tests.support.mapping_cases import SAMPLES, build_body, parse_order, storefront_name
 from tests.support.orders import shopify_order, woo_order
-from tests.support.privacy import PERSONAL, SECRET, live_through_everything
-from tests.support.receivers import Mailbox, Receiver, receiving, taking_mail
+from tests.support.privacy import PERSONAL_DATA, SECRETS, produce_every_outcome
+from tests.support.receivers import Mailbox, Receiver, run_mailbox, run_receiver
 from tests.support.scenarios import without_colonia
 from tests.support.service import CONFIGURATION, Service
 
-Open = Callable[..., Service]
+OpenService = Callable[..., Service]
 
-LACKS = "Shipping address > neighbourhood is missing."
-TO_DO = (
+COLONIA_MISSING = "Shipping address > neighbourhood is missing."
+FIX_COLONIA = (
     "Correct the order in the store: the connector retries as soon as the store reports the change. If a connector"
     " setting is missing, fix it, then press Retrigger on the page."
 )
@@ -38,27 +38,29 @@ TO_DO = (
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
+    with run_receiver() as receiver:
         yield receiver
 
 
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
-    with taking_mail() as mailbox:
+    with run_mailbox() as mailbox:
         yield mailbox
 
 
 @pytest.fixture
-def told(open_service: Open, receiver: Receiver) -> Service:
+def alerting_service(open_service: OpenService, receiver: Receiver) -> Service:
     """A service that sends alerts to a webhook."""
-    return open_service(text=configuration(f'[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}/alerts"'))
+    return open_service(
+        text=alert_configuration(f'[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}/alerts"')
+    )
 
 
-def configuration(alerts: str) -> str:
+def alert_configuration(alerts: str) -> str:
     return f'public_url = "https://connector.example"\n{CONFIGURATION}\n{alerts}\n'
 
 
-def look(service: Service) -> None:
+def run_monitor_once(service: Service) -> None:
     """Run the monitor once, as a process that starts and stops does."""
     watcher = AlertMonitor(service.runtime)
     watcher.check()
@@ -74,64 +76,64 @@ def wait_for(has_come: Callable[[], bool]) -> None:
 def alerts_at(receiver: Receiver) -> list[dict[str, Any]]:
     """The alerts that the webhook received, without times."""
     times = {"since", "at"}
-    found = [one for received in receiver.received for one in received.json["alerts"]]
-    return [{name: value for name, value in one.items() if name not in times} for one in found]
+    alerts = [alert for received in receiver.received for alert in received.json["alerts"]]
+    return [{name: value for name, value in alert.items() if name not in times} for alert in alerts]
 
 
 def titles_at(receiver: Receiver) -> list[str]:
-    return [one["title"] for one in alerts_at(receiver)]
+    return [alert["title"] for alert in alerts_at(receiver)]
 
 
 # Messages
 
 
-def test_an_order_without_colonia_is_told_with_all_that_a_person_needs(told: Service, receiver: Receiver) -> None:
-    told.post_shopify(without_colonia(1001))
-    told.drain()
-    look(told)
-    [delivery] = told.deliveries()
+def test_alert_for_missing_colonia_explains_what_to_do(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_shopify(without_colonia(1001))
+    alerting_service.drain()
+    run_monitor_once(alerting_service)
+    [delivery] = alerting_service.deliveries()
     assert alerts_at(receiver) == [
         {
             "kind": "unmappable",
             "account": "bodega",
             "store": None,
-            "cause": LACKS,
+            "cause": COLONIA_MISSING,
             "is_over": False,
             "new_orders": 1,
             "orders_in_all": 1,
             "orders": [{"delivery": delivery["id"], "store": "tienda-mx", "order": "#1001"}],
             "title": "An order was not sent to bodega: something in it is missing or wrong",
-            "to_do": TO_DO,
+            "to_do": FIX_COLONIA,
             "see": f"https://connector.example/deliveries/{delivery['id']}",
         }
     ]
 
 
 @pytest.mark.sqlite
-def test_slack_is_told_in_its_own_markup(open_service: Open, receiver: Receiver, engine: str) -> None:
+def test_slack_message_uses_slack_markup(open_service: OpenService, receiver: Receiver, engine: str) -> None:
     to = f'[alerts.to.canal]\nchannel = "slack"\nurl = "{receiver.url}/services/T0/B0/x"'
-    service = open_service(text=configuration(to))
+    service = open_service(text=alert_configuration(to))
     service.post_shopify(without_colonia(1001))
     service.drain()
-    look(service)
+    run_monitor_once(service)
     [received] = receiver.received
     assert received.path == "/services/T0/B0/x"
     assert received.json == {
         "text": "*An order was not sent to bodega: something in it is missing or wrong*\n"
         "• Shipping address &gt; neighbourhood is missing.\n"
         "• Order #1001 of tienda-mx\n"
-        f"{TO_DO}\n"
+        f"{FIX_COLONIA}\n"
         "<https://connector.example/deliveries/1|Open the page>"
     }
 
 
 @pytest.mark.sqlite
-def test_mail_says_the_same(open_service: Open, mailbox: Mailbox, engine: str) -> None:
+def test_email_has_the_same_content(open_service: OpenService, mailbox: Mailbox, engine: str) -> None:
     to = f'[alerts.to.correo]\nchannel = "email"\nsmtp = "{mailbox.url}"\nfrom = "connector@tienda.example"\n'
-    service = open_service(text=configuration(to + 'to = ["ana@tienda.example", "luz@tienda.example"]'))
+    service = open_service(text=alert_configuration(to + 'to = ["ana@tienda.example", "luz@tienda.example"]'))
     service.post_shopify(without_colonia(1001))
     service.drain()
-    look(service)
+    run_monitor_once(service)
     [raw] = mailbox.mails
     mail = message_from_string(raw, policy=default)
     assert (mail["From"], mail["To"]) == ("connector@tienda.example", "ana@tienda.example, luz@tienda.example")
@@ -140,48 +142,48 @@ def test_mail_says_the_same(open_service: Open, mailbox: Mailbox, engine: str) -
         "An order was not sent to bodega: something in it is missing or wrong.\n"
         "  Shipping address > neighbourhood is missing.\n"
         "  Order #1001 of tienda-mx\n"
-        f"{TO_DO}\n"
+        f"{FIX_COLONIA}\n"
         "See: https://connector.example/deliveries/1"
     )
 
 
 @pytest.mark.sqlite
-def test_without_an_address_of_its_own_it_names_the_command(
-    open_service: Open, receiver: Receiver, engine: str
+def test_alert_without_a_public_url_names_the_command(
+    open_service: OpenService, receiver: Receiver, engine: str
 ) -> None:
     service = open_service(more=f'[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}"')
     service.post_shopify(without_colonia())
     service.drain()
-    look(service)
+    run_monitor_once(service)
     assert alerts_at(receiver)[0]["see"] == "connector show 1"
 
 
 @pytest.mark.sqlite
-def test_a_webhook_is_signed_as_standard_webhooks_has_it(open_service: Open, receiver: Receiver, engine: str) -> None:
+def test_alert_webhook_follows_standard_webhooks(open_service: OpenService, receiver: Receiver, engine: str) -> None:
     to = f'[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}/?key=1"\nsecret = "whsec_c2VjcmV0bw=="'
-    service = open_service(text=configuration(to))
+    service = open_service(text=alert_configuration(to))
     service.post_shopify(without_colonia())
     service.drain()
-    look(service)
+    run_monitor_once(service)
     [received] = receiver.received
     signed = f"{received.headers['webhook-id']}.{received.headers['webhook-timestamp']}.".encode() + received.body
     signature = b64encode(hmac.digest(b"secreto", signed, sha256)).decode()
     assert (received.path, received.headers["webhook-signature"]) == ("/?key=1", f"v1,{signature}")
 
 
-def test_nothing_that_an_order_holds_leaves_with_an_alert(told: Service, receiver: Receiver) -> None:
-    live_through_everything(told)
-    told.sandbox.inject_fault("rayo", "status", status=422)
-    told.sandbox.inject_fault("rayo", "process_then_drop")
-    told.drain()
-    look(told)
-    assert {one["kind"] for one in alerts_at(receiver)} >= {"unmappable", "refused", "uncertain"}
-    sent = b"\n".join(received.body for received in receiver.received).decode()
-    assert [word for word in PERSONAL + SECRET if word in sent] == []
+def test_alerts_contain_no_personal_data(alerting_service: Service, receiver: Receiver) -> None:
+    produce_every_outcome(alerting_service)
+    alerting_service.sandbox.inject_fault("rayo", "status", status=422)
+    alerting_service.sandbox.inject_fault("rayo", "process_then_drop")
+    alerting_service.drain()
+    run_monitor_once(alerting_service)
+    assert {alert["kind"] for alert in alerts_at(receiver)} >= {"unmappable", "refused", "uncertain"}
+    sent_text = b"\n".join(received.body for received in receiver.received).decode()
+    assert [word for word in PERSONAL_DATA + SECRETS if word in sent_text] == []
 
 
 @pytest.mark.parametrize(
-    ("problem", "told"),
+    ("problem", "expected"),
     [
         (
             Problem(code="wrong_digit_count", path=("ship_to", "phone"), params={"digits": 3, "needed": 10}),
@@ -209,17 +211,17 @@ def test_nothing_that_an_order_holds_leaves_with_an_alert(told: Service, receive
         ),
     ],
 )
-def test_a_problem_is_told_without_what_the_order_says(problem: Problem, told: str) -> None:
-    assert render_cause(problem) == told
+def test_alert_omits_the_values_of_a_problem(problem: Problem, expected: str) -> None:
+    assert render_cause(problem) == expected
 
 
-@pytest.mark.parametrize("sample", {storefront_of(name): name for name in SAMPLES}.values())
+@pytest.mark.parametrize("sample", {storefront_name(name): name for name in SAMPLES}.values())
 @pytest.mark.parametrize("destination", DESTINATIONS)
-def test_no_problem_is_told_with_what_stood_in_the_order(sample: str, destination: str) -> None:
+def test_no_alert_quotes_values_of_the_order(sample: str, destination: str) -> None:
     causes = []
-    for broken in spoilt(SAMPLES[sample]):
+    for broken in with_marked_values(SAMPLES[sample]):
         try:
-            write(read(storefront_of(sample), broken), destination)
+            build_body(parse_order(storefront_name(sample), broken), destination)
         except MappingError as error:
             causes.append(describe_cause(error.problems))
     assert [cause for cause in causes if MARK in cause] == []
@@ -228,110 +230,110 @@ def test_no_problem_is_told_with_what_stood_in_the_order(sample: str, destinatio
 # Grouping and intervals
 
 
-def test_orders_that_lack_the_same_are_told_together(told: Service, receiver: Receiver) -> None:
+def test_orders_with_the_same_problem_share_an_alert(alerting_service: Service, receiver: Receiver) -> None:
     for number in range(1, 8):
-        told.post_shopify(without_colonia(number))
-    told.drain()
-    look(told)
+        alerting_service.post_shopify(without_colonia(number))
+    alerting_service.drain()
+    run_monitor_once(alerting_service)
     [alert] = alerts_at(receiver)
     assert alert["title"] == "7 orders were not sent to bodega: something in them is missing or wrong"
-    assert [one["order"] for one in alert["orders"]] == ["#7", "#6", "#5", "#4", "#3"]
+    assert [order["order"] for order in alert["orders"]] == ["#7", "#6", "#5", "#4", "#3"]
     assert alert["see"] == "https://connector.example/deliveries?state=parked&reason=unmappable&account=bodega"
 
 
-def test_more_of_the_same_is_told_after_a_while_with_what_is_new(told: Service, receiver: Receiver) -> None:
-    told.post_shopify(without_colonia(1))
-    told.drain()
-    look(told)
+def test_repeated_problem_is_alerted_again_after_the_interval(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_shopify(without_colonia(1))
+    alerting_service.drain()
+    run_monitor_once(alerting_service)
     for number in (2, 3):
-        told.post_shopify(without_colonia(number))
-        told.drain()
-        look(told)
+        alerting_service.post_shopify(without_colonia(number))
+        alerting_service.drain()
+        run_monitor_once(alerting_service)
     assert len(receiver.received) == 1
-    told.clock.forward(901)
-    look(told)
-    assert [(one["new_orders"], one["orders_in_all"]) for one in alerts_at(receiver)] == [(1, 1), (2, 3)]
+    alerting_service.clock.forward(901)
+    run_monitor_once(alerting_service)
+    assert [(alert["new_orders"], alert["orders_in_all"]) for alert in alerts_at(receiver)] == [(1, 1), (2, 3)]
 
 
-def test_another_cause_is_told_at_once(told: Service, receiver: Receiver) -> None:
-    told.post_shopify(without_colonia(1))
-    told.drain()
-    look(told)
-    told.sandbox.inject_fault("rayo", "status", status=422)
-    told.post_shopify(shopify_order(2))
-    told.drain()
-    look(told)
-    assert [(one["kind"], one["cause"]) for one in alerts_at(receiver)] == [
-        ("unmappable", LACKS),
+def test_new_cause_is_alerted_immediately(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_shopify(without_colonia(1))
+    alerting_service.drain()
+    run_monitor_once(alerting_service)
+    alerting_service.sandbox.inject_fault("rayo", "status", status=422)
+    alerting_service.post_shopify(shopify_order(2))
+    alerting_service.drain()
+    run_monitor_once(alerting_service)
+    assert [(alert["kind"], alert["cause"]) for alert in alerts_at(receiver)] == [
+        ("unmappable", COLONIA_MISSING),
         ("refused", "status 422"),
     ]
 
 
-def test_a_restart_neither_repeats_nor_forgets(told: Service, receiver: Receiver) -> None:
-    told.post_shopify(without_colonia(1))
-    told.drain()
-    look(told)
-    told.post_woo(woo_order(4, billing={}, shipping={}, payment_method="", line_items=[]))
-    told.drain()
-    look(told)  # a monitor that knows only what is in the database
-    look(told)
-    assert [one["account"] for one in alerts_at(receiver)] == ["bodega", "erp"]
+def test_restart_neither_repeats_nor_loses_alerts(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_shopify(without_colonia(1))
+    alerting_service.drain()
+    run_monitor_once(alerting_service)
+    alerting_service.post_woo(woo_order(4, billing={}, shipping={}, payment_method="", line_items=[]))
+    alerting_service.drain()
+    run_monitor_once(alerting_service)  # a monitor that knows only what is in the database
+    run_monitor_once(alerting_service)
+    assert [alert["account"] for alert in alerts_at(receiver)] == ["bodega", "erp"]
 
 
-def test_a_newer_version_that_lacks_something_still_is_told_again(told: Service, receiver: Receiver) -> None:
-    told.post_shopify(without_colonia(1, updated_at="2026-11-20T10:01:00-06:00"))
-    told.drain()
-    look(told)
-    told.post_shopify(without_colonia(1, updated_at="2026-11-20T10:02:00-06:00"), "orders/updated")
-    told.drain()
-    told.clock.forward(901)
-    look(told)
-    assert [one["orders_in_all"] for one in alerts_at(receiver)] == [1, 2]
+def test_newer_version_that_is_still_unmappable_is_alerted_again(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_shopify(without_colonia(1, updated_at="2026-11-20T10:01:00-06:00"))
+    alerting_service.drain()
+    run_monitor_once(alerting_service)
+    alerting_service.post_shopify(without_colonia(1, updated_at="2026-11-20T10:02:00-06:00"), "orders/updated")
+    alerting_service.drain()
+    alerting_service.clock.forward(901)
+    run_monitor_once(alerting_service)
+    assert [alert["orders_in_all"] for alert in alerts_at(receiver)] == [1, 2]
 
 
-def test_one_process_at_a_time_watches(told: Service) -> None:
-    assert acquire_lock(told.database, "alerts", "one", lease_s=60)
-    assert not acquire_lock(told.database, "alerts", "other", lease_s=60)
-    told.clock.forward(61)
-    assert acquire_lock(told.database, "alerts", "other", lease_s=60)
-    assert not acquire_lock(told.database, "alerts", "one", lease_s=60)
-    release_lock(told.database, "alerts", "other")
-    assert acquire_lock(told.database, "alerts", "one", lease_s=60)
+def test_only_one_process_runs_the_monitor(alerting_service: Service) -> None:
+    assert acquire_lock(alerting_service.database, "alerts", "one", lease_s=60)
+    assert not acquire_lock(alerting_service.database, "alerts", "other", lease_s=60)
+    alerting_service.clock.forward(61)
+    assert acquire_lock(alerting_service.database, "alerts", "other", lease_s=60)
+    assert not acquire_lock(alerting_service.database, "alerts", "one", lease_s=60)
+    release_lock(alerting_service.database, "alerts", "other")
+    assert acquire_lock(alerting_service.database, "alerts", "one", lease_s=60)
 
 
-def test_a_web_process_watches_while_no_forwarder_does(told: Service, receiver: Receiver) -> None:
-    told.post_shopify(without_colonia(1))
-    told.drain()
-    with start_monitor(told.runtime):  # it checks once when it starts
+def test_web_process_runs_the_monitor_when_no_worker_does(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_shopify(without_colonia(1))
+    alerting_service.drain()
+    with start_monitor(alerting_service.runtime):  # it checks once when it starts
         wait_for(lambda: bool(receiver.received))
-    told.post_woo(woo_order(4, line_items=[]))
-    told.drain()
-    stand_in = AlertMonitor(told.runtime, is_standby=True)
+    alerting_service.post_woo(woo_order(4, line_items=[]))
+    alerting_service.drain()
+    stand_in = AlertMonitor(alerting_service.runtime, is_standby=True)
     assert not stand_in.acquire_leadership()
-    told.clock.forward(31)
+    alerting_service.clock.forward(31)
     assert stand_in.acquire_leadership()
     stand_in.check()
-    assert [one["account"] for one in alerts_at(receiver)] == ["bodega", "erp"]
+    assert [alert["account"] for alert in alerts_at(receiver)] == ["bodega", "erp"]
 
 
-def test_a_web_process_lets_a_forwarder_start_first(told: Service) -> None:
-    assert not AlertMonitor(told.runtime, is_standby=True).acquire_leadership()
-    assert AlertMonitor(told.runtime).acquire_leadership()
-    assert not AlertMonitor(told.runtime, is_standby=True).acquire_leadership()
+def test_web_process_gives_a_worker_time_to_start(alerting_service: Service) -> None:
+    assert not AlertMonitor(alerting_service.runtime, is_standby=True).acquire_leadership()
+    assert AlertMonitor(alerting_service.runtime).acquire_leadership()
+    assert not AlertMonitor(alerting_service.runtime, is_standby=True).acquire_leadership()
 
 
 # Alerts that are not about orders
 
 
-def test_an_open_circuit_is_told_and_that_it_closed(told: Service, receiver: Receiver) -> None:
-    told.sandbox.inject_fault("rayo", "status", status=403)
-    told.post_shopify(shopify_order(1))
-    told.deliver_due()
-    look(told)
-    told.clock.forward(31)
-    told.drain()
-    look(told)
-    assert [(one["title"], one["to_do"]) for one in alerts_at(receiver)] == [
+def test_circuit_breaker_opening_and_closing_are_alerted(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.sandbox.inject_fault("rayo", "status", status=403)
+    alerting_service.post_shopify(shopify_order(1))
+    alerting_service.deliver_due()
+    run_monitor_once(alerting_service)
+    alerting_service.clock.forward(31)
+    alerting_service.drain()
+    run_monitor_once(alerting_service)
+    assert [(alert["title"], alert["to_do"]) for alert in alerts_at(receiver)] == [
         (
             "bodega is not accepting orders",
             "It rejects the credentials: correct the key in the configuration and restart the service.",
@@ -340,51 +342,51 @@ def test_an_open_circuit_is_told_and_that_it_closed(told: Service, receiver: Rec
     ]
 
 
-def test_a_circuit_that_opens_again_soon_is_not_told_each_time(told: Service, receiver: Receiver) -> None:
+def test_flapping_circuit_breaker_is_not_alerted_each_time(alerting_service: Service, receiver: Receiver) -> None:
     for number in range(3):
-        told.sandbox.inject_fault("rayo", "status", status=403)
-        told.post_shopify(shopify_order(number + 1))
-        told.deliver_due()
-        look(told)
-        told.clock.forward(31)
-        told.drain()
-        look(told)
+        alerting_service.sandbox.inject_fault("rayo", "status", status=403)
+        alerting_service.post_shopify(shopify_order(number + 1))
+        alerting_service.deliver_due()
+        run_monitor_once(alerting_service)
+        alerting_service.clock.forward(31)
+        alerting_service.drain()
+        run_monitor_once(alerting_service)
     assert len(receiver.received) == 2
 
 
-def test_orders_that_nothing_takes_are_told(told: Service, receiver: Receiver) -> None:
-    told.worker()
-    told.post_shopify(shopify_order())
-    look(told)
-    told.clock.forward(601)
-    look(told)
-    told.drain()
-    look(told)
+def test_stalled_orders_are_alerted(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.worker()
+    alerting_service.post_shopify(shopify_order())
+    run_monitor_once(alerting_service)
+    alerting_service.clock.forward(601)
+    run_monitor_once(alerting_service)
+    alerting_service.drain()
+    run_monitor_once(alerting_service)
     assert titles_at(receiver) == [
         "Orders for bodega are overdue and no worker sends them",
         "Resolved: Orders for bodega are overdue and no worker sends them",
     ]
 
 
-def test_a_store_that_falls_silent_is_told(told: Service, receiver: Receiver) -> None:
-    told.post_shopify(shopify_order())
-    told.drain()
-    told.clock.forward(600)
-    look(told)
-    told.clock.forward(48 * 3600)
-    look(told)
-    assert [(one["store"], one["title"]) for one in alerts_at(receiver)] == [
+def test_silent_store_is_alerted(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_shopify(shopify_order())
+    alerting_service.drain()
+    alerting_service.clock.forward(600)
+    run_monitor_once(alerting_service)
+    alerting_service.clock.forward(48 * 3600)
+    run_monitor_once(alerting_service)
+    assert [(alert["store"], alert["title"]) for alert in alerts_at(receiver)] == [
         ("tienda-mx", "Store tienda-mx has not sent a webhook for more than 48 hours")
     ]
 
 
-def test_what_changed_too_late_is_told(told: Service, receiver: Receiver) -> None:
-    told.post_shopify(shopify_order(1, updated_at="2026-11-20T10:01:00-06:00"))
-    told.drain()
+def test_change_after_delivery_is_alerted(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_shopify(shopify_order(1, updated_at="2026-11-20T10:01:00-06:00"))
+    alerting_service.drain()
     cancelled = shopify_order(1, updated_at="2026-11-20T10:02:00-06:00", cancelled_at="2026-11-20T10:02:00-06:00")
-    told.post_shopify(cancelled, "orders/cancelled")
-    look(told)
-    assert [(one["kind"], one["cause"], one["see"]) for one in alerts_at(receiver)] == [
+    alerting_service.post_shopify(cancelled, "orders/cancelled")
+    run_monitor_once(alerting_service)
+    assert [(alert["kind"], alert["cause"], alert["see"]) for alert in alerts_at(receiver)] == [
         (
             "attention",
             "The order was cancelled at the store after it had been sent: act at the destination.",
@@ -393,38 +395,38 @@ def test_what_changed_too_late_is_told(told: Service, receiver: Receiver) -> Non
     ]
 
 
-def test_notes_are_each_told_once_however_often_it_looks(told: Service, receiver: Receiver) -> None:
-    told.post_shopify(shopify_order(1))
-    told.drain()
+def test_each_note_is_alerted_once(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_shopify(shopify_order(1))
+    alerting_service.drain()
     for _ in range(3):
-        told.database.transact(lambda transaction: add_note(transaction, 1, "alert", "Look at it."))
-        look(told)
-        told.clock.forward(901)
-    look(told)
-    assert [one["new_orders"] for one in alerts_at(receiver)] == [1, 1, 1]
+        alerting_service.database.transact(lambda transaction: add_note(transaction, 1, "alert", "Look at it."))
+        run_monitor_once(alerting_service)
+        alerting_service.clock.forward(901)
+    run_monitor_once(alerting_service)
+    assert [alert["new_orders"] for alert in alerts_at(receiver)] == [1, 1, 1]
 
 
-def test_an_order_that_is_not_accounted_for_is_told(told: Service, receiver: Receiver) -> None:
-    told.post_shopify(shopify_order(1))
-    told.drain()
+def test_unaccounted_order_is_alerted(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_shopify(shopify_order(1))
+    alerting_service.drain()
     lose = update(Delivery).values(remote_id=None)
-    told.database.transact(lambda transaction: transaction.execute(lose))
-    look(told)
+    alerting_service.database.transact(lambda transaction: transaction.execute(lose))
+    run_monitor_once(alerting_service)
     [alert] = alerts_at(receiver)
     assert (alert["kind"], alert["see"]) == ("differences", "connector reconcile")
-    assert [(one["order"], one["store"]) for one in alert["orders"]] == [("#1", "tienda-mx")]
+    assert [(order["order"], order["store"]) for order in alert["orders"]] == [("#1", "tienda-mx")]
 
 
 # Channels
 
 
-def test_a_channel_that_fails_is_told_later_and_others_at_once(open_service: Open, receiver: Receiver) -> None:
-    with receiving() as other:
+def test_failing_channel_is_retried_without_delaying_others(open_service: OpenService, receiver: Receiver) -> None:
+    with run_receiver() as other:
         to = [
             f'[alerts.to.{name}]\nchannel = "webhook"\nurl = "{url}"'
             for name, url in (("a", receiver.url), ("b", other.url))
         ]
-        service = open_service(text=configuration("\n".join(to)))
+        service = open_service(text=alert_configuration("\n".join(to)))
         receiver.status = 500
         watcher = AlertMonitor(service.runtime)
         service.post_shopify(without_colonia(1))
@@ -440,20 +442,20 @@ def test_a_channel_that_fails_is_told_later_and_others_at_once(open_service: Ope
         assert receiver.received[0].headers["webhook-id"] == receiver.received[1].headers["webhook-id"]
 
 
-def test_a_channel_is_told_only_the_kinds_that_it_asks_for(open_service: Open, receiver: Receiver) -> None:
+def test_channel_receives_only_its_configured_kinds(open_service: OpenService, receiver: Receiver) -> None:
     to = f'[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}"\nkinds = ["refused"]'
-    service = open_service(text=configuration(to))
+    service = open_service(text=alert_configuration(to))
     service.post_shopify(without_colonia(1))
     service.sandbox.inject_fault("rayo", "status", status=422)
     service.post_shopify(shopify_order(2))
     service.drain()
-    look(service)
-    assert [one["kind"] for one in alerts_at(receiver)] == ["refused"]
+    run_monitor_once(service)
+    assert [alert["kind"] for alert in alerts_at(receiver)] == ["refused"]
 
 
 @pytest.mark.sqlite
-def test_a_channel_that_hangs_slows_no_delivery(open_service: Open, receiver: Receiver, engine: str) -> None:
-    service = open_service(text=configuration(f'[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}"'))
+def test_hanging_channel_does_not_delay_deliveries(open_service: OpenService, receiver: Receiver, engine: str) -> None:
+    service = open_service(text=alert_configuration(f'[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}"'))
     receiver.gate.clear()
     service.post_shopify(without_colonia(1))
     service.drain()
@@ -461,16 +463,16 @@ def test_a_channel_that_hangs_slows_no_delivery(open_service: Open, receiver: Re
         wait_for(lambda: bool(receiver.received))
         service.post_shopify(shopify_order(2))
         service.drain()
-        assert [one["state"] for one in service.deliveries()] == ["parked", "delivered"]
+        assert [delivery["state"] for delivery in service.deliveries()] == ["parked", "delivered"]
         assert len(receiver.received) == 1  # it still hangs
         receiver.gate.set()
 
 
 @pytest.mark.sqlite
-def test_what_a_mail_server_refuses_is_told_later(open_service: Open, mailbox: Mailbox, engine: str) -> None:
+def test_rejected_email_is_sent_again_later(open_service: OpenService, mailbox: Mailbox, engine: str) -> None:
     mailbox.refusal = "550 no such user ana@tienda.example"
     to = f'[alerts.to.correo]\nchannel = "email"\nsmtp = "{mailbox.url}"\nfrom = "c@tienda.example"\n'
-    service = open_service(text=configuration(to + 'to = ["ana@tienda.example"]'))
+    service = open_service(text=alert_configuration(to + 'to = ["ana@tienda.example"]'))
     watcher = AlertMonitor(service.runtime)
     service.post_shopify(without_colonia(1))
     service.drain()
@@ -481,26 +483,26 @@ def test_what_a_mail_server_refuses_is_told_later(open_service: Open, mailbox: M
 MARK = "Quirquincho"
 
 
-def spoilt(payload: Any) -> Iterator[Any]:
+def with_marked_values(payload: Any) -> Iterator[Any]:
     """Return the payload with every text replaced by a marked value."""
-    for path in paths_of(payload):
-        yield replaced(payload, path)
+    for path in leaf_paths(payload):
+        yield with_value_at(payload, path)
 
 
-def paths_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def leaf_paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from paths_of(inner, (*path, name))
+            yield from leaf_paths(inner, (*path, name))
     elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from paths_of(inner, (*path, place))
+        for index, inner in enumerate(value):
+            yield from leaf_paths(inner, (*path, index))
     elif isinstance(value, str):
         yield path
 
 
-def replaced(value: Any, path: tuple[Any, ...]) -> Any:
+def with_value_at(value: Any, path: tuple[Any, ...]) -> Any:
     if not path:
         return f"{MARK} 12 “{MARK}” {MARK}"
     copy = list(value) if isinstance(value, list) else dict(value)
-    copy[path[0]] = replaced(value[path[0]], path[1:])
+    copy[path[0]] = with_value_at(value[path[0]], path[1:])
     return copy

@@ -18,7 +18,7 @@ PAGES = [
 ]
 
 
-def test_a_stuck_order_is_found_explained_fixed_and_sent(site: Site, open_page: Callable[..., Page]) -> None:
+def test_stuck_order_can_be_found_fixed_and_sent(site: Site, open_page: Callable[..., Page]) -> None:
     """Start from the link in an alert and follow only what the pages say."""
     site.post_shopify(without_colonia(2001))
     stuck = site.wait_for("#2001", "parked")
@@ -37,7 +37,7 @@ def test_a_stuck_order_is_found_explained_fixed_and_sent(site: Site, open_page: 
     expect(page.locator("ol.timeline")).to_contain_text("Attempt 1: delivered")
 
 
-def test_an_uncertain_order_is_settled_by_hand(site: Site, open_page: Callable[..., Page]) -> None:
+def test_uncertain_order_can_be_resolved(site: Site, open_page: Callable[..., Page]) -> None:
     site.sandbox.inject_fault("rayo", "process_then_drop", match="Prueba 2002")
     site.post_shopify(shopify_order(2002))
     doubtful = site.wait_for("#2002", "parked")
@@ -53,7 +53,7 @@ def test_an_uncertain_order_is_settled_by_hand(site: Site, open_page: Callable[.
     expect(page.locator("tbody tr").first).to_contain_text("it is in the panel")
 
 
-def test_many_are_chosen_and_retriggered(site: Site, open_page: Callable[..., Page]) -> None:
+def test_selected_deliveries_can_be_retriggered(site: Site, open_page: Callable[..., Page]) -> None:
     for number in (2003, 2004):
         site.post_shopify(without_colonia(number))
         site.wait_for(f"#{number}", "parked")
@@ -75,7 +75,7 @@ def test_a_search_by_email_finds_the_order(open_page: Callable[..., Page]) -> No
     assert "tobias" not in page.url
 
 
-def test_live_pages_leave_what_one_opened_and_wrote(site: Site, open_page: Callable[..., Page]) -> None:
+def test_live_updates_keep_open_details_and_list_position(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.goto("/deliveries/5")
     page.locator("#payload summary").click()
@@ -88,7 +88,7 @@ def test_live_pages_leave_what_one_opened_and_wrote(site: Site, open_page: Calla
     assert page.locator("tbody tr").first.get_attribute("id") == first
 
 
-def test_where_each_field_comes_from_opens_in_its_place(open_page: Callable[..., Page]) -> None:
+def test_field_origins_open_inline(open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.goto("/deliveries/5")
     page.locator("#field-sources summary").click()
@@ -96,32 +96,32 @@ def test_where_each_field_comes_from_opens_in_its_place(open_page: Callable[...,
     expect(row).to_contain_text("shipping_address.address2", timeout=20_000)
 
 
-def test_the_chart_is_drawn(open_page: Callable[..., Page]) -> None:
+def test_chart_is_drawn(open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.goto("/")
     expect(page.locator("#chart canvas")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(open_page: Callable[..., Page], scheme: str) -> None:
-    faults = [(path, fault) for path, fault in look_with_axe(open_page(color_scheme=scheme), PAGES)]
-    faults += look_with_axe(open_page(None, color_scheme=scheme), ["/login"])
+def test_axe_finds_no_serious_violation(open_page: Callable[..., Page], scheme: str) -> None:
+    faults = [(path, fault) for path, fault in axe_violations(open_page(color_scheme=scheme), PAGES)]
+    faults += axe_violations(open_page(None, color_scheme=scheme), ["/login"])
     assert faults == []
 
 
-def look_with_axe(page: Page, paths: list[str]) -> list[tuple[str, Any]]:
-    found = []
+def axe_violations(page: Page, paths: list[str]) -> list[tuple[str, Any]]:
+    violations = []
     for path in paths:
         page.goto(path)
         page.wait_for_load_state("networkidle")
         # Playwright injects it past the page's content security policy, which allows no scripts.
         for fault in Axe().run(page).response["violations"]:
             if fault["impact"] in ("serious", "critical"):
-                found.append((path, (fault["id"], [node["target"] for node in fault["nodes"]][:3])))
-    return found
+                violations.append((path, (fault["id"], [node["target"] for node in fault["nodes"]][:3])))
+    return violations
 
 
-def test_nothing_is_wider_than_a_phone(open_page: Callable[..., Page]) -> None:
+def test_pages_fit_a_phone_screen(open_page: Callable[..., Page]) -> None:
     page = open_page(viewport={"width": 360, "height": 740}, has_touch=True)
     wide = []
     for path in PAGES:
@@ -131,14 +131,14 @@ def test_nothing_is_wider_than_a_phone(open_page: Callable[..., Page]) -> None:
     assert wide == []
 
 
-def test_pages_come_in_the_browsers_language(open_page: Callable[..., Page]) -> None:
+def test_pages_use_the_browser_language(open_page: Callable[..., Page]) -> None:
     page = open_page(locale="es-MX")
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Resumen")
     assert page.locator("html").get_attribute("lang") == "es"
 
 
-def test_a_viewer_has_no_buttons(open_page: Callable[..., Page]) -> None:
+def test_viewer_has_no_action_buttons(open_page: Callable[..., Page]) -> None:
     page = open_page("vera")
     page.goto("/deliveries/1")
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Order #1001"))

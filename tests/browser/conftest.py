@@ -45,20 +45,20 @@ class Site:
         self, payload: dict[str, Any], topic: str = "orders/paid", *, event_id: str | None = None, **headers: str
     ) -> None:
         body = encode(payload)
-        sent = {
+        request_headers = {
             "X-Shopify-Topic": topic,
             "X-Shopify-Event-Id": event_id or f"event-{next(self._numbers)}",
             "X-Shopify-Hmac-Sha256": sign(STOREFRONTS["shopify"].signature, SHOPIFY_SECRET, body),
             **headers,
         }
-        assert self.service.api.post("/webhooks/tienda-mx", content=body, headers=sent).status_code == 200
+        assert self.service.api.post("/webhooks/tienda-mx", content=body, headers=request_headers).status_code == 200
 
     def post_woo(self, payload: dict[str, Any]) -> None:
         body = encode(payload)
         signature = sign(STOREFRONTS["woocommerce"].signature, WOO_SECRET, body)
-        sent = {"X-WC-Webhook-Topic": "order.updated", "X-WC-Webhook-Signature": signature}
-        sent["Content-Type"] = "application/json"
-        assert self.service.api.post("/webhooks/tienda-ar", content=body, headers=sent).status_code == 200
+        request_headers = {"X-WC-Webhook-Topic": "order.updated", "X-WC-Webhook-Signature": signature}
+        request_headers["Content-Type"] = "application/json"
+        assert self.service.api.post("/webhooks/tienda-ar", content=body, headers=request_headers).status_code == 200
 
     def wait_for(self, order: str, *states: str) -> dict[str, Any]:
         """Wait until the order's only delivery is in one of the states, and return it."""
@@ -66,8 +66,8 @@ class Site:
         while time.monotonic() < give_up_at:
             [delivery] = self.service.get("/api/deliveries", order=order)["items"] or [{"state": None}]
             if delivery["state"] in states:
-                found: dict[str, Any] = delivery
-                return found
+                matching: dict[str, Any] = delivery
+                return matching
             time.sleep(0.1)
         raise AssertionError(f"order {order} is {delivery['state']}, and was to be {states}")
 
@@ -97,8 +97,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         variables = build_environment(folder)
         urls = {"rayo": sandbox.url("rayo"), "lapyme": sandbox.url("lapyme")}
         secrets = {"shopify": SHOPIFY_SECRET, "woo": WOO_SECRET}
-        written = CONFIGURATION.format(timeout_s=2, more="", uuid=UUID, **urls, **secrets) + USERS
-        Path(variables["CONNECTOR_CONFIG"]).write_text(written, "utf-8")
+        configuration = CONFIGURATION.format(timeout_s=2, more="", uuid=UUID, **urls, **secrets) + USERS
+        Path(variables["CONNECTOR_CONFIG"]).write_text(configuration, "utf-8")
         service = stack.enter_context(run_service(variables, folder / "service.log"))
         service.wait_until_ready(Interrupt())
         site = Site(service=service, sandbox=sandbox)
@@ -120,23 +120,26 @@ def open_page(site: Site, chromium: Browser) -> Iterator[Callable[..., Page]]:
     complaints: list[str] = []
     with ExitStack() as stack:
 
-        def open_with(who: str | None = "ana", **options: Any) -> Page:
+        def open_with(user: str | None = "ana", **options: Any) -> Page:
             context = chromium.new_context(base_url=site.service.url, **{"locale": "en-GB", **options})
             stack.callback(context.close)
             page = context.new_page()
-            page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+            page.on(
+                "console",
+                lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None,
+            )
             page.on("pageerror", lambda error: complaints.append(str(error)))
-            if who is not None:
-                sign_in(page, who)
+            if user is not None:
+                sign_in(page, user)
             return page
 
         yield open_with
     assert complaints == []
 
 
-def sign_in(page: Page, who: str) -> None:
+def sign_in(page: Page, user: str) -> None:
     page.goto("/login")
-    page.locator("input[name=name]").fill(who)
+    page.locator("input[name=name]").fill(user)
     page.locator("input[name=password]").fill(PASSWORD)
     page.locator("main button").click()
     page.wait_for_url("**/")

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 
 from benchmarks.peers.registry import PEERS
-from tests.chaos.report import show
-from tests.chaos.run import Asked, NotUpError, run
+from tests.chaos.report import print_report
+from tests.chaos.run import NotReadyError, RunOptions, run
 
 ORDERS_PER_S = 6.0
 
@@ -36,7 +36,7 @@ def main() -> int:
     arguments = read_arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops its processes, as Ctrl-C does
     seconds = arguments.minutes * 60
-    asked = Asked(
+    options = RunOptions(
         seed=arguments.seed,
         seconds=seconds,
         orders=arguments.orders or round(seconds * ORDERS_PER_S),
@@ -51,11 +51,11 @@ def main() -> int:
         print(f"{time.monotonic() - began_at:7.1f}  {text}", flush=True)
 
     try:
-        outcome = run(asked, folder, say=say, tell=say if arguments.verbose else lambda text: None)
-    except (NotUpError, httpx.HTTPError) as error:
+        outcome = run(options, folder, say=say, tell=say if arguments.verbose else lambda text: None)
+    except (NotReadyError, httpx.HTTPError) as error:
         print(f"\nIt is not up ({type(error).__name__}). The logs are in {folder}")
         return 1
-    show(outcome.verdict, outcome.chaos, outcome.restarts)
+    print_report(outcome.verdict, outcome.chaos, outcome.restarts)
     if any(outcome.verdict.faults.values()):
         print(f"\nFAULTS. The logs are in {folder}")
         return 1

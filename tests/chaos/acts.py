@@ -12,7 +12,7 @@ import psutil
 
 from connector.sandbox.server import SandboxServer
 from tests.chaos.plan import ENDS, Act, PlannedAct, PlannedFault
-from tests.chaos.programs import send
+from tests.chaos.programs import send_signal
 
 #: What may leave an attempt without a recorded answer: it hits the worker, or the database that it writes to. That a
 #: clock was set is no excuse: all go by the database's.
@@ -47,14 +47,14 @@ class Chaos:
         acts: Sequence[PlannedAct],
         faults: Sequence[PlannedFault],
         *,
-        others: Mapping[Act, Callable[[float], None]],  # acts that are no signals to processes
+        other_acts: Mapping[Act, Callable[[float], None]],  # acts that are no signals to processes
         tell: Callable[[str], None],
     ) -> None:
         self.incidents: list[Incident] = []
         self.played_faults = 0
         self._target = target
         self._sandbox = sandbox
-        self._others = others
+        self._others = other_acts
         self._tell = tell
         self._open: dict[Act, tuple[Incident, list[psutil.Process]]] = {}
         self._is_over = threading.Event()
@@ -83,14 +83,14 @@ class Chaos:
         return not self._is_over.wait(max(0.0, at_s - (time.monotonic() - self._started_at)))
 
     def _play_acts(self, planned: Sequence[PlannedAct]) -> None:
-        for one in planned:
-            if not self._is_time(one.at_s):
+        for planned_act in planned:
+            if not self._is_time(planned_act.at_s):
                 return
-            began = next((act for act, end in ENDS.items() if end is one.act), None)
+            began = next((act for act, end in ENDS.items() if end is planned_act.act), None)
             if began is None:
-                self._begin(one.act, one.value)
+                self._begin(planned_act.act, planned_act.value)
             else:
-                self._end(began, one.value)
+                self._end(began, planned_act.value)
 
     def _begin(self, act: Act, value: float) -> None:
         hit: list[psutil.Process] = []
@@ -98,10 +98,10 @@ class Chaos:
         if act in self._others:
             self._others[act](value)
         else:
-            stopped = [process for _, held in self._open.values() for process in held]
-            found = [process for process in self._target.find(act) if process not in stopped]
-            hit = found if act is Act.KILL_ALL else found[int(value * len(found)) :][:1]
-            send(hit, signal.SIGSTOP if act is Act.STOP_WORKER else signal.SIGKILL)
+            stopped = [process for _, processes in self._open.values() for process in processes]
+            targets = [process for process in self._target.find(act) if process not in stopped]
+            hit = targets if act is Act.KILL_ALL else targets[int(value * len(targets)) :][:1]
+            send_signal(hit, signal.SIGSTOP if act is Act.STOP_WORKER else signal.SIGKILL)
         incident = Incident(act=act, began_at=began_at, ended_at=time.time(), hit=len(hit))
         self.incidents.append(incident)
         if act in ENDS:
@@ -116,15 +116,15 @@ class Chaos:
         if act in self._others:
             self._others[act](value)
         else:
-            send(hit, signal.SIGCONT)
+            send_signal(hit, signal.SIGCONT)
         incident.ended_at = time.time()
         self._tell(str(act))
 
     def _play_faults(self, planned: Sequence[PlannedFault]) -> None:
-        for one in planned:
-            if not self._is_time(one.at_s):
+        for planned_fault in planned:
+            if not self._is_time(planned_fault.at_s):
                 return
-            options = {name: value for name, value in one.options.items() if value is not None}
-            self._sandbox.inject_fault(one.service, one.kind, **options)
+            options = {name: value for name, value in planned_fault.options.items() if value is not None}
+            self._sandbox.inject_fault(planned_fault.service, planned_fault.kind, **options)
             self.played_faults += 1
-            self._tell(f"{one.service}: {one.kind} {options or ''}")
+            self._tell(f"{planned_fault.service}: {planned_fault.kind} {options or ''}")

@@ -17,7 +17,7 @@ from connector.sandbox.demo_process import find_free_port
 from connector.sandbox.server import SandboxServer
 from tests.chaos.acts import Incident
 from tests.chaos.plan import Act
-from tests.chaos.programs import Programs, command_of
+from tests.chaos.programs import Programs, command_line
 from tests.chaos.shops import CAFE, SECRET
 from tests.chaos.storefront import PostedEvent
 from tests.chaos.subject import TIMEOUT_S
@@ -58,7 +58,7 @@ class Peer:
         self._quiet_from = 0.0
 
     def find(self, act: Act) -> list[psutil.Process]:
-        web = [process for process in self.programs.tree("web") if "gunicorn" in command_of(process)]
+        web = [process for process in self.programs.tree("web") if "gunicorn" in command_line(process)]
         match act:
             case Act.KILL_WEB:
                 return web[1:]

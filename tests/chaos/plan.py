@@ -33,13 +33,13 @@ ENDS = {
 #: How long each of these lasts, in seconds; for a stop, beyond the lease.
 LASTS_S = {Act.STOP_WORKER: (2.0, 4.0), Act.FILL_DISK: (2.0, 6.0), Act.KILL_POSTGRESQL: (0.2, 5.0)}
 #: Kills are more frequent than failures of the whole service.
-OFTEN = (Act.KILL_WEB, Act.KILL_WORKER, Act.KILL_WORKER)
+FREQUENT_ACTS = (Act.KILL_WEB, Act.KILL_WORKER, Act.KILL_WORKER)
 BETWEEN_ACTS_S = (1.5, 5.0)
 BETWEEN_FAULTS_S = (0.4, 1.8)
-FARTHEST_JUMP_S = 120
+MAX_CLOCK_JUMP_S = 120
 
 #: What the services do, how often of 100, and with which options. `expire_tokens` and the API are added where they are.
-MISBEHAVIOURS: Sequence[tuple[int, str, Mapping[str, Sequence[Any]]]] = (
+FAULT_KINDS: Sequence[tuple[int, str, Mapping[str, Sequence[Any]]]] = (
     (8, "drop_unread", {}),
     (12, "drop_after_reading", {}),
     (14, "process_then_drop", {"times": (1, 2)}),
@@ -82,7 +82,7 @@ def plan_acts(seed: int, acts: Sequence[Act], seconds: float, *, lease_s: float)
     at = rng.uniform(*BETWEEN_ACTS_S)
     while at < seconds:
         if not round_:
-            round_ = [act for act in (*acts, *OFTEN) if act in acts and act not in ENDS.values()]
+            round_ = [act for act in (*acts, *FREQUENT_ACTS) if act in acts and act not in ENDS.values()]
             rng.shuffle(round_)
             round_.sort(key=lambda act: act is Act.STOP_WORKER)  # popped first: it takes longest
         act = round_.pop()
@@ -90,7 +90,7 @@ def plan_acts(seed: int, acts: Sequence[Act], seconds: float, *, lease_s: float)
             round_.insert(0, act)
             at += rng.uniform(*BETWEEN_ACTS_S)
             continue
-        value = rng.uniform(-FARTHEST_JUMP_S, FARTHEST_JUMP_S) if act is Act.JUMP_CLOCK else rng.random()
+        value = rng.uniform(-MAX_CLOCK_JUMP_S, MAX_CLOCK_JUMP_S) if act is Act.JUMP_CLOCK else rng.random()
         if act in ENDS:
             ends_at = at + rng.uniform(*LASTS_S[act]) + (lease_s if act is Act.STOP_WORKER else 0)
             if ends_at < seconds and at > busy_until[act]:
@@ -102,7 +102,7 @@ def plan_acts(seed: int, acts: Sequence[Act], seconds: float, *, lease_s: float)
         else:
             planned.append(PlannedAct(at_s=at, act=act, value=value))
         at += rng.uniform(*BETWEEN_ACTS_S)
-    return sorted(planned, key=lambda one: one.at_s)
+    return sorted(planned, key=lambda planned_act: planned_act.at_s)
 
 
 def plan_faults(seed: int, destinations: Sequence[str], apis: Sequence[str], seconds: float) -> list[PlannedFault]:
@@ -112,7 +112,7 @@ def plan_faults(seed: int, destinations: Sequence[str], apis: Sequence[str], sec
     at = rng.uniform(*BETWEEN_FAULTS_S)
     while at < seconds:
         service = rng.choice([*destinations, *destinations, *apis])
-        [(_, kind, choices)] = rng.choices(MISBEHAVIOURS, [weight for weight, _, _ in MISBEHAVIOURS])
+        [(_, kind, choices)] = rng.choices(FAULT_KINDS, [weight for weight, _, _ in FAULT_KINDS])
         options = {name: rng.choice(values) for name, values in choices.items()}
         planned.append(PlannedFault(at_s=at, service=service, kind=kind, options=options))
         at += rng.uniform(*BETWEEN_FAULTS_S)

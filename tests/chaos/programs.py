@@ -14,7 +14,7 @@ import psutil
 #: Marks every process of a run in its environment, whoever its parent has become.
 RUN_VARIABLE = "CHAOS_RUN"
 KEEP_UP_EVERY_S = 0.2
-END_WITHIN_S = 35.0
+STOP_TIMEOUT_S = 35.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,36 +84,36 @@ class Programs:
 
     def everything(self) -> list[psutil.Process]:
         """Return every live process of the run, including orphans."""
-        found = []
+        processes = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 if process.environ().get(RUN_VARIABLE) == str(self.folder):
-                    found.append(process)
-        return found
+                    processes.append(process)
+        return processes
 
     def stop(self) -> None:
         """Send SIGTERM to all, then SIGKILL to those that remain after the timeout."""
         self._is_stopping.set()
         self._keeper.join()
-        send(self.everything(), signal.SIGCONT)
-        send([process for program in self._programs for process in self.tree(program.name)[:1]], signal.SIGTERM)
+        send_signal(self.everything(), signal.SIGCONT)
+        send_signal([process for program in self._programs for process in self.tree(program.name)[:1]], signal.SIGTERM)
         for program in self._programs:
             with suppress(subprocess.TimeoutExpired):
                 if program.process is not None:
-                    program.process.wait(END_WITHIN_S)
-        send(self.everything(), signal.SIGKILL)
+                    program.process.wait(STOP_TIMEOUT_S)
+        send_signal(self.everything(), signal.SIGKILL)
         for program in self._programs:
             if program.process is not None:
                 program.process.wait()
 
 
-def send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+def send_signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
 
 
-def command_of(process: psutil.Process) -> str:
+def command_line(process: psutil.Process) -> str:
     """Return its command line; "" when it has ended."""
     try:
         return " ".join(process.cmdline())

@@ -25,12 +25,12 @@ READY_WITHIN_S = 60.0
 TOKEN_LIFE_S = 20.0
 
 
-class NotUpError(Exception):
+class NotReadyError(Exception):
     """The service did not become ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RunOptions:
     seed: int
     seconds: float  # how long things go wrong
     orders: int
@@ -46,7 +46,7 @@ class Outcome:
     restarts: int
 
 
-def run(asked: Asked, folder: Path, *, say: Callable[[str], None], tell: Callable[[str], None]) -> Outcome:
+def run(options: RunOptions, folder: Path, *, say: Callable[[str], None], tell: Callable[[str], None]) -> Outcome:
     """Run once. Raises `NotUpError`, and `httpx.HTTPError` when what is tried does not answer in the end.
 
     Args:
@@ -55,29 +55,30 @@ def run(asked: Asked, folder: Path, *, say: Callable[[str], None], tell: Callabl
     with ExitStack() as stack:
         sandbox = stack.enter_context(SandboxServer(token_life_s=TOKEN_LIFE_S))
         subject: Connector | Peer
-        others: Mapping[Act, Callable[[float], None]]
-        if asked.subject == "connector":
-            subject, others = open_connector(asked, folder, sandbox, stack, say)
+        other_acts: Mapping[Act, Callable[[float], None]]
+        if options.subject == "connector":
+            subject, other_acts = open_connector(options, folder, sandbox, stack, say)
         else:
-            subject, others = open_peer(asked, folder, sandbox, stack, say), {}
-        shops = [shop for shop in subject.shops if not asked.stores or shop.store in asked.stores]
-        storefront = Storefront(subject.url, plan_orders(asked.seed, shops, asked.orders, asked.seconds), sandbox)
+            subject, other_acts = open_peer(options, folder, sandbox, stack, say), {}
+        shops = [shop for shop in subject.shops if not options.stores or shop.store in options.stores]
+        storefront = Storefront(subject.url, plan_orders(options.seed, shops, options.orders, options.seconds), sandbox)
         destinations = sorted({name for shop in shops for name in shop.destinations.values()})
-        acts = plan_acts(asked.seed, [*subject.acts, *others], asked.seconds, lease_s=subject.lease_s)
+        acts = plan_acts(options.seed, [*subject.acts, *other_acts], options.seconds, lease_s=subject.lease_s)
         for planned in acts:
             tell(f"planned for second {planned.at_s:.1f}: {planned.act}")
-        faults = plan_faults(asked.seed, destinations, subject.apis, asked.seconds)
-        chaos = Chaos(subject, sandbox, acts, faults, others=others, tell=tell)
+        faults = plan_faults(options.seed, destinations, subject.apis, options.seconds)
+        chaos = Chaos(subject, sandbox, acts, faults, other_acts=other_acts, tell=tell)
 
         subject.programs.start()
         stack.callback(subject.programs.stop)
         if not wait_until(subject.is_ready, READY_WITHIN_S):
-            raise NotUpError
-        say(f"seed {asked.seed}, {asked.subject}: {asked.orders} orders in {asked.seconds:g} s; logs in {folder}")
+            raise NotReadyError
+        plan = f"{options.orders} orders in {options.seconds:g} s"
+        say(f"seed {options.seed}, {options.subject}: {plan}; logs in {folder}")
         storefront.start()
         stack.callback(storefront.stop)
         chaos.start()
-        time.sleep(asked.seconds)
+        time.sleep(options.seconds)
         chaos.stop()
         say("Nothing goes wrong any more.")
         within_s = subject.settled_within_s
@@ -88,13 +89,13 @@ def run(asked: Asked, folder: Path, *, say: Callable[[str], None], tell: Callabl
 
 
 def open_connector(
-    asked: Asked, folder: Path, sandbox: SandboxServer, stack: ExitStack, say: Callable[[str], None]
+    options: RunOptions, folder: Path, sandbox: SandboxServer, stack: ExitStack, say: Callable[[str], None]
 ) -> tuple[Connector, Mapping[Act, Callable[[float], None]]]:
     """Return the connector, and the acts for its database and clocks."""
     database: Sqlite | Postgresql
     clocks: dict[str, Clock] = {}
     acts: dict[Act, Callable[[float], None]] = {}
-    if asked.engine == "sqlite":  # all on one machine, which has one clock
+    if options.engine == "sqlite":  # all on one machine, which has one clock
         database = Sqlite(folder, say)
     else:
         database = Postgresql(folder, say)
@@ -120,10 +121,12 @@ def set_clock(clocks: Sequence[Clock], ahead_s: float) -> None:
     clocks[int(abs(ahead_s) * 1_000) % len(clocks)].set_ahead(ahead_s)
 
 
-def open_peer(asked: Asked, folder: Path, sandbox: SandboxServer, stack: ExitStack, say: Callable[[str], None]) -> Peer:
-    server = open_server(PEERS[asked.subject].server, folder, say)
+def open_peer(
+    options: RunOptions, folder: Path, sandbox: SandboxServer, stack: ExitStack, say: Callable[[str], None]
+) -> Peer:
+    server = open_server(PEERS[options.subject].server, folder, say)
     stack.callback(server.close)
-    return Peer(asked.subject, folder, sandbox, server.url)
+    return Peer(options.subject, folder, sandbox, server.url)
 
 
 def wait_until(is_so: Callable[[], bool], within_s: float) -> bool:

@@ -21,7 +21,7 @@ REPEAT_FIRST_S, REPEAT_MAX_S = 0.5, 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class WebhookResponse:
     """One post of an event and its response. Times are Unix seconds."""
 
     posted_at: float
@@ -38,16 +38,16 @@ class PostedEvent:
     order: PlannedOrder
     planned: PlannedEvent
     open_posts: int
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[WebhookResponse] = field(default_factory=list)
 
     @property
     def accepted_at(self) -> float | None:
         """Time of the first 200 response, or None."""
-        return min((answer.answered_at for answer in self.answers if answer.status == 200), default=None)
+        return min((response.answered_at for response in self.answers if response.status == 200), default=None)
 
     @property
     def posted_at(self) -> float | None:
-        return min((answer.posted_at for answer in self.answers), default=None)
+        return min((response.posted_at for response in self.answers), default=None)
 
 
 class Storefront:
@@ -92,11 +92,11 @@ class Storefront:
         # No proxy of the environment: none knows the ports of this machine.
         with httpx.Client(trust_env=False) as client:
             while (event := self._take()) is not None:
-                answer = self._post(client, event)
+                response = self._post(client, event)
                 platform = event.order.shop.platform
                 with self._changed:
-                    event.answers.append(answer)
-                    if answer.status == 200 or not platform.repeats:
+                    event.answers.append(response)
+                    if response.status == 200 or not platform.repeats:
                         event.open_posts -= 1
                     else:
                         wait_s = min(REPEAT_MAX_S, REPEAT_FIRST_S * 2 ** min(len(event.answers), 10))
@@ -114,7 +114,7 @@ class Storefront:
                 self._changed.wait(wait_s)
         return None
 
-    def _post(self, client: httpx.Client, event: PostedEvent) -> Answer:
+    def _post(self, client: httpx.Client, event: PostedEvent) -> WebhookResponse:
         order, planned = event.order, event.planned
         platform = order.shop.platform
         topic = platform.topics[planned.word]
@@ -131,23 +131,27 @@ class Storefront:
             ),
         }
         posted_at = time.time()
-        status, said, event_id = None, None, None
+        status, verdict, event_id = None, None, None
         try:
-            answer = client.post(
+            response = client.post(
                 f"{self.url}/webhooks/{order.shop.store}",
                 content=body,
                 headers=headers,
                 timeout=platform.answers_within_s,
             )
-            status, reply = answer.status_code, answer.json()
-            said, event_id = reply.get("status"), reply.get("event")
+            status, parsed = response.status_code, response.json()
+            verdict, event_id = parsed.get("status"), parsed.get("event")
         except (httpx.HTTPError, ValueError):  # killed while it answered
             pass
-        return Answer(posted_at=posted_at, answered_at=time.time(), status=status, said=said, event_id=event_id)
+        return WebhookResponse(
+            posted_at=posted_at, answered_at=time.time(), status=status, said=verdict, event_id=event_id
+        )
 
     def _put(self, order: PlannedOrder, planned: PlannedEvent) -> None:
         """Store the order's version of this event at the platform's API, unless a later one is there."""
         with self._changed:
-            newest = max(planned, self._told.get(order.number, planned), key=lambda told: told.version)
+            newest = max(
+                planned, self._told.get(order.number, planned), key=lambda planned_event: planned_event.version
+            )
             self._told[order.number] = newest
             self.sandbox.put_order(order.shop.platform.storefront.name, TIENDANUBE_SHOP, order.write(newest))

@@ -16,10 +16,10 @@ from tests.chaos.acts import Incident
 from tests.chaos.causes import Causes
 from tests.chaos.clocks import Clock
 from tests.chaos.plan import Act
-from tests.chaos.programs import Programs, command_of
+from tests.chaos.programs import Programs, command_line
 from tests.chaos.shops import CAFE, DOBLE, MATE, SECRET, TIENDANUBE_SHOP, YERBA
 from tests.chaos.storefront import PostedEvent
-from tests.chaos.told import Told, ToldAttempt
+from tests.chaos.told import ReportedAttempt, ReportedDelivery
 from tests.chaos.verdict import Verdict, judge
 
 ROOT = Path(__file__).parents[2]
@@ -155,7 +155,7 @@ class Connector:
     def find(self, act: Act) -> list[psutil.Process]:
         """Return the candidate processes for `act`; all of them for an act that hits all."""
         serve, worker = self.programs.tree("serve"), self.programs.tree("worker")
-        web = [process for process in serve[1:] if "gunicorn" in command_of(process)]
+        web = [process for process in serve[1:] if "gunicorn" in command_line(process)]
         match act:
             case Act.KILL_WEB:
                 return web[1:]
@@ -183,23 +183,26 @@ class Connector:
         except httpx.HTTPError:
             return False
 
-    def deliveries(self) -> list[Told]:
-        return [Told(**{name: item[name] for name in Told.__slots__}) for item in self._get_all("/deliveries")]
+    def deliveries(self) -> list[ReportedDelivery]:
+        return [
+            ReportedDelivery(**{name: item[name] for name in ReportedDelivery.__slots__})
+            for item in self._get_all("/deliveries")
+        ]
 
     def kept_events(self) -> set[str]:
         """Return the ids of all events."""
         return {item["id"] for item in self._get_all("/events")}
 
-    def attempts(self, delivery: Told) -> list[ToldAttempt]:
+    def attempts(self, delivery: ReportedDelivery) -> list[ReportedAttempt]:
         """Return the attempts of one delivery, oldest first."""
         whole = self._api.get(f"/api/deliveries/{delivery.id}").raise_for_status().json()
         return [
-            ToldAttempt(
-                started_at=datetime.fromisoformat(one["started_at"]).timestamp(),
-                duration_s=None if one["duration_ms"] is None else one["duration_ms"] / 1000,
-                outcome=one["outcome"],
+            ReportedAttempt(
+                started_at=datetime.fromisoformat(attempt["started_at"]).timestamp(),
+                duration_s=None if attempt["duration_ms"] is None else attempt["duration_ms"] / 1000,
+                outcome=attempt["outcome"],
             )
-            for one in whole["attempt_log"]
+            for attempt in whole["attempt_log"]
         ]
 
     def judge(self, events: Sequence[PostedEvent], incidents: Sequence[Incident]) -> Verdict:
@@ -218,11 +221,11 @@ class Connector:
         """Yield the items of every page."""
         cursor: dict[str, str] = {}
         while True:
-            answer = self._api.get(f"/api{path}", params={"limit": "200", **cursor}).raise_for_status().json()
-            yield from answer["items"]
-            if not answer["next"]:
+            page = self._api.get(f"/api{path}", params={"limit": "200", **cursor}).raise_for_status().json()
+            yield from page["items"]
+            if not page["next"]:
                 return
-            cursor = {"cursor": answer["next"]}
+            cursor = {"cursor": page["next"]}
 
     def _get(self, path: str, **query: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self._api.get(f"/api{path}", params=query).raise_for_status().json()["items"]

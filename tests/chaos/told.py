@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ReportedDelivery:
     """A delivery as reported."""
 
     id: str
@@ -18,7 +18,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldAttempt:
+class ReportedAttempt:
     started_at: float  # seconds of the machine's clock
     duration_s: float | None  # None: never recorded
     outcome: str

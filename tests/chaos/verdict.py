@@ -8,7 +8,7 @@ from connector.sandbox.state import AcceptedOrder, SeenRequest
 from tests.chaos.causes import Causes
 from tests.chaos.shops import MARK, PlannedOrder
 from tests.chaos.storefront import PostedEvent
-from tests.chaos.told import Told, ToldAttempt
+from tests.chaos.told import ReportedAttempt, ReportedDelivery
 
 #: Reasons that nothing in a run gives: its orders can be mapped, pass every route, and are retried for 48 hours.
 NEVER_DUE = {"unmappable", "exhausted", "filtered", "by hand"}
@@ -40,22 +40,22 @@ KINDS = (
 )
 
 
-def there(orders: Iterable[AcceptedOrder]) -> dict[tuple[str, int], list[AcceptedOrder]]:
+def orders_at_destinations(orders: Iterable[AcceptedOrder]) -> dict[tuple[str, int], list[AcceptedOrder]]:
     """Return what the destinations have, by destination and the order's number."""
-    found: dict[tuple[str, int], list[AcceptedOrder]] = defaultdict(list)
+    orders_by_id: dict[tuple[str, int], list[AcceptedOrder]] = defaultdict(list)
     for order in orders:
         if mark := MARK.search(repr(order.body)):
-            found[order.destination, int(mark[1])].append(order)
-    return found
+            orders_by_id[order.destination, int(mark[1])].append(order)
+    return orders_by_id
 
 
 def judge(
     *,
     events: Sequence[PostedEvent],
-    deliveries: Sequence[Told],
+    deliveries: Sequence[ReportedDelivery],
     accepted: Iterable[AcceptedOrder],
     causes: Causes,
-    attempts: Callable[[Told], list[ToldAttempt]],
+    attempts: Callable[[ReportedDelivery], list[ReportedAttempt]],
     kept_events: Set[str],
 ) -> Verdict:
     """Compare all three. `attempts` loads those of a delivery; `kept_events` are the ids of recorded events."""
@@ -64,8 +64,8 @@ def judge(
     for event in events:
         events_of[event.order.number].append(event)
     numbers = {(event.order.shop.store, event.order.order_id): event.order for event in events}
-    said = {(told.account, told.store, told.order_id): told for told in deliveries}
-    have = there(accepted)
+    deliveries_by_order = {(reported.account, reported.store, reported.order_id): reported for reported in deliveries}
+    have = orders_at_destinations(accepted)
 
     verdict.counts["orders"] = len(events_of)
     verdict.counts["events"] = len(events)
@@ -73,16 +73,16 @@ def judge(
     verdict.counts["deliveries"] = len(deliveries)
     verdict.counts["at destinations"] = sum(len(copies) for copies in have.values())
 
-    for told in events_of.values():
-        judge_answers(verdict, told)
-        judge_loss(verdict, told, said, kept_events)
+    for reported in events_of.values():
+        judge_responses(verdict, reported)
+        judge_loss(verdict, reported, deliveries_by_order, kept_events)
     for (destination, number), copies in have.items():
         if len(copies) > 1:
             ids = ", ".join(str(copy.remote_id) for copy in copies)
             verdict.faults["doubled"].append(f"order {number} is at {destination} {len(copies)} times: {ids}")
         order = events_of[number][0].order
         accounts = [account for account, name in order.shop.destinations.items() if name == destination]
-        if not any((account, order.shop.store, order.order_id) in said for account in accounts):
+        if not any((account, order.shop.store, order.order_id) in deliveries_by_order for account in accounts):
             verdict.faults["wrongly told"].append(f"order {number} is at {destination}, and no delivery says so")
     for delivery in deliveries:
         verdict.states[delivery.destination, delivery.state, delivery.reason or ""] += 1
@@ -108,8 +108,8 @@ def judge_by_destination(
 ) -> Verdict:
     """Check a peer, which reports no deliveries: each accepted order is there once unless it was refused."""
     verdict = Verdict()
-    have = there(accepted)
-    refused = {mark[1] for seen in requests if seen.why == REFUSAL and (mark := MARK.search(seen.body or ""))}
+    have = orders_at_destinations(accepted)
+    refused = {mark[1] for request in requests if request.why == REFUSAL and (mark := MARK.search(request.body or ""))}
     paid = [event for event in events if event.planned.word == "paid"]
     verdict.counts["orders"] = len(paid)
     count_posts(verdict, paid)
@@ -118,7 +118,9 @@ def judge_by_destination(
     for event in paid:
         number = event.order.number
         if event.accepted_at is None:
-            verdict.faults["never accepted"].append(f"order {number}: {[answer.status for answer in event.answers]}")
+            verdict.faults["never accepted"].append(
+                f"order {number}: {[response.status for response in event.answers]}"
+            )
             continue
         for destination in event.order.shop.destinations.values():
             copies = have.get((destination, number), [])
@@ -133,97 +135,116 @@ def judge_by_destination(
 
 def count_posts(verdict: Verdict, events: Iterable[PostedEvent]) -> None:
     for event in events:
-        for answer in event.answers:
-            verdict.counts[f"posts answered {answer.status or 'by nothing'}"] += 1
+        for response in event.answers:
+            verdict.counts[f"posts answered {response.status or 'by nothing'}"] += 1
 
 
-def judge_answers(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
+def judge_responses(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
     """Check webhook responses: every event gets 200 eventually, and no wanted order is ignored."""
     cancelled_from = min((e.posted_at or 0.0 for e in events if e.planned.word == "cancelled"), default=None)
     for event in events:
         name = f"order {event.order.number}, {event.planned.word} v{event.planned.version}"
         if event.accepted_at is None and event.order.shop.platform.repeats:
-            verdict.faults["never accepted"].append(f"{name}: {[answer.status for answer in event.answers]}")
+            verdict.faults["never accepted"].append(f"{name}: {[response.status for response in event.answers]}")
         verdict.counts["accepted"] += event.accepted_at is not None
         verdict.counts["not accepted, and its platform never repeats"] += (
             event.accepted_at is None and not event.order.shop.platform.repeats
         )
-        kept_as = {answer.event_id for answer in event.answers if answer.status == 200}
+        kept_as = {response.event_id for response in event.answers if response.status == 200}
         if len(kept_as) > 1:
             verdict.faults["wrongly answered"].append(f"{name} is on record as {sorted(map(str, kept_as))}")
         is_thin = event.order.shop.platform.is_thin  # then all events of a word have the same bytes
-        twins = [one for one in events if is_thin and one.planned.word == event.planned.word] or [event]
-        same = [answer for twin in twins for answer in twin.answers]
-        for answer in event.answers:
-            if answer.status not in (None, 200, 503):
-                verdict.faults["wrongly answered"].append(f"{name} was answered {answer.status}")
-            was_cancelled = cancelled_from is not None and cancelled_from <= answer.answered_at
-            if answer.said == "ignored" and event.order.is_wanted(event.planned) and not was_cancelled:
+        twins = [candidate for candidate in events if is_thin and candidate.planned.word == event.planned.word] or [
+            event
+        ]
+        same = [response for twin in twins for response in twin.answers]
+        for response in event.answers:
+            if response.status not in (None, 200, 503):
+                verdict.faults["wrongly answered"].append(f"{name} was answered {response.status}")
+            was_cancelled = cancelled_from is not None and cancelled_from <= response.answered_at
+            if response.said == "ignored" and event.order.is_wanted(event.planned) and not was_cancelled:
                 verdict.faults["wrongly answered"].append(f"{name} is wanted, and was answered ignored")
-            others = [one for one in same if one is not answer and one.posted_at <= answer.answered_at]
-            if answer.said == "duplicate" and not others:
+            other_responses = [
+                candidate
+                for candidate in same
+                if candidate is not response and candidate.posted_at <= response.answered_at
+            ]
+            if response.said == "duplicate" and not other_responses:
                 verdict.faults["wrongly answered"].append(f"{name} was answered duplicate, and had never been posted")
 
 
 def judge_loss(
-    verdict: Verdict, events: Sequence[PostedEvent], said: dict[tuple[str, str, str], Told], kept_events: Set[str]
+    verdict: Verdict,
+    events: Sequence[PostedEvent],
+    deliveries_by_order: dict[tuple[str, str, str], ReportedDelivery],
+    kept_events: Set[str],
 ) -> None:
     """Check that accepted events are recorded and that every wanted order has a delivery per account."""
     for event in events:
-        for answer in event.answers:
-            if answer.status == 200 and answer.event_id not in kept_events:
+        for response in event.answers:
+            if response.status == 200 and response.event_id not in kept_events:
                 number, word = event.order.number, event.planned.word
-                verdict.faults["lost"].append(f"order {number}, {word}: event {answer.event_id} is not on record")
-    wanted = [e.accepted_at for e in events if e.order.is_wanted(e.planned) and e.accepted_at is not None]
+                verdict.faults["lost"].append(f"order {number}, {word}: event {response.event_id} is not on record")
+    wanted_times = [e.accepted_at for e in events if e.order.is_wanted(e.planned) and e.accepted_at is not None]
     cancelled = [e.posted_at for e in events if e.planned.word == "cancelled" and e.posted_at is not None]
-    if not wanted or (cancelled and min(cancelled) <= min(wanted)):
+    if not wanted_times or (cancelled and min(cancelled) <= min(wanted_times)):
         return
     verdict.counts["orders to deliver"] += 1
     order = events[0].order
     for account in order.shop.destinations:
-        if (account, order.shop.store, order.order_id) not in said:
+        if (account, order.shop.store, order.order_id) not in deliveries_by_order:
             verdict.faults["lost"].append(f"order {order.number} was accepted, and has no delivery to {account}")
 
 
-def judge_state(verdict: Verdict, told: Told, order: PlannedOrder, copies: Sequence[AcceptedOrder]) -> None:
-    name = f"order {order.number}, delivery {told.id} to {told.account}"
-    state = f"{told.state} {told.reason or ''}".strip()
-    if told.state in ("waiting", "sending"):
+def judge_state(
+    verdict: Verdict, delivery: ReportedDelivery, order: PlannedOrder, copies: Sequence[AcceptedOrder]
+) -> None:
+    name = f"order {order.number}, delivery {delivery.id} to {delivery.account}"
+    state = f"{delivery.state} {delivery.reason or ''}".strip()
+    if delivery.state in ("waiting", "sending"):
         verdict.faults["unsettled"].append(f"{name} is {state}")
-    elif told.state == "delivered" and told.remote_id not in [str(copy.remote_id) for copy in copies]:
+    elif delivery.state == "delivered" and delivery.remote_id not in [str(copy.remote_id) for copy in copies]:
         there = [copy.remote_id for copy in copies] or "nothing"
-        verdict.faults["wrongly told"].append(f"{name} is delivered as {told.remote_id}, and there is {there}")
-    elif told.state in ("parked", "discarded") and told.reason != "uncertain" and copies:
+        verdict.faults["wrongly told"].append(f"{name} is delivered as {delivery.remote_id}, and there is {there}")
+    elif delivery.state in ("parked", "discarded") and delivery.reason != "uncertain" and copies:
         verdict.faults["wrongly told"].append(f"{name} is {state}, and it is there")
-    if told.reason == "uncertain":
+    if delivery.reason == "uncertain":
         verdict.counts["uncertain"] += 1
         verdict.counts["uncertain, and there"] += bool(copies)
 
 
-def judge_reason(verdict: Verdict, told: Told, order: PlannedOrder, *, was_cancelled: bool, was_refused: bool) -> None:
+def judge_reason(
+    verdict: Verdict, delivery: ReportedDelivery, order: PlannedOrder, *, was_cancelled: bool, was_refused: bool
+) -> None:
     is_groundless = {"cancelled": not was_cancelled, "refused": not was_refused}
-    if told.reason in NEVER_DUE or is_groundless.get(told.reason or "", False):
-        name = f"order {order.number}, delivery {told.id} to {told.account}"
-        verdict.faults["wrongly told"].append(f"{name} is {told.state} {told.reason}, for which there was no cause")
+    if delivery.reason in NEVER_DUE or is_groundless.get(delivery.reason or "", False):
+        name = f"order {order.number}, delivery {delivery.id} to {delivery.account}"
+        verdict.faults["wrongly told"].append(
+            f"{name} is {delivery.state} {delivery.reason}, for which there was no cause"
+        )
 
 
 def judge_uncertain(
-    verdict: Verdict, told: Told, order: PlannedOrder, tried: Sequence[ToldAttempt], causes: Causes
+    verdict: Verdict, delivery: ReportedDelivery, order: PlannedOrder, tried: Sequence[ReportedAttempt], causes: Causes
 ) -> None:
     """Check that every ambiguous attempt has a known cause."""
-    name = f"order {order.number}, delivery {told.id} to {told.account}"
+    name = f"order {order.number}, delivery {delivery.id} to {delivery.account}"
     ambiguous = [attempt for attempt in tried if attempt.outcome == "ambiguous"]
     if not ambiguous:
         verdict.faults["uncertain without a cause"].append(f"{name}: {tried}")
     for attempt in ambiguous:
-        cause = causes.find(told.destination, order.number, attempt)
+        cause = causes.find(delivery.destination, order.number, attempt)
         verdict.causes[cause or "none"] += 1
         if cause is None:
             verdict.faults["uncertain without a cause"].append(f"{name}: {attempt}")
 
 
 def judge_version(
-    verdict: Verdict, told: Told, events: Sequence[PostedEvent], tried: Sequence[ToldAttempt], copy: AcceptedOrder
+    verdict: Verdict,
+    delivery: ReportedDelivery,
+    events: Sequence[PostedEvent],
+    tried: Sequence[ReportedAttempt],
+    copy: AcceptedOrder,
 ) -> None:
     """Check that the order was sent before any cancellation or newer version was accepted.
 
@@ -233,7 +254,7 @@ def judge_version(
     mark = MARK.search(repr(copy.body))
     if not arrived or mark is None:
         return
-    name = f"order {events[0].order.number}, delivery {told.id} to {told.account}"
+    name = f"order {events[0].order.number}, delivery {delivery.id} to {delivery.account}"
     for event in events:
         if event.accepted_at is None or event.accepted_at >= min(arrived):
             continue

@@ -26,10 +26,10 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
 WITHOUT_JSON = {"serve", "worker", "sandbox", "demo", "trigger", "user hash"}
 
 
-def commands(group: click.Group = cli, above: str = "") -> Iterator[tuple[str, click.Command]]:
+def iter_commands(group: click.Group = cli, above: str = "") -> Iterator[tuple[str, click.Command]]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
-            yield from commands(command, f"{above}{name} ")
+            yield from iter_commands(command, f"{above}{name} ")
         else:
             yield f"{above}{name}", command
 
@@ -40,7 +40,7 @@ def connector(tmp_path: Path, environ: dict[str, str]) -> Command:
 
 
 @pytest.fixture
-def parked(service: Service) -> Service:
+def parked_service(service: Service) -> Service:
     """An order that LaPyme refused, and one delivered to Rayo."""
     service.sandbox.inject_fault("lapyme", "status", status=422)
     service.post_woo(woo_order())
@@ -49,17 +49,17 @@ def parked(service: Service) -> Service:
     return service
 
 
-def test_every_command_prints_json_on_request() -> None:
-    without = {name for name, command in commands() if not any("--json" in param.opts for param in command.params)}
+def test_every_command_supports_json_output() -> None:
+    without = {name for name, command in iter_commands() if not any("--json" in param.opts for param in command.params)}
     assert without == WITHOUT_JSON
 
 
-def test_the_document_names_every_command_and_no_other() -> None:
+def test_documentation_lists_exactly_the_commands() -> None:
     named = re.findall(r"^\| `([a-z -]+)` \|", DOCUMENT, re.MULTILINE)
-    assert named == sorted(name for name, _ in commands())
+    assert named == sorted(name for name, _ in iter_commands())
 
 
-def test_the_document_names_every_exit_status_and_no_other() -> None:
+def test_documentation_lists_exactly_the_exit_statuses() -> None:
     folder = Path(cli_package.__file__).parent
     sources = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
     named = set(re.findall(r"^\| (\d+) \|", DOCUMENT, re.MULTILINE))
@@ -77,22 +77,24 @@ def test_the_document_names_every_exit_status_and_no_other() -> None:
         (["show", "--event", "1"], "/events/1"),
     ],
 )
-def test_json_is_what_the_api_answers(parked: Service, connector: Command, arguments: list[str], path: str) -> None:
+def test_json_output_equals_the_api_response(
+    parked_service: Service, connector: Command, arguments: list[str], path: str
+) -> None:
     status, printed = connector(*arguments, "--json")
-    answered: dict[str, Any] = parked.api(path).json
+    answered: dict[str, Any] = parked_service.api(path).json
     assert status == 0
     assert json.loads(printed) == {name: answered[name] for name in json.loads(printed)}
     assert printed.count("\n") == 1
 
 
-def test_pause_and_resume_print_the_account(parked: Service, connector: Command) -> None:
+def test_pause_and_resume_print_the_account(parked_service: Service, connector: Command) -> None:
     paused, resumed = (json.loads(connector(act, "erp", "--json")[1]) for act in ("pause", "resume"))
     assert (paused["id"], paused["state"], resumed["state"]) == ("erp", "paused", "flowing")
-    assert resumed == parked.api("/accounts").json["items"][1]
+    assert resumed == parked_service.api("/accounts").json["items"][1]
 
 
-@pytest.mark.usefixtures("parked")
-def test_what_is_counted_and_checked_is_printed_as_json(connector: Command) -> None:
+@pytest.mark.usefixtures("parked_service")
+def test_maintenance_commands_print_json(connector: Command) -> None:
     assert json.loads(connector("prune", "--json")[1]) == {"deliveries": 0, "events": 0, "dry_run": False}
     assert json.loads(connector("check", "--json")[1]) == {"faults": [], "stores": 2, "accounts": 2, "routes": 2}
     assert json.loads(connector("reconcile", "--json")[1])["differences"] == []
@@ -100,15 +102,15 @@ def test_what_is_counted_and_checked_is_printed_as_json(connector: Command) -> N
     assert {tuple(finding) for finding in findings} == {("of", "grade", "said", "do")}
 
 
-def test_faults_of_the_configuration_are_printed_as_json(connector: Command) -> None:
+def test_configuration_errors_are_printed_as_json(connector: Command) -> None:
     connector.configuration.write_text("[stores.a]\n", "utf-8")
     status, printed = connector("check", "--json")
     assert status == 1
     assert "accounts: is missing." in json.loads(printed)["faults"]
 
 
-@pytest.mark.usefixtures("parked")
-def test_doctor_ends_with_status_1_only_where_there_is_a_fault(connector: Command) -> None:
+@pytest.mark.usefixtures("parked_service")
+def test_doctor_exits_1_only_on_an_error(connector: Command) -> None:
     status, printed = connector("doctor", "--offline")
     assert status == 0
     assert re.search("^warning +account erp: 1 of its orders are parked as refused\n +→ connector list", printed, re.M)
@@ -116,7 +118,7 @@ def test_doctor_ends_with_status_1_only_where_there_is_a_fault(connector: Comman
     assert connector("doctor", "--offline")[0] == 1
 
 
-def on_terminal(arguments: list[str], environ: dict[str, str]) -> str:
+def run_on_terminal(arguments: list[str], environ: dict[str, str]) -> str:
     """Run a command on a terminal of 80 columns and return its output."""
     terminal, child_end = pty.openpty()
     command = [sys.executable, "-m", "connector", *arguments]
@@ -137,17 +139,15 @@ def read_terminal(descriptor: int) -> bytes:
         return b""
 
 
-def test_a_terminal_gets_colours_and_whole_ids_and_no_colour_where_that_is_asked_for(
-    parked: Service, connector: Command
-) -> None:
+def test_terminal_output_has_colours_unless_no_color_is_set(parked_service: Service, connector: Command) -> None:
     environ = {**os.environ, **connector.environ, "CONNECTOR_CONFIG": str(connector.configuration)}
     environ |= {"TERM": "xterm-256color", "COLUMNS": "80"}
     environ.pop("NO_COLOR", None)
-    coloured = on_terminal(["list"], environ)
-    plain = on_terminal(["list"], environ | {"NO_COLOR": "1"})
+    coloured = run_on_terminal(["list"], environ)
+    plain = run_on_terminal(["list"], environ | {"NO_COLOR": "1"})
     assert "\x1b[32m" in coloured  # green: one was delivered
     assert "\x1b[3" not in plain
-    [order] = parked.sandbox.orders("rayo")
+    [order] = parked_service.sandbox.orders("rayo")
     cells = [line.rstrip().rsplit(" ", 1)[-1] for line in plain.split("\r\n")]
     assert str(order.remote_id) in "".join(cells)
 
@@ -155,11 +155,15 @@ def test_a_terminal_gets_colours_and_whole_ids_and_no_colour_where_that_is_asked
 def test_tab_completes_commands(connector: Command) -> None:
     environ = {**os.environ, "_CONNECTOR_COMPLETE": "bash_complete", "COMP_WORDS": "connector re", "COMP_CWORD": "1"}
     program = "import sys; sys.argv[0] = 'connector'; from connector.cli import main; main()"
-    ended = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
-    assert set(ended.stdout.split()) == {f"plain,re{rest}" for rest in ("concile", "play", "solve", "sume", "trigger")}
+    completed = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False
+    )
+    assert set(completed.stdout.split()) == {
+        f"plain,re{rest}" for rest in ("concile", "play", "solve", "sume", "trigger")
+    }
     assert connector.configuration.exists() is False
 
 
-def test_colours_are_not_paid_for_where_there_is_no_terminal() -> None:
+def test_importing_the_cli_loads_no_heavy_libraries() -> None:
     program = "import sys, connector.cli; sys.exit(bool({'rich', 'flask', 'sqlalchemy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -16,7 +16,7 @@ from connector.database.queries.deliveries import DeliveryFilter
 from connector.operations import actions
 from tests.support.commands import Command
 from tests.support.orders import shopify_order, woo_order
-from tests.support.scenarios import lose_a_reply, refuse
+from tests.support.scenarios import lose_a_response, refuse_order
 from tests.support.service import CONFIGURATION, Service
 
 
@@ -26,7 +26,7 @@ def run(service: Service, tmp_path: Path, environ: dict[str, str]) -> Command:
 
 
 @contextmanager
-def forwarding(service: Service) -> Iterator[None]:
+def running_worker(service: Service) -> Iterator[None]:
     """A running worker, as there would be beside the command."""
     stop = threading.Event()
 
@@ -41,48 +41,48 @@ def forwarding(service: Service) -> Iterator[None]:
     thread.join()
 
 
-def states(service: Service) -> list[tuple[str, str | None]]:
+def delivery_states(service: Service) -> list[tuple[str, str | None]]:
     return [(delivery["state"], delivery["reason"]) for delivery in service.deliveries()]
 
 
-def test_replay_sends_what_is_parked_and_tells_what_became_of_it(service: Service, run: Command) -> None:
-    refuse(service, 7, 8)
-    with forwarding(service):
+def test_replay_sends_parked_deliveries_and_reports_the_results(service: Service, run: Command) -> None:
+    refuse_order(service, 7, 8)
+    with running_worker(service):
         status, printed = run("replay", "--reason", "refused", "--note", "LaPyme knows the product now")
     assert (status, printed.splitlines()[-2:]) == (0, ["Replay 1: queued 2 of 2.", "delivered: 2"])
-    assert states(service) == [("delivered", None), ("delivered", None)]
+    assert delivery_states(service) == [("delivered", None), ("delivered", None)]
     [note] = service.api("/deliveries/1").json["notes"]
     assert (note["kind"], note["text"]) == ("retrigger", "LaPyme knows the product now")
 
 
-def test_replay_ends_with_status_1_when_some_are_parked_again(service: Service, run: Command) -> None:
+def test_replay_exits_1_when_deliveries_are_parked_again(service: Service, run: Command) -> None:
     service.post_shopify(shopify_order(shipping_address=None))
     service.drain()
-    with forwarding(service):
+    with running_worker(service):
         status, printed = run("replay")
     assert (status, printed.splitlines()[-1]) == (1, "parked (unmappable): 1")
 
 
-def test_replay_leaves_what_is_uncertain_and_never_takes_what_is_delivered(service: Service, run: Command) -> None:
-    lose_a_reply(service, "rayo")
+def test_replay_skips_uncertain_and_delivered_deliveries(service: Service, run: Command) -> None:
+    lose_a_response(service, "rayo")
     service.post_woo(woo_order(9))
     service.drain()
     status, printed = run("replay", "--wait-s", "0")
-    why = "it is uncertain: look at the destination first, then resolve it or use `force`"
-    assert (status, printed.splitlines()[-2:]) == (1, ["Replay 1: queued 0 of 1.", f"skipped 1: {why}."])
-    assert states(service) == [("parked", "uncertain"), ("delivered", None)]
+    reason = "it is uncertain: look at the destination first, then resolve it or use `force`"
+    assert (status, printed.splitlines()[-2:]) == (1, ["Replay 1: queued 0 of 1.", f"skipped 1: {reason}."])
+    assert delivery_states(service) == [("parked", "uncertain"), ("delivered", None)]
 
 
-def test_what_is_named_goes_again_by_force(service: Service, run: Command) -> None:
-    lose_a_reply(service, "rayo")
+def test_replay_by_id_with_force_sends_again(service: Service, run: Command) -> None:
+    lose_a_response(service, "rayo")
     status, printed = run("replay", "--id", "1", "--force", "--wait-s", "0")
     assert (status, printed.splitlines()[-1]) == (0, "Replay 1: queued 1 of 1.")
-    assert states(service) == [("waiting", None)]
+    assert delivery_states(service) == [("waiting", None)]
 
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize(
-    ("options", "taken"),
+    ("options", "selected"),
     [
         (["--account", "erp"], ["1", "2"]),
         (["--store", "tienda-mx"], ["3"]),
@@ -92,18 +92,16 @@ def test_what_is_named_goes_again_by_force(service: Service, run: Command) -> No
         (["--since", "2020-01-01T00:00:00Z"], ["1", "2", "3"]),
     ],
 )
-def test_replay_takes_what_its_filters_choose(
-    service: Service, run: Command, options: list[str], taken: list[str]
-) -> None:
-    refuse(service, 7, 8)
+def test_replay_applies_filters(service: Service, run: Command, options: list[str], selected: list[str]) -> None:
+    refuse_order(service, 7, 8)
     service.post_shopify(shopify_order(shipping_address=None))
     service.drain()
     assert run("replay", *options, "--wait-s", "0")[0] == 0
-    assert [delivery["id"] for delivery in service.deliveries(state="waiting")] == taken
+    assert [delivery["id"] for delivery in service.deliveries(state="waiting")] == selected
 
 
 @pytest.mark.sqlite
-def test_dry_run_shows_field_by_field_what_would_be_sent_differently(
+def test_dry_run_shows_field_differences(
     open_service: Callable[..., Service], tmp_path: Path, environ: dict[str, str]
 ) -> None:
     run = Command(configuration=tmp_path / "connector.toml", environ=environ)
@@ -127,24 +125,24 @@ def test_dry_run_shows_field_by_field_what_would_be_sent_differently(
         ],
     )
     status, printed = run("replay", "--dry-run", "--json", "--id", "1")
-    shown: dict[str, Any] = json.loads(printed.splitlines()[0])
-    assert (status, shown["would_be"], shown["body"]["servicio_rayo"]) == (0, "changed", "EXPRESS")
-    assert shown["differences"] == [{"field": "servicio_rayo", "old": "NACIONAL", "new": "EXPRESS"}]
+    result: dict[str, Any] = json.loads(printed.splitlines()[0])
+    assert (status, result["would_be"], result["body"]["servicio_rayo"]) == (0, "changed", "EXPRESS")
+    assert result["differences"] == [{"field": "servicio_rayo", "old": "NACIONAL", "new": "EXPRESS"}]
     assert first.api("/retriggers").json["items"] == []
     assert [delivery["reason"] for delivery in first.deliveries()] == ["refused", "unmappable"]
 
 
 @pytest.mark.sqlite
-def test_dry_run_names_what_would_be_left_and_why(service: Service, run: Command) -> None:
-    lose_a_reply(service, "rayo")
+def test_dry_run_lists_skipped_deliveries_with_reasons(service: Service, run: Command) -> None:
+    lose_a_response(service, "rayo")
     status, printed = run("replay", "--dry-run")
-    why = "it is uncertain: look at the destination first, then resolve it or use `force`"
+    reason = "it is uncertain: look at the destination first, then resolve it or use `force`"
     head = "delivery 1 (tienda-mx #1001 to bodega, uncertain)"
-    assert (status, printed.splitlines()) == (1, [f"{head}: skipped, {why}", "Nothing was sent: 1 skipped."])
+    assert (status, printed.splitlines()) == (1, [f"{head}: skipped, {reason}", "Nothing was sent: 1 skipped."])
 
 
-def test_resumed_replay_takes_the_rest_and_none_twice(service: Service, run: Command) -> None:
-    refuse(service, 1, 2, 3)
+def test_resumed_replay_sends_the_remaining_deliveries_once(service: Service, run: Command) -> None:
+    refuse_order(service, 1, 2, 3)
     job = actions.start_bulk_retry(service.runtime, DeliveryFilter(state="parked"), actor="ana")
     actions.advance_bulk_retries(service.runtime, size=2)
     actions.cancel_bulk_retry(service.runtime, 1, actor="ana")
@@ -154,13 +152,13 @@ def test_resumed_replay_takes_the_rest_and_none_twice(service: Service, run: Com
     status, printed = run("replay", "--resume", str(job.id), "--wait-s", "0")
 
     assert (status, printed.splitlines()[-1]) == (0, "Replay 1: queued 3 of 3.")
-    assert sorted(states(service)) == [("delivered", None), ("parked", "refused"), ("waiting", None)]
+    assert sorted(delivery_states(service)) == [("delivered", None), ("parked", "refused"), ("waiting", None)]
     assert [len(service.api(f"/deliveries/{id_}").json["notes"]) for id_ in (1, 2, 3)] == [1, 1, 1]
 
 
 @pytest.mark.sqlite
-def test_interrupted_replay_says_how_to_go_on_and_leaves_the_rest_parked(service: Service, run: Command) -> None:
-    refuse(service, 7)
+def test_interrupted_replay_prints_how_to_resume(service: Service, run: Command) -> None:
+    refuse_order(service, 7)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # the parent process may ignore it
     main = os.getpid()
     timer = threading.Timer(1.0, lambda: os.kill(main, signal.SIGINT))
@@ -186,7 +184,7 @@ def test_interrupted_replay_says_how_to_go_on_and_leaves_the_rest_parked(service
         ["--since", "yesterday"],
     ],
 )
-def test_replay_that_cannot_be_meant_ends_with_status_2(service: Service, run: Command, options: list[str]) -> None:
-    refuse(service, 7)
+def test_contradictory_replay_options_exit_2(service: Service, run: Command, options: list[str]) -> None:
+    refuse_order(service, 7)
     assert run("replay", *options)[0] == 2
-    assert states(service) == [("parked", "refused")]
+    assert delivery_states(service) == [("parked", "refused")]

@@ -30,13 +30,13 @@ PRODUCTS = f'\ufeffkey;value\r\nLIBRO-1;{ID}\r\n"A; ""B""";{ID}\r\n'
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class CommandResult:
     status: int
     out: str
     err: str
 
 
-Run = Callable[..., Ended]
+Run = Callable[..., CommandResult]
 
 
 @pytest.fixture
@@ -52,19 +52,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run_command(*arguments: str) -> Ended:
+    def run_command(*arguments: str) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["connector", "table", *arguments])
         with pytest.raises(SystemExit) as end:
             main()
         printed = capsys.readouterr()
         status = end.value.code or 0
         assert isinstance(status, int)
-        return Ended(status=status, out=printed.out, err=printed.err)
+        return CommandResult(status=status, out=printed.out, err=printed.err)
 
     return run_command
 
 
-def test_list_says_where_each_table_is_and_how_many_rows_it_has(run: Run) -> None:
+def test_list_shows_source_and_row_count_of_each_table(run: Run) -> None:
     listed = [json.loads(line) for line in run("list", "--json").out.splitlines()]
     sources = {(row["account"], row["table"]): (row["kept in"], row["rows"]) for row in listed if row["kept in"]}
     assert sources == {
@@ -77,38 +77,38 @@ def test_list_says_where_each_table_is_and_how_many_rows_it_has(run: Run) -> Non
     assert fault.endswith("nuevo.csv: there is no such file; `connector table set` creates it.")
 
 
-def test_show_shows_rows_wherever_they_are_kept(run: Run) -> None:
+def test_show_prints_rows_from_toml_and_csv(run: Run) -> None:
     assert run("show", "--account", "erp", "tax_rate_id_by_sku").out == "key      value\nLIBRO-1  3\n"
     assert run("show", "--account", "hub", "--csv", "pickups").out == "key,id,name\nCentro,12,\n"
-    shown = run("show", "--account", "hub", "--json", "pickups").out
-    assert json.loads(shown) == {"key": "Centro", "id": "12", "name": ""}
+    printed = run("show", "--account", "hub", "--json", "pickups").out
+    assert json.loads(printed) == {"key": "Centro", "id": "12", "name": ""}
 
 
-def test_set_adds_a_row_and_keeps_the_files_form_and_other_rows(run: Run, folder: Path) -> None:
-    ended = run("set", "--account", "erp", "product_id_by_sku", "CAFÉ", OTHER_ID)
-    assert (ended.status, ended.out) == (0, "Row “CAFÉ” is set in tablas/productos.csv.\n")
+def test_set_adds_a_row_and_preserves_the_file(run: Run, folder: Path) -> None:
+    result = run("set", "--account", "erp", "product_id_by_sku", "CAFÉ", OTHER_ID)
+    assert (result.status, result.out) == (0, "Row “CAFÉ” is set in tablas/productos.csv.\n")
     assert (folder / "tablas/productos.csv").read_bytes() == f"{PRODUCTS}CAFÉ;{OTHER_ID}\r\n".encode()
     assert sorted(path.name for path in (folder / "tablas").iterdir()) == ["productos.csv"]
 
 
-def test_set_changes_the_row_that_is_there_in_its_place(run: Run, folder: Path) -> None:
+def test_set_replaces_an_existing_row_in_place(run: Run, folder: Path) -> None:
     run("set", "--account", "erp", "product_id_by_sku", "LIBRO-1", OTHER_ID)
     changed = PRODUCTS.replace(f"LIBRO-1;{ID}", f"LIBRO-1;{OTHER_ID}")
     assert (folder / "tablas/productos.csv").read_bytes() == changed.encode()
 
 
-def test_set_takes_columns_by_name_and_finds_a_key_that_is_alike(run: Run, folder: Path) -> None:
+def test_set_accepts_named_columns_and_matches_equivalent_keys(run: Run, folder: Path) -> None:
     run("set", "--account", "hub", "pickups", "Sucursal Norte", "name=El Norte")
     run("set", "--account", "hub", "pickups", "CENTRO", "id=13")
     assert (folder / "sucursales.csv").read_text("utf-8") == "key,id,name\nCENTRO,13,\nSucursal Norte,,El Norte\n"
 
 
-def test_set_makes_a_file_that_the_configuration_names(run: Run, folder: Path) -> None:
+def test_set_creates_a_missing_file(run: Run, folder: Path) -> None:
     assert run("set", "--account", "erp", "customer_id_by_document", "30-71234567-1", ID).status == 0
     assert (folder / "nuevo.csv").read_text("utf-8") == f"key,value\n30-71234567-1,{ID}\n"
 
 
-def test_file_that_a_link_leads_to_is_changed_and_the_link_stays(run: Run, folder: Path) -> None:
+def test_set_writes_through_a_symlink(run: Run, folder: Path) -> None:
     (folder / "sucursales.csv").rename(folder / "tablas/sucursales.csv")
     (folder / "sucursales.csv").symlink_to("tablas/sucursales.csv")
     assert run("set", "--account", "hub", "pickups", "Centro", "id=13").status == 0
@@ -116,9 +116,9 @@ def test_file_that_a_link_leads_to_is_changed_and_the_link_stays(run: Run, folde
     assert (folder / "tablas/sucursales.csv").read_text("utf-8") == "key,id,name\nCentro,13,\n"
 
 
-def test_remove_takes_out_one_row(run: Run, folder: Path) -> None:
-    ended = run("remove", "--account", "erp", "product_id_by_sku", "LIBRO-1")
-    assert (ended.status, ended.out) == (0, "Row “LIBRO-1” is removed from tablas/productos.csv.\n")
+def test_remove_deletes_one_row(run: Run, folder: Path) -> None:
+    result = run("remove", "--account", "erp", "product_id_by_sku", "LIBRO-1")
+    assert (result.status, result.out) == (0, "Row “LIBRO-1” is removed from tablas/productos.csv.\n")
     assert (folder / "tablas/productos.csv").read_bytes() == PRODUCTS.replace(f"LIBRO-1;{ID}\r\n", "").encode()
 
 
@@ -149,25 +149,25 @@ def test_remove_takes_out_one_row(run: Run, folder: Path) -> None:
         (("set", "--account", "erp", "product_id_by_sku", "A", "b", "c"), 2, "quote a value that contains spaces.\n"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(
+def test_invalid_change_is_reported_and_changes_nothing(
     run: Run, folder: Path, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
-    ended = run(*arguments)
-    assert (ended.status, ended.out) == (status, "")
-    assert message in ended.err
+    result = run(*arguments)
+    assert (result.status, result.out) == (status, "")
+    assert message in result.err
     assert (folder / "tablas/productos.csv").read_bytes() == PRODUCTS.encode()
     assert (folder / "connector.toml").read_text("utf-8") == CONFIGURATION
 
 
-def test_file_with_a_fault_is_not_written_over(run: Run, folder: Path) -> None:
+def test_file_with_an_error_is_not_overwritten(run: Run, folder: Path) -> None:
     (folder / "sucursales.csv").write_text("Centro,12\n", "utf-8")
-    ended = run("set", "--account", "hub", "pickups", "Norte", "id=1")
-    assert ended.status == 2
-    assert ended.err.endswith("sucursales.csv, line 1: must be the header key,id,name.\n")
+    result = run("set", "--account", "hub", "pickups", "Norte", "id=1")
+    assert result.status == 2
+    assert result.err.endswith("sucursales.csv, line 1: must be the header key,id,name.\n")
     assert (folder / "sucursales.csv").read_text("utf-8") == "Centro,12\n"
 
 
-def test_rows_that_many_set_at_once_are_all_there(folder: Path) -> None:
+def test_concurrent_sets_keep_every_row(folder: Path) -> None:
     placed = find_table_location(
         list_table_locations(folder / "connector.toml", {"FOLDER": "tablas"}), "erp", "product_id_by_sku"
     )
@@ -177,7 +177,7 @@ def test_rows_that_many_set_at_once_are_all_there(folder: Path) -> None:
     assert sorted(keys) == sorted(["LIBRO-1", 'A; "B"', *(f"SKU-{number}" for number in range(40))])
 
 
-def test_row_that_a_problem_shows_is_set_by_the_command_that_it_shows(run: Run, folder: Path) -> None:
+def test_command_suggested_by_a_problem_sets_the_row(run: Run, folder: Path) -> None:
     from shlex import split
 
     from mappings.problems import Problem, render_problem

@@ -38,11 +38,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.server.headers = self.headers  # type: ignore[attr-defined]
         self.rfile.read(int(self.headers["Content-Length"] or 0))
-        reply = self.server.reply  # type: ignore[attr-defined]
+        response = self.server.reply  # type: ignore[attr-defined]
         self.send_response(200)
-        self.send_header("Content-Length", str(len(reply)))
+        self.send_header("Content-Length", str(len(response)))
         self.end_headers()
-        self.wfile.write(reply)
+        self.wfile.write(response)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -58,48 +58,48 @@ def server() -> Iterator[CountingServer]:
         thread.join()
 
 
-def open_sender(destination: str, port: int, **options: object) -> Client:
+def open_client(destination: str, port: int, **options: object) -> Client:
     base_url = f"http://127.0.0.1:{port}"
     account = Account(name="a", id="a", destination=destination, base_url=base_url, **options)  # type: ignore[arg-type]
     return open_account_client(account, DESTINATIONS[destination], httpx.create_ssl_context())
 
 
 @pytest.mark.parametrize(("destination", "connections"), [("rayo", 3), ("lapyme", 1)])
-def test_without_a_key_every_post_opens_a_connection_of_its_own(
+def test_post_without_an_idempotency_key_uses_a_new_connection(
     server: CountingServer, destination: str, connections: int
 ) -> None:
-    sender = open_sender(destination, server.server_port)
+    sender = open_client(destination, server.server_port)
     for _ in range(3):
         assert sender.request("POST", "/x", body=b"{}", timeout_s=5).status == 200
     assert server.connections == connections
     sender.close()
 
 
-def test_a_reply_without_end_is_cut_and_its_status_counts(server: CountingServer) -> None:
+def test_endless_response_is_cut_and_its_status_counts(server: CountingServer) -> None:
     server.reply = b"x" * (MAX_RESPONSE_BYTES + 1)
-    sender = open_sender("rayo", server.server_port)
-    answer = sender.request("POST", "/x", body=b"{}", timeout_s=5)
-    assert (answer.status, answer.body, answer.was_sent) == (200, None, True)
-    assert classify(DESTINATIONS["rayo"], answer) == (Outcome.AMBIGUOUS, None)
+    sender = open_client("rayo", server.server_port)
+    response = sender.request("POST", "/x", body=b"{}", timeout_s=5)
+    assert (response.status, response.body, response.was_sent) == (200, None, True)
+    assert classify(DESTINATIONS["rayo"], response) == (Outcome.AMBIGUOUS, None)
     sender.close()
 
 
-def test_a_header_that_cannot_be_sent_is_surely_not_processed(server: CountingServer) -> None:
-    sender = open_sender("lapyme", server.server_port)
-    answer = sender.request("POST", "/x", body=b"{}", headers={"Idempotency-Key": "order:ñ"}, timeout_s=5)
-    assert (answer.was_sent, answer.status) == (False, None)
+def test_unsendable_header_is_not_processed(server: CountingServer) -> None:
+    sender = open_client("lapyme", server.server_port)
+    response = sender.request("POST", "/x", body=b"{}", headers={"Idempotency-Key": "order:ñ"}, timeout_s=5)
+    assert (response.was_sent, response.status) == (False, None)
     assert server.connections == 0
     sender.close()
 
 
-def test_the_accounts_own_headers_go_along(server: CountingServer) -> None:
-    sender = open_sender("lapyme", server.server_port, headers={"X-Own": "1"})
+def test_account_headers_are_sent(server: CountingServer) -> None:
+    sender = open_client("lapyme", server.server_port, headers={"X-Own": "1"})
     sender.request("POST", "/x", body=b"{}", timeout_s=5)
     assert server.headers["X-Own"] == "1"
     sender.close()
 
 
-def test_the_delay_grows_with_the_tries_up_to_its_limit() -> None:
+def test_retry_delay_grows_up_to_its_limit() -> None:
     account = Account(name="a", id="a", destination="lapyme", base_url="https://x.example", retry_max_s=60)
     for tries, ceiling in [(1, 1), (3, 4), (5, 16), (10, 60), (1000, 60)]:
         delays = [delay_s(account, tries) for _ in range(300)]
@@ -121,24 +121,24 @@ def test_the_delay_grows_with_the_tries_up_to_its_limit() -> None:
         ("²", None),
     ],
 )
-def test_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
+def test_retry_after_accepts_seconds_and_dates(header: str | None, seconds: float | None) -> None:
     assert parse_retry_after(header, utc_now()) == seconds
 
 
-def test_the_destination_may_ask_for_a_longer_wait_but_not_for_a_week() -> None:
+def test_retry_after_is_honoured_up_to_a_limit() -> None:
     account = Account(name="a", id="a", destination="lapyme", base_url="https://x.example")
     assert delay_s(account, 1, 100) == 100
     assert delay_s(account, 1, 604_800) == 3_600
 
 
 @pytest.mark.parametrize("token", ["", "abc", "a.b.c", "eyJhbGciOiJub25lIn0.eyJleHAiOiJ4In0."])
-def test_a_token_whose_end_cannot_be_read_is_not_kept_for_ever(token: str) -> None:
+def test_token_without_a_readable_expiry_is_not_cached_forever(token: str) -> None:
     now = utc_now()
     assert 0 < (token_expiry(token, now) - now).total_seconds() <= 300
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff", b"NaN", b""])
-def test_any_reply_can_be_judged(body: bytes) -> None:
+def test_any_response_can_be_classified(body: bytes) -> None:
     for destination in DESTINATIONS.values():
         outcome, _ = classify(destination, HttpResult(status=200, body=body))
         assert outcome is Outcome.AMBIGUOUS

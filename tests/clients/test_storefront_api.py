@@ -59,7 +59,7 @@ from = "tienda-ar"
 to = ["AR_GOES_TO"]
 """
 
-SEVERAL: dict[str, Any] = {"payment_gateway_names": ["mercado_pago", "gift_card"]}
+SEVERAL_GATEWAYS: dict[str, Any] = {"payment_gateway_names": ["mercado_pago", "gift_card"]}
 TRANSACTIONS = [
     {"id": 1, "kind": "authorization", "status": "success", "gateway": "mercado_pago", "amount": "499.00"},
     {
@@ -91,11 +91,11 @@ REFUND = {
     ],
 }
 
-Open = Callable[..., Service]
+OpenShops = Callable[..., Service]
 
 
 @pytest.fixture
-def open_shops(open_service: Callable[..., Service], sandbox: SandboxServer) -> Open:
+def open_shops(open_service: Callable[..., Service], sandbox: SandboxServer) -> OpenShops:
     """Open a service whose stores are routed to these accounts."""
 
     def open_with(*, mx: str = "bodega", ar: str = "erp") -> Service:
@@ -117,14 +117,14 @@ def post_refunded(service: Service, number: int = 727, **changes: Any) -> dict[s
     return order
 
 
-def calls(service: Service, storefront: str) -> list[str]:
-    return [f"{seen.path} {seen.outcome}" for seen in service.sandbox.requests(storefront)]
+def api_calls(service: Service, storefront: str) -> list[str]:
+    return [f"{request.path} {request.outcome}" for request in service.sandbox.requests(storefront)]
 
 
 # --- fetched details are delivered ---
 
 
-def test_barcodes_reach_rayo(open_shops: Open) -> None:
+def test_rayo_receives_fetched_barcodes(open_shops: OpenShops) -> None:
     service = open_shops()
     service.sandbox.put_order("shopify", "tienda", with_variant(shopify_order(), barcode="7501234567893"))
     service.post_shopify(with_variant(shopify_order()))
@@ -132,13 +132,13 @@ def test_barcodes_reach_rayo(open_shops: Open) -> None:
 
     [order] = service.sandbox.orders("rayo")
     assert order.body["productos"] == [{"cantidad": 2, "identificador": "7501234567893"}]
-    assert calls(service, "shopify") == ["/shopify/admin/api/2026-10/variants/41.json served"]
+    assert api_calls(service, "shopify") == ["/shopify/admin/api/2026-10/variants/41.json served"]
 
 
-def test_what_each_of_several_gateways_was_paid_reaches_centelar(open_shops: Open) -> None:
+def test_centelar_receives_the_amount_of_each_gateway(open_shops: OpenShops) -> None:
     service = open_shops(mx="hub")
     service.sandbox.put_order("shopify", "tienda", shopify_order(transactions=TRANSACTIONS))
-    service.post_shopify(shopify_order(**SEVERAL))
+    service.post_shopify(shopify_order(**SEVERAL_GATEWAYS))
     service.drain()
 
     [order] = service.sandbox.orders("centelar")
@@ -154,7 +154,7 @@ def test_what_each_of_several_gateways_was_paid_reaches_centelar(open_shops: Ope
     ]
 
 
-def test_what_a_refund_leaves_reaches_lapyme(open_shops: Open) -> None:
+def test_lapyme_receives_the_order_after_refunds(open_shops: OpenShops) -> None:
     service = open_shops()
     service.sandbox.put_order("woocommerce", "tienda", woo_order(refunds=[REFUND]))
     post_refunded(service)
@@ -165,7 +165,7 @@ def test_what_a_refund_leaves_reaches_lapyme(open_shops: Open) -> None:
     assert order.body["totals"] == {"subtotal": 25000, "tax_amount": 5250, "total": 30250}
 
 
-def test_what_a_refund_leaves_reaches_rayo(open_shops: Open) -> None:
+def test_rayo_receives_the_order_after_refunds(open_shops: OpenShops) -> None:
     service = open_shops(ar="deposito")
     address = woo_order()["shipping"] | {
         "address_1": "Calle 5 de Mayo #123",
@@ -184,20 +184,20 @@ def test_what_a_refund_leaves_reaches_rayo(open_shops: Open) -> None:
     assert order.body["productos"] == [{"cantidad": 2, "identificador": "YERBA-1"}]
 
 
-def test_nothing_is_asked_of_the_store_where_the_webhook_says_all(open_shops: Open) -> None:
+def test_store_api_is_not_called_when_the_webhook_is_complete(open_shops: OpenShops) -> None:
     service = open_shops(mx="deposito")
-    service.post_shopify(shopify_order(**SEVERAL))
+    service.post_shopify(shopify_order(**SEVERAL_GATEWAYS))
     service.post_woo(woo_order())
     service.drain()
 
     assert [delivery["state"] for delivery in service.deliveries()] == ["delivered", "delivered"]
-    assert calls(service, "shopify") == calls(service, "woocommerce") == []
+    assert api_calls(service, "shopify") == api_calls(service, "woocommerce") == []
 
 
 # --- missing details ---
 
 
-def test_detail_that_is_not_there_is_a_named_problem(open_shops: Open) -> None:
+def test_missing_detail_is_a_problem(open_shops: OpenShops) -> None:
     service = open_shops()
     service.post_shopify(with_variant(shopify_order()))
     service.drain()
@@ -208,9 +208,9 @@ def test_detail_that_is_not_there_is_a_named_problem(open_shops: Open) -> None:
     assert service.sandbox.requests("rayo") == []
 
 
-def test_transactions_that_are_not_there_are_a_named_problem(open_shops: Open) -> None:
+def test_missing_transactions_are_a_problem(open_shops: OpenShops) -> None:
     service = open_shops(mx="hub")
-    service.post_shopify(shopify_order(**SEVERAL))
+    service.post_shopify(shopify_order(**SEVERAL_GATEWAYS))
     service.drain()
 
     delivery = service.only_delivery()
@@ -218,7 +218,7 @@ def test_transactions_that_are_not_there_are_a_named_problem(open_shops: Open) -
     assert delivery["problems"] == ["Payments are missing: the storefront does not say how much was paid in which way."]
 
 
-def test_refund_that_the_store_does_not_tell_is_a_named_problem(open_shops: Open) -> None:
+def test_missing_refund_details_are_a_problem(open_shops: OpenShops) -> None:
     service = open_shops()
     post_refunded(service)
     service.drain()
@@ -229,13 +229,13 @@ def test_refund_that_the_store_does_not_tell_is_a_named_problem(open_shops: Open
         "Refunds are not told by product: WooCommerce says only their sum.",
         "Total: products 363.00 + shipping 60.50 = 423.50, but 302.50 was charged.",
     ]
-    assert calls(service, "woocommerce") == ["/woocommerce/wp-json/wc/v3/orders/727/refunds served"]
+    assert api_calls(service, "woocommerce") == ["/woocommerce/wp-json/wc/v3/orders/727/refunds served"]
 
 
 # --- failures of the store's API ---
 
 
-def test_store_that_fails_is_asked_again(open_shops: Open) -> None:
+def test_failing_store_api_is_retried(open_shops: OpenShops) -> None:
     service = open_shops()
     service.sandbox.put_order("woocommerce", "tienda", woo_order(refunds=[REFUND]))
     service.sandbox.inject_fault("woocommerce", "status", status=500)
@@ -253,7 +253,7 @@ def test_store_that_fails_is_asked_again(open_shops: Open) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_store_that_refuses_our_token_is_left_alone_by_its_other_orders(open_shops: Open, status: int) -> None:
+def test_rejected_token_pauses_fetches_from_the_store(open_shops: OpenShops, status: int) -> None:
     service = open_shops()
     for number in (727, 728):
         service.sandbox.put_order("woocommerce", "tienda", woo_order(number, refunds=[REFUND]))
@@ -276,7 +276,7 @@ def test_store_that_refuses_our_token_is_left_alone_by_its_other_orders(open_sho
     assert len(service.sandbox.orders("lapyme")) == 3
 
 
-def test_shopify_that_refuses_our_token_leaves_the_order_waiting(open_shops: Open) -> None:
+def test_rejected_shopify_token_leaves_the_order_waiting(open_shops: OpenShops) -> None:
     service = open_shops()
     service.sandbox.inject_fault("shopify", "reject_key", match="ficha-mx")
     service.sandbox.put_order("shopify", "tienda", with_variant(shopify_order(), barcode="7501234567893"))
@@ -290,7 +290,7 @@ def test_shopify_that_refuses_our_token_leaves_the_order_waiting(open_shops: Ope
     assert "ficha-mx" not in repr(service.only_delivery())
 
 
-def test_other_orders_come_again_soon_while_a_probe_of_the_store_is_under_way(open_shops: Open) -> None:
+def test_orders_are_rescheduled_soon_while_the_store_is_probed(open_shops: OpenShops) -> None:
     database = open_shops().database
     record_outcome(
         database, CircuitReport(circuit="store:x", outcome=Outcome.UNAUTHORIZED, failure_threshold=5, probe_after_s=0)
@@ -302,7 +302,7 @@ def test_other_orders_come_again_soon_while_a_probe_of_the_store_is_under_way(op
     assert 29 < (until - database.clock()).total_seconds() <= 30
 
 
-def test_store_that_is_away_is_left_alone_and_the_account_takes_what_needs_no_fetch(open_shops: Open) -> None:
+def test_unavailable_store_blocks_only_orders_that_need_a_fetch(open_shops: OpenShops) -> None:
     service = open_shops()
     service.sandbox.inject_fault("woocommerce", "status", status=500, times=None)
     for number in range(701, 711):
@@ -318,7 +318,7 @@ def test_store_that_is_away_is_left_alone_and_the_account_takes_what_needs_no_fe
 # --- nothing is fetched ---
 
 
-def test_deleted_order_is_not_shipped(open_shops: Open) -> None:
+def test_deleted_order_is_not_shipped(open_shops: OpenShops) -> None:
     service = open_shops(mx="deposito")
     order = shopify_order()
     service.post_shopify(order)

@@ -33,14 +33,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=40, help="requests of each kind to each call")
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with (
         TemporaryDirectory(prefix="connector-contract-") as folder,
         SandboxServer() as sandbox,
         serve(Path(folder), sandbox) as url,
     ):
-        fill(url, sandbox)
-        return judge(url, asked.examples, asked.seed, Path(folder))
+        create_sample_data(url, sandbox)
+        return report_result(url, arguments.examples, arguments.seed, Path(folder))
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def wait_until_ready(url: str) -> None:
     raise TimeoutError("the service did not come up")
 
 
-def fill(url: str, sandbox: SandboxServer) -> None:
+def create_sample_data(url: str, sandbox: SandboxServer) -> None:
     """Create delivered, refused, uncertain and unmappable orders, and ignored and duplicate webhooks."""
     sandbox.inject_fault("lapyme", "status", status=422)
     sandbox.inject_fault("rayo", "process_then_drop")
@@ -109,7 +109,7 @@ def fill(url: str, sandbox: SandboxServer) -> None:
             time.sleep(0.1)
 
 
-def judge(url: str, examples: int, seed: int, folder: Path) -> int:
+def report_result(url: str, examples: int, seed: int, folder: Path) -> int:
     return subprocess.run(
         [
             *(str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(CONFIG)),

@@ -13,35 +13,35 @@ from connector.database.operator_actions import RetriggerRequest
 from connector.database.queries.deliveries import DeliveryFilter
 from connector.operations import actions
 from tests.support.orders import shopify_order
-from tests.support.scenarios import lose_a_reply, refuse
+from tests.support.scenarios import lose_a_response, refuse_order
 from tests.support.service import Service
 
 
-def start(service: Service, choice: DeliveryFilter | None = None, **options: Any) -> str:
+def start_bulk_retry(service: Service, choice: DeliveryFilter | None = None, **options: Any) -> str:
     return str(
         actions.start_bulk_retry(service.runtime, choice or DeliveryFilter(state="parked"), actor="ana", **options).id
     )
 
 
-def work_off(service: Service, size: int = 50) -> None:
+def process_bulk_retries(service: Service, size: int = 50) -> None:
     while actions.advance_bulk_retries(service.runtime, size=size):
         pass
 
 
-def states(service: Service) -> list[tuple[str, str | None]]:
-    return [(one["state"], one["reason"]) for one in service.deliveries()]
+def delivery_states(service: Service) -> list[tuple[str, str | None]]:
+    return [(delivery["state"], delivery["reason"]) for delivery in service.deliveries()]
 
 
-def test_a_job_queues_what_is_parked_and_says_what_it_left_and_why(service: Service) -> None:
-    lose_a_reply(service, "rayo")
-    refuse(service, 7, 8)
-    job = start(service, note="LaPyme knows the products now")
-    work_off(service)
-    assert states(service) == [("parked", "uncertain"), ("waiting", None), ("waiting", None)]
+def test_bulk_retry_queues_parked_deliveries_and_reports_skipped_ones(service: Service) -> None:
+    lose_a_response(service, "rayo")
+    refuse_order(service, 7, 8)
+    job = start_bulk_retry(service, note="LaPyme knows the products now")
+    process_bulk_retries(service)
+    assert delivery_states(service) == [("parked", "uncertain"), ("waiting", None), ("waiting", None)]
     done = bulk_retries.load_job(service.database, int(job))
     assert (done.state, done.total, done.queued) == ("finished", 3, 2)
-    why = "it is uncertain: look at the destination first, then resolve it or use `force`"
-    assert done.skipped_reasons == {why: 1}
+    reason = "it is uncertain: look at the destination first, then resolve it or use `force`"
+    assert done.skipped_reasons == {reason: 1}
     [note] = service.api("/deliveries/2").json["notes"]
     assert (note["kind"], note["who"], note["text"]) == ("retrigger", "ana", "LaPyme knows the products now")
 
@@ -56,45 +56,45 @@ def test_a_job_queues_what_is_parked_and_says_what_it_left_and_why(service: Serv
         (DeliveryFilter(ids=(1, 2, 99)), ["2"]),
     ],
 )
-def test_a_job_takes_what_its_filters_choose(service: Service, choice: DeliveryFilter, queued: list[str]) -> None:
-    lose_a_reply(service, "rayo")
-    refuse(service, 7, 8)
-    start(service, choice)
-    work_off(service)
-    assert [one["id"] for one in service.deliveries(state="waiting")] == queued
+def test_bulk_retry_applies_filters(service: Service, choice: DeliveryFilter, queued: list[str]) -> None:
+    lose_a_response(service, "rayo")
+    refuse_order(service, 7, 8)
+    start_bulk_retry(service, choice)
+    process_bulk_retries(service)
+    assert [delivery["id"] for delivery in service.deliveries(state="waiting")] == queued
 
 
-def test_a_job_takes_what_was_made_in_a_time(service: Service) -> None:
-    refuse(service, 7)
+def test_bulk_retry_filters_by_creation_time(service: Service) -> None:
+    refuse_order(service, 7)
     service.clock.forward(3600)
     between = service.clock()
     service.clock.forward(3600)
-    refuse(service, 8)
-    start(service, DeliveryFilter(state="parked", since=between))
-    work_off(service)
-    assert [one["order_id"] for one in service.deliveries(state="waiting")] == ["8"]
-    start(service, DeliveryFilter(state="parked", until=between))
-    work_off(service)
-    assert [one["order_id"] for one in service.deliveries(state="waiting")] == ["7", "8"]
+    refuse_order(service, 8)
+    start_bulk_retry(service, DeliveryFilter(state="parked", since=between))
+    process_bulk_retries(service)
+    assert [delivery["order_id"] for delivery in service.deliveries(state="waiting")] == ["8"]
+    start_bulk_retry(service, DeliveryFilter(state="parked", until=between))
+    process_bulk_retries(service)
+    assert [delivery["order_id"] for delivery in service.deliveries(state="waiting")] == ["7", "8"]
 
 
-def test_a_job_that_stopped_halfway_goes_on_and_takes_no_delivery_twice(service: Service) -> None:
-    refuse(service, *range(1, 6))
-    start(service)
+def test_interrupted_bulk_retry_resumes_without_repeating(service: Service) -> None:
+    refuse_order(service, *range(1, 6))
+    start_bulk_retry(service)
     actions.advance_bulk_retries(service.runtime, size=2)
-    assert [one["id"] for one in service.deliveries(state="waiting")] == ["1", "2"]
+    assert [delivery["id"] for delivery in service.deliveries(state="waiting")] == ["1", "2"]
     for _ in range(2):  # those are sent and refused again while the bulk retry pauses
         service.sandbox.inject_fault("lapyme", "status", status=422)
     service.deliver_due()
-    work_off(service)
-    assert [one["id"] for one in service.deliveries(state="waiting")] == ["3", "4", "5"]
-    assert [one["attempts"] for one in service.deliveries()] == [2, 2, 1, 1, 1]
+    process_bulk_retries(service)
+    assert [delivery["id"] for delivery in service.deliveries(state="waiting")] == ["3", "4", "5"]
+    assert [delivery["attempts"] for delivery in service.deliveries()] == [2, 2, 1, 1, 1]
 
 
-def test_two_forwarders_work_at_one_job_and_take_no_page_twice(service: Service) -> None:
-    refuse(service, *range(1, 8))
-    start(service)
-    threads = [threading.Thread(target=work_off, args=(service, 2)) for _ in range(3)]
+def test_concurrent_workers_process_each_page_once(service: Service) -> None:
+    refuse_order(service, *range(1, 8))
+    start_bulk_retry(service)
+    threads = [threading.Thread(target=process_bulk_retries, args=(service, 2)) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -103,53 +103,53 @@ def test_two_forwarders_work_at_one_job_and_take_no_page_twice(service: Service)
     assert bulk_retries.load_job(service.database, 1).queued == 7
 
 
-def test_a_page_that_was_read_by_another_is_not_taken(service: Service) -> None:
-    refuse(service, 7)
-    start(service)
+def test_stale_page_is_not_processed(service: Service) -> None:
+    refuse_order(service, 7)
+    start_bulk_retry(service)
     stale = bulk_retries.next_running_job(service.database)
     assert stale is not None
-    work_off(service)
+    process_bulk_retries(service)
     assert bulk_retries.advance_job(service.database, stale, destinations_with_idempotency=set()) is None
     assert len(service.api("/deliveries/1").json["notes"]) == 1
 
 
-def test_a_job_that_is_asked_for_again_by_the_same_request_is_the_same_job(service: Service) -> None:
-    refuse(service, 7)
-    asked = RetriggerRequest(actor="ana")
-    made = [
-        bulk_retries.start_job(service.database, DeliveryFilter(state="parked"), asked, token="one").id
+def test_repeated_request_returns_the_same_bulk_retry(service: Service) -> None:
+    refuse_order(service, 7)
+    request = RetriggerRequest(actor="ana")
+    job_ids = [
+        bulk_retries.start_job(service.database, DeliveryFilter(state="parked"), request, token="one").id
         for _ in range(2)
     ]
-    assert made == [1, 1]
+    assert job_ids == [1, 1]
 
 
-def test_a_cancelled_job_takes_no_further_page(service: Service) -> None:
-    refuse(service, *range(1, 4))
-    job = int(start(service))
+def test_cancelled_bulk_retry_stops(service: Service) -> None:
+    refuse_order(service, *range(1, 4))
+    job = int(start_bulk_retry(service))
     actions.advance_bulk_retries(service.runtime, size=2)
     assert actions.cancel_bulk_retry(service.runtime, job, actor="ana").state == "cancelled"
-    work_off(service)
-    assert [one["id"] for one in service.deliveries(state="waiting")] == ["1", "2"]
+    process_bulk_retries(service)
+    assert [delivery["id"] for delivery in service.deliveries(state="waiting")] == ["1", "2"]
 
 
-def test_a_finished_job_cannot_be_cancelled(service: Service) -> None:
-    job = int(start(service))
+def test_finished_bulk_retry_cannot_be_cancelled(service: Service) -> None:
+    job = int(start_bulk_retry(service))
     assert bulk_retries.load_job(service.database, job).state == "finished"  # there was nothing to do
     with pytest.raises(ConflictError):
         actions.cancel_bulk_retry(service.runtime, job, actor="ana")
 
 
-def test_a_job_sends_what_was_delivered_only_by_force_and_by_id(service: Service) -> None:
+def test_delivered_orders_require_force_and_explicit_ids(service: Service) -> None:
     service.post_shopify(shopify_order())
     service.deliver_due()
     with pytest.raises(InvalidRequestError, match="`force` needs `ids`"):
-        start(service, force=True)
-    start(service, DeliveryFilter(ids=(1,)))
-    work_off(service)
-    assert states(service) == [("delivered", None)]
-    start(service, DeliveryFilter(ids=(1,)), force=True)
-    work_off(service)
-    assert states(service) == [("waiting", None)]
+        start_bulk_retry(service, force=True)
+    start_bulk_retry(service, DeliveryFilter(ids=(1,)))
+    process_bulk_retries(service)
+    assert delivery_states(service) == [("delivered", None)]
+    start_bulk_retry(service, DeliveryFilter(ids=(1,)), force=True)
+    process_bulk_retries(service)
+    assert delivery_states(service) == [("waiting", None)]
 
 
 @pytest.mark.parametrize(
@@ -162,15 +162,15 @@ def test_a_job_sends_what_was_delivered_only_by_force_and_by_id(service: Service
         DeliveryFilter(ids=(1,) * 1001),
     ],
 )
-def test_a_choice_that_makes_no_sense_is_refused(service: Service, choice: DeliveryFilter) -> None:
+def test_contradictory_selection_is_refused(service: Service, choice: DeliveryFilter) -> None:
     with pytest.raises(InvalidRequestError):
-        start(service, choice)
+        start_bulk_retry(service, choice)
 
 
-def test_the_forwarder_works_jobs_off_beside_its_orders(open_service: Callable[..., Service]) -> None:
+def test_worker_processes_bulk_retries_alongside_deliveries(open_service: Callable[..., Service]) -> None:
     service = open_service()
-    refuse(service, 7)
-    start(service)
+    refuse_order(service, 7)
+    start_bulk_retry(service)
     worker = service.worker()
     running = threading.Thread(target=worker.run)
     running.start()
@@ -179,4 +179,4 @@ def test_the_forwarder_works_jobs_off_beside_its_orders(open_service: Callable[.
         time.sleep(0.02)
     worker.stop()
     running.join()
-    assert states(service) == [("delivered", None)]
+    assert delivery_states(service) == [("delivered", None)]

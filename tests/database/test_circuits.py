@@ -10,54 +10,54 @@ from tests.support.orders import shopify_order, woo_order
 from tests.support.service import Service
 
 
-def shown(service: Service, account: str) -> dict[str, Any]:
-    return next(one for one in service.api("/accounts").json["items"] if one["id"] == account)
+def account_status(service: Service, account: str) -> dict[str, Any]:
+    return next(item for item in service.api("/accounts").json["items"] if item["id"] == account)
 
 
-def states(service: Service) -> list[str]:
+def delivery_states(service: Service) -> list[str]:
     return [delivery["state"] for delivery in service.deliveries()]
 
 
-def test_a_paused_account_gets_nothing_and_another_does(service: Service) -> None:
+def test_paused_account_receives_nothing(service: Service) -> None:
     service.api("/accounts/bodega/pause", json={"note": "the carrier moves house"})
     service.post_shopify(shopify_order())
     service.post_woo(woo_order())
     service.drain()
-    assert states(service) == ["waiting", "delivered"]
-    paused = shown(service, "bodega")
+    assert delivery_states(service) == ["waiting", "delivered"]
+    paused = account_status(service, "bodega")
     assert (paused["state"], paused["reason"]) == ("paused", "api: the carrier moves house")
     assert paused["deliveries"] == {"waiting": 1, "sending": 0, "parked": 0}
-    assert shown(service, "erp")["state"] == "flowing"
+    assert account_status(service, "erp")["state"] == "flowing"
 
 
-def test_a_resumed_account_gets_what_waited(service: Service) -> None:
+def test_resumed_account_receives_waiting_deliveries(service: Service) -> None:
     service.api("/accounts/bodega/pause", json={})
     service.post_shopify(shopify_order())
     service.drain()
     service.api("/accounts/bodega/resume", json={})
     service.drain()
-    assert states(service) == ["delivered"]
-    assert shown(service, "bodega")["state"] == "flowing"
+    assert delivery_states(service) == ["delivered"]
+    assert account_status(service, "bodega")["state"] == "flowing"
 
 
-def test_a_person_who_resumes_says_that_the_account_is_well(service: Service) -> None:
+def test_manual_resume_closes_the_circuit_breaker(service: Service) -> None:
     service.sandbox.inject_fault("rayo", "status", status=401, times=3)
     service.post_shopify(shopify_order())
     service.drain()
-    assert shown(service, "bodega")["state"] == "circuit open"
+    assert account_status(service, "bodega")["state"] == "circuit open"
     service.sandbox.clear_faults()
     service.api("/accounts/bodega/resume", json={})
     service.clock.forward(3)
     service.drain()
-    assert states(service) == ["delivered"]
+    assert delivery_states(service) == ["delivered"]
 
 
 @pytest.mark.parametrize("path", ["/accounts/nobody/pause", "/accounts/nobody/resume"])
-def test_an_account_that_is_not_there_is_404(service: Service, path: str) -> None:
+def test_unknown_account_is_404(service: Service, path: str) -> None:
     assert service.api(path, json={}).status_code == 404
 
 
-def test_the_time_of_a_pause_does_not_count_for_retries(service: Service) -> None:
+def test_pause_does_not_count_toward_the_retry_window(service: Service) -> None:
     service.api("/accounts/bodega/pause", json={})
     service.clock.forward(100)
     service.sandbox.clear_faults()
@@ -66,7 +66,7 @@ def test_the_time_of_a_pause_does_not_count_for_retries(service: Service) -> Non
     assert 100 <= total_seconds_open(service.database, ["bodega"]) < 110
 
 
-def test_a_pause_within_an_open_circuit_is_counted_once(service: Service) -> None:
+def test_overlapping_pause_and_open_circuit_count_once(service: Service) -> None:
     service.sandbox.inject_fault("rayo", "status", status=401, times=3)
     service.post_shopify(shopify_order())
     service.drain()
@@ -79,7 +79,7 @@ def test_a_pause_within_an_open_circuit_is_counted_once(service: Service) -> Non
     assert 30 <= total_seconds_open(service.database, ["bodega"]) < 35
 
 
-def test_two_forwarders_keep_to_an_accounts_concurrency_together(open_service: Callable[..., Service]) -> None:
+def test_workers_share_the_account_concurrency_limit(open_service: Callable[..., Service]) -> None:
     service = open_service(more="concurrency = 3")
     for number in range(8):
         service.post_woo(woo_order(number))
@@ -89,7 +89,7 @@ def test_two_forwarders_keep_to_an_accounts_concurrency_together(open_service: C
     assert [len(first.claim_due()), len(second.claim_due())] == [3, 0]
 
 
-def test_two_forwarders_keep_to_an_accounts_rate_together(open_service: Callable[..., Service]) -> None:
+def test_workers_share_the_account_rate_limit(open_service: Callable[..., Service]) -> None:
     service = open_service(more="rate_per_s = 2")
     for number in range(8):
         service.post_woo(woo_order(number))
@@ -101,10 +101,10 @@ def test_two_forwarders_keep_to_an_accounts_rate_together(open_service: Callable
     assert len(second.claim_due()) == 2
 
 
-def test_an_order_that_cannot_be_mapped_delays_no_other(service: Service) -> None:
+def test_unmappable_order_does_not_delay_others(service: Service) -> None:
     bad = woo_order(1)
     bad["line_items"][0]["sku"] = ""
     service.post_woo(bad)
     service.post_woo(woo_order(2))
     service.deliver_due()
-    assert states(service) == ["parked", "delivered"]
+    assert delivery_states(service) == ["parked", "delivered"]

@@ -31,7 +31,7 @@ from tests.support.service import Service
 
 
 @pytest.fixture
-def standstill(service: Service) -> Iterator[Service]:
+def stalled_service(service: Service) -> Iterator[Service]:
     """The service with a clock that stands still, so that timestamps never distinguish events."""
     at = service.clock()
     database = Database(service.runtime.settings.environment.database_url, clock=lambda: at)
@@ -40,28 +40,30 @@ def standstill(service: Service) -> Iterator[Service]:
     database.close()
 
 
-def recover(service: Service) -> list[int]:
+def recover_expired(service: Service) -> list[int]:
     return recover_interrupted(
         service.database, destinations_with_idempotency=service.runtime.destinations_with_idempotency
     )
 
 
-def answer(service: Service, claimed: ClaimedDelivery, outcome: Outcome, decision: Decision | None = None) -> bool:
+def record_attempt(
+    service: Service, claimed: ClaimedDelivery, outcome: Outcome, decision: Decision | None = None
+) -> bool:
     """Record an outcome as the process that sent the first attempt does."""
     tried = AttemptRecord(number=1, outcome=outcome, started_at=service.clock(), duration_ms=1)
     is_taken = outcome is Outcome.DELIVERED
     usual = Decision(state=State.DELIVERED if is_taken else State.PARKED, remote_id="r-1" if is_taken else None)
     health = CircuitReport(circuit="erp", outcome=outcome, failure_threshold=5, probe_after_s=30)
-    ended = AttemptResult(delivery=claimed.delivery, attempt=tried, decision=decision or usual, circuit_report=health)
-    return record_sent(service.database, ended)
+    result = AttemptResult(delivery=claimed.delivery, attempt=tried, decision=decision or usual, circuit_report=health)
+    return record_sent(service.database, result)
 
 
-def told(service: Service) -> tuple[Any, ...]:
+def state_and_reason(service: Service) -> tuple[Any, ...]:
     delivery = service.only_delivery()
     return delivery["state"], delivery["reason"], delivery["attempts"]
 
 
-def test_a_claimed_delivery_is_nobody_elses_until_its_lease_runs_out(service: Service) -> None:
+def test_claimed_delivery_is_exclusive_until_the_lease_expires(service: Service) -> None:
     service.post_woo(woo_order())
     assert len(claim(service, "first")) == 1
     assert claim(service, "second") == []
@@ -69,21 +71,21 @@ def test_a_claimed_delivery_is_nobody_elses_until_its_lease_runs_out(service: Se
     assert len(claim(service, "second")) == 1
 
 
-def test_no_more_are_claimed_than_the_account_takes_at_once_by_all_processes(service: Service) -> None:
+def test_claims_respect_the_account_concurrency_across_processes(service: Service) -> None:
     for number in range(5):
         service.post_woo(woo_order(number))
     assert len(claim(service, "first", concurrency=3)) == 3
     assert claim(service, "second", concurrency=3) == []
 
 
-def test_what_was_claimed_and_not_sent_is_given_back(service: Service) -> None:
+def test_unsent_claims_are_released(service: Service) -> None:
     service.post_woo(woo_order())
     claim(service, "first")
     assert release_claims(service.database, "first") == 1
     assert len(claim(service, "second")) == 1
 
 
-def test_a_process_that_lost_its_claim_does_not_send(service: Service) -> None:
+def test_worker_that_lost_its_claim_does_not_send(service: Service) -> None:
     service.post_woo(woo_order())
     [sleeper] = claim(service, "sleeper")
     service.clock.forward(LEASE_S + 1)
@@ -91,7 +93,7 @@ def test_a_process_that_lost_its_claim_does_not_send(service: Service) -> None:
     assert not start_sending(service, sleeper)
 
 
-def test_a_process_whose_lease_ran_out_does_not_send_even_if_nobody_took_over(service: Service) -> None:
+def test_worker_with_an_expired_lease_does_not_send(service: Service) -> None:
     service.post_woo(woo_order())
     [sleeper] = claim(service, "sleeper")
     service.clock.forward(LEASE_S + 1)
@@ -100,14 +102,14 @@ def test_a_process_whose_lease_ran_out_does_not_send_even_if_nobody_took_over(se
     assert service.sandbox.requests("lapyme") == []
 
 
-def test_sending_is_on_disk_with_its_bytes_before_the_socket_opens(service: Service) -> None:
+def test_sending_state_and_body_are_committed_before_connecting(service: Service) -> None:
     service.post_woo(woo_order())
     [claimed] = claim(service, "first")
     assert start_sending(service, claimed)
     service.database.close()  # as after a kill
-    shown = service.only_delivery()
-    assert (shown["state"], shown["body"], shown["idempotency_key"]) == ("sending", {"a": 1}, "key")
-    assert [(one["number"], one["outcome"]) for one in shown["attempt_log"]] == [(1, "sending")]
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["body"], delivery["idempotency_key"]) == ("sending", {"a": 1}, "key")
+    assert [(attempt["number"], attempt["outcome"]) for attempt in delivery["attempt_log"]] == [(1, "sending")]
 
 
 class ForgetfulDatabase(Database):
@@ -125,46 +127,48 @@ class ForgetfulDatabase(Database):
 
 
 @pytest.fixture
-def forgetful(service: Service) -> Iterator[ForgetfulDatabase]:
+def forgetful_database(service: Service) -> Iterator[ForgetfulDatabase]:
     database = ForgetfulDatabase(service.runtime.settings.environment.database_url)
     yield database
     database.close()
 
 
-def test_a_commit_of_sending_that_was_not_told_of_is_known_for_ones_own(
-    service: Service, forgetful: ForgetfulDatabase
+def test_unacknowledged_commit_of_sending_is_recognised(
+    service: Service, forgetful_database: ForgetfulDatabase
 ) -> None:
     service.post_shopify(shopify_order())
     [claimed] = claim(service, "first")
-    forgetful.is_about_to_fail = True
-    assert start_sending(replace(service, runtime=replace(service.runtime, database=forgetful)), claimed)
-    assert told(service) == ("sending", None, 1)
+    forgetful_database.is_about_to_fail = True
+    assert start_sending(replace(service, runtime=replace(service.runtime, database=forgetful_database)), claimed)
+    assert state_and_reason(service) == ("sending", None, 1)
     assert not start_sending(service, claimed)  # from another process it would be a second request
 
 
-def test_an_outcome_whose_commit_was_not_told_of_is_recorded_once(
-    service: Service, forgetful: ForgetfulDatabase
+def test_unacknowledged_commit_of_an_outcome_is_recorded_once(
+    service: Service, forgetful_database: ForgetfulDatabase
 ) -> None:
     service.post_shopify(shopify_order())
     [claimed] = claim(service, "first")
     start_sending(service, claimed)
-    forgetful.is_about_to_fail = True
-    assert answer(replace(service, runtime=replace(service.runtime, database=forgetful)), claimed, Outcome.DELIVERED)
-    assert told(service) == ("delivered", None, 1)
+    forgetful_database.is_about_to_fail = True
+    assert record_attempt(
+        replace(service, runtime=replace(service.runtime, database=forgetful_database)), claimed, Outcome.DELIVERED
+    )
+    assert state_and_reason(service) == ("delivered", None, 1)
     assert service.only_delivery()["notes"] == []
 
 
-def test_a_webhook_whose_commit_was_not_told_of_is_accepted_once(
-    service: Service, forgetful: ForgetfulDatabase
+def test_unacknowledged_commit_of_a_webhook_is_accepted_once(
+    service: Service, forgetful_database: ForgetfulDatabase
 ) -> None:
-    forgetful.is_about_to_fail = True
-    runtime = replace(service.runtime, database=forgetful)
+    forgetful_database.is_about_to_fail = True
+    runtime = replace(service.runtime, database=forgetful_database)
     answered = replace(service, runtime=runtime, client=create_app(runtime).test_client()).post_woo(woo_order())
     assert answered.status_code == 200
     assert len(service.deliveries()) == 1
 
 
-def test_a_newer_version_between_reading_and_sending_stops_the_older(service: Service) -> None:
+def test_newer_version_received_before_sending_stops_the_older(service: Service) -> None:
     service.post_woo(woo_order())
     [claimed] = claim(service, "first")
     service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:09:00"))
@@ -174,23 +178,23 @@ def test_a_newer_version_between_reading_and_sending_stops_the_older(service: Se
     assert service.only_delivery()["event"] == "2"
 
 
-def test_a_newer_version_of_the_very_same_instant_stops_the_older(standstill: Service) -> None:
-    standstill.post_woo(woo_order())
-    [claimed] = claim(standstill, "first")
-    standstill.post_woo(woo_order(date_modified_gmt="2026-11-20T15:09:00"))
-    assert not start_sending(standstill, claimed)
+def test_newer_version_with_equal_timestamp_stops_the_older(stalled_service: Service) -> None:
+    stalled_service.post_woo(woo_order())
+    [claimed] = claim(stalled_service, "first")
+    stalled_service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:09:00"))
+    assert not start_sending(stalled_service, claimed)
 
 
-def test_an_attempt_that_was_made_meanwhile_stops_another(standstill: Service) -> None:
-    standstill.post_woo(woo_order())
-    [claimed] = claim(standstill, "first")
-    assert start_sending(standstill, claimed)
+def test_concurrent_attempt_prevents_another(stalled_service: Service) -> None:
+    stalled_service.post_woo(woo_order())
+    [claimed] = claim(stalled_service, "first")
+    assert start_sending(stalled_service, claimed)
     decision = Decision(state=State.WAITING, due_at=claimed.delivery.due_at, keeps_claim=True)
-    assert answer(standstill, claimed, Outcome.TOKEN_EXPIRED, decision)
-    assert not start_sending(standstill, claimed)
+    assert record_attempt(stalled_service, claimed, Outcome.TOKEN_EXPIRED, decision)
+    assert not start_sending(stalled_service, claimed)
 
 
-def test_what_took_too_long_to_commit_is_not_sent(service: Service) -> None:
+def test_slow_commit_prevents_sending(service: Service) -> None:
     settings = service.runtime.settings
     timeout_s = settings.accounts["erp"].timeout_s
     no_time = replace(settings, environment=replace(settings.environment, lease_s=int(timeout_s)))
@@ -198,17 +202,17 @@ def test_what_took_too_long_to_commit_is_not_sent(service: Service) -> None:
     [claimed] = claim(service, "first")
     deliver(replace(service.runtime, settings=no_time), claimed)
     assert service.sandbox.requests("lapyme") == []
-    assert told(service) == ("waiting", None, 1)
+    assert state_and_reason(service) == ("waiting", None, 1)
     assert service.only_delivery()["attempt_log"][0]["outcome"] == "not_processed"
 
 
-def test_a_cancellation_between_reading_and_sending_stops_it(service: Service) -> None:
+def test_cancellation_received_before_sending_stops_the_delivery(service: Service) -> None:
     service.post_woo(woo_order())
     [claimed] = claim(service, "first")
     service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
     deliver(service.runtime, claimed)
     assert service.sandbox.requests("lapyme") == []
-    assert told(service) == ("discarded", "cancelled", 0)
+    assert state_and_reason(service) == ("discarded", "cancelled", 0)
 
 
 @pytest.mark.parametrize(
@@ -218,38 +222,38 @@ def test_a_cancellation_between_reading_and_sending_stops_it(service: Service) -
         ("post_woo", woo_order(), ("waiting", None, 1)),
     ],
 )
-def test_what_a_crash_left_sending_is_settled_when_its_lease_ends(
+def test_crashed_attempt_is_recovered_when_its_lease_expires(
     service: Service, post: str, order: dict[str, Any], settled: tuple[Any, ...]
 ) -> None:
     getattr(service, post)(order)
     [claimed] = claim(service, "crashed")
     start_sending(service, claimed)
-    assert recover(service) == []
+    assert recover_expired(service) == []
     service.clock.forward(LEASE_S + 1)
-    assert recover(service) == [claimed.delivery.id]
-    assert told(service) == settled
+    assert recover_expired(service) == [claimed.delivery.id]
+    assert state_and_reason(service) == settled
     assert service.only_delivery()["attempt_log"][0]["outcome"] == "ambiguous"
 
 
-def test_after_a_crash_lapyme_gets_the_same_bytes_under_the_same_key(service: Service) -> None:
+def test_retry_after_a_crash_reuses_body_and_idempotency_key(service: Service) -> None:
     service.post_woo(woo_order())
     [claimed] = claim(service, "crashed")
     start_sending(service, claimed)
     service.clock.forward(LEASE_S + 1)
-    recover(service)
+    recover_expired(service)
     service.deliver_due()
     [request] = service.sandbox.requests("lapyme")
     assert (request.body, request.key) == ('{"a": 1}', "key")
 
 
-def test_a_late_success_settles_what_was_uncertain(service: Service) -> None:
+def test_late_success_resolves_an_uncertain_delivery(service: Service) -> None:
     service.post_shopify(shopify_order())
     [claimed] = claim(service, "sleeper")
     start_sending(service, claimed)
     service.clock.forward(LEASE_S + 1)
-    recover(service)
-    assert not answer(service, claimed, Outcome.DELIVERED)
-    assert told(service) == ("delivered", None, 1)
+    recover_expired(service)
+    assert not record_attempt(service, claimed, Outcome.DELIVERED)
+    assert state_and_reason(service) == ("delivered", None, 1)
     assert service.only_delivery()["remote_id"] == "r-1"
 
 
@@ -258,24 +262,24 @@ def test_a_late_success_of_an_older_attempt_raises_an_alert(service: Service) ->
     [claimed] = claim(service, "sleeper")
     start_sending(service, claimed)
     service.clock.forward(LEASE_S + 1)
-    recover(service)
+    recover_expired(service)
     service.api(f"/deliveries/{claimed.delivery.id}/retrigger", json={"force": True})
     service.deliver_due()
-    assert not answer(service, claimed, Outcome.DELIVERED)
-    shown = service.only_delivery()
-    assert (shown["state"], shown["attempts"]) == ("delivered", 2)
-    assert [note["kind"] for note in shown["notes"]] == ["retrigger", "alert"]
-    assert "r-1" in shown["notes"][1]["text"]
+    assert not record_attempt(service, claimed, Outcome.DELIVERED)
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["attempts"]) == ("delivered", 2)
+    assert [note["kind"] for note in delivery["notes"]] == ["retrigger", "alert"]
+    assert "r-1" in delivery["notes"][1]["text"]
 
 
-def test_what_came_in_during_sending_is_applied_when_the_attempt_ends(service: Service) -> None:
+def test_update_received_while_sending_is_applied_afterwards(service: Service) -> None:
     service.post_woo(woo_order())
     [claimed] = claim(service, "first")
     start_sending(service, claimed)
     service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:09:00", payment_method="x"))
     assert service.only_delivery()["event"] == "1"
     decision = Decision(state=State.WAITING, due_at=service.clock())
-    assert answer(service, claimed, Outcome.NOT_PROCESSED, decision)
+    assert record_attempt(service, claimed, Outcome.NOT_PROCESSED, decision)
     assert service.only_delivery()["event"] == "2"
 
 
@@ -286,28 +290,28 @@ def test_what_came_in_during_sending_is_applied_when_the_attempt_ends(service: S
         (Decision(state=State.DELIVERED, remote_id="r"), ("delivered", None, 1)),
     ],
 )
-def test_a_cancellation_during_sending_alerts_and_stops_what_would_be_repeated(
+def test_cancellation_while_sending_alerts_and_prevents_retries(
     service: Service, decision: Decision, settled: tuple[Any, ...]
 ) -> None:
     service.post_woo(woo_order())
     [claimed] = claim(service, "first")
     start_sending(service, claimed)
     service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
-    answer(service, claimed, Outcome.NOT_PROCESSED, decision)
-    assert told(service) == settled
+    record_attempt(service, claimed, Outcome.NOT_PROCESSED, decision)
+    assert state_and_reason(service) == settled
     assert [note["kind"] for note in service.only_delivery()["notes"]] == ["alert"]
 
 
-def test_a_cancellation_during_an_ambiguous_wait_is_uncertain_not_discarded(service: Service) -> None:
+def test_cancellation_after_an_ambiguous_attempt_is_uncertain(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "process_then_drop")
     service.post_woo(woo_order())
     service.deliver_due()
     service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
-    assert told(service) == ("parked", "uncertain", 1)
+    assert state_and_reason(service) == ("parked", "uncertain", 1)
     assert [note["kind"] for note in service.only_delivery()["notes"]] == ["alert"]
 
 
-def test_a_fault_of_ours_in_mapping_parks_the_order_and_lets_others_go(service: Service) -> None:
+def test_internal_mapping_error_parks_only_that_order(service: Service) -> None:
     service.post_woo(woo_order(1))
     service.post_woo(woo_order(2))
     with service.database.write() as transaction:
@@ -317,30 +321,30 @@ def test_a_fault_of_ours_in_mapping_parks_the_order_and_lets_others_go(service: 
     assert states == [("parked", "unmappable"), ("delivered", None)]
 
 
-def test_what_a_dead_process_held_is_settled_at_once(service: Service) -> None:
+def test_claims_of_a_dead_process_are_recovered_immediately(service: Service) -> None:
     for number in (1, 2):
         service.post_woo(woo_order(number))
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", "from connector.core.worker_id import new_worker_id; print(new_worker_id())"],
         capture_output=True,
         text=True,
         check=True,
     )
-    sending, _ = claim(service, ended.stdout.strip())
+    sending, _ = claim(service, completed.stdout.strip())
     start_sending(service, sending)
     service.worker().recover()
     assert [delivery["state"] for delivery in service.deliveries()] == ["waiting", "waiting"]
     assert len(claim(service, "other")) == 2
 
 
-def test_what_a_living_process_holds_is_left_alone(service: Service) -> None:
+def test_claims_of_a_running_process_are_kept(service: Service) -> None:
     service.post_woo(woo_order())
     claim(service, service.worker().worker_id)
     service.worker().recover()
     assert claim(service, "other") == []
 
 
-def test_nothing_is_known_of_another_machines_processes() -> None:
+def test_process_of_another_machine_is_never_assumed_dead() -> None:
     assert not is_dead("another-machine:1:1:abc")
 
 
@@ -352,18 +356,18 @@ def test_sending_is_committed_while_the_socket_is_open(service: Service) -> None
     carrier.start()
     while not service.sandbox.requests("lapyme"):
         time.sleep(0.01)
-    shown = service.only_delivery()
+    delivery = service.only_delivery()
     carrier.join()
-    assert (shown["state"], shown["attempts"]) == ("sending", 1)
-    assert shown["body"] == service.sandbox.orders("lapyme")[0].body
+    assert (delivery["state"], delivery["attempts"]) == ("sending", 1)
+    assert delivery["body"] == service.sandbox.orders("lapyme")[0].body
     assert service.only_delivery()["state"] == "delivered"
 
 
-def test_a_cancellation_of_what_a_crash_left_sending_stops_its_repeat(service: Service) -> None:
+def test_cancellation_prevents_the_retry_of_a_crashed_attempt(service: Service) -> None:
     service.post_woo(woo_order())
     [claimed] = claim(service, "crashed")
     start_sending(service, claimed)
     service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00"))
     service.clock.forward(LEASE_S + 1)
-    recover(service)
-    assert told(service) == ("parked", "uncertain", 1)
+    recover_expired(service)
+    assert state_and_reason(service) == ("parked", "uncertain", 1)

@@ -35,7 +35,7 @@ class Ledger:
         self.committed.append(transaction)
 
 
-def add(transaction: list[int], numbers: Sequence[int]) -> list[int]:
+def add_entry(transaction: list[int], numbers: Sequence[int]) -> list[int]:
     for number in numbers:
         if number < 0:
             raise ValueError(f"{number} is negative")
@@ -56,7 +56,7 @@ def writer(ledger: Ledger) -> Iterator[GroupCommitter[list[int]]]:
     writer.close()
 
 
-class Wisher(threading.Thread):
+class WriterThread(threading.Thread):
     """A thread that adds one number and records the result."""
 
     def __init__(self, writer: GroupCommitter[list[int]], number: int) -> None:
@@ -67,17 +67,17 @@ class Wisher(threading.Thread):
 
     def run(self) -> None:
         try:
-            self.said = self.writer.commit(add, self.number, timeout_s=10)
+            self.said = self.writer.commit(add_entry, self.number, timeout_s=10)
         except Exception as error:
             self.said = str(error) or type(error).__name__
 
 
-def wish_together(writer: GroupCommitter[list[int]], ledger: Ledger, numbers: list[int]) -> list[object]:
+def start_writers_together(writer: GroupCommitter[list[int]], ledger: Ledger, numbers: list[int]) -> list[object]:
     """Start writers whose changes queue up behind a commit in progress."""
     ledger.may_commit.clear()
-    first = Wisher(writer, 0)
+    first = WriterThread(writer, 0)
     ledger.committing.acquire()
-    wishers = [Wisher(writer, number) for number in numbers]
+    wishers = [WriterThread(writer, number) for number in numbers]
     while writer._queue.qsize() < len(numbers):
         pass
     ledger.may_commit.set()
@@ -86,16 +86,14 @@ def wish_together(writer: GroupCommitter[list[int]], ledger: Ledger, numbers: li
     return [wisher.said for wisher in wishers]
 
 
-def test_what_gathers_while_a_commit_is_under_way_is_committed_at_once(
-    writer: GroupCommitter[list[int]], ledger: Ledger
-) -> None:
-    assert wish_together(writer, ledger, [1, 2, 3]) == [10, 20, 30]
+def test_changes_queued_during_a_commit_share_the_next_one(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
+    assert start_writers_together(writer, ledger, [1, 2, 3]) == [10, 20, 30]
     assert [sorted(numbers) for numbers in ledger.committed] == [[0], [1, 2, 3]]
 
 
-def test_nobody_is_told_before_the_commit_is_done(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
+def test_callers_wait_for_the_commit(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
     ledger.may_commit.clear()
-    first = Wisher(writer, 1)
+    first = WriterThread(writer, 1)
     ledger.committing.acquire()
     first.join(timeout=0.2)
     assert (first.said, ledger.committed) == (None, [])
@@ -104,39 +102,37 @@ def test_nobody_is_told_before_the_commit_is_done(writer: GroupCommitter[list[in
     assert (first.said, ledger.committed) == (10, [[1]])
 
 
-def test_one_that_is_at_fault_fails_alone(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
-    assert wish_together(writer, ledger, [1, -2, 3]) == [10, "-2 is negative", 30]
+def test_failing_change_fails_alone(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
+    assert start_writers_together(writer, ledger, [1, -2, 3]) == [10, "-2 is negative", 30]
     assert sorted(ledger.committed) == [[0], [1], [3]]
 
 
-def test_without_a_transaction_all_fail_and_the_next_go_well(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
+def test_failed_transaction_fails_its_batch_only(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
     ledger.is_away = True
     with pytest.raises(ConnectionError):
-        writer.commit(add, 1, timeout_s=10)
+        writer.commit(add_entry, 1, timeout_s=10)
     ledger.is_away = False
-    assert writer.commit(add, 2, timeout_s=10) == 20
+    assert writer.commit(add_entry, 2, timeout_s=10) == 20
     assert ledger.committed == [[2]]
 
 
-def test_who_gives_up_before_his_turn_changes_nothing(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
+def test_timed_out_writer_makes_no_change(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
     ledger.may_commit.clear()
-    first = Wisher(writer, 1)
+    first = WriterThread(writer, 1)
     ledger.committing.acquire()
     with pytest.raises(TimeoutError):
-        writer.commit(add, 2, timeout_s=0.01)
+        writer.commit(add_entry, 2, timeout_s=0.01)
     ledger.may_commit.set()
     first.join()
-    assert writer.commit(add, 3, timeout_s=10) == 30
+    assert writer.commit(add_entry, 3, timeout_s=10) == 30
     assert ledger.committed == [[1], [3]]
 
 
-def test_what_comes_before_the_turn_does_is_committed_with_the_rest(
-    writer: GroupCommitter[list[int]], ledger: Ledger
-) -> None:
+def test_change_queued_before_the_turn_joins_the_batch(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
     ledger.may_begin.clear()
-    wishers = [Wisher(writer, 1)]
+    wishers = [WriterThread(writer, 1)]
     ledger.beginning.acquire()
-    wishers.append(Wisher(writer, 2))
+    wishers.append(WriterThread(writer, 2))
     while writer._queue.empty():
         pass
     ledger.may_begin.set()
@@ -145,12 +141,12 @@ def test_what_comes_before_the_turn_does_is_committed_with_the_rest(
     assert ledger.committed == [[1, 2]]
 
 
-def test_what_was_asked_for_is_committed_when_the_writer_closes(ledger: Ledger) -> None:
+def test_pending_changes_are_committed_on_close(ledger: Ledger) -> None:
     writer: GroupCommitter[list[int]] = GroupCommitter(ledger.begin)
     ledger.may_commit.clear()
-    wishers = [Wisher(writer, 1)]
+    wishers = [WriterThread(writer, 1)]
     ledger.committing.acquire()
-    wishers.append(Wisher(writer, 2))
+    wishers.append(WriterThread(writer, 2))
     while writer._queue.empty():
         pass
     ledger.may_commit.set()

@@ -45,7 +45,7 @@ def test_the_code_expects_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
-def test_a_database_that_is_not_migrated_is_refused_by_name(url: str) -> None:
+def test_unmigrated_database_is_refused(url: str) -> None:
     database = Database(url)
     with pytest.raises(MigrationNeededError, match="connector migrate"):
         database.require_migrated()
@@ -54,7 +54,7 @@ def test_a_database_that_is_not_migrated_is_refused_by_name(url: str) -> None:
     database.close()
 
 
-def test_many_may_migrate_at_once(url: str) -> None:
+def test_concurrent_migrations_are_safe(url: str) -> None:
     faults: list[Exception] = []
 
     def migrate() -> None:
@@ -73,14 +73,14 @@ def test_many_may_migrate_at_once(url: str) -> None:
     assert faults == []
 
 
-def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+def test_missing_folder_is_a_one_line_error(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/nowhere/connector.db")
     with pytest.raises(SettingsError, match="nowhere"):
         database.migrate()
     database.close()
 
 
-def test_an_sqlite_that_is_too_old_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outdated_sqlite_is_a_one_line_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
     database = Database(f"sqlite:///{tmp_path}/connector.db")
     with pytest.raises(SettingsError, match=r"takes 3\.35"):

@@ -38,7 +38,7 @@ def databases(service: Service) -> Iterator[list[Database]]:
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
-def test_heroku_s_scheme_leads_to_the_driver(scheme: str) -> None:
+def test_heroku_url_scheme_is_accepted(scheme: str) -> None:
     url = driver_url(f"{scheme}://ana:secreto@db.example:5432/pedidos?sslmode=require")
     expected = "postgresql+psycopg://ana:secreto@db.example:5432/pedidos?sslmode=require"
     assert url.render_as_string(hide_password=False) == expected
@@ -52,33 +52,34 @@ def test_many_machines_claim_each_delivery_once(service: Service, databases: lis
 
     def claim_all(number: int) -> None:
         for _ in range(30):
-            taken = claim_deliveries(databases[number], worker_id=f"m{number}", limits={"erp": Limit(40)}, lease_s=60)
-            claimed.extend(one.delivery.id for one in taken)
+            batch = claim_deliveries(databases[number], worker_id=f"m{number}", limits={"erp": Limit(40)}, lease_s=60)
+            claimed.extend(claim.delivery.id for claim in batch)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(claim_all, range(4)))
     assert sorted(claimed) == list(range(1, 41))
 
 
-def test_many_machines_record_an_event_once_and_keep_a_cancelled_order_from_being_sent(
+def test_many_machines_record_an_event_once_and_honour_cancellation(
     service: Service, databases: list[Database]
 ) -> None:
     clients = [
-        replace(service, client=create_app(replace(service.runtime, database=one)).test_client()) for one in databases
+        replace(service, client=create_app(replace(service.runtime, database=database)).test_client())
+        for database in databases
     ]
     for number in range(10):
         paid = woo_order(number)
         cancelled = woo_order(number, status="cancelled", date_modified_gmt="2026-11-20T15:09:00")
         payloads = [paid, cancelled, paid, cancelled]
         with ThreadPoolExecutor(4) as pool:
-            answers = list(pool.map(lambda pair: pair[0].post_woo(pair[1]).json, zip(clients, payloads, strict=True)))
-        assert sorted(answer["status"] == "duplicate" for answer in answers) == [False, False, True, True]
+            responses = list(pool.map(lambda pair: pair[0].post_woo(pair[1]).json, zip(clients, payloads, strict=True)))
+        assert sorted(response["status"] == "duplicate" for response in responses) == [False, False, True, True]
     service.drain()
     assert service.sandbox.orders("lapyme") == []
     assert {delivery["state"] for delivery in service.deliveries()} <= {"discarded"}
 
 
-def record(transaction: Transaction, payload: dict[str, Any], topic: str) -> None:
+def record_webhook(transaction: Transaction, payload: dict[str, Any], topic: str) -> None:
     """Record a WooCommerce webhook in the open transaction of another machine."""
     body = encode(payload)
     identity = STOREFRONTS["woocommerce"].identify({"x-wc-webhook-topic": topic}, payload, body)
@@ -86,7 +87,7 @@ def record(transaction: Transaction, payload: dict[str, Any], topic: str) -> Non
     record_events(transaction, [arrival])
 
 
-def until_it_waits(service: Service, posting: Future[Any]) -> None:
+def wait_until_blocked(service: Service, posting: Future[Any]) -> None:
     """Wait until the post is blocked by the server or has been answered."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'connector' AND wait_event_type = 'Lock'"
     while not posting.done():
@@ -96,32 +97,30 @@ def until_it_waits(service: Service, posting: Future[Any]) -> None:
         time.sleep(0.01)
 
 
-def test_an_event_that_another_machine_is_recording_is_a_duplicate(service: Service, databases: list[Database]) -> None:
+def test_event_being_recorded_elsewhere_is_a_duplicate(service: Service, databases: list[Database]) -> None:
     draft = woo_order(status="checkout-draft")  # it has no order to lock
     with ThreadPoolExecutor(1) as pool:
         with databases[0].write() as transaction:
-            record(transaction, draft, "order.created")
+            record_webhook(transaction, draft, "order.created")
             posting = pool.submit(service.post_woo, draft, "order.created")
-            until_it_waits(service, posting)
+            wait_until_blocked(service, posting)
         assert (posting.result().status_code, posting.result().json) == (200, {"status": "duplicate", "event": "1"})
 
 
-def test_events_of_one_order_are_recorded_one_after_the_other_by_all_machines(
-    service: Service, databases: list[Database]
-) -> None:
+def test_events_of_an_order_are_recorded_serially(service: Service, databases: list[Database]) -> None:
     cancelled = woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:09:00")
     with ThreadPoolExecutor(1) as pool:
         with databases[0].write() as transaction:
-            record(transaction, woo_order(), "order.updated")
+            record_webhook(transaction, woo_order(), "order.updated")
             posting = pool.submit(service.post_woo, cancelled)
-            until_it_waits(service, posting)
+            wait_until_blocked(service, posting)
         assert posting.result().json["status"] == "accepted"
-    assert [(one["state"], one["reason"]) for one in service.deliveries()] == [("discarded", "cancelled")]
+    assert [(delivery["state"], delivery["reason"]) for delivery in service.deliveries()] == [
+        ("discarded", "cancelled")
+    ]
 
 
-def test_while_one_machine_claims_another_takes_nothing_of_the_account(
-    service: Service, databases: list[Database]
-) -> None:
+def test_claims_for_an_account_are_serialized(service: Service, databases: list[Database]) -> None:
     service.post_woo(woo_order())
     ensure_circuits(service.database, ["erp"])
     limits = {"erp": Limit(1)}
@@ -131,7 +130,7 @@ def test_while_one_machine_claims_another_takes_nothing_of_the_account(
     assert len(claim_deliveries(databases[1], worker_id="another", limits=limits, lease_s=60)) == 1
 
 
-def test_a_claim_passes_over_what_another_machine_is_changing(service: Service, databases: list[Database]) -> None:
+def test_claim_skips_locked_rows(service: Service, databases: list[Database]) -> None:
     for number in (1, 2):
         service.post_woo(woo_order(number))
     ensure_circuits(service.database, ["erp"])
@@ -142,7 +141,7 @@ def test_a_claim_passes_over_what_another_machine_is_changing(service: Service, 
     assert claimed.delivery.id == 2
 
 
-def test_leases_run_by_the_servers_clock(service: Service) -> None:
+def test_leases_use_the_server_clock(service: Service) -> None:
     database = Database(service.runtime.settings.environment.database_url)
     with database.read() as session:
         server = session.connection().exec_driver_sql("SELECT clock_timestamp()").scalar_one()
@@ -150,7 +149,7 @@ def test_leases_run_by_the_servers_clock(service: Service) -> None:
     database.close()
 
 
-def test_a_machine_whose_clock_is_set_keeps_the_servers_time(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_clock_change_does_not_affect_server_time(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     class Wrong(datetime):
         @classmethod
         def now(cls, tz: object = None) -> "Wrong":
@@ -163,7 +162,7 @@ def test_a_machine_whose_clock_is_set_keeps_the_servers_time(service: Service, m
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
-def test_a_delivery_wakes_a_forwarder_that_listens(service: Service) -> None:
+def test_new_delivery_notifies_a_listening_worker(service: Service) -> None:
     woken = threading.Event()
     with service.database.listen(woken.set):
         assert woken.wait(10)  # it listens
@@ -172,20 +171,20 @@ def test_a_delivery_wakes_a_forwarder_that_listens(service: Service) -> None:
         assert woken.wait(10)
 
 
-def test_it_listens_again_when_its_connection_was_cut(service: Service) -> None:
+def test_listener_reconnects(service: Service) -> None:
     woken = threading.Event()
     url = service.runtime.settings.environment.database_url
     with service.database.listen(woken.set):
         assert woken.wait(10)
         woken.clear()
-        cut(url, "LISTEN%")
+        terminate_connections(url, "LISTEN%")
         assert woken.wait(10)  # it reconnects and wakes up in case something arrived meanwhile
         woken.clear()
         service.post_woo(woo_order())
         assert woken.wait(10)
 
 
-def cut(url: str, query: str = "%") -> None:
+def terminate_connections(url: str, query: str = "%") -> None:
     """Terminate the connections whose last statement matches `query`, as a server restart does."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
@@ -195,30 +194,30 @@ def cut(url: str, query: str = "%") -> None:
         )
 
 
-def test_connections_that_were_cut_are_opened_again(service: Service) -> None:
+def test_pool_reopens_dropped_connections(service: Service) -> None:
     service.post_woo(woo_order(1))
-    cut(service.runtime.settings.environment.database_url)
+    terminate_connections(service.runtime.settings.environment.database_url)
     assert service.post_woo(woo_order(2)).json["status"] == "accepted"
     service.drain()
     assert [delivery["state"] for delivery in service.deliveries()] == ["delivered", "delivered"]
 
 
-def test_a_server_that_is_away_is_503_and_back_is_200(service: Service) -> None:
+def test_unavailable_server_is_503_until_it_returns(service: Service) -> None:
     away = Database("postgresql://nobody@127.0.0.1:9/none", timeout_s=1)
     lost = replace(service, client=create_app(replace(service.runtime, database=away)).test_client())
-    answer = lost.post_woo(woo_order())
-    assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (503, True)
+    response = lost.post_woo(woo_order())
+    assert (response.status_code, int(response.headers["Retry-After"]) > 0) == (503, True)
     with pytest.raises(DatabaseUnavailableError), away.read():
         pass
     away.close()
     assert service.post_woo(woo_order()).json["status"] == "accepted"
 
 
-def test_a_process_holds_no_more_connections_than_it_may(service: Service) -> None:
+def test_process_respects_its_connection_limit(service: Service) -> None:
     database = Database(service.runtime.settings.environment.database_url, connections=2)
-    counted = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'connector'"
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'connector'"
     with service.database.read() as session:
-        before = session.connection().exec_driver_sql(counted).scalar_one()
+        before = session.connection().exec_driver_sql(query).scalar_one()
 
     def read(_: int) -> None:
         with database.read() as session:
@@ -227,10 +226,10 @@ def test_a_process_holds_no_more_connections_than_it_may(service: Service) -> No
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(read, range(16)))
     with service.database.read() as session:
-        assert session.connection().exec_driver_sql(counted).scalar_one() - before <= 2
+        assert session.connection().exec_driver_sql(query).scalar_one() - before <= 2
     database.close()
 
 
-def test_a_commit_is_on_the_servers_disk_whatever_its_default_is(service: Service) -> None:
+def test_commits_are_durable_regardless_of_the_server_default(service: Service) -> None:
     with service.database.write() as transaction:
         assert transaction.connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"

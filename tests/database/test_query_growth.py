@@ -31,17 +31,17 @@ from connector.database.models import Delivery, State
 from mappings.destination import Outcome
 from mappings.storefront import WebhookIdentity
 
-FEW, MANY = 40, 4_000
+FEW_ORDERS, MANY_ORDERS = 40, 4_000
 #: psycopg has a statement prepared after five times, and PostgreSQL may keep a plan of it after five more.
-UNTIL_PLANNED = 12
-FLUSH = text("SELECT pg_stat_force_next_flush()")
-READ = text(
+EXECUTIONS_UNTIL_PLANNED = 12
+FLUSH_STATISTICS = text("SELECT pg_stat_force_next_flush()")
+ROWS_READ = text(
     "SELECT (SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables)"
     " + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)"
 )
 
 
-class Counted:
+class CountingDatabase:
     """A database that counts how much its queries read."""
 
     def __init__(self, url: str) -> None:
@@ -67,7 +67,7 @@ class Counted:
 
     def next(self) -> IncomingWebhook:
         self.orders += 1
-        return arrival(self.orders)
+        return webhook_for(self.orders)
 
     def add(self, state: State, count: int) -> None:
         """Add this many orders in a state, and ten waiting ones."""
@@ -87,23 +87,23 @@ class Counted:
         if self.is_sqlite:
             return self._steps
         with self.database.write() as transaction:  # each connection counts for itself, and says so when it is told to
-            transaction.execute(FLUSH)
+            transaction.execute(FLUSH_STATISTICS)
         with self.database.read() as connection:
-            connection.execute(FLUSH)
+            connection.execute(FLUSH_STATISTICS)
         with self.database.read() as connection:
-            return int(connection.execute(READ).scalar_one())
+            return int(connection.execute(ROWS_READ).scalar_one())
 
     def count(self) -> dict[str, int]:
         """Return how much each operation reads."""
         counts = {}
-        for name, act in ACTS.items():
+        for name, act in OPERATIONS.items():
             before = self.looked_at()
             act(self)
             counts[name] = self.looked_at() - before
         return counts
 
 
-def arrival(number: int) -> IncomingWebhook:
+def webhook_for(number: int) -> IncomingWebhook:
     identity = WebhookIdentity(
         event_key=f"orders/paid:{number}",
         topic="orders/paid",
@@ -115,38 +115,44 @@ def arrival(number: int) -> IncomingWebhook:
     return IncomingWebhook(store="tienda", identity=identity, body=b"{}", accounts={"bodega": "rayo"})
 
 
-def take_in(counted: Counted, status: str) -> None:
-    one = counted.next() if status == "accepted" else arrival(counted.orders)
+def record_webhook(counting_database: CountingDatabase, status: str) -> None:
+    webhook = counting_database.next() if status == "accepted" else webhook_for(counting_database.orders)
     recorded = record_event(
-        counted.database, store=one.store, identity=one.identity, body=one.body, accounts=one.accounts
+        counting_database.database,
+        store=webhook.store,
+        identity=webhook.identity,
+        body=webhook.body,
+        accounts=webhook.accounts,
     )
     assert recorded.status == status
 
 
-def look_for_due(counted: Counted) -> None:
-    assert accounts_with_due_work(counted.database, ["bodega"]) == ["bodega"]
+def find_due(counting_database: CountingDatabase) -> None:
+    assert accounts_with_due_work(counting_database.database, ["bodega"]) == ["bodega"]
 
 
-def claim(counted: Counted) -> None:
-    counted.claimed = claim_deliveries(counted.database, worker_id="me", limits={"bodega": Limit(4)}, lease_s=60)
-    assert len(counted.claimed) == 4
+def claim(counting_database: CountingDatabase) -> None:
+    counting_database.claimed = claim_deliveries(
+        counting_database.database, worker_id="me", limits={"bodega": Limit(4)}, lease_s=60
+    )
+    assert len(counting_database.claimed) == 4
 
 
-def mark(counted: Counted) -> None:
-    one = counted.claimed[0].delivery
+def mark_as_sending(counting_database: CountingDatabase) -> None:
+    delivery = counting_database.claimed[0].delivery
     assert mark_sending(
-        counted.database,
-        SendStart(delivery=one, body=b"{}", idempotency_key=None, warnings=[], circuits=("bodega",), lease_s=60),
+        counting_database.database,
+        SendStart(delivery=delivery, body=b"{}", idempotency_key=None, warnings=[], circuits=("bodega",), lease_s=60),
     )
 
 
-def record(counted: Counted) -> None:
+def record_outcome(counting_database: CountingDatabase) -> None:
     assert record_sent(
-        counted.database,
+        counting_database.database,
         AttemptResult(
-            delivery=counted.claimed[0].delivery,
+            delivery=counting_database.claimed[0].delivery,
             attempt=AttemptRecord(
-                number=1, outcome=Outcome.DELIVERED, started_at=counted.database.clock(), duration_ms=1
+                number=1, outcome=Outcome.DELIVERED, started_at=counting_database.database.clock(), duration_ms=1
             ),
             decision=Decision(state=State.DELIVERED, remote_id="r-1"),
             circuit_report=CircuitReport(
@@ -156,60 +162,62 @@ def record(counted: Counted) -> None:
     )
 
 
-def expire(counted: Counted) -> None:
-    assert expire_leases_of_dead_workers(counted.database, lambda _claim: False) == 0
+def expire(counting_database: CountingDatabase) -> None:
+    assert expire_leases_of_dead_workers(counting_database.database, lambda _claim: False) == 0
 
 
-def recover(counted: Counted) -> None:
-    assert recover_interrupted(counted.database, destinations_with_idempotency=()) == []
+def recover(counting_database: CountingDatabase) -> None:
+    assert recover_interrupted(counting_database.database, destinations_with_idempotency=()) == []
 
 
-def release(counted: Counted) -> None:
-    assert release_claims(counted.database, "me") == 3
+def release(counting_database: CountingDatabase) -> None:
+    assert release_claims(counting_database.database, "me") == 3
 
 
-PER_ORDER: dict[str, Callable[[Counted], None]] = {
-    "take in": lambda counted: take_in(counted, "accepted"),
-    "take in again": lambda counted: take_in(counted, "duplicate"),
-    "look for due": look_for_due,
+OPERATIONS_PER_ORDER: dict[str, Callable[[CountingDatabase], None]] = {
+    "take in": lambda counted: record_webhook(counted, "accepted"),
+    "take in again": lambda counted: record_webhook(counted, "duplicate"),
+    "look for due": find_due,
     "claim": claim,
-    "mark": mark,
-    "record": record,
+    "mark": mark_as_sending,
+    "record": record_outcome,
 }
-ACTS = PER_ORDER | {"expire": expire, "recover": recover, "release": release}
+OPERATIONS = OPERATIONS_PER_ORDER | {"expire": expire, "recover": recover, "release": release}
 
 
 @pytest.fixture
-def counted(database_url: str, engine: str) -> Iterator[Counted]:
+def counting_database(database_url: str, engine: str) -> Iterator[CountingDatabase]:
     """Of a database that no other test was in: PostgreSQL would go on with what it counted there."""
     if engine == "postgresql":
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("DROP DATABASE IF EXISTS growing")
             connection.execute("CREATE DATABASE growing")
         database_url = make_url(database_url).set(database="growing").render_as_string(hide_password=False)
-    counted = Counted(database_url)
-    yield counted
-    counted.database.close()
+    counting = CountingDatabase(database_url)
+    yield counting
+    counting.database.close()
 
 
 @pytest.mark.parametrize("state", [State.WAITING, State.DELIVERED])
-def test_a_hundred_times_the_orders_are_no_more_to_look_at(counted: Counted, state: State) -> None:
-    counted.add(state, FEW)
-    for _ in range(UNTIL_PLANNED):
-        counted.count()
-    few = counted.count()
+def test_rows_read_do_not_grow_with_the_number_of_orders(counting_database: CountingDatabase, state: State) -> None:
+    counting_database.add(state, FEW_ORDERS)
+    for _ in range(EXECUTIONS_UNTIL_PLANNED):
+        counting_database.count()
+    few = counting_database.count()
     assert all(looked_at > 0 for looked_at in few.values())
-    counted.add(state, MANY)
+    counting_database.add(state, MANY_ORDERS)
     for _ in range(3):  # the first that comes by clears away what was left of the orders' former state
-        counted.count()
-    compare(few, counted.count(), PER_ORDER)
-    if not counted.is_sqlite:  # as the server does within a minute
-        with counted.database.write() as transaction:
+        counting_database.count()
+    assert_no_growth(few, counting_database.count(), OPERATIONS_PER_ORDER)
+    if not counting_database.is_sqlite:  # as the server does within a minute
+        with counting_database.database.write() as transaction:
             transaction.execute(text("ANALYZE"))
-    compare(few, counted.count(), ACTS)
+    assert_no_growth(few, counting_database.count(), OPERATIONS)
 
 
-def compare(few: dict[str, int], many: dict[str, int], names: dict[str, Callable[[Counted], None]]) -> None:
+def assert_no_growth(
+    few: dict[str, int], many: dict[str, int], names: dict[str, Callable[[CountingDatabase], None]]
+) -> None:
     for name in names:
         most = few[name] * 1.2 + 20
         assert many[name] <= most, f"{name}: {few[name]} with few orders, {many[name]} with many"

@@ -53,7 +53,7 @@ def attempt(outcome: Outcome) -> AttemptRecord:
         (Outcome.TOKEN_EXPIRED, CONTEXT, replace(WAITING, keeps_claim=True)),
     ],
 )
-def test_first_attempt(outcome: Outcome, context: RetryContext, expected: Decision) -> None:
+def test_first_attempt_decides_by_outcome(outcome: Outcome, context: RetryContext, expected: Decision) -> None:
     assert next_state(delivery(), attempt(outcome), context, remote_id="7") == expected
 
 
@@ -63,20 +63,20 @@ def test_refusal_after_an_ambiguous_attempt_is_uncertain(outcome: Outcome) -> No
     assert next_state(locked, attempt(outcome), CONTEXT) == replace(UNCERTAIN, locked_since=NOW)
 
 
-def test_ambiguous_attempts_are_repeated_only_for_so_long() -> None:
+def test_ambiguous_attempts_are_retried_only_within_the_window() -> None:
     locked_since = NOW - timedelta(seconds=ACCOUNT.ambiguous_for_s)
     locked = delivery(locked_since=locked_since)
     decision = next_state(locked, attempt(Outcome.AMBIGUOUS), CONTEXT)
     assert decision == replace(UNCERTAIN, locked_since=locked_since)
 
 
-def test_order_that_is_forbidden_twice_while_others_pass_is_refused() -> None:
+def test_order_forbidden_twice_while_others_pass_is_refused() -> None:
     context = replace(CONTEXT, do_others_pass=True)
     forbidden = delivery(first_forbidden_at=NOW)
     assert next_state(forbidden, attempt(Outcome.UNAUTHORIZED), context) == REFUSED
     assert next_state(forbidden, attempt(Outcome.UNAUTHORIZED), context, was_order_sent=False) == WAITING
 
 
-def test_retry_after_puts_off_the_next_attempt() -> None:
+def test_retry_after_delays_the_next_attempt() -> None:
     decision = next_state(delivery(), attempt(Outcome.NOT_PROCESSED), CONTEXT, retry_after="120")
     assert decision == replace(WAITING, due_at=NOW + timedelta(seconds=120))

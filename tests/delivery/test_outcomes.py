@@ -19,11 +19,11 @@ from tests.support.service import Service
 
 
 @pytest.fixture
-def impatient(open_service: Callable[..., Service]) -> Service:
+def impatient_service(open_service: Callable[..., Service]) -> Service:
     return open_service(timeout_s=0.5)
 
 
-def send_one(service: Service, destination: str) -> dict[str, Any]:
+def deliver_one(service: Service, destination: str) -> dict[str, Any]:
     """Post one order and try it once."""
     post, order = POST[destination]
     getattr(service, post)(order())
@@ -31,7 +31,7 @@ def send_one(service: Service, destination: str) -> dict[str, Any]:
     return service.only_delivery()
 
 
-def told(delivery: dict[str, Any]) -> tuple[str, str | None]:
+def state_and_reason(delivery: dict[str, Any]) -> tuple[str, str | None]:
     return delivery["state"], delivery["reason"]
 
 
@@ -39,7 +39,7 @@ def told(delivery: dict[str, Any]) -> tuple[str, str | None]:
 WAITING = ("waiting", None)
 UNCERTAIN = ("parked", "uncertain")
 REFUSED = ("parked", "refused")
-TABLE: list[tuple[str, dict[str, Any], tuple[str, str | None], tuple[str, str | None]]] = [
+OUTCOMES: list[tuple[str, dict[str, Any], tuple[str, str | None], tuple[str, str | None]]] = [
     ("drop_unread", {}, UNCERTAIN, WAITING),
     ("drop_after_reading", {}, UNCERTAIN, WAITING),
     ("process_then_drop", {}, UNCERTAIN, WAITING),
@@ -68,138 +68,143 @@ TABLE: list[tuple[str, dict[str, Any], tuple[str, str | None], tuple[str, str | 
 
 
 @pytest.mark.parametrize("destination", [RAYO, LAPYME])
-@pytest.mark.parametrize(("fault", "options", "at_rayo", "at_lapyme"), TABLE)
-def test_outcome(
-    impatient: Service,
+@pytest.mark.parametrize(("fault", "options", "at_rayo", "at_lapyme"), OUTCOMES)
+def test_each_response_leads_to_its_outcome(
+    impatient_service: Service,
     destination: str,
     fault: str,
     options: dict[str, Any],
     at_rayo: tuple[str, str | None],
     at_lapyme: tuple[str, str | None],
 ) -> None:
-    impatient.sandbox.inject_fault(destination, fault, **options)
-    delivery = send_one(impatient, destination)
-    assert told(delivery) == (at_rayo if destination == RAYO else at_lapyme)
+    impatient_service.sandbox.inject_fault(destination, fault, **options)
+    delivery = deliver_one(impatient_service, destination)
+    assert state_and_reason(delivery) == (at_rayo if destination == RAYO else at_lapyme)
     assert delivery["attempts"] == 1
     assert delivery["attempt_log"][0]["error"]
-    if told(delivery) == WAITING:
-        impatient.clock.forward(60)
-        impatient.drain()
-        assert told(impatient.only_delivery()) == ("delivered", None)
+    if state_and_reason(delivery) == WAITING:
+        impatient_service.clock.forward(60)
+        impatient_service.drain()
+        assert state_and_reason(impatient_service.only_delivery()) == ("delivered", None)
     else:
-        impatient.clock.forward(100_000)
-        impatient.drain()
-        assert impatient.only_delivery()["attempts"] == 1
-    assert len(impatient.sandbox.orders(destination)) <= 1
+        impatient_service.clock.forward(100_000)
+        impatient_service.drain()
+        assert impatient_service.only_delivery()["attempts"] == 1
+    assert len(impatient_service.sandbox.orders(destination)) <= 1
 
 
-def test_no_connection_is_tried_again(open_service: Callable[..., Service]) -> None:
+def test_connection_failure_is_retried(open_service: Callable[..., Service]) -> None:
     from tests.support.service import CONFIGURATION
 
     nowhere = CONFIGURATION.replace('base_url = "{rayo}"', 'base_url = "http://127.0.0.1:9/x"')
     service = open_service(text=nowhere)
-    delivery = send_one(service, RAYO)
-    assert told(delivery) == WAITING
+    delivery = deliver_one(service, RAYO)
+    assert state_and_reason(delivery) == WAITING
     assert delivery["attempt_log"][0]["outcome"] == "not_processed"
 
 
-def test_a_lost_reply_at_lapyme_is_repeated_with_the_same_bytes_and_key(impatient: Service) -> None:
-    impatient.sandbox.inject_fault(LAPYME, "process_then_drop")
-    send_one(impatient, LAPYME)
+def test_lost_response_is_retried_with_the_same_body_and_idempotency_key(impatient_service: Service) -> None:
+    impatient_service.sandbox.inject_fault(LAPYME, "process_then_drop")
+    deliver_one(impatient_service, LAPYME)
     later = woo_order(customer_note="changed meanwhile", date_modified_gmt="2026-11-20T16:00:00", total="1.00")
-    impatient.post_woo(later)
-    impatient.clock.forward(60)
-    impatient.drain()
-    first, second = impatient.sandbox.requests(LAPYME)
+    impatient_service.post_woo(later)
+    impatient_service.clock.forward(60)
+    impatient_service.drain()
+    first, second = impatient_service.sandbox.requests(LAPYME)
     assert (first.body, first.key) == (second.body, second.key)
     assert second.outcome == "replayed"
-    assert told(impatient.only_delivery()) == ("delivered", None)
-    assert len(impatient.sandbox.orders(LAPYME)) == 1
+    assert state_and_reason(impatient_service.only_delivery()) == ("delivered", None)
+    assert len(impatient_service.sandbox.orders(LAPYME)) == 1
 
 
-def test_a_refusal_after_an_ambiguous_attempt_is_uncertain(impatient: Service) -> None:
-    impatient.sandbox.inject_fault(LAPYME, "process_then_drop")
-    impatient.sandbox.inject_fault(LAPYME, "status", status=422)
-    send_one(impatient, LAPYME)
-    impatient.clock.forward(60)
-    impatient.drain()
-    assert told(impatient.only_delivery()) == UNCERTAIN
+def test_a_refusal_after_an_ambiguous_attempt_is_uncertain(impatient_service: Service) -> None:
+    impatient_service.sandbox.inject_fault(LAPYME, "process_then_drop")
+    impatient_service.sandbox.inject_fault(LAPYME, "status", status=422)
+    deliver_one(impatient_service, LAPYME)
+    impatient_service.clock.forward(60)
+    impatient_service.drain()
+    assert state_and_reason(impatient_service.only_delivery()) == UNCERTAIN
 
 
-def test_ambiguous_attempts_end_in_uncertain(impatient: Service) -> None:
-    impatient.sandbox.inject_fault(LAPYME, "drop_after_reading", times=None)
-    send_one(impatient, LAPYME)
+def test_ambiguous_attempts_end_in_uncertain(impatient_service: Service) -> None:
+    impatient_service.sandbox.inject_fault(LAPYME, "drop_after_reading", times=None)
+    deliver_one(impatient_service, LAPYME)
     for _ in range(4):
-        impatient.clock.forward(1_300)
-        impatient.drain()
-    assert told(impatient.only_delivery()) == UNCERTAIN
+        impatient_service.clock.forward(1_300)
+        impatient_service.drain()
+    assert state_and_reason(impatient_service.only_delivery()) == UNCERTAIN
 
 
-def test_sure_failures_end_in_exhausted(open_service: Callable[..., Service]) -> None:
+def test_definite_failures_end_in_exhausted(open_service: Callable[..., Service]) -> None:
     service = open_service(more="retry_for_s = 7200")
     service.sandbox.inject_fault(LAPYME, "status", status=429, times=None)
-    send_one(service, LAPYME)
+    deliver_one(service, LAPYME)
     for _ in range(13):
         service.clock.forward(601)
         service.drain()
-    assert told(service.only_delivery()) == ("parked", "exhausted")
+    assert state_and_reason(service.only_delivery()) == ("parked", "exhausted")
 
 
-def test_an_idempotency_conflict_is_uncertain(impatient: Service) -> None:
-    impatient.sandbox.inject_fault(LAPYME, "status", status=409, code="IDEMPOTENCY_CONFLICT")
-    assert told(send_one(impatient, LAPYME)) == UNCERTAIN
+def test_an_idempotency_conflict_is_uncertain(impatient_service: Service) -> None:
+    impatient_service.sandbox.inject_fault(LAPYME, "status", status=409, code="IDEMPOTENCY_CONFLICT")
+    assert state_and_reason(deliver_one(impatient_service, LAPYME)) == UNCERTAIN
 
 
-def test_retry_after_is_honoured(impatient: Service) -> None:
-    impatient.sandbox.inject_fault(LAPYME, "status", status=429, retry_after_s=100)
-    send_one(impatient, LAPYME)
-    impatient.clock.forward(95)
-    impatient.drain()
-    assert impatient.only_delivery()["attempts"] == 1
-    impatient.clock.forward(10)
-    impatient.drain()
-    assert told(impatient.only_delivery()) == ("delivered", None)
+def test_retry_after_is_honoured(impatient_service: Service) -> None:
+    impatient_service.sandbox.inject_fault(LAPYME, "status", status=429, retry_after_s=100)
+    deliver_one(impatient_service, LAPYME)
+    impatient_service.clock.forward(95)
+    impatient_service.drain()
+    assert impatient_service.only_delivery()["attempts"] == 1
+    impatient_service.clock.forward(10)
+    impatient_service.drain()
+    assert state_and_reason(impatient_service.only_delivery()) == ("delivered", None)
 
 
 # Rayo's token
 
 
-def test_the_token_is_got_once_for_many_orders(service: Service) -> None:
+def test_token_is_exchanged_once_for_many_orders(service: Service) -> None:
     for number in range(3):
         service.post_shopify(shopify_order(number))
     service.drain()
-    assert [seen.outcome for seen in service.sandbox.requests(RAYO)] == ["token", "accepted", "accepted", "accepted"]
+    assert [request.outcome for request in service.sandbox.requests(RAYO)] == [
+        "token",
+        "accepted",
+        "accepted",
+        "accepted",
+    ]
 
 
-def test_an_expired_token_is_refreshed_and_the_repeat_is_a_new_attempt(service: Service) -> None:
+def test_expired_token_is_refreshed_in_a_new_attempt(service: Service) -> None:
     service.post_shopify(shopify_order(1))
     service.drain()
     service.sandbox.inject_fault(RAYO, "expire_tokens")
     service.post_shopify(shopify_order(2))
     service.drain()
     newest = service.api(f"/deliveries/{service.deliveries()[-1]['id']}").json
-    assert told(newest) == ("delivered", None)
+    assert state_and_reason(newest) == ("delivered", None)
     assert [attempt["outcome"] for attempt in newest["attempt_log"]] == ["token_expired", "delivered"]
 
 
-def test_a_token_is_refreshed_once_and_then_the_account_is_left_alone(service: Service) -> None:
+def test_token_refresh_is_tried_once_before_the_account_pauses(service: Service) -> None:
     service.sandbox.inject_fault(RAYO, "status", status=400, code="invalid-jwt", times=None)
-    delivery = send_one(service, RAYO)
-    assert told(delivery) == WAITING
+    delivery = deliver_one(service, RAYO)
+    assert state_and_reason(delivery) == WAITING
     assert [attempt["outcome"] for attempt in delivery["attempt_log"]] == ["token_expired", "unauthorized"]
 
 
-def test_a_failing_token_exchange_is_surely_not_processed(service: Service) -> None:
+def test_failing_token_exchange_is_not_processed(service: Service) -> None:
     service.sandbox.inject_fault(RAYO, "token_status", status=500)
-    delivery = send_one(service, RAYO)
-    assert (told(delivery), delivery["attempts"]) == (WAITING, 1)
+    delivery = deliver_one(service, RAYO)
+    assert (state_and_reason(delivery), delivery["attempts"]) == (WAITING, 1)
     assert delivery["attempt_log"][0]["outcome"] == "not_processed"
     service.clock.forward(60)
     service.drain()
-    assert told(service.only_delivery()) == ("delivered", None)
+    assert state_and_reason(service.only_delivery()) == ("delivered", None)
 
 
-def test_a_token_exchange_that_hangs_fails_once_for_all_who_wait_for_it(service: Service) -> None:
+def test_hanging_token_exchange_fails_once_for_all_waiters(service: Service) -> None:
     service.sandbox.inject_fault(RAYO, "token_status", status=500, latency_s=0.5)
     tokens = service.runtime.account_clients["bodega"].tokens
     with ThreadPoolExecutor(3) as pool:
@@ -210,28 +215,28 @@ def test_a_token_exchange_that_hangs_fails_once_for_all_who_wait_for_it(service:
     assert isinstance(tokens.bearer(), str)
 
 
-def test_rayos_unexpected_is_ambiguous_though_it_is_a_400(service: Service) -> None:
+def test_rayo_unexpected_400_is_ambiguous(service: Service) -> None:
     service.sandbox.inject_fault(RAYO, "status", status=400, code="unexpected")
-    assert told(send_one(service, RAYO)) == UNCERTAIN
+    assert state_and_reason(deliver_one(service, RAYO)) == UNCERTAIN
 
 
 # Circuits
 
 
-def test_refused_credentials_stop_the_account_and_a_probe_lets_it_go_on(service: Service) -> None:
+def test_rejected_credentials_open_the_circuit_until_a_probe_succeeds(service: Service) -> None:
     service.sandbox.inject_fault(LAPYME, "status", status=401)
-    assert told(send_one(service, LAPYME)) == WAITING
+    assert state_and_reason(deliver_one(service, LAPYME)) == WAITING
     service.post_woo(woo_order(2))
     service.drain()
     assert len(service.sandbox.requests(LAPYME)) == 1
     service.clock.forward(31)
     service.drain()
-    assert {told(delivery) for delivery in service.deliveries()} == {("delivered", None)}
+    assert {state_and_reason(delivery) for delivery in service.deliveries()} == {("delivered", None)}
 
 
-def test_while_a_circuit_is_open_one_order_probes_and_the_others_wait(service: Service) -> None:
+def test_open_circuit_lets_one_order_probe(service: Service) -> None:
     service.sandbox.inject_fault(LAPYME, "status", status=403, times=None)
-    send_one(service, LAPYME)
+    deliver_one(service, LAPYME)
     for number in range(5):
         service.post_woo(woo_order(number))
     service.drain()
@@ -241,7 +246,7 @@ def test_while_a_circuit_is_open_one_order_probes_and_the_others_wait(service: S
     assert len(service.sandbox.requests(LAPYME)) == 2
 
 
-def test_an_order_that_alone_is_forbidden_is_refused(service: Service) -> None:
+def test_order_forbidden_alone_is_refused(service: Service) -> None:
     service.sandbox.inject_fault(LAPYME, "status", status=403, match="YERBA-BAD", times=None)
     bad = woo_order(1)
     bad["line_items"][0]["sku"] = "YERBA-BAD"
@@ -251,10 +256,10 @@ def test_an_order_that_alone_is_forbidden_is_refused(service: Service) -> None:
     for _ in range(4):
         service.clock.forward(31)
         service.drain()
-    assert [told(delivery) for delivery in service.deliveries()] == [REFUSED, ("delivered", None)]
+    assert [state_and_reason(delivery) for delivery in service.deliveries()] == [REFUSED, ("delivered", None)]
 
 
-def test_failures_in_a_row_open_the_circuit(open_service: Callable[..., Service]) -> None:
+def test_consecutive_failures_open_the_circuit(open_service: Callable[..., Service]) -> None:
     service = open_service(more="retry_first_s = 0.001")
     from dataclasses import replace
 
@@ -268,7 +273,7 @@ def test_failures_in_a_row_open_the_circuit(open_service: Callable[..., Service]
     assert len(service.sandbox.requests(LAPYME)) == 2
 
 
-def test_a_rate_is_kept(open_service: Callable[..., Service]) -> None:
+def test_rate_limit_is_respected(open_service: Callable[..., Service]) -> None:
     service = open_service(more="rate_per_s = 2")
     for number in range(5):
         service.post_woo(woo_order(number))
@@ -277,61 +282,64 @@ def test_a_rate_is_kept(open_service: Callable[..., Service]) -> None:
     assert len(service.worker().claim_due()) == 2
 
 
-def test_a_lapyme_reply_that_names_the_order_and_nothing_else_is_success() -> None:
-    answer = HttpResult(status=201, body=b'{"data": {"order": {"id": "abc"}}, "more": 1}')
-    assert classify(DESTINATIONS["lapyme"], answer) == (Outcome.DELIVERED, "abc")
+def test_minimal_lapyme_response_with_an_order_id_is_success() -> None:
+    response = HttpResult(status=201, body=b'{"data": {"order": {"id": "abc"}}, "more": 1}')
+    assert classify(DESTINATIONS["lapyme"], response) == (Outcome.DELIVERED, "abc")
 
 
 @pytest.mark.parametrize(
-    "reply",
+    "response",
     [b"", b"{}", b'{"orden": {}}', b'{"orden": {"ordenRef": null}}', b'{"orden": {"ordenRef": "not-a-uuid"}}', b"[]"],
 )
-def test_a_rayo_reply_without_a_uuid_is_no_success(reply: bytes) -> None:
-    assert classify(DESTINATIONS["rayo"], HttpResult(status=200, body=reply)) == (Outcome.AMBIGUOUS, None)
+def test_rayo_response_without_a_uuid_is_no_success(response: bytes) -> None:
+    assert classify(DESTINATIONS["rayo"], HttpResult(status=200, body=response)) == (Outcome.AMBIGUOUS, None)
 
 
-def test_a_token_that_is_refused_is_not_blamed_on_an_order_that_was_forbidden_before(service: Service) -> None:
+def test_rejected_token_is_not_attributed_to_an_earlier_forbidden_order(service: Service) -> None:
     service.sandbox.inject_fault(RAYO, "status", status=403, retry_after_s=50)
-    send_one(service, RAYO)
+    deliver_one(service, RAYO)
     service.post_shopify(shopify_order(2))
     service.clock.forward(31)
     service.deliver_due()
     service.sandbox.inject_fault(RAYO, "token_status", status=401)
     service.clock.forward(100_000)  # after the token expired
     service.deliver_due()
-    assert [told(delivery) for delivery in service.deliveries()] == [WAITING, ("delivered", None)]
+    assert [state_and_reason(delivery) for delivery in service.deliveries()] == [WAITING, ("delivered", None)]
     log = service.api("/deliveries/1").json["attempt_log"]
     assert [attempt["outcome"] for attempt in log] == ["unauthorized", "unauthorized"]
 
 
-def test_an_order_that_cannot_be_mapped_does_not_use_up_a_probe(service: Service) -> None:
+def test_unmappable_order_does_not_consume_a_probe(service: Service) -> None:
     service.sandbox.inject_fault(LAPYME, "status", status=401, retry_after_s=100)
-    send_one(service, LAPYME)
+    deliver_one(service, LAPYME)
     bad = woo_order(2)
     bad["line_items"][0]["sku"] = ""
     service.post_woo(bad)
     service.post_woo(woo_order(3))
     service.clock.forward(31)
     service.drain()
-    assert [told(delivery) for delivery in service.deliveries()][1:] == [("parked", "unmappable"), ("delivered", None)]
+    assert [state_and_reason(delivery) for delivery in service.deliveries()][1:] == [
+        ("parked", "unmappable"),
+        ("delivered", None),
+    ]
 
 
-def test_an_account_that_is_busy_keeps_its_probe(service: Service) -> None:
+def test_busy_account_keeps_its_probe(service: Service) -> None:
     service.sandbox.inject_fault(LAPYME, "status", status=401, retry_after_s=100)
-    send_one(service, LAPYME)
+    deliver_one(service, LAPYME)
     service.post_woo(woo_order(2))
     service.clock.forward(31)
     busy = claim_deliveries(service.database, worker_id="x", limits={"erp": Limit(0)}, lease_s=60)
     assert busy == []
     service.drain()
-    assert told(service.deliveries()[1]) == ("delivered", None)
+    assert state_and_reason(service.deliveries()[1]) == ("delivered", None)
 
 
-def test_a_lapyme_id_that_cannot_be_stored_is_no_success() -> None:
-    answer = HttpResult(status=201, body=b'{"data": {"order": {"id": "\\ud800"}}}')
-    assert classify(DESTINATIONS["lapyme"], answer) == (Outcome.AMBIGUOUS, None)
+def test_unstorable_lapyme_id_is_no_success() -> None:
+    response = HttpResult(status=201, body=b'{"data": {"order": {"id": "\\ud800"}}}')
+    assert classify(DESTINATIONS["lapyme"], response) == (Outcome.AMBIGUOUS, None)
 
 
 @pytest.mark.parametrize("date", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "soon", "", "-1", "\u0661"])
-def test_a_retry_after_that_cannot_be_read_does_not_count(service: Service, date: str) -> None:
+def test_invalid_retry_after_is_ignored(service: Service, date: str) -> None:
     assert parse_retry_after(date, service.clock()) is None

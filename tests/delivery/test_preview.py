@@ -9,14 +9,14 @@ from connector.database.prune import PruneCriteria, prune
 from tests.support.orders import RAYO_BODY, shopify_order, woo_order
 from tests.support.service import CONFIGURATION, Service
 from tests.support.thin_webhooks import THIN_CONFIGURATION as THIN
-from tests.support.thin_webhooks import nube_order, post, put
+from tests.support.thin_webhooks import post_thin_webhook, store_order, tiendanube_order
 
 
-def preview(service: Service, delivery_id: int = 1) -> Any:
+def request_preview(service: Service, delivery_id: int = 1) -> Any:
     return service.api(f"/deliveries/{delivery_id}/preview", json={})
 
 
-def test_preview_tells_the_body_its_origins_and_what_is_new_in_it(service: Service) -> None:
+def test_preview_shows_body_origins_and_differences(service: Service) -> None:
     service.sandbox.inject_fault("rayo", "status", status=422)
     service.post_shopify(shopify_order())
     service.drain()
@@ -24,12 +24,12 @@ def test_preview_tells_the_body_its_origins_and_what_is_new_in_it(service: Servi
     address = {**shopify_order()["shipping_address"], "city": "Cuauhtémoc"}
     service.post_shopify(shopify_order(shipping_address=address, updated_at="2026-11-20T10:06:00-06:00"))
 
-    told = preview(service)
+    response = request_preview(service)
 
-    assert told.status_code == 200
+    assert response.status_code == 200
     consignee = RAYO_BODY["consumidor_destino"] | {"ciudad": "Cuauhtémoc"}
-    origins = {one["field"]: one["from"] for one in told.json["origins"]}
-    assert told.json | {"origins": None} == {
+    origins = {origin["field"]: origin["from"] for origin in response.json["origins"]}
+    assert response.json | {"origins": None} == {
         "event": "2",
         "body": RAYO_BODY | {"consumidor_destino": consignee},
         "problems": [],
@@ -43,18 +43,18 @@ def test_preview_tells_the_body_its_origins_and_what_is_new_in_it(service: Servi
     assert len(service.sandbox.orders("rayo")) == 0
 
 
-def test_preview_changes_no_row_and_sends_nothing(service: Service) -> None:
+def test_preview_has_no_side_effects(service: Service) -> None:
     service.post_shopify(shopify_order(shipping_address=None))
     service.drain()
     before = service.only_delivery()
-    told = preview(service)
-    assert (told.json["body"], told.json["differences"]) == (None, None)
-    assert told.json["problems"] == before["problems"]
+    response = request_preview(service)
+    assert (response.json["body"], response.json["differences"]) == (None, None)
+    assert response.json["problems"] == before["problems"]
     assert service.only_delivery() == before
 
 
 @pytest.mark.sqlite
-def test_preview_follows_the_settings_of_now(open_service: Callable[..., Service]) -> None:
+def test_preview_uses_the_current_settings(open_service: Callable[..., Service]) -> None:
     payload = shopify_order()
     payload["shipping_address"] = {**payload["shipping_address"], "address2": "Roma Sur"}
     first = open_service()
@@ -63,29 +63,32 @@ def test_preview_follows_the_settings_of_now(open_service: Callable[..., Service
     assert first.only_delivery()["reason"] == "unmappable"
     district = 'secrets = ["{shopify}"]\ndistrict_from = "shipping_address.address2"'
     second = open_service(text=CONFIGURATION.replace('secrets = ["{shopify}"]', district))
-    told = preview(second).json
-    assert (told["problems"], told["body"]["consumidor_destino"]["colonia"]) == ([], "Roma Sur")
-    assert told["differences"] is None
+    preview_result = request_preview(second).json
+    assert (preview_result["problems"], preview_result["body"]["consumidor_destino"]["colonia"]) == ([], "Roma Sur")
+    assert preview_result["differences"] is None
 
 
 @pytest.mark.sqlite
-def test_preview_says_that_no_route_would_take_the_order(open_service: Callable[..., Service]) -> None:
+def test_preview_reports_that_no_route_matches(open_service: Callable[..., Service]) -> None:
     first = open_service()
     first.post_shopify(shopify_order())
     text = CONFIGURATION.replace('to = ["bodega"]', 'to = ["bodega"]\nonly = {{ country = ["AR"] }}')
-    told = preview(open_service(text=text)).json
-    assert (told["body"], told["problems"]) == (None, ["It would be discarded: country MX is not among AR."])
+    preview_result = request_preview(open_service(text=text)).json
+    assert (preview_result["body"], preview_result["problems"]) == (
+        None,
+        ["It would be discarded: country MX is not among AR."],
+    )
 
 
-def test_what_may_have_arrived_would_go_again_as_it_is(service: Service) -> None:
+def test_uncertain_delivery_would_be_sent_unchanged(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "drop_after_reading")
     service.post_woo(woo_order())
     service.deliver_due()
     body = service.only_delivery()["body"]
     service.post_woo(woo_order(customer_note="tarde", date_modified_gmt="2026-11-20T16:00:00"))
-    told = preview(service).json
-    assert (told["body"], told["differences"], told["origins"]) == (body, [], [])
-    assert told["warnings"][-1].startswith("An earlier attempt may have arrived")
+    preview_result = request_preview(service).json
+    assert (preview_result["body"], preview_result["differences"], preview_result["origins"]) == (body, [], [])
+    assert preview_result["warnings"][-1].startswith("An earlier attempt may have arrived")
 
 
 @pytest.mark.sqlite
@@ -100,33 +103,33 @@ def test_pruned_order_is_a_problem(service: Service) -> None:
         dry_run=False,
         pause=lambda: None,
     )
-    [problem] = preview(service).json["problems"]
+    [problem] = request_preview(service).json["problems"]
     assert problem.startswith("Its payload was pruned")
 
 
 @pytest.fixture
-def thin(open_service: Callable[..., Service], sandbox: Any) -> Service:
+def thin_service(open_service: Callable[..., Service], sandbox: Any) -> Service:
     return open_service(text=THIN.replace("NUBE", sandbox.url("tiendanube")))
 
 
-def test_order_that_its_webhook_only_names_is_fetched(thin: Service) -> None:
-    put(thin)
-    post(thin)
-    told = preview(thin).json
-    assert (told["problems"], told["body"]["consumidor_destino"]["calle"]) == ([], "Av. Vallarta")
-    assert thin.only_delivery()["attempts"] == 0
+def test_order_of_a_thin_webhook_is_fetched(thin_service: Service) -> None:
+    store_order(thin_service)
+    post_thin_webhook(thin_service)
+    preview_result = request_preview(thin_service).json
+    assert (preview_result["problems"], preview_result["body"]["consumidor_destino"]["calle"]) == ([], "Av. Vallarta")
+    assert thin_service.only_delivery()["attempts"] == 0
 
 
-def test_store_that_does_not_give_the_order_is_a_bad_gateway(thin: Service) -> None:
-    put(thin, **nube_order())
-    post(thin)
-    thin.sandbox.inject_fault("tiendanube", "status", status=500)
-    told = preview(thin)
-    assert (told.status_code, told.content_type) == (502, "application/problem+json")
-    assert told.json["detail"] == "could not fetch the order from the store's API: status 500"
+def test_unavailable_store_api_is_a_bad_gateway(thin_service: Service) -> None:
+    store_order(thin_service, **tiendanube_order())
+    post_thin_webhook(thin_service)
+    thin_service.sandbox.inject_fault("tiendanube", "status", status=500)
+    response = request_preview(thin_service)
+    assert (response.status_code, response.content_type) == (502, "application/problem+json")
+    assert response.json["detail"] == "could not fetch the order from the store's API: status 500"
 
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("path", ["/deliveries/7/preview", "/deliveries/x/preview"])
-def test_delivery_that_is_not_there_is_404(service: Service, path: str) -> None:
+def test_unknown_delivery_is_404(service: Service, path: str) -> None:
     assert service.api(path, json={}).status_code == 404

@@ -16,7 +16,7 @@ from tests.support.orders import woo_order
 from tests.support.service import CONFIGURATION, Service
 
 ID = "0b9f4f0e-6a3c-4f65-8f0e-2f7d1c9a5b11"
-MORE = 'product_id_by_sku = "productos.csv"\nrequired_tables = ["product_id_by_sku"]'
+EXTRA_SETTINGS = 'product_id_by_sku = "productos.csv"\nrequired_tables = ["product_id_by_sku"]'
 OpenService = Callable[..., Service]
 
 
@@ -33,15 +33,15 @@ def write_table(tmp_path: Path) -> Callable[..., None]:
 
 
 @pytest.fixture
-def parked(write_table: Callable[..., None], open_service: OpenService) -> Service:
+def parked_service(write_table: Callable[..., None], open_service: OpenService) -> Service:
     """A service with an order that lacks a row for YERBA-1."""
-    service = open_service(more=MORE)
+    service = open_service(more=EXTRA_SETTINGS)
     service.post_woo(woo_order())
     service.drain()
     return service
 
 
-def told(service: Service) -> list[tuple[str, str | None]]:
+def state_and_reason(service: Service) -> list[tuple[str, str | None]]:
     return [(delivery["state"], delivery["reason"]) for delivery in service.deliveries()]
 
 
@@ -54,7 +54,7 @@ def notice_files(worker: Worker) -> None:
     worker.run_duties()
 
 
-def look(service: Service) -> None:
+def recheck_tables(service: Service) -> None:
     """Have a running worker check the tables and deliver what becomes due."""
     worker = service.worker()
     notice_files(worker)
@@ -62,8 +62,8 @@ def look(service: Service) -> None:
         worker.process(claimed)
 
 
-def test_order_that_misses_a_row_is_parked_with_the_row_to_add(parked: Service) -> None:
-    delivery = parked.only_delivery()
+def test_missing_row_parks_the_order_and_shows_the_row_to_add(parked_service: Service) -> None:
+    delivery = parked_service.only_delivery()
     assert (delivery["state"], delivery["reason"]) == UNMAPPABLE
     assert delivery["problems"] == [
         'Products > SKU “YERBA-1” has no product at LaPyme: add a row "YERBA-1" = "PRODUCT_ID" to `product_id_by_sku`, '
@@ -71,91 +71,89 @@ def test_order_that_misses_a_row_is_parked_with_the_row_to_add(parked: Service) 
     ]
 
 
-def test_order_goes_out_when_its_row_is_in_the_file_and_nobody_asks(
-    parked: Service, write_table: Callable[..., None]
+def test_order_is_sent_automatically_once_its_row_is_added(
+    parked_service: Service, write_table: Callable[..., None]
 ) -> None:
     write_table("YERBA-1")
-    look(parked)
-    [order] = parked.sandbox.orders("lapyme")
+    recheck_tables(parked_service)
+    [order] = parked_service.sandbox.orders("lapyme")
     assert order.body["lines"][0]["product_id"] == ID
-    delivery = parked.only_delivery()
+    delivery = parked_service.only_delivery()
     assert ((delivery["state"], delivery["reason"]), delivery["problems"]) == (DELIVERED, [])
 
 
-def test_forwarder_that_runs_already_notices_the_file(parked: Service, write_table: Callable[..., None]) -> None:
-    worker = parked.worker()
+def test_running_worker_notices_a_changed_file(parked_service: Service, write_table: Callable[..., None]) -> None:
+    worker = parked_service.worker()
     notice_files(worker)
-    assert told(parked) == [UNMAPPABLE]
+    assert state_and_reason(parked_service) == [UNMAPPABLE]
     write_table("YERBA-1")
     notice_files(worker)
-    assert told(parked) == [WAITING]
+    assert state_and_reason(parked_service) == [WAITING]
 
 
-def test_order_goes_out_after_a_restart_with_the_row(
-    parked: Service, write_table: Callable[..., None], open_service: OpenService
+def test_order_is_sent_after_a_restart_with_the_row(
+    parked_service: Service, write_table: Callable[..., None], open_service: OpenService
 ) -> None:
     write_table("YERBA-1")
-    restarted = open_service(more=MORE)
+    restarted = open_service(more=EXTRA_SETTINGS)
     restarted.drain()
-    assert told(restarted) == [DELIVERED]
+    assert state_and_reason(restarted) == [DELIVERED]
 
 
-def test_order_goes_out_after_a_restart_with_the_row_in_the_configuration(
-    parked: Service, open_service: OpenService
-) -> None:
+def test_order_is_sent_after_a_restart_with_the_row_in_toml(parked_service: Service, open_service: OpenService) -> None:
     inline = f'required_tables = ["product_id_by_sku"]\nproduct_id_by_sku = {{ "YERBA-1" = "{ID}" }}'
     restarted = open_service(more=inline)
     restarted.drain()
-    assert told(restarted) == [DELIVERED]
+    assert state_and_reason(restarted) == [DELIVERED]
 
 
-def test_order_waits_until_every_row_is_there(open_service: OpenService, write_table: Callable[..., None]) -> None:
-    service = open_service(more=MORE)
+def test_order_waits_for_every_missing_row(open_service: OpenService, write_table: Callable[..., None]) -> None:
+    service = open_service(more=EXTRA_SETTINGS)
     order = woo_order()
     [first] = order["line_items"]
     lines = [
         {**first, "quantity": 1, "subtotal": "100.00", "subtotal_tax": "21.00", "total": "100.00", "total_tax": "21.00"}
     ] * 3
-    order["line_items"] = [{**one, "sku": sku} for one, sku in zip(lines, ["A", "B", "B"], strict=True)]
+    order["line_items"] = [{**line, "sku": sku} for line, sku in zip(lines, ["A", "B", "B"], strict=True)]
     service.post_woo(order)
     service.drain()
     assert len(service.only_delivery()["problems"]) == 2
     write_table("A")
-    look(service)
-    assert told(service) == [UNMAPPABLE]
+    recheck_tables(service)
+    assert state_and_reason(service) == [UNMAPPABLE]
     write_table("A", "B")
-    look(service)
-    assert told(service) == [DELIVERED]
+    recheck_tables(service)
+    assert state_and_reason(service) == [DELIVERED]
 
 
-def test_row_that_was_there_in_another_process_first_wakes_what_this_one_parked(
-    parked: Service, write_table: Callable[..., None]
+def test_row_seen_first_by_another_process_requeues_the_order(
+    parked_service: Service, write_table: Callable[..., None]
 ) -> None:
     write_table("YERBA-1")
-    other = parked.worker()
+    other = parked_service.worker()
     notice_files(other)  # the row is already known when the next order is parked
-    stale = parked.worker()
-    parked.post_woo(woo_order(728))
+    stale = parked_service.worker()
+    parked_service.post_woo(woo_order(728))
     for claimed in stale.claim_due():
         stale.process(claimed)
-    assert told(parked) == [UNMAPPABLE, UNMAPPABLE]
+    assert state_and_reason(parked_service) == [UNMAPPABLE, UNMAPPABLE]
     assert requeue_mappable(other.runtime) == 2
-    assert told(parked) == [WAITING, WAITING]
+    assert state_and_reason(parked_service) == [WAITING, WAITING]
 
 
-def test_preview_heeds_the_file_as_it_is_now(parked: Service, write_table: Callable[..., None]) -> None:
-    [delivery] = parked.deliveries()
+def test_preview_reads_the_current_file(parked_service: Service, write_table: Callable[..., None]) -> None:
+    [delivery] = parked_service.deliveries()
     path = f"/deliveries/{delivery['id']}/preview"
-    assert len(parked.api(path, json={}).json["problems"]) == 1
+    assert len(parked_service.api(path, json={}).json["problems"]) == 1
     write_table("YERBA-1")
-    assert parked.api(path, json={}).json["problems"] == []
+    assert parked_service.api(path, json={}).json["problems"] == []
 
 
-def test_nothing_is_woken_by_another_row(parked: Service, write_table: Callable[..., None]) -> None:
+def test_unrelated_row_requeues_nothing(parked_service: Service, write_table: Callable[..., None]) -> None:
     write_table("CAFE")
-    look(parked)
-    assert told(parked) == [UNMAPPABLE]
-    assert parked.sandbox.orders("lapyme") == []
+    recheck_tables(parked_service)
+    assert state_and_reason(parked_service) == [UNMAPPABLE]
+    assert parked_service.sandbox.orders("lapyme") == []
 
 
 @pytest.mark.parametrize(
@@ -169,37 +167,37 @@ def test_nothing_is_woken_by_another_row(parked: Service, write_table: Callable[
         {"state": "discarded", "reason": "by hand"},
     ],
 )
-def test_only_what_is_unmappable_is_woken(
-    parked: Service, write_table: Callable[..., None], values: dict[str, Any]
+def test_only_unmappable_deliveries_are_requeued(
+    parked_service: Service, write_table: Callable[..., None], values: dict[str, Any]
 ) -> None:
-    with parked.database.write() as transaction:
+    with parked_service.database.write() as transaction:
         transaction.execute(update(Delivery).values(values))
     write_table("YERBA-1")
-    look(parked)
-    assert told(parked) == [(values["state"], values["reason"])]
-    assert parked.sandbox.orders("lapyme") == []
+    recheck_tables(parked_service)
+    assert state_and_reason(parked_service) == [(values["state"], values["reason"])]
+    assert parked_service.sandbox.orders("lapyme") == []
 
 
-def test_order_that_a_person_let_go_lacks_no_row_any_more(parked: Service, write_table: Callable[..., None]) -> None:
+def test_requeued_delivery_has_no_missing_rows(parked_service: Service, write_table: Callable[..., None]) -> None:
     write_table("YERBA-1")
-    look(parked)
-    with parked.database.read() as connection:
+    recheck_tables(parked_service)
+    with parked_service.database.read() as connection:
         assert connection.execute(select(col(Delivery.missing_rows))).scalars().all() == [None]
 
 
-def test_file_with_a_fault_changes_nothing_and_its_correction_does(
-    parked: Service, write_table: Callable[..., None]
+def test_invalid_file_is_ignored_until_it_is_corrected(
+    parked_service: Service, write_table: Callable[..., None]
 ) -> None:
-    worker = parked.worker()
+    worker = parked_service.worker()
     write_table(content="key,value\nYERBA-1,x\n")
     notice_files(worker)
-    assert told(parked) == [UNMAPPABLE]
+    assert state_and_reason(parked_service) == [UNMAPPABLE]
     write_table("YERBA-1")
     notice_files(worker)
-    assert told(parked) == [WAITING]
+    assert state_and_reason(parked_service) == [WAITING]
 
 
-def test_gateway_is_found_by_either_of_its_names(open_service: OpenService) -> None:
+def test_gateway_matches_by_code_or_by_name(open_service: OpenService) -> None:
     hub = """
 [accounts.hub]
 destination = "centelar"
@@ -212,11 +210,11 @@ connection_id = 1
     service = open_service(text=text.replace("{centelar}", address).replace("{types}", ""))
     service.post_woo(woo_order(payment_method="bacs", payment_method_title="Transferencia"))
     service.drain()
-    assert told(service) == [UNMAPPABLE]
+    assert state_and_reason(service) == [UNMAPPABLE]
     with service.database.read() as connection:
-        kept = connection.execute(select(col(Delivery.missing_rows))).scalar_one()
-    assert json.loads(kept or "") == [["payment_types", ["bacs", "Transferencia"]]]
+        missing_rows = connection.execute(select(col(Delivery.missing_rows))).scalar_one()
+    assert json.loads(missing_rows or "") == [["payment_types", ["bacs", "Transferencia"]]]
     types = 'payment_types = {{ "transferencia" = "promissory" }}'
     restarted = open_service(text=text.replace("{centelar}", address).replace("{types}", types))
     restarted.deliver_due()
-    assert told(restarted) != [UNMAPPABLE]
+    assert state_and_reason(restarted) != [UNMAPPABLE]

@@ -42,24 +42,24 @@ def run_in_background(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.communicate()
 
 
-def test_demo_brings_every_order_to_its_end_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    ended = subprocess.run(
+def test_demo_completes_every_order_and_cleans_up(tmp_path: Path) -> None:
+    completed = subprocess.run(
         [*COMMAND, "--once"], capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}, check=False
     )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    rows = [line.split() for line in ended.stdout.splitlines() if re.match(r"[ \d]\d  ", line)]
+    assert (completed.returncode, completed.stderr) == (0, "")
+    rows = [line.split() for line in completed.stdout.splitlines() if re.match(r"[ \d]\d  ", line)]
     assert [(line[1], line[2], line[4]) for line in rows] == [
         (step.order.number, step.order.store, step.order.account) for step in STEPS
     ]
     assert (
         "no order was lost or sent twice.\n  Orders at the destinations: rayo 6, lapyme 4, centelar 3.\n"
-        in ended.stdout
+        in completed.stdout
     )
-    assert "\x1b" not in ended.stdout
+    assert "\x1b" not in completed.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-def test_demo_runs_on_for_the_commands_that_it_prints_until_it_is_ended(tmp_path: Path) -> None:
+def test_demo_keeps_running_for_the_commands_it_prints(tmp_path: Path) -> None:
     with run_in_background(tmp_path) as process:
         assert process.stdout is not None
         output = iter(process.stdout.readline, "")
@@ -67,17 +67,23 @@ def test_demo_runs_on_for_the_commands_that_it_prints_until_it_is_ended(tmp_path
         listing = next(line.strip() for line in output if line.startswith("    connector list"))
         curl = shlex.split(next(line for line in output if "/resolve" in line))
         script = f"{sourcing} && {listing} && echo $ADMIN_TOKEN"
-        shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True).stdout
-        url, body, token = curl[5], curl[7], shown.split()[-1]
+        listing_output = subprocess.run(
+            ["sh", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True
+        ).stdout
+        url, body, token = curl[5], curl[7], listing_output.split()[-1]
         resolved = httpx.post(url, content=body, headers={"Authorization": f"Bearer {token}"}, trust_env=False).json()
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 0
-    assert [line.split()[2] for line in shown.splitlines() if "shopify-mx" in line] == ["#1003", "#1001", "#1003"]
+    assert [line.split()[2] for line in listing_output.splitlines() if "shopify-mx" in line] == [
+        "#1003",
+        "#1001",
+        "#1003",
+    ]
     assert (resolved["order_number"], resolved["state"]) == (UNCERTAIN.order.number, "delivered")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_demo_that_is_ended_early_leaves_nothing_behind_and_does_not_count_as_good(tmp_path: Path) -> None:
+def test_interrupted_demo_cleans_up_and_fails(tmp_path: Path) -> None:
     with run_in_background(tmp_path) as process:
         assert process.stdout is not None
         output = iter(process.stdout.readline, "")
@@ -108,7 +114,7 @@ def demo(open_service: Callable[..., InProcess]) -> Iterator[Demo]:
         )
 
 
-def take_order(sandbox: Sandbox, order: DemoOrder) -> None:
+def accept_order(sandbox: Sandbox, order: DemoOrder) -> None:
     """Record the order at its destination as if it had been sent."""
     body = {"productos": [{"cantidad": 1, "identificador": order.sku}]}
     sandbox.accept_order(
@@ -127,7 +133,7 @@ def take_order(sandbox: Sandbox, order: DemoOrder) -> None:
     )
 
 
-def test_demo_notices_orders_that_are_lost(demo: Demo) -> None:
+def test_demo_detects_lost_orders(demo: Demo) -> None:
     faults = demo.check_final_state()
     assert [fault for fault in faults if "times" in fault] == [
         "Order #1001: rayo has it 0 times, not 1.",
@@ -149,12 +155,12 @@ def test_demo_notices_orders_that_are_lost(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "wanted"), [(FIRST, 1), (UNCERTAIN, 1), (FORGED, 0)], ids=["delivered", "uncertain", "forged"]
+    ("step", "expected"), [(FIRST, 1), (UNCERTAIN, 1), (FORGED, 0)], ids=["delivered", "uncertain", "forged"]
 )
-def test_demo_notices_an_order_that_is_there_once_too_often(demo: Demo, step: Step, wanted: int) -> None:
-    for _ in range(wanted + 1):
-        take_order(demo.sandbox, step.order)
-    assert f"Order {step.order.number}: rayo has it {wanted + 1} times, not {wanted}." in demo.check_final_state()
+def test_demo_detects_duplicate_orders(demo: Demo, step: Step, expected: int) -> None:
+    for _ in range(expected + 1):
+        accept_order(demo.sandbox, step.order)
+    assert f"Order {step.order.number}: rayo has it {expected + 1} times, not {expected}." in demo.check_final_state()
 
 
 DELIVERED = {"state": "delivered", "reason": None, "attempts": 1}
@@ -173,5 +179,5 @@ DELIVERED = {"state": "delivered", "reason": None, "attempts": 1}
         (Result(response="accepted"), ["it should be delivered, but is not forwarded", "it has 0 attempts, not 1"]),
     ],
 )
-def test_what_ends_otherwise_than_it_should_is_named(result: Result, faults: list[str]) -> None:
+def test_unexpected_result_is_reported(result: Result, faults: list[str]) -> None:
     assert result.failures(FIRST) == faults

@@ -5,8 +5,8 @@ from tests.support.service import UUID, Service
 
 
 def test_shopify_order_reaches_rayo(service: Service) -> None:
-    answer = service.post_shopify(shopify_order())
-    assert (answer.status_code, answer.json) == (200, {"status": "accepted", "event": "1"})
+    response = service.post_shopify(shopify_order())
+    assert (response.status_code, response.json) == (200, {"status": "accepted", "event": "1"})
 
     service.drain()
 
@@ -50,7 +50,7 @@ def test_woocommerce_order_reaches_lapyme(service: Service) -> None:
     assert service.only_delivery()["state"] == "delivered"
 
 
-def test_what_the_destination_cannot_be_told_is_shown_with_the_delivery(service: Service) -> None:
+def test_data_the_destination_cannot_receive_is_a_warning(service: Service) -> None:
     service.post_shopify(shopify_order(note="Tocar el timbre"))
     service.drain()
     assert service.only_delivery()["warnings"] == ["Customer note is not sent: Rayo has no field for it."]

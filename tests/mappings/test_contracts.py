@@ -11,7 +11,7 @@ from mappings import DESTINATIONS
 from mappings.contracts import Contract
 from mappings.destinations.rayo import Rayo, RayoAccount
 from mappings.problems import MappingError, render_problems
-from tests.support.mapping_cases import SAMPLES, make_account, make_store, read
+from tests.support.mapping_cases import SAMPLES, build_account, build_store, parse_order
 
 UUID = "909521d0-e398-4701-b393-ddfd07ce24f9"
 
@@ -20,16 +20,16 @@ def required_paths(schema: Any, body: Any, path: tuple[Any, ...] = (), *, parts:
     """Return the paths in `body` of keys that `schema` requires. `parts` resolves its `$ref`."""
     parts = schema.get("$defs", {}) if parts is None else parts
     schema = parts[schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
-    found = [(*path, key) for key in schema.get("required", []) if isinstance(body, dict) and key in body]
+    paths = [(*path, key) for key in schema.get("required", []) if isinstance(body, dict) and key in body]
     for key, inner in schema.get("properties", {}).items():
         if isinstance(body, dict) and key in body:
-            found += required_paths(inner, body[key], (*path, key), parts=parts)
+            paths += required_paths(inner, body[key], (*path, key), parts=parts)
     if isinstance(body, list) and body and "items" in schema:
-        found += required_paths(schema["items"], body[0], (*path, 0), parts=parts)
-    return found
+        paths += required_paths(schema["items"], body[0], (*path, 0), parts=parts)
+    return paths
 
 
-def without(body: Any, path: tuple[Any, ...]) -> Any:
+def without_path(body: Any, path: tuple[Any, ...]) -> Any:
     body = deepcopy(body)
     target = body
     for step in path[:-1]:
@@ -46,65 +46,65 @@ REQUIRED = [
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)
-def test_vendors_example_is_accepted_by_contract_and_schema(name: str) -> None:
+def test_vendor_example_satisfies_contract_and_schema(name: str) -> None:
     destination = DESTINATIONS[name]
     assert destination.contract.validate_request(destination.contract.request_example) == []
     assert destination.schema.validate(dict(destination.contract.request_example)) == {}
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)
-def test_vendors_reply_gives_the_new_orders_id(name: str) -> None:
+def test_vendor_response_contains_the_new_order_id(name: str) -> None:
     destination = DESTINATIONS[name]
     assert destination.contract.validate_response(destination.contract.response_example) == []
     assert destination.parse_order_id(destination.contract.response_example)
 
 
 @pytest.mark.parametrize(("name", "path"), REQUIRED)
-def test_required_is_required_by_contract_and_schema(name: str, path: tuple[Any, ...]) -> None:
+def test_required_fields_agree_in_contract_and_schema(name: str, path: tuple[Any, ...]) -> None:
     destination = DESTINATIONS[name]
-    body = without(destination.contract.request_example, path)
+    body = without_path(destination.contract.request_example, path)
     assert destination.contract.validate_request(body)
     assert destination.schema.validate(body)
 
 
-def test_body_that_breaks_the_contract_alone_does_not_leave() -> None:
+def test_body_that_violates_only_the_contract_is_refused() -> None:
     class StricterRayo(Rayo):
         contract = replace(Rayo.contract, request={"required": ["folio"]})
 
-    account = make_account("rayo")
+    account = build_account("rayo")
     assert isinstance(account, RayoAccount)
     with pytest.raises(MappingError) as caught:
-        StricterRayo().build_request(read("shopify", SAMPLES["shopify_mx"]), account, make_store("shopify"))
+        StricterRayo().build_request(parse_order("shopify", SAMPLES["shopify_mx"]), account, build_store("shopify"))
     assert render_problems(caught.value.problems) == ["The body breaks rayo's contract: $ 'folio' is missing"]
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)
-@pytest.mark.parametrize("reply", [None, [], {}, "ok", 1, {"orden": []}, {"data": {"order": {"id": ""}}}])
-def test_reply_without_an_id_is_no_success(name: str, reply: Any) -> None:
-    assert DESTINATIONS[name].parse_order_id(reply) is None
+@pytest.mark.parametrize("response", [None, [], {}, "ok", 1, {"orden": []}, {"data": {"order": {"id": ""}}}])
+def test_response_without_an_id_is_no_success(name: str, response: Any) -> None:
+    assert DESTINATIONS[name].parse_order_id(response) is None
 
 
 @pytest.mark.parametrize("ref", ["", "1", 5, None, UUID[:-1]])
-def test_rayos_reference_is_a_uuid(ref: int | str | None) -> None:
+def test_rayo_reference_is_a_uuid(ref: int | str | None) -> None:
     assert DESTINATIONS["rayo"].parse_order_id({"orden": {"ordenRef": ref}}) is None
 
 
 @pytest.mark.parametrize("extra", [2, "\ud800", float("nan"), 10**400, {"\ud800": []}])
-def test_extra_keys_in_a_reply_are_let_by(extra: dict[str, Any] | float | str) -> None:
+def test_extra_keys_in_a_response_are_ignored(extra: dict[str, Any] | float | str) -> None:
     assert DESTINATIONS["rayo"].parse_order_id({"orden": {"ordenRef": UUID, "otro": extra}, "mas": extra}) == UUID
 
 
-def test_reply_that_cannot_be_encoded_where_the_id_stands_is_a_fault() -> None:
-    reply = {"orden": {"ordenRef": "\ud800"}}
-    assert DESTINATIONS["rayo"].contract.validate_response(reply) == ["$ holds what cannot be judged"]
+def test_unencodable_id_in_a_response_is_an_error() -> None:
+    response = {"orden": {"ordenRef": "\ud800"}}
+    assert DESTINATIONS["rayo"].contract.validate_response(response) == ["$ holds what cannot be judged"]
 
 
-def test_reply_of_too_many_objects_in_each_other_is_a_fault() -> None:
-    reply = json.loads('{"orden":' * 900 + "{}" + "}" * 900)
-    assert DESTINATIONS["rayo"].contract.validate_response(reply)
+def test_too_deeply_nested_response_is_an_error() -> None:
+    response = json.loads('{"orden":' * 900 + "{}" + "}" * 900)
+    assert DESTINATIONS["rayo"].contract.validate_response(response)
 
 
-def test_fault_names_the_place_in_a_list_and_the_rule_behind_a_reference() -> None:
+def test_error_names_the_list_index_and_the_referenced_rule() -> None:
     body = deepcopy(dict(DESTINATIONS["centelar"].contract.request_example))
     body["items"][0]["quantity"] = "1"
     body["shipping_address"] = {"disposition": "pickup"}
@@ -125,7 +125,7 @@ def test_fault_names_the_place_in_a_list_and_the_rule_behind_a_reference() -> No
         ({"when": "2026-11-20T10:00:00Z", "id": UUID, "n": 1, "Ximena": 1}, ["$ has a key that is not documented"]),
     ],
 )
-def test_fault_names_place_and_rule_and_never_the_value(body: dict[str, Any], faults: list[Any]) -> None:
+def test_error_names_path_and_rule_but_not_the_value(body: dict[str, Any], faults: list[Any]) -> None:
     schema = {
         "type": "object",
         "required": ["when", "id"],
@@ -144,6 +144,6 @@ def test_fault_names_place_and_rule_and_never_the_value(body: dict[str, Any], fa
     assert contract.validate_error(body) == faults
 
 
-def test_rayos_error_example_keeps_its_contract() -> None:
+def test_rayo_error_example_satisfies_its_contract() -> None:
     error = {"error": "internal error", "code": "unexpected", "path": "$"}
     assert DESTINATIONS["rayo"].contract.validate_error(error) == []

@@ -19,13 +19,13 @@ from mappings.settings import Account, Store
 from mappings.storefront import CANONICAL_TOPICS, MalformedWebhookError, Storefront
 from tests.support.mapping_cases import (
     SAMPLES,
-    make_account,
-    make_store,
-    problems_of,
-    read,
-    storefront_of,
-    webhook_of,
-    write,
+    build_account,
+    build_body,
+    build_store,
+    mapping_problems,
+    parse_order,
+    sample_webhook,
+    storefront_name,
 )
 
 #: Text that often breaks encoders, parsers and numbers.
@@ -45,16 +45,16 @@ json_values = st.recursive(
 )
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[Any]:
+def value_paths(value: Any, path: tuple[Any, ...] = ()) -> list[Any]:
     """Return the path of every value in a payload."""
-    found = [path] if path else []
+    paths = [path] if path else []
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, each in inner:
-        found += places(each, (*path, key))
-    return found
+    for key, child in inner:
+        paths += value_paths(child, (*path, key))
+    return paths
 
 
-def replaced(payload: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, Any]:
+def with_value_at(payload: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, Any]:
     payload = deepcopy(payload)
     target = payload
     for step in path[:-1]:
@@ -63,14 +63,14 @@ def replaced(payload: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict
     return payload
 
 
-PLACES = [(name, path) for name, payload in SAMPLES.items() for path in places(payload)]
-WEBHOOK_PLACES = [(name, path) for name in SAMPLES for path in places(webhook_of(name))]
+SAMPLE_PATHS = [(name, path) for name, payload in SAMPLES.items() for path in value_paths(payload)]
+WEBHOOK_PATHS = [(name, path) for name in SAMPLES for path in value_paths(sample_webhook(name))]
 
 
 def order_or_problems(storefront: str, payload: Any) -> Order | list[str]:
     """Return the order or its problems. Any other result fails the test."""
     try:
-        return read(storefront, payload)
+        return parse_order(storefront, payload)
     except MappingError as error:
         problems = render_problems(error.problems)
     assert problems
@@ -80,38 +80,38 @@ def order_or_problems(storefront: str, payload: Any) -> Order | list[str]:
 
 
 def test_every_storefront_has_a_sample_and_every_destination_an_account() -> None:
-    assert {storefront_of(name) for name in SAMPLES} == STOREFRONTS.keys()
+    assert {storefront_name(name) for name in SAMPLES} == STOREFRONTS.keys()
     for destination in DESTINATIONS:
-        assert make_account(destination).destination == destination
+        assert build_account(destination).destination == destination
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_samples_figures_add_up(name: str) -> None:
-    order = read(storefront_of(name), SAMPLES[name])
+def test_samples_add_up(name: str) -> None:
+    order = parse_order(storefront_name(name), SAMPLES[name])
     assert order.parts_total == order.total
-    assert (order.storefront, order.is_paid, order.unreadable_parts) == (storefront_of(name), True, [])
+    assert (order.storefront, order.is_paid, order.unreadable_parts) == (storefront_name(name), True, [])
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_sample_is_identified_as_the_paid_order_that_it_is(name: str) -> None:
-    storefront, payload = STOREFRONTS[storefront_of(name)], webhook_of(name)
+def test_sample_is_identified_as_a_paid_order(name: str) -> None:
+    storefront, payload = STOREFRONTS[storefront_name(name)], sample_webhook(name)
     headers = {
         key.lower(): value for key, value in storefront.sample.build_headers(payload, storefront.sample.topic).items()
     }
     identity = storefront.identify(headers, payload, b"{}")
-    order = read(storefront.name, SAMPLES[name])
+    order = parse_order(storefront.name, SAMPLES[name])
     assert identity.ignore_reason is None
     assert identity.has_order
     assert identity.topics & CANONICAL_TOPICS >= {"paid"}
     assert identity.order_id == order.order_id
-    told = (None, None) if storefront.has_thin_webhooks else (order.number, order.updated_at)
-    assert (identity.order_number, identity.source_updated_at) == told
+    expected = (None, None) if storefront.has_thin_webhooks else (order.number, order.updated_at)
+    assert (identity.order_number, identity.source_updated_at) == expected
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_webhook_is_its_stores_and_what_it_lacks_is_one_fetch_away(name: str) -> None:
-    storefront, store = STOREFRONTS[storefront_of(name)], make_store(storefront_of(name))
-    webhook, order = webhook_of(name), SAMPLES[name]
+def test_thin_webhook_belongs_to_its_store_and_needs_one_fetch(name: str) -> None:
+    storefront, store = STOREFRONTS[storefront_name(name)], build_store(storefront_name(name))
+    webhook, order = sample_webhook(name), SAMPLES[name]
     assert storefront.belongs_to_store(webhook, store)
     assert list(storefront.required_fetches(order, store, frozenset())) == []
     for fetch in storefront.required_fetches(webhook, store, frozenset()):
@@ -122,28 +122,29 @@ def test_webhook_is_its_stores_and_what_it_lacks_is_one_fetch_away(name: str) ->
 
 
 @pytest.mark.parametrize("name", STOREFRONTS)
-def test_headers_of_a_fetch_can_be_sent(name: str) -> None:
-    for value in STOREFRONTS[name].api_headers(make_store(name, api_token="clave:ficha")).values():
+def test_fetch_headers_can_be_sent(name: str) -> None:
+    for value in STOREFRONTS[name].api_headers(build_store(name, api_token="clave:ficha")).values():
         assert value.isascii()
         assert value.isprintable()
 
 
 @pytest.mark.parametrize("destination", DESTINATIONS)
-def test_some_sample_of_each_storefront_can_go(destination: str) -> None:
+def test_each_storefront_has_a_mappable_sample(destination: str) -> None:
     can_go = {
-        storefront_of(name)
+        storefront_name(name)
         for name, payload in SAMPLES.items()
-        if not problems_of(read(storefront_of(name), payload), destination)
+        if not mapping_problems(parse_order(storefront_name(name), payload), destination)
     }
     assert can_go == STOREFRONTS.keys()
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_date_that_cannot_be_read_stops_the_order_only_where_it_is_needed(name: str) -> None:
-    field = "date_created_gmt" if storefront_of(name) == "woocommerce" else "created_at"
-    order = read(storefront_of(name), SAMPLES[name] | {field: "-0001-11-30T00:00:00+0000"})
+def test_unreadable_date_is_a_problem_only_where_required(name: str) -> None:
+    field = "date_created_gmt" if storefront_name(name) == "woocommerce" else "created_at"
+    order = parse_order(storefront_name(name), SAMPLES[name] | {field: "-0001-11-30T00:00:00+0000"})
     dated = {
-        destination: "Date of the order is missing." in problems_of(order, destination) for destination in DESTINATIONS
+        destination: "Date of the order is missing." in mapping_problems(order, destination)
+        for destination in DESTINATIONS
     }
     assert dated.items() >= {"rayo": False, "lapyme": False, "centelar": True}.items()
 
@@ -158,48 +159,50 @@ def test_a_date_that_cannot_be_read_stops_the_order_only_where_it_is_needed(name
         ({"unreadable_parts": [Problem(code="draft_order")]}, "The order is a draft."),
     ],
 )
-def test_order_that_is_no_sale_is_a_problem_by_name(destination: str, changes: dict[str, Any], problem: str) -> None:
-    order = read("shopify", SAMPLES["shopify_mx"])
-    assert problem in problems_of(replace(order, **changes), destination)
-    assert problem not in problems_of(order, destination)
+def test_order_that_is_not_a_sale_is_a_named_problem(destination: str, changes: dict[str, Any], problem: str) -> None:
+    order = parse_order("shopify", SAMPLES["shopify_mx"])
+    assert problem in mapping_problems(replace(order, **changes), destination)
+    assert problem not in mapping_problems(order, destination)
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)
-@pytest.mark.parametrize("reply", [None, [], "x", {"error": "x"}, {"error": {"code": []}}, {"code": {}}])
+@pytest.mark.parametrize("response", [None, [], "x", {"error": "x"}, {"error": {"code": []}}, {"code": {}}])
 @pytest.mark.parametrize("status", [200, 400, 401, 409, 500])
-def test_any_reply_can_be_judged(name: str, status: int, reply: Any) -> None:
-    DESTINATIONS[name].classify_response(status, reply)
+def test_any_response_can_be_classified(name: str, status: int, response: Any) -> None:
+    DESTINATIONS[name].classify_response(status, response)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(list(STOREFRONTS)), json_values)
-def test_any_payload_is_an_order_or_problems(storefront: str, payload: Any) -> None:
+def test_any_payload_yields_an_order_or_problems(storefront: str, payload: Any) -> None:
     order_or_problems(storefront, payload)
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(PLACES), json_values)
-def test_any_value_anywhere_is_an_order_or_problems_up_to_the_bodys_bytes(place: tuple[Any, ...], value: Any) -> None:
-    name, path = place
-    order = order_or_problems(storefront_of(name), replaced(SAMPLES[name], path, value))
+@given(st.sampled_from(SAMPLE_PATHS), json_values)
+def test_any_value_anywhere_yields_a_body_or_problems(sample_path: tuple[Any, ...], value: Any) -> None:
+    name, path = sample_path
+    order = order_or_problems(storefront_name(name), with_value_at(SAMPLES[name], path, value))
     if not isinstance(order, Order):
         return
     for destination in DESTINATIONS:
-        if not problems_of(order, destination):
-            written = write(order, destination)
-            assert "\u2060" not in written.bytes.decode()
-            assert json.loads(written.bytes) == written.body
+        if not mapping_problems(order, destination):
+            request = build_body(order, destination)
+            assert "\u2060" not in request.bytes.decode()
+            assert json.loads(request.bytes) == request.body
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.sampled_from(WEBHOOK_PLACES),
+    st.sampled_from(WEBHOOK_PATHS),
     json_values,
     st.dictionaries(st.sampled_from(["x-shopify-test", "x-shopify-event-id"]), texts),
 )
-def test_any_payload_is_identified_or_malformed(place: tuple[Any, ...], value: Any, headers: dict[str, Any]) -> None:
-    name, path = place
-    storefront, payload = STOREFRONTS[storefront_of(name)], replaced(webhook_of(name), path, value)
+def test_any_payload_is_identified_or_malformed(
+    webhook_path: tuple[Any, ...], value: Any, headers: dict[str, Any]
+) -> None:
+    name, path = webhook_path
+    storefront, payload = STOREFRONTS[storefront_name(name)], with_value_at(sample_webhook(name), path, value)
     sample = storefront.sample.build_headers(SAMPLES[name], storefront.sample.topic)
     headers = {**{key.lower(): text for key, text in sample.items()}, **headers}
     try:
@@ -207,16 +210,16 @@ def test_any_payload_is_identified_or_malformed(place: tuple[Any, ...], value: A
     except MalformedWebhookError:
         return
     assert f"{identity.order_id}{identity.order_number}".encode()
-    assert storefront.belongs_to_store(payload, make_store(storefront.name)) in {True, False}
+    assert storefront.belongs_to_store(payload, build_store(storefront.name)) in {True, False}
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_every_value_may_be_null(name: str) -> None:
-    for path in places(SAMPLES[name]):
-        order_or_problems(storefront_of(name), replaced(SAMPLES[name], path, None))
+def test_any_value_may_be_null(name: str) -> None:
+    for path in value_paths(SAMPLES[name]):
+        order_or_problems(storefront_name(name), with_value_at(SAMPLES[name], path, None))
 
 
-def test_destination_without_a_path_fails_when_it_is_defined() -> None:
+def test_destination_without_a_path_cannot_be_defined() -> None:
     with pytest.raises(TypeError, match=r"^Mensajeria has no order_id_path, path\.$"):
 
         class Mensajeria(Destination[Account]):
@@ -225,7 +228,7 @@ def test_destination_without_a_path_fails_when_it_is_defined() -> None:
             contract = DESTINATIONS["rayo"].contract
 
 
-def test_storefront_that_cannot_identify_a_webhook_fails_when_it_is_registered() -> None:
+def test_storefront_without_identify_cannot_be_instantiated() -> None:
     class Tienda(Storefront[Store]):
         name = "tienda"
         order_schema = STOREFRONTS["shopify"].order_schema

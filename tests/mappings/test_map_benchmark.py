@@ -9,14 +9,14 @@ PAIRS = [(storefront, destination) for storefront in STOREFRONTS for destination
 
 
 @pytest.mark.parametrize(("storefront", "destination"), PAIRS)
-def test_every_storefront_is_timed_with_every_destination(storefront: str, destination: str) -> None:
+def test_benchmark_covers_every_storefront_and_destination(storefront: str, destination: str) -> None:
     timing = measure(STOREFRONTS[storefront], DESTINATIONS[destination], 2, rounds=1, seconds=0)
     assert (timing.storefront, timing.destination, timing.lines) == (storefront, destination, 2)
     assert timing.multiple > 0
 
 
 @pytest.mark.parametrize(("storefront", "destination"), PAIRS)
-def test_long_order_has_as_many_lines_and_still_adds_up(storefront: str, destination: str) -> None:
+def test_long_order_has_the_requested_lines_and_adds_up(storefront: str, destination: str) -> None:
     reads, writes = STOREFRONTS[storefront], DESTINATIONS[destination]
     store, account = make_store(reads), make_account(writes)
     order = reads.parse_order(lengthen(reads, store, pick_sample(reads, store, writes, account), 12), store)

@@ -23,13 +23,13 @@ from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destination import Destination
 from mappings.problems import FieldError, MappingError, field_error, render_problems
 from mappings.storefront import Storefront
-from tests.support.mapping_cases import SAMPLES, make_account, make_store, read, storefront_of, write
+from tests.support.mapping_cases import SAMPLES, build_account, build_body, build_store, parse_order, storefront_name
 
 #: A storefront's sample, and a body of a destination, by the name of the integration.
-PAYLOADS = {storefront_of(name): payload for name, payload in SAMPLES.items()}
+PAYLOADS = {storefront_name(name): payload for name, payload in SAMPLES.items()}
 BODIES = {
-    "rayo": write(read("shopify", SAMPLES["shopify_mx"]), "rayo").body,
-    **{name: write(read("shopify", SAMPLES["shopify_ar"]), name).body for name in ("lapyme", "centelar")},
+    "rayo": build_body(parse_order("shopify", SAMPLES["shopify_mx"]), "rayo").body,
+    **{name: build_body(parse_order("shopify", SAMPLES["shopify_ar"]), name).body for name in ("lapyme", "centelar")},
 }
 INTEGRATIONS: list[Storefront[Any] | Destination[Any]] = [*STOREFRONTS.values(), *DESTINATIONS.values()]
 
@@ -48,12 +48,12 @@ every_destination = pytest.mark.parametrize("destination", DESTINATIONS.values()
 
 
 def subclass(integration: Storefront[Any] | Destination[Any], **attributes: Any) -> Schema:
-    made: Schema = type("Own", (schema_class_of(integration),), attributes)()
-    return made
+    schema: Schema = type("Own", (schema_class_of(integration),), attributes)()
+    return schema
 
 
 @every_integration
-def test_pre_load_changes_what_is_read(integration: Storefront[Any] | Destination[Any]) -> None:
+def test_pre_load_changes_the_input(integration: Storefront[Any] | Destination[Any]) -> None:
     @pre_load
     def refuse(self: Schema, data: Any, **kwargs: Any) -> Any:
         raise field_error("invalid")
@@ -63,7 +63,7 @@ def test_pre_load_changes_what_is_read(integration: Storefront[Any] | Destinatio
 
 
 @every_integration
-def test_post_load_changes_what_is_returned(integration: Storefront[Any] | Destination[Any]) -> None:
+def test_post_load_changes_the_result(integration: Storefront[Any] | Destination[Any]) -> None:
     @post_load
     def zzz_wrap(self: Schema, data: Any, **kwargs: Any) -> Any:
         return {"wrapped": data}
@@ -72,7 +72,7 @@ def test_post_load_changes_what_is_returned(integration: Storefront[Any] | Desti
 
 
 @every_integration
-def test_validates_judges_a_field(integration: Storefront[Any] | Destination[Any]) -> None:
+def test_validates_checks_a_field(integration: Storefront[Any] | Destination[Any]) -> None:
     name, field = next((name, field) for name, field in integration.schema.fields.items() if field.required)
 
     @validates(name)
@@ -84,7 +84,7 @@ def test_validates_judges_a_field(integration: Storefront[Any] | Destination[Any
 
 
 @every_integration
-def test_validates_schema_judges_the_whole(integration: Storefront[Any] | Destination[Any]) -> None:
+def test_validates_schema_checks_the_whole_object(integration: Storefront[Any] | Destination[Any]) -> None:
     @validates_schema
     def refuse(self: Schema, data: Any, **kwargs: Any) -> None:
         raise ValidationError("is refused.")
@@ -93,7 +93,7 @@ def test_validates_schema_judges_the_whole(integration: Storefront[Any] | Destin
 
 
 @every_integration
-def test_load_default_fills_what_is_absent(integration: Storefront[Any] | Destination[Any]) -> None:
+def test_load_default_fills_missing_fields(integration: Storefront[Any] | Destination[Any]) -> None:
     @post_load
     def zzz_own(self: Schema, data: Any, original: Any = None, **kwargs: Any) -> Any:
         return data
@@ -116,13 +116,13 @@ def test_many_reads_a_list(integration: Storefront[Any] | Destination[Any]) -> N
 
 
 @every_integration
-def test_partial_requires_nothing(integration: Storefront[Any] | Destination[Any]) -> None:
+def test_partial_makes_fields_optional(integration: Storefront[Any] | Destination[Any]) -> None:
     assert integration.schema.validate({})
     assert schema_class_of(integration)(partial=True).validate({}) == {}
 
 
 @every_integration
-def test_only_and_exclude_choose_fields(integration: Storefront[Any] | Destination[Any]) -> None:
+def test_only_and_exclude_select_fields(integration: Storefront[Any] | Destination[Any]) -> None:
     schema_class = schema_class_of(integration)
     name = next(iter(integration.schema.fields))
     assert list(schema_class(only=[name]).fields) == [name]
@@ -130,7 +130,7 @@ def test_only_and_exclude_choose_fields(integration: Storefront[Any] | Destinati
 
 
 @every_integration
-def test_unknown_fields_are_judged_as_meta_or_the_caller_says(
+def test_unknown_fields_follow_meta_or_the_caller(
     integration: Storefront[Any] | Destination[Any],
 ) -> None:
     data = {**data_of(integration), "nirgends": 1}
@@ -151,17 +151,17 @@ def test_pre_dump_and_post_dump_change_the_body(destination: Destination[Any]) -
         return {**body, "own": 1}
 
     schema: Any = subclass(destination, note=note, mark=mark)
-    order = read("shopify", SAMPLES["shopify_mx" if destination.name == "rayo" else "shopify_ar"])
-    request = destination.make_order_request(order, make_account(destination.name), make_store("shopify"))
+    order = parse_order("shopify", SAMPLES["shopify_mx" if destination.name == "rayo" else "shopify_ar"])
+    request = destination.make_order_request(order, build_account(destination.name), build_store("shopify"))
     assert schema.dump(request) == {**BODIES[destination.name], "own": 1}
     assert schema.dumped is request
     assert schema_class_of(destination)(many=True).dump([request, request]) == [BODIES[destination.name]] * 2
 
 
 @every_destination
-def test_dump_default_fills_what_is_absent(destination: Destination[Any]) -> None:
-    order = read("shopify", SAMPLES["shopify_mx" if destination.name == "rayo" else "shopify_ar"])
-    request = destination.make_order_request(order, make_account(destination.name), make_store("shopify"))
+def test_dump_default_fills_missing_fields(destination: Destination[Any]) -> None:
+    order = parse_order("shopify", SAMPLES["shopify_mx" if destination.name == "rayo" else "shopify_ar"])
+    request = destination.make_order_request(order, build_account(destination.name), build_store("shopify"))
     own = fields.String(attribute="nirgends", dump_default="x")
     assert subclass(destination, own=own).dump(request) == {**BODIES[destination.name], "own": "x"}
 
@@ -281,7 +281,7 @@ def outcome_of(settings: Settings) -> Any:
         ),
     ],
 )
-def test_hook_of_a_merchants_class_takes_effect(
+def test_hook_of_a_custom_schema_takes_effect(
     load: Callable[..., Settings], store: str, account: str, outcome: Any
 ) -> None:
     assert outcome_of(load(store=store, account=account)) == outcome

@@ -9,7 +9,7 @@ from mappings.person_names import split_full_name, split_name
 
 
 @pytest.mark.parametrize(
-    ("whole", "given", "family"),
+    ("full_name", "first_name", "last_name"),
     [
         ("Juan Pérez", "Juan", "Pérez"),
         ("Juan Pérez Gómez", "Juan", "Pérez Gómez"),
@@ -33,12 +33,14 @@ from mappings.person_names import split_full_name, split_name
         ("", None, None),
     ],
 )
-def test_name_is_cut_between_given_names_and_surnames(whole: str, given: str | None, family: str | None) -> None:
-    assert split_full_name(whole) == (given, family)
+def test_name_is_split_between_given_names_and_surnames(
+    full_name: str, first_name: str | None, last_name: str | None
+) -> None:
+    assert split_full_name(full_name) == (first_name, last_name)
 
 
 @pytest.mark.parametrize(
-    ("whole", "given", "family"),
+    ("full_name", "first_name", "last_name"),
     [
         ("Muebles Juan Carlos S.A. de C.V.", "Muebles", "Juan Carlos S.A. de C.V."),
         ("Distribuidora Sur SRL", "Distribuidora", "Sur SRL"),
@@ -46,15 +48,17 @@ def test_name_is_cut_between_given_names_and_surnames(whole: str, given: str | N
         ("Yerbas del Norte S.A.S.", "Yerbas", "del Norte S.A.S."),
     ],
 )
-def test_company_is_cut_at_its_first_word_and_reads_whole(whole: str, given: str, family: str) -> None:
-    assert split_full_name(whole) == (given, family)
+def test_company_name_is_split_after_its_first_word(full_name: str, first_name: str, last_name: str) -> None:
+    assert split_full_name(full_name) == (first_name, last_name)
 
 
-@pytest.mark.parametrize("whole", ["Juan Pérez", "a b c d e f", "de la", "Ana de", "Pérez, Juan", "de la de Ruiz del"])
-def test_no_word_of_a_name_is_lost(whole: str) -> None:
-    given, family = split_full_name(whole)
-    words = f"{given or ''} {family or ''}".split()
-    assert sorted(words) == sorted(whole.replace(",", "").split())
+@pytest.mark.parametrize(
+    "full_name", ["Juan Pérez", "a b c d e f", "de la", "Ana de", "Pérez, Juan", "de la de Ruiz del"]
+)
+def test_splitting_keeps_every_word_of_a_name(full_name: str) -> None:
+    first_name, last_name = split_full_name(full_name)
+    words = f"{first_name or ''} {last_name or ''}".split()
+    assert sorted(words) == sorted(full_name.replace(",", "").split())
 
 
 @pytest.mark.parametrize(
@@ -67,5 +71,5 @@ def test_no_word_of_a_name_is_lost(whole: str) -> None:
         (Customer(), (None, None)),
     ],
 )
-def test_what_the_platform_tells_apart_stays_so(person: Address | Customer, names: tuple[Any, ...]) -> None:
+def test_names_separated_by_the_platform_stay_separate(person: Address | Customer, names: tuple[Any, ...]) -> None:
     assert split_name(person) == names

@@ -10,7 +10,7 @@ from mappings.phones import format_e164
 from mappings.problems import Problem, render_problem
 
 
-def written(text: str) -> str:
+def format_or_problem(text: str) -> str:
     """Return the number as sent, or its problem."""
     phone = Phone(country="MX")
     number = phone._serialize(text)
@@ -45,13 +45,13 @@ def written(text: str) -> str:
         "55 6532 0691 #4",
     ],
 )
-def test_number_is_brought_to_ten_digits(text: str) -> None:
-    assert written(text) == "5565320691"
+def test_phone_number_is_normalized_to_ten_digits(text: str) -> None:
+    assert format_or_problem(text) == "5565320691"
 
 
 @pytest.mark.parametrize("text", ["5212345678", "0155123456", "1234567890"])
 def test_national_number_may_begin_as_a_prefix_does(text: str) -> None:
-    assert written(text) == text
+    assert format_or_problem(text) == text
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_national_number_may_begin_as_a_prefix_does(text: str) -> None:
         ("001 502 459 2181", "is not a number of MX."),
     ],
 )
-def test_other_numbers_are_problems_and_never_cut_to_fit(text: str, problem: str) -> None:
-    assert written(text) == problem
+def test_other_numbers_are_problems_and_never_truncated(text: str, problem: str) -> None:
+    assert format_or_problem(text) == problem
 
 
 @pytest.mark.parametrize(
-    ("text", "country", "sent"),
+    ("text", "country", "expected"),
     [
         ("011 15-4321-5678", "AR", "+5491143215678"),
         ("+54 9 11 4321-5678", "AR", "+5491143215678"),
@@ -102,5 +102,5 @@ def test_other_numbers_are_problems_and_never_cut_to_fit(text: str, problem: str
         ("1" * 300, "AR", "1" * 300),
     ],
 )
-def test_number_is_international_where_it_exists_and_as_written_where_not(text: str, country: str, sent: str) -> None:
-    assert format_e164(text, country) == sent
+def test_valid_number_is_formatted_internationally(text: str, country: str, expected: str) -> None:
+    assert format_e164(text, country) == expected

@@ -59,7 +59,7 @@ AMBIGUOUS = Problem(
         (Problem(code="missing"), "The order is missing.", "The order is missing."),
     ],
 )
-def test_problem_is_rendered_with_and_without_the_orders_data(problem: Problem, sentence: str, cause: str) -> None:
+def test_problem_is_rendered_with_and_without_order_data(problem: Problem, sentence: str, cause: str) -> None:
     assert (render_problem(problem), render_cause(problem)) == (sentence, cause)
     assert Problem.from_json(json.loads(json.dumps(problem.to_json()))) == problem
 
@@ -73,11 +73,11 @@ def test_problem_is_rendered_with_and_without_the_orders_data(problem: Problem, 
         (("refunds", 1, "items", 3, "100% x"), "Refunds > line 1 > items > line 3 > 100% x"),
     ],
 )
-def test_path_is_rendered_by_its_labels(path: Any, text: str) -> None:
+def test_path_is_rendered_with_labels(path: Any, text: str) -> None:
     assert render_path(path) == text
 
 
-def test_fingerprint_holds_neither_values_nor_line_numbers() -> None:
+def test_fingerprint_contains_no_values_or_line_numbers() -> None:
     problem = Problem(code="not_a_quantity", path=("lines", 3, "quantity"), params={"value": "x", "minimum": 1})
     assert problem.fingerprint == "not_a_quantity:lines/quantity"
     assert render_cause(Problem.from_fingerprint(problem.fingerprint)) == (
@@ -85,7 +85,7 @@ def test_fingerprint_holds_neither_values_nor_line_numbers() -> None:
     )
 
 
-def test_unknown_code_is_refused_and_a_stored_one_keeps_its_path() -> None:
+def test_unknown_code_is_refused_but_readable_when_stored() -> None:
     with pytest.raises(ValueError, match="'nope' is not a registered problem code"):
         Problem(code="nope")
     assert render_problem(Problem.from_json({"code": "nope", "path": ["ship_to", "phone"]})) == (
@@ -93,13 +93,13 @@ def test_unknown_code_is_refused_and_a_stored_one_keeps_its_path() -> None:
     )
 
 
-def test_code_cannot_be_registered_with_two_meanings() -> None:
+def test_code_cannot_be_registered_twice() -> None:
     register_templates({"missing": TEMPLATES["missing"]})
     with pytest.raises(ValueError, match="'missing' is registered twice"):
         register_templates({"missing": "%(where)s is gone."})
 
 
-def test_every_template_names_what_rendering_knows() -> None:
+def test_every_template_uses_only_known_parameters() -> None:
     for code, template in TEMPLATES.items():
         assert render_cause(Problem(code=code, path=("ship_to",))), template
     assert all(LABELS.values())

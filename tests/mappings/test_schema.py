@@ -70,19 +70,19 @@ def errors_of(schema: Schema, data: Any) -> Any:
     return schema.validate(data)
 
 
-def faults(schema: OrderIn, data: Any) -> dict[str, Any]:
+def problems_in(schema: OrderIn, data: Any) -> dict[str, Any]:
     with pytest.raises(ValidationError) as raised:
         schema.load(data)
     return raised.value.messages_dict
 
 
-def test_fields_are_read_under_the_hubs_names_and_what_is_null_blank_or_unknown_is_left_out() -> None:
+def test_fields_load_under_canonical_names_and_skip_null_blank_and_unknown() -> None:
     payload = {"id": 7, "buyer": "Ximena", "items": [{"n": "2", "note": " ", "x": 1}, {"n": 1, "note": None}], "y": 2}
     assert OrderIn().load(payload) == {"order_id": "7", "buyer": "Ximena", "lines": [{"quantity": 2}, {"quantity": 1}]}
 
 
-def test_every_fault_is_named_by_its_place_at_once() -> None:
-    assert faults(OrderIn(), {"buyer": None, "items": [{"n": 1}, {"n": 0}, {}, None, 5]}) == {
+def test_every_error_is_reported_with_its_path() -> None:
+    assert problems_in(OrderIn(), {"buyer": None, "items": [{"n": 1}, {"n": 0}, {}, None, 5]}) == {
         "id": [FieldError("missing")],
         "items": {
             1: {"n": [FieldError("not_a_quantity", {"value": "0", "minimum": 1})]},
@@ -95,17 +95,17 @@ def test_every_fault_is_named_by_its_place_at_once() -> None:
 
 
 @pytest.mark.parametrize("odd", [True, 1.5, [], {}])
-def test_odd_value_counts_as_absent_only_where_the_hub_can_do_without(odd: Any) -> None:
+def test_invalid_value_is_absent_only_if_optional(odd: Any) -> None:
     assert OrderIn().load({"id": 1, "buyer": "x", "items": [{"n": 1, "note": odd}]})["lines"] == [{"quantity": 1}]
-    assert faults(OrderIn(), {"id": odd, "buyer": "x", "items": []}) == {"id": [FieldError("not_text")]}
+    assert problems_in(OrderIn(), {"id": odd, "buyer": "x", "items": []}) == {"id": [FieldError("not_text")]}
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 1])
-def test_what_is_no_object_is_a_fault_of_the_whole(data: Any) -> None:
-    assert faults(OrderIn(), data) == {"_schema": [FieldError("not_an_object")]}
+def test_non_object_is_an_error(data: Any) -> None:
+    assert problems_in(OrderIn(), data) == {"_schema": [FieldError("not_an_object")]}
 
 
-def test_absent_is_left_out_of_a_body_unless_the_vendor_takes_null() -> None:
+def test_absent_values_are_omitted_unless_null_is_allowed() -> None:
     assert ParcelOut().dump(Parcel(count=2)) == {"cantidad": 2, "codigo": None}
     assert ParcelOut().dump(Parcel(count=2, person=Person(name="Ximena"), code="A")) == {
         "cantidad": 2,
@@ -115,7 +115,7 @@ def test_absent_is_left_out_of_a_body_unless_the_vendor_takes_null() -> None:
     }
 
 
-def test_body_is_judged_down_to_its_last_part() -> None:
+def test_nested_values_are_validated() -> None:
     body = {"bultos": [{"cantidad": 0, "persona": {}, "extra": 1}, {"cantidad": 1, "codigo": None}, {"cantidad": True}]}
     assert errors_of(BatchOut(), body) == {
         "bultos": {
@@ -129,35 +129,35 @@ def test_body_is_judged_down_to_its_last_part() -> None:
     }
 
 
-def test_null_is_a_fault_where_the_vendor_does_not_take_it() -> None:
+def test_null_is_an_error_where_not_allowed() -> None:
     assert errors_of(ParcelOut(), {"cantidad": 1, "nombre": None}) == {"nombre": [FieldError("missing")]}
 
 
-def test_whole_is_judged_once_its_fields_are_good() -> None:
+def test_schema_validators_run_only_on_valid_fields() -> None:
     assert errors_of(
         BatchOut(), {"bultos": [{"cantidad": 1, "nombre": "Nadie"}, {"cantidad": 0, "nombre": "Nadie"}]}
     ) == {"bultos": {0: {"nombre": ["is nobody."]}, 1: {"cantidad": ["must be positive."]}}}
 
 
-def parts_of(schema: Any) -> Iterator[Any]:
+def format_parts(schema: Any) -> Iterator[Any]:
     yield schema
     for field in schema.fields.values():
         inner = field.inner if isinstance(field, fields.List) else field
         if isinstance(inner, fields.Nested):
-            yield from parts_of(inner.schema)
+            yield from format_parts(inner.schema)
 
 
 @pytest.mark.parametrize(
     "integration", [*STOREFRONTS.values(), *DESTINATIONS.values()], ids=lambda integration: integration.name
 )
 def test_errors_of_every_field_have_codes(integration: Destination[Any] | Storefront[Any]) -> None:
-    for schema in parts_of(integration.schema):
+    for schema in format_parts(integration.schema):
         assert isinstance(schema, WireSchema)
         for field in schema.fields.values():
             assert all(isinstance(message, list) for message in field.error_messages.values()), field
 
 
-def test_text_of_a_mapping_error_does_not_quote_the_order() -> None:
+def test_mapping_error_text_contains_no_order_data() -> None:
     postcode = Problem(code="not_a_postcode", path=("ship_to", "postal_code"), params={"value": "55 6532"})
     error = MappingError([postcode, Problem(code="missing", path=("email",))])
     assert str(error) == "The order has 2 problems."

@@ -4,12 +4,12 @@ import pytest
 
 from mappings.problems import render_problems
 from mappings.tax_ids import TaxId, parse_tax_id
-from tests.support.mapping_cases import SAMPLES, read, write
+from tests.support.mapping_cases import SAMPLES, build_body, parse_order
 
 
-@pytest.mark.parametrize("written", ["28333444", "28.333.444", " 28 333 444 ", "DNI 28.333.444", "D.N.I. N° 28333444"])
-def test_dni_is_read_however_it_is_written(written: str) -> None:
-    assert parse_tax_id(written) == TaxId(kind="dni", number="28333444", is_company=False)
+@pytest.mark.parametrize("text", ["28333444", "28.333.444", " 28 333 444 ", "DNI 28.333.444", "D.N.I. N° 28333444"])
+def test_dni_is_recognised_in_any_format(text: str) -> None:
+    assert parse_tax_id(text) == TaxId(kind="dni", number="28333444", is_company=False)
 
 
 def test_short_dni_keeps_its_digits() -> None:
@@ -17,7 +17,7 @@ def test_short_dni_keeps_its_digits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "digits", "is_company", "is_good"),
+    ("text", "digits", "is_company", "is_good"),
     [
         ("27-28333444-4", "27283334444", False, True),
         ("CUIL: 20-30111222-0", "20301112220", False, True),
@@ -26,16 +26,14 @@ def test_short_dni_keeps_its_digits() -> None:
         ("55-00000000-5", "55000000005", None, False),
     ],
 )
-def test_cuit_says_whose_it_is_and_whether_it_can_be_one(
-    written: str, digits: str, is_company: bool | None, is_good: bool
+def test_cuit_holder_and_check_digit_are_recognised(
+    text: str, digits: str, is_company: bool | None, is_good: bool
 ) -> None:
-    assert parse_tax_id(written) == TaxId(
-        kind="cuit", number=digits, is_company=is_company, has_good_check_digit=is_good
-    )
+    assert parse_tax_id(text) == TaxId(kind="cuit", number=digits, is_company=is_company, has_good_check_digit=is_good)
 
 
 @pytest.mark.parametrize(
-    "written",
+    "text",
     [
         "A1234567",
         "12.345.678-5",
@@ -49,12 +47,12 @@ def test_cuit_says_whose_it_is_and_whether_it_can_be_one(
         "DNI",
     ],
 )
-def test_anything_else_is_no_tax_document(written: str) -> None:
-    assert parse_tax_id(written) is None
+def test_other_text_is_no_tax_document(text: str) -> None:
+    assert parse_tax_id(text) is None
 
 
 @pytest.mark.parametrize(
-    ("written", "number", "is_company", "is_good"),
+    ("text", "number", "is_company", "is_good"),
     [
         ("GODE561231GR8", "GODE561231GR8", False, True),
         ("RFC: gode-561231-gr8", "GODE561231GR8", False, True),
@@ -65,27 +63,25 @@ def test_anything_else_is_no_tax_document(written: str) -> None:
         ("XAXX010101000", "XAXX010101000", None, True),
     ],
 )
-def test_rfc_says_whose_it_is_and_whether_it_can_be_one(
-    written: str, number: str, is_company: bool | None, is_good: bool
+def test_rfc_holder_and_check_digit_are_recognised(
+    text: str, number: str, is_company: bool | None, is_good: bool
 ) -> None:
-    assert parse_tax_id(written) == TaxId(
-        kind="rfc", number=number, is_company=is_company, has_good_check_digit=is_good
-    )
+    assert parse_tax_id(text) == TaxId(kind="rfc", number=number, is_company=is_company, has_good_check_digit=is_good)
 
 
 @pytest.mark.parametrize(
     ("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "lapyme"), ("shopify_ar", "centelar")]
 )
-def test_rfc_with_a_wrong_check_digit_is_a_warning_that_travels(sample: str, destination: str) -> None:
-    order = replace(read("shopify", SAMPLES[sample]), document="GODE561231GR9")
+def test_rfc_with_a_wrong_check_digit_is_sent_with_a_warning(sample: str, destination: str) -> None:
+    order = replace(parse_order("shopify", SAMPLES[sample]), document="GODE561231GR9")
     assert "Tax document: the check digit of RFC GODE561231GR9 is wrong." in render_problems(
-        write(order, destination).warnings
+        build_body(order, destination).warnings
     )
 
 
-def test_centelar_is_told_no_rfc() -> None:
-    written = write(replace(read("shopify", SAMPLES["shopify_ar"]), document="GODE561231GR8"), "centelar")
-    assert "document" not in written.body["customer"]
+def test_rfc_is_not_sent_to_centelar() -> None:
+    request = build_body(replace(parse_order("shopify", SAMPLES["shopify_ar"]), document="GODE561231GR8"), "centelar")
+    assert "document" not in request.body["customer"]
     assert "Tax document “GODE561231GR8” is not sent: it is neither a CUIT nor a DNI." in render_problems(
-        written.warnings
+        request.warnings
     )

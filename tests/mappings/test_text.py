@@ -8,7 +8,7 @@ from mappings.text import WORD_JOINER, casefold_ascii, clean_text
 
 
 @pytest.mark.parametrize(
-    ("written", "text"),
+    ("raw", "text"),
     [
         ("Ximena", "Ximena"),
         ("  Av.  Corrientes\t1234 \n", "Av. Corrientes 1234"),
@@ -28,24 +28,24 @@ from mappings.text import WORD_JOINER, casefold_ascii, clean_text
         (["Ximena"], None),
     ],
 )
-def test_text_is_cleaned_of_what_no_person_reads(written: Any, text: str | None) -> None:
-    assert clean_text(written) == text
+def test_invisible_characters_are_removed(raw: Any, text: str | None) -> None:
+    assert clean_text(raw) == text
 
 
-def test_joiner_is_kept_for_who_splits_by_it() -> None:
+def test_word_joiner_can_be_kept_as_a_separator() -> None:
     assert clean_text(f" Calle\x00 {WORD_JOINER}5", keeps_word_joiner=True) == f"Calle {WORD_JOINER}5"
 
 
 @pytest.mark.parametrize(
-    ("written", "text"), [("O&#8217;Connor", "O\u2019Connor"), ("A &amp;&nbsp;B", "A & B"), ("&#0;", "\ufffd")]
+    ("raw", "text"), [("O&#8217;Connor", "O\u2019Connor"), ("A &amp;&nbsp;B", "A & B"), ("&#0;", "\ufffd")]
 )
-def test_entities_are_read_where_the_platform_writes_them(written: str, text: str) -> None:
-    assert clean_text(written, is_escaped=True) == text
-    assert clean_text(written) == written
+def test_html_entities_are_decoded_for_platforms_that_use_them(raw: str, text: str) -> None:
+    assert clean_text(raw, is_escaped=True) == text
+    assert clean_text(raw) == raw
 
 
 @pytest.mark.parametrize(
     ("text", "folded"), [("Córdoba", "cordoba"), ("STRASSE", "strasse"), ("Straße", "strasse"), ("ÑU", "nu")]
 )
-def test_texts_are_compared_without_case_and_accents(text: str, folded: str) -> None:
+def test_match_key_ignores_case_and_accents(text: str, folded: str) -> None:
     assert casefold_ascii(text) == folded

@@ -19,7 +19,7 @@ from tests.mutants.of_events import OF_EVENTS
 from tests.mutants.of_words import OF_WORDS
 from tests.mutants.scratch import PASSED, Scratch, Trial
 
-AT_ONCE = 2
+CONCURRENCY = 2
 
 
 def read_arguments() -> argparse.Namespace:
@@ -32,7 +32,7 @@ def check_unbroken(scratches: list[Scratch], tests: list[str]) -> str | None:
     """Run all tests that mutants name on the unchanged code. Returns pytest's output if any fails."""
     on_postgresql = [test for test in tests if "[postgresql" in test]
     parts = [part for part in (on_postgresql, [test for test in tests if test not in on_postgresql]) if part]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
         runs = list(pool.map(lambda scratch, part: scratch.run_tests(part), scratches, parts))
     return next((run.stdout + run.stderr for run in runs if run.returncode != PASSED), None)
 
@@ -50,17 +50,19 @@ def try_all(scratches: list[Scratch], mutants: list[Mutant]) -> Iterator[Trial]:
         finally:
             free.put(scratch)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
         yield from pool.map(try_one, mutants)
 
 
 def main() -> int:
-    wanted = read_arguments().invariant
-    invariants = [one for one in (*OF_EVENTS, *OF_ATTEMPTS, *OF_WORDS) if not wanted or one.number in wanted]
+    numbers = read_arguments().invariant
+    invariants = [
+        candidate for candidate in (*OF_EVENTS, *OF_ATTEMPTS, *OF_WORDS) if not numbers or candidate.number in numbers
+    ]
     mutants = [mutant for invariant in invariants for mutant in invariant.mutants]
     began_at = time.monotonic()
     with ExitStack() as stack:
-        folders = [stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")) for _ in range(AT_ONCE)]
+        folders = [stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")) for _ in range(CONCURRENCY)]
         scratches = [Scratch(Path(folder).resolve()) for folder in folders]
         if fault := check_unbroken(scratches, sorted({test for mutant in mutants for test in mutant.tests})):
             print(fault)

@@ -9,9 +9,7 @@ DELIVERIES = "connector/database/deliveries.py"
 ATTEMPTS = "connector/database/attempts.py"
 CLAIMS = "connector/database/claims.py"
 
-LEASE_RAN_OUT = (
-    "tests/database/test_claims.py::test_a_process_whose_lease_ran_out_does_not_send_even_if_nobody_took_over[sqlite]"
-)
+LEASE_RAN_OUT = "tests/database/test_claims.py::test_worker_with_an_expired_lease_does_not_send[sqlite]"
 
 SENDING_FIRST = Invariant(
     number=4,
@@ -52,7 +50,7 @@ SENDING_FIRST = Invariant(
             old="    body = :body,\n",
             new="",
             tests=(
-                "tests/database/test_claims.py::test_sending_is_on_disk_with_its_bytes_before_the_socket_opens[sqlite]",
+                "tests/database/test_claims.py::test_sending_state_and_body_are_committed_before_connecting[sqlite]",
             ),
         ),
         Mutant(
@@ -60,7 +58,7 @@ SENDING_FIRST = Invariant(
             file=DELIVERIES,
             old="self.claimed_by is not None and self.claimed_by == worker_id",
             new="self.claimed_by is not None",
-            tests=("tests/database/test_claims.py::test_a_process_that_lost_its_claim_does_not_send[sqlite]",),
+            tests=("tests/database/test_claims.py::test_worker_that_lost_its_claim_does_not_send[sqlite]",),
         ),
         Mutant(
             breaks="a process sends after its lease ran out",
@@ -74,9 +72,7 @@ SENDING_FIRST = Invariant(
             file=DELIVERIES,
             old="current.event_id == delivery.event_id and current.due_at",
             new="current.due_at",
-            tests=(
-                "tests/database/test_claims.py::test_a_newer_version_of_the_very_same_instant_stops_the_older[sqlite]",
-            ),
+            tests=("tests/database/test_claims.py::test_newer_version_with_equal_timestamp_stops_the_older[sqlite]",),
         ),
         Mutant(
             breaks="what was fetched is sent though a thin webhook said since that it changed",
@@ -84,7 +80,7 @@ SENDING_FIRST = Invariant(
             old=" and current.due_at == delivery.due_at",
             new="",
             tests=(
-                "tests/delivery/test_thin_webhooks.py::test_a_repeat_that_comes_after_the_fetch_makes_it_fetched_again[sqlite]",
+                "tests/delivery/test_thin_webhooks.py::test_duplicate_after_the_fetch_triggers_another_fetch[sqlite]",
             ),
         ),
         Mutant(
@@ -92,38 +88,34 @@ SENDING_FIRST = Invariant(
             file=DELIVERIES,
             old="return is_claimed and is_unchanged and current.attempts == delivery.attempts",
             new="return is_claimed and is_unchanged",
-            tests=("tests/database/test_claims.py::test_an_attempt_that_was_made_meanwhile_stops_another[sqlite]",),
+            tests=("tests/database/test_claims.py::test_concurrent_attempt_prevents_another[sqlite]",),
         ),
         Mutant(
             breaks="who finds the attempt begun by its own claim begins it a second time",
             file=ATTEMPTS,
             old="if may_be_committed and is_marked:",
             new="if is_marked:",
-            tests=(
-                "tests/database/test_claims.py::test_a_commit_of_sending_that_was_not_told_of_is_known_for_ones_own[sqlite]",
-            ),
+            tests=("tests/database/test_claims.py::test_unacknowledged_commit_of_sending_is_recognised[sqlite]",),
         ),
         Mutant(
             breaks="a lease that runs out under a thread starts a second one for the same order",
             file="connector/worker/worker.py",
             old="return [item for item in claimed if item.delivery.id not in in_flight_ids]",
             new="return claimed",
-            tests=(
-                "tests/worker/test_worker.py::test_a_lease_that_runs_out_under_a_thread_of_ours_starts_no_second_one[sqlite]",
-            ),
+            tests=("tests/worker/test_worker.py::test_expired_lease_of_a_running_thread_is_not_claimed_again[sqlite]",),
         ),
         Mutant(
             breaks="a process that stood still after the commit sends when its lease may have ended",
             file=DELIVERY,
             old="    if monotonic() > sending.deadline:",
             new="    if False:",
-            tests=("tests/database/test_claims.py::test_what_took_too_long_to_commit_is_not_sent[sqlite]",),
+            tests=("tests/database/test_claims.py::test_slow_commit_prevents_sending[sqlite]",),
         ),
     ),
 )
 
 LOST_REPLY = (
-    "tests/delivery/test_outcomes.py::test_a_lost_reply_at_lapyme_is_repeated_with_the_same_bytes_and_key[sqlite]"
+    "tests/delivery/test_outcomes.py::test_lost_response_is_retried_with_the_same_body_and_idempotency_key[sqlite]"
 )
 
 NOT_REPEATED = Invariant(
@@ -139,8 +131,8 @@ NOT_REPEATED = Invariant(
 """,
             new="",
             tests=(
-                "tests/delivery/test_outcomes.py::test_outcome[sqlite-drop_after_reading-options1-at_rayo1-at_lapyme1-rayo]",
-                "tests/e2e/test_centelar.py::test_order_whose_reply_is_lost_is_not_sent_again[sqlite-cut_body]",
+                "tests/delivery/test_outcomes.py::test_each_response_leads_to_its_outcome[sqlite-drop_after_reading-options1-at_rayo1-at_lapyme1-rayo]",
+                "tests/e2e/test_centelar.py::test_order_with_a_lost_response_is_not_sent_again[sqlite-cut_body]",
             ),
         ),
         Mutant(
@@ -148,14 +140,16 @@ NOT_REPEATED = Invariant(
             file="mappings/destinations/centelar/destination.py",
             old='    order_reference_setting = "ext_code"\n',
             new='    order_reference_setting = "ext_code"\n    idempotency_header = "Idempotency-Key"\n',
-            tests=("tests/e2e/test_centelar.py::test_order_whose_reply_is_lost_is_not_sent_again[sqlite-cut_body]",),
+            tests=("tests/e2e/test_centelar.py::test_order_with_a_lost_response_is_not_sent_again[sqlite-cut_body]",),
         ),
         Mutant(
             breaks="an answer that did not come in time counts as never sent",
             file="connector/clients/http.py",
             old="    httpcore.ConnectTimeout,\n    httpcore.PoolTimeout,",
             new="    httpcore.TimeoutException,\n    httpcore.PoolTimeout,",
-            tests=("tests/delivery/test_outcomes.py::test_outcome[sqlite-latency-options6-at_rayo6-at_lapyme6-rayo]",),
+            tests=(
+                "tests/delivery/test_outcomes.py::test_each_response_leads_to_its_outcome[sqlite-latency-options6-at_rayo6-at_lapyme6-rayo]",
+            ),
         ),
         Mutant(
             breaks="a 5xx counts as surely not processed",
@@ -163,7 +157,7 @@ NOT_REPEATED = Invariant(
             old="if result.status >= 500 or result.status == 409:",
             new="if result.status >= 500:\n        return Outcome.NOT_PROCESSED, None\n    if result.status == 409:",
             tests=(
-                "tests/delivery/test_outcomes.py::test_outcome[sqlite-status-options12-at_rayo12-at_lapyme12-rayo]",
+                "tests/delivery/test_outcomes.py::test_each_response_leads_to_its_outcome[sqlite-status-options12-at_rayo12-at_lapyme12-rayo]",
             ),
         ),
         Mutant(
@@ -171,16 +165,14 @@ NOT_REPEATED = Invariant(
             file=CLAIMS,
             old="if row.destination in destinations_with_idempotency:",
             new="if row.destination:",
-            tests=("tests/database/test_claims.py::test_what_a_crash_left_sending_is_settled_when_its_lease_ends",),
+            tests=("tests/database/test_claims.py::test_crashed_attempt_is_recovered_when_its_lease_expires",),
         ),
         Mutant(
             breaks="a repeat under the same key carries bytes that were written anew",
             file=PACKING,
             old="if delivery.locked_since is not None and delivery.body is not None:",
             new="if False:",
-            tests=(
-                "tests/database/test_claims.py::test_after_a_crash_lapyme_gets_the_same_bytes_under_the_same_key[sqlite]",
-            ),
+            tests=("tests/database/test_claims.py::test_retry_after_a_crash_reuses_body_and_idempotency_key[sqlite]",),
         ),
         Mutant(
             breaks="every attempt has a key of its own",
@@ -194,7 +186,7 @@ NOT_REPEATED = Invariant(
             file="connector/database/operator_actions.py",
             old='            values["revision"] = delivery.revision + 1',
             new='            values["revision"] = delivery.revision',
-            tests=("tests/operations/test_actions.py::test_a_refused_order_goes_again_under_a_new_key[sqlite]",),
+            tests=("tests/operations/test_actions.py::test_refused_delivery_is_retriggered_with_a_new_key[sqlite]",),
         ),
         Mutant(
             breaks="a refusal is believed though an attempt before it may have arrived",
@@ -208,14 +200,14 @@ NOT_REPEATED = Invariant(
             file="connector/database/operator_actions.py",
             old="    if delivery.reason == Reason.UNCERTAIN:\n        return",
             new="    if False:\n        return",
-            tests=("tests/operations/test_actions.py::test_an_uncertain_order_goes_again_only_by_force[sqlite-rayo]",),
+            tests=("tests/operations/test_actions.py::test_uncertain_delivery_requires_force[sqlite-rayo]",),
         ),
         Mutant(
             breaks="a row that comes wakes what is parked for any other reason too",
             file=DELIVERIES,
             old="    col(Delivery.reason) == Reason.UNMAPPABLE,\n",
             new="",
-            tests=("tests/delivery/test_requeue.py::test_only_what_is_unmappable_is_woken",),
+            tests=("tests/delivery/test_requeue.py::test_only_unmappable_deliveries_are_requeued",),
         ),
     ),
 )

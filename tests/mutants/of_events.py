@@ -15,7 +15,7 @@ SAFE = Invariant(
             file="connector/database/sqlite.py",
             old="PRAGMA synchronous = FULL",
             new="PRAGMA synchronous = NORMAL",
-            tests=("tests/ingestion/test_receive.py::test_an_event_is_on_disk_before_it_is_answered[sqlite]",),
+            tests=("tests/ingestion/test_receive.py::test_event_is_committed_before_the_response[sqlite]",),
         ),
         Mutant(
             breaks="PostgreSQL may lose its last commits in a power cut",
@@ -23,7 +23,7 @@ SAFE = Invariant(
             old="SET synchronous_commit = on",
             new="SET synchronous_commit = off",
             tests=(
-                "tests/database/test_postgresql.py::test_a_commit_is_on_the_servers_disk_whatever_its_default_is[postgresql]",
+                "tests/database/test_postgresql.py::test_commits_are_durable_regardless_of_the_server_default[postgresql]",
             ),
         ),
         Mutant(
@@ -40,32 +40,28 @@ SAFE = Invariant(
                     wish.done = threading.Lock()
                     wish.done.acquire()
         except""",
-            tests=("tests/database/test_group_commit.py::test_nobody_is_told_before_the_commit_is_done",),
+            tests=("tests/database/test_group_commit.py::test_callers_wait_for_the_commit",),
         ),
         Mutant(
             breaks="a commit that takes too long is answered as if it had come",
             file="connector/database/group_commit.py",
             old="            raise TimeoutError\n",
             new="            return pending.result\n",
-            tests=(
-                "tests/ingestion/test_receive.py::test_a_database_that_cannot_commit_answers_503_and_keeps_nothing[sqlite]",
-            ),
+            tests=("tests/ingestion/test_receive.py::test_failed_commit_returns_503_and_records_nothing[sqlite]",),
         ),
         Mutant(
             breaks="the event is committed without its deliveries",
             file="connector/database/order_batch.py",
             old="        self._insert_deliveries()\n        for delivery_id",
             new="        for delivery_id",
-            tests=("tests/ingestion/test_receive.py::test_an_event_is_on_disk_before_it_is_answered[sqlite]",),
+            tests=("tests/ingestion/test_receive.py::test_event_is_committed_before_the_response[sqlite]",),
         ),
         Mutant(
             breaks="the order is mapped while the storefront waits",
             file=INTAKE,
             old="    payload = parse_json_object(body)\n",
             new="    payload = parse_json_object(body)\n    storefront.parse_order(payload, store)\n",
-            tests=(
-                "tests/ingestion/test_receive.py::test_an_order_that_cannot_be_read_is_taken_in_and_parked[sqlite]",
-            ),
+            tests=("tests/ingestion/test_receive.py::test_unreadable_order_is_accepted_and_parked[sqlite]",),
         ),
         Mutant(
             breaks="the order is fetched while the storefront waits",
@@ -80,7 +76,7 @@ SAFE = Invariant(
         fetches = storefront.required_fetches(payload, store, frozenset())
         fetch_missing(client, storefront, store, dict(payload), fetches, timeout_s=5)
 """,
-            tests=("tests/delivery/test_thin_webhooks.py::test_the_order_is_fetched_and_arrives[sqlite]",),
+            tests=("tests/delivery/test_thin_webhooks.py::test_order_is_fetched_and_delivered[sqlite]",),
         ),
     ),
 )
@@ -95,7 +91,7 @@ EVENT_ONCE = Invariant(
             old="ON CONFLICT (store, event_key) DO NOTHING\n",
             new="",
             tests=(
-                "tests/ingestion/test_receive.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
+                "tests/ingestion/test_receive.py::test_repeated_event_is_a_duplicate_and_creates_no_second_delivery[sqlite]",
             ),
         ),
         Mutant(
@@ -104,7 +100,7 @@ EVENT_ONCE = Invariant(
             old=" SET plan_cache_mode = force_custom_plan",
             new=" SET plan_cache_mode = auto",
             tests=(
-                "tests/database/test_query_growth.py::test_a_hundred_times_the_orders_are_no_more_to_look_at[postgresql-waiting]",
+                "tests/database/test_query_growth.py::test_rows_read_do_not_grow_with_the_number_of_orders[postgresql-waiting]",
             ),
         ),
         Mutant(
@@ -120,7 +116,7 @@ EVENT_ONCE = Invariant(
     inserted = transaction.execute(statement, rows).all() if rows else []
 """,
             tests=(
-                "tests/database/test_postgresql.py::test_an_event_that_another_machine_is_recording_is_a_duplicate[postgresql]",
+                "tests/database/test_postgresql.py::test_event_being_recorded_elsewhere_is_a_duplicate[postgresql]",
             ),
         ),
         Mutant(
@@ -129,7 +125,7 @@ EVENT_ONCE = Invariant(
             old='        sa.UniqueConstraint("store", "event_key"),\n',
             new="",
             tests=(
-                "tests/ingestion/test_receive.py::test_the_same_event_again_is_a_duplicate_and_makes_no_second_delivery[sqlite]",
+                "tests/ingestion/test_receive.py::test_repeated_event_is_a_duplicate_and_creates_no_second_delivery[sqlite]",
                 "tests/database/test_migrations.py::test_migrations_make_the_declared_tables",
             ),
         ),
@@ -139,8 +135,8 @@ EVENT_ONCE = Invariant(
             old="{order_id or ''}:{hash_body(body)}",
             new="{headers.get('x-wc-webhook-delivery-id') or hash_body(body)}",
             tests=(
-                "tests/ingestion/test_receive.py::test_two_orders_under_one_woocommerce_delivery_id_both_arrive[sqlite]",
-                "tests/ingestion/test_receive.py::test_one_woocommerce_order_under_two_delivery_ids_arrives_once[sqlite]",
+                "tests/ingestion/test_receive.py::test_orders_sharing_a_woocommerce_delivery_id_are_both_delivered[sqlite]",
+                "tests/ingestion/test_receive.py::test_order_with_two_woocommerce_delivery_ids_is_delivered_once[sqlite]",
             ),
         ),
     ),
@@ -155,7 +151,9 @@ ORDER_ONCE = Invariant(
             file=EVENTS,
             old="return self.store, self.identity.order_id",
             new="return self.store, self.identity.event_key",
-            tests=("tests/ingestion/test_receive.py::test_created_paid_and_updated_make_one_delivery[sqlite]",),
+            tests=(
+                "tests/ingestion/test_receive.py::test_created_paid_and_updated_events_create_one_delivery[sqlite]",
+            ),
         ),
         Mutant(
             breaks="the tables are made without the unique index of deliveries",
@@ -170,7 +168,7 @@ ORDER_ONCE = Invariant(
             old="return delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED)",
             new="return delivery.state == State.DELIVERED or delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED)",
             tests=(
-                "tests/delivery/test_order_versions.py::test_after_delivery_a_newer_version_is_recorded_and_not_sent[sqlite]",
+                "tests/delivery/test_order_versions.py::test_newer_version_after_delivery_is_recorded_and_not_sent[sqlite]",
             ),
         ),
         Mutant(
@@ -178,28 +176,21 @@ ORDER_ONCE = Invariant(
             file="connector/database/postgresql.py",
             old='connection.execute(LOCK_ORDERS, {"keys": sorted({lock_key(*order) for order in orders})})',
             new="pass",
-            tests=(
-                "tests/database/test_postgresql.py::test_events_of_one_order_are_recorded_one_after_the_other_by_all_machines"
-                "[postgresql]",
-            ),
+            tests=("tests/database/test_postgresql.py::test_events_of_an_order_are_recorded_serially[postgresql]",),
         ),
         Mutant(
             breaks="machines that claim at once claim more than the account takes",
             file="connector/database/sql/statements.py",
             old="ORDER BY account\nFOR UPDATE SKIP LOCKED\n",
             new="ORDER BY account\n",
-            tests=(
-                "tests/database/test_postgresql.py::test_while_one_machine_claims_another_takes_nothing_of_the_account[postgresql]",
-            ),
+            tests=("tests/database/test_postgresql.py::test_claims_for_an_account_are_serialized[postgresql]",),
         ),
         Mutant(
             breaks="a claim waits for, and then takes, what another machine is changing",
             file="connector/database/sql/statements.py",
             old="LIMIT :max_rows\nFOR UPDATE SKIP LOCKED\n",
             new="LIMIT :max_rows\n",
-            tests=(
-                "tests/database/test_postgresql.py::test_a_claim_passes_over_what_another_machine_is_changing[postgresql]",
-            ),
+            tests=("tests/database/test_postgresql.py::test_claim_skips_locked_rows[postgresql]",),
         ),
     ),
 )

@@ -18,58 +18,54 @@ NOT_INVENTED = Invariant(
             file=RAYO,
             old='    no_exterior_missing: str = "problem"',
             new='    no_exterior_missing: str = "S/N"',
-            tests=("tests/mappings/destinations/test_rayo.py::test_problem_names_the_field_as_the_merchant_knows_it",),
+            tests=("tests/mappings/destinations/test_rayo.py::test_problem_uses_the_merchant_field_name",),
         ),
         Mutant(
             breaks="a currency that LaPyme does not know goes as pesos",
             file="mappings/destinations/lapyme/request.py",
             old="return self.account.currencies.get(self.order.currency)",
             new='return self.account.currencies.get(self.order.currency, "PES")',
-            tests=("tests/mappings/destinations/test_lapyme.py::test_currency_without_a_word_is_a_problem",),
+            tests=("tests/mappings/destinations/test_lapyme.py::test_unmapped_currency_is_a_problem",),
         ),
         Mutant(
             breaks="a gateway that nobody knows goes as a credit card",
             file="mappings/destinations/centelar/request.py",
             old="return next((type_ for type_ in types if type_), None)",
             new='return next((type_ for type_ in types if type_), "creditcard")',
-            tests=(
-                "tests/mappings/destinations/test_centelar.py::test_gateway_without_a_row_is_a_problem_that_names_it",
-            ),
+            tests=("tests/mappings/destinations/test_centelar.py::test_gateway_without_a_row_is_a_problem_naming_it",),
         ),
         Mutant(
             breaks="digits are cut off a telephone number until it fits",
             file="mappings/phones.py",
             old="    return digits\n\n\ndef is_possible",
             new="    return digits[:wanted]\n\n\ndef is_possible",
-            tests=("tests/mappings/test_phones.py::test_other_numbers_are_problems_and_never_cut_to_fit",),
+            tests=("tests/mappings/test_phones.py::test_other_numbers_are_problems_and_never_truncated",),
         ),
         Mutant(
             breaks="a postcode of four digits gets a zero whatever state it is of",
             file="mappings/addresses/postcodes.py",
             old='\n        and is_of_state("0" + compact, country, state)\n',
             new="\n",
-            tests=("tests/mappings/addresses/test_regions.py::test_postcode_is_written_plainly_and_never_made_up",),
+            tests=("tests/mappings/addresses/test_regions.py::test_postcode_is_normalized_and_never_invented",),
         ),
         Mutant(
             breaks="the customer's note is dropped without a word",
             file=RAYO,
             old='            yield Problem(code="not_sent", path=("note",), params={"vendor": "Rayo"})',
             new="            return",
-            tests=("tests/mappings/destinations/test_rayo.py::test_what_rayo_cannot_be_told_is_listed",),
+            tests=("tests/mappings/destinations/test_rayo.py::test_data_rayo_cannot_receive_is_a_warning",),
         ),
         Mutant(
             breaks="what could not be said is not kept with the delivery",
             file="connector/database/sql/statements.py",
             old="    warnings = :warnings,\n",
             new="",
-            tests=(
-                "tests/e2e/test_order_flow.py::test_what_the_destination_cannot_be_told_is_shown_with_the_delivery[sqlite]",
-            ),
+            tests=("tests/e2e/test_order_flow.py::test_data_the_destination_cannot_receive_is_a_warning[sqlite]",),
         ),
     ),
 )
 
-NO_ORDER = "tests/ingestion/test_receive.py::test_what_is_no_paid_order_is_recorded_with_a_reason_and_goes_nowhere"
+NO_ORDER = "tests/ingestion/test_receive.py::test_event_without_a_paid_order_is_recorded_and_ignored"
 
 ACCOUNTED_FOR = Invariant(
     number=7,
@@ -80,18 +76,14 @@ ACCOUNTED_FOR = Invariant(
             file=SETTINGS,
             old="for route in routes for account in route.accounts}",
             new="for route in routes for account in route.accounts[:1]}",
-            tests=(
-                "tests/ingestion/test_receive.py::test_an_order_has_a_delivery_for_each_account_that_its_routes_name[sqlite]",
-            ),
+            tests=("tests/ingestion/test_receive.py::test_order_has_a_delivery_per_routed_account[sqlite]",),
         ),
         Mutant(
             breaks="only the first of a store's routes counts",
             file=SETTINGS,
             old="for route in self.routes_of(store_id) if route.accepts",
             new="for route in self.routes_of(store_id)[:1] if route.accepts",
-            tests=(
-                "tests/ingestion/test_receive.py::test_an_order_has_a_delivery_for_each_account_that_its_routes_name[sqlite]",
-            ),
+            tests=("tests/ingestion/test_receive.py::test_order_has_a_delivery_per_routed_account[sqlite]",),
         ),
         Mutant(
             breaks="what is no order is ignored without a reason",
@@ -112,18 +104,14 @@ ACCOUNTED_FOR = Invariant(
             file="connector/database/deliveries.py",
             old='values = {"problems": dump_problems(problems), "missing',
             new='values = {"missing',
-            tests=(
-                "tests/delivery/test_order_versions.py::test_an_order_that_cannot_be_mapped_is_parked_with_what_the_merchant_sees[sqlite]",
-            ),
+            tests=("tests/delivery/test_order_versions.py::test_unmappable_order_is_parked_with_its_problems[sqlite]",),
         ),
         Mutant(
             breaks="a cancellation that came during an attempt is forgotten",
             file="connector/database/attempts.py",
             old="        elif result.decision.state != State.DELIVERED:\n",
             new="        elif False:\n",
-            tests=(
-                "tests/database/test_claims.py::test_a_cancellation_during_sending_alerts_and_stops_what_would_be_repeated",
-            ),
+            tests=("tests/database/test_claims.py::test_cancellation_while_sending_alerts_and_prevents_retries",),
         ),
         Mutant(
             breaks="what a dead process was sending stays so for ever",
@@ -132,7 +120,7 @@ ACCOUNTED_FOR = Invariant(
             database, destinations_with_idempotency=self.runtime.destinations_with_idempotency
         ):""",
             new="in []:",
-            tests=("tests/database/test_claims.py::test_what_a_dead_process_held_is_settled_at_once[sqlite]",),
+            tests=("tests/database/test_claims.py::test_claims_of_a_dead_process_are_recovered_immediately[sqlite]",),
         ),
     ),
 )
@@ -146,33 +134,33 @@ CONTRACT_KEPT = Invariant(
             file=DESTINATION,
             old="if errors := self.contract.validate_request(body):",
             new="if errors := []:",
-            tests=("tests/mappings/test_contracts.py::test_body_that_breaks_the_contract_alone_does_not_leave",),
+            tests=("tests/mappings/test_contracts.py::test_body_that_violates_only_the_contract_is_refused",),
         ),
         Mutant(
             breaks="what a body's own schema finds wrong is passed over",
             file=DESTINATION,
             old="*order_request.problems(), *problems]",
             new="*order_request.problems()]",
-            tests=("tests/mappings/destinations/test_rayo.py::test_problem_names_the_field_as_the_merchant_knows_it",),
+            tests=("tests/mappings/destinations/test_rayo.py::test_problem_uses_the_merchant_field_name",),
         ),
         Mutant(
             breaks="a reply is not judged by the contract",
             file=DESTINATION,
             old="        if self.contract.validate_response(response):\n            return None\n",
             new="",
-            tests=("tests/mappings/test_contracts.py::test_rayos_reference_is_a_uuid",),
+            tests=("tests/mappings/test_contracts.py::test_rayo_reference_is_a_uuid",),
         ),
         Mutant(
             breaks="a 2xx without an id is success",
             file="connector/core/outcomes.py",
             old="return (Outcome.DELIVERED, remote_id) if is_id else (Outcome.AMBIGUOUS, None)",
             new="return Outcome.DELIVERED, remote_id",
-            tests=("tests/delivery/test_outcomes.py::test_a_rayo_reply_without_a_uuid_is_no_success",),
+            tests=("tests/delivery/test_outcomes.py::test_rayo_response_without_a_uuid_is_no_success",),
         ),
     ),
 )
 
-LOOKS_LIKE_A_PING = "tests/ingestion/test_receive.py::test_what_only_looks_like_a_ping_needs_a_signature"
+LOOKS_LIKE_A_PING = "tests/ingestion/test_receive.py::test_payload_resembling_a_ping_needs_a_signature"
 
 # Not among these: a comparison that takes longer the more is right. No test can see time.
 SIGNED = Invariant(
@@ -184,14 +172,14 @@ SIGNED = Invariant(
             file=INTAKE,
             old="if not is_signed_by_any(storefront.signature, secrets, body, headers):",
             new="if False:",
-            tests=("tests/ingestion/test_receive.py::test_what_is_not_a_stores_webhook_is_refused_and_leaves_nothing",),
+            tests=("tests/ingestion/test_receive.py::test_unauthenticated_webhook_is_refused_and_not_recorded",),
         ),
         Mutant(
             breaks="the signature is checked over JSON that was parsed and written again",
             file=INTAKE,
             old="is_signed_by_any(storefront.signature, secrets, body, headers):",
             new="is_signed_by_any(storefront.signature, secrets, json.dumps(json.loads(body)).encode(), headers):",
-            tests=("tests/ingestion/test_receive.py::test_signature_stands_over_the_bytes_as_they_came[sqlite]",),
+            tests=("tests/ingestion/test_receive.py::test_signature_covers_the_raw_body[sqlite]",),
         ),
         Mutant(
             breaks="the body is parsed before its signature is checked",
@@ -212,7 +200,7 @@ SIGNED = Invariant(
             file="mappings/settings.py",
             old=', required=True, validate=Length(min=1, error="needs at least one secret.")',
             new="",
-            tests=("tests/settings/test_loader.py::test_all_faults_are_named_at_once",),
+            tests=("tests/settings/test_loader.py::test_all_errors_are_reported_together",),
         ),
         Mutant(
             breaks="another shop's webhook passes, since one app's secret signs for all",
@@ -220,13 +208,13 @@ SIGNED = Invariant(
             old="if not storefront.belongs_to_store(payload, store):",
             new="if False:",
             tests=(
-                "tests/delivery/test_thin_webhooks.py::test_another_shops_webhook_is_refused_though_the_apps_secret_signed_it[sqlite]",
+                "tests/delivery/test_thin_webhooks.py::test_webhook_of_another_shop_is_refused_despite_a_valid_signature[sqlite]",
             ),
         ),
     ),
 )
 
-NO_LOG = "tests/e2e/test_privacy.py::test_no_log_line_holds_secrets_or_personal_data[sqlite]"
+NO_LOG = "tests/e2e/test_privacy.py::test_logs_contain_no_secrets_or_personal_data[sqlite]"
 
 NOT_TOLD = Invariant(
     number=10,
@@ -251,42 +239,42 @@ NOT_TOLD = Invariant(
             file="mappings/problems.py",
             old="super().__init__(f\"The order has {len(problems)} problem{'' if len(problems) == 1 else 's'}.\")",
             new='super().__init__("; ".join(map(render_problem, problems)))',
-            tests=("tests/mappings/test_schema.py::test_text_of_a_mapping_error_does_not_quote_the_order",),
+            tests=("tests/mappings/test_schema.py::test_mapping_error_text_contains_no_order_data",),
         ),
         Mutant(
             breaks="SQLite's errors quote the row",
             file="connector/database/sqlite.py",
             old="hide_parameters=True",
             new="hide_parameters=False",
-            tests=("tests/e2e/test_privacy.py::test_no_error_of_the_database_tells_what_it_was_given[sqlite]",),
+            tests=("tests/e2e/test_privacy.py::test_database_errors_contain_no_parameters[sqlite]",),
         ),
         Mutant(
             breaks="PostgreSQL's errors quote the row",
             file="connector/database/postgresql.py",
             old="hide_parameters=True",
             new="hide_parameters=False",
-            tests=("tests/e2e/test_privacy.py::test_no_error_of_the_database_tells_what_it_was_given[postgresql]",),
+            tests=("tests/e2e/test_privacy.py::test_database_errors_contain_no_parameters[postgresql]",),
         ),
         Mutant(
             breaks="a fault of a contract quotes the value",
             file="mappings/contracts/__init__.py",
             old='return "has a key that is not documented"',
             new="return fault.message",
-            tests=("tests/mappings/test_contracts.py::test_fault_names_place_and_rule_and_never_the_value",),
+            tests=("tests/mappings/test_contracts.py::test_error_names_path_and_rule_but_not_the_value",),
         ),
         Mutant(
             breaks="settings show their secrets when they are printed",
             file="mappings/settings.py",
             old="    secrets: list[str] = field(default_factory=list, repr=False)",
             new="    secrets: list[str] = field(default_factory=list)",
-            tests=("tests/e2e/test_privacy.py::test_settings_print_no_secret[sqlite]",),
+            tests=("tests/e2e/test_privacy.py::test_settings_repr_contains_no_secrets[sqlite]",),
         ),
         Mutant(
             breaks="the token goes into the address",
             file=DELIVERY,
             old="query=destination.query_params(account),",
             new='query={**destination.query_params(account), "token": bearer or ""},',
-            tests=("tests/e2e/test_privacy.py::test_no_request_line_holds_secrets_or_personal_data[sqlite]",),
+            tests=("tests/e2e/test_privacy.py::test_request_urls_contain_no_secrets_or_personal_data[sqlite]",),
         ),
     ),
 )

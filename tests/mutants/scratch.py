@@ -15,7 +15,7 @@ from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
 #: For one run of pytest. A test that hangs is ended by pytest-timeout.
-LONGEST_S = 600
+TIMEOUT_S = 600
 #: https://docs.pytest.org/en/stable/reference/exit-codes.html, read 2026-11-21.
 PASSED, FAILED = 0, 1
 
@@ -42,9 +42,9 @@ class Scratch:
             if (ROOT / name).is_file():  # not one that is deleted and not committed yet
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
-        found = self._run("-c", "import connector; print(connector.__file__)").stdout.strip()
-        if not Path(found).is_relative_to(folder):
-            raise RuntimeError(f"the copy would run the code at {found}")
+        imported_from = self._run("-c", "import connector; print(connector.__file__)").stdout.strip()
+        if not Path(imported_from).is_relative_to(folder):
+            raise RuntimeError(f"the copy would run the code at {imported_from}")
 
     def run_tests(self, tests: Sequence[str], *options: str, **environ: str) -> subprocess.CompletedProcess[str]:
         engines = [] if any("[postgresql" in test for test in tests) else ["-k", "not [postgresql"]
@@ -62,11 +62,11 @@ class Scratch:
         path.write_text(whole.replace(mutant.old, mutant.new), "utf-8")
         try:
             # Bytecode is checked by modification second and size, which the next mutant of a file may share.
-            ended = self.run_tests(mutant.tests, "-x", PYTHONDONTWRITEBYTECODE="1")
+            result = self.run_tests(mutant.tests, "-x", PYTHONDONTWRITEBYTECODE="1")
         except subprocess.TimeoutExpired:
-            verdict, by = "broken otherwise", f"no end within {LONGEST_S} s"
+            verdict, by = "broken otherwise", f"no end within {TIMEOUT_S} s"
         else:
-            verdict, by = judge(ended)
+            verdict, by = classify_run(result)
         finally:
             path.write_text(whole, "utf-8")
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -79,20 +79,23 @@ class Scratch:
             env={**self._environ, **environ},
             capture_output=True,
             text=True,
-            timeout=LONGEST_S,
+            timeout=TIMEOUT_S,
             check=False,
         )
 
 
-def judge(ended: subprocess.CompletedProcess[str]) -> tuple[Verdict, str]:
+def classify_run(completed: subprocess.CompletedProcess[str]) -> tuple[Verdict, str]:
     """Distinguish a failed test from an import error and from a failed setup."""
-    if ended.returncode == PASSED:
+    if completed.returncode == PASSED:
         return "survived", "no test"
-    failed = re.search(r"^FAILED (.+?)(?: - |$)", ended.stdout, re.MULTILINE)
-    if ended.returncode == FAILED and failed:
+    failed = re.search(r"^FAILED (.+?)(?: - |$)", completed.stdout, re.MULTILINE)
+    if completed.returncode == FAILED and failed:
         return "caught", failed[1]
-    said = (ended.stdout + ended.stderr).strip().splitlines()
-    return "broken otherwise", f"exit status {ended.returncode}: {said[-1] if said else 'nothing said'}"
+    output_lines = (completed.stdout + completed.stderr).strip().splitlines()
+    return (
+        "broken otherwise",
+        f"exit status {completed.returncode}: {output_lines[-1] if output_lines else 'nothing said'}",
+    )
 
 
 def git(*arguments: str) -> str:

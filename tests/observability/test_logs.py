@@ -43,22 +43,22 @@ def flush(logger: logging.Logger) -> None:
         handler.flush()
 
 
-def numbered(count: int) -> str:
+def numbered_lines(count: int) -> str:
     return "".join(f"line {number}\n" for number in range(count))
 
 
-def test_lines_are_written_soon_and_in_their_order() -> None:
+def test_lines_are_written_promptly_and_in_order() -> None:
     file = io.StringIO()
     log = open_log(file)
     for number in range(500):
         log.info(f"line {number}")
     give_up_at = monotonic() + 5
-    while file.getvalue() != numbered(500):
+    while file.getvalue() != numbered_lines(500):
         assert monotonic() < give_up_at, "they were never written"
         sleep(0.01)
 
 
-def test_a_warning_is_written_before_it_returns_after_what_came_before_it() -> None:
+def test_warning_is_written_synchronously_and_in_order() -> None:
     file = io.StringIO()
     log = open_log(file)
     log.info("before")
@@ -66,7 +66,7 @@ def test_a_warning_is_written_before_it_returns_after_what_came_before_it() -> N
     assert file.getvalue() == "before\nnow\n"
 
 
-def test_no_line_of_many_threads_is_lost_or_torn() -> None:
+def test_concurrent_lines_are_neither_lost_nor_interleaved() -> None:
     file = io.StringIO()
     log = open_log(file)
 
@@ -84,17 +84,17 @@ def test_no_line_of_many_threads_is_lost_or_torn() -> None:
     assert sorted(file.getvalue().splitlines()) == expected
 
 
-def test_lines_that_come_faster_than_they_are_written_wait_and_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_queue_blocks_instead_of_losing_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "MAX_QUEUED_LINES", 10)
     file = io.StringIO()
     log = open_log(file)
     for number in range(500):
         log.info(f"line {number}")
     flush(log)
-    assert file.getvalue() == numbered(500)
+    assert file.getvalue() == numbered_lines(500)
 
 
-def test_a_log_that_cannot_be_written_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_log_does_not_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", BrokenFile())
     log = open_log(BrokenFile())
     log.info("one")
@@ -102,7 +102,7 @@ def test_a_log_that_cannot_be_written_harms_nobody(monkeypatch: pytest.MonkeyPat
     flush(log)
 
 
-def test_a_log_that_is_not_read_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unread_log_does_not_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "FLUSH_TIMEOUT_S", 0.05)
     monkeypatch.setattr(logs, "MAX_QUEUED_LINES", 100)
     file = StuckFile()
@@ -126,12 +126,12 @@ LOG_ONE_LINE = "from connector.observability.logs import *; configure_logging();
 
 
 @pytest.mark.parametrize("end", ["", "import os; flush_log(); os._exit(0)"])
-def test_what_is_queued_is_written_when_the_process_ends(end: str) -> None:
+def test_queued_lines_are_written_at_exit(end: str) -> None:
     done = subprocess.run([sys.executable, "-c", LOG_ONE_LINE + end], capture_output=True, text=True, check=True)
     assert '"event":"last"' in done.stderr
 
 
-def test_a_process_whose_log_is_not_read_can_end() -> None:
+def test_process_with_an_unread_log_can_exit() -> None:
     program = "[get_logger().info('x' * 10_000) for _ in range(100)]"
     command = [sys.executable, "-c", LOG_ONE_LINE + program]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:  # a pipe holds less than that

@@ -14,8 +14,8 @@ from flask import Flask
 from connector.observability.sentry import configure_sentry
 from connector.web.app import create_app
 from tests.support.orders import shopify_order
-from tests.support.privacy import PERSONAL, SECRET
-from tests.support.receivers import Receiver, receiving
+from tests.support.privacy import PERSONAL_DATA, SECRETS
+from tests.support.receivers import Receiver, run_receiver
 from tests.support.service import Service
 
 pytestmark = pytest.mark.sqlite
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.sqlite
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
+    with run_receiver() as receiver:
         before = structlog.get_config()["processors"]
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("debug"))
         configure_sentry(f"http://key@127.0.0.1:{receiver.port}/1")
@@ -33,7 +33,7 @@ def receiver() -> Iterator[Receiver]:
         structlog.configure(processors=before)
 
 
-def arrived(receiver: Receiver) -> list[Any]:
+def received_events(receiver: Receiver) -> list[Any]:
     """Return the events of the received envelopes, which are lines of JSON."""
     sentry_sdk.flush(5)
     events = []
@@ -57,23 +57,23 @@ def failing_app(service: Service) -> Flask:
     return app
 
 
-def test_a_fault_arrives_with_where_it_was_and_no_data(service: Service, receiver: Receiver, engine: str) -> None:
+def test_exception_is_reported_with_its_stack_and_no_data(service: Service, receiver: Receiver, engine: str) -> None:
     headers = {"X-Request-Id": "request-0001", "X-Customer": "Ximena"}
-    answer = failing_app(service).test_client().post("/fail?who=Ximena", json=shopify_order(), headers=headers)
-    assert answer.status_code == 500
-    [event] = arrived(receiver)
+    response = failing_app(service).test_client().post("/fail?who=Ximena", json=shopify_order(), headers=headers)
+    assert response.status_code == 500
+    [event] = received_events(receiver)
     values = [(exception["type"], exception.get("value")) for exception in event["exception"]["values"]]
     assert values == [("ValueError", ""), ("KeyError", "")]
     assert event["exception"]["values"][1]["stacktrace"]["frames"][-1]["function"] == "fail"
     assert event["tags"]["logged"] == "request_failed"
-    sent = json.dumps({name: value for name, value in event.items() if name != "exception"})
-    sent += json.dumps(
+    event_text = json.dumps({name: value for name, value in event.items() if name != "exception"})
+    event_text += json.dumps(
         [exception["stacktrace"]["frames"][-1].get("vars") for exception in event["exception"]["values"]]
     )
-    assert [word for word in PERSONAL + SECRET if word in sent] == []
+    assert [word for word in PERSONAL_DATA + SECRETS if word in event_text] == []
 
 
-def test_a_delivery_that_fails_by_a_fault_of_ours_is_reported_with_its_id(
+def test_internal_error_in_a_delivery_is_reported_with_its_id(
     service: Service, receiver: Receiver, engine: str
 ) -> None:
     service.post_shopify(shopify_order())
@@ -82,14 +82,14 @@ def test_a_delivery_that_fails_by_a_fault_of_ours_is_reported_with_its_id(
     outbound = service.runtime.account_clients
     outbound["bodega"] = replace(outbound["bodega"], tokens=None)  # type: ignore[arg-type]
     worker.process(claimed)
-    [event] = arrived(receiver)
+    [event] = received_events(receiver)
     assert event["exception"]["values"][0]["type"] == "AttributeError"
     assert event["tags"] == {"logged": "delivery_failed", "delivery_id": "1"}
-    assert [word for word in PERSONAL + SECRET if word in json.dumps(event)] == []
+    assert [word for word in PERSONAL_DATA + SECRETS if word in json.dumps(event)] == []
 
 
-def test_what_is_expected_is_not_reported(service: Service, receiver: Receiver, engine: str) -> None:
+def test_expected_errors_are_not_reported(service: Service, receiver: Receiver, engine: str) -> None:
     service.client.post("/webhooks/tienda-mx", data=b"{}")
     service.post_shopify({"id": 3})
     service.drain()
-    assert arrived(receiver) == []
+    assert received_events(receiver) == []

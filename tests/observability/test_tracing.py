@@ -14,8 +14,8 @@ from connector.settings import load_settings
 from connector.web.app import create_app
 from connector.worker.worker import Worker
 from tests.support.orders import shopify_order
-from tests.support.privacy import PERSONAL, SECRET
-from tests.support.receivers import Receiver, receiving
+from tests.support.privacy import PERSONAL_DATA, SECRETS
+from tests.support.receivers import Receiver, run_receiver
 from tests.support.scenarios import without_colonia
 from tests.support.service import Service
 
@@ -24,7 +24,7 @@ CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @pytest.fixture
 def collector() -> Iterator[Receiver]:
-    with receiving() as receiver:
+    with run_receiver() as receiver:
         yield receiver
 
 
@@ -33,7 +33,7 @@ def environ(environ: dict[str, str], collector: Receiver) -> dict[str, str]:
     return environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
 
 
-def spans(service: Service, collector: Receiver) -> list[Any]:
+def exported_spans(service: Service, collector: Receiver) -> list[Any]:
     """Return the received spans, ordered by end time."""
     service.runtime.tracing.close()
     received_spans = []
@@ -47,11 +47,11 @@ def spans(service: Service, collector: Receiver) -> list[Any]:
     return received_spans
 
 
-def test_one_trace_leads_from_the_webhook_to_the_reply(service: Service, collector: Receiver) -> None:
+def test_trace_spans_from_webhook_to_response(service: Service, collector: Receiver) -> None:
     service.post_shopify(shopify_order(), traceparent=CALLER)
     service.drain()
     assert service.only_delivery()["state"] == "delivered"
-    received_spans = spans(service, collector)
+    received_spans = exported_spans(service, collector)
     assert {span.trace_id.hex() for span in received_spans} == {"0af7651916cd43dd8448eb211c80319c"}
     names = {span.span_id: span.name for span in received_spans} | {bytes.fromhex("b7ad6b7169203331"): "the caller"}
     assert [(span.name, names[span.parent_span_id]) for span in received_spans] == [
@@ -64,25 +64,23 @@ def test_one_trace_leads_from_the_webhook_to_the_reply(service: Service, collect
 
 
 @pytest.mark.sqlite
-def test_spans_tell_ids_and_statuses_and_nothing_of_the_order(
-    service: Service, collector: Receiver, engine: str
-) -> None:
+def test_spans_contain_ids_and_statuses_but_no_order_data(service: Service, collector: Receiver, engine: str) -> None:
     service.sandbox.inject_fault("rayo", "status", status=422)
     service.post_shopify(shopify_order(1))
     service.post_shopify(without_colonia(2))
     service.drain()
-    received_spans = spans(service, collector)
-    [sent] = [span for span in received_spans if span.name == "send"]
-    attributes = {item.key: item.value.int_value or item.value.string_value for item in sent.attributes}
+    received_spans = exported_spans(service, collector)
+    [send_span] = [span for span in received_spans if span.name == "send"]
+    attributes = {item.key: item.value.int_value or item.value.string_value for item in send_span.attributes}
     assert attributes == {"connector.attempt": 1, "connector.status": 422}
     failed = [(span.name, span.status.message) for span in received_spans if span.status.code == 2]
     assert failed == [("map", "Unmappable")]
     raw = b"".join(received.body for received in collector.received).decode(errors="replace")
-    assert [word for word in PERSONAL + SECRET if word in raw] == []
+    assert [word for word in PERSONAL_DATA + SECRETS if word in raw] == []
 
 
 @pytest.mark.sqlite
-def test_a_webhook_without_a_trace_begins_one_that_another_process_goes_on_with(
+def test_webhook_starts_a_trace_that_the_worker_continues(
     service: Service, configure: Callable[..., Path], environ: dict[str, str], collector: Receiver, engine: str
 ) -> None:
     service.post_shopify(shopify_order())
@@ -91,13 +89,13 @@ def test_a_webhook_without_a_trace_begins_one_that_another_process_goes_on_with(
         worker.ensure_circuits()
         for claimed in worker.claim_due():
             worker.process(claimed)
-    received_spans = spans(service, collector)
+    received_spans = exported_spans(service, collector)
     assert sorted(span.name for span in received_spans) == ["deliver", "map", "send", "token", "webhook"]
     assert len({span.trace_id for span in received_spans}) == 1
 
 
 @pytest.mark.sqlite
-def test_orders_go_on_while_the_collector_is_away(service: Service, collector: Receiver, engine: str) -> None:
+def test_unavailable_collector_does_not_affect_deliveries(service: Service, collector: Receiver, engine: str) -> None:
     collector.status = 500
     service.post_shopify(shopify_order())
     service.drain()
@@ -105,7 +103,7 @@ def test_orders_go_on_while_the_collector_is_away(service: Service, collector: R
 
 
 @pytest.mark.sqlite
-def test_nothing_of_all_this_is_imported_unless_it_is_configured(
+def test_tracing_is_imported_only_when_configured(
     configure: Callable[..., Path], environ: dict[str, str], service: Service, engine: str
 ) -> None:
     unwanted = {"opentelemetry", "sentry_sdk", "smtplib", "connector.alerts.monitor"}

@@ -5,24 +5,24 @@ from typing import Any
 import pytest
 
 from tests.support.orders import shopify_order, woo_order
-from tests.support.scenarios import lose_a_reply, resolve, retrigger, without_colonia
+from tests.support.scenarios import lose_a_response, resolve, retrigger, without_colonia
 from tests.support.service import Service
 
 
-def test_a_refused_order_goes_again_under_a_new_key(service: Service) -> None:
+def test_refused_delivery_is_retriggered_with_a_new_key(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "status", status=422)
     service.post_woo(woo_order())
     service.deliver_due()
-    answer = retrigger(service, "1", note="SKU created at LaPyme")
-    assert (answer.status_code, answer.json["state"]) == (202, "waiting")
+    response = retrigger(service, "1", note="SKU created at LaPyme")
+    assert (response.status_code, response.json["state"]) == (202, "waiting")
     service.deliver_due()
     delivery = service.only_delivery()
     assert (delivery["state"], delivery["idempotency_key"]) == ("delivered", "order:tienda-ar:727:r2")
-    assert [one["manual"] for one in delivery["attempt_log"]] == [False, True]
+    assert [attempt["manual"] for attempt in delivery["attempt_log"]] == [False, True]
     assert delivery["notes"][0]["text"] == "SKU created at LaPyme"
 
 
-def test_an_order_that_could_not_be_mapped_goes_again_after_a_change_of_settings(service: Service) -> None:
+def test_unmappable_delivery_is_retriggered_after_a_settings_change(service: Service) -> None:
     service.post_shopify(without_colonia())
     service.deliver_due()
     assert retrigger(service, "1").status_code == 202
@@ -31,8 +31,8 @@ def test_an_order_that_could_not_be_mapped_goes_again_after_a_change_of_settings
 
 
 @pytest.mark.parametrize("destination", ["rayo", "lapyme"])
-def test_an_uncertain_order_goes_again_only_by_force(service: Service, destination: str) -> None:
-    lose_a_reply(service, destination)
+def test_uncertain_delivery_requires_force(service: Service, destination: str) -> None:
+    lose_a_response(service, destination)
     assert retrigger(service, "1").status_code == 409
     assert retrigger(service, "1", force=True).status_code == 202
     service.deliver_due()
@@ -41,7 +41,7 @@ def test_an_uncertain_order_goes_again_only_by_force(service: Service, destinati
     assert len(service.sandbox.orders(destination)) == (2 if destination == "rayo" else 1)
 
 
-def test_a_delivered_lapyme_order_sent_by_force_is_the_same_order(service: Service) -> None:
+def test_forced_retrigger_with_an_idempotency_key_creates_no_duplicate(service: Service) -> None:
     service.post_woo(woo_order())
     service.deliver_due()
     before = service.only_delivery()
@@ -53,8 +53,8 @@ def test_a_delivered_lapyme_order_sent_by_force_is_the_same_order(service: Servi
     assert len(service.sandbox.orders("lapyme")) == 1
 
 
-def test_a_new_key_makes_a_new_order_and_needs_force(service: Service) -> None:
-    lose_a_reply(service, "lapyme")
+def test_new_key_creates_a_new_order_and_requires_force(service: Service) -> None:
+    lose_a_response(service, "lapyme")
     assert retrigger(service, "1", new_key=True).status_code == 409
     assert retrigger(service, "1", new_key=True, force=True).status_code == 202
     service.deliver_due()
@@ -64,12 +64,12 @@ def test_a_new_key_makes_a_new_order_and_needs_force(service: Service) -> None:
     ]
 
 
-def test_a_new_key_is_nothing_for_a_destination_without_keys(service: Service) -> None:
-    lose_a_reply(service, "rayo")
+def test_new_key_is_refused_for_a_destination_without_idempotency(service: Service) -> None:
+    lose_a_response(service, "rayo")
     assert retrigger(service, "1", new_key=True, force=True).status_code == 409
 
 
-def test_a_waiting_order_is_due_now(service: Service) -> None:
+def test_retriggered_waiting_delivery_is_due_immediately(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "status", status=429, retry_after_s=1000)
     service.post_woo(woo_order())
     service.deliver_due()
@@ -79,10 +79,10 @@ def test_a_waiting_order_is_due_now(service: Service) -> None:
 
 
 def test_resolve_as_delivered_keeps_the_remote_id_and_the_note(service: Service) -> None:
-    lose_a_reply(service, "rayo")
-    answer = resolve(service, "1", **{"as": "delivered"}, remote_id="909521d0", note="seen at Rayo")
-    assert (answer.status_code, answer.json["state"], answer.json["remote_id"]) == (200, "delivered", "909521d0")
-    assert answer.json["reason"] is None
+    lose_a_response(service, "rayo")
+    response = resolve(service, "1", **{"as": "delivered"}, remote_id="909521d0", note="seen at Rayo")
+    assert (response.status_code, response.json["state"], response.json["remote_id"]) == (200, "delivered", "909521d0")
+    assert response.json["reason"] is None
     assert service.only_delivery()["notes"][0]["text"] == "seen at Rayo"
     assert resolve(service, "1", **{"as": "delivered"}).status_code == 409
 
@@ -96,58 +96,58 @@ def test_resolve_as_discarded_ends_a_parked_or_waiting_order(service: Service) -
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "body",
     [{}, {"as": "sent"}, {"as": 3}, {"as": "discarded", "remote_id": "x"}, {"as": "delivered", "who": "me"}, []],
 )
-def test_a_resolution_that_cannot_be_understood_is_400(service: Service, asked: Any) -> None:
-    lose_a_reply(service, "rayo")
-    assert service.api("/deliveries/1/resolve", json=asked).status_code == 400
+def test_invalid_resolution_is_400(service: Service, body: Any) -> None:
+    lose_a_response(service, "rayo")
+    assert service.api("/deliveries/1/resolve", json=body).status_code == 400
     assert service.only_delivery()["reason"] == "uncertain"
 
 
-def test_retriggering_an_event_makes_what_the_routes_want_and_leaves_the_rest(service: Service) -> None:
+def test_retriggering_an_event_creates_missing_deliveries_only(service: Service) -> None:
     service.post_shopify(shopify_order())
     service.deliver_due()
-    answer = service.api("/events/1/retrigger", json={})
-    assert answer.status_code == 202
-    [left] = answer.json["deliveries"]
-    assert (left["id"], left["done"]) == ("1", "left")
+    response = service.api("/events/1/retrigger", json={})
+    assert response.status_code == 202
+    [skipped] = response.json["deliveries"]
+    assert (skipped["id"], skipped["done"]) == ("1", "left")
     assert service.api("/events/1/retrigger", json={"force": True}).json["deliveries"][0]["done"] == "queued"
     service.deliver_due()
     assert len(service.sandbox.orders("rayo")) == 2  # by an operator
 
 
-def test_retriggering_an_event_of_an_uncertain_order_leaves_it(service: Service) -> None:
-    lose_a_reply(service, "rayo")
-    [left] = service.api("/events/1/retrigger", json={}).json["deliveries"]
-    assert (left["done"], "uncertain" in left["why"]) == ("left", True)
+def test_retriggering_an_event_skips_an_uncertain_delivery(service: Service) -> None:
+    lose_a_response(service, "rayo")
+    [skipped] = service.api("/events/1/retrigger", json={}).json["deliveries"]
+    assert (skipped["done"], "uncertain" in skipped["why"]) == ("left", True)
 
 
-def test_retriggering_an_event_makes_the_delivery_of_a_route_that_is_new(service: Service) -> None:
+def test_retriggering_an_event_creates_the_delivery_of_a_new_route(service: Service) -> None:
     service.post_shopify(shopify_order())
     service.deliver_due()
     with service.database.write() as transaction:  # as if the route had not been there
         transaction.connection.exec_driver_sql("DELETE FROM attempts")
         transaction.connection.exec_driver_sql("DELETE FROM deliveries")
-    [made] = service.api("/events/1/retrigger", json={}).json["deliveries"]
-    assert made["done"] == "queued"
+    [created] = service.api("/events/1/retrigger", json={}).json["deliveries"]
+    assert created["done"] == "queued"
     assert len(service.deliveries()) == 1
 
 
-def test_retriggering_a_cancelled_order_needs_force(service: Service) -> None:
+def test_retriggering_a_cancelled_order_requires_force(service: Service) -> None:
     service.post_shopify(shopify_order(cancelled_at="2026-11-20T10:09:00-06:00"), "orders/cancelled")
     service.post_shopify(shopify_order(), "orders/paid")
     assert service.api("/events/2/retrigger", json={}).json == {"deliveries": []}
 
 
 @pytest.mark.parametrize("path", ["/events/9/retrigger", "/deliveries/9/retrigger", "/deliveries/x/resolve"])
-def test_what_is_not_there_is_404(service: Service, path: str) -> None:
-    answer = service.api(path, json={"as": "discarded"} if "resolve" in path else {})
-    assert answer.status_code == 404
-    assert answer.content_type == "application/problem+json"
+def test_unknown_id_is_404(service: Service, path: str) -> None:
+    response = service.api(path, json={"as": "discarded"} if "resolve" in path else {})
+    assert response.status_code == 404
+    assert response.content_type == "application/problem+json"
 
 
-def test_what_may_have_landed_and_was_discarded_goes_again_as_the_same_order(service: Service) -> None:
+def test_discarded_uncertain_delivery_is_retriggered_with_its_key(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "process_then_drop")
     service.post_woo(woo_order())
     service.deliver_due()
@@ -160,7 +160,7 @@ def test_what_may_have_landed_and_was_discarded_goes_again_as_the_same_order(ser
     assert len(service.sandbox.orders("lapyme")) == 1
 
 
-def test_what_was_refused_and_then_cancelled_goes_again_under_a_new_key(service: Service) -> None:
+def test_refused_then_cancelled_delivery_is_retriggered_with_a_new_key(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "status", status=422)
     service.post_woo(woo_order())
     service.deliver_due()
@@ -171,7 +171,7 @@ def test_what_was_refused_and_then_cancelled_goes_again_under_a_new_key(service:
     assert keys == ["order:tienda-ar:727:r1", "order:tienda-ar:727:r2"]
 
 
-def test_a_new_key_is_refused_while_the_old_one_is_being_repeated(service: Service) -> None:
+def test_new_key_is_refused_while_the_old_key_is_retried(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "process_then_drop")
     service.post_woo(woo_order())
     service.deliver_due()

@@ -51,7 +51,7 @@ def get(sandbox: SandboxServer, path: str, **options: Any) -> httpx.Response:
 
 
 @pytest.mark.parametrize(
-    ("path", "reply"),
+    ("path", "expected"),
     [
         (TRANSACTIONS, {"transactions": [TRANSACTION]}),
         (VARIANT, {"variant": {"id": 41, "barcode": "7501234567893"}}),
@@ -64,11 +64,11 @@ def get(sandbox: SandboxServer, path: str, **options: Any) -> httpx.Response:
         ("woocommerce/wp-json/wc/v3/orders/1/refunds", []),
     ],
 )
-def test_what_was_put_there_is_answered(sandbox: SandboxServer, path: str, reply: Any) -> None:
-    answer = get(sandbox, path)
-    assert (answer.status_code, answer.json()) == (200, reply)
-    [seen] = sandbox.requests(path.partition("/")[0])
-    assert (seen.method, seen.outcome) == ("GET", "served")
+def test_stored_resource_is_returned(sandbox: SandboxServer, path: str, expected: Any) -> None:
+    response = get(sandbox, path)
+    assert (response.status_code, response.json()) == (200, expected)
+    [request] = sandbox.requests(path.partition("/")[0])
+    assert (request.method, request.outcome) == ("GET", "served")
 
 
 @pytest.mark.parametrize(
@@ -81,17 +81,17 @@ def test_what_was_put_there_is_answered(sandbox: SandboxServer, path: str, reply
         (REFUNDS, {"auth": ("ck_clave", "")}, WOO_401),
     ],
 )
-def test_stranger_is_refused_in_the_vendors_shape(
+def test_unauthorized_request_is_refused_in_the_vendor_format(
     sandbox: SandboxServer, path: str, options: dict[str, Any], error: Any
 ) -> None:
-    answer = get(sandbox, path, **options)
-    assert (answer.status_code, answer.json()) == (401, error)
+    response = get(sandbox, path, **options)
+    assert (response.status_code, response.json()) == (401, error)
 
 
 @pytest.mark.parametrize("path", ["orders/78/transactions.json", "variants/42.json"])
-def test_what_is_not_there_is_not_found(sandbox: SandboxServer, path: str) -> None:
-    answer = get(sandbox, f"shopify/admin/api/2026-10/{path}")
-    assert (answer.status_code, answer.json()) == (404, {"errors": "Not Found"})
+def test_unknown_resource_is_404(sandbox: SandboxServer, path: str) -> None:
+    response = get(sandbox, f"shopify/admin/api/2026-10/{path}")
+    assert (response.status_code, response.json()) == (404, {"errors": "Not Found"})
 
 
 @pytest.mark.parametrize(
@@ -109,32 +109,32 @@ def test_what_is_not_there_is_not_found(sandbox: SandboxServer, path: str) -> No
         ),
     ],
 )
-def test_shop_fails_in_its_own_shape(sandbox: SandboxServer, path: str, status: int, error: Any) -> None:
+def test_injected_failure_uses_the_vendor_format(sandbox: SandboxServer, path: str, status: int, error: Any) -> None:
     sandbox.inject_fault(path.partition("/")[0], "status", status=status)
-    answer = get(sandbox, path)
-    assert (answer.status_code, answer.json()) == (status, error)
+    response = get(sandbox, path)
+    assert (response.status_code, response.json()) == (status, error)
     assert get(sandbox, path).status_code == 200
 
 
-def test_shop_may_refuse_one_token(sandbox: SandboxServer) -> None:
+def test_single_token_can_be_rejected(sandbox: SandboxServer) -> None:
     sandbox.inject_fault("woocommerce", "reject_key", match="ck_clave:cs_secreto", times=None)
     assert get(sandbox, REFUNDS).status_code == 401
     assert get(sandbox, REFUNDS, auth=("ck_otra", "cs_otro")).status_code == 200
 
 
-def test_too_many_calls_are_told_when_to_come_back(sandbox: SandboxServer) -> None:
+def test_rate_limit_response_has_retry_after(sandbox: SandboxServer) -> None:
     sandbox.inject_fault("shopify", "status", status=429, retry_after_s=2)
-    answer = get(sandbox, VARIANT)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "2.0")
+    response = get(sandbox, VARIANT)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "2.0")
 
 
-def test_secrets_of_a_request_are_not_kept(sandbox: SandboxServer) -> None:
+def test_recorded_requests_contain_no_secrets(sandbox: SandboxServer) -> None:
     get(sandbox, TRANSACTIONS)
     get(sandbox, REFUNDS)
     assert "ficha" not in repr(sandbox.requests())
-    assert all("authorization" not in seen.headers for seen in sandbox.requests())
+    assert all("authorization" not in request.headers for request in sandbox.requests())
 
 
-def test_page_shows_the_calls(sandbox: SandboxServer) -> None:
+def test_page_shows_requests(sandbox: SandboxServer) -> None:
     page = httpx.get(sandbox.url(), trust_env=False).text
     assert "GET /wp-json/wc/v3/orders/&lt;order_id&gt;/refunds" in page

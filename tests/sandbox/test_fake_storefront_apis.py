@@ -42,21 +42,21 @@ def error(status: int, message: str, description: str | None) -> dict[str, Any]:
     return {"code": status, "message": message, "description": description}
 
 
-def test_order_that_was_put_there_is_answered(sandbox: SandboxServer, client: httpx.Client) -> None:
-    reply = get(sandbox, client)
-    assert (reply.status_code, reply.json()) == (200, ORDER)
+def test_stored_order_is_returned(sandbox: SandboxServer, client: httpx.Client) -> None:
+    response = get(sandbox, client)
+    assert (response.status_code, response.json()) == (200, ORDER)
 
 
-def test_newer_order_takes_the_older_ones_place(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_newer_order_replaces_the_older(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.put_order("tiendanube", "4410733", ORDER | {"total": "900.00"})
     assert get(sandbox, client).json() == ORDER | {"total": "900.00"}
     assert len(sandbox.store_orders()) == 1
 
 
 @pytest.mark.parametrize("path", ["/4410733/orders/78", "/4410734/orders/77"])
-def test_order_of_another_number_or_shop_is_not_there(sandbox: SandboxServer, client: httpx.Client, path: str) -> None:
-    reply = get(sandbox, client, path)
-    assert (reply.status_code, reply.json()) == (404, error(404, "Not Found", None))
+def test_unknown_order_or_shop_is_404(sandbox: SandboxServer, client: httpx.Client, path: str) -> None:
+    response = get(sandbox, client, path)
+    assert (response.status_code, response.json()) == (404, error(404, "Not Found", None))
 
 
 @pytest.mark.parametrize("authentication", [None, "", "bearer", "ficha", "basic ficha"])
@@ -66,16 +66,16 @@ def test_request_without_a_token_is_refused(
     headers = {"User-Agent": "Pedidos (ana@example.com)", "Authorization": "Bearer ficha"}
     if authentication is not None:
         headers["Authentication"] = authentication
-    reply = get(sandbox, client, headers=headers)
-    assert (reply.status_code, reply.json()) == (401, error(401, "Unauthorized", "Invalid access token"))
+    response = get(sandbox, client, headers=headers)
+    assert (response.status_code, response.json()) == (401, error(401, "Unauthorized", "Invalid access token"))
 
 
-def test_request_that_does_not_say_who_asks_is_refused(sandbox: SandboxServer, client: httpx.Client) -> None:
-    reply = get(sandbox, client, headers=HEADERS | {"User-Agent": ""})
-    assert (reply.status_code, reply.json()) == (400, error(400, "Bad Request", "Missing User-Agent header"))
+def test_request_without_a_user_agent_is_refused(sandbox: SandboxServer, client: httpx.Client) -> None:
+    response = get(sandbox, client, headers=HEADERS | {"User-Agent": ""})
+    assert (response.status_code, response.json()) == (400, error(400, "Bad Request", "Missing User-Agent header"))
 
 
-def test_token_can_be_refused(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_token_can_be_rejected(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("tiendanube", "reject_key", match="ficha", times=None)
     assert get(sandbox, client).status_code == 401
     assert get(sandbox, client, headers=HEADERS | {"Authentication": "bearer otra"}).status_code == 200
@@ -92,50 +92,46 @@ def test_token_can_be_refused(sandbox: SandboxServer, client: httpx.Client) -> N
         (500, "Internal Server Error"),
     ],
 )
-def test_any_failure_can_be_asked_for_once(
-    sandbox: SandboxServer, client: httpx.Client, status: int, message: str
-) -> None:
+def test_failure_can_be_injected_once(sandbox: SandboxServer, client: httpx.Client, status: int, message: str) -> None:
     sandbox.inject_fault("tiendanube", "status", status=status, retry_after_s=7)
-    reply = get(sandbox, client)
-    assert (reply.status_code, reply.json()) == (status, error(status, message, None))
-    assert reply.headers["Retry-After"] == "7"
+    response = get(sandbox, client)
+    assert (response.status_code, response.json()) == (status, error(status, message, None))
+    assert response.headers["Retry-After"] == "7"
     assert get(sandbox, client).status_code == 200
 
 
 @pytest.mark.parametrize("fault", ["drop_unread", "drop_after_reading", "garbage", "cut_body"])
-def test_answer_can_break_off(sandbox: SandboxServer, client: httpx.Client, fault: str) -> None:
+def test_response_can_be_cut(sandbox: SandboxServer, client: httpx.Client, fault: str) -> None:
     sandbox.inject_fault("tiendanube", fault)
     with pytest.raises(httpx.TransportError):
         get(sandbox, client)
 
 
-def test_answer_can_be_late(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_response_can_be_delayed(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("tiendanube", "latency", latency_s=0.3)
-    reply = get(sandbox, client)
-    assert reply.json() == ORDER
-    assert reply.elapsed.total_seconds() >= 0.3
+    response = get(sandbox, client)
+    assert response.json() == ORDER
+    assert response.elapsed.total_seconds() >= 0.3
 
 
-def test_fault_may_be_for_one_order_alone(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_fault_can_target_one_order(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.put_order("tiendanube", 4410733, ORDER | {"id": 78})
     sandbox.inject_fault("tiendanube", "status", status=500, match="/orders/78")
     assert get(sandbox, client).status_code == 200
     assert get(sandbox, client, "/4410733/orders/78").status_code == 500
 
 
-def test_storefronts_fault_leaves_the_destinations_alone(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_storefront_fault_does_not_affect_destinations(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("tiendanube", "status", status=500)
     assert client.post(sandbox.url("rayo") + "/api/rest/auth", headers={"x-api-key": "clave"}).status_code == 200
 
 
-def test_storefront_that_is_not_played_cannot_misbehave(sandbox: SandboxServer) -> None:
+def test_fault_for_an_unsupported_storefront_is_refused(sandbox: SandboxServer) -> None:
     with pytest.raises(ValidationError):
         sandbox.inject_fault("jumpseller", "status", status=500)
 
 
-def test_requests_are_remembered_with_what_became_of_them_and_without_the_token(
-    sandbox: SandboxServer, client: httpx.Client
-) -> None:
+def test_requests_are_recorded_with_outcomes_and_without_tokens(sandbox: SandboxServer, client: httpx.Client) -> None:
     get(sandbox, client)
     get(sandbox, client, "/4410733/orders/78")
     get(sandbox, client, headers={"User-Agent": "x"})
@@ -145,8 +141,8 @@ def test_requests_are_remembered_with_what_became_of_them_and_without_the_token(
             get(sandbox, client)
         except httpx.TransportError:
             assert fault == "drop_unread"
-    seen = sandbox.requests("tiendanube")
-    assert [(request.outcome, request.why) for request in seen] == [
+    recorded = sandbox.requests("tiendanube")
+    assert [(request.outcome, request.why) for request in recorded] == [
         ("served", None),
         ("refused", "no such order was put here"),
         ("refused", "Invalid access token"),
@@ -154,22 +150,22 @@ def test_requests_are_remembered_with_what_became_of_them_and_without_the_token(
         ("dropped", "drop_unread"),
         ("served", "latency"),
     ]
-    assert (seen[0].method, seen[0].path) == ("GET", "/tiendanube/4410733/orders/77")
-    assert "ficha" not in str(seen)
+    assert (recorded[0].method, recorded[0].path) == ("GET", "/tiendanube/4410733/orders/77")
+    assert "ficha" not in str(recorded)
 
 
-def test_order_can_be_put_there_over_http(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_order_can_be_stored_over_http(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.clear_orders()
     store_order = {"storefront": "tiendanube", "store_id": 4410733, "order": ORDER}
-    reply = client.post(sandbox.url("sandbox/storefront-orders"), json=store_order)
-    shown = {"storefront": "tiendanube", "store_id": "4410733", "order_id": "77", "order": ORDER}
-    assert (reply.status_code, reply.json()) == (201, shown)
-    assert client.get(sandbox.url("sandbox/storefront-orders")).json() == {"items": [shown]}
+    response = client.post(sandbox.url("sandbox/storefront-orders"), json=store_order)
+    stored = {"storefront": "tiendanube", "store_id": "4410733", "order_id": "77", "order": ORDER}
+    assert (response.status_code, response.json()) == (201, stored)
+    assert client.get(sandbox.url("sandbox/storefront-orders")).json() == {"items": [stored]}
     assert get(sandbox, client).json() == ORDER
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "body",
     [
         {"storefront": "tiendanube", "store_id": 4410733, "order": {}},
         {"storefront": "jumpseller", "store_id": 4410733, "order": ORDER},
@@ -178,15 +174,13 @@ def test_order_can_be_put_there_over_http(sandbox: SandboxServer, client: httpx.
         [],
     ],
 )
-def test_what_is_no_order_of_a_played_storefront_is_refused(
-    sandbox: SandboxServer, client: httpx.Client, asked: Any
-) -> None:
-    reply = client.post(sandbox.url("sandbox/storefront-orders"), json=asked)
-    assert reply.status_code == 400
-    assert reply.json()["error"].startswith("This takes a storefront, a store_id and an order with its id")
+def test_invalid_order_is_refused(sandbox: SandboxServer, client: httpx.Client, body: Any) -> None:
+    response = client.post(sandbox.url("sandbox/storefront-orders"), json=body)
+    assert response.status_code == 400
+    assert response.json()["error"].startswith("This takes a storefront, a store_id and an order with its id")
 
 
-def test_page_shows_where_the_api_is_and_what_it_holds(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_page_shows_api_urls_and_stored_orders(sandbox: SandboxServer, client: httpx.Client) -> None:
     page = client.get(sandbox.url()).text
     assert f"<code>{sandbox.url('tiendanube')}</code>" in page
     assert "Nayeli Cordero Ruiz" in page

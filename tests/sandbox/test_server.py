@@ -119,26 +119,26 @@ SEND: dict[str, Callable[[SandboxServer, httpx.Client], httpx.Response]] = {
 
 
 @pytest.mark.parametrize("name", SEND)
-def test_a_good_order_is_answered_as_the_contract_says_and_kept(
+def test_valid_order_is_recorded_and_answered_per_contract(
     sandbox: SandboxServer, client: httpx.Client, name: str
 ) -> None:
-    reply = SEND[name](sandbox, client)
+    response = SEND[name](sandbox, client)
 
-    assert reply.status_code == 200
-    assert DESTINATIONS[name].contract.validate_response(reply.json()) == []
+    assert response.status_code == 200
+    assert DESTINATIONS[name].contract.validate_response(response.json()) == []
     (order,) = sandbox.orders(name)
-    assert DESTINATIONS[name].parse_order_id(reply.json()) == str(order.remote_id)
+    assert DESTINATIONS[name].parse_order_id(response.json()) == str(order.remote_id)
     assert order.body == {"rayo": RAYO_BODY, "lapyme": LAPYME_BODY, "centelar": CENTELAR_BODY}[name]
 
 
-def test_lapyme_says_its_example_of_the_order(sandbox: SandboxServer, client: httpx.Client) -> None:
-    reply = send_to_lapyme(sandbox, client).json()
+def test_lapyme_response_follows_its_example(sandbox: SandboxServer, client: httpx.Client) -> None:
+    response = send_to_lapyme(sandbox, client).json()
 
     example = DESTINATIONS["lapyme"].contract.response_example
     ours = {"id": sandbox.orders()[0].remote_id, "customer_id": LAPYME_BODY["customer_id"]}
     totals = {"subtotal": 20661, "tax_amount": 4339, "total": 25000}
-    assert reply == {
-        "request_id": reply["request_id"],
+    assert response == {
+        "request_id": response["request_id"],
         "data": {
             **example["data"],
             "order": {**example["data"]["order"], **ours, **totals},
@@ -174,7 +174,7 @@ def test_orders_are_listed_by_destination(sandbox: SandboxServer, client: httpx.
     assert len(sandbox.orders()) == 2
 
 
-def test_headers_are_kept_without_secrets(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_headers_are_recorded_without_secrets(sandbox: SandboxServer, client: httpx.Client) -> None:
     get_token(sandbox, client, api_key="muy-secreta")
     send_to_lapyme(sandbox, client, api_key="muy-secreta")
 
@@ -182,7 +182,7 @@ def test_headers_are_kept_without_secrets(sandbox: SandboxServer, client: httpx.
     assert sandbox.orders()[0].headers["idempotency-key"] == "order:tienda-ar:7001:r1"
 
 
-def test_a_destination_is_played_from_its_facts_alone(client: httpx.Client) -> None:
+def test_fake_destination_needs_only_its_class(client: httpx.Client) -> None:
     published = Contract(
         source="invented",
         request={"type": "object", "required": ["pedido"], "properties": {"pedido": {"type": "string"}}},
@@ -199,32 +199,32 @@ def test_a_destination_is_played_from_its_facts_alone(client: httpx.Client) -> N
         order_id_path = "pedido.id"
 
     with SandboxServer(destinations={"mensajeria": Mensajeria()}) as sandbox:
-        taken = client.post(sandbox.url("mensajeria") + "/v9/pedidos?tienda=7", json={"pedido": "A-1"})
+        response = client.post(sandbox.url("mensajeria") + "/v9/pedidos?tienda=7", json={"pedido": "A-1"})
         refused = client.post(sandbox.url("mensajeria") + "/v9/pedidos", json={})
 
-    assert (taken.status_code, taken.json()) == (200, {"pedido": {"id": 1, "estado": "nuevo"}})
+    assert (response.status_code, response.json()) == (200, {"pedido": {"id": 1, "estado": "nuevo"}})
     assert (refused.status_code, refused.json()) == (
         400,
         {"error": "the body breaks the contract", "code": "body", "details": published.validate_request({})},
     )
     assert [order.remote_id for order in sandbox.orders()] == [1]
-    assert [seen.query for seen in sandbox.requests()] == [{"tienda": "7"}, {}]
+    assert [request.query for request in sandbox.requests()] == [{"tienda": "7"}, {}]
 
 
 # Tokens and keys
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": ""}])
-def test_no_api_key_gets_no_token(sandbox: SandboxServer, client: httpx.Client, headers: dict[str, str]) -> None:
-    reply = client.post(sandbox.url("rayo") + "/api/rest/auth", headers=headers)
+def test_missing_api_key_gets_no_token(sandbox: SandboxServer, client: httpx.Client, headers: dict[str, str]) -> None:
+    response = client.post(sandbox.url("rayo") + "/api/rest/auth", headers=headers)
 
-    assert (reply.status_code, reply.json()) == (
+    assert (response.status_code, response.json()) == (
         401,
         {"error": "unknown API key", "code": "access-denied", "path": "$"},
     )
 
 
-def test_a_rejected_api_key_gets_no_token_and_others_do(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_only_the_rejected_api_key_gets_no_token(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("rayo", "reject_key", match="revocada", times=None)
 
     assert get_token(sandbox, client, api_key="revocada").status_code == 401
@@ -234,33 +234,31 @@ def test_a_rejected_api_key_gets_no_token_and_others_do(sandbox: SandboxServer, 
 @pytest.mark.parametrize(
     "header", [{}, {"Authorization": "Bearer"}, {"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}]
 )
-def test_rayo_answers_a_missing_or_forged_token_as_hasura_does(
+def test_rayo_rejects_a_missing_or_forged_token_like_hasura(
     sandbox: SandboxServer, client: httpx.Client, header: dict[str, str]
 ) -> None:
-    reply = client.post(sandbox.url("rayo") + "/api/rest/orders", json=RAYO_BODY, headers=header)
+    response = client.post(sandbox.url("rayo") + "/api/rest/orders", json=RAYO_BODY, headers=header)
 
-    assert (reply.status_code, reply.json()) == (
+    assert (response.status_code, response.json()) == (
         400,
         {"error": "Could not verify JWT", "code": "invalid-jwt", "path": "$"},
     )
     assert sandbox.orders() == []
 
 
-def test_a_token_of_another_sandbox_is_forged(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_token_of_another_sandbox_is_invalid(sandbox: SandboxServer, client: httpx.Client) -> None:
     with SandboxServer() as other:
         token = get_token(other, client).json()["AuthWithAPIkey"]["accessToken"]
 
     assert send_to_rayo(sandbox, client, token=token).json()["code"] == "invalid-jwt"
 
 
-def test_a_token_ends_with_its_life(client: httpx.Client) -> None:
+def test_token_expires(client: httpx.Client) -> None:
     with SandboxServer(token_life_s=0) as sandbox:
         assert send_to_rayo(sandbox, client).json()["code"] == "invalid-jwt"
 
 
-def test_expire_tokens_ends_the_tokens_given_so_far_and_no_later_one(
-    sandbox: SandboxServer, client: httpx.Client
-) -> None:
+def test_expire_tokens_affects_only_earlier_tokens(sandbox: SandboxServer, client: httpx.Client) -> None:
     token = get_token(sandbox, client).json()["AuthWithAPIkey"]["accessToken"]
     assert send_to_rayo(sandbox, client, token=token).status_code == 200
 
@@ -270,7 +268,7 @@ def test_expire_tokens_ends_the_tokens_given_so_far_and_no_later_one(
     assert send_to_rayo(sandbox, client).status_code == 200
 
 
-def test_token_status_fails_the_exchange_alone(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_token_status_fault_affects_only_the_exchange(sandbox: SandboxServer, client: httpx.Client) -> None:
     token = get_token(sandbox, client).json()["AuthWithAPIkey"]["accessToken"]
     sandbox.inject_fault("rayo", "token_status", status=503)
 
@@ -285,13 +283,13 @@ def test_lapyme_refuses_a_missing_or_rejected_bearer(
 ) -> None:
     sandbox.inject_fault("lapyme", "reject_key", match="revocada")
 
-    reply = client.post(
+    response = client.post(
         sandbox.url("lapyme") + "/api/v1/orders", json=LAPYME_BODY, headers=header | {"Idempotency-Key": "k"}
     )
 
-    assert reply.status_code == 401
-    assert reply.json() == {
-        "request_id": reply.json()["request_id"],
+    assert response.status_code == 401
+    assert response.json() == {
+        "request_id": response.json()["request_id"],
         "error": {
             "type": "authentication_error",
             "code": "AUTHENTICATION_REQUIRED",
@@ -305,18 +303,16 @@ def test_lapyme_refuses_a_missing_or_rejected_bearer(
 # Bodies
 
 
-def test_a_body_that_breaks_rayos_contract_is_refused_and_recorded(
-    sandbox: SandboxServer, client: httpx.Client
-) -> None:
-    reply = send_to_rayo(sandbox, client, RAYO_BODY | {"productos": []})
+def test_body_violating_the_rayo_contract_is_refused_and_recorded(sandbox: SandboxServer, client: httpx.Client) -> None:
+    response = send_to_rayo(sandbox, client, RAYO_BODY | {"productos": []})
 
-    assert (reply.status_code, reply.json()["code"]) == (400, "validation-failed")
-    assert "productos" in reply.json()["error"]
-    assert DESTINATIONS["rayo"].contract.validate_error(reply.json()) == []
+    assert (response.status_code, response.json()["code"]) == (400, "validation-failed")
+    assert "productos" in response.json()["error"]
+    assert DESTINATIONS["rayo"].contract.validate_error(response.json()) == []
     assert sandbox.orders() == []
-    seen = sandbox.requests("rayo")[-1]
-    assert (seen.outcome, json.loads(seen.body or "")["productos"]) == ("refused", [])
-    assert "productos" in (seen.why or "")
+    request = sandbox.requests("rayo")[-1]
+    assert (request.outcome, json.loads(request.body or "")["productos"]) == ("refused", [])
+    assert "productos" in (request.why or "")
 
 
 @pytest.mark.parametrize(
@@ -326,86 +322,86 @@ def test_a_body_that_breaks_rayos_contract_is_refused_and_recorded(
         ({"subtotal": 20661, "tax_amount": 4340, "total": 25001}, "totals.total"),
     ],
 )
-def test_lapyme_refuses_totals_that_do_not_add_up(
+def test_lapyme_refuses_inconsistent_totals(
     sandbox: SandboxServer, client: httpx.Client, totals: dict[str, int], field: str
 ) -> None:
-    reply = send_to_lapyme(sandbox, client, LAPYME_BODY | {"totals": totals})
+    response = send_to_lapyme(sandbox, client, LAPYME_BODY | {"totals": totals})
 
-    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "VALIDATION_ERROR")
-    assert [detail["field"] for detail in reply.json()["error"]["details"]] == [field]
-    assert DESTINATIONS["lapyme"].contract.validate_error(reply.json()) == []
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "VALIDATION_ERROR")
+    assert [detail["field"] for detail in response.json()["error"]["details"]] == [field]
+    assert DESTINATIONS["lapyme"].contract.validate_error(response.json()) == []
     assert sandbox.orders() == []
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"a": NaN}', b"\xff", b"[" * 100_000])
-def test_what_is_no_json_is_refused(sandbox: SandboxServer, client: httpx.Client, content: bytes) -> None:
+def test_invalid_json_is_refused(sandbox: SandboxServer, client: httpx.Client, content: bytes) -> None:
     headers = {"Authorization": "Bearer k", "Idempotency-Key": "k", "Content-Type": "application/json"}
 
-    reply = client.post(sandbox.url("lapyme") + "/api/v1/orders", content=content, headers=headers)
+    response = client.post(sandbox.url("lapyme") + "/api/v1/orders", content=content, headers=headers)
 
-    assert (reply.status_code, reply.json()["error"]["message"]) == (400, "the body is not JSON")
+    assert (response.status_code, response.json()["error"]["message"]) == (400, "the body is not JSON")
 
 
-def test_a_body_that_is_not_called_json_is_refused(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_body_without_a_json_content_type_is_refused(sandbox: SandboxServer, client: httpx.Client) -> None:
     headers = {"Authorization": "Bearer k", "Idempotency-Key": "k", "Content-Type": "text/plain"}
 
-    reply = client.post(sandbox.url("lapyme") + "/api/v1/orders", content=json.dumps(LAPYME_BODY), headers=headers)
+    response = client.post(sandbox.url("lapyme") + "/api/v1/orders", content=json.dumps(LAPYME_BODY), headers=headers)
 
-    assert reply.status_code == 400
+    assert response.status_code == 400
     assert sandbox.orders() == []
 
 
-def test_an_unknown_path_is_refused_and_recorded(sandbox: SandboxServer, client: httpx.Client) -> None:
-    reply = client.post(sandbox.url("rayo") + "/api/rest/order", json=RAYO_BODY)
+def test_unknown_path_is_refused_and_recorded(sandbox: SandboxServer, client: httpx.Client) -> None:
+    response = client.post(sandbox.url("rayo") + "/api/rest/order", json=RAYO_BODY)
 
-    assert (reply.status_code, reply.json()) == (404, {"error": "no such call", "code": "not-found", "path": "$"})
-    assert [seen.path for seen in sandbox.requests("rayo")] == ["/rayo/api/rest/order"]
+    assert (response.status_code, response.json()) == (404, {"error": "no such call", "code": "not-found", "path": "$"})
+    assert [request.path for request in sandbox.requests("rayo")] == ["/rayo/api/rest/order"]
 
 
 # LaPyme's idempotency key
 
 
 @pytest.mark.parametrize("key", [None, "", "k" * 256])
-def test_lapyme_refuses_an_order_without_a_usable_key(
+def test_lapyme_refuses_an_order_without_a_valid_idempotency_key(
     sandbox: SandboxServer, client: httpx.Client, key: str | None
 ) -> None:
-    reply = send_to_lapyme(sandbox, client, key=key)
+    response = send_to_lapyme(sandbox, client, key=key)
 
-    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "INVALID_REQUEST")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "INVALID_REQUEST")
     assert sandbox.orders() == []
 
 
-def test_the_same_key_and_bytes_are_answered_with_the_same_order(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_repeated_key_and_body_return_the_same_order(sandbox: SandboxServer, client: httpx.Client) -> None:
     first, second = send_to_lapyme(sandbox, client), send_to_lapyme(sandbox, client)
 
     assert first.json()["data"]["idempotent_replay"] is False
     assert second.json()["data"] == first.json()["data"] | {"idempotent_replay": True}
-    assert [seen.outcome for seen in sandbox.requests()] == ["accepted", "replayed"]
+    assert [request.outcome for request in sandbox.requests()] == ["accepted", "replayed"]
     assert len(sandbox.orders()) == 1
 
 
-def test_the_same_key_with_another_body_is_a_conflict(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_repeated_key_with_another_body_is_a_conflict(sandbox: SandboxServer, client: httpx.Client) -> None:
     send_to_lapyme(sandbox, client)
 
-    reply = send_to_lapyme(sandbox, client, LAPYME_BODY | {"notes": "otra"})
+    response = send_to_lapyme(sandbox, client, LAPYME_BODY | {"notes": "otra"})
 
-    assert (reply.status_code, reply.json()["error"]["code"]) == (409, "IDEMPOTENCY_CONFLICT")
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "IDEMPOTENCY_CONFLICT")
     assert [order.body for order in sandbox.orders()] == [LAPYME_BODY]
 
 
-def test_a_refused_body_does_not_use_up_its_key(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_refused_body_does_not_consume_its_key(sandbox: SandboxServer, client: httpx.Client) -> None:
     assert send_to_lapyme(sandbox, client, LAPYME_BODY | {"lines": []}).status_code == 400
     assert send_to_lapyme(sandbox, client).status_code == 200
 
 
-def test_the_same_key_of_two_organisations_makes_two_orders(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_same_key_of_two_organisations_creates_two_orders(sandbox: SandboxServer, client: httpx.Client) -> None:
     send_to_lapyme(sandbox, client, api_key="una")
     send_to_lapyme(sandbox, client, api_key="otra")
 
     assert len(sandbox.orders()) == 2
 
 
-def test_an_order_is_built_once_however_many_threads_bring_its_key() -> None:
+def test_concurrent_threads_with_one_key_build_one_order() -> None:
     built: list[int] = []
 
     def build(number: int) -> AcceptedOrder:
@@ -423,20 +419,20 @@ def test_an_order_is_built_once_however_many_threads_bring_its_key() -> None:
     assert built == [1]
 
 
-def test_concurrent_requests_with_one_key_make_one_order(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_concurrent_requests_with_one_key_create_one_order(sandbox: SandboxServer, client: httpx.Client) -> None:
     with ThreadPoolExecutor(8) as pool:
-        replies = list(pool.map(lambda _: send_to_lapyme(sandbox, client), range(24)))
+        responses = list(pool.map(lambda _: send_to_lapyme(sandbox, client), range(24)))
 
     (order,) = sandbox.orders()
-    assert {reply.json()["data"]["order"]["id"] for reply in replies} == {order.remote_id}
-    assert sorted(reply.json()["data"]["idempotent_replay"] for reply in replies) == [False] + [True] * 23
+    assert {response.json()["data"]["order"]["id"] for response in responses} == {order.remote_id}
+    assert sorted(response.json()["data"]["idempotent_replay"] for response in responses) == [False] + [True] * 23
 
 
 # Faults
 
 
 @pytest.mark.parametrize("name", SEND)
-def test_process_then_drop_keeps_the_order_and_says_nothing(
+def test_process_then_drop_records_the_order_without_a_response(
     sandbox: SandboxServer, client: httpx.Client, name: str
 ) -> None:
     sandbox.inject_fault(name, "process_then_drop")
@@ -446,24 +442,31 @@ def test_process_then_drop_keeps_the_order_and_says_nothing(
     assert len(sandbox.orders(name)) == 1
 
 
-def test_a_key_recovers_the_order_whose_answer_was_dropped(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_key_recovers_the_order_of_a_dropped_response(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("lapyme", "process_then_drop")
     with pytest.raises(httpx.RemoteProtocolError):
         send_to_lapyme(sandbox, client)
 
-    reply = send_to_lapyme(sandbox, client)
+    response = send_to_lapyme(sandbox, client)
 
     (order,) = sandbox.orders()
-    assert (reply.json()["data"]["order"]["id"], reply.json()["data"]["idempotent_replay"]) == (order.remote_id, True)
+    assert (response.json()["data"]["order"]["id"], response.json()["data"]["idempotent_replay"]) == (
+        order.remote_id,
+        True,
+    )
 
 
-def test_drop_after_reading_keeps_no_order(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_drop_after_reading_records_no_order(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("rayo", "drop_after_reading")
 
     with pytest.raises(httpx.RemoteProtocolError):
         send_to_rayo(sandbox, client)
-    seen = sandbox.requests("rayo")[-1]
-    assert (seen.outcome, seen.why, json.loads(seen.body or "")) == ("dropped", "drop_after_reading", RAYO_BODY)
+    request = sandbox.requests("rayo")[-1]
+    assert (request.outcome, request.why, json.loads(request.body or "")) == (
+        "dropped",
+        "drop_after_reading",
+        RAYO_BODY,
+    )
     assert sandbox.orders() == []
 
 
@@ -475,18 +478,18 @@ def test_drop_unread_closes_without_waiting_for_the_body(sandbox: SandboxServer)
         connection.sendall(b"POST /lapyme/api/v1/orders HTTP/1.1\r\nHost: sandbox\r\nContent-Length: 1000000\r\n\r\n")
         assert connection.recv(1) == b""
 
-    (seen,) = sandbox.requests()
-    assert (seen.outcome, seen.body) == ("dropped", None)
+    (request,) = sandbox.requests()
+    assert (request.outcome, request.body) == ("dropped", None)
 
 
-def test_status_refuses_in_the_vendors_shape_and_keeps_no_order(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_status_fault_refuses_in_the_vendor_format(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("lapyme", "status", status=429, retry_after_s=7)
 
-    reply = send_to_lapyme(sandbox, client)
+    response = send_to_lapyme(sandbox, client)
 
-    assert (reply.status_code, reply.headers["Retry-After"]) == (429, "7")
-    assert reply.json() == {
-        "request_id": reply.json()["request_id"],
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "7")
+    assert response.json() == {
+        "request_id": response.json()["request_id"],
         "error": {
             "type": "rate_limit_error",
             "code": "RATE_LIMITED",
@@ -498,22 +501,24 @@ def test_status_refuses_in_the_vendors_shape_and_keeps_no_order(sandbox: Sandbox
     assert sandbox.orders() == []
 
 
-def test_status_can_carry_a_code_of_the_vendors(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_status_fault_can_carry_a_vendor_code(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("rayo", "status", status=400, code="unexpected")
 
-    reply = send_to_rayo(sandbox, client)
+    response = send_to_rayo(sandbox, client)
 
-    assert (reply.status_code, reply.json()) == (400, {"error": "Bad Request", "code": "unexpected", "path": "$"})
+    assert (response.status_code, response.json()) == (400, {"error": "Bad Request", "code": "unexpected", "path": "$"})
 
 
-def test_process_then_status_keeps_the_order_and_answers_an_error(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_process_then_status_records_the_order_and_returns_an_error(
+    sandbox: SandboxServer, client: httpx.Client
+) -> None:
     sandbox.inject_fault("rayo", "process_then_status", status=502)
 
     assert send_to_rayo(sandbox, client).status_code == 502
     assert len(sandbox.orders()) == 1
 
 
-def test_garbage_is_no_http(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_garbage_fault_is_not_http(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("rayo", "garbage")
 
     with pytest.raises(httpx.RemoteProtocolError):
@@ -522,17 +527,17 @@ def test_garbage_is_no_http(sandbox: SandboxServer, client: httpx.Client) -> Non
 
 
 @pytest.mark.parametrize("name", SEND)
-def test_garbage_json_breaks_the_contract(sandbox: SandboxServer, client: httpx.Client, name: str) -> None:
+def test_garbage_json_violates_the_contract(sandbox: SandboxServer, client: httpx.Client, name: str) -> None:
     sandbox.inject_fault(name, "garbage_json")
 
-    reply = SEND[name](sandbox, client)
+    response = SEND[name](sandbox, client)
 
-    assert reply.status_code == 200
-    assert DESTINATIONS[name].contract.validate_response(reply.json()) != []
+    assert response.status_code == 200
+    assert DESTINATIONS[name].contract.validate_response(response.json()) != []
     assert len(sandbox.orders()) == 1
 
 
-def test_cut_body_shows_the_200_and_ends_early(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_cut_body_fault_sends_the_status_and_ends_early(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("lapyme", "cut_body")
 
     with client.stream(
@@ -540,24 +545,24 @@ def test_cut_body_shows_the_200_and_ends_early(sandbox: SandboxServer, client: h
         sandbox.url("lapyme") + "/api/v1/orders",
         json=LAPYME_BODY,
         headers={"Authorization": "Bearer k", "Idempotency-Key": "k"},
-    ) as reply:
-        assert reply.status_code == 200
+    ) as response:
+        assert response.status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):
-            reply.read()
+            response.read()
     assert len(sandbox.orders()) == 1
 
 
-def test_slow_drip_sends_a_byte_at_a_time(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_slow_drip_sends_single_bytes(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("rayo", "slow_drip", latency_s=0.002)
     started = time.monotonic()
 
-    reply = send_to_rayo(sandbox, client)
+    response = send_to_rayo(sandbox, client)
 
-    assert reply.json() == {"orden": {"ordenRef": sandbox.orders()[0].remote_id}}
-    assert time.monotonic() - started >= 0.002 * len(reply.content)
+    assert response.json() == {"orden": {"ordenRef": sandbox.orders()[0].remote_id}}
+    assert time.monotonic() - started >= 0.002 * len(response.content)
 
 
-def test_latency_answers_late_and_correctly(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_latency_fault_responds_late_and_correctly(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("lapyme", "latency", latency_s=0.2)
     started = time.monotonic()
 
@@ -565,7 +570,7 @@ def test_latency_answers_late_and_correctly(sandbox: SandboxServer, client: http
     assert time.monotonic() - started >= 0.2
 
 
-def test_an_order_exists_before_its_late_answer(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_order_is_recorded_before_a_delayed_response(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("lapyme", "latency", latency_s=60)
 
     with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.3) as hasty:
@@ -573,7 +578,7 @@ def test_an_order_exists_before_its_late_answer(sandbox: SandboxServer, client: 
     assert len(sandbox.orders()) == 1
 
 
-def test_closing_the_sandbox_ends_the_wait_of_a_late_answer(client: httpx.Client) -> None:
+def test_closing_the_sandbox_ends_delayed_responses(client: httpx.Client) -> None:
     with ThreadPoolExecutor(1) as pool:
         with SandboxServer() as sandbox:
             sandbox.inject_fault("lapyme", "latency", latency_s=60)
@@ -584,22 +589,20 @@ def test_closing_the_sandbox_ends_the_wait_of_a_late_answer(client: httpx.Client
 
 
 @pytest.mark.parametrize("fault", sorted(PROCESSED_FAULTS))
-def test_a_refused_order_leaves_the_fault_for_the_next(
-    sandbox: SandboxServer, client: httpx.Client, fault: str
-) -> None:
+def test_refused_order_does_not_consume_the_fault(sandbox: SandboxServer, client: httpx.Client, fault: str) -> None:
     sandbox.inject_fault("lapyme", fault)
 
     assert send_to_lapyme(sandbox, client, LAPYME_BODY | {"lines": []}).status_code == 400
-    assert [left.times_left for left in sandbox.faults()] == [1]
+    assert [active_fault.times_left for active_fault in sandbox.faults()] == [1]
 
 
-def test_a_fault_happens_as_often_as_asked(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_fault_occurs_the_requested_number_of_times(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("lapyme", "status", status=503, times=2)
 
     assert [send_to_lapyme(sandbox, client).status_code for _ in range(3)] == [503, 503, 200]
 
 
-def test_a_fault_without_an_end_lasts_until_it_is_cleared(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_unlimited_fault_lasts_until_cleared(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("lapyme", "status", status=503, times=None)
     assert [send_to_lapyme(sandbox, client).status_code for _ in range(3)] == [503, 503, 503]
 
@@ -608,14 +611,14 @@ def test_a_fault_without_an_end_lasts_until_it_is_cleared(sandbox: SandboxServer
     assert send_to_lapyme(sandbox, client).status_code == 200
 
 
-def test_faults_happen_in_the_order_they_were_asked_for(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_faults_occur_in_the_order_injected(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("lapyme", "process_then_status", status=500)
     sandbox.inject_fault("lapyme", "status", status=429)
 
     assert [send_to_lapyme(sandbox, client).status_code for _ in range(3)] == [500, 429, 200]
 
 
-def test_a_fault_can_pick_one_order_by_its_text_or_its_key(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_fault_can_target_an_order_by_text_or_key(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("lapyme", "status", status=500, match=":7002:", times=None)
     sandbox.inject_fault("lapyme", "status", status=502, match="Año Nuevo", times=None)
 
@@ -630,7 +633,7 @@ def test_a_fault_can_pick_one_order_by_its_text_or_its_key(sandbox: SandboxServe
     assert statuses == [200, 500, 502]
 
 
-def test_a_fault_is_of_one_destination(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_fault_affects_one_destination(sandbox: SandboxServer, client: httpx.Client) -> None:
     sandbox.inject_fault("rayo", "status", times=None)
 
     assert send_to_lapyme(sandbox, client).status_code == 200
@@ -640,27 +643,27 @@ def test_a_fault_is_of_one_destination(sandbox: SandboxServer, client: httpx.Cli
 
 
 @pytest.mark.parametrize(
-    ("body", "query", "why"),
+    ("body", "query", "message"),
     [
         (CENTELAR_BODY, "", "connection_id must be an integer"),
         (CENTELAR_BODY, "?connection_id=uno", "connection_id must be an integer"),
         ({**CENTELAR_BODY, "price": "250"}, "?connection_id=1", '$.price breaks “type: "number"”'),
     ],
 )
-def test_centelar_says_no_in_a_reply_of_200(
-    sandbox: SandboxServer, client: httpx.Client, body: Any, query: str, why: str
+def test_centelar_refusal_has_status_200(
+    sandbox: SandboxServer, client: httpx.Client, body: Any, query: str, message: str
 ) -> None:
-    reply = send_to_centelar(sandbox, client, body, query)
+    response = send_to_centelar(sandbox, client, body, query)
 
-    assert (reply.status_code, reply.json()) == (200, {"success": False, "error": why})
-    assert DESTINATIONS["centelar"].classify_response(200, reply.json()) is Outcome.REFUSED
+    assert (response.status_code, response.json()) == (200, {"success": False, "error": message})
+    assert DESTINATIONS["centelar"].classify_response(200, response.json()) is Outcome.REFUSED
     assert sandbox.orders() == []
 
 
 # Controls
 
 
-def test_a_fault_is_asked_for_and_listed_over_http(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_fault_is_injected_and_listed_over_http(sandbox: SandboxServer, client: httpx.Client) -> None:
     fault = {"destination": "lapyme", "fault": "status", "times": None, "status": 429, "retry_after_s": 3}
 
     added = client.post(sandbox.url() + "sandbox/faults", json=fault)
@@ -694,16 +697,16 @@ def test_a_fault_is_asked_for_and_listed_over_http(sandbox: SandboxServer, clien
         ([], {"_schema": ["Invalid input type."]}),
     ],
 )
-def test_an_impossible_fault_is_refused(
+def test_invalid_fault_is_refused(
     sandbox: SandboxServer, client: httpx.Client, fault: Any, errors: dict[str, list[str]]
 ) -> None:
-    reply = client.post(sandbox.url() + "sandbox/faults", json=fault)
+    response = client.post(sandbox.url() + "sandbox/faults", json=fault)
 
-    assert (reply.status_code, reply.json()) == (400, {"errors": errors})
+    assert (response.status_code, response.json()) == (400, {"errors": errors})
     assert sandbox.faults() == []
 
 
-def test_a_fault_of_an_unknown_destination_or_kind_is_refused(sandbox: SandboxServer) -> None:
+def test_fault_for_an_unknown_destination_or_kind_is_refused(sandbox: SandboxServer) -> None:
     with pytest.raises(ValidationError):
         sandbox.inject_fault("rajo", "status")
     with pytest.raises(ValidationError):
@@ -716,7 +719,7 @@ def test_a_rejected_key_is_not_shown(sandbox: SandboxServer, client: httpx.Clien
     assert "muy-secreta" not in client.get(sandbox.url() + "sandbox/faults").text + client.get(sandbox.url()).text
 
 
-def test_orders_are_forgotten_with_their_keys(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_clearing_orders_clears_their_keys(sandbox: SandboxServer, client: httpx.Client) -> None:
     send_to_lapyme(sandbox, client)
 
     assert client.delete(sandbox.url() + "sandbox/orders").status_code == 204
@@ -725,14 +728,14 @@ def test_orders_are_forgotten_with_their_keys(sandbox: SandboxServer, client: ht
     assert send_to_lapyme(sandbox, client, LAPYME_BODY | {"notes": "otra"}).status_code == 200
 
 
-def test_requests_are_listed_with_what_became_of_them(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_requests_are_listed_with_their_outcomes(sandbox: SandboxServer, client: httpx.Client) -> None:
     send_to_rayo(sandbox, client)
     sandbox.inject_fault("rayo", "process_then_status")
     send_to_rayo(sandbox, client)
 
     listed = client.get(sandbox.url() + "sandbox/requests?destination=rayo").json()["items"]
 
-    assert [(seen["path"], seen["outcome"], seen["why"]) for seen in listed] == [
+    assert [(request["path"], request["outcome"], request["why"]) for request in listed] == [
         ("/rayo/api/rest/auth", "token", None),
         ("/rayo/api/rest/orders", "accepted", None),
         ("/rayo/api/rest/auth", "token", None),
@@ -740,7 +743,7 @@ def test_requests_are_listed_with_what_became_of_them(sandbox: SandboxServer, cl
     ]
 
 
-def test_reset_forgets_everything_that_was_received_or_asked_for(sandbox: SandboxServer, client: httpx.Client) -> None:
+def test_reset_clears_orders_requests_and_faults(sandbox: SandboxServer, client: httpx.Client) -> None:
     send_to_rayo(sandbox, client)
     sandbox.inject_fault("rayo", "status")
 
@@ -754,23 +757,23 @@ def test_the_page_shows_orders_refusals_and_faults_escaped(sandbox: SandboxServe
     send_to_lapyme(sandbox, client, {"<b>": 1}, key="otra")
     sandbox.inject_fault("lapyme", "slow_drip", match="<i>")
 
-    reply = client.get(sandbox.url())
+    response = client.get(sandbox.url())
 
-    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert all(raw not in reply.text for raw in ("<script", "<b>", "<i>"))
-    assert str(sandbox.orders()[0].remote_id) in reply.text
-    assert "the body breaks the contract" in reply.text
-    assert all(kind.value in reply.text for kind in FaultKind)
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert all(raw not in response.text for raw in ("<script", "<b>", "<i>"))
+    assert str(sandbox.orders()[0].remote_id) in response.text
+    assert "the body breaks the contract" in response.text
+    assert all(kind.value in response.text for kind in FaultKind)
 
 
-def test_a_taken_port_is_an_error_and_not_an_exit(sandbox: SandboxServer) -> None:
+def test_port_in_use_raises_an_error(sandbox: SandboxServer) -> None:
     port = httpx.URL(sandbox.url()).port
 
     with pytest.raises(OSError, match="in use"):
         SandboxServer(port=port or 0)
 
 
-def test_serve_is_silent_and_ends_by_sigterm() -> None:
+def test_serve_is_silent_and_stops_on_sigterm() -> None:
     code = (
         "import httpx\n"
         "from connector.sandbox.server import serve\n"

@@ -10,7 +10,7 @@ from connector.core.exceptions import SettingsError
 from connector.settings import AlertSettings, load_settings
 from connector.settings.alerts import CHANNELS, KINDS, AlertSettingsSchema, EmailChannel, SlackChannel, WebhookChannel
 from tests.support.commands import Command
-from tests.support.receivers import receiving, taking_mail
+from tests.support.receivers import run_mailbox, run_receiver
 
 EXAMPLE = Path(__file__).parents[2] / "connector.example.toml"
 
@@ -37,11 +37,11 @@ to = ["ana@tienda.example"]
 """
 
 
-def test_nobody_is_told_unless_it_is_said_whom(configure: Callable[..., Path]) -> None:
+def test_no_channel_by_default(configure: Callable[..., Path]) -> None:
     assert load_settings(configure(), {}).alerts == AlertSettings()
 
 
-def test_channels_and_limits_are_read(configure: Callable[..., Path]) -> None:
+def test_channels_and_limits_are_loaded(configure: Callable[..., Path]) -> None:
     path = configure()
     path.write_text(path.read_text("utf-8") + ALERTS, "utf-8")
     assert load_settings(path, {"KEY": "k"}).alerts == AlertSettings(
@@ -67,7 +67,7 @@ def test_channels_and_limits_are_read(configure: Callable[..., Path]) -> None:
     )
 
 
-def test_every_fault_is_named_at_once(configure: Callable[..., Path]) -> None:
+def test_every_error_is_reported(configure: Callable[..., Path]) -> None:
     path = configure()
     faulty = """
 [alerts]
@@ -104,7 +104,7 @@ from = "ana"
     )
 
 
-def test_a_store_that_is_not_there_is_a_fault(configure: Callable[..., Path]) -> None:
+def test_unknown_store_is_an_error(configure: Callable[..., Path]) -> None:
     path = configure()
     path.write_text(path.read_text("utf-8") + "[alerts]\nsilent_after_h_by_store = { tienda-xx = 12 }\n", "utf-8")
     with pytest.raises(SettingsError) as caught:
@@ -112,22 +112,22 @@ def test_a_store_that_is_not_there_is_a_fault(configure: Callable[..., Path]) ->
     assert caught.value.errors == ["alerts.silent_after_h_by_store.tienda-xx: there is no store “tienda-xx”."]
 
 
-def test_no_channel_shows_its_secrets(configure: Callable[..., Path]) -> None:
+def test_channel_repr_contains_no_secrets(configure: Callable[..., Path]) -> None:
     path = configure()
     path.write_text(path.read_text("utf-8") + ALERTS, "utf-8")
-    shown = repr(load_settings(path, {"KEY": "k"}).alerts)
-    assert [word for word in ("hush", "key=k", "hooks.example") if word in shown] == []
+    printed = repr(load_settings(path, {"KEY": "k"}).alerts)
+    assert [word for word in ("hush", "key=k", "hooks.example") if word in printed] == []
 
 
-def test_the_example_names_every_setting_and_kind() -> None:
+def test_example_lists_every_setting_and_kind() -> None:
     text = EXAMPLE.read_text("utf-8")
     names = {field.data_key or name for schema in CHANNELS.values() for name, field in schema().fields.items()}
     names |= {*AlertSettingsSchema().fields, *KINDS} - {"name"}
     assert {name for name in names - {"name"} if not re.search(rf"\b{name}\b", text)} == set()
 
 
-def test_a_trial_reaches_every_channel(configure: Callable[..., Path]) -> None:
-    with receiving() as receiver, taking_mail() as mailbox:
+def test_test_alert_reaches_every_channel(configure: Callable[..., Path]) -> None:
+    with run_receiver() as receiver, run_mailbox() as mailbox:
         path = configure()
         to = f"""
 [alerts.to.canal]
@@ -154,6 +154,6 @@ to = ["ana@tienda.example"]
         assert run("alerts", "test") == (1, output)
 
 
-def test_a_trial_without_channels_says_so(configure: Callable[..., Path]) -> None:
+def test_test_alert_without_channels_is_reported(configure: Callable[..., Path]) -> None:
     run = Command(configuration=configure(), environ={})
     assert run("alerts", "test") == (1, "The configuration has no channel: add an [alerts.to.NAME] table.\n")

@@ -13,13 +13,13 @@ from mappings.destinations.centelar import LocationRef
 from mappings.problems import render_problems
 from tests.support.mapping_cases import (
     SAMPLES,
+    build_account,
+    build_body,
     line,
-    make_account,
+    mapping_problems,
     order_payments,
-    problems_of,
-    read,
+    parse_order,
     with_parts,
-    write,
 )
 
 ID, OTHER_ID = "0b9f4f0e-6a3c-4f65-8f0e-2f7d1c9a5b11", "1c8e3d1f-5b2d-4e54-9e1f-3a6e2b8b4c22"
@@ -69,7 +69,7 @@ def load(tmp_path: Path) -> Callable[..., Settings]:
     return load
 
 
-def faults_of(load: Callable[..., Settings], **files: str | bytes | None) -> list[str]:
+def configuration_errors(load: Callable[..., Settings], **files: str | bytes | None) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         load({f"{name}.csv": content for name, content in files.items()})
     return caught.value.errors
@@ -82,7 +82,7 @@ def table(settings: Settings, name: str, account: str = "erp") -> Any:
 # CSV files
 
 
-def test_tables_are_read_from_the_files_beside_the_configuration(load: Callable[..., Settings]) -> None:
+def test_tables_are_loaded_from_files_next_to_the_configuration(load: Callable[..., Settings]) -> None:
     settings = load()
     assert table(settings, "product_id_by_sku") == {"LIBRO-1": ID}
     assert table(settings, "tax_rate_id_by_sku") == {"LIBRO-1": 3}
@@ -98,11 +98,11 @@ def test_tables_are_read_from_the_files_beside_the_configuration(load: Callable[
     ],
     ids=["Excel in Spanish", "empty columns", "tabs"],
 )
-def test_files_of_spreadsheets_are_read(load: Callable[..., Settings], content: str) -> None:
+def test_spreadsheet_exports_are_read(load: Callable[..., Settings], content: str) -> None:
     assert table(load({"productos.csv": content}), "product_id_by_sku") == {"LIBRO-1": ID, "CAFÉ": OTHER_ID}
 
 
-def test_key_may_hold_what_parts_cells_and_lines(load: Callable[..., Settings]) -> None:
+def test_key_may_contain_delimiters_and_newlines(load: Callable[..., Settings]) -> None:
     content = f'key,value\n"A, B",{ID}\n"C\nD",{ID}\n"E ""F""",{ID}\n'
     assert list(table(load({"productos.csv": content}), "product_id_by_sku")) == ["A, B", "C\nD", 'E "F"']
 
@@ -123,12 +123,14 @@ def test_key_may_hold_what_parts_cells_and_lines(load: Callable[..., Settings]) 
         (f'key,value\nB,{ID}\n"A,{ID}\n', ", line 3: is not valid CSV: unexpected end of data."),
     ],
 )
-def test_fault_of_a_file_names_the_line(load: Callable[..., Settings], content: str | bytes | None, fault: str) -> None:
-    assert faults_of(load, productos=content) == [f"accounts.erp.product_id_by_sku: productos.csv{fault}"]
+def test_file_error_names_the_line(load: Callable[..., Settings], content: str | bytes | None, fault: str) -> None:
+    assert configuration_errors(load, productos=content) == [f"accounts.erp.product_id_by_sku: productos.csv{fault}"]
 
 
-def test_all_faults_of_all_files_are_named_at_once(load: Callable[..., Settings]) -> None:
-    faults = faults_of(load, productos="key,value\nA,x\nB,y\n", sucursales="key,id,name\nCentro,doce,\nNorte,,\n")
+def test_all_errors_of_all_files_are_reported(load: Callable[..., Settings]) -> None:
+    faults = configuration_errors(
+        load, productos="key,value\nA,x\nB,y\n", sucursales="key,id,name\nCentro,doce,\nNorte,,\n"
+    )
     assert faults == [
         "accounts.erp.product_id_by_sku: productos.csv, line 2: must be a UUID as LaPyme shows it.",
         "accounts.erp.product_id_by_sku: productos.csv, line 3: must be a UUID as LaPyme shows it.",
@@ -137,12 +139,12 @@ def test_all_faults_of_all_files_are_named_at_once(load: Callable[..., Settings]
     ]
 
 
-def test_keys_that_mean_the_same_are_one_key_twice(load: Callable[..., Settings]) -> None:
+def test_equivalent_keys_are_duplicates(load: Callable[..., Settings]) -> None:
     fault = "accounts.hub.pickups: sucursales.csv, line 3: has the same key as line 2."
-    assert faults_of(load, sucursales="key,id,name\nSucursal Centro,1,\nSUCURSAL CENTRO,2,\n") == [fault]
+    assert configuration_errors(load, sucursales="key,id,name\nSucursal Centro,1,\nSUCURSAL CENTRO,2,\n") == [fault]
 
 
-def test_table_that_is_neither_is_a_fault(tmp_path: Path) -> None:
+def test_value_that_is_neither_table_nor_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "connector.toml"
     path.write_text(CONFIGURATION.replace('"productos.csv"', '"productos.xlsx"'), "utf-8")
     with pytest.raises(SettingsError) as caught:
@@ -153,9 +155,7 @@ def test_table_that_is_neither_is_a_fault(tmp_path: Path) -> None:
 # Changed files
 
 
-def test_file_that_was_changed_is_read_again_and_the_rest_left_alone(
-    load: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_only_the_changed_file_is_reloaded(load: Callable[..., Settings], tmp_path: Path) -> None:
     settings = load()
     assert refresh_tables(settings) == (settings, [])
     (tmp_path / "productos.csv").write_text(f"key,value\nCAFE,{OTHER_ID}\n", "utf-8")
@@ -167,7 +167,7 @@ def test_file_that_was_changed_is_read_again_and_the_rest_left_alone(
 
 
 @pytest.mark.parametrize("content", ["key,value\nCAFE,x\n", None])
-def test_account_keeps_its_tables_while_a_file_has_a_fault(
+def test_account_keeps_its_tables_while_a_file_is_invalid(
     load: Callable[..., Settings], tmp_path: Path, content: str | None
 ) -> None:
     settings = load()
@@ -182,24 +182,24 @@ def test_account_keeps_its_tables_while_a_file_has_a_fault(
 
 # Lookups by orders
 
-AR = read("shopify", SAMPLES["shopify_ar"])
-MX = read("shopify", SAMPLES["shopify_mx"])
+AR = parse_order("shopify", SAMPLES["shopify_ar"])
+MX = parse_order("shopify", SAMPLES["shopify_mx"])
 
 
-def test_product_is_sent_to_rayo_by_its_identifier_there() -> None:
+def test_rayo_product_identifier_comes_from_the_table() -> None:
     order = replace(MX, lines=[line("10", sku="A"), line("10", sku="B", quantity=2), line("10", sku="C")])
-    body = write(order, "rayo", identifiers={"A": "750", "B": "750"}).body
+    body = build_body(order, "rayo", identifiers={"A": "750", "B": "750"}).body
     assert body["productos"] == [{"cantidad": 3, "identificador": "750"}, {"cantidad": 1, "identificador": "C"}]
 
 
-@pytest.mark.parametrize(("row", "sent"), [("envio EXPRESS", "EXPRESS"), ("EXP", "EXPRESS"), ("otro", "NACIONAL")])
-def test_service_of_rayo_follows_the_method_of_shipping(row: str, sent: str) -> None:
+@pytest.mark.parametrize(("row", "expected"), [("envio EXPRESS", "EXPRESS"), ("EXP", "EXPRESS"), ("otro", "NACIONAL")])
+def test_rayo_service_follows_the_shipping_method(row: str, expected: str) -> None:
     [method] = MX.shipping
     order = replace(MX, shipping=[replace(method, name="Envío express", code="EXP")])
-    assert write(order, "rayo", servicio_rayo_by_shipping={row: "EXPRESS"}).body["servicio_rayo"] == sent
+    assert build_body(order, "rayo", servicio_rayo_by_shipping={row: "EXPRESS"}).body["servicio_rayo"] == expected
 
 
-def test_order_for_lapyme_finds_its_warehouse_method_and_customer() -> None:
+def test_lapyme_warehouse_method_and_customer_come_from_tables() -> None:
     tables = {
         "warehouses": {"Depósito 2": ID},
         "delivery_method_by_shipping": {"moto en el dia": "local_delivery"},
@@ -209,21 +209,21 @@ def test_order_for_lapyme_finds_its_warehouse_method_and_customer() -> None:
     order = replace(
         AR, location="deposito 2", document="CUIT 20123456786", shipping=[replace(method, name="Moto en el día")]
     )
-    written = write(order, "lapyme", **tables)
+    request = build_body(order, "lapyme", **tables)
     names = ("assigned_warehouse_id", "delivery_method", "customer_id")
-    assert [written.body[name] for name in names] == [ID, "local_delivery", OTHER_ID]
-    assert not [warning for warning in render_problems(written.warnings) if warning.startswith("Tax document")]
+    assert [request.body[name] for name in names] == [ID, "local_delivery", OTHER_ID]
+    assert not [warning for warning in render_problems(request.warnings) if warning.startswith("Tax document")]
 
 
-def test_warehouse_is_found_by_the_branch_of_a_pickup_too() -> None:
+def test_warehouse_may_be_found_by_the_pickup_branch() -> None:
     order = replace(AR, is_pickup=True, pickup_name="Centro")
-    assert write(order, "lapyme", warehouses={"Centro": ID}).body["assigned_warehouse_id"] == ID
+    assert build_body(order, "lapyme", warehouses={"Centro": ID}).body["assigned_warehouse_id"] == ID
 
 
-def test_product_is_sent_to_centelar_by_its_code_there() -> None:
+def test_centelar_product_code_comes_from_the_table() -> None:
     order = with_parts(AR, line("10", sku="A"), line("10", sku="B"))
     order = replace(order, payments=None, total=order.parts_total)
-    items = write(
+    items = build_body(
         replace(order, payments=[replace(order_payments(AR)[0], amount=order.total)]),
         "centelar",
         product_code_by_sku={"A": "1"},
@@ -231,10 +231,10 @@ def test_product_is_sent_to_centelar_by_its_code_there() -> None:
     assert [item["product_code"] for item in items] == ["1", "B"]
 
 
-def test_location_stands_where_the_store_says() -> None:
+def test_location_comes_from_the_configured_path() -> None:
     payload = SAMPLES["shopify_mx"] | {"location_id": 655441491}
-    assert read("shopify", payload, location_from="location_id").location == "655441491"
-    assert read("shopify", payload).location is None
+    assert parse_order("shopify", payload, location_from="location_id").location == "655441491"
+    assert parse_order("shopify", payload).location is None
 
 
 REQUIRED = [
@@ -262,9 +262,9 @@ REQUIRED = [
 ]
 
 
-@pytest.mark.parametrize(("destination", "name", "what", "key", "value"), REQUIRED, ids=[row[1] for row in REQUIRED])
-def test_missing_row_of_a_required_table_is_a_problem_that_shows_the_row_and_the_command(
-    destination: str, name: str, what: str, key: str, value: str
+@pytest.mark.parametrize(("destination", "name", "subject", "key", "value"), REQUIRED, ids=[row[1] for row in REQUIRED])
+def test_missing_row_problem_shows_the_row_and_the_command(
+    destination: str, name: str, subject: str, key: str, value: str
 ) -> None:
     order = MX if destination == "rayo" else AR
     [method], ship_to = order.shipping, order.ship_to
@@ -279,19 +279,19 @@ def test_missing_row_of_a_required_table_is_a_problem_that_shows_the_row_and_the
     )
     quoted = "'A b'" if key == "A b" else key
     expected = (
-        f'{what}: add a row "{key}" = "{value}" to `{name}`, or run '
+        f'{subject}: add a row "{key}" = "{value}" to `{name}`, or run '
         f"`connector table set --account cuenta {name} {quoted} {value}`."
     )
-    problems = problems_of(order, destination, required_tables=[name])
+    problems = mapping_problems(order, destination, required_tables=[name])
     assert [problem for problem in problems if problem == expected] == [expected]
-    assert expected not in problems_of(order, destination)
+    assert expected not in mapping_problems(order, destination)
 
 
-def test_required_table_that_is_none_of_the_accounts_is_a_fault() -> None:
+def test_unknown_required_table_is_an_error() -> None:
     from marshmallow import ValidationError
 
     with pytest.raises(ValidationError) as caught:
-        make_account("rayo", required_tables=["states", "product_id_by_sku"])
+        build_account("rayo", required_tables=["states", "product_id_by_sku"])
     choices = "identifiers, servicio_rayo_by_shipping, states"
     assert caught.value.messages == {
         "required_tables": {1: [f"“product_id_by_sku” is not a table of this account; use one of {choices}."]}

@@ -18,9 +18,9 @@ from tests.support.service import CONFIGURATION, Service
 DOCUMENT = (Path(__file__).parents[2] / "docs/extending.md").read_text("utf-8")
 [EXAMPLE] = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
 [CLASS] = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
-[SHOWN] = re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL)
+[DOCUMENTED_BODY] = re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL)
 VARIABLES = {"SHOPIFY_SECRET": "secreto", "RAYO_API_KEY": "llave"}
-GIFT = shopify_order(note_attributes=[{"name": "Mensaje de regalo", "value": "Feliz cumpleaños"}])
+GIFT_ORDER = shopify_order(note_attributes=[{"name": "Mensaje de regalo", "value": "Feliz cumpleaños"}])
 
 
 @pytest.fixture
@@ -47,24 +47,27 @@ def load(folder: Path) -> Callable[..., Settings]:
     return load
 
 
-def fault_of(load: Callable[..., Settings], **changes: str) -> str:
+def single_error(load: Callable[..., Settings], **changes: str) -> str:
     with pytest.raises(SettingsError) as caught:
         load(**changes)
     [fault] = caught.value.errors
     return fault
 
 
-def test_example_of_the_documents_sends_the_gift_message(load: Callable[..., Settings]) -> None:
+def test_documented_example_sends_the_gift_message(load: Callable[..., Settings]) -> None:
     settings = load()
     store, account = settings.stores["tienda-mx"], settings.accounts["bodega"]
-    order = STOREFRONTS["shopify"].parse_order(GIFT, store)
+    order = STOREFRONTS["shopify"].parse_order(GIFT_ORDER, store)
     body = DESTINATIONS["rayo"].build_request(order, account, store).body
-    assert body == {**RAYO_BODY, "consumidor_destino": {**RAYO_BODY["consumidor_destino"], **json.loads(SHOWN)}}
+    assert body == {
+        **RAYO_BODY,
+        "consumidor_destino": {**RAYO_BODY["consumidor_destino"], **json.loads(DOCUMENTED_BODY)},
+    }
     plain = STOREFRONTS["shopify"].parse_order(shopify_order(), store)
     assert DESTINATIONS["rayo"].build_request(plain, account, store).body == RAYO_BODY
 
 
-def test_class_of_ones_own_reads_what_the_storefronts_does_not(load: Callable[..., Settings], folder: Path) -> None:
+def test_custom_schema_reads_an_extra_field(load: Callable[..., Settings], folder: Path) -> None:
     code = """
 from dataclasses import replace
 from marshmallow import post_load
@@ -81,24 +84,24 @@ class MyShopifyOrder(ShopifyOrderSchema):
     (folder / "mymappings/shop.py").write_text(code, "utf-8")
     own = 'storefront = "shopify"\nschema = "mymappings.shop:MyShopifyOrder"'
     settings = load(toml=EXAMPLE.replace('storefront = "shopify"', own))
-    order = STOREFRONTS["shopify"].parse_order(GIFT | {"source_name": "pos"}, settings.stores["tienda-mx"])
+    order = STOREFRONTS["shopify"].parse_order(GIFT_ORDER | {"source_name": "pos"}, settings.stores["tienda-mx"])
     assert order.extra == {"source": "pos", "gift": "Feliz cumpleaños"}
 
 
 @pytest.mark.sqlite
-def test_order_is_delivered_with_it(open_service: Callable[..., Service], folder: Path) -> None:
+def test_order_is_delivered_with_the_custom_schema(open_service: Callable[..., Service], folder: Path) -> None:
     (folder / "mymappings/rayo.py").write_text(CLASS, "utf-8")
     own = 'api_key = "rayo-key"\nschema = "mymappings.rayo:MyRayoOrder"'
     gift = 'secrets = ["{shopify}"]\nextra_from = {{ gift = "note_attributes:Mensaje de regalo" }}'
     text = CONFIGURATION.replace('api_key = "rayo-key"', own).replace('secrets = ["{shopify}"]', gift)
     service = open_service(text=text)
-    service.post_shopify(GIFT)
+    service.post_shopify(GIFT_ORDER)
     service.drain()
     [order] = service.sandbox.orders("rayo")
     assert order.body["consumidor_destino"]["no_interior"] == "Depto 4, Regalo: Feliz cumpleaños"
 
 
-def test_what_breaks_the_contract_does_not_leave_though_a_class_of_ones_own_writes_it(
+def test_custom_schema_cannot_violate_the_contract(
     load: Callable[..., Settings],
 ) -> None:
     code = """
@@ -110,7 +113,7 @@ class MyRayoOrder(RayoOrderSchema):
 """
     settings = load(code)
     store, account = settings.stores["tienda-mx"], settings.accounts["bodega"]
-    order = STOREFRONTS["shopify"].parse_order(GIFT, store)
+    order = STOREFRONTS["shopify"].parse_order(GIFT_ORDER, store)
     with pytest.raises(MappingError) as caught:
         DESTINATIONS["rayo"].build_request(order, account, store)
     assert render_problems(caught.value.problems) == [
@@ -142,8 +145,8 @@ class MyRayoOrder(RayoOrderSchema):
         ),
     ],
 )
-def test_fault_of_a_class_is_named(load: Callable[..., Settings], code: str, fault: str) -> None:
-    assert fault_of(load, code=code) == f"accounts.bodega.schema: {fault}"
+def test_schema_class_error_is_reported(load: Callable[..., Settings], code: str, fault: str) -> None:
+    assert single_error(load, code=code) == f"accounts.bodega.schema: {fault}"
 
 
 @pytest.mark.parametrize(
@@ -154,14 +157,12 @@ def test_fault_of_a_class_is_named(load: Callable[..., Settings], code: str, fau
         ('"nirgends.rayo:X"', "there is no module nirgends in {folder}, and it is not installed."),
     ],
 )
-def test_name_that_leads_nowhere_is_a_fault(
-    load: Callable[..., Settings], folder: Path, named: str, fault: str
-) -> None:
+def test_unknown_class_name_is_an_error(load: Callable[..., Settings], folder: Path, named: str, fault: str) -> None:
     toml = EXAMPLE.replace('"mymappings.rayo:MyRayoOrder"', named)
-    assert fault_of(load, toml=toml) == f"accounts.bodega.schema: {fault.format(folder=folder)}"
+    assert single_error(load, toml=toml) == f"accounts.bodega.schema: {fault.format(folder=folder)}"
 
 
-def test_fault_of_a_class_is_named_beside_all_others(load: Callable[..., Settings]) -> None:
+def test_schema_class_error_is_reported_with_all_others(load: Callable[..., Settings]) -> None:
     with pytest.raises(SettingsError) as caught:
         load("", EXAMPLE.replace('storefront = "shopify"', 'storefront = "shopify"\nkolor = 1'))
     assert caught.value.errors == [

@@ -85,7 +85,7 @@ def load(tmp_path: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def faults(load: Callable[..., Any]) -> Callable[..., Any]:
+def configuration_errors(load: Callable[..., Any]) -> Callable[..., Any]:
     """Write a configuration and return its errors."""
 
     def faults(toml: str, environ: dict[str, Any] | None = None) -> list[str]:
@@ -112,7 +112,7 @@ def make_order(**fields: Any) -> Order:
 # Loading
 
 
-def test_smallest_configuration_takes_every_default(load: Callable[..., Any]) -> None:
+def test_minimal_configuration_uses_every_default(load: Callable[..., Any]) -> None:
     settings = load(SMALLEST)
     store = ShopifyStore(name="tienda-mx", id="tienda-mx", storefront="shopify", secrets=["secreto"])
     account = RayoAccount(
@@ -135,7 +135,7 @@ def test_smallest_configuration_takes_every_default(load: Callable[..., Any]) ->
     assert settings.destination(account) is DESTINATIONS["rayo"]
 
 
-def test_example_loads_as_it_is_when_its_variables_are_set() -> None:
+def test_example_loads_when_its_variables_are_set() -> None:
     settings = load_settings(EXAMPLE, VARIABLES)
     assert settings.stores == {
         "tienda-mx": ShopifyStore(
@@ -183,7 +183,7 @@ def test_example_loads_as_it_is_when_its_variables_are_set() -> None:
     }
 
 
-def test_example_names_each_variable_that_is_not_set() -> None:
+def test_example_reports_each_missing_variable() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(EXAMPLE, {})
     named = [re.search(r"the environment variable (\w+) is not set\.", fault) for fault in caught.value.errors]
@@ -191,7 +191,7 @@ def test_example_names_each_variable_that_is_not_set() -> None:
     assert None not in named
 
 
-def test_every_setting_stands_in_the_example() -> None:
+def test_example_lists_every_setting() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     every_spoke: list[Storefront[Any] | Destination[Any]] = [*STOREFRONTS.values(), *DESTINATIONS.values()]
     spokes = [spoke for spoke in every_spoke if f'"{spoke.name}"' in text]
@@ -201,7 +201,7 @@ def test_every_setting_stands_in_the_example() -> None:
 
 
 @pytest.mark.parametrize("spoke", [*STOREFRONTS.values(), *DESTINATIONS.values()], ids=lambda spoke: spoke.name)
-def test_settings_that_are_secret_do_not_show(spoke: Destination[Any] | Storefront[Any]) -> None:
+def test_secret_settings_are_not_in_the_repr(spoke: Destination[Any] | Storefront[Any]) -> None:
     secret_names = {"secrets", "api_key", "access_token", "api_token", "headers"}
     model = spoke.settings_schema.model
     secret = secret_names & spoke.settings_schema().fields.keys()
@@ -209,7 +209,7 @@ def test_settings_that_are_secret_do_not_show(spoke: Destination[Any] | Storefro
     assert {name for name in secret if model.__dataclass_fields__[name].repr} == set()
 
 
-def test_admin_token_does_not_show(load: Callable[..., Any]) -> None:
+def test_admin_token_is_not_in_the_repr(load: Callable[..., Any]) -> None:
     assert "hush" not in repr(load(SMALLEST, {"ADMIN_TOKEN": "hush-hush"}))
 
 
@@ -224,7 +224,7 @@ def test_table_keeps_its_id_when_it_is_renamed(load: Callable[..., Any]) -> None
     assert settings.store_by_id("vieja").name == "tienda-mx"
 
 
-def test_store_that_is_no_longer_configured_is_not_found_by_its_id(load: Callable[..., Any]) -> None:
+def test_removed_store_is_not_found_by_id(load: Callable[..., Any]) -> None:
     with pytest.raises(KeyError):
         load(SMALLEST).store_by_id("vieja")
 
@@ -242,7 +242,7 @@ def test_routes_are_found_by_store_and_account(load: Callable[..., Any]) -> None
     assert settings.routes_between("outlet", "norte") == []
 
 
-def test_route_wants_an_event_that_has_one_of_its_topics() -> None:
+def test_route_matches_events_by_topic() -> None:
     route = Route(store="tienda", accounts=("bodega",), topics=frozenset({"paid", "orders/edited"}))
     assert route.accepts_topics({"orders/paid", "paid"})
     assert route.accepts_topics({"orders/edited"})
@@ -250,7 +250,7 @@ def test_route_wants_an_event_that_has_one_of_its_topics() -> None:
     assert not route.accepts_topics(set())
 
 
-def test_file_is_found_by_the_environment(tmp_path: Path) -> None:
+def test_file_is_found_through_the_environment(tmp_path: Path) -> None:
     path = tmp_path / "otra.toml"
     path.write_text(SMALLEST, encoding="utf-8")
     assert list(load_settings(environ={"CONNECTOR_CONFIG": str(path)}).stores) == ["tienda-mx"]
@@ -266,7 +266,7 @@ def test_file_is_found_in_the_working_directory(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("written", "read"),
+    ("text", "read"),
     [
         ("${CLAVE}", "abc"),
         ("antes ${CLAVE} y ${OTRA}.", "antes abc y def."),
@@ -275,12 +275,12 @@ def test_file_is_found_in_the_working_directory(tmp_path: Path, monkeypatch: pyt
         ("$CLAVE cuesta $5", "$CLAVE cuesta $5"),
     ],
 )
-def test_variables_are_filled_in(load: Callable[..., Any], written: str, read: str) -> None:
-    settings = load(SMALLEST.replace("secreto", written), {"CLAVE": "abc", "OTRA": "def"})
+def test_variables_are_substituted(load: Callable[..., Any], text: str, read: str) -> None:
+    settings = load(SMALLEST.replace("secreto", text), {"CLAVE": "abc", "OTRA": "def"})
     assert settings.stores["tienda-mx"].secrets == [read]
 
 
-def test_what_a_variable_holds_is_not_filled_in_again(load: Callable[..., Any]) -> None:
+def test_substitution_is_not_recursive(load: Callable[..., Any]) -> None:
     settings = load(SMALLEST.replace("secreto", "${CLAVE}"), {"CLAVE": "${CLAVE}"})
     assert settings.stores["tienda-mx"].secrets == ["${CLAVE}"]
 
@@ -294,7 +294,7 @@ def test_number_may_come_from_a_variable(load: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "environ", "fault"),
+    ("text", "environ", "fault"),
     [
         ("${CLAVE}", {}, "the environment variable CLAVE is not set."),
         ("${CLAVE}", {"CLAVE": ""}, "the environment variable CLAVE is not set."),
@@ -304,26 +304,26 @@ def test_number_may_come_from_a_variable(load: Callable[..., Any]) -> None:
         ("${CLAVE}", {"CLAVE": "\udcff"}, "CLAVE contains unprintable characters, such as a line break."),
     ],
 )
-def test_variable_that_cannot_be_filled_in_is_a_fault(
-    faults: Callable[..., Any], written: str, environ: dict[str, Any], fault: str
+def test_unresolvable_variable_is_an_error(
+    configuration_errors: Callable[..., Any], text: str, environ: dict[str, Any], fault: str
 ) -> None:
-    assert faults(SMALLEST.replace("secreto", written), environ) == [f"stores.tienda-mx.secrets[0]: {fault}"]
+    assert configuration_errors(SMALLEST.replace("secreto", text), environ) == [f"stores.tienda-mx.secrets[0]: {fault}"]
 
 
-def test_every_missing_variable_of_one_text_is_named(faults: Callable[..., Any]) -> None:
-    assert faults(SMALLEST.replace("secreto", "${UNA}${OTRA}")) == [
+def test_every_missing_variable_of_a_value_is_reported(configuration_errors: Callable[..., Any]) -> None:
+    assert configuration_errors(SMALLEST.replace("secreto", "${UNA}${OTRA}")) == [
         "stores.tienda-mx.secrets[0]: the environment variable UNA is not set.",
         "stores.tienda-mx.secrets[0]: the environment variable OTRA is not set.",
     ]
 
 
-def test_fault_does_not_show_what_came_from_the_environment(faults: Callable[..., Any]) -> None:
+def test_error_does_not_show_environment_values(configuration_errors: Callable[..., Any]) -> None:
     toml = (
         SMALLEST.replace('"shopify"', '"${CLAVE}"')
         .replace('to = ["bodega"]', 'to = ["${CLAVE}"]\ntopics = ["${CLAVE}"]')
         .replace('api_key = "llave"', 'api_key = "llave"\nbase_url = "${CLAVE}"\ntotals = "${CLAVE}"')
     )
-    texts = faults('retired = ["${CLAVE}"]\n' + toml, {"CLAVE": "hush"})
+    texts = configuration_errors('retired = ["${CLAVE}"]\n' + toml, {"CLAVE": "hush"})
     assert len(texts) == 5
     assert "hush" not in "\n".join(texts)
 
@@ -331,7 +331,7 @@ def test_fault_does_not_show_what_came_from_the_environment(faults: Callable[...
 # Errors in the file
 
 
-def test_all_faults_are_named_at_once(faults: Callable[..., Any]) -> None:
+def test_all_errors_are_reported_together(configuration_errors: Callable[..., Any]) -> None:
     toml = """
         kolors = 1
         retired = ["tienda-ar", 3]
@@ -376,7 +376,7 @@ def test_all_faults_are_named_at_once(faults: Callable[..., Any]) -> None:
         to = ["bodega", "bodega"]
     """
     environ = {"PORT": "0", "LAPYME_API_KEY": "llave", "DATABASE_URL": "postgres://ana:hush@db.example"}
-    assert sorted(faults(toml, environ)) == sorted(
+    assert sorted(configuration_errors(toml, environ)) == sorted(
         [
             "DATABASE_URL: must be postgres://user:password@host:port/database.",
             "PORT: must be a whole number from 1 to 65535.",
@@ -414,28 +414,30 @@ def test_all_faults_are_named_at_once(faults: Callable[..., Any]) -> None:
     )
 
 
-def test_slip_is_not_corrected_to_what_the_file_cannot_set(faults: Callable[..., Any]) -> None:
-    assert faults(SMALLEST.replace("api_key", "nam = 1\napi_key")) == ["accounts.bodega.nam: is not a setting."]
+def test_typo_suggestion_excludes_internal_settings(configuration_errors: Callable[..., Any]) -> None:
+    assert configuration_errors(SMALLEST.replace("api_key", "nam = 1\napi_key")) == [
+        "accounts.bodega.nam: is not a setting."
+    ]
 
 
-def test_account_of_an_unknown_destination_is_named_though_orders_of_two_stores_go_to_it(
-    faults: Callable[..., Any],
+def test_account_with_an_unknown_destination_is_reported(
+    configuration_errors: Callable[..., Any],
 ) -> None:
     toml = SMALLEST.replace('"rayo"', '"dhl"\nbase_url = "https://dhl.example"') + (STORE + ROUTE).replace(
         "tienda-mx", "otra"
     )
     expected = f"accounts.bodega.destination: “dhl” is not a destination; use one of {', '.join(sorted(DESTINATIONS))}."
-    assert faults(toml) == [expected]
+    assert configuration_errors(toml) == [expected]
 
 
-def test_credential_that_is_missing_is_named_beside_other_faults(faults: Callable[..., Any]) -> None:
-    assert sorted(faults(re.sub("api_key = .*", "nam = 1", SMALLEST))) == [
+def test_missing_credential_is_reported_with_other_errors(configuration_errors: Callable[..., Any]) -> None:
+    assert sorted(configuration_errors(re.sub("api_key = .*", "nam = 1", SMALLEST))) == [
         "accounts.bodega.api_key: is missing: Rayo needs `api_key` or `access_token`.",
         "accounts.bodega.nam: is not a setting.",
     ]
 
 
-def test_rate_without_a_percentage_is_named_beside_other_faults(faults: Callable[..., Any]) -> None:
+def test_rate_without_a_percentage_is_reported_with_other_errors(configuration_errors: Callable[..., Any]) -> None:
     account = f"""
 [accounts.erp]
 destination = "lapyme"
@@ -445,13 +447,13 @@ assigned_warehouse_id = "{WAREHOUSE_ID}"
 tax_rate_id = 9
 tax_rounding = "never"
 """
-    assert sorted(faults(SMALLEST + account)) == [
+    assert sorted(configuration_errors(SMALLEST + account)) == [
         "accounts.erp.tax_rate_id: has no percentage in `tax_rates`.",
         "accounts.erp.tax_rounding: must be one of: order, line.",
     ]
 
 
-def test_slip_inside_a_table_of_tables_is_corrected() -> None:
+def test_typo_in_a_nested_table_gets_a_suggestion() -> None:
     class PickupSchema(SettingsSchema):
         branch = fields.Integer()
 
@@ -484,7 +486,7 @@ def inner_fields(field: fields.Field[Any]) -> Iterator[fields.Field[Any]]:
 
 
 @pytest.mark.parametrize("schema", [*settings_schemas()], ids=lambda schema: schema.__name__)
-def test_no_setting_has_a_message_of_marshmallows_own(schema: type[SettingsSchema]) -> None:
+def test_no_setting_uses_marshmallow_default_messages(schema: type[SettingsSchema]) -> None:
     fields_by_name = (RouteSchema({}) if schema is RouteSchema else schema()).fields
     settings = [field for outer in fields_by_name.values() for field in inner_fields(outer)]
     assert {type(field).__name__ for field in settings if not isinstance(field, setting_fields.Field)} == set()
@@ -492,25 +494,25 @@ def test_no_setting_has_a_message_of_marshmallows_own(schema: type[SettingsSchem
     assert [type(check) for field in settings for check in field.validators if type(check) in plain] == []
 
 
-def test_error_shows_every_fault_on_a_line_of_its_own() -> None:
+def test_exception_text_has_one_line_per_error() -> None:
     assert str(SettingsError(["PORT: must be so.", "stores: is missing."])) == "PORT: must be so.\nstores: is missing."
 
 
-def test_empty_file_lacks_stores_accounts_and_routes(faults: Callable[..., Any]) -> None:
-    assert faults("") == ["stores: is missing.", "accounts: is missing.", "routes: is missing."]
+def test_empty_file_needs_stores_accounts_and_routes(configuration_errors: Callable[..., Any]) -> None:
+    assert configuration_errors("") == ["stores: is missing.", "accounts: is missing.", "routes: is missing."]
 
 
-def test_empty_tables_lack_stores_accounts_and_routes(faults: Callable[..., Any]) -> None:
-    assert faults("routes = []\n[stores]\n[accounts]\n") == [
+def test_empty_tables_need_stores_accounts_and_routes(configuration_errors: Callable[..., Any]) -> None:
+    assert configuration_errors("routes = []\n[stores]\n[accounts]\n") == [
         "stores: needs at least one table.",
         "accounts: needs at least one table.",
         "routes: needs at least one table.",
     ]
 
 
-def test_tables_of_the_wrong_shape_are_faults(faults: Callable[..., Any]) -> None:
+def test_tables_of_the_wrong_type_are_errors(configuration_errors: Callable[..., Any]) -> None:
     toml = 'retired = "vieja"\n[stores]\ntienda = 3\n[accounts]\nbodega = []\n[routes]\nfrom = "tienda"\n'
-    assert faults(toml) == [
+    assert configuration_errors(toml) == [
         "stores.tienda: must be a table.",
         "accounts.bodega: must be a table.",
         "routes: must be a list of tables, each under [[routes]].",
@@ -518,17 +520,20 @@ def test_tables_of_the_wrong_shape_are_faults(faults: Callable[..., Any]) -> Non
     ]
 
 
-def test_route_that_is_no_table_is_a_fault(faults: Callable[..., Any]) -> None:
-    assert faults("routes = [1]\n" + STORE + ACCOUNT) == ["routes[0]: must be a table."]
+def test_route_that_is_not_a_table_is_an_error(configuration_errors: Callable[..., Any]) -> None:
+    assert configuration_errors("routes = [1]\n" + STORE + ACCOUNT) == ["routes[0]: must be a table."]
 
 
-def test_route_without_ends_is_a_fault(faults: Callable[..., Any]) -> None:
-    assert faults(STORE + ACCOUNT + "[[routes]]\n") == ["routes[0].from: is missing.", "routes[0].to: is missing."]
+def test_route_without_from_and_to_is_an_error(configuration_errors: Callable[..., Any]) -> None:
+    assert configuration_errors(STORE + ACCOUNT + "[[routes]]\n") == [
+        "routes[0].from: is missing.",
+        "routes[0].to: is missing.",
+    ]
 
 
-def test_route_to_nowhere_is_a_fault(faults: Callable[..., Any]) -> None:
+def test_route_to_an_unknown_account_is_an_error(configuration_errors: Callable[..., Any]) -> None:
     toml = SMALLEST.replace('["bodega"]', "[]\ntopics = []\nonly = 3")
-    assert faults(toml) == [
+    assert configuration_errors(toml) == [
         "routes[0].to: needs at least one.",
         "routes[0].topics: needs at least one.",
         "routes[0].only: must be a table.",
@@ -572,60 +577,62 @@ to = ["hub"]
 
 
 @pytest.mark.parametrize("ext_code", ["", 'ext_code = "{number}"', 'ext_code = "{{store}}-{order_id}"'])
-def test_two_stores_whose_orders_an_account_could_not_tell_apart_are_a_fault(
-    faults: Callable[..., Any], ext_code: str
+def test_stores_with_indistinguishable_order_codes_are_an_error(
+    configuration_errors: Callable[..., Any], ext_code: str
 ) -> None:
-    assert faults(TWO_STORES.replace("{ext_code}", ext_code)) == [
+    assert configuration_errors(TWO_STORES.replace("{ext_code}", ext_code)) == [
         "accounts.hub.ext_code: needs {store}: norte and sur-2 both send orders here."
     ]
 
 
-def test_two_stores_that_the_accounts_code_tells_apart_are_no_fault(load: Callable[..., Any]) -> None:
+def test_stores_with_distinct_order_codes_are_allowed(load: Callable[..., Any]) -> None:
     settings = load(TWO_STORES.replace("{ext_code}", 'ext_code = "{store}-{order_id}"'))
     assert settings.accounts["hub"].ext_code == "{store}-{order_id}"
 
 
-def test_fault_of_an_account_or_a_route_is_named_once_where_stores_are_told_apart(faults: Callable[..., Any]) -> None:
+def test_account_and_route_errors_are_reported_once(configuration_errors: Callable[..., Any]) -> None:
     toml = TWO_STORES.replace("{ext_code}", 'timezone = "Buenos Aires"').replace('from = "sur"', 'from = "nadie"')
-    assert faults(toml) == [
+    assert configuration_errors(toml) == [
         "accounts.hub.timezone: “Buenos Aires” is not in the IANA time zone database; "
         "use a name such as America/Argentina/Buenos_Aires.",
         "routes[2].from: there is no store “nadie”.",
     ]
 
 
-def test_two_stores_of_one_id_are_a_fault(faults: Callable[..., Any]) -> None:
+def test_stores_with_the_same_id_are_an_error(configuration_errors: Callable[..., Any]) -> None:
     other = STORE.replace("tienda-mx", "outlet").replace("secrets", 'id = "tienda-mx"\nsecrets')
-    assert faults(STORE + other + ACCOUNT + ROUTE) == [
+    assert configuration_errors(STORE + other + ACCOUNT + ROUTE) == [
         "stores.outlet.id: “tienda-mx” is also the id of stores.tienda-mx."
     ]
 
 
-def test_store_and_account_may_have_one_name(load: Callable[..., Any]) -> None:
+def test_store_and_account_may_share_a_name(load: Callable[..., Any]) -> None:
     toml = SMALLEST.replace("bodega", "tienda-mx")
     assert load(toml).routes == (Route(store="tienda-mx", accounts=("tienda-mx",)),)
 
 
-def test_retired_id_that_is_not_in_use_is_kept(load: Callable[..., Any]) -> None:
+def test_unused_retired_id_is_allowed(load: Callable[..., Any]) -> None:
     assert load('retired = ["vieja"]\n' + SMALLEST).retired == frozenset({"vieja"})
 
 
 @pytest.mark.parametrize("duration", ["true", "inf", "nan", '"pronto"', "-1", "1" + "0" * 400])
-def test_duration_that_is_none_is_one_fault(faults: Callable[..., Any], duration: str) -> None:
+def test_invalid_duration_is_one_error(configuration_errors: Callable[..., Any], duration: str) -> None:
     toml = SMALLEST.replace("api_key", f"timeout_s = {duration}\napi_key")
-    assert [fault.partition(":")[0] for fault in faults(toml)] == ["accounts.bodega.timeout_s"]
+    assert [fault.partition(":")[0] for fault in configuration_errors(toml)] == ["accounts.bodega.timeout_s"]
 
 
-def test_lease_is_as_long_as_the_longest_attempt_and_15_seconds(
-    load: Callable[..., Any], faults: Callable[..., Any]
+def test_lease_must_exceed_the_longest_attempt_by_15_seconds(
+    load: Callable[..., Any], configuration_errors: Callable[..., Any]
 ) -> None:
     toml = SMALLEST.replace("api_key", "timeout_s = 50.5\napi_key")
-    assert faults(toml) == ["LEASE_S: must be at least 66, since accounts.bodega.timeout_s is 50.5."]
-    assert faults(toml, {"LEASE_S": "65"}) == ["LEASE_S: must be at least 66, since accounts.bodega.timeout_s is 50.5."]
+    assert configuration_errors(toml) == ["LEASE_S: must be at least 66, since accounts.bodega.timeout_s is 50.5."]
+    assert configuration_errors(toml, {"LEASE_S": "65"}) == [
+        "LEASE_S: must be at least 66, since accounts.bodega.timeout_s is 50.5."
+    ]
     assert load(toml, {"LEASE_S": "66"}).environment.lease_s == 66
 
 
-def test_missing_file_says_where_it_was_looked_for(tmp_path: Path) -> None:
+def test_missing_file_error_names_the_path(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path / "connector.toml", {"PORT": "x"})
     assert caught.value.errors == [
@@ -635,19 +642,19 @@ def test_missing_file_says_where_it_was_looked_for(tmp_path: Path) -> None:
     ]
 
 
-def test_directory_is_no_file(tmp_path: Path) -> None:
+def test_directory_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path, {})
     assert caught.value.errors == [f"{tmp_path}: cannot be read: Is a directory."]
 
 
-def test_slip_in_the_toml_is_named_with_its_line(faults: Callable[..., Any], tmp_path: Path) -> None:
-    assert faults('[stores.tienda]\nstorefront = "shopify\n') == [
+def test_toml_syntax_error_names_the_line(configuration_errors: Callable[..., Any], tmp_path: Path) -> None:
+    assert configuration_errors('[stores.tienda]\nstorefront = "shopify\n') == [
         f"{tmp_path}/connector.toml: is not TOML: Illegal character '\\n' (at line 2, column 22)."
     ]
 
 
-def test_file_that_is_not_utf8_is_a_fault(tmp_path: Path) -> None:
+def test_file_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "connector.toml"
     path.write_bytes("# Envíos".encode("latin-1"))
     with pytest.raises(SettingsError) as caught:
@@ -700,10 +707,10 @@ def test_empty_variables_count_as_missing(load: Callable[..., Any]) -> None:
         ("ADMIN_TOKEN", "contraseña", "must be printable ASCII text."),
     ],
 )
-def test_impossible_value_of_a_variable_is_a_fault(
-    faults: Callable[..., Any], name: str, value: str, expected: str
+def test_invalid_environment_variable_is_an_error(
+    configuration_errors: Callable[..., Any], name: str, value: str, expected: str
 ) -> None:
-    assert faults(SMALLEST, {name: value}) == [f"{name}: {expected}"]
+    assert configuration_errors(SMALLEST, {name: value}) == [f"{name}: {expected}"]
 
 
 NO_DATABASE = (
@@ -715,7 +722,7 @@ NO_DATABASE = (
 @pytest.mark.parametrize(
     "url", ["postgres://u:p@db.example:5432/pedidos?sslmode=require", "postgresql:///pedidos?host=/run/postgresql"]
 )
-def test_postgresql_is_taken_as_heroku_and_its_driver_write_it(load: Callable[..., Any], url: str) -> None:
+def test_heroku_and_driver_url_schemes_are_accepted(load: Callable[..., Any], url: str) -> None:
     assert load(SMALLEST, {"DATABASE_URL": url}).environment.database_url == url
 
 
@@ -734,47 +741,47 @@ def test_postgresql_is_taken_as_heroku_and_its_driver_write_it(load: Callable[..
         ("sqlite:///:memory:", "must name a file: a database in memory loses every order when the process ends."),
     ],
 )
-def test_database_that_cannot_keep_orders_is_refused(faults: Callable[..., Any], value: str, expected: str) -> None:
-    assert faults(SMALLEST, {"DATABASE_URL": value}) == [f"DATABASE_URL: {expected}"]
+def test_non_durable_database_is_refused(configuration_errors: Callable[..., Any], value: str, expected: str) -> None:
+    assert configuration_errors(SMALLEST, {"DATABASE_URL": value}) == [f"DATABASE_URL: {expected}"]
 
 
 @pytest.mark.parametrize("environ", [{}, {"ALLOW_EPHEMERAL_SQLITE": "0"}, {"DATABASE_URL": "sqlite:///pedidos.db"}])
-def test_sqlite_on_a_dyno_is_refused(faults: Callable[..., Any], environ: dict[str, Any]) -> None:
-    assert faults(SMALLEST, {"DYNO": "web.1", **environ}) == [
+def test_sqlite_on_a_dyno_is_refused(configuration_errors: Callable[..., Any], environ: dict[str, Any]) -> None:
+    assert configuration_errors(SMALLEST, {"DYNO": "web.1", **environ}) == [
         "DATABASE_URL: SQLite is refused because DYNO is set: a dyno's disk is wiped at least once a day, with every "
         "order on it. Set ALLOW_EPHEMERAL_SQLITE=1 to accept that."
     ]
 
 
-def test_sqlite_on_a_dyno_is_refused_whatever_else_is_wrong(faults: Callable[..., Any]) -> None:
-    assert [fault.partition(":")[0] for fault in faults(SMALLEST, {"DYNO": "web.1", "PORT": "x"})] == [
+def test_sqlite_on_a_dyno_is_refused_with_other_errors(configuration_errors: Callable[..., Any]) -> None:
+    assert [fault.partition(":")[0] for fault in configuration_errors(SMALLEST, {"DYNO": "web.1", "PORT": "x"})] == [
         "PORT",
         "DATABASE_URL",
     ]
 
 
-def test_sqlite_on_a_dyno_is_accepted_by_name(load: Callable[..., Any]) -> None:
+def test_sqlite_on_a_dyno_can_be_allowed_explicitly(load: Callable[..., Any]) -> None:
     assert load(SMALLEST, {"DYNO": "web.1", "ALLOW_EPHEMERAL_SQLITE": "1"}).environment == Environment()
 
 
 # Filters
 
-MEXICAN = make_order(ship_to=Address(country="MX", state="Nuevo León"))
+MEXICAN_ADDRESS = make_order(ship_to=Address(country="MX", state="Nuevo León"))
 
 
 @pytest.mark.parametrize(
     ("only", "order"),
     [
         (RouteFilter(), make_order()),
-        (RouteFilter(country=("AR", "mx")), MEXICAN),
+        (RouteFilter(country=("AR", "mx")), MEXICAN_ADDRESS),
         (RouteFilter(country=("MX",)), make_order(bill_to=Address(country="MX"))),
-        (RouteFilter(state=("Jalisco", "nuevo leon")), MEXICAN),
-        (RouteFilter(currency=("mxn",)), MEXICAN),
+        (RouteFilter(state=("Jalisco", "nuevo leon")), MEXICAN_ADDRESS),
+        (RouteFilter(currency=("mxn",)), MEXICAN_ADDRESS),
         (RouteFilter(pickup=True), make_order(is_pickup=True)),
         (RouteFilter(pickup=False), make_order(is_pickup=False)),
     ],
 )
-def test_order_that_a_filter_names_passes(only: RouteFilter, order: Order) -> None:
+def test_order_matching_the_filter_passes(only: RouteFilter, order: Order) -> None:
     assert only.exclusion_reason(order) is None
 
 
@@ -783,12 +790,12 @@ def test_order_that_a_filter_names_passes(only: RouteFilter, order: Order) -> No
     [
         (RouteFilter(country=("MX",)), make_order(ship_to=Address(country="AR")), "country AR is not among MX"),
         (RouteFilter(country=("MX", "CL")), make_order(), "the order names no country, which must be among MX, CL"),
-        (RouteFilter(state=("Jalisco",)), MEXICAN, "state Nuevo León is not among Jalisco"),
+        (RouteFilter(state=("Jalisco",)), MEXICAN_ADDRESS, "state Nuevo León is not among Jalisco"),
         (RouteFilter(state=("Jalisco",)), make_order(), "the order names no state, which must be among Jalisco"),
-        (RouteFilter(currency=("ARS", "USD")), MEXICAN, "currency MXN is not among ARS, USD"),
+        (RouteFilter(currency=("ARS", "USD")), MEXICAN_ADDRESS, "currency MXN is not among ARS, USD"),
         (
             RouteFilter(country=("MX",), currency=("USD",)),
-            MEXICAN,
+            MEXICAN_ADDRESS,
             "currency MXN is not among USD",
         ),
         (RouteFilter(pickup=False), make_order(is_pickup=True), "the order is collected, and pickup must be false"),
@@ -800,13 +807,11 @@ def test_order_that_a_filter_names_passes(only: RouteFilter, order: Order) -> No
         ),
     ],
 )
-def test_order_that_a_filter_does_not_name_is_held_back_with_the_reason(
-    only: RouteFilter, order: Order, reason: str
-) -> None:
+def test_order_not_matching_the_filter_is_held_with_the_reason(only: RouteFilter, order: Order, reason: str) -> None:
     assert render_stored(only.exclusion_reason(order)) == reason
 
 
-def test_filter_is_read_from_the_route(load: Callable[..., Any]) -> None:
+def test_filter_is_loaded_from_the_route(load: Callable[..., Any]) -> None:
     toml = SMALLEST + 'only = { country = ["MX"], state = ["Jalisco"], currency = ["MXN"], pickup = false }\n'
     assert load(toml).routes[0].only == RouteFilter(
         country=("MX",), state=("Jalisco",), currency=("MXN",), pickup=False
@@ -816,7 +821,7 @@ def test_filter_is_read_from_the_route(load: Callable[..., Any]) -> None:
 # Stores and accounts without a file
 
 
-def test_account_to_map_with_needs_only_what_its_bodies_show() -> None:
+def test_account_for_map_needs_only_settings_in_the_body() -> None:
     account = build_account("lapyme", {"customer_id": CUSTOMER_ID, "assigned_warehouse_id": WAREHOUSE_ID})
     assert account == LapymeAccount(
         name="account",
@@ -829,7 +834,7 @@ def test_account_to_map_with_needs_only_what_its_bodies_show() -> None:
     )
 
 
-def test_account_to_map_with_lacks_what_its_bodies_show() -> None:
+def test_account_for_map_reports_missing_body_settings() -> None:
     with pytest.raises(SettingsError) as caught:
         build_account("lapyme", {"kolor": "1"})
     assert caught.value.errors == [
@@ -839,7 +844,7 @@ def test_account_to_map_with_lacks_what_its_bodies_show() -> None:
     ]
 
 
-def test_values_given_as_text_are_read_as_what_the_setting_is() -> None:
+def test_text_values_are_coerced_to_the_setting_type() -> None:
     account = build_account(
         "lapyme",
         {
@@ -870,7 +875,7 @@ def test_values_given_as_text_are_read_as_what_the_setting_is() -> None:
     )
 
 
-def test_tables_in_tables_are_given_as_text_too() -> None:
+def test_nested_tables_are_coerced_from_text() -> None:
     values = {
         "connection_id": "7",
         "pickups.Sucursal Centro": "{ id = 12 }",
@@ -889,7 +894,7 @@ def test_tables_in_tables_are_given_as_text_too() -> None:
     )
 
 
-def test_fault_in_a_table_of_a_table_is_named_by_its_path(faults: Callable[..., Any]) -> None:
+def test_nested_table_error_has_its_path(configuration_errors: Callable[..., Any]) -> None:
     toml = (
         SMALLEST
         + """
@@ -901,7 +906,7 @@ pickups = { "Sucursal Centro" = { idd = 12 }, "Norte" = {}, "Sur" = { id = "doce
 locations = { "Centro" = { id = 3 } }
 """
     )
-    assert faults(toml) == [
+    assert configuration_errors(toml) == [
         "accounts.hub.locations.Centro.id: is not a setting.",
         'accounts.hub.pickups."Sucursal Centro".idd: is not a setting; did you mean “id”?',
         "accounts.hub.pickups.Norte: needs an id or a name.",
@@ -909,13 +914,13 @@ locations = { "Centro" = { id = 3 } }
     ]
 
 
-def test_text_that_would_be_two_lines_of_toml_is_no_value() -> None:
+def test_text_with_two_toml_lines_is_not_a_value() -> None:
     with pytest.raises(SettingsError) as caught:
         build_account("rayo", {"concurrency": "3\ntimeout_s = 4"})
     assert caught.value.errors == ["concurrency: must be a whole number."]
 
 
-def test_value_inside_a_table_that_is_none_is_a_fault() -> None:
+def test_value_inside_a_non_table_is_an_error() -> None:
     with pytest.raises(SettingsError) as caught:
         build_account("rayo", {"states": "JAL", "states.Jalisco": "JAL"})
     assert caught.value.errors == [
@@ -924,7 +929,7 @@ def test_value_inside_a_table_that_is_none_is_a_fault() -> None:
     ]
 
 
-def test_store_to_map_with_needs_nothing() -> None:
+def test_store_for_map_needs_no_settings() -> None:
     store = build_store("shopify", {"district_from": "shipping_address.address2", "number_from": '["a", "b"]'})
     assert store == ShopifyStore(
         name="store",
@@ -936,7 +941,7 @@ def test_store_to_map_with_needs_nothing() -> None:
     )
 
 
-def test_values_go_to_the_one_that_knows_them() -> None:
+def test_values_are_assigned_to_store_or_account_by_name() -> None:
     store, account = build_pair(
         "shopify", "rayo", {"district_from": "a.b", "no_exterior_missing": "S/N", "states.Jalisco": "JAL"}
     )
@@ -944,7 +949,7 @@ def test_values_go_to_the_one_that_knows_them() -> None:
     assert account == build_account("rayo", {"no_exterior_missing": "S/N", "states": {"Jalisco": "JAL"}})
 
 
-def test_faults_of_store_and_account_are_named_at_once() -> None:
+def test_store_and_account_errors_are_reported_together() -> None:
     with pytest.raises(SettingsError) as caught:
         build_pair("shopfy", "lapyme", {"district_from": "[]", "number_from": "3", "kolor": "1"})
     assert caught.value.errors == [
@@ -957,13 +962,13 @@ def test_faults_of_store_and_account_are_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("storefront", STOREFRONTS)
-def test_every_storefront_can_be_mapped_from_without_a_file(storefront: str) -> None:
+def test_every_storefront_can_be_mapped_without_a_configuration(storefront: str) -> None:
     assert build_store(storefront, {}).storefront == storefront
 
 
 @pytest.mark.parametrize(
     "setting", ["retry_max_s = 1e300", "breaker_open_s = 1e12", "retry_for_s = 1e12", "rate_per_s = 1e-20"]
 )
-def test_number_that_no_calendar_holds_is_named(faults: Callable[..., Any], setting: str) -> None:
-    [fault] = faults(SMALLEST.replace("api_key", f"{setting}\napi_key"))
+def test_out_of_range_number_is_an_error(configuration_errors: Callable[..., Any], setting: str) -> None:
+    [fault] = configuration_errors(SMALLEST.replace("api_key", f"{setting}\napi_key"))
     assert fault.startswith(f"accounts.bodega.{setting.split()[0]}: must be")

@@ -17,5 +17,5 @@ class Command:
     def __call__(self, *arguments: str) -> tuple[int, str]:
         """Returns its exit status and what it printed."""
         environ = {**self.environ, "CONNECTOR_CONFIG": str(self.configuration)}
-        ended = CliRunner().invoke(cli, arguments, env=environ)
-        return ended.exit_code, ended.output
+        result = CliRunner().invoke(cli, arguments, env=environ)
+        return result.exit_code, result.output

@@ -19,34 +19,34 @@ SAMPLES = {
     for path in sorted((Path(__file__).parents[1] / "samples").glob("*.json"))
     if path.stem.partition("_")[0] in STOREFRONTS
 }
-CUSTOMER = DESTINATIONS["lapyme"].sample.settings["customer_id"]
-WAREHOUSE = DESTINATIONS["lapyme"].sample.settings["assigned_warehouse_id"]
+CUSTOMER_ID = DESTINATIONS["lapyme"].sample.settings["customer_id"]
+WAREHOUSE_ID = DESTINATIONS["lapyme"].sample.settings["assigned_warehouse_id"]
 #: The base URL of sample accounts.
-ADDRESS = "https://destination.example"
+DESTINATION_URL = "https://destination.example"
 
 
-def storefront_of(sample: str) -> str:
+def storefront_name(sample: str) -> str:
     return sample.partition("_")[0]
 
 
-def make_store(storefront: str, **settings: Any) -> Store:
+def build_store(storefront: str, **settings: Any) -> Store:
     example = {"secrets": ["secreto"], **STOREFRONTS[storefront].sample.settings}
     table = {"name": "tienda", "id": "tienda", "storefront": storefront, **example, **settings}
     store: Store = STOREFRONTS[storefront].settings_schema().load(table)
     return store
 
 
-def make_account(destination: str, **settings: Any) -> Account:
-    example = {"base_url": ADDRESS, **DESTINATIONS[destination].sample.settings}
+def build_account(destination: str, **settings: Any) -> Account:
+    example = {"base_url": DESTINATION_URL, **DESTINATIONS[destination].sample.settings}
     table = {"name": "cuenta", "id": "cuenta", "destination": destination, **example, **settings}
     account: Account = DESTINATIONS[destination].settings_schema().load(table)
     return account
 
 
-def webhook_of(sample: str) -> Any:
+def sample_webhook(sample: str) -> Any:
     """Return the webhook payload of a sample: the order, or the thin payload that names it."""
-    storefront, order = STOREFRONTS[storefront_of(sample)], SAMPLES[sample]
-    return storefront.sample.build_payload(order, storefront.sample.topic, make_store(storefront.name))
+    storefront, order = STOREFRONTS[storefront_name(sample)], SAMPLES[sample]
+    return storefront.sample.build_payload(order, storefront.sample.topic, build_store(storefront.name))
 
 
 def line(total: Decimal | str, quantity: int = 1, sku: str | None = "MATE") -> Line:
@@ -65,8 +65,8 @@ def with_parts(
     return replace(order, total=order.parts_total if total is None else Decimal(total))
 
 
-def read(storefront: str, payload: Any, **store: Any) -> Order:
-    return STOREFRONTS[storefront].parse_order(payload, make_store(storefront, **store))
+def parse_order(storefront: str, payload: Any, **store: Any) -> Order:
+    return STOREFRONTS[storefront].parse_order(payload, build_store(storefront, **store))
 
 
 def shipping_address(order: Order) -> Address:
@@ -79,16 +79,16 @@ def order_payments(order: Order) -> list[Payment]:
     return order.payments
 
 
-def write(order: Order, destination: str, **account: Any) -> RequestBody:
+def build_body(order: Order, destination: str, **account: Any) -> RequestBody:
     return DESTINATIONS[destination].build_request(
-        order, make_account(destination, **account), make_store(order.storefront)
+        order, build_account(destination, **account), build_store(order.storefront)
     )
 
 
-def problems_of(order: Order, destination: str, **account: Any) -> list[str]:
+def mapping_problems(order: Order, destination: str, **account: Any) -> list[str]:
     """Return the problems of the order; empty if it can be sent."""
     try:
-        write(order, destination, **account)
+        build_body(order, destination, **account)
     except MappingError as error:
         return render_problems(error.problems)
     return []

@@ -4,13 +4,23 @@ from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_
 from tests.support.scenarios import without_colonia
 from tests.support.service import Service
 
-PERSONAL = ["Ximena", "Prueba", "Obregón", "5551234567", "55 5123 4567", "ximena@", "Tobías", "Ensayo", "Corrientes"]
+PERSONAL_DATA = [
+    "Ximena",
+    "Prueba",
+    "Obregón",
+    "5551234567",
+    "55 5123 4567",
+    "ximena@",
+    "Tobías",
+    "Ensayo",
+    "Corrientes",
+]
 
 
-SECRET = [SHOPIFY_SECRET, WOO_SECRET, "rayo-key", "lapyme-key", "eyJ"]  # a JWT begins with the last
+SECRETS = [SHOPIFY_SECRET, WOO_SECRET, "rayo-key", "lapyme-key", "eyJ"]  # a JWT begins with the last
 
 
-def live_through_everything(service: Service) -> None:
+def produce_every_outcome(service: Service) -> None:
     """Create delivered, parked, duplicate, refused and retriggered orders."""
     service.post_shopify(shopify_order(1))
     service.post_shopify(without_colonia(2))

@@ -36,7 +36,7 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def run_receiver() -> Iterator[Receiver]:
     receiver = Receiver()
     receiver.gate.set()
 
@@ -76,7 +76,7 @@ class Mailbox:
 
 
 @contextmanager
-def taking_mail() -> Iterator[Mailbox]:
+def run_mailbox() -> Iterator[Mailbox]:
     """The part of SMTP that a client needs to deliver an email."""
     box = Mailbox()
 

@@ -10,7 +10,7 @@ from tests.support.service import Service
 LATE_S = 600.0
 
 
-def look(
+def run_reconciliation(
     service: Service, scope: Scope | None = None, *, batch_size: int = BATCH_SIZE, max_listed: int = MAX_LISTED
 ) -> ReconciliationReport:
     accounts, lease_s = service.runtime.settings.accounts, service.runtime.settings.environment.lease_s
@@ -26,22 +26,22 @@ def look(
     )
 
 
-def told(service: Service) -> list[tuple[str, int, str]]:
-    report = look(service)
+def differences(service: Service) -> list[tuple[str, int, str]]:
+    report = run_reconciliation(service)
     assert report.total == len(report.differences)
-    return [(one.kind, one.id, one.what) for one in report.differences]
+    return [(difference.kind, difference.id, difference.what) for difference in report.differences]
 
 
-def change(service: Service, *statements: Any) -> None:
+def execute_statements(service: Service, *statements: Any) -> None:
     with service.database.write() as transaction:
         for statement in statements:
             transaction.execute(statement)
 
 
-def of(model: Any, id_: int, **values: Any) -> Any:
+def update_row(model: Any, id_: int, **values: Any) -> Any:
     return update(model).where(model.id == id_).values(values)
 
 
-def read_all(service: Service, model: Any) -> list[dict[str, Any]]:
+def read_rows_of(service: Service, model: Any) -> list[dict[str, Any]]:
     with service.database.read() as session:
         return [dict(row) for row in session.connection().execute(select(model.__table__)).mappings()]

@@ -12,15 +12,15 @@ def without_colonia(number: int = 1001, **changes: Any) -> dict[str, Any]:
     return order
 
 
-def retrigger(service: Service, delivery_id: str, **asked: Any) -> Any:
-    return service.api(f"/deliveries/{delivery_id}/retrigger", json=asked)
+def retrigger(service: Service, delivery_id: str, **body: Any) -> Any:
+    return service.api(f"/deliveries/{delivery_id}/retrigger", json=body)
 
 
-def resolve(service: Service, delivery_id: str, **asked: Any) -> Any:
-    return service.api(f"/deliveries/{delivery_id}/resolve", json=asked)
+def resolve(service: Service, delivery_id: str, **body: Any) -> Any:
+    return service.api(f"/deliveries/{delivery_id}/resolve", json=body)
 
 
-def lose_a_reply(service: Service, destination: str) -> dict[str, Any]:
+def lose_a_response(service: Service, destination: str) -> dict[str, Any]:
     """Create an order that the destination has but whose response was lost."""
     if destination == "rayo":
         service.sandbox.inject_fault("rayo", "process_then_drop")
@@ -37,7 +37,7 @@ def lose_a_reply(service: Service, destination: str) -> dict[str, Any]:
     return delivery
 
 
-def refuse(service: Service, *numbers: int) -> None:
+def refuse_order(service: Service, *numbers: int) -> None:
     """Create orders that LaPyme refuses."""
     for number in numbers:
         service.sandbox.inject_fault("lapyme", "status", status=422)
@@ -45,7 +45,7 @@ def refuse(service: Service, *numbers: int) -> None:
         service.deliver_due()
 
 
-def live_a_little(service: Service) -> None:
+def create_mixed_deliveries(service: Service) -> None:
     """Create a parked order, two delivered ones, an ignored webhook and a duplicate."""
     service.post_shopify(without_colonia(2))
     service.post_shopify(shopify_order(3), event_id="e-3")

@@ -86,19 +86,21 @@ class Service:
         """Post a signed Shopify webhook, as a new event unless `event_id` is given."""
         body = encode(payload)
         signature = sign(STOREFRONTS["shopify"].signature, SHOPIFY_SECRET, body)
-        sent = {
+        request_headers = {
             "X-Shopify-Topic": topic,
             "X-Shopify-Event-Id": event_id or f"event-{next(self._numbers)}",
             "X-Shopify-Hmac-Sha256": signature,
             **headers,
         }
-        return self.client.post("/webhooks/tienda-mx", data=body, headers=sent)
+        return self.client.post("/webhooks/tienda-mx", data=body, headers=request_headers)
 
     def post_woo(self, payload: dict[str, Any], topic: str = "order.updated", **headers: str) -> Any:
         body = encode(payload)
         signature = sign(STOREFRONTS["woocommerce"].signature, WOO_SECRET, body)
-        sent = {"X-WC-Webhook-Topic": topic, "X-WC-Webhook-Signature": signature, **headers}
-        return self.client.post("/webhooks/tienda-ar", data=body, headers=sent, content_type="application/json")
+        request_headers = {"X-WC-Webhook-Topic": topic, "X-WC-Webhook-Signature": signature, **headers}
+        return self.client.post(
+            "/webhooks/tienda-ar", data=body, headers=request_headers, content_type="application/json"
+        )
 
     def worker(self) -> Worker:
         worker = Worker(self.runtime)

@@ -32,7 +32,7 @@ to = ["bodega"]
 """
 
 
-def nube_order(**changes: Any) -> dict[str, Any]:
+def tiendanube_order(**changes: Any) -> dict[str, Any]:
     order = {
         "id": 9001,
         "number": 501,
@@ -62,12 +62,12 @@ def nube_order(**changes: Any) -> dict[str, Any]:
     return order | changes
 
 
-def post(service: Service, event: str = "order/paid", *, shop: int = SHOP, order_id: int = 9001) -> Any:
+def post_thin_webhook(service: Service, event: str = "order/paid", *, shop: int = SHOP, order_id: int = 9001) -> Any:
     body = encode({"store_id": shop, "event": event, "id": order_id})
     signature = sign(STOREFRONTS["tiendanube"].signature, SECRET, body)
     return service.client.post("/webhooks/nube", data=body, headers={"x-linkedstore-hmac-sha256": signature})
 
 
-def put(service: Service, **changes: Any) -> None:
+def store_order(service: Service, **changes: Any) -> None:
     """Store the order in the fake shop."""
-    service.sandbox.put_order("tiendanube", SHOP, nube_order(**changes))
+    service.sandbox.put_order("tiendanube", SHOP, tiendanube_order(**changes))

@@ -19,16 +19,16 @@ from tests.support.service import Service
 
 
 def scrape(client: FlaskClient) -> dict[str, float]:
-    answer = client.get("/metrics", headers={"Authorization": "Bearer admin"})
-    assert answer.status_code == 200
+    response = client.get("/metrics", headers={"Authorization": "Bearer admin"})
+    assert response.status_code == 200
     return {
         f"{sample.name}{dict(sorted(sample.labels.items()))}": sample.value
-        for family in text_string_to_metric_families(answer.get_data(as_text=True))
+        for family in text_string_to_metric_families(response.get_data(as_text=True))
         for sample in family.samples
     }
 
 
-def of(figures: dict[str, float], name: str, **labels: str) -> float | None:
+def samples_of(figures: dict[str, float], name: str, **labels: str) -> float | None:
     return figures.get(f"{name}{dict(sorted(labels.items()))}")
 
 
@@ -51,7 +51,7 @@ def test_webhooks_are_counted_by_store_status_and_reason(service: Service) -> No
     }
 
 
-def test_counts_are_the_same_however_often_and_by_whom_they_are_asked_for(
+def test_counters_do_not_change_when_scraped(
     service: Service, configure: Callable[..., Path], environ: dict[str, str]
 ) -> None:
     for number in range(5):
@@ -66,13 +66,20 @@ def test_counts_are_the_same_however_often_and_by_whom_they_are_asked_for(
         other = scrape(create_app(runtime).test_client())
     again = scrape(service.client)
     accepted = {"store": "tienda-mx", "status": "accepted", "reason": ""}
-    assert [of(one, "connector_webhooks_total", **accepted) for one in (first, other, again)] == [5, 6, 6]
-    taken = {"account": "bodega", "outcome": "delivered"}
-    counts = [of(one, "connector_attempt_duration_seconds_count", **taken) for one in (first, other, again)]
+    assert [samples_of(scraped, "connector_webhooks_total", **accepted) for scraped in (first, other, again)] == [
+        5,
+        6,
+        6,
+    ]
+    delivered_labels = {"account": "bodega", "outcome": "delivered"}
+    counts = [
+        samples_of(scraped, "connector_attempt_duration_seconds_count", **delivered_labels)
+        for scraped in (first, other, again)
+    ]
     assert counts == [5, 6, 6]
 
 
-def test_what_was_turned_away_is_counted_by_reason_and_strangers_words_are_no_labels(service: Service) -> None:
+def test_rejected_webhooks_are_counted_by_reason_with_bounded_labels(service: Service) -> None:
     service.client.post("/webhooks/tienda-mx", data=b"{}")
     service.client.post("/webhooks/tienda-mx", data=b"{}")
     service.client.post("/webhooks/Ximena", data=b"{}")
@@ -85,20 +92,22 @@ def test_what_was_turned_away_is_counted_by_reason_and_strangers_words_are_no_la
     }
 
 
-def test_deliveries_are_shown_by_account_state_and_reason(service: Service) -> None:
+def test_deliveries_are_counted_by_account_state_and_reason(service: Service) -> None:
     service.post_shopify(without_colonia(1))
     service.post_shopify(shopify_order(2))
     service.drain()
     service.post_shopify(shopify_order(3))
     service.clock.forward(50)
     figures = scrape(service.client)
-    shown = {name: value for name, value in figures.items() if name.startswith("connector_deliveries{") and value}
-    assert shown == {
+    delivery_samples = {
+        name: value for name, value in figures.items() if name.startswith("connector_deliveries{") and value
+    }
+    assert delivery_samples == {
         "connector_deliveries{'account': 'bodega', 'reason': '', 'state': 'waiting'}": 1,
         "connector_deliveries{'account': 'bodega', 'reason': 'unmappable', 'state': 'parked'}": 1,
     }
-    assert 49 < (of(figures, "connector_backlog_age_seconds", account="bodega") or 0) < 60
-    assert of(figures, "connector_backlog_age_seconds", account="erp") == 0
+    assert 49 < (samples_of(figures, "connector_backlog_age_seconds", account="bodega") or 0) < 60
+    assert samples_of(figures, "connector_backlog_age_seconds", account="erp") == 0
 
 
 def test_attempts_and_ages_are_histograms(service: Service) -> None:
@@ -109,21 +118,27 @@ def test_attempts_and_ages_are_histograms(service: Service) -> None:
     service.clock.forward(45)
     service.drain()
     figures = scrape(service.client)
-    assert of(figures, "connector_attempt_duration_seconds_count", account="bodega", outcome="refused") == 1
-    assert of(figures, "connector_attempt_duration_seconds_bucket", account="bodega", outcome="refused", le="+Inf") == 1
-    ages = [of(figures, "connector_delivered_age_seconds_bucket", account="bodega", le=le) for le in ("30.0", "60.0")]
+    assert samples_of(figures, "connector_attempt_duration_seconds_count", account="bodega", outcome="refused") == 1
+    assert (
+        samples_of(figures, "connector_attempt_duration_seconds_bucket", account="bodega", outcome="refused", le="+Inf")
+        == 1
+    )
+    ages = [
+        samples_of(figures, "connector_delivered_age_seconds_bucket", account="bodega", le=le)
+        for le in ("30.0", "60.0")
+    ]
     assert ages == [0, 1]
-    assert 44 < (of(figures, "connector_delivered_age_seconds_sum", account="bodega") or 0) < 60
+    assert 44 < (samples_of(figures, "connector_delivered_age_seconds_sum", account="bodega") or 0) < 60
 
 
-def test_circuits_and_pauses_are_shown(service: Service) -> None:
+def test_circuit_breakers_and_pauses_are_exported(service: Service) -> None:
     service.sandbox.inject_fault("rayo", "status", status=403)
     service.post_shopify(shopify_order(1))
     service.deliver_due()
     service.api("/accounts/erp/pause", json={})
     figures = scrape(service.client)
-    assert [of(figures, "connector_circuit_open", circuit=one) for one in ("bodega", "erp")] == [1, 0]
-    assert [of(figures, "connector_paused", account=one) for one in ("bodega", "erp")] == [0, 1]
+    assert [samples_of(figures, "connector_circuit_open", circuit=account) for account in ("bodega", "erp")] == [1, 0]
+    assert [samples_of(figures, "connector_paused", account=account) for account in ("bodega", "erp")] == [0, 1]
 
 
 @pytest.mark.sqlite
@@ -137,7 +152,7 @@ def test_circuits_and_pauses_are_shown(service: Service) -> None:
         ({"METRICS_TOKEN": "m"}, {"Authorization": "bearer admin"}, 200),
     ],
 )
-def test_figures_are_for_who_has_a_token(
+def test_metrics_require_a_token(
     service: Service,
     configure: Callable[..., Path],
     environ: dict[str, str],
@@ -151,7 +166,7 @@ def test_figures_are_for_who_has_a_token(
 
 
 @pytest.mark.sqlite
-def test_a_metrics_token_opens_nothing_else(
+def test_metrics_token_grants_nothing_else(
     service: Service, configure: Callable[..., Path], environ: dict[str, str], engine: str
 ) -> None:
     with open_runtime(load_settings(configure(), environ | {"METRICS_TOKEN": "m"})) as runtime:
@@ -160,36 +175,38 @@ def test_a_metrics_token_opens_nothing_else(
 
 
 @pytest.mark.sqlite
-def test_a_database_that_is_away_is_shown_as_such(service: Service, engine: str) -> None:
+def test_unavailable_database_is_exported(service: Service, engine: str) -> None:
     path: Any = service.database.engine.url.database
     service.database.engine.dispose()
     Path(path).unlink()
     Path(path).mkdir()
     figures = scrape(service.client)
-    assert (of(figures, "connector_database_up"), len(figures)) == (0, 2)
+    assert (samples_of(figures, "connector_database_up"), len(figures)) == (0, 2)
 
 
 @pytest.mark.sqlite
-def test_no_figure_holds_personal_data_or_secrets(service: Service, engine: str) -> None:
-    from tests.support.privacy import PERSONAL, SECRET, live_through_everything
+def test_metrics_contain_no_personal_data_or_secrets(service: Service, engine: str) -> None:
+    from tests.support.privacy import PERSONAL_DATA, SECRETS, produce_every_outcome
 
-    live_through_everything(service)
-    shown = "\n".join(scrape(service.client))
-    assert [word for word in PERSONAL + SECRET if word in shown] == []
+    produce_every_outcome(service)
+    exported = "\n".join(scrape(service.client))
+    assert [word for word in PERSONAL_DATA + SECRETS if word in exported] == []
 
 
-def test_rules_and_dashboard_ask_for_metrics_and_labels_that_there_are(service: Service) -> None:
+def test_alert_rules_and_grafana_dashboard_use_existing_metrics(service: Service) -> None:
     service.sandbox.inject_fault("rayo", "status", status=422)
     service.post_shopify(shopify_order(1))
     service.drain()
     service.post_shopify(shopify_order(2))
     service.drain()
     service.client.post("/webhooks/tienda-mx", data=b"{}")
-    shown = {re.split(r"[{]", name)[0] for name in scrape(service.client)}
+    exported_names = {re.split(r"[{]", name)[0] for name in scrape(service.client)}
     docs = Path(__file__).parents[2] / "docs"
-    asked = "".join((docs / name).read_text("utf-8") for name in ("prometheus-alerts.yml", "grafana/connector.json"))
-    named = set(re.findall(r"connector_[a-z_]+", asked))
-    assert named - shown == set()
-    told = set(re.findall(r"connector_[a-z_]+", (docs / "monitoring.md").read_text("utf-8")))
-    bare = {re.sub(r"_(bucket|sum|count)$", "", name) for name in shown} - {"connector_info"}
-    assert told == bare
+    documents_text = "".join(
+        (docs / name).read_text("utf-8") for name in ("prometheus-alerts.yml", "grafana/connector.json")
+    )
+    named = set(re.findall(r"connector_[a-z_]+", documents_text))
+    assert named - exported_names == set()
+    documented = set(re.findall(r"connector_[a-z_]+", (docs / "monitoring.md").read_text("utf-8")))
+    bare = {re.sub(r"_(bucket|sum|count)$", "", name) for name in exported_names} - {"connector_info"}
+    assert documented == bare

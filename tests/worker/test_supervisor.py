@@ -23,7 +23,7 @@ from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_ord
 
 
 @dataclass
-class Running:
+class RunningService:
     """A service in its own processes."""
 
     port: int
@@ -96,15 +96,15 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def running(
+def running_service(
     configure: Callable[..., Path], environ: dict[str, str], tmp_path: Path
-) -> Iterator[Callable[..., Running]]:
+) -> Iterator[Callable[..., RunningService]]:
     with ExitStack() as stack:
 
-        def start(**more: str) -> Running:
+        def start(**more: str) -> RunningService:
             port = free_port()
             own = {"CONNECTOR_CONFIG": str(configure()), "PORT": str(port), "HOST": "127.0.0.1", "LEASE_S": "20"}
-            service = Running(port=port, environ={**os.environ, **environ, **own, **more}, folder=tmp_path)
+            service = RunningService(port=port, environ={**os.environ, **environ, **own, **more}, folder=tmp_path)
             stack.callback(lambda: service.process.poll() is None and service.end(signal.SIGKILL))
             service.start()
             return service
@@ -112,32 +112,32 @@ def running(
         yield start
 
 
-def test_fifty_posts_of_one_event_at_once_make_one_delivery(
-    running: Callable[..., Running], sandbox: SandboxServer
+def test_concurrent_posts_of_one_event_create_one_delivery(
+    running_service: Callable[..., RunningService], sandbox: SandboxServer
 ) -> None:
-    service = running(WEB_CONCURRENCY="3")
+    service = running_service(WEB_CONCURRENCY="3")
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda _: service.post_shopify(shopify_order(), "one"), range(50)))
-    assert [answer.status_code for answer in answers] == [200] * 50
-    assert sorted(answer.json()["status"] for answer in answers) == ["accepted"] + ["duplicate"] * 49
-    wait_until(lambda: [one["state"] for one in service.deliveries()] == ["delivered"])
+        responses = list(pool.map(lambda _: service.post_shopify(shopify_order(), "one"), range(50)))
+    assert [response.status_code for response in responses] == [200] * 50
+    assert sorted(response.json()["status"] for response in responses) == ["accepted"] + ["duplicate"] * 49
+    wait_until(lambda: [delivery["state"] for delivery in service.deliveries()] == ["delivered"])
     assert len(sandbox.orders("rayo")) == 1
     assert service.end() == 0
 
 
 @pytest.mark.sqlite
-def test_a_body_that_grows_too_long_while_it_comes_is_refused(running: Callable[..., Running]) -> None:
-    service = running()
+def test_streamed_body_over_the_limit_is_refused(running_service: Callable[..., RunningService]) -> None:
+    service = running_service()
     chunks = (b"x" * 65_536 for _ in range(40))
-    answer = httpx.post(f"http://127.0.0.1:{service.port}/webhooks/tienda-mx", content=chunks, timeout=10)
-    assert answer.status_code == 413
+    response = httpx.post(f"http://127.0.0.1:{service.port}/webhooks/tienda-mx", content=chunks, timeout=10)
+    assert response.status_code == 413
     assert service.end() == 0
 
 
-def test_after_kill_minus_nine_and_restart_nothing_is_lost_and_nothing_doubled(
-    running: Callable[..., Running], sandbox: SandboxServer
+def test_kill_9_and_restart_lose_and_duplicate_nothing(
+    running_service: Callable[..., RunningService], sandbox: SandboxServer
 ) -> None:
-    service = running()
+    service = running_service()
     sandbox.inject_fault("lapyme", "latency", times=None, latency_s=0.15)
     for number in range(20):
         assert service.post_woo(woo_order(number)).status_code == 200
@@ -146,31 +146,31 @@ def test_after_kill_minus_nine_and_restart_nothing_is_lost_and_nothing_doubled(
     service.end(signal.SIGKILL)
     sandbox.clear_faults()
     service.start()
-    wait_until(lambda: {one["state"] for one in service.deliveries()} == {"delivered"})
+    wait_until(lambda: {delivery["state"] for delivery in service.deliveries()} == {"delivered"})
     assert len(service.deliveries()) == 20
     assert len(sandbox.orders("lapyme")) == 20
     assert service.end() == 0
 
 
-def test_sigterm_finishes_what_is_in_flight_and_gives_back_the_rest(
-    running: Callable[..., Running], sandbox: SandboxServer
+def test_sigterm_finishes_attempts_in_flight_and_releases_claims(
+    running_service: Callable[..., RunningService], sandbox: SandboxServer
 ) -> None:
-    service = running()
+    service = running_service()
     sandbox.inject_fault("rayo", "latency", times=None, latency_s=1.0)
     for number in range(8):
         service.post_shopify(shopify_order(number), f"e{number}")
-    wait_until(lambda: any(one["state"] == "sending" for one in service.deliveries()))
+    wait_until(lambda: any(delivery["state"] == "sending" for delivery in service.deliveries()))
     assert service.end() == 0
     sandbox.clear_faults()
     service.start()
-    wait_until(lambda: {one["state"] for one in service.deliveries()} == {"delivered"}, within_s=10)
+    wait_until(lambda: {delivery["state"] for delivery in service.deliveries()} == {"delivered"}, within_s=10)
     assert len(sandbox.orders("rayo")) == 8
     assert service.end() == 0
 
 
 @pytest.mark.sqlite
-def test_a_forwarder_that_dies_comes_back(running: Callable[..., Running], sandbox: SandboxServer) -> None:
-    service = running()
+def test_dead_worker_is_restarted(running_service: Callable[..., RunningService], sandbox: SandboxServer) -> None:
+    service = running_service()
     wait_until(lambda: service.worker_pid() > 0)
     first = service.worker_pid()
     os.kill(first, signal.SIGKILL)
@@ -181,8 +181,8 @@ def test_a_forwarder_that_dies_comes_back(running: Callable[..., Running], sandb
 
 
 @pytest.mark.sqlite
-def test_a_forwarder_that_cannot_be_kept_up_ends_the_service_with_an_error(running: Callable[..., Running]) -> None:
-    service = running()
+def test_crash_looping_worker_ends_the_service_with_an_error(running_service: Callable[..., RunningService]) -> None:
+    service = running_service()
     killed: set[int] = set()
     give_up_at = time.monotonic() + 40
     while service.process.poll() is None and time.monotonic() < give_up_at:
@@ -202,47 +202,47 @@ def test_a_forwarder_that_cannot_be_kept_up_ends_the_service_with_an_error(runni
     ("variables", "word"),
     [({"DATABASE_URL": "mysql://x/y"}, "postgres://"), ({"DYNO": "web.1"}, "DYNO")],
 )
-def test_what_would_lose_orders_is_refused_by_name(
+def test_settings_that_would_lose_orders_are_refused(
     configure: Callable[..., Path], environ: dict[str, str], variables: dict[str, str], word: str
 ) -> None:
     own = {**os.environ, **environ, "CONNECTOR_CONFIG": str(configure()), **variables}
-    ended = subprocess.run([sys.executable, "-m", "connector", "serve"], env=own, capture_output=True, text=True)
-    assert ended.returncode == 2
-    assert word in ended.stderr
+    completed = subprocess.run([sys.executable, "-m", "connector", "serve"], env=own, capture_output=True, text=True)
+    assert completed.returncode == 2
+    assert word in completed.stderr
 
 
 @pytest.mark.sqlite
-def test_a_store_that_was_renamed_is_refused_by_name(
-    configure: Callable[..., Path], environ: dict[str, str], running: Callable[..., Running]
+def test_renamed_store_is_refused(
+    configure: Callable[..., Path], environ: dict[str, str], running_service: Callable[..., RunningService]
 ) -> None:
-    service = running()
+    service = running_service()
     service.post_shopify(shopify_order(), "e")
     assert service.end() == 0
     path = configure()
     path.write_text(path.read_text("utf-8").replace("tienda-mx", "tienda-nueva"), "utf-8")
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "connector", "serve"], env=service.environ, capture_output=True, text=True
     )
-    assert ended.returncode == 2
-    assert "tienda-mx" in ended.stderr
+    assert completed.returncode == 2
+    assert "tienda-mx" in completed.stderr
 
 
 @pytest.mark.postgresql
-def test_start_waits_for_a_database_that_is_away_and_says_so(
+def test_start_waits_for_an_unavailable_database(
     configure: Callable[..., Path], environ: dict[str, str], tmp_path: Path
 ) -> None:
-    address, place = environ["DATABASE_URL"].split("?host=")
+    address, socket_directory = environ["DATABASE_URL"].split("?host=")
     away = tmp_path / "socket"
     own = {"CONNECTOR_CONFIG": str(configure()), "PORT": str(free_port()), "HOST": "127.0.0.1"}
     own["DATABASE_URL"] = f"{address}?host={away}"
-    service = Running(port=int(own["PORT"]), environ={**os.environ, **environ, **own}, folder=tmp_path)
+    service = RunningService(port=int(own["PORT"]), environ={**os.environ, **environ, **own}, folder=tmp_path)
     with (tmp_path / "log").open("wb") as log:
         service.process = subprocess.Popen(
             [sys.executable, "-m", "connector", "serve"], env=service.environ, stdout=log, stderr=log
         )
     try:
         wait_until(lambda: "database_away" in (tmp_path / "log").read_text())
-        away.symlink_to(place)  # now the database is reachable
+        away.symlink_to(socket_directory)  # now the database is reachable
         wait_until(lambda: service.get("/health/ready").status_code == 200)
     finally:
         assert service.end() == 0

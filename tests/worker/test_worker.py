@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from connector.sandbox.server import SandboxServer
 from tests.support.orders import shopify_order, woo_order
 from tests.support.service import Service
-from tests.support.thin_webhooks import THIN_CONFIGURATION, nube_order, post
+from tests.support.thin_webhooks import THIN_CONFIGURATION, post_thin_webhook, tiendanube_order
 
 
 def is_claimed(service: Service) -> bool:
@@ -16,13 +16,13 @@ def is_claimed(service: Service) -> bool:
         return session.connection().exec_driver_sql("SELECT claimed_by FROM deliveries").scalar_one() is not None
 
 
-def test_what_is_still_being_fetched_when_it_stops_is_given_back_unsent(
+def test_fetch_interrupted_by_shutdown_releases_the_claim(
     open_service: Callable[..., Service], sandbox: SandboxServer
 ) -> None:
     service = open_service(text=THIN_CONFIGURATION.replace("NUBE", sandbox.url("tiendanube")))
-    service.sandbox.put_order("tiendanube", 4410733, nube_order())
+    service.sandbox.put_order("tiendanube", 4410733, tiendanube_order())
     service.sandbox.inject_fault("tiendanube", "latency", latency_s=0.5)
-    post(service)
+    post_thin_webhook(service)
     worker = service.worker()
     running = threading.Thread(target=worker.run)
     running.start()
@@ -35,7 +35,7 @@ def test_what_is_still_being_fetched_when_it_stops_is_given_back_unsent(
     assert len(service.sandbox.orders("rayo")) == 1
 
 
-def test_a_lease_that_runs_out_under_a_thread_of_ours_starts_no_second_one(service: Service) -> None:
+def test_expired_lease_of_a_running_thread_is_not_claimed_again(service: Service) -> None:
     service.post_shopify(shopify_order())
     worker = service.worker()
     [claimed] = worker.claim_due()
@@ -69,7 +69,7 @@ to = ["bodega"]
 """
 
 
-def test_orders_on_their_way_to_a_retired_account_are_parked_with_the_reason(
+def test_open_deliveries_of_a_retired_account_are_parked(
     open_service: Callable[..., Service],
 ) -> None:
     before = open_service()
@@ -80,6 +80,6 @@ def test_orders_on_their_way_to_a_retired_account_are_parked_with_the_reason(
     after = open_service(text=RETIRED)
     after.clock.forward(60)
     after.drain()
-    found = [(delivery["state"], delivery["reason"], delivery["problems"]) for delivery in after.deliveries()]
-    why = ["Its account is no longer configured."]
-    assert found == [("parked", "uncertain", why), ("parked", "unmappable", why)]
+    outcomes = [(delivery["state"], delivery["reason"], delivery["problems"]) for delivery in after.deliveries()]
+    problems = ["Its account is no longer configured."]
+    assert outcomes == [("parked", "uncertain", problems), ("parked", "unmappable", problems)]

@@ -21,12 +21,12 @@ from connector.database.stats.overview import (
 )
 from connector.operations.actions import advance_bulk_retries, start_bulk_retry
 from tests.support.orders import shopify_order, woo_order
-from tests.support.scenarios import live_a_little, without_colonia
+from tests.support.scenarios import create_mixed_deliveries, without_colonia
 from tests.support.service import Service
 
 
-def test_the_chart_agrees_with_reconcile(service: Service) -> None:
-    live_a_little(service)
+def test_hourly_chart_agrees_with_reconciliation(service: Service) -> None:
+    create_mixed_deliveries(service)
     service.clock.forward(3 * 3600)
     service.post_woo(woo_order(9))
     runtime = service.runtime
@@ -36,16 +36,16 @@ def test_the_chart_agrees_with_reconcile(service: Service) -> None:
         for state in ("waiting", "sending", "delivered", "parked", "discarded"):
             by_day[day, state] += count[state]
     now = runtime.clock()
-    found = count_by_hour(runtime.database, now - timedelta(days=2), now + timedelta(days=1))
+    hourly = count_by_hour(runtime.database, now - timedelta(days=2), now + timedelta(days=1))
     charted: Counter[tuple[str, str]] = Counter()
-    for (hour, state), deliveries in found.items():
+    for (hour, state), deliveries in hourly.items():
         charted[hour[:10], state] += deliveries
     assert charted == +by_day
-    assert sum(found.values()) == 4
-    assert len({hour for hour, _ in found}) == 2
+    assert sum(hourly.values()) == 4
+    assert len({hour for hour, _ in hourly}) == 2
 
 
-def test_hours_are_cut_at_their_instants(service: Service) -> None:
+def test_hourly_counts_split_exactly_on_the_hour(service: Service) -> None:
     service.post_woo(woo_order(1))
     at = service.runtime.clock()
     service.clock.forward(3600)
@@ -56,22 +56,22 @@ def test_hours_are_cut_at_their_instants(service: Service) -> None:
     assert count_by_hour(service.database, at + 5 * hour, at + 6 * hour) == {}
 
 
-def test_causes_that_differ_in_their_values_alone_are_one(service: Service) -> None:
+def test_problems_that_differ_only_in_values_are_grouped(service: Service) -> None:
     for number, digits in ((1, "123"), (2, "45678")):
         address = {**shopify_order()["shipping_address"], "phone": digits}
         service.post_shopify(shopify_order(number, shipping_address=address, billing_address=None))
     service.drain()
     [cause] = find_failure_groups(service.database)
     assert (cause.reason, cause.count, [number for _, number in cause.orders]) == ("unmappable", 2, ["#2", "#1"])
-    found = search_deliveries(
+    page = search_deliveries(
         service.database,
         DeliveryFilter(state="parked", problem=cause.problem.fingerprint if cause.problem else None),
         limit=10,
     )
-    assert [row.order_number for row in found.rows] == ["#2", "#1"]
+    assert [row.order_number for row in page.rows] == ["#2", "#1"]
 
 
-def test_a_store_that_others_have_pushed_out_of_sight_is_still_known(
+def test_store_with_only_old_events_keeps_its_last_webhook_time(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connector.database.stats.overview.LAST_EVENTS", 2)
@@ -81,54 +81,54 @@ def test_a_store_that_others_have_pushed_out_of_sight_is_still_known(
     assert last_webhook_by_store(service.database, ["tienda-mx"])["tienda-mx"] is not None
 
 
-def test_pages_follow_each_other_and_lose_nothing(service: Service) -> None:
+def test_pagination_returns_every_row_once(service: Service) -> None:
     for number in range(7):
         service.post_woo(woo_order(number))
-    seen: list[str] = []
+    ids: list[str] = []
     before = None
     while True:
-        found = search_deliveries(service.database, DeliveryFilter(account="erp"), before_id=before, limit=3)
-        seen += [row.order_id for row in found.rows]
-        before = found.next
+        page = search_deliveries(service.database, DeliveryFilter(account="erp"), before_id=before, limit=3)
+        ids += [row.order_id for row in page.rows]
+        before = page.next
         if before is None:
             break
-    assert seen == ["6", "5", "4", "3", "2", "1", "0"]
+    assert ids == ["6", "5", "4", "3", "2", "1", "0"]
 
 
-def test_a_look_that_ends_early_says_so_and_goes_on(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_truncated_search_can_be_continued(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "MAX_SCANNED_ROWS", 2)
     service.post_shopify(shopify_order(1))
     for number in range(5):
         service.post_woo(woo_order(number))
-    seen, cuts, before = [], [], None
+    ids, cuts, before = [], [], None
     while True:
-        found = search_deliveries(service.database, DeliveryFilter(account="bodega"), before_id=before, limit=3)
-        seen += [row.order_number for row in found.rows]
-        cuts.append(found.is_truncated)
-        before = found.next
+        page = search_deliveries(service.database, DeliveryFilter(account="bodega"), before_id=before, limit=3)
+        ids += [row.order_number for row in page.rows]
+        cuts.append(page.is_truncated)
+        before = page.next
         if before is None:
             break
-    assert (seen, cuts) == (["#1"], [True, True, False])
+    assert (ids, cuts) == (["#1"], [True, True, False])
     monkeypatch.setattr(pages, "MAX_SCANNED_ROWS", 2)
     assert search_events(service.database, EventFilter(store="tienda-mx"), limit=3).is_truncated
 
 
-def test_each_way_to_name_a_delivery_finds_it(service: Service) -> None:
-    live_a_little(service)
+def test_delivery_is_found_by_every_identifier(service: Service) -> None:
+    create_mixed_deliveries(service)
     [delivery] = service.deliveries(order="#3")
     for term in ("#3", "3", "5500000000003", delivery["remote_id"]):
-        found = search_deliveries(
+        page = search_deliveries(
             service.database, DeliveryFilter(), term=term, limit=5, stores=["tienda-mx", "tienda-ar"]
         )
-        assert [row.order_number for row in found.rows] == ["#3"]
+        assert [row.order_number for row in page.rows] == ["#3"]
     ids, _ = delivery_ids_by_email(service.database, "Ximena@example.mx")
-    found = search_deliveries(service.database, DeliveryFilter(ids=tuple(ids)), limit=5)
-    assert [row.order_number for row in found.rows] == ["#3", "#2"]
+    page = search_deliveries(service.database, DeliveryFilter(ids=tuple(ids)), limit=5)
+    assert [row.order_number for row in page.rows] == ["#3", "#2"]
     events = search_events(service.database, EventFilter(order="#3"), limit=5, stores=["tienda-mx"])
     assert [row.duplicates for row in events.rows] == [1]
 
 
-def test_the_audit_trail_has_pages_that_lose_nothing(service: Service) -> None:
+def test_audit_log_pagination_returns_every_row_once(service: Service) -> None:
     for number in range(4):
         service.post_shopify(without_colonia(number))
     service.drain()
@@ -139,20 +139,20 @@ def test_the_audit_trail_has_pages_that_lose_nothing(service: Service) -> None:
     while advance_bulk_retries(service.runtime):
         pass
     service.api("/accounts/bodega/resume", json={})
-    seen: list[tuple[str, str | None]] = []
+    entries: list[tuple[str, str | None]] = []
     note, act = None, None
     while rows := list_audit_entries(service.database, kind=None, before_note_id=note, before_action_id=act, limit=3):
-        seen += [(one.kind, one.order) for one in rows]
-        note = min([one.id for one in rows if one.delivery_id], default=note)
-        act = min([one.id for one in rows if not one.delivery_id], default=act)
+        entries += [(row.kind, row.order) for row in rows]
+        note = min([row.id for row in rows if row.delivery_id], default=note)
+        act = min([row.id for row in rows if not row.delivery_id], default=act)
     retriggered = [("retrigger", f"#{number}") for number in (3, 2, 1, 0)]
-    assert seen == [("resume", None), *retriggered, ("pause", None)]
+    assert entries == [("resume", None), *retriggered, ("pause", None)]
 
 
-def test_what_is_open_is_counted(service: Service) -> None:
-    live_a_little(service)
+def test_open_deliveries_are_counted(service: Service) -> None:
+    create_mixed_deliveries(service)
     service.post_woo(woo_order(50))
     assert count_parked(service.database) == {"unmappable": 1}
-    assert {account: one.count for account, one in count_waiting(service.database).items()} == {"erp": 1}
+    assert {account: waiting.count for account, waiting in count_waiting(service.database).items()} == {"erp": 1}
     assert oldest_waiting(service.database) is not None
     assert set(last_delivered(service.database)) == {"bodega", "erp"}

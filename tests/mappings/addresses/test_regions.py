@@ -10,19 +10,19 @@ from mappings.addresses.states import ARGENTINA, MEXICO, STATES, State
 from mappings.problems import render_problem
 
 
-def test_every_state_has_a_code_of_its_own_on_each_platform() -> None:
+def test_state_codes_are_unique_per_platform() -> None:
     for states, count in ((MEXICO, 32), (ARGENTINA, 24)):
         for field in ("iso", "name", "shopify", "woocommerce"):
             assert len({getattr(state, field) for state in states}) == count
 
 
 @pytest.mark.parametrize("country", STATES)
-def test_platforms_name_a_state_alike(country: str) -> None:
+def test_platforms_map_to_the_same_state_names(country: str) -> None:
     assert set(SHOPIFY_STATES[country].values()) == set(WOOCOMMERCE_STATES[country].values())
 
 
 @pytest.mark.parametrize(
-    ("written", "country", "name"),
+    ("text", "country", "name"),
     [
         ("NUEVO LEON", "MX", "Nuevo León"),
         ("N.L.", "MX", "Nuevo León"),
@@ -46,22 +46,20 @@ def test_platforms_name_a_state_alike(country: str) -> None:
         (None, "MX", None),
     ],
 )
-def test_state_in_words_has_its_official_name_and_others_stay_as_written(
-    written: str | None, country: str | None, name: str | None
-) -> None:
-    assert resolve_state_name(written, country=country, codes={}) == name
+def test_written_state_gets_its_official_name_or_stays(text: str | None, country: str | None, name: str | None) -> None:
+    assert resolve_state_name(text, country=country, codes={}) == name
 
 
 @pytest.mark.parametrize(
-    ("written", "code"),
+    ("text", "code"),
     [("mx", "MX"), ("México", "MX"), ("MEX", "MX"), ("República Argentina", "AR"), ("Chile", "Chile"), (None, None)],
 )
-def test_country_has_its_code(written: str | None, code: str | None) -> None:
-    assert resolve_country_code(written) == code
+def test_country_is_mapped_to_its_code(text: str | None, code: str | None) -> None:
+    assert resolve_country_code(text) == code
 
 
 @pytest.mark.parametrize(
-    ("written", "country", "state", "code"),
+    ("text", "country", "state", "code"),
     [
         ("06700", "MX", None, "06700"),
         ("6700", "MX", "Ciudad de México", "06700"),
@@ -79,10 +77,10 @@ def test_country_has_its_code(written: str | None, code: str | None) -> None:
         (None, "MX", None, None),
     ],
 )
-def test_postcode_is_written_plainly_and_never_made_up(
-    written: str | None, country: str, state: str | None, code: str | None
+def test_postcode_is_normalized_and_never_invented(
+    text: str | None, country: str, state: str | None, code: str | None
 ) -> None:
-    assert complete_postal_code(written, country=country, state=state) == code
+    assert complete_postal_code(text, country=country, state=state) == code
 
 
 @pytest.mark.parametrize(
@@ -103,11 +101,11 @@ def test_postcode_is_written_plainly_and_never_made_up(
         ("90210", "US", "California", None),
     ],
 )
-def test_postcode_of_another_state_is_told(code: str, country: str, state: str | None, fault: str | None) -> None:
+def test_postcode_of_another_state_is_detected(code: str, country: str, state: str | None, fault: str | None) -> None:
     mismatch = find_mismatch(code, country=country, state=state)
     assert (mismatch and render_problem(mismatch)) == fault
 
 
 @pytest.mark.parametrize("state", [*MEXICO, *ARGENTINA], ids=lambda state: state.name)
-def test_postcodes_begin_with_digits(state: State) -> None:
+def test_postcode_prefixes_are_digits(state: State) -> None:
     assert re.fullmatch(r"[\d|\[\]-]+", state.postcode_prefix)

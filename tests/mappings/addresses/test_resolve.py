@@ -10,13 +10,21 @@ from mappings import DESTINATIONS
 from mappings.addresses.resolve import resolve_address
 from mappings.order import Address
 from mappings.problems import render_problem, render_problems
-from tests.support.mapping_cases import SAMPLES, make_account, make_store, problems_of, read, shipping_address, write
+from tests.support.mapping_cases import (
+    SAMPLES,
+    build_account,
+    build_body,
+    build_store,
+    mapping_problems,
+    parse_order,
+    shipping_address,
+)
 
-J = "\u2060"
+JOINER = "\u2060"
 
 
-def parts(line1: str | None = None, line2: str | None = None, **given: str) -> tuple[Any, ...]:
-    settled = resolve_address(Address(line1=line1, line2=line2), **given)
+def resolved_parts(line1: str | None = None, line2: str | None = None, **fields: str) -> tuple[Any, ...]:
+    settled = resolve_address(Address(line1=line1, line2=line2), **fields)
     return settled.street, settled.number, settled.unit, settled.district
 
 
@@ -83,8 +91,8 @@ def parts(line1: str | None = None, line2: str | None = None, **given: str) -> t
         ("Hidalgo 12 U. Hab. Infonavit El Hueso", ("Hidalgo", "12", None, "U. Hab. Infonavit El Hueso")),
     ],
 )
-def test_what_is_sure_is_split(line1: str, expected: tuple[Any, ...]) -> None:
-    assert parts(line1) == expected
+def test_unambiguous_line_is_split(line1: str, expected: tuple[Any, ...]) -> None:
+    assert resolved_parts(line1) == expected
 
 
 @pytest.mark.parametrize(
@@ -114,42 +122,47 @@ def test_what_is_sure_is_split(line1: str, expected: tuple[Any, ...]) -> None:
         "- 45",
     ],
 )
-def test_what_is_not_sure_stays_whole(line1: str) -> None:
-    assert parts(line1) == (line1, None, None, None)
+def test_ambiguous_line_stays_whole(line1: str) -> None:
+    assert resolved_parts(line1) == (line1, None, None, None)
 
 
 @pytest.mark.parametrize("line1", [None, "No informado", "s/d", "-", ".", "N/A"])
-def test_placeholder_is_no_street(line1: str | None) -> None:
-    assert parts(line1) == (None, None, None, None)
+def test_placeholder_is_not_a_street(line1: str | None) -> None:
+    assert resolved_parts(line1) == (None, None, None, None)
 
 
 @pytest.mark.parametrize(
     ("line1", "line2", "expected"),
     [
-        (f"Av. de la Reforma {J}1", f"Depto 3 {J}Juárez", ("Av. de la Reforma", "1", "Depto 3", "Juárez")),
-        (f"Calle 5 de Mayo {J}12 Int 4", f"{J}Centro", ("Calle 5 de Mayo", "12 Int 4", None, "Centro")),
-        (f"Calle 10 {J}", f"Depto 3 {J}", ("Calle 10", None, "Depto 3", None)),
-        (f"{J}12", None, (None, "12", None, None)),
-        (f"Calle 10 {J}5", "Col. Centro", ("Calle 10", "5", None, "Centro")),
+        (f"Av. de la Reforma {JOINER}1", f"Depto 3 {JOINER}Juárez", ("Av. de la Reforma", "1", "Depto 3", "Juárez")),
+        (f"Calle 5 de Mayo {JOINER}12 Int 4", f"{JOINER}Centro", ("Calle 5 de Mayo", "12 Int 4", None, "Centro")),
+        (f"Calle 10 {JOINER}", f"Depto 3 {JOINER}", ("Calle 10", None, "Depto 3", None)),
+        (f"{JOINER}12", None, (None, "12", None, None)),
+        (f"Calle 10 {JOINER}5", "Col. Centro", ("Calle 10", "5", None, "Centro")),
     ],
 )
-def test_shopifys_separator_is_exact(line1: str, line2: str | None, expected: tuple[Any, ...]) -> None:
-    assert parts(line1, line2) == expected
+def test_shopify_separator_splits_exactly(line1: str, line2: str | None, expected: tuple[Any, ...]) -> None:
+    assert resolved_parts(line1, line2) == expected
 
 
-def test_separator_wins_over_settings() -> None:
-    given = {"number": "9", "unit": "8", "district": "Roma"}
-    assert parts(f"Calle 10 {J}5", f"Depto 3 {J}Centro", **given) == ("Calle 10", "5", "8, Depto 3", "Centro")
+def test_separator_takes_precedence_over_settings() -> None:
+    fields = {"number": "9", "unit": "8", "district": "Roma"}
+    assert resolved_parts(f"Calle 10 {JOINER}5", f"Depto 3 {JOINER}Centro", **fields) == (
+        "Calle 10",
+        "5",
+        "8, Depto 3",
+        "Centro",
+    )
 
 
-def test_settings_fill_what_the_separator_leaves_empty() -> None:
-    given = {"number": "9", "district": "Roma"}
-    assert parts(f"Calle 10 {J}", f"Depto 3 {J}", **given) == ("Calle 10", "9", "Depto 3", "Roma")
+def test_settings_fill_fields_the_separator_leaves_empty() -> None:
+    fields = {"number": "9", "district": "Roma"}
+    assert resolved_parts(f"Calle 10 {JOINER}", f"Depto 3 {JOINER}", **fields) == ("Calle 10", "9", "Depto 3", "Roma")
 
 
 @pytest.mark.parametrize("extra", ["x" * 300, ", " * 150_000 + "x"])
-def test_endless_line_stays_whole(extra: str) -> None:
-    assert parts(f"Hidalgo 12 {extra}", f"Col. Roma {extra}") == (
+def test_overlong_line_stays_whole(extra: str) -> None:
+    assert resolved_parts(f"Hidalgo 12 {extra}", f"Col. Roma {extra}") == (
         f"Hidalgo 12 {extra}",
         None,
         f"Col. Roma {extra}",
@@ -170,8 +183,8 @@ def test_endless_line_stays_whole(extra: str) -> None:
         ("Roma Norte", ("Roma Norte", None)),
     ],
 )
-def test_second_line_is_the_flat_but_for_a_marked_neighbourhood(line2: str, expected: tuple[Any, ...]) -> None:
-    assert parts("Balcarce 78", line2)[2:] == expected
+def test_second_line_is_the_unit_except_a_marked_neighbourhood(line2: str, expected: tuple[Any, ...]) -> None:
+    assert resolved_parts("Balcarce 78", line2)[2:] == expected
 
 
 @pytest.mark.parametrize(
@@ -187,16 +200,16 @@ def test_second_line_is_the_flat_but_for_a_marked_neighbourhood(line2: str, expe
         ("Depto. 4-B", ("Depto. 4-B", None)),
     ],
 )
-def test_second_line_is_the_neighbourhood_where_the_store_says_so(line2: str, expected: tuple[Any, ...]) -> None:
-    assert parts("Balcarce 78", line2, district=line2)[2:] == expected
+def test_second_line_is_the_neighbourhood_when_configured(line2: str, expected: tuple[Any, ...]) -> None:
+    assert resolved_parts("Balcarce 78", line2, district=line2)[2:] == expected
 
 
-def test_neighbourhood_from_elsewhere_leaves_the_second_line_whole() -> None:
-    assert parts("Balcarce 78", "Depto 4", district="Col. Roma Norte")[2:] == ("Depto 4", "Roma Norte")
+def test_neighbourhood_from_another_field_leaves_the_second_line_whole() -> None:
+    assert resolved_parts("Balcarce 78", "Depto 4", district="Col. Roma Norte")[2:] == ("Depto 4", "Roma Norte")
 
 
-def test_two_different_neighbourhoods_both_stay() -> None:
-    assert parts("Balcarce 78", "Col. Centro", district="Roma")[2:] == ("Col. Centro", "Roma")
+def test_two_different_neighbourhoods_are_both_kept() -> None:
+    assert resolved_parts("Balcarce 78", "Col. Centro", district="Roma")[2:] == ("Col. Centro", "Roma")
 
 
 @pytest.mark.parametrize(
@@ -209,8 +222,8 @@ def test_two_different_neighbourhoods_both_stay() -> None:
         ("Calle 4123", "Calle 4123"),
     ],
 )
-def test_number_from_elsewhere_leaves_the_first_line_as_the_street(line1: str, street: str) -> None:
-    assert parts(line1, number="123") == (street, "123", None, None)
+def test_number_from_another_field_leaves_the_first_line_as_street(line1: str, street: str) -> None:
+    assert resolved_parts(line1, number="123") == (street, "123", None, None)
 
 
 @pytest.mark.parametrize(
@@ -221,8 +234,8 @@ def test_number_from_elsewhere_leaves_the_first_line_as_the_street(line1: str, s
         ("Calle Pino 3", "#1130", ("Calle Pino", "3", "#1130", None)),
     ],
 )
-def test_number_may_stand_in_the_second_line(line1: str, line2: str, expected: tuple[Any, ...]) -> None:
-    assert parts(line1, line2) == expected
+def test_number_may_be_in_the_second_line(line1: str, line2: str, expected: tuple[Any, ...]) -> None:
+    assert resolved_parts(line1, line2) == expected
 
 
 @pytest.mark.parametrize(
@@ -237,11 +250,11 @@ def test_number_may_stand_in_the_second_line(line1: str, line2: str, expected: t
         ("Hidalgo 12, tel 55 1234 5678", None, "tel 55 1234 5678"),
     ],
 )
-def test_what_helps_to_find_the_door_is_kept_apart(line1: str, line2: str | None, reference: str) -> None:
+def test_reference_is_separated(line1: str, line2: str | None, reference: str) -> None:
     assert resolve_address(Address(line1=line1, line2=line2)).reference == reference
 
 
-def test_capital_of_argentina_is_a_city_by_another_name() -> None:
+def test_capital_federal_and_buenos_aires_are_the_same_city() -> None:
     address = Address(
         line1="Salta 77, Buenos Aires", city="CABA", state="Ciudad Autónoma de Buenos Aires", country="AR"
     )
@@ -249,7 +262,7 @@ def test_capital_of_argentina_is_a_city_by_another_name() -> None:
 
 
 @pytest.mark.parametrize("tail", ["Ciudad de México", "CDMX", "C.P. 06700", "06700", "06700 CDMX, México"])
-def test_what_only_repeats_the_city_is_left_out(tail: str) -> None:
+def test_repetition_of_the_city_is_dropped(tail: str) -> None:
     address = Address(
         line1=f"Orizaba 12, {tail}",
         city="Ciudad de México",
@@ -264,7 +277,7 @@ def test_what_only_repeats_the_city_is_left_out(tail: str) -> None:
 @pytest.mark.parametrize(
     ("state", "district", "reference"), [("Ciudad de México", None, "Coyoacán"), ("Jalisco", "Coyoacán", None)]
 )
-def test_municipality_of_the_state_is_no_neighbourhood(state: str, district: str | None, reference: str | None) -> None:
+def test_municipality_is_not_a_neighbourhood(state: str, district: str | None, reference: str | None) -> None:
     settled = resolve_address(Address(line1="Hidalgo 12, Coyoacán", state=state, country="MX"))
     assert (settled.district, settled.reference) == (district, reference)
 
@@ -290,21 +303,21 @@ def test_municipality_of_the_state_is_no_neighbourhood(state: str, district: str
         ("Calle 10", None),
     ],
 )
-def test_what_is_not_sure_shows_both_readings(line1: str, doubt: str | None) -> None:
+def test_ambiguity_shows_both_readings(line1: str, doubt: str | None) -> None:
     address = resolve_address(Address(line1=line1, country="AR"))
     assert replace(address, ambiguity=None) == Address(line1=line1, street=line1, country="AR")
     assert (address.ambiguity and render_problem(address.ambiguity)) == doubt
 
 
-def test_line_of_another_country_raises_no_doubt() -> None:
+def test_line_of_another_country_is_never_ambiguous() -> None:
     assert resolve_address(Address(line1="12 High Street", country="GB")).ambiguity is None
 
 
-def test_number_that_a_setting_gives_leaves_no_doubt() -> None:
+def test_number_from_a_setting_resolves_the_ambiguity() -> None:
     assert resolve_address(Address(line1="Lavalle 1234 1", country="AR"), number="1234").ambiguity is None
 
 
-DOUBTFUL = replace(resolve_address(Address(line1="Lavalle 1234 1", country="AR")), name="Ana Ruiz", country=None)
+AMBIGUOUS_LINE = replace(resolve_address(Address(line1="Lavalle 1234 1", country="AR")), name="Ana Ruiz", country=None)
 DOUBT = (
     "Shipping address > address “Lavalle 1234 1” is not sure, since “1” may be more than one thing: "
     "street “Lavalle”, number “1234”, then “1”; or street “Lavalle 1234”, number “1”."
@@ -312,38 +325,38 @@ DOUBT = (
 
 
 @pytest.mark.parametrize(("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "centelar")])
-def test_doubt_stops_an_order_where_the_address_is_told(sample: str, destination: str) -> None:
-    order = replace(read("shopify", SAMPLES[sample]), ship_to=DOUBTFUL)
-    assert DOUBT in problems_of(order, destination)
+def test_ambiguous_address_is_a_problem_where_it_is_sent(sample: str, destination: str) -> None:
+    order = replace(parse_order("shopify", SAMPLES[sample]), ship_to=AMBIGUOUS_LINE)
+    assert DOUBT in mapping_problems(order, destination)
 
 
-def test_doubt_stops_no_order_where_no_address_is_told() -> None:
-    order = replace(read("shopify", SAMPLES["shopify_ar"]), ship_to=DOUBTFUL)
-    assert write(order, "lapyme").body == write(replace(order, ship_to=None), "lapyme").body
+def test_ambiguous_address_is_no_problem_where_it_is_not_sent() -> None:
+    order = replace(parse_order("shopify", SAMPLES["shopify_ar"]), ship_to=AMBIGUOUS_LINE)
+    assert build_body(order, "lapyme").body == build_body(replace(order, ship_to=None), "lapyme").body
 
 
-def test_doubtful_line_is_sent_as_it_is_where_the_store_says_so() -> None:
-    order = replace(read("shopify", SAMPLES["shopify_ar"]), ship_to=DOUBTFUL)
-    written = DESTINATIONS["centelar"].build_request(
-        order, make_account("centelar"), make_store("shopify", unsure="send_as_is")
+def test_ambiguous_line_is_sent_unchanged_when_configured() -> None:
+    order = replace(parse_order("shopify", SAMPLES["shopify_ar"]), ship_to=AMBIGUOUS_LINE)
+    request = DESTINATIONS["centelar"].build_request(
+        order, build_account("centelar"), build_store("shopify", unsure="send_as_is")
     )
-    address = written.body["shipping_address"]
+    address = request.body["shipping_address"]
     assert address == {"disposition": "residential", "street": "Lavalle 1234 1", "receiver_name": "Ana Ruiz"}
-    assert DOUBT in render_problems(written.warnings)
+    assert DOUBT in render_problems(request.warnings)
 
 
-def test_other_words_for_what_is_unsure_are_a_fault() -> None:
+def test_invalid_unsure_setting_is_an_error() -> None:
     with pytest.raises(ValidationError) as caught:
-        make_store("shopify", unsure="guess")
+        build_store("shopify", unsure="guess")
     assert caught.value.messages == {"unsure": ["must be one of: problem, send_as_is."]}
 
 
 @pytest.mark.parametrize(("sample", "destination"), [("shopify_mx", "rayo"), ("shopify_ar", "centelar")])
 def test_postcode_of_another_state_is_a_warning(sample: str, destination: str) -> None:
-    order = read("shopify", SAMPLES[sample])
+    order = parse_order("shopify", SAMPLES[sample])
     order = replace(order, ship_to=replace(shipping_address(order), country="MX", state="Jalisco", postal_code="06700"))
     order = replace(order, bill_to=order.ship_to)
-    warning = render_problems(write(order, destination).warnings)[0]
+    warning = render_problems(build_body(order, destination).warnings)[0]
     assert warning == "Shipping address > postcode “06700” is of Ciudad de México, not of Jalisco."
 
 
@@ -354,21 +367,21 @@ def test_postcode_of_another_state_is_a_warning(sample: str, destination: str) -
         ("shopify_ar", "centelar", "shipping_address", "complement"),
     ],
 )
-def test_reference_goes_with_the_interior(sample: str, destination: str, at: str, key: str) -> None:
-    order = read("shopify", SAMPLES[sample])
+def test_reference_is_sent_with_the_unit(sample: str, destination: str, at: str, key: str) -> None:
+    order = parse_order("shopify", SAMPLES[sample])
     order = replace(order, ship_to=replace(shipping_address(order), unit="Depto 4", reference="portón verde"))
-    assert write(order, destination).body[at][key] == "Depto 4, portón verde"
+    assert build_body(order, destination).body[at][key] == "Depto 4, portón verde"
 
 
 def test_units_of_both_lines_are_joined() -> None:
-    assert parts("Reforma 222 Piso 3", "Depto 4")[2] == "Piso 3, Depto 4"
+    assert resolved_parts("Reforma 222 Piso 3", "Depto 4")[2] == "Piso 3, Depto 4"
 
 
-def test_same_unit_is_not_said_twice() -> None:
-    assert parts("Reforma 222", "Depto 4", unit="DEPTO 4")[2] == "DEPTO 4"
+def test_repeated_unit_is_written_once() -> None:
+    assert resolved_parts("Reforma 222", "Depto 4", unit="DEPTO 4")[2] == "DEPTO 4"
 
 
-def test_platforms_own_fields_win() -> None:
+def test_platform_fields_take_precedence() -> None:
     settled = resolve_address(
         Address(line1="Balcarce 78", street="Bahía", number="87", unit="PB", district="Anzures"), number="1"
     )

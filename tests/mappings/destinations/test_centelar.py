@@ -13,11 +13,20 @@ from mappings import DESTINATIONS
 from mappings.destination import Outcome
 from mappings.order import Address, Charge, Customer, Line, Order, Payment, Shipping
 from mappings.problems import FieldError, render_problem, render_problems
-from tests.support.mapping_cases import SAMPLES, line, make_account, make_store, problems_of, read, with_parts, write
+from tests.support.mapping_cases import (
+    SAMPLES,
+    build_account,
+    build_body,
+    build_store,
+    line,
+    mapping_problems,
+    parse_order,
+    with_parts,
+)
 
 DESTINATION = DESTINATIONS["centelar"]
 
-ORDER = read("shopify", SAMPLES["shopify_ar"], document_from="note_attributes:dni")
+ORDER = parse_order("shopify", SAMPLES["shopify_ar"], document_from="note_attributes:dni")
 HOME = Address(
     first_name="Abril",
     last_name="Quiroga",
@@ -49,7 +58,7 @@ UNKNOWN_GATEWAY = (
 )
 
 
-def paid(amount: Decimal | str, gateway: str | None = "mercadopago", **facts: str | None) -> Payment:
+def payment_of(amount: Decimal | str, gateway: str | None = "mercadopago", **facts: str | None) -> Payment:
     return Payment(gateway=gateway, amount=Decimal(amount), **facts)
 
 
@@ -58,21 +67,21 @@ def with_lines(*lines: Line, **changes: Any) -> Order:
     parts = {part: changes.pop(part) for part in ("shipping", "charges", "total") if part in changes}
     order = with_parts(ORDER, *lines, **parts)
     return replace(
-        order, **{"payments": [paid(order.total)], "ship_to": HOME, "bill_to": HOME, "note": None, **changes}
+        order, **{"payments": [payment_of(order.total)], "ship_to": HOME, "bill_to": HOME, "note": None, **changes}
     )
 
 
-def bought_by(**people: Any) -> dict[str, Any]:
+def customer_body(**people: Any) -> dict[str, Any]:
     order = with_lines(line("10"), **{"customer": None, "document": None, **people})
-    customer: dict[str, Any] = write(order, "centelar").body["customer"]
+    customer: dict[str, Any] = build_body(order, "centelar").body["customer"]
     return customer
 
 
-def prices(body: dict[str, Any]) -> list[tuple[str, int, float]]:
-    return [(each["product_code"], each["quantity"], each["price"]) for each in body["items"]]
+def item_prices(body: dict[str, Any]) -> list[tuple[str, int, float]]:
+    return [(item["product_code"], item["quantity"], item["price"]) for item in body["items"]]
 
 
-def test_shopify_order_becomes_centelars_body() -> None:
+def test_shopify_order_maps_to_a_centelar_body() -> None:
     home = {
         "disposition": "residential",
         "street": "Av. Cabildo",
@@ -84,8 +93,8 @@ def test_shopify_order_becomes_centelars_body() -> None:
         "country": "AR",
         "receiver_name": "Julieta Ferreyra",
     }
-    written = write(ORDER, "centelar")
-    assert written.body == {
+    request = build_body(ORDER, "centelar")
+    assert request.body == {
         "creation_date": "2026-11-20T15:40:18",
         "ext_code": "5678901234999",
         "price": 25000.01,
@@ -108,10 +117,10 @@ def test_shopify_order_becomes_centelars_body() -> None:
         "billing_address": home,
         "shipping_cost": 3000.00,
     }
-    assert render_problems(written.warnings) == ["Company is not sent: Centelar has no field for its name."]
+    assert render_problems(request.warnings) == ["Company is not sent: Centelar has no field for its name."]
 
 
-def test_woocommerce_order_becomes_centelars_body() -> None:
+def test_woocommerce_order_maps_to_a_centelar_body() -> None:
     home = {
         "disposition": "residential",
         "street": "Bv. San Juan",
@@ -123,9 +132,9 @@ def test_woocommerce_order_becomes_centelars_body() -> None:
         "country": "AR",
         "receiver_name": "Malena Quiroga",
     }
-    order = read("woocommerce", SAMPLES["woocommerce_ar"])
-    written = write(order, "centelar", charges={"fee": "RECARGO"}, payment_types={"bacs": "promissory"})
-    assert written.body == {
+    order = parse_order("woocommerce", SAMPLES["woocommerce_ar"])
+    request = build_body(order, "centelar", charges={"fee": "RECARGO"}, payment_types={"bacs": "promissory"})
+    assert request.body == {
         "creation_date": "2026-11-21T13:20:00",
         "ext_code": "240",
         "price": 16480.00,
@@ -148,11 +157,11 @@ def test_woocommerce_order_becomes_centelars_body() -> None:
         "billing_address": home,
         "shipping_cost": 3000.00,
     }
-    assert render_problems(written.warnings) == []
+    assert render_problems(request.warnings) == []
 
 
-def test_connection_goes_into_the_query_and_payments_are_asked_for() -> None:
-    account = make_account("centelar", connection_id=4711)
+def test_connection_is_in_the_query_and_payments_are_required() -> None:
+    account = build_account("centelar", connection_id=4711)
     assert DESTINATION.query_params(account) == {"connection_id": "4711"}
     assert DESTINATION.required_details(account) == {"payments"}
 
@@ -160,24 +169,27 @@ def test_connection_goes_into_the_query_and_payments_are_asked_for() -> None:
 # Money
 
 
-def test_line_that_is_not_shipped_is_sold_too() -> None:
+def test_line_without_shipping_is_included() -> None:
     gift_card = Line(sku="REGALO", quantity=1, total=Decimal("50"), is_shippable=False)
-    assert prices(write(with_lines(line("10"), gift_card), "centelar").body) == [("MATE", 1, 10), ("REGALO", 1, 50)]
+    assert item_prices(build_body(with_lines(line("10"), gift_card), "centelar").body) == [
+        ("MATE", 1, 10),
+        ("REGALO", 1, 50),
+    ]
 
 
-def test_price_that_does_not_divide_is_split_dearer_units_first() -> None:
-    body = write(with_lines(line("10.00", quantity=3)), "centelar").body
-    assert prices(body) == [("MATE", 1, 3.34), ("MATE", 2, 3.33)]
+def test_indivisible_price_is_split_with_dearer_units_first() -> None:
+    body = build_body(with_lines(line("10.00", quantity=3)), "centelar").body
+    assert item_prices(body) == [("MATE", 1, 3.34), ("MATE", 2, 3.33)]
 
 
-def test_line_without_sku_is_named_by_the_orders_own_number() -> None:
+def test_line_without_sku_is_reported_by_its_number_in_the_order() -> None:
     order = with_lines(line("10", quantity=3), line("10", sku=None))
-    assert problems_of(order, "centelar") == ["Products > line 2 > SKU is missing."]
+    assert mapping_problems(order, "centelar") == ["Products > line 2 > SKU is missing."]
 
 
-def test_line_below_zero_is_a_problem() -> None:
+def test_negative_line_is_a_problem() -> None:
     order = with_lines(line("10"), line("-1"))
-    assert problems_of(order, "centelar") == ["Products > line 2 > price must not be negative."]
+    assert mapping_problems(order, "centelar") == ["Products > line 2 > price must not be negative."]
 
 
 @pytest.mark.parametrize(
@@ -187,18 +199,18 @@ def test_line_below_zero_is_a_problem() -> None:
         ({"total": "-1", "payments": []}, "Total must not be negative."),
     ],
 )
-def test_sum_below_zero_is_a_problem(changes: dict[str, Any], problem: str) -> None:
-    assert problem in problems_of(with_lines(line("10"), **changes), "centelar")
+def test_negative_total_is_a_problem(changes: dict[str, Any], problem: str) -> None:
+    assert problem in mapping_problems(with_lines(line("10"), **changes), "centelar")
 
 
-def test_parts_of_a_cent_are_rounded() -> None:
-    body = write(with_lines(line("10.004"), line("5.006")), "centelar").body
-    assert prices(body) == [("MATE", 1, 10.00), ("MATE", 1, 5.01)]
+def test_fractions_of_a_cent_are_rounded() -> None:
+    body = build_body(with_lines(line("10.004"), line("5.006")), "centelar").body
+    assert item_prices(body) == [("MATE", 1, 10.00), ("MATE", 1, 5.01)]
     assert (body["price"], body["payments"][0]["amount"]) == (15.01, "15.01")
 
 
-def test_order_of_nothing_is_a_problem() -> None:
-    problems = problems_of(with_lines(), "centelar", free_orders="send")
+def test_empty_order_is_a_problem() -> None:
+    problems = mapping_problems(with_lines(), "centelar", free_orders="send")
     assert problems == ["Products are missing: nothing was charged."]
 
 
@@ -211,8 +223,8 @@ def test_order_of_nothing_is_a_problem() -> None:
     ],
     ids=["not said", "free", "two"],
 )
-def test_shipping_that_was_paid_is_within_the_price(shipping: list[Any], cost: float | None) -> None:
-    body = write(with_lines(line("10"), shipping=shipping), "centelar").body
+def test_price_includes_paid_shipping(shipping: list[Any], cost: float | None) -> None:
+    body = build_body(with_lines(line("10"), shipping=shipping), "centelar").body
     assert body.get("shipping_cost") == cost
     assert body["price"] == 10 + (cost or 0)
 
@@ -231,40 +243,43 @@ def test_shipping_that_was_paid_is_within_the_price(shipping: list[Any], cost: f
         ),
     ],
 )
-def test_charge_that_is_no_item_is_a_problem(charge: Charge, problem: str) -> None:
-    assert problem in problems_of(with_lines(line("100"), charges=[charge]), "centelar", charges={})
+def test_charge_without_an_item_code_is_a_problem(charge: Charge, problem: str) -> None:
+    assert problem in mapping_problems(with_lines(line("100"), charges=[charge]), "centelar", charges={})
 
 
-def test_charge_is_an_item_by_the_table() -> None:
+def test_charge_becomes_an_item_by_the_lookup_table() -> None:
     order = with_lines(line("100"), charges=[Charge(kind="tip", total=Decimal("50.00"))])
-    assert prices(write(order, "centelar", charges={"tip": "PROPINA"}).body) == [("MATE", 1, 100), ("PROPINA", 1, 50)]
+    assert item_prices(build_body(order, "centelar", charges={"tip": "PROPINA"}).body) == [
+        ("MATE", 1, 100),
+        ("PROPINA", 1, 50),
+    ]
 
 
-def test_zero_charge_is_no_item_and_no_problem() -> None:
+def test_zero_charge_is_ignored() -> None:
     order = with_lines(line("100"), charges=[Charge(kind="tip", total=Decimal(0))])
-    assert prices(write(order, "centelar", charges={"tip": "PROPINA"}).body) == [("MATE", 1, 100)]
+    assert item_prices(build_body(order, "centelar", charges={"tip": "PROPINA"}).body) == [("MATE", 1, 100)]
 
 
-def test_sum_that_differs_from_the_charge_is_a_problem_with_its_arithmetic() -> None:
+def test_mismatched_total_is_a_problem_with_its_arithmetic() -> None:
     order = with_lines(line("100"), shipping=[Shipping(total=Decimal("20"))], total="119.99")
     arithmetic = "Total: products 100.00 + shipping 20.00 = 120.00, but 119.99 was charged."
-    assert problems_of(order, "centelar") == [arithmetic]
-    written = write(order, "centelar", totals="warn")
-    assert (written.body["price"], render_problems(written.warnings)) == (119.99, [arithmetic])
+    assert mapping_problems(order, "centelar") == [arithmetic]
+    request = build_body(order, "centelar", totals="warn")
+    assert (request.body["price"], render_problems(request.warnings)) == (119.99, [arithmetic])
 
 
-def test_payments_that_differ_from_the_charge_are_a_problem_with_their_arithmetic() -> None:
-    payments = [paid("60"), paid("30", "stripe"), paid("5")]
+def test_mismatched_payments_are_a_problem_with_their_arithmetic() -> None:
+    payments = [payment_of("60"), payment_of("30", "stripe"), payment_of("5")]
     order = with_lines(line("100"), payments=payments)
     arithmetic = "Payments: “mercadopago” 65.00 + “stripe” 30.00 = 95.00, but 100.00 was charged."
-    assert problems_of(order, "centelar") == [arithmetic]
-    assert render_problems(write(order, "centelar", totals="warn").warnings) == [arithmetic]
+    assert mapping_problems(order, "centelar") == [arithmetic]
+    assert render_problems(build_body(order, "centelar", totals="warn").warnings) == [arithmetic]
 
 
 def test_currency_follows_the_setting() -> None:
     order = replace(ORDER, currency="USD")
-    assert problems_of(order, "centelar") == ["Currency “USD” is not served; only ARS."]
-    assert problems_of(order, "centelar", currency="USD") == []
+    assert mapping_problems(order, "centelar") == ["Currency “USD” is not served; only ARS."]
+    assert mapping_problems(order, "centelar", currency="USD") == []
 
 
 amounts = st.integers(0, 10**9).map(lambda cents: Decimal(cents).scaleb(-2))
@@ -275,32 +290,32 @@ amounts = st.integers(0, 10**9).map(lambda cents: Decimal(cents).scaleb(-2))
     amounts,
     st.lists(amounts, min_size=1, max_size=3),
 )
-def test_bytes_always_add_up_to_what_was_charged(
+def test_body_always_adds_up_to_the_charge(
     lines: list[tuple[Decimal, int]], shipping: Decimal, payments: list[Decimal]
 ) -> None:
     order = with_lines(
         *[line(total, quantity=quantity) for total, quantity in lines], shipping=[Shipping(total=shipping)]
     )
     first = min(payments[0], order.total)
-    order = replace(order, payments=[paid(first), paid(order.total - first, "stripe")])
-    written = write(order, "centelar", free_orders="send")
-    body = json.loads(written.bytes, parse_float=Decimal)  # the digits as sent
-    items = sum(each["quantity"] * each["price"] for each in body["items"])
+    order = replace(order, payments=[payment_of(first), payment_of(order.total - first, "stripe")])
+    request = build_body(order, "centelar", free_orders="send")
+    body = json.loads(request.bytes, parse_float=Decimal)  # the digits as sent
+    items = sum(item["quantity"] * item["price"] for item in body["items"])
     assert items + body["shipping_cost"] == body["price"] == order.total
-    assert sum(Decimal(each["amount"]) for each in body["payments"]) == order.total
+    assert sum(Decimal(item["amount"]) for item in body["payments"]) == order.total
 
 
-def test_largest_amount_leaves_with_every_digit() -> None:
-    body = write(with_lines(line("999999999999.99")), "centelar").bytes
+def test_largest_amount_keeps_every_digit() -> None:
+    body = build_body(with_lines(line("999999999999.99")), "centelar").bytes
     assert b'"price":999999999999.99,' in body
 
 
 # Payments
 
 
-def test_payment_says_all_that_is_known_of_it() -> None:
-    payment = paid("10", "stripe", name="Tarjeta", transaction_id="pi_31", last_digits="4242")
-    assert write(with_lines(line("10"), payments=[payment]), "centelar").body["payments"] == [
+def test_payment_contains_every_known_detail() -> None:
+    payment = payment_of("10", "stripe", name="Tarjeta", transaction_id="pi_31", last_digits="4242")
+    assert build_body(with_lines(line("10"), payments=[payment]), "centelar").body["payments"] == [
         {
             "type": "creditcard",
             "payment_system": "Tarjeta",
@@ -324,49 +339,49 @@ def test_payment_says_all_that_is_known_of_it() -> None:
         ("custom", "Tarjeta de Débito", "creditcard"),
     ],
 )
-def test_gateway_is_known_however_it_is_written(gateway: str, name: str | None, kind: str) -> None:
-    order = with_lines(line("10"), payments=[paid("10", gateway, name=name)])
-    assert [each["type"] for each in write(order, "centelar").body["payments"]] == [kind]
+def test_gateway_is_recognised_in_any_spelling(gateway: str, name: str | None, kind: str) -> None:
+    order = with_lines(line("10"), payments=[payment_of("10", gateway, name=name)])
+    assert [payment["type"] for payment in build_body(order, "centelar").body["payments"]] == [kind]
 
 
-def test_rows_of_the_account_add_to_the_known_gateways_and_go_before_them() -> None:
-    payments = [paid("4", "stripe"), paid("5", "Señal en efectivo"), paid("1", "Mercado Pago")]
+def test_account_rows_extend_and_override_known_gateways() -> None:
+    payments = [payment_of("4", "stripe"), payment_of("5", "Señal en efectivo"), payment_of("1", "Mercado Pago")]
     order = with_lines(line("10"), payments=payments)
     types = {"Stripe": "promissory", "senal en EFECTIVO": "promissory"}
-    body = write(order, "centelar", payment_types=types).body
-    assert [each["type"] for each in body["payments"]] == ["promissory", "promissory", "mercadopago"]
+    body = build_body(order, "centelar", payment_types=types).body
+    assert [payment["type"] for payment in body["payments"]] == ["promissory", "promissory", "mercadopago"]
 
 
-def test_gateway_without_a_row_is_a_problem_that_names_it() -> None:
-    payments = [paid("4", "bacs"), paid("5", "bacs"), paid("1", "gift_card")]
+def test_gateway_without_a_row_is_a_problem_naming_it() -> None:
+    payments = [payment_of("4", "bacs"), payment_of("5", "bacs"), payment_of("1", "gift_card")]
     order = with_lines(line("10"), payments=payments)
-    assert problems_of(order, "centelar", payment_types={}) == [
+    assert mapping_problems(order, "centelar", payment_types={}) == [
         UNKNOWN_GATEWAY.format("bacs"),
         UNKNOWN_GATEWAY.format("gift_card"),
     ]
 
 
-def test_payment_that_nobody_names_is_unnamed() -> None:
-    order = with_lines(line("10"), payments=[paid("10", None)])
-    assert problems_of(order, "centelar") == [UNKNOWN_GATEWAY.format("unnamed")]
-    assert problems_of(order, "centelar", payment_types={"unnamed": "promissory"}) == []
+def test_payment_without_a_gateway_is_unnamed() -> None:
+    order = with_lines(line("10"), payments=[payment_of("10", None)])
+    assert mapping_problems(order, "centelar") == [UNKNOWN_GATEWAY.format("unnamed")]
+    assert mapping_problems(order, "centelar", payment_types={"unnamed": "promissory"}) == []
 
 
-def test_amounts_of_several_gateways_that_were_not_fetched_are_a_problem_with_the_way_out() -> None:
-    order = read("shopify", SAMPLES["shopify_ar"] | {"payment_gateway_names": ["Mercado Pago", "gift_card"]})
+def test_unfetched_gateway_amounts_are_a_problem_with_a_hint() -> None:
+    order = parse_order("shopify", SAMPLES["shopify_ar"] | {"payment_gateway_names": ["Mercado Pago", "gift_card"]})
     missing = "Payments are missing: the storefront does not say how much was paid in which way."
-    assert problems_of(order, "centelar") == [missing, render_problem(order.missing_details["payments"])]
+    assert mapping_problems(order, "centelar") == [missing, render_problem(order.missing_details["payments"])]
 
 
-def test_gift_card_that_paid_is_a_payment() -> None:
-    order = with_lines(line("10"), payments=[paid("4", "gift_card"), paid("6")])
-    body = write(order, "centelar", payment_types={"gift_card": "promissory"}).body
-    assert (body["price"], [each["amount"] for each in body["payments"]]) == (10, ["4.00", "6.00"])
+def test_gift_card_is_a_payment() -> None:
+    order = with_lines(line("10"), payments=[payment_of("4", "gift_card"), payment_of("6")])
+    body = build_body(order, "centelar", payment_types={"gift_card": "promissory"}).body
+    assert (body["price"], [payment["amount"] for payment in body["payments"]]) == (10, ["4.00", "6.00"])
 
 
-def test_payment_below_zero_is_a_problem() -> None:
-    order = with_lines(line("10"), payments=[paid("12"), paid("-2")])
-    assert problems_of(order, "centelar") == ["Payments > “mercadopago” of -2 is negative."]
+def test_negative_payment_is_a_problem() -> None:
+    order = with_lines(line("10"), payments=[payment_of("12"), payment_of("-2")])
+    assert mapping_problems(order, "centelar") == ["Payments > “mercadopago” of -2 is negative."]
 
 
 @pytest.mark.parametrize(
@@ -377,19 +392,17 @@ def test_payment_below_zero_is_a_problem() -> None:
     ],
 )
 @pytest.mark.parametrize("free_orders", ["problem", "send"])
-def test_order_whose_payments_are_not_known_is_a_problem(
-    payments: list[Any] | None, problem: str, free_orders: str
-) -> None:
+def test_unknown_payments_are_a_problem(payments: list[Any] | None, problem: str, free_orders: str) -> None:
     order = with_lines(line("10"), payments=payments)
-    assert problems_of(order, "centelar", free_orders=free_orders) == [problem]
+    assert mapping_problems(order, "centelar", free_orders=free_orders) == [problem]
 
 
-@pytest.mark.parametrize("payments", [None, [], [paid("0", "free")]])
+@pytest.mark.parametrize("payments", [None, [], [payment_of("0", "free")]])
 def test_free_order_is_a_problem_unless_the_account_sends_it(payments: list[Any] | None) -> None:
     order = with_lines(line("0"), payments=payments)
     free = "Payments are missing: the order is free. The account's `free_orders` can be “send”."
-    assert problems_of(order, "centelar") == [free]
-    assert write(order, "centelar", free_orders="send").body["payments"] == []
+    assert mapping_problems(order, "centelar") == [free]
+    assert build_body(order, "centelar", free_orders="send").body["payments"] == []
 
 
 # Date, order code and customer
@@ -402,19 +415,19 @@ def test_free_order_is_a_problem_unless_the_account_sends_it(payments: list[Any]
         ("UTC", "2027-01-01T02:30:05"),
     ],
 )
-def test_date_is_the_accounts_local_time(timezone: str, local: str) -> None:
+def test_date_uses_the_account_time_zone(timezone: str, local: str) -> None:
     order = replace(ORDER, placed_at=datetime(2027, 1, 1, 2, 30, 5, 999999, tzinfo=UTC))
-    assert write(order, "centelar", timezone=timezone).body["creation_date"] == local
+    assert build_body(order, "centelar", timezone=timezone).body["creation_date"] == local
 
 
-def test_date_without_local_time_is_a_problem() -> None:
+def test_unrepresentable_local_date_is_a_problem() -> None:
     order = replace(ORDER, placed_at=datetime(1, 1, 1, tzinfo=UTC))
-    assert problems_of(order, "centelar") == ["Date of the order is missing."]
+    assert mapping_problems(order, "centelar") == ["Date of the order is missing."]
 
 
-def test_code_follows_the_template_and_keeps_the_stores_id_when_the_store_is_renamed() -> None:
-    account = make_account("centelar", ext_code="{store}/{storefront}/{order_id}/{number}")
-    store = replace(make_store("shopify"), name="nueva")
+def test_order_code_uses_the_template_and_the_stable_store_id() -> None:
+    account = build_account("centelar", ext_code="{store}/{storefront}/{order_id}/{number}")
+    store = replace(build_store("shopify"), name="nueva")
     assert DESTINATION.build_request(ORDER, account, store).body["ext_code"] == "tienda/shopify/5678901234999/#2077"
 
 
@@ -431,29 +444,30 @@ def test_code_follows_the_template_and_keeps_the_stores_id_when_the_store_is_ren
         ({"bill_to": None}, ("Abril", "Quiroga")),
     ],
 )
-def test_name_is_the_customers_else_the_bills_else_the_receivers(
-    people: dict[str, Any], names: tuple[str, str]
-) -> None:
-    customer = bought_by(**people)
+def test_name_comes_from_customer_then_billing_then_receiver(people: dict[str, Any], names: tuple[str, str]) -> None:
+    customer = customer_body(**people)
     assert (customer["first_name"], customer["last_name"]) == names
 
 
 def test_receiver_does_not_complete_the_name_of_the_customer() -> None:
     order = with_lines(line("10"), customer=Customer(first_name="Tobías"), bill_to=None)
-    assert problems_of(order, "centelar") == ["Customer > last name is missing."]
-    body = write(order, "centelar", last_name_missing="-").body
+    assert mapping_problems(order, "centelar") == ["Customer > last name is missing."]
+    body = build_body(order, "centelar", last_name_missing="-").body
     assert (body["customer"]["first_name"], body["customer"]["last_name"]) == ("Tobías", "-")
 
 
-def test_family_name_alone_is_no_given_name() -> None:
+def test_last_name_alone_leaves_first_name_missing() -> None:
     order = with_lines(line("10"), customer=Customer(last_name="Gil"), bill_to=None)
-    assert problems_of(order, "centelar") == ["Customer > first name is missing."]
+    assert mapping_problems(order, "centelar") == ["Customer > first name is missing."]
 
 
-def test_order_of_nobody_names_both_names() -> None:
+def test_order_without_a_name_reports_both_names() -> None:
     nobody = replace(HOME, first_name=None, last_name=None)
     order = with_lines(line("10"), customer=None, ship_to=nobody, bill_to=nobody)
-    assert problems_of(order, "centelar") == ["Customer > first name is missing.", "Customer > last name is missing."]
+    assert mapping_problems(order, "centelar") == [
+        "Customer > first name is missing.",
+        "Customer > last name is missing.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -465,24 +479,24 @@ def test_order_of_nobody_names_both_names() -> None:
         (None, None, None, None),
     ],
 )
-def test_document_says_what_it_is_and_whose(
+def test_document_type_and_holder_are_recognised(
     document: str | None, kind: str | None, digits: str | None, is_corporate: bool | None
 ) -> None:
-    customer = bought_by(document=document)
-    found = tuple(customer.get(name) for name in ("document_type", "document", "is_corporate"))
-    assert found == (kind, digits, is_corporate)
+    customer = customer_body(document=document)
+    document_fields = tuple(customer.get(name) for name in ("document_type", "document", "is_corporate"))
+    assert document_fields == (kind, digits, is_corporate)
 
 
-def test_document_that_is_none_of_argentina_is_left_out_with_a_warning() -> None:
-    written = write(with_lines(line("10"), document="A1234567"), "centelar")
-    assert written.body["customer"].keys().isdisjoint({"document", "document_type", "is_corporate"})
-    assert render_problems(written.warnings) == ["Tax document “A1234567” is not sent: it is neither a CUIT nor a DNI."]
+def test_foreign_document_is_omitted_with_a_warning() -> None:
+    request = build_body(with_lines(line("10"), document="A1234567"), "centelar")
+    assert request.body["customer"].keys().isdisjoint({"document", "document_type", "is_corporate"})
+    assert render_problems(request.warnings) == ["Tax document “A1234567” is not sent: it is neither a CUIT nor a DNI."]
 
 
 def test_document_with_a_wrong_check_digit_is_sent_with_a_warning() -> None:
-    written = write(with_lines(line("10"), document="20-30111222-6"), "centelar")
-    assert written.body["customer"]["document"] == "20301112226"
-    assert render_problems(written.warnings) == [
+    request = build_body(with_lines(line("10"), document="20-30111222-6"), "centelar")
+    assert request.body["customer"]["document"] == "20301112226"
+    assert render_problems(request.warnings) == [
         "Tax document: the check digit of CUIT 20301112226 is wrong; it is sent as it is."
     ]
 
@@ -491,136 +505,136 @@ def test_document_with_a_wrong_check_digit_is_sent_with_a_warning() -> None:
     ("company", "document", "is_corporate"),
     [("Mates S.R.L.", None, True), ("30.111.222", None, None), ("Mates S.R.L.", "30111222", False)],
 )
-def test_company_on_the_bill_counts_where_no_document_says_otherwise(
+def test_billing_company_counts_unless_a_document_contradicts_it(
     company: str, document: str | None, is_corporate: bool | None
 ) -> None:
-    customer = bought_by(document=document, bill_to=replace(HOME, company=company))
+    customer = customer_body(document=document, bill_to=replace(HOME, company=company))
     assert customer.get("is_corporate") is is_corporate
 
 
 @pytest.mark.parametrize(
-    ("phone", "sent"),
+    ("phone", "expected"),
     [("011 15-4321-5678", "+5491143215678"), ("15 4321 5678", "15 4321 5678"), ("N/A", None)],
 )
-def test_phone_is_international_where_it_is_sure(phone: str, sent: str | None) -> None:
-    assert bought_by(phone=None, ship_to=replace(HOME, phone=phone)).get("phone") == sent
+def test_phone_is_international_when_unambiguous(phone: str, expected: str | None) -> None:
+    assert customer_body(phone=None, ship_to=replace(HOME, phone=phone)).get("phone") == expected
 
 
-@pytest.mark.parametrize(("country", "sent"), [("UY", "+59829012345"), (None, "2901 2345")])
-def test_phone_is_read_as_where_the_order_goes_would(country: str | None, sent: str) -> None:
+@pytest.mark.parametrize(("country", "expected"), [("UY", "+59829012345"), (None, "2901 2345")])
+def test_phone_is_parsed_for_the_destination_country(country: str | None, expected: str) -> None:
     away = replace(HOME, country=country, phone="2901 2345")
-    assert bought_by(phone=None, ship_to=away, bill_to=None)["phone"] == sent
+    assert customer_body(phone=None, ship_to=away, bill_to=None)["phone"] == expected
 
 
-def test_email_is_the_orders_else_the_customers() -> None:
+def test_email_comes_from_order_then_customer() -> None:
     customer = Customer(first_name="Ana", last_name="Gil", email="ana@example.com.ar")
-    assert bought_by(customer=customer, email="pedidos@example.com.ar")["email"] == "pedidos@example.com.ar"
-    assert bought_by(customer=customer, email=None)["email"] == "ana@example.com.ar"
+    assert customer_body(customer=customer, email="pedidos@example.com.ar")["email"] == "pedidos@example.com.ar"
+    assert customer_body(customer=customer, email=None)["email"] == "ana@example.com.ar"
 
 
 # Addresses
 
 
-def test_address_says_all_that_is_known_of_it_longitude_first() -> None:
+def test_address_contains_every_known_field_with_longitude_first() -> None:
     home = replace(HOME, latitude=Decimal("-34.6131"), longitude=Decimal("-58.3772"))
-    body = write(with_lines(line("10"), ship_to=home), "centelar").body
+    body = build_body(with_lines(line("10"), ship_to=home), "centelar").body
     assert body["shipping_address"] == HOME_BODY | {"geo_coordinates": [-58.3772, -34.6131]}
     assert body["billing_address"] == HOME_BODY
 
 
 @pytest.mark.parametrize("half", [{"latitude": Decimal("-34.6131")}, {"longitude": Decimal("-58.3772")}])
-def test_half_a_coordinate_is_left_out(half: dict[str, Any]) -> None:
+def test_incomplete_coordinates_are_omitted(half: dict[str, Any]) -> None:
     home = replace(HOME, **half)
-    assert write(with_lines(line("10"), ship_to=home), "centelar").body["shipping_address"] == HOME_BODY
+    assert build_body(with_lines(line("10"), ship_to=home), "centelar").body["shipping_address"] == HOME_BODY
 
 
-def test_bill_without_an_address_goes_where_the_order_goes() -> None:
-    written = write(with_lines(line("10"), bill_to=None), "centelar")
-    assert (written.body["billing_address"], render_problems(written.warnings)) == (HOME_BODY, [])
+def test_missing_billing_address_falls_back_to_shipping() -> None:
+    request = build_body(with_lines(line("10"), bill_to=None), "centelar")
+    assert (request.body["billing_address"], render_problems(request.warnings)) == (HOME_BODY, [])
 
 
-def test_bill_without_a_street_goes_where_the_order_goes_with_a_warning() -> None:
-    written = write(with_lines(line("10"), bill_to=Address(country="AR")), "centelar")
-    assert written.body["billing_address"] == HOME_BODY
-    assert render_problems(written.warnings) == [
+def test_billing_address_without_street_falls_back_to_shipping_with_a_warning() -> None:
+    request = build_body(with_lines(line("10"), bill_to=Address(country="AR")), "centelar")
+    assert request.body["billing_address"] == HOME_BODY
+    assert render_problems(request.warnings) == [
         "Billing address has no street: the shipping address is sent in its place."
     ]
 
 
 def test_address_without_a_street_is_a_problem() -> None:
     order = with_lines(line("10"), ship_to=replace(HOME, street=None))
-    assert problems_of(order, "centelar") == ["Shipping address > street is missing."]
+    assert mapping_problems(order, "centelar") == ["Shipping address > street is missing."]
 
 
-def test_order_that_goes_nowhere_is_a_problem() -> None:
+def test_order_without_an_address_is_a_problem() -> None:
     order = with_lines(line("10"), ship_to=None, bill_to=None)
-    assert problems_of(order, "centelar") == [
+    assert mapping_problems(order, "centelar") == [
         "Shipping address is missing.",
         "Billing address is missing: the storefront gives no address with a street.",
     ]
 
 
 @pytest.mark.parametrize(
-    ("row", "sent"),
+    ("row", "expected"),
     [
         ({"id": 12}, {"id": 12}),
         ({"name": "CENTRO"}, {"name": "CENTRO"}),
         ({"id": 12, "name": "CENTRO"}, {"id": 12}),
     ],
 )
-def test_pickup_is_a_branch_by_the_table(row: dict[str, Any], sent: dict[str, Any]) -> None:
-    body = write(with_lines(line("10"), **PICKUP), "centelar", pickups={"SUCURSAL céntro": row}).body
-    assert body["shipping_address"] == {"disposition": "pickup", "receiver_name": "Julieta Ferreyra", **sent}
+def test_pickup_branch_comes_from_the_lookup_table(row: dict[str, Any], expected: dict[str, Any]) -> None:
+    body = build_body(with_lines(line("10"), **PICKUP), "centelar", pickups={"SUCURSAL céntro": row}).body
+    assert body["shipping_address"] == {"disposition": "pickup", "receiver_name": "Julieta Ferreyra", **expected}
     assert body["billing_address"] == HOME_BODY
     assert "location_id" not in body["items"][0]
 
 
 @pytest.mark.parametrize(
-    ("row", "sent"),
+    ("row", "expected"),
     [
         ({"location_id": 3}, {"location_id": 3}),
         ({"location_name": "Depósito"}, {"location_name": "Depósito"}),
         ({"location_id": 3, "location_name": "Depósito"}, {"location_id": 3}),
     ],
 )
-def test_stock_of_a_pickup_is_taken_from_the_branchs_location(row: dict[str, Any], sent: dict[str, Any]) -> None:
+def test_pickup_stock_comes_from_the_branch_location(row: dict[str, Any], expected: dict[str, Any]) -> None:
     tables = {"pickups": {"Sucursal Centro": {"id": 12}}, "locations": {"sucursal centro": row}}
-    body = write(with_lines(line("10"), **PICKUP), "centelar", **tables).body
-    assert body["items"] == [{"product_code": "MATE", "quantity": 1, "price": 10, **sent}]
+    body = build_body(with_lines(line("10"), **PICKUP), "centelar", **tables).body
+    assert body["items"] == [{"product_code": "MATE", "quantity": 1, "price": 10, **expected}]
 
 
-def test_pickup_without_a_row_is_a_problem_that_names_it() -> None:
+def test_pickup_without_a_row_is_a_problem_naming_it() -> None:
     order = with_lines(line("10"), **PICKUP)
-    assert problems_of(order, "centelar") == [
+    assert mapping_problems(order, "centelar") == [
         "Shipping address > branch “Sucursal Centro” is unknown to Centelar: add a row "
         '"Sucursal Centro" = { id = ID } to `pickups`, or run '
         "`connector table set --account cuenta pickups 'Sucursal Centro' id=ID`."
     ]
     nowhere = "Shipping address > branch where the customer collects is missing."
-    assert problems_of(replace(order, pickup_name=None), "centelar", pickups={"Otra": {"id": 1}}) == [nowhere]
+    assert mapping_problems(replace(order, pickup_name=None), "centelar", pickups={"Otra": {"id": 1}}) == [nowhere]
 
 
-def test_pickup_by_nobody_lacks_only_the_customers_names() -> None:
+def test_pickup_without_a_customer_reports_only_the_names() -> None:
     nobody = replace(HOME, first_name=None, last_name=None)
     order = with_lines(line("10"), customer=None, **PICKUP | {"bill_to": nobody})
     missing = ["Customer > first name is missing.", "Customer > last name is missing."]
-    assert problems_of(order, "centelar", pickups={"Sucursal Centro": {"id": 12}}) == missing
+    assert mapping_problems(order, "centelar", pickups={"Sucursal Centro": {"id": 12}}) == missing
 
 
-def test_pickup_is_billed_to_a_street() -> None:
+def test_pickup_is_billed_to_an_address_with_a_street() -> None:
     order = with_lines(line("10"), **PICKUP | {"bill_to": None})
     pickups = {"Sucursal Centro": {"id": 12}}
     missing = "Billing address is missing: the storefront gives no address with a street."
-    assert problems_of(order, "centelar", pickups=pickups) == [missing]
-    written = write(replace(order, ship_to=HOME), "centelar", pickups=pickups)
-    assert (written.body["billing_address"], render_problems(written.warnings)) == (HOME_BODY, [])
-    assert written.body["shipping_address"] == {"disposition": "pickup", "receiver_name": "Abril Quiroga", "id": 12}
+    assert mapping_problems(order, "centelar", pickups=pickups) == [missing]
+    request = build_body(replace(order, ship_to=HOME), "centelar", pickups=pickups)
+    assert (request.body["billing_address"], render_problems(request.warnings)) == (HOME_BODY, [])
+    assert request.body["shipping_address"] == {"disposition": "pickup", "receiver_name": "Abril Quiroga", "id": 12}
 
 
-def test_what_centelar_cannot_be_told_is_listed() -> None:
+def test_data_centelar_cannot_receive_is_a_warning() -> None:
     order = with_lines(line("10"), **PICKUP | {"ship_to": replace(HOME, company="Mates S.R.L.")})
-    written = write(replace(order, note="Timbre 4"), "centelar", pickups={"Sucursal Centro": {"id": 12}})
-    assert render_problems(written.warnings) == [
+    request = build_body(replace(order, note="Timbre 4"), "centelar", pickups={"Sucursal Centro": {"id": 12}})
+    assert render_problems(request.warnings) == [
         "Company is not sent: Centelar has no field for its name.",
         "Shipping address is not sent: the customer collects the order.",
         "Customer note is not sent: Centelar has no field for it.",
@@ -656,9 +670,9 @@ def test_what_centelar_cannot_be_told_is_listed() -> None:
         ({"charges": {"propina": "PROPINA"}}, "charges"),
     ],
 )
-def test_setting_at_fault_is_named(settings: dict[str, Any], at: str) -> None:
+def test_invalid_setting_is_reported(settings: dict[str, Any], at: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        make_account("centelar", **settings)
+        build_account("centelar", **settings)
     assert set(caught.value.messages_dict) == {at}
 
 
@@ -673,14 +687,14 @@ def test_setting_at_fault_is_named(settings: dict[str, Any], at: str) -> None:
         (500, {"success": False}, None),
     ],
 )
-def test_no_in_a_good_status_is_a_refusal(
+def test_failure_in_a_2xx_response_is_a_refusal(
     status: int, body: dict[str, Any] | list[str], outcome: Outcome | None
 ) -> None:
     assert DESTINATION.classify_response(status, body) is outcome
 
 
 @pytest.mark.parametrize(
-    "reply",
+    "response",
     [
         {"success": True},
         {"order_id": 5},
@@ -689,8 +703,8 @@ def test_no_in_a_good_status_is_a_refusal(
         {"success": False, "order_id": 5},
     ],
 )
-def test_success_is_true_and_a_whole_number(reply: dict[str, Any]) -> None:
-    assert DESTINATION.parse_order_id(reply) is None
+def test_success_requires_true_and_an_integer_id(response: dict[str, Any]) -> None:
+    assert DESTINATION.parse_order_id(response) is None
     assert DESTINATION.parse_order_id({"success": True, "order_id": 5, "more": 1}) == "5"
 
 
@@ -704,7 +718,7 @@ def test_success_is_true_and_a_whole_number(reply: dict[str, Any]) -> None:
         ({}, {"shipping_address": {"street": [FieldError("missing")]}}),
     ],
 )
-def test_contract_and_schema_agree_on_what_an_address_needs(change: dict[str, Any], fault: dict[str, Any]) -> None:
+def test_contract_and_schema_require_the_same_address_fields(change: dict[str, Any], fault: dict[str, Any]) -> None:
     body = dict(DESTINATION.contract.request_example) | {"shipping_address": change}
     errors: Any = DESTINATION.schema.validate(body)
     assert errors == fault

@@ -12,34 +12,34 @@ from mappings.destination import Outcome
 from mappings.order import Charge, Line, Order, Shipping
 from mappings.problems import render_problems
 from tests.support.mapping_cases import (
-    CUSTOMER,
+    CUSTOMER_ID,
     SAMPLES,
-    WAREHOUSE,
+    WAREHOUSE_ID,
+    build_account,
+    build_body,
     line,
-    make_account,
-    problems_of,
-    read,
+    mapping_problems,
+    parse_order,
     with_parts,
-    write,
 )
 
 DESTINATION = DESTINATIONS["lapyme"]
 
-ORDER = read("shopify", SAMPLES["shopify_ar"])
+ORDER = parse_order("shopify", SAMPLES["shopify_ar"])
 
 
 def with_lines(*lines: Line, **parts: Any) -> Order:
     return replace(with_parts(ORDER, *lines, **parts), tax=None)
 
 
-def prices(body: dict[str, Any]) -> list[tuple[str, int, int]]:
-    return [(each["sku_snapshot"], each["ordered_quantity"], each["unit_price"]) for each in body["lines"]]
+def line_prices(body: dict[str, Any]) -> list[tuple[str, int, int]]:
+    return [(line["sku_snapshot"], line["ordered_quantity"], line["unit_price"]) for line in body["lines"]]
 
 
-def test_shopify_order_becomes_lapymes_body() -> None:
-    assert write(ORDER, "lapyme").body == {
-        "customer_id": CUSTOMER,
-        "assigned_warehouse_id": WAREHOUSE,
+def test_shopify_order_maps_to_a_lapyme_body() -> None:
+    assert build_body(ORDER, "lapyme").body == {
+        "customer_id": CUSTOMER_ID,
+        "assigned_warehouse_id": WAREHOUSE_ID,
         "totals": {"subtotal": 2066117, "tax_amount": 433884, "total": 2500001},
         "lines": [
             {
@@ -78,11 +78,11 @@ def test_shopify_order_becomes_lapymes_body() -> None:
     }
 
 
-def test_woocommerce_order_becomes_lapymes_body() -> None:
-    order = read("woocommerce", SAMPLES["woocommerce_ar"])
-    assert write(order, "lapyme", charges={"fee": "RECARGO"}).body == {
-        "customer_id": CUSTOMER,
-        "assigned_warehouse_id": WAREHOUSE,
+def test_woocommerce_order_maps_to_a_lapyme_body() -> None:
+    order = parse_order("woocommerce", SAMPLES["woocommerce_ar"])
+    assert build_body(order, "lapyme", charges={"fee": "RECARGO"}).body == {
+        "customer_id": CUSTOMER_ID,
+        "assigned_warehouse_id": WAREHOUSE_ID,
         "totals": {"subtotal": 1361983, "tax_amount": 286017, "total": 1648000},
         "lines": [
             {
@@ -123,16 +123,19 @@ def test_woocommerce_order_becomes_lapymes_body() -> None:
 
 def test_free_shipping_is_no_line() -> None:
     order = with_lines(line("10"), shipping=[Shipping(name="Gratis", total=Decimal(0))])
-    assert prices(write(order, "lapyme").body) == [("MATE", 1, 1000)]
+    assert line_prices(build_body(order, "lapyme").body) == [("MATE", 1, 1000)]
 
 
-def test_zero_charge_is_no_line_and_no_problem() -> None:
+def test_zero_charge_is_ignored() -> None:
     order = with_lines(line("10"), charges=[Charge(kind="tip", total=Decimal(0))])
-    assert prices(write(order, "lapyme").body) == [("MATE", 1, 1000)]
+    assert line_prices(build_body(order, "lapyme").body) == [("MATE", 1, 1000)]
 
 
-def test_price_that_does_not_divide_is_split_dearer_units_first() -> None:
-    assert prices(write(with_lines(line("10.00", quantity=3)), "lapyme").body) == [("MATE", 1, 334), ("MATE", 2, 333)]
+def test_indivisible_price_is_split_with_dearer_units_first() -> None:
+    assert line_prices(build_body(with_lines(line("10.00", quantity=3)), "lapyme").body) == [
+        ("MATE", 1, 334),
+        ("MATE", 2, 333),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -142,22 +145,22 @@ def test_price_that_does_not_divide_is_split_dearer_units_first() -> None:
         ("line", {"subtotal": 825, "tax_amount": 174, "total": 999}),
     ],
 )
-def test_net_is_rounded_per_order_or_per_line(rounding: str, totals: dict[str, Any]) -> None:
+def test_net_amount_is_rounded_per_order_or_per_line(rounding: str, totals: dict[str, Any]) -> None:
     order = with_lines(*[line("3.33") for _ in range(3)])
-    assert write(order, "lapyme", tax_rounding=rounding).body["totals"] == totals
+    assert build_body(order, "lapyme", tax_rounding=rounding).body["totals"] == totals
 
 
-def test_tax_is_reckoned_for_each_rate() -> None:
+def test_tax_is_calculated_per_rate() -> None:
     order = with_lines(line("121.00"), line("110.50", sku="LIBRO"), line("50.00", sku="EXENTO"))
-    body = write(order, "lapyme", tax_rate_id_by_sku={"LIBRO": 4, "EXENTO": 3}).body
-    assert [each["tax_rate_id"] for each in body["lines"]] == [5, 4, 3]
+    body = build_body(order, "lapyme", tax_rate_id_by_sku={"LIBRO": 4, "EXENTO": 3}).body
+    assert [body_line["tax_rate_id"] for body_line in body["lines"]] == [5, 4, 3]
     assert body["totals"] == {"subtotal": 10000 + 10000 + 5000, "tax_amount": 2100 + 1050, "total": 28150}
 
 
 def test_tax_rates_and_products_follow_the_settings() -> None:
     product = "11111111-2222-4333-8444-555555555555"
     settings = {"tax_rates": {"9": 25}, "tax_rate_id": 9, "product_id_by_sku": {"MATE": product}}
-    body = write(with_lines(line("125.00")), "lapyme", **settings).body
+    body = build_body(with_lines(line("125.00")), "lapyme", **settings).body
     assert body["lines"][0]["product_id"] == product
     assert body["lines"][0]["tax_rate_id"] == 9
     assert body["totals"] == {"subtotal": 10000, "tax_amount": 2500, "total": 12500}
@@ -170,27 +173,29 @@ def test_shipping_and_notes_follow_the_settings() -> None:
         "notes": "{store}/{storefront}/{order_id}/{number}",
     }
     order = with_lines(line("1"), shipping=[Shipping(total=Decimal("2"))])
-    body = write(order, "lapyme", **settings).body
-    assert prices(body) == [("MATE", 1, 100), ("FLETE", 1, 200)]
+    body = build_body(order, "lapyme", **settings).body
+    assert line_prices(body) == [("MATE", 1, 100), ("FLETE", 1, 200)]
     assert body["lines"][1]["product_name_snapshot"] == "Flete"
     assert body["notes"] == "tienda/shopify/5678901234999/#2077"
 
 
 @pytest.mark.parametrize(("is_pickup", "method"), [(True, "pickup"), (False, "shipping"), (None, None)])
-def test_delivery_method_is_left_out_where_nothing_says_it(is_pickup: bool | None, method: str | None) -> None:
-    assert write(replace(ORDER, is_pickup=is_pickup), "lapyme").body.get("delivery_method") == method
+def test_delivery_method_is_omitted_when_unknown(is_pickup: bool | None, method: str | None) -> None:
+    assert build_body(replace(ORDER, is_pickup=is_pickup), "lapyme").body.get("delivery_method") == method
 
 
 def test_order_without_an_address_is_no_problem() -> None:
-    assert problems_of(replace(ORDER, ship_to=None, bill_to=None), "lapyme") == []
+    assert mapping_problems(replace(ORDER, ship_to=None, bill_to=None), "lapyme") == []
 
 
-def test_currency_without_a_word_is_a_problem() -> None:
-    assert problems_of(replace(ORDER, currency="MXN"), "lapyme") == ["Currency “MXN” is not served; only ARS, USD."]
+def test_unmapped_currency_is_a_problem() -> None:
+    assert mapping_problems(replace(ORDER, currency="MXN"), "lapyme") == [
+        "Currency “MXN” is not served; only ARS, USD."
+    ]
 
 
-def test_currency_words_follow_the_settings() -> None:
-    assert write(ORDER, "lapyme", currencies={"ARS": "ARS"}).body["currency"] == "ARS"
+def test_currency_codes_follow_the_settings() -> None:
+    assert build_body(ORDER, "lapyme", currencies={"ARS": "ARS"}).body["currency"] == "ARS"
 
 
 @pytest.mark.parametrize(
@@ -207,40 +212,43 @@ def test_currency_words_follow_the_settings() -> None:
         ),
     ],
 )
-def test_charge_that_is_no_line_is_a_problem(charge: Charge, problem: str) -> None:
-    assert problems_of(with_lines(line("100"), charges=[charge]), "lapyme", charges={}) == [problem]
+def test_charge_without_a_line_code_is_a_problem(charge: Charge, problem: str) -> None:
+    assert mapping_problems(with_lines(line("100"), charges=[charge]), "lapyme", charges={}) == [problem]
 
 
-def test_charge_is_a_line_by_the_table() -> None:
+def test_charge_becomes_a_line_by_the_lookup_table() -> None:
     order = with_lines(line("100"), charges=[Charge(kind="tip", total=Decimal("50.00"))])
-    assert prices(write(order, "lapyme", charges={"tip": "PROPINA"}).body) == [("MATE", 1, 10000), ("PROPINA", 1, 5000)]
+    assert line_prices(build_body(order, "lapyme", charges={"tip": "PROPINA"}).body) == [
+        ("MATE", 1, 10000),
+        ("PROPINA", 1, 5000),
+    ]
 
 
-def test_sum_that_differs_from_the_charge_is_a_problem_with_its_arithmetic() -> None:
+def test_mismatched_total_is_a_problem_with_its_arithmetic() -> None:
     order = with_lines(line("100"), shipping=[Shipping(total=Decimal("20"))], total="119.99")
     arithmetic = "Total: products 100.00 + shipping 20.00 = 120.00, but 119.99 was charged."
-    assert problems_of(order, "lapyme") == [arithmetic]
-    assert arithmetic in render_problems(write(order, "lapyme", totals="warn").warnings)
+    assert mapping_problems(order, "lapyme") == [arithmetic]
+    assert arithmetic in render_problems(build_body(order, "lapyme", totals="warn").warnings)
 
 
-def test_line_without_sku_is_named_by_the_orders_own_number() -> None:
+def test_line_without_sku_is_reported_by_its_number_in_the_order() -> None:
     order = with_lines(line("10", quantity=3), line("10", sku=None))
-    assert problems_of(order, "lapyme") == ["Products > line 2 > SKU is missing."]
+    assert mapping_problems(order, "lapyme") == ["Products > line 2 > SKU is missing."]
 
 
-def test_order_of_nothing_is_a_problem() -> None:
-    assert problems_of(with_lines(), "lapyme") == ["Products are missing: nothing was charged."]
+def test_empty_order_is_a_problem() -> None:
+    assert mapping_problems(with_lines(), "lapyme") == ["Products are missing: nothing was charged."]
 
 
 @pytest.mark.parametrize(("tax", "is_told"), [("17.35", False), ("17.37", False), ("17.38", True), ("0", True)])
-def test_other_tax_of_the_storefront_is_a_warning(tax: str, is_told: bool) -> None:
-    warnings = render_problems(write(replace(with_lines(line("100")), tax=Decimal(tax)), "lapyme").warnings)
-    said = f"Tax: the storefront reckoned {Decimal(tax):.2f}, the account's rates give 17.36."
-    assert (said in warnings) is is_told
+def test_different_storefront_tax_is_a_warning(tax: str, is_told: bool) -> None:
+    warnings = render_problems(build_body(replace(with_lines(line("100")), tax=Decimal(tax)), "lapyme").warnings)
+    warning = f"Tax: the storefront reckoned {Decimal(tax):.2f}, the account's rates give 17.36."
+    assert (warning in warnings) is is_told
 
 
-def test_what_lapyme_cannot_be_told_is_listed() -> None:
-    assert render_problems(write(replace(ORDER, document="30111222", note="Timbre 4"), "lapyme").warnings) == [
+def test_data_lapyme_cannot_receive_is_a_warning() -> None:
+    assert render_problems(build_body(replace(ORDER, document="30111222", note="Timbre 4"), "lapyme").warnings) == [
         "Tax document is not sent: LaPyme books the order on the account's customer.",
         "Company is not sent: LaPyme books the order on the account's customer.",
         "Shipping address is not sent: LaPyme has no field for it.",
@@ -248,8 +256,8 @@ def test_what_lapyme_cannot_be_told_is_listed() -> None:
     ]
 
 
-def test_address_of_a_pickup_is_not_missed() -> None:
-    assert render_problems(write(replace(ORDER, is_pickup=True, bill_to=None), "lapyme").warnings) == []
+def test_pickup_without_an_address_has_no_warning() -> None:
+    assert render_problems(build_body(replace(ORDER, is_pickup=True, bill_to=None), "lapyme").warnings) == []
 
 
 amounts = st.integers(0, 10**9).map(lambda cents: Decimal(cents).scaleb(-2))
@@ -260,16 +268,18 @@ amounts = st.integers(0, 10**9).map(lambda cents: Decimal(cents).scaleb(-2))
     amounts,
     st.sampled_from(["order", "line"]),
 )
-def test_totals_always_add_up_to_what_was_charged(
+def test_totals_always_add_up_to_the_charge(
     lines: list[tuple[Decimal, int, str]], shipping: Decimal, rounding: str
 ) -> None:
     order = with_lines(
         *[line(total, quantity=quantity, sku=sku) for total, quantity, sku in lines],
         shipping=[Shipping(total=shipping)],
     )
-    body = write(order, "lapyme", tax_rounding=rounding, tax_rate_id_by_sku={"A": 4, "B": 6}).body
+    body = build_body(order, "lapyme", tax_rounding=rounding, tax_rate_id_by_sku={"A": 4, "B": 6}).body
     totals = body["totals"]
-    assert sum(each["ordered_quantity"] * each["unit_price"] for each in body["lines"]) == totals["total"]
+    assert (
+        sum(body_line["ordered_quantity"] * body_line["unit_price"] for body_line in body["lines"]) == totals["total"]
+    )
     assert totals["subtotal"] + totals["tax_amount"] == totals["total"] == int(order.total * 100)
 
 
@@ -294,9 +304,9 @@ def test_totals_always_add_up_to_what_was_charged(
         ({"tax_rounding": "cent"}, "tax_rounding"),
     ],
 )
-def test_setting_at_fault_is_named(settings: dict[str, Any], at: str) -> None:
+def test_invalid_setting_is_reported(settings: dict[str, Any], at: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        make_account("lapyme", **settings)
+        build_account("lapyme", **settings)
     assert set(caught.value.messages_dict) == {at}
 
 
@@ -310,5 +320,7 @@ def test_setting_at_fault_is_named(settings: dict[str, Any], at: str) -> None:
         (500, {"code": "IDEMPOTENCY_CONFLICT"}, None),
     ],
 )
-def test_conflicts_are_read_by_lapymes_codes(status: int, error: dict[str, Any] | str, outcome: Outcome | None) -> None:
+def test_conflicts_are_classified_by_lapyme_codes(
+    status: int, error: dict[str, Any] | str, outcome: Outcome | None
+) -> None:
     assert DESTINATION.classify_response(status, {"error": error}) is outcome

@@ -9,11 +9,11 @@ from mappings import DESTINATIONS
 from mappings.destination import Outcome
 from mappings.order import Address, Customer, Line, Order
 from mappings.problems import render_problems
-from tests.support.mapping_cases import SAMPLES, make_account, problems_of, read, write
+from tests.support.mapping_cases import SAMPLES, build_account, build_body, mapping_problems, parse_order
 
 DESTINATION = DESTINATIONS["rayo"]
 ONE_PESO = Decimal(1)
-SHIPPED = Address(
+SHIPPING_ADDRESS = Address(
     name="Ximena Ocampo",
     phone="55 6532 0691",
     street="Av. Álvaro Obregón",
@@ -28,11 +28,11 @@ SHIPPED = Address(
 
 @pytest.fixture
 def order() -> Order:
-    return read("shopify", SAMPLES["shopify_mx"])
+    return parse_order("shopify", SAMPLES["shopify_mx"])
 
 
-def test_shopify_order_becomes_rayos_body(order: Order) -> None:
-    assert write(order, "rayo").body == {
+def test_shopify_order_maps_to_a_rayo_body(order: Order) -> None:
+    assert build_body(order, "rayo").body == {
         "consumidor_destino": {
             "calle": "Av. Álvaro Obregón",
             "ciudad": "Cuauhtémoc",
@@ -53,8 +53,8 @@ def test_shopify_order_becomes_rayos_body(order: Order) -> None:
     }
 
 
-def test_woocommerce_order_becomes_rayos_body() -> None:
-    assert write(read("woocommerce", SAMPLES["woocommerce_mx"]), "rayo").body == {
+def test_woocommerce_order_maps_to_a_rayo_body() -> None:
+    assert build_body(parse_order("woocommerce", SAMPLES["woocommerce_mx"]), "rayo").body == {
         "consumidor_destino": {
             "calle": "Calle 5 de Mayo",
             "ciudad": "Coyoacán",
@@ -72,22 +72,22 @@ def test_woocommerce_order_becomes_rayos_body() -> None:
     }
 
 
-def test_what_rayo_cannot_be_told_is_listed(order: Order) -> None:
-    assert render_problems(write(order, "rayo").warnings) == [
+def test_data_rayo_cannot_receive_is_a_warning(order: Order) -> None:
+    assert render_problems(build_body(order, "rayo").warnings) == [
         "Products > “Curso en línea” is left out: it is not shipped.",
         "Customer note is not sent: Rayo has no field for it.",
     ]
 
 
-def test_company_cannot_be_told(order: Order) -> None:
-    order = replace(order, ship_to=replace(SHIPPED, company="Taller Ocampo"), note=None)
+def test_company_is_a_warning(order: Order) -> None:
+    order = replace(order, ship_to=replace(SHIPPING_ADDRESS, company="Taller Ocampo"), note=None)
     assert "Shipping address > company is not sent: Rayo has no field for it." in render_problems(
-        write(order, "rayo").warnings
+        build_body(order, "rayo").warnings
     )
 
 
-def test_interior_number_is_sent_as_null_where_there_is_none(order: Order) -> None:
-    body = write(replace(order, ship_to=SHIPPED), "rayo").body
+def test_missing_interior_number_is_sent_as_null(order: Order) -> None:
+    body = build_body(replace(order, ship_to=SHIPPING_ADDRESS), "rayo").body
     assert body["consumidor_destino"]["no_interior"] is None
 
 
@@ -107,13 +107,13 @@ def test_interior_number_is_sent_as_null_where_there_is_none(order: Order) -> No
         ({"postal_code": None}, "Shipping address > postcode is missing."),
     ],
 )
-def test_problem_names_the_field_as_the_merchant_knows_it(order: Order, changes: dict[str, Any], problem: str) -> None:
-    assert problems_of(replace(order, ship_to=replace(SHIPPED, **changes)), "rayo") == [problem]
+def test_problem_uses_the_merchant_field_name(order: Order, changes: dict[str, Any], problem: str) -> None:
+    assert mapping_problems(replace(order, ship_to=replace(SHIPPING_ADDRESS, **changes)), "rayo") == [problem]
 
 
-def test_all_problems_come_at_once(order: Order) -> None:
-    ship_to = replace(SHIPPED, district=None, number=None)
-    assert problems_of(replace(order, ship_to=ship_to, is_test=True, lines=[]), "rayo") == [
+def test_all_problems_are_reported_together(order: Order) -> None:
+    ship_to = replace(SHIPPING_ADDRESS, district=None, number=None)
+    assert mapping_problems(replace(order, ship_to=ship_to, is_test=True, lines=[]), "rayo") == [
         "The order is a test.",
         "Shipping address > neighbourhood is missing.",
         "Shipping address > street number is missing.",
@@ -123,18 +123,18 @@ def test_all_problems_come_at_once(order: Order) -> None:
 
 @pytest.mark.parametrize("changes", [{"is_pickup": True}, {"ship_to": None}])
 def test_pickup_order_is_a_problem(order: Order, changes: dict[str, Any]) -> None:
-    assert problems_of(replace(order, **changes), "rayo") == [
+    assert mapping_problems(replace(order, **changes), "rayo") == [
         "Shipping address is missing: Rayo does not serve collection in store."
     ]
 
 
-def test_order_without_anything_to_ship_is_a_problem(order: Order) -> None:
+def test_order_with_nothing_to_ship_is_a_problem(order: Order) -> None:
     lines = [replace(line, is_shippable=False) for line in order.lines]
-    assert problems_of(replace(order, lines=lines), "rayo") == ["Products are missing: nothing is left to ship."]
+    assert mapping_problems(replace(order, lines=lines), "rayo") == ["Products are missing: nothing is left to ship."]
 
 
 @pytest.mark.parametrize(
-    ("phones", "sent"),
+    ("phones", "expected"),
     [
         ({"ship": "5511111111", "order": "5522222222"}, "5511111111"),
         ({"order": "5522222222", "customer": "5533333333"}, "5522222222"),
@@ -142,35 +142,37 @@ def test_order_without_anything_to_ship_is_a_problem(order: Order) -> None:
         ({"ship": "ximena1@example.mx", "bill": "5544444444"}, "5544444444"),
     ],
 )
-def test_phone_is_the_first_of_address_order_customer_and_bill(order: Order, phones: dict[str, Any], sent: str) -> None:
+def test_phone_falls_back_from_address_to_order_customer_and_billing(
+    order: Order, phones: dict[str, Any], expected: str
+) -> None:
     order = replace(
         order,
-        ship_to=replace(SHIPPED, phone=phones.get("ship")),
+        ship_to=replace(SHIPPING_ADDRESS, phone=phones.get("ship")),
         phone=phones.get("order"),
         customer=Customer(phone=phones.get("customer")),
         bill_to=Address(phone=phones.get("bill")),
     )
-    assert write(order, "rayo").body["consumidor_destino"]["telefono"] == sent
+    assert build_body(order, "rayo").body["consumidor_destino"]["telefono"] == expected
 
 
 def test_missing_phone_is_a_problem(order: Order) -> None:
-    order = replace(order, ship_to=replace(SHIPPED, phone=None), phone=None, customer=None, bill_to=None)
-    assert problems_of(order, "rayo") == ["Shipping address > phone is missing."]
+    order = replace(order, ship_to=replace(SHIPPING_ADDRESS, phone=None), phone=None, customer=None, bill_to=None)
+    assert mapping_problems(order, "rayo") == ["Shipping address > phone is missing."]
 
 
-def test_lines_of_one_identifier_are_one_product(order: Order) -> None:
+def test_lines_with_the_same_identifier_are_merged(order: Order) -> None:
     lines = [
         Line(sku="A", quantity=1, total=ONE_PESO),
         Line(sku="B", quantity=1, total=ONE_PESO),
         Line(sku="A", quantity=2, total=ONE_PESO),
     ]
-    assert write(replace(order, lines=lines), "rayo").body["productos"] == [
+    assert build_body(replace(order, lines=lines), "rayo").body["productos"] == [
         {"cantidad": 3, "identificador": "A"},
         {"cantidad": 1, "identificador": "B"},
     ]
 
 
-def test_problem_counts_lines_as_the_order_does(order: Order) -> None:
+def test_problem_numbers_lines_as_in_the_order(order: Order) -> None:
     lines = [
         Line(sku="A", quantity=1, total=ONE_PESO, is_shippable=False),
         Line(sku="B", quantity=1, total=ONE_PESO),
@@ -178,26 +180,26 @@ def test_problem_counts_lines_as_the_order_does(order: Order) -> None:
         Line(quantity=1, total=ONE_PESO),
         Line(quantity=1, total=ONE_PESO),
     ]
-    assert problems_of(replace(order, lines=lines), "rayo") == [
+    assert mapping_problems(replace(order, lines=lines), "rayo") == [
         "Products > line 4 > SKU is missing.",
         "Products > line 5 > SKU is missing.",
     ]
 
 
-def test_barcode_takes_the_skus_place_without_a_fallback(order: Order) -> None:
+def test_barcode_replaces_the_sku_without_fallback(order: Order) -> None:
     lines = [
         Line(sku="A", barcode="7503039461000", quantity=1, total=ONE_PESO),
         Line(sku="B", quantity=1, total=ONE_PESO),
     ]
     order = replace(order, lines=lines, missing_details={})
-    assert problems_of(order, "rayo", identifier="barcode") == ["Products > line 2 > barcode is missing."]
-    body = write(replace(order, lines=lines[:1]), "rayo", identifier="barcode").body
+    assert mapping_problems(order, "rayo", identifier="barcode") == ["Products > line 2 > barcode is missing."]
+    body = build_body(replace(order, lines=lines[:1]), "rayo", identifier="barcode").body
     assert body["productos"] == [{"cantidad": 1, "identificador": "7503039461000"}]
 
 
 def test_service_states_and_missing_number_follow_the_settings(order: Order) -> None:
     settings = {"servicio_rayo": "EXPRESS", "states": {"CIUDAD DE MEXICO": "CDMX"}, "no_exterior_missing": "S/N"}
-    body = write(replace(order, ship_to=replace(SHIPPED, number=None)), "rayo", **settings).body
+    body = build_body(replace(order, ship_to=replace(SHIPPING_ADDRESS, number=None)), "rayo", **settings).body
     assert body["servicio_rayo"] == "EXPRESS"
     assert body["consumidor_destino"]["estado"] == "CDMX"
     assert body["consumidor_destino"]["no_exterior"] == "S/N"
@@ -205,7 +207,7 @@ def test_service_states_and_missing_number_follow_the_settings(order: Order) -> 
 
 def test_account_needs_a_credential() -> None:
     with pytest.raises(ValidationError) as caught:
-        make_account("rayo", api_key="")
+        build_account("rayo", api_key="")
     assert set(caught.value.messages_dict) == {"api_key"}
     with pytest.raises(ValidationError) as caught:
         DESTINATION.settings_schema().load({"name": "a", "id": "a", "destination": "rayo"})
@@ -216,12 +218,12 @@ def test_account_needs_a_credential() -> None:
     ("settings", "bearer", "key"),
     [({"api_key": "k"}, None, "k"), ({"api_key": "k", "access_token": "t"}, None, "k")],
 )
-def test_key_is_exchanged_for_a_token(settings: dict[str, Any], bearer: None, key: str) -> None:
-    account = make_account("rayo", **settings)
+def test_api_key_is_exchanged_for_a_token(settings: dict[str, Any], bearer: None, key: str) -> None:
+    account = build_account("rayo", **settings)
     assert (DESTINATION.bearer_token(account), DESTINATION.api_key(account)) == (bearer, key)
 
 
-def test_standing_token_is_the_bearer_where_there_is_no_key() -> None:
+def test_static_token_is_used_without_an_api_key() -> None:
     account = DESTINATION.settings_schema().load({"name": "a", "id": "a", "destination": "rayo", "access_token": "t"})
     assert (DESTINATION.bearer_token(account), DESTINATION.api_key(account)) == ("t", None)
 
@@ -238,7 +240,7 @@ def test_standing_token_is_the_bearer_where_there_is_no_key() -> None:
         (500, {"code": "unexpected"}, None),
     ],
 )
-def test_replies_are_read_by_rayos_codes(
+def test_responses_are_classified_by_rayo_codes(
     status: int, body: dict[str, Any] | list[Any] | None, outcome: Outcome | None
 ) -> None:
     assert DESTINATION.classify_response(status, body) is outcome

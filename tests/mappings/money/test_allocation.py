@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mappings.money.allocation import allocate
 
 
-def amounts(*texts: str) -> list[Any]:
+def decimals(*texts: str) -> list[Any]:
     return [Decimal(text) for text in texts]
 
 
@@ -24,19 +24,17 @@ def amounts(*texts: str) -> list[Any]:
         ("0", [], []),
     ],
 )
-def test_amount_is_spread_in_proportion_and_cents_go_to_the_largest_remainders(
-    amount: str, over: list[Any], shares: list[Any]
-) -> None:
-    assert allocate(Decimal(amount), amounts(*over)) == amounts(*shares)
+def test_amount_is_allocated_by_largest_remainder(amount: str, over: list[Any], shares: list[Any]) -> None:
+    assert allocate(Decimal(amount), decimals(*over)) == decimals(*shares)
 
 
 cents = st.integers(min_value=0, max_value=10**12)
 
 
 @given(st.lists(cents, min_size=1, max_size=8), st.floats(min_value=0, max_value=1))
-def test_shares_make_the_amount_and_none_exceeds_what_it_is_taken_of(weights: list[int], part: float) -> None:
+def test_shares_add_up_and_never_exceed_their_base(weights: list[int], part: float) -> None:
     over = [Decimal(weight).scaleb(-2) for weight in weights]
     amount = min(Decimal(int(sum(weights) * part)).scaleb(-2), sum(over, Decimal(0)))
     shares = allocate(amount, over)
     assert sum(shares) == amount
-    assert all(0 <= share <= each for share, each in zip(shares, over, strict=True))
+    assert all(0 <= share <= base for share, base in zip(shares, over, strict=True))

@@ -19,8 +19,8 @@ from mappings import DESTINATIONS
 from mappings.order import Order
 from mappings.problems import MappingError, render_problems
 from mappings.settings import Account
-from tests.support.mapping_cases import SAMPLES, make_account, make_store, read
-from tests.support.shops.placed import Placed, cents, half_up, text
+from tests.support.mapping_cases import SAMPLES, build_account, build_store, parse_order
+from tests.support.shops.placed import GeneratedOrder, cents, half_up, money_text
 from tests.support.shops.shopify import shopify_orders
 from tests.support.shops.tiendanube import tiendanube_orders
 from tests.support.shops.woocommerce import woocommerce_orders
@@ -28,9 +28,9 @@ from tests.support.shops.woocommerce import woocommerce_orders
 ORDERS = {"shopify": shopify_orders(), "tiendanube": tiendanube_orders(), "woocommerce": woocommerce_orders()}
 #: ARCA's ids of VAT rates and their per mille, and the rate id of each SKU.
 PER_MILLE = {3: 0, 4: 105, 5: 210, 6: 270}
-RATE_OF = {"SKU-0": 3, "SKU-1": 4, "SKU-2": 6, "ENVIO": 6, "PROPINA": 3}
-SKUS = {"tip": "PROPINA", "fee": "RECARGO", "duties": "ADUANA"}
-TYPES = dict.fromkeys(["gift_card", "shopify_store_credit", "offline", "paypal"], "promissory")
+TAX_RATE_BY_SKU = {"SKU-0": 3, "SKU-1": 4, "SKU-2": 6, "ENVIO": 6, "PROPINA": 3}
+SKU_BY_CHARGE = {"tip": "PROPINA", "fee": "RECARGO", "duties": "ADUANA"}
+PAYMENT_TYPES = dict.fromkeys(["gift_card", "shopify_store_credit", "offline", "paypal"], "promissory")
 ARITHMETIC = re.compile(
     r"(Total|Payments): (?P<terms>.+) = (?P<sum>-?\d+\.\d\d), but (?P<charged>-?\d+\.\d\d) was charged\."
 )
@@ -39,24 +39,24 @@ TERM = re.compile(r"(?P<sign>^|[+−] )(?P<name>[^+−]+?) (?P<amount>-?\d+\.\d\
 
 @lru_cache
 def account_for(destination: str, has_rounding_sku: bool, tax_rounding: str, currency: str) -> Account:
-    charges = SKUS | ({"rounding": "REDONDEO"} if has_rounding_sku else {})
+    charges = SKU_BY_CHARGE | ({"rounding": "REDONDEO"} if has_rounding_sku else {})
     settings: dict[str, dict[str, Any]] = {
         "rayo": {},
-        "lapyme": {"charges": charges, "tax_rounding": tax_rounding, "tax_rate_id_by_sku": RATE_OF},
-        "centelar": {"charges": charges, "payment_types": TYPES, "free_orders": "send", "currency": currency},
+        "lapyme": {"charges": charges, "tax_rounding": tax_rounding, "tax_rate_id_by_sku": TAX_RATE_BY_SKU},
+        "centelar": {"charges": charges, "payment_types": PAYMENT_TYPES, "free_orders": "send", "currency": currency},
     }
-    return make_account(destination, **settings[destination])
+    return build_account(destination, **settings[destination])
 
 
-def order_of(storefront: str, placed: Placed, **changes: Any) -> dict[str, Order]:
+def orders_by_country(storefront: str, placed: GeneratedOrder, **changes: Any) -> dict[str, Order]:
     """Return the order on an Argentine and on a Mexican sample, because Rayo ships only within Mexico."""
     return {
-        country: read(storefront, SAMPLES[f"{storefront}_{country}"] | placed.fields | changes, **placed.store)
+        country: parse_order(storefront, SAMPLES[f"{storefront}_{country}"] | placed.fields | changes, **placed.store)
         for country in ("ar", "mx")
     }
 
 
-def come_to(
+def map_order(
     storefront: str,
     orders: dict[str, Order],
     destination: str,
@@ -68,7 +68,7 @@ def come_to(
     order = orders["mx" if destination == "rayo" else "ar"]
     account = account_for(destination, has_rounding_sku, tax_rounding, currency)
     try:
-        return DESTINATIONS[destination].build_request(order, account, make_store(storefront)).body, []
+        return DESTINATIONS[destination].build_request(order, account, build_store(storefront)).body, []
     except MappingError as error:
         return None, render_problems(error.problems)
 
@@ -76,14 +76,14 @@ def come_to(
 # --- totals computed from the body alone ---
 
 
-def check_rayo(body: dict[str, Any], placed: Placed, charged: int, tax_rounding: str) -> None:
+def check_rayo(body: dict[str, Any], placed: GeneratedOrder, charged: int, tax_rounding: str) -> None:
     units: Counter[str] = Counter()
     for product in body["productos"]:
         units[product["identificador"]] += product["cantidad"]
     assert units == placed.units
 
 
-def check_lapyme(body: dict[str, Any], placed: Placed, charged: int, tax_rounding: str) -> None:
+def check_lapyme(body: dict[str, Any], placed: GeneratedOrder, charged: int, tax_rounding: str) -> None:
     totals = body["totals"]
     by_rate: dict[int, list[int]] = {}
     units: Counter[str] = Counter()
@@ -91,7 +91,7 @@ def check_lapyme(body: dict[str, Any], placed: Placed, charged: int, tax_roundin
         assert line["unit_price"] >= 0
         by_rate.setdefault(line["tax_rate_id"], []).append(line["ordered_quantity"] * line["unit_price"])
         units[line["sku_snapshot"]] += line["ordered_quantity"]
-        assert line["tax_rate_id"] == RATE_OF.get(line["sku_snapshot"], 5)
+        assert line["tax_rate_id"] == TAX_RATE_BY_SKU.get(line["sku_snapshot"], 5)
     assert totals["total"] == sum(sum(amounts) for amounts in by_rate.values()) == charged
     assert totals["subtotal"] + totals["tax_amount"] == totals["total"]
     assert totals["subtotal"] == sum(
@@ -102,7 +102,7 @@ def check_lapyme(body: dict[str, Any], placed: Placed, charged: int, tax_roundin
     assert {sku: count for sku, count in units.items() if sku.startswith("SKU-")} == placed.units
 
 
-def check_centelar(body: dict[str, Any], placed: Placed, charged: int, tax_rounding: str) -> None:
+def check_centelar(body: dict[str, Any], placed: GeneratedOrder, charged: int, tax_rounding: str) -> None:
     items = sum((Fraction(str(item["price"])) * item["quantity"] for item in body["items"]), Fraction(0))
     shipping = Fraction(str(body.get("shipping_cost", 0)))
     assert (items + shipping) * 100 == charged
@@ -121,14 +121,14 @@ CHECKS = {"rayo": check_rayo, "lapyme": check_lapyme, "centelar": check_centelar
 
 def check_arithmetic(problem: str, charged: int) -> int:
     """Check the arithmetic of a problem. Return the difference from the charge in cents."""
-    said = ARITHMETIC.fullmatch(problem)
-    assert said, problem
-    terms = sum((-1 if sign == "− " else 1) * cents(amount) for sign, _, amount in TERM.findall(said["terms"]))
-    assert terms == cents(said["sum"]) != cents(said["charged"]) == charged, problem
+    match = ARITHMETIC.fullmatch(problem)
+    assert match, problem
+    terms = sum((-1 if sign == "− " else 1) * cents(amount) for sign, _, amount in TERM.findall(match["terms"]))
+    assert terms == cents(match["sum"]) != cents(match["charged"]) == charged, problem
     return terms - charged
 
 
-def exceptions_of(destination: str, placed: Placed) -> tuple[str, ...]:
+def expected_problem_prefixes(destination: str, placed: GeneratedOrder) -> tuple[str, ...]:
     """Return prefixes of the problems for which a destination refuses a consistent order; see docs/money.md."""
     if destination == "rayo":
         return () if placed.units else ("Products are missing: nothing is left to ship.",)
@@ -139,28 +139,30 @@ def exceptions_of(destination: str, placed: Placed) -> tuple[str, ...]:
     )
 
 
-common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+property_settings = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 accounts = st.tuples(st.booleans(), st.sampled_from(["order", "line"]))
 
 
 @pytest.mark.parametrize("storefront", ORDERS)
-@common
+@property_settings
 @given(data=st.data())
-def test_order_that_adds_up_becomes_a_body_that_adds_up_to_what_was_charged(storefront: str, data: Any) -> None:
+def test_consistent_order_maps_to_a_consistent_body(storefront: str, data: Any) -> None:
     placed = data.draw(ORDERS[storefront])
     has_rounding_sku, tax_rounding = data.draw(accounts)
-    orders = order_of(storefront, placed)
+    orders = orders_by_country(storefront, placed)
     assert orders["ar"].total * 100 == placed.charged
     for kind in placed.kinds:
         event(f"kind: {kind}")
     for destination, check in CHECKS.items():
-        body, problems = come_to(storefront, orders, destination, has_rounding_sku, tax_rounding, placed.currency)
+        body, problems = map_order(storefront, orders, destination, has_rounding_sku, tax_rounding, placed.currency)
         if body is not None:
             event(f"{destination}: a body")
             check(body, placed, charged=placed.charged, tax_rounding=tax_rounding)
             continue
         for problem in problems:
-            exceptions = [start for start in exceptions_of(destination, placed) if problem.startswith(start)]
+            exceptions = [
+                start for start in expected_problem_prefixes(destination, placed) if problem.startswith(start)
+            ]
             assert len(exceptions) == 1, problems
             [exception] = exceptions
             event(f"{destination}: {exception}…")
@@ -169,54 +171,57 @@ def test_order_that_adds_up_becomes_a_body_that_adds_up_to_what_was_charged(stor
 # --- inconsistent orders ---
 
 #: The field of the charge on each platform, the field of a line's amount, and the other amounts.
-FIGURES = {
+AMOUNT_FIELDS = {
     "shopify": ("current_total_price", ("line_items", "price"), ()),
     "tiendanube": ("total", ("products", "price"), ("shipping_cost_customer", "discount")),
     "woocommerce": ("total", ("line_items", "total"), ()),
 }
 #: Kinds in which a changed amount may have another valid meaning.
-UNSURE = {"goodwill", "gift card", "edited", "two currencies"}
+AMBIGUOUS_KINDS = {"goodwill", "gift card", "edited", "two currencies"}
 
 
-def alter(fields: dict[str, Any], storefront: str, placed: Placed, choice: int, by: int) -> tuple[dict[str, Any], int]:
+def change_amount(
+    fields: dict[str, Any], storefront: str, placed: GeneratedOrder, choice: int, by: int
+) -> tuple[dict[str, Any], int]:
     """Change one amount by some cents. Return the fields, and how much their sum exceeds the charge."""
-    of_charge, (of_lines, of_line), others = FIGURES[storefront]
-    places = [of_charge, *others, *(line["sku"] for line in fields[of_lines] if line["sku"] in placed.units)]
-    place = places[choice % len(places)]
-    if place == of_charge:
-        return fields | {place: text(cents(fields[place]) + by)}, -by
-    if place == "discount":
-        old, new = cents(fields[place]), cents(fields[place]) + by
-        return fields | {place: text(new)}, old - max(new, 0)
-    if place in fields:
-        return fields | {place: text(cents(fields[place]) + by)}, by
+    of_charge, (of_lines, of_line), other_fields = AMOUNT_FIELDS[storefront]
+    candidates = [of_charge, *other_fields, *(line["sku"] for line in fields[of_lines] if line["sku"] in placed.units)]
+    target = candidates[choice % len(candidates)]
+    if target == of_charge:
+        return fields | {target: money_text(cents(fields[target]) + by)}, -by
+    if target == "discount":
+        old, new = cents(fields[target]), cents(fields[target]) + by
+        return fields | {target: money_text(new)}, old - max(new, 0)
+    if target in fields:
+        return fields | {target: money_text(cents(fields[target]) + by)}, by
     lines = [
-        line | {of_line: text(cents(line[of_line]) + by)} if line["sku"] == place else line for line in fields[of_lines]
+        line | {of_line: money_text(cents(line[of_line]) + by)} if line["sku"] == target else line
+        for line in fields[of_lines]
     ]
-    [quantity] = [int(line["quantity"]) for line in fields[of_lines] if line["sku"] == place]
+    [quantity] = [int(line["quantity"]) for line in fields[of_lines] if line["sku"] == target]
     return fields | {of_lines: lines}, by * (1 if storefront == "woocommerce" else quantity)
 
 
 @pytest.mark.parametrize("storefront", ORDERS)
-@common
+@property_settings
 @given(
     data=st.data(),
     choice=st.integers(0, 9),
     by=st.one_of(st.integers(-3, 3), st.integers(-100_000, 100_000)).filter(bool),
 )
-def test_figures_that_do_not_add_up_are_shown_with_their_arithmetic(
-    storefront: str, data: Any, choice: int, by: int
-) -> None:
-    placed = data.draw(ORDERS[storefront].filter(lambda one: one.units and not one.kinds & UNSURE))
+def test_inconsistent_order_is_reported_with_its_arithmetic(storefront: str, data: Any, choice: int, by: int) -> None:
+    placed = data.draw(
+        ORDERS[storefront].filter(lambda generated: generated.units and not generated.kinds & AMBIGUOUS_KINDS)
+    )
     has_rounding_sku, tax_rounding = data.draw(accounts)
     unit = 100 if "no decimals" in placed.kinds else 1
-    fields, excess = alter(placed.fields, storefront, placed, choice, by * unit)
+    fields, excess = change_amount(placed.fields, storefront, placed, choice, by * unit)
     if unit == 100:
         fields = fields | {"total": fields["total"].removesuffix(".00")}
-    order = read(storefront, SAMPLES[f"{storefront}_ar"] | fields, **placed.store)
+    order = parse_order(storefront, SAMPLES[f"{storefront}_ar"] | fields, **placed.store)
     charged = int(order.total * 100)
     for destination in ("lapyme", "centelar"):
-        body, problems = come_to(
+        body, problems = map_order(
             storefront, {"ar": order}, destination, has_rounding_sku, tax_rounding, placed.currency
         )
         faults = [problem for problem in problems if problem.startswith("Total: ")]

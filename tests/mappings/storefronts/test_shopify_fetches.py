@@ -10,12 +10,12 @@ import pytest
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.order import Payment
 from mappings.problems import render_problem
-from tests.support.mapping_cases import SAMPLES, make_account, make_store, problems_of, read, write
+from tests.support.mapping_cases import SAMPLES, build_account, build_body, build_store, mapping_problems, parse_order
 
 STOREFRONT = STOREFRONTS["shopify"]
 
 API = {"api_url": "https://tienda.myshopify.com", "api_token": "ficha"}
-SEVERAL = {"payment_gateway_names": ["shopify_payments", "gift_card"]}
+SEVERAL_GATEWAYS = {"payment_gateway_names": ["shopify_payments", "gift_card"]}
 TRANSACTIONS_PATH = "/admin/api/2026-10/orders/5678901234999/transactions.json?in_shop_currency=true"
 PAYMENTS_HINT = (
     "Payments are not told apart where several gateways paid, as a gift card and a bank card do: "
@@ -31,18 +31,18 @@ def payload() -> dict[str, Any]:
     return deepcopy(SAMPLES["shopify_ar"])
 
 
-def paths(payload: dict[str, Any], *needs: str, **settings: Any) -> list[Any]:
-    store = make_store("shopify", **(API | settings))
+def fetch_paths(payload: dict[str, Any], *needs: str, **settings: Any) -> list[Any]:
+    store = build_store("shopify", **(API | settings))
     return [fetch.path for fetch in STOREFRONT.required_fetches(payload, store, frozenset(needs))]
 
 
-def fetched(
-    payload: dict[str, Any], *replies: dict[str, Any] | list[Any], needs: Sequence[str] = ("payments", "barcodes")
+def merge_responses(
+    payload: dict[str, Any], *responses: dict[str, Any] | list[Any], needs: Sequence[str] = ("payments", "barcodes")
 ) -> dict[str, Any]:
     """Return the payload merged with these API responses."""
-    fetches = STOREFRONT.required_fetches(payload, make_store("shopify", **API), frozenset(needs))
-    for fetch, reply in zip(fetches, replies, strict=True):
-        payload = fetch.merge(payload, reply)
+    fetches = STOREFRONT.required_fetches(payload, build_store("shopify", **API), frozenset(needs))
+    for fetch, response in zip(fetches, responses, strict=True):
+        payload = fetch.merge(payload, response)
     return payload
 
 
@@ -50,12 +50,12 @@ def transaction(number: int, kind: str, amount: str | None, **more: Any) -> dict
     return {"id": number, "kind": kind, "status": "success", "gateway": "shopify_payments", "amount": amount, **more}
 
 
-def payments_of(payload: dict[str, Any], *transactions: dict[str, Any]) -> list[Payment] | None:
-    payload = fetched(payload | SEVERAL, {"transactions": list(transactions)}, needs=["payments"])
-    return read("shopify", payload, **API).payments
+def payments_from(payload: dict[str, Any], *transactions: dict[str, Any]) -> list[Payment] | None:
+    payload = merge_responses(payload | SEVERAL_GATEWAYS, {"transactions": list(transactions)}, needs=["payments"])
+    return parse_order("shopify", payload, **API).payments
 
 
-def in_short(payments: list[Payment] | None) -> list[tuple[str | None, Decimal]]:
+def gateway_amounts(payments: list[Payment] | None) -> list[tuple[str | None, Decimal]]:
     assert payments is not None
     return [(payment.gateway, payment.amount) for payment in payments]
 
@@ -63,33 +63,33 @@ def in_short(payments: list[Payment] | None) -> list[tuple[str | None, Decimal]]
 # --- fetches ---
 
 
-def test_token_goes_in_shopifys_own_header() -> None:
-    headers = STOREFRONT.api_headers(make_store("shopify", **API))
+def test_token_is_sent_in_the_shopify_header() -> None:
+    headers = STOREFRONT.api_headers(build_store("shopify", **API))
     assert headers == {"X-Shopify-Access-Token": "ficha", "Accept": "application/json"}
 
 
 @pytest.mark.parametrize(
     ("changes", "is_fetched"),
     [
-        (SEVERAL, True),
+        (SEVERAL_GATEWAYS, True),
         ({"payment_gateway_names": []}, True),
         ({"payment_gateway_names": None}, True),
-        ({"financial_status": "partially_refunded", **SEVERAL}, True),
+        ({"financial_status": "partially_refunded", **SEVERAL_GATEWAYS}, True),
         ({"financial_status": None}, True),
         ({}, False),
-        ({"financial_status": "pending", **SEVERAL}, False),
+        ({"financial_status": "pending", **SEVERAL_GATEWAYS}, False),
         ({"current_total_price": "0.00", "payment_gateway_names": []}, False),
-        ({"cancelled_at": "2026-11-20T12:25:18-06:00", **SEVERAL}, False),
-        ({"id": "../shop", **SEVERAL}, False),
+        ({"cancelled_at": "2026-11-20T12:25:18-06:00", **SEVERAL_GATEWAYS}, False),
+        ({"id": "../shop", **SEVERAL_GATEWAYS}, False),
     ],
 )
-def test_transactions_are_fetched_where_the_order_does_not_tell_its_payments(
+def test_transactions_are_fetched_when_payments_are_unknown(
     payload: dict[str, Any], changes: dict[str, Any], is_fetched: bool
 ) -> None:
-    assert paths(payload | changes, "payments") == ([TRANSACTIONS_PATH] if is_fetched else [])
+    assert fetch_paths(payload | changes, "payments") == ([TRANSACTIONS_PATH] if is_fetched else [])
 
 
-def test_barcodes_are_fetched_once_for_each_variant_that_is_shipped(payload: dict[str, Any]) -> None:
+def test_barcodes_are_fetched_once_per_shipped_variant(payload: dict[str, Any]) -> None:
     first, second = payload["line_items"]
     first |= {"variant_id": 41, "requires_shipping": True}
     second |= {"variant_id": 42, "requires_shipping": True}
@@ -101,46 +101,46 @@ def test_barcodes_are_fetched_once_for_each_variant_that_is_shipped(payload: dic
         {**first, "variant_id": None},
         {**first, "variant_id": "../shop"},
     ]
-    assert paths(payload, "barcodes") == [
+    assert fetch_paths(payload, "barcodes") == [
         "/admin/api/2026-10/variants/41.json?fields=id,barcode",
         "/admin/api/2026-10/variants/42.json?fields=id,barcode",
     ]
 
 
 @pytest.mark.parametrize(("needs", "fetches"), [(["payments"], 1), (["barcodes"], 2), ([], 0)])
-def test_only_what_the_destination_needs_is_fetched(payload: dict[str, Any], needs: list[Any], fetches: int) -> None:
-    assert len(paths(payload | SEVERAL, *needs)) == fetches
+def test_only_required_details_are_fetched(payload: dict[str, Any], needs: list[Any], fetches: int) -> None:
+    assert len(fetch_paths(payload | SEVERAL_GATEWAYS, *needs)) == fetches
 
 
 @pytest.mark.parametrize("settings", [{"api_token": "ficha"}, {"api_url": "https://tienda.myshopify.com"}])
-def test_nothing_is_fetched_without_an_address_and_a_token(payload: dict[str, Any], settings: dict[str, Any]) -> None:
-    store = make_store("shopify", **settings)
-    assert STOREFRONT.required_fetches(payload | SEVERAL, store, frozenset({"payments", "barcodes"})) == ()
+def test_nothing_is_fetched_without_api_url_and_token(payload: dict[str, Any], settings: dict[str, Any]) -> None:
+    store = build_store("shopify", **settings)
+    assert STOREFRONT.required_fetches(payload | SEVERAL_GATEWAYS, store, frozenset({"payments", "barcodes"})) == ()
 
 
 @pytest.mark.parametrize("lines", [None, {}, [None, [], {}, {"variant_id": []}]])
-def test_odd_lines_ask_for_nothing(payload: dict[str, Any], lines: dict[str, Any] | list[Any] | None) -> None:
-    assert paths(payload | {"line_items": lines}, "barcodes") == []
+def test_malformed_lines_require_no_fetch(payload: dict[str, Any], lines: dict[str, Any] | list[Any] | None) -> None:
+    assert fetch_paths(payload | {"line_items": lines}, "barcodes") == []
 
 
 @pytest.mark.parametrize(
     ("identifier", "needs"), [({}, frozenset()), ({"identifier": "barcode"}, frozenset({"barcodes"}))]
 )
-def test_rayo_needs_barcodes_where_the_account_says_so(identifier: dict[str, Any], needs: Any) -> None:
-    assert DESTINATIONS["rayo"].required_details(make_account("rayo", **identifier)) == needs
+def test_rayo_requires_barcodes_when_configured(identifier: dict[str, Any], needs: Any) -> None:
+    assert DESTINATIONS["rayo"].required_details(build_account("rayo", **identifier)) == needs
 
 
 # --- payments ---
 
 
-def test_each_transaction_that_brought_money_is_a_payment(payload: dict[str, Any]) -> None:
+def test_each_successful_transaction_is_a_payment(payload: dict[str, Any]) -> None:
     card = {
         "authorization": "ch_3PruebaTarjeta",
         "payment_id": "c9014.1",
         "payment_details": {"credit_card_number": "•••• •••• •••• 4242", "credit_card_company": "Visa"},
     }
     gift_card = {"gateway": "gift_card", "payment_id": "c9014.2", "receipt": {"gift_card_last_characters": "p7k9"}}
-    assert payments_of(
+    assert payments_from(
         payload,
         transaction(1, "sale", "20000.01", **card),
         transaction(2, "sale", "4000.00", **gift_card),
@@ -158,8 +158,8 @@ def test_each_transaction_that_brought_money_is_a_payment(payload: dict[str, Any
     ]
 
 
-def test_authorization_counts_only_by_its_capture(payload: dict[str, Any]) -> None:
-    payments = payments_of(
+def test_authorization_counts_only_when_captured(payload: dict[str, Any]) -> None:
+    payments = payments_from(
         payload,
         transaction(1, "authorization", "30000.00"),
         transaction(2, "capture", "24000.01", parent_id=1),
@@ -167,21 +167,21 @@ def test_authorization_counts_only_by_its_capture(payload: dict[str, Any]) -> No
         transaction(4, "void", "9.00", parent_id=3),
         transaction(5, "sale", "1000.00", gateway="gift_card"),
     )
-    assert in_short(payments) == [("shopify_payments", Decimal("24000.01")), ("gift_card", Decimal("1000.00"))]
+    assert gateway_amounts(payments) == [("shopify_payments", Decimal("24000.01")), ("gift_card", Decimal("1000.00"))]
 
 
 @pytest.mark.parametrize("status", ["failure", "error", "pending", None])
-def test_transaction_that_did_not_succeed_moved_no_money(payload: dict[str, Any], status: str | None) -> None:
-    payments = payments_of(
+def test_unsuccessful_transaction_is_ignored(payload: dict[str, Any], status: str | None) -> None:
+    payments = payments_from(
         payload,
         transaction(1, "sale", "24000.01", status=status),
         transaction(2, "sale", "25000.01", gateway="paypal"),
     )
-    assert in_short(payments) == [("paypal", Decimal("25000.01"))]
+    assert gateway_amounts(payments) == [("paypal", Decimal("25000.01"))]
 
 
-def test_refunds_and_change_come_off_the_payment_that_they_give_back(payload: dict[str, Any]) -> None:
-    payments = payments_of(
+def test_refunds_and_change_reduce_their_parent_payment(payload: dict[str, Any]) -> None:
+    payments = payments_from(
         payload,
         transaction(1, "sale", "25000.01"),
         transaction(2, "sale", "1000.00", gateway="gift_card"),
@@ -191,7 +191,7 @@ def test_refunds_and_change_come_off_the_payment_that_they_give_back(payload: di
         transaction(6, "change", "100.00", parent_id=3, gateway="cash"),
         transaction(7, "refund", "1.00", parent_id=1, status="pending"),
     )
-    assert in_short(payments) == [("shopify_payments", Decimal("20000.01")), ("cash", Decimal("400.00"))]
+    assert gateway_amounts(payments) == [("shopify_payments", Decimal("20000.01")), ("cash", Decimal("400.00"))]
 
 
 @pytest.mark.parametrize(
@@ -203,55 +203,62 @@ def test_refunds_and_change_come_off_the_payment_that_they_give_back(payload: di
         [transaction(1, "sale", "5.00"), transaction(2, "refund", "6.00", parent_id=1)],
     ],
 )
-def test_payments_are_not_told_by_transactions_that_do_not_tell_them(
-    payload: dict[str, Any], transactions: list[Any]
-) -> None:
-    assert payments_of(payload, *transactions) is None
+def test_inconclusive_transactions_leave_payments_unknown(payload: dict[str, Any], transactions: list[Any]) -> None:
+    assert payments_from(payload, *transactions) is None
 
 
 @pytest.mark.parametrize(
     "number", [None, 4242, "", "Visa", "•••• •••• •••• ••••", "•••• •••• •••• 4242 x", ["4242"], {"x": 1}]
 )
-def test_odd_card_number_has_no_last_digits(payload: dict[str, Any], number: Any) -> None:
-    payments = payments_of(payload, transaction(1, "sale", "1.00", payment_details={"credit_card_number": number}))
+def test_invalid_card_number_has_no_last_digits(payload: dict[str, Any], number: Any) -> None:
+    payments = payments_from(payload, transaction(1, "sale", "1.00", payment_details={"credit_card_number": number}))
     assert payments is not None
     assert [payment.last_digits for payment in payments] == [None]
 
 
-@pytest.mark.parametrize("reply", [[], {}, {"transactions": None}, {"errors": "x"}])
-def test_odd_reply_leaves_the_payments_untold(payload: dict[str, Any], reply: dict[str, Any] | list[Any]) -> None:
-    assert read("shopify", fetched(payload | SEVERAL, reply, needs=["payments"]), **API).payments is None
+@pytest.mark.parametrize("response", [[], {}, {"transactions": None}, {"errors": "x"}])
+def test_malformed_response_leaves_payments_unknown(
+    payload: dict[str, Any], response: dict[str, Any] | list[Any]
+) -> None:
+    assert (
+        parse_order(
+            "shopify", merge_responses(payload | SEVERAL_GATEWAYS, response, needs=["payments"]), **API
+        ).payments
+        is None
+    )
 
 
 def test_unpaid_order_has_no_payments_whatever_its_transactions(payload: dict[str, Any]) -> None:
     payload |= {"financial_status": "pending", "transactions": [transaction(1, "sale", "1.00")]}
-    assert read("shopify", payload).payments == []
+    assert parse_order("shopify", payload).payments == []
 
 
 # --- barcodes ---
 
 
-def test_barcode_goes_to_every_line_of_its_variant(payload: dict[str, Any]) -> None:
+def test_barcode_is_set_on_every_line_of_its_variant(payload: dict[str, Any]) -> None:
     first, second = payload["line_items"]
     first["variant_id"], second["variant_id"] = 41, 42
     payload["line_items"].append({**first, "id": 3})
-    replies = [{"variant": {"id": 41, "barcode": "7791234567898"}}, {"variant": {"id": 42, "barcode": ""}}]
-    order = read("shopify", fetched(payload, *replies, needs=["barcodes"]), **API)
+    responses = [{"variant": {"id": 41, "barcode": "7791234567898"}}, {"variant": {"id": 42, "barcode": ""}}]
+    order = parse_order("shopify", merge_responses(payload, *responses, needs=["barcodes"]), **API)
     assert [line.barcode for line in order.lines] == ["7791234567898", None, "7791234567898"]
 
 
-@pytest.mark.parametrize("reply", [[], {}, {"variant": None}, {"variant": {}}, {"variant": {"barcode": []}}])
-def test_odd_reply_leaves_the_barcode_missing(payload: dict[str, Any], reply: dict[str, Any] | list[Any]) -> None:
-    order = read("shopify", fetched(payload, reply, reply, needs=["barcodes"]), **API)
+@pytest.mark.parametrize("response", [[], {}, {"variant": None}, {"variant": {}}, {"variant": {"barcode": []}}])
+def test_malformed_response_leaves_the_barcode_missing(
+    payload: dict[str, Any], response: dict[str, Any] | list[Any]
+) -> None:
+    order = parse_order("shopify", merge_responses(payload, response, response, needs=["barcodes"]), **API)
     assert {line.barcode for line in order.lines} == {None}
 
 
-def test_rayo_is_sent_the_barcodes_that_were_fetched() -> None:
+def test_rayo_body_contains_fetched_barcodes() -> None:
     payload = deepcopy(SAMPLES["shopify_mx"])
-    variants = [path.rpartition("/")[2].partition(".")[0] for path in paths(payload, "barcodes")]
-    replies = [{"variant": {"barcode": f"750000000{variant[-3:]}"}} for variant in variants]
-    order = read("shopify", fetched(payload, *replies, needs=["barcodes"]), **API)
-    body = write(order, "rayo", identifier="barcode").body
+    variants = [path.rpartition("/")[2].partition(".")[0] for path in fetch_paths(payload, "barcodes")]
+    responses = [{"variant": {"barcode": f"750000000{variant[-3:]}"}} for variant in variants]
+    order = parse_order("shopify", merge_responses(payload, *responses, needs=["barcodes"]), **API)
+    body = build_body(order, "rayo", identifier="barcode").body
     assert [product["identificador"] for product in body["productos"]] == [
         f"750000000{variant[-3:]}" for variant in variants
     ]
@@ -260,39 +267,39 @@ def test_rayo_is_sent_the_barcodes_that_were_fetched() -> None:
 # --- problems and hints ---
 
 
-def test_rayo_says_how_a_barcode_would_be_fetched() -> None:
+def test_missing_barcode_hints_how_to_fetch_it() -> None:
     payload = SAMPLES["shopify_mx"]
-    problems = problems_of(read("shopify", payload), "rayo", identifier="barcode")
+    problems = mapping_problems(parse_order("shopify", payload), "rayo", identifier="barcode")
     assert problems[0] == "Products > line 1 > barcode is missing."
     assert problems[-1] == BARCODES_HINT
 
 
-def test_nothing_is_said_of_fetching_where_the_store_could(payload: dict[str, Any]) -> None:
+def test_no_hint_when_the_store_can_fetch(payload: dict[str, Any]) -> None:
     for line in payload["line_items"]:
         line["variant_id"] = None
-    assert read("shopify", payload | SEVERAL, **API).missing_details == {}
+    assert parse_order("shopify", payload | SEVERAL_GATEWAYS, **API).missing_details == {}
 
 
 @pytest.mark.parametrize(
     ("changes", "unfetched"),
     [
         ({}, {"barcodes": BARCODES_HINT}),
-        (SEVERAL, {"payments": PAYMENTS_HINT, "barcodes": BARCODES_HINT}),
+        (SEVERAL_GATEWAYS, {"payments": PAYMENTS_HINT, "barcodes": BARCODES_HINT}),
     ],
 )
-def test_order_says_what_was_not_fetched(
+def test_order_lists_details_that_were_not_fetched(
     payload: dict[str, Any], changes: dict[str, Any], unfetched: dict[str, Any]
 ) -> None:
-    missing_details = read("shopify", payload | changes).missing_details
+    missing_details = parse_order("shopify", payload | changes).missing_details
     assert {detail: render_problem(problem) for detail, problem in missing_details.items()} == unfetched
 
 
-def test_nothing_is_said_of_the_barcode_of_what_is_not_shipped(payload: dict[str, Any]) -> None:
+def test_unshipped_line_needs_no_barcode_hint(payload: dict[str, Any]) -> None:
     for line in payload["line_items"]:
         line["requires_shipping"] = False
-    assert read("shopify", payload).missing_details == {}
+    assert parse_order("shopify", payload).missing_details == {}
 
 
-def test_destination_that_needs_no_barcodes_does_not_speak_of_them(payload: dict[str, Any]) -> None:
+def test_destination_without_barcodes_gives_no_barcode_hint(payload: dict[str, Any]) -> None:
     payload["line_items"][0]["sku"] = None
-    assert BARCODES_HINT not in problems_of(read("shopify", payload), "lapyme")
+    assert BARCODES_HINT not in mapping_problems(parse_order("shopify", payload), "lapyme")

@@ -13,14 +13,14 @@ from mappings.problems import MappingError, render_problems
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.tiendanube import TiendanubeStore
 from tests.support.mapping_cases import (
-    CUSTOMER,
+    CUSTOMER_ID,
     SAMPLES,
-    WAREHOUSE,
-    make_store,
-    problems_of,
-    read,
+    WAREHOUSE_ID,
+    build_body,
+    build_store,
+    mapping_problems,
+    parse_order,
     shipping_address,
-    write,
 )
 
 STOREFRONT = STOREFRONTS["tiendanube"]
@@ -46,7 +46,7 @@ def test_whole_order_is_read() -> None:
         postal_code="06700",
         country="MX",
     )
-    assert read("tiendanube", SAMPLES[MX]) == Order(
+    assert parse_order("tiendanube", SAMPLES[MX]) == Order(
         storefront="tiendanube",
         order_id="1650301277",
         number="128",
@@ -91,8 +91,8 @@ def test_whole_order_is_read() -> None:
 
 
 def test_body_for_rayo() -> None:
-    written = write(read("tiendanube", SAMPLES[MX]), "rayo")
-    assert written.body == {
+    request = build_body(parse_order("tiendanube", SAMPLES[MX]), "rayo")
+    assert request.body == {
         "consumidor_destino": {
             "calle": "Calle Tonalá",
             "ciudad": "Cuauhtémoc",
@@ -111,18 +111,18 @@ def test_body_for_rayo() -> None:
         ],
         "servicio_rayo": "NACIONAL",
     }
-    assert render_problems(written.warnings) == [
+    assert render_problems(request.warnings) == [
         "Tax document: the check digit of RFC CORN900312AB1 is wrong.",
         "Customer note is not sent: Rayo has no field for it.",
     ]
 
 
 def test_body_for_lapyme() -> None:
-    written = write(read("tiendanube", SAMPLES[AR]), "lapyme")
+    request = build_body(parse_order("tiendanube", SAMPLES[AR]), "lapyme")
     yerba = {"product_name_snapshot": "Yerba mate barbacuá 1 kg", "sku_snapshot": "YERBA-BAR", "tax_rate_id": 5}
-    assert written.body == {
-        "customer_id": CUSTOMER,
-        "assigned_warehouse_id": WAREHOUSE,
+    assert request.body == {
+        "customer_id": CUSTOMER_ID,
+        "assigned_warehouse_id": WAREHOUSE_ID,
         "totals": {"subtotal": 2231405, "tax_amount": 468595, "total": 2700000},
         "lines": [
             {**yerba, "ordered_quantity": 1, "unit_price": 609678},
@@ -143,8 +143,8 @@ def test_body_for_lapyme() -> None:
 
 
 def test_body_for_centelar() -> None:
-    written = write(read("tiendanube", SAMPLES[AR]), "centelar", payment_types={"offline": "promissory"})
-    place = {
+    request = build_body(parse_order("tiendanube", SAMPLES[AR]), "centelar", payment_types={"offline": "promissory"})
+    address = {
         "disposition": "residential",
         "street": "Av. Rivadavia",
         "number": "4120",
@@ -155,7 +155,7 @@ def test_body_for_centelar() -> None:
         "state": "Ciudad Autónoma de Buenos Aires",
         "country": "AR",
     }
-    assert written.body == {
+    assert request.body == {
         "creation_date": "2026-11-20T11:19:31",
         "ext_code": "1650388410",
         "price": 27000.0,
@@ -174,76 +174,76 @@ def test_body_for_centelar() -> None:
             {"product_code": "MATE-IMP", "quantity": 1, "price": 8709.68},
         ],
         "payments": [{"type": "promissory", "payment_system": "Transferencia Bancaria", "amount": "27000.00"}],
-        "shipping_address": {**place, "receiver_name": "Ramiro Sosa"},
-        "billing_address": {**place, "receiver_name": "Ramiro"},
+        "shipping_address": {**address, "receiver_name": "Ramiro Sosa"},
+        "billing_address": {**address, "receiver_name": "Ramiro"},
         "shipping_cost": 0.0,
     }
-    assert "Customer note is not sent: Centelar has no field for it." in render_problems(written.warnings)
+    assert "Customer note is not sent: Centelar has no field for it." in render_problems(request.warnings)
 
 
-def test_branch_of_a_pickup_is_the_one_that_centelar_knows() -> None:
-    order = read("tiendanube", SAMPLES[AR] | {"shipping_pickup_type": "pickup", "shipping_store_branch_name": "Centro"})
+def test_pickup_branch_is_mapped_for_centelar() -> None:
+    order = parse_order(
+        "tiendanube", SAMPLES[AR] | {"shipping_pickup_type": "pickup", "shipping_store_branch_name": "Centro"}
+    )
     types, pickups = {"offline": "promissory"}, {"Centro": {"id": 12}}
-    body = write(order, "centelar", payment_types=types, pickups=pickups).body
+    body = build_body(order, "centelar", payment_types=types, pickups=pickups).body
     assert body["shipping_address"] == {"disposition": "pickup", "receiver_name": "Ramiro Sosa", "id": 12}
 
 
-def test_discounts_come_off_the_lines_so_that_the_sum_is_exact() -> None:
-    order = read("tiendanube", SAMPLES[AR])
+def test_discounts_are_allocated_exactly_to_the_lines() -> None:
+    order = parse_order("tiendanube", SAMPLES[AR])
     assert [line.total for line in order.lines] == [Decimal("18290.32"), Decimal("8709.68")]
     assert order.shipping == [Shipping(name="Correo Argentino - Envío gratis", code="free_1", total=Decimal("0.00"))]
     assert order.parts_total == order.total == Decimal("27000.00")
 
 
-def test_discount_beyond_the_products_comes_off_the_shipping(payload: dict[str, Any]) -> None:
-    order = read("tiendanube", payload | {"discount": "900.00", "total": "49.00"})
+def test_discount_exceeding_the_products_reduces_the_shipping(payload: dict[str, Any]) -> None:
+    order = parse_order("tiendanube", payload | {"discount": "900.00", "total": "49.00"})
     assert [line.total for line in order.lines] == [0, 0]
-    assert [each.total for each in order.shipping] == [Decimal("49.00")]
+    assert [shipping.total for shipping in order.shipping] == [Decimal("49.00")]
 
 
 @pytest.mark.parametrize(
     "changes", [{"discount": None}, {"discount": "-50.00"}, {"discount": "49.00"}, {"shipping_cost_customer": "0.00"}]
 )
-def test_discount_that_does_not_explain_the_total_is_left_for_a_person_to_see(
-    payload: dict[str, Any], changes: dict[str, Any]
-) -> None:
-    order = read("tiendanube", payload | changes)
+def test_unexplained_discount_is_kept_as_a_charge(payload: dict[str, Any], changes: dict[str, Any]) -> None:
+    order = parse_order("tiendanube", payload | changes)
     assert [line.total for line in order.lines] == [Decimal("750.00"), Decimal("100.00")]
     assert order.parts_total != order.total
 
 
-def test_order_that_does_not_say_its_shipping_has_none(payload: dict[str, Any]) -> None:
-    order = read("tiendanube", payload | {"shipping_cost_customer": None, "total": "800.00"})
+def test_order_without_shipping_cost_has_no_shipping(payload: dict[str, Any]) -> None:
+    order = parse_order("tiendanube", payload | {"shipping_cost_customer": None, "total": "800.00"})
     assert (order.shipping, order.parts_total) == ([], Decimal("800.00"))
 
 
-def test_line_of_which_nothing_is_left_is_no_line(payload: dict[str, Any]) -> None:
+def test_fully_removed_line_is_dropped(payload: dict[str, Any]) -> None:
     payload["products"][0]["quantity"] = "0"
-    assert [line.sku for line in read("tiendanube", payload).lines] == ["FILTRO-1"]
+    assert [line.sku for line in parse_order("tiendanube", payload).lines] == ["FILTRO-1"]
 
 
-def test_order_of_things_that_are_not_shipped_has_nothing_to_ship(payload: dict[str, Any]) -> None:
-    order = read("tiendanube", payload | {"has_shippable_products": False})
+def test_order_of_unshippable_products_has_nothing_to_ship(payload: dict[str, Any]) -> None:
+    order = parse_order("tiendanube", payload | {"has_shippable_products": False})
     assert order.shippable_lines == []
 
 
-def test_customer_and_document_are_found_without_the_scope_for_customers() -> None:
-    order = read("tiendanube", SAMPLES[AR])
+def test_customer_and_document_are_read_without_the_customers_scope() -> None:
+    order = parse_order("tiendanube", SAMPLES[AR])
     assert order.customer == Customer(name="Ramiro Sosa", email="ramiro.sosa@example.com.ar")
     assert order.document == "28.444.555"
 
 
-def test_customer_stands_in_where_the_order_has_no_contact(payload: dict[str, Any]) -> None:
+def test_customer_contact_is_the_fallback(payload: dict[str, Any]) -> None:
     contact = {"contact_name": None, "contact_email": "", "contact_phone": None, "contact_identification": None}
-    order = read("tiendanube", payload | contact)
+    order = parse_order("tiendanube", payload | contact)
     assert order.customer == Customer(
         name="Nayeli Cordero Ruiz", email="nayeli.cordero@example.mx", phone="+5215512349876"
     )
     assert (order.email, order.phone, order.document) == ("nayeli.cordero@example.mx", None, "CORN900312AB1")
 
 
-def test_company_of_the_bill_is_read() -> None:
-    assert read("tiendanube", SAMPLES[AR]).bill_to == Address(
+def test_billing_company_is_read() -> None:
+    assert parse_order("tiendanube", SAMPLES[AR]).bill_to == Address(
         name="Ramiro",
         company="Sosa Hermanos SRL",
         street="Av. Rivadavia",
@@ -257,13 +257,13 @@ def test_company_of_the_bill_is_read() -> None:
     )
 
 
-def test_telephone_that_is_an_email_address_is_absent() -> None:
-    order = read("tiendanube", SAMPLES[AR])
+def test_email_address_in_the_phone_field_is_ignored() -> None:
+    order = parse_order("tiendanube", SAMPLES[AR])
     assert shipping_address(order).phone is None
     assert order.phone_to_call == "+54 9 11 5555-0142"
 
 
-def test_placeholders_are_absent(payload: dict[str, Any]) -> None:
+def test_placeholders_are_ignored(payload: dict[str, Any]) -> None:
     payload["shipping_address"] |= {
         "address": "No informado",
         "number": "No informado",
@@ -273,31 +273,31 @@ def test_placeholders_are_absent(payload: dict[str, Any]) -> None:
         "zipcode": "0000",
         "name": "No informado",
     }
-    assert read("tiendanube", payload).ship_to == Address(
+    assert parse_order("tiendanube", payload).ship_to == Address(
         phone="+5215512349876", city="Cuauhtémoc", state="Ciudad de México", country="MX"
     )
 
 
-def test_address_of_placeholders_alone_is_none(payload: dict[str, Any]) -> None:
+def test_address_of_placeholders_is_none(payload: dict[str, Any]) -> None:
     nothing = dict.fromkeys(("address", "number", "floor", "locality", "city"), "No informado")
     payload["shipping_address"] |= nothing | {"zipcode": "0000"}
-    assert read("tiendanube", payload).ship_to is None
+    assert parse_order("tiendanube", payload).ship_to is None
 
 
-def test_number_written_behind_the_street_is_told_apart(payload: dict[str, Any]) -> None:
+def test_number_after_the_street_is_split_off(payload: dict[str, Any]) -> None:
     payload["shipping_address"] |= {"address": "Calle Tonalá 78", "number": ""}
-    address = shipping_address(read("tiendanube", payload))
+    address = shipping_address(parse_order("tiendanube", payload))
     assert (address.street, address.number, address.unit) == ("Calle Tonalá", "78", "Depto 5")
 
 
-def test_street_with_a_number_of_its_own_stays_whole(payload: dict[str, Any]) -> None:
+def test_numbered_street_name_stays_whole(payload: dict[str, Any]) -> None:
     payload["shipping_address"] |= {"address": "Calle 10", "number": "S/N"}
-    address = shipping_address(read("tiendanube", payload))
+    address = shipping_address(parse_order("tiendanube", payload))
     assert (address.street, address.number) == ("Calle 10", "S/N")
 
 
 @pytest.mark.parametrize(
-    ("country", "written", "state"),
+    ("country", "text", "state"),
     [
         ("AR", "Capital Federal", "Ciudad Autónoma de Buenos Aires"),
         ("AR", "Gran Buenos Aires", "Buenos Aires"),
@@ -307,31 +307,35 @@ def test_street_with_a_number_of_its_own_stays_whole(payload: dict[str, Any]) ->
         ("BR", "São Paulo", "São Paulo"),
     ],
 )
-def test_province_has_its_official_name(payload: dict[str, Any], country: str, written: str, state: str) -> None:
-    payload["shipping_address"] |= {"country": country, "province": written}
-    assert shipping_address(read("tiendanube", payload)).state == state
+def test_province_has_its_official_name(payload: dict[str, Any], country: str, text: str, state: str) -> None:
+    payload["shipping_address"] |= {"country": country, "province": text}
+    assert shipping_address(parse_order("tiendanube", payload)).state == state
 
 
-def test_lost_zero_of_a_mexican_postcode_comes_back(payload: dict[str, Any]) -> None:
+def test_leading_zero_of_a_mexican_postcode_is_restored(payload: dict[str, Any]) -> None:
     payload["shipping_address"]["zipcode"] = 6700
-    assert shipping_address(read("tiendanube", payload)).postal_code == "06700"
+    assert shipping_address(parse_order("tiendanube", payload)).postal_code == "06700"
 
 
-def test_what_was_written_for_the_courier_is_part_of_the_note(payload: dict[str, Any]) -> None:
+def test_courier_instructions_are_part_of_the_note(payload: dict[str, Any]) -> None:
     payload["shipping_address"]["customs"] = {"reference": "Portón negro", "between_streets": "Durango y Colima"}
-    assert read("tiendanube", payload).note == "Tocar el timbre dos veces; Portón negro; Durango y Colima"
-    assert read("tiendanube", payload | {"note": ""}).note == "Portón negro; Durango y Colima"
+    assert parse_order("tiendanube", payload).note == "Tocar el timbre dos veces; Portón negro; Durango y Colima"
+    assert parse_order("tiendanube", payload | {"note": ""}).note == "Portón negro; Durango y Colima"
 
 
-def test_pickup_has_its_branch_and_no_address(payload: dict[str, Any]) -> None:
-    order = read("tiendanube", payload | {"shipping_pickup_type": "pickup", "shipping_store_branch_name": " Centro "})
+def test_pickup_has_a_branch_and_no_address(payload: dict[str, Any]) -> None:
+    order = parse_order(
+        "tiendanube", payload | {"shipping_pickup_type": "pickup", "shipping_store_branch_name": " Centro "}
+    )
     assert (order.is_pickup, order.pickup_name, order.ship_to) == (True, "Centro", None)
-    assert "Shipping address is missing: Rayo does not serve collection in store." in problems_of(order, "rayo")
+    assert "Shipping address is missing: Rayo does not serve collection in store." in mapping_problems(order, "rayo")
 
 
-@pytest.mark.parametrize("said", [None, "drone"])
-def test_order_that_does_not_say_how_it_leaves_is_no_pickup(payload: dict[str, Any], said: str | None) -> None:
-    order = read("tiendanube", payload | {"shipping_pickup_type": said, "shipping_store_branch_name": "Centro"})
+@pytest.mark.parametrize("shipping_type", [None, "drone"])
+def test_order_without_a_shipping_type_is_not_a_pickup(payload: dict[str, Any], shipping_type: str | None) -> None:
+    order = parse_order(
+        "tiendanube", payload | {"shipping_pickup_type": shipping_type, "shipping_store_branch_name": "Centro"}
+    )
     assert (order.is_pickup, order.pickup_name, order.ship_to is None) == (None, None, False)
 
 
@@ -350,10 +354,10 @@ def test_order_that_does_not_say_how_it_leaves_is_no_pickup(payload: dict[str, A
         (None, None),
     ],
 )
-def test_payment_status_says_whether_it_is_paid(
+def test_payment_status_determines_whether_it_is_paid(
     payload: dict[str, Any], status: str | None, is_paid: bool | None
 ) -> None:
-    order = read("tiendanube", payload | {"payment_status": status})
+    order = parse_order("tiendanube", payload | {"payment_status": status})
     assert order.is_paid is is_paid
     assert order.payments == {True: order.payments, False: [], None: None}[is_paid]
 
@@ -374,10 +378,10 @@ def test_payment_status_says_whether_it_is_paid(
         ({"total": "0.00"}, []),
     ],
 )
-def test_payment_is_the_total_by_its_gateway(
+def test_payment_is_the_total_at_its_gateway(
     payload: dict[str, Any], changes: dict[str, Any], payments: list[Any] | None
 ) -> None:
-    assert read("tiendanube", payload | changes).payments == payments
+    assert parse_order("tiendanube", payload | changes).payments == payments
 
 
 @pytest.mark.parametrize(
@@ -391,7 +395,7 @@ def test_payment_is_the_total_by_its_gateway(
     ],
 )
 def test_cancelled_order_is_marked(payload: dict[str, Any], changes: dict[str, Any], is_cancelled: bool) -> None:
-    assert read("tiendanube", payload | changes).is_cancelled is is_cancelled
+    assert parse_order("tiendanube", payload | changes).is_cancelled is is_cancelled
 
 
 @pytest.mark.parametrize(
@@ -403,11 +407,11 @@ def test_cancelled_order_is_marked(payload: dict[str, Any], changes: dict[str, A
         ("store", None, False),
     ],
 )
-def test_draft_is_one_until_it_is_confirmed(
+def test_order_is_a_draft_until_confirmed(
     payload: dict[str, Any], origin: str, date: str | None, is_draft: bool
 ) -> None:
     completed_at = date and {"date": date, "timezone_type": 3, "timezone": "UTC"}
-    order = read("tiendanube", payload | {"storefront": origin, "completed_at": completed_at})
+    order = parse_order("tiendanube", payload | {"storefront": origin, "completed_at": completed_at})
     assert order.is_draft is is_draft
 
 
@@ -418,7 +422,7 @@ def test_flat_address_of_a_draft_is_read(payload: dict[str, Any]) -> None:
         "shipping_city": "Cuauhtémoc",
         "shipping_country": "MX",
     }
-    assert read("tiendanube", payload | flat).ship_to == Address(
+    assert parse_order("tiendanube", payload | flat).ship_to == Address(
         street="Calle Colima", number="9", city="Cuauhtémoc", country="MX"
     )
 
@@ -432,16 +436,14 @@ def test_flat_address_of_a_draft_is_read(payload: dict[str, Any]) -> None:
         ({"currency": None}, "Currency is missing."),
     ],
 )
-def test_what_cannot_be_done_without_is_a_problem(
-    payload: dict[str, Any], changes: dict[str, Any], problem: str
-) -> None:
+def test_missing_required_value_is_a_problem(payload: dict[str, Any], changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(MappingError) as caught:
-        read("tiendanube", payload | changes)
+        parse_order("tiendanube", payload | changes)
     assert render_problems(caught.value.problems) == [problem]
 
 
-def test_order_without_a_number_goes_by_its_id(payload: dict[str, Any]) -> None:
-    assert read("tiendanube", payload | {"number": None}).number == "1650301277"
+def test_order_without_a_number_uses_its_id(payload: dict[str, Any]) -> None:
+    assert parse_order("tiendanube", payload | {"number": None}).number == "1650301277"
 
 
 # --- webhook identity ---
@@ -481,15 +483,13 @@ def test_paid_order_is_identified() -> None:
         ("order/cancelled", "cancelled", False),
     ],
 )
-def test_event_has_its_hub_word_and_says_whether_a_repeat_may_be_news(
-    event: str, hub_topic: str, repeat_is_news: bool
-) -> None:
+def test_event_has_its_canonical_topic_and_refetch_flag(event: str, hub_topic: str, repeat_is_news: bool) -> None:
     identity = identify(thin(event))
     assert (identity.topics, identity.refetch_on_duplicate) == (frozenset({event, hub_topic}), repeat_is_news)
     assert (identity.ignore_reason, identity.has_order, identity.source_updated_at) == (None, True, None)
 
 
-def test_key_is_of_the_store_the_event_and_the_order() -> None:
+def test_event_key_combines_store_event_and_order() -> None:
     events = [
         thin("order/paid"),
         thin("order/paid", id=2),
@@ -513,7 +513,7 @@ def test_key_is_of_the_store_the_event_and_the_order() -> None:
         (thin("order/paid", id=None), "order/paid", "The event names no order."),
     ],
 )
-def test_event_of_no_order_is_ignored_with_a_reason(payload: dict[str, Any], topic: str, reason: str) -> None:
+def test_event_without_an_order_is_ignored_with_a_reason(payload: dict[str, Any], topic: str, reason: str) -> None:
     identity = identify(payload)
     assert (identity.topics, identity.order_id, identity.ignore_reason) == (frozenset({topic}), None, reason)
 
@@ -526,9 +526,7 @@ def test_event_of_no_order_is_ignored_with_a_reason(payload: dict[str, Any], top
         ({"store_id": 4410733, "orders_requested": [2], "data_request": {"id": 456}}, "customers/data_request"),
     ],
 )
-def test_request_about_personal_data_is_told_by_what_it_holds_and_left_to_a_person(
-    payload: dict[str, Any], topic: str
-) -> None:
+def test_personal_data_request_is_recognised_and_ignored(payload: dict[str, Any], topic: str) -> None:
     identity = identify(payload)
     assert (identity.topic, identity.topics, identity.order_id) == (topic, frozenset({topic}), None)
     assert identity.ignore_reason == "This is a request about personal data: a person must act on it."
@@ -538,7 +536,7 @@ def test_request_about_personal_data_is_told_by_what_it_holds_and_left_to_a_pers
 @pytest.mark.parametrize(
     "payload", [{}, {"id": 1}, thin("x" * 201), thin("order/paid", id="a\x00b"), thin("order/paid", store_id="\ud800")]
 )
-def test_body_that_names_nothing_usable_is_malformed(payload: dict[str, Any]) -> None:
+def test_body_without_usable_ids_is_malformed(payload: dict[str, Any]) -> None:
     with pytest.raises(MalformedWebhookError):
         identify(payload)
 
@@ -547,50 +545,50 @@ def test_body_that_names_nothing_usable_is_malformed(payload: dict[str, Any]) ->
     ("store_id", "is_ours"),
     [(4410733, True), ("4410733", True), (4410734, False), (None, False), (True, False), ([], False)],
 )
-def test_webhook_is_the_stores_whose_number_it_has(store_id: Any, is_ours: bool) -> None:
-    assert STOREFRONT.belongs_to_store({"store_id": store_id}, make_store("tiendanube")) is is_ours
+def test_webhook_belongs_to_the_store_with_its_id(store_id: Any, is_ours: bool) -> None:
+    assert STOREFRONT.belongs_to_store({"store_id": store_id}, build_store("tiendanube")) is is_ours
 
 
 # --- fetches ---
 
 
-def test_order_that_a_webhook_names_is_fetched_whole() -> None:
-    [fetch] = STOREFRONT.required_fetches(thin("order/paid"), make_store("tiendanube"), frozenset())
+def test_order_of_a_webhook_is_fetched() -> None:
+    [fetch] = STOREFRONT.required_fetches(thin("order/paid"), build_store("tiendanube"), frozenset())
     assert (fetch.path, fetch.is_order) == ("/4410733/orders/1650301277", True)
     assert fetch.merge(thin("order/paid"), {"id": 1650301277, "number": 128}) == {"id": 1650301277, "number": 128}
 
 
-def test_id_cannot_lead_a_fetch_astray() -> None:
+def test_id_cannot_change_the_fetch_path() -> None:
     [fetch] = STOREFRONT.required_fetches(
-        thin("order/paid", id="../../1/orders/2?x"), make_store("tiendanube"), frozenset()
+        thin("order/paid", id="../../1/orders/2?x"), build_store("tiendanube"), frozenset()
     )
     assert fetch.path == "/4410733/orders/..%2F..%2F1%2Forders%2F2%3Fx"
 
 
-def test_fetch_carries_the_token_in_both_spellings_and_says_who_asks() -> None:
-    assert STOREFRONT.api_headers(make_store("tiendanube", user_agent="Pedidos (ana@example.com)")) == {
+def test_fetch_sends_both_token_headers_and_a_user_agent() -> None:
+    assert STOREFRONT.api_headers(build_store("tiendanube", user_agent="Pedidos (ana@example.com)")) == {
         "Authentication": "bearer ficha",
         "Authorization": "Bearer ficha",
         "User-Agent": "Pedidos (ana@example.com)",
     }
 
 
-def test_store_has_tiendanubes_address_and_a_user_agent_unless_it_names_others() -> None:
-    store = make_store("tiendanube")
+def test_api_url_and_user_agent_have_defaults() -> None:
+    store = build_store("tiendanube")
     assert isinstance(store, TiendanubeStore)
     assert (store.api_url, store.user_agent) == (
         "https://api.tiendanube.com/v1",
         "connector (run by the shop itself)",
     )
     assert (
-        make_store("tiendanube", api_url="https://api.nuvemshop.com.br/v1/").api_url
+        build_store("tiendanube", api_url="https://api.nuvemshop.com.br/v1/").api_url
         == "https://api.nuvemshop.com.br/v1"
     )
 
 
 @pytest.mark.parametrize("store_id", [4410733, "4410733"])
-def test_stores_number_may_be_a_number_or_text(store_id: int | str) -> None:
-    store = make_store("tiendanube", store_id=store_id)
+def test_store_id_may_be_a_number_or_text(store_id: int | str) -> None:
+    store = build_store("tiendanube", store_id=store_id)
     assert isinstance(store, TiendanubeStore)
     assert store.store_id == "4410733"
 
@@ -606,13 +604,13 @@ def test_stores_number_may_be_a_number_or_text(store_id: int | str) -> None:
         ({"user_agent": "Camión"}, "user_agent"),
     ],
 )
-def test_settings_that_cannot_work_are_named(changes: dict[str, Any], setting: str) -> None:
+def test_invalid_settings_are_reported(changes: dict[str, Any], setting: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        make_store("tiendanube", **changes)
+        build_store("tiendanube", **changes)
     assert list(caught.value.messages_dict) == [setting]
 
 
 def test_thin_webhook_names_the_order() -> None:
-    assert STOREFRONT.sample.build_payload(SAMPLES[MX], "order/updated", make_store("tiendanube")) == thin(
+    assert STOREFRONT.sample.build_payload(SAMPLES[MX], "order/updated", build_store("tiendanube")) == thin(
         "order/updated"
     )

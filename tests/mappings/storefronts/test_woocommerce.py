@@ -10,7 +10,7 @@ from mappings import STOREFRONTS
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from mappings.problems import MappingError, render_problems
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from tests.support.mapping_cases import SAMPLES, read, shipping_address
+from tests.support.mapping_cases import SAMPLES, parse_order, shipping_address
 
 STOREFRONT = STOREFRONTS["woocommerce"]
 
@@ -20,8 +20,8 @@ def payload() -> dict[str, Any]:
     return deepcopy(SAMPLES["woocommerce_ar"])
 
 
-def test_figures_without_tax_become_prices_with_it(payload: dict[str, Any]) -> None:
-    order = read("woocommerce", payload)
+def test_net_amounts_become_gross_prices(payload: dict[str, Any]) -> None:
+    order = parse_order("woocommerce", payload)
     assert order.lines == [
         Line(
             sku="7791234567898",
@@ -41,32 +41,32 @@ def test_figures_without_tax_become_prices_with_it(payload: dict[str, Any]) -> N
     assert order.parts_total == order.total == Decimal("16480.00")
 
 
-def test_times_are_utc_though_they_do_not_say_so(payload: dict[str, Any]) -> None:
-    order = read("woocommerce", payload)
+def test_times_without_a_zone_are_utc(payload: dict[str, Any]) -> None:
+    order = parse_order("woocommerce", payload)
     assert order.placed_at == datetime(2026, 11, 21, 16, 20, tzinfo=UTC)
     assert order.updated_at == datetime(2026, 11, 21, 16, 20, 59, tzinfo=UTC)
 
 
-def test_entities_are_characters() -> None:
-    order = read("woocommerce", SAMPLES["woocommerce_mx"])
+def test_html_entities_are_decoded() -> None:
+    order = parse_order("woocommerce", SAMPLES["woocommerce_mx"])
     assert order.customer == Customer(
         first_name="Tomás", last_name="O’Farrill", email="tomas@example.mx", phone="01 55 1234 5678"
     )
     assert order.note == "Portón verde & timbre 3"
 
 
-def test_number_may_be_a_plugins_and_the_email_is_the_buyers(payload: dict[str, Any]) -> None:
-    order = read("woocommerce", payload | {"number": "W-0240"})
+def test_plugin_order_number_and_buyer_email_are_read(payload: dict[str, Any]) -> None:
+    order = parse_order("woocommerce", payload | {"number": "W-0240"})
     assert (order.order_id, order.number, order.email) == ("240", "W-0240", "malena@example.com.ar")
 
 
 def test_order_without_billing_is_read(payload: dict[str, Any]) -> None:
-    order = read("woocommerce", payload | {"billing": None, "number": None})
+    order = parse_order("woocommerce", payload | {"billing": None, "number": None})
     assert (order.number, order.customer, order.email, order.bill_to) == ("240", None, None, None)
 
 
-def test_blank_shipping_address_means_the_billing_address() -> None:
-    order = read("woocommerce", SAMPLES["woocommerce_mx"])
+def test_blank_shipping_address_falls_back_to_billing() -> None:
+    order = parse_order("woocommerce", SAMPLES["woocommerce_mx"])
     assert (
         order.ship_to
         == order.bill_to
@@ -98,13 +98,13 @@ def test_blank_shipping_address_means_the_billing_address() -> None:
         (["local_pickup", "flat_rate"], (False, None, True)),
     ],
 )
-def test_shipping_method_says_whether_the_customer_collects(
+def test_shipping_method_determines_pickup(
     payload: dict[str, Any], methods: list[Any], expected: tuple[Any, ...]
 ) -> None:
     payload["shipping"] = dict.fromkeys(payload["shipping"], "")
     [method] = payload["shipping_lines"]
     payload["shipping_lines"] = [method | {"method_id": method_id} for method_id in methods]
-    order = read("woocommerce", payload)
+    order = parse_order("woocommerce", payload)
     assert (order.is_pickup, order.pickup_name, order.ship_to is not None) == expected
 
 
@@ -121,25 +121,25 @@ def test_shipping_method_says_whether_the_customer_collects(
         ("x", None),
     ],
 )
-def test_tax_document_is_where_plugins_put_it(
+def test_tax_document_is_read_from_known_plugins(
     payload: dict[str, Any], meta: list[Any] | str, document: str | None
 ) -> None:
     payload["meta_data"] = meta
-    assert read("woocommerce", payload).document == document
+    assert parse_order("woocommerce", payload).document == document
 
 
-def test_settings_take_the_tax_documents_place(payload: dict[str, Any]) -> None:
-    assert read("woocommerce", payload, document_from="billing.first_name").document == "Malena"
+def test_settings_override_the_tax_document_path(payload: dict[str, Any]) -> None:
+    assert parse_order("woocommerce", payload, document_from="billing.first_name").document == "Malena"
 
 
-def test_entities_are_characters_where_the_settings_point_too(payload: dict[str, Any]) -> None:
+def test_html_entities_are_decoded_at_configured_paths(payload: dict[str, Any]) -> None:
     payload["shipping"]["address_2"] = "Depto 3, San Telmo &amp; Barracas"
-    address = shipping_address(read("woocommerce", payload, district_from="shipping.address_2"))
+    address = shipping_address(parse_order("woocommerce", payload, district_from="shipping.address_2"))
     assert (address.unit, address.district) == ("Depto 3", "San Telmo & Barracas")
 
 
 @pytest.mark.parametrize(
-    ("country", "written", "state"),
+    ("country", "text", "state"),
     [
         ("MX", "MX", "México"),
         ("MX", "QR", "Quintana Roo"),
@@ -151,11 +151,11 @@ def test_entities_are_characters_where_the_settings_point_too(payload: dict[str,
         ("MX", "CDMX", "Ciudad de México"),
     ],
 )
-def test_state_has_its_official_name_by_the_countrys_codes(
-    payload: dict[str, Any], country: str, written: str, state: str
+def test_state_code_is_mapped_to_its_official_name(
+    payload: dict[str, Any], country: str, text: str, state: str
 ) -> None:
-    payload["shipping"] |= {"country": country, "state": written}
-    assert shipping_address(read("woocommerce", payload)).state == state
+    payload["shipping"] |= {"country": country, "state": text}
+    assert shipping_address(parse_order("woocommerce", payload)).state == state
 
 
 @pytest.mark.parametrize(
@@ -170,10 +170,10 @@ def test_state_has_its_official_name_by_the_countrys_codes(
         ("failed", "2026-11-21T16:20:00", False),
     ],
 )
-def test_status_says_whether_it_is_paid(
+def test_status_determines_whether_it_is_paid(
     payload: dict[str, Any], status: str, paid_at: str | None, is_paid: bool | None
 ) -> None:
-    assert read("woocommerce", payload | {"status": status, "date_paid_gmt": paid_at}).is_paid is is_paid
+    assert parse_order("woocommerce", payload | {"status": status, "date_paid_gmt": paid_at}).is_paid is is_paid
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_status_says_whether_it_is_paid(
     ],
 )
 def test_cancelled_and_draft_orders_are_marked(payload: dict[str, Any], status: str, flags: tuple[bool, bool]) -> None:
-    order = read("woocommerce", payload | {"status": status})
+    order = parse_order("woocommerce", payload | {"status": status})
     assert (order.is_cancelled, order.is_draft) == flags
 
 
@@ -202,36 +202,36 @@ def test_cancelled_and_draft_orders_are_marked(payload: dict[str, Any], status: 
         ({"payment_method": "", "payment_method_title": ""}, None),
     ],
 )
-def test_payment_is_the_total_by_its_method(
+def test_payment_is_the_total_with_its_method(
     payload: dict[str, Any], changes: dict[str, Any], payments: list[Any] | None
 ) -> None:
-    assert read("woocommerce", payload | changes).payments == payments
+    assert parse_order("woocommerce", payload | changes).payments == payments
 
 
-def test_rounding_of_up_to_a_cent_a_figure_is_a_charge(payload: dict[str, Any]) -> None:
-    order = read("woocommerce", payload | {"total": "16480.03"})
+def test_rounding_of_up_to_a_cent_per_amount_is_a_charge(payload: dict[str, Any]) -> None:
+    order = parse_order("woocommerce", payload | {"total": "16480.03"})
     assert order.charges[1:] == [Charge(kind="rounding", total=Decimal("0.03"))]
     assert order.parts_total == order.total == Decimal("16480.03")
 
 
-def test_figure_without_tax_counts_once(payload: dict[str, Any]) -> None:
+def test_untaxed_amount_counts_once(payload: dict[str, Any]) -> None:
     del payload["fee_lines"][0]["total_tax"]
     payload["fee_lines"][0]["total"] = "500.00"
-    assert [charge.kind for charge in read("woocommerce", payload | {"total": "16480.07"}).charges] == [
+    assert [charge.kind for charge in parse_order("woocommerce", payload | {"total": "16480.07"}).charges] == [
         "fee",
         "rounding",
     ]
-    assert [charge.kind for charge in read("woocommerce", payload | {"total": "16480.08"}).charges] == ["fee"]
+    assert [charge.kind for charge in parse_order("woocommerce", payload | {"total": "16480.08"}).charges] == ["fee"]
 
 
-def test_greater_difference_is_no_rounding(payload: dict[str, Any]) -> None:
-    order = read("woocommerce", payload | {"total": "16480.09"})
+def test_larger_difference_is_not_rounding(payload: dict[str, Any]) -> None:
+    order = parse_order("woocommerce", payload | {"total": "16480.09"})
     assert [charge.kind for charge in order.charges] == ["fee"]
 
 
-def test_line_of_which_nothing_is_left_is_no_line(payload: dict[str, Any]) -> None:
+def test_fully_removed_line_is_dropped(payload: dict[str, Any]) -> None:
     payload["line_items"][1]["quantity"] = 0
-    assert [line.sku for line in read("woocommerce", payload).lines] == ["7791234567898"]
+    assert [line.sku for line in parse_order("woocommerce", payload).lines] == ["7791234567898"]
 
 
 @pytest.mark.parametrize(
@@ -242,11 +242,9 @@ def test_line_of_which_nothing_is_left_is_no_line(payload: dict[str, Any]) -> No
         ({"billing": []}, "Billing address is not an object."),
     ],
 )
-def test_what_cannot_be_done_without_is_a_problem(
-    payload: dict[str, Any], changes: dict[str, Any], problem: str
-) -> None:
+def test_missing_required_value_is_a_problem(payload: dict[str, Any], changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(MappingError) as caught:
-        read("woocommerce", payload | changes)
+        parse_order("woocommerce", payload | changes)
     assert problem in render_problems(caught.value.problems)
 
 
@@ -286,25 +284,25 @@ def test_paid_order_is_identified(payload: dict[str, Any]) -> None:
         ("order.updated", [], {"updated"}),
     ],
 )
-def test_status_adds_its_hub_word(
+def test_status_adds_its_canonical_topic(
     payload: dict[str, Any], topic: str, status: list[Any] | str, hub_topics: set[str]
 ) -> None:
     assert identify(payload | {"status": status}, topic).topics == {topic, *hub_topics}
 
 
-def test_deleted_order_is_cancelled_and_carries_nothing() -> None:
+def test_deleted_order_is_cancelled_without_a_payload() -> None:
     identity = identify({"id": 240}, "order.deleted")
     assert (identity.topics, identity.has_order) == (frozenset({"order.deleted", "cancelled"}), False)
     assert (identity.order_id, identity.source_updated_at) == ("240", None)
 
 
-def test_key_is_the_same_for_a_repeat_and_another_for_another_state(payload: dict[str, Any]) -> None:
+def test_event_key_changes_only_with_the_order_state(payload: dict[str, Any]) -> None:
     repeat = identify(payload, **{"x-wc-webhook-delivery-id": "b"})
     assert identify(payload, **{"x-wc-webhook-delivery-id": "a"}).event_key == repeat.event_key
     assert identify(payload | {"status": "processing"}).event_key != repeat.event_key
 
 
-def test_orders_that_share_a_delivery_id_have_keys_of_their_own(payload: dict[str, Any]) -> None:
+def test_orders_sharing_a_delivery_id_have_distinct_event_keys(payload: dict[str, Any]) -> None:
     shared = {"x-wc-webhook-delivery-id": "a"}
     assert identify(payload, **shared).event_key != identify(payload | {"id": 241}, **shared).event_key
 
@@ -326,7 +324,7 @@ def test_orders_that_share_a_delivery_id_have_keys_of_their_own(payload: dict[st
         ({"id": []}, "order.updated", "This is not an order."),
     ],
 )
-def test_what_is_no_order_is_ignored_with_a_reason(payload: dict[str, Any], topic: str, reason: str) -> None:
+def test_payload_that_is_no_order_is_ignored_with_a_reason(payload: dict[str, Any], topic: str, reason: str) -> None:
     assert identify(payload, topic).ignore_reason == reason
 
 
@@ -338,7 +336,7 @@ def test_missing_topic_is_malformed(payload: dict[str, Any], topic: str) -> None
 
 @pytest.mark.parametrize("key", ["id", "number"])
 @pytest.mark.parametrize("value", ["a\x00b", "\ud800", "x" * 201])
-def test_id_that_cannot_be_stored_is_malformed(payload: dict[str, Any], key: str, value: str) -> None:
+def test_unstorable_id_is_malformed(payload: dict[str, Any], key: str, value: str) -> None:
     with pytest.raises(MalformedWebhookError):
         identify(payload | {key: value})
 
@@ -354,12 +352,12 @@ def test_id_that_cannot_be_stored_is_malformed(payload: dict[str, Any], key: str
         (b'{"webhook_id": 12}', False),
     ],
 )
-def test_ping_is_exactly_the_webhooks_id(body: bytes, is_ping: bool) -> None:
+def test_ping_is_exactly_a_webhook_id(body: bytes, is_ping: bool) -> None:
     assert STOREFRONT.is_ping(body) is is_ping
 
 
 @pytest.mark.parametrize(
-    ("seen", "signed"),
+    ("displayed", "signed"),
     [
         ("sin nada", "sin nada"),
         ("a&amp;b", "a&b"),
@@ -370,5 +368,5 @@ def test_ping_is_exactly_the_webhooks_id(body: bytes, is_ping: bool) -> None:
         ("&AMP;", "&AMP;"),
     ],
 )
-def test_secret_is_decoded_as_wordpress_does(seen: str, signed: str) -> None:
-    assert STOREFRONT.signing_key(seen) == signed
+def test_secret_is_decoded_like_wordpress(displayed: str, signed: str) -> None:
+    assert STOREFRONT.signing_key(displayed) == signed

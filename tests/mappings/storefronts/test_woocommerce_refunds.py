@@ -11,13 +11,15 @@ from marshmallow import ValidationError
 from mappings import STOREFRONTS
 from mappings.order import Charge, Order, Payment
 from mappings.problems import MappingError, render_problems
-from tests.support.mapping_cases import SAMPLES, make_store, problems_of, read, write
+from tests.support.mapping_cases import SAMPLES, build_body, build_store, mapping_problems, parse_order
 
 STOREFRONT = STOREFRONTS["woocommerce"]
 
 API = {"api_url": "https://tienda.example.com.ar", "api_token": "ck_clave:cs_secreto"}
-UNTOLD = "Refunds are not told by product: WooCommerce says only their sum."
-UNFETCHED = f"{UNTOLD} With the store's `api_url` and `api_token` set, they would be fetched."
+REFUND_LINES_UNKNOWN = "Refunds are not told by product: WooCommerce says only their sum."
+REFUND_LINES_UNKNOWN_HINT = (
+    f"{REFUND_LINES_UNKNOWN} With the store's `api_url` and `api_token` set, they would be fetched."
+)
 
 
 @pytest.fixture
@@ -33,37 +35,37 @@ def payload() -> dict[str, Any]:
     return payload | {"refunds": [{"id": 900, "reason": "", "total": "-3000.00"}]}
 
 
-def item(line: int | str, total: str, tax: str, *, quantity: int | None = None, **more: Any) -> dict[str, Any]:
+def refund_line(line: int | str, total: str, tax: str, *, quantity: int | None = None, **more: Any) -> dict[str, Any]:
     meta = [{"id": 5, "key": "_refunded_item_id", "value": line}]
-    said = {"id": 77, "total": total, "total_tax": tax, "meta_data": meta, **more}
-    return said if quantity is None else said | {"quantity": quantity}
+    fields = {"id": 77, "total": total, "total_tax": tax, "meta_data": meta, **more}
+    return fields if quantity is None else fields | {"quantity": quantity}
 
 
 def refund(amount: str, *line_items: dict[str, Any], number: int = 900, **more: list[dict[str, Any]]) -> dict[str, Any]:
     return {"id": number, "amount": amount, "reason": "", "line_items": list(line_items), **more}
 
 
-ONE_YERBA = item("11", "-2479.34", "-520.66", quantity=-1)
+ONE_YERBA = refund_line("11", "-2479.34", "-520.66", quantity=-1)
 
 
-def fetched(payload: dict[str, Any], reply: dict[str, Any] | list[Any]) -> dict[str, Any]:
-    [fetch] = STOREFRONT.required_fetches(payload, make_store("woocommerce", **API), frozenset())
-    return fetch.merge(payload, reply)
+def merge_refunds(payload: dict[str, Any], response: dict[str, Any] | list[Any]) -> dict[str, Any]:
+    [fetch] = STOREFRONT.required_fetches(payload, build_store("woocommerce", **API), frozenset())
+    return fetch.merge(payload, response)
 
 
-def read_fetched(payload: dict[str, Any], *refunds: dict[str, Any] | str | None) -> Order:
-    return read("woocommerce", fetched(payload, list(refunds)), **API)
+def read_with_refunds(payload: dict[str, Any], *refunds: dict[str, Any] | str | None) -> Order:
+    return parse_order("woocommerce", merge_refunds(payload, list(refunds)), **API)
 
 
-def in_short(order: Order) -> list[tuple[str | None, int, Decimal]]:
+def line_totals(order: Order) -> list[tuple[str | None, int, Decimal]]:
     return [(line.sku, line.quantity, line.total) for line in order.lines]
 
 
 # --- fetches ---
 
 
-def test_refunds_are_fetched_where_there_are_any(payload: dict[str, Any]) -> None:
-    store = make_store("woocommerce", **API)
+def test_refunds_are_fetched_when_present(payload: dict[str, Any]) -> None:
+    store = build_store("woocommerce", **API)
     fetch_paths = [fetch.path for fetch in STOREFRONT.required_fetches(payload, store, frozenset())]
     assert fetch_paths == ["/wp-json/wc/v3/orders/240/refunds?per_page=100"]
 
@@ -81,24 +83,26 @@ def test_refunds_are_fetched_where_there_are_any(payload: dict[str, Any]) -> Non
         ({}, {"api_url": None}),
     ],
 )
-def test_nothing_is_fetched_where_nothing_would_come_of_it(
+def test_nothing_is_fetched_when_it_would_not_help(
     payload: dict[str, Any], changes: dict[str, Any], settings: dict[str, Any]
 ) -> None:
-    known = {name: value for name, value in (API | settings).items() if value is not None}
-    assert STOREFRONT.required_fetches(payload | changes, make_store("woocommerce", **known), frozenset()) == ()
+    store_settings = {name: value for name, value in (API | settings).items() if value is not None}
+    assert (
+        STOREFRONT.required_fetches(payload | changes, build_store("woocommerce", **store_settings), frozenset()) == ()
+    )
 
 
-def test_key_and_secret_go_by_http_basic() -> None:
-    headers = STOREFRONT.api_headers(make_store("woocommerce", **API))
+def test_key_and_secret_use_http_basic_authentication() -> None:
+    headers = STOREFRONT.api_headers(build_store("woocommerce", **API))
     kind, _, credentials = headers.pop("Authorization").partition(" ")
     assert (kind, b64decode(credentials).decode()) == ("Basic", "ck_clave:cs_secreto")
     assert headers == {"Accept": "application/json"}
 
 
 @pytest.mark.parametrize("token", ["ck_clave", "ck_clave:", ":cs_secreto", " : ", ":"])
-def test_token_without_key_and_secret_is_a_fault(token: str) -> None:
+def test_token_without_key_and_secret_is_an_error(token: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        make_store("woocommerce", api_token=token)
+        build_store("woocommerce", api_token=token)
     assert caught.value.messages == {
         "api_token": ["must be a consumer key and its secret with a colon between: `ck_…:cs_…`."]
     }
@@ -107,91 +111,91 @@ def test_token_without_key_and_secret_is_a_fault(token: str) -> None:
 # --- remaining lines ---
 
 
-def test_refunded_units_come_off_at_what_was_given_back(payload: dict[str, Any]) -> None:
-    order = read_fetched(payload, refund("3000.00", ONE_YERBA))
-    assert in_short(order) == [("7791234567898", 2, Decimal("6000.00")), ("TAZA-01", 2, Decimal("3980.00"))]
+def test_refunded_units_reduce_the_line_by_the_refund(payload: dict[str, Any]) -> None:
+    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA))
+    assert line_totals(order) == [("7791234567898", 2, Decimal("6000.00")), ("TAZA-01", 2, Decimal("3980.00"))]
     assert order.lines[0].tax == Decimal("1041.32")
     assert order.total == order.parts_total == Decimal("13480.00")
     assert order.payments == [Payment(gateway="bacs", name="Transferencia bancaria", amount=Decimal("13480.00"))]
-    tax_before = read("woocommerce", payload | {"refunds": []}).tax
+    tax_before = parse_order("woocommerce", payload | {"refunds": []}).tax
     assert tax_before is not None
     assert order.tax == tax_before - Decimal("520.66")
     assert order.unreadable_parts == []
 
 
-def test_line_of_which_all_was_given_back_is_no_line(payload: dict[str, Any]) -> None:
-    order = read_fetched(payload, refund("9000.00", item("11", "-7438.02", "-1561.98", quantity=-3)))
-    assert in_short(order) == [("TAZA-01", 2, Decimal("3980.00"))]
+def test_fully_refunded_line_is_dropped(payload: dict[str, Any]) -> None:
+    order = read_with_refunds(payload, refund("9000.00", refund_line("11", "-7438.02", "-1561.98", quantity=-3)))
+    assert line_totals(order) == [("TAZA-01", 2, Decimal("3980.00"))]
     assert order.total == order.parts_total == Decimal("7480.00")
 
 
-def test_money_without_units_leaves_the_units(payload: dict[str, Any]) -> None:
-    order = read_fetched(payload, refund("121.00", item("11", "-100.00", "-21.00", quantity=0)))
-    assert in_short(order)[0] == ("7791234567898", 3, Decimal("8879.00"))
+def test_refund_without_units_keeps_the_units(payload: dict[str, Any]) -> None:
+    order = read_with_refunds(payload, refund("121.00", refund_line("11", "-100.00", "-21.00", quantity=0)))
+    assert line_totals(order)[0] == ("7791234567898", 3, Decimal("8879.00"))
     assert order.total == order.parts_total == Decimal("16359.00")
 
 
 def test_several_refunds_of_one_line_add_up(payload: dict[str, Any]) -> None:
-    order = read_fetched(payload, refund("3000.00", ONE_YERBA), refund("3000.00", ONE_YERBA, number=901))
-    assert in_short(order)[0] == ("7791234567898", 1, Decimal("3000.00"))
+    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA), refund("3000.00", ONE_YERBA, number=901))
+    assert line_totals(order)[0] == ("7791234567898", 1, Decimal("3000.00"))
     assert order.total == order.parts_total == Decimal("10480.00")
 
 
-def test_more_units_than_there_were_leave_none(payload: dict[str, Any]) -> None:
-    order = read_fetched(payload, refund("3000.00", ONE_YERBA | {"quantity": -4}))
+def test_refund_of_more_units_than_bought_leaves_none(payload: dict[str, Any]) -> None:
+    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA | {"quantity": -4}))
     assert [line.sku for line in order.lines] == ["TAZA-01"]
 
 
-def test_shipping_and_fees_that_were_given_back_come_off(payload: dict[str, Any]) -> None:
-    order = read_fetched(
+def test_refunded_shipping_and_fees_are_deducted(payload: dict[str, Any]) -> None:
+    order = read_with_refunds(
         payload,
         refund(
             "3500.00",
-            shipping_lines=[item("13", "-2479.34", "-520.66")],
-            fee_lines=[item(14, "-413.22", "-86.78")],
+            shipping_lines=[refund_line("13", "-2479.34", "-520.66")],
+            fee_lines=[refund_line(14, "-413.22", "-86.78")],
         ),
     )
-    assert [each.total for each in order.shipping] == [Decimal("0.00")]
+    assert [shipping.total for shipping in order.shipping] == [Decimal("0.00")]
     assert order.charges == [
         Charge(kind="fee", name="Embalaje para regalo", total=Decimal("0.00"), tax=Decimal("0.00"))
     ]
     assert order.total == order.parts_total == Decimal("12980.00")
 
 
-def test_discount_that_was_a_fee_is_taken_back_with_its_sign(payload: dict[str, Any]) -> None:
+def test_refunded_negative_fee_keeps_its_sign(payload: dict[str, Any]) -> None:
     payload["fee_lines"][0] |= {"total": "-413.22", "total_tax": "-86.78"}
     payload["total"] = "15480.00"
-    order = read_fetched(payload, refund("2500.00", ONE_YERBA, fee_lines=[item("14", "413.22", "86.78")]))
+    order = read_with_refunds(payload, refund("2500.00", ONE_YERBA, fee_lines=[refund_line("14", "413.22", "86.78")]))
     assert order.charges[0].total == Decimal("0.00")
     assert order.total == order.parts_total == Decimal("12980.00")
     assert render_problems(order.unreadable_parts) == []
 
 
-def test_cents_that_a_refund_rounds_are_a_charge(payload: dict[str, Any]) -> None:
-    order = read_fetched(payload, refund("3000.02", ONE_YERBA))
+def test_rounding_in_a_refund_is_a_charge(payload: dict[str, Any]) -> None:
+    order = read_with_refunds(payload, refund("3000.02", ONE_YERBA))
     assert order.charges[1:] == [Charge(kind="rounding", total=Decimal("-0.02"))]
     assert (order.total, order.unreadable_parts) == (Decimal("13479.98"), [])
 
 
-def test_rounding_of_lines_that_were_given_back_stays_rounding(payload: dict[str, Any]) -> None:
+def test_rounding_of_refunded_lines_stays_rounding(payload: dict[str, Any]) -> None:
     payload["total"] = "16480.06"
-    cups = item("12", "-3289.26", "-690.74", quantity=-2)
-    order = read_fetched(payload, refund("12980.00", item("11", "-7438.02", "-1561.98", quantity=-3), cups))
+    cups = refund_line("12", "-3289.26", "-690.74", quantity=-2)
+    order = read_with_refunds(payload, refund("12980.00", refund_line("11", "-7438.02", "-1561.98", quantity=-3), cups))
     assert order.lines == []
     assert order.charges[1:] == [Charge(kind="rounding", total=Decimal("0.06"))]
     assert order.total == order.parts_total == Decimal("3500.06")
 
 
-def test_units_come_off_whatever_sign_they_are_written_with(payload: dict[str, Any]) -> None:
-    order = read_fetched(payload, refund("3000.00", ONE_YERBA | {"quantity": 1}))
-    assert in_short(order)[0] == ("7791234567898", 2, Decimal("6000.00"))
+def test_refunded_units_are_accepted_with_either_sign(payload: dict[str, Any]) -> None:
+    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA | {"quantity": 1}))
+    assert line_totals(order)[0] == ("7791234567898", 2, Decimal("6000.00"))
 
 
-def test_refund_that_names_no_line_is_not_of_a_line_without_an_id(payload: dict[str, Any]) -> None:
+def test_refund_without_a_line_id_matches_no_line(payload: dict[str, Any]) -> None:
     del payload["line_items"][0]["id"]
-    order = read_fetched(payload, refund("3000.00", ONE_YERBA | {"meta_data": []}))
-    assert in_short(order)[0] == ("7791234567898", 3, Decimal("9000.00"))
-    assert render_problems(order.unreadable_parts) == [UNTOLD]
+    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA | {"meta_data": []}))
+    assert line_totals(order)[0] == ("7791234567898", 3, Decimal("9000.00"))
+    assert render_problems(order.unreadable_parts) == [REFUND_LINES_UNKNOWN]
 
 
 @pytest.mark.parametrize(
@@ -202,41 +206,43 @@ def test_refund_that_names_no_line_is_not_of_a_line_without_an_id(payload: dict[
         [refund("3000.03", ONE_YERBA)],
         [refund("3000.00", ONE_YERBA | {"meta_data": []})],
         [refund("3000.00", ONE_YERBA | {"meta_data": None})],
-        [refund("3000.00", item("99", "-2479.34", "-520.66", quantity=-1))],
-        [refund("3000.00", item("11", "2479.34", "520.66", quantity=1))],
+        [refund("3000.00", refund_line("99", "-2479.34", "-520.66", quantity=-1))],
+        [refund("3000.00", refund_line("11", "2479.34", "520.66", quantity=1))],
         [refund("3000.00", ONE_YERBA), refund("500.00", number=901)],
         [],
         [refund("3000.00", ONE_YERBA, number=901)],
         [None, "x", {"amount": "3000.00"}],
     ],
 )
-def test_refund_that_products_do_not_account_for_stops_the_order(payload: dict[str, Any], refunds: list[Any]) -> None:
-    order = read_fetched(payload, *refunds)
-    assert render_problems(order.unreadable_parts) == [UNTOLD]
-    assert UNTOLD in problems_of(order, "lapyme")
-    assert UNTOLD in problems_of(order, "rayo")
+def test_refund_not_explained_by_products_is_a_problem(payload: dict[str, Any], refunds: list[Any]) -> None:
+    order = read_with_refunds(payload, *refunds)
+    assert render_problems(order.unreadable_parts) == [REFUND_LINES_UNKNOWN]
+    assert REFUND_LINES_UNKNOWN in mapping_problems(order, "lapyme")
+    assert REFUND_LINES_UNKNOWN in mapping_problems(order, "rayo")
 
 
-def test_refund_that_came_after_the_webhook_counts(payload: dict[str, Any]) -> None:
-    order = read_fetched(payload, refund("3000.00", ONE_YERBA), refund("3000.00", ONE_YERBA, number=901))
-    assert in_short(order)[0][1] == 1
+def test_refund_made_after_the_webhook_counts(payload: dict[str, Any]) -> None:
+    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA), refund("3000.00", ONE_YERBA, number=901))
+    assert line_totals(order)[0][1] == 1
 
 
-@pytest.mark.parametrize("reply", [{}, {"code": "x"}, [[]]])
-def test_odd_reply_leaves_the_refunds_as_they_were(
-    payload: dict[str, Any], reply: dict[str, Any] | list[list[Any]]
+@pytest.mark.parametrize("response", [{}, {"code": "x"}, [[]]])
+def test_malformed_response_leaves_the_refunds_unchanged(
+    payload: dict[str, Any], response: dict[str, Any] | list[list[Any]]
 ) -> None:
-    assert fetched(payload, reply) == payload
+    assert merge_refunds(payload, response) == payload
 
 
-def test_refund_that_says_no_amount_is_a_problem(payload: dict[str, Any]) -> None:
+def test_refund_without_an_amount_is_a_problem(payload: dict[str, Any]) -> None:
     with pytest.raises(MappingError) as caught:
-        read("woocommerce", payload | {"refunds": [{"id": 900}]})
+        parse_order("woocommerce", payload | {"refunds": [{"id": 900}]})
     assert render_problems(caught.value.problems) == ["Refunds > line 1 does not say how much was given back."]
 
 
-def test_lapyme_is_sent_what_is_left(payload: dict[str, Any]) -> None:
-    body = write(read_fetched(payload, refund("3000.00", ONE_YERBA)), "lapyme", charges={"fee": "RECARGO"}).body
+def test_lapyme_body_contains_what_remains_after_refunds(payload: dict[str, Any]) -> None:
+    body = build_body(
+        read_with_refunds(payload, refund("3000.00", ONE_YERBA)), "lapyme", charges={"fee": "RECARGO"}
+    ).body
     assert [(line["sku_snapshot"], line["ordered_quantity"], line["unit_price"]) for line in body["lines"]] == [
         ("7791234567898", 2, 300000),
         ("TAZA-01", 2, 199000),
@@ -249,8 +255,8 @@ def test_lapyme_is_sent_what_is_left(payload: dict[str, Any]) -> None:
 # --- without the API ---
 
 
-def test_sums_alone_come_off_the_total_and_stop_the_order(payload: dict[str, Any]) -> None:
-    order = read("woocommerce", payload)
+def test_refund_totals_without_lines_are_a_problem(payload: dict[str, Any]) -> None:
+    order = parse_order("woocommerce", payload)
     assert order.total == Decimal("13480.00")
-    assert render_problems(order.unreadable_parts) == [UNFETCHED]
-    assert UNFETCHED in problems_of(order, "lapyme")
+    assert render_problems(order.unreadable_parts) == [REFUND_LINES_UNKNOWN_HINT]
+    assert REFUND_LINES_UNKNOWN_HINT in mapping_problems(order, "lapyme")

@@ -19,7 +19,7 @@ PARTS = st.integers(0, 100)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed:
+class GeneratedOrder:
     fields: dict[str, Any]  # what stands in the place of a sample's figures
     charged: int  # after refunds
     units: dict[str, int]  # SKU -> what is left of it
@@ -36,15 +36,15 @@ def half_up(amount: Fraction | int) -> int:
     return floor(amount + Fraction(1, 2))
 
 
-def part_of(amount: int, hundredths: int) -> int:
+def fraction_of(amount: int, hundredths: int) -> int:
     return amount * hundredths // 100
 
 
-def text(cents: int) -> str:
+def money_text(cents: int) -> str:
     return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
-def cents(written: str) -> int:
-    amount = Fraction(written) * 100
+def cents(value: str) -> int:
+    amount = Fraction(value) * 100
     assert amount.denominator == 1
     return int(amount)

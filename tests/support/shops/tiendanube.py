@@ -5,34 +5,36 @@ Source: https://tiendanube.github.io/api-documentation/resources/order, read 202
 
 from hypothesis import strategies as st
 
-from tests.support.shops.placed import PARTS, PRICES, QUANTITIES, Placed, part_of, text
+from tests.support.shops.placed import PARTS, PRICES, QUANTITIES, GeneratedOrder, fraction_of, money_text
 
 
 @st.composite
-def tiendanube_orders(draw: st.DrawFn) -> Placed:
+def tiendanube_orders(draw: st.DrawFn) -> GeneratedOrder:
     bought = [(f"SKU-{number}", draw(PRICES), draw(QUANTITIES)) for number in range(draw(st.integers(1, 4)))]
     shipping = draw(st.one_of(st.just(0), PRICES))
     subtotal = sum(price * quantity for _, price, quantity in bought)
     kinds = set()
     discount = 0
     if draw(st.booleans()):
-        discount = part_of(subtotal, draw(PARTS)) + (part_of(shipping, draw(PARTS)) if draw(st.booleans()) else 0)
+        discount = fraction_of(subtotal, draw(PARTS)) + (
+            fraction_of(shipping, draw(PARTS)) if draw(st.booleans()) else 0
+        )
         kinds |= {"discount"} if discount else set()
-    by_gateway = part_of(discount, draw(PARTS))
+    by_gateway = fraction_of(discount, draw(PARTS))
     total = subtotal - min(discount, subtotal + shipping) + shipping
-    return Placed(
+    return GeneratedOrder(
         fields={
             "currency": "ARS",
             "products": [
-                {"name": sku, "sku": sku, "price": text(price), "quantity": str(quantity)}
+                {"name": sku, "sku": sku, "price": money_text(price), "quantity": str(quantity)}
                 for sku, price, quantity in bought
             ],
-            "subtotal": text(subtotal),
-            "discount": text(discount),
-            "discount_gateway": text(by_gateway),
-            "discount_coupon": text(discount - by_gateway),
-            "shipping_cost_customer": text(shipping),
-            "total": text(total),
+            "subtotal": money_text(subtotal),
+            "discount": money_text(discount),
+            "discount_gateway": money_text(by_gateway),
+            "discount_coupon": money_text(discount - by_gateway),
+            "shipping_cost_customer": money_text(shipping),
+            "total": money_text(total),
         },
         charged=total,
         units={sku: quantity for sku, _, quantity in bought},

@@ -17,21 +17,21 @@ from tests.support.service import Service
 AS_DELIVERED: dict[str, Any] = {"as": "delivered"}
 
 
-def post(service: Service, path: str, key: str = "k-1", app: Flask | None = None, **asked: Any) -> Any:
+def post(service: Service, path: str, key: str = "k-1", app: Flask | None = None, **body: Any) -> Any:
     """Post to a new app with empty memory, as to another process, unless `app` is given."""
     headers = {"Authorization": "Bearer admin", "Idempotency-Key": key}
     client = (app or create_app(service.runtime)).test_client()
-    return client.post(f"/api{path}", json=asked, headers=headers)
+    return client.post(f"/api{path}", json=body, headers=headers)
 
 
-def refused_order(service: Service) -> None:
+def create_refused_order(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "status", status=422)
     service.post_woo(woo_order())
     service.deliver_due()
 
 
 @pytest.mark.parametrize(
-    ("path", "asked"),
+    ("path", "body"),
     [
         ("/deliveries/1/retrigger", {"note": "the product is there"}),
         ("/deliveries/1/resolve", {"as": "delivered", "remote_id": "L-7"}),
@@ -41,38 +41,38 @@ def refused_order(service: Service) -> None:
         ("/accounts/erp/resume", {}),
     ],
 )
-def test_the_same_request_under_the_same_key_is_answered_as_the_first_time(
-    service: Service, path: str, asked: dict[str, Any]
+def test_repeated_request_with_the_same_key_returns_the_first_response(
+    service: Service, path: str, body: dict[str, Any]
 ) -> None:
-    refused_order(service)
-    first, again = post(service, path, **asked), post(service, path, **asked)
+    create_refused_order(service)
+    first, again = post(service, path, **body), post(service, path, **body)
     assert first.status_code in (200, 202)
     assert (again.status_code, again.data) == (first.status_code, first.data)
     assert (first.headers.get("Idempotency-Replayed"), again.headers.get("Idempotency-Replayed")) == (None, "true")
 
 
-def test_what_is_asked_twice_under_a_key_is_done_once(service: Service) -> None:
-    refused_order(service)
+def test_repeated_request_with_a_key_acts_once(service: Service) -> None:
+    create_refused_order(service)
     for _ in range(3):
         post(service, "/deliveries/1/retrigger", note="once")
     assert [note["text"] for note in service.only_delivery()["notes"]] == ["once"]
 
 
-def test_a_key_that_came_with_another_request_is_422_and_nothing_is_done(service: Service) -> None:
-    refused_order(service)
+def test_key_reused_for_another_request_is_422(service: Service) -> None:
+    create_refused_order(service)
     post(service, "/accounts/erp/pause")
-    others: list[tuple[str, dict[str, Any]]] = [
+    other_requests: list[tuple[str, dict[str, Any]]] = [
         ("/accounts/erp/pause", {"note": "other"}),
         ("/accounts/erp/resume", {}),
     ]
-    for path, asked in others:
-        answer = post(service, path, **asked)
-        assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
+    for path, body in other_requests:
+        response = post(service, path, **body)
+        assert (response.status_code, response.content_type) == (422, "application/problem+json")
     assert service.api("/accounts").json["items"][1]["state"] == "paused"
 
 
-def test_of_many_that_come_at_once_under_a_key_one_acts_and_all_are_answered_alike(service: Service) -> None:
-    refused_order(service)
+def test_concurrent_requests_with_one_key_act_once_and_get_the_same_response(service: Service) -> None:
+    create_refused_order(service)
     apps = [create_app(service.runtime) for _ in range(8)]
     bodies: list[bytes] = []
 
@@ -89,7 +89,7 @@ def test_of_many_that_come_at_once_under_a_key_one_acts_and_all_are_answered_ali
     assert len(service.api("/retriggers").json["items"]) == 1
 
 
-def test_what_was_refused_is_judged_anew(service: Service) -> None:
+def test_failed_request_is_not_cached(service: Service) -> None:
     service.post_woo(woo_order())
     assert post(service, "/deliveries/1/resolve", **AS_DELIVERED).status_code == 409  # it waits
     service.sandbox.inject_fault("lapyme", "status", status=422)
@@ -97,8 +97,8 @@ def test_what_was_refused_is_judged_anew(service: Service) -> None:
     assert post(service, "/deliveries/1/resolve", **AS_DELIVERED).status_code == 200
 
 
-def test_a_key_is_forgotten_after_a_day(service: Service) -> None:
-    refused_order(service)
+def test_key_expires_after_a_day(service: Service) -> None:
+    create_refused_order(service)
     post(service, "/deliveries/1/retrigger")
     service.clock.forward(24 * 3600 + 1)
     assert "Idempotency-Replayed" not in post(service, "/deliveries/1/retrigger").headers
@@ -107,14 +107,14 @@ def test_a_key_is_forgotten_after_a_day(service: Service) -> None:
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("key", ["", " ", "two words", "ñ", "k" * 256])
-def test_a_key_that_is_none_is_400_and_nothing_is_done(service: Service, key: str) -> None:
-    refused_order(service)
+def test_invalid_key_is_400(service: Service, key: str) -> None:
+    create_refused_order(service)
     assert post(service, "/deliveries/1/retrigger", key).status_code == 400
     assert service.only_delivery()["notes"] == []
 
 
-def test_an_act_whose_answer_cannot_be_kept_is_not_done_either(service: Service) -> None:
-    refused_order(service)
+def test_action_is_rolled_back_when_its_response_cannot_be_stored(service: Service) -> None:
+    create_refused_order(service)
 
     def die(_: Any) -> tuple[int, str]:
         raise MemoryError

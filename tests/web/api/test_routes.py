@@ -14,12 +14,12 @@ from tests.support.service import Service
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic admin", "Bearer", "Bearer admïn", "admin"])
 def test_the_api_needs_the_admin_token(service: Service, authorization: str | None) -> None:
     headers = {"Authorization": authorization} if authorization else {}
-    answer = service.client.get("/api/deliveries", headers=headers)
-    assert (answer.status_code, answer.get_json()["status"]) == (401, 401)
-    assert answer.content_type == "application/problem+json"
+    response = service.client.get("/api/deliveries", headers=headers)
+    assert (response.status_code, response.get_json()["status"]) == (401, 401)
+    assert response.content_type == "application/problem+json"
 
 
-def test_without_an_admin_token_there_is_no_api(service: Service) -> None:
+def test_api_is_disabled_without_an_admin_token(service: Service) -> None:
     settings = service.runtime.settings
     bare = replace(settings, environment=replace(settings.environment, admin_token=None))
     client = create_app(replace(service.runtime, settings=bare)).test_client()
@@ -30,16 +30,16 @@ def test_without_an_admin_token_there_is_no_api(service: Service) -> None:
 def test_lists_are_paged_newest_first(service: Service) -> None:
     for number in range(5):
         service.post_woo(woo_order(number))
-    seen: list[str] = []
+    ids: list[str] = []
     cursor = None
     for expected in (2, 2, 1):
         query = {"limit": "2", **({"cursor": cursor} if cursor else {})}
         page = service.api("/deliveries", query_string=query).json
         assert len(page["items"]) == expected
-        seen += [delivery["order_id"] for delivery in page["items"]]
+        ids += [delivery["order_id"] for delivery in page["items"]]
         cursor = page["next"]
     assert cursor is None
-    assert seen == ["4", "3", "2", "1", "0"]
+    assert ids == ["4", "3", "2", "1", "0"]
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_deliveries_are_filtered(service: Service, filters: dict[str, str], orde
     service.drain()
     service.post_woo(woo_order(7))
     service.post_woo(woo_order(8))
-    found = service.api("/deliveries", query_string=filters).json["items"]
-    assert [delivery["order_id"] for delivery in found] == order_ids
+    items = service.api("/deliveries", query_string=filters).json["items"]
+    assert [delivery["order_id"] for delivery in items] == order_ids
 
 
-def test_deliveries_are_found_by_when_they_were_made_and_by_the_destinations_id(service: Service) -> None:
+def test_deliveries_are_filtered_by_creation_time_and_remote_id(service: Service) -> None:
     for number in (1, 2, 3):
         service.post_woo(woo_order(number))
         service.drain()
@@ -76,9 +76,9 @@ def test_deliveries_are_found_by_when_they_were_made_and_by_the_destinations_id(
     assert service.deliveries(remote_id=second["remote_id"]) == [second]
 
 
-def test_all_that_is_wrong_with_a_question_is_said_at_once(service: Service) -> None:
-    answer = service.api("/deliveries?limit=0&colour=red&state=lost")
-    assert answer.json["detail"] == (
+def test_all_query_errors_are_reported_together(service: Service) -> None:
+    response = service.api("/deliveries?limit=0&colour=red&state=lost")
+    assert response.json["detail"] == (
         "unknown query parameter: colour"
         " (allowed: limit, cursor, state, reason, account, store, order, remote_id, since, until);"
         " `limit` must be from 1 to 200; `state` must be one of waiting, sending, delivered, parked, discarded"
@@ -120,12 +120,12 @@ def test_events_are_filtered(service: Service, filters: dict[str, str], count: i
         "/events?until=9999-12-31T23:59:59-12:00",
     ],
 )
-def test_a_question_that_cannot_be_understood_is_400(service: Service, path: str) -> None:
-    answer = service.api(path)
-    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+def test_invalid_query_is_400(service: Service, path: str) -> None:
+    response = service.api(path)
+    assert (response.status_code, response.content_type) == (400, "application/problem+json")
 
 
-def test_an_event_shows_what_became_of_it(service: Service) -> None:
+def test_event_shows_its_deliveries(service: Service) -> None:
     service.post_shopify(shopify_order(), event_id="e-1")
     service.post_shopify(shopify_order(), event_id="e-1")
     event = service.api("/events/1").json
@@ -145,7 +145,7 @@ def test_an_event_shows_what_became_of_it(service: Service) -> None:
     }
 
 
-def test_a_delivery_shows_its_whole_life(service: Service) -> None:
+def test_delivery_shows_its_full_history(service: Service) -> None:
     service.post_shopify(shopify_order())
     service.drain()
     delivery = service.only_delivery()
@@ -160,22 +160,22 @@ def test_a_delivery_shows_its_whole_life(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "body",
     [{"force": "yes"}, {"note": 3}, {"note": "\ud800"}, {"note": "a\u0000"}, {"note": "x" * 3000}, {"forced": True}, 3],
 )
-def test_a_retrigger_that_cannot_be_understood_is_400(service: Service, asked: Any) -> None:
+def test_invalid_retrigger_is_400(service: Service, body: Any) -> None:
     service.post_shopify(shopify_order())
-    assert service.api("/deliveries/1/retrigger", json=asked).status_code == 400
+    assert service.api("/deliveries/1/retrigger", json=body).status_code == 400
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/webhooks/tienda-mx"), ("POST", "/health/live")])
-def test_a_method_that_is_not_served_says_which_are(service: Service, method: str, path: str) -> None:
-    answer = service.client.open(path, method=method)
-    assert (answer.status_code, answer.content_type) == (405, "application/problem+json")
-    assert answer.headers["Allow"]
+def test_unsupported_method_lists_the_allowed_ones(service: Service, method: str, path: str) -> None:
+    response = service.client.open(path, method=method)
+    assert (response.status_code, response.content_type) == (405, "application/problem+json")
+    assert response.headers["Allow"]
 
 
-def test_health_says_ready_only_with_a_migrated_database(service: Service) -> None:
+def test_health_is_ready_only_with_a_migrated_database(service: Service) -> None:
     assert service.client.get("/health/live").json == {"status": "ok"}
     assert service.client.get("/health/ready").json == {"status": "ok"}
     with service.database.write() as transaction:
@@ -184,7 +184,7 @@ def test_health_says_ready_only_with_a_migrated_database(service: Service) -> No
     assert service.client.get("/health/live").status_code == 200
 
 
-def test_a_route_that_is_filtered_discards_and_says_why(open_service: Callable[..., Service]) -> None:
+def test_filtered_route_discards_with_a_reason(open_service: Callable[..., Service]) -> None:
     from tests.support.service import CONFIGURATION
 
     text = CONFIGURATION.replace('to = ["bodega"]', 'to = ["bodega"]\nonly = {{ country = ["AR"] }}')
@@ -196,30 +196,30 @@ def test_a_route_that_is_filtered_discards_and_says_why(open_service: Callable[.
     assert delivery["problems"] == ["country MX is not among AR"]
 
 
-def test_an_id_that_is_too_long_is_not_cut_to_one_that_exists(service: Service) -> None:
+def test_overlong_id_is_not_truncated(service: Service) -> None:
     service.post_woo(woo_order())
     assert service.api("/events/1").status_code == 200
     assert service.api(f"/events/{'0' * 19}12").status_code == 404
 
 
-def test_a_body_that_is_nested_too_deeply_is_400(service: Service) -> None:
+def test_too_deeply_nested_body_is_400(service: Service) -> None:
     service.post_woo(woo_order())
     headers = {"Authorization": "Bearer admin"}
-    answer = service.client.post("/api/deliveries/1/retrigger", data="[" * 100_000, headers=headers)
-    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+    response = service.client.post("/api/deliveries/1/retrigger", data="[" * 100_000, headers=headers)
+    assert (response.status_code, response.content_type) == (400, "application/problem+json")
 
 
 @pytest.mark.parametrize(
     "query", ["deliveries?order=%00", "deliveries?account=a%00", "events?topic=%00", "events?store=%00"]
 )
-def test_a_filter_that_nothing_could_match_is_400(service: Service, query: str) -> None:
+def test_impossible_filter_is_400(service: Service, query: str) -> None:
     assert service.api(f"/{query}").status_code == 400
 
 
 def test_all_errors_of_a_body_are_reported_at_once(service: Service) -> None:
     service.post_woo(woo_order())
-    answer = service.api("/retriggers", json={"colour": "red", "force": 1, "ids": ["1", "x"], "since": "2026-01-01"})
-    assert answer.json == {
+    response = service.api("/retriggers", json={"colour": "red", "force": 1, "ids": ["1", "x"], "since": "2026-01-01"})
+    assert response.json == {
         "type": "about:blank",
         "title": "Bad Request",
         "status": 400,
@@ -229,7 +229,7 @@ def test_all_errors_of_a_body_are_reported_at_once(service: Service) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"force": null, "note": null}'])
-def test_an_absent_body_an_empty_one_and_nulls_mean_the_same(service: Service, body: bytes) -> None:
+def test_absent_empty_and_null_bodies_are_equivalent(service: Service, body: bytes) -> None:
     service.post_woo(woo_order())
     headers = {"Authorization": "Bearer admin"}  # and no content type
     assert service.client.post("/api/deliveries/1/retrigger", data=body, headers=headers).status_code == 202
@@ -238,8 +238,8 @@ def test_an_absent_body_an_empty_one_and_nulls_mean_the_same(service: Service, b
 def test_an_invalid_idempotency_key_says_what_is_allowed(service: Service) -> None:
     service.post_woo(woo_order())
     headers = {"Authorization": "Bearer admin", "Idempotency-Key": "two words"}
-    answer = service.client.post("/api/deliveries/1/retrigger", headers=headers)
-    assert answer.json == {
+    response = service.client.post("/api/deliveries/1/retrigger", headers=headers)
+    assert response.json == {
         "type": "about:blank",
         "title": "Bad Request",
         "status": 400,

@@ -20,7 +20,7 @@ from connector.web.dashboard.overview import CHART_SERIES
 from connector.web.dashboard.security import safe_redirect_path
 from mappings.problems import Problem
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
-from tests.support.scenarios import live_a_little, without_colonia
+from tests.support.scenarios import create_mixed_deliveries, without_colonia
 from tests.support.service import Service
 from tests.support.visitor import ANA, PASSWORD_HASH, VERA, Visitor, text_of, visit
 
@@ -36,28 +36,28 @@ PAGES = [
 # Authentication
 
 
-def test_who_is_not_signed_in_is_asked_to(service: Service) -> None:
-    answer = visit(service).get("/deliveries?state=parked")
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/login?next=/deliveries?state%3Dparked")
+def test_anonymous_visitor_is_redirected_to_sign_in(service: Service) -> None:
+    response = visit(service).get("/deliveries?state=parked")
+    assert (response.status_code, response.headers["Location"]) == (302, "/login?next=/deliveries?state%3Dparked")
 
 
-def test_the_admin_token_signs_in_and_leads_where_one_wanted_to_go(service: Service) -> None:
+def test_admin_token_signs_in_and_redirects_to_the_requested_page(service: Service) -> None:
     visitor = visit(service)
-    answer = visitor.post("/login?next=/deliveries/1", name="", password="admin")
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/deliveries/1")
+    response = visitor.post("/login?next=/deliveries/1", name="", password="admin")
+    assert (response.status_code, response.headers["Location"]) == (302, "/deliveries/1")
     assert visitor.get("/").status_code == 200
 
 
 @pytest.mark.parametrize(
     ("name", "password"), [("", "wrong"), ("ana", "wrong"), ("nobody", "vidriera-7"), ("ana", "admin")]
 )
-def test_a_wrong_name_or_password_is_turned_away(service: Service, name: str, password: str) -> None:
+def test_wrong_credentials_are_refused(service: Service, name: str, password: str) -> None:
     visitor = visit(service, ANA)
     assert visitor.sign_in(password, name).status_code == 401
     assert visitor.get("/").status_code == 302
 
 
-def test_failed_tries_are_limited(service: Service) -> None:
+def test_failed_sign_ins_are_rate_limited(service: Service) -> None:
     visitor = visit(service)
     assert [visitor.sign_in("wrong").status_code for _ in range(11)] == [401] * 10 + [429]
 
@@ -71,11 +71,11 @@ def test_a_viewer_may_search(service: Service) -> None:
 @pytest.mark.parametrize(
     "where", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example", "", None]
 )
-def test_signing_in_leads_to_no_other_site(where: str | None) -> None:
+def test_sign_in_redirects_only_within_the_site(where: str | None) -> None:
     assert safe_redirect_path(where) is None
 
 
-def test_a_session_ends_with_its_password(service: Service, ana: Visitor) -> None:
+def test_password_change_ends_sessions(service: Service, ana: Visitor) -> None:
     cookie = ana.client.get_cookie("connector")
     assert cookie is not None
     changed = visit(service, replace(ANA, password_hash=generate_password_hash("otra-9", "pbkdf2:sha256:1")))
@@ -86,13 +86,13 @@ def test_a_session_ends_with_its_password(service: Service, ana: Visitor) -> Non
     assert same.get("/").status_code == 200
 
 
-def test_signing_out_ends_the_session(ana: Visitor) -> None:
+def test_sign_out_ends_the_session(ana: Visitor) -> None:
     ana.post("/logout")
     assert ana.get("/").status_code == 302
 
 
-def test_a_viewer_sees_every_page_and_can_change_nothing(service: Service) -> None:
-    live_a_little(service)
+def test_viewer_can_see_every_page_and_change_nothing(service: Service) -> None:
+    create_mixed_deliveries(service)
     vera = visit(service, VERA)
     vera.sign_in("vidriera-7", "vera")
     assert {page: vera.get(page).status_code for page in PAGES} == dict.fromkeys(PAGES, 200)
@@ -109,16 +109,16 @@ def test_a_viewer_sees_every_page_and_can_change_nothing(service: Service) -> No
     assert service.deliveries(state="parked")[0]["id"] == "1"
 
 
-def test_a_form_of_another_site_does_nothing(service: Service, ana: Visitor) -> None:
-    live_a_little(service)
-    answer = ana.client.post("/deliveries/1/discard", data={"note": "gotcha"})
-    assert answer.status_code == 302
+def test_cross_site_form_is_refused(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
+    response = ana.client.post("/deliveries/1/discard", data={"note": "gotcha"})
+    assert response.status_code == 302
     assert service.deliveries(order="#2")[0]["state"] == "parked"
 
 
-def test_without_a_token_or_people_a_page_says_how_to_turn_it_on(service: Service) -> None:
-    answer = visit(service, token=None).get("/")
-    assert (answer.status_code, "ADMIN_TOKEN" in answer.text, "[users.ana]" in answer.text) == (404, True, True)
+def test_unconfigured_dashboard_explains_how_to_enable_it(service: Service) -> None:
+    response = visit(service, token=None).get("/")
+    assert (response.status_code, "ADMIN_TOKEN" in response.text, "[users.ana]" in response.text) == (404, True, True)
 
 
 def security_headers(response: Any) -> dict[str, str]:
@@ -129,7 +129,7 @@ def security_headers(response: Any) -> dict[str, str]:
     return {name: response.headers[name] for name in names if name in response.headers}
 
 
-def test_pages_forbid_foreign_scripts_framing_and_caching(ana: Visitor) -> None:
+def test_security_headers_are_set(ana: Visitor) -> None:
     headers = {
         "Content-Security-Policy": (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -149,8 +149,8 @@ def test_pages_forbid_foreign_scripts_framing_and_caching(ana: Visitor) -> None:
         assert security_headers(response) == {**headers, "Cache-Control": "public, max-age=31536000"}
 
 
-def test_pages_hold_neither_inline_scripts_nor_styles(service: Service, ana: Visitor) -> None:
-    live_a_little(service)
+def test_pages_have_no_inline_scripts_or_styles(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
     for page in PAGES:
         assert (
             re.findall(r"<script(?![^>]*(?: src=|application/json))|<style| style=| on[a-z]+=", ana.get(page).text)
@@ -159,24 +159,22 @@ def test_pages_hold_neither_inline_scripts_nor_styles(service: Service, ana: Vis
 
 
 @pytest.mark.parametrize(("headers", "is_secure"), [({}, False), ({"X-Forwarded-Proto": "https"}, True)])
-def test_the_cookie_is_for_http_alone_and_stays_on_https(
-    service: Service, headers: dict[str, str], is_secure: bool
-) -> None:
+def test_session_cookie_is_http_only_and_secure(service: Service, headers: dict[str, str], is_secure: bool) -> None:
     cookie = visit(service).client.get("/login", headers=headers).headers["Set-Cookie"]
     assert ("HttpOnly" in cookie, "SameSite=Lax" in cookie, "Secure" in cookie) == (True, True, is_secure)
 
 
-def test_no_page_shows_a_secret(service: Service) -> None:
-    live_a_little(service)
+def test_pages_contain_no_secrets(service: Service) -> None:
+    create_mixed_deliveries(service)
     visitor = visit(service, ANA)
     visitor.sign_in("vidriera-7", "ana")
-    shown = "\n".join(visitor.get(page).text for page in PAGES)
+    html = "\n".join(visitor.get(page).text for page in PAGES)
     secrets = [SHOPIFY_SECRET, WOO_SECRET, "rayo-key", "lapyme-key", "eyJ", "s" * 32, PASSWORD_HASH, 'value="admin"']
-    assert [secret for secret in secrets if secret in shown] == []
-    assert "••••••" in shown
+    assert [secret for secret in secrets if secret in html] == []
+    assert "••••••" in html
 
 
-def test_webhooks_and_a_start_pay_nothing_for_the_dashboard() -> None:
+def test_importing_the_app_loads_no_dashboard_libraries() -> None:
     heavy = ["babel", "flask_babel", "flask_limiter", "flask_login", "flask_wtf", "jinja2.ext", "secure"]
     code = f"import sys, connector.web.app; print([name for name in {heavy!r} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
@@ -199,7 +197,7 @@ def test_webhooks_and_a_start_pay_nothing_for_the_dashboard() -> None:
         ),
     ],
 )
-def test_a_fault_in_the_people_is_named(open_service: Callable[..., Service], more: str, fault: str) -> None:
+def test_invalid_user_is_reported(open_service: Callable[..., Service], more: str, fault: str) -> None:
     with pytest.raises(SettingsError) as raised:
         open_service(more=more)
     assert fault in str(raised.value)
@@ -209,10 +207,10 @@ def test_a_fault_in_the_people_is_named(open_service: Callable[..., Service], mo
 # Pages
 
 
-def test_the_overview_says_what_is_stuck_and_why(service: Service, ana: Visitor) -> None:
+def test_overview_shows_stuck_orders_and_reasons(service: Service, ana: Visitor) -> None:
     for number in range(10, 13):
         service.post_shopify(without_colonia(number))
-    live_a_little(service)
+    create_mixed_deliveries(service)
     text = text_of(ana.get("/"))
     assert "4 incomplete data" in text
     assert "4 parked: incomplete data Shipping address > neighbourhood is missing. bodega #2 , #12 , #11" in text
@@ -220,8 +218,8 @@ def test_the_overview_says_what_is_stuck_and_why(service: Service, ana: Visitor)
     assert re.findall(r'"(delivered|in_progress|parked|discarded)":', ana.get("/").text) == list(CHART_SERIES)
 
 
-def test_pages_speak_the_browsers_language(service: Service, ana: Visitor) -> None:
-    live_a_little(service)
+def test_pages_use_the_browser_language(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
     ana.language = "es-MX,es;q=0.9,en;q=0.5"
     text = text_of(ana.get("/deliveries/1"))
     assert "Qué hacer" in text
@@ -258,7 +256,7 @@ def spanish_page(service: Service) -> Iterator[None]:
         yield
 
 
-def test_a_store_that_was_never_heard_of_is_silent(service: Service, ana: Visitor) -> None:
+def test_store_without_webhooks_is_silent(service: Service, ana: Visitor) -> None:
     service.post_woo(woo_order(1))
     heard = last_webhook_by_store(service.database, ["tienda-mx", "tienda-ar"])
     assert heard["tienda-mx"] is None
@@ -266,8 +264,8 @@ def test_a_store_that_was_never_heard_of_is_silent(service: Service, ana: Visito
     assert "tienda-mx shopify none yet silent" in text_of(ana.get("/"))
 
 
-def test_a_delivery_tells_its_whole_story(service: Service, ana: Visitor) -> None:
-    live_a_little(service)
+def test_delivery_page_shows_its_full_history(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
     service.sandbox.inject_fault("rayo", "status", status=422)
     service.post_shopify(shopify_order(8))
     service.drain()
@@ -286,16 +284,16 @@ def test_a_delivery_tells_its_whole_story(service: Service, ana: Visitor) -> Non
         assert part in text
 
 
-def test_an_order_without_colonia_says_what_to_do(service: Service, ana: Visitor) -> None:
-    live_a_little(service)
+def test_missing_colonia_page_explains_what_to_do(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
     text = text_of(ana.get("/deliveries/1"))
     assert "Shipping address > neighbourhood is missing." in text
     assert "Open order #2 in the store's admin" in text
     assert 'district_from = "shipping_address.address2" under [stores.tienda-mx]' in text
 
 
-def test_events_tell_why_they_were_ignored_or_came_again(service: Service, ana: Visitor) -> None:
-    live_a_little(service)
+def test_events_show_ignore_reasons_and_duplicates(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
     text = text_of(ana.get("/events"))
     assert "received once more (duplicate, not processed)" in text
     assert "This is a test notification." in text_of(ana.get("/events?status=ignored"))
@@ -305,12 +303,12 @@ def test_events_tell_why_they_were_ignored_or_came_again(service: Service, ana: 
 @pytest.mark.parametrize(
     "address", ["/deliveries/99", "/events/99", "/retriggers/99", "/deliveries/x", "/deliveries/" + "9" * 30]
 )
-def test_what_is_not_there_is_said(ana: Visitor, address: str) -> None:
+def test_unknown_page_is_reported(ana: Visitor, address: str) -> None:
     assert ana.get(address).status_code == 404
 
 
 @pytest.mark.parametrize("query", ["state=lost", "reason=lost", "since=yesterday", "before=x", "q=%00"])
-def test_a_search_that_cannot_be_understood_is_said(ana: Visitor, query: str) -> None:
+def test_invalid_search_is_reported(ana: Visitor, query: str) -> None:
     assert ana.get(f"/deliveries?{query}").status_code in (400, 404)
 
 
@@ -334,28 +332,28 @@ def test_a_search_that_cannot_be_understood_is_said(ana: Visitor, query: str) ->
     ],
 )
 def test_deliveries_are_found(service: Service, ana: Visitor, query: str, orders: list[str]) -> None:
-    live_a_little(service)
+    create_mixed_deliveries(service)
     assert re.findall(r"<strong>([^<]+)</strong></a>", ana.get(f"/deliveries?{query}").text) == orders
 
 
-def test_an_order_is_found_by_the_destinations_id(service: Service, ana: Visitor) -> None:
-    live_a_little(service)
+def test_order_is_found_by_remote_id(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
     [delivery] = service.deliveries(order="#3")
-    found = ana.get(f"/deliveries?q={delivery['remote_id']}").text
-    assert re.findall(r"<strong>([^<]+)</strong></a>", found) == ["#3"]
+    html = ana.get(f"/deliveries?q={delivery['remote_id']}").text
+    assert re.findall(r"<strong>([^<]+)</strong></a>", html) == ["#3"]
 
 
-def test_an_email_is_found_exactly_and_stands_in_no_address(service: Service, ana: Visitor) -> None:
-    live_a_little(service)
+def test_email_search_is_exact_and_not_in_the_url(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
     service.post_shopify(shopify_order(30, email="otra@example.mx"))
-    answer = ana.post("/deliveries/search", q="otra@example.mx")
-    assert re.findall(r"<strong>([^<]+)</strong></a>", answer.text) == ["#30"]
-    assert answer.status_code == 200  # no redirect, which would write it into an address
-    assert re.findall(r'(?:href|hx-get|action)="[^"]*otra', answer.text) == []
+    response = ana.post("/deliveries/search", q="otra@example.mx")
+    assert re.findall(r"<strong>([^<]+)</strong></a>", response.text) == ["#30"]
+    assert response.status_code == 200  # no redirect, which would write it into an address
+    assert re.findall(r'(?:href|hx-get|action)="[^"]*otra', response.text) == []
     assert "No matching deliveries." in text_of(ana.post("/deliveries/search", q="tra@example.mx"))
 
 
-def test_an_email_of_long_ago_is_found_by_looking_further_back(
+def test_older_email_is_found_by_searching_further_back(
     service: Service, ana: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terms, "EMAIL_SCAN_LIMIT", 1)
@@ -370,12 +368,12 @@ def test_an_email_of_long_ago_is_found_by_looking_further_back(
     assert re.findall(r'name="email_page" value="(\d+)"', further.text) == []
 
 
-def test_any_other_search_has_an_address_to_share(ana: Visitor) -> None:
-    answer = ana.post("/deliveries/search", q="#3", state="parked", reason="")
-    assert answer.headers["Location"] == "/deliveries?q=%233&state=parked"
+def test_other_searches_have_a_shareable_url(ana: Visitor) -> None:
+    response = ana.post("/deliveries/search", q="#3", state="parked", reason="")
+    assert response.headers["Location"] == "/deliveries?q=%233&state=parked"
 
 
-def test_a_live_list_keeps_its_place_and_counts_what_is_newer(service: Service, ana: Visitor) -> None:
+def test_live_list_keeps_its_position_and_counts_newer_rows(service: Service, ana: Visitor) -> None:
     for number in (1, 2):
         service.post_woo(woo_order(number))
     [here] = re.findall(r'hx-get="([^"]+)"', ana.get("/deliveries").text)
@@ -389,7 +387,7 @@ def test_a_live_list_keeps_its_place_and_counts_what_is_newer(service: Service, 
 # Actions
 
 
-def test_a_stuck_order_is_explained_fixed_in_the_store_and_goes_out(service: Service, ana: Visitor) -> None:
+def test_stuck_order_is_explained_and_sent_after_the_fix(service: Service, ana: Visitor) -> None:
     service.post_shopify(without_colonia(2))
     service.drain()
     assert "neighbourhood is missing" in text_of(ana.get("/deliveries/1"))
@@ -399,26 +397,26 @@ def test_a_stuck_order_is_explained_fixed_in_the_store_and_goes_out(service: Ser
     assert "Order #2 delivered" in text_of(ana.get("/deliveries/1"))
 
 
-def test_retriggering_is_recorded_with_who_and_why(service: Service, ana: Visitor) -> None:
+def test_retrigger_records_actor_and_note(service: Service, ana: Visitor) -> None:
     service.sandbox.inject_fault("rayo", "status", status=422)
     service.post_shopify(shopify_order(2))
     service.drain()
-    answer = ana.post("/deliveries/1/retrigger", note="the product is there now")
-    assert answer.headers["Location"] == "/deliveries/1"
+    response = ana.post("/deliveries/1/retrigger", note="the product is there now")
+    assert response.headers["Location"] == "/deliveries/1"
     service.drain()
     assert service.only_delivery()["state"] == "delivered"
     assert "ana retrigger #2 → bodega the product is there now" in text_of(ana.get("/audit"))
 
 
-def uncertain(service: Service) -> None:
+def create_uncertain_delivery(service: Service) -> None:
     service.sandbox.inject_fault("rayo", "process_then_drop")
     service.post_shopify(shopify_order(2))
     service.drain()
     assert service.only_delivery()["reason"] == "uncertain"
 
 
-def test_an_uncertain_order_has_no_careless_button(service: Service, ana: Visitor) -> None:
-    uncertain(service)
+def test_uncertain_order_has_no_plain_retrigger_button(service: Service, ana: Visitor) -> None:
+    create_uncertain_delivery(service)
     page = ana.get("/deliveries/1").text
     assert re.findall(r'<summary role="button"[^>]*>([^<]+)<', page) == ["Mark as delivered", "Send again", "Discard"]
     assert ana.post("/deliveries/1/retrigger", note="by mistake").status_code == 302
@@ -428,8 +426,8 @@ def test_an_uncertain_order_has_no_careless_button(service: Service, ana: Visito
     )
 
 
-def test_an_uncertain_order_is_settled_with_the_destinations_id(service: Service, ana: Visitor) -> None:
-    uncertain(service)
+def test_uncertain_order_is_resolved_with_the_remote_id(service: Service, ana: Visitor) -> None:
+    create_uncertain_delivery(service)
     ana.post("/deliveries/1/resolve", remote_id="R-77", note="it is in the panel")
     delivery = service.only_delivery()
     assert (delivery["state"], delivery["remote_id"]) == ("delivered", "R-77")
@@ -438,33 +436,33 @@ def test_an_uncertain_order_is_settled_with_the_destinations_id(service: Service
     ]
 
 
-def test_an_order_is_discarded_by_a_person_who_says_why(service: Service, ana: Visitor) -> None:
-    uncertain(service)
+def test_discarding_an_order_needs_a_note(service: Service, ana: Visitor) -> None:
+    create_uncertain_delivery(service)
     assert ana.post("/deliveries/1/discard").status_code == 400
     ana.post("/deliveries/1/discard", note="sent by hand")
     assert (service.only_delivery()["state"], service.only_delivery()["reason"]) == ("discarded", "by hand")
 
 
-def test_sending_again_by_force_needs_a_note(service: Service, ana: Visitor) -> None:
-    uncertain(service)
+def test_forced_retrigger_needs_a_note(service: Service, ana: Visitor) -> None:
+    create_uncertain_delivery(service)
     assert ana.post("/deliveries/1/retrigger", force="1").status_code == 400
     ana.post("/deliveries/1/retrigger", force="1", note="it is not in the panel")
     assert service.only_delivery()["state"] == "waiting"
 
 
-def test_many_are_retriggered_at_once_and_the_rest_left(service: Service, ana: Visitor) -> None:
+def test_selected_deliveries_are_retriggered(service: Service, ana: Visitor) -> None:
     for number in (1, 2, 3):
         service.post_shopify(without_colonia(number))
     service.drain()
-    answer = ana.post("/deliveries/retrigger", id=["1", "3"], note="try again")
-    assert answer.headers["Location"] == "/retriggers/1"
+    response = ana.post("/deliveries/retrigger", id=["1", "3"], note="try again")
+    assert response.headers["Location"] == "/retriggers/1"
     while advance_bulk_retries(service.runtime):
         pass
     assert [delivery["state"] for delivery in service.deliveries()] == ["waiting", "parked", "waiting"]
     assert "Bulk retry of 2 deliveries" in text_of(ana.get("/retriggers/1"))
 
 
-def test_all_of_a_parked_list_are_retriggered(service: Service, ana: Visitor) -> None:
+def test_every_parked_delivery_in_a_list_is_retriggered(service: Service, ana: Visitor) -> None:
     for number in (1, 2, 3):
         service.post_shopify(without_colonia(number))
     service.drain()
@@ -485,7 +483,7 @@ def test_accounts_are_paused_and_resumed(service: Service, ana: Visitor) -> None
     assert "ana pause bodega stocktaking" in text
 
 
-def test_an_account_is_tried_without_creating_anything(service: Service, ana: Visitor) -> None:
+def test_account_probe_creates_nothing(service: Service, ana: Visitor) -> None:
     ana.post("/accounts/bodega/test")
     assert "bodega: the connection works (HTTP 200)" in text_of(ana.get("/accounts"))
     assert service.sandbox.orders() == []

@@ -185,9 +185,9 @@ def test_spanish_pages_have_no_english_text(service: Service, ana: Visitor) -> N
     pages = live_through_everything(service, ana)
     english = list(untranslated_messages(read_catalog()))
     ana.language = "es-MX,es;q=0.9"
-    found: dict[str, str] = {}
+    english_texts: dict[str, str] = {}
     for page in pages:
         for text in texts_of(ana.get(page).text, *(["dl"] if page == "/settings" else [])):
             if any(pattern.fullmatch(text) for pattern in english) or ENGLISH_WORDS.search(DATA.sub("", text)):
-                found.setdefault(text, page)
-    assert found == {}
+                english_texts.setdefault(text, page)
+    assert english_texts == {}
