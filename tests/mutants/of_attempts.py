@@ -1,13 +1,13 @@
 """Mutants of the guarantees about attempts: each is recorded, and none is made twice."""
 
+from connector.clients import http
+from connector.core import outcomes
+from connector.database import attempts, claims, deliveries, operator_actions
+from connector.database.sql import statements
+from connector.delivery import decision, deliver, prepare
+from connector.worker import worker
+from mappings.destinations.centelar import destination
 from tests.mutants.mutant import Invariant, Mutant
-
-DELIVERY = "connector/delivery/deliver.py"
-DECISION = "connector/delivery/decision.py"
-PACKING = "connector/delivery/prepare.py"
-DELIVERIES = "connector/database/deliveries.py"
-ATTEMPTS = "connector/database/attempts.py"
-CLAIMS = "connector/database/claims.py"
 
 LEASE_RAN_OUT = "tests/database/test_claims.py::test_worker_with_an_expired_lease_does_not_send[sqlite]"
 
@@ -17,7 +17,7 @@ SENDING_FIRST = Invariant(
     mutants=(
         Mutant(
             breaks="the order is sent, then `sending` is committed",
-            file=DELIVERY,
+            at=deliver.attempt_delivery,
             old="""\
     sending = start_sending(runtime, delivery, prepared, authorized)
     if sending is None:
@@ -36,7 +36,7 @@ SENDING_FIRST = Invariant(
         ),
         Mutant(
             breaks="the order is sent though `sending` could not be committed",
-            file=DELIVERY,
+            at=deliver.start_sending,
             old="""\
     if not retry_while_database_down(runtime, lambda: mark_sending(runtime.database, start)):
         return None
@@ -46,7 +46,7 @@ SENDING_FIRST = Invariant(
         ),
         Mutant(
             breaks="the bytes are not kept with `sending`",
-            file="connector/database/sql/statements.py",
+            at=statements,
             old="    body = :body,\n",
             new="",
             tests=(
@@ -55,28 +55,28 @@ SENDING_FIRST = Invariant(
         ),
         Mutant(
             breaks="a process sends what another has claimed since",
-            file=DELIVERIES,
+            at=deliveries.LockedDelivery.is_claimed_by,
             old="self.claimed_by is not None and self.claimed_by == worker_id",
             new="self.claimed_by is not None",
             tests=("tests/database/test_claims.py::test_worker_that_lost_its_claim_does_not_send[sqlite]",),
         ),
         Mutant(
             breaks="a process sends after its lease ran out",
-            file=ATTEMPTS,
+            at=attempts.mark_all_sending,
             old="if not (is_still_claimed(current, delivery) and has_lease):",
             new="if not is_still_claimed(current, delivery):",
             tests=(LEASE_RAN_OUT,),
         ),
         Mutant(
             breaks="an older version is sent though a newer one came in between",
-            file=DELIVERIES,
+            at=deliveries.is_still_claimed,
             old="current.event_id == delivery.event_id and current.due_at",
             new="current.due_at",
             tests=("tests/database/test_claims.py::test_newer_version_with_equal_timestamp_stops_the_older[sqlite]",),
         ),
         Mutant(
             breaks="what was fetched is sent though a thin webhook said since that it changed",
-            file=DELIVERIES,
+            at=deliveries.is_still_claimed,
             old=" and current.due_at == delivery.due_at",
             new="",
             tests=(
@@ -85,28 +85,28 @@ SENDING_FIRST = Invariant(
         ),
         Mutant(
             breaks="an attempt begins from what was read before the last one",
-            file=DELIVERIES,
+            at=deliveries.is_still_claimed,
             old="return is_claimed and is_unchanged and current.attempts == delivery.attempts",
             new="return is_claimed and is_unchanged",
             tests=("tests/database/test_claims.py::test_concurrent_attempt_prevents_another[sqlite]",),
         ),
         Mutant(
             breaks="who finds the attempt begun by its own claim begins it a second time",
-            file=ATTEMPTS,
+            at=attempts.mark_all_sending,
             old="if may_be_committed and is_marked:",
             new="if is_marked:",
             tests=("tests/database/test_claims.py::test_unacknowledged_commit_of_sending_is_recognised[sqlite]",),
         ),
         Mutant(
             breaks="a lease that runs out under a thread starts a second one for the same order",
-            file="connector/worker/worker.py",
+            at=worker.Worker.claim_due,
             old="return [item for item in claimed if item.delivery.id not in in_flight_ids]",
             new="return claimed",
             tests=("tests/worker/test_worker.py::test_expired_lease_of_a_running_thread_is_not_claimed_again[sqlite]",),
         ),
         Mutant(
             breaks="a process that stood still after the commit sends when its lease may have ended",
-            file=DELIVERY,
+            at=deliver.send,
             old="    if monotonic() > sending.deadline:",
             new="    if False:",
             tests=("tests/database/test_claims.py::test_slow_commit_prevents_sending[sqlite]",),
@@ -124,7 +124,7 @@ NOT_REPEATED = Invariant(
     mutants=(
         Mutant(
             breaks="an attempt without an answer is repeated at destinations without a key",
-            file=DECISION,
+            at=decision.next_state,
             old="""\
             if not context.supports_idempotency:
                 return uncertain
@@ -137,14 +137,14 @@ NOT_REPEATED = Invariant(
         ),
         Mutant(
             breaks="Centelar, which knows no key, is sent one and trusted with it",
-            file="mappings/destinations/centelar/destination.py",
+            at=destination.Centelar,
             old='    order_reference_setting = "ext_code"\n',
             new='    order_reference_setting = "ext_code"\n    idempotency_header = "Idempotency-Key"\n',
             tests=("tests/e2e/test_centelar.py::test_order_with_a_lost_response_is_not_sent_again[sqlite-cut_body]",),
         ),
         Mutant(
             breaks="an answer that did not come in time counts as never sent",
-            file="connector/clients/http.py",
+            at=http,
             old="    httpcore.ConnectTimeout,\n    httpcore.PoolTimeout,",
             new="    httpcore.TimeoutException,\n    httpcore.PoolTimeout,",
             tests=(
@@ -153,58 +153,61 @@ NOT_REPEATED = Invariant(
         ),
         Mutant(
             breaks="a 5xx counts as surely not processed",
-            file="connector/core/outcomes.py",
-            old="if result.status >= 500 or result.status == 409:",
-            new="if result.status >= 500:\n        return Outcome.NOT_PROCESSED, None\n    if result.status == 409:",
+            at=outcomes.classify,
+            old="    if result.status >= 500 or result.status == 409:",
+            new="""\
+    if result.status >= 500:
+        return Outcome.NOT_PROCESSED, None
+    if result.status == 409:""",
             tests=(
                 "tests/delivery/test_outcomes.py::test_each_response_leads_to_its_outcome[sqlite-status-options12-at_rayo12-at_lapyme12-rayo]",
             ),
         ),
         Mutant(
             breaks="what a crash left `sending` goes again where there is no key",
-            file=CLAIMS,
+            at=claims.recover_interrupted,
             old="if row.destination in destinations_with_idempotency:",
             new="if row.destination:",
             tests=("tests/database/test_claims.py::test_crashed_attempt_is_recovered_when_its_lease_expires",),
         ),
         Mutant(
             breaks="a repeat under the same key carries bytes that were written anew",
-            file=PACKING,
+            at=prepare.prepare,
             old="if delivery.locked_since is not None and delivery.body is not None:",
             new="if False:",
             tests=("tests/database/test_claims.py::test_retry_after_a_crash_reuses_body_and_idempotency_key[sqlite]",),
         ),
         Mutant(
             breaks="every attempt has a key of its own",
-            file=PACKING,
+            at=prepare.prepare,
             old="idempotency_key=delivery.idempotency_key, warnings=warnings)",
             new='idempotency_key=f"{delivery.idempotency_key}{delivery.attempts}", warnings=warnings)',
             tests=(LOST_REPLY,),
         ),
         Mutant(
             breaks="a refused order goes again under the key that was refused",
-            file="connector/database/operator_actions.py",
+            at=operator_actions.requeue,
             old='            values["revision"] = delivery.revision + 1',
             new='            values["revision"] = delivery.revision',
             tests=("tests/operations/test_actions.py::test_refused_delivery_is_retriggered_with_a_new_key[sqlite]",),
         ),
         Mutant(
             breaks="a refusal is believed though an attempt before it may have arrived",
-            file=DECISION,
+            at=decision.next_state,
             old="return uncertain if locked_since else Decision(state=State.PARKED, reason=Reason.REFUSED)",
             new="return Decision(state=State.PARKED, reason=Reason.REFUSED)",
             tests=("tests/delivery/test_outcomes.py::test_a_refusal_after_an_ambiguous_attempt_is_uncertain[sqlite]",),
         ),
         Mutant(
             breaks="a person's retrigger repeats what is uncertain without being forced to",
-            file="connector/database/operator_actions.py",
+            at=operator_actions.retrigger_refusal,
             old="    if delivery.reason == Reason.UNCERTAIN:\n        return",
             new="    if False:\n        return",
             tests=("tests/operations/test_actions.py::test_uncertain_delivery_requires_force[sqlite-rayo]",),
         ),
         Mutant(
             breaks="a row that comes wakes what is parked for any other reason too",
-            file=DELIVERIES,
+            at=deliveries,
             old="    col(Delivery.reason) == Reason.UNMAPPABLE,\n",
             new="",
             tests=("tests/delivery/test_requeue.py::test_only_unmappable_deliveries_are_requeued",),

@@ -1,10 +1,15 @@
 """Mutants of the guarantees about webhooks: none is lost once answered, and none creates two orders."""
 
+from importlib import import_module
+
+from connector.database import events, group_commit, order_batch, postgresql, sqlite
+from connector.database.sql import statements
+from connector.ingestion import receive
+from mappings.storefronts.woocommerce import webhook
 from tests.mutants.mutant import Invariant, Mutant
 
-INTAKE = "connector/ingestion/receive.py"
-EVENTS = "connector/database/events.py"
-CLAIMS = "connector/database/claims.py"
+initial_migration = import_module("connector.database.migrations.versions.0001_initial")
+
 
 SAFE = Invariant(
     number=1,
@@ -12,14 +17,14 @@ SAFE = Invariant(
     mutants=(
         Mutant(
             breaks="SQLite may lose its last commits in a power cut",
-            file="connector/database/sqlite.py",
+            at=sqlite.create_sqlite_engine,
             old="PRAGMA synchronous = FULL",
             new="PRAGMA synchronous = NORMAL",
             tests=("tests/ingestion/test_receive.py::test_event_is_committed_before_the_response[sqlite]",),
         ),
         Mutant(
             breaks="PostgreSQL may lose its last commits in a power cut",
-            file="connector/database/postgresql.py",
+            at=postgresql.create_postgresql_engine,
             old="SET synchronous_commit = on",
             new="SET synchronous_commit = off",
             tests=(
@@ -28,7 +33,7 @@ SAFE = Invariant(
         ),
         Mutant(
             breaks="who waits for a commit is told before it is done",
-            file="connector/database/group_commit.py",
+            at=group_commit.GroupCommitter._attempt,
             old="""\
                 results = apply_batch(transaction, batch)
         except""",
@@ -44,28 +49,28 @@ SAFE = Invariant(
         ),
         Mutant(
             breaks="a commit that takes too long is answered as if it had come",
-            file="connector/database/group_commit.py",
+            at=group_commit.GroupCommitter.commit,
             old="            raise TimeoutError\n",
             new="            return pending.result\n",
             tests=("tests/ingestion/test_receive.py::test_failed_commit_returns_503_and_records_nothing[sqlite]",),
         ),
         Mutant(
             breaks="the event is committed without its deliveries",
-            file="connector/database/order_batch.py",
+            at=order_batch.OrderBatch.write,
             old="        self._insert_deliveries()\n        for delivery_id",
             new="        for delivery_id",
             tests=("tests/ingestion/test_receive.py::test_event_is_committed_before_the_response[sqlite]",),
         ),
         Mutant(
             breaks="the order is mapped while the storefront waits",
-            file=INTAKE,
+            at=receive.receive_webhook,
             old="    payload = parse_json_object(body)\n",
             new="    payload = parse_json_object(body)\n    storefront.parse_order(payload, store)\n",
             tests=("tests/ingestion/test_receive.py::test_unreadable_order_is_accepted_and_parked[sqlite]",),
         ),
         Mutant(
             breaks="the order is fetched while the storefront waits",
-            file=INTAKE,
+            at=receive.receive_webhook,
             old="    payload = parse_json_object(body)\n",
             new="""\
     payload = parse_json_object(body)
@@ -87,7 +92,7 @@ EVENT_ONCE = Invariant(
     mutants=(
         Mutant(
             breaks="a repeat is an error",
-            file="connector/database/sql/statements.py",
+            at=statements,
             old="ON CONFLICT (store, event_key) DO NOTHING\n",
             new="",
             tests=(
@@ -96,7 +101,7 @@ EVENT_ONCE = Invariant(
         ),
         Mutant(
             breaks="PostgreSQL keeps plans of when the database was small",
-            file="connector/database/postgresql.py",
+            at=postgresql.create_postgresql_engine,
             old=" SET plan_cache_mode = force_custom_plan",
             new=" SET plan_cache_mode = auto",
             tests=(
@@ -105,7 +110,7 @@ EVENT_ONCE = Invariant(
         ),
         Mutant(
             breaks="it is looked whether the event is there, and inserted if not",
-            file=EVENTS,
+            at=events.insert_events,
             old="    inserted = insert_rows(transaction.connection, INSERT_EVENTS, rows)\n",
             new="""\
     from sqlalchemy import insert, select
@@ -121,7 +126,7 @@ EVENT_ONCE = Invariant(
         ),
         Mutant(
             breaks="the tables are made without the unique index of events",
-            file="connector/database/migrations/versions/0001_initial.py",
+            at=initial_migration.upgrade,
             old='        sa.UniqueConstraint("store", "event_key"),\n',
             new="",
             tests=(
@@ -131,7 +136,7 @@ EVENT_ONCE = Invariant(
         ),
         Mutant(
             breaks="WooCommerce's delivery id, which different orders share, is taken for the event's key",
-            file="mappings/storefronts/woocommerce/webhook.py",
+            at=webhook.identify_webhook,
             old="{order_id or ''}:{hash_body(body)}",
             new="{headers.get('x-wc-webhook-delivery-id') or hash_body(body)}",
             tests=(
@@ -148,7 +153,7 @@ ORDER_ONCE = Invariant(
     mutants=(
         Mutant(
             breaks="each event makes a delivery of its own",
-            file=EVENTS,
+            at=events.IncomingWebhook.order_key,
             old="return self.store, self.identity.order_id",
             new="return self.store, self.identity.event_key",
             tests=(
@@ -157,14 +162,14 @@ ORDER_ONCE = Invariant(
         ),
         Mutant(
             breaks="the tables are made without the unique index of deliveries",
-            file="connector/database/migrations/versions/0001_initial.py",
+            at=initial_migration.upgrade,
             old='        sa.UniqueConstraint("account", "store", "order_id"),\n',
             new="",
             tests=("tests/database/test_migrations.py::test_migrations_make_the_declared_tables",),
         ),
         Mutant(
             breaks="a newer version of a delivered order is sent too",
-            file=EVENTS,
+            at=events.retries_on_update,
             old="return delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED)",
             new="return delivery.state == State.DELIVERED or delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED)",
             tests=(
@@ -173,21 +178,21 @@ ORDER_ONCE = Invariant(
         ),
         Mutant(
             breaks="machines that record events of one order do not see each other's",
-            file="connector/database/postgresql.py",
+            at=postgresql.Postgresql.lock_orders,
             old='connection.execute(LOCK_ORDERS, {"keys": sorted({lock_key(*order) for order in orders})})',
             new="pass",
             tests=("tests/database/test_postgresql.py::test_events_of_an_order_are_recorded_serially[postgresql]",),
         ),
         Mutant(
             breaks="machines that claim at once claim more than the account takes",
-            file="connector/database/sql/statements.py",
+            at=statements,
             old="ORDER BY account\nFOR UPDATE SKIP LOCKED\n",
             new="ORDER BY account\n",
             tests=("tests/database/test_postgresql.py::test_claims_for_an_account_are_serialized[postgresql]",),
         ),
         Mutant(
             breaks="a claim waits for, and then takes, what another machine is changing",
-            file="connector/database/sql/statements.py",
+            at=statements,
             old="LIMIT :max_rows\nFOR UPDATE SKIP LOCKED\n",
             new="LIMIT :max_rows\n",
             tests=("tests/database/test_postgresql.py::test_claim_skips_locked_rows[postgresql]",),

@@ -1,13 +1,18 @@
 """Mutants of the guarantees about content: bodies, messages, logs and authentication."""
 
+from connector.core import outcomes, signatures
+from connector.database import attempts, deliveries, events, postgresql, sqlite
+from connector.database.sql import statements
+from connector.delivery import deliver
+from connector.ingestion import receive
+from connector.settings import loader
+from connector.worker import worker
+from mappings import contracts, destination, phones, problems, settings
+from mappings.addresses import postcodes
+from mappings.destinations import rayo
+from mappings.destinations.centelar import request as centelar_request
+from mappings.destinations.lapyme import request as lapyme_request
 from tests.mutants.mutant import Invariant, Mutant
-
-INTAKE = "connector/ingestion/receive.py"
-SETTINGS = "connector/settings/loader.py"
-DELIVERY = "connector/delivery/deliver.py"
-EVENTS = "connector/database/events.py"
-DESTINATION = "mappings/destination.py"
-RAYO = "mappings/destinations/rayo.py"
 
 NOT_INVENTED = Invariant(
     number=6,
@@ -15,49 +20,49 @@ NOT_INVENTED = Invariant(
     mutants=(
         Mutant(
             breaks="an address without a number is sent as “S/N”",
-            file=RAYO,
+            at=rayo.RayoAccount,
             old='    no_exterior_missing: str = "problem"',
             new='    no_exterior_missing: str = "S/N"',
             tests=("tests/mappings/destinations/test_rayo.py::test_problem_uses_the_merchant_field_name",),
         ),
         Mutant(
             breaks="a currency that LaPyme does not know goes as pesos",
-            file="mappings/destinations/lapyme/request.py",
+            at=lapyme_request.LapymeOrderRequest.currency,
             old="return self.account.currencies.get(self.order.currency)",
             new='return self.account.currencies.get(self.order.currency, "PES")',
             tests=("tests/mappings/destinations/test_lapyme.py::test_unmapped_currency_is_a_problem",),
         ),
         Mutant(
             breaks="a gateway that nobody knows goes as a credit card",
-            file="mappings/destinations/centelar/request.py",
+            at=centelar_request.CentelarOrderRequest.find_payment_type,
             old="return next((type_ for type_ in types if type_), None)",
             new='return next((type_ for type_ in types if type_), "creditcard")',
             tests=("tests/mappings/destinations/test_centelar.py::test_gateway_without_a_row_is_a_problem_naming_it",),
         ),
         Mutant(
             breaks="digits are cut off a telephone number until it fits",
-            file="mappings/phones.py",
+            at=phones,
             old="    return digits\n\n\ndef is_possible",
             new="    return digits[:wanted]\n\n\ndef is_possible",
             tests=("tests/mappings/test_phones.py::test_other_numbers_are_problems_and_never_truncated",),
         ),
         Mutant(
             breaks="a postcode of four digits gets a zero whatever state it is of",
-            file="mappings/addresses/postcodes.py",
+            at=postcodes.complete_postal_code,
             old='\n        and is_of_state("0" + compact, country, state)\n',
             new="\n",
             tests=("tests/mappings/addresses/test_regions.py::test_postcode_is_normalized_and_never_invented",),
         ),
         Mutant(
             breaks="the customer's note is dropped without a word",
-            file=RAYO,
+            at=rayo.RayoOrderRequest.warnings,
             old='            yield Problem(code="not_sent", path=("note",), params={"vendor": "Rayo"})',
             new="            return",
             tests=("tests/mappings/destinations/test_rayo.py::test_data_rayo_cannot_receive_is_a_warning",),
         ),
         Mutant(
             breaks="what could not be said is not kept with the delivery",
-            file="connector/database/sql/statements.py",
+            at=statements,
             old="    warnings = :warnings,\n",
             new="",
             tests=("tests/e2e/test_order_flow.py::test_data_the_destination_cannot_receive_is_a_warning[sqlite]",),
@@ -73,49 +78,49 @@ ACCOUNTED_FOR = Invariant(
     mutants=(
         Mutant(
             breaks="only the first of a route's accounts gets the order",
-            file=SETTINGS,
+            at=loader.Settings.accounts_for,
             old="for route in routes for account in route.accounts}",
             new="for route in routes for account in route.accounts[:1]}",
             tests=("tests/ingestion/test_receive.py::test_order_has_a_delivery_per_routed_account[sqlite]",),
         ),
         Mutant(
             breaks="only the first of a store's routes counts",
-            file=SETTINGS,
+            at=loader.Settings.accounts_for,
             old="for route in self.routes_of(store_id) if route.accepts",
             new="for route in self.routes_of(store_id)[:1] if route.accepts",
             tests=("tests/ingestion/test_receive.py::test_order_has_a_delivery_per_routed_account[sqlite]",),
         ),
         Mutant(
             breaks="what is no order is ignored without a reason",
-            file=EVENTS,
+            at=events.insert_events,
             old='"reason": None if webhook.order_key else webhook.identity.ignore_reason or NO_ORDER,',
             new='"reason": None,',
             tests=(NO_ORDER,),
         ),
         Mutant(
             breaks="an order that no route takes is told as accepted",
-            file=EVENTS,
+            at=events.apply_event,
             old='    batch.change_event(event, status="ignored", reason=reason)\n',
             new="",
             tests=(NO_ORDER,),
         ),
         Mutant(
             breaks="what cannot be mapped is parked without its problems",
-            file="connector/database/deliveries.py",
+            at=deliveries.park_unmappable,
             old='values = {"problems": dump_problems(problems), "missing',
             new='values = {"missing',
             tests=("tests/delivery/test_order_versions.py::test_unmappable_order_is_parked_with_its_problems[sqlite]",),
         ),
         Mutant(
             breaks="a cancellation that came during an attempt is forgotten",
-            file="connector/database/attempts.py",
+            at=attempts.record_all_sent,
             old="        elif result.decision.state != State.DELIVERED:\n",
             new="        elif False:\n",
             tests=("tests/database/test_claims.py::test_cancellation_while_sending_alerts_and_prevents_retries",),
         ),
         Mutant(
             breaks="what a dead process was sending stays so for ever",
-            file="connector/worker/worker.py",
+            at=worker.Worker.recover,
             old="""in recover_interrupted(
             database, destinations_with_idempotency=self.runtime.destinations_with_idempotency
         ):""",
@@ -131,28 +136,28 @@ CONTRACT_KEPT = Invariant(
     mutants=(
         Mutant(
             breaks="a body is not judged by the contract",
-            file=DESTINATION,
+            at=destination.Destination.build_request,
             old="if errors := self.contract.validate_request(body):",
             new="if errors := []:",
             tests=("tests/mappings/test_contracts.py::test_body_that_violates_only_the_contract_is_refused",),
         ),
         Mutant(
             breaks="what a body's own schema finds wrong is passed over",
-            file=DESTINATION,
+            at=destination.Destination.build_request,
             old="*order_request.problems(), *problems]",
             new="*order_request.problems()]",
             tests=("tests/mappings/destinations/test_rayo.py::test_problem_uses_the_merchant_field_name",),
         ),
         Mutant(
             breaks="a reply is not judged by the contract",
-            file=DESTINATION,
+            at=destination.Destination.parse_order_id,
             old="        if self.contract.validate_response(response):\n            return None\n",
             new="",
             tests=("tests/mappings/test_contracts.py::test_rayo_reference_is_a_uuid",),
         ),
         Mutant(
             breaks="a 2xx without an id is success",
-            file="connector/core/outcomes.py",
+            at=outcomes.classify,
             old="return (Outcome.DELIVERED, remote_id) if is_id else (Outcome.AMBIGUOUS, None)",
             new="return Outcome.DELIVERED, remote_id",
             tests=("tests/delivery/test_outcomes.py::test_rayo_response_without_a_uuid_is_no_success",),
@@ -169,42 +174,42 @@ SIGNED = Invariant(
     mutants=(
         Mutant(
             breaks="every webhook counts as signed",
-            file=INTAKE,
+            at=receive.receive_webhook,
             old="if not is_signed_by_any(storefront.signature, secrets, body, headers):",
             new="if False:",
             tests=("tests/ingestion/test_receive.py::test_unauthenticated_webhook_is_refused_and_not_recorded",),
         ),
         Mutant(
             breaks="the signature is checked over JSON that was parsed and written again",
-            file=INTAKE,
+            at=receive.receive_webhook,
             old="is_signed_by_any(storefront.signature, secrets, body, headers):",
             new="is_signed_by_any(storefront.signature, secrets, json.dumps(json.loads(body)).encode(), headers):",
             tests=("tests/ingestion/test_receive.py::test_signature_covers_the_raw_body[sqlite]",),
         ),
         Mutant(
             breaks="the body is parsed before its signature is checked",
-            file=INTAKE,
+            at=receive.receive_webhook,
             old="    secrets = [storefront.signing_key(secret)",
             new="    parse_json_object(body)\n    secrets = [storefront.signing_key(secret)",
             tests=(LOOKS_LIKE_A_PING,),
         ),
         Mutant(
             breaks="a webhook without a signature passes",
-            file="connector/core/signatures.py",
+            at=signatures.is_signed_by_any,
             old="    return any(\n        hmac",
             new="    return not received or any(\n        hmac",
             tests=("tests/core/test_signatures.py::test_webhook_without_a_signature_is_refused",),
         ),
         Mutant(
             breaks="a store without secrets starts",
-            file="mappings/settings.py",
+            at=settings.StoreSchema,
             old=', required=True, validate=Length(min=1, error="needs at least one secret.")',
             new="",
             tests=("tests/settings/test_loader.py::test_all_errors_are_reported_together",),
         ),
         Mutant(
             breaks="another shop's webhook passes, since one app's secret signs for all",
-            file=INTAKE,
+            at=receive.receive_webhook,
             old="if not storefront.belongs_to_store(payload, store):",
             new="if False:",
             tests=(
@@ -222,56 +227,56 @@ NOT_TOLD = Invariant(
     mutants=(
         Mutant(
             breaks="the destination's reply is logged",
-            file=DELIVERY,
+            at=deliver.log_attempt,
             old="        error=attempt.error,\n        state=",
             new="        error=attempt.error,\n        reply=attempt.reply,\n        sent=delivery.body,\n        state=",  # noqa: E501
             tests=(NO_LOG,),
         ),
         Mutant(
             breaks="an order's problems, which quote it, are logged",
-            file=DELIVERY,
+            at=deliver.record_not_ready,
             old="problems=len(problems))",
             new="problems=problems)",
             tests=(NO_LOG,),
         ),
         Mutant(
             breaks="the exception of an order that cannot be mapped quotes it",
-            file="mappings/problems.py",
+            at=problems.MappingError.__init__,
             old="super().__init__(f\"The order has {len(problems)} problem{'' if len(problems) == 1 else 's'}.\")",
             new='super().__init__("; ".join(map(render_problem, problems)))',
             tests=("tests/mappings/test_schema.py::test_mapping_error_text_contains_no_order_data",),
         ),
         Mutant(
             breaks="SQLite's errors quote the row",
-            file="connector/database/sqlite.py",
+            at=sqlite.create_sqlite_engine,
             old="hide_parameters=True",
             new="hide_parameters=False",
             tests=("tests/e2e/test_privacy.py::test_database_errors_contain_no_parameters[sqlite]",),
         ),
         Mutant(
             breaks="PostgreSQL's errors quote the row",
-            file="connector/database/postgresql.py",
+            at=postgresql.create_postgresql_engine,
             old="hide_parameters=True",
             new="hide_parameters=False",
             tests=("tests/e2e/test_privacy.py::test_database_errors_contain_no_parameters[postgresql]",),
         ),
         Mutant(
             breaks="a fault of a contract quotes the value",
-            file="mappings/contracts/__init__.py",
+            at=contracts.ContractValidator.describe_error,
             old='return "has a key that is not documented"',
             new="return fault.message",
             tests=("tests/mappings/test_contracts.py::test_error_names_path_and_rule_but_not_the_value",),
         ),
         Mutant(
             breaks="settings show their secrets when they are printed",
-            file="mappings/settings.py",
+            at=settings.Store,
             old="    secrets: list[str] = field(default_factory=list, repr=False)",
             new="    secrets: list[str] = field(default_factory=list)",
             tests=("tests/e2e/test_privacy.py::test_settings_repr_contains_no_secrets[sqlite]",),
         ),
         Mutant(
             breaks="the token goes into the address",
-            file=DELIVERY,
+            at=deliver.send,
             old="query=destination.query_params(account),",
             new='query={**destination.query_params(account), "token": bearer or ""},',
             tests=("tests/e2e/test_privacy.py::test_request_urls_contain_no_secrets_or_personal_data[sqlite]",),

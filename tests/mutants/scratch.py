@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.source import ROOT, NotFoundOnceError, locate, replace_code
 
-ROOT = Path(__file__).parents[2]
 #: For one run of pytest. A test that hangs is ended by pytest-timeout.
 TIMEOUT_S = 600
 #: https://docs.pytest.org/en/stable/reference/exit-codes.html, read 2026-11-21.
@@ -53,13 +53,16 @@ class Scratch:
     def try_mutant(self, mutant: Mutant) -> Trial:
         """Apply the mutant to the copy, run its tests, and restore the copy."""
         began_at = time.monotonic()
-        path = self.folder / mutant.file
-        whole = path.read_text("utf-8") if path.is_file() else ""
-        if (count := whole.count(mutant.old)) != 1:
-            return Trial(verdict="no longer applies", by=f"found {count} times in {mutant.file}", duration_s=0)
+        location = locate(mutant.at)
+        path = self.folder / location.file
+        whole = path.read_text("utf-8")
+        try:
+            mutated = replace_code(whole, location, mutant.old, mutant.new)
+        except NotFoundOnceError as error:
+            return Trial(verdict="no longer applies", by=str(error), duration_s=0)
         before = path.stat()
         verdict: Verdict
-        path.write_text(whole.replace(mutant.old, mutant.new), "utf-8")
+        path.write_text(mutated, "utf-8")
         try:
             # Bytecode is checked by modification second and size, which the next mutant of a file may share.
             result = self.run_tests(mutant.tests, "-x", PYTHONDONTWRITEBYTECODE="1")
