@@ -278,7 +278,7 @@ NOT_TOLD = Invariant(
             breaks="the token goes into the address",
             at=deliver.send,
             old="query=destination.query_params(account),",
-            new='query={**destination.query_params(account), "token": bearer or ""},',
+            new='query={**destination.query_params(account), "token": sending.bearer or ""},',
             tests=("tests/e2e/test_privacy.py::test_request_urls_contain_no_secrets_or_personal_data[sqlite]",),
         ),
     ),
