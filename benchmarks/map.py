@@ -1,7 +1,7 @@
 """What mapping an order costs, as a multiple of the marshmallow that a team would write first. It sends nothing.
 
 That yardstick declares a field for each key of the storefront's payload, makes its schemas anew for each order, loads
-the payload, and dumps the destination's body. It reckons nothing between the two, and judges nothing after.
+the payload, and dumps the destination's body. It computes nothing between the two, and judges nothing after.
 """
 
 import json

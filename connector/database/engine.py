@@ -131,7 +131,7 @@ class Database:
         The change is on disk when this returns. `no_timeout` waits as long as it takes.
 
         Raises `DatabaseUnavailableError` if a transaction cannot begin or commit, or `timeout_s` has passed. The change
-        may be committed all the same.
+        may still be committed.
         """
         try:
             return self._committer.commit(change, item, timeout_s=None if no_timeout else self.timeout_s)

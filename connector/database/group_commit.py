@@ -52,7 +52,7 @@ class GroupCommitter(Generic[Transaction]):
     def commit(self, change: Change[Transaction, Item, Result], item: Item, *, timeout_s: float | None) -> Result:
         """Return what `change` says of `item` once that is committed, or raise what went wrong with it alone.
 
-        Raises `TimeoutError` when that takes longer than `within_s`; it may be committed all the same.
+        Raises `TimeoutError` when that takes longer than `timeout_s`; it may still be committed.
         """
         pending = PendingChange(change, item)
         if self._thread is None:

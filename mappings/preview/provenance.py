@@ -79,7 +79,7 @@ class Origin:
 class ExplainedMapping:
     """The body of an order, and where each field comes from.
 
-    With problems there is no body; the origins are then of the fields that could be filled all the same.
+    With problems there is no body; the provenance then covers the fields that could be filled.
     """
 
     body: dict[str, Any] | None
