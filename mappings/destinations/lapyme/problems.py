@@ -16,6 +16,6 @@ TEMPLATES = {
     ),
     "lapyme_customer_not_found": N_("Customer: LaPyme has none of this document or e-mail; the account's is taken."),
     "lapyme_other_tax": N_(
-        "Tax: the storefront reckoned %(storefront_tax)s, the account's rates give %(account_tax)s."
+        "Tax: the storefront calculated %(storefront_tax)s, the account's rates give %(account_tax)s."
     ),
 }
