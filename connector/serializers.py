@@ -45,8 +45,8 @@ class DecodedBytes(fields.String):
 class ProblemText(fields.String):
     """A problem as an English sentence."""
 
-    def _serialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        return render_stored(value)
+    def _serialize(self, value: Any, *args: Any, **kwargs: Any) -> str | None:
+        return None if value is None else render_stored(value)
 
 
 class ResponseSchema(Schema):
@@ -89,7 +89,7 @@ class AttemptSchema(ResponseSchema):
     manual = fields.Boolean(attribute="is_manual", metadata={"description": "whether an operator requested it"})
     outcome = fields.String(validate=OneOf([*Outcome, "sending"]))
     status = fields.Integer(allow_none=True, metadata={"description": "HTTP status of the response"})
-    error = fields.String(allow_none=True)
+    error = ProblemText(allow_none=True, metadata={"description": "what went wrong, as an English sentence"})
     reply = DecodedBytes(allow_none=True)
 
 

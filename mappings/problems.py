@@ -80,6 +80,8 @@ PUBLIC_PARAMS = frozenset(
         "choices",
         "country",
         "destination",
+        "error",
+        "exception",
         "identifier",
         "kind",
         "minimum",
@@ -181,6 +183,15 @@ class Problem:
         code, _, path = fingerprint.partition(":")
         return cls(code=code, path=tuple(path.split("/")) if path else ()) if code in TEMPLATES else cls(code="invalid")
 
+    def without_order_data(self) -> Self:
+        """Return the problem with its public params alone. All orders that fail alike have the same."""
+        params = {
+            name: value.without_order_data() if isinstance(value, Problem) else value
+            for name, value in self.params.items()
+            if name in PUBLIC_PARAMS
+        }
+        return type(self)(code=self.code, path=self.path, params=params, table=self.table)
+
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads. The fingerprint is there to search rows by."""
         value: dict[str, Any] = {"fingerprint": self.fingerprint, "code": self.code}
@@ -263,19 +274,24 @@ def render_problems(problems: Iterable[Problem], translate: Translate = untransl
 
 def render_cause(problem: Problem, translate: Translate = untranslated) -> str:
     """Return the sentence without what the order says, which “…” stands for. It may leave the order's page."""
-    params = {name: value for name, value in problem.params.items() if name in PUBLIC_PARAMS}
     template = CAUSE_TEMPLATES.get(problem.code, TEMPLATES[problem.code])
-    text = render_template(template, problem.path, params, translate)
+    params = problem.without_order_data().params
+    text = render_template(template, problem.path, params, translate, render_nested=render_cause)
     return text if problem.table is None else translate(MISSING_ROW) % {"problem": text}
 
 
 def render_template(
-    template: str, path: Sequence[str | int], params: Mapping[str, ParamValue], translate: Translate
+    template: str,
+    path: Sequence[str | int],
+    params: Mapping[str, ParamValue],
+    translate: Translate,
+    *,
+    render_nested: Callable[[Problem, Translate], str] = render_problem,
 ) -> str:
     values = TemplateValues(where=render_path(path, translate))
     for name, value in params.items():
         if isinstance(value, Problem):
-            values[name] = render_problem(value, translate)
+            values[name] = render_nested(value, translate)
         else:
             values[name] = PARAM_RENDERERS[name](value, translate) if name in PARAM_RENDERERS else str(value)
     translation = translate(template)

@@ -19,7 +19,9 @@ import httpcore
 import httpx
 
 from connector.core.http_result import HttpResult
+from connector.core.messages import build_message
 from mappings.destination import Destination
+from mappings.problems import Problem
 from mappings.settings import Account
 
 DEFAULT_HEADERS = {
@@ -41,15 +43,15 @@ NOT_SENT_ERRORS = (
     httpx.InvalidURL,
     UnicodeError,
 )
-#: What each error means. Says nothing about the order.
-ERROR_TEXTS: list[tuple[type[Exception], str]] = [
-    (httpcore.ConnectTimeout, "no connection within the time limit"),
-    (httpcore.ReadTimeout, "no answer within the time limit"),
-    (httpcore.WriteTimeout, "the request was not taken within the time limit"),
-    (httpcore.ConnectError, "no connection"),
-    (httpcore.RemoteProtocolError, "the connection ended without a whole answer"),
-    (httpcore.ReadError, "the connection broke before a whole answer"),
-    (httpx.DecodingError, "the answer cannot be decoded"),
+#: The message of each error. It says nothing about the order.
+ERROR_CODES: list[tuple[type[Exception], str]] = [
+    (httpcore.ConnectTimeout, "connect_timeout"),
+    (httpcore.ReadTimeout, "read_timeout"),
+    (httpcore.WriteTimeout, "write_timeout"),
+    (httpcore.ConnectError, "connect_failed"),
+    (httpcore.RemoteProtocolError, "response_incomplete"),
+    (httpcore.ReadError, "connection_broken"),
+    (httpx.DecodingError, "response_undecodable"),
 ]
 
 
@@ -66,7 +68,7 @@ class Reachability:
     """Whether a server responds, and by how many seconds this machine's clock is ahead of the server's."""
 
     status: int | None = None
-    error: str | None = None
+    error: Problem | None = None
     seconds_ahead: float | None = None  # None: the response had no date
 
 
@@ -106,7 +108,7 @@ class Client:
         try:
             request = self._build_request(method, path, timeout_s, body=body, headers=headers, query=query)
         except Exception as error:  # whatever it is, nothing was sent
-            return HttpResult(was_sent=False, error=f"the request could not be built ({type(error).__name__})")
+            return HttpResult(was_sent=False, error=build_message("request_not_built", exception=type(error).__name__))
         with deadline(timeout_s):
             result = self._exchange(request)
         return replace(result, duration_ms=round((time.monotonic() - started_at) * 1000))
@@ -118,7 +120,7 @@ class Client:
                 response = self._transport.handle_request(self._build_request("HEAD", "/", timeout_s))
                 response.close()
         except Exception as error:
-            return Reachability(error=error_text(error))
+            return Reachability(error=describe_error(error))
         try:
             server_time = parsedate_to_datetime(response.headers["Date"])
         except (KeyError, ValueError):
@@ -156,14 +158,15 @@ class Client:
         try:
             response = self._transport.handle_request(request)
         except NOT_SENT_ERRORS as error:
-            return HttpResult(was_sent=False, error=error_text(error))
+            return HttpResult(was_sent=False, error=describe_error(error))
         except Exception as error:  # once sending has begun, the server may have processed it
-            return HttpResult(error=error_text(error))
+            return HttpResult(error=describe_error(error))
         result = HttpResult(status=response.status_code, retry_after=response.headers.get("Retry-After"))
         try:
             return replace(result, body=read_body(response))
         except Exception as error:  # the status was received, and counts
-            return replace(result, error=f"{error_text(error)} after status {response.status_code}")
+            failure = build_message("failed_after_status", error=describe_error(error), status=response.status_code)
+            return replace(result, error=failure)
         finally:
             with suppress(Exception):  # the result is known, however the connection ends
                 response.close()
@@ -189,9 +192,9 @@ def read_body(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def error_text(error: Exception) -> str:
-    text = next((text for kind, text in ERROR_TEXTS if isinstance(error, kind)), "the request failed")
-    return f"{text} ({type(error).__name__})"
+def describe_error(error: Exception) -> Problem:
+    code = next((code for kind, code in ERROR_CODES if isinstance(error, kind)), "request_failed")
+    return build_message(code, exception=type(error).__name__)
 
 
 @cache

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from standardwebhooks import Webhook
 
 from connector.clients.http import Client
+from connector.core.messages import render_stored
 from connector.settings.alerts import Channel, EmailChannel, SlackChannel, WebhookChannel
 
 TIMEOUT_S = 10.0
@@ -54,7 +55,7 @@ def post(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> s
     result = client.request(
         "POST", url, body=body, headers={"Content-Type": "application/json", **headers}, timeout_s=TIMEOUT_S
     )
-    return None if result.is_success else result.summary
+    return None if result.is_success else render_stored(result.failure)
 
 
 def send_webhook(client: Client, channel: WebhookChannel, message: Message) -> str | None:

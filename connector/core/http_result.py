@@ -4,6 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from connector.core.messages import build_message
+from mappings.problems import Problem
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResult:
@@ -11,7 +14,7 @@ class HttpResult:
     status: int | None = None  # None: no status line was received
     body: bytes | None = None  # None: the body was not received completely
     retry_after: str | None = None  # the `Retry-After` header, unparsed
-    error: str | None = None  # what went wrong, without secrets or personal data
+    error: Problem | None = None  # what went wrong, without secrets or personal data
     duration_ms: int = 0
 
     @property
@@ -19,9 +22,9 @@ class HttpResult:
         return self.status is not None and 200 <= self.status < 300
 
     @property
-    def summary(self) -> str:
-        """What went wrong, or else the status: `no connection (ConnectError)`, `status 422`."""
-        return self.error or f"status {self.status}"
+    def failure(self) -> Problem:
+        """What went wrong, or else the status: “no connection (ConnectError)”, “status 422”."""
+        return self.error or build_message("http_status", status=self.status)
 
     def parse_json(self) -> Any:
         """Return the parsed body; None if it is missing or is not JSON."""

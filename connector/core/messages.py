@@ -14,7 +14,7 @@ register_templates(
         # Why a delivery cannot be prepared.
         "account_not_configured": N_("Its account is no longer configured."),
         "store_not_configured": N_("Its store is no longer configured."),
-        "mapping_failed": N_("The connector failed to map this order (%(error)s): a fault of ours."),
+        "mapping_failed": N_("The connector failed to map this order (%(exception)s): a fault of ours."),
         "payload_pruned": N_("Its payload was pruned: it goes again when a newer version of the order comes."),
         "body_pruned": N_(
             "What went under its key was pruned: look at the destination, then retrigger with force and a new key."
@@ -27,6 +27,24 @@ register_templates(
             "An earlier attempt may have arrived: the same bytes would go again under the same key, whatever the "
             "settings say."
         ),
+        # Why an attempt failed. None of their params is the other side's text: that is the attempt's `reply`.
+        "http_status": N_("status %(status)s"),
+        "connect_timeout": N_("no connection within the time limit (%(exception)s)"),
+        "read_timeout": N_("no response within the time limit (%(exception)s)"),
+        "write_timeout": N_("the request could not be sent within the time limit (%(exception)s)"),
+        "connect_failed": N_("no connection (%(exception)s)"),
+        "response_incomplete": N_("the connection ended before the response was complete (%(exception)s)"),
+        "connection_broken": N_("the connection broke before the response was complete (%(exception)s)"),
+        "response_undecodable": N_("the response cannot be decoded (%(exception)s)"),
+        "request_failed": N_("the request failed (%(exception)s)"),
+        "request_not_built": N_("the request could not be built (%(exception)s)"),
+        "failed_after_status": N_("%(error)s, after status %(status)s"),
+        "too_late_to_send": N_("too late to send: the commit took too long"),
+        "interrupted": N_("the process ended, or lost its claim, before a response was recorded"),
+        # Which request failed before the order was sent.
+        "order_not_fetched": N_("not fetched: %(error)s"),
+        "no_token": N_("no token: %(error)s"),
+        "no_customer": N_("no customer: %(error)s"),
         # Why a delivery is discarded.
         "would_be_discarded": N_("It would be discarded: %(reason)s."),
         "cancelled_at_store": N_("the store says that it is cancelled"),

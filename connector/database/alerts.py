@@ -74,7 +74,7 @@ def overlap(database: Database) -> timedelta:
 
 def read_parked(
     database: Database, account: str, reason: str, since: datetime
-) -> Iterator[Sequence[tuple[Delivery, str | None]]]:
+) -> Iterator[Sequence[tuple[Delivery, Mapping[str, Any] | None]]]:
     """Yield batches of deliveries, without their bodies, each with its last attempt's error."""
     position = tuple_(col(Delivery.updated_at), col(Delivery.id))
     is_last = and_(col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.number) == col(Delivery.attempts))
@@ -90,7 +90,7 @@ def read_parked(
     is_over = False
     while not is_over:
         with database.read() as session:
-            rows = session.exec(statement.where(position > after)).all()
+            rows = [(delivery, error) for delivery, error in session.exec(statement.where(position > after))]
         if rows:
             yield rows
             last, _ = rows[-1]
@@ -98,13 +98,14 @@ def read_parked(
         is_over = len(rows) < BATCH_SIZE
 
 
-def alert_event_from_delivery(delivery: Delivery, error: str | None) -> AlertEvent:
+def alert_event_from_delivery(delivery: Delivery, error: Mapping[str, Any] | None) -> AlertEvent:
     """A newer version of the order, or another attempt, that leaves it parked is a new event."""
+    problems = load_problems(delivery.problems) or load_problems([error] if error else [])
     return AlertEvent(
         fingerprint=f"delivery:{delivery.id}:{delivery.event_id}:{delivery.attempts}:{delivery.reason}",
         kind=delivery.reason or "",
         account=delivery.account,
-        cause=describe_cause(load_problems(delivery.problems)) if delivery.problems else error or "",
+        cause=describe_cause(problems),
         example=build_example(delivery),
     )
 

@@ -50,7 +50,7 @@ class AttemptRecord:
     started_at: datetime
     duration_ms: int
     status: int | None = None
-    error: str | None = None
+    error: Problem | None = None
     reply: bytes | None = None
 
 
@@ -235,7 +235,7 @@ def attempt_values(attempt: AttemptRecord) -> dict[str, Any]:
         "started_at": attempt.started_at,
         "duration_ms": attempt.duration_ms,
         "status": attempt.status,
-        "error": attempt.error,
+        "error": attempt.error and attempt.error.to_json(),
         "reply": attempt.reply,
     }
 

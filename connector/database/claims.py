@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, and_, col, select
 
+from connector.core.messages import build_message
 from connector.database.attempts import apply_missed_events
 from connector.database.circuits import (
     available_slots,
@@ -27,8 +28,6 @@ from mappings.destination import Outcome
 SELECT_CLAIMED = select(Delivery, Event).where(
     col(Delivery.event_id) == col(Event.id), col(Delivery.id).in_(bindparam("ids", expanding=True))
 )
-
-INTERRUPTED = "The process ended, or lost its claim, before an answer was recorded."
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +178,7 @@ def recover_interrupted(database: Database, *, destinations_with_idempotency: Co
             transaction.execute(
                 update(Attempt)
                 .where(col(Attempt.delivery_id) == row.id, col(Attempt.number) == row.attempts)
-                .values(outcome=Outcome.AMBIGUOUS, error=INTERRUPTED)
+                .values(outcome=Outcome.AMBIGUOUS, error=build_message("interrupted").to_json())
             )
             apply_missed_events(transaction, row.id)
         return [row.id for row in rows]

@@ -99,6 +99,10 @@ def json_list_column() -> Any:
     return Field(default_factory=list, sa_column=Column(JSON, nullable=False))
 
 
+def json_column() -> Any:
+    return Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+
+
 def partial_index(condition: str) -> dict[str, Any]:
     """Options of an index over the rows that meet the condition, for both engines."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
@@ -208,7 +212,7 @@ class Attempt(SQLModel, table=True):
     is_manual: bool = False
     outcome: str  # "sending" until the outcome is recorded
     status: int | None = None  # HTTP status
-    error: str | None = None
+    error: dict[str, Any] | None = json_column()  # why it failed, as of `Problem.to_json`
     reply: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
 
 

@@ -14,6 +14,7 @@ from time import monotonic, sleep
 from connector.clients.tokens import TokenError
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.core.http_result import HttpResult
+from connector.core.messages import build_message
 from connector.core.outcomes import classify
 from connector.database.attempts import (
     AttemptRecord,
@@ -42,6 +43,7 @@ from connector.delivery.prepare import (
 )
 from connector.runtime import Runtime
 from mappings.destination import Outcome
+from mappings.problems import Problem, render_cause
 from mappings.settings import Account
 
 #: How often one claim reloads an order because a newer version arrived.
@@ -140,7 +142,7 @@ def authorize(runtime: Runtime, delivery: Delivery) -> Authorized | Prerequisite
             return Authorized(bearer=runtime.account_clients[delivery.account].tokens.bearer())
     except TokenError as error:
         outcome = Outcome.UNAUTHORIZED if is_api_key_rejected(error.result) else Outcome.NOT_PROCESSED
-        return PrerequisiteFailed(what="no token", circuit=delivery.account, outcome=outcome, result=error.result)
+        return PrerequisiteFailed(code="no_token", circuit=delivery.account, outcome=outcome, result=error.result)
 
 
 def is_api_key_rejected(result: HttpResult) -> bool:
@@ -170,7 +172,7 @@ def start_sending(runtime: Runtime, delivery: Delivery, request: Ready, authoriz
 def send(runtime: Runtime, delivery: Delivery, sending: Sending) -> HttpResult:
     """Send the request once, unless the commit took so long that the attempt could outlast its lease."""
     if monotonic() > sending.deadline:
-        return HttpResult(was_sent=False, error="too late to send: the commit took too long")
+        return HttpResult(was_sent=False, error=build_message("too_late_to_send"))
     account = runtime.settings.accounts[delivery.account]
     destination = runtime.settings.destination(account)
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -187,7 +189,8 @@ def send(runtime: Runtime, delivery: Delivery, sending: Sending) -> HttpResult:
             query=destination.query_params(account),
             timeout_s=account.timeout_s,
         )
-        span.set_attributes(attempt=delivery.attempts + 1, status=result.status, error=result.error)
+        error = render_cause(result.error) if result.error else None
+        span.set_attributes(attempt=delivery.attempts + 1, status=result.status, error=error)
     return result
 
 
@@ -200,16 +203,20 @@ def invalidate_token(runtime: Runtime, delivery: Delivery, sending: Sending, may
 
 
 def to_attempt_record(
-    delivery: Delivery, outcome: Outcome, started_at: datetime, result: HttpResult, *, prefix: str = ""
+    delivery: Delivery, outcome: Outcome, started_at: datetime, result: HttpResult, *, error: Problem | None = None
 ) -> AttemptRecord:
-    """Return what is stored of an attempt. The response is stored, never logged: it may repeat personal data."""
+    """Return what is stored of an attempt. The response is stored, never logged: it may repeat personal data.
+
+    Args:
+        error: why it failed, if that is not the result's own failure.
+    """
     return AttemptRecord(
         number=delivery.attempts + 1,
         outcome=outcome,
         started_at=started_at,
         duration_ms=result.duration_ms,
         status=result.status,
-        error=None if outcome is Outcome.DELIVERED else prefix + result.summary,
+        error=None if outcome is Outcome.DELIVERED else error or result.failure,
         reply=result.body,
     )
 
@@ -276,7 +283,8 @@ def record_prerequisite_failed(
     runtime: Runtime, delivery: Delivery, failed: PrerequisiteFailed, started_at: datetime
 ) -> None:
     """Record an attempt that ended before its order was sent."""
-    attempt = to_attempt_record(delivery, failed.outcome, started_at, failed.result, prefix=f"{failed.what}: ")
+    error = build_message(failed.code, error=failed.result.failure)
+    attempt = to_attempt_record(delivery, failed.outcome, started_at, failed.result, error=error)
     context = load_retry_context(runtime, delivery, attempt)
     retry_after = failed.result.retry_after
     decision = next_state(delivery, attempt, context, retry_after=retry_after, was_order_sent=False)
@@ -328,7 +336,7 @@ def log_attempt(runtime: Runtime, delivery: Delivery, attempt: AttemptRecord, de
         attempt=attempt.number,
         outcome=str(attempt.outcome),
         status=attempt.status,
-        error=attempt.error,
+        error=render_cause(attempt.error) if attempt.error else None,
         state=str(decision.state) if decision else "claim lost",
         reason=str(decision.reason) if decision and decision.reason else None,
         duration_ms=attempt.duration_ms,

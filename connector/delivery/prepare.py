@@ -64,7 +64,7 @@ class Postponed:
 class PrerequisiteFailed:
     """A request that the order depends on failed: for the order itself, its customer, or a token."""
 
-    what: str  # "not fetched", "no customer", "no token"
+    code: str  # of its message: "order_not_fetched", "no_customer", "no_token"
     circuit: str  # the circuit that the failure counts for
     outcome: Outcome  # UNAUTHORIZED or NOT_PROCESSED
     result: HttpResult
@@ -98,7 +98,7 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> Prepared:
         raise
     except Exception as error:  # a bug in the connector: the order is parked until it is fixed
         runtime.log.error("mapping_failed", delivery_id=delivery.id, error=type(error).__name__)
-        return Unmappable(problems=[build_message("mapping_failed", error=type(error).__name__)])
+        return Unmappable(problems=[build_message("mapping_failed", exception=type(error).__name__)])
 
 
 def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: Account) -> Prepared:
@@ -129,7 +129,7 @@ def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: A
     try:
         customer_match = find_customer(runtime, order, account)
     except CustomerLookupError as error:
-        return prerequisite_failed("no customer", account.id, error)
+        return prerequisite_failed("no_customer", account.id, error)
     if customer_match:
         request_body = destination.build_request(order, account, store, customer_match=customer_match)
     return Ready(
@@ -174,7 +174,7 @@ def fetch_order(
             fetched = source.fetch(runtime.store_clients.get(store.id), timeout_s=fetch_timeout_s(lease_s, account))
     except FetchError as error:
         # The store's circuit, not the account's: a failing shop must not stop the orders of others.
-        return prerequisite_failed("not fetched", circuit, error)
+        return prerequisite_failed("order_not_fetched", circuit, error)
     except MappingError:  # the API works, and says that the order is gone
         close_store_circuit(runtime, store)
         raise
@@ -182,9 +182,9 @@ def fetch_order(
     return fetched
 
 
-def prerequisite_failed(what: str, circuit: str, error: RequestFailedError) -> PrerequisiteFailed:
+def prerequisite_failed(code: str, circuit: str, error: RequestFailedError) -> PrerequisiteFailed:
     outcome = Outcome.UNAUTHORIZED if is_unauthorized(error.result) else Outcome.NOT_PROCESSED
-    return PrerequisiteFailed(what=what, circuit=circuit, outcome=outcome, result=error.result)
+    return PrerequisiteFailed(code=code, circuit=circuit, outcome=outcome, result=error.result)
 
 
 def find_customer(runtime: Runtime, order: Order, account: Account) -> CustomerMatch | None:

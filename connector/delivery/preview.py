@@ -9,7 +9,7 @@ from typing import Any
 
 from connector.clients.storefront_api import FetchError
 from connector.core.exceptions import StoreUnavailableError
-from connector.core.messages import build_message
+from connector.core.messages import build_message, render_stored
 from connector.database.models import Delivery, Event
 from connector.database.queries.deliveries import load_delivery
 from connector.database.queries.events import load_newest_event
@@ -105,5 +105,5 @@ def fetch_order(runtime: Runtime, source: OrderSource) -> OrderSource:
         try:
             return source.fetch(client, timeout_s=FETCH_TIMEOUT_S)
         except FetchError as error:
-            message = f"could not fetch the order from the store's API: {error.result.summary}"
-            raise StoreUnavailableError(message) from error
+            detail = render_stored(error.result.failure)
+            raise StoreUnavailableError(f"could not fetch the order from the store's API: {detail}") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from connector.clients.http import Reachability
 from connector.core.check_result import CheckResult, failure, ok, warning
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
+from connector.core.messages import build_message, render_stored
 from connector.database.circuits import CircuitState, circuit_state, read_circuits
 from connector.database.engine import Database
 from connector.database.health import (
@@ -180,7 +181,7 @@ def check_reachability(settings: Settings) -> Iterator[CheckResult]:
 def check_store_api(store: Store, reachability: Reachability) -> CheckResult:
     subject, api_label = f"store {store.name}", f"its API at {store.api_url}"
     if reachability.status is None or reachability.status >= 500:
-        detail = reachability.error or f"status {reachability.status}"
+        detail = render_stored(reachability.error or build_message("http_status", status=reachability.status))
         return failure(subject, f"{api_label} is failing: {detail}", "check api_url and the network")
     return ok(subject, f"{api_label} responds")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from connector.clients.http import Client, Reachability
 from connector.clients.tokens import TokenError
+from connector.core.messages import build_message, render_stored
 from connector.runtime import AccountClients, open_clients
 from connector.settings import Settings
 from mappings.destination import Destination, Outcome
@@ -65,7 +66,8 @@ def probe_account(clients: AccountClients, account: Account, destination: Destin
     try:
         bearer = clients.tokens.bearer()
     except TokenError as error:
-        return build_result(ProbeOutcome.NO_TOKEN, error.result.status, f"no token: {error.result.summary}")
+        message = render_stored(build_message("no_token", error=error.result.failure))
+        return build_result(ProbeOutcome.NO_TOKEN, error.result.status, message)
     result = clients.client.request(
         "GET",
         destination.probe_path,
@@ -75,7 +77,7 @@ def probe_account(clients: AccountClients, account: Account, destination: Destin
     )
     status = result.status
     if status is None:
-        return build_result(ProbeOutcome.UNREACHABLE, None, f"unreachable: {result.error}")
+        return build_result(ProbeOutcome.UNREACHABLE, None, f"unreachable: {render_stored(result.failure)}")
     is_expired = destination.classify_response(status, result.parse_json()) is Outcome.TOKEN_EXPIRED
     if status in (401, 403) or is_expired:
         message = f"reachable, but rejects the credentials ({status})"

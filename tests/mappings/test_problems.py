@@ -57,6 +57,11 @@ AMBIGUOUS = Problem(
             "Shipping address > address “…” has to be looked at.",
         ),
         (Problem(code="missing"), "The order is missing.", "The order is missing."),
+        (
+            Problem(code="contract_broken", params={"destination": "Rayo", "violation": PHONE}),
+            "The body breaks Rayo's contract: Shipping address > phone has 3 digits; 10 are needed.",
+            "The body breaks Rayo's contract: Shipping address > phone has … digits; 10 are needed.",
+        ),
     ],
 )
 def test_problem_is_rendered_with_and_without_order_data(problem: Problem, sentence: str, cause: str) -> None:

@@ -228,8 +228,8 @@ NOT_TOLD = Invariant(
         Mutant(
             breaks="the destination's reply is logged",
             at=deliver.log_attempt,
-            old="        error=attempt.error,\n        state=",
-            new="        error=attempt.error,\n        reply=attempt.reply,\n        sent=delivery.body,\n        state=",  # noqa: E501
+            old="        status=attempt.status,",
+            new="        status=attempt.status,\n        reply=attempt.reply,\n        sent=delivery.body,",
             tests=(NO_LOG,),
         ),
         Mutant(

@@ -1,5 +1,6 @@
 """Runs the statements of `statements.py` with SQLAlchemy's `exec_driver_sql`."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -38,10 +39,7 @@ def run_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]
 
 
 def insert_rows(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> list[Row[*tuple[Any, ...]]]:
-    """Run an `INSERT … VALUES (…) … RETURNING …` with many rows. Returns what it returns, in any order.
-
-    Lists are stored as JSON.
-    """
+    """Run an `INSERT … VALUES (…) … RETURNING …` with many rows. Returns what it returns, in any order."""
     dialect_name = connection.dialect.name
     converters = CONVERTERS[dialect_name]
     returned: list[Row[*tuple[Any, ...]]] = []
@@ -83,9 +81,10 @@ def to_driver_sql(sql: str, dialect_name: str, list_lengths: tuple[tuple[str, in
 
 
 def to_driver_values(values: Mapping[str, Any], dialect_name: str) -> dict[str, Any]:
-    if dialect_name != "sqlite":
-        return dict(values)
-    return {name: format_time(value) if isinstance(value, datetime) else value for name, value in values.items()}
+    converters = CONVERTERS[dialect_name]
+    return {
+        name: converters[type(value)](value) if type(value) in converters else value for name, value in values.items()
+    }
 
 
 def format_time(at: datetime) -> str:
@@ -104,8 +103,8 @@ def dump_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-#: How `insert_rows` passes values to the driver, by their type. Others are passed as they are.
+#: How values are passed to the driver, by their type: dicts and lists as JSON. Others are passed as they are.
 CONVERTERS: Mapping[str, Mapping[type, Callable[[Any], Any]]] = {
-    "sqlite": {datetime: format_time, list: dump_json},
-    "postgresql": {list: dump_json},
+    "sqlite": {datetime: format_time, dict: json.dumps, list: dump_json},
+    "postgresql": {dict: json.dumps, list: dump_json},
 }

@@ -27,12 +27,12 @@ class FailureGroup:
 
     Args:
         problem: of the newest delivery; None if an attempt failed instead.
-        error: the last attempt's error.
+        error: of the last attempt, if an attempt failed.
     """
 
     reason: str
     problem: Problem | None = None
-    error: str = ""
+    error: Problem | None = None
     accounts: Counter[str] = field(default_factory=Counter)
     orders: list[tuple[int, str]] = field(default_factory=list)  # delivery id, order number; newest first
 
@@ -64,7 +64,7 @@ def oldest_waiting(database: Database) -> datetime | None:
 
 def find_failure_groups(database: Database, *, max_per_reason: int = MAX_PARKED_PER_REASON) -> list[FailureGroup]:
     """Group the newest parked deliveries by problem, the largest group first."""
-    groups: dict[tuple[str, str], FailureGroup] = {}
+    groups: dict[tuple[str, str | Problem | None], FailureGroup] = {}
     with database.read() as session:
         for reason in (Reason.UNCERTAIN, Reason.REFUSED, Reason.UNMAPPABLE, Reason.EXHAUSTED):
             statement = (
@@ -78,24 +78,25 @@ def find_failure_groups(database: Database, *, max_per_reason: int = MAX_PARKED_
             errors_by_id = last_errors(session, [delivery.id for delivery in parked if not delivery.problems])
             for delivery in parked:
                 problems = {problem.fingerprint: problem for problem in reversed(load_problems(delivery.problems))}
-                for key in problems or [errors_by_id.get(delivery.id, "")]:
-                    problem = problems.get(key)
-                    new_group = FailureGroup(reason=reason, problem=problem, error="" if problem else key)
+                error = None if problems else errors_by_id.get(delivery.id)
+                for key in problems or [error]:
+                    problem = problems[key] if isinstance(key, str) else None
+                    new_group = FailureGroup(reason=reason, problem=problem, error=error)
                     group = groups.setdefault((reason, key), new_group)
                     group.accounts[delivery.account] += 1
                     group.orders.append((delivery.id, delivery.order_number or delivery.order_id))
     return sorted(groups.values(), key=lambda group: -group.count)
 
 
-def last_errors(session: Session, ids: Collection[int]) -> dict[int, str]:
-    """The error of each delivery's last attempt. Not the response, which may quote the customer."""
+def last_errors(session: Session, ids: Collection[int]) -> dict[int, Problem]:
+    """The error of each delivery's last attempt, without its order's data. Those that fail alike have the same."""
     is_last = and_(col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.number) == col(Delivery.attempts))
-    errors_by_id: dict[int, str] = {}
+    errors_by_id: dict[int, Problem] = {}
     ids = list(ids)
     for start in range(0, len(ids), MAX_IDS_PER_QUERY):
         statement = select(Delivery.id, Attempt.error).join(Attempt, is_last)
         rows = session.exec(statement.where(col(Delivery.id).in_(ids[start : start + MAX_IDS_PER_QUERY])))
-        errors_by_id |= {id_: error or "" for id_, error in rows}
+        errors_by_id |= {id_: Problem.from_json(error).without_order_data() for id_, error in rows if error}
     return errors_by_id
 
 

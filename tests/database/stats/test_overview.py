@@ -20,6 +20,7 @@ from connector.database.stats.overview import (
     oldest_waiting,
 )
 from connector.operations.actions import advance_bulk_retries, start_bulk_retry
+from mappings.problems import render_cause
 from tests.support.orders import shopify_order, woo_order
 from tests.support.scenarios import create_mixed_deliveries, without_colonia
 from tests.support.service import Service
@@ -69,6 +70,18 @@ def test_problems_that_differ_only_in_values_are_grouped(service: Service) -> No
         limit=10,
     )
     assert [row.order_number for row in page.rows] == ["#2", "#1"]
+
+
+def test_failed_attempts_are_grouped_by_their_error(service: Service) -> None:
+    for number, status in ((1, 422), (2, 404), (3, 422)):
+        service.sandbox.inject_fault("rayo", "status", status=status)
+        service.post_shopify(shopify_order(number))
+        service.drain()
+    groups = find_failure_groups(service.database)
+    assert [(group.error and render_cause(group.error), group.count) for group in groups] == [
+        ("status 422", 2),
+        ("status 404", 1),
+    ]
 
 
 def test_store_with_only_old_events_keeps_its_last_webhook_time(

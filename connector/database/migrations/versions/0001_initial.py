@@ -229,7 +229,7 @@ def upgrade() -> None:
         sa.Column("is_manual", sa.Boolean(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
-        sa.Column("error", sa.String(), nullable=True),
+        sa.Column("error", sa.JSON(), nullable=True),
         sa.Column("reply", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(
             ["delivery_id"],
