@@ -80,7 +80,7 @@ pictures: $(INSTALLED) ## take the screenshots in docs/images again
 mutants: $(INSTALLED) ## break each guarantee in the code, and check that a test fails; ARGS
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-bench: $(BENCH) $(PEERS) ## measure speed; NAME is one of accept, forward, claims, map, whole, growth, start, watching, pages; ARGS=--quick
+bench: $(BENCH) $(PEERS) ## measure speed; NAME is one of accept, forward, claims, map, whole, growth, start, monitoring, pages; ARGS=--quick
 	$(BENCH_BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
 lock: $(INSTALLED) ## update the dependency lock after a change in pyproject.toml

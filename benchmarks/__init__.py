@@ -1,5 +1,5 @@
-"""Measures the connector against what it is compared with, in one run on one machine; it is no part of the service.
+"""Measures the connector against alternatives, in one run on one machine. It is not part of the service.
 
-`python -m benchmarks.accept`, `.forward`, `.whole`, `.growth`, `.start`: each has a `--help`, and docs/performance.md
-says what each one shows.
+`python -m benchmarks.accept`, `.forward`, `.whole`, `.growth`, `.start` and so on: each has a `--help`, and
+docs/performance.md explains the results.
 """

@@ -1,8 +1,8 @@
-"""The least that must be done to forward orders: threads that map, check and post them, and remember nothing.
+"""The minimum that sending orders takes: threads that map, validate and post them, and record nothing.
 
-`python -m benchmarks.bare_loop FILE THREADS` takes orders from a file of raw webhook bodies, over and over, until
-SIGTERM; where there is no such file, it makes a socket of that name, and takes what comes there. It is configured as
-the connector is.
+`python -m benchmarks.bare_loop FILE THREADS` sends the orders of a file of raw webhook bodies, over and over, until
+SIGTERM. If the file does not exist, it creates a Unix socket with that name, and sends the orders that arrive there.
+It reads the connector's configuration.
 """
 
 import json
@@ -23,11 +23,11 @@ from connector.settings import load_settings
 
 def read_bodies(file: Path) -> Iterator[bytes]:
     content = file.read_bytes()
-    at = 0
-    while at < len(content):
-        (length,) = struct.unpack_from("<I", content, at)
-        yield content[at + 4 : at + 4 + length]
-        at += 4 + length
+    offset = 0
+    while offset < len(content):
+        (length,) = struct.unpack_from("<I", content, offset)
+        yield content[offset + 4 : offset + 4 + length]
+        offset += 4 + length
 
 
 def receive_bodies(socket_file: Path) -> Iterator[bytes]:
@@ -39,10 +39,12 @@ def receive_bodies(socket_file: Path) -> Iterator[bytes]:
 
 class Orders(Protocol):
     def next(self) -> bytes:
-        """One for each thread that asks."""
+        """Return the next body. Any thread may call it."""
 
 
-class Repeated:
+class RepeatedOrders:
+    """The orders of a file, over and over."""
+
     def __init__(self, bodies: list[bytes]) -> None:
         self._bodies = cycle(bodies)
         self._lock = threading.Lock()
@@ -52,8 +54,8 @@ class Repeated:
             return next(self._bodies)
 
 
-class Received:
-    """What has come in, which is in memory until it is asked for."""
+class ReceivedOrders:
+    """The orders that have arrived, in memory until a thread sends them."""
 
     def __init__(self, bodies: Iterator[bytes]) -> None:
         self._bodies: SimpleQueue[bytes] = SimpleQueue()
@@ -67,34 +69,34 @@ class Received:
         return self._bodies.get()
 
 
-def forward(orders: Orders) -> None:
+def send_orders(orders: Orders) -> None:
     settings = load_settings()
     (store,) = settings.stores.values()
     (account,) = settings.accounts.values()
     storefront, destination = settings.storefront(store), settings.destination(account)
-    # The connector must open a connection for each order where a repeat would be a second one, so this does too.
+    # Without an idempotency key, the connector opens a connection for each order, so this does too.
     limits = httpx.Limits(max_keepalive_connections=1 if destination.supports_idempotency else 0)
     headers = {"Content-Type": "application/json", "Authorization": "Bearer token"}
     with httpx.Client(base_url=account.base_url, limits=limits, headers=headers, trust_env=False) as client:
         while True:
             payload = json.loads(orders.next())
-            written = destination.build_request(storefront.parse_order(payload, store), account, store)
+            request = destination.build_request(storefront.parse_order(payload, store), account, store)
             key = {destination.idempotency_header: str(payload["id"])} if destination.idempotency_header else {}
-            reply = client.post(
+            response = client.post(
                 destination.path,
-                content=written.bytes,
+                content=request.bytes,
                 headers=key,
                 params=destination.query_params(account),
                 timeout=20,
             )
-            if destination.parse_order_id(reply.raise_for_status().json()) is None:
-                raise ValueError("the destination did not take it")
+            if destination.parse_order_id(response.raise_for_status().json()) is None:
+                raise ValueError("the destination did not accept the order")
 
 
 def main() -> None:
     file = Path(sys.argv[1])
-    orders = Repeated(list(read_bodies(file))) if file.exists() else Received(receive_bodies(file))
-    threads = [threading.Thread(target=forward, args=(orders,), daemon=True) for _ in range(int(sys.argv[2]))]
+    orders = RepeatedOrders(list(read_bodies(file))) if file.exists() else ReceivedOrders(receive_bodies(file))
+    threads = [threading.Thread(target=send_orders, args=(orders,), daemon=True) for _ in range(int(sys.argv[2]))]
     for thread in threads:
         thread.start()
     threads[0].join()

@@ -1,4 +1,4 @@
-"""Starts the program that plays a destination, and reads from it when which order arrived. It judges nothing."""
+"""Starts the program that acts as a destination, and reads from it which orders arrived when."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.native import build
-from benchmarks.processes import free_port, running, wait_until_ready
+from benchmarks.processes import find_free_port, run_process, wait_until_ready
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Destination:
+class FakeDestination:
     port: int
 
     @property
@@ -26,23 +26,23 @@ class Destination:
         return f"http://127.0.0.1:{self.port}"
 
     def arrivals(self) -> dict[int, Arrival]:
-        """By order number, for all that arrived since the start or the last `forget`."""
-        reply = httpx.get(f"{self.url}/times", trust_env=False, timeout=60)
-        rows = [tuple(map(int, line.split())) for line in reply.content.splitlines()]
+        """Return the orders that arrived since the start or the last `reset`, by order number."""
+        response = httpx.get(f"{self.url}/times", trust_env=False, timeout=60)
+        rows = [tuple(map(int, line.split())) for line in response.content.splitlines()]
         return {number: Arrival(first_ns=first_ns, times=times) for number, first_ns, times in rows}
 
-    def answered(self) -> int:
-        """How many orders were answered, repeats among them."""
+    def count_responses(self) -> int:
+        """Return the number of orders that were responded to, including repeats."""
         return int(httpx.get(f"{self.url}/count", trust_env=False).content)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         httpx.get(f"{self.url}/reset", trust_env=False)
 
 
 @contextmanager
-def destination(directory: Path, *, delay_ms: float = 0) -> Iterator[Destination]:
-    port = free_port()
+def run_destination(directory: Path, *, delay_ms: float = 0) -> Iterator[FakeDestination]:
+    port = find_free_port()
     command = [str(build("destination")), str(port), str(delay_ms)]
-    with running(command, directory=directory, name=f"destination-{port}") as process:
+    with run_process(command, directory=directory, name=f"destination-{port}") as process:
         wait_until_ready(process, port)
-        yield Destination(port=port)
+        yield FakeDestination(port=port)

@@ -1,4 +1,4 @@
-"""Puts the tables of the results that were kept into docs/performance.md; `python -m benchmarks.document` does it."""
+"""Puts the tables of the stored results into docs/performance.md: `python -m benchmarks.document`."""
 
 import json
 import re
@@ -7,36 +7,41 @@ from typing import Any
 from benchmarks.report import RESULTS, ROOT, console
 
 PAGE = ROOT / "docs" / "performance.md"
-#: Between these two comments stands what is made; all else on the page is written by hand.
-PLACE = re.compile(r"(?P<begin><!-- made from (?P<name>\w+)\.json -->\n)(?P<made>.*?)(?P<end><!-- end -->)", re.DOTALL)
+#: The part between these two comments is generated; the rest of the page is written by hand.
+GENERATED_PART = re.compile(
+    r"(?P<begin><!-- made from (?P<name>\w+)\.json -->\n)(?P<content>.*?)(?P<end><!-- end -->)", re.DOTALL
+)
 
 
 def fill_page(page: str, results: dict[str, Any]) -> str:
-    """Return the page with the tables of `results`, by name, at their places. What has no result stays."""
+    """Return the page with the tables of `results`, which are keyed by name. Parts without a result do not change."""
 
-    def fill(place: re.Match[str]) -> str:
-        result = results.get(place["name"])
-        return place[0] if result is None else place["begin"] + render(result) + place["end"]
+    def fill(part: re.Match[str]) -> str:
+        result = results.get(part["name"])
+        return part[0] if result is None else part["begin"] + render(result) + part["end"]
 
-    return PLACE.sub(fill, page)
+    return GENERATED_PART.sub(fill, page)
 
 
 def render(result: dict[str, Any]) -> str:
     machine, settings = result["machine"], result["settings"]
-    parts = [render_table(table) for table in result["tables"]]
-    chosen = ", ".join(f"{name} {value}" for name, value in settings.items())
-    at = machine["at"].partition("T")[0]
-    source = f"Measured {at} at {machine['commit']}: {machine['cores']} cores, Python {machine['python']}; {chosen}."
-    return "\n".join(["", *parts, source, "", ""])
+    tables = [render_table(table) for table in result["tables"]]
+    settings_text = ", ".join(f"{name} {value}" for name, value in settings.items())
+    date = machine["at"].partition("T")[0]
+    source = (
+        f"Measured {date} at {machine['commit']}: {machine['cores']} cores, Python {machine['python']}; "
+        f"{settings_text}."
+    )
+    return "\n".join(["", *tables, source, "", ""])
 
 
 def render_table(table: dict[str, Any]) -> str:
-    rules = [":--", *["--:"] * (len(table["columns"]) - 1)]
-    lines = [table["columns"], rules, *table["rows"]]
+    alignment = [":--", *["--:"] * (len(table["columns"]) - 1)]
+    lines = [table["columns"], alignment, *table["rows"]]
     return "\n".join([f"**{table['title']}**", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
 
 
 if __name__ == "__main__":
-    kept = {file.stem: json.loads(file.read_bytes()) for file in RESULTS.glob("*.json")}
-    PAGE.write_text(fill_page(PAGE.read_text(), {name: of for name, of in kept.items() if of.get("tables")}))
-    console.print(f"[dim]{PAGE.relative_to(ROOT)} has the tables of {', '.join(sorted(kept))}.[/]")
+    stored = {file.stem: json.loads(file.read_bytes()) for file in RESULTS.glob("*.json")}
+    PAGE.write_text(fill_page(PAGE.read_text(), {name: result for name, result in stored.items() if result["tables"]}))
+    console.print(f"[dim]Updated {PAGE.relative_to(ROOT)} from {', '.join(sorted(stored))}.[/]")

@@ -1,6 +1,6 @@
-"""Fills a database with copies of rows that the connector made itself, since making so many through it would take days.
+"""Fills a database with copies of rows that the connector wrote: to receive as many orders would take days.
 
-It knows the tables' keys and nothing else of them: every other column is as the connector wrote it.
+Only keys, and what pruning removes, are changed; every other column is as the connector wrote it.
 """
 
 # ruff: noqa: S608  # the names in these statements are the tables' own
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, create_engine, inspect, text
 
-#: Copies' ids and order ids begin here: above those of the rows they are made from, below those of webhooks to come.
+#: The copies' first id and order id: above those of the rows they are copied from, below those of later webhooks.
 FIRST_ID = 1_000
 FIRST_ORDER_ID = 7_000_000_000_000
 TABLES = ("events", "deliveries", "attempts")
@@ -19,24 +19,24 @@ TABLES = ("events", "deliveries", "attempts")
 
 @dataclass(frozen=True, kw_only=True)
 class Filler:
-    """Copies the rows of seeds: `delivered` and `waiting` are each one order's event and what belongs to it."""
+    """Copies the rows of seeds. A seed is one order's event, delivery and attempts."""
 
     url: str
 
-    def keep_seed(self, name: str, order_id: int) -> None:
-        """Put aside the rows of an order, to make others from."""
+    def save_seed(self, name: str, order_id: int) -> None:
+        """Save the rows of an order, for `fill` to copy."""
         with self._begin() as connection:
-            for table, which in (
+            for table, condition in (
                 ("events", "order_id = :order"),
                 ("deliveries", "order_id = :order"),
                 ("attempts", "delivery_id IN (SELECT id FROM deliveries WHERE order_id = :order)"),
             ):
-                # Tables take no parameters, and these are digits of ours.
-                selected = which.replace(":order", f"'{order_id:d}'")
+                # CREATE TABLE takes no parameters; the id is an integer.
+                selected = condition.replace(":order", f"'{order_id:d}'")
                 connection.execute(text(f"CREATE TABLE seed_{name}_{table} AS SELECT * FROM {table} WHERE {selected}"))
 
     def fill(self, seed: str, count: int, *, pruned: bool = False) -> None:
-        """Add `count` orders like the seed; `pruned` ones have no bodies any more."""
+        """Add `count` orders like the seed, without their bodies if `pruned`."""
         if count < 1:
             return
         with self._begin() as connection:
@@ -61,7 +61,7 @@ class Filler:
             return float(connection.execute(text(size)).scalar_one()) / 1e6
 
     def settle(self) -> None:
-        """Leave no work of the filling to who comes next."""
+        """Checkpoint, and on PostgreSQL vacuum and analyze, so that none of this slows down what is measured."""
         engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             if connection.dialect.name == "sqlite":
@@ -84,7 +84,7 @@ class Filler:
 
 def copy_rows(connection: Connection, seed: str, table: str, first: int, count: int, *, pruned: bool) -> None:
     columns = [column["name"] for column in inspect(connection).get_columns(table)]
-    numbered = {
+    values = {
         "id": ":first + n",
         "order_id": f"CAST({FIRST_ORDER_ID} + :first + n AS TEXT)",
         "order_number": "'#' || CAST(:first + n AS TEXT)",
@@ -93,10 +93,10 @@ def copy_rows(connection: Connection, seed: str, table: str, first: int, count: 
         "delivery_id": ":first + n",
     }
     if pruned:
-        numbered |= {"body": "seed.body" if table != "events" else "substr(seed.body, 1, 0)", "reply": "NULL"}
+        values |= {"body": "seed.body" if table != "events" else "substr(seed.body, 1, 0)", "reply": "NULL"}
         if table == "deliveries":
-            numbered |= {"body": "NULL", "pruned_at": "seed.updated_at"}
-    selected = ", ".join(numbered.get(column, f"seed.{column}") for column in columns)
+            values |= {"body": "NULL", "pruned_at": "seed.updated_at"}
+    selected = ", ".join(values.get(column, f"seed.{column}") for column in columns)
     series = f"(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {count - 1}) SELECT n FROM s)"
     if connection.dialect.name == "postgresql":
         series = f"(SELECT generate_series(0, {count - 1})::bigint AS n)"

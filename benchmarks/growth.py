@@ -1,6 +1,6 @@
-"""Whether an order costs more as the database grows, in orders that were delivered or in orders that wait.
+"""Measures whether an order costs more as the database grows, by delivered orders and by waiting orders.
 
-The rows are made by SQL from a few that the connector made: it says nothing about how they came to be.
+The rows are copied by SQL from those of one order that the connector received and sent.
 """
 
 import time
@@ -9,41 +9,50 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from benchmarks import orders
-from benchmarks.destination import destination
+from benchmarks.destination import run_destination
 from benchmarks.filling import Filler
-from benchmarks.forwarding import Forwarded, cpu_s, watch
 from benchmarks.load import post
 from benchmarks.plots import draw
-from benchmarks.processes import connector, create_database, free_port, gunicorn, postgres, run, running
-from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
-from benchmarks.stores import environment_of, write_configuration
+from benchmarks.processes import (
+    connector_command,
+    create_database,
+    find_free_port,
+    run_command,
+    run_gunicorn,
+    run_postgres,
+    run_process,
+)
+from benchmarks.report import Target, console, describe_machine, format_figure, median, print_table, write_result
+from benchmarks.sending import SendingResult, cpu_s, measure_sending
+from benchmarks.stores import build_environment, write_configuration
 
-#: Times what it costs in the smallest database.
-FLAT = Target(value=1.2, at_most=True, unit="x")
+#: The cost of an order, as a multiple of its cost in the smallest database.
+MAX_GROWTH = Target(value=1.2, at_most=True, unit="x")
 IN_FLIGHT, CONNECTIONS = 16, 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much a database holds."""
+    """The number of orders in a database."""
 
-    grows: str  # "delivered", "pruned" or "waiting"
+    varied: str  # the state that grows: "delivered", "pruned" or "waiting"
     delivered: int
     waiting: int
     pruned: int = 0
 
     @property
     def orders(self) -> int:
-        return {"delivered": self.delivered, "pruned": self.pruned, "waiting": self.waiting}[self.grows]
+        return {"delivered": self.delivered, "pruned": self.pruned, "waiting": self.waiting}[self.varied]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
+class AcceptResult:
     """What a web process did."""
 
     orders: int
@@ -55,69 +64,80 @@ class Taken:
 
 
 @dataclass(kw_only=True)
-class Grown:
-    """A database of one size, and what was measured on it."""
+class FilledDatabase:
+    """A database of one size, and the measurements with it."""
 
     size: Size
     directory: Path
-    variables: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     size_mb: float = 0.0
-    taken: list[Taken] = field(default_factory=list)
-    forwarded: list[Forwarded] = field(default_factory=list)
+    accepted: list[AcceptResult] = field(default_factory=list)
+    sent: list[SendingResult] = field(default_factory=list)
     next_order: int = 1_000
 
     @property
     def filler(self) -> Filler:
-        return Filler(url=self.variables["DATABASE_URL"])
+        return Filler(url=self.environment["DATABASE_URL"])
 
-    def of(self, what: str, name: str) -> float:
-        return median(getattr(one, name) for one in getattr(self, what))
+    def accepted_median(self, figure: str) -> float:
+        return median(getattr(result, figure) for result in self.accepted)
+
+    def sent_median(self, figure: str) -> float:
+        return median(getattr(result, figure) for result in self.sent)
 
 
-def prepare(size: Size, directory: Path, body_bytes: int, server: str | None) -> Grown:
-    """Have the connector take, and carry, an order, and multiply it. `server` is PostgreSQL's address."""
+def prepare(size: Size, directory: Path, body_bytes: int, server_url: str | None) -> FilledDatabase:
+    """Have the connector receive and deliver an order, and copy its rows.
+
+    Args:
+        server_url: PostgreSQL's; None for SQLite.
+    """
     directory.mkdir()
-    grown = Grown(size=size, directory=directory)
+    database = FilledDatabase(size=size, directory=directory)
     url = f"sqlite:///{directory / 'connector.db'}"
-    if server is not None:
-        url = create_database(server, directory.name)
-    with destination(directory) as played:
-        configuration = write_configuration(directory, destination="rayo", base_url=played.url)
-        grown.variables = dict(environment_of(configuration, url, port=free_port()))
-        run(connector("migrate"), directory=directory, variables=grown.variables)
-        take(grown, seconds=5, numbers=range(1, 2), body_bytes=body_bytes)
-        grown.filler.keep_seed("waiting", orders.order_id(1))
-        with running(connector("worker"), directory=directory, name="worker", variables=grown.variables):
+    if server_url is not None:
+        url = create_database(server_url, directory.name)
+    with run_destination(directory) as destination:
+        configuration = write_configuration(directory, destination="rayo", base_url=destination.url)
+        database.environment = dict(build_environment(configuration, url, port=find_free_port()))
+        run_command(connector_command("migrate"), directory=directory, environment=database.environment)
+        measure_accepting(database, seconds=5, numbers=range(1, 2), body_bytes=body_bytes)
+        database.filler.save_seed("waiting", orders.order_id(1))
+        with run_process(
+            connector_command("worker"), directory=directory, name="worker", environment=database.environment
+        ):
             give_up_at = time.monotonic() + 60
-            while grown.filler.count_waiting() or not played.answered():
+            while database.filler.count_waiting() or not destination.count_responses():
                 if time.monotonic() > give_up_at:
                     raise RuntimeError("the first order is not delivered")
                 time.sleep(0.1)
-            time.sleep(0.5)  # its outcome is recorded after its answer
-    grown.filler.keep_seed("delivered", orders.order_id(1))
-    grown.filler.fill("delivered", size.delivered)
-    grown.filler.fill("delivered", size.pruned, pruned=True)
-    grown.filler.fill("waiting", size.waiting)
-    grown.filler.settle()
-    grown.size_mb = grown.filler.size_mb()
-    return grown
+            time.sleep(0.5)  # the outcome is recorded after the response
+    database.filler.save_seed("delivered", orders.order_id(1))
+    database.filler.fill("delivered", size.delivered)
+    database.filler.fill("delivered", size.pruned, pruned=True)
+    database.filler.fill("waiting", size.waiting)
+    database.filler.settle()
+    database.size_mb = database.filler.size_mb()
+    return database
 
 
-def take(grown: Grown, *, seconds: float, numbers: range, body_bytes: int) -> Taken:
-    port = free_port()
+def measure_accepting(database: FilledDatabase, *, seconds: float, numbers: range, body_bytes: int) -> AcceptResult:
+    port = find_free_port()
     app = "connector.web.app:create_wsgi()"
-    with gunicorn(app, port=port, processes=1, directory=grown.directory, variables=grown.variables) as started:
+    with run_gunicorn(
+        app, port=port, processes=1, directory=database.directory, environment=database.environment
+    ) as gunicorn:
         if len(numbers) > 1:
-            warm = orders.requests(numbers[0], 100, body_bytes=body_bytes)
-            post(warm, grown.directory, port=port, connections=CONNECTIONS, seconds=seconds)
+            warm_up = orders.build_requests(numbers[0], 100, body_bytes=body_bytes)
+            post(warm_up, database.directory, port=port, connections=CONNECTIONS, seconds=seconds)
             numbers = numbers[100:]
-        (web,) = psutil.Process(started.pid).children()
+        (web,) = psutil.Process(gunicorn.pid).children()
         cpu_before_s = cpu_s([web])
-        made = orders.requests(numbers[0], len(numbers), body_bytes=body_bytes)
-        posted = post(made, grown.directory, port=port, connections=CONNECTIONS, seconds=seconds)
+        requests = orders.build_requests(numbers[0], len(numbers), body_bytes=body_bytes)
+        posted = post(requests, database.directory, port=port, connections=CONNECTIONS, seconds=seconds)
         if posted.errors:
-            raise RuntimeError(f"{posted.errors} orders were not taken")
-        return Taken(
+            raise RuntimeError(f"{posted.errors} orders were not accepted")
+        return AcceptResult(
             orders=posted.accepted,
             per_s=posted.per_s,
             p50_ms=posted.p50_ms,
@@ -127,122 +147,133 @@ def take(grown: Grown, *, seconds: float, numbers: range, body_bytes: int) -> Ta
         )
 
 
-def forward(grown: Grown, seconds: float) -> Forwarded:
-    with destination(grown.directory) as played:
+def run_worker(database: FilledDatabase, seconds: float) -> SendingResult:
+    with run_destination(database.directory) as destination:
         write_configuration(
-            grown.directory, destination="rayo", base_url=played.url, concurrency=IN_FLIGHT, timeout_s=30
+            database.directory, destination="rayo", base_url=destination.url, concurrency=IN_FLIGHT, timeout_s=30
         )
-        command = connector("worker")
-        process = running(command, directory=grown.directory, name="worker", variables=grown.variables)
-        waiting = grown.filler.count_waiting()
-        return watch([process], played, skip=2 * IN_FLIGHT, most=waiting - 2 * IN_FLIGHT, seconds=seconds)
+        command = connector_command("worker")
+        worker = run_process(command, directory=database.directory, name="worker", environment=database.environment)
+        max_orders = database.filler.count_waiting() - 2 * IN_FLIGHT
+        return measure_sending([worker], destination, skip=2 * IN_FLIGHT, max_orders=max_orders, seconds=seconds)
 
 
-def measure_round(grown: Grown, seconds: float, body_bytes: int) -> None:
-    """Forward, then take orders in, then bring the backlog back to its size."""
-    grown.forwarded.append(forward(grown, seconds))
-    most = int(1_500 * seconds)
-    numbers = range(grown.next_order, grown.next_order + most)
-    grown.next_order += most
-    grown.taken.append(take(grown, seconds=seconds, numbers=numbers, body_bytes=body_bytes))
-    grown.filler.fill("waiting", grown.size.waiting - grown.filler.count_waiting())
-    grown.filler.settle()
+def measure_round(database: FilledDatabase, seconds: float, body_bytes: int) -> None:
+    """Send orders, then receive some, then restore the number of waiting orders."""
+    database.sent.append(run_worker(database, seconds))
+    max_orders = int(1_500 * seconds)
+    numbers = range(database.next_order, database.next_order + max_orders)
+    database.next_order += max_orders
+    database.accepted.append(measure_accepting(database, seconds=seconds, numbers=numbers, body_bytes=body_bytes))
+    database.filler.fill("waiting", database.size.waiting - database.filler.count_waiting())
+    database.filler.settle()
 
 
-def table_rows(series: Sequence[Grown]) -> list[list[str]]:
-    first = series[0]
+def build_rows(series: Sequence[FilledDatabase]) -> list[list[str]]:
+    smallest = series[0]
 
-    def beside_first(grown: Grown, what: str) -> str:
-        times = grown.of(what, "cpu_ms") / first.of(what, "cpu_ms")
-        return show(times, None if grown is first else FLAT)
+    def format_multiple(cpu_ms: float, smallest_cpu_ms: float, database: FilledDatabase) -> str:
+        return format_figure(cpu_ms / smallest_cpu_ms, None if database is smallest else MAX_GROWTH)
 
     return [
         [
-            f"{grown.size.orders:,} {grown.size.grows}",
-            f"{grown.size_mb:.0f}",
-            f"{grown.of('taken', 'per_s'):.0f}",
-            f"{grown.of('taken', 'p99_ms'):.0f}",
-            f"{grown.of('taken', 'cpu_ms'):.2f}",
-            beside_first(grown, "taken"),
-            f"{grown.of('taken', 'pss_mb'):.0f}",
-            f"{grown.of('forwarded', 'per_s'):.0f}",
-            f"{grown.of('forwarded', 'cpu_ms'):.2f}",
-            beside_first(grown, "forwarded"),
-            f"{grown.of('forwarded', 'pss_mb'):.0f}",
+            f"{database.size.orders:,} {database.size.varied}",
+            f"{database.size_mb:.0f}",
+            f"{database.accepted_median('per_s'):.0f}",
+            f"{database.accepted_median('p99_ms'):.0f}",
+            f"{database.accepted_median('cpu_ms'):.2f}",
+            format_multiple(database.accepted_median("cpu_ms"), smallest.accepted_median("cpu_ms"), database),
+            f"{database.accepted_median('pss_mb'):.0f}",
+            f"{database.sent_median('per_s'):.0f}",
+            f"{database.sent_median('cpu_ms'):.2f}",
+            format_multiple(database.sent_median("cpu_ms"), smallest.sent_median("cpu_ms"), database),
+            f"{database.sent_median('pss_mb'):.0f}",
         ]
-        for grown in series
+        for database in series
     ]
 
 
-def sizes(orders_: Sequence[int], pruned: int, usual: int) -> list[list[Size]]:
-    """The series: each begins with the smallest."""
-    delivered = [Size(grows="delivered", delivered=count, waiting=usual) for count in orders_]
+def list_sizes(counts: Sequence[int], pruned: int, waiting: int) -> list[list[Size]]:
+    """Return the series of sizes. Each starts with its smallest."""
+    delivered_series = [Size(varied="delivered", delivered=count, waiting=waiting) for count in counts]
     if pruned:
-        delivered.append(Size(grows="pruned", delivered=orders_[0], pruned=pruned, waiting=usual))
-    waiting = [Size(grows="waiting", delivered=orders_[0], waiting=count) for count in orders_]
-    return [delivered, waiting]
+        delivered_series.append(Size(varied="pruned", delivered=counts[0], pruned=pruned, waiting=waiting))
+    waiting_series = [Size(varied="waiting", delivered=counts[0], waiting=count) for count in counts]
+    return [delivered_series, waiting_series]
 
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
-@click.option("--seconds", default=3.0, show_default=True, help="Of taking orders, and of forwarding them, each time.")
+@click.option("--seconds", default=3.0, show_default=True, help="Duration of receiving orders, and of sending them.")
 @click.option(
-    "--orders", "counts", multiple=True, type=int, default=(1_000, 10_000, 100_000, 1_000_000), show_default=True
+    "--orders",
+    "counts",
+    multiple=True,
+    type=int,
+    default=(1_000, 10_000, 100_000, 1_000_000),
+    show_default=True,
+    help="Orders in the database.",
 )
-@click.option("--pruned", default=0, help="Also this many whose bodies were pruned.")
-@click.option("--usual", default=3_000, show_default=True, help="Orders that wait where the delivered ones grow.")
-@click.option("--body-bytes", default=0, help="Of a webhook, at least; the sample has about 3,000, real ones 6,000.")
+@click.option("--pruned", default=0, help="Also measure with this number of pruned orders.")
+@click.option("--waiting", default=3_000, show_default=True, help="Waiting orders while the delivered ones grow.")
+@click.option("--body-bytes", default=0, help="Minimum size of a webhook. The sample has about 3,000, real ones 6,000.")
 @click.option("--engine", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
-@click.option("--quick", is_flag=True, help="One round of small databases: only to see that it runs.")
+@click.option("--quick", is_flag=True, help="Run one round with small databases, and store nothing.")
 def main(
     rounds: int,
     seconds: float,
     counts: tuple[int, ...],
     pruned: int,
-    usual: int,
+    waiting: int,
     body_bytes: int,
     engine: str,
     quick: bool,
 ) -> None:
     """Measure what an order costs as the database grows."""
     if quick:
-        rounds, seconds, counts, pruned, usual = 1, 0.5, (200, 400), 0, 200
+        rounds, seconds, counts, pruned, waiting = 1, 0.5, (200, 400), 0, 200
     machine = describe_machine()
-    all_series: list[list[Grown]] = []
+    all_series: list[list[FilledDatabase]] = []
     with TemporaryDirectory() as name, ExitStack() as stack:
-        server = stack.enter_context(postgres(Path(name))) if engine == "postgresql" else None
-        for number, series in enumerate(sizes(counts, pruned, usual)):
+        server_url = stack.enter_context(run_postgres(Path(name))) if engine == "postgresql" else None
+        for number, sizes in enumerate(list_sizes(counts, pruned, waiting)):
             all_series.append([])
-            for size in series:
-                console.print(f"[dim]{size.orders:,} {size.grows} are made …[/]")
-                directory = Path(name) / f"{number}-{size.grows}-{size.orders}"
-                all_series[-1].append(prepare(size, directory, body_bytes, server))
-        for round_ in range(rounds):
-            console.print(f"[dim]round {round_ + 1} …[/]")
-            for grown in (one for series in all_series for one in series):
-                measure_round(grown, seconds, body_bytes)
-    columns = ["", "MB", "taken/s", "p99 ms", "CPU ms", "to the smallest", "PSS MB"]
-    columns += ["forwarded/s", "CPU ms", "to the smallest", "PSS MB"]
-    rows = [row for series in all_series for row in table_rows(series)]
+            for size in sizes:
+                console.print(f"[dim]Preparing {size.orders:,} {size.varied} …[/]")
+                directory = Path(name) / f"{number}-{size.varied}-{size.orders}"
+                all_series[-1].append(prepare(size, directory, body_bytes, server_url))
+        for round_number in range(1, rounds + 1):
+            console.print(f"[dim]Round {round_number} …[/]")
+            for series in all_series:
+                for database in series:
+                    measure_round(database, seconds, body_bytes)
+    columns = ["", "MB", "accepted/s", "p99 ms", "CPU ms", "to the smallest", "PSS MB"]
+    columns += ["sent/s", "CPU ms", "to the smallest", "PSS MB"]
+    rows = [row for series in all_series for row in build_rows(series)]
     table = print_table("What an order costs as the database grows", columns, rows)
     if quick or engine != "sqlite":
         return
-    figures = [
-        [
-            {
-                "size": {**asdict(one.size), "orders": one.size.orders},
-                "size_mb": one.size_mb,
-                "taken": [asdict(taken) for taken in one.taken],
-                "forwarded": [asdict(forwarded) for forwarded in one.forwarded],
-            }
-            for one in series
-        ]
-        for series in all_series
-    ]
+    figures = [[serialize_database(database) for database in series] for series in all_series]
     write_result(
-        "growth", figures, machine, tables=[table], rounds=rounds, seconds=seconds, body_bytes=body_bytes, usual=usual
+        "growth",
+        figures,
+        machine,
+        tables=[table],
+        rounds=rounds,
+        seconds=seconds,
+        body_bytes=body_bytes,
+        waiting=waiting,
     )
     draw("growth")
+
+
+def serialize_database(database: FilledDatabase) -> dict[str, Any]:
+    return {
+        "size": {**asdict(database.size), "orders": database.size.orders},
+        "size_mb": database.size_mb,
+        "accepted": [asdict(result) for result in database.accepted],
+        "sent": [asdict(result) for result in database.sent],
+    }
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What mapping an order costs, as a multiple of the marshmallow that a team would write first. It sends nothing.
+"""Measures what mapping an order costs, as a multiple of the simplest marshmallow schemas.
 
-That yardstick declares a field for each key of the storefront's payload, makes its schemas anew for each order, loads
-the payload, and dumps the destination's body. It computes nothing between the two, and judges nothing after.
+That baseline declares a field for each key of the storefront's payload, creates its schemas for each order, loads the
+payload, and dumps the destination's body. It computes and validates nothing in between.
 """
 
 import json
@@ -16,15 +16,15 @@ from typing import Any
 import click
 from marshmallow import EXCLUDE, Schema, fields
 
-from benchmarks.plots import COLOURS, DRAWINGS, RED, draw
-from benchmarks.report import ROOT, Target, console, describe_machine, median, print_table, show, write_result
+from benchmarks.plots import MAX_MAP_MULTIPLE, draw
+from benchmarks.report import ROOT, Target, console, describe_machine, format_figure, median, print_table, write_result
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destination import Destination
 from mappings.problems import MappingError
 from mappings.settings import Account, Store
 from mappings.storefront import Storefront
 
-MULTIPLE = Target(value=0.45, at_most=True)
+MAX_MULTIPLE = Target(value=MAX_MAP_MULTIPLE, at_most=True)
 SAMPLES = ROOT / "tests" / "samples"
 
 
@@ -34,56 +34,56 @@ class Timing:
     destination: str
     lines: int
     payload_bytes: int
-    ours_us: list[float]  # per order, one for each round: read, write and judge, as a delivery does
-    yardstick_us: list[float]
+    connector_us: list[float]  # per order, for each round: parse, build and validate, as for a delivery
+    baseline_us: list[float]
 
     @property
     def multiple(self) -> float:
-        return median(ours / other for ours, other in zip(self.ours_us, self.yardstick_us, strict=True))
+        return median(ours / base for ours, base in zip(self.connector_us, self.baseline_us, strict=True))
 
 
 def measure(
     storefront: Storefront[Any], destination: Destination[Any], lines: int, *, rounds: int, seconds: float
 ) -> Timing:
-    """Time both in turns, on an order with so many lines."""
+    """Time the connector and the baseline in turns, on an order with this number of lines."""
     store, account = make_store(storefront), make_account(destination)
     payload = lengthen(storefront, store, pick_sample(storefront, store, destination, account), lines)
     body = destination.build_request(storefront.parse_order(payload, store), account, store).body
-    read_schema, write_schema = declare(payload), declare(body)
-    to_dump = write_schema().load(body)
+    read_schema, write_schema = build_baseline_schema(payload), build_baseline_schema(body)
+    loaded_body = write_schema().load(body)
 
     def map_order() -> None:
         destination.build_request(storefront.parse_order(payload, store), account, store)
 
     def load_and_dump() -> None:
         read_schema().load(payload)
-        write_schema().dump(to_dump)
+        write_schema().dump(loaded_body)
 
-    ours_us, yardstick_us = time_in_turns(map_order, load_and_dump, rounds=rounds, seconds=seconds)
+    connector_us, baseline_us = time_in_turns(map_order, load_and_dump, rounds=rounds, seconds=seconds)
     return Timing(
         storefront=storefront.name,
         destination=destination.name,
         lines=lines,
         payload_bytes=len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()),
-        ours_us=ours_us,
-        yardstick_us=yardstick_us,
+        connector_us=connector_us,
+        baseline_us=baseline_us,
     )
 
 
 def time_in_turns(*calls: Callable[[], None], rounds: int, seconds: float) -> list[list[float]]:
-    """Return microseconds per call, for each of `calls` one per round.
+    """Return microseconds of processor time per call, for each of `calls` and each round.
 
-    Processor time, and in turns: what else runs on the machine then weighs on all of them alike.
+    The calls take turns, so that other load on the machine affects all of them equally.
     """
     repeats = []
     for call in calls:
-        call()  # what is made once is not timed
+        call()  # warm up
         repeats.append(max(1, round(seconds * 1e6 / time_us(call, 3))))
-    timed: list[list[float]] = [[] for _ in calls]
+    times_us: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
-        for into, call, repeat in zip(timed, calls, repeats, strict=True):
-            into.append(round(time_us(call, repeat), 1))
-    return timed
+        for call_times_us, call, repeat in zip(times_us, calls, repeats, strict=True):
+            call_times_us.append(round(time_us(call, repeat), 1))
+    return times_us
 
 
 def time_us(call: Callable[[], None], repeat: int) -> float:
@@ -99,7 +99,7 @@ def time_us(call: Callable[[], None], repeat: int) -> float:
 def pick_sample(
     storefront: Storefront[Any], store: Store, destination: Destination[Any], account: Account
 ) -> dict[str, Any]:
-    """Return the first sample of the storefront that the destination takes."""
+    """Return the storefront's first sample that the destination accepts."""
     for path in sorted(SAMPLES.glob(f"{storefront.name}_*.json")):
         payload: dict[str, Any] = json.loads(path.read_text("utf-8"))
         try:
@@ -107,29 +107,29 @@ def pick_sample(
         except MappingError:
             continue
         return payload
-    raise LookupError(f"{destination.name} takes no sample of {storefront.name}.")
+    raise LookupError(f"{destination.name} accepts no sample of {storefront.name}.")
 
 
 def lengthen(storefront: Storefront[Any], store: Store, sample: dict[str, Any], lines: int) -> dict[str, Any]:
-    """Return the sample with so many lines like its first, each of another SKU, and the total that they then make."""
+    """Return the sample with copies of its first line, each with a different SKU, and the resulting total."""
     wire_names = {field.attribute or name: field.data_key or name for name, field in storefront.schema.fields.items()}
     totals = [wire_names[path] for path in ("total", "current_total") if path in wire_names]
 
     def with_total(payload: dict[str, Any], total: Decimal) -> dict[str, Any]:
         return {**payload, **dict.fromkeys(totals, str(total))}
 
-    def sum_up(payload: dict[str, Any]) -> Decimal:
-        """A total that does not fit keeps discounts of the whole order off the lines."""
+    def sum_parts(payload: dict[str, Any]) -> Decimal:
+        """Sum with a total of zero, so that discounts of the whole order are not distributed over the lines."""
         return storefront.parse_order(with_total(payload, Decimal(0)), store).parts_total
 
-    taken_off = sum_up(sample) - storefront.parse_order(sample, store).total
+    discount = sum_parts(sample) - storefront.parse_order(sample, store).total
     key = wire_names["lines"]
     first = sample[key][0]
     longer = {
         **sample,
         key: [{**first, "id": first["id"] + number, "sku": f"{first['sku']}-{number}"} for number in range(lines)],
     }
-    return with_total(longer, sum_up(longer) - taken_off)
+    return with_total(longer, sum_parts(longer) - discount)
 
 
 def make_store(storefront: Storefront[Any]) -> Store:
@@ -140,27 +140,27 @@ def make_store(storefront: Storefront[Any]) -> Store:
 
 def make_account(destination: Destination[Any]) -> Account:
     table = {"name": "cuenta", "id": "cuenta", "destination": destination.name}
-    where = {"base_url": "https://destination.example"}
-    account: Account = destination.settings_schema().load({**table, **where, **destination.sample.settings})
+    url = {"base_url": "https://destination.example"}
+    account: Account = destination.settings_schema().load({**table, **url, **destination.sample.settings})
     return account
 
 
-# --- the yardstick ---
+# --- the baseline ---
 
 
-class Declared(Schema):
-    """A list's first item need not hold every key that the others do."""
+class BaselineSchema(Schema):
+    """Excludes unknown fields, because the fields of a list's items are those of its first item."""
 
     class Meta(Schema.Meta):
         unknown = EXCLUDE
 
 
-def declare(example: Mapping[str, Any]) -> type[Schema]:
-    """Return the schema with a field for every key of `example`, of the type that its value has."""
-    return Declared.from_dict({name: declare_field(value) for name, value in example.items()})
+def build_baseline_schema(example: Mapping[str, Any]) -> type[Schema]:
+    """Return a schema with a field for each key of `example`, of its value's type."""
+    return BaselineSchema.from_dict({name: build_baseline_field(value) for name, value in example.items()})
 
 
-def declare_field(value: Any) -> fields.Field[Any]:
+def build_baseline_field(value: Any) -> fields.Field[Any]:
     match value:
         case bool():
             return fields.Boolean()
@@ -169,15 +169,15 @@ def declare_field(value: Any) -> fields.Field[Any]:
         case float() | Decimal():
             return fields.Float()
         case str():
-            return fields.DateTime() if is_moment(value) else fields.String()
+            return fields.DateTime() if is_datetime(value) else fields.String()
         case dict() if value:
-            return fields.Nested(declare(value))
+            return fields.Nested(build_baseline_schema(value))
         case [first, *_]:
-            return fields.List(declare_field(first))
+            return fields.List(build_baseline_field(first))
     return fields.Raw(allow_none=True)
 
 
-def is_moment(text: str) -> bool:
+def is_datetime(text: str) -> bool:
     try:
         datetime.fromisoformat(text)
     except ValueError:
@@ -185,31 +185,11 @@ def is_moment(text: str) -> bool:
     return "T" in text
 
 
-# --- what is shown ---
-
-
-def draw_map(pyplot: Any, figures: Any) -> Any:
-    pairs = list(dict.fromkeys(f"{one['storefront']} to {one['destination']}" for one in figures))
-    sizes = sorted({one["lines"] for one in figures})
-    figure, axes = pyplot.subplots(figsize=(7.5, 0.5 * len(pairs) + 1))
-    height = 0.8 / len(sizes)
-    for place, (lines, colour) in enumerate(zip(sizes, COLOURS, strict=False)):
-        multiples = [one["multiple"] for one in figures if one["lines"] == lines]
-        label = f"{lines} line{'s' if lines > 1 else ''}"
-        axes.barh([y + place * height for y in range(len(pairs))], multiples, height, color=colour, label=label)
-    axes.set_yticks([y + 0.4 - height / 2 for y in range(len(pairs))], pairs)
-    axes.invert_yaxis()
-    axes.axvline(MULTIPLE.value, color=RED, linewidth=2)
-    axes.set_xlabel("processor time of mapping an order, as a multiple of a naive load and dump (red: wanted at most)")
-    axes.legend(frameon=False)
-    return figure
-
-
 @click.command()
 @click.option("--lines", "sizes", multiple=True, type=click.IntRange(1), default=[1, 10, 250], show_default=True)
 @click.option("--rounds", default=7, show_default=True, type=click.IntRange(1))
-@click.option("--seconds", default=0.1, show_default=True, help="Of work, in each timing.")
-@click.option("--quick", is_flag=True, help="One round: only to see that it runs.")
+@click.option("--seconds", default=0.1, show_default=True, help="Duration of each timing.")
+@click.option("--quick", is_flag=True, help="Run one short round, and store nothing.")
 def main(sizes: tuple[int, ...], rounds: int, seconds: float, quick: bool) -> None:
     """Measure what mapping an order costs, for every storefront and destination."""
     if quick:
@@ -221,23 +201,22 @@ def main(sizes: tuple[int, ...], rounds: int, seconds: float, quick: bool) -> No
     ]
     rows = [
         [
-            f"{one.storefront} to {one.destination}",
-            str(one.lines),
-            f"{one.payload_bytes / 1000:.1f}",
-            f"{median(one.ours_us):.0f}",
-            f"{median(one.yardstick_us):.0f}",
-            show(one.multiple, MULTIPLE),
+            f"{timing.storefront} to {timing.destination}",
+            str(timing.lines),
+            f"{timing.payload_bytes / 1000:.1f}",
+            f"{median(timing.connector_us):.0f}",
+            f"{median(timing.baseline_us):.0f}",
+            format_figure(timing.multiple, MAX_MULTIPLE),
         ]
-        for one in timings
+        for timing in timings
     ]
     columns = ["", "lines", "payload, kB", "µs per order", "a naive load and dump, µs", "multiple"]
     table = print_table("Processor time of mapping an order", columns, rows)
     if quick:
-        console.print("[dim]Nothing is kept.[/]")
+        console.print("[dim]Nothing is stored.[/]")
         return
-    figures = [{**asdict(one), "multiple": round(one.multiple, 3)} for one in timings]
+    figures = [{**asdict(timing), "multiple": round(timing.multiple, 3)} for timing in timings]
     write_result("map", figures, machine, tables=[table], rounds=rounds, seconds=seconds)
-    DRAWINGS["map"] = draw_map
     draw("map")
 
 

@@ -1,4 +1,4 @@
-"""Makes signed Shopify webhooks, each of an order of its own, and writes them down to be posted. It posts none."""
+"""Builds signed Shopify webhooks, each with a different order, and writes them to a file for the load program."""
 
 import base64
 import hmac
@@ -11,25 +11,29 @@ from typing import Any
 SAMPLES = Path(__file__).parents[1] / "connector" / "sandbox" / "samples"
 SECRET = "benchmark-secret"  # noqa: S105  # of an invented shop
 STORE = "tienda"
-#: An order's number inside this run, which the destination finds again in whatever it is sent.
+#: An order's number in this run. The fake destination finds it in the body of a request.
 MARKER = "BM{:08d}"
-#: What a webhook of a usual order weighs.
+#: The size of a typical webhook.
 BODY_BYTES = 6_000
-_PLACE = "BM99999999"
-_ID = 5_500_000_000_000
+_TEMPLATE_MARKER = "BM99999999"
+_FIRST_ID = 5_500_000_000_000
 
 
 def order_id(number: int) -> int:
-    """The platform's id of order `number`."""
-    return _ID + number
+    """Return the platform's id of order `number`."""
+    return _FIRST_ID + number
 
 
-def payload_of(sample: str, body_bytes: int) -> dict[str, Any]:
-    """A sample order with room for its number, filled up to `body_bytes` with what checkouts note of a visit."""
+def build_payload(sample: str, body_bytes: int) -> dict[str, Any]:
+    """Return a sample order with the template's marker, padded to `body_bytes` with a checkout's note attribute."""
     order: dict[str, Any] = json.loads((SAMPLES / f"{sample}.json").read_bytes())
-    order |= {"id": _ID, "name": f"#{_PLACE}", "test": False}
+    order |= {"id": _FIRST_ID, "name": f"#{_TEMPLATE_MARKER}", "test": False}
     for address in ("shipping_address", "billing_address"):
-        order[address] = {**order[address], "last_name": f"Prueba {_PLACE}", "name": f"Ximena Prueba {_PLACE}"}
+        order[address] = {
+            **order[address],
+            "last_name": f"Prueba {_TEMPLATE_MARKER}",
+            "name": f"Ximena Prueba {_TEMPLATE_MARKER}",
+        }
     missing = body_bytes - len(encode(order)) - len('{"name":"utm_campaign","value":""},')
     if missing > 0:
         order["note_attributes"] = [
@@ -43,19 +47,19 @@ def encode(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def bodies(sample: str, first: int, count: int, body_bytes: int) -> Iterator[bytes]:
-    """The raw bodies of orders `first`, `first` + 1, …: each with its own id, number and customer's name."""
-    template = encode(payload_of(sample, body_bytes))
+def build_bodies(sample: str, first: int, count: int, body_bytes: int) -> Iterator[bytes]:
+    """Yield the raw bodies of orders `first`, `first` + 1, …: each with its own id, number and customer's name."""
+    template = encode(build_payload(sample, body_bytes))
     for number in range(first, first + count):
-        body = template.replace(_PLACE.encode(), MARKER.format(number).encode())
-        yield body.replace(str(_ID).encode(), str(order_id(number)).encode())
+        body = template.replace(_TEMPLATE_MARKER.encode(), MARKER.format(number).encode())
+        yield body.replace(str(_FIRST_ID).encode(), str(order_id(number)).encode())
 
 
-def requests(
+def build_requests(
     first: int, count: int, *, sample: str = "shopify", body_bytes: int = BODY_BYTES, path: str = f"/webhooks/{STORE}"
 ) -> Iterator[bytes]:
-    """Whole HTTP requests with the headers that Shopify sends, signed."""
-    for number, body in enumerate(bodies(sample, first, count, body_bytes), first):
+    """Yield complete signed HTTP requests with the headers that Shopify sends."""
+    for number, body in enumerate(build_bodies(sample, first, count, body_bytes), first):
         signature = base64.b64encode(hmac.digest(SECRET.encode(), body, "sha256")).decode()
         head = (
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: Shopify-Captain-Hook\r\nAccept: */*\r\n"
@@ -68,7 +72,8 @@ def requests(
         yield head.encode() + body
 
 
-def write_requests(file: Path, made: Iterator[bytes]) -> None:
+def write_requests(file: Path, requests: Iterator[bytes]) -> None:
+    """Write each request (or body) after its length in four bytes."""
     with file.open("wb") as out:
-        for request in made:
+        for request in requests:
             out.write(struct.pack("<I", len(request)) + request)

@@ -1,9 +1,9 @@
-"""How long each page of the dashboard takes with so many deliveries in the table, from request to last byte.
+"""Measures how long each page of the dashboard takes with many deliveries, from the request to the last byte.
 
-The rows are made by SQL from a few that the connector made, and spread over a month.
+The rows are copied by SQL from those of two orders that the connector received, and spread over a month.
 """
 
-# ruff: noqa: S608  # what these statements are made of is our own
+# ruff: noqa: S608  # the parts of these statements are constants and numbers
 
 import base64
 import hmac
@@ -24,20 +24,19 @@ from sqlalchemy import create_engine, text
 
 from benchmarks import orders
 from benchmarks.filling import Filler
-from benchmarks.processes import connector, free_port, postgres, running, wait_until_ready
-from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
-from benchmarks.stores import environment_of, write_configuration
+from benchmarks.processes import connector_command, find_free_port, run_postgres, run_process, wait_until_ready
+from benchmarks.report import Target, console, describe_machine, format_figure, median, print_table, write_result
+from benchmarks.stores import build_environment, write_configuration
 from connector.sandbox.server import SandboxServer
 
-FAST = Target(value=300, at_most=True, unit=" ms")
+MAX_TIME = Target(value=300, at_most=True, unit=" ms")
 TOKEN = "benchmark"  # noqa: S105  # of an invented shop
 DAYS = 30
 ENGINES = ("sqlite", "postgresql")
-PARKED = "/deliveries?state=parked&reason=unmappable"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class PageTiming:
     engine: str
     page: str
     path: str
@@ -47,25 +46,26 @@ class Measured:
 
 
 @contextmanager
-def service(directory: Path, variables: dict[str, str]) -> Iterator[httpx.Client]:
-    """`connector serve` with its forwarder, and who is signed in to its dashboard."""
-    port = free_port()
-    variables = {**variables, "PORT": str(port), "ADMIN_TOKEN": TOKEN}
-    with running(connector("serve"), directory=directory, name="serve", variables=variables) as process:
+def run_service(directory: Path, environment: dict[str, str]) -> Iterator[httpx.Client]:
+    """Run `connector serve`, with its worker. Yields a client that is signed in to the dashboard."""
+    port = find_free_port()
+    environment = {**environment, "PORT": str(port), "ADMIN_TOKEN": TOKEN}
+    with run_process(connector_command("serve"), directory=directory, name="serve", environment=environment) as process:
         wait_until_ready(process, port)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=120) as client:
-            client.post("/login", data={"csrf_token": token_of(client.get("/login")), "password": TOKEN})
+            client.post("/login", data={"csrf_token": read_csrf_token(client.get("/login")), "password": TOKEN})
             yield client
 
 
-def token_of(answer: httpx.Response) -> str:
-    found = re.search(r'name="csrf_token" value="([^"]+)"', answer.text)
-    assert found is not None  # noqa: S101
-    return found[1]
+def read_csrf_token(response: httpx.Response) -> str:
+    match = re.search(r'name="csrf_token" value="([^"]+)"', response.text)
+    if match is None:
+        raise RuntimeError("the page has no CSRF token")
+    return match[1]
 
 
 def post_order(client: httpx.Client, number: int, *, without_district: bool) -> None:
-    [body] = orders.bodies("shopify", number, 1, orders.BODY_BYTES)
+    [body] = orders.build_bodies("shopify", number, 1, orders.BODY_BYTES)
     if without_district:
         order = json.loads(body)
         order["shipping_address"] |= {"address2": "Depto 4 \u2060"}
@@ -76,11 +76,14 @@ def post_order(client: httpx.Client, number: int, *, without_district: bool) -> 
 
 
 def fill(directory: Path, url: str, count: int, parked: int) -> dict[str, str]:
-    """A database of `count` deliveries, `parked` of them for want of a neighbourhood; the service's environment."""
+    """Fill a database with `count` deliveries, of which `parked` lack a neighbourhood.
+
+    Returns the environment of the service.
+    """
     with SandboxServer() as sandbox:
         configuration = write_configuration(directory, destination="rayo", base_url=sandbox.url("rayo"))
-        variables = dict(environment_of(configuration, url))
-        with service(directory, variables) as client:
+        environment = dict(build_environment(configuration, url))
+        with run_service(directory, environment) as client:
             for number, is_parked in ((1, False), (2, True)):
                 post_order(client, number, without_district=is_parked)
             authorization = {"Authorization": f"Bearer {TOKEN}"}
@@ -90,56 +93,57 @@ def fill(directory: Path, url: str, count: int, parked: int) -> dict[str, str]:
                 if sorted(item["state"] for item in items) == ["delivered", "parked"]:
                     break
                 if time.monotonic() > give_up_at:
-                    raise RuntimeError("the first orders did not settle")
+                    raise RuntimeError("the first orders were not delivered and parked")
                 time.sleep(0.1)
     filler = Filler(url=url)
-    filler.keep_seed("delivered", orders.order_id(1))
-    filler.keep_seed("parked", orders.order_id(2))
+    filler.save_seed("delivered", orders.order_id(1))
+    filler.save_seed("parked", orders.order_id(2))
     filler.fill("delivered", count // 2)
     filler.fill("parked", parked)
     filler.fill("delivered", count - count // 2 - parked)
     spread(url)
     filler.settle()
-    return variables
+    return environment
 
 
 def spread(url: str) -> None:
-    """Let the rows have come one after the other over the last month, and lead each to an id of its own."""
+    """Distribute the rows over the last month, and give each delivery a different id at the destination."""
     engine = create_engine(url)
     with engine.begin() as connection:
         is_sqlite = connection.dialect.name == "sqlite"
         last = connection.execute(text("SELECT max(id) FROM deliveries")).scalar_one()
-        ago = f"({last} - id) * {DAYS * 86_400}.0 / {last}"
-        at = f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '-' || ({ago}) || ' seconds')"
+        age_s = f"({last} - id) * {DAYS * 86_400}.0 / {last}"
+        at = f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '-' || ({age_s}) || ' seconds')"
         if not is_sqlite:
-            at = f"now() - ({ago}) * interval '1 second'"
-        own = "remote_id = CASE WHEN remote_id IS NULL THEN NULL ELSE 'R-' || CAST(id AS TEXT) END"
+            at = f"now() - ({age_s}) * interval '1 second'"
+        remote_id = "remote_id = CASE WHEN remote_id IS NULL THEN NULL ELSE 'R-' || CAST(id AS TEXT) END"
         for statement in (
             f"UPDATE events SET received_at = {at}, version = {at}",
-            f"UPDATE deliveries SET created_at = {at}, updated_at = {at}, {own}",
+            f"UPDATE deliveries SET created_at = {at}, updated_at = {at}, {remote_id}",
             f"UPDATE attempts SET started_at = {at}",
         ):
             connection.execute(text(statement))
     engine.dispose()
 
 
-def pages_of(count: int) -> dict[str, str]:
+def list_pages(count: int, problem_page: str) -> dict[str, str]:
+    """Return the path of each page, by name."""
     middle = count // 2
     return {
         "Overview": "/",
         "Overview, a day two weeks ago": f"/?day={time.strftime('%Y-%m-%d', time.gmtime(time.time() - 14 * 86_400))}",
         "Deliveries": "/deliveries",
         "Deliveries, live": f"/deliveries?top={count}",
-        "Deliveries, half way back": f"/deliveries?before={middle}",
-        "Parked": PARKED,
-        "Parked, one cause": f"{PARKED}&problem=Shipping+address+>+neighbourhood+is+missing.",
-        "Delivered, half way back": f"/deliveries?state=delivered&before={middle}",
+        "Deliveries, halfway back": f"/deliveries?before={middle}",
+        "Parked": "/deliveries?state=parked&reason=unmappable",
+        "Parked, one cause": problem_page,
+        "Delivered, halfway back": f"/deliveries?state=delivered&before={middle}",
         "One account": "/deliveries?account=bodega",
-        "An account that has none": "/deliveries?account=none",
-        "Three days of a store": f"/deliveries?store={orders.STORE}&since=2026-01-01",
+        "An account without deliveries": "/deliveries?account=none",
+        "One store since a date": f"/deliveries?store={orders.STORE}&since=2026-01-01",
         "By order number": f"/deliveries?q=%23{middle}",
-        "By id there": f"/deliveries?q=R-{middle}",
-        "By nothing there is": "/deliveries?q=nothing",
+        "By destination id": f"/deliveries?q=R-{middle}",
+        "No match": "/deliveries?q=nothing",
         "One delivery": f"/deliveries/{middle}",
         "One delivery, parked": f"/deliveries/{middle + 1_100}",
         "Events": "/events",
@@ -152,29 +156,38 @@ def pages_of(count: int) -> dict[str, str]:
     }
 
 
-def measure(engine: str, directory: Path, variables: dict[str, str], count: int, times: int) -> list[Measured]:
-    measured = []
-    with service(directory, variables) as client:
-        token = html.unescape(token_of(client.get("/deliveries")))
-        for name, path in {**pages_of(count), "By e-mail": "/deliveries/search"}.items():
-            taken_ms: list[float] = []
+def find_problem_page(client: httpx.Client) -> str:
+    """Return the overview's link to the deliveries that are parked with one problem."""
+    match = re.search(r'href="(/deliveries\?[^"]*problem=[^"]*)"', client.get("/").text)
+    if match is None:
+        raise RuntimeError("the overview links to no problem")
+    return html.unescape(match[1])
+
+
+def measure(engine: str, directory: Path, environment: dict[str, str], count: int, times: int) -> list[PageTiming]:
+    timings = []
+    with run_service(directory, environment) as client:
+        token = html.unescape(read_csrf_token(client.get("/deliveries")))
+        pages = {**list_pages(count, find_problem_page(client)), "By e-mail": "/deliveries/search"}
+        for name, path in pages.items():
+            times_ms: list[float] = []
             size = 0
             for _ in range(times + 1):
-                begun = time.perf_counter()
-                answer = ask(client, name, path, token)
-                taken_ms.append((time.perf_counter() - begun) * 1000)
-                size = len(answer.content)
-                if answer.status_code != 200:
-                    raise RuntimeError(f"{path} answered {answer.status_code}")
-            taken_ms = sorted(taken_ms[1:])  # the first finds no page in memory
-            p95 = taken_ms[min(len(taken_ms) - 1, round(0.95 * len(taken_ms)))]
-            measured.append(
-                Measured(engine=engine, page=name, path=path, median_ms=median(taken_ms), p95_ms=p95, kb=size / 1000)
+                started_s = time.perf_counter()
+                response = request_page(client, name, path, token)
+                times_ms.append((time.perf_counter() - started_s) * 1000)
+                size = len(response.content)
+                if response.status_code != 200:
+                    raise RuntimeError(f"{path}: status {response.status_code}")
+            times_ms = sorted(times_ms[1:])  # the first one warms the caches
+            p95 = times_ms[min(len(times_ms) - 1, round(0.95 * len(times_ms)))]
+            timings.append(
+                PageTiming(engine=engine, page=name, path=path, median_ms=median(times_ms), p95_ms=p95, kb=size / 1000)
             )
-    return measured
+    return timings
 
 
-def ask(client: httpx.Client, name: str, path: str, token: str) -> httpx.Response:
+def request_page(client: httpx.Client, name: str, path: str, token: str) -> httpx.Response:
     if name == "By e-mail":
         return client.post(path, data={"csrf_token": token, "q": "nobody@example.mx"})
     return client.get(path)
@@ -183,46 +196,51 @@ def ask(client: httpx.Client, name: str, path: str, token: str) -> httpx.Respons
 @click.command()
 @click.option("--deliveries", default=1_000_000, show_default=True)
 @click.option("--parked", default=5_000, show_default=True)
-@click.option("--times", default=20, show_default=True, help="How often each page is asked for.")
+@click.option("--times", default=20, show_default=True, help="Requests per page.")
 @click.option("--engine", "engines", type=click.Choice(ENGINES), multiple=True, default=ENGINES)
-@click.option("--quick", is_flag=True, help="Few of everything: to see that it runs.")
+@click.option("--quick", is_flag=True, help="Measure with few deliveries, and store nothing.")
 def main(deliveries: int, parked: int, times: int, engines: tuple[str, ...], quick: bool) -> None:
+    """Measure how long each page of the dashboard takes."""
     if quick:
         deliveries, parked, times = 20_000, 500, 5
-    figures: list[Measured] = []
+    figures: list[PageTiming] = []
     tables: list[dict[str, Any]] = []
     for engine in engines:
         with ExitStack() as stack:
             directory = Path(stack.enter_context(TemporaryDirectory(prefix="connector-pages-")))
             url = f"sqlite:///{directory / 'connector.db'}"
             if engine == "postgresql":
-                url = stack.enter_context(postgres(directory))
-            variables = fill(directory, url, deliveries, parked)
-            measured = measure(engine, directory, variables, deliveries, times)
-        figures += measured
+                url = stack.enter_context(run_postgres(directory))
+            environment = fill(directory, url, deliveries, parked)
+            timings = measure(engine, directory, environment, deliveries, times)
+        figures += timings
         rows = [
             (
-                one.page,
-                show(one.median_ms, FAST, digits=0),
-                show(one.p95_ms, None, digits=0),
-                show(one.kb, None, digits=0),
+                timing.page,
+                format_figure(timing.median_ms, MAX_TIME, digits=0),
+                format_figure(timing.p95_ms, None, digits=0),
+                format_figure(timing.kb, None, digits=0),
             )
-            for one in measured
+            for timing in timings
         ]
         title = f"Pages with {deliveries:,} deliveries, {engine}"
         tables.append(print_table(title, ["page", "median", "p95, ms", "kB"], rows))
     if not quick:
         write_result(
             "pages",
-            [asdict(one) for one in figures],
+            [asdict(timing) for timing in figures],
             describe_machine(),
             tables=tables,
             deliveries=deliveries,
             parked=parked,
             times=times,
         )
-    slow = [one.page for one in figures if not FAST.is_met_by(one.median_ms)]
-    console.print(f"[red]Slower than {FAST.value:g} ms: {', '.join(slow)}[/]" if slow else "[green]All are fast.[/]")
+    slow = [timing.page for timing in figures if not MAX_TIME.is_met_by(timing.median_ms)]
+    console.print(
+        f"[red]Slower than {MAX_TIME.value:g} ms: {', '.join(slow)}[/]"
+        if slow
+        else f"[green]No page is slower than {MAX_TIME.value:g} ms.[/]"
+    )
 
 
 if __name__ == "__main__":

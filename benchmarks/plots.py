@@ -1,4 +1,4 @@
-"""Draws the plots of docs/performance.md from the results that were kept: `python -m benchmarks.plots` draws all."""
+"""Draws the plots of docs/performance.md from the stored results: `python -m benchmarks.plots` draws all of them."""
 
 import json
 from collections.abc import Callable
@@ -10,38 +10,43 @@ from benchmarks.report import RESULTS, ROOT, console
 
 PLOTS = ROOT / "docs" / "performance"
 BLUE, GREY, RED = "#4c78a8", "#bab0ac", "#e45756"
+#: The target of `benchmarks.map`.
+MAX_MAP_MULTIPLE = 0.45
 COLOURS = (BLUE, "#f58518", "#54a24b", "#eeca3b", "#b279a2", GREY)
 
 
 def draw_accept(pyplot: Any, figures: Any) -> Any:
-    shown = [one for one in figures if one["case"]["against"] == "empty"][::-1]
-    figure, axes = pyplot.subplots(figsize=(7.5, 0.4 * len(shown) + 1))
-    for y, one in enumerate(shown):
-        shares = [of["connector"]["per_s"] / of["other"]["per_s"] for of in one["rounds"]]
-        axes.barh(y, one["share"], height=0.6, color=BLUE)
+    measurements = [measurement for measurement in figures if measurement["case"]["baseline"] == "empty"][::-1]
+    plot, axes = pyplot.subplots(figsize=(7.5, 0.4 * len(measurements) + 1))
+    for y, measurement in enumerate(measurements):
+        shares = [round_["connector"]["per_s"] / round_["baseline"]["per_s"] for round_ in measurement["rounds"]]
+        axes.barh(y, measurement["share"], height=0.6, color=BLUE)
         axes.plot([min(shares), max(shares)], [y, y], color="black", linewidth=1)
-        if target := one["case"]["share"]:
+        if target := measurement["case"]["share"]:
             axes.plot([target["value"]] * 2, [y - 0.4, y + 0.4], color=RED, linewidth=2)
-        axes.text(0.01, y, f"{one['share']:.2f}", va="center", color="white")
-    axes.set_yticks(range(len(shown)), [f"{one['case']['name']} ({one['case']['processes']})" for one in shown])
+        axes.text(0.01, y, f"{measurement['share']:.2f}", va="center", color="white")
+    cases = [measurement["case"] for measurement in measurements]
+    axes.set_yticks(range(len(cases)), [f"{case['name']} ({case['processes']})" for case in cases])
     axes.set_xlim(0, 1)
-    axes.set_xlabel("orders taken per second, as a share of an empty Flask view (red: wanted; in brackets: processes)")
-    return figure
+    axes.set_xlabel(
+        "orders accepted per second, as a share of an empty Flask view (red: target; in brackets: processes)"
+    )
+    return plot
 
 
 def draw_forward(pyplot: Any, figures: Any) -> Any:
-    figure, (speeds, profile) = pyplot.subplots(2, figsize=(7.5, 6), height_ratios=[3, 1], layout="constrained")
-    cases = figures["cases"]
+    plot, (speeds, profile) = pyplot.subplots(2, figsize=(7.5, 6), height_ratios=[3, 1], layout="constrained")
+    measurements = figures["cases"]
     for offset, name, label, colour in ((-0.2, "loop", "bare loop", GREY), (0.2, "connector", "connector", BLUE)):
-        values = [median(run["orders"] / run["seconds"] for run in one[name]) for one in cases]
-        speeds.bar([x + offset for x in range(len(cases))], values, width=0.4, label=label, color=colour)
-    of_engine = {"sqlite": "", "postgresql": " (PostgreSQL)"}
+        values = [median(run["orders"] / run["seconds"] for run in measurement[name]) for measurement in measurements]
+        speeds.bar([x + offset for x in range(len(values))], values, width=0.4, label=label, color=colour)
+    engine_suffixes = {"sqlite": "", "postgresql": " (PostgreSQL)"}
     labels = [
-        f"{case['destination']}{of_engine[case['engine']]}, {case['answer_ms']:g} ms, {case['in_flight']} in flight"
-        + (f", {case['forwarders']} processes" if case["forwarders"] > 1 else "")
-        for case in (one["case"] for one in cases)
+        f"{case['destination']}{engine_suffixes[case['engine']]}, {case['response_ms']:g} ms, "
+        f"{case['in_flight']} in flight" + (f", {case['processes']} processes" if case["processes"] > 1 else "")
+        for case in (measurement["case"] for measurement in measurements)
     ]
-    speeds.set_xticks(range(len(cases)), labels, rotation=60, ha="right", fontsize=7)
+    speeds.set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize=7)
     speeds.set_ylabel("orders per second")
     speeds.legend(frameon=False)
     for y, shares in enumerate(figures["profile"].values()):
@@ -52,59 +57,78 @@ def draw_forward(pyplot: Any, figures: Any) -> Any:
     profile.set_yticks(range(len(figures["profile"])), list(figures["profile"]))
     profile.set_xlabel("where the interpreter's time goes")
     profile.legend(ncols=6, frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 1.4))
-    return figure
+    return plot
 
 
 def draw_start(pyplot: Any, figures: Any) -> Any:
     engines = [name for name in figures if name != "map_s"]
-    figure, axes = pyplot.subplots(figsize=(7.5, 0.5 * len(engines) * 3 + 1))
+    plot, axes = pyplot.subplots(figsize=(7.5, 0.5 * len(engines) * 3 + 1))
     y = 0
     for engine in engines:
-        for parts in figures[engine]["memory_mb"].values():
+        for memory_mb in figures[engine]["memory_mb"].values():
             left = 0.0
-            for part, colour in zip(("web process", "forwarder", "supervisor", "gunicorn"), COLOURS, strict=False):
-                axes.barh(y, parts.get(part, 0), left=left, color=colour, label=part if y == 0 else None)
-                left += parts.get(part, 0)
+            for process, colour in zip(("web process", "worker", "supervisor", "gunicorn"), COLOURS, strict=False):
+                axes.barh(y, memory_mb.get(process, 0), left=left, color=colour, label=process if y == 0 else None)
+                left += memory_mb.get(process, 0)
             axes.text(left + 2, y, f"{left:.0f}", va="center")
             y += 1
-    axes.set_yticks(range(y), [f"{when} ({engine})" for engine in engines for when in figures[engine]["memory_mb"]])
+    axes.set_yticks(range(y), [f"{state} ({engine})" for engine in engines for state in figures[engine]["memory_mb"]])
     axes.invert_yaxis()
     axes.set_xlabel("MB of memory (PSS)")
     axes.legend(ncols=4, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.2))
-    return figure
+    return plot
 
 
 def draw_whole(pyplot: Any, figures: Any) -> Any:
-    figure, (speeds, ages) = pyplot.subplots(1, 2, figsize=(7.5, 0.35 * len(figures) + 1), sharey=True)
+    plot, (speeds, ages) = pyplot.subplots(1, 2, figsize=(7.5, 0.35 * len(figures) + 1), sharey=True)
     names = list(figures)[::-1]
     for y, name in enumerate(names):
         colour = BLUE if name.startswith("connector") else GREY
         speeds.barh(y, median(run["burst"]["per_s"] for run in figures[name]), color=colour)
-        for what, marker in (("p50_ms", "o"), ("p99_ms", "|")):
-            ages.plot([median(run["steady"][what] for run in figures[name])], [y], marker, color=colour, markersize=9)
+        for key, marker in (("p50_ms", "o"), ("p99_ms", "|")):
+            ages.plot([median(run["steady"][key] for run in figures[name])], [y], marker, color=colour, markersize=9)
     speeds.set_yticks(range(len(names)), names)
     speeds.set_xlabel("orders per second, in a burst")
     ages.set_xlabel("ms from webhook to destination (● p50, | p99)")
     ages.set_xscale("log")
-    return figure
+    return plot
 
 
 def draw_growth(pyplot: Any, figures: Any) -> Any:
-    figure, both = pyplot.subplots(1, 2, figsize=(7.5, 3), sharey=True, layout="constrained")
-    for axes, what, title in zip(both, ("taken", "forwarded"), ("taking an order", "forwarding it"), strict=True):
+    plot, both_axes = pyplot.subplots(1, 2, figsize=(7.5, 3), sharey=True, layout="constrained")
+    titles = {"accepted": "accepting an order", "sent": "sending it"}
+    for axes, (key, title) in zip(both_axes, titles.items(), strict=True):
         for series, colour in zip(figures, COLOURS, strict=False):
-            costs = [median(cost_ms(run) for run in one[what]) for one in series if one["size"]["grows"] != "pruned"]
-            counts = [one["size"]["orders"] for one in series if one["size"]["grows"] != "pruned"]
-            label = f"{series[0]['size']['grows']} orders grow"
-            axes.plot(counts, [cost / costs[0] for cost in costs], "o-", color=colour, label=label)
+            databases = [database for database in series if database["size"]["varied"] != "pruned"]
+            costs_ms = [median(cost_ms(run) for run in database[key]) for database in databases]
+            counts = [database["size"]["orders"] for database in databases]
+            label = f"{series[0]['size']['varied']} orders grow"
+            axes.plot(counts, [cost / costs_ms[0] for cost in costs_ms], "o-", color=colour, label=label)
         axes.axhline(1.2, color=RED, linewidth=1)
         axes.set_xscale("log")
         axes.set_ylim(0, 2)
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("orders in the database")
-    both[0].set_ylabel("processor time, to the smallest")
-    both[0].legend(frameon=False)
-    return figure
+    both_axes[0].set_ylabel("processor time, to the smallest")
+    both_axes[0].legend(frameon=False)
+    return plot
+
+
+def draw_map(pyplot: Any, figures: Any) -> Any:
+    pairs = list(dict.fromkeys(f"{figure['storefront']} to {figure['destination']}" for figure in figures))
+    sizes = sorted({figure["lines"] for figure in figures})
+    plot, axes = pyplot.subplots(figsize=(7.5, 0.5 * len(pairs) + 1))
+    height = 0.8 / len(sizes)
+    for index, (lines, colour) in enumerate(zip(sizes, COLOURS, strict=False)):
+        multiples = [figure["multiple"] for figure in figures if figure["lines"] == lines]
+        label = f"{lines} line{'s' if lines > 1 else ''}"
+        axes.barh([y + index * height for y in range(len(pairs))], multiples, height, color=colour, label=label)
+    axes.set_yticks([y + 0.4 - height / 2 for y in range(len(pairs))], pairs)
+    axes.invert_yaxis()
+    axes.axvline(MAX_MAP_MULTIPLE, color=RED, linewidth=2)
+    axes.set_xlabel("processor time of mapping an order, as a multiple of a naive load and dump (red: target)")
+    axes.legend(frameon=False)
+    return plot
 
 
 def cost_ms(run: Any) -> float:
@@ -117,32 +141,32 @@ DRAWINGS: dict[str, Callable[[Any, Any], Any]] = {
     "start": draw_start,
     "whole": draw_whole,
     "growth": draw_growth,
+    "map": draw_map,
 }
 
 
 def draw(name: str) -> None:
-    """Draw what benchmark `name` kept, as SVG and PNG. Without matplotlib, only say so."""
+    """Draw the stored result of benchmark `name` as SVG, if matplotlib is installed."""
     try:
         import matplotlib as mpl  # type: ignore[import-not-found]
 
         mpl.use("Agg")
         from matplotlib import pyplot
     except ImportError:
-        console.print("[dim]No plot: pip install -r benchmarks/requirements.txt brings matplotlib.[/]")
+        console.print("[dim]Drew no plot: matplotlib is missing (pip install -r benchmarks/requirements.txt).[/]")
         return
     plain = {"axes.spines.top": False, "axes.spines.right": False}
     mpl.rcParams.update({"svg.hashsalt": "connector", "font.size": 9, **plain})
     figures = json.loads((RESULTS / f"{name}.json").read_bytes())["figures"]
     PLOTS.mkdir(parents=True, exist_ok=True)
-    figure = DRAWINGS[name](pyplot, figures)
-    for kind, metadata in (("svg", {"Date": None}), ("png", {})):
-        file: Path = PLOTS / f"{name}.{kind}"
-        figure.savefig(file, metadata=metadata, bbox_inches="tight", dpi=120)
-        console.print(f"[dim]{file.relative_to(ROOT)} is drawn.[/]")
-    pyplot.close(figure)
+    plot = DRAWINGS[name](pyplot, figures)
+    file: Path = PLOTS / f"{name}.svg"
+    plot.savefig(file, metadata={"Date": None}, bbox_inches="tight", dpi=120)
+    console.print(f"[dim]Drew {file.relative_to(ROOT)}.[/]")
+    pyplot.close(plot)
 
 
 if __name__ == "__main__":
-    for drawn in DRAWINGS:
-        if (RESULTS / f"{drawn}.json").exists():
-            draw(drawn)
+    for drawing in DRAWINGS:
+        if (RESULTS / f"{drawing}.json").exists():
+            draw(drawing)

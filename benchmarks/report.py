@@ -1,4 +1,4 @@
-"""Shows what was measured: a table on the terminal, and a JSON file. It measures and judges nothing itself."""
+"""Prints measurements as a table on the terminal, and stores them in a JSON file."""
 
 import json
 import os
@@ -24,7 +24,7 @@ console = Console(width=None if sys.stdout.isatty() else 160)
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a figure is wanted to be: at least, or at most, so much."""
+    """The wanted minimum, or maximum, of a figure."""
 
     value: float
     at_most: bool = False
@@ -33,22 +33,22 @@ class Target:
     def is_met_by(self, measured: float) -> bool:
         return measured <= self.value if self.at_most else measured >= self.value
 
-    def show(self) -> str:
+    def format(self) -> str:
         return f"{'≤' if self.at_most else '≥'} {self.value:g}{self.unit}"
 
 
-def show(measured: float, target: Target | None, *, digits: int = 2) -> str:
-    """A figure, and beside it what it is wanted to be: green when it is, red when it is not."""
+def format_figure(measured: float, target: Target | None, *, digits: int = 2) -> str:
+    """Return a figure and its target: green if it is met, red if it is missed."""
     unit = target.unit if target else ""
     text = f"{measured:.{digits}f}{unit}"
     if target is None:
         return text
     colour = "green" if target.is_met_by(measured) else "red"
-    return f"[{colour}]{text}[/] [dim]({target.show()})[/]"
+    return f"[{colour}]{text}[/] [dim]({target.format()})[/]"
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> dict[str, Any]:
-    """Show a table on the terminal. Returns it without its colours, as results keep it for the documents."""
+    """Print a table on the terminal. Returns it without colours, for the stored results and the documents."""
     rows = list(rows)
     console.print(f"\n[bold]{title}[/]")
     table = Table(header_style="bold")
@@ -72,7 +72,7 @@ def write_result(
     file = RESULTS / f"{name}.json"
     content = {"benchmark": name, "settings": settings, "machine": machine, "tables": tables, "figures": figures}
     file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    console.print(f"[dim]{file.relative_to(ROOT)} is written.[/]")
+    console.print(f"[dim]Wrote {file.relative_to(ROOT)}.[/]")
 
 
 def describe_machine() -> dict[str, Any]:

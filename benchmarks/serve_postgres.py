@@ -1,4 +1,4 @@
-"""Runs a PostgreSQL server out of a wheel until SIGTERM, and writes its address beside its data."""
+"""Runs the PostgreSQL server of a wheel until SIGTERM, and writes its URL to a file beside its data."""
 
 import signal
 import sys
@@ -12,9 +12,9 @@ if __name__ == "__main__":
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with get_server(data) as server:
-        address = server.get_uri()
-        finished = data.with_suffix(".url.part")
-        finished.write_text(address)
-        finished.rename(data.with_suffix(".url"))
+        url = server.get_uri()
+        partial_file = data.with_suffix(".url.part")
+        partial_file.write_text(url)
+        partial_file.rename(data.with_suffix(".url"))
         while not stop.wait(0.2):
             pass

@@ -1,6 +1,6 @@
-"""How long orders take from the webhook to the destination, and how many a second do, against the peers.
+"""Measures orders from the webhook to the destination: their ages and their number per second, against the peers.
 
-It says nothing about what happens to them when something fails.
+Nothing fails here: `tests.chaos` covers failures.
 """
 
 import time
@@ -12,77 +12,88 @@ from tempfile import TemporaryDirectory
 import click
 
 from benchmarks import orders
-from benchmarks.destination import Destination, destination
+from benchmarks.destination import FakeDestination, run_destination
 from benchmarks.load import percentile, post
 from benchmarks.peers.registry import PEERS
 from benchmarks.plots import draw
-from benchmarks.report import Target, console, describe_machine, median, print_table, show, write_result
-from benchmarks.systems import CONNECTORS, NODE_RED, UNKEPT, NotInstalledError, System, open_system
+from benchmarks.report import Target, console, describe_machine, format_figure, median, print_table, write_result
+from benchmarks.systems import CONNECTORS, NODE_RED, NOTHING_STORED, NotInstalledError, System, open_system
 
-#: What forwards inside the request takes nothing in that it has not sent: `accept` compares with it.
-SYSTEMS = (*CONNECTORS, *(name for name in PEERS if name != "naive"), NODE_RED, UNKEPT)
-#: How many times as many orders a second as these the connector is wanted to carry.
+#: Without `naive`, which sends inside the request: `accept` compares with it.
+SYSTEMS = (*CONNECTORS, *(name for name in PEERS if name != "naive"), NODE_RED, NOTHING_STORED)
+#: The connector's orders per second, as a multiple of the peer's.
 TARGETS = {"huey": 1.2, "celery": 2.0, "procrastinate": 2.5, "dbos": 5.0}
-#: No order has arrived for so long: those that are missing do not come any more.
+#: When no order has arrived for this long, the missing ones are lost.
 LOST_AFTER_S = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Carried:
-    """What became of some orders that were posted."""
+class BatchResult:
+    """The outcome of a number of posted orders."""
 
     posted: int
     arrived: int
-    again: int  # arrivals of an order that had arrived
+    duplicates: int
     per_s: float  # from the first webhook to the last arrival
     p50_ms: float  # of their ages on arrival
     p99_ms: float
 
 
-def carry(
-    system: System, played: Destination, directory: Path, *, first: int, number: int, connections: int, per_s: float = 0
-) -> Carried:
-    """Post `number` orders, as fast as they are taken or so many a second, and wait until they arrived."""
-    played.forget()
-    made = orders.requests(first, number)
-    posted = post(made, directory, port=system.port, connections=connections, seconds=600, per_s=per_s)
-    answered, arrivals, changed_at = 0, played.arrivals(), time.monotonic()
+def measure_batch(
+    system: System,
+    destination: FakeDestination,
+    directory: Path,
+    *,
+    first: int,
+    count: int,
+    connections: int,
+    per_s: float = 0,
+) -> BatchResult:
+    """Post orders, and wait until they have arrived.
+
+    Args:
+        per_s: orders per second; 0 posts them as fast as they are accepted.
+    """
+    destination.reset()
+    requests = orders.build_requests(first, count)
+    posted = post(requests, directory, port=system.port, connections=connections, seconds=600, per_s=per_s)
+    responses, arrivals, changed_at = 0, destination.arrivals(), time.monotonic()
     while len(arrivals) < posted.accepted and time.monotonic() - changed_at < LOST_AFTER_S:
         time.sleep(0.05)
-        if (now := played.answered()) != answered:
-            answered, changed_at = now, time.monotonic()
-        if answered >= posted.accepted:
-            arrivals = played.arrivals()
-    arrivals = played.arrivals()
-    ages = sorted(arrival.first_ns - posted.began_ns[order - first] for order, arrival in arrivals.items())
+        if (new_responses := destination.count_responses()) != responses:
+            responses, changed_at = new_responses, time.monotonic()
+        if responses >= posted.accepted:
+            arrivals = destination.arrivals()
+    arrivals = destination.arrivals()
+    ages = sorted(arrival.first_ns - posted.started_ns[order - first] for order, arrival in arrivals.items())
     if not ages:
         raise RuntimeError("no order arrived")
     last_ns = max(arrival.first_ns for arrival in arrivals.values())
-    return Carried(
+    return BatchResult(
         posted=posted.accepted,
         arrived=len(arrivals),
-        again=sum(arrival.times - 1 for arrival in arrivals.values()),
-        per_s=len(arrivals) / ((last_ns - posted.began_ns[0]) / 1e9),
+        duplicates=sum(arrival.times - 1 for arrival in arrivals.values()),
+        per_s=len(arrivals) / ((last_ns - posted.started_ns[0]) / 1e9),
         p50_ms=percentile(ages, 50) / 1e6,
         p99_ms=percentile(ages, 99) / 1e6,
     )
 
 
-def wait_until_carried(system: System, played: Destination, directory: Path) -> None:
-    """Until all parts of a system are there, as the first order that arrives shows."""
+def wait_for_first_arrival(system: System, destination: FakeDestination, directory: Path) -> None:
+    """Post orders until one arrives, which shows that all parts of the system have started."""
     for number in range(100):
-        post(orders.requests(number, 1), directory, port=system.port, connections=1, seconds=60)
+        post(orders.build_requests(number, 1), directory, port=system.port, connections=1, seconds=60)
         time.sleep(0.5)
-        if played.answered():
+        if destination.count_responses():
             return
-    raise RuntimeError("no order is carried")
+    raise RuntimeError("no order arrives")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
     processes: int
     in_flight: int
-    answer_ms: float
+    response_ms: float
     orders: int
     per_s: float
     seconds: float
@@ -90,71 +101,73 @@ class Pace:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    burst: Carried  # as fast as they are taken
-    steady: Carried  # so many a second
+    burst: BatchResult  # posted as fast as they are accepted
+    steady: BatchResult  # posted at a constant rate
 
 
 def measure(name: str, pace: Pace) -> Run:
     with (
-        TemporaryDirectory() as place,
-        destination(Path(place), delay_ms=pace.answer_ms) as played,
-        open_system(name, Path(place), played, processes=pace.processes, in_flight=pace.in_flight) as system,
+        TemporaryDirectory() as folder,
+        run_destination(Path(folder), delay_ms=pace.response_ms) as destination,
+        open_system(name, Path(folder), destination, processes=pace.processes, in_flight=pace.in_flight) as system,
     ):
-        directory, connections = Path(place), 16 * pace.processes
-        wait_until_carried(system, played, directory)
-        carry(system, played, directory, first=100, number=50, connections=connections)  # what is slow once, is over
-        burst = carry(system, played, directory, first=1_000, number=pace.orders, connections=connections)
-        steady = carry(
+        directory, connections = Path(folder), 16 * pace.processes
+        wait_for_first_arrival(system, destination, directory)
+        measure_batch(system, destination, directory, first=100, count=50, connections=connections)  # warm up
+        burst = measure_batch(system, destination, directory, first=1_000, count=pace.orders, connections=connections)
+        steady = measure_batch(
             system,
-            played,
+            destination,
             directory,
             first=1_000_000,
-            number=round(pace.per_s * pace.seconds),
+            count=round(pace.per_s * pace.seconds),
             connections=connections,
             per_s=pace.per_s,
         )
     return Run(burst=burst, steady=steady)
 
 
-def ratio(runs: dict[str, list[Run]], name: str) -> float:
-    """How many times as many orders a second the connector carried, on the same engine where there is one."""
-    ours = runs.get("connector", [])
+def calculate_multiple(runs: dict[str, list[Run]], name: str) -> float:
+    """Return the connector's orders per second as a multiple of the system's, on the same engine if it has one."""
+    connector_runs = runs.get("connector", [])
     if name in PEERS and PEERS[name].server == "postgresql":
-        ours = runs.get("connector on PostgreSQL") or ours
-    return median(one.burst.per_s / other.burst.per_s for one, other in zip(ours, runs[name], strict=True))
+        connector_runs = runs.get("connector on PostgreSQL") or connector_runs
+    pairs = zip(connector_runs, runs[name], strict=True)
+    return median(connector.burst.per_s / peer.burst.per_s for connector, peer in pairs)
 
 
-def table_row(name: str, runs: dict[str, list[Run]]) -> list[str]:
-    mine = runs[name]
+def build_row(name: str, runs: dict[str, list[Run]]) -> list[str]:
+    system_runs = runs[name]
+    batches = [batch for run in system_runs for batch in (run.burst, run.steady)]
     target = Target(value=TARGETS[name], unit="x") if name in TARGETS else None
     return [
         name,
-        f"{median(run.burst.per_s for run in mine):.0f}",
-        "" if name in CONNECTORS or "connector" not in runs else show(ratio(runs, name), target),
-        *(f"{median(getattr(run.burst, what) for run in mine):.0f}" for what in ("p50_ms", "p99_ms")),
-        *(f"{median(getattr(run.steady, what) for run in mine):.0f}" for what in ("p50_ms", "p99_ms")),
-        str(sum(of.posted - of.arrived for run in mine for of in (run.burst, run.steady))),
-        str(sum(of.again for run in mine for of in (run.burst, run.steady))),
+        f"{median(run.burst.per_s for run in system_runs):.0f}",
+        "" if name in CONNECTORS or "connector" not in runs else format_figure(calculate_multiple(runs, name), target),
+        *(f"{median(getattr(run.burst, figure) for run in system_runs):.0f}" for figure in ("p50_ms", "p99_ms")),
+        *(f"{median(getattr(run.steady, figure) for run in system_runs):.0f}" for figure in ("p50_ms", "p99_ms")),
+        str(sum(batch.posted - batch.arrived for batch in batches)),
+        str(sum(batch.duplicates for batch in batches)),
     ]
 
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
-@click.option("--system", "systems", multiple=True, type=click.Choice(SYSTEMS), help="Default: all.")
-@click.option("--processes", default=1, show_default=True, help="That take webhooks.")
-@click.option("--in-flight", default=16, show_default=True, help="Orders under way at one time, at most.")
-@click.option("--answer-ms", default=20.0, show_default=True, help="How long the destination takes.")
-@click.option("--orders", "number", default=1_000, show_default=True, help="Posted as fast as they are taken.")
-@click.option("--per-s", default=20.0, show_default=True, help="At the steady rate.")
-@click.option("--seconds", default=10.0, show_default=True, help="Of the steady rate.")
-@click.option("--quick", is_flag=True, help="One short round of the connector: only to see that it runs.")
+@click.option("--system", "systems", multiple=True, type=click.Choice(SYSTEMS), help="System to measure. Default: all.")
+@click.option("--processes", default=1, show_default=True, help="Web processes.")
+@click.option("--in-flight", default=16, show_default=True, help="Maximum of orders in flight.")
+@click.option("--response-ms", default=20.0, show_default=True, help="The destination's response time.")
+@click.option("--orders", "count", default=1_000, show_default=True, help="Orders posted as fast as they are accepted.")
+@click.option("--per-s", default=20.0, show_default=True, help="Orders per second at the steady rate.")
+@click.option("--seconds", default=10.0, show_default=True, help="Duration of the steady rate.")
+@click.option("--quick", is_flag=True, help="Run one short round of the connector, and store nothing.")
 def main(
     rounds: int,
     systems: Sequence[str],
     processes: int,
     in_flight: int,
-    answer_ms: float,
-    number: int,
+    response_ms: float,
+    count: int,
     per_s: float,
     seconds: float,
     quick: bool,
@@ -163,27 +176,37 @@ def main(
     pace = Pace(
         processes=processes,
         in_flight=in_flight,
-        answer_ms=answer_ms,
-        orders=100 if quick else number,
+        response_ms=response_ms,
+        orders=100 if quick else count,
         per_s=per_s,
         seconds=1 if quick else seconds,
     )
-    chosen = systems or (("connector",) if quick else SYSTEMS)
+    names = systems or (("connector",) if quick else SYSTEMS)
     machine = describe_machine()
-    runs: dict[str, list[Run]] = {name: [] for name in chosen}
-    for round_ in range(1 if quick else rounds):
-        for name in chosen:
-            console.print(f"[dim]round {round_ + 1}: {name} …[/]")
+    runs: dict[str, list[Run]] = {name: [] for name in names}
+    for round_number in range(1, 2 if quick else rounds + 1):
+        for name in names:
+            console.print(f"[dim]Round {round_number}: {name} …[/]")
             try:
                 runs[name].append(measure(name, pace))
             except NotInstalledError as error:
-                console.print(f"[yellow]Left out. {error}[/]")
-    runs = {name: of for name, of in runs.items() if of}
-    columns = ["", "orders/s", "connector's are", "p50 ms", "p99 ms", "steady p50 ms", "steady p99 ms", "lost", "again"]
-    table = print_table("From webhook to destination", columns, [table_row(name, runs) for name in runs])
+                console.print(f"[yellow]Skipped. {error}[/]")
+    runs = {name: system_runs for name, system_runs in runs.items() if system_runs}
+    columns = [
+        "",
+        "orders/s",
+        "connector's multiple",
+        "p50 ms",
+        "p99 ms",
+        "steady p50 ms",
+        "steady p99 ms",
+        "lost",
+        "duplicates",
+    ]
+    table = print_table("From webhook to destination", columns, [build_row(name, runs) for name in runs])
     if quick or systems:
         return
-    figures = {name: [asdict(run) for run in of] for name, of in runs.items()}
+    figures = {name: [asdict(run) for run in system_runs] for name, system_runs in runs.items()}
     write_result("whole", figures, machine, tables=[table], rounds=rounds, **asdict(pace))
     draw("whole")
 

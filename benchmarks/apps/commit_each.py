@@ -1,7 +1,7 @@
-"""The usual durable webhook: checks the signature and commits every request by itself. It sends nothing on.
+"""A simple durable webhook: checks the signature, and commits each request in its own transaction.
 
-WAL and `synchronous=FULL` as the connector has them. A transaction takes the write lock from its start: one that asked
-for it later would fail under load.
+WAL and `synchronous=FULL`, as in the connector. A transaction takes the write lock when it begins; if it took the lock
+later, it would fail under load.
 """
 
 import base64

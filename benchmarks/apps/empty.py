@@ -1,4 +1,4 @@
-"""A Flask view that does nothing: the most that any Flask application can take under this gunicorn."""
+"""A Flask view that does nothing: the upper limit of any Flask application under this gunicorn."""
 
 from flask import Flask
 

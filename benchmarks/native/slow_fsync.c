@@ -1,13 +1,13 @@
-/* Preloaded, makes every fsync and fdatasync last SLOW_FSYNC_US microseconds longer, as a slower disk would.
+/* A preloaded library that makes every fsync and fdatasync take SLOW_FSYNC_US microseconds longer, as on a slower disk.
  *
- * It sleeps after the real call, so nothing is less safe. SQLite and PostgreSQL call these through the C library.
+ * It sleeps after the real call, so durability does not change. SQLite and PostgreSQL call them through the C library.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static int slowly(const char *name, int fd) {
+static int call_slowly(const char *name, int fd) {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
     int result = real(fd);
     const char *us = getenv("SLOW_FSYNC_US");
@@ -15,5 +15,5 @@ static int slowly(const char *name, int fd) {
     return result;
 }
 
-int fsync(int fd) { return slowly("fsync", fd); }
-int fdatasync(int fd) { return slowly("fdatasync", fd); }
+int fsync(int fd) { return call_slowly("fsync", fd); }
+int fdatasync(int fd) { return call_slowly("fdatasync", fd); }

@@ -1,4 +1,4 @@
-"""The ways in which a Python team would build this instead, each a small program of its own.
+"""Small programs that do the same on other task queues, as a Python team might write them.
 
-Nothing here may be imported by the connector; `registry` says how each is started.
+The connector imports nothing from here. `registry` has the commands that start them.
 """

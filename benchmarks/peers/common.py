@@ -1,7 +1,7 @@
-"""What every peer does alike: checks a webhook, writes Rayo's body, posts it. It has no queue and no database.
+"""What the peers have in common: they check a webhook, build Rayo's body, and post it.
 
-A peer is the service that a Python team would write on a task queue. Each runs in an environment of its own, and shares
-no code with the connector; it makes no promise about addresses: it writes what a plain function can read.
+A peer is the service that a Python team would write on a task queue. It shares no code with the connector, and parses
+addresses with a simple function.
 """
 
 import base64
@@ -18,30 +18,30 @@ import httpx
 
 
 class RefusedError(Exception):
-    """The destination will not take this order, however often it is asked."""
+    """The destination refused the order. Another attempt would be refused too."""
 
 
-class NotTakenError(Exception):
-    """The destination did not take the order, or did not say that it did: to be tried again."""
+class NotAcceptedError(Exception):
+    """The destination did not accept the order, or did not confirm it. Worth another attempt."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a peer reads from its environment."""
+    """A peer's settings, from its environment."""
 
     secret: str = field(default_factory=lambda: os.environ["WEBHOOK_SECRET"])
     rayo_url: str = field(default_factory=lambda: os.environ["RAYO_URL"])
     rayo_key: str = field(default_factory=lambda: os.environ["RAYO_API_KEY"])
     timeout_s: float = field(default_factory=lambda: float(os.environ.get("TIMEOUT_S", "20")))
     concurrency: int = field(default_factory=lambda: int(os.environ.get("CONCURRENCY", "4")))
-    #: A folder for a peer's files, and the address of the server that it needs, if any.
+    #: The folder of the peer's files, and the URL of the server that it needs, if any.
     folder: str = field(default_factory=lambda: os.environ.get("PEER_FOLDER", "."))
     server_url: str = field(default_factory=lambda: os.environ.get("SERVER_URL", ""))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    key: str  # of this event, however often it is sent
+    key: str  # the same when the event is repeated
     order: dict[str, Any]
 
 
@@ -58,7 +58,7 @@ def read_webhook(settings: Settings, headers: Mapping[str, str], body: bytes) ->
     return Event(key=headers["X-Shopify-Event-Id"], order=httpx.Response(200, content=body).json())
 
 
-def write_rayo(order: Mapping[str, Any]) -> dict[str, Any]:
+def build_rayo_body(order: Mapping[str, Any]) -> dict[str, Any]:
     """https://docs.techrayo.com/operation/operation-createorder, read 2026-11-21."""
     address = order["shipping_address"]
     street, number = split_number(address["address1"])
@@ -86,18 +86,18 @@ def write_rayo(order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def split_number(line: str) -> tuple[str, str]:
-    """Shopify puts U+2060 before the part that its form asks for by itself."""
+    """Shopify puts U+2060 before a part that has its own field in the form."""
     street, _, number = line.rpartition(" ")
     return street.strip(" \u2060"), number.strip(" \u2060")
 
 
 def split_district(line: str) -> tuple[str | None, str]:
-    inside, mark, district = line.partition("\u2060")
-    return (inside.strip() or None, district.strip()) if mark else (None, line.strip())
+    inside, separator, district = line.partition("\u2060")
+    return (inside.strip() or None, district.strip()) if separator else (None, line.strip())
 
 
 class Rayo:
-    """Posts orders. One HTTP client per thread; the token is shared, and fetched anew when it has expired."""
+    """Posts orders, with one HTTP client per thread and a shared token that is fetched again when it has expired."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -106,30 +106,33 @@ class Rayo:
         self._token: str | None = None
 
     def post(self, order: Mapping[str, Any]) -> str:
-        """Return Rayo's id of the order. Raises `NotTakenError` to try again, and `RefusedError` not to."""
+        """Return Rayo's id of the order.
+
+        Raises `NotAcceptedError` for another attempt, and `RefusedError` for none.
+        """
         try:
-            reply = self._send(order)
-            if is_expired(reply):
+            response = self._send(order)
+            if is_expired(response):
                 self._token = None
-                reply = self._send(order)
+                response = self._send(order)
         except httpx.HTTPError as error:
-            raise NotTakenError(type(error).__name__) from error
-        if reply.status_code in (400, 404, 409, 413, 422) and not is_expired(reply):
-            raise RefusedError(f"status {reply.status_code}")
+            raise NotAcceptedError(type(error).__name__) from error
+        if response.status_code in (400, 404, 409, 413, 422) and not is_expired(response):
+            raise RefusedError(f"status {response.status_code}")
         try:
-            return str(reply.raise_for_status().json()["orden"]["ordenRef"])
+            return str(response.raise_for_status().json()["orden"]["ordenRef"])
         except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-            raise NotTakenError(f"status {reply.status_code}") from error
+            raise NotAcceptedError(f"status {response.status_code}") from error
 
     def _send(self, order: Mapping[str, Any]) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._bearer()}"}
-        return self._client().post("/api/rest/orders", json=write_rayo(order), headers=headers)
+        return self._client().post("/api/rest/orders", json=build_rayo_body(order), headers=headers)
 
     def _bearer(self) -> str:
         with self._lock:
             if self._token is None:
-                reply = self._client().post("/api/rest/auth", headers={"x-api-key": self._settings.rayo_key})
-                self._token = str(reply.raise_for_status().json()["AuthWithAPIkey"]["accessToken"])
+                response = self._client().post("/api/rest/auth", headers={"x-api-key": self._settings.rayo_key})
+                self._token = str(response.raise_for_status().json()["AuthWithAPIkey"]["accessToken"])
             return self._token
 
     def _client(self) -> httpx.Client:
@@ -140,6 +143,6 @@ class Rayo:
         return client
 
 
-def is_expired(reply: httpx.Response) -> bool:
-    """Rayo stands on Hasura, where an expired token is a 400: github.com/hasura/graphql-engine/issues/8659."""
-    return reply.status_code == 401 or (reply.status_code == 400 and "invalid-jwt" in reply.text)
+def is_expired(response: httpx.Response) -> bool:
+    """Rayo uses Hasura, where an expired token is a 400: github.com/hasura/graphql-engine/issues/8659."""
+    return response.status_code == 401 or (response.status_code == 400 and "invalid-jwt" in response.text)

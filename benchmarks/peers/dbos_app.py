@@ -1,6 +1,6 @@
-"""DBOS on PostgreSQL: the request enqueues a workflow under the event's key, the worker's step posts.
+"""DBOS on PostgreSQL: the request enqueues a workflow with the event's key as its id, and the worker's step posts.
 
-A workflow that is under way when its process dies is found when the process is back, and its step is run again:
+A workflow that was running when its process died is recovered when the process restarts, and its step runs again:
 https://docs.dbos.dev/python/tutorials/workflow-tutorial, read 2026-11-21.
 """
 
@@ -27,20 +27,20 @@ def post(order: dict[str, Any]) -> str:
         return "refused"
 
 
-@DBOS.workflow(name="forward", max_recovery_attempts=1_000)
-def forward(order: dict[str, Any]) -> str:
+@DBOS.workflow(name="send_order", max_recovery_attempts=1_000)
+def send_order(order: dict[str, Any]) -> str:
     return post(order)
 
 
 client = DBOSClient(system_database_url=settings.server_url, system_database_pool_size=8, lazy=True)
 
 
-def take(event: Event) -> None:
-    """A workflow of the same id is the same workflow, however often it is asked for."""
-    client.enqueue({"workflow_name": "forward", "queue_name": QUEUE, "workflow_id": event.key}, event.order)
+def accept(event: Event) -> None:
+    """Enqueue the workflow. A repeated event has the same id, so it does not run again."""
+    client.enqueue({"workflow_name": "send_order", "queue_name": QUEUE, "workflow_id": event.key}, event.order)
 
 
-app = create_app(settings, take)
+app = create_app(settings, accept)
 
 
 def run_worker() -> None:

@@ -1,7 +1,7 @@
 """Huey on SQLite: the request enqueues, the consumer's threads post.
 
-The queue is fsynced, failures are retried, and what a shutdown interrupts is enqueued again; but a task is taken off
-the queue before it runs: "A task interrupted by SIGKILL (or a power loss) is lost.",
+The queue is fsynced, failures are retried, and tasks that a shutdown interrupts are enqueued again. But a task is
+removed from the queue before it runs: "A task interrupted by SIGKILL (or a power loss) is lost.",
 https://huey.readthedocs.io/en/latest/deployment.html, read 2026-11-21.
 """
 
@@ -12,25 +12,25 @@ from huey import SqliteHuey
 from huey.signals import SIGNAL_INTERRUPTED
 
 from benchmarks.peers.common import Event, Rayo, RefusedError, Settings
-from benchmarks.peers.done import Done
+from benchmarks.peers.sent import SentEvents
 from benchmarks.peers.web import create_app
 
 settings = Settings()
 rayo = Rayo(settings)
-done = Done(settings.folder)
+sent = SentEvents(settings.folder)
 huey = SqliteHuey("orders", filename=str(Path(settings.folder) / "huey.db"), fsync=True, timeout=10, results=False)
 
 
 @huey.task(retries=1_000, retry_delay=1)
-def forward(event_key: str, order: dict[str, Any]) -> None:
-    with huey.lock_task(event_key):  # the same event, sent twice, is never under way twice
-        if done.has(event_key):
+def send_order(event_key: str, order: dict[str, Any]) -> None:
+    with huey.lock_task(event_key):  # a repeated event is never sent concurrently
+        if sent.contains(event_key):
             return
         try:
             remote_id = rayo.post(order)
         except RefusedError:
             remote_id = "refused"
-        done.note(event_key, remote_id)
+        sent.add(event_key, remote_id)
 
 
 @huey.signal(SIGNAL_INTERRUPTED)
@@ -39,8 +39,8 @@ def enqueue_again(signal: str, task: Any) -> None:
     huey.enqueue(task)
 
 
-def take(event: Event) -> None:
-    forward(event.key, event.order)
+def accept(event: Event) -> None:
+    send_order(event.key, event.order)
 
 
-app = create_app(settings, take)
+app = create_app(settings, accept)

@@ -1,4 +1,4 @@
-"""How each peer is started, and which server it needs. It starts and imports none: they have a venv of their own.
+"""The commands that start each peer, and the server that it needs. The peers run in a separate venv.
 
 uv venv --python 3.11 .venv-peers
 uv pip install --python .venv-peers --require-hashes -r benchmarks/requirements-peers.txt
@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Literal
 
 ROOT = Path(__file__).parents[2]
-#: `PEERS_VENV` names another place.
+#: The environment variable `PEERS_VENV` names another folder.
 VENV = Path(os.environ.get("PEERS_VENV", ROOT / ".venv-peers"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
     name: str
-    module: str  # of this package; its `app` is the web application
+    module: str  # in this package; its `app` is the web application
     server: Literal["postgresql", "redis"] | None = None
-    worker: Sequence[str] = ()  # after the venv's `bin/`; {concurrency} and {module} are filled in
-    setup: Sequence[str] = ()  # once, before anything is started
+    worker: Sequence[str] = ()  # in the venv's `bin/`; {concurrency} and {module} are replaced
+    setup: Sequence[str] = ()  # runs once, before the others
 
     def web_command(self, port: int, *, processes: int, threads: int) -> list[str]:
         return [
@@ -43,10 +43,10 @@ class Peer:
         return [str(VENV / "bin" / program), *rest]
 
 
-def variables(
+def build_peer_environment(
     *, secret: str, rayo_url: str, folder: Path, concurrency: int, timeout_s: float, server_url: str = ""
 ) -> Mapping[str, str]:
-    """Return the environment of a peer's processes. `server_url` is that of its PostgreSQL or Redis."""
+    """Return the environment of a peer's processes. `server_url` is that of its PostgreSQL or Redis server."""
     return {
         "PYTHONPATH": str(ROOT),
         "WEBHOOK_SECRET": secret,
@@ -59,7 +59,7 @@ def variables(
     }
 
 
-#: A Redis that loses nothing that it has said yes to; add `--port` and `--dir`.
+#: A Redis server that loses no write that it has confirmed. Add `--port` and `--dir`.
 #: https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/, read 2026-11-21.
 REDIS_COMMAND = ("redis-server", "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--bind", "127.0.0.1")
 

@@ -1,4 +1,4 @@
-"""The web application of every peer: `take` is what the peer does with an event before it is answered 200."""
+"""The web application of every peer."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,13 @@ from flask import Flask, request
 from benchmarks.peers.common import Event, Settings, read_webhook
 
 
-def create_app(settings: Settings, take: Callable[[Event], None]) -> Flask:
-    """An exception of `take` is answered 500: the storefront sends the event again."""
+def create_app(settings: Settings, accept: Callable[[Event], None]) -> Flask:
+    """Return the application.
+
+    Args:
+        accept: enqueues (or sends) an event, before the response with 200. If it raises, the response is 500, and the
+            storefront repeats the event.
+    """
     app = Flask("peer")
 
     @app.post("/webhooks/<store>")
@@ -19,7 +24,7 @@ def create_app(settings: Settings, take: Callable[[Event], None]) -> Flask:
             return {"error": str(error)}, 401
         if event is None:
             return {"status": "ignored"}, 200
-        take(event)
+        accept(event)
         return {"status": "accepted"}, 200
 
     @app.get("/health/ready")

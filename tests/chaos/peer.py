@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.peers.registry import PEERS, variables
+from benchmarks.peers.registry import PEERS, build_peer_environment
 from connector.sandbox.demo_process import find_free_port
 from connector.sandbox.server import SandboxServer
 from tests.chaos.acts import Incident
@@ -38,7 +38,7 @@ class Peer:
         peer = PEERS[name]
         port = find_free_port()
         self.url = f"http://127.0.0.1:{port}"
-        environment = variables(
+        environment = build_peer_environment(
             secret=SECRET,
             rayo_url=sandbox.url("rayo"),
             folder=folder,

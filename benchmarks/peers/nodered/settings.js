@@ -1,4 +1,4 @@
-// Node-RED with the flow beside this and without its editor. The port comes from the environment.
+// Runs the flow in this folder, without the editor. The port comes from the environment.
 const path = require("path");
 
 module.exports = {
