@@ -33,7 +33,7 @@ MISSING_LIST_MESSAGES: dict[str, Any] = {
 class LenientField(fields.Field[Any]):
     """A field that treats invalid values as absent if `is_lenient` is set.
 
-    `StorefrontSchema` sets it for optional fields: an order does not fail for an odd value that it can do without.
+    `StorefrontSchema` sets it for optional fields: an odd value that is not needed does not stop an order.
     """
 
     is_lenient = False
@@ -256,7 +256,7 @@ class PostalCode(Text):
 
 
 class CodeLookup(Text):
-    """A code for which the destination has words of its own.
+    """A code for which the destination has its own words.
 
     Args:
         wire_values: code in the canonical order -> word on the wire. A code without a word is written as it is, and

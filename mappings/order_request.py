@@ -93,7 +93,7 @@ class OrderRequest:
 
     @property
     def data_quality_warnings(self) -> list[Problem]:
-        """What looks wrong and is sent anyway: shops sell to foreigners, and people move."""
+        """Yield what looks wrong but is sent: shops sell to foreigners, and people move."""
         warnings = []
         if address := self.sent_address:
             mismatch = find_mismatch(address.postal_code, country=address.country, state=address.state)
@@ -108,7 +108,7 @@ class OrderRequest:
         yield from ()
 
     def warnings(self) -> Iterator[Problem]:
-        """Yield what the order holds and the body cannot, or what looks odd and is sent anyway."""
+        """Yield warnings: what the body has no field for, and what looks odd but is sent."""
         yield from ()
 
 

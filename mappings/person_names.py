@@ -5,7 +5,7 @@ import re
 from mappings.order import Address, Customer, Order
 from mappings.text import casefold_ascii
 
-#: Words that belong to the name behind them: "de la Cruz", "San Martín".
+#: Words that belong to the name after them: "de la Cruz", "San Martín".
 PARTICLES = frozenset(
     {"de", "del", "la", "las", "los", "el", "da", "das", "do", "dos", "di", "van", "von", "der", "san"}
 )

@@ -63,7 +63,7 @@ def is_possible(digits: str, country: str) -> bool:
 def format_e164(text: str, country: str) -> str:
     """Return `text` as "+5491143215678" if it is a valid number, else unchanged.
 
-    Argentina's mobile prefix comes out right however it is written: 15 behind the area code, 9 before it, or both; and
+    Argentina's mobile prefix is correct however it is written: 15 after the area code, 9 before it, or both; and
     Mexico's old 1, 01, 044 and 045 are left out. A number with an extension stays as it is: E.164 has no room for that.
     """
     number = parse_valid_number(text, country)

@@ -99,7 +99,7 @@ OR = N_("%(first)s or %(last)s")
 
 
 def render_word(word: ParamValue, translate: Translate) -> str:
-    """A word of ours: of a kind of charge, or of what a customer is searched by."""
+    """One of `WORDS`: a kind of charge, or what a customer is searched by."""
     return translate(WORDS.get(str(word), str(word)))
 
 
@@ -174,17 +174,17 @@ class Problem:
 
     @property
     def fingerprint(self) -> str:
-        """What like problems have in common, without anybody's data: "missing:ship_to/phone"."""
+        """What similar problems have in common, without personal data: "missing:ship_to/phone"."""
         return f"{self.code}:{'/'.join(step for step in self.path if isinstance(step, str))}"
 
     @classmethod
     def from_fingerprint(cls, fingerprint: str) -> Self:
-        """Return the problem that all of a fingerprint share, to be rendered by `render_cause`."""
+        """Return the problem that a fingerprint stands for, for `render_cause`."""
         code, _, path = fingerprint.partition(":")
         return cls(code=code, path=tuple(path.split("/")) if path else ()) if code in TEMPLATES else cls(code="invalid")
 
     def without_order_data(self) -> Self:
-        """Return the problem with its public params alone. All orders that fail alike have the same."""
+        """Return the problem with only its public params: the same for all orders that fail alike."""
         params = {
             name: value.without_order_data() if isinstance(value, Problem) else value
             for name, value in self.params.items()
@@ -207,7 +207,7 @@ class Problem:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read a stored problem. One of an integration that is no longer installed keeps its path alone."""
+        """Read a stored problem. If its integration is no longer installed, only its path is read."""
         params = {name: parse_param(param) for name, param in value.get("params", {}).items()}
         return cls(
             code=value["code"] if value["code"] in TEMPLATES else "invalid",

@@ -41,7 +41,7 @@ PROBLEM_CODES: Mapping[type[fields.Field[Any]], Mapping[str, str]] = {
 class WireSchema(Schema):
     """A schema whose errors are `FieldError` values, so that they can be shown in the reader's language."""
 
-    error_messages: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # values of ours in the place of texts
+    error_messages: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # values instead of texts
         "type": FieldError("not_an_object"),
         "unknown": FieldError("unknown_field"),
     }
@@ -90,7 +90,7 @@ class StorefrontSchema(WireSchema):
 
     @pre_load
     def preprocess(self, data: Any, **kwargs: Any) -> Any:
-        """Leave out what is null: storefronts write "absent" so."""
+        """Leave out null values: storefronts write null for what is absent."""
         return {name: value for name, value in data.items() if value is not None} if is_object(data) else data
 
     @post_load
@@ -159,7 +159,7 @@ class AddressSchema(StorefrontSchema):
 
 
 class DestinationSchema(WireSchema):
-    """Writes a destination's request body. marshmallow's `dump` judges nothing: `validate` the body that it returns."""
+    """Writes a destination's request body. `dump` does not validate: call `validate` with the body that it returns."""
 
     #: The class of the object that a merchant's own schema dumps, where it computes more than the destination's does.
     request_class: ClassVar[type[OrderRequest] | None] = None
@@ -169,7 +169,7 @@ class DestinationSchema(WireSchema):
 
     @post_dump
     def drop_absent(self, body: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        """Leave out what is absent, except for fields that the vendor takes as null."""
+        """Leave out absent values, except in fields that the vendor accepts as null."""
         return {name: value for name, value in body.items() if value is not None or name in self.nullable_names}
 
     @cached_property

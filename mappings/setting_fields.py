@@ -53,7 +53,7 @@ class Dict(Field[Any], fields.Dict):
 
 
 class Nested(Field[Any], fields.Nested):
-    """A table with settings of its own. Its `SettingsSchema` has the messages."""
+    """A table with its own settings. Its `SettingsSchema` has the messages."""
 
 
 class OneOf(validate.OneOf):

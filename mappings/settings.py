@@ -1,6 +1,6 @@
 """The settings that all stores and all accounts have, named as in `connector.toml`.
 
-An integration extends `Store` or `Account` with settings of its own, and `StoreSchema` or `AccountSchema` with their
+An integration extends `Store` or `Account` with its own settings, and `StoreSchema` or `AccountSchema` with their
 validation. Defaults are in the dataclass only.
 """
 

@@ -30,7 +30,7 @@ class WebhookIdentity:
     order_number: str | None = None
     source_updated_at: datetime | None = None  # when the order changed, by the platform; None: when it arrived
     has_order: bool = True  # False: the payload has no order, and none can be fetched (it was deleted)
-    ignore_reason: str | None = None  # why the event is recorded and never forwarded
+    ignore_reason: str | None = None  # why the event is recorded and never sent
     #: Whether a repeat is fetched again, because the platform sends the same bytes for a new change.
     refetch_on_duplicate: bool = False
 

@@ -41,5 +41,5 @@ def casefold_ascii(text: str) -> str:
 
 
 def match_key(text: str) -> str:
-    """Return what "Mercado Pago", "mercado_pago" and "MERCADOPAGO" have in common, and "EDO DE MEXICO" with its dot."""
+    """Return letters and digits in lower case without accents: the same for "Mercado Pago" and "MERCADO_PAGO"."""
     return "".join(char for char in casefold_ascii(text) if char.isalnum())

@@ -1,6 +1,6 @@
 """Finds an order's customer at a destination, and creates one if the account is configured to.
 
-A search may be repeated freely. Creating a customer has an idempotency key of its own. No order is sent.
+A search may be repeated freely. Creating a customer has its own idempotency key. No order is sent.
 """
 
 import json
@@ -29,7 +29,7 @@ MAX_PAGES = 5
 
 
 class CustomerLookupError(RequestFailedError):
-    """The destination could not be asked for the customer. Worth another attempt."""
+    """The customer could not be looked up. Worth another attempt."""
 
 
 @dataclass(frozen=True, kw_only=True)

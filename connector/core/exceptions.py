@@ -1,6 +1,6 @@
 """The exceptions that this package raises on purpose. No message holds secrets or personal data.
 
-The type says who can fix the problem; `status` is the HTTP status that the API and the dashboard answer with.
+The type says who can fix the problem; `status` is the HTTP status of the API's and the dashboard's response.
 
 ConnectorError
 ├── SettingsError              the developer edits connector.toml or the environment

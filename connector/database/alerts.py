@@ -1,6 +1,6 @@
-"""Stores alerts: collects new problems from the rows, each once, and what was notified where. Sends nothing.
+"""Stores alerts: new problems, collected once each from the rows, and the notifications that were sent. Sends nothing.
 
-The send path does not write here. What is new is found by reading, through indexes of rare rows.
+The send path does not write here. New problems are found by reading indexes of few rows.
 """
 
 import json
@@ -33,7 +33,7 @@ MAX_CAUSE_LENGTH = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertEvent:
-    """An order to alert people to."""
+    """An order that people are alerted to."""
 
     fingerprint: str  # the same when the same problem is read again
     kind: str
@@ -44,7 +44,7 @@ class AlertEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OngoingCondition:
-    """A condition to alert people to, when it begins and when it ends."""
+    """A condition that people are alerted to when it begins and when it ends."""
 
     kind: str
     cause: str

@@ -1,4 +1,4 @@
-"""Leases on due deliveries. Many threads and processes share the work; what a dead process held is recovered."""
+"""Leases on due deliveries. Many threads and processes share them, and recover those of a dead process."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass

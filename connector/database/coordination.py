@@ -14,7 +14,7 @@ def acquire_lock(database: Database, name: str, holder: str, *, lease_s: float, 
     """True if `holder` has the lock, for at least half of `lease_s`. Writes only if it did not have it.
 
     Args:
-        standby_after_s: how long nobody must have had the lock, for a process that only stands in for others.
+        standby_after_s: for a standby process, how long no process must have held the lock.
     """
     with database.read() as session:
         lock = session.exec(select(Checkpoint).where(Checkpoint.name == name)).one_or_none()

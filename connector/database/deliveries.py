@@ -1,6 +1,6 @@
 """State changes of a claimed delivery without an attempt, and of deliveries that lacked lookup rows.
 
-A delivery is changed only while the caller's claim on it holds and no news of its order has arrived.
+A delivery is changed only while the caller's claim on it holds and nothing new about its order has arrived.
 """
 
 import json
@@ -69,7 +69,7 @@ def update_delivery(transaction: Transaction, delivery_id: int, values: dict[str
 
 
 def reset_values(now: datetime) -> dict[str, Any]:
-    """The values of a delivery that is queued anew: due at once, with a new run."""
+    """The values of a delivery that is queued again: due at once, with a new run."""
     return {
         "state": State.WAITING,
         "reason": None,

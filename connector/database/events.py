@@ -93,7 +93,7 @@ def record_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
 
 
 def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook]) -> dict[tuple[str, str], int]:
-    """Insert those whose key is new; the unique index decides, whatever runs at once. Returns ids by key."""
+    """Insert the events whose key is new, which the unique index decides. Returns ids by key."""
     rows = [
         {
             "store": webhook.store,
@@ -195,7 +195,7 @@ def retries_on_update(delivery: OrderDelivery) -> bool:
 
 
 def reschedule(batch: OrderBatch, order: OrderKey | None) -> None:
-    """Make due at once what waits, could not be mapped or was filtered: the order may have changed."""
+    """Make deliveries due at once that wait, could not be mapped or were filtered: the order may have changed."""
     for delivery in batch.deliveries[order] if order else []:
         if delivery.locked_since is not None:
             continue

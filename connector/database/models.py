@@ -181,7 +181,7 @@ class Delivery(SQLModel, table=True):
 
     attempts: int = 0  # in total
     is_manual: bool = False  # a person requested the next attempt
-    #: A run begins when a delivery is queued anew: retry delays and `retry_for_s` count from there.
+    #: A run begins when a delivery is queued again: retry delays and `retry_for_s` count from there.
     attempts_in_run: int = 0
     run_started_at: datetime | None = timestamp_column(nullable=True)  # the run's first attempt
     circuit_open_s_at_start: float = 0.0  # total open time of its circuits when the run began

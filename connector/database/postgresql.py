@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement, Connection, Engine, SQLColumnExpression, c
 from sqlalchemy.engine import URL, make_url
 
 CHANNEL = "connector_deliveries"
-#: How long this machine's monotonic clock is trusted before the server is asked for its time again.
+#: How long this machine's monotonic clock is trusted before the server's time is queried again.
 CLOCK_SYNC_INTERVAL_S = 1.0
 RECONNECT_DELAY_S = 1.0
-#: How soon a listener ends that is stopped.
+#: How soon a stopped listener ends.
 LISTEN_TIMEOUT_S = 0.25
 
-#: A server that vanished is given up after 15 s, not after the operating system's hours.
+#: A connection to a server that vanished fails after 15 s, not after the operating system's hours.
 #: https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 CONNECT_ARGS = {
     "application_name": "connector",

@@ -39,8 +39,8 @@ class PruneCriteria:
 
     Args:
         before: nothing may have happened to the order since.
-        thin_stores: ids of stores whose webhooks only name the order. Such a payload contains no personal data, and a
-            later change of the order, which these stores report with the same bytes, is fetched by it: it stays.
+        thin_stores: ids of stores whose webhooks only name the order. Such a payload contains no personal data and is
+            not deleted: a later change of the order is reported with the same bytes, and fetched with them.
     """
 
     before: datetime
@@ -129,9 +129,9 @@ def clear_locked(
 
 
 def clear_deliveries(transaction: Transaction, condition: ColumnElement[bool]) -> int:
-    """Clear bodies, responses and problems, which may quote the customer. Errors and ids stay.
+    """Clear bodies, responses and problems, which may quote the customer. Errors and ids are not cleared.
 
-    So does the body of what may have been processed: it may be sent again only with the same bytes.
+    Nor is the body of an attempt that may have been processed: only the same bytes may be sent again.
     """
     resendable_body = case((col(Delivery.locked_since).is_(None), null()), else_=col(Delivery.body))
     values: dict[str, Any] = {

@@ -47,7 +47,7 @@ class Sqlite:
             self._idle_lock_descriptors.append(descriptor)
 
     def _open_lock_file(self) -> int:
-        """Open it anew: a lock belongs to an open file, so two threads must not share one."""
+        """Open the file again: a lock belongs to an open file, so two threads must not share one."""
         try:
             return os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:

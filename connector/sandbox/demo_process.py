@@ -100,7 +100,7 @@ def run_service(variables: dict[str, str], log: Path) -> Iterator[ServiceProcess
     url = f"http://{variables['HOST']}:{variables['PORT']}"
     authorization = {"Authorization": f"Bearer {variables['ADMIN_TOKEN']}"}
     with log.open("wb") as output:
-        # In a session of its own, so that Ctrl-C only reaches the demo, which stops the service gracefully.
+        # In a separate session, so that Ctrl-C only reaches the demo, which stops the service gracefully.
         process = subprocess.Popen(
             [sys.executable, "-m", "connector", "serve"],
             env={**os.environ, **variables},

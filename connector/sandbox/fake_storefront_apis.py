@@ -155,7 +155,7 @@ class FakeTiendanubeApi(FakeStorefrontApi):
 
 
 class FakeShopApi(FakeStorefrontApi):
-    """An API whose address is the shop's own: the sandbox plays one shop, and an order's `store_id` does not count."""
+    """An API at the shop's own address: the sandbox is one shop, and ignores an order's `store_id`."""
 
     def find_order(self, order_id: str) -> Mapping[str, Any]:
         for order in self.orders():

@@ -1,4 +1,4 @@
-"""The sandbox's web server: the played services, what they received, and how to make them misbehave.
+"""The sandbox's web server: the fake services, what they received, and the faults to inject.
 
 It is a development tool without a password. By default it only listens on the loopback address.
 """
@@ -29,7 +29,7 @@ from mappings.destination import Destination
 
 
 class SandboxServer(Sandbox):
-    """A sandbox that listens from its making until `close`, or as long as its `with` block lasts."""
+    """A sandbox that listens from its creation until `close`, or as long as its `with` block lasts."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class SandboxServer(Sandbox):
         self.close()
 
     def close(self) -> None:
-        self.stopping.set()  # ends the waits of late answers
+        self.stopping.set()  # ends the delays of late responses
         self._server.shutdown()
         self._thread.join()
 

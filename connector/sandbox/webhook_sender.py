@@ -22,7 +22,7 @@ class WebhookNotSentError(ConnectorError):
 def read_sample(name: str) -> bytes:
     """Return the sample `<name>.json`: a paid order as the storefront posts it.
 
-    Every storefront has a sample of its own name. Some have others, for another country.
+    Every storefront has a sample with its name. Some have more, for another country.
     """
     return (SAMPLES_DIRECTORY / f"{name}.json").read_bytes()
 

@@ -29,7 +29,7 @@ from mappings.lookup_tables import LookupTableField
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableLocation:
-    """Where a lookup table of an account is kept."""
+    """The location of an account's lookup table."""
 
     account: str  # name
     setting: str
@@ -46,7 +46,7 @@ class TableLocation:
         return self.config_file if self.value is not None else None
 
     def read(self) -> CsvTable:
-        """Return the rows, wherever they are kept. Raises `SettingsError` if a CSV file cannot be read."""
+        """Return the rows, from either location. Raises `SettingsError` if a CSV file cannot be read."""
         if self.path is not None:
             try:
                 return read_csv_table(self.path, self.table.columns)

@@ -1,4 +1,4 @@
-"""Answers every error as `application/problem+json` (RFC 9457). No response repeats a value that was sent."""
+"""Returns every error as `application/problem+json` (RFC 9457). No response repeats a value that was sent."""
 
 import json
 from http import HTTPStatus

@@ -62,7 +62,7 @@ def get_metrics() -> Response:
 
 
 def render_metrics(runtime: Runtime, accept: str) -> tuple[bytes, str]:
-    """Return the metrics in the format that `accept` asks for, and their content type.
+    """Return the metrics in the format that `accept` names, and their content type.
 
     While the database is unavailable, only `connector_info` and `connector_database_up` are reported: stale values
     would look like an idle service.

@@ -1,4 +1,4 @@
-"""`POST /webhooks/<store>`: passes the headers and the raw body to `receive_webhook`, and answers with its result."""
+"""`POST /webhooks/<store>`: passes the headers and the raw body to `receive_webhook`, and returns its result."""
 
 import orjson
 from flask import Blueprint, Response, current_app, request

@@ -148,7 +148,7 @@ class Worker:
         future.add_done_callback(on_done)
 
     def process(self, claimed: ClaimedDelivery) -> None:
-        """Deliver. Raises nothing: what fails leaves its claim to expire, and is recovered then."""
+        """Deliver. Raises nothing: after an error, the claim expires, and the delivery is recovered then."""
 
         def on_response() -> None:
             self.in_flight.mark_recording(claimed)
@@ -217,7 +217,7 @@ class Worker:
                 return
 
     def shut_down(self, pool: ThreadPoolExecutor) -> None:
-        """Release what is not being sent yet, so that it is not sent any more, and wait for what is."""
+        """Release the deliveries that are not being sent yet, and wait for those that are."""
         self.runtime.log.info("worker_stopping", in_flight=len(self.in_flight))
         try:
             release_claims(self.runtime.database, self.worker_id)

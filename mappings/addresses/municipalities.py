@@ -1,9 +1,9 @@
 """Municipalities of the large urban areas, which people write after a neighbourhood or instead of one. Data only.
 
-Mexico: the boroughs of the capital, and who shares a metropolitan area with a larger city
-(https://www.gob.mx/conapo/documentos/las-metropolis-de-mexico-2020). Argentina: the partidos around Buenos Aires, and
-who shares an agglomeration with a larger city (https://www.indec.gob.ar). Unverified: written down without those
-lists at hand. A name that is not here is taken for a neighbourhood.
+Mexico: the boroughs of the capital, and municipalities that share a metropolitan area with a larger city
+(https://www.gob.mx/conapo/documentos/las-metropolis-de-mexico-2020). Argentina: the partidos around Buenos
+Aires, and those that share an agglomeration with a larger city (https://www.indec.gob.ar). Unverified: not compared
+with those lists. A name that is not here is treated as a neighbourhood.
 """
 
 from mappings.addresses.vocabulary import casefold_ascii_same_length

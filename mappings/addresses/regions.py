@@ -20,7 +20,7 @@ WOOCOMMERCE_STATES: dict[str, dict[str, str]] = {
 TIENDANUBE_STATES: dict[str, dict[str, str]] = {}
 
 MEXICO_CITY = "Ciudad de México"
-#: Spellings of it without a country, normalized by `match_key`.
+#: Spellings that are recognised without a country, normalized by `match_key`.
 MEXICO_CITY_NAMES = {"cdmx", "cmx", "df", "distritofederal", "ciudaddemexico", "mexicocity", "mexicodf", "mexicocdmx"}
 
 COUNTRIES = {"MX": "México", "AR": "Argentina"}
@@ -74,7 +74,7 @@ def address_if_locatable(address: Address | None) -> Address | None:
 def resolve_state_name(
     written: str | None, *, code: str | None = None, country: str | None, codes: Mapping[str, Mapping[str, str]]
 ) -> str | None:
-    """Return a state's official name in Spanish where `code` or `written` is one of the country's; else as written.
+    """Return a state's official name in Spanish if `code` or `written` is one of the country's, else as written.
 
     The same letters are another state in another country ("AR" is Arkansas), so they count only with the country.
     """
@@ -91,7 +91,7 @@ def resolve_state_name(
 
 
 def resolve_country_code(code: str | None, name: str | None = None) -> str | None:
-    """Return the ISO 3166-1 alpha-2 code: as given, or of a known country's name, or else the text as written."""
+    """Return the ISO 3166-1 alpha-2 code: `code`, or that of a known country's name, or else the text as written."""
     written = code or name
     if written is None:
         return None

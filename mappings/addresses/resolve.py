@@ -43,11 +43,11 @@ class SecondLine:
 def resolve_address(
     address: Address, *, number: str | None = None, unit: str | None = None, district: str | None = None
 ) -> Address:
-    """Return `address` with street, number, unit, district and reference told apart.
+    """Return `address` with street, number, unit, district and reference separated.
 
-    The platform's own fields and separator win; `number`, `unit` and `district` come from where the store's settings
-    say; the lines' own text is the last resort. Where the first line can be read in two ways it stays whole as the
-    street, and `ambiguity` says how.
+    The platform's own fields and separator come first, then `number`, `unit` and `district`, which the store's settings
+    select, then the text of the lines. If the first line can be read in two ways, the whole line is the street, and
+    `ambiguity` has the readings.
     """
     line1, line2 = address.line1, address.line2
     context = build_address_context(address) if line1 or line2 else AddressContext()
@@ -123,9 +123,9 @@ def starts_with_number(line: str) -> bool:
 def parse_second_line(
     line: str | None, configured_district: str | None, *, has_district: bool, context: AddressContext
 ) -> SecondLine:
-    """Read what the platform calls the flat, and where people write whatever does not fit elsewhere.
+    """Parse the second line: the unit, according to its label, and whatever people could not write elsewhere.
 
-    It stays as written, but for a neighbourhood and a reference that are marked as such.
+    It stays as written, except for a neighbourhood and a reference that are marked as such.
     """
     clean_district = configured_district_name(configured_district) if configured_district else None
     if line is None:

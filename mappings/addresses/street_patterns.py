@@ -42,13 +42,13 @@ FIRST_NUMBER = re.compile(rf"(?P<name>\D*[^\d\s,#])[\s,]+{DOOR_AND_TAIL}")
 NEXT_NUMBER = re.compile(rf"[\s,]+{DOOR_AND_TAIL}")
 LEADING_NUMBER = re.compile(DOOR_AND_TAIL)
 DOOR_START = compile_verbose(DOOR_MARK)
-#: A flat without a word, as in Argentina behind the door's number: "5 B", "10D", "02-03", "A" in quotation marks.
+#: A flat without a word, as in Argentina after the door's number: "5 B", "10D", "02-03", "A" in quotation marks.
 BARE_UNIT = re.compile(r"\d{1,2}\s?-?\s?[\"']?(?![yex]\b)[a-z][\"']?|\d{1,2}-\d{1,2}|[\"'][a-z0-9]{1,2}[\"']")
 DASHED_UNIT = compile_verbose(UNIT_CODE)
 COMPASS_WORD = re.compile(rf"{COMPASS}\.?")
 COMPASS_SIGN = re.compile(rf"\(({COMPASS}|[nseo])\)")
 CROSSING_STREETS = re.compile(r"(?P<one>.+)\sy\s(?P<other>.+)")
-#: A crossing street of three words may well be one of two with its neighbourhood.
+#: A crossing street of three words may be one of two words and its neighbourhood.
 LONG_CORNER = compile_verbose(rf"(?:casi\s)?esq(?:uina)?\.?(?:\scon)?(?:\s(?!de\b|con\b|{STREET_KIND})[a-z]+){{3,}}")
 #: A neighbourhood's name without a mark: words, and at most the number of a section.
 UNMARKED_DISTRICT_NAME = compile_verbose(

@@ -33,7 +33,7 @@ DISTRICT_KINDS = frozenset({"district", "named_district"})
 def tokenize(line: str, *, is_street: bool = True) -> list[Token]:
     """Split `line` at its marks and separators. Only separators are dropped.
 
-    Where a street is expected, words such as "Torre" count as marks only behind it.
+    Where a street is expected, words such as "Torre" count as marks only after it.
     """
     normalized = casefold_ascii_same_length(line)
     marks: list[tuple[str, int, int]] = []
@@ -79,7 +79,7 @@ def _extends_district_name(kind: str, end: int, next_mark: tuple[str, int, int],
 
 
 def _is_mark(kind: str, match: re.Match[str], normalized: str) -> bool:
-    """Return whether what looks like a mark is one: "Torre Blanca 12" may well be a street."""
+    """Return whether a possible mark is one: "Torre Blanca 12" may be a street."""
     before = normalized[: match.start()].rstrip()
     if not before.strip(" ,.-"):
         if kind == "unit":

@@ -23,7 +23,7 @@ def _casefold_char(char: str) -> str:
 
 WORD_END = r"(?![a-z0-9])"
 NOT_A_CODE = r"(?:[yex]\b|a\s+(?:una?|media|la|el|los|las|dos|tres|\d+\s+(?:cuadras?|metros|mts|casas))\b)"
-#: A letter behind a number, and no more: not of "B° Norte", "U.H.", "L-4", "12 y 14", "12 a una cuadra".
+#: A single letter after a number: not in "B° Norte", "U.H.", "L-4", "12 y 14", "12 a una cuadra".
 LETTER = (
     rf"(?!{NOT_A_CODE})"
     r"[a-z](?![a-z0-9°]|\.\s?[a-z]\b|-\d)"
@@ -31,11 +31,11 @@ LETTER = (
 ROMAN = r"(?:i{1,3}|iv|vi{0,3}|ix|x)"
 COMPASS = r"(?:norte|sur|oriente|poniente|este|oeste|nte|ote|pte)"
 MONTH = "(?:enero|febrero|marzo|abril|mayo|junio|julio|agosto|sep?tiembre|octubre|noviembre|diciembre)"
-#: 12, 12-B, 123 A, 45 bis, 1234/36, 1.234. "12 y", "12 e/" and "12 x" go on with a crossing street.
+#: 12, 12-B, 123 A, 45 bis, 1234/36, 1.234. "12 y", "12 e/" and "12 x" continue with a crossing street.
 NUMBER = (
     rf"\d{{1,6}}(?:\.\d{{3}})?(?:/\d{{1,4}})?(?:-[a-z0-9]{{1,4}})*(?:\s?bis\b(?:-\w{{1,4}})?|\s?{LETTER})?(?![a-z0-9°])"
 )
-#: A flat's own: 5, 5 B, 4-B, "C", A-802, 7° "A", II.
+#: The number of a flat: 5, 5 B, 4-B, "C", A-802, 7° "A", II.
 UNIT_CODE = (
     rf"[\"']?(?:\d{{1,5}}°?(?:\s?[\"']?{LETTER})?|{ROMAN}|[a-z]\d{{1,4}}|[a-z](?!°|/|\.\s?[a-z]\b))"
     rf"(?:[-/](?:\d{{1,4}}[a-z]?|[a-z]\d{{0,3}}))?°?[\"']?{WORD_END}"

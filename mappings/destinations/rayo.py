@@ -231,7 +231,7 @@ class Rayo(Destination[RayoAccount]):
         """Read Rayo's own codes.
 
         Rayo runs on Hasura: an expired token is 400 `invalid-jwt`, and `unexpected` means that the handler ran and its
-        answer was lost (https://github.com/hasura/graphql-engine/issues/8659, read 2026-11-21).
+        response was lost (https://github.com/hasura/graphql-engine/issues/8659, read 2026-11-21).
         """
         code = body.get("code") if isinstance(body, Mapping) else None
         if status == 401 or code == "invalid-jwt":

@@ -22,8 +22,8 @@ def to_cents(amount: Decimal) -> int:
 def allocate(amount: Decimal, bases: Sequence[Decimal]) -> list[Decimal]:
     """Return a share of `amount` for each of `bases`, in proportion: whole cents that add up to exactly `amount`.
 
-    Cents that do not divide go to the largest remainders first. None of `over` may be negative. Where `amount` is at
-    most what they are together, no share exceeds what it is taken of.
+    Cents that do not divide go to the largest remainders first. No base may be negative. If `amount` is at most the
+    sum of the bases, no share exceeds its base.
     """
     cents, weights = to_cents(amount), [to_cents(base) for base in bases]
     total_weight = sum(weights)
@@ -52,8 +52,8 @@ def add_rounding_charge(order: Order, *, max_rounding: Decimal) -> Order:
 def apply_to_lines(order: Order, amount: Decimal) -> Order | None:
     """Add an amount, which may be negative, to the lines of an order in proportion to their totals.
 
-    Only what exceeds the lines comes off the shipping; only where they cost nothing is anything put on it. None where
-    neither can bear it. The order's total stays.
+    What exceeds the lines is subtracted from the shipping. An increase goes to the shipping only if the lines cost
+    nothing. None if neither can absorb it. The order's total does not change.
     """
     line_totals = [line.total for line in order.lines]
     shipping_totals = [method.total for method in order.shipping]
@@ -82,7 +82,7 @@ def allocate_signed(amount: Decimal, bases: Sequence[Decimal]) -> list[Decimal]:
 
 
 def subtract_discount(order: Order, discount: Decimal) -> Order:
-    """Subtract the order's discount from its lines in proportion; only what exceeds them comes off the shipping.
+    """Subtract the order's discount from its lines in proportion, and from the shipping what exceeds them.
 
     A discount that does not explain the total becomes a charge: the sum then shows it, and the difference.
     """
@@ -96,7 +96,8 @@ def subtract_discount(order: Order, discount: Decimal) -> Order:
 def subtract_unallocated_refund(order: Order, unallocated_refund: Decimal) -> Order:
     """Subtract a refund that belongs to no line from the lines, and from the total if that still includes it.
 
-    Whether it does, the parts say: they hold it, so the total is nearer to them, or to what is left of them.
+    The parts show whether it does. They include the refund, so the total is closer to their sum, or to their sum less
+    the refund.
     """
     reduced = apply_to_lines(order, -unallocated_refund) if unallocated_refund > 0 else None
     if reduced is None:

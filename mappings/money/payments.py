@@ -20,7 +20,7 @@ class Transaction:
 def remaining_payments(transactions: Iterable[Transaction]) -> list[Payment] | None:
     """Return every payment minus its refunds, without those that were refunded completely.
 
-    None where more went back than what it gives back had brought: then some payment is not told.
+    None if more was refunded of a payment than was paid: then a payment is missing.
     """
     transactions = list(transactions)
     paid = {
@@ -44,7 +44,7 @@ def sole_payment(
 ) -> list[Payment] | None:
     """Return the one payment of an order that was paid in full by one gateway; empty if nothing is paid.
 
-    None where the storefront does not say whether, or in which way.
+    None if the storefront does not say whether or how it was paid.
     """
     if is_paid is False or total == 0:
         return []

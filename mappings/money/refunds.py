@@ -66,8 +66,8 @@ def is_prorated(purchased: PurchasedLine, refunds: Iterable[Refund]) -> bool:
 def remaining_line(purchased: PurchasedLine, refunds: Iterable[Refund], *, is_tax_included: bool) -> Line | None:
     """Return what remains of a line; None if nothing does.
 
-    Refunds take off exactly what was given back, where they account for every unit that is gone; units that an edit
-    took off are in proportion.
+    If refunds account for every unit that is gone, exactly the refunded amounts are subtracted. Units that an edit
+    removed are subtracted in proportion.
     """
     refund_lines = [
         refund_line
@@ -111,7 +111,7 @@ def subtract_shipping_refunds(
 ) -> list[Shipping]:
     """Return the shipping after refunds, which are subtracted from the first methods that can cover them.
 
-    Where nothing says how much of it was tax, it is as much in proportion.
+    If nothing says how much of a refund was tax, the tax is in proportion.
     """
     tax_total = sum((item.tax or ZERO for item in shipping), ZERO)
     shipping_total = sum((item.total for item in shipping), ZERO)

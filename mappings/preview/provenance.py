@@ -49,7 +49,7 @@ class Origin:
     """Where one field of a body came from.
 
     Args:
-        sources: the values that its value is made of, and follows.
+        sources: the values that it is made of. It changes when they change.
         depends_on: other values that it depends on, such as the country by which a phone number is parsed.
     """
 
@@ -119,7 +119,7 @@ class Experiment:
         """
         fields_by_wire_name = {field.data_key or name: field for name, field in self.schema.dump_fields.items()}
         body: dict[str, Any] = dict.fromkeys(fields_by_wire_name, MISSING)
-        with suppress(Exception):  # an altered setting may be any nonsense
+        with suppress(Exception):  # an altered setting may be invalid
             order_request = self.make_order_request()
             for wire_name, schema_field in fields_by_wire_name.items():
                 with suppress(Exception):
@@ -161,7 +161,7 @@ class InputValue:
 
 @cache
 def single_field_schema(schema_class: type[DestinationSchema], field_name: str) -> DestinationSchema:
-    """Return a schema that dumps one field alone, so that a field that fails leaves the others."""
+    """Return a schema that dumps a single field, so that a field that fails does not affect the others."""
     return schema_class(only=[field_name])
 
 
@@ -190,7 +190,7 @@ def find_origins(experiment: Experiment) -> Iterator[Origin]:
         if value is MISSING:
             continue
         if value is not None and path not in sources and path not in depends_on:
-            # Inputs without an effect of their own come first: a state's name and code, before the country.
+            # Inputs that have no effect alone come first: a state's name and code, before the country.
             irrelevant = [input_value for input_value in inputs if input_value not in relevant_set]
             joint = find_joint_inputs(experiment, body, irrelevant, path) or find_joint_inputs(
                 experiment, body, inputs, path
@@ -245,7 +245,8 @@ def observe_changes(
 ) -> tuple[set[ValuePath], set[ValuePath]]:
     """Return the fields that follow `inputs`, which are changed together, and all fields that change.
 
-    A field follows where two alterations give it two new values; where both give the same, it only depends.
+    A field follows the inputs if two alterations give it two new values. If both give the same value, it only depends
+    on them.
     """
     followed: set[ValuePath] = set()
     changed: set[ValuePath] = set()

@@ -15,7 +15,7 @@ ID_ORDER_TOLERANCE = timedelta(minutes=5)
 
 def id_bounds(session: Session, model: Model) -> tuple[int, int]:
     """The lowest and the highest id; (0, 0) without rows."""
-    # As two queries: asked for both at once, SQLite scans the whole table.
+    # Two queries: with both in one, SQLite scans the whole table.
     low = session.exec(select(func.min(col(model.id)))).one()
     high = session.exec(select(func.max(col(model.id)))).one()
     return low or 0, high or 0

@@ -27,7 +27,7 @@ def delivery_ids_by_term(session: Session, term: str, stores: Collection[str]) -
 
 
 def event_ids_by_order(session: Session, order: str, stores: Collection[str]) -> list[int]:
-    """The events of an order's id, or of its number if a delivery has it."""
+    """The events of an order's id, or of its number if a delivery has that number."""
     delivery_ids = delivery_ids_by_term(session, order, stores)
     matching_orders = select(Delivery.store, Delivery.order_id).where(col(Delivery.id).in_(delivery_ids))
     orders = {*((store, order) for store in stores), *session.exec(matching_orders).all()}

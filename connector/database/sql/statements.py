@@ -1,6 +1,6 @@
 """The SQL of an attempt (claim, mark as sending, record the outcome), and the inserts of a webhook.
 
-Three transactions carry each attempt and one each webhook, so these statements are written out instead of compiled by
+Each attempt takes three transactions and each webhook one, so these statements are written out instead of compiled by
 SQLAlchemy. What that gains in `benchmarks.forward` and `benchmarks.accept`, and what is written with SQLAlchemy because
 it gains too little here, is listed in docs/performance.md, "Hand-written SQL". Everything else in the database layer
 uses `select`, `insert` and `update`.

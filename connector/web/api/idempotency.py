@@ -1,4 +1,4 @@
-"""Performs a request once per `Idempotency-Key`, and answers a repeated request with the first response."""
+"""Performs a request once per `Idempotency-Key`, and returns the first response to a repeated request."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -58,6 +58,6 @@ def json_response(status: int, body: str, headers: dict[str, str] | None = None)
 
 
 def digest_request(method: str, path: str, body: Mapping[str, Any]) -> str:
-    """Return a digest of what the request asks for. Formatting of the body makes no difference."""
+    """Return a digest of the request. The formatting of the body makes no difference."""
     serialized = json.dumps([method, path, body], sort_keys=True, default=str)
     return sha256(serialized.encode()).hexdigest()

@@ -23,7 +23,7 @@ blueprint = ApiBlueprint("openapi", __name__, description="This document.", requ
 docs_blueprint = Blueprint("docs", __name__)
 
 DOCS_DIRECTORY = Path(__file__).parent.parent / "static" / "docs"
-#: Swagger UI runs the scripts and styles of its own files, and connects to this host only.
+#: Swagger UI runs scripts and styles from its own files only, and connects only to this host.
 DOCS_CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -81,7 +81,7 @@ class DocumentedApi(Api):
 
 @cache
 def build_document() -> dict[str, Any]:
-    """Build the document in an application of its own, so that the service starts without it."""
+    """Build the document in a separate application, so that the service starts without it."""
     app = Flask(__name__)
     api = DocumentedApi(
         app,

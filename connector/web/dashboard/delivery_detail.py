@@ -123,7 +123,7 @@ def parse_event_order(runtime: Runtime, event: Event) -> tuple[Order | None, str
         return source.parse(), None
     except MappingError as error:
         return None, "\n".join(map(translate_problem, error.problems))
-    except Exception as error:  # a bug of ours must not hide the rest of the page
+    except Exception as error:  # a bug must not hide the rest of the page
         runtime.log.error("mapping_failed", event_id=event.id, error=type(error).__name__)
         return None, _("The order could not be read because of an internal error.")
 

@@ -21,7 +21,7 @@ def ngettext(singular: str, plural: str, count: int, **params: Any) -> str:
 
 
 def translate_text(text: str) -> str:
-    """Return a text of ours, such as a template or a label, in the reader's language."""
+    """Return one of the connector's texts, such as a template or a label, in the reader's language."""
     return gettext(text) if text else ""  # the catalogue's entry for "" is its header
 
 

@@ -7,7 +7,7 @@ from mappings.destination import Outcome
 
 
 def classify_conflict(body: Any) -> Outcome:
-    """Read a 409, which LaPyme answers if a key was used with another body, or is in use.
+    """Read a 409, which LaPyme returns if a key was used with another body, or is in use.
 
     https://docs.lapyme.com.ar/api-reference/api/crear-pedido and its OpenAPI, read 2026-11-21.
     """

@@ -184,7 +184,7 @@ class ShopifyRefundShippingSchema(StorefrontSchema):
 class ShopifyRefundSchema(StorefrontSchema):
     """A refund.
 
-    Since version 2024-10 shipping has a list of its own, without tax. The adjustments that were used before are still
+    Since version 2024-10 shipping has its own list, without tax. The adjustments that were used before are still
     present: https://shopify.dev/docs/api/admin-rest/latest/resources/refund, read 2026-11-22.
     """
 

@@ -1,4 +1,4 @@
-"""Shopify: how it signs, and where its API is asked for what a webhook lacks."""
+"""Shopify: its signatures, and the requests for what a webhook lacks."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
