@@ -49,6 +49,13 @@ class ProblemText(fields.String):
         return None if value is None else render_stored(value)
 
 
+class NoteText(fields.String):
+    """What a person wrote, or the message of an alert as an English sentence."""
+
+    def _serialize(self, value: Any, attr: Any, obj: Note, **kwargs: Any) -> str:
+        return render_stored(obj.message) if obj.message else obj.text
+
+
 class ResponseSchema(Schema):
     """Documents every field as always present, except those whose metadata says `optional`."""
 
@@ -96,7 +103,7 @@ class AttemptSchema(ResponseSchema):
 class NoteSchema(ResponseSchema):
     at = UTCDateTime()
     kind = fields.String()
-    text = fields.String()
+    text = NoteText(metadata={"description": "what the person wrote; of an alert, what happened"})
     who = fields.String(allow_none=True)
 
 

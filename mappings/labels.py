@@ -91,7 +91,7 @@ LINE_PHRASES = (
     N_("Shipping > line %(number)s"),
 )
 
-#: Words of ours in sentences: the terms of a sum, and what a customer is searched by.
+#: Words of ours in sentences: the terms of a sum, what a customer is searched by, and outcomes of attempts.
 WORDS: Mapping[str, str] = {
     "tax document": N_("tax document"),
     "e-mail": N_("e-mail"),
@@ -105,6 +105,13 @@ WORDS: Mapping[str, str] = {
     "fee": N_("fee"),
     "rounding": N_("rounding"),
     "tip": N_("tip"),
+    "delivered": N_("delivered"),
+    "refused": N_("refused"),
+    "not_processed": N_("not processed"),
+    "unauthorized": N_("credentials rejected"),
+    "token_expired": N_("token expired"),
+    "ambiguous": N_("no clear response"),
+    "conflict": N_("idempotency key already used"),
 }
 
 

@@ -77,6 +77,7 @@ MISSING_ROW = N_("%(problem)s: a row is missing in a table.")
 #: Params that hold facts of the connector or the destination, and never what an order says.
 PUBLIC_PARAMS = frozenset(
     {
+        "attempt",
         "choices",
         "country",
         "destination",
@@ -86,6 +87,8 @@ PUBLIC_PARAMS = frozenset(
         "kind",
         "minimum",
         "needed",
+        "outcome",
+        "remote_id",
         "status",
         "types",
         "vendor",
@@ -128,6 +131,7 @@ PARAM_RENDERERS: Mapping[str, Callable[[Any, Translate], str]] = {
     "field": render_word,
     "identifier": render_word,
     "kind": render_word,
+    "outcome": render_word,
     "owners": render_alternatives,
     "readings": render_readings,
     "reason": lambda table, translate: render_reason(table[0], translate),

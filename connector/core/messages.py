@@ -55,6 +55,21 @@ register_templates(
         "filter_pickup_required": N_("the order is not collected, and pickup must be true"),
         "filter_pickup_excluded": N_("the order is collected, and pickup must be false"),
         "filter_pickup_unknown": N_("the order does not say whether it is collected, and pickup must be %(pickup)s"),
+        # What needs a person's attention.
+        "cancelled_after_sending": N_(
+            "The order was cancelled at the store after it had been sent: act at the destination."
+        ),
+        "cancelled_while_ambiguous": N_(
+            "The order was cancelled at the store, and may have reached the destination: look there."
+        ),
+        "no_longer_cancelled": N_("The order was cancelled, and a newer version of it is not: a person decides."),
+        "late_response": N_(
+            "Attempt %(attempt)s got its response after its claim was lost: %(outcome)s. Compare with the destination."
+        ),
+        "late_response_with_id": N_(
+            "Attempt %(attempt)s got its response after its claim was lost: %(outcome)s, with %(remote_id)s as the "
+            "destination's id. Compare with the destination."
+        ),
     }
 )
 

@@ -150,7 +150,7 @@ def alert_event_from_note(note: Note, delivery: Delivery) -> AlertEvent:
         fingerprint=f"note:{note.id}",
         kind="attention",
         account=delivery.account,
-        cause=note.text,
+        cause=describe_cause(load_problems([note.message] if note.message else [])),
         example=build_example(delivery),
     )
 

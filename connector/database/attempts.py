@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlmodel import col, select
 
+from connector.core.messages import build_message
 from connector.database.circuits import CircuitReport, load_circuits, record_outcomes, release_probe, seconds_open
 from connector.database.deliveries import (
     LockedDelivery,
@@ -21,11 +22,11 @@ from connector.database.deliveries import (
 )
 from connector.database.engine import Database, Transaction
 from connector.database.models import Attempt, Delivery, Reason, State
-from connector.database.orders import add_note, cancellation_values, is_cancelled, select_newest
+from connector.database.orders import add_alert, cancellation_values, is_cancelled, select_newest
 from connector.database.sql.run import run_many
 from connector.database.sql.statements import INSERT_ATTEMPT, MARK_SENDING, RECORD_ATTEMPT, RECORD_OUTCOME
 from mappings.destination import Outcome
-from mappings.problems import Problem, dump_problems
+from mappings.problems import ParamValue, Problem, dump_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +261,7 @@ def apply_cancellation(transaction: Transaction, current: LockedDelivery) -> Non
     if values:
         update_delivery(transaction, current.id, {**values, "updated_at": transaction.now})
     if alert:
-        add_note(transaction, current.id, "alert", alert)
+        add_alert(transaction, current.id, alert)
 
 
 def record_late_response(transaction: Transaction, result: AttemptResult) -> None:
@@ -277,6 +278,9 @@ def record_late_response(transaction: Transaction, result: AttemptResult) -> Non
         row = {"delivery_id": delivery_id, "number": attempt.number, **attempt_values(attempt)}
         run_many(transaction.connection, RECORD_ATTEMPT, [row])
         return
-    summary = f"Attempt {attempt.number} was answered after its claim was lost: {attempt.outcome}"
-    remote_id_text = f", the destination's id is {decision.remote_id}" if decision.remote_id else ""
-    add_note(transaction, delivery_id, "alert", f"{summary}{remote_id_text}. Compare with the destination.")
+    params: dict[str, ParamValue] = {"attempt": attempt.number, "outcome": str(attempt.outcome)}
+    if decision.remote_id:
+        alert = build_message("late_response_with_id", **params, remote_id=decision.remote_id)
+    else:
+        alert = build_message("late_response", **params)
+    add_alert(transaction, delivery_id, alert)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import update
 from sqlmodel import col
 
+from connector.core.messages import build_message
 from connector.database.deliveries import reset_values
 from connector.database.engine import Database, Transaction
 from connector.database.models import Event, Reason, State
@@ -17,7 +18,7 @@ from mappings.labels import N_
 from mappings.storefront import WebhookIdentity
 
 CANCELLED_FIRST = N_("the order was cancelled before: a person decides")
-UNCANCELLED = N_("The order was cancelled, and a newer version of it is not: a person decides.")
+NO_LONGER_CANCELLED = build_message("no_longer_cancelled")
 NO_ROUTE = N_("no route takes its topic")
 MAX_EVENT_ID = 2**63 - 1
 NO_ORDER = N_("it speaks of no order")
@@ -181,7 +182,7 @@ def apply_newest(batch: OrderBatch, order: OrderKey, event: EventSummary) -> Non
             if delivery.event_id != event.id:
                 batch.change_delivery(delivery, event_id=event.id)
         elif delivery.reason == Reason.CANCELLED and not event.is_cancellation:
-            batch.add_alert(delivery, UNCANCELLED)
+            batch.add_alert(delivery, NO_LONGER_CANCELLED)
     reschedule(batch, order)
 
 

@@ -226,7 +226,8 @@ class Note(SQLModel, table=True):
     delivery_id: int = Field(sa_column=Column(RowId, ForeignKey("deliveries.id"), nullable=False))
     at: datetime = timestamp_column()
     kind: str  # "alert", "retrigger", "resolve"
-    text: str
+    text: str = ""  # what the person wrote
+    message: dict[str, Any] | None = json_column()  # of an alert, as of `Problem.to_json`
     who: str | None = None  # the person; None for an alert
 
 

@@ -12,9 +12,10 @@ from sqlmodel import col
 
 from connector.database.engine import Transaction
 from connector.database.models import Delivery, Event, Note, State
-from connector.database.orders import EventSummary, newest_event
+from connector.database.orders import EventSummary, alert_values, newest_event
 from connector.database.sql.run import insert_rows
 from connector.database.sql.statements import INSERT_DELIVERIES
+from mappings.problems import Problem
 
 OrderKey = tuple[str, str]  # store id, order id
 
@@ -73,7 +74,7 @@ class OrderBatch:
         self._new: list[tuple[OrderDelivery, dict[str, Any]]] = []
         self._changed: dict[int, dict[str, Any]] = defaultdict(dict)
         self._changed_events: dict[int, dict[str, Any]] = defaultdict(dict)
-        self._alerts: list[tuple[OrderDelivery, str]] = []
+        self._alerts: list[tuple[OrderDelivery, Problem]] = []
         self._has_due = False
         for store, group in groupby(sorted(orders), key=lambda order: order[0]):
             self._load(store, [order_id for _, order_id in group], before_event_id)
@@ -136,8 +137,8 @@ class OrderBatch:
         event.is_cancellation = values.get("is_cancellation", event.is_cancellation)
         self._changed_events[event.id].update(values)
 
-    def add_alert(self, delivery: OrderDelivery, text: str) -> None:
-        self._alerts.append((delivery, text))
+    def add_alert(self, delivery: OrderDelivery, message: Problem) -> None:
+        self._alerts.append((delivery, message))
 
     def write(self) -> None:
         """Write the changes, and notify the workers if a delivery is due."""
@@ -147,10 +148,7 @@ class OrderBatch:
         for event_id, values in self._changed_events.items():
             self.transaction.execute(update(Event).where(col(Event.id) == event_id).values(values))
         if self._alerts:
-            rows = [
-                {"delivery_id": delivery.id, "at": self.now, "kind": "alert", "text": text}
-                for delivery, text in self._alerts
-            ]
+            rows = [alert_values(delivery.id, message, self.now) for delivery, message in self._alerts]
             self.transaction.execute(insert(Note), rows)
         if self._new or self._has_due:
             self.transaction.notify()

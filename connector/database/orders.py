@@ -9,12 +9,13 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, update
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from connector.core.messages import build_message
 from connector.database.engine import Database, Transaction
 from connector.database.models import Delivery, Event, Note, Reason, State
-from mappings.labels import N_
+from mappings.problems import Problem
 
-CANCELLED_LATE = N_("The order was cancelled at the store after it had been sent: act at the destination.")
-CANCELLED_MEANWHILE = N_("The order was cancelled at the store, and may have reached the destination: look there.")
+CANCELLED_AFTER_SENDING = build_message("cancelled_after_sending")
+CANCELLED_WHILE_AMBIGUOUS = build_message("cancelled_while_ambiguous")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def is_cancelled(connection: Connection, store: str, order_id: str, *, override_
 
 def cancellation_values(
     *, state: str, reason: str | None, locked_since: datetime | None
-) -> tuple[dict[str, Any], str | None]:
+) -> tuple[dict[str, Any], Problem | None]:
     """Return the column changes of a delivery whose order is cancelled, and the alert to raise, if any.
 
     What was certainly not sent is discarded. What may have been sent is not retried.
@@ -70,16 +71,27 @@ def cancellation_values(
     if state == State.DISCARDED and reason != Reason.FILTERED:  # a filtered one could be sent later
         return {}, None
     if state in (State.SENDING, State.DELIVERED) or reason == Reason.UNCERTAIN:
-        return {}, CANCELLED_LATE
+        return {}, CANCELLED_AFTER_SENDING
     released_claim = {"claimed_by": None, "claim_expires_at": None, "due_at": None}
     if locked_since is not None:  # it waits to repeat an ambiguous attempt
-        return {"state": State.PARKED, "reason": Reason.UNCERTAIN, **released_claim}, CANCELLED_MEANWHILE
+        return {"state": State.PARKED, "reason": Reason.UNCERTAIN, **released_claim}, CANCELLED_WHILE_AMBIGUOUS
     return {"state": State.DISCARDED, "reason": Reason.CANCELLED, **released_claim}, None
 
 
-def add_note(transaction: Transaction, delivery_id: int, kind: str, text: str, actor: str | None = None) -> None:
+def add_note(transaction: Transaction, delivery_id: int, kind: str, text: str, actor: str) -> None:
+    """Record what a person did to a delivery."""
     values = {"delivery_id": delivery_id, "at": transaction.now, "kind": kind, "text": text, "who": actor}
     transaction.execute(insert(Note).values(values))
+
+
+def add_alert(transaction: Transaction, delivery_id: int, message: Problem) -> None:
+    """Record that a delivery needs a person's attention."""
+    transaction.execute(insert(Note).values(alert_values(delivery_id, message, transaction.now)))
+
+
+def alert_values(delivery_id: int | None, message: Problem, at: datetime) -> dict[str, Any]:
+    """The values of the note of an alert."""
+    return {"delivery_id": delivery_id, "at": at, "kind": "alert", "text": "", "message": message.to_json()}
 
 
 def set_order_number(database: Database, delivery_id: int, number: str) -> None:

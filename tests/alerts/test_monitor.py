@@ -17,7 +17,7 @@ from connector.alerts.monitor import AlertMonitor
 from connector.database.alerts import describe_cause
 from connector.database.coordination import acquire_lock, release_lock
 from connector.database.models import Delivery
-from connector.database.orders import add_note
+from connector.database.orders import CANCELLED_AFTER_SENDING, add_alert
 from mappings import DESTINATIONS
 from mappings.problems import MappingError, Problem, render_cause
 from tests.support.mapping_cases import SAMPLES, build_body, parse_order, storefront_name
@@ -399,7 +399,7 @@ def test_each_note_is_alerted_once(alerting_service: Service, receiver: Receiver
     alerting_service.post_shopify(shopify_order(1))
     alerting_service.drain()
     for _ in range(3):
-        alerting_service.database.transact(lambda transaction: add_note(transaction, 1, "alert", "Look at it."))
+        alerting_service.database.transact(lambda transaction: add_alert(transaction, 1, CANCELLED_AFTER_SENDING))
         run_monitor_once(alerting_service)
         alerting_service.clock.forward(901)
     run_monitor_once(alerting_service)

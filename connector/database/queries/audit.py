@@ -1,7 +1,9 @@
 """The audit trail: what people did, and what needed a person's attention."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import col, func, select
 
@@ -17,8 +19,9 @@ class AuditEntry:
     at: datetime
     who: str | None  # None for an alert
     kind: str
-    text: str
+    text: str  # what the person wrote
     account: str
+    message: Mapping[str, Any] | None = None  # of an alert, as of `Problem.to_json`
     delivery_id: int | None = None
     order: str | None = None
 
@@ -55,6 +58,7 @@ def list_audit_entries(
             who=note.who,
             kind=note.kind,
             text=note.text,
+            message=note.message,
             account=account,
             delivery_id=note.delivery_id,
             order=order_label,

@@ -98,7 +98,7 @@ def attempt_entry(attempt: Attempt) -> TimelineEntry:
 def note_entry(note: Note) -> TimelineEntry:
     kind = translate(note.kind)
     title = _("%(who)s: %(action)s", who=note.who, action=kind) if note.who else kind
-    text = note.text if note.who else translate_problem(note.text)
+    text = translate_problem(note.message) if note.message else note.text
     return TimelineEntry(at=note.at, kind="note", row=note, title=title, details=[text] if text else [])
 
 

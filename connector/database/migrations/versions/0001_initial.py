@@ -245,6 +245,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
+        sa.Column("message", sa.JSON(), nullable=True),
         sa.Column("who", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["delivery_id"],
