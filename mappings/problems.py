@@ -35,7 +35,7 @@ TEMPLATES: dict[str, str] = {
     "invalid": N_("%(where)s is not valid."),
     "wrong_digit_count": N_("%(where)s has %(digits)s digits; %(needed)s are needed."),
     "foreign_phone": N_("%(where)s is not a number of %(country)s."),
-    "not_a_phone": N_("%(where)s is no telephone number."),
+    "not_a_phone": N_("%(where)s is not a telephone number."),
     "placeholder": N_("%(where)s is a placeholder."),
     "not_a_postcode": N_("%(where)s “%(value)s” is not a postcode of %(country)s."),
     "not_served": N_("%(where)s “%(value)s” is not served; only %(choices)s."),
@@ -47,7 +47,7 @@ TEMPLATES: dict[str, str] = {
     "cancelled_order": N_("The order is cancelled."),
     "contract_broken": N_("The body breaks %(destination)s's contract: %(violation)s"),
     # Addresses.
-    "ambiguous_address": N_("%(where)s “%(line)s” is not sure, since %(reason)s: %(readings)s."),
+    "ambiguous_address": N_("%(where)s “%(line)s” is ambiguous, because %(reason)s: %(readings)s."),
     "postcode_of_other_state": N_("%(where)s “%(value)s” is of another state, not of %(state)s."),
     "postcode_of_states": N_("%(where)s “%(value)s” is of %(owners)s, not of %(state)s."),
     "wrong_rfc_check_digit": N_("Tax document: the check digit of RFC %(number)s is wrong."),
@@ -97,7 +97,7 @@ PUBLIC_PARAMS = frozenset(
 )
 HIDDEN = "…"
 #: How a problem is named where “…” would stand for everything in it.
-CAUSE_TEMPLATES = {"ambiguous_address": N_("%(where)s “%(line)s” has to be looked at.")}
+CAUSE_TEMPLATES = {"ambiguous_address": N_("%(where)s “%(line)s” must be checked.")}
 OR = N_("%(first)s or %(last)s")
 
 

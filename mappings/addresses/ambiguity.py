@@ -6,15 +6,15 @@ from mappings.labels import N_, Translate, untranslated
 
 #: Code -> phrase. `%(text)s` is the part of the line that it is about.
 REASONS: Mapping[str, str] = {
-    "no_street": N_("no street is told apart"),
+    "no_street": N_("no street was recognised"),
     "two_numbers": N_("two numbers may be the door's"),
     "number_or_street_name": N_("the number may be the door's or the street's name"),
     "number_or_other_street": N_("the number may be the door's or the other street's name"),
     "number_may_be_name": N_("the number may be the street's name"),
-    "flat_without_door": N_("a flat is named, and no number of the door"),
-    "not_a_street": N_("neither the kind of a street nor a number tells that it is one"),
+    "flat_without_door": N_("a flat is named, but no door number"),
+    "not_a_street": N_("neither a street type nor a number shows that it is a street"),
     "district_and_more": N_("“%(text)s” names a neighbourhood and something else"),
-    "may_hold_district": N_("“%(text)s” may hold a neighbourhood"),
+    "may_hold_district": N_("“%(text)s” may contain a neighbourhood"),
     "several_meanings": N_("“%(text)s” may be more than one thing"),
 }
 #: One way to read the line: street, number and rest, as far as it has them.

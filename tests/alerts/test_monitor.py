@@ -197,7 +197,7 @@ def test_alerts_contain_no_personal_data(alerting_service: Service, receiver: Re
         ),
         (
             Problem(code="ambiguous_address", path=("line1",), params={"line": "Luna 3"}),
-            "Address “…” has to be looked at.",
+            "Address “…” must be checked.",
         ),
         (
             Problem(

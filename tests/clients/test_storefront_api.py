@@ -226,7 +226,7 @@ def test_missing_refund_details_are_a_problem(open_shops: OpenShops) -> None:
     delivery = service.only_delivery()
     assert (delivery["state"], delivery["reason"]) == ("parked", "unmappable")
     assert delivery["problems"] == [
-        "Refunds are not told by product: WooCommerce says only their sum.",
+        "Refunds are not itemized by product: WooCommerce gives only their sum.",
         "Total: products 363.00 + shipping 60.50 = 423.50, but 302.50 was charged.",
     ]
     assert api_calls(service, "woocommerce") == ["/woocommerce/wp-json/wc/v3/orders/727/refunds served"]

@@ -52,9 +52,9 @@ AMBIGUOUS = Problem(
         ),
         (
             AMBIGUOUS,
-            "Shipping address > address “Luna 3 B” is not sure, since “B” may be more than one thing: "
+            "Shipping address > address “Luna 3 B” is ambiguous, because “B” may be more than one thing: "
             "street “Luna”, number “3”, then “B”; or street “Luna 3 B” without a number.",
-            "Shipping address > address “…” has to be looked at.",
+            "Shipping address > address “…” must be checked.",
         ),
         (Problem(code="missing"), "The order is missing.", "The order is missing."),
         (

@@ -57,12 +57,11 @@ REFUND_KINDS = {"refund", "change"}
 register_templates(
     {
         "shopify_payments_not_fetched": N_(
-            "Payments are not told apart where several gateways paid, as a gift card and a bank card do: "
-            "with the store's `api_url` and `api_token` set, they would be fetched."
+            "Payments are not itemized when several gateways were used, such as a gift card and a bank card. "
+            "Set the store's `api_url` and `api_token` to fetch them."
         ),
         "shopify_barcodes_not_fetched": N_(
-            "Barcodes are not in Shopify's webhooks: "
-            "with the store's `api_url` and `api_token` set, they would be fetched."
+            "Barcodes are not in Shopify's webhooks. Set the store's `api_url` and `api_token` to fetch them."
         ),
     }
 )

@@ -37,12 +37,12 @@ PICKUP_METHODS = {"local_pickup", "pickup_location"}
 
 register_templates(
     {
-        "woocommerce_unitemized_refund": N_("Refunds are not told by product: WooCommerce says only their sum."),
+        "woocommerce_unitemized_refund": N_("Refunds are not itemized by product: WooCommerce gives only their sum."),
         "woocommerce_refunds_not_fetched": N_(
-            "Refunds are not told by product: WooCommerce says only their sum. "
-            "With the store's `api_url` and `api_token` set, they would be fetched."
+            "Refunds are not itemized by product: WooCommerce gives only their sum. "
+            "Set the store's `api_url` and `api_token` to fetch them."
         ),
-        "woocommerce_refund_without_amount": N_("%(where)s does not say how much was given back."),
+        "woocommerce_refund_without_amount": N_("%(where)s does not say how much was refunded."),
     }
 )
 #: A refund that products, shipping and fees do not account for.

@@ -287,18 +287,18 @@ def test_municipality_is_not_a_neighbourhood(state: str, district: str | None, r
     [
         (
             "Lavalle 1234 1",
-            "Address “Lavalle 1234 1” is not sure, since “1” may be more than one thing: "
+            "Address “Lavalle 1234 1” is ambiguous, because “1” may be more than one thing: "
             "street “Lavalle”, number “1234”, then “1”; or street “Lavalle 1234”, number “1”.",
         ),
         (
             "Norte 45",
-            "Address “Norte 45” is not sure, since the number may be the door's or the street's name: "
+            "Address “Norte 45” is ambiguous, because the number may be the door's or the street's name: "
             "street “Norte”, number “45”; or street “Norte 45” without a number.",
         ),
         (
             "Bosques de las Lomas",
-            "Address “Bosques de las Lomas” is not sure, since neither the kind of a street nor a number tells that it "
-            "is one: street “Bosques de las Lomas” without a number; or a place without a street.",
+            "Address “Bosques de las Lomas” is ambiguous, because neither a street type nor a number shows that "
+            "it is a street: street “Bosques de las Lomas” without a number; or a place without a street.",
         ),
         ("Calle 10", None),
     ],
@@ -319,7 +319,7 @@ def test_number_from_a_setting_resolves_the_ambiguity() -> None:
 
 AMBIGUOUS_LINE = replace(resolve_address(Address(line1="Lavalle 1234 1", country="AR")), name="Ana Ruiz", country=None)
 DOUBT = (
-    "Shipping address > address “Lavalle 1234 1” is not sure, since “1” may be more than one thing: "
+    "Shipping address > address “Lavalle 1234 1” is ambiguous, because “1” may be more than one thing: "
     "street “Lavalle”, number “1234”, then “1”; or street “Lavalle 1234”, number “1”."
 )
 

@@ -18,12 +18,10 @@ API = {"api_url": "https://tienda.myshopify.com", "api_token": "ficha"}
 SEVERAL_GATEWAYS = {"payment_gateway_names": ["shopify_payments", "gift_card"]}
 TRANSACTIONS_PATH = "/admin/api/2026-10/orders/5678901234999/transactions.json?in_shop_currency=true"
 PAYMENTS_HINT = (
-    "Payments are not told apart where several gateways paid, as a gift card and a bank card do: "
-    "with the store's `api_url` and `api_token` set, they would be fetched."
+    "Payments are not itemized when several gateways were used, such as a gift card and a bank card. "
+    "Set the store's `api_url` and `api_token` to fetch them."
 )
-BARCODES_HINT = (
-    "Barcodes are not in Shopify's webhooks: with the store's `api_url` and `api_token` set, they would be fetched."
-)
+BARCODES_HINT = "Barcodes are not in Shopify's webhooks. Set the store's `api_url` and `api_token` to fetch them."
 
 
 @pytest.fixture

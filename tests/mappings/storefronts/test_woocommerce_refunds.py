@@ -16,10 +16,8 @@ from tests.support.mapping_cases import SAMPLES, build_body, build_store, mappin
 STOREFRONT = STOREFRONTS["woocommerce"]
 
 API = {"api_url": "https://tienda.example.com.ar", "api_token": "ck_clave:cs_secreto"}
-REFUND_LINES_UNKNOWN = "Refunds are not told by product: WooCommerce says only their sum."
-REFUND_LINES_UNKNOWN_HINT = (
-    f"{REFUND_LINES_UNKNOWN} With the store's `api_url` and `api_token` set, they would be fetched."
-)
+REFUND_LINES_UNKNOWN = "Refunds are not itemized by product: WooCommerce gives only their sum."
+REFUND_LINES_UNKNOWN_HINT = f"{REFUND_LINES_UNKNOWN} Set the store's `api_url` and `api_token` to fetch them."
 
 
 @pytest.fixture
@@ -236,7 +234,7 @@ def test_malformed_response_leaves_the_refunds_unchanged(
 def test_refund_without_an_amount_is_a_problem(payload: dict[str, Any]) -> None:
     with pytest.raises(MappingError) as caught:
         parse_order("woocommerce", payload | {"refunds": [{"id": 900}]})
-    assert render_problems(caught.value.problems) == ["Refunds > line 1 does not say how much was given back."]
+    assert render_problems(caught.value.problems) == ["Refunds > line 1 does not say how much was refunded."]
 
 
 def test_lapyme_body_contains_what_remains_after_refunds(payload: dict[str, Any]) -> None:
