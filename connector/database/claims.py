@@ -56,11 +56,7 @@ def accounts_with_due_work(database: Database, accounts: Collection[str]) -> lis
     now = database.clock()
     with database.read() as session:
         connection = session.connection()
-        return [
-            account
-            for account in sorted(accounts)
-            if run(connection, HAS_DUE, {"account": account, "now": now}).first() is not None
-        ]
+        return [account for account in sorted(accounts) if run(connection, HAS_DUE, {"account": account, "now": now})]
 
 
 def claim_deliveries(
@@ -79,11 +75,11 @@ def claim_deliveries(
         for circuit in lock_free_circuits(transaction, limits):
             limit = limits[circuit.account]
             params = {"account": circuit.account, "now": transaction.now}
-            in_flight = run(transaction.connection, COUNT_IN_FLIGHT, params).scalar_one()
+            ((in_flight,),) = run(transaction.connection, COUNT_IN_FLIGHT, params)
             slots = available_slots(circuit, limit.concurrency - in_flight, transaction.now)
             if slots < 1:
                 continue
-            due_ids = list(run(transaction.connection, SELECT_DUE, {**params, "max_rows": slots}).scalars())
+            due_ids = [id_ for (id_,) in run(transaction.connection, SELECT_DUE, {**params, "max_rows": slots})]
             if limit.rate_per_s is not None:
                 due_ids = due_ids[: take_rate_slots(transaction, circuit, len(due_ids), limit.rate_per_s)]
             if due_ids and circuit.opened_at is not None:

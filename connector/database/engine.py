@@ -33,6 +33,7 @@ class Backend(Protocol):
     """What differs between the engines."""
 
     engine: Engine
+    driver_error: type[Exception]  # the base of the driver's errors
     poll_interval_s: float  # how often to look for due deliveries without a notification
     max_commit_lag_s: float  # after this time, no row is committed with an id or a time older than the present ones
 
@@ -251,6 +252,10 @@ def translate_errors(backend: Backend) -> Iterator[None]:
         raise DatabaseUnavailableError(UNAVAILABLE) from error
     except DBAPIError as error:
         if backend.is_unavailable(error.orig):
+            raise DatabaseUnavailableError(UNAVAILABLE) from error
+        raise
+    except backend.driver_error as error:  # from a cursor of `database/sql`
+        if backend.is_unavailable(error):
             raise DatabaseUnavailableError(UNAVAILABLE) from error
         raise
 

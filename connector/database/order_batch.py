@@ -7,43 +7,17 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, insert, select, update
+from sqlalchemy import insert, update
 from sqlmodel import col
 
 from connector.database.engine import Transaction
 from connector.database.models import Delivery, Event, Note, State
 from connector.database.orders import EventSummary, alert_values, newest_event
-from connector.database.sql.run import insert_rows
-from connector.database.sql.statements import INSERT_DELIVERIES
+from connector.database.sql.run import insert_rows, parse_required_time, parse_time, run
+from connector.database.sql.statements import INSERT_DELIVERIES, LOCK_ORDER_DELIVERIES, SELECT_ORDER_EVENTS
 from mappings.problems import Problem
 
 OrderKey = tuple[str, str]  # store id, order id
-
-# Built once: they run for every batch. Per store, since SQLite uses no index for an IN of (store, order id) pairs.
-STORE: BindParameter[str] = bindparam("store")
-ORDER_IDS: BindParameter[list[str]] = bindparam("order_ids", expanding=True)
-SELECT_EVENTS = select(
-    col(Event.order_id),
-    col(Event.id),
-    col(Event.source_updated_at),
-    col(Event.is_paid),
-    col(Event.has_order),
-    col(Event.is_cancellation),
-).where(col(Event.store) == STORE, col(Event.order_id).in_(ORDER_IDS), col(Event.id) < bindparam("before_id"))
-SELECT_DELIVERIES = (
-    select(
-        col(Delivery.order_id),
-        col(Delivery.id),
-        col(Delivery.account),
-        col(Delivery.event_id),
-        col(Delivery.state),
-        col(Delivery.reason),
-        col(Delivery.locked_since),
-    )
-    .where(col(Delivery.store) == STORE, col(Delivery.order_id).in_(ORDER_IDS))
-    .order_by(col(Delivery.id))
-    .with_for_update()
-)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,24 +55,30 @@ class OrderBatch:
 
     def _load(self, store: str, order_ids: list[str], before_event_id: int) -> None:
         """Load the orders of one store."""
-        params: dict[str, Any] = {"store": store, "order_ids": order_ids, "before_id": before_event_id}
-        event_rows = self.transaction.execute(SELECT_EVENTS, params).all()
+        params: dict[str, Any] = {"store": store, "order_ids": order_ids}
+        connection = self.transaction.connection
+        event_rows = run(connection, SELECT_ORDER_EVENTS, {**params, "before_id": before_event_id})
         for order_id, id_, source_updated_at, is_paid, has_order, is_cancellation in event_rows:
             event = EventSummary(
                 id=id_,
-                source_updated_at=source_updated_at,
-                is_paid=is_paid,
-                has_order=has_order,
-                is_cancellation=is_cancellation,
+                source_updated_at=parse_required_time(source_updated_at),
+                is_paid=bool(is_paid),
+                has_order=bool(has_order),
+                is_cancellation=bool(is_cancellation),
             )
             self.events[store, order_id].append(event)
         if not event_rows:
             return  # so there are no deliveries either
-        del params["before_id"]
-        delivery_rows = self.transaction.execute(SELECT_DELIVERIES, params)
-        for order_id, id_, account, event_id, state, reason, locked_since in delivery_rows:
+        for order_id, id_, account, event_id, state, reason, locked_since in run(
+            connection, LOCK_ORDER_DELIVERIES, params
+        ):
             delivery = OrderDelivery(
-                id=id_, account=account, event_id=event_id, state=state, reason=reason, locked_since=locked_since
+                id=id_,
+                account=account,
+                event_id=event_id,
+                state=state,
+                reason=reason,
+                locked_since=parse_time(locked_since),
             )
             self.deliveries[store, order_id].append(delivery)
 

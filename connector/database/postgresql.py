@@ -35,6 +35,7 @@ NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', '')")
 
 
 class Postgresql:
+    driver_error: type[Exception] = psycopg.Error
     poll_interval_s = 0.5  # for what becomes due, and in case notifications fail; they arrive at once
     max_commit_lag_s = 70.0  # the server ends transactions that are idle for 60 s
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, SQLColumnExpression, S
 from sqlalchemy.engine import make_url
 
 from connector.core.exceptions import DatabaseUnavailableError, SettingsError
+from connector.database.sql.run import execute
 
 #: The first with `RETURNING`: https://www.sqlite.org/lang_returning.html, read 2026-11-22.
 MIN_VERSION = (3, 35, 0)
@@ -24,6 +25,7 @@ def database_file(url: str) -> Path:
 
 
 class Sqlite:
+    driver_error: type[Exception] = sqlite3.Error
     poll_interval_s = 0.1
     max_commit_lag_s = 0.0  # with one writer, rows appear in the order of their ids
 
@@ -54,7 +56,7 @@ class Sqlite:
             raise DatabaseUnavailableError(f"cannot open a file beside the database: {error.strerror}") from error
 
     def begin(self, connection: Connection, *, writes: bool) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        execute(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
     def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
         """Nothing to do: there is only one writer."""

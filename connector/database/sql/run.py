@@ -1,14 +1,19 @@
-"""Runs the statements of `statements.py` with SQLAlchemy's `exec_driver_sql`."""
+"""Runs the statements of `statements.py` with the driver's own cursor.
+
+https://docs.sqlalchemy.org/en/20/core/connections.html#working-with-driver-sql-and-raw-dbapi-connections, read
+2026-11-30. SQLAlchemy's `exec_driver_sql` adds about as much as SQLite takes for the statement: docs/performance.md.
+"""
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, CursorResult, Row
+from sqlalchemy import Connection
 
 PARAMETER = re.compile(r":([a-z_]+)")
 LOCK_CLAUSE = re.compile(r"^FOR UPDATE.*$", re.MULTILINE)
@@ -16,8 +21,8 @@ VALUES_ROW = re.compile(r"(?<=^VALUES )(\(.*?\))", re.MULTILINE | re.DOTALL)
 MAX_ROWS = 500  # in one INSERT: SQLite accepts 32,766 parameters
 
 
-def run(connection: Connection, sql: str, params: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
-    """Run a statement once. Times in the result are as the driver returns them: see `parse_time`."""
+def run(connection: Connection, sql: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Run a statement once. Returns its rows, with times as the driver returns them: see `parse_time`."""
     dialect_name = connection.dialect.name
     values: dict[str, Any] = {}
     list_lengths: list[tuple[str, int]] = []
@@ -28,21 +33,30 @@ def run(connection: Connection, sql: str, params: Mapping[str, Any]) -> CursorRe
         else:
             values[name] = value
     driver_sql = to_driver_sql(sql, dialect_name, tuple(list_lengths))
-    return connection.exec_driver_sql(driver_sql, to_driver_values(values, dialect_name))
+    return execute(connection, driver_sql, to_driver_values(values, dialect_name))
+
+
+def execute(connection: Connection, driver_sql: str, values: Any = ()) -> list[tuple[Any, ...]]:
+    """Run a statement in the driver's own form. Returns its rows, if it has any."""
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(driver_sql, values)
+        rows: list[tuple[Any, ...]] = list(cursor.fetchall()) if cursor.description else []
+        return rows
 
 
 def run_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Run a statement once per row of parameters, as one `executemany`."""
     dialect_name = connection.dialect.name
     driver_rows = [to_driver_values(row, dialect_name) for row in rows]
-    connection.exec_driver_sql(to_driver_sql(sql, dialect_name, ()), driver_rows)
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.executemany(to_driver_sql(sql, dialect_name, ()), driver_rows)
 
 
-def insert_rows(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> list[Row[*tuple[Any, ...]]]:
+def insert_rows(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     """Run an `INSERT … VALUES (…) … RETURNING …` with many rows. Returns what it returns, in any order."""
     dialect_name = connection.dialect.name
     converters = CONVERTERS[dialect_name]
-    returned: list[Row[*tuple[Any, ...]]] = []
+    returned: list[tuple[Any, ...]] = []
     for start in range(0, len(rows), MAX_ROWS):
         part = rows[start : start + MAX_ROWS]
         driver_sql, names = to_multi_row_insert(sql, dialect_name, len(part))
@@ -50,7 +64,7 @@ def insert_rows(connection: Connection, sql: str, rows: Sequence[Mapping[str, An
         driver_values = tuple(
             [converters[type(value)](value) if type(value) in converters else value for value in values]
         )
-        returned += connection.exec_driver_sql(driver_sql, driver_values).all()
+        returned += execute(connection, driver_sql, driver_values)
     return returned
 
 
@@ -94,8 +108,10 @@ def format_time(at: datetime) -> str:
 
 def parse_time(value: datetime | str | None) -> datetime | None:
     """A time as the driver returns it: text from SQLite, aware from PostgreSQL."""
-    if value is None:
-        return None
+    return None if value is None else parse_required_time(value)
+
+
+def parse_required_time(value: datetime | str) -> datetime:
     return datetime.fromisoformat(f"{value}+00:00") if isinstance(value, str) else value.astimezone(UTC)
 
 

@@ -149,6 +149,25 @@ ON CONFLICT (store, event_key) DO NOTHING
 RETURNING store, event_key, id
 """
 
+# benchmarks.accept: once per store and batch of webhooks. SQLite uses no index for an IN of (store, order id) pairs.
+SELECT_ORDER_EVENTS = """
+SELECT order_id, id, source_updated_at, is_paid, has_order, is_cancellation
+FROM events
+WHERE store = :store
+  AND order_id IN (:order_ids)
+  AND id < :before_id
+"""
+
+# benchmarks.accept: once per store and batch of webhooks, if one of its orders has events.
+LOCK_ORDER_DELIVERIES = """
+SELECT order_id, id, account, event_id, state, reason, locked_since
+FROM deliveries
+WHERE store = :store
+  AND order_id IN (:order_ids)
+ORDER BY id
+FOR UPDATE
+"""
+
 # benchmarks.accept: once per batch of webhooks, with a row for each new delivery.
 INSERT_DELIVERIES = """
 INSERT INTO deliveries (account, store, destination, order_id, order_number, event_id, state, reason, due_at,
