@@ -192,7 +192,10 @@ class AccountSchema(ResponseSchema):
     destination = fields.String()
     state = fields.String(validate=OneOf(["flowing", "circuit open", "paused"]))
     since = UTCDateTime(allow_none=True)
-    reason = fields.String(allow_none=True)
+    reason = ProblemText(
+        allow_none=True,
+        metadata={"description": "why the circuit is open, as an English sentence; who paused it, with their note"},
+    )
     failures = fields.Integer(metadata={"description": "consecutive failures"})
     next_probe_at = UTCDateTime(allow_none=True)
     deliveries = fields.Nested(CountsSchema)
@@ -290,7 +293,10 @@ def account_status(account: Account, circuit: Circuit | None, counts: Mapping[st
 
 
 def circuit_status(circuit: Circuit | None) -> dict[str, Any]:
-    """Return `state`, `since`, `reason`, `failures` and `next_probe_at` of an account's circuit breaker."""
+    """Return `state`, `since`, `reason`, `failures` and `next_probe_at` of an account's circuit breaker.
+
+    `reason` is a person's words if the account is paused, else a message as it is stored.
+    """
     state = circuit_state(circuit)
     if circuit is None:
         return {"state": state, "since": None, "reason": None, "failures": 0, "next_probe_at": None}

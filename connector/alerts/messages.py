@@ -15,8 +15,10 @@ from connector.clients.notifiers import Message
 from connector.database.alerts import CONDITION_KINDS
 from connector.database.circuits import parse_circuit
 from connector.database.models import Alert
+from mappings.problems import load_problems, render_cause
 
 RESOLVED_TEXT = "No action needed."
+MAX_CAUSE_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,8 @@ def build_section(alert: Alert, last_notice: Mapping[str, Any], public_url: str 
         **params
     )
     title = f"Resolved: {title}" if is_over else title
-    to_do = UNAUTHORIZED_TEXT if alert.cause == "unauthorized" else wording.to_do.format(**params)
+    is_unauthorized = any(cause["code"] == "credentials_rejected" for cause in alert.causes)
+    to_do = UNAUTHORIZED_TEXT if is_unauthorized else wording.to_do.format(**params)
     to_do = RESOLVED_TEXT if is_over else to_do
     examples = alert.examples[:new_count]
     link = page_or_command(alert, examples, public_url)
@@ -119,7 +122,7 @@ def build_section(alert: Alert, last_notice: Mapping[str, Any], public_url: str 
             "kind": alert.kind,
             "account": alert.account,
             "store": alert.store,
-            "cause": alert.cause,
+            "cause": render_causes(alert),
             "is_over": is_over,
             "new_orders": new_count,
             "orders_in_all": alert.orders,
@@ -134,12 +137,17 @@ def build_section(alert: Alert, last_notice: Mapping[str, Any], public_url: str 
 
 
 def order_lines(alert: Alert, examples: Sequence[Mapping[str, Any]], new_count: int, *, is_first: bool) -> list[str]:
+    cause = render_causes(alert)
     return [
-        *([alert.cause] if alert.cause else []),
+        *([cause] if cause else []),
         *map(order_label, examples),
         *([f"and {new_count - len(examples)} more"] if new_count > len(examples) else []),
         *([] if is_first else [f"{alert.orders} in total since {format_time(alert.since)}."]),
     ]
+
+
+def render_causes(alert: Alert) -> str:
+    return " ".join(map(render_cause, load_problems(alert.causes)))[:MAX_CAUSE_LENGTH]
 
 
 def format_period(alert: Alert) -> str:

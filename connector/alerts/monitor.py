@@ -119,7 +119,7 @@ class AlertMonitor:
             is_configured = any(configured.id == store for configured in self.runtime.settings.stores.values())
             hours = self.alerts.silent_after_h_by_store.get(store, self.alerts.silent_after_h)
             if is_configured and last_at < now - timedelta(hours=hours):
-                yield OngoingCondition(kind="silent", store=store, cause="", since=last_at)
+                yield OngoingCondition(kind="silent", store=store, since=last_at)
 
     def run_periodic_tasks(self) -> None:
         """Reconcile recent records, over two intervals so that none is skipped, and delete old alerts once a day."""
@@ -189,7 +189,7 @@ def difference_alert(difference: Discrepancy) -> AlertEvent:
         fingerprint=f"difference:{difference.kind}:{difference.id}",
         kind="differences",
         account=difference.account,
-        cause="",
+        causes=(),
         example=example,
     )
 

@@ -45,6 +45,9 @@ register_templates(
         "order_not_fetched": N_("not fetched: %(error)s"),
         "no_token": N_("no token: %(error)s"),
         "no_customer": N_("no customer: %(error)s"),
+        # Why a circuit is open.
+        "credentials_rejected": N_("credentials rejected"),
+        "consecutive_failures": N_("consecutive failures"),
         # Why a delivery is discarded.
         "would_be_discarded": N_("It would be discarded: %(reason)s."),
         "cancelled_at_store": N_("the store says that it is cancelled"),
@@ -84,7 +87,7 @@ def build_message(code: str, **params: ParamValue) -> Problem:
 
 
 def render_stored(value: Problem | Mapping[str, Any] | str | None, translate: Translate = untranslated) -> str:
-    """Return the sentence of a problem, or of one as it is stored; a plain text as it is."""
+    """Return the sentence of a problem, or of one as it is stored; what a person wrote as it is."""
     if value is None or isinstance(value, str):
         return value or ""
     return render_problem(value if isinstance(value, Problem) else Problem.from_json(value), translate)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import delete, insert, tuple_, update
@@ -17,7 +18,7 @@ from connector.database.coordination import get_checkpoint, set_checkpoint
 from connector.database.engine import Database, Transaction
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import REASONS_BY_STATE, Alert, Attempt, Circuit, Delivery, Note, SeenAlert, State, omit
-from mappings.problems import Problem, load_problems, render_cause
+from mappings.problems import Problem, dump_problems, load_problems
 
 PARKED_REASONS = tuple(reason for reason in REASONS_BY_STATE[State.PARKED] if reason is not None)
 #: Kinds of alerts that begin and end. The other kinds count orders.
@@ -28,7 +29,7 @@ OVERLAP_S = 60.0
 #: How long alerts and their sources are stored.
 RETENTION = timedelta(days=90)
 MAX_EXAMPLES = 5
-MAX_CAUSE_LENGTH = 300
+MAX_CAUSES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class AlertEvent:
     fingerprint: str  # the same when the same problem is read again
     kind: str
     account: str | None
-    cause: str
+    causes: Sequence[Problem]  # without order data
     example: Mapping[str, Any]
 
 
@@ -47,10 +48,10 @@ class OngoingCondition:
     """A condition that people are alerted to when it begins and when it ends."""
 
     kind: str
-    cause: str
     since: datetime
     account: str | None = None
     store: str | None = None
+    causes: Sequence[Problem] = ()
 
 
 def collect_parked(database: Database, accounts: Collection[str]) -> int:
@@ -105,14 +106,14 @@ def alert_event_from_delivery(delivery: Delivery, error: Mapping[str, Any] | Non
         fingerprint=f"delivery:{delivery.id}:{delivery.event_id}:{delivery.attempts}:{delivery.reason}",
         kind=delivery.reason or "",
         account=delivery.account,
-        cause=describe_cause(problems),
+        causes=causes_of(problems),
         example=build_example(delivery),
     )
 
 
-def describe_cause(problems: Iterable[Problem]) -> str:
-    """Return the problems without the order's values: the same text for all deliveries that fail alike."""
-    return " ".join(dict.fromkeys(map(render_cause, problems)))[:MAX_CAUSE_LENGTH]
+def causes_of(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems without the order's data: the same for all deliveries that fail alike."""
+    return list(dict.fromkeys(problem.without_order_data() for problem in problems))[:MAX_CAUSES]
 
 
 def build_example(delivery: Delivery) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def alert_event_from_note(note: Note, delivery: Delivery) -> AlertEvent:
         fingerprint=f"note:{note.id}",
         kind="attention",
         account=delivery.account,
-        cause=describe_cause(load_problems([note.message] if note.message else [])),
+        causes=causes_of(load_problems([note.message] if note.message else [])),
         example=build_example(delivery),
     )
 
@@ -170,7 +171,8 @@ def insert_alert_events(alert_events: Sequence[AlertEvent], transaction: Transac
     events_by_key: dict[str, list[AlertEvent]] = {}
     for event in alert_events:
         if event.fingerprint in inserted:
-            events_by_key.setdefault(alert_key(event.kind, event.account, event.cause), []).append(event)
+            key = alert_key(event.kind, event.account, digest_causes(event.causes))
+            events_by_key.setdefault(key, []).append(event)
     for key, events_of_key in events_by_key.items():
         count_orders(transaction, key, events_of_key)
     return len(inserted)
@@ -178,6 +180,11 @@ def insert_alert_events(alert_events: Sequence[AlertEvent], transaction: Transac
 
 def alert_key(*parts: str | None) -> str:
     return json.dumps(parts, ensure_ascii=False)
+
+
+def digest_causes(causes: Iterable[Problem]) -> str:
+    """Return a short text that is the same for the same causes: PostgreSQL limits what an index holds."""
+    return sha256(json.dumps(dump_problems(causes), sort_keys=True).encode()).hexdigest()[:32]
 
 
 def count_orders(transaction: Transaction, key: str, alert_events: list[AlertEvent]) -> None:
@@ -189,7 +196,7 @@ def count_orders(transaction: Transaction, key: str, alert_events: list[AlertEve
         initial_values: dict[str, Any] = {
             "kind": first_event.kind,
             "account": first_event.account,
-            "cause": first_event.cause,
+            "causes": dump_problems(first_event.causes),
             "since": now,
             "notified": {},
         }
@@ -211,7 +218,8 @@ def sync_conditions(database: Database, conditions: Iterable[OngoingCondition]) 
         stored = session.exec(select(Alert).where(col(Alert.kind).in_(CONDITION_KINDS))).all()
     recorded = {alert.key: alert for alert in stored}
     begun = [key for key in current if key not in recorded or recorded[key].ended_at is not None]
-    changed = [key for key, condition in current.items() if key not in begun and recorded[key].cause != condition.cause]
+    causes = {key: dump_problems(condition.causes) for key, condition in current.items()}
+    changed = [key for key in current if key not in begun and recorded[key].causes != causes[key]]
     ended = [key for key, row in recorded.items() if row.ended_at is None and key not in current]
     if not (begun or changed or ended):
         return
@@ -219,7 +227,12 @@ def sync_conditions(database: Database, conditions: Iterable[OngoingCondition]) 
     def change(transaction: Transaction) -> None:
         for key in [*begun, *changed]:
             condition = current[key]
-            values = {"cause": condition.cause, "since": condition.since, "ended_at": None, "last_at": transaction.now}
+            values = {
+                "causes": causes[key],
+                "since": condition.since,
+                "ended_at": None,
+                "last_at": transaction.now,
+            }
             if key in recorded:
                 transaction.execute(update(Alert).where(col(Alert.key) == key).values(values))
             else:
@@ -243,7 +256,12 @@ def collect_open_circuits(database: Database) -> list[OngoingCondition]:
     with database.read() as session:
         circuits = session.exec(select(Circuit).where(is_open)).all()
     return [
-        OngoingCondition(kind="circuit", account=circuit.account, cause=circuit.reason or "", since=circuit.opened_at)
+        OngoingCondition(
+            kind="circuit",
+            account=circuit.account,
+            causes=load_problems([circuit.reason] if circuit.reason else []),
+            since=circuit.opened_at,
+        )
         for circuit in circuits
         if circuit.opened_at is not None
     ]
@@ -263,7 +281,7 @@ def collect_late_accounts(database: Database, accounts: Collection[str], after_s
         rows = session.exec(select(Circuit.account, oldest).where(takes_orders)).all()
     cutoff = database.clock() - timedelta(seconds=after_s)
     return [
-        OngoingCondition(kind="backlog", account=account, cause="", since=due_at)
+        OngoingCondition(kind="backlog", account=account, since=due_at)
         for account, due_at in rows
         if due_at is not None and due_at < cutoff
     ]

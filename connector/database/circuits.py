@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import insert, update
 from sqlmodel import and_, col, select
 
+from connector.core.messages import build_message
 from connector.database.engine import Database, Transaction
 from connector.database.idempotency import IdempotentRequest, transact_idempotently
 from connector.database.insert_ignore import insert_ignore
@@ -266,7 +267,8 @@ def count_failure(transaction: Transaction, report: CircuitReport) -> None:
     if is_unauthorized or circuit.failures + 1 >= report.failure_threshold or circuit.opened_at:
         values["opened_at"] = circuit.opened_at or transaction.now
         values["probe_at"] = transaction.now + timedelta(seconds=report.probe_after_s)
-        values["reason"] = "unauthorized" if is_unauthorized else "failures in a row"
+        reason = build_message("credentials_rejected" if is_unauthorized else "consecutive_failures")
+        values["reason"] = reason.to_json()
     change_circuit(transaction, circuit, **values)
 
 

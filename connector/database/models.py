@@ -253,9 +253,9 @@ class Circuit(SQLModel, table=True):
     failures: int = 0  # consecutive
     opened_at: datetime | None = timestamp_column(nullable=True)  # None: closed
     probe_at: datetime | None = timestamp_column(nullable=True)  # while open: when one delivery may probe
-    reason: str | None = None
+    reason: dict[str, Any] | None = json_column()  # why it is open, as of `Problem.to_json`
     paused_at: datetime | None = timestamp_column(nullable=True)  # a person paused the account
-    pause_reason: str | None = None
+    pause_reason: str | None = None  # who paused it, and what that person wrote
     total_open_s: float = 0.0  # time open or paused, without the current period
     next_slot_at: datetime | None = timestamp_column(nullable=True)  # with `rate_per_s`: when the next may be claimed
 
@@ -301,11 +301,11 @@ class Alert(SQLModel, table=True):
     __tablename__ = "alerts"
 
     id: int = id_column()
-    key: str = Field(unique=True)  # made of kind, account, store and cause
+    key: str = Field(unique=True)  # made of kind, account, store and causes
     kind: str
     account: str | None = None
     store: str | None = None
-    cause: str  # contains no personal data
+    causes: list[dict[str, Any]] = json_list_column()  # as of `Problem.to_json`, without order data
     orders: int = 0  # since `since`
     examples: list[dict[str, Any]] = json_list_column()  # newest first: {"delivery", "store", "order"}
     since: datetime = timestamp_column()

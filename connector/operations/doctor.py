@@ -136,13 +136,10 @@ def check_circuit(account: str, circuit: Circuit | None, waiting: int) -> CheckR
             f"connector resume {account}, when it may continue",
         )
     if circuit is not None and state is CircuitState.OPEN:
-        reason = circuit.reason or "failures"
-        remedy = (
-            "correct its key and restart the service" if reason == "unauthorized" else "check the destination's status"
-        )
-        return failure(
-            subject, f"suspended because of {reason}; {waiting_text}", f"{remedy}; the connector retries automatically"
-        )
+        is_unauthorized = circuit.reason is not None and circuit.reason["code"] == "credentials_rejected"
+        remedy = "correct its key and restart the service" if is_unauthorized else "check the destination's status"
+        message = f"suspended: {render_stored(circuit.reason)}; {waiting_text}"
+        return failure(subject, message, f"{remedy}; the connector retries automatically")
     return ok(subject, f"accepting orders; {waiting_text}")
 
 

@@ -1,6 +1,7 @@
 """Alerts: sent once, grouped, with what to do and a link, and never with customer data."""
 
 import hmac
+import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from email import message_from_string
@@ -14,12 +15,12 @@ from sqlalchemy import update
 
 from connector.alerts import start_monitor
 from connector.alerts.monitor import AlertMonitor
-from connector.database.alerts import describe_cause
+from connector.database.alerts import causes_of
 from connector.database.coordination import acquire_lock, release_lock
 from connector.database.models import Delivery
 from connector.database.orders import CANCELLED_AFTER_SENDING, add_alert
 from mappings import DESTINATIONS
-from mappings.problems import MappingError, Problem, render_cause
+from mappings.problems import MappingError, Problem, dump_problems, render_cause
 from tests.support.mapping_cases import SAMPLES, build_body, parse_order, storefront_name
 from tests.support.orders import shopify_order, woo_order
 from tests.support.privacy import PERSONAL_DATA, SECRETS, produce_every_outcome
@@ -223,7 +224,7 @@ def test_no_alert_quotes_values_of_the_order(sample: str, destination: str) -> N
         try:
             build_body(parse_order(storefront_name(sample), broken), destination)
         except MappingError as error:
-            causes.append(describe_cause(error.problems))
+            causes.append(json.dumps(dump_problems(causes_of(error.problems)), ensure_ascii=False))
     assert [cause for cause in causes if MARK in cause] == []
 
 
@@ -333,12 +334,13 @@ def test_circuit_breaker_opening_and_closing_are_alerted(alerting_service: Servi
     alerting_service.clock.forward(31)
     alerting_service.drain()
     run_monitor_once(alerting_service)
-    assert [(alert["title"], alert["to_do"]) for alert in alerts_at(receiver)] == [
+    assert [(alert["title"], alert["cause"], alert["to_do"]) for alert in alerts_at(receiver)] == [
         (
             "bodega is not accepting orders",
+            "credentials rejected",
             "It rejects the credentials: correct the key in the configuration and restart the service.",
         ),
-        ("Resolved: bodega is not accepting orders", "No action needed."),
+        ("Resolved: bodega is not accepting orders", "credentials rejected", "No action needed."),
     ]
 
 

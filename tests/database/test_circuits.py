@@ -44,7 +44,8 @@ def test_manual_resume_closes_the_circuit_breaker(service: Service) -> None:
     service.sandbox.inject_fault("rayo", "status", status=401, times=3)
     service.post_shopify(shopify_order())
     service.drain()
-    assert account_status(service, "bodega")["state"] == "circuit open"
+    status = account_status(service, "bodega")
+    assert (status["state"], status["reason"]) == ("circuit open", "credentials rejected")
     service.sandbox.clear_faults()
     service.api("/accounts/bodega/resume", json={})
     service.clock.forward(3)

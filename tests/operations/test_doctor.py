@@ -81,7 +81,7 @@ def test_paused_account_is_reported_with_a_remedy(service: Service, examine: Exa
     bodega, erp = examine()
     assert (bodega.severity, bodega.message) == ("warning", "paused by api: they count their stock; 0 waiting")
     assert (bodega.remedy or "").startswith("connector resume bodega")
-    assert (erp.severity, erp.message) == ("fault", "suspended because of unauthorized; 1 waiting")
+    assert (erp.severity, erp.message) == ("fault", "suspended: credentials rejected; 1 waiting")
 
 
 def test_unclaimed_orders_are_an_error(service: Service) -> None:

@@ -27,10 +27,6 @@ ACCOUNT_STATE_LABELS = {
     "circuit open": lazy_gettext("circuit open"),
     "paused": lazy_gettext("paused"),
 }
-CIRCUIT_REASON_LABELS = {
-    "unauthorized": lazy_gettext("credentials rejected"),
-    "failures in a row": lazy_gettext("consecutive failures"),
-}
 OUTCOME_LABELS = {
     "sending": lazy_gettext("in progress"),
     "delivered": lazy_gettext("delivered"),
@@ -73,7 +69,6 @@ LABELS: tuple[Mapping[str, Any], ...] = (
     STATE_LABELS,
     REASON_LABELS,
     ACCOUNT_STATE_LABELS,
-    CIRCUIT_REASON_LABELS,
     OUTCOME_LABELS,
     EVENT_STATUS_LABELS,
     PROBE_LABELS,
