@@ -176,7 +176,7 @@ class EventSchema(ExtendedRowSchema):
     order_number = fields.String(allow_none=True)
     received_at = UTCDateTime()
     status = fields.String(validate=OneOf(["accepted", "ignored"]))
-    reason = fields.String(allow_none=True, metadata={"description": "why it was ignored"})
+    reason = ProblemText(allow_none=True, metadata={"description": "why it was ignored, as an English sentence"})
     duplicates = fields.Integer(metadata={"description": "how many times it was received again"})
     deliveries = fields.List(fields.String(), attribute="delivery_ids", metadata={"description": "delivery ids"})
 

@@ -46,6 +46,13 @@ TEMPLATES: dict[str, str] = {
     "draft_order": N_("The order is a draft."),
     "cancelled_order": N_("The order is cancelled."),
     "contract_broken": N_("The body breaks %(destination)s's contract: %(violation)s"),
+    # Why a webhook is ignored. None of them has a param: it could be personal data.
+    "topic_without_order": N_("The topic carries no order."),
+    "topic_without_whole_order": N_("The topic carries no whole order."),
+    "order_not_named": N_("The webhook names no order."),
+    "not_an_order": N_("This is not an order."),
+    "test_notification": N_("This is a test notification."),
+    "privacy_request": N_("This is a request about personal data: a person must act on it."),
     # Addresses.
     "ambiguous_address": N_("%(where)s “%(line)s” is ambiguous, because %(reason)s: %(readings)s."),
     "postcode_of_other_state": N_("%(where)s “%(value)s” is of another state, not of %(state)s."),

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal
 
 from mappings.order import Order
+from mappings.problems import Problem
 from mappings.samples import SampleStore
 from mappings.schema import StorefrontSchema, schema_instance
 from mappings.settings import StoreSchema, StoreT
@@ -30,7 +31,7 @@ class WebhookIdentity:
     order_number: str | None = None
     source_updated_at: datetime | None = None  # when the order changed, by the platform; None: when it arrived
     has_order: bool = True  # False: the payload has no order, and none can be fetched (it was deleted)
-    ignore_reason: str | None = None  # why the event is recorded and never sent
+    ignore_reason: Problem | None = None  # why the event is recorded and never sent; without personal data
     #: Whether a repeat is fetched again, because the platform sends the same bytes for a new change.
     refetch_on_duplicate: bool = False
 

@@ -27,6 +27,9 @@ register_templates(
             "An earlier attempt may have arrived: the same bytes would go again under the same key, whatever the "
             "settings say."
         ),
+        # Why an event is ignored, beyond what its storefront says.
+        "no_route_for_topic": N_("No route takes its topic."),
+        "cancelled_before": N_("The order was cancelled before: a person decides."),
         # Why an attempt failed. None of their params is the other side's text: that is the attempt's `reply`.
         "http_status": N_("status %(status)s"),
         "connect_timeout": N_("no connection within the time limit (%(exception)s)"),

@@ -14,14 +14,15 @@ from connector.database.order_batch import OrderBatch, OrderDelivery, OrderKey
 from connector.database.orders import EventSummary, cancellation_values
 from connector.database.sql.run import insert_rows
 from connector.database.sql.statements import INSERT_EVENTS
-from mappings.labels import N_
+from mappings.problems import Problem
 from mappings.storefront import WebhookIdentity
 
-CANCELLED_FIRST = N_("the order was cancelled before: a person decides")
+CANCELLED = build_message("cancelled_order")
+CANCELLED_BEFORE = build_message("cancelled_before")
 NO_LONGER_CANCELLED = build_message("no_longer_cancelled")
-NO_ROUTE = N_("no route takes its topic")
+NO_ROUTE = build_message("no_route_for_topic")
 MAX_EVENT_ID = 2**63 - 1
-NO_ORDER = N_("it speaks of no order")
+NO_ORDER = build_message("order_not_named")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +46,17 @@ class IncomingWebhook:
             return None
         return self.store, self.identity.order_id
 
+    @property
+    def ignore_reason(self) -> Problem:
+        """Why it is ignored, if it is about no order."""
+        return self.identity.ignore_reason or NO_ORDER
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedWebhook:
     status: str  # "accepted", "duplicate" or "ignored"
     event_id: int
-    reason: str | None = None
+    reason: Problem | None = None  # why it is ignored
 
 
 def record_event(
@@ -106,7 +112,7 @@ def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
             "source_updated_at": webhook.identity.source_updated_at or transaction.now,
             "received_at": transaction.now,
             "status": "accepted" if webhook.order_key else "ignored",
-            "reason": None if webhook.order_key else webhook.identity.ignore_reason or NO_ORDER,
+            "reason": None if webhook.order_key else webhook.ignore_reason.to_json(),
             "has_order": webhook.identity.has_order and webhook.identity.ignore_reason is None,
             "is_paid": "paid" in webhook.identity.topics,
             "accounts": sorted(webhook.accounts) if webhook.order_key else [],
@@ -136,7 +142,7 @@ def apply_event(batch: OrderBatch, webhook: IncomingWebhook, event_id: int) -> R
     """Apply one new event to its order's deliveries."""
     identity, order = webhook.identity, webhook.order_key
     if order is None:
-        return RecordedWebhook(status="ignored", event_id=event_id, reason=identity.ignore_reason or NO_ORDER)
+        return RecordedWebhook(status="ignored", event_id=event_id, reason=webhook.ignore_reason)
     event = EventSummary(
         id=event_id,
         source_updated_at=identity.source_updated_at or batch.now,
@@ -160,8 +166,8 @@ def apply_event(batch: OrderBatch, webhook: IncomingWebhook, event_id: int) -> R
         return RecordedWebhook(status="accepted", event_id=event_id)
     reason = NO_ROUTE
     if is_order_cancelled:
-        reason = "cancelled" if identity.is_cancellation else CANCELLED_FIRST
-    batch.change_event(event, status="ignored", reason=reason)
+        reason = CANCELLED if identity.is_cancellation else CANCELLED_BEFORE
+    batch.change_event(event, status="ignored", reason=reason.to_json())
     return RecordedWebhook(status="ignored", event_id=event_id, reason=reason)
 
 

@@ -133,7 +133,7 @@ class Event(SQLModel, table=True):
     source_updated_at: datetime = timestamp_column()  # when the store changed the order; else `received_at`
     received_at: datetime = timestamp_column()
     status: str  # "accepted" or "ignored", as in the response
-    reason: str | None = None  # why it was ignored
+    reason: dict[str, Any] | None = json_column()  # why it was ignored, as of `Problem.to_json`
     duplicates: int = 0  # repeats after the first
     has_order: bool = True  # the body contains the order
     is_paid: bool = False

@@ -10,6 +10,7 @@ from connector.core.exceptions import InvalidRequestError, SignatureError
 from connector.core.signatures import is_signed_by_any
 from connector.database.events import RecordedWebhook, record_event
 from connector.runtime import Runtime
+from mappings.problems import render_cause
 from mappings.settings import Store
 from mappings.storefront import MalformedWebhookError
 
@@ -43,7 +44,7 @@ def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], 
         accounts=runtime.settings.accounts_for(store.id, identity.topics),
         traceparent=runtime.tracing.traceparent(),
     )
-    status_fields = {"status": recorded.status, "reason": recorded.reason}
+    status_fields = {"status": recorded.status, "reason": recorded.reason and render_cause(recorded.reason)}
     runtime.log.info("webhook", event_id=recorded.event_id, store=store.id, topic=identity.topic, **status_fields)
     return recorded
 

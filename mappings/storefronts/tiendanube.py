@@ -26,12 +26,11 @@ from mappings.fields import (
     parse_datetime,
 )
 from mappings.ids import hash_body, parse_id
-from mappings.labels import N_
 from mappings.money.allocation import ZERO, subtract_discount
 from mappings.money.payments import sole_payment
 from mappings.order import Address, Customer, Line, Order, Shipping
 from mappings.phones import has_digits
-from mappings.problems import field_error
+from mappings.problems import Problem, field_error
 from mappings.samples import SampleStore
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import HeaderValue, Store, StoreSchema
@@ -332,11 +331,11 @@ class Tiendanube(Storefront[TiendanubeStore]):
                 topic=topic,
                 topics=frozenset({topic}),
                 event_key=f"{topic}:{hash_body(body)}",
-                ignore_reason=N_("This is a request about personal data: a person must act on it."),
+                ignore_reason=Problem(code="privacy_request"),
             )
         event_key = f"{store_id or ''}:{topic}:{subject_id or hash_body(body)}"
         if topic not in TOPICS or subject_id is None:
-            reason = N_("The event is of no order.") if topic not in TOPICS else N_("The event names no order.")
+            reason = Problem(code="topic_without_order" if topic not in TOPICS else "order_not_named")
             return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
         return WebhookIdentity(
             topic=topic,

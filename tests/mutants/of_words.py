@@ -93,14 +93,14 @@ ACCOUNTED_FOR = Invariant(
         Mutant(
             breaks="what is no order is ignored without a reason",
             at=events.insert_events,
-            old='"reason": None if webhook.order_key else webhook.identity.ignore_reason or NO_ORDER,',
+            old='"reason": None if webhook.order_key else webhook.ignore_reason.to_json(),',
             new='"reason": None,',
             tests=(NO_ORDER,),
         ),
         Mutant(
             breaks="an order that no route takes is told as accepted",
             at=events.apply_event,
-            old='    batch.change_event(event, status="ignored", reason=reason)\n',
+            old='    batch.change_event(event, status="ignored", reason=reason.to_json())\n',
             new="",
             tests=(NO_ORDER,),
         ),

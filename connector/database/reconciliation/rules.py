@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from connector.core.retry import MAX_RETRY_AFTER_S
 from connector.database.circuits import CircuitState, circuit_state
-from connector.database.events import CANCELLED_FIRST
+from connector.database.events import CANCELLED, CANCELLED_BEFORE
 from connector.database.models import REASONS_BY_STATE, Circuit, Delivery, Event, Reason, State
 from mappings import DESTINATIONS
 from mappings.destination import Outcome
@@ -100,7 +100,7 @@ def ignored_differences(event: Event, order: OrderHistory) -> Iterator[str]:
         yield "ignored without a reason"
     elif event.order_id is None:
         return
-    elif event.reason in (Reason.CANCELLED, CANCELLED_FIRST):
+    elif event.reason["code"] in (CANCELLED.code, CANCELLED_BEFORE.code):
         if not order.was_cancelled:
             yield "ignored as cancelled, and no event cancels its order"
     elif event.accounts and order.had_order:

@@ -130,7 +130,7 @@ def last_event_times(database: Database) -> dict[str, datetime]:
 
 
 def count_events(session: Session, after_id: int, last_id: int) -> Counts:
-    columns = (col(Event.store), col(Event.status), col(Event.reason))
+    columns = (col(Event.store), col(Event.status), col(Event.reason)["code"].as_string())
     statement = (
         select_rows(*columns, func.count(), func.max(Event.received_at))
         .where(col(Event.id) > after_id, col(Event.id) <= last_id)

@@ -26,8 +26,8 @@ def translate_text(text: str) -> str:
 
 
 def translate_problem(problem: Problem | Mapping[str, Any] | str | None) -> str:
-    """Return a problem, or one as it is stored, as a sentence. A plain text is looked up in the catalogue."""
-    return translate_text(problem) if isinstance(problem, str) else render_stored(problem, translate_text)
+    """Return a problem, or one as it is stored, as a sentence; what a person wrote as it is."""
+    return render_stored(problem, translate_text)
 
 
 def translate_cause(problem: Problem | str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
-from mappings.labels import N_
+from mappings.problems import Problem
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 
 #: The topics that carry a whole order, with the canonical topic of each. `orders/edited` carries only a difference.
@@ -38,13 +38,12 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
     event_key = f"{topic}:{event_id}"
     canonical_topic = TOPICS.get(topic)
     if canonical_topic is None:
-        reason = N_("The topic carries no whole order.")
+        reason = Problem(code="topic_without_whole_order")
         return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
     order_id = parse_id(payload.get("id"), "The order's id")
     if order_id is None:
-        return WebhookIdentity(
-            topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=N_("This is not an order.")
-        )
+        reason = Problem(code="not_an_order")
+        return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
     topics = {topic, canonical_topic} | ({"cancelled"} if payload.get("cancelled_at") else set())
     is_test = (get_header(headers, "test") or "").casefold() == "true"
     return WebhookIdentity(
@@ -56,7 +55,7 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
         or parse_id(payload.get("order_number"), "The order's number"),
         source_updated_at=parse_datetime(payload.get("updated_at")),
         has_order=topic not in ID_ONLY_TOPICS,
-        ignore_reason=N_("This is a test notification.") if is_test else None,
+        ignore_reason=Problem(code="test_notification") if is_test else None,
     )
 
 

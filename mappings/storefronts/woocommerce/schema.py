@@ -37,6 +37,9 @@ PICKUP_METHODS = {"local_pickup", "pickup_location"}
 
 register_templates(
     {
+        "woocommerce_error": N_(
+            "WooCommerce sent an error in place of the order: the webhook's user may not see orders."
+        ),
         "woocommerce_unitemized_refund": N_("Refunds are not itemized by product: WooCommerce gives only their sum."),
         "woocommerce_refunds_not_fetched": N_(
             "Refunds are not itemized by product: WooCommerce gives only their sum. "

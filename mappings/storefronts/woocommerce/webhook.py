@@ -9,7 +9,7 @@ from typing import Any
 
 from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
-from mappings.labels import N_
+from mappings.problems import Problem
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.woocommerce.schema import CANCELLED_STATUSES, DRAFT_STATUSES, PAID_STATUSES
 
@@ -55,17 +55,17 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
         order_number=parse_id(payload.get("number"), "The order's number"),
         source_updated_at=parse_datetime(payload.get("date_modified_gmt"), is_utc=True),
         has_order=topic != "order.deleted",
-        ignore_reason=N_("This is a draft.") if is_draft else None,
+        ignore_reason=Problem(code="draft_order") if is_draft else None,
     )
 
 
-def find_ignore_reason(topic: str, payload: Mapping[str, Any], order_id: str | None) -> str | None:
+def find_ignore_reason(topic: str, payload: Mapping[str, Any], order_id: str | None) -> Problem | None:
     code = payload.get("code")
     if isinstance(code, str) and code.startswith("woocommerce_rest_"):
-        return N_("WooCommerce sent an error in place of the order: the webhook's user may not see orders.")
+        return Problem(code="woocommerce_error")
     if topic not in TOPICS:
-        return N_("The topic carries no order.")
-    return N_("This is not an order.") if order_id is None else None
+        return Problem(code="topic_without_order")
+    return Problem(code="not_an_order") if order_id is None else None
 
 
 def decode_secret(secret: str) -> str:

@@ -114,8 +114,8 @@ def test_order_cancelled_before_payment_needs_no_delivery(service: Service) -> N
     service.post_shopify(shopify_order(1, cancelled_at="2026-11-20T10:09:00-06:00"), "orders/cancelled")
     service.post_shopify(shopify_order(1), "orders/paid")
     assert [event["reason"] for event in service.api("/events").json["items"]] == [
-        "the order was cancelled before: a person decides",
-        "cancelled",
+        "The order was cancelled before: a person decides.",
+        "The order is cancelled.",
     ]
     assert differences(service) == []
 
@@ -145,13 +145,13 @@ def corrupting_changes() -> list[tuple[list[Any], list[tuple[str, int, str]]]]:
     return [
         # events
         ([update_row(Event, IGNORED, reason=None)], [("event", IGNORED, "ignored without a reason")]),
-        ([update_row(Event, IGNORED, reason="")], [("event", IGNORED, "ignored without a reason")]),
+        ([update_row(Event, IGNORED, reason={})], [("event", IGNORED, "ignored without a reason")]),
         (
             [update_row(Event, IGNORED, accounts=["bodega"])],
             [("event", IGNORED, "ignored, and its routes named bodega")],
         ),
         (
-            [update_row(Event, IGNORED, reason="cancelled")],
+            [update_row(Event, IGNORED, reason={"code": "cancelled_order"})],
             [("event", IGNORED, "ignored as cancelled, and no event cancels its order")],
         ),
         ([update_row(Event, IGNORED, status="lost")], [("event", IGNORED, "its status is 'lost'")]),

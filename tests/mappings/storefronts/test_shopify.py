@@ -7,7 +7,7 @@ import pytest
 
 from mappings import STOREFRONTS
 from mappings.order import Charge, Order, Payment, Shipping
-from mappings.problems import MappingError, render_problems
+from mappings.problems import MappingError, Problem, render_problems
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from tests.support.mapping_cases import SAMPLES, parse_order, shipping_address
 
@@ -499,16 +499,16 @@ def test_event_key_falls_back_from_event_to_webhook_to_body(
 )
 def test_other_topics_are_ignored(payload: dict[str, Any], topic: str) -> None:
     identity = identify(payload, {"x-shopify-topic": topic, "x-shopify-event-id": "e"})
-    assert (identity.ignore_reason, identity.topics) == ("The topic carries no whole order.", frozenset({topic}))
+    assert (identity.ignore_reason, identity.topics) == (Problem(code="topic_without_whole_order"), frozenset({topic}))
 
 
 def test_test_notification_is_ignored(payload: dict[str, Any]) -> None:
-    assert identify(payload, HEADERS | {"x-shopify-test": "true"}).ignore_reason == "This is a test notification."
+    assert identify(payload, HEADERS | {"x-shopify-test": "true"}).ignore_reason == Problem(code="test_notification")
 
 
 @pytest.mark.parametrize("order_id", [None, "", " ", [], {}, 1.5, True])
 def test_payload_without_an_id_is_ignored(payload: dict[str, Any], order_id: Any) -> None:
-    assert identify(payload | {"id": order_id}).ignore_reason == "This is not an order."
+    assert identify(payload | {"id": order_id}).ignore_reason == Problem(code="not_an_order")
 
 
 def test_missing_topic_is_malformed(payload: dict[str, Any]) -> None:

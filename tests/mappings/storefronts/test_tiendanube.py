@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from mappings import STOREFRONTS
 from mappings.order import Address, Customer, Line, Order, Payment, Shipping
-from mappings.problems import MappingError, render_problems
+from mappings.problems import MappingError, Problem, render_problems
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from mappings.storefronts.tiendanube import TiendanubeStore
 from tests.support.mapping_cases import (
@@ -503,19 +503,23 @@ def test_event_key_combines_store_event_and_order() -> None:
 @pytest.mark.parametrize(
     ("payload", "topic", "reason"),
     [
-        (thin("app/uninstalled"), "app/uninstalled", "The event is of no order."),
-        (thin("product/updated"), "product/updated", "The event is of no order."),
+        (thin("app/uninstalled"), "app/uninstalled", "topic_without_order"),
+        (thin("product/updated"), "product/updated", "topic_without_order"),
         (
             thin("fulfillment_order/status_updated", id=None),
             "fulfillment_order/status_updated",
-            "The event is of no order.",
+            "topic_without_order",
         ),
-        (thin("order/paid", id=None), "order/paid", "The event names no order."),
+        (thin("order/paid", id=None), "order/paid", "order_not_named"),
     ],
 )
 def test_event_without_an_order_is_ignored_with_a_reason(payload: dict[str, Any], topic: str, reason: str) -> None:
     identity = identify(payload)
-    assert (identity.topics, identity.order_id, identity.ignore_reason) == (frozenset({topic}), None, reason)
+    assert (identity.topics, identity.order_id, identity.ignore_reason) == (
+        frozenset({topic}),
+        None,
+        Problem(code=reason),
+    )
 
 
 @pytest.mark.parametrize(
@@ -529,7 +533,7 @@ def test_event_without_an_order_is_ignored_with_a_reason(payload: dict[str, Any]
 def test_personal_data_request_is_recognised_and_ignored(payload: dict[str, Any], topic: str) -> None:
     identity = identify(payload)
     assert (identity.topic, identity.topics, identity.order_id) == (topic, frozenset({topic}), None)
-    assert identity.ignore_reason == "This is a request about personal data: a person must act on it."
+    assert identity.ignore_reason == Problem(code="privacy_request")
     assert identity.event_key != identify(payload | {"customer": {"id": 2}}).event_key
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mappings import STOREFRONTS
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
-from mappings.problems import MappingError, render_problems
+from mappings.problems import MappingError, Problem, render_problems
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
 from tests.support.mapping_cases import SAMPLES, parse_order, shipping_address
 
@@ -310,22 +310,22 @@ def test_orders_sharing_a_delivery_id_have_distinct_event_keys(payload: dict[str
 @pytest.mark.parametrize(
     ("payload", "topic", "reason"),
     [
-        ({"id": 1, "status": "checkout-draft"}, "order.created", "This is a draft."),
-        ({"id": 1, "status": "auto-draft"}, "order.created", "This is a draft."),
+        ({"id": 1, "status": "checkout-draft"}, "order.created", "draft_order"),
+        ({"id": 1, "status": "auto-draft"}, "order.created", "draft_order"),
         (
             {"code": "woocommerce_rest_cannot_view", "message": "No", "data": {"status": 401}},
             "order.created",
-            "WooCommerce sent an error in place of the order: the webhook's user may not see orders.",
+            "woocommerce_error",
         ),
-        ({"action": "woocommerce_x", "arg": 5}, "action.woocommerce_x", "The topic carries no order."),
-        ({"id": 5}, "product.updated", "The topic carries no order."),
-        ({"action": "woocommerce_x", "arg": 5}, "order.updated", "This is not an order."),
-        ({"id": None}, "order.updated", "This is not an order."),
-        ({"id": []}, "order.updated", "This is not an order."),
+        ({"action": "woocommerce_x", "arg": 5}, "action.woocommerce_x", "topic_without_order"),
+        ({"id": 5}, "product.updated", "topic_without_order"),
+        ({"action": "woocommerce_x", "arg": 5}, "order.updated", "not_an_order"),
+        ({"id": None}, "order.updated", "not_an_order"),
+        ({"id": []}, "order.updated", "not_an_order"),
     ],
 )
 def test_payload_that_is_no_order_is_ignored_with_a_reason(payload: dict[str, Any], topic: str, reason: str) -> None:
-    assert identify(payload, topic).ignore_reason == reason
+    assert identify(payload, topic).ignore_reason == Problem(code=reason)
 
 
 @pytest.mark.parametrize("topic", ["", " "])

@@ -239,8 +239,8 @@ def test_pages_use_the_browser_language(service: Service, ana: Visitor) -> None:
             Problem(code="not_served", path=("currency",), params={"value": "USD", "choices": "ARS"}),
             "La moneda “USD” no está disponible; solo ARS.",
         ),
-        ("no route takes its topic", "ninguna ruta acepta su tema"),
-        ("Something that nobody translated.", "Something that nobody translated."),
+        (Problem(code="no_route_for_topic"), "Ninguna ruta acepta su tema."),
+        ("What a person wrote.", "What a person wrote."),
     ],
 )
 def test_problems_are_translated(service: Service, problem: Problem | str, spanish: str) -> None:
