@@ -49,12 +49,10 @@ class OrderRequest:
         Args:
             keys: any of which may have the row; None for those that the order does not have.
         """
+        if table not in self.account.required_tables:
+            return
         present_keys = [key for key in keys if key]
-        if (
-            present_keys
-            and table in self.account.required_tables
-            and getattr(self.account, table).find(*present_keys) is None
-        ):
+        if present_keys and getattr(self.account, table).find(*present_keys) is None:
             yield self.build_missing_row_problem(
                 code, table, *present_keys, placeholder=placeholder, path=path, **params
             )

@@ -58,6 +58,8 @@ def set_problem_codes(field: fields.Field[Any]) -> None:
         for key, code in codes_by_key.items()
         if isinstance(field, field_class) and field.error_messages[key] == field_class.default_error_messages[key]
     }
+    if isinstance(field, fields.Nested) and field.many and "type" in codes:
+        codes["type"] = "not_a_list"
     field.error_messages = {**field.error_messages, **{key: [FieldError(code)] for key, code in codes.items()}}
     if isinstance(field, fields.List):
         set_problem_codes(field.inner)

@@ -42,4 +42,4 @@ def casefold_ascii(text: str) -> str:
 
 def match_key(text: str) -> str:
     """Return letters and digits in lower case without accents: the same for "Mercado Pago" and "MERCADO_PAGO"."""
-    return "".join(char for char in casefold_ascii(text) if char.isalnum())
+    return "".join(filter(str.isalnum, casefold_ascii(text)))

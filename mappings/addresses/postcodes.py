@@ -50,12 +50,10 @@ def postcode_digits(code: str, country: str) -> str | None:
 
 def find_mismatch(code: str | None, *, country: str | None, state: str | None) -> Problem | None:
     """Return the problem of a postcode that belongs to another state; None if it matches, or nothing is known."""
-    if (
-        code is None
-        or state is None
-        or country not in POSTCODE_FORMATS
-        or match_key(state) not in STATES_BY_NAME[country]
-    ):
+    if code is None or state is None or country not in POSTCODE_FORMATS:
+        return None
+    known_state = STATES_BY_NAME[country].get(match_key(state))
+    if known_state is None:
         return None
     digits = postcode_digits(code, country)
     if digits is None:
@@ -67,7 +65,7 @@ def find_mismatch(code: str | None, *, country: str | None, state: str | None) -
     def matches_state(candidate: State) -> bool:
         return bool(re.match(candidate.postcode_prefix, digits)) and (letter is None or letter == candidate.iso)
 
-    if matches_state(STATES_BY_NAME[country][match_key(state)]):
+    if matches_state(known_state):
         return None
     owners = [candidate.name for candidate in STATES[country] if matches_state(candidate)]
     params: dict[str, ParamValue] = {"value": code, "state": state}

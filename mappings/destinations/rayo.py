@@ -94,8 +94,9 @@ class RayoOrderSchema(DestinationSchema):
         required=True,
         error_messages={"required": [FieldError("rayo_pickup")]},
     )
-    productos = fields.List(
-        fields.Nested(RayoProductSchema),
+    productos = fields.Nested(
+        RayoProductSchema,
+        many=True,
         attribute="products",
         required=True,
         validate=NonEmpty("rayo_nothing_to_ship"),

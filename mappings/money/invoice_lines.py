@@ -4,9 +4,9 @@ Each destination writes the lines in its own way.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from mappings.lookup_tables import LookupTableField
 from mappings.money.allocation import apply_to_lines, to_cents
@@ -30,7 +30,8 @@ class ChargeTableField(LookupTableField):
 SaleRow = tuple[str | None, str | None, int, Decimal]
 
 
-class InvoiceLine(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
     """Units of one price, after discounts and with tax."""
 
     number: int  # of the row

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from marshmallow import Schema, ValidationError, fields, validates_schema
-from marshmallow.validate import Range
+from marshmallow.validate import OneOf, Range
 
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destination import Destination
-from mappings.fields import Quantity, StrictInteger, Text
+from mappings.fields import Money, Quantity, StrictInteger, Text
 from mappings.problems import FieldError, MappingError, Problem
 from mappings.schema import DestinationSchema, StorefrontSchema, WireSchema
 from mappings.storefront import Storefront
@@ -63,6 +63,7 @@ class ParcelOut(DestinationSchema):
 
 class BatchOut(DestinationSchema):
     bultos = fields.List(fields.Nested(ParcelOut), required=True)
+    tarimas = fields.Nested(ParcelOut, many=True)
 
 
 def errors_of(schema: Schema, data: Any) -> Any:
@@ -100,6 +101,33 @@ def test_invalid_value_is_absent_only_if_optional(odd: Any) -> None:
     assert problems_in(OrderIn(), {"id": odd, "buyer": "x", "items": []}) == {"id": [FieldError("not_text")]}
 
 
+@pytest.mark.parametrize(("field_class", "value"), [(Text, "a"), (Money, "1.50"), (StrictInteger, 1), (Quantity, 1)])
+def test_validators_and_processors_of_a_field_run(field_class: type[fields.Field[Any]], value: Any) -> None:
+    def refuse(loaded: Any) -> None:
+        raise ValidationError("is refused.")
+
+    class Own(WireSchema):
+        refused = field_class(validate=refuse, required=True)
+        changed = field_class(pre_load=lambda _: value, post_load=lambda loaded: [loaded])
+        defaulted = field_class(load_default="default")
+        nullable = field_class(allow_none=True)
+
+    schema = Own()
+    assert errors_of(schema, {"refused": value}) == {"refused": ["is refused."]}
+    loaded = Own(exclude=["refused"]).load({"changed": "of another type", "nullable": None})
+    plain = field_class().deserialize(value)
+    assert loaded == {"changed": [plain], "defaulted": "default", "nullable": None}
+
+
+def test_lenient_field_is_absent_if_its_validator_refuses() -> None:
+    class Own(OrderIn):
+        color = Text(validate=OneOf(["rojo"]))
+
+    payload = {"id": 1, "buyer": "x", "items": []}
+    assert "color" not in Own().load({**payload, "color": "azul"})
+    assert Own().load({**payload, "color": "rojo"})["color"] == "rojo"
+
+
 @pytest.mark.parametrize("data", [None, [], "x", 1])
 def test_non_object_is_an_error(data: Any) -> None:
     assert problems_in(OrderIn(), data) == {"_schema": [FieldError("not_an_object")]}
@@ -126,6 +154,16 @@ def test_nested_values_are_validated() -> None:
             },
             2: {"cantidad": [FieldError("not_an_integer")]},
         }
+    }
+
+
+def test_errors_in_a_list_name_the_item_however_it_is_declared() -> None:
+    items = [{"cantidad": 1}, {"cantidad": 0}, 5]
+    errors = {1: {"cantidad": ["must be positive."]}, 2: {"_schema": [FieldError("not_an_object")]}}
+    assert errors_of(BatchOut(), {"bultos": items, "tarimas": items}) == {"bultos": errors, "tarimas": errors}
+    assert errors_of(BatchOut(), {"bultos": {}, "tarimas": "x"}) == {
+        "bultos": [FieldError("not_a_list")],
+        "tarimas": [FieldError("not_a_list")],
     }
 
 

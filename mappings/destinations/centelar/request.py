@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from mappings.destinations.centelar.account import CentelarAccount, LocationRef
@@ -51,7 +51,8 @@ class CustomerData:
     is_corporate: bool | None
 
 
-class OrderItem(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderItem:
     sku: str | None  # Centelar's product code
     portion: InvoiceLine
     location: LocationRef | None

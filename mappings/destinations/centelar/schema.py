@@ -81,13 +81,14 @@ class CentelarOrderSchema(DestinationSchema):
     ext_code = Text(required=True)
     price = MoneyNumber(attribute="order.total", validate=validate_not_negative, required=True)
     customer = fields.Nested(CentelarCustomerSchema, required=True)
-    items = fields.List(
-        fields.Nested(CentelarItemSchema),
+    items = fields.Nested(
+        CentelarItemSchema,
+        many=True,
         attribute="products",
         required=True,
         validate=NonEmpty("nothing_charged"),
     )
-    payments = fields.List(fields.Nested(CentelarPaymentSchema), required=True)
+    payments = fields.Nested(CentelarPaymentSchema, many=True, required=True)
     shipping_address = fields.Nested(CentelarAddressSchema, attribute="ship_to", required=True)
     billing_address = fields.Nested(
         CentelarAddressSchema,

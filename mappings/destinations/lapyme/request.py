@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import NamedTuple
 
 from mappings.destinations.lapyme.account import LapymeAccount
 from mappings.destinations.lapyme.customers import normalized_document
@@ -38,7 +37,8 @@ SKU_TABLES = [
 ]
 
 
-class LapymeLine(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LapymeLine:
     portion: InvoiceLine
     product_id: str | None
     tax_rate_id: int

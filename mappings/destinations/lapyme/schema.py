@@ -34,8 +34,9 @@ class LapymeOrderSchema(DestinationSchema):
     customer_id = fields.String(validate=UUID_VALIDATOR, required=True)
     assigned_warehouse_id = fields.String(validate=UUID_VALIDATOR, required=True)
     totals = fields.Nested(LapymeTotalsSchema, required=True)
-    lines = fields.List(
-        fields.Nested(LapymeLineSchema),
+    lines = fields.Nested(
+        LapymeLineSchema,
+        many=True,
         attribute="products",
         required=True,
         validate=NonEmpty("nothing_charged"),
