@@ -118,7 +118,7 @@ def spread(url: str) -> None:
             at = f"now() - ({age_s}) * interval '1 second'"
         remote_id = "remote_id = CASE WHEN remote_id IS NULL THEN NULL ELSE 'R-' || CAST(id AS TEXT) END"
         for statement in (
-            f"UPDATE events SET received_at = {at}, version = {at}",
+            f"UPDATE events SET received_at = {at}, source_updated_at = {at}",
             f"UPDATE deliveries SET created_at = {at}, updated_at = {at}, {remote_id}",
             f"UPDATE attempts SET started_at = {at}",
         ):
