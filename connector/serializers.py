@@ -12,7 +12,7 @@ from marshmallow import Schema, fields, post_dump, pre_dump
 from marshmallow.validate import OneOf
 
 from connector.core.fields import UTCDateTime
-from connector.core.messages import render_stored
+from connector.core.messages import render_code, render_stored
 from connector.database.circuits import CircuitState, circuit_state, read_circuits
 from connector.database.models import Attempt, Circuit, Delivery, Event, Job, JobState, Note, Reason, State
 from connector.database.operator_actions import RetriggerResult
@@ -214,7 +214,12 @@ class JobSchema(ResponseSchema):
     )
     queued = fields.Integer()
     left = fields.Integer(metadata={"description": "deliveries that were skipped"})
-    left_why = fields.Dict(attribute="skipped_reasons", keys=fields.String(), values=fields.Integer())
+    left_why = fields.Dict(
+        attribute="skipped_reasons",
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "how many were skipped, by the English sentence that says why"},
+    )
     created_at = UTCDateTime()
     ended_at = UTCDateTime(allow_none=True)
 
@@ -225,6 +230,7 @@ class JobSchema(ResponseSchema):
         return {
             **{name: getattr(job, name) for name in attributes},
             "filters": {name: list(map(str, value)) if name == "ids" else value for name, value in job.filters.items()},
+            "skipped_reasons": {render_code(code): count for code, count in job.skipped_reasons.items()},
             "done": job.queued + skipped,
             "left": skipped,
         }
@@ -233,7 +239,7 @@ class JobSchema(ResponseSchema):
 class RetryResultSchema(ResponseSchema):
     id = fields.String()
     done = fields.String(validate=OneOf(["queued", "left"]))
-    why = fields.String()
+    why = ProblemText(metadata={"description": "what it was, or why it was skipped, as an English sentence"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -198,9 +198,11 @@ def wait_for_outcomes(runtime: "Runtime", ids: Sequence[int], *, wait_s: float) 
 
 
 def print_job(job: "Job") -> None:
+    from connector.core.messages import render_code
+
     click.echo(f"Replay {job.id}: queued {job.queued} of {job.total}.")
     for reason, count in job.skipped_reasons.items():
-        click.echo(f"skipped {count}: {reason}.")
+        click.echo(f"skipped {count}: {render_code(reason)}.")
 
 
 class Verdict(StrEnum):
@@ -261,6 +263,7 @@ def classify_preview(preview: "Preview", *, force: bool) -> Verdict:
 
 def format_preview(preview: "Preview", verdict: Verdict) -> list[str]:
     """Return the lines to print for one delivery."""
+    from connector.core.messages import render_stored
     from connector.database.operator_actions import retrigger_refusal
     from mappings.problems import render_problem
 
@@ -268,7 +271,7 @@ def format_preview(preview: "Preview", verdict: Verdict) -> list[str]:
     order = f"{delivery.store} {delivery.order_number or delivery.order_id}"
     head = f"delivery {delivery.id} ({order} to {delivery.account}, {delivery.reason or delivery.state})"
     if verdict is Verdict.SKIPPED:
-        return [f"{head}: skipped, {retrigger_refusal(delivery, force=False)}"]
+        return [f"{head}: skipped, {render_stored(retrigger_refusal(delivery, force=False))}"]
     differences = [
         f"  {difference.field}: {format_value(difference.old)} -> {format_value(difference.new)}"
         for difference in preview.differences or ()

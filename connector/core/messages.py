@@ -61,6 +61,21 @@ register_templates(
         "filter_pickup_required": N_("the order is not collected, and pickup must be true"),
         "filter_pickup_excluded": N_("the order is collected, and pickup must be false"),
         "filter_pickup_unknown": N_("the order does not say whether it is collected, and pickup must be %(pickup)s"),
+        # Why a delivery is queued again, or is not.
+        "created_for_route": N_("it was created: a route takes it now"),
+        "was_waiting": N_("it was waiting"),
+        "was_delivered": N_("it was delivered"),
+        "was_unmappable": N_("it was unmappable"),
+        "was_refused": N_("it was refused"),
+        "was_uncertain": N_("it was uncertain"),
+        "was_exhausted": N_("it was exhausted"),
+        "was_cancelled": N_("it was cancelled"),
+        "was_filtered": N_("it was filtered"),
+        "was_discarded_by_hand": N_("it was discarded by hand"),
+        "being_sent": N_("it is being sent: wait for its outcome"),
+        "already_delivered": N_("it is delivered: look at the destination first, then use `force`"),
+        "already_discarded": N_("it is discarded: `force` sends it in spite of that"),
+        "is_uncertain": N_("it is uncertain: look at the destination first, then resolve it or use `force`"),
         # What needs a person's attention.
         "cancelled_after_sending": N_(
             "The order was cancelled at the store after it had been sent: act at the destination."
@@ -87,6 +102,11 @@ def build_message(code: str, **params: ParamValue) -> Problem:
         ValueError: the code is not registered.
     """
     return Problem(code=code, params=params)
+
+
+def render_code(code: str, translate: Translate = untranslated) -> str:
+    """Return the sentence of a message without params, of which only the code is stored."""
+    return render_problem(Problem.from_json({"code": code}), translate)
 
 
 def render_stored(value: Problem | Mapping[str, Any] | str | None, translate: Translate = untranslated) -> str:

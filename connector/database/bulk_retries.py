@@ -140,7 +140,7 @@ def retrigger_page(
     *,
     destinations_with_idempotency: set[str],
 ) -> tuple[int, Counter[str]]:
-    """Queue those that still match and whose state allows it. Returns their number, and why others were skipped."""
+    """Queue those that still match and whose state allows it. Returns their number, and the codes of why not."""
     statement = select(Delivery).where(col(Delivery.id).in_(ids), *conditions).order_by(col(Delivery.id))
     matches = transaction.load_all(statement.with_for_update())
     request = RetriggerRequest(actor=job.who, note=job.note, force=job.force)
@@ -150,7 +150,7 @@ def retrigger_page(
         )
         for item in matches
     ]
-    skipped = Counter(item.why for item in results if item.done == "left")
+    skipped = Counter(item.why.code for item in results if item.done == "left")
     return len(results) - skipped.total(), skipped
 
 

@@ -275,7 +275,8 @@ class Job(SQLModel, table=True):
     state: str
     total: int  # deliveries that matched when it was created
     queued: int = 0
-    skipped_reasons: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # counts
+    #: Counts of skipped deliveries by the code of the message that says why.
+    skipped_reasons: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     after_id: int = Field(sa_column=Column(RowId, nullable=False))  # the last delivery processed
     until_id: int = Field(sa_column=Column(RowId, nullable=False))  # the last delivery when it was created
     created_at: datetime = timestamp_column()

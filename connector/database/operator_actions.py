@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import col, func, select
 
 from connector.core.exceptions import ConflictError, NotFoundError
+from connector.core.messages import build_message, render_stored
 from connector.database.deliveries import reset_values, update_delivery
 from connector.database.engine import Database, Transaction
 from connector.database.idempotency import IdempotentRequest, transact_idempotently
@@ -14,16 +15,33 @@ from connector.database.models import Attempt, Delivery, Event, Reason, State
 from connector.database.order_batch import insert_deliveries, new_delivery
 from connector.database.orders import add_note, is_cancelled, matches_order, select_newest
 from mappings.destination import Outcome
+from mappings.problems import Problem
 
-#: States that a person leaves only with `force`: sending again may create a second order.
-NEEDS_FORCE = {State.DELIVERED, State.DISCARDED}
+#: Why a delivery may not be queued again, by its state or reason, unless `force` is used.
+REFUSALS: Mapping[str, Problem] = {
+    State.DELIVERED: build_message("already_delivered"),
+    State.DISCARDED: build_message("already_discarded"),
+    Reason.UNCERTAIN: build_message("is_uncertain"),
+}
+#: What a delivery was when it was queued again, by its reason, or else its state.
+PREVIOUS_STATES: Mapping[str, Problem] = {
+    State.WAITING: build_message("was_waiting"),
+    State.DELIVERED: build_message("was_delivered"),
+    Reason.UNMAPPABLE: build_message("was_unmappable"),
+    Reason.REFUSED: build_message("was_refused"),
+    Reason.UNCERTAIN: build_message("was_uncertain"),
+    Reason.EXHAUSTED: build_message("was_exhausted"),
+    Reason.CANCELLED: build_message("was_cancelled"),
+    Reason.FILTERED: build_message("was_filtered"),
+    Reason.BY_HAND: build_message("was_discarded_by_hand"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetriggerResult:
     id: int
     done: str  # "queued" or "left"
-    why: str
+    why: Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +76,7 @@ def retrigger_delivery(
     def retrigger(transaction: Transaction) -> Delivery:
         delivery = lock_delivery(transaction, delivery_id)
         if refusal := retrigger_refusal(delivery, force=request.force):
-            raise ConflictError(refusal)
+            raise ConflictError(render_stored(refusal))
         if request.new_key and not (supports_idempotency and request.force):
             raise ConflictError("`new_key` goes with `force`, at a destination that takes a key")
         if request.new_key and delivery.state == State.WAITING:
@@ -117,9 +135,8 @@ def retrigger_event(
         for delivery_id in created_ids:
             add_note(transaction, delivery_id, "retrigger", request.note or "", request.actor)
         transaction.notify()
-        return results + [
-            RetriggerResult(id=id_, done="queued", why="made for the routes of now") for id_ in created_ids
-        ]
+        why = build_message("created_for_route")
+        return results + [RetriggerResult(id=id_, done="queued", why=why) for id_ in created_ids]
 
     return transact_idempotently(database, retrigger, idempotency)
 
@@ -127,24 +144,20 @@ def retrigger_event(
 def requeue_or_skip(
     transaction: Transaction, delivery: Delivery, request: RetriggerRequest, *, supports_idempotency: bool
 ) -> RetriggerResult:
-    if reason := retrigger_refusal(delivery, force=request.force):
-        return RetriggerResult(id=delivery.id, done="left", why=reason)
-    reason = f"it was {delivery.reason or delivery.state}"
+    if refusal := retrigger_refusal(delivery, force=request.force):
+        return RetriggerResult(id=delivery.id, done="left", why=refusal)
+    why = PREVIOUS_STATES[delivery.reason or delivery.state]
     requeue(transaction, delivery, request, supports_idempotency=supports_idempotency)
-    return RetriggerResult(id=delivery.id, done="queued", why=reason)
+    return RetriggerResult(id=delivery.id, done="queued", why=why)
 
 
-def retrigger_refusal(delivery: Delivery, *, force: bool) -> str | None:
+def retrigger_refusal(delivery: Delivery, *, force: bool) -> Problem | None:
     """Why a delivery may not be queued again; None if it may."""
     if delivery.state == State.SENDING:
-        return "it is being sent: wait for its outcome"
+        return build_message("being_sent")
     if force:
         return None
-    if delivery.state in NEEDS_FORCE:
-        return f"it is {delivery.state}: look first, then use `force`"
-    if delivery.reason == Reason.UNCERTAIN:
-        return "it is uncertain: look at the destination first, then resolve it or use `force`"
-    return None
+    return REFUSALS.get(delivery.state) or REFUSALS.get(delivery.reason or "")
 
 
 def requeue(

@@ -40,8 +40,9 @@ def test_bulk_retry_queues_parked_deliveries_and_reports_skipped_ones(service: S
     assert delivery_states(service) == [("parked", "uncertain"), ("waiting", None), ("waiting", None)]
     done = bulk_retries.load_job(service.database, int(job))
     assert (done.state, done.total, done.queued) == ("finished", 3, 2)
+    assert done.skipped_reasons == {"is_uncertain": 1}
     reason = "it is uncertain: look at the destination first, then resolve it or use `force`"
-    assert done.skipped_reasons == {reason: 1}
+    assert service.api(f"/retriggers/{job}").json["left_why"] == {reason: 1}
     [note] = service.api("/deliveries/2").json["notes"]
     assert (note["kind"], note["who"], note["text"]) == ("retrigger", "ana", "LaPyme knows the products now")
 

@@ -201,8 +201,8 @@ NOT_REPEATED = Invariant(
         Mutant(
             breaks="a person's retrigger repeats what is uncertain without being forced to",
             at=operator_actions.retrigger_refusal,
-            old="    if delivery.reason == Reason.UNCERTAIN:\n        return",
-            new="    if False:\n        return",
+            old=' or REFUSALS.get(delivery.reason or "")',
+            new="",
             tests=("tests/operations/test_actions.py::test_uncertain_delivery_requires_force[sqlite-rayo]",),
         ),
         Mutant(

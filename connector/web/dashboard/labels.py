@@ -56,14 +56,13 @@ ACTION_LABELS = {
     "pause": lazy_gettext("pause"),
     "resume": lazy_gettext("resume"),
 }
-#: Why a bulk retry skipped deliveries, by the reasons that `retrigger_refusal` gives.
+#: Why a bulk retry skipped deliveries, by the codes of `retrigger_refusal`. Its messages speak of `force`, which the
+#: dashboard has as buttons.
 SKIP_LABELS = {
-    "it is being sent: wait for its outcome": lazy_gettext("an attempt is in progress"),
-    "it is delivered: look first, then use `force`": lazy_gettext("already delivered"),
-    "it is discarded: look first, then use `force`": lazy_gettext("discarded"),
-    "it is uncertain: look at the destination first, then resolve it or use `force`": lazy_gettext(
-        "uncertain: check at the destination"
-    ),
+    "being_sent": lazy_gettext("an attempt is in progress"),
+    "already_delivered": lazy_gettext("already delivered"),
+    "already_discarded": lazy_gettext("discarded"),
+    "is_uncertain": lazy_gettext("uncertain: check at the destination"),
 }
 LABELS: tuple[Mapping[str, Any], ...] = (
     STATE_LABELS,
