@@ -364,6 +364,9 @@ def serialize_report(report: ReconciliationReport) -> dict[str, Any]:
             {"account": account, "state": state, "waiting": waiting}
             for (account, state), waiting in sorted(report.held.items())
         ],
-        "differences": [asdict(difference) | {"id": str(difference.id)} for difference in report.differences],
+        "differences": [
+            asdict(difference) | {"id": str(difference.id), "what": render_stored(difference.what)}
+            for difference in report.differences
+        ],
         "unlisted": report.total - len(report.differences),
     }

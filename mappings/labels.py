@@ -91,7 +91,7 @@ LINE_PHRASES = (
     N_("Shipping > line %(number)s"),
 )
 
-#: Words of ours in sentences: the terms of a sum, what a customer is searched by, and outcomes of attempts.
+#: Words of ours in sentences: the terms of a sum, what a customer is searched by, outcomes of attempts, and states.
 WORDS: Mapping[str, str] = {
     "tax document": N_("tax document"),
     "e-mail": N_("e-mail"),
@@ -112,6 +112,16 @@ WORDS: Mapping[str, str] = {
     "token_expired": N_("token expired"),
     "ambiguous": N_("no clear response"),
     "conflict": N_("idempotency key already used"),
+    "waiting": N_("waiting"),
+    "sending": N_("sending"),
+    "parked": N_("parked"),
+    "discarded": N_("discarded"),
+    "unmappable": N_("unmappable"),
+    "uncertain": N_("uncertain"),
+    "exhausted": N_("exhausted"),
+    "cancelled": N_("cancelled"),
+    "filtered": N_("filtered"),
+    "by hand": N_("by hand"),
 }
 
 

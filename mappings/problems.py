@@ -135,6 +135,8 @@ def render_alternatives(table: Any, translate: Translate) -> str:
 
 #: Params that are not shown as they are.
 PARAM_RENDERERS: Mapping[str, Callable[[Any, Translate], str]] = {
+    "delivery_reason": render_word,
+    "delivery_state": render_word,
     "field": render_word,
     "identifier": render_word,
     "kind": render_word,

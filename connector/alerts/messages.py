@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from connector.clients.notifiers import Message
+from connector.core.messages import render_stored
 from connector.database.alerts import CONDITION_KINDS
 from connector.database.circuits import parse_circuit
 from connector.database.models import Alert
@@ -128,7 +129,7 @@ def build_section(alert: Alert, last_notice: Mapping[str, Any], public_url: str 
             "orders_in_all": alert.orders,
             "since": alert.since.isoformat(),
             "at": alert.last_at.isoformat(),
-            "orders": examples,
+            "orders": [render_example(example) for example in examples],
             "title": title,
             "to_do": to_do,
             "see": link,
@@ -162,8 +163,13 @@ def account_label(account: str | None) -> str:
     return f"The API of store {id_}" if kind == "store" else id_
 
 
+def render_example(example: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an example with its message as a sentence."""
+    return {**example, "what": render_stored(example["what"])} if "what" in example else dict(example)
+
+
 def order_label(example: Mapping[str, Any]) -> str:
-    detail = f": {example['what']}" if example.get("what") else ""
+    detail = f": {render_stored(example['what'])}" if example.get("what") else ""
     number = str(example["order"] or "?").removeprefix("#")
     return f"Order #{number} of {example['store']}{detail}"
 

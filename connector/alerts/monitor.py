@@ -184,7 +184,12 @@ class AlertMonitor:
 
 def difference_alert(difference: Discrepancy) -> AlertEvent:
     delivery_id = str(difference.id) if difference.kind == "delivery" else None
-    example = {"delivery": delivery_id, "store": difference.store, "order": difference.order, "what": difference.what}
+    example = {
+        "delivery": delivery_id,
+        "store": difference.store,
+        "order": difference.order,
+        "what": difference.what.to_json(),
+    }
     return AlertEvent(
         fingerprint=f"difference:{difference.kind}:{difference.id}",
         kind="differences",

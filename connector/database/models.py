@@ -308,7 +308,7 @@ class Alert(SQLModel, table=True):
     store: str | None = None
     causes: list[dict[str, Any]] = json_list_column()  # as of `Problem.to_json`, without order data
     orders: int = 0  # since `since`
-    examples: list[dict[str, Any]] = json_list_column()  # newest first: {"delivery", "store", "order"}
+    examples: list[dict[str, Any]] = json_list_column()  # newest first: {"delivery", "store", "order", "what"}
     since: datetime = timestamp_column()
     last_at: datetime = timestamp_column()
     ended_at: datetime | None = timestamp_column(nullable=True)  # of a condition: when it ended

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from connector.database.reconciliation.run import BATCH_SIZE, MAX_LISTED, ReconciliationReport, Scope, reconcile
+from mappings.problems import render_problem
 from tests.support.service import Service
 
 LATE_S = 600.0
@@ -29,7 +30,7 @@ def run_reconciliation(
 def differences(service: Service) -> list[tuple[str, int, str]]:
     report = run_reconciliation(service)
     assert report.total == len(report.differences)
-    return [(difference.kind, difference.id, difference.what) for difference in report.differences]
+    return [(difference.kind, difference.id, render_problem(difference.what)) for difference in report.differences]
 
 
 def execute_statements(service: Service, *statements: Any) -> None:

@@ -1,18 +1,20 @@
 """The rules that every event and every delivery must meet, so that each order is accounted for.
 
-Pure functions over rows. Their texts contain ids, states and times, and nothing of what orders contain.
+Pure functions over rows. Their messages contain ids, states and times, and nothing of what orders contain.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connector.core.messages import build_message
 from connector.core.retry import MAX_RETRY_AFTER_S
 from connector.database.circuits import CircuitState, circuit_state
 from connector.database.events import CANCELLED, CANCELLED_BEFORE
 from connector.database.models import REASONS_BY_STATE, Circuit, Delivery, Event, Reason, State
 from mappings import DESTINATIONS
 from mappings.destination import Outcome
+from mappings.problems import Problem
 from mappings.settings import Account
 
 #: Reasons of deliveries that are brought to the newest version of their order when it arrives.
@@ -81,38 +83,42 @@ class Evidence:
     has_body: bool
 
 
-def event_differences(event: Event, order: OrderHistory) -> Iterator[str]:
+def event_differences(event: Event, order: OrderHistory) -> Iterator[Problem]:
     if event.status == "ignored":
         yield from ignored_differences(event, order)
     elif event.status != "accepted":
-        yield f"its status is {event.status!r}"
+        yield build_message("unknown_event_status", status=event.status)
     elif event.order_id is None:
-        yield "accepted, and it speaks of no order"
+        yield build_message("accepted_without_order")
     elif not order.accounts:
-        yield "accepted, and its order has no delivery"
+        yield build_message("accepted_without_delivery")
     elif not order.was_cancelled:  # a cancelled order gets no new ones
         for account in sorted(set(event.accounts) - set(order.accounts)):
-            yield f"its routes named account {account}, and its order has no delivery there"
+            yield build_message("route_without_delivery", account=account)
 
 
-def ignored_differences(event: Event, order: OrderHistory) -> Iterator[str]:
+def ignored_differences(event: Event, order: OrderHistory) -> Iterator[Problem]:
     if not event.reason:
-        yield "ignored without a reason"
+        yield build_message("ignored_without_reason")
     elif event.order_id is None:
         return
     elif event.reason["code"] in (CANCELLED.code, CANCELLED_BEFORE.code):
         if not order.was_cancelled:
-            yield "ignored as cancelled, and no event cancels its order"
+            yield build_message("ignored_as_cancelled")
     elif event.accounts and order.had_order:
-        yield f"ignored, and its routes named {', '.join(event.accounts)}"
+        yield build_message("ignored_with_routes", accounts=", ".join(event.accounts))
 
 
-def delivery_differences(delivery: Delivery, evidence: Evidence, context: RuleContext) -> Iterator[str]:
+def delivery_differences(delivery: Delivery, evidence: Evidence, context: RuleContext) -> Iterator[Problem]:
     if delivery.state not in list(State) or delivery.reason not in REASONS_BY_STATE[State(delivery.state)]:
-        yield f"{delivery.state} because {delivery.reason or 'of nothing'}: there is no such state"
+        if delivery.reason is None:
+            yield build_message("impossible_without_reason", delivery_state=delivery.state)
+        else:
+            states = {"delivery_state": delivery.state, "delivery_reason": delivery.reason}
+            yield build_message("impossible_reason", **states)
         return
     if not evidence.event_matches_order:
-        yield f"its event {delivery.event_id} does not hold its order"
+        yield build_message("event_of_other_order", event=delivery.event_id)
     yield from attempts_differences(delivery, evidence)
     match delivery.state:
         case State.WAITING:
@@ -124,7 +130,7 @@ def delivery_differences(delivery: Delivery, evidence: Evidence, context: RuleCo
         case _:
             yield from reason_differences(delivery, evidence)
     if evidence.newest_event_id not in (None, delivery.event_id) and follows_newest_event(delivery):
-        yield f"its order's newest event is {evidence.newest_event_id}, and event {delivery.event_id} was applied"
+        yield build_message("newer_event_not_applied", newest=evidence.newest_event_id, event=delivery.event_id)
 
 
 def follows_newest_event(delivery: Delivery) -> bool:
@@ -132,38 +138,45 @@ def follows_newest_event(delivery: Delivery) -> bool:
     return delivery.locked_since is None and (delivery.state == State.WAITING or delivery.reason in FOLLOWING_REASONS)
 
 
-def attempts_differences(delivery: Delivery, evidence: Evidence) -> Iterator[str]:
-    numbers = [attempt.number for attempt in evidence.attempts]
-    if numbers != list(range(1, delivery.attempts + 1)):
-        absent = sorted(set(range(1, delivery.attempts + 1)) - set(numbers))
-        unexpected = sorted(set(numbers) - set(range(1, delivery.attempts + 1)))
-        parts = [
-            f"{name} {', '.join(map(str, subset[:5]))}"
-            for name, subset in (("lacks", absent), ("has", unexpected))
-            if subset
-        ]
-        yield f"it counts {delivery.attempts} attempts, and {' and '.join(parts)}"
-    expected_unfinished = [delivery.attempts] if delivery.state == State.SENDING else []
-    unfinished = [attempt.number for attempt in evidence.attempts if attempt.outcome == State.SENDING]
-    if unfinished != expected_unfinished:
-        yield f"{delivery.state}, and of attempts {unfinished} it is not told what came of them"
+def attempts_differences(delivery: Delivery, evidence: Evidence) -> Iterator[Problem]:
+    expected = set(range(1, delivery.attempts + 1))
+    numbers = {attempt.number for attempt in evidence.attempts}
+    if missing := expected - numbers:
+        yield build_message("attempts_missing", count=delivery.attempts, numbers=format_numbers(missing))
+    if unexpected := numbers - expected:
+        yield build_message("attempts_unexpected", count=delivery.attempts, numbers=format_numbers(unexpected))
+    unfinished = {attempt.number for attempt in evidence.attempts if attempt.outcome == State.SENDING}
+    under_way = {delivery.attempts} if delivery.state == State.SENDING else set()
+    if under_way - unfinished:
+        yield build_message("sending_with_outcome")
+    if without_outcome := unfinished - under_way:
+        yield build_message("attempts_without_outcome", numbers=format_numbers(without_outcome))
 
 
-def waiting_differences(delivery: Delivery, evidence: Evidence, context: RuleContext) -> Iterator[str]:
+def format_numbers(numbers: Collection[int]) -> str:
+    """Return the first few numbers: "1, 2, 3"."""
+    return ", ".join(map(str, sorted(numbers)[:5]))
+
+
+def format_time(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def waiting_differences(delivery: Delivery, evidence: Evidence, context: RuleContext) -> Iterator[Problem]:
     if evidence.is_cancelled:
-        yield "waiting, and its order was cancelled"
+        yield build_message("waiting_but_cancelled")
     if has_excessive_lease(delivery, context):
-        yield "waiting, on a lease that is longer than LEASE_S"
+        yield build_message("waiting_lease_too_long")
     if delivery.due_at is None:
-        yield "waiting, and never due"
+        yield build_message("never_due")
         return
     max_s = max_delay_s(context.accounts.get(delivery.account))
     if delivery.due_at > context.from_now(max_s + CLOCK_SKEW_S):
-        yield f"waiting until {delivery.due_at:%Y-%m-%dT%H:%M:%SZ}: no delay is longer than {max_s:.0f} s"
+        yield build_message("due_too_late", due_at=format_time(delivery.due_at), seconds=round(max_s))
     is_free = delivery.claim_expires_at is None or delivery.claim_expires_at <= context.now
     is_late = is_free and delivery.due_at < context.ago(context.late_s)
     if is_late and blocked_by(context.circuits.get(delivery.account), context) is None:
-        yield f"waiting, due since {delivery.due_at:%Y-%m-%dT%H:%M:%SZ}, and no forwarder took it"
+        yield build_message("due_but_unclaimed", due_at=format_time(delivery.due_at))
 
 
 def max_delay_s(account: Account | None) -> float:
@@ -186,46 +199,46 @@ def has_excessive_lease(delivery: Delivery, context: RuleContext) -> bool:
     return lease_end is not None and lease_end > context.from_now(context.lease_s + CLOCK_SKEW_S)
 
 
-def sending_differences(delivery: Delivery, evidence: Evidence, context: RuleContext) -> Iterator[str]:
+def sending_differences(delivery: Delivery, evidence: Evidence, context: RuleContext) -> Iterator[Problem]:
     if delivery.claimed_by is None or delivery.claim_expires_at is None:
-        yield "sending, and nobody claims it"
+        yield build_message("sending_unclaimed")
     elif delivery.claim_expires_at <= context.ago(RECOVERY_S):
-        yield f"sending, and its lease ended at {delivery.claim_expires_at:%Y-%m-%dT%H:%M:%SZ}"
+        yield build_message("sending_lease_ended", ended_at=format_time(delivery.claim_expires_at))
     elif has_excessive_lease(delivery, context):
-        yield "sending, on a lease that is longer than LEASE_S"
+        yield build_message("sending_lease_too_long")
     elif delivery.updated_at <= context.ago(RECOVERY_S) and context.is_dead(delivery.claimed_by):
-        yield "sending, and the process that sent it runs no more"
+        yield build_message("sending_process_ended")
     destination = DESTINATIONS.get(delivery.destination)
     if not evidence.has_body:
-        yield "sending, and its body is not kept"
+        yield build_message("sending_without_body")
     if destination is not None and destination.supports_idempotency and not delivery.idempotency_key:
-        yield "sending, and its key is not kept"
+        yield build_message("sending_without_key")
 
 
-def delivered_differences(delivery: Delivery, evidence: Evidence) -> Iterator[str]:
+def delivered_differences(delivery: Delivery, evidence: Evidence) -> Iterator[Problem]:
     last = evidence.attempts[-1] if evidence.attempts else None
     if evidence.resolved_at is not None and (last is None or evidence.resolved_at >= last.started_at):
         return  # a named person resolved it
     if last is None or last.outcome != Outcome.DELIVERED:
-        yield "delivered, by no attempt and by nobody's word"
+        yield build_message("delivered_by_nothing")
     elif not last.has_response and delivery.pruned_at is not None and delivery.pruned_at >= last.started_at:
         if not delivery.remote_id:
-            yield "delivered, and the destination's id is not kept"
+            yield build_message("delivered_without_id")
     elif evidence.reclassified is None or evidence.reclassified[0] is not Outcome.DELIVERED:
-        yield "delivered, and the reply that is kept is no success"
+        yield build_message("delivered_without_success")
     elif evidence.reclassified[1] != delivery.remote_id:
-        yield "delivered, and the reply that is kept gives another id than remote_id"
+        yield build_message("delivered_with_other_id")
 
 
-def reason_differences(delivery: Delivery, evidence: Evidence) -> Iterator[str]:
+def reason_differences(delivery: Delivery, evidence: Evidence) -> Iterator[Problem]:
     """Of a parked or discarded delivery: whether the row has what its reason implies."""
     awaits_correction = delivery.state == State.PARKED and delivery.reason != Reason.UNCERTAIN
     if (awaits_correction or delivery.reason == Reason.FILTERED) and evidence.is_cancelled:
-        yield f"{delivery.reason}, and its order was cancelled"
+        yield build_message("held_but_cancelled", delivery_reason=delivery.reason)
     if delivery.reason in REASONS_AFTER_ATTEMPT and not delivery.attempts:
-        yield f"{delivery.reason} without an attempt"
+        yield build_message("reason_without_attempt", delivery_reason=delivery.reason)
     if delivery.reason == Reason.BY_HAND and evidence.resolved_at is None:
-        yield "discarded by hand, and by nobody's word"
+        yield build_message("discarded_by_nobody")
     is_explained = bool(delivery.problems) or delivery.pruned_at is not None
     if delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED) and not is_explained:
-        yield f"{delivery.reason}, and no problem says why"
+        yield build_message("reason_without_problem", delivery_reason=delivery.reason)

@@ -33,6 +33,7 @@ from connector.database.reconciliation.rules import (
 )
 from mappings import DESTINATIONS
 from mappings.destination import Outcome
+from mappings.problems import Problem
 from mappings.settings import Account
 
 #: Rows that are read at once.
@@ -69,7 +70,7 @@ class Discrepancy:
     day: str
     account: str | None  # of a delivery
     order: str | None  # its number, else its id
-    what: str
+    what: Problem
 
 
 @dataclass(slots=True, kw_only=True)
@@ -179,11 +180,11 @@ def check_events(report: ReconciliationReport, session: Session, events: list[Ev
     for event in suspicious:  # a cancelled order may lack deliveries
         was_cancelled, had_order = history[event.id]
         order = OrderHistory(accounts=accounts_by_id[event.id], was_cancelled=was_cancelled, had_order=had_order)
-        for description in event_differences(event, order):
-            report.add(build_discrepancy("event", event, utc_day(event.received_at), None, description))
+        for what in event_differences(event, order):
+            report.add(build_discrepancy("event", event, utc_day(event.received_at), None, what))
 
 
-def build_discrepancy(kind: str, row: Event | Delivery, day: str, account: str | None, what: str) -> Discrepancy:
+def build_discrepancy(kind: str, row: Event | Delivery, day: str, account: str | None, what: Problem) -> Discrepancy:
     order = row.order_number or row.order_id
     return Discrepancy(kind=kind, id=row.id, store=row.store, day=day, account=account, order=order, what=what)
 
@@ -242,8 +243,8 @@ def check_deliveries(
             event_matches_order=delivery.id not in mismatched_ids,
             has_body=delivery.id in ids_with_body,
         )
-        for description in delivery_differences(delivery, evidence, context):
-            report.add(build_discrepancy("delivery", delivery, created_day, delivery.account, description))
+        for what in delivery_differences(delivery, evidence, context):
+            report.add(build_discrepancy("delivery", delivery, created_day, delivery.account, what))
 
 
 def depends_on_events(delivery: Delivery) -> bool:

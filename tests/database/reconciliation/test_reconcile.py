@@ -148,24 +148,24 @@ def corrupting_changes() -> list[tuple[list[Any], list[tuple[str, int, str]]]]:
         ([update_row(Event, IGNORED, reason={})], [("event", IGNORED, "ignored without a reason")]),
         (
             [update_row(Event, IGNORED, accounts=["bodega"])],
-            [("event", IGNORED, "ignored, and its routes named bodega")],
+            [("event", IGNORED, "ignored, but its routes named bodega")],
         ),
         (
             [update_row(Event, IGNORED, reason={"code": "cancelled_order"})],
-            [("event", IGNORED, "ignored as cancelled, and no event cancels its order")],
+            [("event", IGNORED, "ignored as cancelled, but no event cancels its order")],
         ),
-        ([update_row(Event, IGNORED, status="lost")], [("event", IGNORED, "its status is 'lost'")]),
+        ([update_row(Event, IGNORED, status="lost")], [("event", IGNORED, "its status is “lost”, which no event has")]),
         (
             [update_row(Event, IGNORED, status="accepted")],
-            [("event", IGNORED, "accepted, and its order has no delivery")],
+            [("event", IGNORED, "accepted, but its order has no delivery")],
         ),
         (
             [update_row(Event, IGNORED, status="accepted", order_id=None)],
-            [("event", IGNORED, "accepted, and it speaks of no order")],
+            [("event", IGNORED, "accepted, but it names no order")],
         ),
         (
             [update_row(Event, 1, accounts=["bodega", "hub"])],
-            [("event", 1, "its routes named account hub, and its order has no delivery there")],
+            [("event", 1, "its routes named account hub, but its order has no delivery there")],
         ),
         (
             [
@@ -173,123 +173,132 @@ def corrupting_changes() -> list[tuple[list[Any], list[tuple[str, int, str]]]]:
                 delete(Delivery).where(col(Delivery.id) == DELIVERED),
             ],
             [
-                ("event", 1, "accepted, and its order has no delivery"),
-                ("delivery", WAITING, "it counts 1 attempts, and has 2"),
+                ("event", 1, "accepted, but its order has no delivery"),
+                ("delivery", WAITING, "its number of attempts is 1, but there are also: 2"),
             ],
         ),
         (
             [update_row(Event, CANCELLATION - 1, accounts=["bodega", "hub"])],
-            [("event", CANCELLATION - 1, "its routes named account hub, and its order has no delivery there")],
+            [("event", CANCELLATION - 1, "its routes named account hub, but its order has no delivery there")],
         ),
         ([update_row(Event, CANCELLATION, accounts=["bodega", "hub"])], []),
         # states and their reasons
         (
             [update_row(Delivery, UNMAPPABLE, reason=None)],
-            [("delivery", UNMAPPABLE, "parked because of nothing: there is no such state")],
+            [("delivery", UNMAPPABLE, "parked without a reason: there is no such state")],
         ),
         (
             [update_row(Delivery, CANCELLED, reason="refused")],
-            [("delivery", CANCELLED, "discarded because refused: there is no such state")],
+            [("delivery", CANCELLED, "discarded, with the reason “refused”: there is no such state")],
         ),
         (
             [update_row(Delivery, DELIVERED, state="gone")],
-            [("delivery", DELIVERED, "gone because of nothing: there is no such state")],
+            [("delivery", DELIVERED, "gone without a reason: there is no such state")],
         ),
         (
             [update_row(Delivery, UNMAPPABLE, problems=[])],
-            [("delivery", UNMAPPABLE, "unmappable, and no problem says why")],
+            [("delivery", UNMAPPABLE, "unmappable, but no problem says why")],
         ),
         (
             [update_row(Delivery, UNMAPPABLE, reason="exhausted")],
-            [("delivery", UNMAPPABLE, "exhausted without an attempt")],
+            [("delivery", UNMAPPABLE, "exhausted, but without an attempt")],
         ),
         (
             [update_row(Delivery, CANCELLED, reason="by hand")],
-            [("delivery", CANCELLED, "discarded by hand, and by nobody's word")],
+            [("delivery", CANCELLED, "discarded by hand, but nobody is recorded who did it")],
         ),
         (
             [update_row(Delivery, CANCELLED, reason="by hand"), note_values(CANCELLED, who="")],
-            [("delivery", CANCELLED, "discarded by hand, and by nobody's word")],
+            [("delivery", CANCELLED, "discarded by hand, but nobody is recorded who did it")],
         ),
         # delivered
         (
             [attempts_of(DELIVERED, reply=response_body("no uuid"))],
-            [("delivery", DELIVERED, "delivered, and the reply that is kept is no success")],
+            [("delivery", DELIVERED, "delivered, but the stored response is no success")],
         ),
         (
             [attempts_of(DELIVERED, reply=response_body(A_UUID))],
-            [("delivery", DELIVERED, "delivered, and the reply that is kept gives another id than remote_id")],
+            [("delivery", DELIVERED, "delivered, but the id in the stored response is not its remote_id")],
         ),
         (
             [attempts_of(DELIVERED, status=500)],
-            [("delivery", DELIVERED, "delivered, and the reply that is kept is no success")],
+            [("delivery", DELIVERED, "delivered, but the stored response is no success")],
         ),
         (
             [attempts_of(DELIVERED, reply=None)],
-            [("delivery", DELIVERED, "delivered, and the reply that is kept is no success")],
+            [("delivery", DELIVERED, "delivered, but the stored response is no success")],
         ),
         (
             [attempts_of(DELIVERED, outcome="refused")],
-            [("delivery", DELIVERED, "delivered, by no attempt and by nobody's word")],
+            [("delivery", DELIVERED, "delivered, but no attempt succeeded and nobody resolved it")],
         ),
         (
             [attempts_of(DELIVERED, outcome="refused"), note_values(DELIVERED)],
-            [("delivery", DELIVERED, "delivered, by no attempt and by nobody's word")],
+            [("delivery", DELIVERED, "delivered, but no attempt succeeded and nobody resolved it")],
         ),
         (
             [attempts_of(DELIVERED, outcome="refused"), note_values(DELIVERED, who="ana", kind="retrigger")],
-            [("delivery", DELIVERED, "delivered, by no attempt and by nobody's word")],
+            [("delivery", DELIVERED, "delivered, but no attempt succeeded and nobody resolved it")],
         ),
         (
             [attempts_of(DELIVERED, outcome="refused"), note_values(DELIVERED, who="ana", at=seconds_from_now(-3600))],
-            [("delivery", DELIVERED, "delivered, by no attempt and by nobody's word")],
+            [("delivery", DELIVERED, "delivered, but no attempt succeeded and nobody resolved it")],
         ),
         ([attempts_of(DELIVERED, outcome="refused"), note_values(DELIVERED, who="ana", at=seconds_from_now(5))], []),
         ([attempts_of(DELIVERED, reply=None), update_row(Delivery, DELIVERED, pruned_at=seconds_from_now(5))], []),
         (
             [attempts_of(DELIVERED, reply=None), update_row(Delivery, DELIVERED, pruned_at=seconds_from_now(-3600))],
-            [("delivery", DELIVERED, "delivered, and the reply that is kept is no success")],
+            [("delivery", DELIVERED, "delivered, but the stored response is no success")],
         ),
         (
             [
                 attempts_of(DELIVERED, reply=None),
                 update_row(Delivery, DELIVERED, pruned_at=seconds_from_now(5), remote_id=None),
             ],
-            [("delivery", DELIVERED, "delivered, and the destination's id is not kept")],
+            [("delivery", DELIVERED, "delivered, but the destination's id is not stored")],
         ),
         # attempts
         (
             [attempts_of(DELIVERED, number=2), update_row(Delivery, DELIVERED, attempts=2)],
-            [("delivery", DELIVERED, "it counts 2 attempts, and lacks 1")],
+            [("delivery", DELIVERED, "its number of attempts is 2, but these are missing: 1")],
         ),
-        ([update_row(Delivery, REFUSED, attempts=3)], [("delivery", REFUSED, "it counts 3 attempts, and lacks 2, 3")]),
-        ([attempts_of(REFUSED, number=2)], [("delivery", REFUSED, "it counts 1 attempts, and lacks 1 and has 2")]),
+        (
+            [update_row(Delivery, REFUSED, attempts=3)],
+            [("delivery", REFUSED, "its number of attempts is 3, but these are missing: 2, 3")],
+        ),
+        (
+            [attempts_of(REFUSED, number=2)],
+            [
+                ("delivery", REFUSED, "its number of attempts is 1, but these are missing: 1"),
+                ("delivery", REFUSED, "its number of attempts is 1, but there are also: 2"),
+            ],
+        ),
         (
             [attempts_of(REFUSED, outcome="sending")],
-            [("delivery", REFUSED, "parked, and of attempts [1] it is not told what came of them")],
+            [("delivery", REFUSED, "these attempts have no outcome: 1")],
         ),
         # versions and cancellations
         (
             [update_row(Delivery, WAITING, event_id=1)],
             [
-                ("delivery", WAITING, "its event 1 does not hold its order"),
-                ("delivery", WAITING, "its order's newest event is 7, and event 1 was applied"),
+                ("delivery", WAITING, "its event 1 does not contain its order"),
+                ("delivery", WAITING, "its order's newest event is 7, but event 1 was applied"),
             ],
         ),
-        ([update_row(Event, 1, has_order=False)], [("delivery", DELIVERED, "its event 1 does not hold its order")]),
-        ([update_row(Event, 7, is_cancellation=True)], [("delivery", WAITING, "waiting, and its order was cancelled")]),
+        ([update_row(Event, 1, has_order=False)], [("delivery", DELIVERED, "its event 1 does not contain its order")]),
+        ([update_row(Event, 7, is_cancellation=True)], [("delivery", WAITING, "waiting, but its order was cancelled")]),
         ([update_row(Event, 7, is_cancellation=True), update_row(Delivery, WAITING, override_event_id=7)], []),
-        ([update_row(Event, 6, is_cancellation=True)], [("delivery", REFUSED, "refused, and its order was cancelled")]),
+        ([update_row(Event, 6, is_cancellation=True)], [("delivery", REFUSED, "refused, but its order was cancelled")]),
         ([update_row(Event, 1, is_cancellation=True)], []),
         # waiting
-        ([update_row(Delivery, WAITING, due_at=None)], [("delivery", WAITING, "waiting, and never due")]),
+        ([update_row(Delivery, WAITING, due_at=None)], [("delivery", WAITING, "waiting, but never due")]),
         (
             [update_row(Delivery, WAITING, due_at=datetime(2099, 1, 1, tzinfo=UTC))],
-            [("delivery", WAITING, "waiting until 2099-01-01T00:00:00Z: no delay is longer than 3600 s")],
+            [("delivery", WAITING, "waiting until 2099-01-01T00:00:00Z, but no delay is longer than 3600 s")],
         ),
         (
             [update_row(Delivery, WAITING, due_at=datetime(2020, 1, 1, tzinfo=UTC))],
-            [("delivery", WAITING, "waiting, due since 2020-01-01T00:00:00Z, and no forwarder took it")],
+            [("delivery", WAITING, "waiting, due since 2020-01-01T00:00:00Z, but no worker took it")],
         ),
         ([update_row(Delivery, WAITING, due_at=seconds_from_now(-LATE_S / 2))], []),
         (
@@ -306,7 +315,7 @@ def corrupting_changes() -> list[tuple[list[Any], list[tuple[str, int, str]]]]:
         ),
         (
             [update_row(Delivery, WAITING, claimed_by="other:1:1:a", claim_expires_at=seconds_from_now(3600))],
-            [("delivery", WAITING, "waiting, on a lease that is longer than LEASE_S")],
+            [("delivery", WAITING, "waiting, but its lease is longer than LEASE_S")],
         ),
     ]
 
@@ -332,7 +341,7 @@ def test_outdated_body_is_reported_unless_it_is_frozen(service: Service, number:
     assert differences(service) == []
     read = number + 2  # its event
     execute_statements(service, update_row(Delivery, number, event_id=read))
-    message = f"its order's newest event is 8, and event {read} was applied"
+    message = f"its order's newest event is 8, but event {read} was applied"
     assert differences(service) == [("delivery", number, message)]
     execute_statements(service, update_row(Delivery, number, locked_since=seconds_from_now(0)))
     assert differences(service) == []
@@ -350,7 +359,7 @@ def test_filtered_order_has_a_reason(service: Service) -> None:
     service.drain()
     assert differences(service) == []
     execute_statements(service, update_row(Delivery, 1, problems=[]))
-    assert differences(service) == [("delivery", 1, "filtered, and no problem says why")]
+    assert differences(service) == [("delivery", 1, "filtered, but no problem says why")]
 
 
 def begin_sending(service: Service, claimant: str = "another-machine:1:1:a") -> None:
@@ -374,12 +383,12 @@ def test_sending_delivery_needs_a_claim_and_a_body(service: Service) -> None:
     }
     long_ago, long_hence = (datetime(year, 1, 1, tzinfo=UTC) for year in (2020, 2099))
     expected: list[tuple[dict[str, Any], str]] = [
-        ({"claimed_by": None}, "sending, and nobody claims it"),
-        ({"claim_expires_at": None}, "sending, and nobody claims it"),
-        ({"claim_expires_at": long_ago}, "sending, and its lease ended at 2020-01-01T00:00:00Z"),
-        ({"claim_expires_at": long_hence}, "sending, on a lease that is longer than LEASE_S"),
-        ({"body": None}, "sending, and its body is not kept"),
-        ({"idempotency_key": None}, "sending, and its key is not kept"),
+        ({"claimed_by": None}, "sending, but no worker has claimed it"),
+        ({"claim_expires_at": None}, "sending, but no worker has claimed it"),
+        ({"claim_expires_at": long_ago}, "sending, but its lease ended at 2020-01-01T00:00:00Z"),
+        ({"claim_expires_at": long_hence}, "sending, but its lease is longer than LEASE_S"),
+        ({"body": None}, "sending, but its body is not stored"),
+        ({"idempotency_key": None}, "sending, but its idempotency key is not stored"),
     ]
     reported = []
     for values, _ in expected:
@@ -400,7 +409,7 @@ def test_interrupted_delivery_is_reported_until_recovered(service: Service) -> N
     begin_sending(service, completed.stdout.strip())
     assert differences(service) == []
     execute_statements(service, update_row(Delivery, 1, updated_at=seconds_from_now(-20)))
-    assert differences(service) == [("delivery", 1, "sending, and the process that sent it runs no more")]
+    assert differences(service) == [("delivery", 1, "sending, but the process that sent it no longer runs")]
     service.worker().recover()
     assert differences(service) == []
 
@@ -408,7 +417,7 @@ def test_interrupted_delivery_is_reported_until_recovered(service: Service) -> N
 def test_sending_delivery_without_an_attempt_is_reported(service: Service) -> None:
     begin_sending(service)
     execute_statements(service, attempts_of(1, outcome="refused"))
-    assert differences(service) == [("delivery", 1, "sending, and of attempts [] it is not told what came of them")]
+    assert differences(service) == [("delivery", 1, "sending, but its last attempt has an outcome")]
 
 
 def test_delivery_waiting_for_a_paused_account_is_no_difference(service: Service) -> None:
@@ -432,7 +441,7 @@ def test_delivery_waiting_for_a_circuit_breaker_is_no_difference_while_probed(se
     assert (report.differences, report.held) == ([], {("erp", "circuit open"): 1})
     execute_statements(service, opened.values(probe_at=seconds_from_now(-2 * LATE_S)))
     assert differences(service) == [
-        ("delivery", WAITING, "waiting, due since 2020-01-01T00:00:00Z, and no forwarder took it")
+        ("delivery", WAITING, "waiting, due since 2020-01-01T00:00:00Z, but no worker took it")
     ]
 
 
@@ -517,7 +526,7 @@ def test_command_lists_differences_without_personal_data_and_exits_1(service: Se
         [
             f"event 3 (tienda-mx {today}, order #9): ignored without a reason",
             f"delivery 1 (tienda-mx {today}, order #1 to bodega): "
-            "delivered, and the reply that is kept gives another id than remote_id",
+            "delivered, but the id in the stored response is not its remote_id",
         ],
     )
     assert [word for word in PERSONAL_DATA if word in printed] == []
@@ -550,7 +559,7 @@ def test_command_prints_json_within_its_scope(service: Service, command: Command
                     "day": today,
                     "account": "erp",
                     "order": "5",
-                    "what": "waiting, and never due",
+                    "what": "waiting, but never due",
                 }
             ],
             "unlisted": 0,
