@@ -9,124 +9,160 @@ from typing import Any
 from mappings.labels import N_, Translate, untranslated
 from mappings.problems import ParamValue, Problem, register_templates, render_problem
 
+#: Why a delivery cannot be prepared.
+PREPARATION_PROBLEMS: Mapping[str, str] = {
+    "account_not_configured": N_("Its account is no longer configured."),
+    "store_not_configured": N_("Its store is no longer configured."),
+    "mapping_failed": N_("The connector failed to map this order (%(exception)s): a fault of ours."),
+    "payload_pruned": N_("Its payload was pruned: it goes again when a newer version of the order comes."),
+    "body_pruned": N_(
+        "What went under its key was pruned: look at the destination, then retrigger with force and a new key."
+    ),
+    "order_not_at_store": N_("The order is not at the store any more (404)."),
+    "store_api_not_configured": N_(
+        "The order is to be fetched from the store, and its settings have no `api_url` or `api_token`."
+    ),
+    "same_bytes_again": N_(
+        "An earlier attempt may have arrived: the same bytes would go again under the same key, whatever the "
+        "settings say."
+    ),
+}
+
+#: Why an event is ignored, beyond what its storefront says.
+IGNORE_REASONS: Mapping[str, str] = {
+    "no_route_for_topic": N_("No route takes its topic."),
+    "cancelled_before": N_("The order was cancelled before: a person decides."),
+}
+
+#: Why an attempt failed. None of their params is the other side's text: that is the attempt's `reply`.
+ATTEMPT_ERRORS: Mapping[str, str] = {
+    "http_status": N_("status %(status)s"),
+    "connect_timeout": N_("no connection within the time limit (%(exception)s)"),
+    "read_timeout": N_("no response within the time limit (%(exception)s)"),
+    "write_timeout": N_("the request could not be sent within the time limit (%(exception)s)"),
+    "connect_failed": N_("no connection (%(exception)s)"),
+    "response_incomplete": N_("the connection ended before the response was complete (%(exception)s)"),
+    "connection_broken": N_("the connection broke before the response was complete (%(exception)s)"),
+    "response_undecodable": N_("the response cannot be decoded (%(exception)s)"),
+    "request_failed": N_("the request failed (%(exception)s)"),
+    "request_not_built": N_("the request could not be built (%(exception)s)"),
+    "failed_after_status": N_("%(error)s, after status %(status)s"),
+    "too_late_to_send": N_("too late to send: the commit took too long"),
+    "interrupted": N_("the process ended, or lost its claim, before a response was recorded"),
+    # Which request failed before the order was sent.
+    "order_not_fetched": N_("not fetched: %(error)s"),
+    "no_token": N_("no token: %(error)s"),
+    "no_customer": N_("no customer: %(error)s"),
+}
+
+#: Why a circuit is open.
+CIRCUIT_REASONS: Mapping[str, str] = {
+    "credentials_rejected": N_("credentials rejected"),
+    "consecutive_failures": N_("consecutive failures"),
+}
+
+#: Why a delivery is discarded.
+DISCARD_REASONS: Mapping[str, str] = {
+    "would_be_discarded": N_("It would be discarded: %(reason)s."),
+    "cancelled_at_store": N_("the store says that it is cancelled"),
+    "newest_version_unpaid": N_("its newest version is not paid"),
+    "no_route": N_("no route leads to the account now"),
+    "filter_value_missing": N_("the order names no %(field)s, which must be among %(allowed)s"),
+    "filter_value_excluded": N_("%(field)s %(value)s is not among %(allowed)s"),
+    "filter_pickup_required": N_("the order is not collected, and pickup must be true"),
+    "filter_pickup_excluded": N_("the order is collected, and pickup must be false"),
+    "filter_pickup_unknown": N_("the order does not say whether it is collected, and pickup must be %(pickup)s"),
+}
+
+#: Why a delivery is queued again, or is not.
+RETRIGGER_REASONS: Mapping[str, str] = {
+    "created_for_route": N_("it was created: a route takes it now"),
+    "was_waiting": N_("it was waiting"),
+    "was_delivered": N_("it was delivered"),
+    "was_unmappable": N_("it was unmappable"),
+    "was_refused": N_("it was refused"),
+    "was_uncertain": N_("it was uncertain"),
+    "was_exhausted": N_("it was exhausted"),
+    "was_cancelled": N_("it was cancelled"),
+    "was_filtered": N_("it was filtered"),
+    "was_discarded_by_hand": N_("it was discarded by hand"),
+    "being_sent": N_("it is being sent: wait for its outcome"),
+    "already_delivered": N_("it is delivered: look at the destination first, then use `force`"),
+    "already_discarded": N_("it is discarded: `force` sends it in spite of that"),
+    "is_uncertain": N_("it is uncertain: look at the destination first, then resolve it or use `force`"),
+}
+
+#: What reconciliation finds about an event.
+EVENT_DIFFERENCES: Mapping[str, str] = {
+    "unknown_event_status": N_("its status is “%(status)s”, which no event has"),
+    "accepted_without_order": N_("accepted, but it names no order"),
+    "accepted_without_delivery": N_("accepted, but its order has no delivery"),
+    "route_without_delivery": N_("its routes named account %(account)s, but its order has no delivery there"),
+    "ignored_without_reason": N_("ignored without a reason"),
+    "ignored_as_cancelled": N_("ignored as cancelled, but no event cancels its order"),
+    "ignored_with_routes": N_("ignored, but its routes named %(accounts)s"),
+}
+
+#: What reconciliation finds about a delivery.
+DELIVERY_DIFFERENCES: Mapping[str, str] = {
+    "impossible_without_reason": N_("%(delivery_state)s without a reason: there is no such state"),
+    "impossible_reason": N_("%(delivery_state)s, with the reason “%(delivery_reason)s”: there is no such state"),
+    "event_of_other_order": N_("its event %(event)s does not contain its order"),
+    "newer_event_not_applied": N_("its order's newest event is %(newest)s, but event %(event)s was applied"),
+    "attempts_missing": N_("its number of attempts is %(count)s, but these are missing: %(numbers)s"),
+    "attempts_unexpected": N_("its number of attempts is %(count)s, but there are also: %(numbers)s"),
+    "attempts_without_outcome": N_("these attempts have no outcome: %(numbers)s"),
+    "waiting_but_cancelled": N_("waiting, but its order was cancelled"),
+    "waiting_lease_too_long": N_("waiting, but its lease is longer than LEASE_S"),
+    "never_due": N_("waiting, but never due"),
+    "due_too_late": N_("waiting until %(due_at)s, but no delay is longer than %(seconds)s s"),
+    "due_but_unclaimed": N_("waiting, due since %(due_at)s, but no worker took it"),
+    "sending_with_outcome": N_("sending, but its last attempt has an outcome"),
+    "sending_unclaimed": N_("sending, but no worker has claimed it"),
+    "sending_lease_ended": N_("sending, but its lease ended at %(ended_at)s"),
+    "sending_lease_too_long": N_("sending, but its lease is longer than LEASE_S"),
+    "sending_process_ended": N_("sending, but the process that sent it no longer runs"),
+    "sending_without_body": N_("sending, but its body is not stored"),
+    "sending_without_key": N_("sending, but its idempotency key is not stored"),
+    "delivered_by_nothing": N_("delivered, but no attempt succeeded and nobody resolved it"),
+    "delivered_without_id": N_("delivered, but the destination's id is not stored"),
+    "delivered_without_success": N_("delivered, but the stored response is no success"),
+    "delivered_with_other_id": N_("delivered, but the id in the stored response is not its remote_id"),
+    "held_but_cancelled": N_("%(delivery_reason)s, but its order was cancelled"),
+    "reason_without_attempt": N_("%(delivery_reason)s, but without an attempt"),
+    "reason_without_problem": N_("%(delivery_reason)s, but no problem says why"),
+    "discarded_by_nobody": N_("discarded by hand, but nobody is recorded who did it"),
+}
+
+#: What needs a person's attention.
+ALERTS: Mapping[str, str] = {
+    "cancelled_after_sending": N_(
+        "The order was cancelled at the store after it had been sent: act at the destination."
+    ),
+    "cancelled_while_ambiguous": N_(
+        "The order was cancelled at the store, and may have reached the destination: look there."
+    ),
+    "no_longer_cancelled": N_("The order was cancelled, and a newer version of it is not: a person decides."),
+    "late_response": N_(
+        "Attempt %(attempt)s got its response after its claim was lost: %(outcome)s. Compare with the destination."
+    ),
+    "late_response_with_id": N_(
+        "Attempt %(attempt)s got its response after its claim was lost: %(outcome)s, with %(remote_id)s as the "
+        "destination's id. Compare with the destination."
+    ),
+}
+
 register_templates(
     {
-        # Why a delivery cannot be prepared.
-        "account_not_configured": N_("Its account is no longer configured."),
-        "store_not_configured": N_("Its store is no longer configured."),
-        "mapping_failed": N_("The connector failed to map this order (%(exception)s): a fault of ours."),
-        "payload_pruned": N_("Its payload was pruned: it goes again when a newer version of the order comes."),
-        "body_pruned": N_(
-            "What went under its key was pruned: look at the destination, then retrigger with force and a new key."
-        ),
-        "order_not_at_store": N_("The order is not at the store any more (404)."),
-        "store_api_not_configured": N_(
-            "The order is to be fetched from the store, and its settings have no `api_url` or `api_token`."
-        ),
-        "same_bytes_again": N_(
-            "An earlier attempt may have arrived: the same bytes would go again under the same key, whatever the "
-            "settings say."
-        ),
-        # Why an event is ignored, beyond what its storefront says.
-        "no_route_for_topic": N_("No route takes its topic."),
-        "cancelled_before": N_("The order was cancelled before: a person decides."),
-        # Why an attempt failed. None of their params is the other side's text: that is the attempt's `reply`.
-        "http_status": N_("status %(status)s"),
-        "connect_timeout": N_("no connection within the time limit (%(exception)s)"),
-        "read_timeout": N_("no response within the time limit (%(exception)s)"),
-        "write_timeout": N_("the request could not be sent within the time limit (%(exception)s)"),
-        "connect_failed": N_("no connection (%(exception)s)"),
-        "response_incomplete": N_("the connection ended before the response was complete (%(exception)s)"),
-        "connection_broken": N_("the connection broke before the response was complete (%(exception)s)"),
-        "response_undecodable": N_("the response cannot be decoded (%(exception)s)"),
-        "request_failed": N_("the request failed (%(exception)s)"),
-        "request_not_built": N_("the request could not be built (%(exception)s)"),
-        "failed_after_status": N_("%(error)s, after status %(status)s"),
-        "too_late_to_send": N_("too late to send: the commit took too long"),
-        "interrupted": N_("the process ended, or lost its claim, before a response was recorded"),
-        # Which request failed before the order was sent.
-        "order_not_fetched": N_("not fetched: %(error)s"),
-        "no_token": N_("no token: %(error)s"),
-        "no_customer": N_("no customer: %(error)s"),
-        # Why a circuit is open.
-        "credentials_rejected": N_("credentials rejected"),
-        "consecutive_failures": N_("consecutive failures"),
-        # Why a delivery is discarded.
-        "would_be_discarded": N_("It would be discarded: %(reason)s."),
-        "cancelled_at_store": N_("the store says that it is cancelled"),
-        "newest_version_unpaid": N_("its newest version is not paid"),
-        "no_route": N_("no route leads to the account now"),
-        "filter_value_missing": N_("the order names no %(field)s, which must be among %(allowed)s"),
-        "filter_value_excluded": N_("%(field)s %(value)s is not among %(allowed)s"),
-        "filter_pickup_required": N_("the order is not collected, and pickup must be true"),
-        "filter_pickup_excluded": N_("the order is collected, and pickup must be false"),
-        "filter_pickup_unknown": N_("the order does not say whether it is collected, and pickup must be %(pickup)s"),
-        # Why a delivery is queued again, or is not.
-        "created_for_route": N_("it was created: a route takes it now"),
-        "was_waiting": N_("it was waiting"),
-        "was_delivered": N_("it was delivered"),
-        "was_unmappable": N_("it was unmappable"),
-        "was_refused": N_("it was refused"),
-        "was_uncertain": N_("it was uncertain"),
-        "was_exhausted": N_("it was exhausted"),
-        "was_cancelled": N_("it was cancelled"),
-        "was_filtered": N_("it was filtered"),
-        "was_discarded_by_hand": N_("it was discarded by hand"),
-        "being_sent": N_("it is being sent: wait for its outcome"),
-        "already_delivered": N_("it is delivered: look at the destination first, then use `force`"),
-        "already_discarded": N_("it is discarded: `force` sends it in spite of that"),
-        "is_uncertain": N_("it is uncertain: look at the destination first, then resolve it or use `force`"),
-        # What reconciliation finds about an event.
-        "unknown_event_status": N_("its status is “%(status)s”, which no event has"),
-        "accepted_without_order": N_("accepted, but it names no order"),
-        "accepted_without_delivery": N_("accepted, but its order has no delivery"),
-        "route_without_delivery": N_("its routes named account %(account)s, but its order has no delivery there"),
-        "ignored_without_reason": N_("ignored without a reason"),
-        "ignored_as_cancelled": N_("ignored as cancelled, but no event cancels its order"),
-        "ignored_with_routes": N_("ignored, but its routes named %(accounts)s"),
-        # What reconciliation finds about a delivery.
-        "impossible_without_reason": N_("%(delivery_state)s without a reason: there is no such state"),
-        "impossible_reason": N_("%(delivery_state)s, with the reason “%(delivery_reason)s”: there is no such state"),
-        "event_of_other_order": N_("its event %(event)s does not contain its order"),
-        "newer_event_not_applied": N_("its order's newest event is %(newest)s, but event %(event)s was applied"),
-        "attempts_missing": N_("its number of attempts is %(count)s, but these are missing: %(numbers)s"),
-        "attempts_unexpected": N_("its number of attempts is %(count)s, but there are also: %(numbers)s"),
-        "attempts_without_outcome": N_("these attempts have no outcome: %(numbers)s"),
-        "waiting_but_cancelled": N_("waiting, but its order was cancelled"),
-        "waiting_lease_too_long": N_("waiting, but its lease is longer than LEASE_S"),
-        "never_due": N_("waiting, but never due"),
-        "due_too_late": N_("waiting until %(due_at)s, but no delay is longer than %(seconds)s s"),
-        "due_but_unclaimed": N_("waiting, due since %(due_at)s, but no worker took it"),
-        "sending_with_outcome": N_("sending, but its last attempt has an outcome"),
-        "sending_unclaimed": N_("sending, but no worker has claimed it"),
-        "sending_lease_ended": N_("sending, but its lease ended at %(ended_at)s"),
-        "sending_lease_too_long": N_("sending, but its lease is longer than LEASE_S"),
-        "sending_process_ended": N_("sending, but the process that sent it no longer runs"),
-        "sending_without_body": N_("sending, but its body is not stored"),
-        "sending_without_key": N_("sending, but its idempotency key is not stored"),
-        "delivered_by_nothing": N_("delivered, but no attempt succeeded and nobody resolved it"),
-        "delivered_without_id": N_("delivered, but the destination's id is not stored"),
-        "delivered_without_success": N_("delivered, but the stored response is no success"),
-        "delivered_with_other_id": N_("delivered, but the id in the stored response is not its remote_id"),
-        "held_but_cancelled": N_("%(delivery_reason)s, but its order was cancelled"),
-        "reason_without_attempt": N_("%(delivery_reason)s, but without an attempt"),
-        "reason_without_problem": N_("%(delivery_reason)s, but no problem says why"),
-        "discarded_by_nobody": N_("discarded by hand, but nobody is recorded who did it"),
-        # What needs a person's attention.
-        "cancelled_after_sending": N_(
-            "The order was cancelled at the store after it had been sent: act at the destination."
-        ),
-        "cancelled_while_ambiguous": N_(
-            "The order was cancelled at the store, and may have reached the destination: look there."
-        ),
-        "no_longer_cancelled": N_("The order was cancelled, and a newer version of it is not: a person decides."),
-        "late_response": N_(
-            "Attempt %(attempt)s got its response after its claim was lost: %(outcome)s. Compare with the destination."
-        ),
-        "late_response_with_id": N_(
-            "Attempt %(attempt)s got its response after its claim was lost: %(outcome)s, with %(remote_id)s as the "
-            "destination's id. Compare with the destination."
-        ),
+        **PREPARATION_PROBLEMS,
+        **IGNORE_REASONS,
+        **ATTEMPT_ERRORS,
+        **CIRCUIT_REASONS,
+        **DISCARD_REASONS,
+        **RETRIGGER_REASONS,
+        **EVENT_DIFFERENCES,
+        **DELIVERY_DIFFERENCES,
+        **ALERTS,
     }
 )
 

@@ -1,7 +1,9 @@
 """The Spanish catalogue is complete, and Spanish pages have no English text."""
 
+import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -12,15 +14,21 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from sqlalchemy import insert, update
+from sqlmodel import col, select
 
 import connector
 import mappings
+from connector.core import messages
+from connector.database.models import Attempt, Circuit, Event
+from connector.database.orders import add_alert
 from connector.operations import actions
 from connector.operations.actions import advance_bulk_retries
 from connector.web.dashboard import auth
 from mappings import labels, problems
 from mappings.addresses import ambiguity
 from tests.support.orders import shopify_order, woo_order
+from tests.support.rows import execute_statements, update_row
 from tests.support.scenarios import without_colonia
 from tests.support.service import Service
 from tests.support.visitor import Visitor
@@ -55,12 +63,16 @@ def extract_messages() -> set[Any]:
     }
 
 
+def spanish_text(text: str) -> str:
+    return next((str(message.string) for message in read_catalog() if message.id == text), text)
+
+
 def test_every_text_has_a_spanish_translation() -> None:
     catalog = read_catalog()
-    messages = [message for message in catalog if message.id]
-    assert {message.id for message in messages} == extract_messages()
-    assert [message.id for message in messages if message.fuzzy] == []
-    assert [message.id for message in messages if not all(strings_of(message.string))] == []
+    entries = [message for message in catalog if message.id]
+    assert {message.id for message in entries} == extract_messages()
+    assert [message.id for message in entries if message.fuzzy] == []
+    assert [message.id for message in entries if not all(strings_of(message.string))] == []
     assert not catalog.obsolete
 
 
@@ -138,6 +150,22 @@ def untranslated_messages(catalog: Catalog) -> Iterator[re.Pattern[str]]:
                 yield re.compile(".+".join(map(re.escape, parts)))
 
 
+def is_english(text: str, untranslated: Sequence[re.Pattern[str]]) -> bool:
+    return any(pattern.fullmatch(text) for pattern in untranslated) or bool(ENGLISH_WORDS.search(DATA.sub("", text)))
+
+
+def find_english(visitor: Visitor, pages: Iterable[str]) -> dict[str, str]:
+    """Return the English texts on the Spanish pages, each with a page that shows it."""
+    untranslated = list(untranslated_messages(read_catalog()))
+    visitor.language = "es-MX,es;q=0.9"
+    english_texts: dict[str, str] = {}
+    for page in pages:
+        for text in texts_of(visitor.get(page).text, *(["dl"] if page == "/settings" else [])):
+            if is_english(text, untranslated):
+                english_texts.setdefault(text, page)
+    return english_texts
+
+
 def live_through_everything(service: Service, ana: Visitor) -> list[str]:
     """Bring orders into every state, and return the pages that show them."""
     service.post_shopify(without_colonia(1))
@@ -183,11 +211,72 @@ def live_through_everything(service: Service, ana: Visitor) -> list[str]:
 
 def test_spanish_pages_have_no_english_text(service: Service, ana: Visitor) -> None:
     pages = live_through_everything(service, ana)
-    english = list(untranslated_messages(read_catalog()))
-    ana.language = "es-MX,es;q=0.9"
-    english_texts: dict[str, str] = {}
-    for page in pages:
-        for text in texts_of(ana.get(page).text, *(["dl"] if page == "/settings" else [])):
-            if any(pattern.fullmatch(text) for pattern in english) or ENGLISH_WORDS.search(DATA.sub("", text)):
-                english_texts.setdefault(text, page)
-    assert english_texts == {}
+    assert find_english(ana, pages) == {}
+
+
+#: The codes of messages that rows hold and pages show.
+ERROR_CODES = list(messages.ATTEMPT_ERRORS)
+ALERT_CODES = list(messages.ALERTS)
+CIRCUIT_CODES = list(messages.CIRCUIT_REASONS)
+IGNORE_CODES = [
+    *messages.IGNORE_REASONS,
+    *("topic_without_order", "topic_without_whole_order", "order_not_named", "not_an_order"),
+    *("test_notification", "privacy_request", "woocommerce_error", "draft_order", "cancelled_order"),
+]
+
+
+def build_example(code: str) -> problems.Problem:
+    """Return a message with params of every name."""
+    error = messages.build_message("connect_failed", exception="ConnectError")
+    return messages.build_message(
+        code, error=error, exception="ReadTimeout", status=502, attempt=1, outcome="not_processed", remote_id="R-1"
+    )
+
+
+def store_every_message(service: Service) -> list[str]:
+    """Store every message in its row, and return the pages that show them."""
+    service.post_shopify(shopify_order(1))
+    service.post_woo(woo_order(2))
+    service.drain()
+    for code in IGNORE_CODES:
+        service.post_shopify(shopify_order(9), event_id=code, topic="products/create")
+    with service.database.read() as session:
+        ignored_ids = session.exec(select(Event.id).where(Event.status == "ignored").order_by(col(Event.id))).all()
+    now = service.clock()
+    attempt = {"delivery_id": 1, "started_at": now, "is_manual": False, "outcome": "not_processed"}
+    errors = [
+        attempt | {"number": number, "error": build_example(code).to_json()}
+        for number, code in enumerate(ERROR_CODES, start=2)
+    ]
+    open_circuits = [
+        update(Circuit)
+        .where(col(Circuit.account) == account)
+        .values(opened_at=now, reason=build_example(code).to_json())
+        for account, code in zip(("bodega", "erp"), CIRCUIT_CODES, strict=True)
+    ]
+    execute_statements(
+        service,
+        insert(Attempt).values(errors),
+        *open_circuits,
+        *(
+            update_row(Event, event_id, reason=build_example(code).to_json())
+            for event_id, code in zip(ignored_ids, IGNORE_CODES, strict=True)
+        ),
+    )
+    for code in ALERT_CODES:
+        service.database.transact(partial(add_alert, delivery_id=1, message=build_example(code)))
+    return ["/deliveries/1", "/accounts", "/audit", "/events", *(f"/events/{id_}" for id_ in ignored_ids)]
+
+
+def test_stored_messages_are_shown_in_spanish(service: Service, ana: Visitor) -> None:
+    pages = store_every_message(service)
+    assert find_english(ana, pages) == {}
+    shown = html.unescape(" ".join(ana.get(page).text for page in pages))
+    codes = [*ERROR_CODES, *ALERT_CODES, *CIRCUIT_CODES, *IGNORE_CODES]
+    spanish = {code: problems.render_problem(build_example(code), spanish_text) for code in codes}
+    assert {code: text for code, text in spanish.items() if text not in shown} == {}
+
+
+@pytest.mark.parametrize("code", [*ERROR_CODES, *ALERT_CODES, *CIRCUIT_CODES, *IGNORE_CODES])
+def test_message_without_a_spanish_template_would_be_noticed(code: str) -> None:
+    assert is_english(problems.render_problem(build_example(code)), list(untranslated_messages(read_catalog())))
