@@ -23,7 +23,7 @@ from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
 from connector.web.app import create_app
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET
-from tests.support.service import CONFIGURATION, UUID, Clock, Service
+from tests.support.service import ADMIN_TOKEN, CONFIGURATION, UUID, Clock, Service
 
 ENGINES = ("sqlite", "postgresql")
 #: Empties a migrated PostgreSQL database.
@@ -103,7 +103,7 @@ def database_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) ->
 
 @pytest.fixture
 def environ(database_url: str) -> dict[str, str]:
-    return {"DATABASE_URL": database_url, "ADMIN_TOKEN": "admin"}
+    return {"DATABASE_URL": database_url, "ADMIN_TOKEN": ADMIN_TOKEN}
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,19 @@
-"""Commands for the dashboard's users: user hash."""
+"""Commands that make secrets: token, user hash."""
 
 import click
 
 from connector.cli.common import cli
+
+#: 256 bits, which are 43 characters.
+TOKEN_BYTES = 32
+
+
+@cli.command()
+def token() -> None:
+    """Print a new random token, for ADMIN_TOKEN, METRICS_TOKEN or SECRET_KEY."""
+    import secrets
+
+    click.echo(secrets.token_urlsafe(TOKEN_BYTES))
 
 
 @cli.group()

@@ -60,7 +60,8 @@ def run_checks(
     counts = f"{len(settings.stores)} stores, {len(settings.accounts)} accounts, {len(settings.routes)} routes"
     yield ok(CONFIGURATION, f"valid: {counts}")
     if settings.environment.admin_token is None:
-        yield warning(CONFIGURATION, "no ADMIN_TOKEN is set, so /api answers 404", "set it to a long random text")
+        remedy = "set it to what connector token prints"
+        yield warning(CONFIGURATION, "no ADMIN_TOKEN is set, so /api answers 404", remedy)
     yield from check_database_health(settings)
     if not is_offline:
         yield from check_reachability(settings)

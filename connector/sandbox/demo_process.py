@@ -78,7 +78,7 @@ def build_environment(folder: Path) -> dict[str, str]:
     return {
         "CONNECTOR_CONFIG": str(folder / "connector.toml"),
         "DATABASE_URL": f"sqlite:///{folder / 'connector.db'}",
-        "ADMIN_TOKEN": secrets.token_urlsafe(16),
+        "ADMIN_TOKEN": secrets.token_urlsafe(32),
         "HOST": "127.0.0.1",
         "PORT": str(find_free_port()),
         "WEB_CONCURRENCY": "1",

@@ -12,6 +12,10 @@ from marshmallow.validate import Length, Regexp
 from mappings import setting_fields as fields
 from mappings.settings import HeaderValue, SettingsSchema
 
+#: Of secrets that give an operator's rights.
+MIN_SECRET_LENGTH = 32
+TOO_SHORT = f"must be at least {MIN_SECRET_LENGTH} characters, made at random: `connector token` prints one."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
@@ -80,6 +84,16 @@ class SentryDsn(WebAddress):
         return text
 
 
+class AdminToken(HeaderValue):
+    """A token that nobody can guess: it gives an operator's rights to anyone who has it."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        token = super()._deserialize(value, *args, **kwargs)
+        if len(token) < MIN_SECRET_LENGTH:
+            raise ValidationError(TOO_SHORT)
+        return token
+
+
 class DatabaseUrl(fields.String):
     """An SQLite file, or a PostgreSQL server with the scheme that Heroku or the driver uses."""
 
@@ -113,10 +127,8 @@ class EnvironmentSchema(SettingsSchema):
     model = Environment
 
     database_url = DatabaseUrl(data_key="DATABASE_URL")
-    admin_token = HeaderValue(data_key="ADMIN_TOKEN")
-    secret_key = fields.String(
-        data_key="SECRET_KEY", validate=Length(min=32, error="must be at least 32 characters, generated at random.")
-    )
+    admin_token = AdminToken(data_key="ADMIN_TOKEN")
+    secret_key = fields.String(data_key="SECRET_KEY", validate=Length(min=MIN_SECRET_LENGTH, error=TOO_SHORT))
     metrics_token = HeaderValue(data_key="METRICS_TOKEN")
     sentry_dsn = SentryDsn(data_key="SENTRY_DSN")
     otel_exporter_otlp_endpoint = WebAddress(data_key="OTEL_EXPORTER_OTLP_ENDPOINT")

@@ -25,7 +25,7 @@ from tests.chaos.verdict import Verdict, judge
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 2.0
 LEASE_S = 17  # the least that is allowed with this timeout
-ADMIN_TOKEN = "chaos"
+ADMIN_TOKEN = 8 * "chaos"
 
 CONFIGURATION = Template("""\
 [stores.cafe-mx]

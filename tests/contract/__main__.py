@@ -24,7 +24,7 @@ from mappings import STOREFRONTS
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
 from tests.support.service import CONFIGURATION, UUID
 
-TOKEN = "contract"
+TOKEN = 4 * "contract"
 READY_WITHIN_S = 30.0
 CONFIG = Path(__file__).parent / "schemathesis.toml"
 

@@ -22,6 +22,7 @@ from connector.sandbox.demo_report import Report
 from connector.sandbox.demo_scenario import STEPS, Result, Step
 from connector.sandbox.state import AcceptedOrder, Sandbox
 from connector.web.app import create_app
+from tests.support.service import ADMIN_TOKEN
 from tests.support.service import Service as InProcess
 
 COMMAND = [sys.executable, "-m", "connector", "demo"]
@@ -101,7 +102,8 @@ def demo(open_service: Callable[..., InProcess]) -> Iterator[Demo]:
     text = CONFIGURATION.substitute(sandbox="http://127.0.0.1:1", secret="sesamo")
     own = open_service(text=text.replace("{", "{{").replace("}", "}}"))
     transport = httpx.WSGITransport(app=create_app(own.runtime))
-    with httpx.Client(transport=transport, base_url="http://here", headers={"Authorization": "Bearer admin"}) as api:
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    with httpx.Client(transport=transport, base_url="http://here", headers=headers) as api:
         service = ServiceProcess(
             url="http://here", variables={}, process=create_autospec(subprocess.Popen, instance=True), api=api
         )

@@ -210,7 +210,7 @@ def test_secret_settings_are_not_in_the_repr(spoke: Destination[Any] | Storefron
 
 
 def test_admin_token_is_not_in_the_repr(load: Callable[..., Any]) -> None:
-    assert "hush" not in repr(load(SMALLEST, {"ADMIN_TOKEN": "hush-hush"}))
+    assert "hush" not in repr(load(SMALLEST, {"ADMIN_TOKEN": 8 * "hush"}))
 
 
 def test_table_keeps_its_id_when_it_is_renamed(load: Callable[..., Any]) -> None:
@@ -668,7 +668,7 @@ def test_file_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
 def test_environment_is_read(load: Callable[..., Any]) -> None:
     environ = {
         "DATABASE_URL": "sqlite:////var/lib/connector/pedidos.db",
-        "ADMIN_TOKEN": "ficha",
+        "ADMIN_TOKEN": 8 * "ficha",
         "HOST": "127.0.0.1",
         "PORT": "9000",
         "WEB_CONCURRENCY": "4",
@@ -678,7 +678,7 @@ def test_environment_is_read(load: Callable[..., Any]) -> None:
     }
     assert load(SMALLEST, environ).environment == Environment(
         database_url="sqlite:////var/lib/connector/pedidos.db",
-        admin_token="ficha",
+        admin_token=8 * "ficha",
         host="127.0.0.1",
         port=9000,
         web_concurrency=4,
@@ -704,7 +704,8 @@ def test_empty_variables_count_as_missing(load: Callable[..., Any]) -> None:
         ("AUTO_MIGRATE", "maybe", "must be 0 or 1."),
         ("ALLOW_EPHEMERAL_SQLITE", "2", "must be 0 or 1."),
         ("HOST", "any host", "must be an address to listen on."),
-        ("ADMIN_TOKEN", "contraseña", "must be printable ASCII text."),
+        ("ADMIN_TOKEN", "contraseña" * 4, "must be printable ASCII text."),
+        ("ADMIN_TOKEN", "x" * 31, "must be at least 32 characters, made at random: `connector token` prints one."),
     ],
 )
 def test_invalid_environment_variable_is_an_error(

@@ -17,6 +17,7 @@ from mappings import STOREFRONTS
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode
 
 UUID = "6f1c8a52-0d4e-4b7e-9a53-3f6f2d6f1a01"
+ADMIN_TOKEN = "ficha-de-las-pruebas-con-40-caracteres-00"
 
 
 CONFIGURATION = """
@@ -122,7 +123,7 @@ class Service:
             pass
 
     def api(self, path: str, **more: Any) -> Any:
-        headers = {"Authorization": "Bearer admin"}
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         method = "POST" if "json" in more else "GET"
         return self.client.open(f"/api{path}", method=method, headers=headers, **more)
 

@@ -9,7 +9,7 @@ from werkzeug.security import generate_password_hash
 
 from connector.settings.users import User
 from connector.web.app import create_app
-from tests.support.service import Service
+from tests.support.service import ADMIN_TOKEN, Service
 
 PASSWORD = "vidriera-7"
 #: Cheap to verify, unlike the hashes of `connector user hash`.
@@ -36,11 +36,11 @@ class Visitor:
                 return self.client.post(path, data={"csrf_token": token[1], **form}, headers=headers)
         raise AssertionError("no page has a form")
 
-    def sign_in(self, password: str = "admin", name: str = "") -> Any:
+    def sign_in(self, password: str = ADMIN_TOKEN, name: str = "") -> Any:
         return self.post("/login", name=name, password=password)
 
 
-def visit(service: Service, *users: User, token: str | None = "admin") -> Visitor:
+def visit(service: Service, *users: User, token: str | None = ADMIN_TOKEN) -> Visitor:
     """Open a browser on a service with these users."""
     settings = service.runtime.settings
     environment = replace(settings.environment, admin_token=token, secret_key="s" * 32 if users else None)

@@ -15,11 +15,11 @@ from connector.settings import load_settings
 from connector.web.app import create_app
 from tests.support.orders import shopify_order, woo_order
 from tests.support.scenarios import without_colonia
-from tests.support.service import Service
+from tests.support.service import ADMIN_TOKEN, Service
 
 
 def scrape(client: FlaskClient) -> dict[str, float]:
-    response = client.get("/metrics", headers={"Authorization": "Bearer admin"})
+    response = client.get("/metrics", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
     assert response.status_code == 200
     return {
         f"{sample.name}{dict(sorted(sample.labels.items()))}": sample.value
@@ -148,7 +148,7 @@ def test_circuit_breakers_and_pauses_are_exported(service: Service) -> None:
         ({}, {}, 401),
         ({}, {"Authorization": "Bearer other"}, 401),
         ({"METRICS_TOKEN": "m"}, {"Authorization": "Bearer m"}, 200),
-        ({"METRICS_TOKEN": "m"}, {"Authorization": "bearer admin"}, 200),
+        ({"METRICS_TOKEN": "m"}, {"Authorization": f"bearer {ADMIN_TOKEN}"}, 200),
     ],
 )
 def test_metrics_require_a_token(

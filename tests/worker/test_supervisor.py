@@ -20,6 +20,7 @@ from connector.core.signatures import sign
 from connector.sandbox.server import SandboxServer
 from mappings import STOREFRONTS
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
+from tests.support.service import ADMIN_TOKEN
 
 
 @dataclass
@@ -39,7 +40,7 @@ class RunningService:
         wait_until(lambda: self.get("/health/ready").status_code == 200)
 
     def get(self, path: str) -> httpx.Response:
-        headers = {"Authorization": "Bearer admin"}
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=10)
 
     def deliveries(self) -> list[dict[str, Any]]:

@@ -12,14 +12,14 @@ from connector.database.operator_actions import RetriggerRequest
 from connector.database.queries.deliveries import DeliveryFilter
 from connector.web.app import create_app
 from tests.support.orders import woo_order
-from tests.support.service import Service
+from tests.support.service import ADMIN_TOKEN, Service
 
 AS_DELIVERED: dict[str, Any] = {"as": "delivered"}
 
 
 def post(service: Service, path: str, key: str = "k-1", app: Flask | None = None, **body: Any) -> Any:
     """Post to a new app with empty memory, as to another process, unless `app` is given."""
-    headers = {"Authorization": "Bearer admin", "Idempotency-Key": key}
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Idempotency-Key": key}
     client = (app or create_app(service.runtime)).test_client()
     return client.post(f"/api{path}", json=body, headers=headers)
 

@@ -8,7 +8,7 @@ import pytest
 
 from connector.web.app import create_app
 from tests.support.orders import shopify_order, woo_order
-from tests.support.service import Service
+from tests.support.service import ADMIN_TOKEN, Service
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic admin", "Bearer", "Bearer admïn", "admin"])
@@ -23,7 +23,7 @@ def test_api_is_disabled_without_an_admin_token(service: Service) -> None:
     settings = service.runtime.settings
     bare = replace(settings, environment=replace(settings.environment, admin_token=None))
     client = create_app(replace(service.runtime, settings=bare)).test_client()
-    assert client.get("/api/deliveries", headers={"Authorization": "Bearer admin"}).status_code == 404
+    assert client.get("/api/deliveries", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}).status_code == 404
     assert client.get("/health/ready").status_code == 200
 
 
@@ -204,7 +204,7 @@ def test_overlong_id_is_not_truncated(service: Service) -> None:
 
 def test_too_deeply_nested_body_is_400(service: Service) -> None:
     service.post_woo(woo_order())
-    headers = {"Authorization": "Bearer admin"}
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
     response = service.client.post("/api/deliveries/1/retrigger", data="[" * 100_000, headers=headers)
     assert (response.status_code, response.content_type) == (400, "application/problem+json")
 
@@ -231,13 +231,13 @@ def test_all_errors_of_a_body_are_reported_at_once(service: Service) -> None:
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"force": null, "note": null}'])
 def test_absent_empty_and_null_bodies_are_equivalent(service: Service, body: bytes) -> None:
     service.post_woo(woo_order())
-    headers = {"Authorization": "Bearer admin"}  # and no content type
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}  # and no content type
     assert service.client.post("/api/deliveries/1/retrigger", data=body, headers=headers).status_code == 202
 
 
 def test_an_invalid_idempotency_key_says_what_is_allowed(service: Service) -> None:
     service.post_woo(woo_order())
-    headers = {"Authorization": "Bearer admin", "Idempotency-Key": "two words"}
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Idempotency-Key": "two words"}
     response = service.client.post("/api/deliveries/1/retrigger", headers=headers)
     assert response.json == {
         "type": "about:blank",

@@ -21,7 +21,7 @@ from connector.web.dashboard.security import safe_redirect_path
 from mappings.problems import Problem
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, shopify_order, woo_order
 from tests.support.scenarios import create_mixed_deliveries, without_colonia
-from tests.support.service import Service
+from tests.support.service import ADMIN_TOKEN, Service
 from tests.support.visitor import ANA, PASSWORD_HASH, VERA, Visitor, text_of, visit
 
 pytestmark = pytest.mark.sqlite  # what asks the database is in test_overview.py, for both
@@ -43,13 +43,13 @@ def test_anonymous_visitor_is_redirected_to_sign_in(service: Service) -> None:
 
 def test_admin_token_signs_in_and_redirects_to_the_requested_page(service: Service) -> None:
     visitor = visit(service)
-    response = visitor.post("/login?next=/deliveries/1", name="", password="admin")
+    response = visitor.post("/login?next=/deliveries/1", name="", password=ADMIN_TOKEN)
     assert (response.status_code, response.headers["Location"]) == (302, "/deliveries/1")
     assert visitor.get("/").status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("name", "password"), [("", "wrong"), ("ana", "wrong"), ("nobody", "vidriera-7"), ("ana", "admin")]
+    ("name", "password"), [("", "wrong"), ("ana", "wrong"), ("nobody", "vidriera-7"), ("ana", ADMIN_TOKEN)]
 )
 def test_wrong_credentials_are_refused(service: Service, name: str, password: str) -> None:
     visitor = visit(service, ANA)
@@ -169,7 +169,7 @@ def test_pages_contain_no_secrets(service: Service) -> None:
     visitor = visit(service, ANA)
     visitor.sign_in("vidriera-7", "ana")
     html = "\n".join(visitor.get(page).text for page in PAGES)
-    secrets = [SHOPIFY_SECRET, WOO_SECRET, "rayo-key", "lapyme-key", "eyJ", "s" * 32, PASSWORD_HASH, 'value="admin"']
+    secrets = [SHOPIFY_SECRET, WOO_SECRET, "rayo-key", "lapyme-key", "eyJ", "s" * 32, PASSWORD_HASH, ADMIN_TOKEN]
     assert [secret for secret in secrets if secret in html] == []
     assert "••••••" in html
 
