@@ -9,6 +9,8 @@ PYTHON = $(shell for name in python3.11 python3; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Tests take from a millisecond to ten seconds: a process that has run its share takes over some of the other's.
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 # How long `make chaos` injects faults, and the seed that decides which and when.
 MINUTES = 1
@@ -33,10 +35,10 @@ demo: $(INSTALLED) ## run the service on this machine and watch orders travel; A
 	$(BIN)/python -m connector demo $(ARGS)
 
 test: $(INSTALLED) ## run the tests; ARGS goes to pytest
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(PYTEST) $(ARGS)
 
 coverage: $(INSTALLED) ## run the tests and measure which lines and branches they run; ARGS goes to pytest
-	$(BIN)/pytest -n 2 --cov --cov-report=term $(ARGS)
+	$(PYTEST) --cov --cov-report=term $(ARGS)
 
 lint: $(INSTALLED) ## check style and the import rules
 	$(BIN)/ruff check

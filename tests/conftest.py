@@ -42,10 +42,18 @@ def _silence_logs() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
 
 
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[SandboxServer]:
+    """One server for all tests, because starting and stopping one takes longer than most of them."""
     with SandboxServer() as server:
         yield server
+
+
+@pytest.fixture
+def sandbox(sandbox_server: SandboxServer) -> SandboxServer:
+    """An empty sandbox without faults."""
+    sandbox_server.reset()
+    return sandbox_server
 
 
 @pytest.fixture

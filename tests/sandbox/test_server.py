@@ -69,12 +69,6 @@ CENTELAR_BODY = {
 }
 
 
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer() as server:
-        yield server
-
-
 @pytest.fixture(scope="module")  # creating a client takes longer than most tests
 def client() -> Iterator[httpx.Client]:
     with httpx.Client(timeout=5) as client:
