@@ -44,7 +44,9 @@ def data_of(integration: Storefront[Any] | Destination[Any]) -> dict[str, Any]:
 
 
 every_integration = pytest.mark.parametrize("integration", INTEGRATIONS, ids=lambda integration: integration.name)
-every_destination = pytest.mark.parametrize("destination", DESTINATIONS.values(), ids=lambda one: one.name)
+every_destination = pytest.mark.parametrize(
+    "destination", DESTINATIONS.values(), ids=lambda destination: destination.name
+)
 
 
 def subclass(integration: Storefront[Any] | Destination[Any], **attributes: Any) -> Schema:
@@ -186,9 +188,10 @@ to = ["bodega"]
 IMPORTS = """
 from dataclasses import replace
 from marshmallow import ValidationError, fields, post_dump, post_load, pre_dump, pre_load, validates, validates_schema
-from mappings.destinations.rayo import RayoOrderSchema
+from mappings.destinations.rayo import RayoConsigneeSchema, RayoOrderSchema, RayoProductSchema
 from mappings.fields import Text
 from mappings.storefronts.shopify import ShopifyOrderSchema
+from mappings.storefronts.shopify.schema import ShopifyLineSchema
 """
 
 
@@ -211,11 +214,11 @@ def load(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Settin
     return load
 
 
-def outcome_of(settings: Settings) -> Any:
+def outcome_of(settings: Settings, payload: dict[str, Any] = SAMPLES["shopify_mx"]) -> Any:
     """Return the body, or the problems."""
     store, account = settings.stores["tienda-mx"], settings.accounts["bodega"]
     try:
-        order = STOREFRONTS["shopify"].parse_order(SAMPLES["shopify_mx"], store)
+        order = STOREFRONTS["shopify"].parse_order(payload, store)
         return DESTINATIONS["rayo"].build_request(order, account, store).body
     except MappingError as error:
         return render_problems(error.problems)
@@ -285,3 +288,97 @@ def test_hook_of_a_custom_schema_takes_effect(
     load: Callable[..., Settings], store: str, account: str, outcome: Any
 ) -> None:
     assert outcome_of(load(store=store, account=account)) == outcome
+
+
+def note_of(settings: Settings, payload: dict[str, Any]) -> Any:
+    """Return the note of the order, or the problems."""
+    try:
+        return STOREFRONTS["shopify"].parse_order(payload, settings.stores["tienda-mx"]).note
+    except MappingError as error:
+        return render_problems(error.problems)
+
+
+PARTIAL = """
+    own = Text(required=True)
+
+    def __init__(self, **options):
+        super().__init__(partial={partial}, **options)
+"""
+
+
+@pytest.mark.parametrize(
+    ("store", "note", "expected"),
+    [
+        ("    note = Text(load_default='Sin nota')", None, "Sin nota"),
+        ("    note = Text(load_default='Sin nota')", "Timbre 4", "Timbre 4"),
+        ("    class Meta(ShopifyOrderSchema.Meta):\n        exclude = ['note']", "Timbre 4", None),
+        (
+            "    def __init__(self, **options):\n"
+            "        super().__init__(only=ShopifyOrderSchema().fields.keys() - {'note'}, **options)",
+            "Timbre 4",
+            None,
+        ),
+        (PARTIAL.format(partial="['own']"), "Timbre 4", "Timbre 4"),
+        (PARTIAL.format(partial="None"), "Timbre 4", ["Own is missing."]),
+    ],
+    ids=["default", "default-unused", "exclude", "only", "partial", "not-partial"],
+)
+def test_option_of_a_custom_storefront_schema_takes_effect(
+    load: Callable[..., Settings], store: str, note: str | None, expected: Any
+) -> None:
+    assert note_of(load(store=store), {**SAMPLES["shopify_mx"], "note": note}) == expected
+
+
+@pytest.mark.parametrize(
+    ("account", "change"),
+    [
+        ("    class Meta(RayoOrderSchema.Meta):\n        exclude = ['servicio_rayo']", {"servicio_rayo"}),
+        (
+            "    def __init__(self, **options):\n"
+            "        super().__init__(only=['consumidor_destino', 'productos'], **options)",
+            {"servicio_rayo"},
+        ),
+        (PARTIAL.format(partial="['own']"), set()),
+    ],
+    ids=["exclude", "only", "partial"],
+)
+def test_option_of_a_custom_destination_schema_takes_effect(
+    load: Callable[..., Settings], account: str, change: set[str]
+) -> None:
+    assert outcome_of(load(account=account)) == {
+        name: value for name, value in BODIES["rayo"].items() if name not in change
+    }
+
+
+def test_required_field_of_a_custom_destination_schema_is_required(load: Callable[..., Settings]) -> None:
+    assert outcome_of(load(account=PARTIAL.format(partial="None"))) == ["Own is missing."]
+
+
+MANY_LINES = """
+    class Line(ShopifyLineSchema):
+        @post_load
+        def make(self, data, **kwargs):
+            return replace(super().make(data, **kwargs), sku=data.get("sku") and f"MX-{data['sku']}")
+
+    line_items = fields.Nested(Line, many=True, attribute="lines", required=True)
+"""
+MANY_PRODUCTS = """
+    class Product(RayoProductSchema):
+        @post_dump
+        def own(self, body, **kwargs):
+            return {**body, "identificador": f"MX-{body['identificador']}"}
+
+    productos = fields.Nested(Product, many=True, attribute="products", required=True)
+"""
+
+
+@pytest.mark.parametrize("classes", [{"store": MANY_LINES}, {"account": MANY_PRODUCTS}], ids=["load", "dump"])
+def test_many_of_a_nested_custom_schema_takes_effect(load: Callable[..., Settings], classes: dict[str, str]) -> None:
+    products = [{**item, "identificador": f"MX-{item['identificador']}"} for item in BODIES["rayo"]["productos"]]
+    assert outcome_of(load(**classes)) == {**BODIES["rayo"], "productos": products}
+
+
+def test_problem_in_a_nested_custom_schema_with_many_names_its_line(load: Callable[..., Settings]) -> None:
+    first, *others = SAMPLES["shopify_mx"]["line_items"]
+    payload = {**SAMPLES["shopify_mx"], "line_items": [first, {**first, "price": None}, *others]}
+    assert outcome_of(load(store=MANY_LINES), payload) == ["Products > line 2 > price is missing."]
