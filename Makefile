@@ -12,6 +12,9 @@ INSTALLED := .venv/.installed
 # Tests take from a millisecond to ten seconds: a process that has run its share takes over some of the other's.
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
+# Where this is set, each of the many processes that tests start compiles all the code again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # How long `make chaos` injects faults, and the seed that decides which and when.
 MINUTES = 1
 SEED = 1

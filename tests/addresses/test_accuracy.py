@@ -42,7 +42,7 @@ def words(*texts: str) -> set[str]:
     return set(re.findall(r"[a-z0-9ñ½]+", casefold_ascii_same_length(" ".join(texts))))
 
 
-@pytest.mark.parametrize("verdict", VERDICTS, ids=lambda each: each.row["line1"])
+@pytest.mark.parametrize("verdict", VERDICTS, ids=lambda verdict: verdict.row["line1"])
 def test_parsing_keeps_every_word_of_the_line(verdict: Verdict) -> None:
     line_words = words(verdict.row["line1"], verdict.row["line2"])
     lost = {

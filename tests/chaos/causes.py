@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from connector.sandbox.state import SeenRequest
 from tests.chaos.acts import TOUCHES_ATTEMPTS, Incident
 from tests.chaos.plan import Act
+from tests.chaos.reported import ReportedAttempt
 from tests.chaos.shops import MARK
-from tests.chaos.told import ReportedAttempt
 
 #: Faults that leave a request without a conclusive response.
 AMBIGUOUS = {"drop_after_reading", "process_then_drop", "garbage", "garbage_json", "cut_body", "slow_drip", "latency"}

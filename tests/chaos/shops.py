@@ -52,7 +52,7 @@ class Platform:
     line_key: str
     answers_within_s: float
     repeats: bool  # what was not answered 200
-    tells_paid: bool = False  # whatever is told of a paid order says "paid", for want of a topic for it
+    tells_paid: bool = False  # every event of a paid order says "paid", because the platform has no other topic
     is_thin: bool = False
 
 

@@ -27,8 +27,8 @@ class WebhookResponse:
     posted_at: float
     answered_at: float
     status: int | None  # None: no response
-    said: str | None = None  # "accepted", "duplicate" or "ignored"
-    event_id: str | None = None  # under which it is said to be kept
+    status_text: str | None = None  # "accepted", "duplicate" or "ignored"
+    event_id: str | None = None  # of the recorded event
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Storefront:
         self._ties = itertools.count()  # events do not compare
         self._queue = [(due_s, next(self._ties), event) for event in self.events for due_s in event.planned.due_s]
         heapq.heapify(self._queue)
-        self._told: dict[int, PlannedEvent] = {}  # the newest that the shop has told, by the order's number
+        self._newest: dict[int, PlannedEvent] = {}  # the newest event posted, by order number
         self._changed = threading.Condition()
         self._is_stopping = False
         self._started_at = 0.0
@@ -144,14 +144,14 @@ class Storefront:
         except (httpx.HTTPError, ValueError):  # killed while it answered
             pass
         return WebhookResponse(
-            posted_at=posted_at, answered_at=time.time(), status=status, said=verdict, event_id=event_id
+            posted_at=posted_at, answered_at=time.time(), status=status, status_text=verdict, event_id=event_id
         )
 
     def _put(self, order: PlannedOrder, planned: PlannedEvent) -> None:
         """Store the order's version of this event at the platform's API, unless a later one is there."""
         with self._changed:
             newest = max(
-                planned, self._told.get(order.number, planned), key=lambda planned_event: planned_event.version
+                planned, self._newest.get(order.number, planned), key=lambda planned_event: planned_event.version
             )
-            self._told[order.number] = newest
+            self._newest[order.number] = newest
             self.sandbox.put_order(order.shop.platform.storefront.name, TIENDANUBE_SHOP, order.write(newest))

@@ -17,9 +17,9 @@ from tests.chaos.causes import Causes
 from tests.chaos.clocks import Clock
 from tests.chaos.plan import Act
 from tests.chaos.programs import Programs, command_line
+from tests.chaos.reported import ReportedAttempt, ReportedDelivery
 from tests.chaos.shops import CAFE, DOBLE, MATE, SECRET, TIENDANUBE_SHOP, YERBA
 from tests.chaos.storefront import PostedEvent
-from tests.chaos.told import ReportedAttempt, ReportedDelivery
 from tests.chaos.verdict import Verdict, judge
 
 ROOT = Path(__file__).parents[2]
@@ -189,7 +189,7 @@ class Connector:
             for item in self._get_all("/deliveries")
         ]
 
-    def kept_events(self) -> set[str]:
+    def event_ids(self) -> set[str]:
         """Return the ids of all events."""
         return {item["id"] for item in self._get_all("/events")}
 
@@ -214,7 +214,7 @@ class Connector:
             accepted=self._sandbox.orders(),
             causes=causes,
             attempts=self.attempts,
-            kept_events=self.kept_events(),
+            event_ids=self.event_ids(),
         )
 
     def _get_all(self, path: str) -> Iterator[dict[str, Any]]:

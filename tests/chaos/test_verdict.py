@@ -10,9 +10,9 @@ from connector.sandbox.state import AcceptedOrder, SeenRequest
 from tests.chaos.acts import Incident
 from tests.chaos.causes import Causes
 from tests.chaos.plan import Act, plan_acts, plan_faults
+from tests.chaos.reported import ReportedAttempt, ReportedDelivery
 from tests.chaos.shops import CAFE, MATE, YERBA, PlannedEvent, PlannedOrder, plan_orders
 from tests.chaos.storefront import PostedEvent, WebhookResponse
-from tests.chaos.told import ReportedAttempt, ReportedDelivery
 from tests.chaos.verdict import judge
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
@@ -23,7 +23,7 @@ def posted_event(
 ) -> PostedEvent:
     planned = PlannedEvent(word=word, version=version, due_s=(0.0,))
     order = PlannedOrder(shop=CAFE, number=7, events=(planned,))
-    fields = {"said": "accepted", "event_id": "1"} | changes
+    fields = {"status_text": "accepted", "event_id": "1"} | changes
     response = WebhookResponse(posted_at=at, answered_at=at + 0.1, status=status, **fields)
     return PostedEvent(order=order, planned=planned, open_posts=0, answers=[response])
 
@@ -60,7 +60,7 @@ def reported_attempt(
     return ReportedAttempt(started_at=at, duration_s=duration_s, outcome=outcome)
 
 
-def faults_found(
+def count_faults(
     events: list[PostedEvent],
     deliveries: list[ReportedDelivery],
     accepted: list[AcceptedOrder],
@@ -78,7 +78,7 @@ def faults_found(
         accepted=accepted,
         causes=causes,
         attempts=lambda _: tried or [],
-        kept_events={"1"},
+        event_ids={"1"},
     )
     return {kind: len(messages) for kind, messages in verdict.faults.items() if messages}
 
@@ -99,24 +99,24 @@ def request(outcome: str, *, body: str | None = "PIEZA-7-V1", at: float = NOON +
 
 
 def test_delivered_order_is_no_fault() -> None:
-    assert faults_found([posted_event("paid")], [reported_delivery()], [accepted_order()]) == {}
+    assert count_faults([posted_event("paid")], [reported_delivery()], [accepted_order()]) == {}
 
 
 def test_an_accepted_order_without_a_delivery_is_lost() -> None:
-    assert faults_found([posted_event("paid")], [], []) == {"lost": 1}
+    assert count_faults([posted_event("paid")], [], []) == {"lost": 1}
 
 
 def test_accepted_event_without_a_record_is_lost() -> None:
-    assert faults_found([posted_event("paid", event_id="2")], [reported_delivery()], [accepted_order()]) == {"lost": 1}
+    assert count_faults([posted_event("paid", event_id="2")], [reported_delivery()], [accepted_order()]) == {"lost": 1}
 
 
 def test_order_cancelled_before_payment_needs_no_delivery() -> None:
     cancelled = posted_event("cancelled", 2, at=NOON - 1)
-    assert faults_found([cancelled, posted_event("paid", said="ignored")], [], []) == {}
+    assert count_faults([cancelled, posted_event("paid", status_text="ignored")], [], []) == {}
 
 
 def test_order_received_twice_is_a_duplicate() -> None:
-    assert faults_found([posted_event("paid")], [reported_delivery()], [accepted_order(), accepted_order("ref-2")]) == {
+    assert count_faults([posted_event("paid")], [reported_delivery()], [accepted_order(), accepted_order("ref-2")]) == {
         "doubled": 1
     }
 
@@ -138,43 +138,43 @@ def test_order_received_twice_is_a_duplicate() -> None:
 def test_delivery_state_that_contradicts_the_destination_is_wrong(
     delivery: ReportedDelivery, accepted: list[AcceptedOrder]
 ) -> None:
-    assert set(faults_found([posted_event("paid")], [delivery], accepted)) == {"wrongly told"}
+    assert set(count_faults([posted_event("paid")], [delivery], accepted)) == {"wrongly told"}
 
 
 def test_refused_and_cancelled_states_are_accepted() -> None:
     refusal = replace(request("status 422"), outcome="refused")
     assert (
-        faults_found([posted_event("paid")], [reported_delivery("parked", "refused", None)], [], requests=[refusal])
+        count_faults([posted_event("paid")], [reported_delivery("parked", "refused", None)], [], requests=[refusal])
         == {}
     )
     events = [posted_event("paid"), posted_event("cancelled", 2)]
-    assert faults_found(events, [reported_delivery("discarded", "cancelled", None)], []) == {}
+    assert count_faults(events, [reported_delivery("discarded", "cancelled", None)], []) == {}
 
 
 def test_event_recorded_twice_is_a_wrong_response() -> None:
     event = posted_event("paid")
     event.answers.append(replace(event.answers[0], posted_at=NOON + 1, event_id="2"))
-    assert faults_found([event], [reported_delivery()], [accepted_order()])["wrongly answered"] == 1
+    assert count_faults([event], [reported_delivery()], [accepted_order()])["wrongly answered"] == 1
 
 
 def test_waiting_delivery_is_unsettled() -> None:
-    assert faults_found([posted_event("paid")], [reported_delivery("waiting", remote_id=None)], []) == {"unsettled": 1}
+    assert count_faults([posted_event("paid")], [reported_delivery("waiting", remote_id=None)], []) == {"unsettled": 1}
 
 
 def test_ignoring_a_wanted_order_is_a_wrong_response() -> None:
-    assert faults_found([posted_event("paid", said="ignored")], [reported_delivery()], [accepted_order()]) == {
+    assert count_faults([posted_event("paid", status_text="ignored")], [reported_delivery()], [accepted_order()]) == {
         "wrongly answered": 1
     }
 
 
 def test_repeated_event_must_be_accepted_eventually() -> None:
-    assert faults_found([posted_event("paid", status=503)], [], []) == {"never accepted": 1}
+    assert count_faults([posted_event("paid", status=503)], [], []) == {"never accepted": 1}
 
 
 def test_an_order_is_not_sent_after_its_cancellation_was_accepted() -> None:
     events = [posted_event("paid"), posted_event("cancelled", 2)]
     delivered_attempt = reported_attempt("delivered", at=NOON + 0.2)
-    assert faults_found(events, [reported_delivery()], [accepted_order()], tried=[delivered_attempt]) == {
+    assert count_faults(events, [reported_delivery()], [accepted_order()], tried=[delivered_attempt]) == {
         "sent after cancelled": 1
     }
 
@@ -182,17 +182,17 @@ def test_an_order_is_not_sent_after_its_cancellation_was_accepted() -> None:
 def test_order_is_not_sent_in_an_outdated_version() -> None:
     events = [posted_event("paid"), posted_event("updated", 2)]
     delivered_attempt = reported_attempt("delivered", at=NOON + 0.2)
-    assert faults_found(events, [reported_delivery()], [accepted_order(version=1)], tried=[delivered_attempt]) == {
+    assert count_faults(events, [reported_delivery()], [accepted_order(version=1)], tried=[delivered_attempt]) == {
         "sent in an old version": 1
     }
-    assert faults_found(events, [reported_delivery()], [accepted_order(version=2)], tried=[delivered_attempt]) == {}
+    assert count_faults(events, [reported_delivery()], [accepted_order(version=2)], tried=[delivered_attempt]) == {}
 
 
 UNCERTAIN = reported_delivery("parked", "uncertain", None)
 
 
 def test_an_uncertain_delivery_needs_a_cause() -> None:
-    assert faults_found([posted_event("paid")], [UNCERTAIN], [], tried=[reported_attempt()]) == {
+    assert count_faults([posted_event("paid")], [UNCERTAIN], [], tried=[reported_attempt()]) == {
         "uncertain without a cause": 1
     }
 
@@ -200,14 +200,14 @@ def test_an_uncertain_delivery_needs_a_cause() -> None:
 @pytest.mark.parametrize("outcome", ["drop_after_reading", "process_then_status 502", "status 503", "latency"])
 def test_injected_fault_for_the_order_is_a_cause(outcome: str) -> None:
     assert (
-        faults_found([posted_event("paid")], [UNCERTAIN], [], tried=[reported_attempt()], requests=[request(outcome)])
+        count_faults([posted_event("paid")], [UNCERTAIN], [], tried=[reported_attempt()], requests=[request(outcome)])
         == {}
     )
 
 
 @pytest.mark.parametrize("outcome", ["status 429", "status 422", "status 401"])
 def test_definite_response_is_no_cause(outcome: str) -> None:
-    fault_counts = faults_found(
+    fault_counts = count_faults(
         [posted_event("paid")], [UNCERTAIN], [], tried=[reported_attempt()], requests=[request(outcome)]
     )
     assert fault_counts == {"uncertain without a cause": 1}
@@ -216,21 +216,21 @@ def test_definite_response_is_no_cause(outcome: str) -> None:
 def test_unread_dropped_request_is_a_cause_once() -> None:
     tried = [reported_attempt(), reported_attempt(at=NOON + 1.1)]
     drop = request("drop_unread", body=None)
-    fault_counts = faults_found([posted_event("paid")], [UNCERTAIN], [], tried=tried, requests=[drop])
+    fault_counts = count_faults([posted_event("paid")], [UNCERTAIN], [], tried=tried, requests=[drop])
     assert fault_counts == {"uncertain without a cause": 1}
 
 
 def test_killed_worker_causes_only_unanswered_attempts() -> None:
     kill = Incident(act=Act.KILL_WORKER, began_at=NOON + 1.5, ended_at=NOON + 1.5, hit=1)
     unanswered, answered = [reported_attempt(duration_s=None)], [reported_attempt()]
-    assert faults_found([posted_event("paid")], [UNCERTAIN], [], tried=unanswered, incidents=[kill]) == {}
-    fault_counts = faults_found([posted_event("paid")], [UNCERTAIN], [], tried=answered, incidents=[kill])
+    assert count_faults([posted_event("paid")], [UNCERTAIN], [], tried=unanswered, incidents=[kill]) == {}
+    fault_counts = count_faults([posted_event("paid")], [UNCERTAIN], [], tried=answered, incidents=[kill])
     assert fault_counts == {"uncertain without a cause": 1}
 
 
 def test_killed_web_process_is_no_cause() -> None:
     kill = Incident(act=Act.KILL_WEB, began_at=NOON + 1.5, ended_at=NOON + 1.5, hit=1)
-    fault_counts = faults_found(
+    fault_counts = count_faults(
         [posted_event("paid")], [UNCERTAIN], [], tried=[reported_attempt(duration_s=None)], incidents=[kill]
     )
     assert fault_counts == {"uncertain without a cause": 1}

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from connector.sandbox.state import AcceptedOrder, SeenRequest
 from tests.chaos.causes import Causes
+from tests.chaos.reported import ReportedAttempt, ReportedDelivery
 from tests.chaos.shops import MARK, PlannedOrder
 from tests.chaos.storefront import PostedEvent
-from tests.chaos.told import ReportedAttempt, ReportedDelivery
 
 #: Reasons that nothing in a run gives: its orders can be mapped, pass every route, and are retried for 48 hours.
 NEVER_DUE = {"unmappable", "exhausted", "filtered", "by hand"}
@@ -56,9 +56,9 @@ def judge(
     accepted: Iterable[AcceptedOrder],
     causes: Causes,
     attempts: Callable[[ReportedDelivery], list[ReportedAttempt]],
-    kept_events: Set[str],
+    event_ids: Set[str],
 ) -> Verdict:
-    """Compare all three. `attempts` loads those of a delivery; `kept_events` are the ids of recorded events."""
+    """Compare all three. `attempts` loads those of a delivery; `event_ids` are the ids of recorded events."""
     verdict = Verdict()
     events_of: dict[int, list[PostedEvent]] = defaultdict(list)
     for event in events:
@@ -75,7 +75,7 @@ def judge(
 
     for reported in events_of.values():
         judge_responses(verdict, reported)
-        judge_loss(verdict, reported, deliveries_by_order, kept_events)
+        judge_loss(verdict, reported, deliveries_by_order, event_ids)
     for (destination, number), copies in have.items():
         if len(copies) > 1:
             ids = ", ".join(str(copy.remote_id) for copy in copies)
@@ -150,9 +150,11 @@ def judge_responses(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
         verdict.counts["not accepted, and its platform never repeats"] += (
             event.accepted_at is None and not event.order.shop.platform.repeats
         )
-        kept_as = {response.event_id for response in event.answers if response.status == 200}
-        if len(kept_as) > 1:
-            verdict.faults["wrongly answered"].append(f"{name} is on record as {sorted(map(str, kept_as))}")
+        event_ids_of_responses = {response.event_id for response in event.answers if response.status == 200}
+        if len(event_ids_of_responses) > 1:
+            verdict.faults["wrongly answered"].append(
+                f"{name} is on record as {sorted(map(str, event_ids_of_responses))}"
+            )
         is_thin = event.order.shop.platform.is_thin  # then all events of a word have the same bytes
         twins = [candidate for candidate in events if is_thin and candidate.planned.word == event.planned.word] or [
             event
@@ -162,14 +164,14 @@ def judge_responses(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
             if response.status not in (None, 200, 503):
                 verdict.faults["wrongly answered"].append(f"{name} was answered {response.status}")
             was_cancelled = cancelled_from is not None and cancelled_from <= response.answered_at
-            if response.said == "ignored" and event.order.is_wanted(event.planned) and not was_cancelled:
+            if response.status_text == "ignored" and event.order.is_wanted(event.planned) and not was_cancelled:
                 verdict.faults["wrongly answered"].append(f"{name} is wanted, and was answered ignored")
             other_responses = [
                 candidate
                 for candidate in same
                 if candidate is not response and candidate.posted_at <= response.answered_at
             ]
-            if response.said == "duplicate" and not other_responses:
+            if response.status_text == "duplicate" and not other_responses:
                 verdict.faults["wrongly answered"].append(f"{name} was answered duplicate, and had never been posted")
 
 
@@ -177,12 +179,12 @@ def judge_loss(
     verdict: Verdict,
     events: Sequence[PostedEvent],
     deliveries_by_order: dict[tuple[str, str, str], ReportedDelivery],
-    kept_events: Set[str],
+    event_ids: Set[str],
 ) -> None:
     """Check that accepted events are recorded and that every wanted order has a delivery per account."""
     for event in events:
         for response in event.answers:
-            if response.status == 200 and response.event_id not in kept_events:
+            if response.status == 200 and response.event_id not in event_ids:
                 number, word = event.order.number, event.planned.word
                 verdict.faults["lost"].append(f"order {number}, {word}: event {response.event_id} is not on record")
     wanted_times = [e.accepted_at for e in events if e.order.is_wanted(e.planned) and e.accepted_at is not None]

@@ -62,14 +62,14 @@ class WriterThread(threading.Thread):
     def __init__(self, writer: GroupCommitter[list[int]], number: int) -> None:
         super().__init__()
         self.writer, self.number = writer, number
-        self.said: object = None
+        self.result: object = None
         self.start()
 
     def run(self) -> None:
         try:
-            self.said = self.writer.commit(add_entry, self.number, timeout_s=10)
+            self.result = self.writer.commit(add_entry, self.number, timeout_s=10)
         except Exception as error:
-            self.said = str(error) or type(error).__name__
+            self.result = str(error) or type(error).__name__
 
 
 def start_writers_together(writer: GroupCommitter[list[int]], ledger: Ledger, numbers: list[int]) -> list[object]:
@@ -83,7 +83,7 @@ def start_writers_together(writer: GroupCommitter[list[int]], ledger: Ledger, nu
     ledger.may_commit.set()
     for wisher in [first, *wishers]:
         wisher.join()
-    return [wisher.said for wisher in wishers]
+    return [wisher.result for wisher in wishers]
 
 
 def test_changes_queued_during_a_commit_share_the_next_one(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
@@ -96,10 +96,10 @@ def test_callers_wait_for_the_commit(writer: GroupCommitter[list[int]], ledger: 
     first = WriterThread(writer, 1)
     ledger.committing.acquire()
     first.join(timeout=0.2)
-    assert (first.said, ledger.committed) == (None, [])
+    assert (first.result, ledger.committed) == (None, [])
     ledger.may_commit.set()
     first.join()
-    assert (first.said, ledger.committed) == (10, [[1]])
+    assert (first.result, ledger.committed) == (10, [[1]])
 
 
 def test_failing_change_fails_alone(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:

@@ -68,15 +68,15 @@ ALL_STORED = {"events": [1], "bodies": [1], "replies": [1]}
 
 def test_prune_removes_content_and_keeps_identity(service: Service) -> None:
     deliver_old_order(service)
-    kept_events, kept_deliveries = read_rows_of(service, Event), read_rows_of(service, Delivery)
-    kept_attempts = read_rows_of(service, Attempt)
+    events, deliveries = read_rows_of(service, Event), read_rows_of(service, Delivery)
+    attempts = read_rows_of(service, Attempt)
     assert prune_now(service) == PruneResult(deliveries=1, events=1)
     [delivery] = read_rows_of(service, Delivery)
     dropped = {"body": None, "problems": [], "warnings": [], "pruned_at": delivery["pruned_at"]}
     assert timedelta(0) <= service.clock() - delivery["pruned_at"] < timedelta(minutes=1)
-    assert delivery == kept_deliveries[0] | dropped
-    assert read_rows_of(service, Event) == [kept_events[0] | {"body": b""}]
-    assert read_rows_of(service, Attempt) == [kept_attempts[0] | {"reply": None}]
+    assert delivery == deliveries[0] | dropped
+    assert read_rows_of(service, Event) == [events[0] | {"body": b""}]
+    assert read_rows_of(service, Attempt) == [attempts[0] | {"reply": None}]
 
 
 def test_pruned_delivery_shows_when_it_was_pruned(service: Service) -> None:

@@ -23,7 +23,7 @@ def impatient_service(open_service: Callable[..., Service]) -> Service:
     return open_service(timeout_s=0.5)
 
 
-def deliver_one(service: Service, destination: str) -> dict[str, Any]:
+def post_and_deliver(service: Service, destination: str) -> dict[str, Any]:
     """Post one order and try it once."""
     post, order = POST[destination]
     getattr(service, post)(order())
@@ -78,7 +78,7 @@ def test_each_response_leads_to_its_outcome(
     at_lapyme: tuple[str, str | None],
 ) -> None:
     impatient_service.sandbox.inject_fault(destination, fault, **options)
-    delivery = deliver_one(impatient_service, destination)
+    delivery = post_and_deliver(impatient_service, destination)
     assert state_and_reason(delivery) == (at_rayo if destination == RAYO else at_lapyme)
     assert delivery["attempts"] == 1
     assert delivery["attempt_log"][0]["error"]
@@ -98,14 +98,14 @@ def test_connection_failure_is_retried(open_service: Callable[..., Service]) -> 
 
     nowhere = CONFIGURATION.replace('base_url = "{rayo}"', 'base_url = "http://127.0.0.1:9/x"')
     service = open_service(text=nowhere)
-    delivery = deliver_one(service, RAYO)
+    delivery = post_and_deliver(service, RAYO)
     assert state_and_reason(delivery) == WAITING
     assert delivery["attempt_log"][0]["outcome"] == "not_processed"
 
 
 def test_lost_response_is_retried_with_the_same_body_and_idempotency_key(impatient_service: Service) -> None:
     impatient_service.sandbox.inject_fault(LAPYME, "process_then_drop")
-    deliver_one(impatient_service, LAPYME)
+    post_and_deliver(impatient_service, LAPYME)
     later = woo_order(customer_note="changed meanwhile", date_modified_gmt="2026-11-20T16:00:00", total="1.00")
     impatient_service.post_woo(later)
     impatient_service.clock.forward(60)
@@ -120,7 +120,7 @@ def test_lost_response_is_retried_with_the_same_body_and_idempotency_key(impatie
 def test_a_refusal_after_an_ambiguous_attempt_is_uncertain(impatient_service: Service) -> None:
     impatient_service.sandbox.inject_fault(LAPYME, "process_then_drop")
     impatient_service.sandbox.inject_fault(LAPYME, "status", status=422)
-    deliver_one(impatient_service, LAPYME)
+    post_and_deliver(impatient_service, LAPYME)
     impatient_service.clock.forward(60)
     impatient_service.drain()
     assert state_and_reason(impatient_service.only_delivery()) == UNCERTAIN
@@ -128,7 +128,7 @@ def test_a_refusal_after_an_ambiguous_attempt_is_uncertain(impatient_service: Se
 
 def test_ambiguous_attempts_end_in_uncertain(impatient_service: Service) -> None:
     impatient_service.sandbox.inject_fault(LAPYME, "drop_after_reading", times=None)
-    deliver_one(impatient_service, LAPYME)
+    post_and_deliver(impatient_service, LAPYME)
     for _ in range(4):
         impatient_service.clock.forward(1_300)
         impatient_service.drain()
@@ -138,7 +138,7 @@ def test_ambiguous_attempts_end_in_uncertain(impatient_service: Service) -> None
 def test_definite_failures_end_in_exhausted(open_service: Callable[..., Service]) -> None:
     service = open_service(more="retry_for_s = 7200")
     service.sandbox.inject_fault(LAPYME, "status", status=429, times=None)
-    deliver_one(service, LAPYME)
+    post_and_deliver(service, LAPYME)
     for _ in range(13):
         service.clock.forward(601)
         service.drain()
@@ -147,12 +147,12 @@ def test_definite_failures_end_in_exhausted(open_service: Callable[..., Service]
 
 def test_an_idempotency_conflict_is_uncertain(impatient_service: Service) -> None:
     impatient_service.sandbox.inject_fault(LAPYME, "status", status=409, code="IDEMPOTENCY_CONFLICT")
-    assert state_and_reason(deliver_one(impatient_service, LAPYME)) == UNCERTAIN
+    assert state_and_reason(post_and_deliver(impatient_service, LAPYME)) == UNCERTAIN
 
 
 def test_retry_after_is_honoured(impatient_service: Service) -> None:
     impatient_service.sandbox.inject_fault(LAPYME, "status", status=429, retry_after_s=100)
-    deliver_one(impatient_service, LAPYME)
+    post_and_deliver(impatient_service, LAPYME)
     impatient_service.clock.forward(95)
     impatient_service.drain()
     assert impatient_service.only_delivery()["attempts"] == 1
@@ -189,14 +189,14 @@ def test_expired_token_is_refreshed_in_a_new_attempt(service: Service) -> None:
 
 def test_token_refresh_is_tried_once_before_the_account_pauses(service: Service) -> None:
     service.sandbox.inject_fault(RAYO, "status", status=400, code="invalid-jwt", times=None)
-    delivery = deliver_one(service, RAYO)
+    delivery = post_and_deliver(service, RAYO)
     assert state_and_reason(delivery) == WAITING
     assert [attempt["outcome"] for attempt in delivery["attempt_log"]] == ["token_expired", "unauthorized"]
 
 
 def test_failing_token_exchange_is_not_processed(service: Service) -> None:
     service.sandbox.inject_fault(RAYO, "token_status", status=500)
-    delivery = deliver_one(service, RAYO)
+    delivery = post_and_deliver(service, RAYO)
     assert (state_and_reason(delivery), delivery["attempts"]) == (WAITING, 1)
     assert delivery["attempt_log"][0]["outcome"] == "not_processed"
     service.clock.forward(60)
@@ -217,7 +217,7 @@ def test_hanging_token_exchange_fails_once_for_all_waiters(service: Service) -> 
 
 def test_rayo_unexpected_400_is_ambiguous(service: Service) -> None:
     service.sandbox.inject_fault(RAYO, "status", status=400, code="unexpected")
-    assert state_and_reason(deliver_one(service, RAYO)) == UNCERTAIN
+    assert state_and_reason(post_and_deliver(service, RAYO)) == UNCERTAIN
 
 
 # Circuits
@@ -225,7 +225,7 @@ def test_rayo_unexpected_400_is_ambiguous(service: Service) -> None:
 
 def test_rejected_credentials_open_the_circuit_until_a_probe_succeeds(service: Service) -> None:
     service.sandbox.inject_fault(LAPYME, "status", status=401)
-    assert state_and_reason(deliver_one(service, LAPYME)) == WAITING
+    assert state_and_reason(post_and_deliver(service, LAPYME)) == WAITING
     service.post_woo(woo_order(2))
     service.drain()
     assert len(service.sandbox.requests(LAPYME)) == 1
@@ -236,7 +236,7 @@ def test_rejected_credentials_open_the_circuit_until_a_probe_succeeds(service: S
 
 def test_open_circuit_lets_one_order_probe(service: Service) -> None:
     service.sandbox.inject_fault(LAPYME, "status", status=403, times=None)
-    deliver_one(service, LAPYME)
+    post_and_deliver(service, LAPYME)
     for number in range(5):
         service.post_woo(woo_order(number))
     service.drain()
@@ -297,7 +297,7 @@ def test_rayo_response_without_a_uuid_is_no_success(response: bytes) -> None:
 
 def test_rejected_token_is_not_attributed_to_an_earlier_forbidden_order(service: Service) -> None:
     service.sandbox.inject_fault(RAYO, "status", status=403, retry_after_s=50)
-    deliver_one(service, RAYO)
+    post_and_deliver(service, RAYO)
     service.post_shopify(shopify_order(2))
     service.clock.forward(31)
     service.deliver_due()
@@ -311,7 +311,7 @@ def test_rejected_token_is_not_attributed_to_an_earlier_forbidden_order(service:
 
 def test_unmappable_order_does_not_consume_a_probe(service: Service) -> None:
     service.sandbox.inject_fault(LAPYME, "status", status=401, retry_after_s=100)
-    deliver_one(service, LAPYME)
+    post_and_deliver(service, LAPYME)
     bad = woo_order(2)
     bad["line_items"][0]["sku"] = ""
     service.post_woo(bad)
@@ -326,7 +326,7 @@ def test_unmappable_order_does_not_consume_a_probe(service: Service) -> None:
 
 def test_busy_account_keeps_its_probe(service: Service) -> None:
     service.sandbox.inject_fault(LAPYME, "status", status=401, retry_after_s=100)
-    deliver_one(service, LAPYME)
+    post_and_deliver(service, LAPYME)
     service.post_woo(woo_order(2))
     service.clock.forward(31)
     busy = claim_deliveries(service.database, worker_id="x", limits={"erp": Limit(0)}, lease_s=60)

@@ -39,7 +39,7 @@ class Carrier:
         self._is_dead = False
         self._error: BaseException | None = None
         self._go = threading.Semaphore(0)
-        self._places: SimpleQueue[str] = SimpleQueue()
+        self._stop_points: SimpleQueue[str] = SimpleQueue()
         outbound = {
             id_: AccountClients(client=StoppingClient(self, real.client), tokens=StoppingTokens(self, real.tokens))  # type: ignore[arg-type]
             for id_, real in runtime.account_clients.items()
@@ -54,7 +54,7 @@ class Carrier:
             self._thread.start()
         else:
             self._go.release()
-        self.at = self._places.get(timeout=30)
+        self.at = self._stop_points.get(timeout=30)
         if self._error is not None:
             raise self._error
         return self.at
@@ -63,7 +63,7 @@ class Carrier:
         if self.at not in ("claimed", ENDED):
             self._is_dead = True
             self._go.release()
-            self.at = self._places.get(timeout=30)
+            self.at = self._stop_points.get(timeout=30)
 
     def _run(self) -> None:
         try:
@@ -72,10 +72,10 @@ class Carrier:
             pass
         except BaseException as error:
             self._error = error
-        self._places.put(ENDED)
+        self._stop_points.put(ENDED)
 
-    def stop_at(self, place: str) -> None:
-        self._places.put(place)
+    def stop_at(self, stop_point: str) -> None:
+        self._stop_points.put(stop_point)
         self._go.acquire()
         if self._is_dead:
             raise ProcessDied

@@ -29,8 +29,8 @@ from tests.support.service import Clock, Service
 #: Few orders, so that much happens to each.
 ORDERS = [(store, number) for store in sorted(STORES) for number in (1, 2, 3)]
 CONCURRENCY = 3
-PLACES = [PACKED, SENDING, ANSWERED]
-MOST_UNDER_WAY = 6
+STOP_POINTS = [PACKED, SENDING, ANSWERED]
+MAX_UNDER_WAY = 6
 CHOICES = [*[ACCEPT] * 6, *AMBIGUOUS_TRICKS, *TRICKS]
 
 
@@ -60,11 +60,11 @@ class UnderWay:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    does: str  # the method of `Life`
-    given: dict[str, Any]
+    method: str  # of `Life`
+    arguments: dict[str, Any]
 
     def __repr__(self) -> str:
-        return f"{self.does}({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
+        return f"{self.method}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
 
 
 ORDER = st.sampled_from(ORDERS)
@@ -81,42 +81,42 @@ DISTURBANCE = st.one_of(
 )
 #: Weights and arguments of the steps. They are not separate rules, of which Hypothesis disables about half per run.
 STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
-    "a_webhook_comes": (5, {"order": ORDER, "kind": st.sampled_from(KINDS), "minute": MINUTE}),
-    "a_webhook_comes_again": (1, {"which": WHICH}),
-    "webhooks_come_together": (2, {"asked": st.lists(TOGETHER, min_size=2, max_size=6)}),
-    "an_attempt_is_disturbed": (
+    "post_webhook": (5, {"order": ORDER, "kind": st.sampled_from(KINDS), "minute": MINUTE}),
+    "post_again": (1, {"which": WHICH}),
+    "post_together": (2, {"arguments": st.lists(TOGETHER, min_size=2, max_size=6)}),
+    "disturb_attempt": (
         12,
         {
             "name": NAME,
             "which": WHICH,
-            "place": st.sampled_from(PLACES),
+            "stop_point": st.sampled_from(STOP_POINTS),
             "disturbances": st.lists(DISTURBANCE, min_size=1, max_size=3),
             "trick": TRICK,
             "in_step": st.sampled_from([False, True, True]),
         },
     ),
-    "a_worker_claims": (3, {"name": NAME}),
-    "all_go_a_step_further": (4, {"trick": TRICK}),
-    "one_goes_a_step_further": (3, {"which": WHICH, "trick": TRICK}),
-    "one_is_carried_to_its_end": (2, {"which": WHICH, "trick": TRICK}),
-    "all_that_is_due_is_forwarded": (4, {"name": NAME, "trick": TRICK, "other": TRICK}),
-    "a_worker_recovers": (2, {"name": NAME}),
-    "a_worker_gives_back_what_it_does_not_send": (1, {"name": NAME}),
-    "a_process_dies": (1, {"name": NAME}),
-    "the_dead_are_found": (1, {}),
-    "a_claim_is_not_told_of": (1, {"which": WHICH}),
-    "the_merchant_changes_the_settings": (2, {}),
-    "the_clock_goes_forward": (4, {"seconds": st.sampled_from([7, 67, 67, 911, 4_001])}),
-    "a_person_retriggers": (2, {"which": WHICH, "force": st.booleans(), "new_key": st.booleans()}),
-    "a_person_resolves": (1, {"which": WHICH, "as_": st.sampled_from(["delivered", "discarded"])}),
-    "a_person_retriggers_an_event": (1, {"which": WHICH, "force": st.booleans()}),
-    "a_person_pauses_or_resumes": (
+    "claim_due": (3, {"name": NAME}),
+    "advance_all": (4, {"trick": TRICK}),
+    "advance_attempt": (3, {"which": WHICH, "trick": TRICK}),
+    "finish_attempt": (2, {"which": WHICH, "trick": TRICK}),
+    "deliver_due": (4, {"name": NAME, "trick": TRICK, "other": TRICK}),
+    "recover": (2, {"name": NAME}),
+    "release_unsent_claims": (1, {"name": NAME}),
+    "kill_process": (1, {"name": NAME}),
+    "expire_leases_of_dead_processes": (1, {}),
+    "lose_claim": (1, {"which": WHICH}),
+    "change_settings": (2, {}),
+    "advance_clock": (4, {"seconds": st.sampled_from([7, 67, 67, 911, 4_001])}),
+    "retrigger_delivery": (2, {"which": WHICH, "force": st.booleans(), "new_key": st.booleans()}),
+    "resolve_delivery": (1, {"which": WHICH, "as_": st.sampled_from(["delivered", "discarded"])}),
+    "retrigger_event": (1, {"which": WHICH, "force": st.booleans()}),
+    "pause_or_resume": (
         1,
         {"store": st.sampled_from(sorted(STORES)), "is_paused": st.sampled_from([False, False, True])},
     ),
 }
 STEP = st.sampled_from([name for name, (weight, _) in STEPS.items() for _ in range(weight)]).flatmap(
-    lambda name: st.builds(Step, does=st.just(name), given=st.fixed_dictionaries(STEPS[name][1]))
+    lambda name: st.builds(Step, method=st.just(name), arguments=st.fixed_dictionaries(STEPS[name][1]))
 )
 
 
@@ -147,18 +147,20 @@ class Life(RuleBasedStateMachine):
             self.workers[name] = self.service.worker()
         for store, number in ORDERS:
             if number > 1:
-                self.a_webhook_comes((store, number), "paid", 5)
+                self.post_webhook((store, number), "paid", 5)
 
     @rule(step=STEP)
     def then(self, step: Step) -> None:
-        getattr(self, step.does)(**step.given)
+        getattr(self, step.method)(**step.arguments)
 
     # Webhooks
 
     def make(self, store: str, number: int, kind: str, minute: int) -> tuple[Webhook, Event]:
         webhook = STORES[store].webhook(store, number, kind, minute, serial=len(self.webhooks))
-        same = (one for one in self.webhooks if one[0].identify().event_key == webhook.identify().event_key)
-        made = webhook, next((event for _, event in same), webhook.event())
+        same = (
+            event for earlier, event in self.webhooks if earlier.identify().event_key == webhook.identify().event_key
+        )
+        made = webhook, next(same, webhook.event())
         self.webhooks.append(made)
         return made
 
@@ -170,22 +172,22 @@ class Life(RuleBasedStateMachine):
         event.id = event_id
         assert status == self.orders[webhook.order].take(event)
 
-    def a_webhook_comes(self, order: tuple[str, int], kind: str, minute: int) -> None:
+    def post_webhook(self, order: tuple[str, int], kind: str, minute: int) -> None:
         webhook, event = self.make(*order, kind, minute)
         answer = post(self.service, webhook)
         assert answer.status_code == 200
         self.take(webhook, event, answer.json["status"], int(answer.json["event"]))
 
-    def a_webhook_comes_again(self, which: int) -> None:
+    def post_again(self, which: int) -> None:
         webhook, event = self.webhooks[which % len(self.webhooks)]
         answer = post(self.service, webhook)
         self.take(webhook, event, answer.json["status"], int(answer.json["event"]))
 
-    def webhooks_come_together(self, asked: list[tuple[tuple[str, int], str, int]]) -> None:
+    def post_together(self, arguments: list[tuple[tuple[str, int], str, int]]) -> None:
         """Webhooks recorded in one transaction have the same result as one after the other."""
         runtime = self.service.runtime
         together = []
-        for order, kind, minute in asked:
+        for order, kind, minute in arguments:
             if kind == "again":
                 if self.webhooks:
                     together.append(self.webhooks[minute % len(self.webhooks)])
@@ -199,16 +201,16 @@ class Life(RuleBasedStateMachine):
                 IncomingWebhook(store=webhook.store, identity=identity, body=webhook.body, accounts=accounts)
             )
         recorded = self.service.database.transact(lambda transaction: record_events(transaction, arrivals))
-        told = sorted(
-            zip(recorded, together, strict=True), key=lambda one: (one[0].event_id, one[0].status == "duplicate")
+        pairs = sorted(
+            zip(recorded, together, strict=True), key=lambda pair: (pair[0].event_id, pair[0].status == "duplicate")
         )
-        for one, (webhook, event) in told:
-            self.take(webhook, event, one.status, one.event_id)
+        for result, (webhook, event) in pairs:
+            self.take(webhook, event, result.status, result.event_id)
 
     # Workers
 
-    def a_worker_claims(self, name: str) -> None:
-        if len(self.under_way) < MOST_UNDER_WAY:
+    def claim_due(self, name: str) -> None:
+        if len(self.under_way) < MAX_UNDER_WAY:
             self.claim(name)
 
     def claim(self, name: str) -> list[UnderWay]:
@@ -224,11 +226,11 @@ class Life(RuleBasedStateMachine):
             assert delivery.claim is None or delivery.claim_until <= now, "a claim that holds is not taken away"
             assert not self.orders[key].account.is_paused
             delivery.claim, delivery.claim_until = worker.worker_id, now + 60
-        begun = [self.begin_to_carry(name, one) for one in claimed]
+        begun = [self.start_attempt(name, delivery) for delivery in claimed]
         self.under_way += begun
         return begun
 
-    def begin_to_carry(self, name: str, claimed: ClaimedDelivery) -> UnderWay:
+    def start_attempt(self, name: str, claimed: ClaimedDelivery) -> UnderWay:
         worker = self.workers[name]
         order = self.orders[self.key(claimed.delivery)]
         carrier = Carrier(self.service.runtime, self.service.sandbox, claimed, self.nowhere)
@@ -237,89 +239,92 @@ class Life(RuleBasedStateMachine):
         model = order.carry(order.delivery.copy(), self.clock.seconds)
         return UnderWay(carrier=carrier, model=model, key=self.key(claimed.delivery), owner=name)
 
-    def advance(self, one: UnderWay, trick: Trick) -> bool:
+    def advance(self, attempt: UnderWay, trick: Trick) -> bool:
         """Continue to the next stop point. Returns False when the attempt has ended."""
-        is_first = one.carrier.at == "claimed"
-        had = len(self.landed(one.key))
-        place = one.carrier.go_on(trick)
-        delivery = self.delivery(one.key)
-        if len(self.landed(one.key)) > had and delivery.state != "sending":
-            self.landed_late.add(one.key)
+        is_first = attempt.carrier.at == "claimed"
+        had = len(self.landed(attempt.key))
+        stop_point = attempt.carrier.go_on(trick)
+        delivery = self.delivery(attempt.key)
+        if len(self.landed(attempt.key)) > had and delivery.state != "sending":
+            self.landed_late.add(attempt.key)
         try:
-            expected = next(one.model) if is_first else one.model.send(trick)
+            expected = next(attempt.model) if is_first else attempt.model.send(trick)
         except StopIteration:
             expected = ENDED
-        assert place == expected, (place, expected)
-        if place == ENDED:
-            self.under_way.remove(one)
-            self.workers[one.owner].in_flight.remove(one.carrier.claimed)
-        return place != ENDED
+        assert stop_point == expected, (stop_point, expected)
+        if stop_point == ENDED:
+            self.under_way.remove(attempt)
+            self.workers[attempt.owner].in_flight.remove(attempt.carrier.claimed)
+        return stop_point != ENDED
 
-    def carry_out(self, one: UnderWay, trick: Trick) -> None:
-        while self.advance(one, trick):
-            if one.carrier.at == ANSWERED:
+    def finish(self, attempt: UnderWay, trick: Trick) -> None:
+        while self.advance(attempt, trick):
+            if attempt.carrier.at == ANSWERED:
                 trick = ACCEPT
 
-    def one_goes_a_step_further(self, which: int, trick: Trick) -> None:
+    def advance_attempt(self, which: int, trick: Trick) -> None:
         if self.under_way:
             self.advance(self.under_way[which % len(self.under_way)], trick)
 
-    def all_go_a_step_further(self, trick: Trick) -> None:
-        for one in list(self.under_way):
-            self.advance(one, trick)
+    def advance_all(self, trick: Trick) -> None:
+        for attempt in list(self.under_way):
+            self.advance(attempt, trick)
 
-    def one_is_carried_to_its_end(self, which: int, trick: Trick) -> None:
+    def finish_attempt(self, which: int, trick: Trick) -> None:
         if self.under_way:
-            self.carry_out(self.under_way[which % len(self.under_way)], trick)
+            self.finish(self.under_way[which % len(self.under_way)], trick)
 
-    def all_that_is_due_is_forwarded(self, name: str, trick: Trick, other: Trick) -> None:
-        for one in self.claim(name):
-            self.carry_out(one, trick)
+    def deliver_due(self, name: str, trick: Trick, other: Trick) -> None:
+        for attempt in self.claim(name):
+            self.finish(attempt, trick)
             trick = other
 
-    def an_attempt_is_disturbed(
-        self, name: str, which: int, place: str, disturbances: list[tuple[str, Any]], trick: Trick, in_step: bool
+    def disturb_attempt(
+        self, name: str, which: int, stop_point: str, disturbances: list[tuple[str, Any]], trick: Trick, in_step: bool
     ) -> None:
         """Advance an attempt to a stop point, change its order there, and continue."""
-        self.a_worker_claims(name)
+        self.claim_due(name)
         if not self.under_way:
             return
-        one = self.under_way[which % len(self.under_way)]
-        while one.carrier.at != place:
-            if not self.advance(one, trick):
+        attempt = self.under_way[which % len(self.under_way)]
+        while attempt.carrier.at != stop_point:
+            if not self.advance(attempt, trick):
                 break
         for what, how in disturbances:
-            self.disturb(one.key, what, how)
+            self.disturb(attempt.key, what, how)
         for _ in range(4 * in_step):
-            self.all_go_a_step_further(trick)
-        if one in self.under_way:
-            self.carry_out(one, trick)
+            self.advance_all(trick)
+        if attempt in self.under_way:
+            self.finish(attempt, trick)
 
     def disturb(self, key: tuple[str, int], what: str, how: Any) -> None:
         if what in ("silence", "rival", "overtaken"):
-            self.the_clock_goes_forward(67)
-            self.a_worker_recovers(how)
+            self.advance_clock(67)
+            self.recover(how)
         if what == "rival":
-            self.a_worker_claims(how)
-            for one in [one for one in self.under_way if one.key == key and one.carrier.at == "claimed"]:
-                self.advance(one, ACCEPT)
+            self.claim_due(how)
+            for attempt in self.claimed_attempts(key):
+                self.advance(attempt, ACCEPT)
         elif what == "overtaken":
             self.disturb(key, "force", None)
-            self.a_worker_claims(how)
-            for one in [one for one in self.under_way if one.key == key and one.carrier.at == "claimed"]:
-                self.carry_out(one, AMBIGUOUS_TRICKS[0])
+            self.claim_due(how)
+            for attempt in self.claimed_attempts(key):
+                self.finish(attempt, AMBIGUOUS_TRICKS[0])
         elif what == "death":
-            self.a_process_dies("A")
-            self.the_dead_are_found()
-            self.a_worker_recovers("B")
+            self.kill_process("A")
+            self.expire_leases_of_dead_processes()
+            self.recover("B")
         elif what in ("force", "new_key"):
-            self.a_person_retriggers(self.made().index(key), force=True, new_key=what == "new_key")
+            self.retrigger_delivery(self.made().index(key), force=True, new_key=what == "new_key")
         elif what in ("discarded", "delivered"):
-            self.a_person_resolves(self.made().index(key), as_=what)
+            self.resolve_delivery(self.made().index(key), as_=what)
         elif what != "silence":
-            self.a_webhook_comes(key, what, how)
+            self.post_webhook(key, what, how)
 
-    def a_worker_recovers(self, name: str) -> None:
+    def claimed_attempts(self, key: tuple[str, int]) -> list[UnderWay]:
+        return [attempt for attempt in self.under_way if attempt.key == key and attempt.carrier.at == "claimed"]
+
+    def recover(self, name: str) -> None:
         worker = self.workers[name]
         held = worker.in_flight.ids()
         worker.recover()
@@ -333,39 +338,39 @@ class Life(RuleBasedStateMachine):
             if delivery.state == "waiting" and delivery.claim == claim and row.id not in besides:
                 delivery.claim = None
 
-    def a_worker_gives_back_what_it_does_not_send(self, name: str) -> None:
+    def release_unsent_claims(self, name: str) -> None:
         claim = self.workers[name].worker_id
         release_claims(self.service.database, claim)
         self.release(claim, besides=set())
 
-    def a_process_dies(self, name: str) -> None:
-        for one in [one for one in self.under_way if one.owner == name]:
-            one.carrier.die()
-            self.under_way.remove(one)
+    def kill_process(self, name: str) -> None:
+        for attempt in [attempt for attempt in self.under_way if attempt.owner == name]:
+            attempt.carrier.die()
+            self.under_way.remove(attempt)
         self.dead.add(self.workers[name].worker_id)
         self.workers[name] = self.service.worker()
 
-    def the_dead_are_found(self) -> None:
+    def expire_leases_of_dead_processes(self) -> None:
         expire_leases_of_dead_workers(self.service.database, self.dead.__contains__)
         for order in self.orders.values():
             if order.delivery and order.delivery.claim in self.dead:
                 order.delivery.claim_until = min(order.delivery.claim_until, self.clock.seconds())
 
-    def a_claim_is_not_told_of(self, which: int) -> None:
+    def lose_claim(self, which: int) -> None:
         """A claim is committed but not acknowledged, so that no worker processes it."""
-        unbegun = [one for one in self.under_way if one.carrier.at == "claimed"]
+        unbegun = [attempt for attempt in self.under_way if attempt.carrier.at == "claimed"]
         if not unbegun:
             return
-        one = unbegun[which % len(unbegun)]
-        self.under_way.remove(one)
-        self.workers[one.owner].in_flight.remove(one.carrier.claimed)
+        attempt = unbegun[which % len(unbegun)]
+        self.under_way.remove(attempt)
+        self.workers[attempt.owner].in_flight.remove(attempt.carrier.claimed)
 
-    def the_clock_goes_forward(self, seconds: int) -> None:
+    def advance_clock(self, seconds: int) -> None:
         self.clock.forward(seconds)
 
     # Operators
 
-    def the_merchant_changes_the_settings(self) -> None:
+    def change_settings(self) -> None:
         """The same order produces another body from now on."""
         settings = self.service.runtime.settings
         erp = settings.accounts["erp"]
@@ -373,7 +378,7 @@ class Life(RuleBasedStateMachine):
         settings = replace(settings, accounts={**settings.accounts, "erp": changed})
         self.service.runtime = replace(self.service.runtime, settings=settings)
 
-    def a_person_retriggers(self, which: int, force: bool, new_key: bool) -> None:
+    def retrigger_delivery(self, which: int, force: bool, new_key: bool) -> None:
         key = self.pick(which)
         answer = self.act(key, "retrigger", force=force, new_key=new_key)
         if self.orders[key].retrigger(self.clock.seconds(), force=force, new_key=new_key):
@@ -382,18 +387,18 @@ class Life(RuleBasedStateMachine):
         else:
             assert answer.status_code == 409
 
-    def a_person_resolves(self, which: int, as_: str) -> None:
+    def resolve_delivery(self, which: int, as_: str) -> None:
         key = self.pick(which)
         answer = self.act(key, "resolve", **{"as": as_})
         assert answer.status_code == (200 if self.orders[key].resolve(as_) else 409)
 
-    def a_person_retriggers_an_event(self, which: int, force: bool) -> None:
+    def retrigger_event(self, which: int, force: bool) -> None:
         webhook, event = self.webhooks[which % len(self.webhooks)]
         order = self.orders[webhook.order]
         had = order.delivery is not None
         answer = self.service.api(f"/events/{event.id}/retrigger", json={"force": force})
         assert answer.status_code == 202
-        done = [one["done"] for one in answer.json["deliveries"]]
+        done = [item["done"] for item in answer.json["deliveries"]]
         now = self.clock.seconds()
         is_done = order.retrigger(now, force=force) if had else order.make(event, force=force)
         assert done == (["queued"] if is_done else ["left"] if had else [])
@@ -404,14 +409,14 @@ class Life(RuleBasedStateMachine):
         if is_forced:
             self.landed_before[key] = len(self.landed(key))
 
-    def a_person_pauses_or_resumes(self, store: str, is_paused: bool) -> None:
+    def pause_or_resume(self, store: str, is_paused: bool) -> None:
         account = self.accounts[store]
         verb = "pause" if is_paused else "resume"
         assert self.service.api(f"/accounts/{account.name}/{verb}", json={}).status_code < 300
         account.change(self.clock.seconds(), is_paused=is_paused, is_open=account.is_open and is_paused)
 
-    def act(self, key: tuple[str, int], what: str, **asked: Any) -> Any:
-        return self.service.api(f"/deliveries/{self.rows()[key].id}/{what}", json=asked)
+    def act(self, key: tuple[str, int], what: str, **options: Any) -> Any:
+        return self.service.api(f"/deliveries/{self.rows()[key].id}/{what}", json=options)
 
     # Invariants
 
@@ -431,11 +436,11 @@ class Life(RuleBasedStateMachine):
 
     def rows(self) -> dict[tuple[str, int], Any]:
         with self.service.database.read() as session:
-            found = session.exec(select(DeliveryRow)).all()
+            rows = session.exec(select(DeliveryRow)).all()
             self._attempts = session.exec(select(Attempt).order_by(col(Attempt.number))).all()
             self._alerts = session.exec(select(Note).where(Note.kind == "alert")).all()
-        assert len({self.key(row) for row in found}) == len(found)
-        return {self.key(row): row for row in found}
+        assert len({self.key(row) for row in rows}) == len(rows)
+        return {self.key(row): row for row in rows}
 
     def landed(self, key: tuple[str, int]) -> list[str]:
         """Return the ids of the order at the destination."""
@@ -447,40 +452,40 @@ class Life(RuleBasedStateMachine):
         ]
 
     @invariant()
-    def all_is_as_it_must_be(self) -> None:
+    def rows_match_the_model(self) -> None:
         rows = self.rows()
         landed = {key: self.landed(key) for key in rows}
         assert {key: self.shown(row) for key, row in rows.items()} == {key: self.expected(key) for key in self.made()}
         for key, row in rows.items():
             delivery = self.delivery(key)
             assert len(landed[key]) <= 1 + delivery.forced, "doubled, and nobody forced it"
-            self.check_what_is_told(key, row, landed[key])
+            self.check_reported_state(key, row, landed[key])
         now = self.clock()
         held = Counter(row.account for row in rows.values() if row.claimed_by and row.claim_expires_at > now)
         assert all(count <= CONCURRENCY for count in held.values())
 
-    def check_what_is_told(self, key: tuple[str, int], row: Any, landed: list[str]) -> None:
+    def check_reported_state(self, key: tuple[str, int], row: Any, landed: list[str]) -> None:
         delivery = self.delivery(key)
-        if row.state == "delivered" and not delivery.told_by_hand:
+        if row.state == "delivered" and not delivery.is_set_by_hand:
             assert row.remote_id in landed
-        is_surely_not_there = row.reason in (REFUSED, EXHAUSTED, UNMAPPABLE, CANCELLED, FILTERED) or (
+        is_certainly_absent = row.reason in (REFUSED, EXHAUSTED, UNMAPPABLE, CANCELLED, FILTERED) or (
             row.state == "waiting" and row.locked_since is None
         )
-        is_persons_risk = delivery.forced and key in self.landed_late
-        if is_surely_not_there and not is_persons_risk:
+        is_operators_risk = delivery.forced and key in self.landed_late
+        if is_certainly_absent and not is_operators_risk:
             assert len(landed) == self.landed_before.get(key, 0), "it is there all the same"
         if row.reason == UNCERTAIN and not delivery.forced:
             assert {AMBIGUOUS, CONFLICT} & set(delivery.attempts), "no attempt was doubtful"
 
     def shown(self, row: Any) -> dict[str, Any]:
-        tried = [one for one in self._attempts if one.delivery_id == row.id]
+        attempts = [attempt for attempt in self._attempts if attempt.delivery_id == row.id]
         return {
             "state": row.state,
             "reason": row.reason,
             "event": row.event_id,
             "claim": row.claimed_by,
             "attempts": row.attempts,
-            "outcomes": [(one.number, one.outcome) for one in tried],
+            "outcomes": [(attempt.number, attempt.outcome) for attempt in attempts],
             "revision": row.revision,
             "sku": row.body and STORES[row.store].sku_of(json.loads(row.body)),
             "key": row.idempotency_key,
@@ -510,24 +515,24 @@ class Life(RuleBasedStateMachine):
         }
 
     def teardown(self) -> None:
-        for one in self.under_way:
-            one.carrier.die()
+        for attempt in self.under_way:
+            attempt.carrier.die()
         self.under_way = []
         if sys.exc_info()[0] is None:
-            self.account_for_everything()
+            self.finish_every_delivery()
         super().teardown()
 
-    def account_for_everything(self) -> None:
+    def finish_every_delivery(self) -> None:
         """With working destinations and enough time, every waiting delivery ends."""
         for name in "AB":
-            self.a_process_dies(name)
+            self.kill_process(name)
         for store in STORES:
-            self.a_person_pauses_or_resumes(store, is_paused=False)
+            self.pause_or_resume(store, is_paused=False)
         for _ in range(30):
-            self.the_clock_goes_forward(911)
-            self.a_worker_recovers("A")
-            self.all_that_is_due_is_forwarded("A", ACCEPT, ACCEPT)
-            self.all_is_as_it_must_be()
+            self.advance_clock(911)
+            self.recover("A")
+            self.deliver_due("A", ACCEPT, ACCEPT)
+            self.rows_match_the_model()
             if not any(self.delivery(key).state in ("waiting", "sending") for key in self.made()):
                 return
         raise AssertionError("something is still on its way")

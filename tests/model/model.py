@@ -95,7 +95,7 @@ class Delivery:
     overruled: int = 0  # the last event for which an operator forced it
     alerts: int = 0
     forced: int = 0  # how often an operator forced it to be sent again
-    told_by_hand: bool = False  # its state was set by an operator
+    is_set_by_hand: bool = False  # its state was set by an operator
 
     def copy(self) -> "Delivery":
         return replace(self, attempts=list(self.attempts))
@@ -120,7 +120,7 @@ class Delivery:
     def start_afresh(self) -> None:
         self.state, self.reason, self.claim = "waiting", None, None
         self.forbidden_since = self.run_started_at = None
-        self.told_by_hand = False
+        self.is_set_by_hand = False
         self.news += 1
 
 
@@ -143,7 +143,7 @@ class Order:
     def take(self, event: Event) -> str:
         """Record a new event and return the status in the response."""
         event.number = len(self.events)
-        event.cancels = event.cancels and not any(known.minute > event.minute for known in self.events)
+        event.cancels = event.cancels and not any(earlier.minute > event.minute for earlier in self.events)
         if event.cancels and self.delivery:
             self.delivery.stop()
         self.events.append(event)
@@ -223,7 +223,7 @@ class Order:
             if delivery.state == "waiting" and delivery.claim == seen.claim and len(delivery.attempts) == number - 1:
                 delivery.attempts.append(outcome)
                 self._begin_run(began)
-                self._settle(seen, outcome, began, clock(), was_asked=False)
+                self._settle(seen, outcome, began, clock(), was_sent=False)
                 self._catch_up()
             self.account.note(outcome, clock())
             return outcome
@@ -273,7 +273,7 @@ class Order:
         else:
             delivery.alerts += 1
 
-    def _settle(self, seen: Delivery, outcome: str, began: float, now: float, *, was_asked: bool = True) -> None:
+    def _settle(self, seen: Delivery, outcome: str, began: float, now: float, *, was_sent: bool = True) -> None:
         """Apply the outcome of an attempt. A refusal after an ambiguous attempt does not resolve that one."""
         delivery = self.delivery
         assert delivery is not None
@@ -282,7 +282,7 @@ class Order:
             delivery.state, delivery.forbidden_since = "waiting", None
             delivery.news += 1
             return
-        delivery.claim, delivery.forbidden_since, delivery.told_by_hand = None, None, False
+        delivery.claim, delivery.forbidden_since, delivery.is_set_by_hand = None, None, False
         if outcome == DELIVERED:
             delivery.state, delivery.reason, delivery.frozen_since = "delivered", None, None
             self.account.passed.append(began)
@@ -290,7 +290,7 @@ class Order:
         if outcome == AMBIGUOUS and self.has_key and frozen is None:
             frozen = began
         delivery.frozen_since = frozen
-        is_forbidden = outcome == UNAUTHORIZED and was_asked
+        is_forbidden = outcome == UNAUTHORIZED and was_sent
         is_alone = is_forbidden and forbidden is not None and any(at > forbidden for at in self.account.passed)
         elapsed = now - began
         if seen.run_started_at is not None:
@@ -384,5 +384,5 @@ class Order:
             return False
         delivery.state, delivery.claim = as_, None
         delivery.reason = BY_HAND if as_ == "discarded" else None
-        delivery.told_by_hand = True
+        delivery.is_set_by_hand = True
         return True

@@ -43,7 +43,7 @@ def try_all(scratches: list[Scratch], mutants: list[Mutant]) -> Iterator[Trial]:
     for scratch in scratches:
         free.put(scratch)
 
-    def try_one(mutant: Mutant) -> Trial:
+    def try_mutant(mutant: Mutant) -> Trial:
         scratch = free.get()
         try:
             return scratch.try_mutant(mutant)
@@ -51,7 +51,7 @@ def try_all(scratches: list[Scratch], mutants: list[Mutant]) -> Iterator[Trial]:
             free.put(scratch)
 
     with ThreadPoolExecutor(CONCURRENCY) as pool:
-        yield from pool.map(try_one, mutants)
+        yield from pool.map(try_mutant, mutants)
 
 
 def main() -> int:

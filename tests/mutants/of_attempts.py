@@ -152,7 +152,7 @@ NOT_REPEATED = Invariant(
             ),
         ),
         Mutant(
-            breaks="a 5xx counts as surely not processed",
+            breaks="a 5xx counts as not processed",
             at=outcomes.classify,
             old="    if result.status >= 500 or result.status == 409:",
             new="""\

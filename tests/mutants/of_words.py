@@ -130,7 +130,7 @@ ACCOUNTED_FOR = Invariant(
     ),
 )
 
-CONTRACT_KEPT = Invariant(
+CONTRACT_HOLDS = Invariant(
     number=8,
     promise="A body that breaks the destination's contract never leaves; a reply that does is no success.",
     mutants=(
@@ -221,7 +221,7 @@ SIGNED = Invariant(
 
 NO_LOG = "tests/e2e/test_privacy.py::test_logs_contain_no_secrets_or_personal_data[sqlite]"
 
-NOT_TOLD = Invariant(
+NO_DISCLOSURE = Invariant(
     number=10,
     promise="Secrets and personal data reach no log line, no exception's text and no URL.",
     mutants=(
@@ -284,4 +284,4 @@ NOT_TOLD = Invariant(
     ),
 )
 
-OF_WORDS = (NOT_INVENTED, ACCOUNTED_FOR, CONTRACT_KEPT, SIGNED, NOT_TOLD)
+OF_WORDS = (NOT_INVENTED, ACCOUNTED_FOR, CONTRACT_HOLDS, SIGNED, NO_DISCLOSURE)

@@ -240,11 +240,11 @@ def test_empty_order_is_a_problem() -> None:
     assert mapping_problems(with_lines(), "lapyme") == ["Products are missing: nothing was charged."]
 
 
-@pytest.mark.parametrize(("tax", "is_told"), [("17.35", False), ("17.37", False), ("17.38", True), ("0", True)])
-def test_different_storefront_tax_is_a_warning(tax: str, is_told: bool) -> None:
+@pytest.mark.parametrize(("tax", "is_warned"), [("17.35", False), ("17.37", False), ("17.38", True), ("0", True)])
+def test_different_storefront_tax_is_a_warning(tax: str, is_warned: bool) -> None:
     warnings = render_problems(build_body(replace(with_lines(line("100")), tax=Decimal(tax)), "lapyme").warnings)
     warning = f"Tax: the storefront calculated {Decimal(tax):.2f}, the account's rates give 17.36."
-    assert (warning in warnings) is is_told
+    assert (warning in warnings) is is_warned
 
 
 def test_data_lapyme_cannot_receive_is_a_warning() -> None:

@@ -43,7 +43,7 @@ def refund(amount: str, *line_items: dict[str, Any], number: int = 900, **more: 
     return {"id": number, "amount": amount, "reason": "", "line_items": list(line_items), **more}
 
 
-ONE_YERBA = refund_line("11", "-2479.34", "-520.66", quantity=-1)
+YERBA = refund_line("11", "-2479.34", "-520.66", quantity=-1)
 
 
 def merge_refunds(payload: dict[str, Any], response: dict[str, Any] | list[Any]) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def test_token_without_key_and_secret_is_an_error(token: str) -> None:
 
 
 def test_refunded_units_reduce_the_line_by_the_refund(payload: dict[str, Any]) -> None:
-    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA))
+    order = read_with_refunds(payload, refund("3000.00", YERBA))
     assert line_totals(order) == [("7791234567898", 2, Decimal("6000.00")), ("TAZA-01", 2, Decimal("3980.00"))]
     assert order.lines[0].tax == Decimal("1041.32")
     assert order.total == order.parts_total == Decimal("13480.00")
@@ -134,13 +134,13 @@ def test_refund_without_units_keeps_the_units(payload: dict[str, Any]) -> None:
 
 
 def test_several_refunds_of_one_line_add_up(payload: dict[str, Any]) -> None:
-    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA), refund("3000.00", ONE_YERBA, number=901))
+    order = read_with_refunds(payload, refund("3000.00", YERBA), refund("3000.00", YERBA, number=901))
     assert line_totals(order)[0] == ("7791234567898", 1, Decimal("3000.00"))
     assert order.total == order.parts_total == Decimal("10480.00")
 
 
 def test_refund_of_more_units_than_bought_leaves_none(payload: dict[str, Any]) -> None:
-    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA | {"quantity": -4}))
+    order = read_with_refunds(payload, refund("3000.00", YERBA | {"quantity": -4}))
     assert [line.sku for line in order.lines] == ["TAZA-01"]
 
 
@@ -163,14 +163,14 @@ def test_refunded_shipping_and_fees_are_deducted(payload: dict[str, Any]) -> Non
 def test_refunded_negative_fee_keeps_its_sign(payload: dict[str, Any]) -> None:
     payload["fee_lines"][0] |= {"total": "-413.22", "total_tax": "-86.78"}
     payload["total"] = "15480.00"
-    order = read_with_refunds(payload, refund("2500.00", ONE_YERBA, fee_lines=[refund_line("14", "413.22", "86.78")]))
+    order = read_with_refunds(payload, refund("2500.00", YERBA, fee_lines=[refund_line("14", "413.22", "86.78")]))
     assert order.charges[0].total == Decimal("0.00")
     assert order.total == order.parts_total == Decimal("12980.00")
     assert render_problems(order.unreadable_parts) == []
 
 
 def test_rounding_in_a_refund_is_a_charge(payload: dict[str, Any]) -> None:
-    order = read_with_refunds(payload, refund("3000.02", ONE_YERBA))
+    order = read_with_refunds(payload, refund("3000.02", YERBA))
     assert order.charges[1:] == [Charge(kind="rounding", total=Decimal("-0.02"))]
     assert (order.total, order.unreadable_parts) == (Decimal("13479.98"), [])
 
@@ -185,13 +185,13 @@ def test_rounding_of_refunded_lines_stays_rounding(payload: dict[str, Any]) -> N
 
 
 def test_refunded_units_are_accepted_with_either_sign(payload: dict[str, Any]) -> None:
-    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA | {"quantity": 1}))
+    order = read_with_refunds(payload, refund("3000.00", YERBA | {"quantity": 1}))
     assert line_totals(order)[0] == ("7791234567898", 2, Decimal("6000.00"))
 
 
 def test_refund_without_a_line_id_matches_no_line(payload: dict[str, Any]) -> None:
     del payload["line_items"][0]["id"]
-    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA | {"meta_data": []}))
+    order = read_with_refunds(payload, refund("3000.00", YERBA | {"meta_data": []}))
     assert line_totals(order)[0] == ("7791234567898", 3, Decimal("9000.00"))
     assert render_problems(order.unreadable_parts) == [REFUND_LINES_UNKNOWN]
 
@@ -201,14 +201,14 @@ def test_refund_without_a_line_id_matches_no_line(payload: dict[str, Any]) -> No
     [
         [refund("3000.00")],
         [refund("0.01")],
-        [refund("3000.03", ONE_YERBA)],
-        [refund("3000.00", ONE_YERBA | {"meta_data": []})],
-        [refund("3000.00", ONE_YERBA | {"meta_data": None})],
+        [refund("3000.03", YERBA)],
+        [refund("3000.00", YERBA | {"meta_data": []})],
+        [refund("3000.00", YERBA | {"meta_data": None})],
         [refund("3000.00", refund_line("99", "-2479.34", "-520.66", quantity=-1))],
         [refund("3000.00", refund_line("11", "2479.34", "520.66", quantity=1))],
-        [refund("3000.00", ONE_YERBA), refund("500.00", number=901)],
+        [refund("3000.00", YERBA), refund("500.00", number=901)],
         [],
-        [refund("3000.00", ONE_YERBA, number=901)],
+        [refund("3000.00", YERBA, number=901)],
         [None, "x", {"amount": "3000.00"}],
     ],
 )
@@ -220,7 +220,7 @@ def test_refund_not_explained_by_products_is_a_problem(payload: dict[str, Any], 
 
 
 def test_refund_made_after_the_webhook_counts(payload: dict[str, Any]) -> None:
-    order = read_with_refunds(payload, refund("3000.00", ONE_YERBA), refund("3000.00", ONE_YERBA, number=901))
+    order = read_with_refunds(payload, refund("3000.00", YERBA), refund("3000.00", YERBA, number=901))
     assert line_totals(order)[0][1] == 1
 
 
@@ -238,9 +238,7 @@ def test_refund_without_an_amount_is_a_problem(payload: dict[str, Any]) -> None:
 
 
 def test_lapyme_body_contains_what_remains_after_refunds(payload: dict[str, Any]) -> None:
-    body = build_body(
-        read_with_refunds(payload, refund("3000.00", ONE_YERBA)), "lapyme", charges={"fee": "RECARGO"}
-    ).body
+    body = build_body(read_with_refunds(payload, refund("3000.00", YERBA)), "lapyme", charges={"fee": "RECARGO"}).body
     assert [(line["sku_snapshot"], line["ordered_quantity"], line["unit_price"]) for line in body["lines"]] == [
         ("7791234567898", 2, 300000),
         ("TAZA-01", 2, 199000),

@@ -86,8 +86,8 @@ def test_documentation_page_uses_only_local_files(service: Service) -> None:
     page = read_body(service, "/docs")
     assert page.status_code == 200
     assert "default-src 'none'; script-src 'self'; style-src 'self';" in page.headers["Content-Security-Policy"]
-    asked_for = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
-    assert [read_body(service, path).status_code for path in asked_for] == [200] * 3
+    linked_files = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
+    assert [read_body(service, path).status_code for path in linked_files] == [200] * 3
     assert "http" not in page.text
     assert {path.name for path in DOCS_DIRECTORY.iterdir()} >= {"LICENSE.swagger-ui.txt", "NOTICE.swagger-ui.txt"}
     assert read_body(service, "/docs/../health.py").status_code == 404

@@ -1,0 +1,123 @@
+"""The dashboard's pages. `tests/browser` checks how they look."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from connector.database.stats.overview import last_webhook_by_store
+from connector.web.dashboard.i18n import translate_problem
+from connector.web.dashboard.overview import CHART_SERIES
+from mappings.problems import Problem
+from tests.support.orders import shopify_order, woo_order
+from tests.support.scenarios import create_mixed_deliveries, without_colonia
+from tests.support.service import Service
+from tests.support.visitor import Visitor, text_of, visit
+
+pytestmark = pytest.mark.sqlite  # tests/database/stats/test_overview.py reads both databases
+
+
+def test_overview_shows_stuck_orders_and_reasons(service: Service, ana: Visitor) -> None:
+    for number in range(10, 13):
+        service.post_shopify(without_colonia(number))
+    create_mixed_deliveries(service)
+    text = text_of(ana.get("/"))
+    assert "4 incomplete data" in text
+    assert "4 parked: incomplete data Shipping address > neighbourhood is missing. bodega #2 , #12 , #11" in text
+    assert "delivered: 2" in text
+    assert re.findall(r'"(delivered|in_progress|parked|discarded)":', ana.get("/").text) == list(CHART_SERIES)
+
+
+def test_pages_use_the_browser_language(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
+    ana.language = "es-MX,es;q=0.9,en;q=0.5"
+    text = text_of(ana.get("/deliveries/1"))
+    assert "Qué hacer" in text
+    assert "Falta la colonia (dirección de envío)." in text
+
+
+@pytest.mark.parametrize(
+    ("problem", "spanish"),
+    [
+        (
+            Problem(code="wrong_digit_count", path=("ship_to", "phone"), params={"digits": 3, "needed": 10}),
+            "El teléfono (dirección de envío) tiene 3 dígitos; se necesitan 10.",
+        ),
+        (Problem(code="missing", path=("ship_to", "district")), "Falta la colonia (dirección de envío)."),
+        (Problem(code="missing", path=("lines", 2, "sku")), "Falta el SKU (producto de la línea 2)."),
+        (
+            Problem(code="not_served", path=("currency",), params={"value": "USD", "choices": "ARS"}),
+            "La moneda “USD” no está disponible; solo ARS.",
+        ),
+        (Problem(code="no_route_for_topic"), "Ninguna ruta acepta su tema."),
+        ("What a person wrote.", "What a person wrote."),
+    ],
+)
+def test_problems_are_translated(service: Service, problem: Problem | str, spanish: str) -> None:
+    with spanish_page(service):
+        assert translate_problem(problem) == spanish
+        assert translate_problem(problem if isinstance(problem, str) else problem.to_json()) == spanish
+
+
+@contextmanager
+def spanish_page(service: Service) -> Iterator[None]:
+    dashboard = visit(service).client.application.extensions["dashboard"].get()
+    with dashboard.test_request_context(headers={"Accept-Language": "es"}):
+        yield
+
+
+def test_store_without_webhooks_is_silent(service: Service, ana: Visitor) -> None:
+    service.post_woo(woo_order(1))
+    heard = last_webhook_by_store(service.database, ["tienda-mx", "tienda-ar"])
+    assert heard["tienda-mx"] is None
+    assert heard["tienda-ar"] is not None
+    assert "tienda-mx shopify none yet silent" in text_of(ana.get("/"))
+
+
+def test_delivery_page_shows_its_full_history(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
+    service.sandbox.inject_fault("rayo", "status", status=422)
+    service.post_shopify(shopify_order(8))
+    service.drain()
+    [delivery] = service.deliveries(order="#8")
+    text = text_of(ana.get(f"/deliveries/{delivery['id']}"))
+    for part in (
+        "Order #8 parked: refused",
+        "The destination refused the order. Its response is listed under Attempts.",
+        "Webhook orders/paid",
+        "Attempt 1: refused (HTTP 422)",
+        "1: refused (HTTP 422) ·",
+        "Technical detail: status 422",
+        '"colonia": "Roma Norte"',
+        '"district": "Roma Norte"',
+    ):
+        assert part in text
+
+
+def test_missing_colonia_page_explains_what_to_do(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
+    text = text_of(ana.get("/deliveries/1"))
+    assert "Shipping address > neighbourhood is missing." in text
+    assert "Open order #2 in the store's admin" in text
+    assert 'district_from = "shipping_address.address2" under [stores.tienda-mx]' in text
+
+
+def test_events_show_ignore_reasons_and_duplicates(service: Service, ana: Visitor) -> None:
+    create_mixed_deliveries(service)
+    text = text_of(ana.get("/events"))
+    assert "received once more (duplicate, not processed)" in text
+    assert "This is a test notification." in text_of(ana.get("/events?status=ignored"))
+    assert "event-" not in text_of(ana.get("/events?status=ignored&store=tienda-ar"))
+
+
+@pytest.mark.parametrize(
+    "address", ["/deliveries/99", "/events/99", "/retriggers/99", "/deliveries/x", "/deliveries/" + "9" * 30]
+)
+def test_unknown_page_is_reported(ana: Visitor, address: str) -> None:
+    assert ana.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["state=lost", "reason=lost", "since=yesterday", "before=x", "q=%00"])
+def test_invalid_search_is_reported(ana: Visitor, query: str) -> None:
+    assert ana.get(f"/deliveries?{query}").status_code in (400, 404)
