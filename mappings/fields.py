@@ -14,7 +14,7 @@ from marshmallow import ValidationError, fields, missing
 from mappings.money.allocation import round_to_cent
 from mappings.phones import NATIONAL_DIGITS, is_possible, national_number
 from mappings.problems import FieldError, field_error
-from mappings.text import clean_text
+from mappings.text import clean_text, remove_unseen
 
 #: https://github.com/Shopify/worldwide, data/regions/MX.yml, read 2026-11-21.
 POSTCODE_PATTERNS = {"MX": re.compile(r"\d{5}", re.ASCII)}
@@ -99,6 +99,16 @@ class Text(LenientField, fields.String):
         return cleaned
 
 
+class Identifier(Text):
+    """A SKU or barcode. It is trimmed, and otherwise read as it is: inner blanks and accents distinguish products."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        cleaned = clean_text(value, is_escaped=self.is_escaped, is_verbatim=True)
+        if cleaned is None:
+            raise self.make_error("null" if isinstance(value, str) else "invalid")
+        return cleaned
+
+
 class StrictBoolean(LenientField):
     """A JSON boolean."""
 
@@ -134,7 +144,7 @@ def parse_datetime(value: Any, *, is_utc: bool = False) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        instant = datetime.fromisoformat(value.strip())
+        instant = datetime.fromisoformat(remove_unseen(value).strip())
         if instant.tzinfo is None:
             return instant.replace(tzinfo=UTC) if is_utc else None
         return instant.astimezone(UTC)
@@ -146,8 +156,8 @@ class Money(WireField):
     """An amount in major units, as text or as a number. Never lenient: without it, sums would be wrong."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
-        if isinstance(value, str) and AMOUNT_PATTERN.fullmatch(value.strip()):
-            return Decimal(value.strip())
+        if isinstance(value, str) and AMOUNT_PATTERN.fullmatch(amount := remove_unseen(value).strip()):
+            return Decimal(amount)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_AMOUNT:
             return Decimal(str(value))
         raise field_error("not_money")

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from mappings.storefront import MalformedWebhookError
-from mappings.text import clean_text
+from mappings.text import clean_text, remove_unseen
 
 MAX_ID_LENGTH = 200  # characters; no platform comes near
 
@@ -24,7 +24,7 @@ def parse_id(value: Any, label: str) -> str | None:
         return None
     if isinstance(value, int) and abs(value) >= 10**MAX_ID_LENGTH:
         raise MalformedWebhookError(f"{label} has over {MAX_ID_LENGTH} characters.")
-    text = " ".join(str(value).split())
+    text = " ".join(remove_unseen(str(value)).split())
     if len(text) > MAX_ID_LENGTH:
         raise MalformedWebhookError(f"{label} has over {MAX_ID_LENGTH} characters.")
     if not text.isprintable():  # NUL, controls and lone surrogates; plain letters of any script are printable

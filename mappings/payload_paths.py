@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mappings.text import clean_text
+from mappings.text import clean_text, remove_unseen
 
 
 def pick_text(payload: Any, paths: Iterable[str], *, is_escaped: bool = False) -> str | None:
@@ -33,7 +33,11 @@ def find_named_item(items: Any, name: str) -> Any:
         if not isinstance(item, Mapping):
             continue
         item_name = item.get("name", item.get("key"))
-        if isinstance(item_name, str) and item_name.strip().casefold() == target_name and clean_text(item.get("value")):
+        if (
+            isinstance(item_name, str)
+            and remove_unseen(item_name).strip().casefold() == target_name
+            and clean_text(item.get("value"))
+        ):
             return item["value"]
     return None
 

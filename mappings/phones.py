@@ -5,6 +5,8 @@ import unicodedata
 
 import phonenumbers
 
+from mappings.text import replace_dashes
+
 #: Number of digits of a national number.
 NATIONAL_DIGITS = {"MX": 10}
 #: Dialling prefixes that are not part of the number. Mexico's numbering plan dropped them on 3 August 2019:
@@ -30,7 +32,7 @@ def has_digits(text: str | None) -> bool:
 
 def national_number(text: str, country: str) -> str:
     """Return the national digits in `text`; a number with another country's code keeps its "+"."""
-    text = unicodedata.normalize("NFKC", text).strip()
+    text = replace_dashes(unicodedata.normalize("NFKC", text)).strip()
     if len(text) <= MAX_LENGTH_WITH_EXTENSION:
         text = EXTENSION_PATTERN.sub("", text)
     digits = re.sub(r"[^0-9]", "", text)
@@ -66,6 +68,7 @@ def format_e164(text: str, country: str) -> str:
     Argentina's mobile prefix is correct however it is written: 15 after the area code, 9 before it, or both; and
     Mexico's old 1, 01, 044 and 045 are left out. A number with an extension stays as it is: E.164 has no room for that.
     """
+    original, text = text, replace_dashes(text)
     number = parse_valid_number(text, country)
     if number is None and len(text) <= MAX_LENGTH_WITH_EXTENSION and not EXTENSION_PATTERN.search(text):
         digits = re.sub(r"[^0-9]", "", text).removeprefix("00")
@@ -74,7 +77,7 @@ def format_e164(text: str, country: str) -> str:
             number = parse_valid_number("+52" + national, "MX") if len(national) == NATIONAL_DIGITS["MX"] else None
         elif double_prefix := DOUBLE_MOBILE_PREFIX.fullmatch(digits):
             number = parse_valid_number("0" + double_prefix["national"].removeprefix("0"), "AR")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number else text
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number else original
 
 
 def parse_valid_number(text: str, country: str) -> phonenumbers.PhoneNumber | None:

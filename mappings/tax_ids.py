@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from mappings.text import replace_dashes
+
 #: Labels that people write before a number.
 LABEL_PATTERN = re.compile(r"\W*(?:D\.?N\.?I|C\.?U\.?I\.?[TL]|R\.?F\.?C)\b\W*(?:N(?:º|ro)?\W+)?", re.IGNORECASE)
 SEPARATORS = re.compile(r"[\s.\-/]+")
@@ -35,6 +37,7 @@ def parse_tax_id(text: str) -> TaxId | None:
     """Return the tax id in `text`; None if it is none of these, such as a passport."""
     from stdnum.ar import cuit, dni  # imported here: the web processes need not load it
 
+    text = replace_dashes(text)
     digits = SEPARATORS.sub("", text[label.end() if (label := LABEL_PATTERN.match(text)) else 0 :])
     if RFC_PATTERN.fullmatch(digits.upper()):
         return parse_rfc(digits.upper())

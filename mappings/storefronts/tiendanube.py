@@ -18,6 +18,7 @@ from mappings.addresses.regions import TIENDANUBE_STATES, address_if_locatable
 from mappings.addresses.resolve import is_placeholder
 from mappings.fields import (
     MISSING_LIST_MESSAGES,
+    Identifier,
     Money,
     Quantity,
     StrictBoolean,
@@ -180,8 +181,8 @@ class TiendanubeLineSchema(StorefrontSchema):
     name = Text()
     price = Money(required=True)  # per unit, before discounts, tax included
     quantity = Quantity(minimum=0, required=True)  # "1" or 1
-    sku = Text()
-    barcode = Text()
+    sku = Identifier()
+    barcode = Identifier()
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> Line:

@@ -63,6 +63,15 @@ def with_value_at(payload: dict[str, Any], path: tuple[Any, ...], value: Any) ->
     return payload
 
 
+def with_unseen_characters(value: Any) -> Any:
+    """Return the payload with characters that nobody sees around and inside every text."""
+    if isinstance(value, dict):
+        return {key: with_unseen_characters(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [with_unseen_characters(child) for child in value]
+    return f"\u200b{value[0]}\u00ad{value[1:]}\ufeff" if isinstance(value, str) and value else value
+
+
 SAMPLE_PATHS = [(name, path) for name, payload in SAMPLES.items() for path in value_paths(payload)]
 WEBHOOK_PATHS = [(name, path) for name in SAMPLES for path in value_paths(sample_webhook(name))]
 
@@ -77,6 +86,22 @@ def order_or_problems(storefront: str, payload: Any) -> Order | list[str]:
     assert {type(problem) for problem in problems} == {str}
     assert all(problem.endswith(".") for problem in problems)
     return problems
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_unseen_characters_count_as_nothing_in_every_field(sample: str) -> None:
+    storefront = storefront_name(sample)
+    assert parse_order(storefront, with_unseen_characters(SAMPLES[sample])) == parse_order(storefront, SAMPLES[sample])
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_sku_is_only_trimmed(sample: str) -> None:
+    payload = SAMPLES[sample]
+    for path in value_paths(payload):
+        if path[-1] == "sku":
+            payload = with_value_at(payload, path, "\tCAJA  12 e\u0301\u00a0")
+    skus = {line.sku for line in parse_order(storefront_name(sample), payload).lines}
+    assert skus == {"CAJA  12 e\u0301"}
 
 
 def test_every_storefront_has_a_sample_and_every_destination_an_account() -> None:

@@ -12,6 +12,12 @@ def test_dni_is_recognised_in_any_format(text: str) -> None:
     assert parse_tax_id(text) == TaxId(kind="dni", number="28333444", is_company=False)
 
 
+@pytest.mark.parametrize("dash", "-‐‑‒–—−－")
+def test_every_dash_separates_the_parts_of_a_tax_id(dash: str) -> None:
+    tax_ids = [parse_tax_id(text.replace("-", dash)) for text in ("27-28333444-4", "GODE-561231-GR8")]
+    assert [tax_id and tax_id.number for tax_id in tax_ids] == ["27283334444", "GODE561231GR8"]
+
+
 def test_short_dni_keeps_its_digits() -> None:
     assert parse_tax_id("0123456") == TaxId(kind="dni", number="0123456", is_company=False)
 

@@ -7,7 +7,7 @@ from connector.delivery import deliver
 from connector.ingestion import receive
 from connector.settings import loader
 from connector.worker import worker
-from mappings import contracts, destination, phones, problems, settings
+from mappings import contracts, destination, fields, phones, problems, settings, text
 from mappings.addresses import postcodes
 from mappings.destinations import rayo
 from mappings.destinations.centelar import request as centelar_request
@@ -45,6 +45,20 @@ NOT_INVENTED = Invariant(
             old="    return digits\n\n\ndef is_possible",
             new="    return digits[:wanted]\n\n\ndef is_possible",
             tests=("tests/mappings/test_phones.py::test_other_numbers_are_problems_and_never_truncated",),
+        ),
+        Mutant(
+            breaks="a SKU is sent with its blanks folded",
+            at=fields.Identifier._deserialize,
+            old="is_escaped=self.is_escaped, is_verbatim=True)",
+            new="is_escaped=self.is_escaped)",
+            tests=("tests/mappings/test_integrations.py::test_sku_is_only_trimmed",),
+        ),
+        Mutant(
+            breaks="characters that nobody sees travel with the text",
+            at=text.clean_text,
+            old='        value = remove_unseen(value, kept=WORD_JOINER if keeps_word_joiner else "")\n',
+            new="",
+            tests=("tests/mappings/test_integrations.py::test_unseen_characters_count_as_nothing_in_every_field",),
         ),
         Mutant(
             breaks="a postcode of four digits gets a zero whatever state it is of",

@@ -14,6 +14,7 @@ from mappings.addresses.regions import SHOPIFY_STATES
 from mappings.fields import (
     MISSING_LIST_MESSAGES,
     Coordinate,
+    Identifier,
     LenientField,
     Money,
     Quantity,
@@ -120,8 +121,8 @@ class ShopifyLineSchema(StorefrontSchema):
     model = PurchasedLine
 
     id = Text(attribute="line_id")
-    sku = Text()
-    barcode = Text()  # not in Shopify's payload: `merge_barcode` adds it
+    sku = Identifier()
+    barcode = Identifier()  # not in Shopify's payload: `merge_barcode` adds it
     name = Text()
     title = Text()
     quantity = Quantity(minimum=0, required=True)

@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import fields, post_load, pre_load
 
 from mappings.addresses.regions import WOOCOMMERCE_STATES, address_if_locatable
-from mappings.fields import MISSING_LIST_MESSAGES, Money, Quantity, SumOf, Text, UTCDateTime
+from mappings.fields import MISSING_LIST_MESSAGES, Identifier, Money, Quantity, SumOf, Text, UTCDateTime
 from mappings.labels import N_
 from mappings.money.allocation import ZERO, add_rounding_charge
 from mappings.money.payments import sole_payment
@@ -59,8 +59,8 @@ class WooAddressSchema(AddressSchema):
     first_name = Text(is_escaped=True)
     last_name = Text(is_escaped=True)
     company = Text(is_escaped=True)
-    address_1 = Text(attribute="line1", is_escaped=True, keeps_word_joiner=True)
-    address_2 = Text(attribute="line2", is_escaped=True, keeps_word_joiner=True)
+    address_1 = Text(attribute="line1", is_escaped=True)
+    address_2 = Text(attribute="line2", is_escaped=True)
     city = Text(is_escaped=True)
     state = Text(is_escaped=True)  # a code if WooCommerce has a list of the country's states
     postcode = Text(attribute="postal_code")
@@ -87,7 +87,7 @@ class WooLineSchema(StorefrontSchema):
     quantity = Quantity(minimum=0, required=True)
     total = Money(required=True)  # after discounts, without tax
     total_tax = Money(attribute="tax")
-    sku = Text(is_escaped=True)
+    sku = Identifier(is_escaped=True)
 
 
 class WooShippingSchema(StorefrontSchema):
