@@ -364,6 +364,7 @@ def serialize_report(report: ReconciliationReport) -> dict[str, Any]:
             {"account": account, "state": state, "waiting": waiting}
             for (account, state), waiting in sorted(report.held.items())
         ],
+        "for_a_person": [{"account": account, "held": count} for account, count in sorted(report.for_a_person.items())],
         "differences": [
             asdict(difference) | {"id": str(difference.id), "what": render_stored(difference.what)}
             for difference in report.differences

@@ -31,6 +31,7 @@ class WebhookIdentity:
     order_number: str | None = None
     source_updated_at: datetime | None = None  # when the order changed, by the platform; None: when it arrived
     has_order: bool = True  # False: the payload has no order, and none can be fetched (it was deleted)
+    undoes_deletion: bool = False  # the order is back, so a deletion of it that arrives late does not count
     ignore_reason: Problem | None = None  # why the event is recorded and never sent; without personal data
     #: Whether a repeat is fetched again, because the platform sends the same bytes for a new change.
     refetch_on_duplicate: bool = False
@@ -72,6 +73,8 @@ class Storefront(ABC, Generic[StoreT]):
     signature: ClassVar[Signature]
     #: Paths at which the customer's tax document usually is; a store's `document_from` replaces them.
     document_from: ClassVar[tuple[str, ...]] = ()
+    #: Whether an order that the store cancelled or deleted can come back there, to be paid and sent after all.
+    can_undo_cancellation: ClassVar[bool] = False
     #: Whether webhooks only name the order, which is then fetched.
     has_thin_webhooks: ClassVar[bool] = False
     sample: ClassVar[SampleStore]

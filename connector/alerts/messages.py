@@ -64,6 +64,11 @@ WORDINGS: Mapping[str, Wording] = {
         plural_title="The connector gave up sending {n} orders to {account}: they did not arrive",
         to_do="When {account} accepts orders again, press Retrigger on the page.",
     ),
+    "held": Wording(
+        title="An order for {account} is held: a person must decide whether to send it",
+        plural_title="{n} orders for {account} are held: a person must decide whether to send them",
+        to_do="Check it in the store. If it must be sent, press Retrigger on the page. If not, discard it there.",
+    ),
     "attention": Wording(
         title="An order at {account} needs attention",
         plural_title="{n} orders at {account} need attention",

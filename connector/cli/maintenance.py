@@ -131,6 +131,11 @@ def print_report(report: dict[str, Any]) -> None:
     print_table(REPORT_COLUMNS, days)
     for account in report["held"]:
         click.echo(f"account {account['account']} is held ({account['state']}): {account['waiting']} deliveries wait")
+    for account in report["for_a_person"]:
+        click.echo(
+            f"account {account['account']}: {account['held']} deliveries are held until a person decides; see"
+            f" `connector list --reason held --account {account['account']}`"
+        )
     for difference in report["differences"]:
         target = f" to {difference['account']}" if difference["account"] else ""
         context = f"{difference['store']} {difference['day']}, order {difference['order']}{target}"

@@ -14,7 +14,7 @@ import click
 STYLES = {
     **dict.fromkeys(("delivered", "flowing", "accepted"), "green"),
     **dict.fromkeys(("waiting", "sending", "duplicate"), "cyan"),
-    **dict.fromkeys(("parked", "paused", "unmappable", "refused", "exhausted"), "yellow"),
+    **dict.fromkeys(("parked", "paused", "unmappable", "refused", "exhausted", "held"), "yellow"),
     **dict.fromkeys(("uncertain", "circuit open"), "red"),
     **dict.fromkeys(("discarded", "ignored"), "dim"),
 }

@@ -31,7 +31,7 @@ PREPARATION_PROBLEMS: Mapping[str, str] = {
 #: Why an event is ignored, beyond what its storefront says.
 IGNORE_REASONS: Mapping[str, str] = {
     "no_route_for_topic": N_("No route takes its topic."),
-    "cancelled_before": N_("The order was cancelled before: a person decides."),
+    "cancelled_before": N_("The order was cancelled before."),
 }
 
 #: Why an attempt failed. None of their params is the other side's text: that is the attempt's `reply`.
@@ -74,6 +74,18 @@ DISCARD_REASONS: Mapping[str, str] = {
     "filter_pickup_unknown": N_("the order does not say whether it is collected, and pickup must be %(pickup)s"),
 }
 
+#: Why a person must decide about a delivery.
+HOLD_REASONS: Mapping[str, str] = {
+    "came_back": N_("The order was cancelled, and its newest version is not: check in the store whether to send it."),
+    "came_back_after_sending": N_(
+        "The order was cancelled, and its newest version is not, but an attempt to send it was made before: check at "
+        "the destination whether to send it."
+    ),
+    "came_back_after_deletion": N_(
+        "The order was deleted, and a version of it came afterwards: check in the store whether to send it."
+    ),
+}
+
 #: Why a delivery is queued again, or is not.
 RETRIGGER_REASONS: Mapping[str, str] = {
     "created_for_route": N_("it was created: a route takes it now"),
@@ -83,6 +95,7 @@ RETRIGGER_REASONS: Mapping[str, str] = {
     "was_refused": N_("it was refused"),
     "was_uncertain": N_("it was uncertain"),
     "was_exhausted": N_("it was exhausted"),
+    "was_held": N_("it was held"),
     "was_cancelled": N_("it was cancelled"),
     "was_filtered": N_("it was filtered"),
     "was_discarded_by_hand": N_("it was discarded by hand"),
@@ -142,7 +155,10 @@ ALERTS: Mapping[str, str] = {
     "cancelled_while_ambiguous": N_(
         "The order was cancelled at the store, and may have reached the destination: look there."
     ),
-    "no_longer_cancelled": N_("The order was cancelled, and a newer version of it is not: a person decides."),
+    "no_longer_cancelled": N_(
+        "The order was cancelled after it had been sent, and a newer version of it is not cancelled: compare with the "
+        "destination."
+    ),
     "late_response": N_(
         "Attempt %(attempt)s got its response after its claim was lost: %(outcome)s. Compare with the destination."
     ),
@@ -159,6 +175,7 @@ register_templates(
         **ATTEMPT_ERRORS,
         **CIRCUIT_REASONS,
         **DISCARD_REASONS,
+        **HOLD_REASONS,
         **RETRIGGER_REASONS,
         **EVENT_DIFFERENCES,
         **DELIVERY_DIFFERENCES,

@@ -22,7 +22,18 @@ from connector.database.deliveries import (
 )
 from connector.database.engine import Database, Transaction
 from connector.database.models import Attempt, Delivery, Reason, State
-from connector.database.orders import add_alert, cancellation_values, is_cancelled, select_newest
+from connector.database.orders import (
+    CAME_BACK,
+    MAX_EVENT_ID,
+    add_alert,
+    cancellation_values,
+    has_come_back,
+    held_values,
+    is_cancelled,
+    load_order_events,
+    newest_event,
+    select_newest,
+)
 from connector.database.sql.run import run_many
 from connector.database.sql.statements import INSERT_ATTEMPT, MARK_SENDING, RECORD_ATTEMPT, RECORD_OUTCOME
 from mappings.destination import Outcome
@@ -249,7 +260,16 @@ def apply_missed_events(transaction: Transaction, delivery_id: int) -> None:
     if is_cancelled(
         transaction.connection, current.store, current.order_id, override_event_id=current.override_event_id
     ):
-        apply_cancellation(transaction, current)
+        order_events = load_order_events(
+            transaction.connection, current.store, [current.order_id], before_id=MAX_EVENT_ID
+        )
+        events = [event for _, event in order_events]
+        newest = newest_event(events)
+        if current.locked_since is None and newest is not None and has_come_back(events):
+            values = {**held_values(CAME_BACK), "event_id": newest.id, "updated_at": transaction.now}
+            update_delivery(transaction, delivery_id, values)
+        else:
+            apply_cancellation(transaction, current)
     elif current.locked_since is None:
         newest_id = transaction.load_one(select_newest(current.store, current.order_id))
         if newest_id != current.event_id:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from sqlalchemy import update
 from sqlmodel import col
@@ -11,7 +12,16 @@ from connector.database.deliveries import reset_values
 from connector.database.engine import Database, Transaction
 from connector.database.models import Event, Reason, State
 from connector.database.order_batch import OrderBatch, OrderDelivery, OrderKey
-from connector.database.orders import EventSummary, cancellation_values
+from connector.database.orders import (
+    CAME_BACK,
+    CAME_BACK_AFTER_DELETION,
+    CAME_BACK_AFTER_SENDING,
+    MAX_EVENT_ID,
+    EventSummary,
+    cancellation_values,
+    held_values,
+    may_have_been_processed,
+)
 from connector.database.sql.run import insert_rows
 from connector.database.sql.statements import INSERT_EVENTS
 from mappings.problems import Problem
@@ -21,7 +31,6 @@ CANCELLED = build_message("cancelled_order")
 CANCELLED_BEFORE = build_message("cancelled_before")
 NO_LONGER_CANCELLED = build_message("no_longer_cancelled")
 NO_ROUTE = build_message("no_route_for_topic")
-MAX_EVENT_ID = 2**63 - 1
 NO_ORDER = build_message("order_not_named")
 
 
@@ -33,6 +42,7 @@ class IncomingWebhook:
     identity: WebhookIdentity
     body: bytes
     accounts: Mapping[str, str]  # account id to destination name, for the accounts whose routes take its topics
+    can_undo_cancellation: bool = False  # whether an order that the store cancelled can come back there
     traceparent: str | None = None
 
     @property
@@ -66,10 +76,18 @@ def record_event(
     identity: WebhookIdentity,
     body: bytes,
     accounts: Mapping[str, str],
+    can_undo_cancellation: bool = False,
     traceparent: str | None = None,
 ) -> RecordedWebhook:
     """Record one webhook and its deliveries in one transaction. They are on disk when this returns."""
-    webhook = IncomingWebhook(store=store, identity=identity, body=body, accounts=accounts, traceparent=traceparent)
+    webhook = IncomingWebhook(
+        store=store,
+        identity=identity,
+        body=body,
+        accounts=accounts,
+        can_undo_cancellation=can_undo_cancellation,
+        traceparent=traceparent,
+    )
     return database.commit(record_events, webhook)
 
 
@@ -115,6 +133,7 @@ def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
             "reason": None if webhook.order_key else webhook.ignore_reason.to_json(),
             "has_order": webhook.identity.has_order and webhook.identity.ignore_reason is None,
             "is_paid": "paid" in webhook.identity.topics,
+            "undoes_deletion": webhook.identity.undoes_deletion,
             "accounts": sorted(webhook.accounts) if webhook.order_key else [],
             "traceparent": webhook.traceparent,
             "body": webhook.body,
@@ -149,26 +168,94 @@ def apply_event(batch: OrderBatch, webhook: IncomingWebhook, event_id: int) -> R
         is_paid="paid" in identity.topics,
         has_order=identity.has_order,
         is_cancellation=False,
+        undoes_deletion=identity.undoes_deletion,
     )
-    if identity.is_cancellation and not any(
-        other.source_updated_at > event.source_updated_at for other in batch.events[order]
-    ):
+    if identity.is_cancellation and not is_undone(batch, order, event):
         batch.change_event(event, is_cancellation=True)
         for delivery in batch.deliveries[order]:
             cancel_delivery(batch, delivery)
     batch.events[order].append(event)
-    is_order_cancelled = any(other.is_cancellation for other in batch.events[order])
-    if not is_order_cancelled:
+    standing, held_because = judge_standing(batch, webhook, event)
+    if standing is Standing.REVIVED:
+        revive(batch, order)
+    if standing is Standing.HELD and held_because:
+        hold(batch, webhook, event, held_because)
+    elif standing is not Standing.CANCELLED:
         batch.add_deliveries(order, identity.order_number, webhook.accounts)
     if batch.newest_event(order) is event:
         apply_newest(batch, order, event)
     if batch.deliveries[order]:
         return RecordedWebhook(status="accepted", event_id=event_id)
     reason = NO_ROUTE
-    if is_order_cancelled:
+    if standing is Standing.CANCELLED:
         reason = CANCELLED if identity.is_cancellation else CANCELLED_BEFORE
     batch.change_event(event, status="ignored", reason=reason.to_json())
     return RecordedWebhook(status="ignored", event_id=event_id, reason=reason)
+
+
+class Standing(Enum):
+    """What an order is after an event."""
+
+    NORMAL = auto()
+    CANCELLED = auto()
+    REVIVED = auto()  # it was cancelled, and this version undoes that
+    HELD = auto()  # it was cancelled, and a person must decide about this version
+
+
+def is_undone(batch: OrderBatch, order: OrderKey, cancellation: EventSummary) -> bool:
+    """True if a newer version of the order is known, so that the cancellation comes too late to count."""
+    newest = batch.newest_event(order)
+    is_restored = newest is not None and newest.is_paid and any(other.undoes_deletion for other in batch.events[order])
+    if is_restored and not cancellation.has_order:
+        return True
+    return any(other.source_updated_at > cancellation.source_updated_at for other in batch.events[order])
+
+
+def judge_standing(batch: OrderBatch, webhook: IncomingWebhook, event: EventSummary) -> tuple[Standing, Problem | None]:
+    """Return what the order is after this event, and why a person must decide."""
+    order = webhook.order_key
+    if order is None:
+        return Standing.NORMAL, None
+    cancellations = [other for other in batch.events[order] if other.is_cancellation]
+    was_fetched_cancelled = any(delivery.reason == Reason.CANCELLED for delivery in batch.deliveries[order])
+    if not cancellations and not was_fetched_cancelled:
+        return Standing.NORMAL, None
+    is_wanted = (event.is_paid or webhook.accounts) and not webhook.identity.is_cancellation
+    if not is_wanted or batch.newest_event(order) is not event:
+        return Standing.CANCELLED if cancellations else Standing.NORMAL, None
+    newer_cancellations = [other for other in cancellations if not event.is_newer_than(other)]
+    if newer_cancellations:
+        if webhook.can_undo_cancellation and not any(other.has_order for other in newer_cancellations):
+            return Standing.HELD, CAME_BACK_AFTER_DELETION
+        return Standing.CANCELLED, None
+    if not (webhook.can_undo_cancellation and event.is_paid):
+        return Standing.HELD, CAME_BACK
+    if may_have_been_processed(batch.transaction, *order):
+        return Standing.HELD, CAME_BACK_AFTER_SENDING
+    return Standing.REVIVED, None
+
+
+def revive(batch: OrderBatch, order: OrderKey) -> None:
+    """Undo the cancellations of the order: its deliveries are queued again."""
+    for event in batch.events[order]:
+        if event.is_cancellation:
+            batch.change_event(event, is_cancellation=False)
+    for delivery in batch.deliveries[order]:
+        if delivery.reason == Reason.CANCELLED:
+            batch.change_delivery(delivery, **reset_values(batch.now))
+
+
+def hold(batch: OrderBatch, webhook: IncomingWebhook, event: EventSummary, reason: Problem) -> None:
+    """Have a person decide about an order that was cancelled, and is not any more."""
+    order = webhook.order_key
+    if order is None:
+        return
+    for delivery in batch.deliveries[order]:
+        if delivery.reason == Reason.CANCELLED and (event.is_paid or delivery.account in webhook.accounts):
+            batch.change_delivery(delivery, event_id=event.id, **held_values(reason))
+        elif delivery.state in (State.SENDING, State.DELIVERED) or delivery.reason == Reason.UNCERTAIN:
+            batch.add_alert(delivery, NO_LONGER_CANCELLED)
+    batch.add_deliveries(order, webhook.identity.order_number, webhook.accounts, held_because=reason)
 
 
 def cancel_delivery(batch: OrderBatch, delivery: OrderDelivery) -> None:
@@ -184,16 +271,14 @@ def cancel_delivery(batch: OrderBatch, delivery: OrderDelivery) -> None:
 def apply_newest(batch: OrderBatch, order: OrderKey, event: EventSummary) -> None:
     """Bring the order's deliveries to its newest event. One that is `sending` follows when its attempt ends."""
     for delivery in batch.deliveries[order]:
-        if delivery.locked_since is None and (delivery.state == State.WAITING or accepts_newer_version(delivery)):
-            if delivery.event_id != event.id:
-                batch.change_delivery(delivery, event_id=event.id)
-        elif delivery.reason == Reason.CANCELLED and not event.is_cancellation:
-            batch.add_alert(delivery, NO_LONGER_CANCELLED)
+        is_following = delivery.state == State.WAITING or accepts_newer_version(delivery)
+        if is_following and delivery.locked_since is None and delivery.event_id != event.id:
+            batch.change_delivery(delivery, event_id=event.id)
     reschedule(batch, order)
 
 
 def accepts_newer_version(delivery: OrderDelivery) -> bool:
-    return retries_on_update(delivery) or delivery.reason in (Reason.REFUSED, Reason.EXHAUSTED)
+    return retries_on_update(delivery) or delivery.reason in (Reason.REFUSED, Reason.EXHAUSTED, Reason.HELD)
 
 
 def retries_on_update(delivery: OrderDelivery) -> bool:
@@ -202,11 +287,15 @@ def retries_on_update(delivery: OrderDelivery) -> bool:
 
 
 def reschedule(batch: OrderBatch, order: OrderKey | None) -> None:
-    """Make deliveries due at once that wait, could not be mapped or were filtered: the order may have changed."""
+    """Make deliveries due at once that wait, could not be mapped, or were filtered or held: the order may have changed.
+
+    Those of a cancelled order stay held.
+    """
+    is_order_cancelled = any(event.is_cancellation for event in batch.events[order]) if order else False
     for delivery in batch.deliveries[order] if order else []:
         if delivery.locked_since is not None:
             continue
         if delivery.state == State.WAITING:
             batch.change_delivery(delivery, due_at=batch.now)
-        elif retries_on_update(delivery):
+        elif retries_on_update(delivery) or (delivery.reason == Reason.HELD and not is_order_cancelled):
             batch.change_delivery(delivery, **reset_values(batch.now))

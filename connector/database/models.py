@@ -42,6 +42,7 @@ class Reason(StrEnum):
     REFUSED = "refused"
     UNCERTAIN = "uncertain"
     EXHAUSTED = "exhausted"
+    HELD = "held"
     # discarded
     CANCELLED = "cancelled"
     FILTERED = "filtered"
@@ -53,7 +54,7 @@ REASONS_BY_STATE: Mapping[State, Collection[Reason | None]] = {
     State.WAITING: (None,),
     State.SENDING: (None,),
     State.DELIVERED: (None,),
-    State.PARKED: (Reason.UNMAPPABLE, Reason.REFUSED, Reason.UNCERTAIN, Reason.EXHAUSTED),
+    State.PARKED: (Reason.UNMAPPABLE, Reason.REFUSED, Reason.UNCERTAIN, Reason.EXHAUSTED, Reason.HELD),
     State.DISCARDED: (Reason.CANCELLED, Reason.FILTERED, Reason.BY_HAND),
 }
 
@@ -137,7 +138,8 @@ class Event(SQLModel, table=True):
     duplicates: int = 0  # repeats after the first
     has_order: bool = True  # the body contains the order
     is_paid: bool = False
-    is_cancellation: bool = False  # it cancels the order, and no newer event was known when it arrived
+    is_cancellation: bool = False  # it cancels the order, and no newer version has undone that
+    undoes_deletion: bool = False  # it says that the order is back after it was deleted
     #: The accounts whose routes took it when it arrived.
     accounts: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     traceparent: str | None = None  # https://www.w3.org/TR/trace-context/
@@ -192,8 +194,9 @@ class Delivery(SQLModel, table=True):
     #: When an attempt became ambiguous. Since then body, key and revision must not change.
     locked_since: datetime | None = timestamp_column(nullable=True)
 
-    #: A person sent it in spite of cancellations up to this event, and of filters.
+    #: A person sent it in spite of what events up to this one say: that its order was cancelled, or must be held.
     override_event_id: int | None = Field(default=None, sa_column=Column(RowId))
+    ignores_filters: bool = False  # a person sent it with `force`, so routes and the state of its order do not matter
     first_forbidden_at: datetime | None = timestamp_column(nullable=True)  # first of consecutive 401 or 403
     pruned_at: datetime | None = timestamp_column(nullable=True)  # when its body and responses were deleted
 

@@ -31,6 +31,7 @@ PREVIOUS_STATES: Mapping[str, Problem] = {
     Reason.REFUSED: build_message("was_refused"),
     Reason.UNCERTAIN: build_message("was_uncertain"),
     Reason.EXHAUSTED: build_message("was_exhausted"),
+    Reason.HELD: build_message("was_held"),
     Reason.CANCELLED: build_message("was_cancelled"),
     Reason.FILTERED: build_message("was_filtered"),
     Reason.BY_HAND: build_message("was_discarded_by_hand"),
@@ -125,14 +126,15 @@ def retrigger_event(
         missing_accounts = sorted(set(accounts) - {delivery.account for delivery in existing})
         if is_blocked or newest_id is None or not missing_accounts:
             return results
-        override = {"override_event_id": last_event_id(transaction, store, order_id)} if request.force else {}
         rows = [
             new_delivery((store, order_id), account, accounts[account], event.order_number, newest_id, transaction.now)
-            | override
             for account in missing_accounts
         ]
         created_ids = sorted(insert_deliveries(transaction, rows).values())
+        override = {"override_event_id": last_event_id(transaction, store, order_id), "ignores_filters": True}
         for delivery_id in created_ids:
+            if request.force:
+                update_delivery(transaction, delivery_id, override)
             add_note(transaction, delivery_id, "retrigger", request.note or "", request.actor)
         transaction.notify()
         why = build_message("created_for_route")
@@ -180,19 +182,22 @@ def requeue(
         values["event_id"] = transaction.load_one(select_newest(delivery.store, delivery.order_id))
         if supports_idempotency and (request.new_key or was_refused(transaction, delivery)):
             values["revision"] = delivery.revision + 1
-    if request.force:
+    if request.force or delivery.reason == Reason.HELD:
         values["override_event_id"] = last_event_id(transaction, delivery.store, delivery.order_id)
+    if request.force:
+        values["ignores_filters"] = True
     update_delivery(transaction, delivery.id, values)
     add_note(transaction, delivery.id, "retrigger", request.note or "", request.actor)
 
 
 def was_refused(transaction: Transaction, delivery: Delivery) -> bool:
-    """True if the bytes of its idempotency key were certainly refused, even if it was discarded since."""
+    """True if the bytes of its idempotency key were certainly refused, even if it was discarded or held since."""
     last_outcome = transaction.load_one(
         select(Attempt.outcome).where(Attempt.delivery_id == delivery.id, Attempt.number == delivery.attempts)
     )
     is_last_refused = last_outcome == Outcome.REFUSED
-    return delivery.reason == Reason.REFUSED or (delivery.state == State.DISCARDED and is_last_refused)
+    may_hide_refusal = delivery.state == State.DISCARDED or delivery.reason == Reason.HELD
+    return delivery.reason == Reason.REFUSED or (may_hide_refusal and is_last_refused)
 
 
 def resolve_delivery(

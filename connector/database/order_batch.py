@@ -12,9 +12,9 @@ from sqlmodel import col
 
 from connector.database.engine import Transaction
 from connector.database.models import Delivery, Event, Note, State
-from connector.database.orders import EventSummary, alert_values, newest_event
-from connector.database.sql.run import insert_rows, parse_required_time, parse_time, run
-from connector.database.sql.statements import INSERT_DELIVERIES, LOCK_ORDER_DELIVERIES, SELECT_ORDER_EVENTS
+from connector.database.orders import EventSummary, alert_values, held_values, load_order_events, newest_event
+from connector.database.sql.run import insert_rows, parse_time, run
+from connector.database.sql.statements import INSERT_DELIVERIES, LOCK_ORDER_DELIVERIES
 from mappings.problems import Problem
 
 OrderKey = tuple[str, str]  # store id, order id
@@ -57,17 +57,10 @@ class OrderBatch:
         """Load the orders of one store."""
         params: dict[str, Any] = {"store": store, "order_ids": order_ids}
         connection = self.transaction.connection
-        event_rows = run(connection, SELECT_ORDER_EVENTS, {**params, "before_id": before_event_id})
-        for order_id, id_, source_updated_at, is_paid, has_order, is_cancellation in event_rows:
-            event = EventSummary(
-                id=id_,
-                source_updated_at=parse_required_time(source_updated_at),
-                is_paid=bool(is_paid),
-                has_order=bool(has_order),
-                is_cancellation=bool(is_cancellation),
-            )
+        order_events = load_order_events(connection, store, order_ids, before_id=before_event_id)
+        for order_id, event in order_events:
             self.events[store, order_id].append(event)
-        if not event_rows:
+        if not order_events:
             return  # so there are no deliveries either
         for order_id, id_, account, event_id, state, reason, locked_since in run(
             connection, LOCK_ORDER_DELIVERIES, params
@@ -85,11 +78,19 @@ class OrderBatch:
     def newest_event(self, order: OrderKey) -> EventSummary | None:
         return newest_event(self.events[order])
 
-    def add_deliveries(self, order: OrderKey, order_number: str | None, accounts: Mapping[str, str]) -> None:
+    def add_deliveries(
+        self,
+        order: OrderKey,
+        order_number: str | None,
+        accounts: Mapping[str, str],
+        *,
+        held_because: Problem | None = None,
+    ) -> None:
         """Add a waiting delivery for each account that has none for this order.
 
         Args:
             accounts: account id to destination name.
+            held_because: hold them, for this reason.
         """
         event = self.newest_event(order)
         if event is None:
@@ -97,8 +98,14 @@ class OrderBatch:
         existing_accounts = {delivery.account for delivery in self.deliveries[order]}
         for account in sorted(set(accounts) - existing_accounts):
             values = new_delivery(order, account, accounts[account], order_number, event.id, self.now)
+            if held_because is not None:
+                values |= held_values(held_because)
             delivery = OrderDelivery(
-                account=account, event_id=event.id, state=State.WAITING, reason=None, locked_since=None
+                account=account,
+                event_id=event.id,
+                state=values["state"],
+                reason=values["reason"],
+                locked_since=None,
             )
             self.deliveries[order].append(delivery)
             self._new.append((delivery, values))
@@ -152,6 +159,7 @@ def new_delivery(
         "event_id": event_id,
         "state": State.WAITING,
         "reason": None,
+        "problems": [],
         "created_at": now,
         "due_at": now,
     }

@@ -1,21 +1,31 @@
 """What is known of one order: its newest event, whether it was cancelled, and the notes on its deliveries."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, update
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from connector.core.messages import build_message
 from connector.database.engine import Database, Transaction
-from connector.database.models import Delivery, Event, Note, Reason, State
-from mappings.problems import Problem
+from connector.database.models import Attempt, Delivery, Event, Note, Reason, State
+from connector.database.sql.run import parse_required_time, run
+from connector.database.sql.statements import SELECT_ORDER_EVENTS
+from mappings.destination import Outcome
+from mappings.problems import Problem, dump_problems
 
 CANCELLED_AFTER_SENDING = build_message("cancelled_after_sending")
 CANCELLED_WHILE_AMBIGUOUS = build_message("cancelled_while_ambiguous")
+#: Why an order is held that was cancelled, and of which a newer version is not.
+CAME_BACK = build_message("came_back")
+CAME_BACK_AFTER_SENDING = build_message("came_back_after_sending")
+CAME_BACK_AFTER_DELETION = build_message("came_back_after_deletion")
+MAX_EVENT_ID = 2**63 - 1
+#: Outcomes of attempts that the destination processed, or may have.
+PROCESSED_OUTCOMES = (Outcome.DELIVERED, Outcome.REFUSED, Outcome.AMBIGUOUS, Outcome.CONFLICT, "sending")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +37,18 @@ class EventSummary:
     is_paid: bool
     has_order: bool
     is_cancellation: bool
+    undoes_deletion: bool = False
+
+    def is_newer_than(self, cancellation: "EventSummary") -> bool:
+        """True if this version of the order was made after the cancellation.
+
+        A deletion only has the time when it arrived, which may be later than that of the version that undid it.
+        """
+        is_undone_deletion = self.undoes_deletion and not cancellation.has_order
+        return is_undone_deletion or self.source_updated_at > cancellation.source_updated_at
+
+
+OrderEvent = tuple[str, EventSummary]  # with the id of its order
 
 
 def matches_order(model: type[Event] | type[Delivery], store: str, order_id: str) -> ColumnElement[bool]:
@@ -53,6 +75,50 @@ def newest_event(events: Iterable[EventSummary]) -> EventSummary | None:
     return max(with_order, key=lambda event: (event.source_updated_at, event.is_paid, event.id), default=None)
 
 
+def has_come_back(events: Collection[EventSummary]) -> bool:
+    """True if the order was cancelled, and its newest version is paid and newer than that."""
+    newest = newest_event(events)
+    cancellations = [event for event in events if event.is_cancellation]
+    if newest is None or not newest.is_paid or newest.is_cancellation or not cancellations:
+        return False
+    return all(newest.is_newer_than(cancellation) for cancellation in cancellations)
+
+
+def load_order_events(connection: Connection, store: str, order_ids: list[str], *, before_id: int) -> list[OrderEvent]:
+    """The events of some orders of a store, each with its order's id."""
+    params = {"store": store, "order_ids": order_ids, "before_id": before_id}
+    return [
+        (
+            order_id,
+            EventSummary(
+                id=id_,
+                source_updated_at=parse_required_time(source_updated_at),
+                is_paid=bool(is_paid),
+                has_order=bool(has_order),
+                is_cancellation=bool(is_cancellation),
+                undoes_deletion=bool(undoes_deletion),
+            ),
+        )
+        for order_id, id_, source_updated_at, is_paid, has_order, is_cancellation, undoes_deletion in run(
+            connection, SELECT_ORDER_EVENTS, params
+        )
+    ]
+
+
+def may_have_been_processed(transaction: Transaction, store: str, order_id: str) -> bool:
+    """True if an account has the order, or an attempt to send it was processed, or may have been."""
+    is_of_order = matches_order(Delivery, store, order_id)
+    is_there = or_(
+        col(Delivery.state).in_([State.SENDING, State.DELIVERED]),
+        col(Delivery.reason) == Reason.UNCERTAIN,
+        col(Delivery.locked_since).is_not(None),
+        exists(col(Attempt.id)).where(
+            col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.outcome).in_(PROCESSED_OUTCOMES)
+        ),
+    )
+    return transaction.load_one(select(Delivery.id).where(is_of_order, is_there).limit(1)) is not None
+
+
 def is_cancelled(connection: Connection, store: str, order_id: str, *, override_event_id: int | None = None) -> bool:
     """True if the store cancelled the order, after event `override_event_id` if a person sent it in spite of that."""
     cancellation = select(Event.id).where(
@@ -76,6 +142,19 @@ def cancellation_values(
     if locked_since is not None:  # it waits to repeat an ambiguous attempt
         return {"state": State.PARKED, "reason": Reason.UNCERTAIN, **released_claim}, CANCELLED_WHILE_AMBIGUOUS
     return {"state": State.DISCARDED, "reason": Reason.CANCELLED, **released_claim}, None
+
+
+def held_values(problem: Problem) -> dict[str, Any]:
+    """The column changes of a delivery about which a person must decide."""
+    return {
+        "state": State.PARKED,
+        "reason": Reason.HELD,
+        "problems": dump_problems([problem]),
+        "missing_rows": None,
+        "claimed_by": None,
+        "claim_expires_at": None,
+        "due_at": None,
+    }
 
 
 def add_note(transaction: Transaction, delivery_id: int, kind: str, text: str, actor: str) -> None:

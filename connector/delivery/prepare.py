@@ -116,7 +116,7 @@ def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: A
     order = source.parse()
     if delivery.order_number is None:
         set_order_number(runtime.database, delivery.id, order.number)
-    if delivery.override_event_id is None:
+    if not delivery.ignores_filters:
         if order.is_cancelled:
             return Discarded(reason=Reason.CANCELLED, problems=[build_message("cancelled_at_store")])
         routes = settings.routes_between(store.id, account.id)

@@ -81,7 +81,7 @@ def map_delivery(
     destination = settings.destination(account)
     ensure_not_pruned(delivery, event, destination)
     source = fetch_order(runtime, load_order_source(settings, event, store, destination.required_details(account)))
-    is_overridden = delivery.override_event_id is not None
+    is_overridden = delivery.ignores_filters
     if with_origins:
         explanation = explain_mapping(store, account, source.payload, override_cancellation=is_overridden)
         trial = DryRunResult(body=explanation.body, problems=explanation.problems, warnings=explanation.warnings)

@@ -42,6 +42,7 @@ def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], 
         identity=identity,
         body=body,
         accounts=runtime.settings.accounts_for(store.id, identity.topics),
+        can_undo_cancellation=storefront.can_undo_cancellation,
         traceparent=runtime.tracing.traceparent(),
     )
     status_fields = {"status": recorded.status, "reason": recorded.reason and render_cause(recorded.reason)}

@@ -40,6 +40,7 @@ REMEDIES = {
     Reason.REFUSED: "read the destination's response in connector show, correct what it names, then retrigger",
     Reason.UNCERTAIN: "look for each at the destination: connector resolve, or retrigger --force if it is not there",
     Reason.EXHAUSTED: "retrigger when the destination is back",
+    Reason.HELD: "check each in the store: retrigger it if it must be sent, else discard it",
 }
 
 

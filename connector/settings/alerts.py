@@ -20,6 +20,7 @@ KINDS = (
     "refused",
     "uncertain",
     "exhausted",
+    "held",
     "attention",
     "circuit",
     "backlog",

@@ -69,14 +69,25 @@ def test_newer_version_after_delivery_is_recorded_and_not_sent(service: Service)
     assert len(service.sandbox.orders("rayo")) == 1
 
 
-@pytest.mark.parametrize("paid_minute", [1, 9])
-def test_order_cancelled_before_payment_is_not_sent(service: Service, paid_minute: int) -> None:
+def test_order_cancelled_after_the_payment_that_comes_late_is_not_sent(service: Service) -> None:
     cancelled = shopify_order(updated_at=timestamp(5), cancelled_at=timestamp(5))
     service.post_shopify(cancelled, "orders/cancelled")
-    response = service.post_shopify(shopify_order(updated_at=timestamp(paid_minute)), "orders/paid")
+    response = service.post_shopify(shopify_order(updated_at=timestamp(1)), "orders/paid")
     service.drain()
     assert response.json["status"] == "ignored"
     assert service.deliveries() == []
+    assert service.sandbox.orders() == []
+
+
+def test_cancelled_order_that_is_paid_later_is_held_where_a_cancellation_is_final(service: Service) -> None:
+    cancelled = shopify_order(updated_at=timestamp(5), cancelled_at=timestamp(5))
+    service.post_shopify(cancelled, "orders/cancelled")
+    response = service.post_shopify(shopify_order(updated_at=timestamp(9)), "orders/paid")
+    service.drain()
+    assert response.json["status"] == "accepted"
+    assert state_and_reason(service) == ("parked", "held")
+    [problem] = service.only_delivery()["problems"]
+    assert "was cancelled" in problem
     assert service.sandbox.orders() == []
 
 
@@ -88,15 +99,108 @@ def test_order_cancelled_while_waiting_is_discarded(service: Service) -> None:
     assert service.sandbox.orders() == []
 
 
-def test_reopened_order_waits_for_an_operator(service: Service) -> None:
+def test_reopened_order_is_held_until_a_person_retriggers_it(service: Service) -> None:
     service.post_shopify(shopify_order(updated_at=timestamp(1)))
     service.post_shopify(shopify_order(updated_at=timestamp(2), cancelled_at=timestamp(2)), "orders/cancelled")
     service.post_shopify(shopify_order(updated_at=timestamp(3)), "orders/paid")
+    service.post_shopify(shopify_order(updated_at=timestamp(4), note="later"), "orders/updated")
     service.drain()
     delivery = service.only_delivery()
-    assert (delivery["state"], delivery["reason"]) == ("discarded", "cancelled")
-    assert [note["kind"] for note in delivery["notes"]] == ["alert"]
-    assert service.api(f"/deliveries/{delivery['id']}/retrigger", json={"force": True}).status_code == 202
+    assert (delivery["state"], delivery["reason"], delivery["event"]) == ("parked", "held", "4")
+    assert service.api(f"/deliveries/{delivery['id']}/retrigger", json={}).status_code == 202
+    service.drain()
+    assert state_and_reason(service) == ("delivered", None)
+
+
+def test_held_order_that_is_cancelled_again_is_discarded(service: Service) -> None:
+    service.post_shopify(shopify_order(updated_at=timestamp(1), cancelled_at=timestamp(1)), "orders/cancelled")
+    service.post_shopify(shopify_order(updated_at=timestamp(2)), "orders/paid")
+    service.post_shopify(shopify_order(updated_at=timestamp(3), cancelled_at=timestamp(3)), "orders/cancelled")
+    assert state_and_reason(service) == ("discarded", "cancelled")
+
+
+def woo_timestamp(minute: int) -> str:
+    return f"2026-11-20T15:{minute:02}:00"
+
+
+def test_payment_revives_an_order_that_woocommerce_cancelled_unpaid(service: Service) -> None:
+    service.post_woo(woo_order(status="pending", date_modified_gmt=woo_timestamp(1)), "order.created")
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt=woo_timestamp(2)))
+    assert service.deliveries() == []
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(3)))
+    service.drain()
+    assert state_and_reason(service) == ("delivered", None)
+    assert len(service.sandbox.orders("lapyme")) == 1
+
+
+def test_payment_revives_a_discarded_delivery(service: Service) -> None:
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)))
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt=woo_timestamp(2)))
+    assert state_and_reason(service) == ("discarded", "cancelled")
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(3)))
+    assert state_and_reason(service) == ("waiting", None)
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt=woo_timestamp(4)))
+    assert state_and_reason(service) == ("discarded", "cancelled")
+
+
+@pytest.mark.parametrize("minute", [1, 2])
+def test_cancellation_holds_for_versions_that_are_not_newer(service: Service, minute: int) -> None:
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt=woo_timestamp(2)))
+    response = service.post_woo(woo_order(date_modified_gmt=woo_timestamp(minute)))
+    service.drain()
+    assert response.json["status"] == "ignored"
+    assert service.deliveries() == []
+
+
+def test_order_that_comes_back_after_it_was_sent_is_not_sent_again(service: Service) -> None:
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)))
+    service.drain()
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt=woo_timestamp(2)))
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(3)))
+    service.drain()
+    delivery = service.only_delivery()
+    assert delivery["state"] == "delivered"
+    assert [note["kind"] for note in delivery["notes"]] == ["alert", "alert"]
+    assert len(service.sandbox.orders("lapyme")) == 1
+
+
+def test_order_that_comes_back_is_held_at_an_account_that_processed_an_attempt(service: Service) -> None:
+    service.sandbox.inject_fault("lapyme", "status", status=422)
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)))
+    service.drain()
+    service.sandbox.clear_faults()
+    assert state_and_reason(service) == ("parked", "refused")
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt=woo_timestamp(2)))
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(3)))
+    service.drain()
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["reason"]) == ("parked", "held")
+    service.api(f"/deliveries/{delivery['id']}/retrigger", json={})
+    service.drain()
+    assert [order.key for order in service.sandbox.orders("lapyme")] == ["order:tienda-ar:727:r2"]
+
+
+@pytest.mark.parametrize("restored_first", [False, True])
+def test_restored_order_wins_over_its_deletion(service: Service, restored_first: bool) -> None:
+    """A deletion has no time but its arrival, which may be later than that of the version that undid it."""
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)))
+    posts = [
+        ({"id": 727}, "order.deleted"),
+        (woo_order(date_modified_gmt=woo_timestamp(2)), "order.restored"),
+    ]
+    for payload, topic in sorted(posts, key=lambda post: (post[1] == "order.restored") is not restored_first):
+        service.post_woo(payload, topic)
+    service.drain()
+    assert state_and_reason(service) == ("delivered", None)
+    assert len(service.sandbox.orders("lapyme")) == 1
+
+
+def test_version_after_a_deletion_is_held_if_it_does_not_say_that_it_undoes_it(service: Service) -> None:
+    service.post_woo({"id": 727}, "order.deleted")
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(2)))
+    service.drain()
+    assert state_and_reason(service) == ("parked", "held")
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(3)), "order.restored")
     service.drain()
     assert state_and_reason(service) == ("delivered", None)
 
@@ -153,8 +257,8 @@ def test_filtered_then_cancelled_order_is_not_resumed(service: Service) -> None:
     service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:01:00"))
     service.post_woo(woo_order(status="on-hold", date_modified_gmt="2026-11-20T15:02:00"))
     service.drain()
-    service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:03:00"))
-    service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:04:00"))
+    service.post_woo(woo_order(status="cancelled", date_modified_gmt="2026-11-20T15:04:00"))
+    service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:03:00"))
     service.drain()
     assert state_and_reason(service) == ("discarded", "cancelled")
     assert service.sandbox.orders() == []

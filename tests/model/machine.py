@@ -20,7 +20,7 @@ from connector.database.models import Attempt, Note
 from connector.database.models import Delivery as DeliveryRow
 from connector.worker.worker import Worker
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
-from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
+from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, HELD, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
 from tests.model.model import Order as ModelOrder
 from tests.model.outcomes import ACCEPT, AMBIGUOUS, AMBIGUOUS_TRICKS, CONFLICT, REFUSED, TRICKS, Trick
 from tests.model.webhooks import STORES, Webhook, post
@@ -72,7 +72,7 @@ TRICK = st.sampled_from(CHOICES)
 NAME = st.sampled_from("AB")
 WHICH = st.integers(0, 99)
 MINUTE = st.integers(0, 9)
-KINDS = ["paid", "paid", "updated", "unpaid", "unmappable", "cancelled", "deleted", "created"]
+KINDS = ["paid", "paid", "updated", "unpaid", "unmappable", "cancelled", "cancelled", "deleted", "restored", "created"]
 TOGETHER = st.tuples(ORDER, st.sampled_from(["paid", "updated", "unpaid", "cancelled", "again"]), MINUTE)
 DISTURBANCE = st.one_of(
     st.tuples(st.sampled_from(["cancelled", "updated", "paid", "unmappable", "unpaid"]), MINUTE),
@@ -126,7 +126,11 @@ class Life(RuleBasedStateMachine):
         self.service, self.clock, self.nowhere = service, clock, nowhere
         self.accounts = {store: Account(name=STORES[store].account) for store in STORES}
         self.orders = {
-            (store, number): ModelOrder(has_key=STORES[store].has_key, account=self.accounts[store])
+            (store, number): ModelOrder(
+                has_key=STORES[store].has_key,
+                account=self.accounts[store],
+                can_come_back=STORES[store].can_undo_cancellation,
+            )
             for store, number in ORDERS
         }
         self.webhooks: list[tuple[Webhook, Event]] = []
@@ -198,7 +202,13 @@ class Life(RuleBasedStateMachine):
             identity = webhook.identify()
             accounts = runtime.settings.accounts_for(webhook.store, identity.topics)
             arrivals.append(
-                IncomingWebhook(store=webhook.store, identity=identity, body=webhook.body, accounts=accounts)
+                IncomingWebhook(
+                    store=webhook.store,
+                    identity=identity,
+                    body=webhook.body,
+                    accounts=accounts,
+                    can_undo_cancellation=STORES[webhook.store].can_undo_cancellation,
+                )
             )
         recorded = self.service.database.transact(lambda transaction: record_events(transaction, arrivals))
         pairs = sorted(
@@ -468,7 +478,7 @@ class Life(RuleBasedStateMachine):
         delivery = self.delivery(key)
         if row.state == "delivered" and not delivery.is_set_by_hand:
             assert row.remote_id in landed
-        is_certainly_absent = row.reason in (REFUSED, EXHAUSTED, UNMAPPABLE, CANCELLED, FILTERED) or (
+        is_certainly_absent = row.reason in (REFUSED, EXHAUSTED, UNMAPPABLE, HELD, CANCELLED, FILTERED) or (
             row.state == "waiting" and row.locked_since is None
         )
         is_operators_risk = delivery.forced and key in self.landed_late
@@ -492,6 +502,7 @@ class Life(RuleBasedStateMachine):
             "is_frozen": row.locked_since is not None,
             "is_forbidden": row.first_forbidden_at is not None,
             "overruled": row.override_event_id or 0,
+            "ignores_filters": row.ignores_filters,
             "alerts": sum(note.delivery_id == row.id for note in self._alerts),
         }
 
@@ -511,6 +522,7 @@ class Life(RuleBasedStateMachine):
             "is_frozen": delivery.frozen_since is not None,
             "is_forbidden": delivery.forbidden_since is not None,
             "overruled": delivery.overruled,
+            "ignores_filters": delivery.ignores_filters,
             "alerts": delivery.alerts,
         }
 

@@ -26,7 +26,7 @@ AMBIGUOUS_FOR_S = 900.0
 RETRY_FOR_S = 950.0
 READINGS = 5
 
-UNMAPPABLE, UNCERTAIN, EXHAUSTED = "unmappable", "uncertain", "exhausted"
+UNMAPPABLE, UNCERTAIN, EXHAUSTED, HELD = "unmappable", "uncertain", "exhausted", "held"
 CANCELLED, FILTERED, BY_HAND = "cancelled", "filtered", "by hand"
 
 
@@ -40,12 +40,16 @@ class Event:
     content: Content
     sku: str  # by which a body tells what it was made from
     is_whole: bool = True  # False: the order was deleted, there is nothing to read
+    is_restored: bool = False  # it says that the order is back from the trash
     id: int = 0
     number: int = 0  # of arrival
 
     @property
     def age(self) -> tuple[int, bool, int]:
         return self.minute, self.says_paid, self.number
+
+    def is_after(self, cancellation: "Event") -> bool:
+        return (self.is_restored and not cancellation.is_whole) or self.minute > cancellation.minute
 
 
 @dataclass(kw_only=True)
@@ -92,7 +96,8 @@ class Delivery:
     forbidden_since: float | None = None
     run_started_at: float | None = None
     run_shut_s: float = 0.0
-    overruled: int = 0  # the last event for which an operator forced it
+    overruled: int = 0  # the last event in spite of which an operator sent it
+    ignores_filters: bool = False  # an operator forced it
     alerts: int = 0
     forced: int = 0  # how often an operator forced it to be sent again
     is_set_by_hand: bool = False  # its state was set by an operator
@@ -128,6 +133,7 @@ class Delivery:
 class Order:
     has_key: bool  # of its destination
     account: Account
+    can_come_back: bool  # its store can undo a cancellation
     events: list[Event] = field(default_factory=list)
     delivery: Delivery | None = None
     taken: dict[int, str] = field(default_factory=dict)  # at a destination with keys: revision -> sku
@@ -143,25 +149,57 @@ class Order:
     def take(self, event: Event) -> str:
         """Record a new event and return the status in the response."""
         event.number = len(self.events)
-        event.cancels = event.cancels and not any(earlier.minute > event.minute for earlier in self.events)
+        event.cancels = event.cancels and not self._is_undone(event)
         if event.cancels and self.delivery:
             self.delivery.stop()
         self.events.append(event)
         newest = self.newest()
+        if self.is_cancelled() and event is newest and event.says_paid and event.content != "cancelled":
+            self._come_back(event)
         if self.delivery is None and event.says_paid and newest is not None and not self.is_cancelled():
             self.delivery = Delivery(event=newest)
         if newest is event and self.delivery:
             self._renew(self.delivery, event)
         return "accepted" if self.delivery else "ignored"
 
-    def _renew(self, delivery: Delivery, newest: Event) -> None:
-        if delivery.reason == CANCELLED and not newest.cancels:
+    def _is_undone(self, cancellation: Event) -> bool:
+        """Return whether a version is known that was made after the cancellation."""
+        newest = self.newest()
+        is_restored = newest is not None and newest.says_paid and any(earlier.is_restored for earlier in self.events)
+        if is_restored and not cancellation.is_whole:
+            return True
+        return any(earlier.minute > cancellation.minute for earlier in self.events)
+
+    def _come_back(self, newest: Event) -> None:
+        """A paid version of the cancelled order has come: it is sent, or a person decides, or it is older than that."""
+        later = [event for event in self.events if event.cancels and not newest.is_after(event)]
+        if later and not (self.can_come_back and not any(event.is_whole for event in later)):
+            return
+        delivery = self.delivery
+        was_processed = delivery is not None and (
+            delivery.state in ("sending", "delivered")
+            or delivery.reason == UNCERTAIN
+            or delivery.frozen_since is not None
+            or bool({DELIVERED, REFUSED, AMBIGUOUS, CONFLICT, SENDING} & set(delivery.attempts))
+        )
+        if self.can_come_back and not later and not was_processed:
+            for event in self.events:
+                event.cancels = False
+            if delivery and delivery.reason == CANCELLED:
+                delivery.start_afresh()
+        elif delivery is None:
+            self.delivery = Delivery(event=newest, state="parked", reason=HELD)
+        elif delivery.reason == CANCELLED:
+            delivery.state, delivery.reason, delivery.event = "parked", HELD, newest
+        elif delivery.state in ("sending", "delivered") or delivery.reason == UNCERTAIN:
             delivery.alerts += 1
+
+    def _renew(self, delivery: Delivery, newest: Event) -> None:
         if delivery.frozen_since is not None:
             return
-        if delivery.state == "waiting" or delivery.comes_back() or delivery.reason in (REFUSED, EXHAUSTED):
+        if delivery.state == "waiting" or delivery.comes_back() or delivery.reason in (REFUSED, EXHAUSTED, HELD):
             delivery.event = newest
-        if delivery.comes_back():
+        if delivery.comes_back() or (delivery.reason == HELD and not self.is_cancelled()):
             delivery.start_afresh()
         elif delivery.state == "waiting":
             delivery.news += 1
@@ -196,7 +234,7 @@ class Order:
         """Return the state and reason for an order that must not be sent, or None."""
         if seen.frozen_since is not None:
             return None
-        if not seen.overruled:
+        if not seen.ignores_filters:
             if seen.event.content == "cancelled":
                 return "discarded", CANCELLED
             if seen.event.content == "unpaid" and not seen.event.says_paid:
@@ -316,9 +354,17 @@ class Order:
         assert delivery is not None
         if delivery.state == "waiting" or delivery.reason in (REFUSED, EXHAUSTED):
             if self.is_cancelled(after=delivery.overruled):
-                delivery.stop()
+                if delivery.frozen_since is None and newest is not None and self._has_come_back(newest):
+                    delivery.state, delivery.reason, delivery.event = "parked", HELD, newest
+                    delivery.claim = None
+                else:
+                    delivery.stop()
             elif delivery.frozen_since is None and newest is not None:
                 delivery.event = newest
+
+    def _has_come_back(self, newest: Event) -> bool:
+        is_alive = newest.says_paid and not newest.cancels
+        return is_alive and all(newest.is_after(event) for event in self.events if event.cancels)
 
     def recover(self, now: float) -> None:
         """Recover an attempt of a dead or silent worker."""
@@ -348,7 +394,8 @@ class Order:
         if new_key and not (force and self.has_key and delivery.state != "waiting"):
             return False
         was_refused = delivery.reason == REFUSED
-        if delivery.state == "discarded" and delivery.attempts:
+        was_held = delivery.reason == HELD
+        if (delivery.state == "discarded" or was_held) and delivery.attempts:
             was_refused = delivery.attempts[-1] == REFUSED
         may_be_there = delivery.state == "delivered" or delivery.reason == UNCERTAIN
         may_be_there = may_be_there or delivery.frozen_since is not None
@@ -362,8 +409,10 @@ class Order:
             else:
                 delivery.frozen_since, delivery.event = None, newest
                 delivery.revision += self.has_key and (new_key or was_refused)
-        if force:
+        if force or was_held:
             delivery.overruled = max(event.id for event in self.events)
+        if force:
+            delivery.ignores_filters = True
             delivery.forced += 1
         return True
 
@@ -375,6 +424,7 @@ class Order:
         self.delivery = Delivery(event=newest)
         if force:
             self.delivery.overruled, self.delivery.forced = max(event.id for event in self.events), 1
+            self.delivery.ignores_filters = True
         return True
 
     def resolve(self, as_: str) -> bool:

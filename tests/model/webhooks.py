@@ -46,6 +46,7 @@ class Webhook:
             content=contents.get(self.kind, "good"),
             sku=self.sku,
             is_whole=self.kind != "deleted",
+            is_restored=self.kind == "restored" and STORES[self.store].can_undo_cancellation,
         )
 
 
@@ -59,6 +60,7 @@ class StoreOfModel:
     destination: str
     account: str
     has_key: bool
+    can_undo_cancellation: bool
     paid_kinds: frozenset[str]  # whose topics say paid
     first_order: int  # its order ids begin here
     write: Callable[[int, str, int, str], tuple[str, dict[str, Any]]]  # topic and payload
@@ -100,7 +102,7 @@ def write_shopify(number: int, kind: str, minute: int, sku: str) -> tuple[str, d
 
 def write_woo(number: int, kind: str, minute: int, sku: str) -> tuple[str, dict[str, Any]]:
     statuses = {"created": "pending", "unpaid": "on-hold", "cancelled": "cancelled"}
-    topics = {"created": "order.created", "deleted": "order.deleted"}
+    topics = {"created": "order.created", "deleted": "order.deleted", "restored": "order.restored"}
     order = woo_order(
         number, status=statuses.get(kind, "processing"), date_modified_gmt=f"2026-11-20T15:{minute:02}:00"
     )
@@ -126,6 +128,7 @@ STORES = {
         destination="rayo",
         account="bodega",
         has_key=False,
+        can_undo_cancellation=False,
         paid_kinds=frozenset({"paid", "unmappable"}),
         first_order=5_500_000_000_000,
         write=write_shopify,
@@ -135,7 +138,8 @@ STORES = {
         destination="lapyme",
         account="erp",
         has_key=True,
-        paid_kinds=frozenset({"paid", "updated", "unmappable"}),
+        can_undo_cancellation=True,
+        paid_kinds=frozenset({"paid", "updated", "unmappable", "restored"}),
         first_order=0,
         write=write_woo,
     ),

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from connector.database import events, group_commit, order_batch, postgresql, sqlite
+from connector.database import events, group_commit, order_batch, orders, postgresql, sqlite
 from connector.database.sql import statements
 from connector.ingestion import receive
 from mappings.storefronts.woocommerce import webhook
@@ -200,4 +200,57 @@ ORDER_ONCE = Invariant(
     ),
 )
 
-OF_EVENTS = (SAFE, EVENT_ONCE, ORDER_ONCE)
+VERSIONS = "tests/delivery/test_order_versions.py"
+
+COMES_BACK = Invariant(
+    number=11,
+    promise="A cancelled order that comes back is sent where that is certain, and else held until a person decides.",
+    mutants=(
+        Mutant(
+            breaks="a cancelled order never comes back",
+            at=events.judge_standing,
+            old="    return Standing.REVIVED, None\n",
+            new="    return Standing.CANCELLED, None\n",
+            tests=(f"{VERSIONS}::test_payment_revives_an_order_that_woocommerce_cancelled_unpaid[sqlite]",),
+        ),
+        Mutant(
+            breaks="a version of the time of the cancellation revives the order",
+            at=orders.EventSummary.is_newer_than,
+            old="self.source_updated_at > cancellation.source_updated_at",
+            new="self.source_updated_at >= cancellation.source_updated_at",
+            tests=(f"{VERSIONS}::test_cancellation_holds_for_versions_that_are_not_newer[sqlite-2]",),
+        ),
+        Mutant(
+            breaks="an order comes back on a platform where a cancellation is final",
+            at=events.judge_standing,
+            old="if not (webhook.can_undo_cancellation and event.is_paid):",
+            new="if not event.is_paid:",
+            tests=(
+                f"{VERSIONS}::test_cancelled_order_that_is_paid_later_is_held_where_a_cancellation_is_final[sqlite]",
+            ),
+        ),
+        Mutant(
+            breaks="an order that an account processed comes back there",
+            at=events.judge_standing,
+            old="if may_have_been_processed(batch.transaction, *order):",
+            new="if False:",
+            tests=(f"{VERSIONS}::test_order_that_comes_back_is_held_at_an_account_that_processed_an_attempt[sqlite]",),
+        ),
+        Mutant(
+            breaks="a deletion that comes late stops the restored order",
+            at=events.is_undone,
+            old="    if is_restored and not cancellation.has_order:\n        return True\n",
+            new="",
+            tests=(f"{VERSIONS}::test_restored_order_wins_over_its_deletion[sqlite-True]",),
+        ),
+        Mutant(
+            breaks="a held order of which a newer version comes is queued, though it is still cancelled",
+            at=events.reschedule,
+            old="(delivery.reason == Reason.HELD and not is_order_cancelled)",
+            new="delivery.reason == Reason.HELD",
+            tests=(f"{VERSIONS}::test_reopened_order_is_held_until_a_person_retriggers_it[sqlite]",),
+        ),
+    ),
+)
+
+OF_EVENTS = (SAFE, EVENT_ONCE, ORDER_ONCE, COMES_BACK)

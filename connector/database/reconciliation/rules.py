@@ -18,7 +18,7 @@ from mappings.problems import Problem
 from mappings.settings import Account
 
 #: Reasons of deliveries that are brought to the newest version of their order when it arrives.
-FOLLOWING_REASONS = (Reason.UNMAPPABLE, Reason.REFUSED, Reason.EXHAUSTED, Reason.FILTERED)
+FOLLOWING_REASONS = (Reason.UNMAPPABLE, Reason.REFUSED, Reason.EXHAUSTED, Reason.HELD, Reason.FILTERED)
 REASONS_AFTER_ATTEMPT = (Reason.REFUSED, Reason.UNCERTAIN, Reason.EXHAUSTED)
 #: How long a worker may take to recover what a dead process left. It checks every two seconds.
 RECOVERY_S = 10.0
@@ -232,7 +232,7 @@ def delivered_differences(delivery: Delivery, evidence: Evidence) -> Iterator[Pr
 
 def reason_differences(delivery: Delivery, evidence: Evidence) -> Iterator[Problem]:
     """Of a parked or discarded delivery: whether the row has what its reason implies."""
-    awaits_correction = delivery.state == State.PARKED and delivery.reason != Reason.UNCERTAIN
+    awaits_correction = delivery.state == State.PARKED and delivery.reason not in (Reason.UNCERTAIN, Reason.HELD)
     if (awaits_correction or delivery.reason == Reason.FILTERED) and evidence.is_cancelled:
         yield build_message("held_but_cancelled", delivery_reason=delivery.reason)
     if delivery.reason in REASONS_AFTER_ATTEMPT and not delivery.attempts:
@@ -240,5 +240,5 @@ def reason_differences(delivery: Delivery, evidence: Evidence) -> Iterator[Probl
     if delivery.reason == Reason.BY_HAND and evidence.resolved_at is None:
         yield build_message("discarded_by_nobody")
     is_explained = bool(delivery.problems) or delivery.pruned_at is not None
-    if delivery.reason in (Reason.UNMAPPABLE, Reason.FILTERED) and not is_explained:
+    if delivery.reason in (Reason.UNMAPPABLE, Reason.HELD, Reason.FILTERED) and not is_explained:
         yield build_message("reason_without_problem", delivery_reason=delivery.reason)

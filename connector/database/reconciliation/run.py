@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy import ColumnElement, Text, and_, cast, exists, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
@@ -17,7 +17,7 @@ from connector.core.http_result import HttpResult
 from connector.core.outcomes import classify
 from connector.core.worker_id import is_dead
 from connector.database.engine import Database
-from connector.database.models import Attempt, Circuit, Delivery, Event, Note, State, omit
+from connector.database.models import Attempt, Circuit, Delivery, Event, Note, Reason, State, omit
 from connector.database.orders import EventSummary, newest_event
 from connector.database.prune import is_same_order
 from connector.database.queries.id_ranges import first_id_since
@@ -80,11 +80,13 @@ class ReconciliationReport:
     Args:
         days: by store id and UTC day, the number of each status, state and difference.
         held: by account and what blocks it, the number of its waiting deliveries.
+        for_a_person: by account, the number of deliveries about which a person must decide.
     """
 
     max_listed: int = MAX_LISTED
     days: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     held: Counter[tuple[str, str]] = field(default_factory=Counter)
+    for_a_person: Counter[str] = field(default_factory=Counter)
     differences: list[Discrepancy] = field(default_factory=list)
     total: int = 0  # differences, listed or not
 
@@ -208,7 +210,8 @@ def prior_history(session: Session, ids: list[int]) -> dict[int, tuple[bool, boo
         return {}
     earlier = aliased(Event)
     is_earlier = and_(is_same_order(earlier, Event), col(earlier.id) <= col(Event.id))
-    was_cancelled = exists(col(earlier.id)).where(is_earlier, col(earlier.is_cancellation)).correlate(Event)
+    cancels = cast(col(earlier.topics), Text).contains('"cancelled"')  # even if a later version has undone it
+    was_cancelled = exists(col(earlier.id)).where(is_earlier, cancels).correlate(Event)
     had_order = exists(col(earlier.id)).where(is_earlier, col(earlier.has_order)).correlate(Event)
     statement = select(Event.id, was_cancelled, had_order).where(col(Event.id).in_(ids))
     return {id_: (cancelled, contained) for id_, cancelled, contained in session.exec(statement)}
@@ -227,6 +230,8 @@ def check_deliveries(
     for delivery in deliveries:
         created_day = utc_day(delivery.created_at)
         report.days[delivery.store, created_day][delivery.state] += 1
+        if delivery.reason == Reason.HELD:
+            report.for_a_person[delivery.account] += 1
         circuit = context.circuits.get(delivery.account)
         if delivery.state == State.WAITING and (blocker := blocked_by(circuit, context)) is not None:
             report.held[delivery.account, blocker] += 1
@@ -323,6 +328,7 @@ def events_by_delivery(session: Session, ids: list[int]) -> dict[int, list[Event
             is_paid=event.is_paid,
             has_order=event.has_order,
             is_cancellation=event.is_cancellation,
+            undoes_deletion=event.undoes_deletion,
         )
         events_by_id[delivery_id].append(summary)
     return events_by_id

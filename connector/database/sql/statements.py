@@ -142,16 +142,17 @@ WHERE delivery_id = :delivery_id
 # benchmarks.accept: once per batch of webhooks, with a row for each.
 INSERT_EVENTS = """
 INSERT INTO events (store, event_key, topic, topics, order_id, order_number, source_updated_at, received_at, status,
-                    reason, duplicates, has_order, is_paid, is_cancellation, accounts, traceparent, body)
+                    reason, duplicates, has_order, is_paid, is_cancellation, undoes_deletion, accounts, traceparent,
+                    body)
 VALUES (:store, :event_key, :topic, :topics, :order_id, :order_number, :source_updated_at, :received_at, :status,
-        :reason, 0, :has_order, :is_paid, FALSE, :accounts, :traceparent, :body)
+        :reason, 0, :has_order, :is_paid, FALSE, :undoes_deletion, :accounts, :traceparent, :body)
 ON CONFLICT (store, event_key) DO NOTHING
 RETURNING store, event_key, id
 """
 
 # benchmarks.accept: once per store and batch of webhooks. SQLite uses no index for an IN of (store, order id) pairs.
 SELECT_ORDER_EVENTS = """
-SELECT order_id, id, source_updated_at, is_paid, has_order, is_cancellation
+SELECT order_id, id, source_updated_at, is_paid, has_order, is_cancellation, undoes_deletion
 FROM events
 WHERE store = :store
   AND order_id IN (:order_ids)
@@ -172,9 +173,9 @@ FOR UPDATE
 INSERT_DELIVERIES = """
 INSERT INTO deliveries (account, store, destination, order_id, order_number, event_id, state, reason, due_at,
                         created_at, updated_at, problems, warnings, attempts, is_manual, attempts_in_run,
-                        circuit_open_s_at_start, revision)
+                        circuit_open_s_at_start, revision, ignores_filters)
 VALUES (:account, :store, :destination, :order_id, :order_number, :event_id, :state, :reason, :due_at,
-        :created_at, :created_at, '[]', '[]', 0, FALSE, 0, 0, 1)
+        :created_at, :created_at, :problems, '[]', 0, FALSE, 0, 0, 1, FALSE)
 ON CONFLICT (account, store, order_id) DO NOTHING
 RETURNING account, store, order_id, id
 """

@@ -66,7 +66,7 @@ def find_failure_groups(database: Database, *, max_per_reason: int = MAX_PARKED_
     """Group the newest parked deliveries by problem, the largest group first."""
     groups: dict[tuple[str, str | Problem | None], FailureGroup] = {}
     with database.read() as session:
-        for reason in (Reason.UNCERTAIN, Reason.REFUSED, Reason.UNMAPPABLE, Reason.EXHAUSTED):
+        for reason in (Reason.HELD, Reason.UNCERTAIN, Reason.REFUSED, Reason.UNMAPPABLE, Reason.EXHAUSTED):
             statement = (
                 select(Delivery)
                 .where(Delivery.state == State.PARKED, Delivery.reason == reason)

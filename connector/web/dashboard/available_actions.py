@@ -64,6 +64,8 @@ def build_guidance(
             return refused_guidance()
         case State.PARKED, Reason.UNCERTAIN:
             return uncertain_guidance(delivery, supports_idempotency)
+        case State.PARKED, Reason.HELD:
+            return held_guidance(delivery)
         case State.PARKED, _reason:
             return exhausted_guidance()
         case _:
@@ -135,6 +137,18 @@ def exhausted_guidance() -> Guidance:
     return Guidance(
         explanation=_("The order did not arrive, and the time for retries is over."),
         steps=[_("When the destination works again, click Retrigger.")],
+        actions=[retrigger_action(), resolve_action(), discard_action()],
+    )
+
+
+def held_guidance(delivery: Delivery) -> Guidance:
+    return Guidance(
+        explanation=_("The connector does not decide whether to send this order. The reason is listed above."),
+        steps=[
+            _("Check order %(order)s in the store's admin.", order=delivery.order_number or delivery.order_id),
+            _("If it must be sent, click Retrigger. Its newest version is sent."),
+            _("If the order was handled in another way, mark it as delivered or discard it."),
+        ],
         actions=[retrigger_action(), resolve_action(), discard_action()],
     )
 

@@ -17,6 +17,7 @@ REASON_LABELS = {
     "refused": lazy_gettext("refused"),
     "uncertain": lazy_gettext("uncertain"),
     "exhausted": lazy_gettext("retries exhausted"),
+    "held": lazy_gettext("needs a decision"),
     "cancelled": lazy_gettext("cancelled"),
     "filtered": lazy_gettext("filtered out"),
     "by hand": lazy_gettext("manually"),

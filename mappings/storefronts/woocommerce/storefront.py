@@ -26,6 +26,11 @@ class WooCommerce(Storefront[Store]):
         "meta_data:ebanx_billing_argentina_document",
         "meta_data:_billing_rfc",
     )
+    # It cancels orders that are unpaid after the minutes of "hold stock", and a payment that comes later makes such an
+    # order "processing" (WC_Order::payment_complete); an order comes back from the trash.
+    # https://github.com/woocommerce/woocommerce, includes/class-wc-order.php, wc_cancel_unpaid_orders in
+    # includes/wc-order-functions.php, read 2026-11-30.
+    can_undo_cancellation = True
     sample = SampleWooStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:

@@ -55,6 +55,7 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
         order_number=parse_id(payload.get("number"), "The order's number"),
         source_updated_at=parse_datetime(payload.get("date_modified_gmt"), is_utc=True),
         has_order=topic != "order.deleted",
+        undoes_deletion=topic == "order.restored",
         ignore_reason=Problem(code="draft_order") if is_draft else None,
     )
 

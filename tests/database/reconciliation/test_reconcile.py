@@ -114,9 +114,32 @@ def test_order_cancelled_before_payment_needs_no_delivery(service: Service) -> N
     service.post_shopify(shopify_order(1, cancelled_at="2026-11-20T10:09:00-06:00"), "orders/cancelled")
     service.post_shopify(shopify_order(1), "orders/paid")
     assert [event["reason"] for event in service.api("/events").json["items"]] == [
-        "The order was cancelled before: a person decides.",
+        "The order was cancelled before.",
         "The order is cancelled.",
     ]
+    assert differences(service) == []
+
+
+def test_order_that_came_back_is_accounted_for(service: Service) -> None:
+    service.post_woo(woo_order(1, status="cancelled", date_modified_gmt="2026-11-20T15:02:00"))
+    service.post_woo(woo_order(1, date_modified_gmt="2026-11-20T15:01:00"))
+    service.post_woo(woo_order(1, date_modified_gmt="2026-11-20T15:03:00"))
+    assert [delivery["state"] for delivery in service.deliveries()] == ["waiting"]
+    assert differences(service) == []
+    service.drain()
+    assert differences(service) == []
+
+
+def test_held_delivery_is_counted(service: Service) -> None:
+    service.post_shopify(shopify_order(1, cancelled_at="2026-11-20T10:09:00-06:00"), "orders/cancelled")
+    service.post_shopify(shopify_order(1, updated_at="2026-11-20T10:30:00-06:00"), "orders/paid")
+    report = run_reconciliation(service)
+    assert (report.differences, report.for_a_person) == ([], {"bodega": 1})
+    execute_statements(service, update_row(Delivery, 1, problems=[]))
+    assert differences(service) == [("delivery", 1, "held, but no problem says why")]
+    retrigger(service, "1")
+    assert differences(service) == []
+    service.drain()
     assert differences(service) == []
 
 
@@ -551,6 +574,7 @@ def test_command_prints_json_within_its_scope(service: Service, command: Command
                 }
             ],
             "held": [{"account": "erp", "state": "paused", "waiting": 1}],
+            "for_a_person": [],
             "differences": [
                 {
                     "kind": "delivery",

@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("has_order", sa.Boolean(), nullable=False),
         sa.Column("is_paid", sa.Boolean(), nullable=False),
         sa.Column("is_cancellation", sa.Boolean(), nullable=False),
+        sa.Column("undoes_deletion", sa.Boolean(), nullable=False),
         sa.Column("accounts", sa.JSON(), nullable=False),
         sa.Column("traceparent", sa.String(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
@@ -168,6 +169,7 @@ def upgrade() -> None:
         sa.Column("idempotency_key", sa.String(), nullable=True),
         sa.Column("locked_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("override_event_id", ROW_ID, nullable=True),
+        sa.Column("ignores_filters", sa.Boolean(), nullable=False),
         sa.Column("first_forbidden_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
