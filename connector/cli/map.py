@@ -8,6 +8,7 @@ import click
 
 from connector.cli.common import cli, exit_with, lookup_or_fail
 from connector.cli.output import print_table
+from connector.core.json_body import InvalidJsonError, parse_json
 
 if TYPE_CHECKING:
     from mappings.preview.provenance import ExplainedMapping
@@ -123,9 +124,9 @@ def parse_setting(text: str) -> tuple[str, str]:
 def read_payload(file: Any) -> dict[str, Any]:
     """Read a JSON object. Raises `click.UsageError`."""
     try:
-        payload = json.loads(file.read())
-    except (ValueError, RecursionError):
-        raise click.UsageError(f"{file.name} is not JSON.") from None
+        payload = parse_json(file.read())
+    except InvalidJsonError as error:
+        raise click.UsageError(f"{file.name}: {error}.") from None
     if not isinstance(payload, dict):
         raise click.UsageError(f"{file.name} is not a JSON object.")
     return payload

@@ -1,9 +1,9 @@
 """The result of one HTTP request, including one that failed."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from connector.core.json_body import InvalidJsonError, parse_json
 from connector.core.messages import build_message
 from mappings.problems import Problem
 
@@ -29,6 +29,6 @@ class HttpResult:
     def parse_json(self) -> Any:
         """Return the parsed body; None if it is missing or is not JSON."""
         try:
-            return json.loads(self.body) if self.body else None
-        except (ValueError, RecursionError):
+            return parse_json(self.body) if self.body else None
+        except InvalidJsonError:
             return None

@@ -1,12 +1,12 @@
 """The payload that an event's order is read from, and what has to be fetched to complete it."""
 
-import json
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 from connector.clients.http import Client
 from connector.clients.storefront_api import fetch_missing
+from connector.core.json_body import parse_json
 from connector.database.models import Event
 from connector.settings import Settings
 from mappings.order import Order
@@ -47,6 +47,6 @@ def load_order_source(
 ) -> OrderSource:
     """Return the source of an event's order for a destination that needs `required_details`. Fetches nothing."""
     storefront = settings.storefront(store)
-    payload = json.loads(event.body)
+    payload = parse_json(event.body)
     missing = storefront.required_fetches(payload, store, required_details)
     return OrderSource(store=store, storefront=storefront, payload=payload, missing=missing)

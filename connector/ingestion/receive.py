@@ -1,12 +1,10 @@
 """Receives a webhook: verifies, identifies and records it. Maps nothing and sends nothing."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from connector.core.exceptions import InvalidRequestError, SignatureError
+from connector.core.json_body import InvalidJsonError, parse_json
 from connector.core.signatures import is_signed_by_any
 from connector.database.events import RecordedWebhook, record_event
 from connector.runtime import Runtime
@@ -50,23 +48,12 @@ def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], 
     return recorded
 
 
-def parse_json_object(body: bytes) -> Mapping[str, Any]:
-    """Return the body's JSON object. Raises `InvalidRequestError`.
-
-    orjson rejects some valid JSON, such as half of a surrogate pair, which stores do send: the standard library
-    parses that.
-    """
+def parse_json_object(body: bytes) -> dict[str, Any]:
+    """Return the body's JSON object. Raises `InvalidRequestError`."""
     try:
-        try:
-            payload = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            payload = json.loads(body.decode().removeprefix("\ufeff"), parse_constant=reject_constant)
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise InvalidRequestError("the body is not JSON") from error
+        payload = parse_json(body)
+    except InvalidJsonError as error:
+        raise InvalidRequestError(str(error)) from None
     if not isinstance(payload, dict):
         raise InvalidRequestError("the body is not a JSON object")
     return payload
-
-
-def reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")  # RFC 8259 §6 has neither NaN nor Infinity

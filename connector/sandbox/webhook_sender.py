@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from connector.core.exceptions import ConnectorError, NotFoundError
+from connector.core.json_body import InvalidJsonError, parse_json
 from connector.core.signatures import sign
 from mappings.settings import Store
 from mappings.storefront import Storefront
@@ -81,7 +82,7 @@ def put_sandbox_order(client: httpx.Client, storefront: Storefront[Any], store: 
 def parse_json_object(body: bytes) -> Mapping[str, Any]:
     """Return the object in `body`, or an empty one if it is not a JSON object, which the service then rejects."""
     try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError):
+        payload = parse_json(body)
+    except InvalidJsonError:
         return {}
     return payload if isinstance(payload, dict) else {}

@@ -2,6 +2,7 @@
 
 import atexit
 from contextlib import ExitStack
+from typing import Any
 
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
@@ -17,15 +18,28 @@ from connector.web.api import openapi, routes
 from connector.web.dashboard import mount
 from connector.web.errors import register_error_handlers
 from connector.web.rejections import RejectionCounter
+from connector.web.request_body import configure_request_bodies
 from connector.web.request_id import configure_request_ids
+
+
+class JsonProvider(DefaultJSONProvider):
+    """JSON of the API. The fields of responses keep their order."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        try:
+            return super().loads(s)
+        except RecursionError:
+            raise ValueError("the body is nested too deeply") from None
 
 
 def create_app(runtime: Runtime) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions["runtime"] = runtime
     app.extensions["rejected"] = RejectionCounter(runtime.database)
-    app.json = DefaultJSONProvider(app)
-    app.json.sort_keys = False
+    app.json = JsonProvider(app)
+    configure_request_bodies(app)
     configure_request_ids(app)
     register_error_handlers(app)
     for module in (webhooks, routes, health, prometheus, openapi, mount):

@@ -2,7 +2,7 @@
 
 import orjson
 from flask import Blueprint, Response, current_app, request
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from connector.core.exceptions import InvalidRequestError, NotFoundError
 from connector.ingestion.receive import receive_webhook
@@ -16,7 +16,7 @@ CHUNK_BYTES = 64 * 1024
 blueprint = Blueprint("webhooks", __name__)
 
 
-@blueprint.post("/webhooks/<store_name>")
+@blueprint.post("/webhooks/<store_name>", strict_slashes=False)
 def receive(store_name: str) -> Response:
     """Receive a webhook from a store, signed as its platform signs it.
 
@@ -46,7 +46,8 @@ def build_response(**fields: str | None) -> Response:
 def read_body() -> bytes:
     """Return the raw bytes, which are what the signature covers.
 
-    Raises `InvalidRequestError` if the sender disconnects, `RequestEntityTooLarge` over `MAX_BODY_BYTES`.
+    Raises `InvalidRequestError` if the sender disconnects or breaks HTTP, `RequestEntityTooLarge` over
+    `MAX_BODY_BYTES`.
     """
     chunks = []
     length = 0
@@ -55,8 +56,8 @@ def read_body() -> bytes:
             length += len(chunk)
             if length <= MAX_BODY_BYTES:
                 chunks.append(chunk)
-    except (OSError, ClientDisconnected) as error:
-        raise InvalidRequestError("the request body is incomplete") from error
+    except BadRequest as error:
+        raise InvalidRequestError(error.description) from error
     if length > MAX_BODY_BYTES:
         raise RequestEntityTooLarge(f"the body is longer than {MAX_BODY_BYTES} bytes")
     return b"".join(chunks)

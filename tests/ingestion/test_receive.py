@@ -12,6 +12,7 @@ from connector.web.app import create_app
 from mappings import STOREFRONTS
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
 from tests.support.service import Service
+from tests.support.visitor import visit
 
 SHOPIFY, WOOCOMMERCE_URL = STOREFRONTS["shopify"], STOREFRONTS["woocommerce"]
 
@@ -164,6 +165,13 @@ def test_woocommerces_unsigned_ping_is_answered_200_and_not_recorded(service: Se
     assert recorded_events(service) == []
 
 
+def test_trailing_slash_is_the_same_address(service: Service) -> None:
+    response = post_signed(service, BODY, VALID_SIGNATURE, "tienda-mx/")
+    assert (response.status_code, response.json["status"]) == (200, "accepted")
+    assert post_signed(service, BODY, VALID_SIGNATURE).json["status"] == "duplicate"
+    assert post_signed(service, BODY, VALID_SIGNATURE, "nobody/").status_code == 404
+
+
 @pytest.mark.parametrize("body", [b"webhook_id=", b"webhook_id=1&x=2", b"webhook_id=x", b" webhook_id=1"])
 def test_payload_resembling_a_ping_needs_a_signature(service: Service, body: bytes) -> None:
     assert service.client.post("/webhooks/tienda-ar", data=body).status_code == 401
@@ -198,6 +206,30 @@ def test_unstorable_id_is_a_client_error(service: Service, order_id: Any) -> Non
     response = service.post_shopify(shopify_order(id=order_id))
     assert response.status_code in (200, 400)
     assert service.deliveries() == []
+
+
+UNUSUAL_NOTES = ['"sin \\ud83d"', "1" + "0" * 5000, "-1e999", "[" * 90 + "]" * 90]
+
+
+@pytest.mark.parametrize("note", UNUSUAL_NOTES)
+def test_what_is_accepted_can_be_read_everywhere(service: Service, note: str) -> None:
+    body = encode(shopify_order(note="NOTE")).replace(b'"NOTE"', note.encode())
+    response = post_signed(service, body, sign(SHOPIFY.signature, SHOPIFY_SECRET, body))
+    assert response.json == {"status": "accepted", "event": "1"}
+    service.drain()
+    assert service.only_delivery()["state"] == "delivered"
+    assert service.api("/deliveries/1/preview", json={}).json["problems"] == []
+    visitor = visit(service)
+    visitor.sign_in()
+    for page in ("/", "/events/1", "/deliveries/1", "/deliveries/1/preview"):
+        assert visitor.get(page).status_code == 200, page
+
+
+@pytest.mark.parametrize("note", ["[" * 1000 + "]" * 1000, "NaN", "-Infinity"])
+def test_what_could_not_be_read_later_is_refused(service: Service, note: str) -> None:
+    body = encode(shopify_order(note="NOTE")).replace(b'"NOTE"', note.encode())
+    assert post_signed(service, body, sign(SHOPIFY.signature, SHOPIFY_SECRET, body)).status_code == 400
+    assert recorded_events(service) == []
 
 
 @pytest.mark.sqlite

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from connector.core import json_body
 from connector.database import events, group_commit, order_batch, orders, postgresql, sqlite
 from connector.database.sql import statements
 from connector.ingestion import receive
@@ -60,6 +61,20 @@ SAFE = Invariant(
             old="        self._insert_deliveries()\n        for delivery_id",
             new="        for delivery_id",
             tests=("tests/ingestion/test_receive.py::test_event_is_committed_before_the_response[sqlite]",),
+        ),
+        Mutant(
+            breaks="a body is accepted that is nested too deeply to be read later",
+            at=json_body.parse_json,
+            old="if not is_shallow(value):",
+            new="if False:",
+            tests=("tests/ingestion/test_receive.py::test_what_could_not_be_read_later_is_refused",),
+        ),
+        Mutant(
+            breaks="half of a surrogate pair is accepted and cannot be written again",
+            at=json_body.parse_unusual_json,
+            old='ESCAPE.sub(lambda match: " " if match[2] else match[0], text)',
+            new="text",
+            tests=("tests/ingestion/test_receive.py::test_what_is_accepted_can_be_read_everywhere",),
         ),
         Mutant(
             breaks="the order is mapped while the storefront waits",

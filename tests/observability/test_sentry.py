@@ -10,13 +10,14 @@ import pytest
 import sentry_sdk
 import structlog
 from flask import Flask
+from gunicorn.http.errors import InvalidChunkSize  # type: ignore[import-untyped]
 
 from connector.observability.sentry import configure_sentry
 from connector.web.app import create_app
 from tests.support.orders import shopify_order
 from tests.support.privacy import PERSONAL_DATA, SECRETS
 from tests.support.receivers import Receiver, run_receiver
-from tests.support.service import Service
+from tests.support.service import ADMIN_TOKEN, Service
 
 pytestmark = pytest.mark.sqlite
 
@@ -86,6 +87,26 @@ def test_internal_error_in_a_delivery_is_reported_with_its_id(
     assert event["exception"]["values"][0]["type"] == "AttributeError"
     assert event["tags"] == {"logged": "delivery_failed", "delivery_id": "1"}
     assert [word for word in PERSONAL_DATA + SECRETS if word in json.dumps(event)] == []
+
+
+class BrokenStream:
+    """An input stream whose reader fails as gunicorn's does, for example over a chunk size that is no number."""
+
+    def read(self, *_: int) -> bytes:
+        raise InvalidChunkSize(b"zz")
+
+    readline = read
+
+
+@pytest.mark.parametrize("path", ["/webhooks/tienda-mx", "/api/events/1/retrigger"])
+def test_a_body_that_breaks_http_is_the_senders_fault(
+    service: Service, receiver: Receiver, engine: str, path: str
+) -> None:
+    environ = {"wsgi.input": BrokenStream(), "wsgi.input_terminated": True, "CONTENT_TYPE": "application/json"}
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    response = service.client.post(path, headers=headers, environ_overrides=environ)
+    assert response.status_code == 400
+    assert received_events(receiver) == []
 
 
 def test_expected_errors_are_not_reported(service: Service, receiver: Receiver, engine: str) -> None:

@@ -174,6 +174,22 @@ def test_streamed_body_over_the_limit_is_refused(running_service: Callable[..., 
     assert service.end() == 0
 
 
+@pytest.mark.sqlite
+def test_body_that_breaks_http_is_a_client_error_and_no_fault(
+    running_service: Callable[..., RunningService], tmp_path: Path
+) -> None:
+    service = running_service()
+    head = b"POST /webhooks/tienda-mx HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for chunks in (b"zz\r\nabc\r\n0\r\n\r\n", b"3\r\nabcX\r\n0\r\n\r\n", b"3\r\nabc\r\n0\r\nbad trailer\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", service.port), timeout=HTTP_TIMEOUT_S) as client:
+            client.sendall(head + chunks)
+            assert client.recv(4096).startswith(b"HTTP/1.1 400 ")
+    assert service.end() == 0
+    log = (tmp_path / "log").read_text()
+    assert '"level":"error"' not in log
+    assert "Traceback" not in log
+
+
 def test_kill_9_and_restart_lose_and_duplicate_nothing(
     running_service: Callable[..., RunningService], sandbox: SandboxServer
 ) -> None:

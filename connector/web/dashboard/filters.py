@@ -8,6 +8,7 @@ from flask import Flask
 from flask_babel import format_datetime, format_decimal, format_timedelta
 from markupsafe import Markup
 
+from connector.core.json_body import InvalidJsonError, parse_json
 from connector.web.context import get_runtime
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import ngettext, translate_cause, translate_path, translate_problem
@@ -89,8 +90,8 @@ def format_body(body: bytes | None) -> str:
     if not body:
         return ""
     try:
-        return format_json(json.loads(body))
-    except (ValueError, RecursionError):
+        return format_json(parse_json(body))
+    except InvalidJsonError:
         return body.decode(errors="replace")
 
 

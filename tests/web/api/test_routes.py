@@ -168,6 +168,13 @@ def test_invalid_retrigger_is_400(service: Service, body: Any) -> None:
     assert service.api("/deliveries/1/retrigger", json=body).status_code == 400
 
 
+def test_deeply_nested_body_is_400(service: Service) -> None:
+    service.post_shopify(shopify_order())
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": "application/json"}
+    body = b'{"note": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    assert service.client.post("/api/deliveries/1/retrigger", data=body, headers=headers).status_code == 400
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", "/webhooks/tienda-mx"), ("POST", "/health/live")])
 def test_unsupported_method_lists_the_allowed_ones(service: Service, method: str, path: str) -> None:
     response = service.client.open(path, method=method)
