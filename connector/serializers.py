@@ -177,6 +177,9 @@ class EventSchema(ExtendedRowSchema):
     received_at = UTCDateTime()
     status = fields.String(validate=OneOf(["accepted", "ignored"]))
     reason = ProblemText(allow_none=True, metadata={"description": "why it was ignored, as an English sentence"})
+    warnings = fields.List(
+        ProblemText(), metadata={"description": "what looks wrong, such as a topic that the body contradicts"}
+    )
     duplicates = fields.Integer(metadata={"description": "how many times it was received again"})
     deliveries = fields.List(fields.String(), attribute="delivery_ids", metadata={"description": "delivery ids"})
 

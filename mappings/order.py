@@ -5,7 +5,7 @@ are timezone-aware. What the storefront does not provide is `None`, never "" or 
 lenient, and each destination reports what it requires.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -124,7 +124,9 @@ class Order:
     is_test: bool = False
     is_draft: bool = False
     is_cancelled: bool = False
+    is_refunded: bool = False  # completely; or its payment was voided
     is_paid: bool | None = None  # None: the storefront does not say
+    unknown_payment: Problem | None = None  # its payment status is one that the platform does not document
     #: Additional values, read by the store's `extra_from` or its own schema class and sent by an account's own class.
     extra: dict[str, str] = field(default_factory=dict)
     #: Parts of the payload that cannot be interpreted. They stop the order at any destination.
@@ -160,8 +162,22 @@ class Order:
     @property
     def blocking_problems(self) -> list[Problem]:
         """What stops this order at any destination."""
-        states = {"test_order": self.is_test, "draft_order": self.is_draft, "cancelled_order": self.is_cancelled}
-        return [*(Problem(code=code) for code, holds in states.items() if holds), *self.unreadable_parts]
+        states = {
+            "test_order": self.is_test,
+            "draft_order": self.is_draft,
+            "cancelled_order": self.is_cancelled,
+            "refunded_order": self.is_refunded,
+        }
+        unknown_payment = [self.unknown_payment] if self.unknown_payment else []
+        return [
+            *(Problem(code=code) for code, holds in states.items() if holds),
+            *unknown_payment,
+            *self.unreadable_parts,
+        ]
+
+    def overridden(self) -> "Order":
+        """Return the order as it is mapped after a person decided to send it in spite of what the store says."""
+        return replace(self, is_cancelled=False, is_refunded=False, unknown_payment=None)
 
     @property
     def parts_total(self) -> Decimal:

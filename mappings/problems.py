@@ -45,6 +45,11 @@ TEMPLATES: dict[str, str] = {
     "test_order": N_("The order is a test."),
     "draft_order": N_("The order is a draft."),
     "cancelled_order": N_("The order is cancelled."),
+    "refunded_order": N_("The order's payment was refunded or voided."),
+    "unknown_payment_status": N_(
+        "%(vendor)s does not document the payment status “%(status)s”: look there whether the order is paid, and if it "
+        "is, retrigger it with `force`."
+    ),
     "contract_broken": N_("The body breaks %(destination)s's contract: %(violation)s"),
     # Why a webhook is ignored. None of them has a param: it could be personal data.
     "topic_without_order": N_("The topic carries no order."),
@@ -53,6 +58,14 @@ TEMPLATES: dict[str, str] = {
     "not_an_order": N_("This is not an order."),
     "test_notification": N_("This is a test notification."),
     "privacy_request": N_("This is a request about personal data: a person must act on it."),
+    # What looks wrong in a webhook. None of them has a param, either.
+    "topic_says_paid": N_("The topic says that the order is paid, and the body does not: it counts as not paid."),
+    "topic_says_cancelled": N_(
+        "The topic says that the order is cancelled, and the body does not: it counts as not cancelled."
+    ),
+    "topic_says_deleted": N_(
+        "The topic says that the order is deleted, and the body holds the order: it counts as not deleted."
+    ),
     # Addresses.
     "ambiguous_address": N_("%(where)s “%(line)s” is ambiguous, because %(reason)s: %(readings)s."),
     "postcode_of_other_state": N_("%(where)s “%(value)s” is of another state, not of %(state)s."),

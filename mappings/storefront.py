@@ -14,6 +14,12 @@ from mappings.settings import StoreSchema, StoreT
 
 #: What an event says, on any platform. An event also has the platform's own topic.
 CANONICAL_TOPICS = frozenset({"created", "paid", "updated", "cancelled"})
+#: What an unsigned topic may claim and only a signed body can prove -> the warning if the body does not.
+UNPROVEN_CLAIMS = {
+    "paid": Problem(code="topic_says_paid"),
+    "cancelled": Problem(code="topic_says_cancelled"),
+    "deleted": Problem(code="topic_says_deleted"),
+}
 
 
 class MalformedWebhookError(Exception):
@@ -33,12 +39,37 @@ class WebhookIdentity:
     has_order: bool = True  # False: the payload has no order, and none can be fetched (it was deleted)
     undoes_deletion: bool = False  # the order is back, so a deletion of it that arrives late does not count
     ignore_reason: Problem | None = None  # why the event is recorded and never sent; without personal data
+    warnings: tuple[Problem, ...] = ()  # what looks wrong; without personal data
+    #: Whether the body has a payment status that the platform does not document. Such an order takes the routes of a
+    #: paid one, so that it is parked where a person sees it.
+    has_unknown_payment: bool = False
+    is_unpaid: bool = False  # the body says so; a thin webhook does not say
     #: Whether a repeat is fetched again, because the platform sends the same bytes for a new change.
     refetch_on_duplicate: bool = False
 
     @property
     def is_cancellation(self) -> bool:
         return "cancelled" in self.topics
+
+    @property
+    def topics_for_routes(self) -> frozenset[str]:
+        return self.topics | {"paid"} if self.has_unknown_payment else self.topics
+
+
+def confirm_topic(topic: str, claim: str, facts: Set[str]) -> tuple[frozenset[str], tuple[Problem, ...]]:
+    """Return an event's topics, and a warning if its topic claims what its body does not prove.
+
+    A topic in a header is not signed. It may say what the event is about, but only the body says that an order is paid,
+    cancelled or deleted.
+
+    Args:
+        claim: what the topic says: a canonical topic, or "deleted".
+        facts: which of `UNPROVEN_CLAIMS` the body proves.
+    """
+    if claim in UNPROVEN_CLAIMS and claim not in facts:
+        return frozenset({"updated", *facts}), (UNPROVEN_CLAIMS[claim],)
+    words = {"cancelled" if word == "deleted" else word for word in (claim, *facts)}
+    return frozenset({topic, *words}), ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

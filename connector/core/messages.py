@@ -31,6 +31,7 @@ PREPARATION_PROBLEMS: Mapping[str, str] = {
 #: Why an event is ignored, beyond what its storefront says.
 IGNORE_REASONS: Mapping[str, str] = {
     "no_route_for_topic": N_("No route takes its topic."),
+    "no_route_for_unpaid": N_("The order is not paid, and no route takes another of its topics."),
     "cancelled_before": N_("The order was cancelled before."),
 }
 
@@ -66,6 +67,7 @@ DISCARD_REASONS: Mapping[str, str] = {
     "would_be_discarded": N_("It would be discarded: %(reason)s."),
     "cancelled_at_store": N_("the store says that it is cancelled"),
     "newest_version_unpaid": N_("its newest version is not paid"),
+    "payment_returned": N_("its payment was refunded or voided"),
     "no_route": N_("no route leads to the account now"),
     "filter_value_missing": N_("the order names no %(field)s, which must be among %(allowed)s"),
     "filter_value_excluded": N_("%(field)s %(value)s is not among %(allowed)s"),

@@ -24,13 +24,14 @@ from connector.database.orders import (
 )
 from connector.database.sql.run import insert_rows
 from connector.database.sql.statements import INSERT_EVENTS
-from mappings.problems import Problem
+from mappings.problems import Problem, dump_problems
 from mappings.storefront import WebhookIdentity
 
 CANCELLED = build_message("cancelled_order")
 CANCELLED_BEFORE = build_message("cancelled_before")
 NO_LONGER_CANCELLED = build_message("no_longer_cancelled")
 NO_ROUTE = build_message("no_route_for_topic")
+NO_ROUTE_UNPAID = build_message("no_route_for_unpaid")
 NO_ORDER = build_message("order_not_named")
 
 
@@ -131,6 +132,7 @@ def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
             "received_at": transaction.now,
             "status": "accepted" if webhook.order_key else "ignored",
             "reason": None if webhook.order_key else webhook.ignore_reason.to_json(),
+            "warnings": dump_problems(webhook.identity.warnings),
             "has_order": webhook.identity.has_order and webhook.identity.ignore_reason is None,
             "is_paid": "paid" in webhook.identity.topics,
             "undoes_deletion": webhook.identity.undoes_deletion,
@@ -186,7 +188,7 @@ def apply_event(batch: OrderBatch, webhook: IncomingWebhook, event_id: int) -> R
         apply_newest(batch, order, event)
     if batch.deliveries[order]:
         return RecordedWebhook(status="accepted", event_id=event_id)
-    reason = NO_ROUTE
+    reason = NO_ROUTE_UNPAID if identity.is_unpaid else NO_ROUTE
     if standing is Standing.CANCELLED:
         reason = CANCELLED if identity.is_cancellation else CANCELLED_BEFORE
     batch.change_event(event, status="ignored", reason=reason.to_json())

@@ -135,6 +135,7 @@ class Event(SQLModel, table=True):
     received_at: datetime = timestamp_column()
     status: str  # "accepted" or "ignored", as in the response
     reason: dict[str, Any] | None = json_column()  # why it was ignored, as of `Problem.to_json`
+    warnings: list[dict[str, Any]] = json_list_column()  # what looks wrong, as of `Problem.to_json`
     duplicates: int = 0  # repeats after the first
     has_order: bool = True  # the body contains the order
     is_paid: bool = False

@@ -4,7 +4,7 @@ Sends no order and changes no delivery's state, so all of it may be repeated.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -119,11 +119,13 @@ def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: A
     if not delivery.ignores_filters:
         if order.is_cancelled:
             return Discarded(reason=Reason.CANCELLED, problems=[build_message("cancelled_at_store")])
+        if order.is_refunded:
+            return Discarded(reason=Reason.FILTERED, problems=[build_message("payment_returned")])
         routes = settings.routes_between(store.id, account.id)
-        if rejections := rejections_by_routes(routes, event, order, was_fetched=source.was_fetched):
+        if rejections := rejections_by_routes(routes, order):
             return Discarded(reason=Reason.FILTERED, problems=rejections)
     else:  # a person decided to send it in spite of that
-        order = replace(order, is_cancelled=False)
+        order = order.overridden()
     request_body = destination.build_request(order, account, store)
     # Only now, so that no customer is created for an order that cannot be sent.
     try:
@@ -207,21 +209,22 @@ def close_store_circuit(runtime: Runtime, store: Store) -> None:
     record_outcome(runtime.database, report)
 
 
-def rejections_by_routes(routes: Sequence[Route], event: Event, order: Order, *, was_fetched: bool) -> list[Problem]:
+def rejections_by_routes(routes: Sequence[Route], order: Order) -> list[Problem]:
     """Return why no route between the order's store and account takes it as it is now; empty if one does."""
     if not routes:
         return [build_message("no_route")]
-    reasons = [rejection_by_route(route, event, order, was_fetched=was_fetched) for route in routes]
+    reasons = [rejection_by_route(route, order) for route in routes]
     if None in reasons:
         return []
     return list(dict.fromkeys(reason for reason in reasons if reason))
 
 
-def rejection_by_route(route: Route, event: Event, order: Order, *, was_fetched: bool) -> Problem | None:
-    """Return why a route does not take an order; None if it does."""
-    is_paid_route = all(topic == "paid" or topic.endswith("/paid") for topic in route.topics)
-    is_paid_event = route.accepts_topics(event.topics) and not was_fetched
-    if is_paid_route and order.is_paid is False and not is_paid_event:
+def rejection_by_route(route: Route, order: Order) -> Problem | None:
+    """Return why a route does not take an order; None if it does.
+
+    An order with an unknown payment status passes, so that mapping it names the status.
+    """
+    if route.takes_only_paid and not order.is_paid and order.unknown_payment is None:
         return build_message("newest_version_unpaid")
     return route.only.exclusion_reason(order)
 

@@ -90,7 +90,7 @@ def map_delivery(
         trial, origins = dry_run(store, account, source.payload, override_cancellation=is_overridden), []
     if trial.body is not None and not is_overridden:
         routes = settings.routes_between(store.id, account.id)
-        rejections = rejections_by_routes(routes, event, source.parse(), was_fetched=source.was_fetched)
+        rejections = rejections_by_routes(routes, source.parse())
         if rejections:
             problems = [build_message("would_be_discarded", reason=rejection) for rejection in rejections]
             return DryRunResult(body=None, problems=problems, warnings=trial.warnings), origins

@@ -39,7 +39,7 @@ def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], 
         store=store.id,
         identity=identity,
         body=body,
-        accounts=runtime.settings.accounts_for(store.id, identity.topics),
+        accounts=runtime.settings.accounts_for(store.id, identity.topics_for_routes),
         can_undo_cancellation=storefront.can_undo_cancellation,
         traceparent=runtime.tracing.traceparent(),
     )

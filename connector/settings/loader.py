@@ -6,7 +6,7 @@ An error never shows a value that came from the environment.
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class Settings:
     def routes_between(self, store_id: str, account_id: str) -> list[Route]:
         return [route for route in self.routes_of(store_id) if account_id in route.accounts]
 
-    def accounts_for(self, store_id: str, topics: Iterable[str]) -> dict[str, str]:
+    def accounts_for(self, store_id: str, topics: Collection[str]) -> dict[str, str]:
         """Return account id to destination name, for every account that a route of the store sends `topics` to."""
         routes = [route for route in self.routes_of(store_id) if route.accepts_topics(topics)]
         return {account: self.accounts[account].destination for route in routes for account in route.accounts}

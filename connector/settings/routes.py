@@ -1,7 +1,7 @@
 """Routes: which orders of a store go to which accounts."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -57,9 +57,21 @@ class Route:
     topics: frozenset[str] = frozenset({"paid"})  # canonical topics and platforms' own
     only: RouteFilter = RouteFilter()
 
-    def accepts_topics(self, topics: Iterable[str]) -> bool:
-        """Whether an event with these topics creates deliveries on this route."""
-        return not self.topics.isdisjoint(topics)
+    @property
+    def takes_only_paid(self) -> bool:
+        return all(is_paid_topic(topic) for topic in self.topics)
+
+    def accepts_topics(self, topics: Collection[str]) -> bool:
+        """Whether an event with these topics creates deliveries on this route.
+
+        A platform's own topic for paid orders stands for all of them: the order may come under another topic.
+        """
+        return not self.topics.isdisjoint(topics) or ("paid" in topics and any(map(is_paid_topic, self.topics)))
+
+
+def is_paid_topic(topic: str) -> bool:
+    """Return whether it is "paid", `orders/paid` or the like."""
+    return topic == "paid" or topic.endswith("/paid")
 
 
 class IdReference(fields.String):

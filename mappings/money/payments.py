@@ -1,10 +1,13 @@
 """Payments of an order: a single one, or those that transactions add up to."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from mappings.order import Payment
+from mappings.problems import Problem
+
+MAX_STATUS_LENGTH = 40  # characters that a problem shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +18,13 @@ class Transaction:
     parent_id: str | None = None  # for a refund: the transaction that it refunds
     is_refund: bool = False
     payment: Payment
+
+
+def find_unknown_status(status: str | None, documented: Container[str], *, vendor: str) -> Problem | None:
+    """Return the problem of a payment status that the platform does not document. An order without one is not paid."""
+    if not status or status in documented:
+        return None
+    return Problem(code="unknown_payment_status", params={"status": status[:MAX_STATUS_LENGTH], "vendor": vendor})
 
 
 def remaining_payments(transactions: Iterable[Transaction]) -> list[Payment] | None:

@@ -4,7 +4,7 @@ Problems are part of the result, not exceptions.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from mappings import DESTINATIONS, STOREFRONTS
@@ -39,12 +39,12 @@ def dry_run(
     """Return the body of an order for `account`. The payload is the order itself, with everything fetched for it.
 
     Args:
-        override_cancellation: map it although the store cancelled it, as an operator decided.
+        override_cancellation: map it although the store cancelled or refunded it, as an operator decided.
     """
     try:
         order = STOREFRONTS[store.storefront].parse_order(payload, store)
         if override_cancellation:
-            order = replace(order, is_cancelled=False)
+            order = order.overridden()
         request_body = DESTINATIONS[account.destination].build_request(order, account, store)
     except MappingError as error:
         return DryRunResult(body=None, problems=error.problems)

@@ -28,7 +28,7 @@ from mappings.fields import (
 )
 from mappings.ids import hash_body, parse_id
 from mappings.money.allocation import ZERO, subtract_discount
-from mappings.money.payments import sole_payment
+from mappings.money.payments import find_unknown_status, sole_payment
 from mappings.order import Address, Customer, Line, Order, Shipping
 from mappings.phones import has_digits
 from mappings.problems import Problem, field_error
@@ -60,8 +60,8 @@ SINGLE_OCCURRENCE_TOPICS = {"order/created", "order/cancelled"}
 #: Bodies about personal data have no `event`: key that only one of them has -> topic.
 PRIVACY_TOPICS = {"orders_to_redact": "customers/redact", "data_request": "customers/data_request"}
 
-#: Whether an order is paid, by its `payment_status`. A status that is not listed does not say. "open" and
-#: "partially_paid": https://dev.nuvemshop.com.br/docs/applications/nube-sdk/state/payment, read 2026-11-21.
+#: Whether an order is paid, by its `payment_status`. Any other status is a problem. "open" and "partially_paid":
+#: https://dev.nuvemshop.com.br/docs/applications/nube-sdk/state/payment, read 2026-11-21.
 IS_PAID_BY_PAYMENT_STATUS = {
     "paid": True,
     "authorized": False,
@@ -72,6 +72,8 @@ IS_PAID_BY_PAYMENT_STATUS = {
     "refunded": False,
     "abandoned": False,
 }
+#: The order is not sent, whatever topics a route lists.
+RETURNED_STATUSES = {"refunded", "voided"}
 #: The `gateway` of a draft that was confirmed, which names none.
 NO_GATEWAY = "not-provided"
 ADDRESS_FIELDS = ("name", "phone", "address", "number", "floor", "locality", "city", "province", "zipcode", "country")
@@ -242,7 +244,9 @@ class TiendanubeOrderSchema(StorefrontSchema):
         customer = data.get("customer", Customer())
         email = data.get("contact_email") or customer.email
         is_pickup = {"pickup": True, "ship": False}.get(data.get("pickup_type", ""))
-        is_paid = IS_PAID_BY_PAYMENT_STATUS.get(data.get("payment_status", ""))
+        status = data.get("payment_status", "")
+        is_paid = IS_PAID_BY_PAYMENT_STATUS.get(status)
+        unknown_payment = find_unknown_status(status, IS_PAID_BY_PAYMENT_STATUS, vendor="Tiendanube")
         lines = [line for line in data["lines"] if line.quantity]
         if not data.get("is_shippable", True):
             lines = [replace(line, is_shippable=False) for line in lines]
@@ -254,7 +258,7 @@ class TiendanubeOrderSchema(StorefrontSchema):
             shipping=build_shipping_list(data),
             payments=sole_payment(
                 data["total"],
-                is_paid=is_paid,
+                is_paid=True if unknown_payment else is_paid,  # a person may decide that it is
                 gateway=None if data.get("gateway") == NO_GATEWAY else data.get("gateway"),
                 name=data.get("gateway_name"),
                 transaction_id=data.get("transaction_id"),
@@ -269,7 +273,9 @@ class TiendanubeOrderSchema(StorefrontSchema):
             note="; ".join(filter(None, [data.get("note"), *data.get("customs", {}).values()])) or None,
             is_draft=data.get("origin") == "form" and not is_confirmed(data.get("completed_at")),
             is_cancelled=data.get("status") == "cancelled" or "cancelled_at" in data,
+            is_refunded=status in RETURNED_STATUSES,
             is_paid=is_paid,
+            unknown_payment=unknown_payment,
         )
         # The payload names the products of a promotion, but not how a coupon or the gateway's discount is distributed.
         return subtract_discount(order, data.get("discount", ZERO))
@@ -320,7 +326,10 @@ class Tiendanube(Storefront[TiendanubeStore]):
     sample = SampleTiendanubeStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
-        """Return what a webhook is about. A repeat has the same bytes, and so the same event key."""
+        """Return what a webhook is about. All of it is signed, but only the order itself says whether it is paid now.
+
+        A repeat has the same bytes, and so the same event key.
+        """
         store_id = parse_id(payload.get("store_id"), "The store's id")
         topic = parse_id(payload.get("event"), "The event")
         subject_id = parse_id(payload.get("id"), "The id")
@@ -331,10 +340,10 @@ class Tiendanube(Storefront[TiendanubeStore]):
             return WebhookIdentity(
                 topic=topic,
                 topics=frozenset({topic}),
-                event_key=f"{topic}:{hash_body(body)}",
+                event_key=f"{store_id}:{topic}:{hash_body(body)}",
                 ignore_reason=Problem(code="privacy_request"),
             )
-        event_key = f"{store_id or ''}:{topic}:{subject_id or hash_body(body)}"
+        event_key = f"{store_id or ''}:{topic}:{subject_id or ''}:{hash_body(body)}"
         if topic not in TOPICS or subject_id is None:
             reason = Problem(code="topic_without_order" if topic not in TOPICS else "order_not_named")
             return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)

@@ -443,7 +443,7 @@ def test_repeated_trigger_posts_the_same_event(run: Callable[..., CommandResult]
 def test_trigger_posts_a_file_with_a_topic(
     run: Callable[..., CommandResult], running: Service, service_url: str, tmp_path: Path
 ) -> None:
-    order = write(tmp_path, encode(shopify_order(1044)))
+    order = write(tmp_path, encode(shopify_order(1044, financial_status="pending")))
     result = run("trigger", "--store", "tienda-mx", "--url", service_url, "--topic", "orders/create", order)
     assert json.loads(result.out)["status"] == "ignored"  # no route takes it
     event = running.api("/events/1").json

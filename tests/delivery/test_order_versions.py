@@ -60,6 +60,15 @@ def test_created_and_paid_in_the_same_second_count_as_paid(service: Service, fir
     assert state_and_reason(service) == ("delivered", None)
 
 
+def test_later_arrival_of_one_second_wins_if_both_are_paid(service: Service) -> None:
+    corrected = shopify_order()
+    corrected["shipping_address"] = {**corrected["shipping_address"], "address1": "Av. Álvaro Obregón \u206091"}
+    service.post_shopify(shopify_order(), "orders/paid")
+    service.post_shopify(corrected, "orders/updated")
+    service.drain()
+    assert service.only_delivery()["body"]["consumidor_destino"]["no_exterior"] == "91"
+
+
 def test_newer_version_after_delivery_is_recorded_and_not_sent(service: Service) -> None:
     service.post_shopify(shopify_order(updated_at=timestamp(1)))
     service.drain()

@@ -102,8 +102,8 @@ def test_missing_topic_is_malformed(service: Service) -> None:
 
 
 def test_repeated_event_is_a_duplicate_and_creates_no_second_delivery(service: Service) -> None:
-    first = service.post_shopify(shopify_order(), event_id="same")
-    again = service.post_shopify(shopify_order(), event_id="same")
+    first = service.post_shopify(shopify_order(), event_id="one")
+    again = service.post_shopify(shopify_order(), event_id="another")
     assert first.json["status"] == "accepted"
     assert again.json == {"status": "duplicate", "event": first.json["event"]}
     assert [event["duplicates"] for event in recorded_events(service)] == [1]
@@ -111,22 +111,94 @@ def test_repeated_event_is_a_duplicate_and_creates_no_second_delivery(service: S
 
 
 def test_created_paid_and_updated_events_create_one_delivery(service: Service) -> None:
-    statuses = [
-        service.post_shopify(shopify_order(), topic).json["status"]
-        for topic in ("orders/create", "orders/paid", "orders/updated", "orders/paid")
-    ]
-    assert statuses == ["ignored", "accepted", "accepted", "accepted"]
+    unpaid = shopify_order(financial_status="pending")
+    posts = [(unpaid, "orders/create"), (shopify_order(), "orders/paid"), (shopify_order(), "orders/updated")]
+    statuses = [service.post_shopify(payload, topic).json["status"] for payload, topic in posts]
+    assert statuses == ["ignored", "accepted", "accepted"]
     service.drain()
     assert len(service.deliveries()) == 1
     assert len(service.sandbox.orders("rayo")) == 1
 
 
 def test_unreadable_order_is_accepted_and_parked(service: Service) -> None:
-    response = service.post_shopify({"id": 3, "shipping_address": "Av. Álvaro Obregón 151"})
+    payload = {"id": 3, "financial_status": "paid", "shipping_address": "Av. Álvaro Obregón 151"}
+    response = service.post_shopify(payload)
     assert (response.status_code, response.json["status"]) == (200, "accepted")
     service.drain()
     delivery = service.only_delivery()
     assert (delivery["state"], delivery["reason"], delivery["attempts"]) == ("parked", "unmappable", 0)
+
+
+def test_replays_with_invented_ids_and_topics_make_no_more_events(service: Service) -> None:
+    service.post_shopify(shopify_order())
+    for number in range(20):
+        headers = {"X-Shopify-Webhook-Id": f"w-{number}", "X-Shopify-Shop-Domain": f"{number}.example"}
+        service.post_shopify(shopify_order(), f"orders/invented-{number}", **headers)
+        service.post_shopify(shopify_order(), **headers)
+    assert [event["duplicates"] for event in recorded_events(service)] == [19, 20]
+
+
+def test_topic_contradicted_by_the_signed_body_changes_nothing_and_is_a_warning(service: Service) -> None:
+    pending = shopify_order(1, financial_status="pending")
+    assert service.post_shopify(pending, "orders/paid").json["status"] == "ignored"
+    assert service.post_shopify(shopify_order(2), "orders/cancelled").json["status"] == "accepted"
+    assert service.post_woo(woo_order(3), "order.deleted").json["status"] == "accepted"
+    service.drain()
+    assert [delivery["state"] for delivery in service.deliveries()] == ["delivered", "delivered"]
+    deleted, cancelled, unpaid = recorded_events(service)
+    assert unpaid["reason"] == "The order is not paid, and no route takes another of its topics."
+    assert [event["warnings"] for event in (unpaid, cancelled, deleted)] == [
+        ["The topic says that the order is paid, and the body does not: it counts as not paid."],
+        ["The topic says that the order is cancelled, and the body does not: it counts as not cancelled."],
+        ["The topic says that the order is deleted, and the body holds the order: it counts as not deleted."],
+    ]
+
+
+def test_order_that_is_paid_by_its_body_takes_the_routes_of_paid_orders(open_service: Callable[..., Service]) -> None:
+    from tests.support.service import CONFIGURATION
+
+    topics = 'to = ["bodega"]\ntopics = ["orders/paid"]'
+    service = open_service(text=CONFIGURATION.replace('to = ["bodega"]', topics))
+    assert service.post_shopify(shopify_order(), "orders/fulfilled").json["status"] == "accepted"
+    preparing = woo_order(status="preparando", date_paid_gmt="2026-11-20T15:00:30")
+    assert service.post_woo(preparing).json["status"] == "accepted"
+    service.drain()
+    assert [delivery["state"] for delivery in service.deliveries()] == ["delivered", "delivered"]
+
+
+@pytest.mark.parametrize("topics", ['["paid"]', '["updated"]'])
+def test_order_with_an_unknown_payment_status_is_parked_until_a_person_decides(
+    open_service: Callable[..., Service], topics: str
+) -> None:
+    from tests.support.service import CONFIGURATION
+
+    service = open_service(text=CONFIGURATION.replace('to = ["bodega"]', f'to = ["bodega"]\ntopics = {topics}'))
+    service.post_shopify(shopify_order(financial_status="in_mediation"), "orders/updated")
+    service.drain()
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["reason"]) == ("parked", "unmappable")
+    assert delivery["problems"] == [
+        "Shopify does not document the payment status “in_mediation”: look there whether the order is paid, and if it "
+        "is, retrigger it with `force`."
+    ]
+    assert service.api(f"/deliveries/{delivery['id']}/retrigger", json={"force": True}).status_code == 202
+    service.drain()
+    assert service.only_delivery()["state"] == "delivered"
+
+
+@pytest.mark.parametrize("status", ["refunded", "voided"])
+def test_returned_payment_never_leaves_whatever_topics_a_route_has(
+    open_service: Callable[..., Service], status: str
+) -> None:
+    from tests.support.service import CONFIGURATION
+
+    service = open_service(text=CONFIGURATION.replace('to = ["bodega"]', 'to = ["bodega"]\ntopics = ["updated"]'))
+    service.post_shopify(shopify_order(financial_status=status), "orders/updated")
+    service.drain()
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["reason"]) == ("discarded", "filtered")
+    assert delivery["problems"] == ["its payment was refunded or voided"]
+    assert service.sandbox.orders() == []
 
 
 def test_order_has_a_delivery_per_routed_account(open_service: Callable[..., Service]) -> None:

@@ -35,7 +35,7 @@ class Event:
     """A webhook and what it says about its order."""
 
     minute: int  # the source's time of the change
-    says_paid: bool  # its topic does
+    says_paid: bool  # its body does
     cancels: bool  # it says so, and nothing newer was known when it came
     content: Content
     sku: str  # by which a body tells what it was made from

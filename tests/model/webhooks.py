@@ -61,7 +61,7 @@ class StoreOfModel:
     account: str
     has_key: bool
     can_undo_cancellation: bool
-    paid_kinds: frozenset[str]  # whose topics say paid
+    paid_kinds: frozenset[str]  # whose bodies say paid
     first_order: int  # its order ids begin here
     write: Callable[[int, str, int, str], tuple[str, dict[str, Any]]]  # topic and payload
 
@@ -86,6 +86,7 @@ class StoreOfModel:
 
 def write_shopify(number: int, kind: str, minute: int, sku: str) -> tuple[str, dict[str, Any]]:
     topics = {"created": "orders/create", "cancelled": "orders/cancelled", "deleted": "orders/delete"}
+    topics |= {"updated": "orders/cancelled", "unpaid": "orders/paid"} if minute % 2 else {}  # their bodies differ
     topic = topics.get(kind, "orders/paid" if kind in ("paid", "unmappable") else "orders/updated")
     order = shopify_order(number, updated_at=f"2026-11-20T10:{minute:02}:00-06:00")
     order["line_items"][0]["sku"] = sku
@@ -103,6 +104,7 @@ def write_shopify(number: int, kind: str, minute: int, sku: str) -> tuple[str, d
 def write_woo(number: int, kind: str, minute: int, sku: str) -> tuple[str, dict[str, Any]]:
     statuses = {"created": "pending", "unpaid": "on-hold", "cancelled": "cancelled"}
     topics = {"created": "order.created", "deleted": "order.deleted", "restored": "order.restored"}
+    topics |= {"updated": "order.deleted"} if minute % 2 else {}  # its body is the order
     order = woo_order(
         number, status=statuses.get(kind, "processing"), date_modified_gmt=f"2026-11-20T15:{minute:02}:00"
     )
@@ -129,7 +131,7 @@ STORES = {
         account="bodega",
         has_key=False,
         can_undo_cancellation=False,
-        paid_kinds=frozenset({"paid", "unmappable"}),
+        paid_kinds=frozenset({"paid", "updated", "cancelled", "unmappable"}),
         first_order=5_500_000_000_000,
         write=write_shopify,
     ),

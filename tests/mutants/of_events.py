@@ -5,7 +5,11 @@ from importlib import import_module
 from connector.core import json_body
 from connector.database import events, group_commit, order_batch, orders, postgresql, sqlite
 from connector.database.sql import statements
+from connector.delivery import prepare
 from connector.ingestion import receive
+from mappings import storefront
+from mappings.money import payments
+from mappings.storefronts.shopify import webhook as shopify_webhook
 from mappings.storefronts.woocommerce import webhook
 from tests.mutants.mutant import Invariant, Mutant
 
@@ -159,6 +163,24 @@ EVENT_ONCE = Invariant(
                 "tests/ingestion/test_receive.py::test_order_with_two_woocommerce_delivery_ids_is_delivered_once[sqlite]",
             ),
         ),
+        Mutant(
+            breaks="each id that somebody invents for a signed body makes another event",
+            at=shopify_webhook.identify_webhook,
+            old="{known_topic}:{hash_body(body)}",
+            new="{known_topic}:{get_header(headers, 'webhook-id') or hash_body(body)}",
+            tests=(
+                "tests/ingestion/test_receive.py::test_replays_with_invented_ids_and_topics_make_no_more_events[sqlite]",
+            ),
+        ),
+        Mutant(
+            breaks="each topic that somebody invents for a signed body makes another event",
+            at=shopify_webhook.identify_webhook,
+            old='topic if topic in TOPICS.keys() | OTHER_TOPICS else "other"',
+            new="topic",
+            tests=(
+                "tests/ingestion/test_receive.py::test_replays_with_invented_ids_and_topics_make_no_more_events[sqlite]",
+            ),
+        ),
     ),
 )
 
@@ -268,4 +290,54 @@ COMES_BACK = Invariant(
     ),
 )
 
-OF_EVENTS = (SAFE, EVENT_ONCE, ORDER_ONCE, COMES_BACK)
+FACTS = Invariant(
+    number=12,
+    promise="Only what is signed says whether an order is paid, cancelled or deleted.",
+    mutants=(
+        Mutant(
+            breaks="a header says that an order is paid or cancelled",
+            at=storefront.confirm_topic,
+            old="if claim in UNPROVEN_CLAIMS and claim not in facts:",
+            new="if False:",
+            tests=(
+                "tests/ingestion/test_receive.py::test_topic_contradicted_by_the_signed_body_changes_nothing_and_is_a_warning[sqlite]",
+            ),
+        ),
+        Mutant(
+            breaks="a header says that an order is deleted",
+            at=webhook.identify_webhook,
+            old='is_deleted = payload.keys() == {"id"}',
+            new='is_deleted = topic == "order.deleted"',
+            tests=(
+                "tests/ingestion/test_receive.py::test_topic_contradicted_by_the_signed_body_changes_nothing_and_is_a_warning[sqlite]",
+            ),
+        ),
+        Mutant(
+            breaks="a payment status that nobody knows passes as paid",
+            at=payments.find_unknown_status,
+            old="if not status or status in documented:",
+            new="if True:",
+            tests=(
+                "tests/ingestion/test_receive.py::test_order_with_an_unknown_payment_status_is_parked_until_a_person_decides",
+            ),
+        ),
+        Mutant(
+            breaks="an order whose payment was returned is sent if the route takes its topic",
+            at=prepare.prepare_order,
+            old="if order.is_refunded:",
+            new="if False:",
+            tests=("tests/ingestion/test_receive.py::test_returned_payment_never_leaves_whatever_topics_a_route_has",),
+        ),
+        Mutant(
+            breaks="of two versions of one second the first to arrive is sent",
+            at=orders.newest_event,
+            old="(event.source_updated_at, event.is_paid, event.id)",
+            new="(event.source_updated_at, event.is_paid, -event.id)",
+            tests=(
+                "tests/delivery/test_order_versions.py::test_later_arrival_of_one_second_wins_if_both_are_paid[sqlite]",
+            ),
+        ),
+    ),
+)
+
+OF_EVENTS = (SAFE, EVENT_ONCE, ORDER_ONCE, COMES_BACK, FACTS)

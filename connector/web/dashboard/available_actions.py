@@ -73,6 +73,8 @@ def build_guidance(
 
 
 def unmappable_guidance(delivery: Delivery, settings: Settings, *, lacks_address_part: bool) -> Guidance:
+    if any(problem["code"] == "unknown_payment_status" for problem in delivery.problems):
+        return unknown_payment_guidance()
     store = next((store for store in settings.stores.values() if store.id == delivery.store), None)
     order = delivery.order_number or delivery.order_id
     steps = [
@@ -89,6 +91,18 @@ def unmappable_guidance(delivery: Delivery, settings: Settings, *, lacks_address
         explanation=_("The order or the account's settings are incomplete. Nothing was sent."),
         steps=steps,
         actions=[retrigger_action(), resolve_action(), discard_action()],
+    )
+
+
+def unknown_payment_guidance() -> Guidance:
+    warning = _("The order will be sent although the connector does not know whether it is paid.")
+    return Guidance(
+        explanation=_("The store reports a payment status that its platform does not document. Nothing was sent."),
+        steps=[
+            _("Check in the store's admin whether the order is paid."),
+            _("If it is, click Send anyway. If it is not, wait: the order is retried when the store sends an update."),
+        ],
+        actions=[force_action(_("Send anyway"), warning), resolve_action(), discard_action()],
     )
 
 

@@ -13,17 +13,21 @@ from mappings.order import Line, Order, Payment, Shipping
 from mappings.storefronts.shopify.store import ShopifyStore
 from mappings.text import clean_text
 
-#: Whether an order is paid, by its `financial_status`. A status that is not listed does not say.
+#: Whether an order is paid, by its `financial_status`. Any other status is a problem.
+#: https://shopify.dev/docs/api/admin-rest/latest/resources/order and
+#: https://shopify.dev/docs/api/admin-graphql/latest/enums/OrderDisplayFinancialStatus, read 2026-11-21.
 IS_PAID_BY_FINANCIAL_STATUS = {
     "paid": True,
     "partially_refunded": True,
-    "refunded": True,
+    "refunded": False,
     "pending": False,
     "authorized": False,
     "partially_paid": False,
     "voided": False,
     "expired": False,
 }
+#: The order is not sent, whatever topics a route lists.
+RETURNED_STATUSES = {"refunded", "voided"}
 
 Priced = TypeVar("Priced", Line, Shipping)
 

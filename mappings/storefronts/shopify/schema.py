@@ -25,7 +25,7 @@ from mappings.fields import (
 )
 from mappings.labels import N_
 from mappings.money.allocation import ZERO, add_rounding_charge, nonzero_charges, subtract_unallocated_refund
-from mappings.money.payments import Transaction
+from mappings.money.payments import Transaction, find_unknown_status
 from mappings.money.refunds import (
     Adjustment,
     PurchasedLine,
@@ -41,6 +41,7 @@ from mappings.problems import Problem, register_templates
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.storefronts.shopify.money import (
     IS_PAID_BY_FINANCIAL_STATUS,
+    RETURNED_STATUSES,
     build_payments,
     build_shipping,
     is_converted,
@@ -298,7 +299,10 @@ class ShopifyOrderSchema(StorefrontSchema):
                 [with_nonnegative_total(method) for method in shipping],
             )
         is_pickup = is_pickup_order(data, has_shippable=any(line.is_shippable for line in lines), methods=methods)
-        is_paid = IS_PAID_BY_FINANCIAL_STATUS.get(data.get("financial_status", ""))
+        status = data.get("financial_status", "")
+        is_paid = IS_PAID_BY_FINANCIAL_STATUS.get(status)
+        unknown_payment = find_unknown_status(status, IS_PAID_BY_FINANCIAL_STATUS, vendor="Shopify")
+        is_assumed_paid = True if unknown_payment else is_paid  # a person may decide that it is
         total = data.get("current_total", data["total"])
         order: Order = self.make_model(
             data,
@@ -314,16 +318,18 @@ class ShopifyOrderSchema(StorefrontSchema):
                 duties=data.get("duties", data.get("original_duties")),
                 fee=data.get("fees", data.get("original_fees")),
             ),
-            payments=build_payments(data, total=total, is_paid=is_paid),
+            payments=build_payments(data, total=total, is_paid=is_assumed_paid),
             is_pickup=is_pickup,
             pickup_name=methods[0].get("name") if is_pickup and methods else None,
             email=data.get("email") or data.get("contact_email"),
             is_cancelled="cancelled_at" in data,
+            is_refunded=status in RETURNED_STATUSES,
             is_paid=is_paid,
+            unknown_payment=unknown_payment,
         )
         order = subtract_unallocated_refund(order, sum_unallocated_refunds(refunds))
         if order.total != total:
-            order = replace(order, payments=build_payments(data, total=order.total, is_paid=is_paid))
+            order = replace(order, payments=build_payments(data, total=order.total, is_paid=is_assumed_paid))
         return add_rounding_charge(order, max_rounding=max_rounding(data, order))
 
     def parse_order(self, payload: Mapping[str, Any], **context: Any) -> Order:

@@ -3,15 +3,17 @@
 Source: https://shopify.dev/docs/apps/build/webhooks/delivery-structure, read 2026-11-21.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
 from mappings.problems import Problem
-from mappings.storefront import MalformedWebhookError, WebhookIdentity
+from mappings.storefront import MalformedWebhookError, WebhookIdentity, confirm_topic
+from mappings.storefronts.shopify.money import IS_PAID_BY_FINANCIAL_STATUS
+from mappings.text import clean_text
 
-#: The topics that carry a whole order, with the canonical topic of each. `orders/edited` carries only a difference.
+#: The topics that carry a whole order, with what each claims. `orders/edited` carries only a difference.
 TOPICS = {
     "orders/create": "created",
     "orders/paid": "paid",
@@ -19,44 +21,80 @@ TOPICS = {
     "orders/fulfilled": "updated",
     "orders/partially_fulfilled": "updated",
     "orders/cancelled": "cancelled",
-    "orders/delete": "cancelled",
+    "orders/delete": "deleted",
 }
-#: The topics whose bodies contain only an id.
-ID_ONLY_TOPICS = {"orders/delete"}
+#: Topics without an order that a shop may send to this address. Each is recorded; a topic that is neither here nor in
+#: `TOPICS` counts as one with all others, since anybody can invent topics for a signed body.
+OTHER_TOPICS = frozenset(
+    {
+        "app/uninstalled",
+        "customers/data_request",
+        "customers/redact",
+        "fulfillments/create",
+        "fulfillments/update",
+        "orders/edited",
+        "refunds/create",
+        "shop/redact",
+        "shop/update",
+    }
+)
+#: What is left of a deleted order.
+ID_FIELDS = {"id", "admin_graphql_api_id"}
 
 
 def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
     """Return what a webhook is about. Newer deliveries write the headers without "X-"; both are read.
 
-    The event key contains the topic, because one event is sent to several topics with the same id
-    (https://shopify.dev/docs/apps/build/webhooks/ignore-duplicates, read 2026-11-21).
+    Headers are not signed, so what they say is not trusted: the ids of event and webhook are not read, and the body
+    decides whether the order is paid, cancelled or deleted. A repeat has the original body, says
+    https://shopify.dev/changelog/updates-to-webhook-retry-mechanism, read 2026-11-21. The event key contains the topic,
+    because two topics may have the same body.
     """
     topic = get_header(headers, "topic")
     if topic is None:
         raise MalformedWebhookError("The header X-Shopify-Topic is missing.")
-    event_id = get_header(headers, "event-id") or get_header(headers, "webhook-id") or hash_body(body)
-    event_key = f"{topic}:{event_id}"
-    canonical_topic = TOPICS.get(topic)
-    if canonical_topic is None:
-        reason = Problem(code="topic_without_whole_order")
-        return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
-    order_id = parse_id(payload.get("id"), "The order's id")
-    if order_id is None:
-        reason = Problem(code="not_an_order")
-        return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
-    topics = {topic, canonical_topic} | ({"cancelled"} if payload.get("cancelled_at") else set())
     is_test = (get_header(headers, "test") or "").casefold() == "true"
+    known_topic = topic if topic in TOPICS.keys() | OTHER_TOPICS else "other"
+    event_key = f"{'test:' if is_test else ''}{known_topic}:{hash_body(body)}"
+    order_id = parse_id(payload.get("id"), "The order's id")
+    is_deleted = payload.keys() <= ID_FIELDS
+    if reason := find_ignore_reason(topic, order_id, is_deleted=is_deleted):
+        return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
+    status = clean_text(payload.get("financial_status"))
+    facts = set(read_facts(payload, status, is_deleted=is_deleted))
+    topics, warnings = confirm_topic(topic, TOPICS[topic], facts)
     return WebhookIdentity(
         topic=topic,
-        topics=frozenset(topics),
+        topics=topics,
         event_key=event_key,
         order_id=order_id,
         order_number=parse_id(payload.get("name"), "The order's number")
         or parse_id(payload.get("order_number"), "The order's number"),
         source_updated_at=parse_datetime(payload.get("updated_at")),
-        has_order=topic not in ID_ONLY_TOPICS,
+        has_order=not is_deleted,
         ignore_reason=Problem(code="test_notification") if is_test else None,
+        warnings=warnings,
+        has_unknown_payment=status is not None and status not in IS_PAID_BY_FINANCIAL_STATUS,
+        is_unpaid=facts.isdisjoint({"paid", "deleted"}),
     )
+
+
+def find_ignore_reason(topic: str, order_id: str | None, *, is_deleted: bool) -> Problem | None:
+    if topic not in TOPICS:
+        return Problem(code="topic_without_whole_order")
+    if order_id is None or (is_deleted and TOPICS[topic] != "deleted"):
+        return Problem(code="not_an_order")
+    return None
+
+
+def read_facts(payload: Mapping[str, Any], status: str | None, *, is_deleted: bool) -> Iterator[str]:
+    """Yield what the body proves."""
+    if is_deleted:
+        yield "deleted"
+    if status is not None and IS_PAID_BY_FINANCIAL_STATUS.get(status):
+        yield "paid"
+    if payload.get("cancelled_at"):
+        yield "cancelled"
 
 
 def get_header(headers: Mapping[str, str], name: str) -> str | None:

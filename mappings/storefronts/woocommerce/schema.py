@@ -248,9 +248,10 @@ class WooOrderSchema(StorefrontSchema):
         return order
 
 
-def is_paid_status(status: str, *, has_paid_at: bool) -> bool | None:
-    if status in PAID_STATUSES:
-        return True
-    if status in UNPAID_STATUSES:
-        return False
-    return True if has_paid_at else None  # plugins add other statuses
+def is_paid_status(status: str, *, has_paid_at: bool) -> bool:
+    """Return whether an order is paid. Shops and plugins add statuses of their own, which a payment's date makes paid.
+
+    Source: https://github.com/woocommerce/woocommerce, plugins/woocommerce/includes/class-wc-order.php,
+    `maybe_set_date_paid`, read 2026-11-30.
+    """
+    return status in PAID_STATUSES or (has_paid_at and status not in UNPAID_STATUSES)

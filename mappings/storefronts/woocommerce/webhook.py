@@ -4,22 +4,22 @@ Source: https://github.com/woocommerce/woocommerce, plugins/woocommerce/includes
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
 from mappings.problems import Problem
-from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from mappings.storefronts.woocommerce.schema import CANCELLED_STATUSES, DRAFT_STATUSES, PAID_STATUSES
+from mappings.storefront import MalformedWebhookError, WebhookIdentity, confirm_topic
+from mappings.storefronts.woocommerce.schema import CANCELLED_STATUSES, DRAFT_STATUSES, is_paid_status
+from mappings.text import clean_text
 
-#: The topics that carry an order, with the canonical topic of each. No topic says that an order was paid: its status
-#: does, see `PAID_STATUSES`.
+#: The topics that carry an order, with what each claims. No topic says that an order was paid: the order does.
 TOPICS = {
     "order.created": "created",
     "order.updated": "updated",
     "order.restored": "updated",
-    "order.deleted": "cancelled",
+    "order.deleted": "deleted",
 }
 
 #: The only entities that WordPress decodes in a secret before it signs: wp_specialchars_decode(…, ENT_QUOTES).
@@ -29,7 +29,7 @@ NAMED_CHARS = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 
 
 def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
-    """Return what a webhook is about.
+    """Return what a webhook is about. Headers are not signed: the body decides what holds of the order.
 
     X-WC-Webhook-Delivery-ID cannot be the event key. It is a hash of the webhook and the current second, so different
     orders may share it, and a repeat has a new one (class-wc-webhook.php, get_new_delivery_id).
@@ -38,35 +38,49 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
     if not topic or len(topic) > MAX_ID_LENGTH:
         raise MalformedWebhookError("The header X-WC-Webhook-Topic is missing.")
     order_id = parse_id(payload.get("id"), "The order's id")
-    event_key = f"{topic}:{order_id or ''}:{hash_body(body)}"
-    if ignore_reason := find_ignore_reason(topic, payload, order_id):
+    known_topic = topic if topic in TOPICS else "other"  # anybody can invent topics for a signed body
+    event_key = f"{known_topic}:{order_id or ''}:{hash_body(body)}"
+    is_deleted = payload.keys() == {"id"}
+    if ignore_reason := find_ignore_reason(topic, payload, order_id, is_deleted=is_deleted):
         return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=ignore_reason)
-    status = payload.get("status")
-    topics = {topic, TOPICS[topic]}
-    if isinstance(status, str):
-        topics |= {"paid"} if status in PAID_STATUSES else set()
-        topics |= {"cancelled"} if status in CANCELLED_STATUSES else set()
-    is_draft = isinstance(status, str) and status in DRAFT_STATUSES
+    status = clean_text(payload.get("status")) or ""
+    facts = set(read_facts(payload, status, is_deleted=is_deleted))
+    topics, warnings = confirm_topic(topic, TOPICS[topic], facts)
     return WebhookIdentity(
         topic=topic,
-        topics=frozenset(topics),
+        topics=topics,
         event_key=event_key,
         order_id=order_id,
         order_number=parse_id(payload.get("number"), "The order's number"),
         source_updated_at=parse_datetime(payload.get("date_modified_gmt"), is_utc=True),
-        has_order=topic != "order.deleted",
+        has_order=not is_deleted,
         undoes_deletion=topic == "order.restored",
-        ignore_reason=Problem(code="draft_order") if is_draft else None,
+        ignore_reason=Problem(code="draft_order") if status in DRAFT_STATUSES else None,
+        warnings=warnings,
+        is_unpaid=facts.isdisjoint({"paid", "deleted"}),
     )
 
 
-def find_ignore_reason(topic: str, payload: Mapping[str, Any], order_id: str | None) -> Problem | None:
+def read_facts(payload: Mapping[str, Any], status: str, *, is_deleted: bool) -> Iterator[str]:
+    """Yield what the body proves."""
+    if is_deleted:
+        yield "deleted"
+    elif status in CANCELLED_STATUSES:
+        yield "cancelled"
+    elif is_paid_status(status, has_paid_at=clean_text(payload.get("date_paid_gmt")) is not None):
+        yield "paid"
+
+
+def find_ignore_reason(
+    topic: str, payload: Mapping[str, Any], order_id: str | None, *, is_deleted: bool
+) -> Problem | None:
     code = payload.get("code")
     if isinstance(code, str) and code.startswith("woocommerce_rest_"):
         return Problem(code="woocommerce_error")
     if topic not in TOPICS:
         return Problem(code="topic_without_order")
-    return Problem(code="not_an_order") if order_id is None else None
+    is_order = order_id is not None and (not is_deleted or TOPICS[topic] == "deleted")
+    return None if is_order else Problem(code="not_an_order")
 
 
 def decode_secret(secret: str) -> str:

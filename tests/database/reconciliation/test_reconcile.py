@@ -36,7 +36,7 @@ def create_every_outcome(service: Service) -> None:
     """Create one order for each possible outcome."""
     service.post_shopify(shopify_order(1))
     service.post_shopify(without_colonia(2))
-    service.post_shopify(shopify_order(9), "orders/create")  # no route takes it
+    service.post_shopify(shopify_order(9, financial_status="pending"), "orders/create")  # no route takes it
     service.post_shopify(shopify_order(3))
     service.post_shopify(shopify_order(3, cancelled_at="2026-11-20T10:09:00-06:00"), "orders/cancelled")
     service.post_woo(woo_order(4))

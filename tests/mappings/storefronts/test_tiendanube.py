@@ -8,6 +8,7 @@ import pytest
 from marshmallow import ValidationError
 
 from mappings import STOREFRONTS
+from mappings.ids import hash_body
 from mappings.order import Address, Customer, Line, Order, Payment, Shipping
 from mappings.problems import MappingError, Problem, render_problems
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
@@ -359,7 +360,18 @@ def test_payment_status_determines_whether_it_is_paid(
 ) -> None:
     order = parse_order("tiendanube", payload | {"payment_status": status})
     assert order.is_paid is is_paid
-    assert order.payments == {True: order.payments, False: [], None: None}[is_paid]
+    assert order.payments == ([] if is_paid is False else None if status is None else order.payments)
+    assert order.is_refunded is (status in {"voided", "refunded"})
+
+
+@pytest.mark.parametrize("status", ["partially_refunded", "recovered", "in_mediation"])
+def test_undocumented_payment_status_is_a_problem(payload: dict[str, Any], status: str) -> None:
+    order = parse_order("tiendanube", payload | {"payment_status": status})
+    assert render_problems(order.blocking_problems) == [
+        f"Tiendanube does not document the payment status “{status}”: look there whether the order is paid, and if it "
+        "is, retrigger it with `force`."
+    ]
+    assert order.overridden().blocking_problems == []
 
 
 @pytest.mark.parametrize(
@@ -461,7 +473,7 @@ def test_paid_order_is_identified() -> None:
     assert identify(thin("order/paid")) == WebhookIdentity(
         topic="order/paid",
         topics=frozenset({"order/paid", "paid"}),
-        event_key="4410733:order/paid:1650301277",
+        event_key=f"4410733:order/paid:1650301277:{hash_body(json.dumps(thin('order/paid')).encode())}",
         order_id="1650301277",
         refetch_on_duplicate=True,
     )
@@ -497,7 +509,7 @@ def test_event_key_combines_store_event_and_order() -> None:
         thin("order/updated"),
     ]
     assert len({identify(event).event_key for event in events}) == 4
-    assert identify(thin("order/paid", id="1650301277")).event_key == identify(thin("order/paid")).event_key
+    assert identify(thin("order/paid")).event_key == identify(thin("order/paid")).event_key
 
 
 @pytest.mark.parametrize(

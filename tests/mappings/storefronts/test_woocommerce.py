@@ -164,8 +164,8 @@ def test_state_code_is_mapped_to_its_official_name(
         ("processing", None, True),
         ("completed", None, True),
         ("enviado", "2026-11-21T16:20:00", True),
-        ("enviado", None, None),
-        ("on-hold", None, False),
+        ("enviado", None, False),
+        ("on-hold", "2026-11-21T16:20:00", False),
         ("pending", None, False),
         ("failed", "2026-11-21T16:20:00", False),
     ],
@@ -272,6 +272,8 @@ def test_paid_order_is_identified(payload: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("topic", "status", "hub_topics"),
     [
+        ("order.updated", "pago-aprobado", {"updated", "paid"}),
+        ("order.created", "preparando", {"created", "paid"}),
         ("order.created", "pending", {"created"}),
         ("order.created", "processing", {"created", "paid"}),
         ("order.updated", "completed", {"updated", "paid"}),
@@ -281,7 +283,7 @@ def test_paid_order_is_identified(payload: dict[str, Any]) -> None:
         ("order.updated", "cancelled", {"updated", "cancelled"}),
         ("order.updated", "refunded", {"updated", "cancelled"}),
         ("order.updated", "trash", {"updated", "cancelled"}),
-        ("order.updated", [], {"updated"}),
+        ("order.updated", "checkout-draft", {"updated"}),
     ],
 )
 def test_status_adds_its_canonical_topic(
@@ -292,8 +294,25 @@ def test_status_adds_its_canonical_topic(
 
 def test_deleted_order_is_cancelled_without_a_payload() -> None:
     identity = identify({"id": 240}, "order.deleted")
+    assert identity.warnings == ()
     assert (identity.topics, identity.has_order) == (frozenset({"order.deleted", "cancelled"}), False)
     assert (identity.order_id, identity.source_updated_at) == ("240", None)
+
+
+def test_deletion_topic_over_a_whole_order_deletes_nothing(payload: dict[str, Any]) -> None:
+    identity = identify(payload | {"status": "processing"}, "order.deleted")
+    assert (identity.topics, identity.has_order) == (frozenset({"updated", "paid"}), True)
+    assert identity.warnings == (Problem(code="topic_says_deleted"),)
+
+
+def test_status_without_a_payment_is_unpaid(payload: dict[str, Any]) -> None:
+    identity = identify(payload | {"status": "preparando", "date_paid_gmt": None})
+    assert (identity.topics, identity.is_unpaid) == (frozenset({"order.updated", "updated"}), True)
+
+
+def test_invented_topics_share_one_event_key(payload: dict[str, Any]) -> None:
+    keys = {identify(payload, topic).event_key for topic in ("order.paid", "x", "order.updated ", "order.updated")}
+    assert len(keys) == 2
 
 
 def test_event_key_changes_only_with_the_order_state(payload: dict[str, Any]) -> None:
@@ -321,6 +340,7 @@ def test_orders_sharing_a_delivery_id_have_distinct_event_keys(payload: dict[str
         ({"id": 5}, "product.updated", "topic_without_order"),
         ({"action": "woocommerce_x", "arg": 5}, "order.updated", "not_an_order"),
         ({"id": None}, "order.updated", "not_an_order"),
+        ({"id": 5}, "order.updated", "not_an_order"),
         ({"id": []}, "order.updated", "not_an_order"),
     ],
 )

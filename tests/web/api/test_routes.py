@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from connector.web.app import create_app
-from tests.support.orders import shopify_order, woo_order
+from mappings.ids import hash_body
+from tests.support.orders import encode, shopify_order, woo_order
 from tests.support.service import ADMIN_TOKEN, Service
 
 
@@ -126,20 +127,21 @@ def test_invalid_query_is_400(service: Service, path: str) -> None:
 
 
 def test_event_shows_its_deliveries(service: Service) -> None:
-    service.post_shopify(shopify_order(), event_id="e-1")
-    service.post_shopify(shopify_order(), event_id="e-1")
+    service.post_shopify(shopify_order())
+    service.post_shopify(shopify_order())
     event = service.api("/events/1").json
     assert event.pop("received_at").endswith("Z")
     assert event == {
         "id": "1",
         "store": "tienda-mx",
-        "event_key": "orders/paid:e-1",
+        "event_key": f"orders/paid:{hash_body(encode(shopify_order()))}",
         "topic": "orders/paid",
         "topics": ["orders/paid", "paid"],
         "order_id": "5500000001001",
         "order_number": "#1001",
         "status": "accepted",
         "reason": None,
+        "warnings": [],
         "duplicates": 1,
         "deliveries": ["1"],
     }

@@ -239,7 +239,7 @@ def store_every_message(service: Service) -> list[str]:
     service.post_woo(woo_order(2))
     service.drain()
     for code in IGNORE_CODES:
-        service.post_shopify(shopify_order(9), event_id=code, topic="products/create")
+        service.post_shopify(shopify_order(9, note=code), topic="products/create")
     with service.database.read() as session:
         ignored_ids = session.exec(select(Event.id).where(Event.status == "ignored").order_by(col(Event.id))).all()
     now = service.clock()

@@ -84,6 +84,7 @@ def upgrade() -> None:
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("reason", sa.JSON(), nullable=True),
+        sa.Column("warnings", sa.JSON(), nullable=False),
         sa.Column("duplicates", sa.Integer(), nullable=False),
         sa.Column("has_order", sa.Boolean(), nullable=False),
         sa.Column("is_paid", sa.Boolean(), nullable=False),
