@@ -24,7 +24,7 @@ from benchmarks.processes import (
     wait_until_ready,
 )
 from benchmarks.stores import build_environment, write_configuration
-from connector.worker.supervisor import WEB_THREADS
+from connector.web.gunicorn_worker import MAX_CONCURRENT_REQUESTS
 
 CONNECTORS = ("connector", "connector on PostgreSQL")
 NODE_RED = "node-red"
@@ -125,7 +125,7 @@ def start_peer(
     if setup:
         run_command(setup, directory=directory, environment=environment)
     port = find_free_port()
-    command = peer.web_command(port, processes=processes, threads=WEB_THREADS)
+    command = peer.web_command(port, processes=processes, threads=MAX_CONCURRENT_REQUESTS)
     started = [stack.enter_context(run_process(command, directory=directory, name="web", environment=environment))]
     if worker:
         started.append(

@@ -6,12 +6,8 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from connector.core.exceptions import InvalidRequestError, NotFoundError
 from connector.ingestion.receive import receive_webhook
+from connector.web.body_buffer import CHUNK_BYTES, MAX_BODY_BYTES, MAX_READ_BYTES
 from connector.web.context import get_runtime
-
-MAX_BODY_BYTES = 2 * 1024 * 1024
-#: A longer body is read up to here and discarded: a sender that is cut off while sending may never see the 413.
-MAX_READ_BYTES = 16 * MAX_BODY_BYTES
-CHUNK_BYTES = 64 * 1024
 
 blueprint = Blueprint("webhooks", __name__)
 

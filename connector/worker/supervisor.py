@@ -23,8 +23,8 @@ POLL_INTERVAL_S = 0.1
 SHUTDOWN_TIMEOUT_S = 28.0
 #: A web request takes milliseconds; this allows for one that waits for the database's lock.
 WEB_TIMEOUT_S = 30
-#: Requests that one web process handles at a time.
-WEB_THREADS = 24
+#: Connections that a web process serves at a time, each in a thread, and those that wait for their next request too.
+WEB_THREADS, WEB_CONNECTIONS = 1000, 1200
 
 
 class Supervisor:
@@ -83,8 +83,10 @@ def gunicorn_command(host: str, port: int, processes: int) -> list[str]:
         *(sys.executable, "-m", "gunicorn", "connector.web.app:create_wsgi()"),
         *("--bind", f"{host}:{port}"),
         *("--workers", str(processes)),
-        *("--worker-class", "gthread", "--threads", str(WEB_THREADS)),
+        *("--worker-class", "connector.web.gunicorn_worker.DeadlineWorker"),
+        *("--threads", str(WEB_THREADS), "--worker-connections", str(WEB_CONNECTIONS)),
         *("--timeout", str(WEB_TIMEOUT_S), "--graceful-timeout", "20", "--keep-alive", "5"),
+        *("--forwarder-headers", ""),  # by default a header of the request sets SCRIPT_NAME or PATH_INFO
         *("--log-level", "warning", "--no-control-socket"),
     ]
 

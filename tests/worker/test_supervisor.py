@@ -190,6 +190,38 @@ def test_body_that_breaks_http_is_a_client_error_and_no_fault(
     assert "Traceback" not in log
 
 
+@pytest.mark.sqlite
+def test_slow_connections_do_not_hold_up_webhooks(running_service: Callable[..., RunningService]) -> None:
+    service = running_service()
+    assert service.get("/openapi.json").status_code == 200  # loads what the first such request loads
+    starts = [
+        b"POST /webhooks/tienda-mx HTTP/1.1\r\nHost: shop\r\n",
+        b"POST /webhooks/tienda-mx HTTP/1.1\r\nHost: shop\r\nContent-Length: 90000\r\n\r\n{",
+        b"GET /openapi.json HTTP/1.1\r\nHost: shop\r\n\r\n" * 40,  # the responses are more than the buffers hold
+        b"",
+    ]
+    slow: list[socket.socket] = []
+    try:
+        for number in range(100):
+            client = socket.socket()
+            slow.append(client)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", service.port))
+            client.sendall(starts[number % len(starts)])
+        time.sleep(1)
+        times = []
+        for number in range(5):
+            started_at = time.monotonic()
+            assert service.post_shopify(shopify_order(number), f"event {number}").json()["status"] == "accepted"
+            assert service.get("/health/ready").status_code == 200
+            times.append(time.monotonic() - started_at)
+        assert sorted(times)[2] < 4  # 2 s each
+    finally:
+        for client in slow:
+            client.close()
+    assert service.end() == 0
+
+
 def test_kill_9_and_restart_lose_and_duplicate_nothing(
     running_service: Callable[..., RunningService], sandbox: SandboxServer
 ) -> None:
