@@ -74,6 +74,13 @@ WORDINGS: Mapping[str, Wording] = {
         plural_title="{n} orders at {account} need attention",
         to_do="Compare the order in the store with the one at {account}, and correct it there.",
     ),
+    "signature": Wording(
+        title="Webhooks for store {store} have a wrong signature",
+        plural_title="",
+        to_do="They were answered with 401 and are not stored. Compare the webhook's secret in the store with `secrets`"
+        " of the store in the configuration. Once it is right, send the orders that were missed with `connector"
+        " trigger`. If the store's own webhooks arrive, somebody else sends these, and there is nothing to correct.",
+    ),
     "differences": Wording(
         title="A recent record is inconsistent",
         plural_title="{n} recent records are inconsistent",
@@ -121,7 +128,7 @@ def build_section(alert: Alert, last_notice: Mapping[str, Any], public_url: str 
     return Section(
         kind=alert.kind,
         title=title,
-        lines=order_lines(alert, examples, new_count, is_first=not last_notice) if examples else [format_period(alert)],
+        lines=order_lines(alert, examples, new_count, is_first=not last_notice) if examples else period_lines(alert),
         to_do=to_do,
         link=link,
         payload={
@@ -154,6 +161,11 @@ def order_lines(alert: Alert, examples: Sequence[Mapping[str, Any]], new_count: 
 
 def render_causes(alert: Alert) -> str:
     return " ".join(map(render_cause, load_problems(alert.causes)))[:MAX_CAUSE_LENGTH]
+
+
+def period_lines(alert: Alert) -> list[str]:
+    causes = [f"Why: {render_causes(alert)}."] if alert.kind == "signature" else []
+    return [*causes, format_period(alert)]
 
 
 def format_period(alert: Alert) -> str:
@@ -195,6 +207,8 @@ def page_or_command(alert: Alert, examples: Sequence[Mapping[str, Any]], public_
                 f"/events?{urlencode({'store': alert.store})}",
                 f"connector list --events --store {alert.store}",
             )
+        case "signature":
+            path, command = "/accounts", "connector doctor"
         case "circuit" | "backlog":
             path, command = "/accounts", "connector accounts"
         case _ if (len(delivery_ids) == 1 and alert.orders == 1) or alert.kind == "attention":

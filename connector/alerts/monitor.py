@@ -5,7 +5,7 @@ it.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from time import monotonic
 from connector.alerts.messages import build_section, compose_message
 from connector.clients.notifiers import Message, build_notifier
 from connector.core.exceptions import DatabaseUnavailableError
+from connector.core.messages import build_message
 from connector.core.worker_id import new_worker_id
 from connector.database.alerts import (
     CONDITION_KINDS,
@@ -32,6 +33,7 @@ from connector.database.alerts import (
 from connector.database.coordination import acquire_lock, get_checkpoint, release_lock, set_checkpoint
 from connector.database.models import Alert
 from connector.database.reconciliation.run import Discrepancy, Scope, reconcile
+from connector.database.signature_failures import is_recovered, read_signature_failures
 from connector.database.stats.counters import last_event_times, roll_up_counters
 from connector.runtime import Runtime
 from connector.settings.alerts import Channel
@@ -102,24 +104,49 @@ class AlertMonitor:
         accounts = {*settings.accounts, *settings.retired}
         collect_parked(self.database, accounts)
         collect_notes(self.database)
-        sync_conditions(self.database, [*collect_open_circuits(self.database), *self.backlogs(), *self.silent_stores()])
+        sync_conditions(self.database, self.conditions())
         self.run_periodic_tasks()
         for channel_state in self.channel_states:
             if monotonic() >= channel_state.backoff_until and self.acquire_leadership():
                 self.notify(channel_state)
 
+    def conditions(self) -> list[OngoingCondition]:
+        roll_up_counters(self.database, ["events"])
+        last_webhooks = last_event_times(self.database)
+        return [
+            *collect_open_circuits(self.database),
+            *self.backlogs(),
+            *self.silent_stores(last_webhooks),
+            *self.signature_failures(last_webhooks),
+        ]
+
     def backlogs(self) -> list[OngoingCondition]:
         return collect_late_accounts(self.database, self.runtime.settings.accounts, self.alerts.backlog_after_s)
 
-    def silent_stores(self) -> Iterator[OngoingCondition]:
+    def silent_stores(self, last_webhooks: Mapping[str, datetime]) -> Iterator[OngoingCondition]:
         """Yield the stores that have sent webhooks before, but none for longer than `silent_after_h`."""
-        roll_up_counters(self.database, ["events"])
         now = self.runtime.clock()
-        for store, last_at in last_event_times(self.database).items():
+        for store, last_at in last_webhooks.items():
             is_configured = any(configured.id == store for configured in self.runtime.settings.stores.values())
             hours = self.alerts.silent_after_h_by_store.get(store, self.alerts.silent_after_h)
             if is_configured and last_at < now - timedelta(hours=hours):
                 yield OngoingCondition(kind="silent", store=store, since=last_at)
+
+    def signature_failures(self, last_webhooks: Mapping[str, datetime]) -> Iterator[OngoingCondition]:
+        """Yield the stores whose address received `signature_failures` or more webhooks with a wrong signature.
+
+        Three by default: WooCommerce gives up a webhook after more than five failures in a row, which can be two orders
+        (docs/storefronts.md), and one or two are what a curious stranger sends.
+        """
+        failures_by_store = read_signature_failures(self.database)
+        now = self.runtime.clock()
+        for store in self.runtime.settings.stores.values():
+            failures = failures_by_store.get(store.id)
+            if failures is None or failures.count < self.alerts.signature_failures:
+                continue
+            if not is_recovered(failures, last_webhooks.get(store.id), now):
+                cause = build_message(failures.reason)
+                yield OngoingCondition(kind="signature", store=store.id, causes=[cause], since=failures.since)
 
     def run_periodic_tasks(self) -> None:
         """Reconcile recent records, over two intervals so that none is skipped, and delete old alerts once a day."""

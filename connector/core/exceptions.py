@@ -50,9 +50,16 @@ class StoreUnavailableError(ConnectorError):
 
 
 class SignatureError(ConnectorError):
-    """A webhook has no signature, or none made with one of the store's secrets."""
+    """A webhook has no signature, or none made with one of the store's secrets.
+
+    `reason` is the code of one of `connector.core.messages`.
+    """
 
     status = 401
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class InvalidRequestError(ConnectorError):

@@ -62,6 +62,13 @@ CIRCUIT_REASONS: Mapping[str, str] = {
     "consecutive_failures": N_("consecutive failures"),
 }
 
+#: Why a webhook was refused.
+SIGNATURE_ERRORS: Mapping[str, str] = {
+    "signature_missing": N_("there is no signature"),
+    "signature_wrong": N_("none of the store's secrets made the signature"),
+    "signature_of_other_shop": N_("the signature is right, but the webhook is another shop's"),
+}
+
 #: Why a delivery is discarded.
 DISCARD_REASONS: Mapping[str, str] = {
     "would_be_discarded": N_("It would be discarded: %(reason)s."),
@@ -176,6 +183,7 @@ register_templates(
         **IGNORE_REASONS,
         **ATTEMPT_ERRORS,
         **CIRCUIT_REASONS,
+        **SIGNATURE_ERRORS,
         **DISCARD_REASONS,
         **HOLD_REASONS,
         **RETRIGGER_REASONS,

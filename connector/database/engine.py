@@ -122,6 +122,7 @@ class Database:
         self.engine = self.backend.engine
         self.clock = clock or self.backend.now
         self.timeout_s = timeout_s
+        self.is_closed = False
         self._idle: deque[Connection] = deque(maxlen=1)
         self._may_keep_idle = connections > 1  # otherwise nothing could read
         self._committer: GroupCommitter[Transaction] = GroupCommitter(self.write)
@@ -232,6 +233,7 @@ class Database:
         return message.splitlines()[-1] if message else type(error).__name__
 
     def close(self) -> None:
+        self.is_closed = True
         self._committer.close()
         for connection in self._idle:
             connection.close()

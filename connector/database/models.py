@@ -348,3 +348,36 @@ class Counter(SQLModel, table=True):
     name: str = Field(primary_key=True)
     labels: str = Field(primary_key=True)  # a JSON object
     value: float = Field(sa_column=Column(Float, nullable=False))
+
+
+class SignatureFailures(SQLModel, table=True):
+    """Webhooks with a wrong signature that a store's address received: see `connector.database.signature_failures`."""
+
+    __tablename__ = "signature_failures"
+
+    store: str = Field(primary_key=True)
+    count: int = 0  # since `since`
+    reason: str  # of the last one: a code of `connector.core.messages`
+    since: datetime = timestamp_column()
+    last_at: datetime = timestamp_column()
+
+
+class DashboardSession(SQLModel, table=True):
+    """Somebody who is signed in to the dashboard."""
+
+    __tablename__ = "dashboard_sessions"
+
+    digest: str = Field(primary_key=True)  # of the token in the cookie
+    user: str
+    fingerprint: str  # of the user's password and role when the session began
+    started_at: datetime = timestamp_column()
+    used_at: datetime = timestamp_column()
+
+
+class StoredSecret(SQLModel, table=True):
+    """A secret that the service makes for itself, shared by all processes."""
+
+    __tablename__ = "secrets"
+
+    name: str = Field(primary_key=True)
+    value: str = Field(repr=False)

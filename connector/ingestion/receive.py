@@ -26,10 +26,16 @@ def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], 
         return None
     secrets = [storefront.signing_key(secret) for secret in store.secrets]
     if not is_signed_by_any(storefront.signature, secrets, body, headers):
-        raise SignatureError("the signature is missing, or none of the store's secrets made it")
+        is_signed = any(name.lower() in headers for name in storefront.signature.headers)
+        raise SignatureError(
+            "the signature is missing, or none of the store's secrets made it",
+            reason="signature_wrong" if is_signed else "signature_missing",
+        )
     payload = parse_json_object(body)
     if not storefront.belongs_to_store(payload, store):
-        raise SignatureError("the signature is valid, but the payload is for another shop")
+        raise SignatureError(
+            "the signature is valid, but the payload is for another shop", reason="signature_of_other_shop"
+        )
     try:
         identity = storefront.identify(headers, payload, body)
     except MalformedWebhookError as error:

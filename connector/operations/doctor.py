@@ -20,6 +20,7 @@ from connector.database.health import (
     seconds_ahead,
 )
 from connector.database.models import Circuit, Reason
+from connector.database.signature_failures import read_signature_failures
 from connector.database.sqlite import database_file
 from connector.database.stats.counters import LAST_EVENT, read_counters
 from connector.database.stats.gauges import Gauges, read_gauges
@@ -112,6 +113,7 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckRe
         remedy = f"{list_command}; {REMEDIES[Reason(reason)]}"
         yield warning(f"account {account}", f"{count} of its orders are parked as {reason}", remedy)
     yield from check_silent_stores(settings, database, now)
+    yield from check_signatures(settings, database, now)
 
 
 def check_worker(gauges: Gauges, now: datetime, monitor_seen_until: datetime | None) -> CheckResult:
@@ -158,6 +160,16 @@ def check_silent_stores(settings: Settings, database: Database, now: datetime) -
         limit_h = settings.alerts.silent_after_h_by_store.get(store.id, settings.alerts.silent_after_h)
         message = f"last webhook {format_duration(silence.total_seconds())} ago"
         yield warning(subject, message, remedy) if silence > timedelta(hours=limit_h) else ok(subject, message)
+
+
+def check_signatures(settings: Settings, database: Database, now: datetime) -> Iterator[CheckResult]:
+    failures_by_store = read_signature_failures(database)
+    for store in settings.stores.values():
+        if (failures := failures_by_store.get(store.id)) is not None:
+            since, last = (format_duration((now - at).total_seconds()) for at in (failures.since, failures.last_at))
+            message = f"{failures.count} webhooks with a wrong signature in {since}, the last {last} ago"
+            remedy = f"compare the webhook's secret in {store.storefront} with `secrets` of [stores.{store.name}]"
+            yield warning(f"store {store.name}", f"{message}: {render_stored(build_message(failures.reason))}", remedy)
 
 
 def check_reachability(settings: Settings) -> Iterator[CheckResult]:

@@ -25,6 +25,7 @@ KINDS = (
     "circuit",
     "backlog",
     "silent",
+    "signature",
     "differences",
 )
 
@@ -69,6 +70,7 @@ class AlertSettings:
     channels: tuple[Channel, ...] = ()
     backlog_after_s: float = 600.0
     silent_after_h: float = 48.0
+    signature_failures: int = 3
     silent_after_h_by_store: Mapping[str, float] = field(default_factory=dict)  # by store id
     repeat_every_s: float = 900.0
     remind_every_h: float = 24.0
@@ -167,6 +169,7 @@ class AlertSettingsSchema(SettingsSchema):
     to = fields.Dict(values=fields.Dict())
     backlog_after_s = fields.Float(validate=DURATION_S)
     silent_after_h = fields.Float(validate=DURATION_H)
+    signature_failures = fields.Integer(strict=True, validate=Range(min=1, max=1_000_000))
     silent_after_h_by_store = fields.Dict(values=fields.Float(validate=DURATION_H))
     repeat_every_s = fields.Float(validate=DURATION_S)
     remind_every_h = fields.Float(validate=DURATION_H)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,9 @@ from marshmallow.validate import Length, Regexp
 
 from mappings import setting_fields as fields
 from mappings.settings import HeaderValue, SettingsSchema
+
+#: The networks of the proxies in front of the service, or their number.
+TrustedProxies = tuple[IPv4Network | IPv6Network, ...] | int
 
 #: Of secrets that give an operator's rights.
 MIN_SECRET_LENGTH = 32
@@ -23,9 +27,7 @@ class Environment:
 
     database_url: str = "sqlite:///connector.db"
     admin_token: str | None = field(default=None, repr=False)  # None: /api returns 404
-    secret_key: str | None = field(
-        default=None, repr=False
-    )  # signs the dashboard's sessions; None: derived from admin_token
+    secret_key: str | None = field(default=None, repr=False)  # signs cookies; None: the database keeps one
     metrics_token: str | None = field(default=None, repr=False)  # for /metrics only
     sentry_dsn: str | None = field(default=None, repr=False)  # None: errors are not reported
     otel_exporter_otlp_endpoint: str | None = None  # None: tracing is off
@@ -35,6 +37,7 @@ class Environment:
     web_concurrency: int = 2
     lease_s: int = 60
     auto_migrate: bool = True
+    trusted_proxies: TrustedProxies = ()
 
 
 class EnvInteger(fields.Integer):
@@ -82,6 +85,23 @@ class SentryDsn(WebAddress):
         if not parts.username or not re.search(r"/[0-9]+/?\Z", parts.path):
             raise ValidationError("must be a DSN from Sentry, such as https://key@sentry.example.com/1.")
         return text
+
+
+class TrustedProxiesField(fields.String):
+    """The networks of the proxies in front of the service, separated by commas, or the number of proxies."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if re.fullmatch("[1-9]", value, re.ASCII):
+            return int(value)
+        try:
+            networks = tuple(ip_network(item.strip()) for item in str(value).split(","))
+        except ValueError as error:
+            raise ValidationError(
+                "must be networks such as 10.0.0.0/8, separated by commas, or the number of proxies, from 1 to 9."
+            ) from error
+        if any(network.prefixlen == 0 for network in networks):
+            raise ValidationError("must not trust every address: anyone could choose the address that is counted.")
+        return networks
 
 
 class AdminToken(HeaderValue):
@@ -138,6 +158,7 @@ class EnvironmentSchema(SettingsSchema):
     web_concurrency = EnvInteger(1, 256, data_key="WEB_CONCURRENCY")
     lease_s = EnvInteger(1, 86_400, data_key="LEASE_S")
     auto_migrate = EnvBoolean(data_key="AUTO_MIGRATE")
+    trusted_proxies = TrustedProxiesField(data_key="TRUSTED_PROXIES")
     allow_ephemeral_sqlite = EnvBoolean(data_key="ALLOW_EPHEMERAL_SQLITE")
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)

@@ -116,7 +116,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     ]
     _check_order_references(accounts, [route for route in routes if route], errors)
     alerts = build_alert_settings(data.get("alerts"), ids["stores"], errors)
-    users = build_users(_tables_or_empty(data.get("users")), environment, errors)
+    users = build_users(_tables_or_empty(data.get("users")), errors)
     errors.raise_any()
     return Settings(
         stores=stores,

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from marshmallow import ValidationError
 
-from connector.settings.environment import Environment
 from connector.settings.errors import ConfigErrors, validate_table
 from mappings import setting_fields as fields
 from mappings.setting_fields import OneOf
@@ -52,12 +51,10 @@ class UserSchema(SettingsSchema):
     role = fields.String(validate=OneOf(ROLES))
 
 
-def build_users(tables: Mapping[str, Any], environment: Environment, errors: ConfigErrors) -> dict[str, User]:
+def build_users(tables: Mapping[str, Any], errors: ConfigErrors) -> dict[str, User]:
     """Return the users by name. Adds the errors of their tables."""
     users = {
         name: validate_table(UserSchema(), {**table, "name": name}, ("users", name), errors)
         for name, table in tables.items()
     }
-    if users and not (environment.secret_key or environment.admin_token):
-        errors.add(("users",), "need SECRET_KEY or ADMIN_TOKEN in the environment, which signs their sessions.")
     return users

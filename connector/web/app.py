@@ -14,9 +14,11 @@ from connector.observability.sentry import configure_sentry
 from connector.runtime import Runtime, open_runtime
 from connector.settings import load_settings
 from connector.web import health, prometheus, webhooks
+from connector.web.access import AccessGuard
 from connector.web.api import openapi, routes
 from connector.web.dashboard import mount
 from connector.web.errors import register_error_handlers
+from connector.web.proxies import ProxyMiddleware
 from connector.web.rejections import RejectionCounter
 from connector.web.request_body import configure_request_bodies
 from connector.web.request_id import configure_request_ids
@@ -36,8 +38,9 @@ class JsonProvider(DefaultJSONProvider):
 
 def create_app(runtime: Runtime) -> Flask:
     app = Flask(__name__, static_folder=None)
-    app.extensions["runtime"] = runtime
-    app.extensions["rejected"] = RejectionCounter(runtime.database)
+    rejections = RejectionCounter(runtime.database)
+    guard = AccessGuard(runtime, rejections)
+    app.extensions.update(runtime=runtime, rejected=rejections, guard=guard)
     app.json = JsonProvider(app)
     configure_request_bodies(app)
     configure_request_ids(app)
@@ -45,7 +48,8 @@ def create_app(runtime: Runtime) -> Flask:
     for module in (webhooks, routes, health, prometheus, openapi, mount):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(openapi.docs_blueprint)
-    app.extensions["dashboard"] = mount.LazyApp(runtime)
+    app.extensions["dashboard"] = mount.LazyApp(runtime, guard)
+    app.wsgi_app = ProxyMiddleware(app.wsgi_app, runtime.settings.environment.trusted_proxies)  # type: ignore[method-assign]
     if runtime.settings.environment.admin_token is None:
         runtime.log.warning("api_off", why="ADMIN_TOKEN is not set: /api returns 404")
     return app
@@ -61,4 +65,6 @@ def create_wsgi() -> Flask:
     atexit.register(stack.close)
     runtime = stack.enter_context(open_runtime(settings, allow_database_down=True))
     stack.enter_context(start_monitor(runtime, is_standby=True))
-    return create_app(runtime)
+    app = create_app(runtime)
+    stack.callback(app.extensions["rejected"].flush)
+    return app

@@ -1,6 +1,5 @@
 """`GET /metrics`, for Prometheus. Every process reports the same values: they are read from the database."""
 
-import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -18,6 +17,7 @@ from connector.database.stats.counters import (
     AGES,
     ATTEMPT_BOUNDS_S,
     ATTEMPTS,
+    DENIED,
     EVENTS,
     LAST_EVENT,
     REJECTED,
@@ -28,7 +28,7 @@ from connector.database.stats.counters import (
 from connector.database.stats.gauges import Gauges, read_gauges
 from connector.runtime import Runtime
 from connector.web.api.blueprint import ApiBlueprint
-from connector.web.context import get_runtime
+from connector.web.context import get_guard, get_runtime
 from connector.web.errors import problem_response
 from connector.web.rejections import RejectionCounter
 
@@ -50,11 +50,9 @@ def get_metrics() -> Response:
     tokens = [token for token in (environment.metrics_token, environment.admin_token) if token is not None]
     if not tokens:
         return problem_response(404, "metrics are disabled: set METRICS_TOKEN or ADMIN_TOKEN to enable them")
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    is_valid = any(hmac.compare_digest(credentials.strip().encode(), token.encode()) for token in tokens)
-    if scheme.lower() != "bearer" or not is_valid:
-        detail = "METRICS_TOKEN or ADMIN_TOKEN is required as a Bearer token"
-        return problem_response(401, detail, {"WWW-Authenticate": "Bearer"})
+    detail = "METRICS_TOKEN or ADMIN_TOKEN is required as a Bearer token"
+    if (refusal := get_guard().check_bearer(tokens, interface="metrics", detail=detail)) is not None:
+        return refusal
     rejections: RejectionCounter = current_app.extensions["rejected"]
     rejections.flush()
     text, content_type = render_metrics(runtime, request.headers.get("Accept", ""))
@@ -96,6 +94,7 @@ def build_metrics(runtime: Runtime) -> Iterator[Metric]:
     yield GaugeMetricFamily("connector_database_up", "1 while the database can be reached.", value=1)
     yield build_webhooks(counts, gauges)
     yield build_rejected(counts)
+    yield build_denied(counts)
     yield build_last_webhooks(counts)
     yield from build_histogram(
         counts, ATTEMPTS, "connector_attempt_duration_seconds", "Duration of delivery attempts.", ATTEMPT_BOUNDS_S
@@ -132,11 +131,23 @@ def build_webhooks(counts: Counts, gauges: Gauges) -> Metric:
 def build_rejected(counts: Counts) -> Metric:
     family = CounterMetricFamily(
         "connector_webhooks_rejected",
-        "Webhooks rejected, by store and reason. Each process adds its own count every ten seconds.",
+        "Webhooks rejected, by store and reason. Each process adds its own count every two seconds.",
         labels=["store", "reason"],
     )
     for (name, labels), value in sorted(counts.items()):
         if name == REJECTED:
+            family.add_metric([label_value for _, label_value in labels], value)
+    return family
+
+
+def build_denied(counts: Counts) -> Metric:
+    family = CounterMetricFamily(
+        "connector_access_denied",
+        "Requests with a wrong token or password, by interface and reason.",
+        labels=["interface", "reason"],
+    )
+    for (name, labels), value in sorted(counts.items()):
+        if name == DENIED:
             family.add_metric([label_value for _, label_value in labels], value)
     return family
 

@@ -1,4 +1,4 @@
-"""Counts rejected webhooks. They are not stored one by one: anyone could fill the disk with them."""
+"""Counts what was rejected. It is not stored one by one: anyone could fill the disk with it."""
 
 import threading
 from collections import Counter
@@ -6,11 +6,12 @@ from collections import Counter
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.core.exceptions import DatabaseUnavailableError, InvalidRequestError, NotFoundError, SignatureError
-from connector.database.engine import Database
-from connector.database.stats.counters import REJECTED, add_counts, make_labels
+from connector.database.engine import Database, Transaction
+from connector.database.signature_failures import record_signature_failures
+from connector.database.stats.counters import DENIED, REJECTED, Counts, add_counts, make_labels
 
 #: How long counts stay in memory. A process that is killed loses them.
-FLUSH_AFTER_S = 10.0
+FLUSH_AFTER_S = 2.0
 
 REJECTION_REASONS: dict[type[Exception], str] = {
     NotFoundError: "unknown store",
@@ -21,13 +22,19 @@ REJECTION_REASONS: dict[type[Exception], str] = {
 }
 
 
+def rejection_reason(error: Exception) -> str:
+    return next((text for error_type, text in REJECTION_REASONS.items() if isinstance(error, error_type)), "fault")
+
+
 class RejectionCounter:
     """Counts of one process since its last flush."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self._signature_failures: Counter[str] = Counter()  # by store id
+        self._signature_reasons: dict[str, str] = {}  # of each store's last one
         self._timer: threading.Timer | None = None
 
     def add(self, store: str, error: Exception) -> None:
@@ -36,27 +43,45 @@ class RejectionCounter:
         Args:
             store: The store's id; "" for an unknown store, so that no caller can create labels.
         """
-        reason = next(
-            (text for error_type, text in REJECTION_REASONS.items() if isinstance(error, error_type)), "fault"
-        )
         with self._lock:
-            self._counts[store, reason] += 1
-            if self._timer is None:
-                self._timer = threading.Timer(FLUSH_AFTER_S, self.flush)
-                self._timer.daemon = True
-                self._timer.start()
+            self._counts[REJECTED, make_labels(store=store, reason=rejection_reason(error))] += 1
+            if isinstance(error, SignatureError):
+                self._signature_failures[store] += 1
+                self._signature_reasons[store] = error.reason
+            self._schedule_flush()
+
+    def add_denial(self, interface: str, reason: str) -> None:
+        """Count one request without the right token or password, and schedule a flush."""
+        with self._lock:
+            self._counts[DENIED, make_labels(interface=interface, reason=reason)] += 1
+            self._schedule_flush()
+
+    def _schedule_flush(self) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(FLUSH_AFTER_S, self.flush)
+            self._timer.daemon = True
+            self._timer.start()
 
     def flush(self) -> None:
         """Add the counts to the shared ones in the database. They are retried later if it is unavailable."""
         with self._lock:
             counts, self._counts, timer, self._timer = self._counts, Counter(), self._timer, None
+            failures, self._signature_failures = self._signature_failures, Counter()
+            reasons = dict(self._signature_reasons)
         if timer is not None:
             timer.cancel()
-        if not counts:
+        if not counts or self._database.is_closed:
             return
-        rows = {(REJECTED, make_labels(store=store, reason=reason)): float(n) for (store, reason), n in counts.items()}
+        rows: Counts = {key: float(count) for key, count in counts.items()}
+
+        def store_counts(transaction: Transaction) -> None:
+            add_counts(transaction, rows)
+            for store, count in failures.items():
+                record_signature_failures(transaction, store, count, reasons[store])
+
         try:
-            self._database.transact(lambda transaction: add_counts(transaction, rows))
+            self._database.transact(store_counts)
         except DatabaseUnavailableError:
             with self._lock:
                 self._counts.update(counts)
+                self._signature_failures.update(failures)

@@ -4,10 +4,12 @@ import orjson
 from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from connector.core.exceptions import InvalidRequestError, NotFoundError
+from connector.core.exceptions import InvalidRequestError, NotFoundError, SignatureError
 from connector.ingestion.receive import receive_webhook
 from connector.web.body_buffer import CHUNK_BYTES, MAX_BODY_BYTES, MAX_READ_BYTES
-from connector.web.context import get_runtime
+from connector.web.context import get_guard, get_runtime
+from connector.web.rejections import rejection_reason
+from mappings.settings import Store
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -28,11 +30,19 @@ def receive(store_name: str) -> Response:
             headers = {name.lower(): value for name, value in request.headers.items()}
             recorded = receive_webhook(runtime, store, headers, read_body())
         except Exception as error:
+            log_rejection(store, error)
             current_app.extensions["rejected"].add(store.id if store else "", error)
             raise
     if recorded is None:
         return build_response(status="ignored", event=None)
     return build_response(status=recorded.status, event=str(recorded.event_id))
+
+
+def log_rejection(store: Store | None, error: Exception) -> None:
+    """Log what a configured store's address did not take, and why, without anything that was sent."""
+    reason = error.reason if isinstance(error, SignatureError) else rejection_reason(error)
+    if store is not None and get_guard().may_log("webhook_rejected", store.id, reason):
+        get_runtime().log.warning("webhook_rejected", store=store.id, reason=reason)
 
 
 def build_response(**fields: str | None) -> Response:

@@ -382,6 +382,49 @@ def test_silent_store_is_alerted(alerting_service: Service, receiver: Receiver) 
     ]
 
 
+def post_unsigned(service: Service, times: int) -> None:
+    for _ in range(times):
+        service.client.post("/webhooks/tienda-mx", data=b"{}", headers={"X-Shopify-Hmac-Sha256": "other"})
+    service.client.application.extensions["rejected"].flush()
+
+
+def test_wrong_signatures_that_go_on_are_alerted(alerting_service: Service, receiver: Receiver) -> None:
+    post_unsigned(alerting_service, 2)
+    run_monitor_once(alerting_service)
+    assert alerts_at(receiver) == []
+    post_unsigned(alerting_service, 1)
+    run_monitor_once(alerting_service)
+    [alert] = alerts_at(receiver)
+    assert (alert["kind"], alert["store"], alert["title"], alert["cause"], alert["see"]) == (
+        *("signature", "tienda-mx", "Webhooks for store tienda-mx have a wrong signature"),
+        *("none of the store's secrets made the signature", "https://connector.example/accounts"),
+    )
+
+
+def test_wrong_signatures_are_resolved_when_the_store_signs_again(
+    alerting_service: Service, receiver: Receiver
+) -> None:
+    post_unsigned(alerting_service, 3)
+    run_monitor_once(alerting_service)
+    alerting_service.clock.forward(600)
+    alerting_service.post_shopify(shopify_order())
+    alerting_service.drain()
+    alerting_service.clock.forward(600)
+    run_monitor_once(alerting_service)
+    assert [alert["is_over"] for alert in alerts_at(receiver)] == [False]
+    alerting_service.clock.forward(3_000)
+    run_monitor_once(alerting_service)
+    assert [alert["is_over"] for alert in alerts_at(receiver)] == [False, True]
+
+
+def test_wrong_signatures_are_forgotten_after_a_quiet_day(alerting_service: Service, receiver: Receiver) -> None:
+    post_unsigned(alerting_service, 2)
+    alerting_service.clock.forward(25 * 3_600)
+    post_unsigned(alerting_service, 2)
+    run_monitor_once(alerting_service)
+    assert [alert for alert in alerts_at(receiver) if alert["kind"] == "signature"] == []
+
+
 def test_change_after_delivery_is_alerted(alerting_service: Service, receiver: Receiver) -> None:
     alerting_service.post_shopify(shopify_order(1, updated_at="2026-11-20T10:01:00-06:00"))
     alerting_service.drain()

@@ -1,6 +1,7 @@
 """`connector doctor`: it reports problems with remedies, and nothing on a healthy service."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
@@ -70,6 +71,20 @@ def test_parked_orders_are_reported_with_a_list_command(service: Service, examin
     [check] = examine()
     assert (check.subject, check.message) == ("account erp", "1 of its orders are parked as refused")
     assert "connector list --state parked --reason refused --account erp" in (check.remedy or "")
+
+
+def test_wrong_signatures_are_reported(service: Service, examine: Examine) -> None:
+    create_traffic(service)
+    for _ in range(2):
+        service.client.post("/webhooks/tienda-ar", data=b"{}", headers={"X-WC-Webhook-Signature": "other"})
+    service.client.post("/webhooks/tienda-ar", data=b"{}")
+    service.client.application.extensions["rejected"].flush()
+    [check] = examine()
+    assert (check.subject, check.severity) == ("store tienda-ar", "warning")
+    assert re.fullmatch(
+        r"3 webhooks with a wrong signature in \d+ s, the last \d+ s ago: there is no signature", check.message
+    )
+    assert "`secrets` of [stores.tienda-ar]" in (check.remedy or "")
 
 
 def test_paused_account_is_reported_with_a_remedy(service: Service, examine: Examine) -> None:

@@ -17,6 +17,7 @@ EXAMPLE = Path(__file__).parents[2] / "connector.example.toml"
 ALERTS = """
 [alerts]
 backlog_after_s = 60
+signature_failures = 5
 silent_after_h_by_store = { tienda-mx = 12 }
 
 [alerts.to.canal]
@@ -63,6 +64,7 @@ def test_channels_and_limits_are_loaded(configure: Callable[..., Path]) -> None:
             ),
         ),
         backlog_after_s=60,
+        signature_failures=5,
         silent_after_h_by_store={"tienda-mx": 12},
     )
 

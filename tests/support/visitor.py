@@ -49,7 +49,7 @@ class Visitor:
 def visit(service: Service, *users: User, token: str | None = ADMIN_TOKEN) -> Visitor:
     """Open a browser on a service with these users."""
     settings = service.runtime.settings
-    environment = replace(settings.environment, admin_token=token, secret_key="s" * 32 if users else None)
+    environment = replace(settings.environment, admin_token=token)
     with_users = replace(settings, environment=environment, users={user.name: user for user in users})
     return Visitor(create_app(replace(service.runtime, settings=with_users)).test_client())
 

@@ -39,7 +39,7 @@ AGE_BOUNDS_S = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0
 
 EVENTS, ATTEMPTS, AGES, LAST_EVENT = "events", "attempt_seconds", "age_seconds", "last_event"
 #: Rejected requests leave no row: processes count them themselves.
-REJECTED = "rejected"
+REJECTED, DENIED = "rejected", "access_denied"
 
 
 def roll_up_counters(database: Database, names: Collection[str] = ("events", "attempts")) -> None:

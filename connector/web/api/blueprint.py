@@ -89,7 +89,7 @@ class ApiBlueprint(Blueprint):
         statuses = {*errors, 405, 503}
         more: dict[str, Any] = {}
         if self.requires_token:
-            statuses |= {401, 404}
+            statuses |= {401, 404, 429}
             more["security"] = [{"admin": []}]
         responses = {status: HTTPStatus(status).name for status in sorted(statuses)}
 

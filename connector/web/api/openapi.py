@@ -43,10 +43,11 @@ ERROR_DESCRIPTIONS = {
     409: "The operation conflicts with the current state; `detail` says why.",
     413: "The body is too long.",
     422: "The `Idempotency-Key` was used before with a different request.",
+    429: "Too many wrong tokens came from this address: try again after `Retry-After` seconds.",
     502: "The store's API did not return the order.",
     503: "The database is unavailable; try again after `Retry-After` seconds.",
 }
-ERROR_HEADERS = {401: "WWW-Authenticate", 405: "Allow", 503: "Retry-After"}
+ERROR_HEADERS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
 
 
 @blueprint.get("/openapi.json")

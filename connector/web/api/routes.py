@@ -1,10 +1,9 @@
 """`/api`: events, deliveries, jobs and accounts. It calls the same functions as the command line."""
 
-import hmac
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Response, request
+from flask import Response
 
 from connector.database.bulk_retries import list_jobs, load_job
 from connector.database.models import Circuit, Delivery, Event, Job, State
@@ -50,7 +49,7 @@ from connector.web.api.responses import (
     EventRetryResultSchema,
     JobPageSchema,
 )
-from connector.web.context import get_runtime
+from connector.web.context import get_guard, get_runtime
 from connector.web.errors import problem_response
 from connector.web.row_ids import parse_id
 
@@ -76,10 +75,7 @@ def authorize() -> Response | None:
     token = get_runtime().settings.environment.admin_token
     if token is None:
         return problem_response(404, "the API is disabled: set ADMIN_TOKEN to enable it")
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(credentials.strip().encode(), token.encode()):
-        return problem_response(401, "ADMIN_TOKEN is required as a Bearer token", {"WWW-Authenticate": "Bearer"})
-    return None
+    return get_guard().check_bearer([token], interface="api", detail="ADMIN_TOKEN is required as a Bearer token")
 
 
 @blueprint.get("/events")

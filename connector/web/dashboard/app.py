@@ -8,10 +8,12 @@ from werkzeug.exceptions import HTTPException
 
 from connector import __version__
 from connector.core.exceptions import ConnectorError
+from connector.database.sessions import load_cookie_key
 from connector.runtime import Runtime
+from connector.web.access import AccessGuard
 from connector.web.context import get_runtime
 from connector.web.dashboard import accounts, audit, deliveries, events, overview, settings
-from connector.web.dashboard.auth import configure_auth, derive_secret_key
+from connector.web.dashboard.auth import configure_auth
 from connector.web.dashboard.filters import register_filters
 from connector.web.dashboard.forms import InvalidFormError
 from connector.web.dashboard.i18n import gettext as _
@@ -25,9 +27,9 @@ MAX_FORM_BYTES = 256 * 1024
 MAX_ASSET_AGE_S = 365 * 24 * 60 * 60
 
 
-def create_dashboard(runtime: Runtime) -> Flask:
+def create_dashboard(runtime: Runtime, guard: AccessGuard) -> Flask:
     app = Flask(__name__, root_path=str(DASHBOARD_DIRECTORY), static_url_path="/assets")
-    app.extensions["runtime"] = runtime
+    app.extensions.update(runtime=runtime, guard=guard)
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
         SEND_FILE_MAX_AGE_DEFAULT=MAX_ASSET_AGE_S,
@@ -37,8 +39,8 @@ def create_dashboard(runtime: Runtime) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(version=__version__, get_locale=get_locale)
     Babel(app, locale_selector=choose_language)
-    limiter = configure_security(app, derive_secret_key(runtime.settings))
-    configure_auth(app, limiter)
+    configure_security(app, runtime.settings.environment.secret_key or load_cookie_key(runtime.database))
+    configure_auth(app)
     register_filters(app)
     for module in (overview, deliveries, events, accounts, settings, audit):
         app.register_blueprint(module.blueprint)
@@ -92,8 +94,6 @@ def describe_status(status: int) -> str:
             return _("The current state does not allow this.")
         case 413:
             return _("The form is too large.")
-        case 429:
-            return _("Too many attempts. Wait a minute.")
         case 503:
             return _("The database is unavailable. Try again later.")
         case _ if status < 500:

@@ -7,6 +7,7 @@ from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
 from connector.runtime import Runtime
+from connector.web.access import AccessGuard
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -19,8 +20,9 @@ PAGES = ("login", "logout", "deliveries", "retriggers", "events", "accounts", "s
 class LazyApp:
     """The dashboard's application, imported and built once, on first use. Thread-safe."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, guard: AccessGuard) -> None:
         self.runtime = runtime
+        self.guard = guard
         self._lock = threading.Lock()
         self._app: Flask | None = None
 
@@ -29,7 +31,7 @@ class LazyApp:
             if self._app is None:
                 from connector.web.dashboard.app import create_dashboard
 
-                self._app = create_dashboard(self.runtime)
+                self._app = create_dashboard(self.runtime, self.guard)
             return self._app
 
 

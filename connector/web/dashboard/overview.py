@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request
 from connector.database.circuits import read_circuits, store_circuit
 from connector.database.models import Circuit, State
 from connector.database.queries.deliveries import list_attempts
+from connector.database.signature_failures import read_signature_failures
 from connector.database.stats import gauges
 from connector.database.stats import overview as stats
 from connector.runtime import Runtime
@@ -126,9 +127,10 @@ def account_state(circuit: Circuit | None, now: datetime) -> str:
 
 
 def describe_stores(runtime: Runtime) -> list[dict[str, Any]]:
-    """Describe each configured store: its last webhook, whether it is silent, and its API's circuit if it is open."""
+    """Describe each configured store: its last webhook, whether it is silent, and what else is wrong with it."""
     stores = runtime.settings.stores.values()
     last_webhooks = stats.last_webhook_by_store(runtime.database, [store.id for store in stores])
+    signature_failures = read_signature_failures(runtime.database)
     circuits = read_circuits(runtime.database)
     open_circuits = {name: circuit for name, circuit in circuits.items() if circuit.opened_at is not None}
     return [
@@ -138,6 +140,7 @@ def describe_stores(runtime: Runtime) -> list[dict[str, Any]]:
             "storefront": store.storefront,
             "last_webhook_at": last_webhooks[store.id],
             "is_silent": is_silent(runtime, store, last_webhooks[store.id]),
+            "signature_failures": signature_failures.get(store.id),
             "open_circuit": open_circuits.get(store_circuit(store.id)),
         }
         for store in stores

@@ -1,4 +1,4 @@
-"""Response headers, session cookies, CSRF protection and the rate limiter."""
+"""Response headers, session cookies and CSRF protection."""
 
 import re
 from datetime import timedelta
@@ -6,8 +6,6 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, flash, redirect, request, url_for
 from flask.sessions import SecureCookieSessionInterface
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from secure import (
     ContentSecurityPolicy,
@@ -20,9 +18,10 @@ from secure import (
 )
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from connector.database.sessions import MAX_AGE
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.proxies import is_https
 
-SESSION_LIFETIME = timedelta(hours=12)
 HSTS_MAX_AGE = timedelta(days=365)
 
 #: Only this service's own scripts, styles and images, and no framing. htmx is configured to use neither `eval` nor
@@ -49,26 +48,22 @@ SECURITY_HEADERS = Secure(
 HTTPS_HEADERS = Secure(hsts=StrictTransportSecurity().max_age(int(HSTS_MAX_AGE.total_seconds())))
 
 
-def is_https() -> bool:
-    """Return whether the browser uses HTTPS, possibly up to a proxy in front of this service."""
-    return request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
-
-
 class SchemeAwareSessionInterface(SecureCookieSessionInterface):
     """Marks the session cookie `Secure` if the page was requested over HTTPS."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        return is_https()
+        return is_https(request)
 
 
-def configure_security(app: Flask, secret_key: str) -> Limiter:
-    """Set up cookies, CSRF protection and headers, and return the rate limiter for views that need it."""
+def configure_security(app: Flask, secret_key: str) -> None:
+    """Set up cookies, CSRF protection and headers."""
     app.config.update(
         SECRET_KEY=secret_key,
         SESSION_COOKIE_NAME="connector",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",  # with Strict, following a link in an alert would require a new sign-in
-        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
+        PERMANENT_SESSION_LIFETIME=MAX_AGE,
+        SESSION_REFRESH_EACH_REQUEST=False,  # the session's end stays where it is
         WTF_CSRF_TIME_LIMIT=None,  # valid for the session: a page may stay open for hours before it is used
         WTF_CSRF_SSL_STRICT=False,  # the cookie is Lax, and browsers do not always send a Referer
     )
@@ -76,12 +71,11 @@ def configure_security(app: Flask, secret_key: str) -> Limiter:
     CSRFProtect(app)
     app.register_error_handler(CSRFError, handle_csrf_error)
     app.after_request(add_headers)
-    return Limiter(get_remote_address, app=app, storage_uri="memory://")
 
 
 def add_headers(response: Response) -> Response:
     SECURITY_HEADERS.set_headers(response)
-    if is_https():
+    if is_https(request):
         HTTPS_HEADERS.set_headers(response)
     if request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"

@@ -75,6 +75,17 @@ def test_store_without_webhooks_is_silent(service: Service, ana: Visitor) -> Non
     assert "tienda-mx shopify none yet silent" in text_of(ana.get("/"))
 
 
+def test_wrong_signatures_are_shown_beside_their_store(service: Service, ana: Visitor) -> None:
+    for _ in range(2):
+        ana.client.post("/webhooks/tienda-mx", data=b"{}", headers={"X-Shopify-Hmac-Sha256": "other"})
+    ana.client.application.extensions["rejected"].flush()
+    for page in ("/", "/accounts"):
+        text = text_of(ana.get(page))
+        assert re.search(r"tienda-mx shopify .* 2 wrong signatures .*: none of the store's secrets made", text)
+    ana.language = "es"
+    assert "2 firmas incorrectas" in text_of(ana.get("/accounts"))
+
+
 def test_delivery_page_shows_its_full_history(service: Service, ana: Visitor) -> None:
     create_mixed_deliveries(service)
     service.sandbox.inject_fault("rayo", "status", status=422)

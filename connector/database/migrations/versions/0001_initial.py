@@ -72,6 +72,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", "labels"),
     )
     op.create_table(
+        "dashboard_sessions",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("user", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_table(
         "events",
         sa.Column("id", ROW_ID, nullable=False),
         sa.Column("store", sa.String(), nullable=False),
@@ -133,6 +142,12 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("token"),
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "seen_alerts",
@@ -257,9 +272,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("notes_of_delivery", "notes", ["delivery_id", "id"], unique=False)
+    op.create_table(
+        "signature_failures",
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("store"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("signature_failures")
+    op.drop_table("secrets")
+    op.drop_table("dashboard_sessions")
     op.drop_table("notes")
     op.drop_table("attempts")
     op.drop_table("deliveries")

@@ -1,0 +1,87 @@
+"""Bearer tokens, and what limits, logs and counts the attempts to come in without the right secret.
+
+The right token is let in whatever others did, because it is too long to be guessed. A password can be guessed, so the
+number of those that are tried is limited, in such a way that nobody else can use it up: see `AccessGuard.may_try`.
+Limits are those of one process.
+"""
+
+import hmac
+from collections.abc import Sequence
+
+from flask import Response, request
+
+from connector.core.rate_limits import RateLimiter
+from connector.runtime import Runtime
+from connector.web.errors import problem_response
+from connector.web.proxies import client_network, logged_network
+from connector.web.rejections import RejectionCounter
+
+MINUTE_S, HOUR_S = 60.0, 3_600.0
+#: How long a client that has failed too often is told to wait.
+RETRY_AFTER_S = int(MINUTE_S)
+#: Log lines per minute about one thing. Everything is counted, logged or not.
+MAX_LINES_PER_MINUTE = 30
+
+
+class AccessGuard:
+    """Limits failed attempts by network (an IPv4 address, or a /64 of IPv6) and by the name that was tried."""
+
+    def __init__(self, runtime: Runtime, rejections: RejectionCounter) -> None:
+        self._log = runtime.log
+        self._rejections = rejections
+        self._tokens_by_network = RateLimiter(30, MINUTE_S)
+        self._passwords_by_network = RateLimiter(100, MINUTE_S)
+        self._passwords_by_network_and_name = RateLimiter(10, MINUTE_S)
+        self._passwords_by_name = RateLimiter(60, HOUR_S)
+        self._passwords_of_attacked_name = RateLimiter(3, HOUR_S)
+        self._passwords_by_device = RateLimiter(10, MINUTE_S)
+        self._lines = RateLimiter(MAX_LINES_PER_MINUTE, MINUTE_S)
+
+    def check_bearer(self, tokens: Sequence[str], *, interface: str, detail: str) -> Response | None:
+        """Return the response to a request without one of these tokens; None if it has one."""
+        header = request.headers.get("Authorization", "")
+        scheme, _, credentials = header.partition(" ")
+        matches = [hmac.compare_digest(credentials.strip().encode(), token.encode()) for token in tokens]
+        if scheme.lower() == "bearer" and any(matches):
+            return None
+        is_over = bool(header) and not self._tokens_by_network.hit(client_network())
+        if header:
+            self.record(interface, "too many attempts" if is_over else "wrong token")
+        if is_over:
+            return problem_response(429, "too many wrong tokens", {"Retry-After": str(RETRY_AFTER_S)})
+        return problem_response(401, detail, {"WWW-Authenticate": "Bearer"})
+
+    def may_try(self, name: str, device: str | None) -> bool:
+        """Return whether a password may be tried for a user, and count it.
+
+        Many failures for one name, from wherever, leave every network a few attempts: its owner comes in from any
+        network from which nobody attacks, and from a browser in which they have signed in before.
+
+        Args:
+            device: the browser's, if that user has signed in there.
+        """
+        if device is not None:
+            return self._passwords_by_device.hit(device)
+        network = client_network()
+        if not self._passwords_by_network.allows(network):
+            return False
+        if not self._passwords_by_network_and_name.hit(network, name):
+            return False
+        return self._passwords_by_name.allows(name) or self._passwords_of_attacked_name.hit(network, name)
+
+    def sign_in_failed(self, name: str) -> None:
+        self._passwords_by_network.hit(client_network())
+        self._passwords_by_name.hit(name)
+        self.record("dashboard", "wrong password")
+
+    def signed_in(self, name: str) -> None:
+        self._passwords_by_network_and_name.clear(client_network(), name)
+
+    def record(self, interface: str, reason: str) -> None:
+        """Log and count one refusal. The line has neither the secret nor the name that was tried."""
+        self._rejections.add_denial(interface, reason)
+        if self.may_log("access_denied", interface, reason):
+            self._log.warning("access_denied", interface=interface, reason=reason, network=logged_network())
+
+    def may_log(self, *what: str) -> bool:
+        return self._lines.hit(*what)
