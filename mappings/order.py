@@ -106,6 +106,7 @@ class Order:
     updated_at: datetime | None = None
     currency: str  # ISO 4217
     total: Decimal  # what was charged, after refunds
+    unallocated_refund: Decimal = Decimal(0)  # refunds that name no product, already subtracted from all of them
     tax: Decimal | None = None  # the part of `total` that is tax, as the storefront calculated it
     lines: list[Line]
     shipping: list[Shipping] = field(default_factory=list)
@@ -180,7 +181,11 @@ class Order:
         return replace(self, is_cancelled=False, is_refunded=False, unknown_payment=None)
 
     @property
+    def parts(self) -> "list[Line | Shipping | Charge]":
+        """Everything that was charged: products, shipping and charges."""
+        return [*self.lines, *self.shipping, *self.charges]
+
+    @property
     def parts_total(self) -> Decimal:
-        """Products, shipping and charges. The sum differs from `total` if the storefront's figures do not add up."""
-        parts: list[Line | Shipping | Charge] = [*self.lines, *self.shipping, *self.charges]
-        return sum((part.total for part in parts), Decimal(0))
+        """The sum of the parts. It differs from `total` if the storefront's figures do not add up."""
+        return sum((part.total for part in self.parts), Decimal(0))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mappings.addresses.postcodes import find_mismatch
+from mappings.money.allocation import round_to_cent
 from mappings.order import Address, Order
 from mappings.problems import ParamValue, Problem
 from mappings.settings import Store
@@ -99,6 +100,9 @@ class OrderRequest:
         tax_id = parse_tax_id(self.order.document) if self.order.document else None
         if tax_id and tax_id.kind == "rfc" and not tax_id.has_good_check_digit:
             warnings.append(Problem(code="wrong_rfc_check_digit", path=("document",), params={"number": tax_id.number}))
+        if self.order.unallocated_refund:
+            params: dict[str, ParamValue] = {"amount": str(round_to_cent(self.order.unallocated_refund))}
+            warnings.append(Problem(code="refund_without_products", path=("refunds",), params=params))
         return warnings
 
     def problems(self) -> Iterator[Problem]:

@@ -80,6 +80,9 @@ TEMPLATES: dict[str, str] = {
         "Charges > %(kind)s of %(amount)s is taken off the products: %(vendor)s takes no negative lines."
     ),
     "charge_added": N_("Charges > %(kind)s of %(amount)s is put on the products."),
+    "refund_without_products": N_(
+        "%(where)s of %(amount)s name no product: every unit is sent, and amounts are reduced in proportion."
+    ),
     "total_mismatch": N_("Total: %(terms)s = %(sum)s, but %(charged)s was charged."),
     "payments_mismatch": N_("Payments: %(terms)s = %(sum)s, but %(charged)s was charged."),
     # Which customer of the destination the order is booked on.

@@ -18,6 +18,7 @@ from mappings.addresses.regions import resolve_country_code, resolve_state_name
 from mappings.addresses.resolve import resolve_address, resolve_billing_address
 from mappings.fields import LenientField
 from mappings.labels import LABELS
+from mappings.money.allocation import round_amounts
 from mappings.order import Address, Order
 from mappings.order_request import OrderRequest
 from mappings.payload_paths import pick_text
@@ -132,7 +133,7 @@ class StorefrontSchema(WireSchema):
             district=pick(store.district_from),
         )
         return replace(
-            order,
+            round_amounts(order),
             document=None if tax_id in self.fake_tax_ids else tax_id,
             ship_to=ship_to,
             location=pick(store.location_from),

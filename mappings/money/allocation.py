@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
-from mappings.order import Charge, Order
+from mappings.order import Charge, Order, Payment
 
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
@@ -20,20 +20,27 @@ def to_cents(amount: Decimal) -> int:
 
 
 def allocate(amount: Decimal, bases: Sequence[Decimal]) -> list[Decimal]:
-    """Return a share of `amount` for each of `bases`, in proportion: whole cents that add up to exactly `amount`.
+    """Return a share of `amount` for each of `bases`, in proportion: whole units that add up to exactly `amount`.
 
-    Cents that do not divide go to the largest remainders first. No base may be negative. If `amount` is at most the
-    sum of the bases, no share exceeds its base.
+    A unit is a cent, or the smallest decimal of any of the amounts, if a shop calculates with more than two. Units that
+    do not divide go to the largest remainders first. No base may be negative. If `amount` is at most the sum of the
+    bases, no share exceeds its base.
     """
-    cents, weights = to_cents(amount), [to_cents(base) for base in bases]
+    places = max(2, *(count_decimals(value) for value in (amount, *bases)))
+    units, weights = int(amount.scaleb(places)), [int(base.scaleb(places)) for base in bases]
     total_weight = sum(weights)
-    if cents == 0 or total_weight == 0:
+    if units == 0 or total_weight == 0:
         return [ZERO for _ in bases]
-    shares = [divmod(cents * weight, total_weight) for weight in weights]
-    remainder_cents = cents - sum(floor for floor, _ in shares)
+    shares = [divmod(units * weight, total_weight) for weight in weights]
+    remainder_units = units - sum(floor for floor, _ in shares)
     by_remainder = sorted(range(len(shares)), key=lambda index: -shares[index][1])
-    dearer = set(by_remainder[:remainder_cents])
-    return [Decimal(floor + (index in dearer)).scaleb(-2) for index, (floor, _) in enumerate(shares)]
+    dearer = set(by_remainder[:remainder_units])
+    return [Decimal(floor + (index in dearer)).scaleb(-places) for index, (floor, _) in enumerate(shares)]
+
+
+def count_decimals(amount: Decimal) -> int:
+    exponent = amount.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0  # the exponent of NaN is text
 
 
 def nonzero_charges(**amounts: Decimal | None) -> list[Charge]:
@@ -47,6 +54,39 @@ def add_rounding_charge(order: Order, *, max_rounding: Decimal) -> Order:
     if not 0 < abs(difference) <= max_rounding:
         return order
     return replace(order, charges=[*order.charges, Charge(kind="rounding", total=difference)])
+
+
+def round_amounts(order: Order) -> Order:
+    """Return the order in whole cents, for shops that calculate with more decimals.
+
+    Each amount is rounded, and a rounding charge takes what that adds to or leaves of the rounded total. A difference
+    between the exact amounts stays.
+    """
+    paid = [payment.amount for payment in order.payments or ()]
+    if all(count_decimals(amount) <= 2 for amount in (order.total, *(part.total for part in order.parts), *paid)):
+        return order
+    rounded = replace(
+        order,
+        total=round_to_cent(order.total),
+        lines=[replace(line, total=round_to_cent(line.total)) for line in order.lines],
+        shipping=[replace(method, total=round_to_cent(method.total)) for method in order.shipping],
+        charges=[
+            replace(charge, total=round_to_cent(charge.total)) for charge in order.charges if charge.kind != "rounding"
+        ],
+        payments=order.payments and round_payments(order.payments),
+    )
+    rounding = rounded.total - rounded.parts_total - round_to_cent(order.total - order.parts_total)
+    return replace(rounded, charges=[*rounded.charges, *nonzero_charges(rounding=rounding)])
+
+
+def round_payments(payments: Sequence[Payment]) -> list[Payment]:
+    """Return the payments in whole cents that add up to their rounded sum. The largest takes what rounding leaves."""
+    rounded = [replace(payment, amount=round_to_cent(payment.amount)) for payment in payments]
+    largest = max(range(len(rounded)), key=lambda index: rounded[index].amount)
+    total = round_to_cent(sum((payment.amount for payment in payments), ZERO))
+    difference = total - sum((payment.amount for payment in rounded), ZERO)
+    rounded[largest] = replace(rounded[largest], amount=rounded[largest].amount + difference)
+    return rounded
 
 
 def apply_to_lines(order: Order, amount: Decimal) -> Order | None:
@@ -102,5 +142,6 @@ def subtract_unallocated_refund(order: Order, unallocated_refund: Decimal) -> Or
     reduced = apply_to_lines(order, -unallocated_refund) if unallocated_refund > 0 else None
     if reduced is None:
         return order
+    reduced = replace(reduced, unallocated_refund=unallocated_refund)
     is_held = abs(order.total - order.parts_total) < abs(order.total - reduced.parts_total)
     return replace(reduced, total=order.total - unallocated_refund) if is_held else reduced

@@ -12,6 +12,8 @@ from mappings.addresses import postcodes
 from mappings.destinations import rayo
 from mappings.destinations.centelar import request as centelar_request
 from mappings.destinations.lapyme import request as lapyme_request
+from mappings.money import allocation
+from mappings.storefronts.woocommerce import money as woocommerce_money
 from tests.mutants.mutant import Invariant, Mutant
 
 NOT_INVENTED = Invariant(
@@ -45,6 +47,23 @@ NOT_INVENTED = Invariant(
             old="    return digits\n\n\ndef is_possible",
             new="    return digits[:wanted]\n\n\ndef is_possible",
             tests=("tests/mappings/test_phones.py::test_other_numbers_are_problems_and_never_truncated",),
+        ),
+        Mutant(
+            breaks="what a wallet paid is a discount",
+            at=woocommerce_money.find_payment_key,
+            old="if isinstance(key, str) and PAYMENT_FEE_KEY.search(key):",
+            new="if False:",
+            tests=(
+                "tests/mappings/money/test_money_rules.py"
+                "::test_what_a_wallet_paid_is_a_payment_and_the_sale_stays_whole",
+            ),
+        ),
+        Mutant(
+            breaks="amounts are rounded before their sums are compared",
+            at=allocation.round_amounts,
+            old="charges=[*rounded.charges, *nonzero_charges(rounding=rounding)]",
+            new="charges=rounded.charges",
+            tests=("tests/mappings/money/test_money_rules.py::test_documented_order_of_three_decimals",),
         ),
         Mutant(
             breaks="a SKU is sent with its blanks folded",

@@ -19,11 +19,15 @@ from mappings.payload_paths import pick_text
 from mappings.problems import Problem, field_error, register_templates
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.storefronts.woocommerce.money import (
+    Coupon,
     RefundItem,
     RefundWithItems,
-    add_gift_cards,
+    add_credit,
     count_amounts,
+    find_payment_key,
     infer_rounding_unit,
+    separate_credit,
+    subtract_refund_of_no_line,
     subtract_refunds,
 )
 
@@ -87,6 +91,8 @@ class WooLineSchema(StorefrontSchema):
     quantity = Quantity(minimum=0, required=True)
     total = Money(required=True)  # after discounts, without tax
     total_tax = Money(attribute="tax")
+    subtotal = Money()  # before discounts
+    subtotal_tax = Money()
     sku = Identifier(is_escaped=True)
 
 
@@ -105,8 +111,23 @@ class WooFeeSchema(StorefrontSchema):
 
     id = Text(attribute="item_id")
     name = Text(is_escaped=True)
-    total = Money(required=True)  # negative if a plugin uses it for a discount
+    total = Money(required=True)  # negative if a plugin uses it for a discount, or for what a wallet paid
     total_tax = Money(attribute="tax")
+    meta_data = fields.Raw()
+
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        payment_key = find_payment_key(data)
+        data.pop("meta_data", None)
+        return {**data, "payment_key": payment_key}
+
+
+class WooCouponSchema(StorefrontSchema):
+    model = Coupon
+
+    discount_type = Text(attribute="kind")
+    discount = Money()
+    discount_tax = Money()
 
 
 class WooRefundItemSchema(StorefrontSchema):
@@ -147,8 +168,12 @@ class WooRefundSchema(StorefrontSchema):
     def make(self, data: dict[str, Any], **kwargs: Any) -> Any:
         if "total" not in data and "amount" not in data:
             raise field_error("woocommerce_refund_without_amount")
-        items = [*data.get("lines", []), *data.get("shipping", []), *data.get("fees", [])]
-        return RefundWithItems(amount=abs(data["amount"] if "amount" in data else data["total"]), items=items)
+        item_lists = [data[key] for key in ("lines", "shipping", "fees") if key in data]
+        return RefundWithItems(
+            amount=abs(data["amount"] if "amount" in data else data["total"]),
+            items=[item for items in item_lists for item in items],
+            has_items=bool(item_lists),
+        )
 
 
 class WooOrderSchema(StorefrontSchema):
@@ -178,6 +203,7 @@ class WooOrderSchema(StorefrontSchema):
     )
     shipping_lines = fields.List(fields.Nested(WooShippingSchema), attribute="shipping")
     fee_lines = fields.List(fields.Nested(WooFeeSchema), attribute="charges")
+    coupon_lines = fields.List(fields.Nested(WooCouponSchema), attribute="coupons")
     refunds = fields.List(fields.Nested(WooRefundSchema))
     # Of plugins, which subtract from `total` what a gift card paid: https://wordpress.org/plugins/pw-woocommerce-gift-cards
     # and https://github.com/woocommerce/woocommerce-android, GiftCardRestClient.kt, read 2026-11-22.
@@ -196,6 +222,7 @@ class WooOrderSchema(StorefrontSchema):
         refunded_total = sum((refund.amount for refund in refunds), ZERO)
         refund_items = [item for refund in refunds for item in refund.items]
         item_ids = {entry.get("item_id") for key in ("lines", "shipping", "charges") for entry in data.get(key, [])}
+        data, credit = separate_credit(data, refund_items)
         shipping = [Shipping(**subtract_refunds(entry, refund_items)) for entry in data.get("shipping", [])]
         is_shipped = any(method.code not in PICKUP_METHODS for method in shipping)
         is_pickup = not is_shipped if shipping else None
@@ -234,12 +261,15 @@ class WooOrderSchema(StorefrontSchema):
             is_cancelled=status in CANCELLED_STATUSES,
             is_paid=is_paid,
             unreadable_parts=[]
-            if all(refund.is_itemized(item_ids - {None}, rounding_unit) for refund in refunds)
+            if all(refund.is_readable(item_ids - {None}, rounding_unit) for refund in refunds)
             else [UNITEMIZED_REFUND],
         )
         amount_count = count_amounts([*order.lines, *order.shipping, *order.charges, *refund_items])
-        gift_card_total = data.get("gift_cards", ZERO) + data.get("pw_gift_cards", ZERO)
-        return add_rounding_charge(add_gift_cards(order, gift_card_total), max_rounding=rounding_unit * amount_count)
+        order = add_credit(order, credit)
+        if not order.unreadable_parts:
+            unallocated = sum((refund.unallocated(item_ids - {None}, rounding_unit) for refund in refunds), ZERO)
+            order = subtract_refund_of_no_line(order, unallocated)
+        return add_rounding_charge(order, max_rounding=rounding_unit * amount_count)
 
     def parse_order(self, payload: Mapping[str, Any], **context: Any) -> Order:
         order = super().parse_order(payload, **context)

@@ -68,6 +68,15 @@ def order_of_three_at_333() -> Order:
     return with_parts(parse_order("shopify", SAMPLES["shopify_ar"]), *[line("3.33") for _ in range(3)])
 
 
+def order_with_three_decimals() -> Order:
+    items = [
+        {"id": 1, "name": "Resma", "sku": "RESMA", "quantity": 1, "total": "33.415", "total_tax": "9.022"},
+        {"id": 2, "name": "Lápiz", "sku": "LAPIZ", "quantity": 1, "total": "1.848", "total_tax": "0.499"},
+    ]
+    parts = {"line_items": items, "shipping_lines": [], "fee_lines": [], "coupon_lines": []}
+    return parse_order("woocommerce", changed_sample("woocommerce_ar", **parts, total="44.784"))
+
+
 @pytest.mark.parametrize(
     "figures",
     [
@@ -80,6 +89,7 @@ def order_of_three_at_333() -> Order:
         ),
         lambda: describe_lapyme_body(order_of_three_at_333()).splitlines()[-1],
         lambda: describe_lapyme_body(order_of_three_at_333(), tax_rounding="line").splitlines()[-1],
+        lambda: describe_lapyme_body(order_with_three_decimals()),
         lambda: mapping_problems(
             parse_order("tiendanube", changed_sample("tiendanube_ar", total="27000.01")), "lapyme"
         )[0],

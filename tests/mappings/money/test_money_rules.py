@@ -7,9 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from mappings import STOREFRONTS
+from mappings.money.allocation import round_amounts
 from mappings.order import Charge, Line, Order, Payment, Shipping
 from mappings.problems import render_problems
 from tests.support.mapping_cases import (
@@ -294,6 +297,145 @@ def test_gift_card_may_pay_the_whole_order() -> None:
 def test_gift_card_included_in_the_total_is_not_added() -> None:
     order = parse_order("woocommerce", SAMPLES["woocommerce_ar"] | {"gift_cards": [{"amount": "480.00"}]})
     assert order == parse_order("woocommerce", SAMPLES["woocommerce_ar"])
+
+
+def wallet_fee(total: str, tax: str = "0.00", name: str = "Vía billetera", key: str | None = None) -> dict[str, Any]:
+    meta = [{"id": 1, "key": "_legacy_fee_key", "value": key}] if key else []
+    return {"id": 61, "name": name, "total": total, "total_tax": tax, "tax_status": "none", "meta_data": meta}
+
+
+@pytest.mark.parametrize(
+    ("fee", "total_tax"),
+    [
+        (wallet_fee("-5000.00", key="_via_wallet_partial_payment"), "2860.16"),
+        (wallet_fee("-5000.00", key="via_wallet_partial_payment"), "2860.16"),
+        (wallet_fee("-5000.00", name="Via wallet"), "2860.16"),
+        (wallet_fee("-4132.23", "-867.77", key="_via_wallet_partial_payment"), "1992.39"),
+        (wallet_fee("-5000.00") | {"meta_data": [{"key": "_pos_store_credit", "value": "7"}]}, "2860.16"),
+    ],
+)
+def test_what_a_wallet_paid_is_a_payment_and_the_sale_stays_whole(fee: dict[str, Any], total_tax: str) -> None:
+    sample = SAMPLES["woocommerce_ar"]
+    whole = parse_order("woocommerce", sample)
+    payload = sample | {"fee_lines": [*sample["fee_lines"], fee], "total": "11480.00", "total_tax": total_tax}
+    order = parse_order("woocommerce", payload)
+    wallet, bank = order_payments(order)
+    assert (wallet.amount, bank.amount) == (Decimal("5000.00"), Decimal("11480.00"))
+    assert wallet.name == fee["name"]
+    assert replace(order, payments=whole.payments) == whole
+    assert build_body(order, "lapyme", charges={"fee": "R"}) == build_body(whole, "lapyme", charges={"fee": "R"})
+
+
+@pytest.mark.parametrize("key", [None, "descuento-por-pagar-con-wallet"])
+def test_other_fees_below_zero_are_discounts(key: str | None) -> None:
+    sample = SAMPLES["woocommerce_ar"]
+    fee = wallet_fee("-1000.00", key=key)
+    order = parse_order("woocommerce", sample | {"fee_lines": [*sample["fee_lines"], fee], "total": "15480.00"})
+    assert [str(charge.total) for charge in order.charges] == ["500.00", "-1000.00"]
+    assert len(order_payments(order)) == 1
+
+
+def test_refunded_wallet_payment_is_not_booked() -> None:
+    sample = SAMPLES["woocommerce_ar"]
+    fee = wallet_fee("-5000.00", key="_via_wallet_partial_payment")
+    meta = [{"key": "_refunded_item_id", "value": "61"}]
+    refund = {"id": 9, "amount": "-3000.00", "line_items": [], "fee_lines": [{"total": "3000.00", "meta_data": meta}]}
+    payload = sample | {"fee_lines": [*sample["fee_lines"], fee], "total": "11480.00", "refunds": [refund]}
+    order = parse_order("woocommerce", payload)
+    assert [str(payment.amount) for payment in order_payments(order)][:1] == ["2000.00"]
+
+
+def store_credit(discount: str, tax: str = "0.00") -> dict[str, Any]:
+    return {"id": 10, "code": "credito-7", "discount": discount, "discount_tax": tax, "discount_type": "smart_coupon"}
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_store_credit_is_a_payment(sign: str) -> None:
+    sample = SAMPLES["woocommerce_ar"]
+    whole = parse_order("woocommerce", sample)
+    coupons = [*sample["coupon_lines"], store_credit(f"{sign}6480.00")]
+    order = parse_order("woocommerce", sample | {"coupon_lines": coupons, "total": "10000.00"})
+    assert order.payments == [
+        Payment(gateway="smart_coupon", name="Store credit", amount=Decimal("6480.00")),
+        Payment(gateway="bacs", name="Transferencia bancaria", amount=Decimal("10000.00")),
+    ]
+    assert replace(order, payments=whole.payments) == whole
+
+
+def test_store_credit_applied_before_tax_is_put_back_on_the_lines() -> None:
+    sample = deepcopy(SAMPLES["woocommerce_ar"])  # the first line cost 1000.00 more, of which 173.56 was tax
+    order = parse_order("woocommerce", sample | {"coupon_lines": [store_credit("826.44", "173.56")]})
+    assert [str(line.total) for line in order.lines] == ["10000.00", "3980.00"]
+    assert order.parts_total == order.total == Decimal("17480.00")
+    assert order.tax == Decimal("3033.72")
+    assert [str(payment.amount) for payment in order_payments(order)] == ["1000.00", "16480.00"]
+
+
+def test_other_coupons_are_discounts() -> None:
+    sample = SAMPLES["woocommerce_ar"]
+    coupons = [store_credit("826.44", "173.56") | {"discount_type": "fixed_cart"}]
+    assert parse_order("woocommerce", sample | {"coupon_lines": coupons}) == parse_order("woocommerce", sample)
+
+
+# --- more than two decimals ---
+
+MILLS = st.integers(100, 200_000)  # thousandths
+
+
+def mills(amount: int) -> str:
+    return str(Decimal(amount).scaleb(-3))
+
+
+@given(
+    lines=st.lists(st.tuples(MILLS, MILLS, st.integers(1, 5)), min_size=1, max_size=4),
+    shipping_mills=st.integers(0, 9999),
+    card=st.integers(0, 100),
+)
+def test_shop_with_three_decimals_adds_up(lines: list[tuple[int, int, int]], shipping_mills: int, card: int) -> None:
+    items = [
+        {"id": n, "name": "Resma", "sku": f"R-{n}", "quantity": units, "total": mills(net), "total_tax": mills(tax)}
+        for n, (net, tax, units) in enumerate(lines, start=1)
+    ]
+    sum_mills = sum(net + tax for net, tax, _ in lines) + shipping_mills
+    card_mills = sum_mills * card // 200 if card > 10 else 0  # more than rounding may leave
+    method = {"id": 90, "method_id": "flat_rate", "method_title": "Correo", "total": mills(shipping_mills)}
+    payload = SAMPLES["woocommerce_ar"] | {
+        "line_items": items,
+        "shipping_lines": [method | {"total_tax": "0.000"}],
+        "fee_lines": [],
+        "coupon_lines": [],
+        "total": mills(sum_mills - card_mills),
+        "gift_cards": [{"amount": mills(card_mills)}] if card_mills else [],
+    }
+    order = parse_order("woocommerce", payload)
+    charged = int(Decimal(sum_mills).scaleb(-1).to_integral_value("ROUND_HALF_UP"))
+    assert order.total * 100 == order.parts_total * 100 == charged
+    assert build_body(order, "lapyme").body["totals"]["total"] == charged
+    assert sum(payment.amount for payment in order_payments(order)) * 100 == charged
+    assert mapping_problems(order, "centelar", payment_types={"bacs": "promissory", "gift_card": "promissory"}) == []
+
+
+def test_documented_order_of_three_decimals() -> None:
+    items = [
+        {"id": 1, "name": "Resma", "sku": "RESMA", "quantity": 1, "total": "33.415", "total_tax": "9.022"},
+        {"id": 2, "name": "Lápiz", "sku": "LAPIZ", "quantity": 1, "total": "1.848", "total_tax": "0.499"},
+    ]
+    parts = {"line_items": items, "shipping_lines": [], "fee_lines": [], "coupon_lines": [], "total": "44.784"}
+    order = parse_order("woocommerce", SAMPLES["woocommerce_ar"] | parts)
+    assert summarize(order) == (
+        [("RESMA", 1, "42.44"), ("LAPIZ", 1, "2.35")],
+        [],
+        [("rounding", "-0.01")],
+        "44.78",
+    )
+    assert lapyme_lines(order) == [("RESMA", 1, 4243), ("LAPIZ", 1, 235)]
+
+
+def test_difference_of_exact_amounts_is_no_rounding() -> None:
+    order = with_parts(ORDER, line("10.005"), line("10.005"), total="20.05")
+    assert round_amounts(order).parts_total == Decimal("20.01")
+    [problem] = mapping_problems(round_amounts(order), "lapyme")
+    assert problem == "Total: products 20.02 − rounding 0.01 = 20.01, but 20.05 was charged."
 
 
 @pytest.mark.parametrize(("total", "charges"), [("16481", ["fee", "rounding"]), ("16481.00", ["fee"])])

@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from copy import deepcopy
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,14 @@ from marshmallow import ValidationError
 from mappings import STOREFRONTS
 from mappings.order import Charge, Order, Payment
 from mappings.problems import MappingError, render_problems
-from tests.support.mapping_cases import SAMPLES, build_body, build_store, mapping_problems, parse_order
+from tests.support.mapping_cases import (
+    SAMPLES,
+    build_body,
+    build_store,
+    mapping_problems,
+    parse_order,
+    shipping_address,
+)
 
 STOREFRONT = STOREFRONTS["woocommerce"]
 
@@ -199,14 +207,10 @@ def test_refund_without_a_line_id_matches_no_line(payload: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     "refunds",
     [
-        [refund("3000.00")],
-        [refund("0.01")],
-        [refund("3000.03", YERBA)],
         [refund("3000.00", YERBA | {"meta_data": []})],
         [refund("3000.00", YERBA | {"meta_data": None})],
         [refund("3000.00", refund_line("99", "-2479.34", "-520.66", quantity=-1))],
         [refund("3000.00", refund_line("11", "2479.34", "520.66", quantity=1))],
-        [refund("3000.00", YERBA), refund("500.00", number=901)],
         [],
         [refund("3000.00", YERBA, number=901)],
         [None, "x", {"amount": "3000.00"}],
@@ -217,6 +221,46 @@ def test_refund_not_explained_by_products_is_a_problem(payload: dict[str, Any], 
     assert render_problems(order.unreadable_parts) == [REFUND_LINES_UNKNOWN]
     assert REFUND_LINES_UNKNOWN in mapping_problems(order, "lapyme")
     assert REFUND_LINES_UNKNOWN in mapping_problems(order, "rayo")
+
+
+REFUND_OF_NO_PRODUCT = "Refunds of %s name no product: every unit is sent, and amounts are reduced in proportion."
+
+
+@pytest.mark.parametrize(
+    ("refunds", "totals", "total", "named"),
+    [
+        ([refund("1298.00")], ["8100.00", "3582.00"], "15182.00", "1298.00"),
+        ([refund("0.01")], ["8999.99", "3980.00"], "16479.99", "0.01"),
+        ([refund("3000.03", YERBA)], ["5999.98", "3979.99"], "13479.97", "0.03"),
+        ([refund("3000.00", YERBA), refund("998.00", number=901)], ["5400.00", "3582.00"], "12482.00", "998.00"),
+        ([refund("1298.00", refund_line("99", "-1298.00", "0.00"))], ["8100.00", "3582.00"], "15182.00", "1298.00"),
+    ],
+)
+def test_refund_of_no_product_is_subtracted_from_all_in_proportion(
+    payload: dict[str, Any], refunds: list[Any], totals: list[str], total: str, named: str
+) -> None:
+    order = read_with_refunds(payload, *refunds)
+    assert [str(line.total) for line in order.lines] == totals
+    assert order.parts_total == order.total == Decimal(total)
+    assert mapping_problems(order, "lapyme", charges={"fee": "RECARGO"}) == []
+    for destination in ("lapyme", "rayo"):
+        account = {"charges": {"fee": "RECARGO"}} if destination == "lapyme" else {}
+        address = replace(shipping_address(order), country="MX", postal_code="06700", phone="5551234567")
+        shipped = replace(order, ship_to=replace(address, district="Roma Norte", state="Ciudad de México"))
+        assert REFUND_OF_NO_PRODUCT % named in render_problems(build_body(shipped, destination, **account).warnings)
+
+
+def test_refund_of_no_product_reduces_the_tax_in_proportion(payload: dict[str, Any]) -> None:
+    order = read_with_refunds(payload, refund("1648.00"))  # a tenth
+    assert order.tax == Decimal("2574.14")
+
+
+def test_refund_of_less_than_its_products_shows_the_arithmetic_and_ships(payload: dict[str, Any]) -> None:
+    order = read_with_refunds(payload, refund("2500.00", YERBA))
+    assert order.unreadable_parts == []
+    assert mapping_problems(order, "lapyme", charges={"fee": "RECARGO"}) == [
+        "Total: products 9980.00 + shipping 3000.00 + fee 500.00 = 13480.00, but 13980.00 was charged."
+    ]
 
 
 def test_refund_made_after_the_webhook_counts(payload: dict[str, Any]) -> None:
