@@ -170,6 +170,24 @@ class DestinationSchema(WireSchema):
     class Meta(Schema.Meta):
         unknown = RAISE
 
+    @cached_property
+    def attribute_paths(self) -> dict[str, str]:
+        """The dotted `attribute` of fields that have one, by the field's name."""
+        return {}
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Take over dotted attributes: where a field has one, marshmallow calls no `@validates` of that field.
+
+        When it loads, it nests the value by the dots, and then looks for it by the whole attribute.
+        """
+        super().on_bind_field(field_name, field_obj)
+        if field_obj.attribute is not None and "." in field_obj.attribute:
+            self.attribute_paths[field_name] = field_obj.attribute
+            field_obj.attribute = None
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        return super().get_attribute(obj, self.attribute_paths.get(attr, attr), default)
+
     @post_dump
     def drop_absent(self, body: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         """Leave out absent values, except in fields that the vendor accepts as null."""
@@ -208,7 +226,7 @@ def iter_problems(
         elif name == SCHEMA:
             field_path = path
         else:
-            canonical_path = (field.attribute or name) if field else name
+            canonical_path = attribute_path(schema, field) if field else name
             field_path = (*path, label_key(canonical_path, order_request, wire_name=name))
         if isinstance(messages, Mapping):
             inner = field.inner if isinstance(field, fields.List) else field
@@ -216,6 +234,13 @@ def iter_problems(
             yield from iter_problems(inner_schema, messages, field_path, order_request=order_request)
         else:
             yield from (build_problem(message, field_path) for message in messages)
+
+
+def attribute_path(schema: Schema, field: fields.Field[Any]) -> str:
+    """Return where a field's value is in the object that is dumped or loaded, as it was declared."""
+    name = field.name or ""  # empty only before it is bound
+    declared = schema.attribute_paths.get(name) if isinstance(schema, DestinationSchema) else None
+    return declared or field.attribute or field.data_key or name
 
 
 def build_problem(message: Any, path: tuple[str | int, ...]) -> Problem:

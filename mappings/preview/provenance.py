@@ -20,7 +20,7 @@ from mappings.order_request import OrderRequest
 from mappings.preview.dry_run import ValuePath, dry_run, format_path, iter_leaves
 from mappings.preview.perturb import iter_object_paths, iter_values, perturb, set_path, trim_tables
 from mappings.problems import MappingError, Problem
-from mappings.schema import DestinationSchema, label_key
+from mappings.schema import DestinationSchema, attribute_path, label_key
 from mappings.settings import Account, Store
 
 #: The attribute of the body's lines in every destination's order request; `order_line_number` numbers them.
@@ -335,7 +335,7 @@ def describe_field(schema: Any, path: ValuePath, order_request: OrderRequest) ->
             canonical_steps[-1] += f"[{step}]"
             continue
         schema_field = next(field for name, field in schema.fields.items() if (field.data_key or name) == step)
-        attribute = schema_field.attribute or step
+        attribute = attribute_path(schema, schema_field)
         canonical_steps.append(attribute)
         label_path.append(label_key(attribute, order_request, wire_name=step))
         inner = schema_field.inner if isinstance(schema_field, wire.List) else schema_field

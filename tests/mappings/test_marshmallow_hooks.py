@@ -1,6 +1,7 @@
 """marshmallow's hooks and options work in storefronts' and destinations' schemas, and in a merchant's own class."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,26 @@ from marshmallow import (
 from connector.settings import Settings, load_settings
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destination import Destination
+from mappings.order import Order
 from mappings.problems import FieldError, MappingError, field_error, render_problems
 from mappings.storefront import Storefront
 from tests.support.mapping_cases import SAMPLES, build_account, build_body, build_store, parse_order, storefront_name
 
+
+def order_for(destination_name: str) -> Order:
+    """Return the order of a Shopify sample that the destination accepts."""
+    for name in ("shopify_mx", "shopify_ar"):
+        order = parse_order("shopify", SAMPLES[name])
+        with suppress(MappingError):
+            build_body(order, destination_name)
+            return order
+    raise AssertionError(f"{destination_name} accepts no sample")
+
+
 #: A storefront's sample, and a body of a destination, by the name of the integration.
 PAYLOADS = {storefront_name(name): payload for name, payload in SAMPLES.items()}
-BODIES = {
-    "rayo": build_body(parse_order("shopify", SAMPLES["shopify_mx"]), "rayo").body,
-    **{name: build_body(parse_order("shopify", SAMPLES["shopify_ar"]), name).body for name in ("lapyme", "centelar")},
-}
+ORDERS = {name: order_for(name) for name in DESTINATIONS}
+BODIES = {name: build_body(order, name).body for name, order in ORDERS.items()}
 INTEGRATIONS: list[Storefront[Any] | Destination[Any]] = [*STOREFRONTS.values(), *DESTINATIONS.values()]
 
 
@@ -83,6 +94,21 @@ def test_validates_checks_a_field(integration: Storefront[Any] | Destination[Any
 
     errors = subclass(integration, refuse=refuse).validate(data_of(integration))
     assert errors == {field.data_key or name: ["is refused."]}
+
+
+@every_destination
+def test_validates_checks_a_field_whose_attribute_is_a_path(destination: Destination[Any]) -> None:
+    @validates("own")
+    def refuse(self: Schema, value: Any, **kwargs: Any) -> None:
+        raise ValidationError("is refused.")
+
+    schema: Any = subclass(destination, own=fields.String(attribute="order.number"), refuse=refuse)
+    request = destination.make_order_request(
+        ORDERS[destination.name], build_account(destination.name), build_store("shopify")
+    )
+    body = schema.dump(request)
+    assert body == {**BODIES[destination.name], "own": request.order.number}
+    assert schema.validate(body) == {"own": ["is refused."]}
 
 
 @every_integration
@@ -153,8 +179,9 @@ def test_pre_dump_and_post_dump_change_the_body(destination: Destination[Any]) -
         return {**body, "own": 1}
 
     schema: Any = subclass(destination, note=note, mark=mark)
-    order = parse_order("shopify", SAMPLES["shopify_mx" if destination.name == "rayo" else "shopify_ar"])
-    request = destination.make_order_request(order, build_account(destination.name), build_store("shopify"))
+    request = destination.make_order_request(
+        ORDERS[destination.name], build_account(destination.name), build_store("shopify")
+    )
     assert schema.dump(request) == {**BODIES[destination.name], "own": 1}
     assert schema.dumped is request
     assert schema_class_of(destination)(many=True).dump([request, request]) == [BODIES[destination.name]] * 2
@@ -162,8 +189,9 @@ def test_pre_dump_and_post_dump_change_the_body(destination: Destination[Any]) -
 
 @every_destination
 def test_dump_default_fills_missing_fields(destination: Destination[Any]) -> None:
-    order = parse_order("shopify", SAMPLES["shopify_mx" if destination.name == "rayo" else "shopify_ar"])
-    request = destination.make_order_request(order, build_account(destination.name), build_store("shopify"))
+    request = destination.make_order_request(
+        ORDERS[destination.name], build_account(destination.name), build_store("shopify")
+    )
     own = fields.String(attribute="nirgends", dump_default="x")
     assert subclass(destination, own=own).dump(request) == {**BODIES[destination.name], "own": "x"}
 

@@ -57,7 +57,7 @@ class ParcelOut(DestinationSchema):
 
     @validates_schema
     def refuse_nobody(self, data: dict[str, Any], **kwargs: Any) -> None:
-        if data.get("person", {}).get("name") == "Nadie":
+        if data.get("nombre") == "Nadie":
             raise ValidationError("is nobody.", "nombre")
 
 

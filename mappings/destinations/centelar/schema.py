@@ -63,7 +63,7 @@ class CentelarAddressSchema(DestinationSchema):
         if data.get("disposition") == "pickup":
             if "pickup_id" not in data and "pickup_name" not in data:
                 raise field_error("missing", "id")
-        elif "street" not in data.get("address", {}):
+        elif "street" not in data:
             raise field_error("missing", "street")
 
 
