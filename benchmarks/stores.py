@@ -21,7 +21,8 @@ def write_configuration(directory: Path, *, destination: str, base_url: str, **s
     extra = "".join(f"{name} = {value}\n" for name, value in settings.items())
     file = directory / "connector.toml"
     file.write_text(
-        f'[stores.{STORE}]\nstorefront = "shopify"\nsecrets = ["{SECRET}"]\ndocument_from = "note_attributes:dni"\n\n'
+        f'[stores.{STORE}]\nstorefront = "shopify"\nsecrets = ["{SECRET}"]\n'
+        'since = "2020-01-01T00:00:00Z"\ndocument_from = "note_attributes:dni"\n\n'
         f'[accounts.bodega]\ndestination = "{destination}"\nbase_url = "{base_url}"\n'
         f"{ACCOUNTS[destination]}\n{extra}\n"
         f'[[routes]]\nfrom = "{STORE}"\nto = ["bodega"]\n'

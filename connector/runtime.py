@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
 
@@ -13,6 +13,7 @@ from connector.clients.tokens import TokenProvider
 from connector.core.exceptions import DatabaseUnavailableError, SettingsError
 from connector.database.engine import Database
 from connector.database.health import unknown_ids
+from connector.database.known_stores import record_first_runs
 from connector.observability.logs import get_logger
 from connector.observability.tracing import Tracing, open_tracing
 from connector.settings import Settings
@@ -49,6 +50,7 @@ class Runtime:
     clock: Clock = utc_now
     account_clients: dict[str, AccountClients] = field(default_factory=dict)  # by account id; empty in web processes
     store_clients: dict[str, Client] = field(default_factory=dict)  # by store id, if the store has an API
+    first_runs: dict[str, datetime] = field(default_factory=dict)  # by store id, when the connector first ran with it
     tracing: Tracing = field(default_factory=Tracing)
     log: Any = field(default_factory=get_logger)
 
@@ -56,6 +58,14 @@ class Runtime:
     def destinations_with_idempotency(self) -> set[str]:
         """The names of the destinations that take an idempotency key."""
         return {name for name, destination in DESTINATIONS.items() if destination.supports_idempotency}
+
+    def orders_since(self, store: Store) -> datetime:
+        """The store's `since`: orders from before are not sent. By default, a day before the first run with it."""
+        if store.since is not None:
+            return store.since
+        if store.id not in self.first_runs:
+            self.first_runs.update(record_first_runs(self.database, [store.id]))
+        return self.first_runs[store.id] - timedelta(days=1)
 
 
 @contextmanager
@@ -79,13 +89,22 @@ def open_runtime(
     environment = settings.environment
     tracing = open_tracing(environment.otel_exporter_otlp_endpoint, environment.otel_service_name)
     try:
+        first_runs = {}
         try:
             check_database(settings, database)
+            if with_clients or allow_database_down:  # a worker or a web process, and not a command
+                first_runs = record_first_runs(database, [store.id for store in settings.stores.values()])
         except DatabaseUnavailableError:
             if not allow_database_down:
                 raise
             get_logger().warning("database_away", what="answering 503 until it is back")
-        common: dict[str, Any] = {"settings": settings, "database": database, "clock": clock, "tracing": tracing}
+        common: dict[str, Any] = {
+            "settings": settings,
+            "database": database,
+            "clock": clock,
+            "tracing": tracing,
+            "first_runs": first_runs,
+        }
         if not with_clients:
             yield Runtime(**common)
             return

@@ -3,6 +3,7 @@
 They follow the setting's path in a sentence: `accounts.bodega.concurrency: must be a whole number.`
 """
 
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from marshmallow import fields, validate
@@ -42,6 +43,24 @@ class Decimal(Field[Any], fields.Decimal):
 
 class Boolean(Field[bool], fields.Boolean):
     default_error_messages = {"invalid": "must be true or false."}
+
+
+class Instant(Field[datetime]):
+    """A date and time with an offset: TOML's own, or a text as in RFC 3339."""
+
+    default_error_messages = {"invalid": "must be a date and time with an offset, such as 2026-11-01T00:00:00Z."}
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
+        try:
+            instant = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+        except ValueError as error:
+            raise self.make_error("invalid") from error
+        if not isinstance(instant, datetime) or instant.tzinfo is None:
+            raise self.make_error("invalid")
+        try:
+            return instant.astimezone(UTC)
+        except OverflowError as error:
+            raise self.make_error("invalid") from error
 
 
 class List(Field[Any], fields.List[T]):

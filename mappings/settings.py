@@ -7,6 +7,7 @@ validation. Defaults are in the dataclass only.
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -29,6 +30,7 @@ class Store:
     secrets: list[str] = field(default_factory=list, repr=False)  # a webhook may be signed with any of them
     api_url: str | None = None
     api_token: str | None = field(default=None, repr=False)
+    since: datetime | None = None  # older orders are not sent; None: when the connector first ran with it, less a day
     document_from: list[str] | None = None  # None: the storefront's usual paths
     district_from: list[str] = field(default_factory=list)
     number_from: list[str] = field(default_factory=list)
@@ -193,6 +195,7 @@ class StoreSchema(SettingsSchema):
     )
     api_url = ServiceUrl()
     api_token = HeaderValue()
+    since = fields.Instant()
     document_from = PathList()
     district_from = PathList()
     number_from = PathList()

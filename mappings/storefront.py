@@ -73,6 +73,14 @@ def confirm_topic(topic: str, claim: str, facts: Set[str]) -> tuple[frozenset[st
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTimes:
+    """When an order was placed and paid, by its platform."""
+
+    placed_at: datetime | None = None
+    paid_at: datetime | None = None  # None: the platform does not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """The HMAC-SHA256 of the raw body with the store's secret."""
 
@@ -138,6 +146,10 @@ class Storefront(ABC, Generic[StoreT]):
     def belongs_to_store(self, payload: Mapping[str, Any], store: StoreT) -> bool:
         """Return whether a signed payload is this store's. One app's secret may sign for several shops."""
         return True
+
+    def order_times(self, payload: Mapping[str, Any]) -> OrderTimes:
+        """Return when the order in `payload` was placed and paid. It is read before the order is mapped."""
+        return OrderTimes()
 
     def required_fetches(
         self, payload: Mapping[str, Any], store: StoreT, required_details: Set[str]

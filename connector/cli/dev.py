@@ -23,12 +23,12 @@ def trigger(store_name: str, topic: str | None, url: str | None, file: Any) -> N
     For a storefront whose webhooks only name the order, FILE is the order. If the store's api_url is the sandbox's,
     the order is put there first. Then the webhook that names it is posted.
     """
-    from connector.sandbox.webhook_sender import WebhookNotSentError, post_webhook, read_sample
+    from connector.sandbox.webhook_sender import WebhookNotSentError, post_webhook, read_fresh_sample
 
     settings = read_settings()
     store = lookup_or_fail("store", store_name, settings.stores)
     storefront = settings.storefront(store)
-    body = file.read() if file else read_sample(storefront.name)
+    body = file.read() if file else read_fresh_sample(storefront.name)
     address = (url or f"http://127.0.0.1:{settings.environment.port}").rstrip("/")
     try:
         status, response_text = post_webhook(f"{address}/webhooks/{store_name}", storefront, store, body, topic)

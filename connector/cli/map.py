@@ -11,6 +11,7 @@ from connector.cli.output import print_table
 from connector.core.json_body import InvalidJsonError, parse_json
 
 if TYPE_CHECKING:
+    from connector.settings import Route
     from mappings.preview.provenance import ExplainedMapping
     from mappings.settings import Account, Store
 
@@ -39,14 +40,18 @@ def map_order(
     The body goes to standard output; problems and warnings go to standard error, one per line. --explain shows a table
     instead: for each field, where its value comes from in the order, or which setting it is, and what else it depends
     on. This is found by changing the order's values one at a time and mapping it again.
+
+    Mapping does not decide whether the order is sent: its webhook's topic, its newer versions and cancellations, the
+    store's `since` and the routes do. What the settings show of that is said on standard error, too.
     """
     from mappings.preview.dry_run import dry_run
     from mappings.problems import render_problems
 
     if as_json and not is_explained:
         raise click.UsageError("--json requires --explain; the body alone is JSON already.")
+    routes: list[Route] | None = None
     if store and account and not (storefront or destination or values):
-        source, target = load_configured_pair(store, account)
+        source, target, routes = load_configured_pair(store, account)
     elif storefront and destination and not (store or account):
         source, target = build_unconfigured_pair(storefront, destination, values)
     else:
@@ -57,10 +62,12 @@ def map_order(
 
         explained = explain_mapping(source, target, payload)
         print_explanation(explained, as_json=as_json)
+        print_delivery_notes(source, payload, routes)
         if explained.problems:
             sys.exit(1)
         return
     result = dry_run(source, target, payload)
+    print_delivery_notes(source, payload, routes)
     if result.body is None:
         exit_with(render_problems(result.problems), 1)
     for warning in render_problems(result.warnings):
@@ -68,16 +75,52 @@ def map_order(
     click.echo(json.dumps(result.body, ensure_ascii=False, indent=2))
 
 
-def load_configured_pair(store: str, account: str) -> "tuple[Store, Account]":
-    """Return a store and an account of the configuration. An account is found by its name or its id."""
+def print_delivery_notes(store: "Store", payload: dict[str, Any], routes: "list[Route] | None") -> None:
+    """Say what mapping does not decide: why the order would not be sent as a delivery, as far as that is known.
+
+    Args:
+        routes: between the store and the account; None without a configuration.
+    """
+    from connector.core.messages import build_message
+    from connector.delivery.age import find_doubt, find_old
+    from mappings import STOREFRONTS
+    from mappings.problems import MappingError, render_problems
+
+    storefront = STOREFRONTS[store.storefront]
+    discard_reasons, notes = [], []
+    if store.since is not None:
+        times = storefront.order_times(payload)
+        if old := find_old(times, store.since):
+            discard_reasons.append(old)
+        if doubt := find_doubt(times, store.since):
+            notes.append(build_message("delivery_would_be_held", reason=doubt))
+    try:
+        order = storefront.parse_order(payload, store)
+    except MappingError:
+        order = None
+    if order is not None and order.is_paid is False and all(route.takes_only_paid for route in routes or ()):
+        discard_reasons.append(build_message("newest_version_unpaid"))
+    if order is not None and routes is not None:
+        exclusions = [route.only.exclusion_reason(order) for route in routes] or [build_message("no_route")]
+        if None not in exclusions:
+            discard_reasons += list(dict.fromkeys(reason for reason in exclusions if reason))
+    notes += [build_message("delivery_would_be_discarded", reason=reason) for reason in discard_reasons]
+    for line in render_problems(notes):
+        click.echo(line, err=True)
+
+
+def load_configured_pair(store: str, account: str) -> "tuple[Store, Account, list[Route]]":
+    """Return a store and an account of the configuration, and the routes between them.
+
+    An account is found by its name or its id.
+    """
     from connector.settings import load_settings
 
     settings = load_settings()
     accounts = {configured_account.name: configured_account for configured_account in settings.accounts.values()}
-    return (
-        lookup_or_fail("store", store, settings.stores),
-        lookup_or_fail("account", account, {**accounts, **settings.accounts}),
-    )
+    source = lookup_or_fail("store", store, settings.stores)
+    target = lookup_or_fail("account", account, {**accounts, **settings.accounts})
+    return source, target, settings.routes_between(source.id, target.id)
 
 
 def build_unconfigured_pair(storefront: str, destination: str, values: tuple[str, ...]) -> "tuple[Store, Account]":

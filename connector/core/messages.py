@@ -71,6 +71,8 @@ SIGNATURE_ERRORS: Mapping[str, str] = {
 
 #: Why a delivery is discarded.
 DISCARD_REASONS: Mapping[str, str] = {
+    "delivery_would_be_discarded": N_("Not decided here: a delivery of this order would be discarded: %(reason)s."),
+    "delivery_would_be_held": N_("Not decided here: a delivery of this order would be held. %(reason)s"),
     "would_be_discarded": N_("It would be discarded: %(reason)s."),
     "cancelled_at_store": N_("the store says that it is cancelled"),
     "newest_version_unpaid": N_("its newest version is not paid"),
@@ -78,6 +80,8 @@ DISCARD_REASONS: Mapping[str, str] = {
     "no_route": N_("no route leads to the account now"),
     "filter_value_missing": N_("the order names no %(field)s, which must be among %(allowed)s"),
     "filter_value_excluded": N_("%(field)s %(value)s is not among %(allowed)s"),
+    "paid_before_since": N_("it was paid on %(paid_at)s, before the store's `since` (%(since)s)"),
+    "placed_before_since": N_("it was placed on %(placed_at)s, before the store's `since` (%(since)s)"),
     "filter_pickup_required": N_("the order is not collected, and pickup must be true"),
     "filter_pickup_excluded": N_("the order is collected, and pickup must be false"),
     "filter_pickup_unknown": N_("the order does not say whether it is collected, and pickup must be %(pickup)s"),
@@ -85,6 +89,10 @@ DISCARD_REASONS: Mapping[str, str] = {
 
 #: Why a person must decide about a delivery.
 HOLD_REASONS: Mapping[str, str] = {
+    "payment_time_unknown": N_(
+        "The order was placed on %(placed_at)s, shortly before the store's `since` (%(since)s), and the store does not "
+        "say when it was paid: check whether it was handled before."
+    ),
     "came_back": N_("The order was cancelled, and its newest version is not: check in the store whether to send it."),
     "came_back_after_sending": N_(
         "The order was cancelled, and its newest version is not, but an attempt to send it was made before: check at "

@@ -16,6 +16,7 @@ from connector.core.messages import build_message
 from connector.database.circuits import CircuitReport, load_circuits, record_outcomes, release_probe, seconds_open
 from connector.database.deliveries import (
     LockedDelivery,
+    held_values,
     is_still_claimed,
     lock_deliveries,
     update_delivery,
@@ -28,7 +29,6 @@ from connector.database.orders import (
     add_alert,
     cancellation_values,
     has_come_back,
-    held_values,
     is_cancelled,
     load_order_events,
     newest_event,

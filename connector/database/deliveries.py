@@ -109,6 +109,24 @@ def discard(database: Database, delivery: Delivery, reason: Reason, problems: Se
     return finish_without_attempt(database, delivery, state=State.DISCARDED, **values)
 
 
+def hold(database: Database, delivery: Delivery, problem: Problem) -> bool:
+    """Park it until a person decides. False as for `park_unmappable`."""
+    return finish_without_attempt(database, delivery, **held_values(problem))
+
+
+def held_values(problem: Problem) -> dict[str, Any]:
+    """The column changes of a delivery about which a person must decide."""
+    return {
+        "state": State.PARKED,
+        "reason": Reason.HELD,
+        "problems": dump_problems([problem]),
+        "missing_rows": None,
+        "claimed_by": None,
+        "claim_expires_at": None,
+        "due_at": None,
+    }
+
+
 def postpone(database: Database, delivery: Delivery, due_at: datetime) -> bool:
     """Release it until `due_at`. False as for `park_unmappable`."""
     return finish_without_attempt(database, delivery, due_at=due_at)

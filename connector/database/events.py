@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from connector.core.messages import build_message
-from connector.database.deliveries import reset_values
+from connector.database.deliveries import held_values, reset_values
 from connector.database.engine import Database, Transaction
 from connector.database.models import Event, Reason, State
 from connector.database.order_batch import OrderBatch, OrderDelivery, OrderKey
@@ -19,7 +19,6 @@ from connector.database.orders import (
     MAX_EVENT_ID,
     EventSummary,
     cancellation_values,
-    held_values,
     may_have_been_processed,
 )
 from connector.database.sql.run import insert_rows

@@ -340,6 +340,15 @@ class Checkpoint(SQLModel, table=True):
     until: datetime | None = timestamp_column(nullable=True)
 
 
+class KnownStore(SQLModel, table=True):
+    """A store that the connector has run with. By default, orders that are older than that are not sent."""
+
+    __tablename__ = "known_stores"
+
+    id: str = Field(primary_key=True)
+    first_run_at: datetime = timestamp_column()
+
+
 class Counter(SQLModel, table=True):
     """A monotonic counter over all processes and restarts."""
 

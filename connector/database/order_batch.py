@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlmodel import col
 
+from connector.database.deliveries import held_values
 from connector.database.engine import Transaction
 from connector.database.models import Delivery, Event, Note, State
-from connector.database.orders import EventSummary, alert_values, held_values, load_order_events, newest_event
+from connector.database.orders import EventSummary, alert_values, load_order_events, newest_event
 from connector.database.sql.run import insert_rows, parse_time, run
 from connector.database.sql.statements import INSERT_DELIVERIES, LOCK_ORDER_DELIVERIES
 from mappings.problems import Problem

@@ -15,7 +15,7 @@ from connector.database.models import Attempt, Delivery, Event, Note, Reason, St
 from connector.database.sql.run import parse_required_time, run
 from connector.database.sql.statements import SELECT_ORDER_EVENTS
 from mappings.destination import Outcome
-from mappings.problems import Problem, dump_problems
+from mappings.problems import Problem
 
 CANCELLED_AFTER_SENDING = build_message("cancelled_after_sending")
 CANCELLED_WHILE_AMBIGUOUS = build_message("cancelled_while_ambiguous")
@@ -142,19 +142,6 @@ def cancellation_values(
     if locked_since is not None:  # it waits to repeat an ambiguous attempt
         return {"state": State.PARKED, "reason": Reason.UNCERTAIN, **released_claim}, CANCELLED_WHILE_AMBIGUOUS
     return {"state": State.DISCARDED, "reason": Reason.CANCELLED, **released_claim}, None
-
-
-def held_values(problem: Problem) -> dict[str, Any]:
-    """The column changes of a delivery about which a person must decide."""
-    return {
-        "state": State.PARKED,
-        "reason": Reason.HELD,
-        "problems": dump_problems([problem]),
-        "missing_rows": None,
-        "claimed_by": None,
-        "claim_expires_at": None,
-        "due_at": None,
-    }
 
 
 def add_note(transaction: Transaction, delivery_id: int, kind: str, text: str, actor: str) -> None:

@@ -27,13 +27,14 @@ from connector.database.attempts import (
 )
 from connector.database.circuits import CircuitReport, has_delivered_since, store_circuit, total_seconds_open
 from connector.database.claims import ClaimedDelivery
-from connector.database.deliveries import discard, park_unmappable, postpone
+from connector.database.deliveries import discard, hold, park_unmappable, postpone
 from connector.database.models import Delivery, Event, Reason, State
 from connector.database.queries.deliveries import load_delivery
 from connector.database.queries.events import load_event
 from connector.delivery.decision import RetryContext, next_state
 from connector.delivery.prepare import (
     Discarded,
+    Held,
     NotReady,
     Postponed,
     PrerequisiteFailed,
@@ -271,6 +272,10 @@ def record_not_ready(runtime: Runtime, delivery: Delivery, not_ready: NotReady, 
             is_recorded = discard(database, delivery, reason, problems)
             if is_recorded:
                 log_finished(runtime, delivery, reason)
+        case Held(problem=problem):
+            is_recorded = hold(database, delivery, problem)
+            if is_recorded:
+                log_finished(runtime, delivery, Reason.HELD)
         case Postponed(until=until):
             is_recorded = postpone(database, delivery, until)
         case PrerequisiteFailed():

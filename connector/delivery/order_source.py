@@ -11,7 +11,7 @@ from connector.database.models import Event
 from connector.settings import Settings
 from mappings.order import Order
 from mappings.settings import Store
-from mappings.storefront import Fetch, Storefront
+from mappings.storefront import Fetch, OrderTimes, Storefront
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,10 @@ class OrderSource:
         """
         payload = fetch_missing(client, self.storefront, self.store, self.payload, self.missing, timeout_s=timeout_s)
         return replace(self, payload=payload, missing=(), was_fetched=self.is_thin)
+
+    def times(self) -> OrderTimes:
+        """Return when the order was placed and paid; nothing while it is thin."""
+        return OrderTimes() if self.is_thin else self.storefront.order_times(self.payload)
 
     def parse(self) -> Order:
         """Raises `MappingError`."""

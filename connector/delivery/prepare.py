@@ -19,6 +19,7 @@ from connector.core.outcomes import is_unauthorized
 from connector.database.circuits import CircuitReport, next_probe_time, record_outcome, store_circuit
 from connector.database.models import Delivery, Event, Reason
 from connector.database.orders import set_order_number
+from connector.delivery.age import find_doubt, find_old
 from connector.delivery.order_source import OrderSource, load_order_source
 from connector.runtime import Runtime
 from connector.settings import Route
@@ -54,6 +55,13 @@ class Discarded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A person must decide whether to send the order."""
+
+    problem: Problem  # why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Postponed:
     """The store's API is failing and is not called before `until`."""
 
@@ -71,7 +79,7 @@ class PrerequisiteFailed:
 
 
 #: Why nothing is sent.
-NotReady = Unmappable | Discarded | Postponed | PrerequisiteFailed
+NotReady = Unmappable | Discarded | Held | Postponed | PrerequisiteFailed
 Prepared = Ready | NotReady
 
 
@@ -80,7 +88,8 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> Prepared:
 
     1. After an ambiguous attempt: the same bytes under the same key, and nothing else.
     2. Load the order, and fetch what its webhook lacks.
-    3. Discard it if it was cancelled, or if no route takes it any more.
+    3. Discard it if it was cancelled, if no route takes it any more, or if it is from before the store was connected.
+       Hold it if a person must decide.
     4. Map it.
     5. Look up its customer at destinations that keep some, and map it again with that customer.
     """
@@ -108,11 +117,17 @@ def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: A
     ensure_not_pruned(delivery, event, destination)
     store = find_store(runtime, delivery)
     source = load_order_source(settings, event, store, destination.required_details(account))
+    since = runtime.orders_since(store)
+    is_old_accepted = delivery.ignores_filters or delivery.override_event_id is not None
+    if not is_old_accepted and (reason := find_old(source.times(), since)):
+        return Discarded(reason=Reason.FILTERED, problems=[reason])
     if source.missing:
         fetched = fetch_order(runtime, source, account)
         if not isinstance(fetched, OrderSource):
             return fetched
         source = fetched
+        if not is_old_accepted and (reason := find_old(source.times(), since)):
+            return Discarded(reason=Reason.FILTERED, problems=[reason])
     order = source.parse()
     if delivery.order_number is None:
         set_order_number(runtime.database, delivery.id, order.number)
@@ -124,6 +139,8 @@ def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: A
         routes = settings.routes_between(store.id, account.id)
         if rejections := rejections_by_routes(routes, order):
             return Discarded(reason=Reason.FILTERED, problems=rejections)
+        if not is_old_accepted and (doubt := find_doubt(source.times(), since)):
+            return Held(problem=doubt)
     else:  # a person decided to send it in spite of that
         order = order.overridden()
     request_body = destination.build_request(order, account, store)

@@ -13,6 +13,7 @@ from connector.core.messages import build_message, render_stored
 from connector.database.models import Delivery, Event
 from connector.database.queries.deliveries import load_delivery
 from connector.database.queries.events import load_newest_event
+from connector.delivery.age import find_doubt, find_old
 from connector.delivery.order_source import OrderSource, load_order_source
 from connector.delivery.prepare import ensure_not_pruned, find_store, rejections_by_routes
 from connector.runtime import Runtime, open_store_api
@@ -82,6 +83,12 @@ def map_delivery(
     ensure_not_pruned(delivery, event, destination)
     source = fetch_order(runtime, load_order_source(settings, event, store, destination.required_details(account)))
     is_overridden = delivery.ignores_filters
+    if not is_overridden and delivery.override_event_id is None:
+        times, since = source.times(), runtime.orders_since(store)
+        if reason := find_old(times, since):
+            raise MappingError([build_message("would_be_discarded", reason=reason)])
+        if doubt := find_doubt(times, since):
+            return DryRunResult(body=None, problems=[doubt]), []
     if with_origins:
         explanation = explain_mapping(store, account, source.payload, override_cancellation=is_overridden)
         trial = DryRunResult(body=explanation.body, problems=explanation.problems, warnings=explanation.warnings)

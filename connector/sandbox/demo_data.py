@@ -20,32 +20,39 @@ CONFIGURATION = Template("""\
 [stores.shopify-mx]
 storefront = "shopify"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 
 [stores.shopify-ar]
 storefront = "shopify"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 document_from = "note_attributes:dni"
 
 [stores.woo-mx]
 storefront = "woocommerce"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 
 [stores.woo-ar]
 storefront = "woocommerce"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 
 [stores.shopify-sur]
 storefront = "shopify"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 document_from = "note_attributes:dni"
 
 [stores.woo-sur]
 storefront = "woocommerce"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 
 [stores.nube-mx]
 storefront = "tiendanube"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 store_id = 4410733
 api_url = "$sandbox/tiendanube"
 api_token = "demo"
@@ -53,6 +60,7 @@ api_token = "demo"
 [stores.nube-ar]
 storefront = "tiendanube"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 store_id = 5120066
 api_url = "$sandbox/tiendanube"
 api_token = "demo"
@@ -60,6 +68,7 @@ api_token = "demo"
 [stores.nube-sur]
 storefront = "tiendanube"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 store_id = 5120077
 api_url = "$sandbox/tiendanube"
 api_token = "demo"

@@ -1,7 +1,9 @@
 """Signs and posts webhooks as the storefronts do, with sample orders."""
 
 import json
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ from mappings.storefront import Storefront
 SAMPLES_DIRECTORY = Path(__file__).parent / "samples"
 
 
+#: Dates as the storefronts write them.
+DATE = re.compile(rb"\b20\d\d-\d\d-\d\d(?=[T ]\d\d:)")
+
+
 class WebhookNotSentError(ConnectorError):
     """The service did not respond. The message is the type of the network error."""
 
@@ -26,6 +32,13 @@ def read_sample(name: str) -> bytes:
     Every storefront has a sample with its name. Some have more, for another country.
     """
     return (SAMPLES_DIRECTORY / f"{name}.json").read_bytes()
+
+
+def read_fresh_sample(name: str) -> bytes:
+    """Return the sample with today's date in place of its own: orders from before `since` are not sent."""
+    body = read_sample(name)
+    today = f"{datetime.now(UTC):%Y-%m-%d}".encode()
+    return DATE.sub(today, body)
 
 
 def post_webhook(

@@ -35,7 +35,14 @@ from mappings.problems import Problem, field_error
 from mappings.samples import SampleStore
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import HeaderValue, Store, StoreSchema
-from mappings.storefront import Fetch, MalformedWebhookError, Signature, Storefront, WebhookIdentity
+from mappings.storefront import (
+    Fetch,
+    MalformedWebhookError,
+    OrderTimes,
+    Signature,
+    Storefront,
+    WebhookIdentity,
+)
 from mappings.text import clean_text
 
 #: The events of an order, with the canonical topic of each. `order/voided` is not a cancellation: the payment is void,
@@ -357,6 +364,11 @@ class Tiendanube(Storefront[TiendanubeStore]):
 
     def belongs_to_store(self, payload: Mapping[str, Any], store: TiendanubeStore) -> bool:
         return clean_text(payload.get("store_id")) == store.store_id
+
+    def order_times(self, payload: Mapping[str, Any]) -> OrderTimes:
+        return OrderTimes(
+            placed_at=parse_datetime(payload.get("created_at")), paid_at=parse_datetime(payload.get("paid_at"))
+        )
 
     def required_fetches(
         self, payload: Mapping[str, Any], store: TiendanubeStore, required_details: Set[str]

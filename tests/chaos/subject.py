@@ -31,14 +31,17 @@ CONFIGURATION = Template("""\
 [stores.cafe-mx]
 storefront = "shopify"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 
 [stores.yerba-ar]
 storefront = "woocommerce"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 
 [stores.mate-ar]
 storefront = "tiendanube"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 store_id = $shop
 api_url = "$tiendanube"
 api_token = "chaos"
@@ -46,6 +49,7 @@ api_token = "chaos"
 [stores.doble-ar]
 storefront = "shopify"
 secrets = ["$secret"]
+since = "2026-01-01T00:00:00Z"
 document_from = "note_attributes:dni"
 
 [accounts.bodega]

@@ -21,7 +21,7 @@ from werkzeug.serving import make_server
 
 from connector.cli import main
 from connector.sandbox.server import SandboxServer
-from connector.sandbox.webhook_sender import SAMPLES_DIRECTORY, read_sample
+from connector.sandbox.webhook_sender import SAMPLES_DIRECTORY, read_fresh_sample
 from connector.settings import build_account, build_store
 from connector.web.app import create_app
 from mappings import DESTINATIONS, STOREFRONTS
@@ -160,6 +160,25 @@ def test_map_writes_warnings_to_standard_error(run: Callable[..., CommandResult]
     mapped = run("map", "--storefront", "shopify", "--destination", "rayo", "-", stdin=order)
     assert (mapped.status, json.loads(mapped.out)) == (0, RAYO_BODY)
     assert mapped.err == "Customer note is not sent: Rayo has no field for it.\n"
+
+
+def test_map_says_what_only_a_webhook_or_a_route_decides(
+    run: Callable[..., CommandResult], configuration_path: Path, tmp_path: Path
+) -> None:
+    text = configuration_path.parent.joinpath("connector.toml").read_text("utf-8")
+    route = 'to = ["bodega"]'
+    configuration_path.parent.joinpath("connector.toml").write_text(
+        text.replace(route, f'{route}\nonly = {{ country = ["AR"] }}'), "utf-8"
+    )
+    order = write(tmp_path, encode(shopify_order(created_at="2020-01-02T10:00:00Z", financial_status="pending")))
+    mapped = run("map", "--store", "tienda-mx", "--account", "bodega", order)
+    assert (mapped.status, json.loads(mapped.out)) == (0, RAYO_BODY)
+    discarded = "Not decided here: a delivery of this order would be discarded: "
+    assert mapped.err.splitlines() == [
+        f"{discarded}it was placed on 2020-01-02 10:00 UTC, before the store's `since` (2026-01-01 00:00 UTC).",
+        f"{discarded}its newest version is not paid.",
+        f"{discarded}country MX is not among AR.",
+    ]
 
 
 def test_map_accepts_settings_without_a_configuration(run: Callable[..., CommandResult], tmp_path: Path) -> None:
@@ -405,7 +424,7 @@ def test_resolve_rejects_a_delivery_that_is_being_sent(run: Callable[..., Comman
 @pytest.mark.parametrize("name", STOREFRONTS)
 def test_every_storefront_has_a_sample_of_a_paid_order(name: str) -> None:
     storefront, store = STOREFRONTS[name], build_store(name, {})
-    body = read_sample(name)
+    body = read_fresh_sample(name)
     payload = webhook = json.loads(body)
     webhook = storefront.sample.build_payload(payload, storefront.sample.topic, store)
     headers = storefront.sample.build_headers(webhook, storefront.sample.topic)
@@ -473,6 +492,7 @@ TIENDANUBE_CONFIGURATION = """
 [stores.nube]
 storefront = "tiendanube"
 secrets = ["secreto-de-nube"]
+since = "2026-01-01T00:00:00Z"
 store_id = 5120066
 api_token = "ficha"
 api_url = "{}"
@@ -506,7 +526,7 @@ def test_trigger_stores_the_order_in_the_sandbox_for_thin_webhooks(
         accepted = run("trigger", "--store", "nube", "--url", address)
         service.drain()
     assert (accepted.status, json.loads(accepted.out)) == (0, {"status": "accepted", "event": "1"})
-    [store_order], sample = sandbox.store_orders(), json.loads(read_sample("tiendanube"))
+    [store_order], sample = sandbox.store_orders(), json.loads(read_fresh_sample("tiendanube"))
     assert (store_order.store_id, store_order.order) == ("5120066", sample)
     assert [order.body["notes"] for order in sandbox.orders("lapyme")] == [f"tiendanube {sample['number']}"]
 

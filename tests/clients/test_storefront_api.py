@@ -16,12 +16,14 @@ CONFIGURATION = """
 [stores.tienda-mx]
 storefront = "shopify"
 secrets = ["{shopify}"]
+since = "2026-01-01T00:00:00Z"
 api_url = "SANDBOX/shopify"
 api_token = "ficha-mx"
 
 [stores.tienda-ar]
 storefront = "woocommerce"
 secrets = ["{woo}"]
+since = "2026-01-01T00:00:00Z"
 api_url = "SANDBOX/woocommerce"
 api_token = "ck_clave:cs_secreto"
 

@@ -13,6 +13,7 @@ CONFIGURATION = """
 [stores.tienda-ar]
 storefront = "woocommerce"
 secrets = ["{woo}"]
+since = "2026-01-01T00:00:00Z"
 
 [accounts.hub]
 destination = "centelar"

@@ -5,7 +5,7 @@ from importlib import import_module
 from connector.core import json_body
 from connector.database import events, group_commit, order_batch, orders, postgresql, sqlite
 from connector.database.sql import statements
-from connector.delivery import prepare
+from connector.delivery import age, prepare
 from connector.ingestion import receive
 from mappings import storefront
 from mappings.money import payments
@@ -340,4 +340,35 @@ FACTS = Invariant(
     ),
 )
 
-OF_EVENTS = (SAFE, EVENT_ONCE, ORDER_ONCE, COMES_BACK, FACTS)
+OLD_ORDERS = "tests/delivery/test_old_orders.py"
+TIME_OF_PAYMENT = f"{OLD_ORDERS}::test_time_of_payment_decides"
+
+STAYS_OLD = Invariant(
+    number=13,
+    promise="An order from before the store was connected is not sent unless a person decides so.",
+    mutants=(
+        Mutant(
+            breaks="an old order that comes up again is sent",
+            at=age.find_old,
+            old="if times.paid_at >= since:",
+            new="if True:",
+            tests=(TIME_OF_PAYMENT,),
+        ),
+        Mutant(
+            breaks="an order that was placed before and paid after is taken for an old one",
+            at=age.find_old,
+            old="if times.paid_at is not None:",
+            new="if False:",
+            tests=(TIME_OF_PAYMENT,),
+        ),
+        Mutant(
+            breaks="an order of which the time of payment is unknown is sent",
+            at=prepare.prepare_order,
+            old="if not is_old_accepted and (doubt := find_doubt(source.times(), since)):",
+            new="if False and (doubt := find_doubt(source.times(), since)):",
+            tests=(TIME_OF_PAYMENT,),
+        ),
+    ),
+)
+
+OF_EVENTS = (SAFE, EVENT_ONCE, ORDER_ONCE, COMES_BACK, FACTS, STAYS_OLD)

@@ -24,10 +24,12 @@ CONFIGURATION = """
 [stores.tienda-mx]
 storefront = "shopify"
 secrets = ["{shopify}"]
+since = "2026-01-01T00:00:00Z"
 
 [stores.tienda-ar]
 storefront = "woocommerce"
 secrets = ["{woo}"]
+since = "2026-01-01T00:00:00Z"
 
 [accounts.bodega]
 destination = "rayo"

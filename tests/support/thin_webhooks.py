@@ -17,6 +17,7 @@ THIN_CONFIGURATION = """
 [stores.nube]
 storefront = "tiendanube"
 secrets = ["nube-secreto"]
+since = "2026-01-01T00:00:00Z"
 store_id = 4410733
 api_token = "token-de-nube"
 api_url = "NUBE"

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-from mappings.storefront import Fetch, Signature, Storefront, WebhookIdentity
+from mappings.fields import parse_datetime
+from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.shopify.api import find_required_fetches
 from mappings.storefronts.shopify.sample import SampleShopifyStore
 from mappings.storefronts.shopify.schema import ShopifyOrderSchema
@@ -21,6 +22,13 @@ class Shopify(Storefront[ShopifyStore]):
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
         return identify_webhook(headers, payload, body)
+
+    def order_times(self, payload: Mapping[str, Any]) -> OrderTimes:
+        """Return when the order was placed. Its payload does not say when it was paid: only its transactions do.
+
+        https://shopify.dev/docs/api/admin-rest/latest/resources/order, read 2026-11-30.
+        """
+        return OrderTimes(placed_at=parse_datetime(payload.get("created_at")))
 
     def required_fetches(
         self, payload: Mapping[str, Any], store: ShopifyStore, required_details: Set[str]

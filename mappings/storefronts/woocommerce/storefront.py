@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
+from mappings.fields import parse_datetime
 from mappings.settings import Store
-from mappings.storefront import Fetch, Signature, Storefront, WebhookIdentity
+from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.woocommerce.api import basic_auth, find_required_fetches
 from mappings.storefronts.woocommerce.sample import SampleWooStore
 from mappings.storefronts.woocommerce.schema import WooOrderSchema
@@ -41,6 +42,12 @@ class WooCommerce(Storefront[Store]):
 
     def is_ping(self, body: bytes) -> bool:
         return is_ping_body(body)
+
+    def order_times(self, payload: Mapping[str, Any]) -> OrderTimes:
+        return OrderTimes(
+            placed_at=parse_datetime(payload.get("date_created_gmt"), is_utc=True),
+            paid_at=parse_datetime(payload.get("date_paid_gmt"), is_utc=True),
+        )
 
     def required_fetches(self, payload: Mapping[str, Any], store: Store, required_details: Set[str]) -> Sequence[Fetch]:
         return find_required_fetches(payload, store)

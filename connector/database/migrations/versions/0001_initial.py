@@ -150,6 +150,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
+        "known_stores",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("first_run_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "seen_alerts",
         sa.Column("source_key", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -291,6 +297,7 @@ def downgrade() -> None:
     op.drop_table("attempts")
     op.drop_table("deliveries")
     op.drop_table("seen_alerts")
+    op.drop_table("known_stores")
     op.drop_table("jobs")
     op.drop_table("idempotency_keys")
     op.drop_table("events")
