@@ -21,8 +21,8 @@ class SampleStore:
     #: The topic of a paid order.
     topic: ClassVar[str]
 
-    def build_headers(self, payload: Mapping[str, Any], topic: str) -> dict[str, str]:
-        """Return the platform's headers for a webhook, except the signature."""
+    def build_headers(self, payload: Mapping[str, Any], topic: str, store: Any) -> dict[str, str]:
+        """Return the platform's headers for a webhook of `store`, except the signature."""
         return {}
 
     def build_payload(self, order: Mapping[str, Any], topic: str, store: Any) -> Mapping[str, Any]:

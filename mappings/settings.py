@@ -4,8 +4,9 @@ An integration extends `Store` or `Account` with its own settings, and `StoreSch
 validation. Defaults are in the dataclass only.
 """
 
+import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeVar
@@ -28,6 +29,7 @@ class Store:
     id: str  # in the database and in idempotency keys; by default the name
     storefront: str
     secrets: list[str] = field(default_factory=list, repr=False)  # a webhook may be signed with any of them
+    shop_domain: list[str] = field(default_factory=list)  # the shop's addresses; empty: any shop with the secret
     api_url: str | None = None
     api_token: str | None = field(default=None, repr=False)
     since: datetime | None = None  # older orders are not sent; None: when the connector first ran with it, less a day
@@ -79,6 +81,7 @@ IDENTIFIER = Regexp(
 NOT_BLANK = Length(min=1, error="must not be empty.")
 #: One year. `datetime` overflows when much longer durations are added.
 MAX_DURATION_S = 31_536_000
+MAX_URL_LENGTH = 2_000
 CURRENCY_CODE = Regexp(r"[A-Z]{3}\Z", error="must be an ISO 4217 code.")
 
 
@@ -90,6 +93,38 @@ class PathList(fields.List[str]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
+
+
+class DomainList(PathList):
+    """The address of a shop, or several: a domain, and a folder if the shop is in one. Compared in lower case."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        addresses = super()._deserialize(value, attr, data, **kwargs)
+        domains = [shop_address(address) for address in addresses]
+        if not domains or not all(domains):
+            raise ValidationError("must be the shop's domain, such as tienda.example.com.")
+        return domains
+
+
+def shop_address(url: Any) -> str | None:
+    """Return the host and folder of a web address: "https://WWW.Tienda.example/mx/" is "tienda.example/mx"."""
+    if not isinstance(url, str) or len(url) > MAX_URL_LENGTH:
+        return None
+    try:
+        parts = urlsplit(url.strip() if "//" in url else f"//{url.strip()}")
+        host = (parts.hostname or "").encode("idna").decode().removeprefix("www.")
+        port = f":{parts.port}" if parts.port and parts.port not in (80, 443) else ""
+    except ValueError:
+        return None
+    return f"{host}{port}{parts.path.rstrip('/')}" if re.fullmatch(r"[a-z0-9._-]+", host) else None
+
+
+def is_of_domain(address: str | None, shop_domain: Iterable[str]) -> bool:
+    """Return whether an address is one of these. One without a folder stands for all of its folders.
+
+    Plug-ins for several languages add folders to a shop's address.
+    """
+    return address is not None and not {address, address.partition("/")[0]}.isdisjoint(shop_domain)
 
 
 class SchemaClassField(fields.Field[type[Any]]):

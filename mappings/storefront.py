@@ -143,8 +143,16 @@ class Storefront(ABC, Generic[StoreT]):
         """Return whether the request only tests the address. It is not signed; it gets a 200 and is not recorded."""
         return False
 
-    def belongs_to_store(self, payload: Mapping[str, Any], store: StoreT) -> bool:
-        """Return whether a signed payload is this store's. One app's secret may sign for several shops."""
+    def shop_names(self, store: StoreT) -> list[str]:
+        """Return the platform's own names of the shop, from the store's settings; empty if they do not name it."""
+        return store.shop_domain
+
+    def belongs_to_store(self, headers: Mapping[str, str], payload: Mapping[str, Any], store: StoreT) -> bool:
+        """Return whether a signed webhook is this store's. One secret may sign for several shops.
+
+        The payload decides where it names the shop, since headers are not signed. A store whose settings do not name
+        its shop takes every webhook.
+        """
         return True
 
     def order_times(self, payload: Mapping[str, Any]) -> OrderTimes:

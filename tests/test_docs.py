@@ -93,8 +93,8 @@ def test_documented_configuration_is_valid(name: str, stores: list[str], account
     [example] = re.findall(r"```toml\n(.*?)```", DOCUMENTS[name], re.DOTALL)
     path = tmp_path / "connector.toml"
     path.write_text(example, encoding="utf-8")
-    names = re.findall(r"\$\{(\w+)\}", example)
-    variables = dict.fromkeys(names, "6f1c8a52-0d4e-4b7e-9a53-3f6f2d6f1a01")
+    names = dict.fromkeys(re.findall(r"\$\{(\w+)\}", example))
+    variables = {name: f"6f1c8a52-0d4e-4b7e-9a53-3f6f2d6f1a{index:02}" for index, name in enumerate(names)}
     settings = load_settings(path, variables)
     assert (sorted(settings.stores), sorted(settings.accounts)) == (stores, accounts)
 

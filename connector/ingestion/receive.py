@@ -32,7 +32,7 @@ def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], 
             reason="signature_wrong" if is_signed else "signature_missing",
         )
     payload = parse_json_object(body)
-    if not storefront.belongs_to_store(payload, store):
+    if not storefront.belongs_to_store(headers, payload, store):
         raise SignatureError(
             "the signature is valid, but the payload is for another shop", reason="signature_of_other_shop"
         )

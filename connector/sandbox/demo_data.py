@@ -19,39 +19,39 @@ CONFIGURATION = Template("""\
 
 [stores.shopify-mx]
 storefront = "shopify"
-secrets = ["$secret"]
+secrets = ["$secret-shopify-mx"]
 since = "2026-01-01T00:00:00Z"
 
 [stores.shopify-ar]
 storefront = "shopify"
-secrets = ["$secret"]
+secrets = ["$secret-shopify-ar"]
 since = "2026-01-01T00:00:00Z"
 document_from = "note_attributes:dni"
 
 [stores.woo-mx]
 storefront = "woocommerce"
-secrets = ["$secret"]
+secrets = ["$secret-woo-mx"]
 since = "2026-01-01T00:00:00Z"
 
 [stores.woo-ar]
 storefront = "woocommerce"
-secrets = ["$secret"]
+secrets = ["$secret-woo-ar"]
 since = "2026-01-01T00:00:00Z"
 
 [stores.shopify-sur]
 storefront = "shopify"
-secrets = ["$secret"]
+secrets = ["$secret-shopify-sur"]
 since = "2026-01-01T00:00:00Z"
 document_from = "note_attributes:dni"
 
 [stores.woo-sur]
 storefront = "woocommerce"
-secrets = ["$secret"]
+secrets = ["$secret-woo-sur"]
 since = "2026-01-01T00:00:00Z"
 
 [stores.nube-mx]
 storefront = "tiendanube"
-secrets = ["$secret"]
+secrets = ["$secret-nube-mx"]
 since = "2026-01-01T00:00:00Z"
 store_id = 4410733
 api_url = "$sandbox/tiendanube"
@@ -59,7 +59,7 @@ api_token = "demo"
 
 [stores.nube-ar]
 storefront = "tiendanube"
-secrets = ["$secret"]
+secrets = ["$secret-nube-ar"]
 since = "2026-01-01T00:00:00Z"
 store_id = 5120066
 api_url = "$sandbox/tiendanube"
@@ -67,7 +67,7 @@ api_token = "demo"
 
 [stores.nube-sur]
 storefront = "tiendanube"
-secrets = ["$secret"]
+secrets = ["$secret-nube-sur"]
 since = "2026-01-01T00:00:00Z"
 store_id = 5120077
 api_url = "$sandbox/tiendanube"

@@ -70,7 +70,7 @@ def post_webhook(
             payload, body = thin_payload, json.dumps(thin_payload, separators=(",", ":")).encode()
         headers = {
             "Content-Type": "application/json",
-            **storefront.sample.build_headers(payload, topic),
+            **storefront.sample.build_headers(payload, topic, store),
             storefront.signature.headers[0]: sign(storefront.signature, storefront.signing_key(store.secrets[0]), body),
             **(extra_headers or {}),
         }

@@ -27,7 +27,7 @@ from connector.settings.users import User, build_users
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings import setting_fields as fields
 from mappings.destination import Destination
-from mappings.settings import Account, AccountSchema, ServiceUrl, SettingsSchema, Store, placeholders_in
+from mappings.settings import Account, AccountSchema, ServiceUrl, SettingsSchema, Store, is_of_domain, placeholders_in
 from mappings.storefront import Storefront
 
 #: The part of a lease that is reserved for recording the outcome of the longest possible attempt.
@@ -99,6 +99,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
         name: build_store_or_account("destination", name, table, ("accounts", name), errors, directory=directory)
         for name, table in account_tables.items()
     }
+    _check_shared_secrets(stores, errors)
     _check_durations(account_tables, variables.get("LEASE_S", f"{environment.lease_s}"), errors)
     ids = {
         "stores": _check_unique_ids("stores", store_tables, errors),
@@ -188,6 +189,28 @@ def _check_unique_ids(kind: str, tables: Mapping[str, Mapping[str, Any]], errors
         if (other := name_by_id.setdefault(id_, name)) != name:
             errors.add((kind, name, "id"), f"“{id_}” is also the id of {format_path((kind, other))}.")
     return ids
+
+
+def _check_shared_secrets(stores: Mapping[str, Store | None], errors: ConfigErrors) -> None:
+    """Add an error if two stores have the same secret, and their settings do not tell their shops apart."""
+    store_by_key: dict[str, Store] = {}
+    for name, store in stores.items():
+        storefront = STOREFRONTS.get(store.storefront) if store else None
+        if not store or not storefront:  # a store that has an error already
+            continue
+        for key in {storefront.signing_key(secret) for secret in store.secrets}:
+            other = store_by_key.setdefault(key, store)
+            if other is store:
+                continue
+            shop_names, other_names = storefront.shop_names(store), STOREFRONTS[other.storefront].shop_names(other)
+            other_path = format_path(("stores", other.name))
+            if not shop_names or not other_names:
+                message = f"has the same secret as {other_path}: both need a `shop_domain`, or a secret of their own."
+                errors.add(("stores", name, "secrets"), message)
+            elif any(is_of_domain(a, other_names) for a in shop_names) or any(
+                is_of_domain(b, shop_names) for b in other_names
+            ):
+                errors.add(("stores", name), f"has the same secret and is the same shop as {other_path}.")
 
 
 def _check_durations(tables: Mapping[str, Mapping[str, Any]], lease_s: str, errors: ConfigErrors) -> None:

@@ -362,7 +362,10 @@ class Tiendanube(Storefront[TiendanubeStore]):
             refetch_on_duplicate=topic not in SINGLE_OCCURRENCE_TOPICS,
         )
 
-    def belongs_to_store(self, payload: Mapping[str, Any], store: TiendanubeStore) -> bool:
+    def shop_names(self, store: TiendanubeStore) -> list[str]:
+        return [store.store_id]
+
+    def belongs_to_store(self, headers: Mapping[str, str], payload: Mapping[str, Any], store: TiendanubeStore) -> bool:
         return clean_text(payload.get("store_id")) == store.store_id
 
     def order_times(self, payload: Mapping[str, Any]) -> OrderTimes:

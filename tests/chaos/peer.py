@@ -39,7 +39,7 @@ class Peer:
         port = find_free_port()
         self.url = f"http://127.0.0.1:{port}"
         environment = build_peer_environment(
-            secret=SECRET,
+            secret=f"{SECRET}-{CAFE.store}",
             rayo_url=sandbox.url("rayo"),
             folder=folder,
             concurrency=CONCURRENCY,

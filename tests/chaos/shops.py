@@ -12,7 +12,7 @@ from connector.sandbox.webhook_sender import parse_json_object, read_sample
 from mappings import STOREFRONTS
 from mappings.storefront import Storefront
 
-SECRET = "chaos-secret"
+SECRET = "chaos-secret"  # of a store: this, and its name
 TIENDANUBE_SHOP = 5120066
 #: Stands in the SKU of an order's first line, and so in every body that is made of the order, whatever the contract.
 MARK = re.compile(r"PIEZA-([0-9]+)-V([0-9]+)")

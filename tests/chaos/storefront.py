@@ -13,6 +13,7 @@ import httpx
 
 from connector.core.signatures import sign
 from connector.sandbox.server import SandboxServer
+from connector.settings import build_store
 from tests.chaos.shops import SECRET, TIENDANUBE_SHOP, PlannedEvent, PlannedOrder
 
 CLIENTS = 8
@@ -125,9 +126,9 @@ class Storefront:
         body = json.dumps(payload).encode()  # escapes for all that is not ASCII, as platforms write it
         headers = {
             "Content-Type": "application/json",
-            **platform.storefront.sample.build_headers(payload, topic),
+            **platform.storefront.sample.build_headers(payload, topic, build_store(platform.storefront.name, {})),
             platform.storefront.signature.headers[0]: sign(
-                platform.storefront.signature, platform.storefront.signing_key(SECRET), body
+                platform.storefront.signature, platform.storefront.signing_key(f"{SECRET}-{order.shop.store}"), body
             ),
         }
         posted_at = time.time()

@@ -30,17 +30,17 @@ ADMIN_TOKEN = 8 * "chaos"
 CONFIGURATION = Template("""\
 [stores.cafe-mx]
 storefront = "shopify"
-secrets = ["$secret"]
+secrets = ["$secret-cafe-mx"]
 since = "2026-01-01T00:00:00Z"
 
 [stores.yerba-ar]
 storefront = "woocommerce"
-secrets = ["$secret"]
+secrets = ["$secret-yerba-ar"]
 since = "2026-01-01T00:00:00Z"
 
 [stores.mate-ar]
 storefront = "tiendanube"
-secrets = ["$secret"]
+secrets = ["$secret-mate-ar"]
 since = "2026-01-01T00:00:00Z"
 store_id = $shop
 api_url = "$tiendanube"
@@ -48,7 +48,7 @@ api_token = "chaos"
 
 [stores.doble-ar]
 storefront = "shopify"
-secrets = ["$secret"]
+secrets = ["$secret-doble-ar"]
 since = "2026-01-01T00:00:00Z"
 document_from = "note_attributes:dni"
 

@@ -427,7 +427,7 @@ def test_every_storefront_has_a_sample_of_a_paid_order(name: str) -> None:
     body = read_fresh_sample(name)
     payload = webhook = json.loads(body)
     webhook = storefront.sample.build_payload(payload, storefront.sample.topic, store)
-    headers = storefront.sample.build_headers(webhook, storefront.sample.topic)
+    headers = storefront.sample.build_headers(webhook, storefront.sample.topic, store)
 
     identity = storefront.identify({name.lower(): value for name, value in headers.items()}, webhook, body)
     order = storefront.parse_order(payload, store)

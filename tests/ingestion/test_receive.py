@@ -86,6 +86,20 @@ def test_every_configured_secret_is_accepted(open_service: Callable[..., Service
         assert post_signed(service, body, sign(SHOPIFY.signature, secret, body)).status_code == 200
 
 
+def test_body_of_another_shop_is_refused_though_its_header_names_this_one(
+    open_service: Callable[..., Service],
+) -> None:
+    from tests.support.service import CONFIGURATION
+
+    domain = 'secrets = ["{shopify}"]\nshop_domain = "norte.myshopify.com"'
+    service = open_service(text=CONFIGURATION.replace('secrets = ["{shopify}"]', domain))
+    header = {"X-Shopify-Shop-Domain": "norte.myshopify.com"}
+    of_another = shopify_order(order_status_url="https://sur.myshopify.com/6/orders/5b/authenticate?key=0")
+    assert service.post_shopify(of_another, **header).status_code == 401
+    assert recorded_events(service) == []
+    assert service.post_shopify(shopify_order(), **header).json["status"] == "accepted"
+
+
 def test_signature_covers_the_raw_body(service: Service) -> None:
     body = b'{ "id":23,"status":"processing","url":"http:\\/\\/x","note":"\\u00e9 \\u2060" }\n'
     headers = {

@@ -121,7 +121,10 @@ def test_samples_add_up(name: str) -> None:
 def test_sample_is_identified_as_a_paid_order(name: str) -> None:
     storefront, payload = STOREFRONTS[storefront_name(name)], sample_webhook(name)
     headers = {
-        key.lower(): value for key, value in storefront.sample.build_headers(payload, storefront.sample.topic).items()
+        key.lower(): value
+        for key, value in storefront.sample.build_headers(
+            payload, storefront.sample.topic, build_store(storefront.name)
+        ).items()
     }
     identity = storefront.identify(headers, payload, b"{}")
     order = parse_order(storefront.name, SAMPLES[name])
@@ -137,7 +140,7 @@ def test_sample_is_identified_as_a_paid_order(name: str) -> None:
 def test_thin_webhook_belongs_to_its_store_and_needs_one_fetch(name: str) -> None:
     storefront, store = STOREFRONTS[storefront_name(name)], build_store(storefront_name(name))
     webhook, order = sample_webhook(name), SAMPLES[name]
-    assert storefront.belongs_to_store(webhook, store)
+    assert storefront.belongs_to_store({}, webhook, store)
     assert list(storefront.required_fetches(order, store, frozenset())) == []
     for fetch in storefront.required_fetches(webhook, store, frozenset()):
         assert fetch.is_order
@@ -228,14 +231,16 @@ def test_any_payload_is_identified_or_malformed(
 ) -> None:
     name, path = webhook_path
     storefront, payload = STOREFRONTS[storefront_name(name)], with_value_at(sample_webhook(name), path, value)
-    sample = storefront.sample.build_headers(SAMPLES[name], storefront.sample.topic)
+    sample = storefront.sample.build_headers(SAMPLES[name], storefront.sample.topic, build_store(storefront.name))
     headers = {**{key.lower(): text for key, text in sample.items()}, **headers}
     try:
         identity = storefront.identify(headers, payload, b"{}")
     except MalformedWebhookError:
         return
     assert f"{identity.order_id}{identity.order_number}".encode()
-    assert storefront.belongs_to_store(payload, build_store(storefront.name)) in {True, False}
+    for values in ({}, {} if storefront.has_thin_webhooks else {"shop_domain": "sample.myshopify.com"}):
+        store = build_store(storefront.name, **values)
+        assert storefront.belongs_to_store(headers, payload, store) in {True, False}
 
 
 @pytest.mark.parametrize("name", SAMPLES)

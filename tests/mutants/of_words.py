@@ -243,10 +243,11 @@ SIGNED = Invariant(
         Mutant(
             breaks="another shop's webhook passes, since one app's secret signs for all",
             at=receive.receive_webhook,
-            old="if not storefront.belongs_to_store(payload, store):",
+            old="if not storefront.belongs_to_store(headers, payload, store):",
             new="if False:",
             tests=(
                 "tests/delivery/test_thin_webhooks.py::test_webhook_of_another_shop_is_refused_despite_a_valid_signature[sqlite]",
+                "tests/ingestion/test_receive.py::test_body_of_another_shop_is_refused_though_its_header_names_this_one[sqlite]",
             ),
         ),
     ),

@@ -230,7 +230,7 @@ def test_removed_store_is_not_found_by_id(load: Callable[..., Any]) -> None:
 
 
 def test_routes_are_found_by_store_and_account(load: Callable[..., Any]) -> None:
-    second_store = STORE.replace("tienda-mx", "outlet")
+    second_store = STORE.replace("tienda-mx", "outlet").replace("secreto", "otro secreto")
     second_account = ACCOUNT.replace("bodega", "norte")
     second_route = '[[routes]]\nfrom = "tienda-mx"\nto = ["norte", "bodega"]\ntopics = ["created", "orders/edited"]\n'
     settings = load(STORE + second_store + ACCOUNT + second_account + ROUTE + second_route)
@@ -425,7 +425,7 @@ def test_account_with_an_unknown_destination_is_reported(
 ) -> None:
     toml = SMALLEST.replace('"rayo"', '"dhl"\nbase_url = "https://dhl.example"') + (STORE + ROUTE).replace(
         "tienda-mx", "otra"
-    )
+    ).replace("secreto", "otro secreto")
     expected = f"accounts.bodega.destination: “dhl” is not a destination; use one of {', '.join(sorted(DESTINATIONS))}."
     assert configuration_errors(toml) == [expected]
 
@@ -548,7 +548,7 @@ secrets = ["secreto"]
 [stores.sur]
 storefront = "shopify"
 id = "sur-2"
-secrets = ["secreto"]
+secrets = ["otro secreto"]
 
 [accounts.hub]
 destination = "centelar"
@@ -590,6 +590,71 @@ def test_stores_with_distinct_order_codes_are_allowed(load: Callable[..., Any]) 
     assert settings.accounts["hub"].ext_code == "{store}-{order_id}"
 
 
+def name_shops(north: str, south: str) -> str:
+    """Return `TWO_STORES` with one secret, and these settings of the shops."""
+    toml = TWO_STORES.replace("{ext_code}", 'ext_code = "{store}-{order_id}"').replace("otro secreto", "secreto")
+    south_table = f'id = "sur-2"\n{south}'
+    return toml.replace('[stores.norte]\nstorefront = "shopify"', f"[stores.norte]\n{north}").replace(
+        'storefront = "shopify"\nid = "sur-2"', south_table
+    )
+
+
+SHOPIFY_NORTE = 'storefront = "shopify"\nshop_domain = "Norte.myshopify.com"'
+SHOPIFY_SUR = 'storefront = "shopify"\nshop_domain = ["sur.myshopify.com", "https://www.sur.example/"]'
+WOO_NORTE = 'storefront = "woocommerce"\nshop_domain = "https://tiendas.example/norte/"'
+WOO_SUR = 'storefront = "woocommerce"\nshop_domain = "tiendas.example/sur"'
+NUBE_NORTE = 'storefront = "tiendanube"\nstore_id = 1\napi_token = "t"'
+NUBE_SUR = 'storefront = "tiendanube"\nstore_id = 2\napi_token = "t"'
+HAS_SAME_SECRET = (
+    "stores.sur.secrets: has the same secret as stores.norte: both need a `shop_domain`, or a secret of their own."
+)
+IS_SAME_SHOP = "stores.sur: has the same secret and is the same shop as stores.norte."
+
+
+@pytest.mark.parametrize(
+    ("north", "south"),
+    [(SHOPIFY_NORTE, SHOPIFY_SUR), (WOO_NORTE, WOO_SUR), (NUBE_NORTE, NUBE_SUR), (NUBE_NORTE, WOO_SUR)],
+)
+def test_stores_with_one_secret_are_allowed_if_each_names_its_shop(
+    load: Callable[..., Any], north: str, south: str
+) -> None:
+    assert len(load(name_shops(north, south)).stores) == 2
+
+
+@pytest.mark.parametrize(
+    ("north", "south", "error"),
+    [
+        ('storefront = "shopify"', 'storefront = "shopify"', HAS_SAME_SECRET),
+        (SHOPIFY_NORTE, 'storefront = "shopify"', HAS_SAME_SECRET),
+        ('storefront = "woocommerce"', WOO_SUR, HAS_SAME_SECRET),
+        (SHOPIFY_NORTE, SHOPIFY_NORTE, IS_SAME_SHOP),
+        (NUBE_NORTE, NUBE_NORTE, IS_SAME_SHOP),
+        (WOO_NORTE.replace("/norte/", ""), WOO_SUR, IS_SAME_SHOP),
+    ],
+)
+def test_stores_that_one_secret_does_not_tell_apart_are_an_error(
+    configuration_errors: Callable[..., Any], north: str, south: str, error: str
+) -> None:
+    assert configuration_errors(name_shops(north, south)) == [error]
+
+
+@pytest.mark.parametrize(
+    ("domain", "error"),
+    [
+        ('""', "stores.norte.shop_domain"),
+        ('"not a domain"', "stores.norte.shop_domain: must be the shop's domain, such as tienda.example.com."),
+        ("[]", "stores.norte.shop_domain: must be the shop's domain, such as tienda.example.com."),
+        (
+            '"norte.example"',
+            "stores.norte.shop_domain: must have the shop's permanent domain, such as tienda.myshopify.com.",
+        ),
+    ],
+)
+def test_impossible_shop_domain_is_an_error(configuration_errors: Callable[..., Any], domain: str, error: str) -> None:
+    [message] = configuration_errors(name_shops(f'storefront = "shopify"\nshop_domain = {domain}', NUBE_SUR))
+    assert message.startswith(error)
+
+
 def test_account_and_route_errors_are_reported_once(configuration_errors: Callable[..., Any]) -> None:
     toml = TWO_STORES.replace("{ext_code}", 'timezone = "Buenos Aires"').replace('from = "sur"', 'from = "nadie"')
     assert configuration_errors(toml) == [
@@ -600,7 +665,7 @@ def test_account_and_route_errors_are_reported_once(configuration_errors: Callab
 
 
 def test_stores_with_the_same_id_are_an_error(configuration_errors: Callable[..., Any]) -> None:
-    other = STORE.replace("tienda-mx", "outlet").replace("secrets", 'id = "tienda-mx"\nsecrets')
+    other = STORE.replace("tienda-mx", "outlet").replace('secrets = ["', 'id = "tienda-mx"\nsecrets = ["otro ')
     assert configuration_errors(STORE + other + ACCOUNT + ROUTE) == [
         "stores.outlet.id: “tienda-mx” is also the id of stores.tienda-mx."
     ]

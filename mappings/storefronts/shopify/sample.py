@@ -6,17 +6,18 @@ from typing import Any
 
 from mappings.samples import SampleStore
 from mappings.storefronts.shopify.api import API_VERSION
+from mappings.storefronts.shopify.store import ShopifyStore, is_permanent_domain
 
 
 class SampleShopifyStore(SampleStore):
     topic = "orders/paid"
 
-    def build_headers(self, payload: Mapping[str, Any], topic: str) -> dict[str, str]:
+    def build_headers(self, payload: Mapping[str, Any], topic: str, store: ShopifyStore) -> dict[str, str]:
         """Return the headers with which Shopify would post `payload`. One state of an order always has the same ids."""
         event = f"{topic}:{payload.get('id')}:{payload.get('updated_at')}"
         return {
             "X-Shopify-Topic": topic,
-            "X-Shopify-Shop-Domain": "sample.myshopify.com",
+            "X-Shopify-Shop-Domain": next(filter(is_permanent_domain, store.shop_domain), "sample.myshopify.com"),
             "X-Shopify-API-Version": API_VERSION,
             "X-Shopify-Event-Id": str(uuid.uuid5(uuid.NAMESPACE_URL, event)),
             "X-Shopify-Webhook-Id": str(uuid.uuid5(uuid.NAMESPACE_URL, "webhook:" + event)),

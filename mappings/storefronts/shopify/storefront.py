@@ -9,7 +9,7 @@ from mappings.storefronts.shopify.api import find_required_fetches
 from mappings.storefronts.shopify.sample import SampleShopifyStore
 from mappings.storefronts.shopify.schema import ShopifyOrderSchema
 from mappings.storefronts.shopify.store import ShopifyStore, ShopifyStoreSchema
-from mappings.storefronts.shopify.webhook import identify_webhook
+from mappings.storefronts.shopify.webhook import identify_webhook, is_of_shop
 
 
 class Shopify(Storefront[ShopifyStore]):
@@ -29,6 +29,9 @@ class Shopify(Storefront[ShopifyStore]):
         https://shopify.dev/docs/api/admin-rest/latest/resources/order, read 2026-11-30.
         """
         return OrderTimes(placed_at=parse_datetime(payload.get("created_at")))
+
+    def belongs_to_store(self, headers: Mapping[str, str], payload: Mapping[str, Any], store: ShopifyStore) -> bool:
+        return is_of_shop(headers, payload, store.shop_domain)
 
     def required_fetches(
         self, payload: Mapping[str, Any], store: ShopifyStore, required_details: Set[str]

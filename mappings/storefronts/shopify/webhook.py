@@ -3,14 +3,16 @@
 Source: https://shopify.dev/docs/apps/build/webhooks/delivery-structure, read 2026-11-21.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
 from mappings.problems import Problem
+from mappings.settings import shop_address
 from mappings.storefront import MalformedWebhookError, WebhookIdentity, confirm_topic
 from mappings.storefronts.shopify.money import IS_PAID_BY_FINANCIAL_STATUS
+from mappings.storefronts.shopify.store import is_permanent_domain
 from mappings.text import clean_text
 
 #: The topics that carry a whole order, with what each claims. `orders/edited` carries only a difference.
@@ -77,6 +79,24 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
         has_unknown_payment=status is not None and status not in IS_PAID_BY_FINANCIAL_STATUS,
         is_unpaid=facts.isdisjoint({"paid", "deleted"}),
     )
+
+
+def is_of_shop(headers: Mapping[str, str], payload: Mapping[str, Any], shop_domain: Collection[str]) -> bool:
+    """Return whether a webhook is of a shop with one of these domains; an empty list is any shop.
+
+    An order's `order_status_url` is at the shop's primary domain, which may be its permanent one:
+    https://shopify.dev/docs/api/admin-rest/latest/resources/order, read 2026-11-30. Another primary domain tells only
+    if the list has one that is not permanent. Unverified: a host of Shopify's own, such as checkout.shopify.com, is of
+    older shops.
+    """
+    if not shop_domain:
+        return True
+    address = shop_address(payload.get("order_status_url"))
+    host = address.partition("/")[0] if address else ""
+    is_primary = host and not host.endswith("shopify.com") and not all(map(is_permanent_domain, shop_domain))
+    if host in shop_domain or is_permanent_domain(host) or is_primary:
+        return host in shop_domain
+    return shop_address(get_header(headers, "shop-domain")) in shop_domain
 
 
 def find_ignore_reason(topic: str, order_id: str | None, *, is_deleted: bool) -> Problem | None:

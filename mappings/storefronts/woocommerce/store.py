@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from mappings.settings import HeaderValue, StoreSchema
+from mappings.settings import DomainList, HeaderValue, StoreSchema
 
 
 class KeyAndSecret(HeaderValue):
@@ -23,3 +23,4 @@ class KeyAndSecret(HeaderValue):
 
 class WooStoreSchema(StoreSchema):
     api_token = KeyAndSecret()
+    shop_domain = DomainList()

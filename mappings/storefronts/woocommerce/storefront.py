@@ -10,7 +10,7 @@ from mappings.storefronts.woocommerce.api import basic_auth, find_required_fetch
 from mappings.storefronts.woocommerce.sample import SampleWooStore
 from mappings.storefronts.woocommerce.schema import WooOrderSchema
 from mappings.storefronts.woocommerce.store import WooStoreSchema
-from mappings.storefronts.woocommerce.webhook import decode_secret, identify_webhook, is_ping_body
+from mappings.storefronts.woocommerce.webhook import decode_secret, identify_webhook, is_of_shop, is_ping_body
 
 
 class WooCommerce(Storefront[Store]):
@@ -48,6 +48,9 @@ class WooCommerce(Storefront[Store]):
             placed_at=parse_datetime(payload.get("date_created_gmt"), is_utc=True),
             paid_at=parse_datetime(payload.get("date_paid_gmt"), is_utc=True),
         )
+
+    def belongs_to_store(self, headers: Mapping[str, str], payload: Mapping[str, Any], store: Store) -> bool:
+        return is_of_shop(headers, payload, store.shop_domain)
 
     def required_fetches(self, payload: Mapping[str, Any], store: Store, required_details: Set[str]) -> Sequence[Fetch]:
         return find_required_fetches(payload, store)

@@ -4,12 +4,14 @@ Source: https://github.com/woocommerce/woocommerce, plugins/woocommerce/includes
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
+from mappings.payload_paths import get_path
 from mappings.problems import Problem
+from mappings.settings import is_of_domain, shop_address
 from mappings.storefront import MalformedWebhookError, WebhookIdentity, confirm_topic
 from mappings.storefronts.woocommerce.schema import CANCELLED_STATUSES, DRAFT_STATUSES, is_paid_status
 from mappings.text import clean_text
@@ -21,6 +23,9 @@ TOPICS = {
     "order.restored": "updated",
     "order.deleted": "deleted",
 }
+
+#: Where the path of the REST API begins in a link.
+REST_PATH = re.compile(r"/wp-json/|/index\.php|/?\?")
 
 #: The only entities that WordPress decodes in a secret before it signs: wp_specialchars_decode(…, ENT_QUOTES).
 #: https://developer.wordpress.org/reference/functions/wp_specialchars_decode/, read 2026-11-21.
@@ -59,6 +64,21 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
         warnings=warnings,
         is_unpaid=facts.isdisjoint({"paid", "deleted"}),
     )
+
+
+def is_of_shop(headers: Mapping[str, str], payload: Mapping[str, Any], shop_domain: Collection[str]) -> bool:
+    """Return whether a webhook is of a shop with one of these addresses; an empty list is any shop.
+
+    An order links to itself in the shop's REST API, which is below `home_url`, as the header with the source is:
+    plugins/woocommerce/includes/class-wc-webhook.php, `deliver`, and
+    https://developer.wordpress.org/reference/functions/get_rest_url/, read 2026-11-30.
+    """
+    if not shop_domain:
+        return True
+    links = get_path(payload, "_links.self")
+    link = get_path(links[0], "href") if isinstance(links, list) and links else None
+    address = shop_address(REST_PATH.split(link)[0]) if isinstance(link, str) and REST_PATH.search(link) else None
+    return is_of_domain(address or shop_address(headers.get("x-wc-webhook-source")), shop_domain)
 
 
 def read_facts(payload: Mapping[str, Any], status: str, *, is_deleted: bool) -> Iterator[str]:

@@ -10,7 +10,7 @@ from mappings.ids import hash_body
 from mappings.order import Charge, Order, Payment, Shipping
 from mappings.problems import MappingError, Problem, render_problems
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from tests.support.mapping_cases import SAMPLES, parse_order, shipping_address
+from tests.support.mapping_cases import SAMPLES, build_store, parse_order, shipping_address
 
 STOREFRONT = STOREFRONTS["shopify"]
 
@@ -562,3 +562,33 @@ def test_unstorable_id_is_malformed(payload: dict[str, Any], key: str, value: in
 @pytest.mark.parametrize("updated_at", [None, 5, "ayer", "0001-01-01T00:00:00+14:00", "-0001-11-30T00:00:00+0000"])
 def test_invalid_timestamp_is_no_version(payload: dict[str, Any], updated_at: int | str | None) -> None:
     assert identify(payload | {"updated_at": updated_at}).source_updated_at is None
+
+
+@pytest.mark.parametrize(
+    ("status_url", "header", "domains", "is_ours"),
+    [
+        ("https://norte.myshopify.com/6/orders/5b/authenticate?key=0", "sur.myshopify.com", "norte", True),
+        ("https://sur.myshopify.com/6/orders/5b/authenticate?key=0", "norte.myshopify.com", "norte", False),
+        ("https://www.tienda.example/6/orders/5b", "norte.myshopify.com", "norte", True),
+        ("https://www.tienda.example/6/orders/5b", "sur.myshopify.com", "norte", False),
+        ("https://tienda.example/6/orders/5b", "sur.myshopify.com", "norte and primary", True),
+        ("https://otra.example/6/orders/5b", "norte.myshopify.com", "norte and primary", False),
+        ("https://checkout.shopify.com/6/orders/5b", "norte.myshopify.com", "norte and primary", True),
+        (None, "Norte.MyShopify.com", "norte", True),
+        (None, "sur.myshopify.com", "norte", False),
+        (None, None, "norte", False),
+        (["x"], "\x00", "norte", False),
+        ("https://sur.myshopify.com/", "sur.myshopify.com", "none", True),
+    ],
+)
+def test_body_names_the_shop_and_else_the_header_does(
+    payload: dict[str, Any], status_url: Any, header: str | None, domains: str, is_ours: bool
+) -> None:
+    shop_domain = {
+        "norte": ["norte.myshopify.com"],
+        "norte and primary": ["norte.myshopify.com", "www.tienda.example"],
+        "none": None,
+    }[domains]
+    store = build_store("shopify", **({"shop_domain": shop_domain} if shop_domain else {}))
+    headers = {"x-shopify-shop-domain": header} if header else {}
+    assert STOREFRONT.belongs_to_store(headers, payload | {"order_status_url": status_url}, store) is is_ours

@@ -562,7 +562,7 @@ def test_body_without_usable_ids_is_malformed(payload: dict[str, Any]) -> None:
     [(4410733, True), ("4410733", True), (4410734, False), (None, False), (True, False), ([], False)],
 )
 def test_webhook_belongs_to_the_store_with_its_id(store_id: Any, is_ours: bool) -> None:
-    assert STOREFRONT.belongs_to_store({"store_id": store_id}, build_store("tiendanube")) is is_ours
+    assert STOREFRONT.belongs_to_store({}, {"store_id": store_id}, build_store("tiendanube")) is is_ours
 
 
 # --- fetches ---

@@ -10,7 +10,7 @@ from mappings import STOREFRONTS
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from mappings.problems import MappingError, Problem, render_problems
 from mappings.storefront import MalformedWebhookError, WebhookIdentity
-from tests.support.mapping_cases import SAMPLES, parse_order, shipping_address
+from tests.support.mapping_cases import SAMPLES, build_store, parse_order, shipping_address
 
 STOREFRONT = STOREFRONTS["woocommerce"]
 
@@ -390,3 +390,30 @@ def test_ping_is_exactly_a_webhook_id(body: bytes, is_ping: bool) -> None:
 )
 def test_secret_is_decoded_like_wordpress(displayed: str, signed: str) -> None:
     assert STOREFRONT.signing_key(displayed) == signed
+
+
+@pytest.mark.parametrize(
+    ("href", "source", "domain", "is_ours"),
+    [
+        ("https://tienda.example/wp-json/wc/v3/orders/1", "https://otra.example/", "tienda.example", True),
+        ("https://otra.example/wp-json/wc/v3/orders/1", "https://tienda.example/", "tienda.example", False),
+        ("https://www.tienda.example/es/wp-json/wc/v3/orders/1", None, "tienda.example", True),
+        ("https://tienda.example/sur/wp-json/wc/v3/orders/1", None, "tienda.example/norte", False),
+        ("https://tienda.example/?rest_route=/wc/v3/orders/1", None, "tienda.example", True),
+        ("https://otra.example/index.php/wp-json/wc/v3/orders/1", None, "tienda.example", False),
+        ("https://otra.example/api/wc/v3/orders/1", "https://tienda.example/", "tienda.example", True),
+        (None, "https://Tienda.example/", "tienda.example", True),
+        (None, "https://tienda.example:8080/", "tienda.example", False),
+        (None, "https://otra.example/", "tienda.example", False),
+        (5, None, "tienda.example", False),
+        (None, None, None, True),
+    ],
+)
+def test_body_names_the_shop_and_else_the_header_does(
+    payload: dict[str, Any], href: Any, source: str | None, domain: str | None, is_ours: bool
+) -> None:
+    store = build_store("woocommerce", **({"shop_domain": domain} if domain else {}))
+    headers = {"x-wc-webhook-source": source} if source else {}
+    payload["_links"] = {"self": [{"href": href}]}
+    assert STOREFRONT.belongs_to_store(headers, payload, store) is is_ours
+    assert STOREFRONT.belongs_to_store(headers, payload | {"_links": []}, build_store("woocommerce"))
