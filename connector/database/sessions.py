@@ -3,6 +3,7 @@
 A session's row has a digest of the token in the browser's cookie, so reading the database gives nobody a session.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
 from secrets import token_urlsafe
@@ -10,6 +11,7 @@ from secrets import token_urlsafe
 from sqlalchemy import delete, insert, or_, update
 from sqlmodel import col, select
 
+from connector.core.exceptions import DatabaseUnavailableError
 from connector.database.engine import Database, Transaction
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import DashboardSession, StoredSecret
@@ -74,11 +76,9 @@ def load_session(database: Database, token: str, *, counts_as_use: bool) -> Dash
     if row is None or row.started_at <= now - MAX_AGE or row.used_at <= now - MAX_IDLE:
         return None
     if counts_as_use and row.used_at <= now - TOUCH_EVERY:
-        database.transact(
-            lambda transaction: transaction.execute(
-                update(DashboardSession).where(is_session).values(used_at=transaction.now)
-            )
-        )
+        touch = update(DashboardSession).where(is_session)
+        with suppress(DatabaseUnavailableError):  # a full disk is no reason to show nothing
+            database.transact(lambda transaction: transaction.execute(touch.values(used_at=transaction.now)))
     return row
 
 

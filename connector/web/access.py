@@ -28,8 +28,9 @@ class AccessGuard:
 
     def __init__(self, runtime: Runtime, rejections: RejectionCounter) -> None:
         self._log = runtime.log
+        self._trusts_proxies = bool(runtime.settings.environment.trusted_proxies)
         self._rejections = rejections
-        self._tokens_by_network = RateLimiter(30, MINUTE_S)
+        self._tokens_by_network = RateLimiter(10, MINUTE_S)
         self._passwords_by_network = RateLimiter(100, MINUTE_S)
         self._passwords_by_network_and_name = RateLimiter(10, MINUTE_S)
         self._passwords_by_name = RateLimiter(60, HOUR_S)
@@ -81,7 +82,10 @@ class AccessGuard:
         """Log and count one refusal. The line has neither the secret nor the name that was tried."""
         self._rejections.add_denial(interface, reason)
         if self.may_log("access_denied", interface, reason):
-            self._log.warning("access_denied", interface=interface, reason=reason, network=logged_network())
+            fields = {"interface": interface, "reason": reason, "network": logged_network()}
+            if "X-Forwarded-For" in request.headers and not self._trusts_proxies:
+                fields["hint"] = "the address is the proxy's: TRUSTED_PROXIES is not set"
+            self._log.warning("access_denied", **fields)
 
     def may_log(self, *what: str) -> bool:
         return self._lines.hit(*what)

@@ -15,8 +15,7 @@ from connector.settings.environment import TrustedProxies
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: A provider gives each customer at least a /64 of IPv6, so its addresses count as one
-#: (RFC 6177, https://www.rfc-editor.org/rfc/rfc6177, read 2026-11-30).
+#: One host can have any address of its /64, so these count as one.
 IPV6_CUSTOMER_PREFIX = 64
 #: What of an address is logged: too little to single out a person.
 LOGGED_IPV4_PREFIX, LOGGED_IPV6_PREFIX = 24, 48

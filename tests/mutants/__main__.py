@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.of_access import OF_ACCESS
 from tests.mutants.of_attempts import OF_ATTEMPTS
 from tests.mutants.of_events import OF_EVENTS
 from tests.mutants.of_words import OF_WORDS
@@ -57,7 +58,9 @@ def try_all(scratches: list[Scratch], mutants: list[Mutant]) -> Iterator[Trial]:
 def main() -> int:
     numbers = read_arguments().invariant
     invariants = [
-        candidate for candidate in (*OF_EVENTS, *OF_ATTEMPTS, *OF_WORDS) if not numbers or candidate.number in numbers
+        candidate
+        for candidate in (*OF_EVENTS, *OF_ATTEMPTS, *OF_WORDS, *OF_ACCESS)
+        if not numbers or candidate.number in numbers
     ]
     mutants = [mutant for invariant in invariants for mutant in invariant.mutants]
     began_at = time.monotonic()

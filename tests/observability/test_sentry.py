@@ -10,7 +10,7 @@ import pytest
 import sentry_sdk
 import structlog
 from flask import Flask
-from gunicorn.http.errors import InvalidChunkSize  # type: ignore[import-untyped]
+from gunicorn.http.errors import InvalidChunkSize
 
 from connector.observability.sentry import configure_sentry
 from connector.web.app import create_app
