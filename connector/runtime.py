@@ -118,6 +118,11 @@ def open_runtime(
 def check_database(settings: Settings, database: Database) -> None:
     """Raises `MigrationNeededError`, `SettingsError`, `DatabaseUnavailableError`."""
     database.require_migrated()
+    check_ids(settings, database)
+
+
+def check_ids(settings: Settings, database: Database) -> None:
+    """Raises `SettingsError` for a store or an account that the database knows and the configuration does not."""
     stores = {store.id for store in settings.stores.values()}
     errors = [
         f"{kind} “{unknown_id}” is known to the database and not configured: give the table that took its place"

@@ -169,6 +169,10 @@ class Storefront(ABC, Generic[StoreT]):
         """Return the headers of those requests, with the store's credentials."""
         return {}
 
+    def probe_path(self, store: StoreT) -> str | None:
+        """Return the path of a GET request that succeeds only with credentials that may read orders; None: unknown."""
+        return None
+
     @property
     def schema(self) -> StorefrontSchema:
         schema: StorefrontSchema = schema_instance(self.order_schema)

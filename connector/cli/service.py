@@ -8,7 +8,7 @@ import click
 from connector.cli.common import JSON_OPTION, cli, exit_with, read_settings
 from connector.cli.output import print_json_line, print_result
 from connector.cli.progress import progress_on_tty
-from connector.core.exceptions import SettingsError
+from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
 
 if TYPE_CHECKING:
     from connector.settings import Settings
@@ -57,16 +57,25 @@ def migrate(as_json: bool) -> None:
 @click.option("--live", is_flag=True, help="Also reach each account, with requests that create nothing.")
 @JSON_OPTION
 def check(live: bool, as_json: bool) -> None:
-    """Check the configuration, and report every error."""
+    """Check the configuration, and report every error.
+
+    What passes is what `connector serve` starts with: the database's folder, its version, and the stores and accounts
+    that it knows are checked too. Nothing is changed.
+    """
+    from connector.operations.startup import check_startup
     from connector.settings import load_settings
 
     try:
         settings = load_settings()
-    except SettingsError as error:
+        check_startup(settings)
+    except (SettingsError, MigrationNeededError) as error:
+        errors = error.errors if isinstance(error, SettingsError) else [str(error)]
         if as_json:
-            print_json_line({"faults": error.errors})
+            print_json_line({"faults": errors})
             sys.exit(1)
-        exit_with(error.errors, 1)
+        exit_with(errors, 1)
+    except DatabaseUnavailableError as error:
+        click.echo(f"The database was not checked: {error}. `connector serve` would wait for it.", err=True)
     probes = []
     if live:
         from connector.operations.probe import probe_accounts

@@ -9,6 +9,9 @@ from connector.database.engine import Database, Transaction
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import Checkpoint
 
+#: Held by one of the running workers at any time, so that `connector doctor` sees that there is one.
+WORKER_LOCK = "worker"
+
 
 def acquire_lock(database: Database, name: str, holder: str, *, lease_s: float, standby_after_s: float = 0.0) -> bool:
     """True if `holder` has the lock, for at least half of `lease_s`. Writes only if it did not have it.

@@ -198,7 +198,8 @@ class Database:
     def migrate(self) -> None:
         """Bring the tables up to date. Several processes may call this at once: a lock lets one do it."""
         self.ping()
-        if self._revision() == HEAD:
+        if not self.is_migratable():
+            self.require_migrated()
             return
         from alembic import command  # takes half a second and 10 MB
         from alembic.config import Config
@@ -211,12 +212,21 @@ class Database:
             config.attributes["connection"] = transaction.connection
             command.upgrade(config, "head")
 
+    def is_migratable(self) -> bool:
+        """Whether the tables are missing, or of an older version."""
+        current = self._revision()
+        return current is None or current < HEAD
+
+    def has_tables(self) -> bool:
+        return self._revision() is not None
+
     def require_migrated(self) -> None:
         """Raises `MigrationNeededError` unless the tables are at the revision that this version needs."""
         current = self._revision()
         if current != HEAD:
             actual = f"at revision {current}" if current else "empty"
-            raise MigrationNeededError(f"the database is {actual}, not at revision {HEAD}: run `connector migrate`")
+            remedy = "run `connector migrate`" if self.is_migratable() else "run a newer version of the program"
+            raise MigrationNeededError(f"the database is {actual}, not at revision {HEAD}: {remedy}")
 
     def _revision(self) -> str | None:
         """The revision of the tables, or None if there are none."""

@@ -129,8 +129,8 @@ def seconds_ahead(database: Database) -> float:
     return (datetime.now(UTC) - database.backend.now()).total_seconds()
 
 
-def monitor_seen_until(database: Database, lock_name: str) -> datetime | None:
-    """Until when a monitor holds the lock; None if none ever did."""
+def lock_held_until(database: Database, lock_name: str) -> datetime | None:
+    """Until when a process holds the lock; None if none does."""
     with database.read() as session:
         lock = session.exec(select(Checkpoint).where(Checkpoint.name == lock_name)).one_or_none()
     return lock.until if lock is not None and lock.holder is not None else None

@@ -24,6 +24,19 @@ def database_file(url: str) -> Path:
     return Path(str(make_url(url).database))
 
 
+def find_place_errors(url: str) -> list[str]:
+    """Return why no database can be where a `sqlite:///` URL says."""
+    file = database_file(url)
+    folder = file.parent
+    if not folder.is_dir():
+        return [f"DATABASE_URL: there is no folder {folder}."]
+    if file.is_dir():
+        return [f"DATABASE_URL: {file} is a folder."]
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return [f"DATABASE_URL: nothing can be written in {folder}."]
+    return []
+
+
 class Sqlite:
     driver_error: type[Exception] = sqlite3.Error
     poll_interval_s = 0.1
@@ -64,9 +77,8 @@ class Sqlite:
     def prepare(self) -> None:
         if sqlite3.sqlite_version_info < MIN_VERSION:
             raise SettingsError([f"DATABASE_URL: SQLite here is {sqlite3.sqlite_version}: it takes 3.35 or newer."])
-        folder = Path(self.lock_file).parent
-        if not folder.is_dir():
-            raise SettingsError([f"DATABASE_URL: there is no folder {folder}."])
+        if errors := find_place_errors(str(self.engine.url)):
+            raise SettingsError(errors)
         with self.writer_lock(), self.engine.connect() as connection:  # fails while other processes connect
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
 

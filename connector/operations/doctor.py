@@ -5,18 +5,18 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from connector.clients.http import Reachability
 from connector.core.check_result import CheckResult, failure, ok, warning
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
 from connector.core.messages import build_message, render_stored
 from connector.database.circuits import CircuitState, circuit_state, read_circuits
+from connector.database.coordination import WORKER_LOCK
 from connector.database.engine import Database
 from connector.database.health import (
     DATABASE,
     check_disk,
     check_postgresql,
     check_sqlite,
-    monitor_seen_until,
+    lock_held_until,
     seconds_ahead,
 )
 from connector.database.models import Circuit, Reason
@@ -24,17 +24,15 @@ from connector.database.signature_failures import read_signature_failures
 from connector.database.sqlite import database_file
 from connector.database.stats.counters import LAST_EVENT, read_counters
 from connector.database.stats.gauges import Gauges, read_gauges
-from connector.operations.probe import ping_all, probe_accounts
+from connector.operations.probe import ProbeOutcome, StoreProbe, ping_all, probe_accounts, probe_stores
 from connector.runtime import check_database
 from connector.settings import Settings, load_settings
-from mappings.settings import Store
 
 CONFIGURATION, CLOCK, WORKER = "configuration", "clock", "worker"
 #: A server's clock is read from a response: whole seconds, less the time that the response took.
 CLOCK_OFF_S, CLOCK_WRONG_S = 5.0, 60.0
 #: Due deliveries are claimed within a second; after this long, no worker seems to run.
 LATE_S = 60.0
-MONITOR_LOCK = "alerts"  # every worker tries to hold it
 
 REMEDIES = {
     Reason.UNMAPPABLE: "correct the order in the store, or the settings and retrigger",
@@ -104,7 +102,7 @@ def check_database_health(settings: Settings) -> Iterator[CheckResult]:
 def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckResult]:
     now = database.clock()
     gauges = read_gauges(database, settings.accounts)
-    yield check_worker(gauges, now, monitor_seen_until(database, MONITOR_LOCK))
+    yield check_worker(gauges, now, lock_held_until(database, WORKER_LOCK))
     circuits = read_circuits(database)
     for account in settings.accounts:
         yield check_circuit(account, circuits.get(account), gauges.waiting.get(account, 0))
@@ -116,12 +114,12 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckRe
     yield from check_signatures(settings, database, now)
 
 
-def check_worker(gauges: Gauges, now: datetime, monitor_seen_until: datetime | None) -> CheckResult:
+def check_worker(gauges: Gauges, now: datetime, seen_until: datetime | None) -> CheckResult:
     held_accounts = gauges.open_circuits | gauges.paused_accounts
     late_s = max(
         (seconds for account, seconds in gauges.backlog_age_s.items() if account not in held_accounts), default=0.0
     )
-    is_alive = monitor_seen_until is not None and monitor_seen_until > now
+    is_alive = seen_until is not None and seen_until > now
     remedy = "start connector serve or connector worker, and read its log"
     if late_s > LATE_S:
         return failure(WORKER, f"an order is {format_duration(late_s)} overdue and unclaimed", remedy)
@@ -176,12 +174,12 @@ def check_reachability(settings: Settings) -> Iterator[CheckResult]:
     """Check that destinations and stores' APIs respond, and compare their clocks with this machine's."""
     for probe in probe_accounts(settings):
         subject = f"account {probe.account}"
-        remedy = "check base_url, the key, and the network"
+        is_rejected = probe.outcome in {ProbeOutcome.CREDENTIALS_REJECTED, ProbeOutcome.NO_TOKEN}
+        remedy = f"correct the key of [accounts.{probe.account}]" if is_rejected else "check base_url and the network"
         yield ok(subject, probe.message) if probe.is_good else failure(subject, probe.message, remedy)
+    for store_probe in probe_stores(settings):
+        yield check_store_api(store_probe)
     pings = ping_all(settings)
-    for owner, reachability in pings:
-        if isinstance(owner, Store):
-            yield check_store_api(owner, reachability)
     clock_offsets = sorted(
         reachability.seconds_ahead for _, reachability in pings if reachability.seconds_ahead is not None
     )
@@ -189,11 +187,17 @@ def check_reachability(settings: Settings) -> Iterator[CheckResult]:
         yield check_clock("the clocks of the services it calls", clock_offsets[len(clock_offsets) // 2])
 
 
-def check_store_api(store: Store, reachability: Reachability) -> CheckResult:
+def check_store_api(probe: StoreProbe) -> CheckResult:
+    store = probe.store
     subject, api_label = f"store {store.name}", f"its API at {store.api_url}"
-    if reachability.status is None or reachability.status >= 500:
-        detail = render_stored(reachability.error or build_message("http_status", status=reachability.status))
-        return failure(subject, f"{api_label} is failing: {detail}", "check api_url and the network")
+    if probe.outcome is ProbeOutcome.CREDENTIALS_REJECTED:
+        return failure(
+            subject,
+            f"{api_label} rejects api_token ({probe.detail}): the key is wrong, or may not read orders",
+            f"set api_token of [stores.{store.name}] to a key that may read orders",
+        )
+    if probe.outcome is not ProbeOutcome.REACHED:
+        return failure(subject, f"{api_label} is failing: {probe.detail}", "check api_url and the network")
     return ok(subject, f"{api_label} responds")
 
 

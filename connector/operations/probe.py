@@ -11,6 +11,7 @@ from connector.runtime import AccountClients, open_clients
 from connector.settings import Settings
 from mappings.destination import Destination, Outcome
 from mappings.settings import Account, Store
+from mappings.storefront import Storefront
 
 PING_TIMEOUT_S = 10.0
 
@@ -55,6 +56,48 @@ def ping_all(settings: Settings) -> list[tuple[Account | Store, Reachability]]:
             *((store, store_clients[store.id]) for store in settings.stores.values() if store.id in store_clients),
         ]
         return [(owner, client.ping(PING_TIMEOUT_S)) for owner, client in clients]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreProbe:
+    """The result for one store's API. `detail` is English."""
+
+    store: Store
+    outcome: ProbeOutcome
+    detail: str
+
+
+def probe_stores(settings: Settings) -> list[StoreProbe]:
+    """Send one request with its credentials to the API of every store that has one. Opens no database."""
+    with open_clients(settings) as (_, store_clients):
+        return [
+            probe_store(store_clients[store.id], store, settings.storefront(store))
+            for store in settings.stores.values()
+            if store.id in store_clients
+        ]
+
+
+def probe_store(client: Client, store: Store, storefront: Storefront[Any]) -> StoreProbe:
+    """Ask for orders, which is what the credentials are for."""
+    path = storefront.probe_path(store)
+    if path is None:
+        reachability = client.ping(PING_TIMEOUT_S)
+        status, failure = reachability.status, reachability.error
+        is_proof = False
+    else:
+        result = client.request("GET", path, headers=storefront.api_headers(store), timeout_s=PING_TIMEOUT_S)
+        status, failure = result.status, result.failure
+        is_proof = True
+    detail = render_stored(failure or build_message("http_status", status=status))
+    if status is None:
+        outcome = ProbeOutcome.UNREACHABLE
+    elif is_proof and status in (401, 403):
+        outcome = ProbeOutcome.CREDENTIALS_REJECTED
+    elif status >= 500 or (is_proof and status != 429 and not 200 <= status < 300):  # 429: too many requests
+        outcome = ProbeOutcome.SERVER_ERROR
+    else:
+        outcome = ProbeOutcome.REACHED
+    return StoreProbe(store=store, outcome=outcome, detail=detail)
 
 
 def probe_account(clients: AccountClients, account: Account, destination: Destination[Any]) -> ProbeResult:

@@ -133,7 +133,11 @@ class FakeTiendanubeApi(FakeStorefrontApi):
     storefront = "tiendanube"
 
     def handlers(self) -> Mapping[str, Callable[..., Any]]:
-        return {"/<store_id>/orders/<order_id>": self.get_order}
+        return {"/<store_id>/orders": self.list_orders, "/<store_id>/orders/<order_id>": self.get_order}
+
+    def list_orders(self, store_id: str) -> list[Any]:
+        stored = [item.order for item in self.sandbox.store_orders() if item.store_id == store_id]
+        return [{"id": order["id"]} for order in stored[:1]]
 
     def get_order(self, store_id: str, order_id: str) -> Mapping[str, Any]:
         try:
@@ -169,9 +173,13 @@ class FakeShopifyApi(FakeShopApi):
 
     def handlers(self) -> Mapping[str, Callable[..., Any]]:
         return {
+            f"/admin/api/{API_VERSION}/orders/count.json": self.count_orders,
             f"/admin/api/{API_VERSION}/orders/<order_id>/transactions.json": self.list_transactions,
             f"/admin/api/{API_VERSION}/variants/<variant_id>.json": self.get_variant,
         }
+
+    def count_orders(self) -> dict[str, int]:
+        return {"count": len(self.orders())}
 
     def list_transactions(self, order_id: str) -> dict[str, Any]:
         return {"transactions": self.find_order(order_id).get("transactions", [])}
@@ -207,7 +215,13 @@ class FakeWooCommerceApi(FakeShopApi):
     storefront = "woocommerce"
 
     def handlers(self) -> Mapping[str, Callable[..., Any]]:
-        return {"/wp-json/wc/v3/orders/<order_id>/refunds": self.list_refunds}
+        return {
+            "/wp-json/wc/v3/orders": self.list_orders,
+            "/wp-json/wc/v3/orders/<order_id>/refunds": self.list_refunds,
+        }
+
+    def list_orders(self) -> list[Any]:
+        return [{"id": order["id"]} for order in self.orders()[:1]]
 
     def list_refunds(self, order_id: str) -> list[Any]:
         # Unverified: the list is of posts whose parent has this id, so an order that does not exist has none.

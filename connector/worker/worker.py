@@ -20,6 +20,7 @@ from connector.database.claims import (
     recover_interrupted,
     release_claims,
 )
+from connector.database.coordination import WORKER_LOCK, acquire_lock, release_lock
 from connector.delivery.deliver import deliver
 from connector.delivery.requeue import MAX_PER_RUN, reload_lookup_tables, requeue_mappable
 from connector.observability.logs import flush_log
@@ -37,6 +38,9 @@ DATABASE_RETRY_S = 1.0
 RECOVER_EVERY_S = 2.0
 RELOAD_TABLES_EVERY_S = 2.0
 REQUEUE_EVERY_S = 60.0
+PRESENCE_EVERY_S = 5.0
+#: How long a worker that died is taken to run. It writes once in half of this.
+PRESENCE_TTL_S = 60.0
 BULK_RETRY_EVERY_S, BULK_RETRY_PAGE_EVERY_S = 1.0, 0.05
 #: How long attempts in flight may take after SIGTERM. Heroku kills a process 30 s after it:
 #: https://devcenter.heroku.com/articles/dyno-shutdown-behavior, read 2026-11-21.
@@ -62,6 +66,7 @@ class Worker:
             Duty(run=self.reload_lookup_tables, interval_s=RELOAD_TABLES_EVERY_S),
             self._requeue_duty,
             Duty(run=self.recover, interval_s=RECOVER_EVERY_S),
+            Duty(run=self.show_presence, interval_s=PRESENCE_EVERY_S),
         ]
 
     def stop(self) -> None:
@@ -181,6 +186,11 @@ class Worker:
             self.runtime.log.warning("recovered", delivery_id=delivery_id)
         return False
 
+    def show_presence(self) -> bool:
+        """Duty: hold the lock by which `connector doctor` sees that a worker runs, unless another worker does."""
+        acquire_lock(self.runtime.database, WORKER_LOCK, self.worker_id, lease_s=PRESENCE_TTL_S)
+        return False
+
     def reload_lookup_tables(self) -> bool:
         """Duty: use the lookup tables as their files are now, and requeue deliveries at once if one changed."""
         previous, self.runtime = self.runtime, reload_lookup_tables(self.runtime)
@@ -221,6 +231,7 @@ class Worker:
         self.runtime.log.info("worker_stopping", in_flight=len(self.in_flight))
         try:
             release_claims(self.runtime.database, self.worker_id)
+            release_lock(self.runtime.database, WORKER_LOCK, self.worker_id)
         except DatabaseUnavailableError:  # another worker will find that this process is dead
             self.runtime.log.warning("claims_not_released")
         self.in_flight.wait(DRAIN_TIMEOUT_S)

@@ -388,6 +388,10 @@ class Tiendanube(Storefront[TiendanubeStore]):
             )
         ]
 
+    def probe_path(self, store: TiendanubeStore) -> str:
+        # https://tiendanube.github.io/api-documentation/resources/order, read 2026-11-30.
+        return f"/{store.store_id}/orders?per_page=1&fields=id"
+
     def api_headers(self, store: TiendanubeStore) -> dict[str, str]:
         """Return both spellings of the token's header: older pages say `Authentication`, newer ones `Authorization`."""
         return {

@@ -26,7 +26,7 @@ from connector.settings import build_account, build_store
 from connector.web.app import create_app
 from mappings import DESTINATIONS, STOREFRONTS
 from tests.support.orders import RAYO_BODY, encode, shopify_order, woo_order
-from tests.support.service import Service
+from tests.support.service import CONFIGURATION, Service
 
 pytestmark = pytest.mark.sqlite
 
@@ -108,6 +108,68 @@ def write(folder: Path, text: str | bytes) -> str:
 def test_check_prints_counts_for_a_valid_configuration(run: Callable[..., CommandResult]) -> None:
     summary = "The configuration is valid: stores 2, accounts 2, routes 2.\n"
     assert run("check") == CommandResult(status=0, out=summary, err="")
+
+
+def test_check_creates_no_database(run: Callable[..., CommandResult], configuration_path: Path) -> None:
+    assert run("check").status == 0
+    assert list(configuration_path.parent.glob("connector.db*")) == []
+
+
+@pytest.mark.parametrize("command", ["check", "serve", "worker"])
+def test_account_that_only_the_database_knows_is_refused(
+    run: Callable[..., CommandResult], running: Service, configure: Callable[..., Path], command: str
+) -> None:
+    running.post_shopify(shopify_order())
+    configure(text=CONFIGURATION.replace("accounts.bodega]", "accounts.almacen]").replace('["bodega"]', '["almacen"]'))
+    result = run(command)
+    assert result.status == {"check": 1}.get(command, 2)
+    assert "account “bodega” is known to the database and not configured" in result.err
+
+
+@pytest.mark.parametrize("command", ["check", "serve", "worker", "migrate"])
+def test_folder_that_does_not_exist_is_refused(
+    run: Callable[..., CommandResult], configuration_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    folder = configuration_path.parent / "missing"
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{folder}/connector.db")
+    result = run(command)
+    assert result.status == {"check": 1}.get(command, 2)
+    assert result.err == f"DATABASE_URL: there is no folder {folder}.\n"
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{configuration_path.parent}")
+    assert run(command).err == f"DATABASE_URL: {configuration_path.parent} is a folder.\n"
+
+
+@pytest.mark.parametrize(
+    ("revision", "auto_migrate", "is_accepted"),
+    [("0000", "1", True), ("0000", "0", False), ("9999", "1", False), ("9999", "0", False)],
+)
+def test_check_accepts_the_versions_of_the_database_that_serve_migrates(
+    run: Callable[..., CommandResult],
+    running: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    revision: str,
+    auto_migrate: str,
+    is_accepted: bool,
+) -> None:
+    monkeypatch.setenv("AUTO_MIGRATE", auto_migrate)
+    with running.database.write() as transaction:
+        transaction.connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (revision,))
+    result = run("check")
+    assert (result.status == 0) is is_accepted
+    if not is_accepted:
+        assert f"the database is at revision {revision}" in result.err
+        assert f"the database is at revision {revision}" in run("worker").err
+
+
+def test_check_says_that_the_database_does_not_respond(
+    run: Callable[..., CommandResult], configuration_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:x@127.0.0.1:9/none")
+    result = run("check")
+    assert result.status == 0
+    assert result.err == (
+        "The database was not checked: the database is unavailable. `connector serve` would wait for it.\n"
+    )
 
 
 def test_check_reports_every_error(

@@ -4,6 +4,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,9 @@ from typing import Any
 import pytest
 
 from connector.core.check_result import CheckResult, Severity
-from connector.database.coordination import acquire_lock
 from connector.database.health import check_pages, file_system_type
 from connector.database.stats.gauges import Gauges
-from connector.operations.doctor import MONITOR_LOCK, check_clock, check_worker, run_checks
+from connector.operations.doctor import check_clock, check_worker, run_checks
 from tests.support.orders import shopify_order, woo_order
 from tests.support.service import CONFIGURATION, Service
 
@@ -44,7 +44,6 @@ def create_traffic(service: Service) -> None:
     service.post_shopify(shopify_order())
     service.post_woo(woo_order())
     service.drain()
-    assert acquire_lock(service.database, MONITOR_LOCK, "here", lease_s=60)
 
 
 def test_healthy_service_has_no_findings(service: Service, examine: Examine) -> None:
@@ -61,6 +60,73 @@ def test_missing_webhooks_and_worker_are_reported(service: Service, examine: Exa
     ]
     assert [check.message for check in checks[1:]] == ["it has never sent a webhook"] * 2
     assert all(check.remedy for check in checks)
+
+
+def test_running_worker_is_ok_without_alert_channels(service: Service, examine: Examine) -> None:
+    assert service.runtime.settings.alerts.channels == ()
+    worker, other_worker = service.worker(), service.worker()
+    worker.run_duties()
+    other_worker.run_duties()
+    assert "worker" not in {check.subject for check in examine()}
+    other_worker.shut_down(ThreadPoolExecutor())
+    assert "worker" not in {check.subject for check in examine()}
+    worker.shut_down(ThreadPoolExecutor())
+    assert ("worker", "warning") in subjects_and_severities(examine())
+
+
+STORE_APIS = """
+[stores.otra]
+storefront = "{storefront}"
+secrets = ["another-secret"]
+api_url = "{url}"
+{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("storefront", "more"),
+    [
+        ("shopify", 'api_token = "ficha"'),
+        ("woocommerce", 'api_token = "ck_clave:cs_secreto"'),
+        ("tiendanube", 'api_token = "ficha"\nstore_id = "5"'),
+    ],
+)
+@pytest.mark.parametrize("status", [401, 403])
+def test_key_that_may_not_read_orders_is_a_fault_that_names_it(
+    open_service: Callable[..., Service], examine: Examine, storefront: str, more: str, status: int
+) -> None:
+    service = open_service()
+    config = service.runtime.settings.directory / "connector.toml"
+    api = STORE_APIS.format(storefront=storefront, url=service.sandbox.url(storefront), more=more)
+    config.write_text(config.read_text("utf-8") + api, "utf-8")
+    create_traffic(service)
+    assert [check.message for check in examine(is_offline=False)] == ["it has never sent a webhook"]
+    service.sandbox.inject_fault(storefront, "status", status=status, times=None)
+    _, check = examine(is_offline=False)
+    assert (check.subject, check.severity) == ("store otra", "fault")
+    assert f"rejects api_token (status {status}): the key is wrong, or may not read orders" in check.message
+    assert check.remedy == "set api_token of [stores.otra] to a key that may read orders"
+
+
+def test_store_api_that_does_not_know_the_request_is_a_fault(
+    open_service: Callable[..., Service], examine: Examine
+) -> None:
+    service = open_service()
+    config = service.runtime.settings.directory / "connector.toml"
+    url = service.sandbox.url("woocommerce") + "/other"
+    api = STORE_APIS.format(storefront="woocommerce", url=url, more='api_token = "ck_clave:cs_secreto"')
+    config.write_text(config.read_text("utf-8") + api, "utf-8")
+    create_traffic(service)
+    _, check = examine(is_offline=False)
+    assert (check.severity, check.message) == ("fault", f"its API at {url} is failing: status 404")
+
+
+def test_rejected_key_of_an_account_is_a_fault_that_names_it(service: Service, examine: Examine) -> None:
+    create_traffic(service)
+    service.sandbox.inject_fault("lapyme", "reject_key", times=None)
+    [check] = examine(is_offline=False)
+    assert (check.subject, check.severity) == ("account erp", "fault")
+    assert check.remedy == "correct the key of [accounts.erp]"
 
 
 def test_parked_orders_are_reported_with_a_list_command(service: Service, examine: Examine) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mappings.fields import parse_datetime
 from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
-from mappings.storefronts.shopify.api import find_required_fetches
+from mappings.storefronts.shopify.api import API_VERSION, find_required_fetches
 from mappings.storefronts.shopify.sample import SampleShopifyStore
 from mappings.storefronts.shopify.schema import ShopifyOrderSchema
 from mappings.storefronts.shopify.store import ShopifyStore, ShopifyStoreSchema
@@ -37,6 +37,10 @@ class Shopify(Storefront[ShopifyStore]):
         self, payload: Mapping[str, Any], store: ShopifyStore, required_details: Set[str]
     ) -> Sequence[Fetch]:
         return find_required_fetches(payload, store, required_details)
+
+    def probe_path(self, store: ShopifyStore) -> str:
+        # https://shopify.dev/docs/api/admin-rest/latest/resources/order#get-orders-count, read 2026-11-30.
+        return f"/admin/api/{API_VERSION}/orders/count.json"
 
     def api_headers(self, store: ShopifyStore) -> dict[str, str]:
         # https://shopify.dev/docs/api/admin-rest, "Authentication", read 2026-11-21.

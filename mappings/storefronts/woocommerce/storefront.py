@@ -55,5 +55,9 @@ class WooCommerce(Storefront[Store]):
     def required_fetches(self, payload: Mapping[str, Any], store: Store, required_details: Set[str]) -> Sequence[Fetch]:
         return find_required_fetches(payload, store)
 
+    def probe_path(self, store: Store) -> str:
+        # https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-orders, read 2026-11-30.
+        return "/wp-json/wc/v3/orders?per_page=1&_fields=id"
+
     def api_headers(self, store: Store) -> dict[str, str]:
         return basic_auth(store)
