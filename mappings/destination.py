@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Generic
 
+from mappings.bundles import resolve_bundles
 from mappings.contracts import Contract
 from mappings.customer_lookup import CustomerApi, CustomerMatch
 from mappings.order import Order
@@ -77,6 +78,8 @@ class Destination(Generic[AccountT]):
     #: The account's template by which the vendor identifies an order: where two stores share an account, it needs
     #: {store}.
     order_reference_setting: ClassVar[str | None] = None
+    #: Whether it sends parcels, and so gets what is left to ship. One that books gets what was sold.
+    ships: ClassVar[bool] = False
     #: How a customer is found and created, where an order names one.
     customer_api: ClassVar[CustomerApi[Any] | None] = None
     sample: ClassVar[SampleAccount] = SampleAccount()
@@ -133,7 +136,23 @@ class Destination(Generic[AccountT]):
     ) -> OrderRequest:
         """Return what the body is dumped from."""
         request_class = self.schema_for(account).request_class or self.request_class
+        order = resolve_bundles(order, account.bundles)
         return request_class(order=order, account=account, store=store, customer_match=customer_match)
+
+    def find_exclusion(self, order: Order, account: AccountT, store: Store) -> Problem | None:
+        """Return why the order is not for this destination as it is now; None if it is.
+
+        A destination that ships has nothing to do with an order of which nothing is left to ship.
+        """
+        return self.make_order_request(order, account, store).nothing_to_ship if self.ships else None
+
+    def override_exclusion(self, order: Order, account: AccountT, store: Store) -> Order:
+        """Return the order as it is sent where an operator decided that it is, whatever the store says.
+
+        If nothing was left to ship, everything that was sold is shipped.
+        """
+        order = order.overridden()
+        return order.without_fulfillment() if self.find_exclusion(order, account, store) else order
 
     def build_request(
         self, order: Order, account: AccountT, store: Store, *, customer_match: CustomerMatch | None = None
@@ -146,10 +165,13 @@ class Destination(Generic[AccountT]):
         Raises:
             MappingError: with every problem of the order.
         """
+        if exclusion := self.find_exclusion(order, account, store):
+            raise MappingError([*order.blocking_problems, exclusion])
         order_request = self.make_order_request(order, account, store, customer_match)
         body, problems = self.schema_for(account).dump_and_validate(order_request)
         ambiguities = order_request.ambiguities if store.unsure == "problem" else []
-        problems = [*order.blocking_problems, *ambiguities, *order_request.problems(), *problems]
+        unknown = order_request.order.unknown_to_ship if self.ships and not order.is_pickup else []
+        problems = [*order.blocking_problems, *unknown, *ambiguities, *order_request.problems(), *problems]
         if problems:
             hints = [
                 order.missing_details[detail]

@@ -59,13 +59,20 @@ class Customer:
 class Line:
     """One product after edits and refunds. Lines of which nothing is left are not in the order."""
 
+    line_id: str | None = None  # the storefront's own; only for `kit_line_id`
+    kit_line_id: str | None = None  # the line of the kit that this one is a part of, see `mappings.bundles`
     sku: str | None = None
     barcode: str | None = None
     name: str | None = None
-    quantity: int
+    quantity: int  # sold
+    quantity_fulfilled: int = 0  # of these, not to be sent any more: sent already, collected, or another service's
     total: Decimal  # for the whole quantity: discounts taken off, tax included
     tax: Decimal | None = None  # the part of `total` that is tax
     is_shippable: bool = True
+
+    @property
+    def quantity_to_ship(self) -> int:
+        return max(self.quantity - self.quantity_fulfilled, 0) if self.is_shippable else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +81,10 @@ class Shipping:
 
     name: str | None = None  # as the customer saw it
     code: str | None = None  # the platform's own word for the method
+    instance: str | None = None  # which of several methods with this code, where the platform numbers them
+    branch: str | None = None  # where the customer collects, if the platform names it
+    #: Name and quantity of each product that goes this way. None: the platform does not say.
+    package: tuple[tuple[str, int], ...] | None = None
     total: Decimal  # discounts taken off, tax included
     tax: Decimal | None = None
 
@@ -117,6 +128,10 @@ class Order:
     bill_to: Address | None = None
     is_pickup: bool | None = None  # None: the storefront does not say how the order leaves
     pickup_name: str | None = None  # the branch or location where the customer collects
+    #: How the storefront says that everything was sent, where it is no matter of single lines.
+    sent_reason: Problem | None = None
+    #: Why it is not known what is left to ship. It stops the order at destinations that ship.
+    unknown_to_ship: list[Problem] = field(default_factory=list)
     location: str | None = None  # where the stock is, or who sold it: from the store's `location_from`
     email: str | None = None
     phone: str | None = None
@@ -144,14 +159,25 @@ class Order:
         return None
 
     @property
-    def shippable_lines(self) -> list[Line]:
-        return [line for line in self.lines if line.is_shippable]
+    def lines_to_ship(self) -> list[Line]:
+        """The lines of which something is still to be sent."""
+        return [line for line in self.lines if line.quantity_to_ship]
+
+    @property
+    def is_all_virtual(self) -> bool:
+        """Whether the order has products, and none of them is shipped."""
+        return bool(self.lines) and not any(line.is_shippable for line in self.lines)
+
+    def without_fulfillment(self) -> "Order":
+        """Return the order as if nothing of it had been sent."""
+        return replace(self, lines=[replace(line, quantity_fulfilled=0) for line in self.lines], sent_reason=None)
 
     @property
     def shipping_names(self) -> list[str]:
-        """The names of the shipping methods: as the customer saw each, then the platform's code."""
-        names = [name for method in self.shipping for name in (method.name, method.code)]
-        return [name for name in names if name]
+        """The names of the shipping methods: as the customer saw each, then the code, also without its number."""
+        codes = [(method.name, method.code or "") for method in self.shipping]
+        names = [name for method_name, code in codes for name in (method_name, code, code.partition(":")[0])]
+        return list(dict.fromkeys(name for name in names if name))
 
     @property
     def phone_to_call(self) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mappings.addresses.postcodes import find_mismatch
 from mappings.money.allocation import round_to_cent
-from mappings.order import Address, Order
+from mappings.order import Address, Line, Order
 from mappings.problems import ParamValue, Problem
 from mappings.settings import Store
 from mappings.tax_ids import parse_tax_id
@@ -78,6 +78,24 @@ class OrderRequest:
     def order_line_number(self, index: int) -> int:
         """Return the number, from 1, of the order's line that the body's product at `index` comes from."""
         return index + 1
+
+    def is_shipped(self, line: Line) -> bool:
+        """Return whether a product is one that is shipped at all."""
+        return line.is_shippable
+
+    @property
+    def lines_to_ship(self) -> list[Line]:
+        """What a destination that ships is to send."""
+        return [line for line in self.order.lines_to_ship if self.is_shipped(line)]
+
+    @property
+    def nothing_to_ship(self) -> Problem | None:
+        """Why a destination that ships has nothing to do with the order; None if something is left to ship."""
+        if self.lines_to_ship or not self.order.lines:
+            return None
+        if not any(map(self.is_shipped, self.order.lines)):
+            return Problem(code="nothing_is_shipped")
+        return self.order.sent_reason or Problem(code="nothing_left_to_ship")
 
     @property
     def sent_address(self) -> Address | None:

@@ -53,6 +53,12 @@ def buyer_name(order: Order) -> tuple[str | None, str | None]:
     return next((name for name in nonempty_names if all(name)), nonempty_names[0] if nonempty_names else (None, None))
 
 
+def receiver_name(order: Order, address: Address) -> str | None:
+    """Return who receives the parcel: the address's name, else its company, else the buyer."""
+    company = address.company if address.company and any(char.isalpha() for char in address.company) else None
+    return address.full_name or company or " ".join(part for part in buyer_name(order) if part) or None
+
+
 def split_name(person: Customer | Address) -> tuple[str | None, str | None]:
     """Return given and family name: the platform's own fields, or else the parts of a single text."""
     if person.first_name and person.last_name:

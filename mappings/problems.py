@@ -66,6 +66,20 @@ TEMPLATES: dict[str, str] = {
     "topic_says_deleted": N_(
         "The topic says that the order is deleted, and the body holds the order: it counts as not deleted."
     ),
+    # What is shipped.
+    "nothing_is_shipped": N_("The order has nothing to ship: none of its products is shipped."),
+    "nothing_left_to_ship": N_(
+        "Nothing is left to ship: everything was sent already, is collected, or is sent by another service."
+    ),
+    "partly_collected": N_(
+        "A part of the order is collected (“%(collected)s”) and the rest is shipped, and the storefront does not say "
+        "which products."
+    ),
+    "partly_sent": N_("A part of the order was sent already, and the storefront does not say which products."),
+    "unclear_pickup": N_(
+        "%(where)s > “%(name)s” sounds like a collection, and the shipping address is blank. If the customer collects, "
+        "add “%(method)s” to the store's `pickup_methods`; if not, enter the shipping address at the store."
+    ),
     # Addresses.
     "ambiguous_address": N_("%(where)s “%(line)s” is ambiguous, because %(reason)s: %(readings)s."),
     "postcode_of_other_state": N_("%(where)s “%(value)s” is of another state, not of %(state)s."),

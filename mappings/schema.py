@@ -16,6 +16,7 @@ from marshmallow.exceptions import SCHEMA
 from mappings.addresses.postcodes import complete_postal_code
 from mappings.addresses.regions import resolve_country_code, resolve_state_name
 from mappings.addresses.resolve import resolve_address, resolve_billing_address
+from mappings.delivery_methods import resolve_delivery
 from mappings.fields import LenientField
 from mappings.labels import LABELS
 from mappings.money.allocation import round_amounts
@@ -82,6 +83,10 @@ class StorefrontSchema(WireSchema):
     #: Tax ids that a plugin fills in where the customer gave none.
     fake_tax_ids: ClassVar[frozenset[str]] = frozenset()
     is_escaped: ClassVar[bool] = False  # the platform writes HTML entities
+    #: Codes of the shipping methods with which the customer collects the order, in lower case.
+    pickup_methods: ClassVar[frozenset[str]] = frozenset()
+    #: A blank shipping address stands for the billing address.
+    falls_back_to_billing: ClassVar[bool] = False
 
     class Meta(Schema.Meta):
         unknown = EXCLUDE
@@ -122,6 +127,8 @@ class StorefrontSchema(WireSchema):
             # `from None`: the text of marshmallow's exception quotes the payload.
             raise MappingError(list(iter_problems(self, error.messages_dict))) from None
 
+        order = self.apply_store(order, store)
+
         def pick(paths: Sequence[str]) -> str | None:
             return pick_text(payload, paths, is_escaped=self.is_escaped)
 
@@ -140,6 +147,12 @@ class StorefrontSchema(WireSchema):
             extra={**order.extra, **{name: text for name, paths in store.extra_from.items() if (text := pick(paths))}},
             bill_to=order.bill_to
             and resolve_billing_address(order.bill_to, shipping=order.ship_to, resolved_shipping=ship_to),
+        )
+
+    def apply_store(self, order: Order, store: Store) -> Order:
+        """Return the order with what the store's settings decide. Its addresses are still as written."""
+        return resolve_delivery(
+            order, store, pickup_methods=self.pickup_methods, falls_back_to_billing=self.falls_back_to_billing
         )
 
 

@@ -39,6 +39,7 @@ class Store:
     unit_from: list[str] = field(default_factory=list)
     location_from: list[str] = field(default_factory=list)
     extra_from: dict[str, list[str]] = field(default_factory=dict)  # name in `Order.extra` -> paths
+    pickup_methods: list[str] = field(default_factory=list)  # shipping methods whose orders the customer collects
     unsure: Literal["problem", "send_as_is"] = "problem"  # what to do with an ambiguous address line
     schema: type[Any] | None = None  # a merchant's own, instead of the storefront's
 
@@ -66,6 +67,7 @@ class Account:
     breaker_failures: int = 5
     breaker_open_s: float = 30.0
     totals: Literal["exact", "warn"] = "exact"
+    bundles: Literal["parts", "kit"] = "parts"  # what is sent of a kit that is sold as lines of its own
     required_tables: list[str] = field(default_factory=list)  # tables in which every order must have its rows
     schema: type[Any] | None = None  # a merchant's own, instead of the destination's
 
@@ -237,6 +239,7 @@ class StoreSchema(SettingsSchema):
     unit_from = PathList()
     location_from = PathList()
     extra_from = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=PathList())
+    pickup_methods = fields.List(fields.String(validate=NOT_BLANK))
     unsure = fields.String(validate=OneOf(["problem", "send_as_is"]))
     schema = SchemaClassField()
 
@@ -261,6 +264,7 @@ class AccountSchema(SettingsSchema):
     breaker_failures = fields.Integer(strict=True, validate=Range(min=1))
     breaker_open_s = fields.Float(validate=Range(min=0, max=MAX_DURATION_S, min_inclusive=False))
     totals = fields.String(validate=OneOf(["exact", "warn"]))
+    bundles = fields.String(validate=OneOf(["parts", "kit"]))
     required_tables = fields.List(fields.String())
     schema = SchemaClassField()
 

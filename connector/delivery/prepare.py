@@ -139,10 +139,12 @@ def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: A
         routes = settings.routes_between(store.id, account.id)
         if rejections := rejections_by_routes(routes, order):
             return Discarded(reason=Reason.FILTERED, problems=rejections)
+        if exclusion := destination.find_exclusion(order, account, store):
+            return Discarded(reason=Reason.FILTERED, problems=[exclusion])
         if not is_old_accepted and (doubt := find_doubt(source.times(), since)):
             return Held(problem=doubt)
     else:  # a person decided to send it in spite of that
-        order = order.overridden()
+        order = destination.override_exclusion(order, account, store)
     request_body = destination.build_request(order, account, store)
     # Only now, so that no customer is created for an order that cannot be sent.
     try:

@@ -18,6 +18,7 @@ from mappings.labels import N_
 from mappings.lookup_tables import LookupTable, LookupTableField
 from mappings.order import Address, Line
 from mappings.order_request import OrderRequest
+from mappings.person_names import receiver_name
 from mappings.problems import FieldError, Problem, register_templates
 from mappings.samples import SampleAccount
 from mappings.schema import DestinationSchema
@@ -31,6 +32,10 @@ register_templates(
         "rayo_no_identifier": N_("%(where)s “%(value)s” has no identifier at Rayo"),
         "rayo_no_service": N_("%(where)s > “%(value)s” has no service at Rayo"),
         "rayo_no_state": N_("%(where)s “%(value)s” has no word"),
+        "rayo_fulfilled": N_(
+            "%(where)s > “%(product)s”: %(quantity)s of %(sold)s not shipped: sent already, collected, or sent by "
+            "another service."
+        ),
         "rayo_not_shipped": N_("%(where)s > “%(product)s” is left out: it is not shipped."),
     }
 )
@@ -44,9 +49,21 @@ class RayoAccount(Account):
     #: Shipping method -> servicio_rayo.
     servicio_rayo_by_shipping: LookupTable[str] = field(default_factory=LookupTable)
     identifier: Literal["sku", "barcode"] = "sku"
-    identifiers: LookupTable[str] = field(default_factory=LookupTable)  # SKU or barcode -> Rayo's identifier
+    #: SKU or barcode -> Rayo's identifier; False: the product is not shipped.
+    identifiers: LookupTable[str | Literal[False]] = field(default_factory=LookupTable)
     states: LookupTable[str] = field(default_factory=LookupTable)  # state -> the name to send
     no_exterior_missing: str = "problem"  # or the text to send
+
+
+class IdentifierOrFalse(setting_fields.String):
+    """A product's identifier at Rayo, or `false` if it is not shipped. A CSV file has both as text."""
+
+    default_error_messages = {"invalid": "must be text, or false if the product is not shipped."}
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if value is False or (isinstance(value, str) and value.strip().casefold() == "false"):
+            return False
+        return NOT_BLANK(super()._deserialize(value, *args, **kwargs))
 
 
 class RayoAccountSchema(AccountSchema):
@@ -58,7 +75,7 @@ class RayoAccountSchema(AccountSchema):
     servicio_rayo = setting_fields.String(validate=NOT_BLANK)
     servicio_rayo_by_shipping = LookupTableField(setting_fields.String(validate=NOT_BLANK), normalize_key=match_key)
     identifier = setting_fields.String(validate=setting_fields.OneOf(["sku", "barcode"]))
-    identifiers = LookupTableField(setting_fields.String(validate=NOT_BLANK))
+    identifiers = LookupTableField(IdentifierOrFalse())
     states = LookupTableField(setting_fields.String(validate=NOT_BLANK), normalize_key=casefold_ascii)
     no_exterior_missing = setting_fields.String(validate=NOT_BLANK)
 
@@ -117,6 +134,7 @@ class RayoOrderRequest(OrderRequest):
         fallback = self.account.no_exterior_missing
         return replace(
             address,
+            name=receiver_name(self.order, address),
             number=address.number or (None if fallback == "problem" else fallback),
             # An older page calls it "internal number / references":
             # https://docs.techrayo.com/operation/operation-post-api-rest-orders, read 2026-11-21.
@@ -131,7 +149,7 @@ class RayoOrderRequest(OrderRequest):
 
     @property
     def products(self) -> list[Line]:
-        """What is shipped. Lines with the same identifier are one product: Rayo has no prices."""
+        """What is left to ship. Lines with the same identifier are one product: Rayo has no prices."""
         return list(self.products_by_line_number.values())
 
     @cached_property
@@ -140,7 +158,7 @@ class RayoOrderRequest(OrderRequest):
         line_number_by_identifier: dict[str, int] = {}
         products: dict[int, Line] = {}
         for line_number, line in enumerate(self.order.lines, start=1):
-            if not line.is_shippable:
+            if not line.quantity_to_ship or not self.is_shipped(line):
                 continue
             code = self.code_of(line)
             identifier = self.account.identifiers.find(code) or code
@@ -148,8 +166,13 @@ class RayoOrderRequest(OrderRequest):
                 line_number_by_identifier.setdefault(identifier, line_number) if identifier else line_number
             )
             quantity = products[first_line_number].quantity if first_line_number in products else 0
-            products[first_line_number] = replace(line, sku=identifier, quantity=quantity + line.quantity)
+            products[first_line_number] = replace(line, sku=identifier, quantity=quantity + line.quantity_to_ship)
         return products
+
+    def is_shipped(self, line: Line) -> bool:
+        """Return whether a product is shipped at all: a row `false` of `identifiers` says that it is not."""
+        rows = [self.account.identifiers.find(code) for code in (self.code_of(line), line.sku)]
+        return super().is_shipped(line) and all(row is not False for row in rows)
 
     def code_of(self, line: Line) -> str | None:
         return line.sku if self.account.identifier == "sku" else line.barcode
@@ -166,7 +189,7 @@ class RayoOrderRequest(OrderRequest):
         return list(self.products_by_line_number)[index]
 
     def problems(self) -> Iterator[Problem]:
-        for line in self.order.shippable_lines:
+        for line in self.lines_to_ship:
             code = self.code_of(line)
             yield from self.required_row_problems(
                 "rayo_no_identifier",
@@ -192,11 +215,16 @@ class RayoOrderRequest(OrderRequest):
 
     def warnings(self) -> Iterator[Problem]:
         for line in self.order.lines:
-            if not line.is_shippable:
-                yield Problem(code="rayo_not_shipped", path=("lines",), params={"product": line.name or line.sku})
+            product = line.name or line.sku
+            if not self.is_shipped(line):
+                yield Problem(code="rayo_not_shipped", path=("lines",), params={"product": product})
+            elif line.quantity_fulfilled:
+                params = {"product": product, "quantity": line.quantity_fulfilled, "sold": line.quantity}
+                yield Problem(code="rayo_fulfilled", path=("lines",), params=params)
         if self.order.note:
             yield Problem(code="not_sent", path=("note",), params={"vendor": "Rayo"})
-        if self.order.ship_to and self.order.ship_to.company:
+        address = self.order.ship_to
+        if address and address.company and address.company != receiver_name(self.order, address):
             yield Problem(code="not_sent", path=("ship_to", "company"), params={"vendor": "Rayo"})
 
 
@@ -207,6 +235,7 @@ class Rayo(Destination[RayoAccount]):
     settings_schema = RayoAccountSchema
     contract = load_contract("rayo")
     path = "/api/rest/orders"
+    ships = True
     order_id_path = "orden.ordenRef"
     # https://docs.techrayo.com/operation/operation-generatejwt, read 2026-11-21.
     token_exchange = TokenExchange(

@@ -19,6 +19,9 @@ class PurchasedLine:
     title: str | None = None
     quantity: int
     current_quantity: int | None = None  # None: unknown
+    fulfillable_quantity: int | None = None  # still to be sent by the shop; None: unknown
+    fulfillment_status: str | None = None
+    fulfillment_service: str | None = None  # None: the shop itself
     price: Decimal  # per unit, before discounts
     line_discount: Decimal = ZERO  # used only if `discount` is zero
     discount: Decimal = ZERO  # the line's share of every discount

@@ -39,13 +39,15 @@ def dry_run(
     """Return the body of an order for `account`. The payload is the order itself, with everything fetched for it.
 
     Args:
-        override_cancellation: map it although the store cancelled or refunded it, as an operator decided.
+        override_cancellation: map it although the store cancelled or refunded it, or nothing is left to ship, as an
+            operator decided.
     """
     try:
         order = STOREFRONTS[store.storefront].parse_order(payload, store)
+        destination = DESTINATIONS[account.destination]
         if override_cancellation:
-            order = order.overridden()
-        request_body = DESTINATIONS[account.destination].build_request(order, account, store)
+            order = destination.override_exclusion(order, account, store)
+        request_body = destination.build_request(order, account, store)
     except MappingError as error:
         return DryRunResult(body=None, problems=error.problems)
     return DryRunResult(body=request_body.body, warnings=request_body.warnings)

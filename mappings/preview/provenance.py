@@ -189,14 +189,19 @@ def find_origins(experiment: Experiment) -> Iterator[Origin]:
     for path, value in iter_leaves(body):
         if value is MISSING:
             continue
-        if value is not None and path not in sources and path not in depends_on:
+        # A number may depend on others and yet be the least of two, as what is left to ship is.
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and path not in sources and (path not in depends_on or is_number):
             # Inputs that have no effect alone come first: a state's name and code, before the country.
             irrelevant = [input_value for input_value in inputs if input_value not in relevant_set]
             joint = find_joint_inputs(experiment, body, irrelevant, path) or find_joint_inputs(
                 experiment, body, inputs, path
             )
             followed, _ = observe_changes(experiment, body, joint)
-            (sources if path in followed else depends_on)[path] = joint or find_required_objects(experiment, body, path)
+            if path in followed or path not in depends_on:
+                (sources if path in followed else depends_on)[path] = joint or find_required_objects(
+                    experiment, body, path
+                )
         display_path = tuple(line_keys.index(step) if isinstance(step, tuple) else step for step in path)
         canonical_path, label_path = describe_field(experiment.schema, display_path, order_request)
         named_sources = describe_sources(experiment, sources.get(path, []))

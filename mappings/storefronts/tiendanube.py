@@ -35,6 +35,7 @@ from mappings.problems import Problem, field_error
 from mappings.samples import SampleStore
 from mappings.schema import AddressSchema, StorefrontSchema
 from mappings.settings import HeaderValue, Store, StoreSchema
+from mappings.shipments import Shipment, ShipmentItem, subtract_shipments
 from mappings.storefront import (
     Fetch,
     MalformedWebhookError,
@@ -81,6 +82,15 @@ IS_PAID_BY_PAYMENT_STATUS = {
 }
 #: The order is not sent, whatever topics a route lists.
 RETURNED_STATUSES = {"refunded", "voided"}
+#: `shipping_status` of an order that was sent, and of one of which a part was. "unpacked", "unshipped", "unfulfilled"
+#: and "packed" say that nothing was. https://tiendanube.github.io/api-documentation/resources/order, read 2026-11-30.
+#: Unverified: "delivered" and those that begin with "partially".
+SENT_STATUSES = {"shipped", "fulfilled", "delivered"}
+PARTLY_SENT_STATUSES = {"partially_shipped", "partially_fulfilled", "partially_delivered"}
+#: `status` of a shipment that has left, and of one that never will.
+#: https://tiendanube.github.io/api-documentation/resources/fulfillment-order, read 2026-11-30.
+SENT_SHIPMENT_STATUSES = {"dispatched", "marked_as_fulfilled", "delivered", "not_delivered"}
+CANCELLED_SHIPMENT = "cancelled"
 #: The `gateway` of a draft that was confirmed, which names none.
 NO_GATEWAY = "not-provided"
 ADDRESS_FIELDS = ("name", "phone", "address", "number", "floor", "locality", "city", "province", "zipcode", "country")
@@ -187,6 +197,7 @@ class TiendanubeCustomsSchema(StorefrontSchema):
 class TiendanubeLineSchema(StorefrontSchema):
     model = Line
 
+    id = Text(attribute="line_id")
     name = Text()
     price = Money(required=True)  # per unit, before discounts, tax included
     quantity = Quantity(minimum=0, required=True)  # "1" or 1
@@ -195,7 +206,51 @@ class TiendanubeLineSchema(StorefrontSchema):
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> Line:
-        return Line(total=data.pop("price") * data["quantity"], **data)
+        return self.make_model(data, total=data["price"] * data["quantity"])  # type: ignore[no-any-return]
+
+
+class TiendanubeShipmentItemSchema(StorefrontSchema):
+    """A product of a shipment. Unverified: which of these names the order's product."""
+
+    model = ShipmentItem
+
+    id = Text()
+    line_item_id = Text()
+    external_id = Text()
+    sku = Text()
+    quantity = Quantity(minimum=0, required=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> ShipmentItem:
+        return ShipmentItem(quantity=data.pop("quantity"), references=frozenset(data.values()))
+
+
+class TiendanubeShippingTypeSchema(StorefrontSchema):
+    model = dict
+
+    type = Text()
+
+
+class TiendanubeShipmentSchema(StorefrontSchema):
+    """A part of the order that goes its own way, which the page calls a fulfillment order."""
+
+    model = Shipment
+
+    status = Text()
+    shipping = fields.Nested(TiendanubeShippingTypeSchema)
+    line_items = fields.List(fields.Nested(TiendanubeShipmentItemSchema), attribute="items")
+
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Shipment | None:
+        """Return the shipment; None for one that was cancelled."""
+        status = data.get("status", "").casefold()
+        if status == CANCELLED_SHIPMENT:
+            return None
+        return Shipment(
+            is_sent=status in SENT_SHIPMENT_STATUSES,
+            is_collected=data.get("shipping", {}).get("type") == "pickup",
+            items=data.get("items", []),
+        )
 
 
 class TiendanubeOrderSchema(StorefrontSchema):
@@ -229,6 +284,8 @@ class TiendanubeOrderSchema(StorefrontSchema):
     number = Text()
     cancelled_at = UTCDateTime()  # year -1 if it was not cancelled
     status = Text()
+    shipping_status = Text()
+    fulfillments = fields.List(fields.Nested(TiendanubeShipmentSchema))
     payment_status = Text()
     has_shippable_products = StrictBoolean(attribute="is_shippable")
     shipping_address = fields.Nested(TiendanubeAddressSchema, attribute="ship_to")
@@ -243,14 +300,25 @@ class TiendanubeOrderSchema(StorefrontSchema):
         shipping = data.get("shipping_address")
         if not isinstance(shipping, Mapping):
             shipping = collect_prefixed(data, "shipping_", ADDRESS_FIELDS)
-        nested = {"billing": billing, "shipping_address": shipping, "customs": shipping.get("customs")}
+        # By another name in newer versions of the API; older ones only list ids.
+        shipments = data.get("fulfillment_orders") or data.get("fulfillments")
+        shipments = [item for item in shipments if isinstance(item, Mapping)] if isinstance(shipments, list) else None
+        nested = {
+            "fulfillments": shipments,
+            "billing": billing,
+            "shipping_address": shipping,
+            "customs": shipping.get("customs"),
+        }
         return super().preprocess({**data, **nested})
 
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> Order:
         customer = data.get("customer", Customer())
         email = data.get("contact_email") or customer.email
+        shipments = [shipment for shipment in data.get("fulfillments", []) if shipment is not None]
         is_pickup = {"pickup": True, "ship": False}.get(data.get("pickup_type", ""))
+        if len(shipments) > 1:  # `shipping_pickup_type` is that of the first
+            is_pickup = all(shipment.is_collected for shipment in shipments)
         status = data.get("payment_status", "")
         is_paid = IS_PAID_BY_PAYMENT_STATUS.get(status)
         unknown_payment = find_unknown_status(status, IS_PAID_BY_PAYMENT_STATUS, vendor="Tiendanube")
@@ -284,8 +352,22 @@ class TiendanubeOrderSchema(StorefrontSchema):
             is_paid=is_paid,
             unknown_payment=unknown_payment,
         )
+        order = mark_sent(order, shipments, data.get("shipping_status", "").casefold())
         # The payload names the products of a promotion, but not how a coupon or the gateway's discount is distributed.
         return subtract_discount(order, data.get("discount", ZERO))
+
+
+def mark_sent(order: Order, shipments: Sequence[Shipment], shipping_status: str) -> Order:
+    """Return the order with what the shop has sent already."""
+    if shipping_status in SENT_STATUSES:
+        return replace(order, lines=[replace(line, quantity_fulfilled=line.quantity) for line in order.lines])
+    if len(shipments) == 1 and shipments[0].is_collected and not shipments[0].is_sent:
+        return order  # `is_pickup` says it
+    order = subtract_shipments(order, shipments)
+    is_explained = any(line.quantity_fulfilled for line in order.lines) or order.unknown_to_ship
+    if shipping_status in PARTLY_SENT_STATUSES and not is_explained:
+        return replace(order, unknown_to_ship=[Problem(code="partly_sent")])
+    return order
 
 
 def collect_prefixed(payload: Mapping[str, Any], prefix: str, names: Sequence[str]) -> dict[str, Any]:

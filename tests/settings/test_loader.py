@@ -32,10 +32,11 @@ from mappings.destinations.lapyme import LapymeAccount
 from mappings.destinations.rayo import RayoAccount
 from mappings.lookup_tables import LookupTable
 from mappings.order import Address, Order
-from mappings.settings import SettingsSchema, Store
+from mappings.settings import SettingsSchema
 from mappings.storefront import Storefront
 from mappings.storefronts.shopify import ShopifyStore
 from mappings.storefronts.tiendanube import TiendanubeStore
+from mappings.storefronts.woocommerce import WooStore
 
 EXAMPLE = Path(__file__).parents[2] / "connector.example.toml"
 CUSTOMER_ID = "5d0c8a34-7a0e-4d2e-9a53-3f1f6a2b8c90"
@@ -141,7 +142,7 @@ def test_example_loads_when_its_variables_are_set() -> None:
         "tienda-mx": ShopifyStore(
             name="tienda-mx", id="tienda-mx", storefront="shopify", secrets=[VARIABLES["SHOPIFY_SECRET"]]
         ),
-        "tienda-ar": Store(
+        "tienda-ar": WooStore(
             name="tienda-ar", id="tienda-ar", storefront="woocommerce", secrets=[VARIABLES["WOOCOMMERCE_SECRET"]]
         ),
         "nube": TiendanubeStore(

@@ -32,7 +32,7 @@ from mappings.money.invoice_lines import (
 )
 from mappings.order import Address, Order, Payment
 from mappings.order_request import OrderRequest
-from mappings.person_names import buyer_name
+from mappings.person_names import buyer_name, receiver_name
 from mappings.phones import format_e164
 from mappings.problems import Problem, register_templates
 from mappings.tax_ids import TaxId, parse_tax_id
@@ -164,15 +164,18 @@ class CentelarOrderRequest(OrderRequest):
     @property
     def ship_to(self) -> AddressOrBranch | None:
         address = self.order.ship_to
-        receiver = address.full_name if address else None
         if not self.order.is_pickup:
-            return AddressOrBranch(disposition="residential", receiver=receiver, address=address) if address else None
+            if self.order.is_all_virtual:  # nothing is shipped, and Centelar requires an address
+                return self.bill_to
+            return self.deliver_to(address) if address else None
         # A branch without a row keeps its name here; `missing_row_problems` reports it.
         branch = self.account.pickups.find(self.order.pickup_name) or LocationRef(name=self.order.pickup_name)
-        buyer = " ".join(part for part in buyer_name(self.order) if part) or None
-        return AddressOrBranch(
-            disposition="pickup", receiver=receiver or buyer, pickup_id=branch.id, pickup_name=branch.name
-        )
+        receiver = receiver_name(self.order, address or Address())
+        return AddressOrBranch(disposition="pickup", receiver=receiver, pickup_id=branch.id, pickup_name=branch.name)
+
+    def deliver_to(self, address: Address) -> AddressOrBranch:
+        receiver = receiver_name(self.order, address)
+        return AddressOrBranch(disposition="residential", receiver=receiver, address=address)
 
     @property
     def sent_address(self) -> Address | None:
@@ -182,9 +185,7 @@ class CentelarOrderRequest(OrderRequest):
     def bill_to(self) -> AddressOrBranch | None:
         """The billing address, else the shipping address; never the branch where the order is collected."""
         addresses = [address for address in (self.order.bill_to, self.order.ship_to) if address and address.street]
-        if not addresses:
-            return None
-        return AddressOrBranch(disposition="residential", receiver=addresses[0].full_name, address=addresses[0])
+        return self.deliver_to(addresses[0]) if addresses else None
 
     @property
     def shipping(self) -> Decimal | None:

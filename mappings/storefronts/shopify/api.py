@@ -53,7 +53,10 @@ def variant_ids_without_barcode(payload: Mapping[str, Any]) -> Iterator[str]:
     for line in lines if isinstance(lines, list) else ():
         if not isinstance(line, Mapping) or clean_text(line.get("barcode")):
             continue
-        is_shipped = line.get("requires_shipping") is not False and line.get("current_quantity") != 0
+        is_shipped = line.get("requires_shipping") is not False and 0 not in (
+            line.get("current_quantity"),
+            line.get("fulfillable_quantity"),
+        )
         if is_shipped and (variant_id := numeric_id(line.get("variant_id"))):
             yield variant_id
 

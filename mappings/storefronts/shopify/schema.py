@@ -3,7 +3,7 @@
 Source: https://shopify.dev/docs/api/admin-rest/latest/resources/order, read 2026-11-21.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -35,7 +35,7 @@ from mappings.money.refunds import (
     subtract_shipping_refunds,
     sum_unallocated_refunds,
 )
-from mappings.order import Customer, Order, Payment
+from mappings.order import Customer, Line, Order, Payment
 from mappings.payload_paths import pick_text
 from mappings.problems import Problem, register_templates
 from mappings.schema import AddressSchema, StorefrontSchema
@@ -56,6 +56,11 @@ from mappings.storefronts.shopify.money import (
 #: https://shopify.dev/docs/api/admin-graphql/latest/enums/OrderTransactionKind. Both read 2026-11-21.
 PAYMENT_KINDS = {"sale", "capture"}
 REFUND_KINDS = {"refund", "change"}
+#: Parcels with one of these were not sent. https://shopify.dev/docs/api/admin-rest/latest/resources/fulfillment,
+#: read 2026-11-30.
+FAILED_FULFILLMENT_STATUSES = {"cancelled", "error", "failure"}
+#: `fulfillment_service` of what the shop sends itself.
+OWN_FULFILLMENT_SERVICE = "manual"
 register_templates(
     {
         "shopify_payments_not_fetched": N_(
@@ -128,6 +133,11 @@ class ShopifyLineSchema(StorefrontSchema):
     title = Text()
     quantity = Quantity(minimum=0, required=True)
     current_quantity = Quantity(minimum=0)
+    # What is left of it to send, after refunds too, and by whom. "manual" is the shop itself.
+    # https://shopify.dev/docs/api/admin-rest/latest/resources/order, "line_items", read 2026-11-30.
+    fulfillable_quantity = Quantity(minimum=0)
+    fulfillment_status = Text()
+    fulfillment_service = Text()
     price = Money(required=True)
     total_discount = Money(attribute="line_discount")  # of the line alone, as orders before 2018 have it
     discount_allocations = SumOf("amount", attribute="discount")
@@ -135,6 +145,13 @@ class ShopifyLineSchema(StorefrontSchema):
     requires_shipping = StrictBoolean(attribute="is_shippable")
     # https://shopify.dev/docs/api/admin-rest/latest/resources/order, "line_items", read 2026-11-22.
     tip = IsPresent(attribute="is_tip")
+
+
+class ShopifySentLineSchema(StorefrontSchema):
+    model = dict
+
+    id = Text(attribute="line_id")
+    quantity = Quantity(minimum=0)
 
 
 class ShopifyShippingSchema(StorefrontSchema):
@@ -204,6 +221,21 @@ class ShopifyRefundSchema(StorefrontSchema):
         return Refund(lines=data.get("lines", []), adjustments=adjustments)
 
 
+class ShopifyFulfillmentSchema(StorefrontSchema):
+    """A parcel: what was sent of each line. It tells what is left in orders without `fulfillable_quantity`."""
+
+    model = dict
+
+    status = Text()
+    line_items = fields.List(fields.Nested(ShopifySentLineSchema), attribute="lines")
+
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, int]:
+        """Return the units by line id; none if the parcel was cancelled or failed."""
+        lines = [] if data.get("status") in FAILED_FULFILLMENT_STATUSES else data.get("lines", [])
+        return {line["line_id"]: line["quantity"] for line in lines if line.keys() == {"line_id", "quantity"}}
+
+
 class ShopifyTransactionSchema(StorefrontSchema):
     model = Transaction
 
@@ -266,6 +298,8 @@ class ShopifyOrderSchema(StorefrontSchema):
     )
     shipping_lines = fields.List(fields.Nested(ShopifyShippingSchema), attribute="shipping")
     refunds = fields.List(fields.Nested(ShopifyRefundSchema))
+    fulfillments = fields.List(fields.Nested(ShopifyFulfillmentSchema))
+    fulfillment_status = Text()
     transactions = fields.List(fields.Nested(ShopifyTransactionSchema))  # if they were fetched
     customer = fields.Nested(ShopifyCustomerSchema)
     shipping_address = fields.Nested(ShopifyAddressSchema, attribute="ship_to")
@@ -285,7 +319,13 @@ class ShopifyOrderSchema(StorefrontSchema):
             (purchased, remaining_line(purchased, refunds, is_tax_included=is_tax_included))
             for purchased in data["lines"]
         ]
-        lines = [line for purchased, line in remaining if line is not None and not purchased.is_tip]
+        sent_units = sum_units(data.get("fulfillments", []))
+        order_status = data.get("fulfillment_status")
+        lines = [
+            subtract_fulfilled(line, purchased, sent=sent_units.get(purchased.line_id, 0), order_status=order_status)
+            for purchased, line in remaining
+            if line is not None and not purchased.is_tip
+        ]
         tips = [line.total for purchased, line in remaining if line is not None and purchased.is_tip]
         methods = [method for method in data.get("shipping", []) if not method.get("is_removed")]
         shipping = subtract_shipping_refunds(
@@ -356,9 +396,37 @@ def is_pickup_order(data: Mapping[str, Any], *, has_shippable: bool, methods: li
     return True if has_shippable and methods else None
 
 
+def sum_units(fulfillments: Iterable[Mapping[str, int]]) -> dict[str | None, int]:
+    """Return the units in all parcels, by line id."""
+    units: dict[str | None, int] = {}
+    for fulfillment in fulfillments:
+        for line_id, quantity in fulfillment.items():
+            units[line_id] = units.get(line_id, 0) + quantity
+    return units
+
+
+def subtract_fulfilled(line: Line, purchased: PurchasedLine, *, sent: int, order_status: str | None) -> Line:
+    """Return the line with the units that the shop need not send any more.
+
+    Args:
+        sent: units in parcels.
+        order_status: the `fulfillment_status` of the order.
+    """
+    to_ship = line.quantity
+    if purchased.fulfillment_service not in (None, OWN_FULFILLMENT_SERVICE):
+        to_ship = 0
+    elif purchased.fulfillable_quantity is not None:
+        to_ship = purchased.fulfillable_quantity
+    elif "fulfilled" in (order_status, purchased.fulfillment_status):
+        to_ship = 0
+    elif sent:
+        to_ship = max(purchased.quantity - sent, 0)
+    return replace(line, quantity_fulfilled=max(line.quantity - to_ship, 0))
+
+
 def find_missing_details(order: Order) -> dict[str, Problem]:
     is_missing = {
         "payments": order.payments is None,
-        "barcodes": any(line.barcode is None for line in order.shippable_lines),
+        "barcodes": any(line.barcode is None for line in order.lines_to_ship),
     }
     return {detail: MISSING_DETAIL_HINTS[detail] for detail, is_absent in is_missing.items() if is_absent}

@@ -10,14 +10,16 @@ from typing import Any
 from marshmallow import fields, post_load, pre_load
 
 from mappings.addresses.regions import WOOCOMMERCE_STATES, address_if_locatable
+from mappings.delivery_methods import is_blank
 from mappings.fields import MISSING_LIST_MESSAGES, Identifier, Money, Quantity, SumOf, Text, UTCDateTime
 from mappings.labels import N_
 from mappings.money.allocation import ZERO, add_rounding_charge
 from mappings.money.payments import sole_payment
-from mappings.order import Charge, Customer, Line, Order, Shipping
+from mappings.order import Charge, Customer, Order, Shipping
 from mappings.payload_paths import pick_text
 from mappings.problems import Problem, field_error, register_templates
 from mappings.schema import AddressSchema, StorefrontSchema
+from mappings.storefronts.woocommerce.lines import build_lines
 from mappings.storefronts.woocommerce.money import (
     Coupon,
     RefundItem,
@@ -30,17 +32,27 @@ from mappings.storefronts.woocommerce.money import (
     subtract_refund_of_no_line,
     subtract_refunds,
 )
+from mappings.storefronts.woocommerce.shipping import (
+    BRANCH_PATHS,
+    PICKUP_METHODS,
+    mark_sent,
+    mark_virtual,
+    parse_package,
+)
+from mappings.text import clean_text
 
 PAID_STATUSES = {"processing", "completed"}
 #: Without "failed": the customer may pay again, and the order then becomes "processing".
 CANCELLED_STATUSES = {"cancelled", "refunded", "trash"}
 UNPAID_STATUSES = {"pending", "on-hold", "failed", "cancelled", "checkout-draft", "auto-draft", "draft"}
 DRAFT_STATUSES = {"checkout-draft", "auto-draft", "draft"}
-#: `method_id` of shipping lines for orders that the customer collects.
-PICKUP_METHODS = {"local_pickup", "pickup_location"}
 
 register_templates(
     {
+        "woocommerce_completed": N_(
+            "Nothing is left to ship: the order is completed, so the shop has sent it. If “completed” means something "
+            "else in this shop, set the store's `completed` to “to_send”."
+        ),
         "woocommerce_error": N_(
             "WooCommerce sent an error in place of the order: the webhook's user may not see orders."
         ),
@@ -94,6 +106,12 @@ class WooLineSchema(StorefrontSchema):
     subtotal = Money()  # before discounts
     subtotal_tax = Money()
     sku = Identifier(is_escaped=True)
+    product_id = Text()
+    # The line of the kit that this is a part of, see `KIT_LINE_FIELDS`.
+    bundled_by = Text()
+    composite_parent = Text()
+    mnm_child_of = Text()
+    meta_data = fields.Raw()
 
 
 class WooShippingSchema(StorefrontSchema):
@@ -102,8 +120,16 @@ class WooShippingSchema(StorefrontSchema):
     id = Text(attribute="item_id")
     method_title = Text(attribute="name", is_escaped=True)
     method_id = Text(attribute="code")
+    instance_id = Text(attribute="instance")
+    meta_data = fields.Raw()
     total = Money(required=True)
     total_tax = Money(attribute="tax")
+
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        meta_data = data.pop("meta_data", None)
+        branch = pick_text({"meta_data": meta_data}, BRANCH_PATHS, is_escaped=True)
+        return {**data, "branch": branch, "package": parse_package(meta_data)}
 
 
 class WooFeeSchema(StorefrontSchema):
@@ -179,11 +205,15 @@ class WooRefundSchema(StorefrontSchema):
 class WooOrderSchema(StorefrontSchema):
     model = Order
     is_escaped = True
+    pickup_methods = PICKUP_METHODS
+    # Shops that "force shipping to the billing address" have no shipping address.
+    falls_back_to_billing = True
     # Mobbex writes it if the customer gave no DNI: https://github.com/mobbexco/woocommerce, read 2026-11-21.
     fake_tax_ids = frozenset({"12123123"})
 
     id = Text(attribute="order_id", required=True)
     status = Text()
+    created_via = Text()
     currency = Text(required=True)
     date_created_gmt = UTCDateTime(attribute="placed_at", is_utc=True)
     date_modified_gmt = UTCDateTime(attribute="updated_at", is_utc=True)
@@ -224,9 +254,8 @@ class WooOrderSchema(StorefrontSchema):
         item_ids = {entry.get("item_id") for key in ("lines", "shipping", "charges") for entry in data.get(key, [])}
         data, credit = separate_credit(data, refund_items)
         shipping = [Shipping(**subtract_refunds(entry, refund_items)) for entry in data.get("shipping", [])]
-        is_shipped = any(method.code not in PICKUP_METHODS for method in shipping)
-        is_pickup = not is_shipped if shipping else None
         bill_to = address_if_locatable(data.get("bill_to"))
+        ship_to = address_if_locatable(data.get("ship_to"))
         customer = data.get("customer")
         is_paid = is_paid_status(status, has_paid_at="paid_at" in data)
         rounding_unit = infer_rounding_unit(data["total"])
@@ -237,11 +266,7 @@ class WooOrderSchema(StorefrontSchema):
             number=data.get("number") or data["order_id"],
             total=total,
             tax=data["tax"] - sum((item.tax or ZERO for item in refund_items), ZERO) if "tax" in data else None,
-            lines=[
-                Line(**remaining)
-                for entry in data["lines"]
-                if (remaining := subtract_refunds(entry, refund_items))["quantity"]
-            ],
+            lines=build_lines(data["lines"], refund_items),
             shipping=shipping,
             charges=[Charge(kind="fee", **subtract_refunds(entry, refund_items)) for entry in data.get("charges", [])],
             payments=sole_payment(
@@ -251,11 +276,8 @@ class WooOrderSchema(StorefrontSchema):
                 name=data.get("gateway_name"),
                 transaction_id=data.get("transaction_id"),
             ),
-            # Shops that "force shipping to the billing address" have no shipping address.
-            ship_to=address_if_locatable(data.get("ship_to")) or (bill_to if is_shipped else None),
+            ship_to=ship_to,
             bill_to=bill_to,
-            is_pickup=is_pickup,
-            pickup_name=shipping[0].name if is_pickup else None,
             email=customer.email if customer else None,
             is_draft=status in DRAFT_STATUSES,
             is_cancelled=status in CANCELLED_STATUSES,
@@ -263,6 +285,9 @@ class WooOrderSchema(StorefrontSchema):
             unreadable_parts=[]
             if all(refund.is_readable(item_ids - {None}, rounding_unit) for refund in refunds)
             else [UNITEMIZED_REFUND],
+        )
+        order = mark_virtual(
+            order, created_via=data.get("created_via"), has_shipping_address=not is_blank(ship_to, bill_to)
         )
         amount_count = count_amounts([*order.lines, *order.shipping, *order.charges, *refund_items])
         order = add_credit(order, credit)
@@ -272,8 +297,14 @@ class WooOrderSchema(StorefrontSchema):
         return add_rounding_charge(order, max_rounding=rounding_unit * amount_count)
 
     def parse_order(self, payload: Mapping[str, Any], **context: Any) -> Order:
-        order = super().parse_order(payload, **context)
-        if UNITEMIZED_REFUND in order.unreadable_parts and not context["store"].can_fetch:
+        store = context["store"]
+        order = mark_sent(
+            super().parse_order(payload, **context),
+            status=clean_text(payload.get("status")),
+            fulfillment_status=pick_text(payload, ["meta_data:_fulfillment_status"]),
+            completed=store.completed,
+        )
+        if UNITEMIZED_REFUND in order.unreadable_parts and not store.can_fetch:
             return replace(order, unreadable_parts=[REFUNDS_NOT_FETCHED])
         return order
 

@@ -1,10 +1,19 @@
 """A WooCommerce store's settings."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 from marshmallow import ValidationError
 
-from mappings.settings import DomainList, HeaderValue, StoreSchema
+from mappings import setting_fields as fields
+from mappings.setting_fields import OneOf
+from mappings.settings import DomainList, HeaderValue, Store, StoreSchema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WooStore(Store):
+    #: What the status `completed` means: the shop has sent the order, or has yet to.
+    completed: Literal["sent", "to_send"] = "sent"
 
 
 class KeyAndSecret(HeaderValue):
@@ -22,5 +31,8 @@ class KeyAndSecret(HeaderValue):
 
 
 class WooStoreSchema(StoreSchema):
+    model: ClassVar[type[WooStore]] = WooStore
+
     api_token = KeyAndSecret()
     shop_domain = DomainList()
+    completed = fields.String(validate=OneOf(["sent", "to_send"]))

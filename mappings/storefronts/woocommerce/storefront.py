@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from mappings.fields import parse_datetime
-from mappings.settings import Store
 from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.woocommerce.api import basic_auth, find_required_fetches
 from mappings.storefronts.woocommerce.sample import SampleWooStore
 from mappings.storefronts.woocommerce.schema import WooOrderSchema
-from mappings.storefronts.woocommerce.store import WooStoreSchema
+from mappings.storefronts.woocommerce.store import WooStore, WooStoreSchema
 from mappings.storefronts.woocommerce.webhook import decode_secret, identify_webhook, is_of_shop, is_ping_body
 
 
-class WooCommerce(Storefront[Store]):
+class WooCommerce(Storefront[WooStore]):
     name = "woocommerce"
     order_schema = WooOrderSchema
     settings_schema = WooStoreSchema
@@ -49,15 +48,17 @@ class WooCommerce(Storefront[Store]):
             paid_at=parse_datetime(payload.get("date_paid_gmt"), is_utc=True),
         )
 
-    def belongs_to_store(self, headers: Mapping[str, str], payload: Mapping[str, Any], store: Store) -> bool:
+    def belongs_to_store(self, headers: Mapping[str, str], payload: Mapping[str, Any], store: WooStore) -> bool:
         return is_of_shop(headers, payload, store.shop_domain)
 
-    def required_fetches(self, payload: Mapping[str, Any], store: Store, required_details: Set[str]) -> Sequence[Fetch]:
+    def required_fetches(
+        self, payload: Mapping[str, Any], store: WooStore, required_details: Set[str]
+    ) -> Sequence[Fetch]:
         return find_required_fetches(payload, store)
 
-    def probe_path(self, store: Store) -> str:
+    def probe_path(self, store: WooStore) -> str:
         # https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-orders, read 2026-11-30.
         return "/wp-json/wc/v3/orders?per_page=1&_fields=id"
 
-    def api_headers(self, store: Store) -> dict[str, str]:
+    def api_headers(self, store: WooStore) -> dict[str, str]:
         return basic_auth(store)

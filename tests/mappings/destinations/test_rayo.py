@@ -98,7 +98,6 @@ def test_missing_interior_number_is_sent_as_null(order: Order) -> None:
         ({"postal_code": "6700"}, "Shipping address > postcode “6700” is not a postcode of MX."),
         ({"country": "AR"}, "Shipping address > country “AR” is not served; only mexico."),
         ({"country": None}, "Shipping address > country is missing."),
-        ({"name": None}, "Shipping address > name is missing."),
         ({"street": None}, "Shipping address > street is missing."),
         ({"number": None}, "Shipping address > street number is missing."),
         ({"district": None}, "Shipping address > neighbourhood is missing."),
@@ -130,7 +129,55 @@ def test_pickup_order_is_a_problem(order: Order, changes: dict[str, Any]) -> Non
 
 def test_order_with_nothing_to_ship_is_a_problem(order: Order) -> None:
     lines = [replace(line, is_shippable=False) for line in order.lines]
-    assert mapping_problems(replace(order, lines=lines), "rayo") == ["Products are missing: nothing is left to ship."]
+    assert mapping_problems(replace(order, lines=lines), "rayo") == [
+        "The order has nothing to ship: none of its products is shipped."
+    ]
+
+
+def test_row_says_that_a_product_is_not_shipped(order: Order) -> None:
+    lines = [Line(sku=sku, name=sku, quantity=1, total=ONE_PESO) for sku in ("CURSO-1", "MATE", "YERBA")]
+    identifiers = {"CURSO-1": False, "YERBA": "7790001"}
+    request = build_body(replace(order, lines=lines), "rayo", identifiers=identifiers, required_tables=[])
+    assert [product["identificador"] for product in request.body["productos"]] == ["MATE", "7790001"]
+    assert "Products > “CURSO-1” is left out: it is not shipped." in render_problems(request.warnings)
+    assert mapping_problems(replace(order, lines=lines[:1]), "rayo", identifiers=identifiers) == [
+        "The order has nothing to ship: none of its products is shipped."
+    ]
+    assert build_account("rayo", identifiers={"CURSO-1": "false"}).identifiers == {"CURSO-1": False}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("value", ["", True, 1])
+def test_identifier_is_text_or_false(value: Any) -> None:
+    with pytest.raises(ValidationError):
+        build_account("rayo", identifiers={"CURSO-1": value})
+
+
+@pytest.mark.parametrize(
+    ("address", "receiver"),
+    [
+        ({"name": "Ximena Ocampo", "company": "Acme"}, "Ximena Ocampo"),
+        ({"name": None, "company": "Acme SA de CV"}, "Acme SA de CV"),
+        ({"name": None, "company": "27.666.555"}, "Julia Ríos"),  # people write their document there
+        ({"name": None, "company": None}, "Julia Ríos"),
+    ],
+)
+def test_parcel_without_a_name_goes_to_the_company_or_the_buyer(
+    order: Order, address: dict[str, Any], receiver: str
+) -> None:
+    order = replace(
+        order, ship_to=replace(SHIPPING_ADDRESS, **address), customer=Customer(first_name="Julia", last_name="Ríos")
+    )
+    request = build_body(order, "rayo")
+    assert request.body["consumidor_destino"]["nombre"] == receiver
+    is_company_sent = receiver == address["company"]
+    assert ("Shipping address > company" in str(render_problems(request.warnings))) is bool(
+        address["company"] and not is_company_sent
+    )
+
+
+def test_nobody_receives_an_order_that_names_nobody(order: Order) -> None:
+    order = replace(order, ship_to=replace(SHIPPING_ADDRESS, name=None), customer=None, bill_to=None)
+    assert mapping_problems(order, "rayo") == ["Shipping address > name is missing."]
 
 
 @pytest.mark.parametrize(

@@ -188,3 +188,12 @@ def test_forced_cancelled_order_is_mapped_in_a_dry_run() -> None:
     store, account = build_store("shopify"), build_account("rayo")
     assert render_problems(dry_run(store, account, payload).problems) == ["The order is cancelled."]
     assert dry_run(store, account, payload, override_cancellation=True).body == RAYO_BODY
+
+
+def test_what_is_left_to_ship_comes_from_both_quantities() -> None:
+    order = shopify_order()
+    order["line_items"][0] |= {"fulfillable_quantity": 2, "fulfillment_service": "manual"}
+    assert origins_by_field(order, "shopify", "rayo")["productos[0].cantidad"] == (
+        ["line_items[0].current_quantity", "line_items[0].fulfillable_quantity"],
+        ["line_items[0].requires_shipping", "line_items[0].fulfillment_service"],
+    )

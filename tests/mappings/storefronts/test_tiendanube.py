@@ -57,13 +57,14 @@ def test_whole_order_is_read() -> None:
         total=Decimal("899.00"),
         lines=[
             Line(
+                line_id="2055001101",
                 sku="CAFE-COA-500",
                 barcode="7501000612345",
                 name="Café de Coatepec (Molido, 500 g)",
                 quantity=3,
                 total=Decimal("705.88"),
             ),
-            Line(sku="FILTRO-1", name="Filtro de tela", quantity=1, total=Decimal("94.12")),
+            Line(line_id="2055001102", sku="FILTRO-1", name="Filtro de tela", quantity=1, total=Decimal("94.12")),
         ],
         shipping=[Shipping(name="Envío a domicilio", code="table_6103303", total=Decimal("99.00"))],
         payments=[
@@ -225,7 +226,7 @@ def test_fully_removed_line_is_dropped(payload: dict[str, Any]) -> None:
 
 def test_order_of_unshippable_products_has_nothing_to_ship(payload: dict[str, Any]) -> None:
     order = parse_order("tiendanube", payload | {"has_shippable_products": False})
-    assert order.shippable_lines == []
+    assert order.is_all_virtual
 
 
 def test_customer_and_document_are_read_without_the_customers_scope() -> None:

@@ -24,16 +24,28 @@ def test_net_amounts_become_gross_prices(payload: dict[str, Any]) -> None:
     order = parse_order("woocommerce", payload)
     assert order.lines == [
         Line(
+            line_id="1",
             sku="7791234567898",
             name="Yerba mate orgánica",
             quantity=3,
+            quantity_fulfilled=3,
             total=Decimal("9000.00"),
             tax=Decimal("1561.98"),
         ),
-        Line(sku="TAZA-01", name="Taza & plato", quantity=2, total=Decimal("3980.00"), tax=Decimal("690.74")),
+        Line(
+            line_id="2",
+            sku="TAZA-01",
+            name="Taza & plato",
+            quantity=2,
+            quantity_fulfilled=2,
+            total=Decimal("3980.00"),
+            tax=Decimal("690.74"),
+        ),
     ]
     assert order.shipping == [
-        Shipping(name="Correo Argentino", code="flat_rate", total=Decimal("3000.00"), tax=Decimal("520.66"))
+        Shipping(
+            name="Correo Argentino", code="flat_rate", instance="1", total=Decimal("3000.00"), tax=Decimal("520.66")
+        )
     ]
     assert order.charges == [
         Charge(kind="fee", name="Embalaje para regalo", total=Decimal("500.00"), tax=Decimal("86.78"))
