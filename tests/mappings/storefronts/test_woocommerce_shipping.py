@@ -20,7 +20,8 @@ PLACE = {"city": "Coyoacán", "state": "DF", "postcode": "04100", "country": "MX
 
 def woo_order(**changes: Any) -> dict[str, Any]:
     """Return an order of the sample's shop: two serums, to the billing address."""
-    return deepcopy(SAMPLES["woocommerce_mx"]) | changes
+    sample: dict[str, Any] = deepcopy(SAMPLES["woocommerce_mx"])
+    return sample | changes
 
 
 def method(method_id: str, title: str, number: int = 2, **changes: Any) -> dict[str, Any]:
