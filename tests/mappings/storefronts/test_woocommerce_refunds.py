@@ -38,7 +38,7 @@ def payload() -> dict[str, Any]:
     parts = [*payload["line_items"], *payload["shipping_lines"], *payload["fee_lines"]]
     for number, part in enumerate(parts, start=11):
         part["id"] = number
-    return payload | {"refunds": [{"id": 900, "reason": "", "total": "-3000.00"}]}
+    return payload | {"status": "processing", "refunds": [{"id": 900, "reason": "", "total": "-3000.00"}]}
 
 
 def refund_line(line: int | str, total: str, tax: str, *, quantity: int | None = None, **more: Any) -> dict[str, Any]:
