@@ -97,6 +97,12 @@ WORDINGS: Mapping[str, Wording] = {
         to_do="Check that `connector serve` or `connector worker` is running and that its log has no errors. If it is"
         " running, it is too slow: raise the account's `concurrency` or `rate_per_s`.",
     ),
+    "worker": Wording(
+        title="No worker is running: orders are stored, but not sent",
+        plural_title="",
+        to_do="Read the log of `connector serve` or `connector worker`: `worker_ended` says how the worker ended."
+        " `connector serve` keeps starting it. `connector doctor` says what is wrong with the configuration.",
+    ),
     "silent": Wording(
         title="Store {store} has not sent a webhook for more than {hours} hours",
         plural_title="",
@@ -209,6 +215,8 @@ def page_or_command(alert: Alert, examples: Sequence[Mapping[str, Any]], public_
             )
         case "signature":
             path, command = "/accounts", "connector doctor"
+        case "worker":
+            path, command = "/", "connector doctor"
         case "circuit" | "backlog":
             path, command = "/accounts", "connector accounts"
         case _ if (len(delivery_ids) == 1 and alert.orders == 1) or alert.kind == "attention":

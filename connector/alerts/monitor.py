@@ -30,7 +30,14 @@ from connector.database.alerts import (
     record_notified,
     sync_conditions,
 )
-from connector.database.coordination import acquire_lock, get_checkpoint, release_lock, set_checkpoint
+from connector.database.coordination import (
+    acquire_lock,
+    get_checkpoint,
+    is_worker_running,
+    release_lock,
+    release_lock_of_dead_holder,
+    set_checkpoint,
+)
 from connector.database.models import Alert
 from connector.database.reconciliation.run import Discrepancy, Scope, reconcile
 from connector.database.signature_failures import is_recovered, read_signature_failures
@@ -50,8 +57,9 @@ MAX_SECTIONS = 20
 #: An unclaimed delivery raises the backlog alert; it is an inconsistency only after a day.
 LATE_S = 86_400.0
 MAX_DIFFERENCES = 100
-
 MONITOR_LOCK = "alerts"
+#: After this long, a worker is taken to stay: the alert that none runs ends. One that keeps dying lives less long.
+WORKER_STAYS_AFTER_S = 90.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +79,8 @@ class AlertMonitor:
         self.database = runtime.database
         self.alerts = runtime.settings.alerts
         self.holder = new_worker_id()
+        self.started_at = monotonic()
+        self.no_worker_since: datetime | None = None  # as a standby
         self.channel_states = [
             ChannelState(channel=channel, send=build_notifier(channel)) for channel in self.alerts.channels
         ]
@@ -81,7 +91,9 @@ class AlertMonitor:
         while is_first or not stop_requested.wait(STANDBY_AFTER_S if self.is_standby else CHECK_EVERY_S):
             is_first = False
             try:
-                if self.acquire_leadership():
+                if self.is_standby and is_worker_running(self.database):
+                    self.no_worker_since = None
+                elif self.acquire_leadership():
                     self.check()
                     if self.is_standby:  # a worker that is back takes over at once
                         release_lock(self.database, MONITOR_LOCK, self.holder)
@@ -94,6 +106,8 @@ class AlertMonitor:
 
     def acquire_leadership(self) -> bool:
         standby_after_s = STANDBY_AFTER_S if self.is_standby else 0.0
+        if release_lock_of_dead_holder(self.database, MONITOR_LOCK):
+            standby_after_s = 0.0
         return acquire_lock(
             self.database, MONITOR_LOCK, self.holder, lease_s=LOCK_TTL_S, standby_after_s=standby_after_s
         )
@@ -104,11 +118,18 @@ class AlertMonitor:
         accounts = {*settings.accounts, *settings.retired}
         collect_parked(self.database, accounts)
         collect_notes(self.database)
-        sync_conditions(self.database, self.conditions())
+        may_end = self.is_standby or monotonic() - self.started_at >= WORKER_STAYS_AFTER_S
+        kinds = [kind for kind in CONDITION_KINDS if kind != "worker" or may_end]
+        sync_conditions(self.database, self.conditions(), kinds)
         self.run_periodic_tasks()
         for channel_state in self.channel_states:
             if monotonic() >= channel_state.backoff_until and self.acquire_leadership():
-                self.notify(channel_state)
+                try:
+                    self.notify(channel_state)
+                except DatabaseUnavailableError:
+                    raise
+                except Exception as error:  # whatever is wrong with one channel, the others are used
+                    self.back_off(channel_state, kinds=[], error=type(error).__name__)
 
     def conditions(self) -> list[OngoingCondition]:
         roll_up_counters(self.database, ["events"])
@@ -118,6 +139,7 @@ class AlertMonitor:
             *self.backlogs(),
             *self.silent_stores(last_webhooks),
             *self.signature_failures(last_webhooks),
+            *self.missing_worker(),
         ]
 
     def backlogs(self) -> list[OngoingCondition]:
@@ -147,6 +169,15 @@ class AlertMonitor:
             if not is_recovered(failures, last_webhooks.get(store.id), now):
                 cause = build_message(failures.reason)
                 yield OngoingCondition(kind="signature", store=store.id, causes=[cause], since=failures.since)
+
+    def missing_worker(self) -> Iterator[OngoingCondition]:
+        """Yield that no worker runs, if a standby has found so for a while: a restart takes seconds."""
+        now = self.runtime.clock()
+        if not self.is_standby:
+            return
+        self.no_worker_since = self.no_worker_since or now
+        if now - self.no_worker_since >= timedelta(seconds=STANDBY_AFTER_S):
+            yield OngoingCondition(kind="worker", since=self.no_worker_since)
 
     def run_periodic_tasks(self) -> None:
         """Reconcile recent records, over two intervals so that none is skipped, and delete old alerts once a day."""
@@ -182,9 +213,7 @@ class AlertMonitor:
         error = channel_state.send(compose_message(sections))
         kinds = sorted({section.kind for section in sections})
         if error is not None:
-            backoff_s = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(channel_state.failures, 20))
-            channel_state.failures, channel_state.backoff_until = channel_state.failures + 1, monotonic() + backoff_s
-            self.runtime.log.warning("alert_not_sent", channel=name, kinds=kinds, error=error, again_in_s=backoff_s)
+            self.back_off(channel_state, kinds=kinds, error=error)
             return
         channel_state.failures = 0
         notices = {
@@ -192,6 +221,12 @@ class AlertMonitor:
         }
         record_notified(self.database, name, notices)
         self.runtime.log.info("alert_sent", channel=name, kinds=kinds)
+
+    def back_off(self, channel_state: ChannelState, *, kinds: list[str], error: str) -> None:
+        backoff_s = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(channel_state.failures, 20))
+        channel_state.failures, channel_state.backoff_until = channel_state.failures + 1, monotonic() + backoff_s
+        name = channel_state.channel.name
+        self.runtime.log.warning("alert_not_sent", channel=name, kinds=kinds, error=error, again_in_s=backoff_s)
 
     def is_due(self, alert: Alert, channel: Channel, now: datetime) -> bool:
         """Whether to notify: at once if the alert is new or resolved, else at most once per interval."""

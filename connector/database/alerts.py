@@ -22,7 +22,7 @@ from mappings.problems import Problem, dump_problems, load_problems
 
 PARKED_REASONS = tuple(reason for reason in REASONS_BY_STATE[State.PARKED] if reason is not None)
 #: Kinds of alerts that begin and end. The other kinds count orders.
-CONDITION_KINDS = ("circuit", "backlog", "silent", "signature")
+CONDITION_KINDS = ("circuit", "backlog", "silent", "signature", "worker")
 BATCH_SIZE = 500
 #: How far back each run reads again: clocks are set, and on PostgreSQL a change is visible when its transaction ends.
 OVERLAP_S = 60.0
@@ -211,11 +211,13 @@ def count_orders(transaction: Transaction, key: str, alert_events: list[AlertEve
     transaction.execute(update(Alert).where(col(Alert.id) == alert.id).values(values))
 
 
-def sync_conditions(database: Database, conditions: Iterable[OngoingCondition]) -> None:
-    """Begin an alert for each new condition, and end those of conditions that are over."""
+def sync_conditions(
+    database: Database, conditions: Iterable[OngoingCondition], kinds: Collection[str] = CONDITION_KINDS
+) -> None:
+    """Begin an alert for each new condition of these kinds, and end those of conditions that are over."""
     current = {alert_key(condition.kind, condition.account, condition.store): condition for condition in conditions}
     with database.read() as session:
-        stored = session.exec(select(Alert).where(col(Alert.kind).in_(CONDITION_KINDS))).all()
+        stored = session.exec(select(Alert).where(col(Alert.kind).in_(kinds))).all()
     recorded = {alert.key: alert for alert in stored}
     begun = [key for key in current if key not in recorded or recorded[key].ended_at is not None]
     causes = {key: dump_problems(condition.causes) for key, condition in current.items()}

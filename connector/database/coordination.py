@@ -5,11 +5,12 @@ from datetime import timedelta
 from sqlalchemy import or_, update
 from sqlmodel import col, select
 
+from connector.core.worker_id import is_dead
 from connector.database.engine import Database, Transaction
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import Checkpoint
 
-#: Held by one of the running workers at any time, so that `connector doctor` sees that there is one.
+#: Held by one of the running workers at any time, so that other processes know that there is one.
 WORKER_LOCK = "worker"
 
 
@@ -40,6 +41,24 @@ def acquire_lock(database: Database, name: str, holder: str, *, lease_s: float, 
         return transaction.execute(update(Checkpoint).where(is_lock, is_free).values(values)).rowcount == 1
 
     return database.transact(acquire)
+
+
+def release_lock_of_dead_holder(database: Database, name: str) -> bool:
+    """Release the lock of a process of this machine that has ended, before it expires. Return True if there was one."""
+    with database.read() as session:
+        holder = session.exec(select(Checkpoint.holder).where(Checkpoint.name == name)).one_or_none()
+    if holder is None or not is_dead(holder):
+        return False
+    release_lock(database, name, holder)
+    return True
+
+
+def is_worker_running(database: Database) -> bool:
+    with database.read() as session:
+        lock = session.exec(select(Checkpoint).where(Checkpoint.name == WORKER_LOCK)).one_or_none()
+    if lock is None or lock.holder is None or lock.until is None:
+        return False
+    return lock.until > database.clock() and not is_dead(lock.holder)
 
 
 def release_lock(database: Database, name: str, holder: str) -> None:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 
 from connector.core.check_result import CheckResult, failure, ok, warning
 from connector.database.engine import Database
-from connector.database.models import Checkpoint, Delivery, Event
+from connector.database.models import Delivery, Event
 from connector.database.sqlite import database_file
 
 DATABASE, DISK = "database", "disk"
@@ -127,13 +127,6 @@ def check_postgresql(database: Database) -> Iterator[CheckResult]:
 def seconds_ahead(database: Database) -> float:
     """How far this machine's clock is ahead of the database's."""
     return (datetime.now(UTC) - database.backend.now()).total_seconds()
-
-
-def lock_held_until(database: Database, lock_name: str) -> datetime | None:
-    """Until when a process holds the lock; None if none does."""
-    with database.read() as session:
-        lock = session.exec(select(Checkpoint).where(Checkpoint.name == lock_name)).one_or_none()
-    return lock.until if lock is not None and lock.holder is not None else None
 
 
 def unknown_ids(database: Database, *, stores: Collection[str], accounts: Collection[str]) -> list[tuple[str, str]]:

@@ -9,14 +9,13 @@ from connector.core.check_result import CheckResult, failure, ok, warning
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
 from connector.core.messages import build_message, render_stored
 from connector.database.circuits import CircuitState, circuit_state, read_circuits
-from connector.database.coordination import WORKER_LOCK
+from connector.database.coordination import is_worker_running
 from connector.database.engine import Database
 from connector.database.health import (
     DATABASE,
     check_disk,
     check_postgresql,
     check_sqlite,
-    lock_held_until,
     seconds_ahead,
 )
 from connector.database.models import Circuit, Reason
@@ -102,7 +101,7 @@ def check_database_health(settings: Settings) -> Iterator[CheckResult]:
 def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckResult]:
     now = database.clock()
     gauges = read_gauges(database, settings.accounts)
-    yield check_worker(gauges, now, lock_held_until(database, WORKER_LOCK))
+    yield check_worker(gauges, is_running=is_worker_running(database))
     circuits = read_circuits(database)
     for account in settings.accounts:
         yield check_circuit(account, circuits.get(account), gauges.waiting.get(account, 0))
@@ -114,17 +113,16 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckRe
     yield from check_signatures(settings, database, now)
 
 
-def check_worker(gauges: Gauges, now: datetime, seen_until: datetime | None) -> CheckResult:
+def check_worker(gauges: Gauges, *, is_running: bool) -> CheckResult:
     held_accounts = gauges.open_circuits | gauges.paused_accounts
     late_s = max(
         (seconds for account, seconds in gauges.backlog_age_s.items() if account not in held_accounts), default=0.0
     )
-    is_alive = seen_until is not None and seen_until > now
     remedy = "start connector serve or connector worker, and read its log"
     if late_s > LATE_S:
         return failure(WORKER, f"an order is {format_duration(late_s)} overdue and unclaimed", remedy)
-    if not is_alive:
-        return warning(WORKER, "no worker has been seen in the last minute", remedy)
+    if not is_running:
+        return warning(WORKER, "no worker is running", remedy)
     return ok(WORKER, f"running; {sum(gauges.waiting.values())} waiting, {sum(gauges.sending.values())} sending")
 
 

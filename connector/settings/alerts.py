@@ -1,5 +1,6 @@
 """`[alerts]`: the channels that alerts are sent to, and the thresholds."""
 
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -26,8 +27,12 @@ KINDS = (
     "backlog",
     "silent",
     "signature",
+    "worker",
     "differences",
 )
+
+
+SECRET_PREFIX, MIN_KEY_BYTES = "whsec_", 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +125,25 @@ def refuse_unknown_kind(kind: str) -> None:
         raise ValidationError(f"“{kind}” is not a kind of alert; use one of {', '.join(KINDS)}.")
 
 
+def check_signing_secret(secret: str) -> None:
+    """Check a secret of https://www.standardwebhooks.com: the key in base64, or any other text as the key itself.
+
+    “between 24 bytes (192 bits) and 64 bytes (512 bits)”:
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md, read 2026-11-30.
+    """
+    NOT_BLANK(secret)
+    if not secret.startswith(SECRET_PREFIX):
+        return
+    try:
+        key = b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) < MIN_KEY_BYTES:
+        raise ValidationError(
+            f"after “{SECRET_PREFIX}”, must be at least {MIN_KEY_BYTES} bytes in base64: openssl rand -base64 32"
+        )
+
+
 class ChannelSchema(SettingsSchema):
     name = fields.String(required=True, validate=IDENTIFIER)
     channel = fields.String(required=True)
@@ -142,7 +166,7 @@ class WebhookChannelSchema(ChannelSchema):
     model: ClassVar[type[Any]] = WebhookChannel
 
     url = AlertUrl(required=True)
-    secret = fields.String(validate=NOT_BLANK)
+    secret = fields.String(validate=check_signing_secret)
 
 
 class EmailChannelSchema(ChannelSchema):

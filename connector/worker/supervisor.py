@@ -1,7 +1,8 @@
 """`connector serve`: runs gunicorn and one worker as child processes.
 
-The supervisor restarts the worker when it dies. It stops both on SIGTERM or SIGINT, when gunicorn ends, or when the
-worker keeps dying. It does no other work and imports little, since it stays in memory.
+The supervisor restarts the worker when it dies, less and less often if it keeps dying: the web server goes on storing
+webhooks. It stops both on SIGTERM or SIGINT, or when gunicorn ends. It does no other work and imports little, since it
+stays in memory.
 """
 
 import os
@@ -15,9 +16,9 @@ from typing import NoReturn
 from connector.core.processes import die_with_parent
 from connector.observability.logs import configure_logging, flush_log, get_logger
 
-#: The supervisor gives up on a worker that dies more often than this.
-MAX_RESTARTS, RESTART_WINDOW_S = 5, 60.0
-FIRST_RESTART_DELAY_S = 0.2
+FIRST_RESTART_DELAY_S, MAX_RESTART_DELAY_S = 0.2, 60.0
+#: Deaths of the worker within this time count for the delay, and so many are reported.
+RECENT_S, MANY_DEATHS = 600.0, 5
 POLL_INTERVAL_S = 0.1
 #: After SIGTERM: the worker's own 25 s and a margin. Heroku kills all processes at 30 s.
 SHUTDOWN_TIMEOUT_S = 28.0
@@ -32,7 +33,7 @@ class Supervisor:
         self.web_command = web_command
         self.log = get_logger()
         self.is_stopping = False  # not an `Event`: its lock may be held by the thread that a signal interrupts
-        self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS)  # monotonic
+        self._deaths: deque[float] = deque()  # of the worker, monotonic
 
     def run(self) -> int:
         """Supervise until SIGTERM or SIGINT. Return the exit status: 0 after such a signal, else an error."""
@@ -40,31 +41,34 @@ class Supervisor:
             signal.signal(signum, lambda *_: self.stop())
         web = start_process(self.web_command)
         worker = start_process(worker_command())
+        restart_at: float | None = None  # monotonic
         status = 0
         while self.sleep_unless_stopped(POLL_INTERVAL_S):
             if web.poll() is not None:
                 self.log.error("web_ended", status=web.returncode)
                 status = web.returncode or 1
                 break
-            if worker.poll() is not None:
-                self.log.error("worker_ended", status=worker.returncode)
-                if not self.may_restart():
-                    self.log.error("worker_not_restarted", restarts=MAX_RESTARTS, within_s=RESTART_WINDOW_S)
-                    status = 1
-                    break
-                worker = start_process(worker_command())
+            if restart_at is not None and time.monotonic() >= restart_at:
+                worker, restart_at = start_process(worker_command()), None
+            elif restart_at is None and worker.poll() is not None:
+                restart_at = time.monotonic() + self.record_death(worker.returncode)
         stop_processes([web, worker])
         return status
 
-    def may_restart(self) -> bool:
-        """Wait before a restart, twice as long each time. Return False if there were too many."""
+    def record_death(self, status: int) -> float:
+        """Return how many seconds to wait before the worker is started again: twice as long for each recent death.
+
+        The web server goes on meanwhile: webhooks are stored, and are sent when a worker lives.
+        """
         now = time.monotonic()
-        recent = [restarted_at for restarted_at in self._restarts if now - restarted_at < RESTART_WINDOW_S]
-        self._restarts.append(now)
-        if len(recent) >= MAX_RESTARTS:
-            return False
-        self.sleep_unless_stopped(FIRST_RESTART_DELAY_S * 2 ** len(recent))
-        return True
+        self._deaths.append(now)
+        while now - self._deaths[0] > RECENT_S:
+            self._deaths.popleft()
+        restart_in_s = min(FIRST_RESTART_DELAY_S * 2.0 ** (len(self._deaths) - 1), MAX_RESTART_DELAY_S)
+        self.log.error("worker_ended", status=status, restart_in_s=restart_in_s)
+        if len(self._deaths) >= MANY_DEATHS:
+            self.log.error("worker_keeps_ending", deaths=len(self._deaths), within_s=RECENT_S, webhooks="still stored")
+        return restart_in_s
 
     def stop(self) -> None:
         """Make `run` stop the processes and return. Safe in a signal handler."""

@@ -20,7 +20,7 @@ from connector.database.claims import (
     recover_interrupted,
     release_claims,
 )
-from connector.database.coordination import WORKER_LOCK, acquire_lock, release_lock
+from connector.database.coordination import WORKER_LOCK, acquire_lock, release_lock, release_lock_of_dead_holder
 from connector.delivery.deliver import deliver
 from connector.delivery.requeue import MAX_PER_RUN, reload_lookup_tables, requeue_mappable
 from connector.observability.logs import flush_log
@@ -187,7 +187,8 @@ class Worker:
         return False
 
     def show_presence(self) -> bool:
-        """Duty: hold the lock by which `connector doctor` sees that a worker runs, unless another worker does."""
+        """Duty: hold the lock by which other processes see that a worker runs, unless another worker does."""
+        release_lock_of_dead_holder(self.runtime.database, WORKER_LOCK)
         acquire_lock(self.runtime.database, WORKER_LOCK, self.worker_id, lease_s=PRESENCE_TTL_S)
         return False
 

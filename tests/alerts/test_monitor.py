@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from email import message_from_string
 from email.policy import default
 from hashlib import sha256
+from socket import gethostname
 from time import monotonic, sleep
 from typing import Any
 
@@ -14,11 +15,12 @@ import pytest
 from sqlalchemy import update
 
 from connector.alerts import start_monitor
-from connector.alerts.monitor import AlertMonitor
+from connector.alerts.monitor import AlertMonitor, ChannelState
 from connector.database.alerts import causes_of
 from connector.database.coordination import acquire_lock, release_lock
 from connector.database.models import Delivery
 from connector.database.orders import CANCELLED_AFTER_SENDING, add_alert
+from connector.settings.alerts import SlackChannel
 from mappings import DESTINATIONS
 from mappings.problems import MappingError, Problem, dump_problems, render_cause
 from tests.support.mapping_cases import SAMPLES, build_body, parse_order, storefront_name
@@ -161,14 +163,16 @@ def test_alert_without_a_public_url_names_the_command(
 
 @pytest.mark.sqlite
 def test_alert_webhook_follows_standard_webhooks(open_service: OpenService, receiver: Receiver, engine: str) -> None:
-    to = f'[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}/?key=1"\nsecret = "whsec_c2VjcmV0bw=="'
+    key = b"el secreto de las alertas"
+    secret = f"whsec_{b64encode(key).decode()}"
+    to = f'[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}/?key=1"\nsecret = "{secret}"'
     service = open_service(text=alert_configuration(to))
     service.post_shopify(without_colonia())
     service.drain()
     run_monitor_once(service)
     [received] = receiver.received
     signed = f"{received.headers['webhook-id']}.{received.headers['webhook-timestamp']}.".encode() + received.body
-    signature = b64encode(hmac.digest(b"secreto", signed, sha256)).decode()
+    signature = b64encode(hmac.digest(key, signed, sha256)).decode()
     assert (received.path, received.headers["webhook-signature"]) == ("/?key=1", f"v1,{signature}")
 
 
@@ -315,6 +319,43 @@ def test_web_process_runs_the_monitor_when_no_worker_does(alerting_service: Serv
     assert stand_in.acquire_leadership()
     stand_in.check()
     assert [alert["account"] for alert in alerts_at(receiver)] == ["bodega", "erp"]
+
+
+def test_missing_worker_is_alerted_until_one_stays(
+    alerting_service: Service, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert acquire_lock(alerting_service.database, "alerts", f"{gethostname()}:1:0:x", lease_s=600)  # it was killed
+    stand_in = AlertMonitor(alerting_service.runtime, is_standby=True)
+    assert stand_in.acquire_leadership()
+    stand_in.check()
+    assert alerts_at(receiver) == []  # a restart takes seconds
+    alerting_service.clock.forward(31)
+    stand_in.check()
+    assert [(alert["kind"], alert["is_over"]) for alert in alerts_at(receiver)] == [("worker", False)]
+    release_lock(alerting_service.database, "alerts", stand_in.holder)
+    worker = AlertMonitor(alerting_service.runtime)
+    assert worker.acquire_leadership()
+    worker.check()  # it may die at once, as those before it
+    assert len(alerts_at(receiver)) == 1
+    monkeypatch.setattr("connector.alerts.monitor.WORKER_STAYS_AFTER_S", 0)
+    worker.check()
+    assert [(alert["kind"], alert["is_over"]) for alert in alerts_at(receiver)][1:] == [("worker", True)]
+
+
+def test_channel_that_raises_does_not_stop_another(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_shopify(without_colonia(1))
+    alerting_service.drain()
+    monitor = AlertMonitor(alerting_service.runtime)
+
+    def fail(_: object) -> str:
+        raise ValueError("a secret")
+
+    broken = SlackChannel(name="roto", channel="slack", url="https://hooks.example/x")
+    monitor.channel_states.insert(0, ChannelState(channel=broken, send=fail))
+    assert monitor.acquire_leadership()
+    monitor.check()
+    assert [alert["kind"] for alert in alerts_at(receiver)] == ["unmappable"]
+    assert monitor.channel_states[0].failures == 1
 
 
 def test_web_process_gives_a_worker_time_to_start(alerting_service: Service) -> None:

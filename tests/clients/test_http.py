@@ -1,7 +1,10 @@
 """The HTTP client: connections, time limits, and no exceptions."""
 
+import gzip
 import threading
-from collections.abc import Iterator
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -25,6 +28,7 @@ class CountingServer(ThreadingHTTPServer):
     daemon_threads = True
     connections = 0
     reply = b"{}"
+    encoding = ""
     headers: Any = None
 
     def process_request(self, request: object, client_address: object) -> None:
@@ -40,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"] or 0))
         response = self.server.reply  # type: ignore[attr-defined]
         self.send_response(200)
+        if self.server.encoding:  # type: ignore[attr-defined]
+            self.send_header("Content-Encoding", self.server.encoding)  # type: ignore[attr-defined]
         self.send_header("Content-Length", str(len(response)))
         self.end_headers()
         self.wfile.write(response)
@@ -81,6 +87,50 @@ def test_endless_response_is_cut_and_its_status_counts(server: CountingServer) -
     response = sender.request("POST", "/x", body=b"{}", timeout_s=5)
     assert (response.status, response.body, response.was_sent) == (200, None, True)
     assert classify(DESTINATIONS["rayo"], response) == (Outcome.AMBIGUOUS, None)
+    sender.close()
+
+
+def test_uncompressed_responses_are_asked_for(server: CountingServer) -> None:
+    sender = open_client("lapyme", server.server_port)
+    sender.request("POST", "/x", body=b"{}", timeout_s=5)
+    assert server.headers["Accept-Encoding"] == "identity"
+    sender.close()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "reply"),
+    [
+        ("gzip, gzip", gzip.compress(gzip.compress(b"{}"))),
+        ("gzip", gzip.compress(b" " * 100_000_000)),
+        ("gzip", gzip.compress(b"{}")[:-4]),
+        ("gzip", b"no gzip"),
+        ("br", b"{}"),
+    ],
+    ids=["twice", "too long", "cut off", "not compressed", "unknown"],
+)
+@pytest.mark.parametrize("destination", ["rayo", "lapyme"])
+def test_compressed_response_that_costs_memory_is_unreadable(
+    server: CountingServer, destination: str, encoding: str, reply: bytes
+) -> None:
+    server.reply, server.encoding = reply, encoding
+    sender = open_client(destination, server.server_port)
+    tracemalloc.start()
+    response = sender.request("POST", "/x", body=b"{}", timeout_s=5)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (response.status, response.body) == (200, None)
+    assert classify(DESTINATIONS[destination], response) == (Outcome.AMBIGUOUS, None)
+    assert peak < 10 * MAX_RESPONSE_BYTES
+    sender.close()
+
+
+@pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_response_of_a_server_that_always_compresses_is_read(
+    server: CountingServer, encoding: str, compress: Callable[[bytes], bytes]
+) -> None:
+    server.reply, server.encoding = compress(b'{"ok": true}'), encoding
+    sender = open_client("rayo", server.server_port)
+    assert sender.request("POST", "/x", body=b"{}", timeout_s=5).body == b'{"ok": true}'
     sender.close()
 
 

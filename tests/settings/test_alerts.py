@@ -106,6 +106,20 @@ from = "ana"
     )
 
 
+@pytest.mark.parametrize(
+    "secret", ["whsec_", "whsec_no base64", "whsec_c2VjcmV0bw==", f"whsec_{'A' * 33}", "whsec_" + "á" * 40]
+)
+def test_malformed_signing_secret_is_an_error(configure: Callable[..., Path], secret: str) -> None:
+    path = configure()
+    channel = f'[alerts.to.a]\nchannel = "webhook"\nurl = "https://hooks.example/x"\nsecret = "{secret}"\n'
+    path.write_text(path.read_text("utf-8") + channel, "utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, {})
+    assert caught.value.errors == [
+        "alerts.to.a.secret: after “whsec_”, must be at least 24 bytes in base64: openssl rand -base64 32"
+    ]
+
+
 def test_unknown_store_is_an_error(configure: Callable[..., Path]) -> None:
     path = configure()
     path.write_text(path.read_text("utf-8") + "[alerts]\nsilent_after_h_by_store = { tienda-xx = 12 }\n", "utf-8")

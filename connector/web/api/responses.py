@@ -49,6 +49,10 @@ class HealthSchema(ResponseSchema):
     status = fields.String(validate=OneOf(["ok"]))
 
 
+class ReadySchema(HealthSchema):
+    worker = fields.String(validate=OneOf(["running", "none"]))
+
+
 class ProblemSchema(ResponseSchema):
     class Meta:
         description = "RFC 9457"

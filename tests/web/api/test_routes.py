@@ -186,7 +186,7 @@ def test_unsupported_method_lists_the_allowed_ones(service: Service, method: str
 
 def test_health_is_ready_only_with_a_migrated_database(service: Service) -> None:
     assert service.client.get("/health/live").json == {"status": "ok"}
-    assert service.client.get("/health/ready").json == {"status": "ok"}
+    assert service.client.get("/health/ready").json == {"status": "ok", "worker": "none"}
     with service.database.write() as transaction:
         transaction.connection.exec_driver_sql("DELETE FROM alembic_version")
     assert service.client.get("/health/ready").status_code == 503
