@@ -240,7 +240,8 @@ class JobSchema(ResponseSchema):
 
 
 class RetryResultSchema(ResponseSchema):
-    id = fields.String()
+    id = fields.String(allow_none=True, metadata={"description": "null if there is no delivery, and none was created"})
+    account = fields.String()
     done = fields.String(validate=OneOf(["queued", "left"]))
     why = ProblemText(metadata={"description": "what it was, or why it was skipped, as an English sentence"})
 

@@ -1,8 +1,11 @@
 """Commands for deliveries and events: list, show, retrigger, resolve."""
 
+import sys
+from typing import Any
+
 import click
 
-from connector.cli.common import ID_ARGUMENT, JSON_OPTION, NOTE_OPTION, cli, local_runtime, operator_name
+from connector.cli.common import ID_ARGUMENT, JSON_OPTION, NOTE_OPTION, cli, exit_with, local_runtime, operator_name
 from connector.cli.output import print_json, print_json_line, print_result, print_rows
 
 DELIVERY_COLUMNS = ("id", "store", "order_number", "account", "state", "reason", "attempts", "remote_id")
@@ -82,16 +85,24 @@ def show(is_event: bool, as_json: bool, id_: int) -> None:
 @click.option(
     "--new-key", is_flag=True, help="With --force: take a new idempotency key. Only if no attempt was processed."
 )
+@click.option("--account", help="With --event: only for this account, by id, even if no route leads there.")
 @NOTE_OPTION
 @JSON_OPTION
 @ID_ARGUMENT
-def retrigger(is_event: bool, force: bool, new_key: bool, note: str | None, as_json: bool, id_: int) -> None:
-    """Queue a delivery again."""
+def retrigger(
+    is_event: bool, force: bool, new_key: bool, account: str | None, note: str | None, as_json: bool, id_: int
+) -> None:
+    """Queue a delivery again.
+
+    With --event, say for each account what was done. The exit status is 1 if nothing was.
+    """
     from connector.operations import actions
     from connector.serializers import serialize_delivery, serialize_retry_result
 
     if is_event and new_key:
         raise click.UsageError("--new-key is for one delivery.")
+    if account and not is_event:
+        raise click.UsageError("--account goes with --event.")
     with local_runtime() as runtime:
         if not is_event:
             delivery = actions.retrigger_delivery(
@@ -99,10 +110,21 @@ def retrigger(is_event: bool, force: bool, new_key: bool, note: str | None, as_j
             )
             print_result(f"Delivery {id_} is queued.", serialize_delivery(delivery), as_json=as_json)
             return
-        results = actions.retrigger_event(runtime, id_, actor=operator_name(), force=force, note=note)
+        results = actions.retrigger_event(runtime, id_, actor=operator_name(), force=force, account=account, note=note)
     for row in map(serialize_retry_result, results):
-        outcome = "skipped" if row["done"] == "left" else row["done"]
-        print_result(f"Delivery {row['id']} is {outcome}: {row['why']}.", row, as_json=as_json)
+        print_result(describe_retry(row), row, as_json=as_json)
+    if not results:
+        exit_with([f"Nothing was done: event {id_} is about no order that a route takes."], 1)
+    if all(result.done == "left" for result in results):
+        sys.exit(1)
+
+
+def describe_retry(row: dict[str, Any]) -> str:
+    """Say what was done for an account."""
+    if row["id"] is None:
+        return f"Account {row['account']} gets no delivery: {row['why']}."
+    outcome = "skipped" if row["done"] == "left" else row["done"]
+    return f"Delivery {row['id']} to {row['account']} is {outcome}: {row['why']}."
 
 
 @cli.command()

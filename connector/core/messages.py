@@ -106,6 +106,7 @@ HOLD_REASONS: Mapping[str, str] = {
 #: Why a delivery is queued again, or is not.
 RETRIGGER_REASONS: Mapping[str, str] = {
     "created_for_route": N_("it was created: a route takes it now"),
+    "created_for_account": N_("it was created for this account"),
     "was_waiting": N_("it was waiting"),
     "was_delivered": N_("it was delivered"),
     "was_unmappable": N_("it was unmappable"),
@@ -116,6 +117,8 @@ RETRIGGER_REASONS: Mapping[str, str] = {
     "was_cancelled": N_("it was cancelled"),
     "was_filtered": N_("it was filtered"),
     "was_discarded_by_hand": N_("it was discarded by hand"),
+    "order_cancelled": N_("the order is cancelled: `force` sends it in spite of that"),
+    "order_deleted": N_("the store deleted the order, so there is nothing to send"),
     "being_sent": N_("it is being sent: wait for its outcome"),
     "already_delivered": N_("it is delivered: look at the destination first, then use `force`"),
     "already_discarded": N_("it is discarded: `force` sends it in spite of that"),

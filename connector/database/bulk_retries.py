@@ -146,7 +146,11 @@ def retrigger_page(
     request = RetriggerRequest(actor=job.who, note=job.note, force=job.force)
     results = [
         requeue_or_skip(
-            transaction, item, request, supports_idempotency=item.destination in destinations_with_idempotency
+            transaction,
+            item,
+            request,
+            supports_idempotency=item.destination in destinations_with_idempotency,
+            ignores_routes=job.force,
         )
         for item in matches
     ]

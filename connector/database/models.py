@@ -197,7 +197,8 @@ class Delivery(SQLModel, table=True):
 
     #: A person sent it in spite of what events up to this one say: that its order was cancelled, or must be held.
     override_event_id: int | None = Field(default=None, sa_column=Column(RowId))
-    ignores_filters: bool = False  # a person sent it with `force`, so routes and the state of its order do not matter
+    is_forced: bool = False  # a person sent it with `force`, so the state of its order does not matter
+    ignores_routes: bool = False  # a person named it, or its account, so that no route has to accept it
     first_forbidden_at: datetime | None = timestamp_column(nullable=True)  # first of consecutive 401 or 403
     pruned_at: datetime | None = timestamp_column(nullable=True)  # when its body and responses were deleted
 

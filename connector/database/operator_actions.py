@@ -40,7 +40,10 @@ PREVIOUS_STATES: Mapping[str, Problem] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetriggerResult:
-    id: int
+    """What was done for one account: its delivery was queued, or nothing was done."""
+
+    account: str
+    id: int | None  # None: there is no delivery, and none was created
     done: str  # "queued" or "left"
     why: Problem
 
@@ -82,7 +85,13 @@ def retrigger_delivery(
             raise ConflictError("`new_key` goes with `force`, at a destination that takes a key")
         if request.new_key and delivery.state == State.WAITING:
             raise ConflictError("it is waiting: its key stays until its attempts have ended")
-        requeue(transaction, delivery, request, supports_idempotency=supports_idempotency)
+        requeue(
+            transaction,
+            delivery,
+            request,
+            supports_idempotency=supports_idempotency,
+            ignores_routes=request.force,
+        )
         transaction.notify()
         return lock_delivery(transaction, delivery_id)
 
@@ -96,12 +105,16 @@ def retrigger_event(
     *,
     accounts: Mapping[str, str],
     destinations_with_idempotency: set[str],
+    excluded: Mapping[str, Problem],
+    named_account: str | None = None,
     idempotency: IdempotentRequest | None = None,
 ) -> list[RetriggerResult]:
     """Create the deliveries that the routes want now, and queue the existing ones whose state allows it.
 
     Args:
         accounts: account id to destination name, for the accounts whose routes take the event's topics.
+        excluded: account id to the reason, for the accounts whose routes exclude the order.
+        named_account: do it only for this account of `accounts`, whatever its routes say.
         destinations_with_idempotency: destinations that take an idempotency key.
     """
     store, order_id = event.store, event.order_id
@@ -112,45 +125,67 @@ def retrigger_event(
         transaction.lock_orders([(store, order_id)])
         statement = select(Delivery).where(matches_order(Delivery, store, order_id)).order_by(col(Delivery.id))
         existing = transaction.load_all(statement.with_for_update())
+        if named_account is not None:
+            existing = [delivery for delivery in existing if delivery.account == named_account]
         results = [
-            requeue_or_skip(
+            RetriggerResult(account=delivery.account, id=delivery.id, done="left", why=excluded[delivery.account])
+            if delivery.account in excluded
+            else requeue_or_skip(
                 transaction,
                 delivery,
                 request,
                 supports_idempotency=delivery.destination in destinations_with_idempotency,
+                ignores_routes=named_account is not None,
             )
             for delivery in existing
         ]
         newest_id = transaction.load_one(select_newest(store, order_id))
         is_blocked = is_cancelled(transaction.connection, store, order_id) and not request.force
         missing_accounts = sorted(set(accounts) - {delivery.account for delivery in existing})
-        if is_blocked or newest_id is None or not missing_accounts:
+        left = dict(excluded)
+        if is_blocked or newest_id is None:
+            left |= dict.fromkeys(missing_accounts, build_message("order_cancelled" if is_blocked else "order_deleted"))
+        results += [
+            RetriggerResult(account=account, id=None, done="left", why=left[account])
+            for account in missing_accounts
+            if account in left
+        ]
+        missing_accounts = [account for account in missing_accounts if account not in left]
+        if newest_id is None or not missing_accounts:
             return results
         rows = [
             new_delivery((store, order_id), account, accounts[account], event.order_number, newest_id, transaction.now)
             for account in missing_accounts
         ]
-        created_ids = sorted(insert_deliveries(transaction, rows).values())
-        override = {"override_event_id": last_event_id(transaction, store, order_id), "ignores_filters": True}
-        for delivery_id in created_ids:
-            if request.force:
-                update_delivery(transaction, delivery_id, override)
+        created = {account: id_ for (account, _, _), id_ in insert_deliveries(transaction, rows).items()}
+        override: dict[str, Any] = {"ignores_routes": named_account is not None}
+        if request.force:
+            override |= {"override_event_id": last_event_id(transaction, store, order_id), "is_forced": True}
+        for delivery_id in sorted(created.values()):
+            update_delivery(transaction, delivery_id, override)
             add_note(transaction, delivery_id, "retrigger", request.note or "", request.actor)
         transaction.notify()
-        why = build_message("created_for_route")
-        return results + [RetriggerResult(id=id_, done="queued", why=why) for id_ in created_ids]
+        why = build_message("created_for_route" if named_account is None else "created_for_account")
+        return results + [
+            RetriggerResult(account=account, id=id_, done="queued", why=why) for account, id_ in sorted(created.items())
+        ]
 
     return transact_idempotently(database, retrigger, idempotency)
 
 
 def requeue_or_skip(
-    transaction: Transaction, delivery: Delivery, request: RetriggerRequest, *, supports_idempotency: bool
+    transaction: Transaction,
+    delivery: Delivery,
+    request: RetriggerRequest,
+    *,
+    supports_idempotency: bool,
+    ignores_routes: bool,
 ) -> RetriggerResult:
     if refusal := retrigger_refusal(delivery, force=request.force):
-        return RetriggerResult(id=delivery.id, done="left", why=refusal)
+        return RetriggerResult(account=delivery.account, id=delivery.id, done="left", why=refusal)
     why = PREVIOUS_STATES[delivery.reason or delivery.state]
-    requeue(transaction, delivery, request, supports_idempotency=supports_idempotency)
-    return RetriggerResult(id=delivery.id, done="queued", why=why)
+    requeue(transaction, delivery, request, supports_idempotency=supports_idempotency, ignores_routes=ignores_routes)
+    return RetriggerResult(account=delivery.account, id=delivery.id, done="queued", why=why)
 
 
 def retrigger_refusal(delivery: Delivery, *, force: bool) -> Problem | None:
@@ -163,11 +198,19 @@ def retrigger_refusal(delivery: Delivery, *, force: bool) -> Problem | None:
 
 
 def requeue(
-    transaction: Transaction, delivery: Delivery, request: RetriggerRequest, *, supports_idempotency: bool
+    transaction: Transaction,
+    delivery: Delivery,
+    request: RetriggerRequest,
+    *,
+    supports_idempotency: bool,
+    ignores_routes: bool,
 ) -> None:
     """Queue a delivery, due now.
 
     It gets the newest version of its order, or keeps its bytes if an attempt may have been processed.
+
+    Args:
+        ignores_routes: no route has to accept the order any more.
     """
     now = transaction.now
     values: dict[str, Any] = {**reset_values(now), "is_manual": True, "updated_at": now}
@@ -185,7 +228,9 @@ def requeue(
     if request.force or delivery.reason == Reason.HELD:
         values["override_event_id"] = last_event_id(transaction, delivery.store, delivery.order_id)
     if request.force:
-        values["ignores_filters"] = True
+        values["is_forced"] = True
+    if ignores_routes:
+        values["ignores_routes"] = True
     update_delivery(transaction, delivery.id, values)
     add_note(transaction, delivery.id, "retrigger", request.note or "", request.actor)
 

@@ -118,7 +118,7 @@ def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: A
     store = find_store(runtime, delivery)
     source = load_order_source(settings, event, store, destination.required_details(account))
     since = runtime.orders_since(store)
-    is_old_accepted = delivery.ignores_filters or delivery.override_event_id is not None
+    is_old_accepted = delivery.is_forced or delivery.override_event_id is not None
     if not is_old_accepted and (reason := find_old(source.times(), since)):
         return Discarded(reason=Reason.FILTERED, problems=[reason])
     if source.missing:
@@ -131,20 +131,19 @@ def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: A
     order = source.parse()
     if delivery.order_number is None:
         set_order_number(runtime.database, delivery.id, order.number)
-    if not delivery.ignores_filters:
-        if order.is_cancelled:
-            return Discarded(reason=Reason.CANCELLED, problems=[build_message("cancelled_at_store")])
-        if order.is_refunded:
-            return Discarded(reason=Reason.FILTERED, problems=[build_message("payment_returned")])
-        routes = settings.routes_between(store.id, account.id)
-        if rejections := rejections_by_routes(routes, order):
-            return Discarded(reason=Reason.FILTERED, problems=rejections)
-        if exclusion := destination.find_exclusion(order, account, store):
-            return Discarded(reason=Reason.FILTERED, problems=[exclusion])
-        if not is_old_accepted and (doubt := find_doubt(source.times(), since)):
-            return Held(problem=doubt)
-    else:  # a person decided to send it in spite of that
+    if delivery.is_forced:  # a person decided to send it in spite of its state
         order = destination.override_exclusion(order, account, store)
+    if order.is_cancelled:
+        return Discarded(reason=Reason.CANCELLED, problems=[build_message("cancelled_at_store")])
+    if order.is_refunded:
+        return Discarded(reason=Reason.FILTERED, problems=[build_message("payment_returned")])
+    routes = settings.routes_between(store.id, account.id)
+    if not delivery.ignores_routes and (rejections := rejections_by_routes(routes, order)):
+        return Discarded(reason=Reason.FILTERED, problems=rejections)
+    if not delivery.is_forced and (exclusion := destination.find_exclusion(order, account, store)):
+        return Discarded(reason=Reason.FILTERED, problems=[exclusion])
+    if not is_old_accepted and (doubt := find_doubt(source.times(), since)):
+        return Held(problem=doubt)
     request_body = destination.build_request(order, account, store)
     # Only now, so that no customer is created for an order that cannot be sent.
     try:

@@ -82,7 +82,7 @@ def map_delivery(
     destination = settings.destination(account)
     ensure_not_pruned(delivery, event, destination)
     source = fetch_order(runtime, load_order_source(settings, event, store, destination.required_details(account)))
-    is_overridden = delivery.ignores_filters
+    is_overridden = delivery.is_forced
     if not is_overridden and delivery.override_event_id is None:
         times, since = source.times(), runtime.orders_since(store)
         if reason := find_old(times, since):
@@ -95,7 +95,7 @@ def map_delivery(
         origins = explanation.origins
     else:
         trial, origins = dry_run(store, account, source.payload, override_cancellation=is_overridden), []
-    if trial.body is not None and not is_overridden:
+    if trial.body is not None and not delivery.ignores_routes:
         routes = settings.routes_between(store.id, account.id)
         rejections = rejections_by_routes(routes, source.parse())
         if rejections:

@@ -3,16 +3,19 @@
 With `idempotency`, a request that was made before under the same `Idempotency-Key` raises `AlreadyProcessedError`.
 """
 
+from collections.abc import Collection
 from uuid import uuid4
 
 from connector.core.exceptions import InvalidRequestError, NotFoundError
+from connector.core.json_body import parse_json
 from connector.database import bulk_retries, circuits, operator_actions
 from connector.database.idempotency import IdempotentRequest
-from connector.database.models import Circuit, Delivery, Job, Reason, State
+from connector.database.models import Circuit, Delivery, Event, Job, Reason, State
 from connector.database.operator_actions import RetriggerRequest, RetriggerResult
 from connector.database.queries.deliveries import DeliveryFilter, load_delivery
-from connector.database.queries.events import load_event
+from connector.database.queries.events import load_event, load_newest_event
 from connector.runtime import Runtime
+from mappings.problems import MappingError, Problem
 
 RESOLUTIONS = (State.DELIVERED, State.DISCARDED)
 #: States that a filter may select. Deliveries in other states need `force`, and so their ids.
@@ -26,12 +29,24 @@ def retrigger_event(
     *,
     actor: str,
     force: bool = False,
+    account: str | None = None,
     note: str | None = None,
     idempotency: IdempotentRequest | None = None,
 ) -> list[RetriggerResult]:
-    """Create the deliveries that today's routes call for, and queue those that may be. Raises `NotFoundError`."""
+    """Create the deliveries that today's routes call for, and queue those that may be. Raises `NotFoundError`.
+
+    It keeps to the routes and their `only`, also with `force`.
+
+    Args:
+        account: do it for this account alone, even if no route leads there.
+    """
     event = load_event(runtime.database, event_id)
-    accounts = runtime.settings.accounts_for(event.store, event.topics) if event.has_order else {}
+    if account is not None:
+        ensure_account_exists(runtime, account)
+        accounts = {account: runtime.settings.accounts[account].destination}
+    else:
+        accounts = runtime.settings.accounts_for(event.store, event.topics)
+    accounts = accounts if event.has_order else {}
     retry_request = RetriggerRequest(actor=actor, note=note, force=force)
     results = operator_actions.retrigger_event(
         runtime.database,
@@ -39,6 +54,8 @@ def retrigger_event(
         retry_request,
         accounts=accounts,
         destinations_with_idempotency=runtime.destinations_with_idempotency,
+        excluded={} if account is not None else find_exclusions(runtime, event, accounts),
+        named_account=account,
         idempotency=idempotency,
     )
     runtime.log.info(
@@ -48,6 +65,32 @@ def retrigger_event(
         queued=[result.id for result in results if result.done == "queued"],
     )
     return results
+
+
+def find_exclusions(runtime: Runtime, event: Event, accounts: Collection[str]) -> dict[str, Problem]:
+    """Return why the routes' `only` excludes the order, by account. Empty if only fetching or correcting it can tell.
+
+    The worker judges it again.
+    """
+    settings = runtime.settings
+    if not accounts or event.order_id is None:
+        return {}
+    try:
+        newest = load_newest_event(runtime.database, event)
+        store = settings.store_by_id(event.store)
+        storefront = settings.storefront(store)
+        payload = parse_json(newest.body)
+        if any(fetch.is_order for fetch in storefront.required_fetches(payload, store, frozenset())):
+            return {}
+        order = storefront.parse_order(payload, store)
+    except (KeyError, ValueError, MappingError):
+        return {}
+    exclusions: dict[str, Problem] = {}
+    for account in accounts:
+        reasons = [route.only.exclusion_reason(order) for route in settings.routes_between(store.id, account)]
+        if reasons and None not in reasons:
+            exclusions[account] = next(reason for reason in reasons if reason)
+    return exclusions
 
 
 def retrigger_delivery(

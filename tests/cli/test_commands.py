@@ -451,7 +451,19 @@ def test_retrigger_of_an_event_reports_the_result_of_each_delivery(
     running.drain()
     result = run("retrigger", "--event", "1")
     [answered] = running.api("/events/1/retrigger", json={}).json["deliveries"]
-    assert result == CommandResult(status=0, out=f"Delivery 1 is skipped: {answered['why']}.\n", err="")
+    assert result == CommandResult(status=1, out=f"Delivery 1 to bodega is skipped: {answered['why']}.\n", err="")
+
+
+def test_retrigger_of_an_event_that_no_route_takes_says_so(run: Callable[..., CommandResult], running: Service) -> None:
+    running.post_shopify(shopify_order(financial_status="pending"), "orders/create")
+    result = run("retrigger", "--event", "1", "--force")
+    assert (result.status, result.out) == (1, "")
+    assert result.err == "Nothing was done: event 1 is about no order that a route takes.\n"
+    assert running.deliveries() == []
+    named = run("retrigger", "--event", "1", "--force", "--account", "bodega")
+    assert (named.status, named.out) == (0, "Delivery 1 to bodega is queued: it was created for this account.\n")
+    running.drain()
+    assert running.only_delivery()["state"] == "delivered"
 
 
 @pytest.mark.usefixtures("running")

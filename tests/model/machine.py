@@ -410,8 +410,9 @@ class Life(RuleBasedStateMachine):
         assert answer.status_code == 202
         done = [item["done"] for item in answer.json["deliveries"]]
         now = self.clock.seconds()
-        is_done = order.retrigger(now, force=force) if had else order.make(event, force=force)
-        assert done == (["queued"] if is_done else ["left"] if had else [])
+        is_done = order.retrigger(now, force=force, ignores_routes=False) if had else order.make(event, force=force)
+        is_on_route = event.says_paid and event.is_whole
+        assert done == (["queued"] if is_done else ["left"] if had or is_on_route else [])
         if is_done:
             self.note_force(webhook.order, is_forced=force)
 
@@ -502,7 +503,8 @@ class Life(RuleBasedStateMachine):
             "is_frozen": row.locked_since is not None,
             "is_forbidden": row.first_forbidden_at is not None,
             "overruled": row.override_event_id or 0,
-            "ignores_filters": row.ignores_filters,
+            "is_forced": row.is_forced,
+            "ignores_routes": row.ignores_routes,
             "alerts": sum(note.delivery_id == row.id for note in self._alerts),
         }
 
@@ -522,7 +524,8 @@ class Life(RuleBasedStateMachine):
             "is_frozen": delivery.frozen_since is not None,
             "is_forbidden": delivery.forbidden_since is not None,
             "overruled": delivery.overruled,
-            "ignores_filters": delivery.ignores_filters,
+            "is_forced": delivery.is_forced,
+            "ignores_routes": delivery.ignores_routes,
             "alerts": delivery.alerts,
         }
 

@@ -97,7 +97,8 @@ class Delivery:
     run_started_at: float | None = None
     run_shut_s: float = 0.0
     overruled: int = 0  # the last event in spite of which an operator sent it
-    ignores_filters: bool = False  # an operator forced it
+    is_forced: bool = False  # an operator forced it
+    ignores_routes: bool = False  # an operator named it
     alerts: int = 0
     forced: int = 0  # how often an operator forced it to be sent again
     is_set_by_hand: bool = False  # its state was set by an operator
@@ -234,11 +235,10 @@ class Order:
         """Return the state and reason for an order that must not be sent, or None."""
         if seen.frozen_since is not None:
             return None
-        if not seen.ignores_filters:
-            if seen.event.content == "cancelled":
-                return "discarded", CANCELLED
-            if seen.event.content == "unpaid" and not seen.event.says_paid:
-                return "discarded", FILTERED
+        if seen.event.content == "cancelled" and not seen.is_forced:
+            return "discarded", CANCELLED
+        if seen.event.content == "unpaid" and not seen.event.says_paid and not seen.ignores_routes:
+            return "discarded", FILTERED
         return ("parked", UNMAPPABLE) if seen.event.content == "unmappable" else None
 
     def _is_as_seen(self, seen: Delivery) -> bool:
@@ -383,7 +383,7 @@ class Order:
 
     # Operator actions
 
-    def retrigger(self, now: float, *, force: bool, new_key: bool = False) -> bool:
+    def retrigger(self, now: float, *, force: bool, new_key: bool = False, ignores_routes: bool = True) -> bool:
         """Perform the action if it is allowed. Returns whether it was."""
         delivery, newest = self.delivery, self.newest()
         assert delivery is not None
@@ -412,7 +412,8 @@ class Order:
         if force or was_held:
             delivery.overruled = max(event.id for event in self.events)
         if force:
-            delivery.ignores_filters = True
+            delivery.is_forced = True
+            delivery.ignores_routes = delivery.ignores_routes or ignores_routes
             delivery.forced += 1
         return True
 
@@ -424,7 +425,7 @@ class Order:
         self.delivery = Delivery(event=newest)
         if force:
             self.delivery.overruled, self.delivery.forced = max(event.id for event in self.events), 1
-            self.delivery.ignores_filters = True
+            self.delivery.is_forced = True
         return True
 
     def resolve(self, as_: str) -> bool:

@@ -1,12 +1,13 @@
 """Operator actions over the API in each state, and their audit notes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.support.orders import shopify_order, woo_order
 from tests.support.scenarios import lose_a_response, resolve, retrigger, without_colonia
-from tests.support.service import Service
+from tests.support.service import CONFIGURATION, Service
 
 
 def test_refused_delivery_is_retriggered_with_a_new_key(service: Service) -> None:
@@ -137,7 +138,45 @@ def test_retriggering_an_event_creates_the_delivery_of_a_new_route(service: Serv
 def test_retriggering_a_cancelled_order_requires_force(service: Service) -> None:
     service.post_shopify(shopify_order(cancelled_at="2026-11-20T10:09:00-06:00"), "orders/cancelled")
     service.post_shopify(shopify_order(), "orders/paid")
-    assert service.api("/events/2/retrigger", json={}).json == {"deliveries": []}
+    [left] = service.api("/events/2/retrigger", json={}).json["deliveries"]
+    assert (left["id"], left["account"], left["done"]) == (None, "bodega", "left")
+    assert "cancelled" in left["why"]
+    assert service.deliveries() == []
+    [forced] = service.api("/events/2/retrigger", json={"force": True}).json["deliveries"]
+    assert (forced["id"], forced["account"], forced["done"]) == ("1", "bodega", "queued")
+    service.drain()
+    assert service.only_delivery()["state"] == "delivered"
+
+
+def test_forced_retrigger_of_an_event_keeps_to_the_routes_unless_the_account_is_named(
+    open_service: Callable[..., Service],
+) -> None:
+    route = 'from = "tienda-mx"\nto = ["bodega"]\n'
+    more = f'{route}\n[[routes]]\nfrom = "tienda-mx"\nto = ["erp"]\nonly.country = ["AR"]\n'
+    service = open_service(text=CONFIGURATION.replace(route, more))
+    service.post_shopify(shopify_order(cancelled_at="2026-11-20T10:09:00-06:00"), "orders/cancelled")
+    service.post_shopify(shopify_order(), "orders/paid")
+    results = service.api("/events/2/retrigger", json={"force": True}).json["deliveries"]
+    assert {(result["account"], result["done"]) for result in results} == {("bodega", "queued"), ("erp", "left")}
+    service.drain()
+    assert [(delivery["account"], delivery["state"]) for delivery in service.deliveries()] == [("bodega", "delivered")]
+    [named] = service.api("/events/2/retrigger", json={"force": True, "account": "erp"}).json["deliveries"]
+    assert (named["account"], named["done"]) == ("erp", "queued")
+    assert service.api("/events/2/retrigger", json={"account": "nobody"}).status_code == 404
+
+
+def test_forced_retrigger_of_an_event_leaves_what_the_route_excludes(open_service: Callable[..., Service]) -> None:
+    route = 'from = "tienda-mx"\nto = ["bodega"]\n'
+    service = open_service(text=CONFIGURATION.replace(route, f'{route}only.country = ["AR"]\n'))
+    service.post_shopify(shopify_order())
+    service.drain()
+    assert service.only_delivery()["reason"] == "filtered"
+    [left] = service.api("/events/1/retrigger", json={"force": True}).json["deliveries"]
+    assert (left["id"], left["done"], left["why"]) == ("1", "left", "country MX is not among AR")
+    [queued] = service.api("/events/1/retrigger", json={"force": True, "account": "bodega"}).json["deliveries"]
+    assert queued["done"] == "queued"
+    service.drain()
+    assert service.only_delivery()["state"] == "delivered"
 
 
 @pytest.mark.parametrize("path", ["/events/9/retrigger", "/deliveries/9/retrigger", "/deliveries/x/resolve"])

@@ -129,9 +129,9 @@ def load_event(database: Database, event_id: int) -> Event:
     return event
 
 
-def load_newest_event(database: Database, delivery: Delivery) -> Event:
-    """The newest event that contains a delivery's order: its next attempt is made from it."""
-    newest_id = select_newest(delivery.store, delivery.order_id).scalar_subquery()
+def load_newest_event(database: Database, row: Delivery | Event) -> Event:
+    """The newest event that contains the order of a delivery or an event: the next attempt is made from it."""
+    newest_id = select_newest(row.store, row.order_id or "").scalar_subquery()
     with database.read() as session:
         return session.exec(select(Event).where(col(Event.id) == newest_id)).one()
 

@@ -173,9 +173,9 @@ FOR UPDATE
 INSERT_DELIVERIES = """
 INSERT INTO deliveries (account, store, destination, order_id, order_number, event_id, state, reason, due_at,
                         created_at, updated_at, problems, warnings, attempts, is_manual, attempts_in_run,
-                        circuit_open_s_at_start, revision, ignores_filters)
+                        circuit_open_s_at_start, revision, is_forced, ignores_routes)
 VALUES (:account, :store, :destination, :order_id, :order_number, :event_id, :state, :reason, :due_at,
-        :created_at, :created_at, :problems, '[]', 0, FALSE, 0, 0, 1, FALSE)
+        :created_at, :created_at, :problems, '[]', 0, FALSE, 0, 0, 1, FALSE, FALSE)
 ON CONFLICT (account, store, order_id) DO NOTHING
 RETURNING account, store, order_id, id
 """

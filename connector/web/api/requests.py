@@ -113,6 +113,9 @@ class RetryEventBodySchema(NoteBodySchema):
         allow_none=True,
         metadata={"description": "also retry deliveries that may have been sent: check the destination first"},
     )
+    account = StorableText(
+        allow_none=True, metadata={"description": "only for this account, even if no route leads there"}
+    )
 
 
 class RetryDeliveryBodySchema(NoteBodySchema):

@@ -18,6 +18,7 @@ from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.available_actions import explain_refusal
 from connector.web.dashboard.forms import PAGE_SIZE, read_choice, read_datetime, read_note, read_row_id, read_text
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.i18n import translate_problem
 from connector.web.row_ids import parse_id
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
@@ -99,5 +100,8 @@ def describe_result(runtime: Runtime, result: RetriggerResult) -> tuple[str, Any
     """Return the message and its category."""
     if result.done == "queued":
         return _("Delivery %(id)s is queued.", id=result.id), "success"
+    if result.id is None:
+        why = translate_problem(result.why)
+        return _("Account %(account)s gets no delivery: %(why)s.", account=result.account, why=why), "error"
     explanation = explain_refusal(load_delivery(runtime.database, result.id))
     return _("Delivery %(id)s was skipped. %(explanation)s", id=result.id, explanation=explanation), "error"

@@ -191,7 +191,8 @@ def upgrade() -> None:
         sa.Column("idempotency_key", sa.String(), nullable=True),
         sa.Column("locked_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("override_event_id", ROW_ID, nullable=True),
-        sa.Column("ignores_filters", sa.Boolean(), nullable=False),
+        sa.Column("is_forced", sa.Boolean(), nullable=False),
+        sa.Column("ignores_routes", sa.Boolean(), nullable=False),
         sa.Column("first_forbidden_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
