@@ -44,6 +44,7 @@ TEMPLATES: dict[str, str] = {
     # The order as a whole.
     "test_order": N_("The order is a test."),
     "draft_order": N_("The order is a draft."),
+    "customer_erased": N_("The store erased the customer's data: the order cannot be sent any more."),
     "cancelled_order": N_("The order is cancelled."),
     "refunded_order": N_("The order's payment was refunded or voided."),
     "unknown_payment_status": N_(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal
 
 from mappings.order import Order
-from mappings.problems import Problem
+from mappings.problems import MappingError, Problem
 from mappings.samples import SampleStore
 from mappings.schema import StorefrontSchema, schema_instance
 from mappings.settings import StoreSchema, StoreT
@@ -184,7 +184,13 @@ class Storefront(ABC, Generic[StoreT]):
         schema: StorefrontSchema = schema_instance(schema_class)
         return schema
 
+    def is_customer_erased(self, payload: Mapping[str, Any]) -> bool:
+        """Return whether the store erased the customer's data from the order: what is left of it cannot be sent."""
+        return False
+
     def parse_order(self, payload: Mapping[str, Any], store: StoreT) -> Order:
         """Return the order in `payload`. Raises `MappingError` with every problem."""
+        if self.is_customer_erased(payload):
+            raise MappingError([Problem(code="customer_erased")])
         paths = store.document_from if store.document_from is not None else self.document_from
         return self.schema_for(store).parse_order(payload, store=store, document_from=paths)

@@ -128,6 +128,8 @@ def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: A
         source = fetched
         if not is_old_accepted and (reason := find_old(source.times(), since)):
             return Discarded(reason=Reason.FILTERED, problems=[reason])
+    if source.storefront.is_customer_erased(source.payload):
+        return Held(problem=Problem(code="customer_erased"))
     order = source.parse()
     if delivery.order_number is None:
         set_order_number(runtime.database, delivery.id, order.number)

@@ -6,6 +6,7 @@ from typing import Any
 from mappings.fields import parse_datetime
 from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.woocommerce.api import basic_auth, find_required_fetches
+from mappings.storefronts.woocommerce.erasure import is_anonymized
 from mappings.storefronts.woocommerce.sample import SampleWooStore
 from mappings.storefronts.woocommerce.schema import WooOrderSchema
 from mappings.storefronts.woocommerce.store import WooStore, WooStoreSchema
@@ -41,6 +42,9 @@ class WooCommerce(Storefront[WooStore]):
 
     def is_ping(self, body: bytes) -> bool:
         return is_ping_body(body)
+
+    def is_customer_erased(self, payload: Mapping[str, Any]) -> bool:
+        return is_anonymized(payload)
 
     def order_times(self, payload: Mapping[str, Any]) -> OrderTimes:
         return OrderTimes(
