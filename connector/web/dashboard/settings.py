@@ -1,6 +1,7 @@
 """The settings in effect, with secrets masked. A setting is shown only if it is known not to be a secret."""
 
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ from flask import Blueprint, render_template
 
 from connector.settings import Settings
 from connector.web.context import get_runtime
+from connector.web.dashboard.filters import to_iso
 from connector.web.dashboard.i18n import ngettext
 from mappings.lookup_tables import LookupTable
 
@@ -54,6 +56,8 @@ def format_setting(value: Any, *, is_secret: bool) -> Any:
         return mask_value(value)
     if is_dataclass(value):
         return mask_secrets(value)
+    if isinstance(value, datetime):
+        return to_iso(value)
     if isinstance(value, frozenset):
         return sorted(value)
     return list(value) if isinstance(value, tuple) else value

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -27,6 +29,16 @@ def test_overview_shows_stuck_orders_and_reasons(service: Service, ana: Visitor)
     assert "4 parked: incomplete data Shipping address > neighbourhood is missing. bodega #2 , #12 , #11" in text
     assert "delivered: 2" in text
     assert re.findall(r'"(delivered|in_progress|parked|discarded)":', ana.get("/").text) == list(CHART_SERIES)
+
+
+def test_settings_show_since_when_a_store_sends(service: Service) -> None:
+    since = datetime(2026, 8, 1, 3, tzinfo=UTC)
+    settings = service.runtime.settings
+    stores = {name: replace(store, since=since) for name, store in settings.stores.items()}
+    service.runtime = replace(service.runtime, settings=replace(settings, stores=stores))
+    visitor = visit(service)
+    visitor.sign_in()
+    assert "2026-08-01T03:00:00Z" in text_of(visitor.get("/settings"))
 
 
 def test_pages_use_the_browser_language(service: Service, ana: Visitor) -> None:
