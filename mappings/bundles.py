@@ -16,7 +16,7 @@ def resolve_bundles(order: Order, choice: Literal["parts", "kit"]) -> Order:
     What was paid stays the same: a kit is sold for its own price and that of its parts, and parts are sold for their
     own price and a share of the kit's (see docs/money.md).
     """
-    kit_ids = {line.kit_line_id for line in order.lines} & {line.line_id for line in order.lines} - {None}
+    kit_ids = kit_ids_of(order)
     if not kit_ids:
         return order
     if choice == "kit":
@@ -24,6 +24,23 @@ def resolve_bundles(order: Order, choice: Literal["parts", "kit"]) -> Order:
     for kit_id in [line.line_id for line in order.lines if line.line_id in kit_ids]:
         order = replace(order, lines=split_kit(order.lines, kit_id))
     return order
+
+
+def kit_ids_of(order: Order) -> set[str | None]:
+    """Return the ids of the lines that are kits with parts."""
+    return {line.kit_line_id for line in order.lines} & {line.line_id for line in order.lines} - {None}
+
+
+def find_divided_kits(order: Order, choice: Literal["parts", "kit"]) -> list[Problem]:
+    """Return a warning for each kit whose own price is booked on its parts."""
+    kit_ids = kit_ids_of(order) if choice == "parts" else set()
+    return [
+        Problem(
+            code="kit_divided", path=("lines",), params={"product": line.name or line.sku, "amount": str(line.total)}
+        )
+        for line in order.lines
+        if line.line_id in kit_ids and line.total
+    ]
 
 
 def split_kit(lines: list[Line], kit_id: str | None) -> list[Line]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Generic
 
-from mappings.bundles import resolve_bundles
+from mappings.bundles import find_divided_kits, resolve_bundles
 from mappings.contracts import Contract
 from mappings.customer_lookup import CustomerApi, CustomerMatch
 from mappings.order import Order
@@ -188,7 +188,12 @@ class Destination(Generic[AccountT]):
             )
         return RequestBody(
             body=body,
-            warnings=[*order_request.ambiguities, *order_request.data_quality_warnings, *order_request.warnings()],
+            warnings=[
+                *([] if self.ships else find_divided_kits(order, account.bundles)),
+                *order_request.ambiguities,
+                *order_request.data_quality_warnings,
+                *order_request.warnings(),
+            ],
         )
 
     def parse_order_id(self, response: Any) -> str | None:

@@ -59,6 +59,11 @@ def receiver_name(order: Order, address: Address) -> str | None:
     return address.full_name or company or " ".join(part for part in buyer_name(order) if part) or None
 
 
+def has_unsent_company(order: Order, address: Address) -> bool:
+    """Return whether an address has a company that is not its receiver, for destinations without a field for it."""
+    return address.company is not None and address.company != receiver_name(order, address)
+
+
 def split_name(person: Customer | Address) -> tuple[str | None, str | None]:
     """Return given and family name: the platform's own fields, or else the parts of a single text."""
     if person.first_name and person.last_name:

@@ -67,6 +67,7 @@ TEMPLATES: dict[str, str] = {
     "topic_says_deleted": N_(
         "The topic says that the order is deleted, and the body holds the order: it counts as not deleted."
     ),
+    "kit_divided": N_("%(where)s > “%(product)s” is a kit: its price of %(amount)s is put on its parts."),
     # What is shipped.
     "nothing_is_shipped": N_("The order has nothing to ship: none of its products is shipped."),
     "nothing_left_to_ship": N_(

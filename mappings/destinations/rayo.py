@@ -18,7 +18,7 @@ from mappings.labels import N_
 from mappings.lookup_tables import LookupTable, LookupTableField
 from mappings.order import Address, Line
 from mappings.order_request import OrderRequest
-from mappings.person_names import receiver_name
+from mappings.person_names import has_unsent_company, receiver_name
 from mappings.problems import FieldError, Problem, register_templates
 from mappings.samples import SampleAccount
 from mappings.schema import DestinationSchema
@@ -223,8 +223,7 @@ class RayoOrderRequest(OrderRequest):
                 yield Problem(code="rayo_fulfilled", path=("lines",), params=params)
         if self.order.note:
             yield Problem(code="not_sent", path=("note",), params={"vendor": "Rayo"})
-        address = self.order.ship_to
-        if address and address.company and address.company != receiver_name(self.order, address):
+        if self.order.ship_to and has_unsent_company(self.order, self.order.ship_to):
             yield Problem(code="not_sent", path=("ship_to", "company"), params={"vendor": "Rayo"})
 
 

@@ -32,7 +32,7 @@ from mappings.money.invoice_lines import (
 )
 from mappings.order import Address, Order, Payment
 from mappings.order_request import OrderRequest
-from mappings.person_names import buyer_name, receiver_name
+from mappings.person_names import buyer_name, has_unsent_company, receiver_name
 from mappings.phones import format_e164
 from mappings.problems import Problem, register_templates
 from mappings.tax_ids import TaxId, parse_tax_id
@@ -274,7 +274,7 @@ class CentelarOrderRequest(OrderRequest):
         if document and not document.has_good_check_digit:
             params = {"number": document.number}
             yield Problem(code="centelar_wrong_cuit_check_digit", path=("document",), params=params)
-        if any(address and address.company for address in (order.ship_to, order.bill_to)):
+        if any(address and has_unsent_company(order, address) for address in (order.ship_to, order.bill_to)):
             yield Problem(code="centelar_company_not_sent", path=("company",))
         if order.bill_to and not order.bill_to.street:
             yield Problem(code="centelar_billing_without_street", path=("bill_to", "street"))

@@ -723,3 +723,12 @@ def test_contract_and_schema_require_the_same_address_fields(change: dict[str, A
     errors: Any = DESTINATION.schema.validate(body)
     assert errors == fault
     assert bool(DESTINATION.contract.validate_request(body)) is bool(fault)
+
+
+def test_company_that_receives_the_parcel_is_sent() -> None:
+    assert ORDER.ship_to and ORDER.bill_to
+    nobody = {"name": None, "first_name": None, "last_name": None, "company": "Papelería Nevado SA"}
+    order = replace(ORDER, ship_to=replace(ORDER.ship_to, **nobody), bill_to=replace(ORDER.bill_to, company=None))
+    request = build_body(order, "centelar")
+    assert request.body["shipping_address"]["receiver_name"] == "Papelería Nevado SA"
+    assert "Company is not sent: Centelar has no field for its name." not in render_problems(request.warnings)
