@@ -48,7 +48,7 @@ TEMPLATES: dict[str, str] = {
     "cancelled_order": N_("The order is cancelled."),
     "refunded_order": N_("The order's payment was refunded or voided."),
     "unknown_payment_status": N_(
-        "%(vendor)s does not document the payment status “%(status)s”: look there whether the order is paid, and if it "
+        "%(vendor)s does not document the payment status “%(value)s”: look there whether the order is paid, and if it "
         "is, retrigger it with `force`."
     ),
     "contract_broken": N_("The body breaks %(destination)s's contract: %(violation)s"),

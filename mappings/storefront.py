@@ -27,6 +27,14 @@ class MalformedWebhookError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreError:
+    """An error that the store sends in place of an order."""
+
+    reason: Problem  # what it means, and what to do; without params
+    is_of_one_order: bool = False  # False: the store sends no orders until somebody corrects it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookIdentity:
     """What a webhook is about. It is read before the response is sent, and without mapping the order."""
 
@@ -39,6 +47,7 @@ class WebhookIdentity:
     has_order: bool = True  # False: the payload has no order, and none can be fetched (it was deleted)
     undoes_deletion: bool = False  # the order is back, so a deletion of it that arrives late does not count
     ignore_reason: Problem | None = None  # why the event is recorded and never sent; without personal data
+    store_error: StoreError | None = None  # each is counted, though its bytes are those of the one before
     warnings: tuple[Problem, ...] = ()  # what looks wrong; without personal data
     #: Whether the body has a payment status that the platform does not document. Such an order takes the routes of a
     #: paid one, so that it is parked where a person sees it.

@@ -81,6 +81,12 @@ WORDINGS: Mapping[str, Wording] = {
         " of the store in the configuration. Once it is right, send the orders that were missed with `connector"
         " trigger`. If the store's own webhooks arrive, somebody else sends these, and there is nothing to correct.",
     ),
+    "store_errors": Wording(
+        title="Store {store} sends errors in place of orders",
+        plural_title="",
+        to_do="Correct the cause in the store. Its orders did not arrive and are not sent again: save each there once"
+        " more. This is over when an order arrives and no error came for an hour.",
+    ),
     "differences": Wording(
         title="A recent record is inconsistent",
         plural_title="{n} recent records are inconsistent",
@@ -170,8 +176,8 @@ def render_causes(alert: Alert) -> str:
 
 
 def period_lines(alert: Alert) -> list[str]:
-    causes = [f"Why: {render_causes(alert)}."] if alert.kind == "signature" else []
-    return [*causes, format_period(alert)]
+    cause = render_causes(alert) if alert.kind in ("signature", "store_errors") else ""
+    return [*([f"Why: {cause.removesuffix('.')}."] if cause else []), format_period(alert)]
 
 
 def format_period(alert: Alert) -> str:
@@ -208,7 +214,7 @@ def page_or_command(alert: Alert, examples: Sequence[Mapping[str, Any]], public_
     match alert.kind:
         case "differences":
             return "connector reconcile"
-        case "silent":
+        case "silent" | "store_errors":
             path, command = (
                 f"/events?{urlencode({'store': alert.store})}",
                 f"connector list --events --store {alert.store}",

@@ -42,8 +42,10 @@ from connector.database.models import Alert
 from connector.database.reconciliation.run import Discrepancy, Scope, reconcile
 from connector.database.signature_failures import is_recovered, read_signature_failures
 from connector.database.stats.counters import last_event_times, roll_up_counters
+from connector.database.store_errors import read_store_errors
 from connector.runtime import Runtime
 from connector.settings.alerts import Channel
+from mappings.problems import Problem
 
 CHECK_EVERY_S = 5.0
 #: A standby monitor checks this often, and takes over after this long without another.
@@ -53,6 +55,8 @@ LOCK_TTL_S = 60.0
 #: How long a channel that failed is not used, doubled each time.
 FIRST_BACKOFF_S, MAX_BACKOFF_S = 15.0, 1_800.0
 CLEANUP_EVERY_S = 86_400.0
+#: So that a store with one good webhook and one bad one does not begin and end an alert with each order.
+STORE_ERRORS_SETTLED_AFTER = timedelta(hours=1)
 MAX_SECTIONS = 20
 #: An unclaimed delivery raises the backlog alert; it is an inconsistency only after a day.
 LATE_S = 86_400.0
@@ -139,6 +143,7 @@ class AlertMonitor:
             *self.backlogs(),
             *self.silent_stores(last_webhooks),
             *self.signature_failures(last_webhooks),
+            *self.store_errors(),
             *self.missing_worker(),
         ]
 
@@ -169,6 +174,15 @@ class AlertMonitor:
             if not is_recovered(failures, last_webhooks.get(store.id), now):
                 cause = build_message(failures.reason)
                 yield OngoingCondition(kind="signature", store=store.id, causes=[cause], since=failures.since)
+
+    def store_errors(self) -> Iterator[OngoingCondition]:
+        """Yield the stores that send errors in place of orders."""
+        errors_by_store = read_store_errors(self.database, settled_after=STORE_ERRORS_SETTLED_AFTER)
+        for store in self.runtime.settings.stores.values():
+            if errors := errors_by_store.get(store.id):
+                causes = [Problem(code=error.code) for error in errors]
+                since = min(error.since for error in errors)
+                yield OngoingCondition(kind="store_errors", store=store.id, causes=causes, since=since)
 
     def missing_worker(self) -> Iterator[OngoingCondition]:
         """Yield that no worker runs, if a standby has found so for a while: a restart takes seconds."""

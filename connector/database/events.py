@@ -23,6 +23,7 @@ from connector.database.orders import (
 )
 from connector.database.sql.run import insert_rows
 from connector.database.sql.statements import INSERT_EVENTS
+from connector.database.store_errors import record_store_errors
 from mappings.problems import Problem, dump_problems
 from mappings.storefront import WebhookIdentity
 
@@ -55,6 +56,12 @@ class IncomingWebhook:
         if self.identity.ignore_reason or self.identity.order_id is None:
             return None
         return self.store, self.identity.order_id
+
+    @property
+    def store_error(self) -> tuple[str, str, bool] | None:
+        """The error that the store sends in place of an order, as `record_store_errors` takes it."""
+        error = self.identity.store_error
+        return (self.store, error.reason.code, error.is_of_one_order) if error else None
 
     @property
     def ignore_reason(self) -> Problem:
@@ -114,6 +121,7 @@ def record_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
     for order in changed_orders:
         reschedule(batch, order)
     batch.write()
+    record_store_errors(transaction, [error for webhook in webhooks if (error := webhook.store_error)])
     return [recorded[index] for index in range(len(webhooks))]
 
 

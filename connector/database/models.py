@@ -372,6 +372,19 @@ class SignatureFailures(SQLModel, table=True):
     last_at: datetime = timestamp_column()
 
 
+class StoreErrors(SQLModel, table=True):
+    """Errors that a store sent in place of orders: see `connector.database.store_errors`."""
+
+    __tablename__ = "store_errors"
+
+    store: str = Field(primary_key=True)
+    code: str = Field(primary_key=True)  # of the problem that says what the error means
+    count: int = 0  # since `since`
+    is_of_one_order: bool = False  # not about all orders of the store
+    since: datetime = timestamp_column()
+    last_at: datetime = timestamp_column()
+
+
 class DashboardSession(SQLModel, table=True):
     """Somebody who is signed in to the dashboard."""
 

@@ -23,6 +23,7 @@ from connector.database.signature_failures import read_signature_failures
 from connector.database.sqlite import database_file
 from connector.database.stats.counters import LAST_EVENT, read_counters
 from connector.database.stats.gauges import Gauges, read_gauges
+from connector.database.store_errors import read_store_errors
 from connector.operations.probe import ProbeOutcome, StoreProbe, ping_all, probe_accounts, probe_stores
 from connector.runtime import check_database
 from connector.settings import Settings, load_settings
@@ -111,6 +112,7 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckRe
         yield warning(f"account {account}", f"{count} of its orders are parked as {reason}", remedy)
     yield from check_silent_stores(settings, database, now)
     yield from check_signatures(settings, database, now)
+    yield from check_store_errors(settings, database, now)
 
 
 def check_worker(gauges: Gauges, *, is_running: bool) -> CheckResult:
@@ -166,6 +168,18 @@ def check_signatures(settings: Settings, database: Database, now: datetime) -> I
             message = f"{failures.count} webhooks with a wrong signature in {since}, the last {last} ago"
             remedy = f"compare the webhook's secret in {store.storefront} with `secrets` of [stores.{store.name}]"
             yield warning(f"store {store.name}", f"{message}: {render_stored(build_message(failures.reason))}", remedy)
+
+
+def check_store_errors(settings: Settings, database: Database, now: datetime) -> Iterator[CheckResult]:
+    errors_by_store = read_store_errors(database)
+    for store in settings.stores.values():
+        for error in errors_by_store.get(store.id, []):
+            since, last = (format_duration((now - at).total_seconds()) for at in (error.since, error.last_at))
+            count = f"{error.count} errors in place of orders in {since}, the last {last} ago"
+            message = f"{count}: {render_stored(build_message(error.code))}"
+            remedy = f"see connector list --events --store {store.id}; it is over when an order arrives"
+            report = warning if error.is_of_one_order else failure
+            yield report(f"store {store.name}", message, remedy)
 
 
 def check_reachability(settings: Settings) -> Iterator[CheckResult]:

@@ -27,6 +27,7 @@ KINDS = (
     "backlog",
     "silent",
     "signature",
+    "store_errors",
     "worker",
     "differences",
 )

@@ -24,7 +24,7 @@ def find_unknown_status(status: str | None, documented: Container[str], *, vendo
     """Return the problem of a payment status that the platform does not document. An order without one is not paid."""
     if not status or status in documented:
         return None
-    return Problem(code="unknown_payment_status", params={"status": status[:MAX_STATUS_LENGTH], "vendor": vendor})
+    return Problem(code="unknown_payment_status", params={"value": status[:MAX_STATUS_LENGTH], "vendor": vendor})
 
 
 def remaining_payments(transactions: Iterable[Transaction]) -> list[Payment] | None:

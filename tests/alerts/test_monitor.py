@@ -466,6 +466,42 @@ def test_wrong_signatures_are_forgotten_after_a_quiet_day(alerting_service: Serv
     assert [alert for alert in alerts_at(receiver) if alert["kind"] == "signature"] == []
 
 
+CANNOT_VIEW = {"code": "woocommerce_rest_cannot_view", "message": "Sorry", "data": {"status": 401}}
+
+
+def test_errors_in_place_of_orders_are_alerted_until_an_order_comes(
+    alerting_service: Service, receiver: Receiver
+) -> None:
+    for _ in range(3):  # the same bytes
+        alerting_service.post_woo(CANNOT_VIEW, "order.created")
+    run_monitor_once(alerting_service)
+    [alert] = alerts_at(receiver)
+    assert (alert["kind"], alert["store"], alert["title"], alert["see"]) == (
+        *("store_errors", "tienda-ar", "Store tienda-ar sends errors in place of orders"),
+        "https://connector.example/events?store=tienda-ar",
+    )
+    assert "the webhook's user was deleted, or may not see orders any more" in alert["cause"]
+    alerting_service.clock.forward(600)
+    alerting_service.post_woo({"id": 5}, "order.deleted")  # which WooCommerce sends without asking for the order
+    alerting_service.clock.forward(3_100)
+    run_monitor_once(alerting_service)
+    alerting_service.post_woo(woo_order())
+    run_monitor_once(alerting_service)
+    assert [alert["is_over"] for alert in alerts_at(receiver) if alert["kind"] == "store_errors"] == [False, True]
+
+
+def test_error_right_after_an_order_goes_on_being_alerted(alerting_service: Service, receiver: Receiver) -> None:
+    alerting_service.post_woo(CANNOT_VIEW, "order.created")
+    run_monitor_once(alerting_service)
+    alerting_service.clock.forward(60)
+    alerting_service.post_woo(woo_order())
+    run_monitor_once(alerting_service)
+    alerting_service.clock.forward(60)
+    alerting_service.post_woo(CANNOT_VIEW, "order.created")
+    run_monitor_once(alerting_service)
+    assert [alert["is_over"] for alert in alerts_at(receiver) if alert["kind"] == "store_errors"] == [False]
+
+
 def test_change_after_delivery_is_alerted(alerting_service: Service, receiver: Receiver) -> None:
     alerting_service.post_shopify(shopify_order(1, updated_at="2026-11-20T10:01:00-06:00"))
     alerting_service.drain()

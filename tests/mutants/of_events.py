@@ -329,6 +329,15 @@ FACTS = Invariant(
             tests=("tests/ingestion/test_receive.py::test_returned_payment_never_leaves_whatever_topics_a_route_has",),
         ),
         Mutant(
+            breaks="errors that a shop sends in place of orders are counted once, since their bytes are the same",
+            at=events.record_events,
+            old="for webhook in webhooks if",
+            new="for webhook in (webhooks[index] for _, index in new) if",
+            tests=(
+                "tests/operations/test_doctor.py::test_errors_in_place_of_orders_are_counted_and_reported_until_an_order_comes",
+            ),
+        ),
+        Mutant(
             breaks="of two versions of one second the first to arrive is sent",
             at=orders.newest_event,
             old="(event.source_updated_at, event.is_paid, event.id)",

@@ -152,6 +152,30 @@ def test_wrong_signatures_are_reported(service: Service, examine: Examine) -> No
     assert "`secrets` of [stores.tienda-ar]" in (check.remedy or "")
 
 
+@pytest.mark.parametrize(
+    ("code", "severity", "meaning"),
+    [
+        ("woocommerce_rest_cannot_view", "fault", "the webhook's user was deleted"),
+        ("woocommerce_rest_invalid_shop_order_id", "fault", "version 1 of the API"),
+        ("woocommerce_rest_shop_order_invalid_id", "warning", "deleted before the shop's queue ran"),
+        ("woocommerce_rest_unknown", "fault", "which the webhook's content names"),
+    ],
+)
+def test_errors_in_place_of_orders_are_counted_and_reported_until_an_order_comes(
+    service: Service, examine: Examine, code: str, severity: str, meaning: str
+) -> None:
+    create_traffic(service)
+    for topic in ("order.created", "order.updated", "order.updated"):
+        service.post_woo({"code": code, "message": "Sorry", "data": {"status": 401}}, topic)
+    [check] = examine()
+    assert (check.subject, check.severity) == ("store tienda-ar", severity)
+    assert re.match(r"3 errors in place of orders in \d+ s, the last \d+ s ago: WooCommerce sen", check.message)
+    assert meaning in check.message
+    service.post_woo(woo_order(9))
+    service.drain()
+    assert examine() == []
+
+
 def test_paused_account_is_reported_with_a_remedy(service: Service, examine: Examine) -> None:
     create_traffic(service)
     service.api("/accounts/bodega/pause", json={"note": "they count their stock"})

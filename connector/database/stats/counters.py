@@ -12,7 +12,7 @@ from functools import partial
 
 from sqlalchemy import case, update
 from sqlalchemy import select as select_rows
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, and_, col, func, select
 
 from connector.database.coordination import lock_checkpoint, set_checkpoint
 from connector.database.engine import Database, Transaction
@@ -37,7 +37,9 @@ MAX_LIVE_ROWS = 100_000
 ATTEMPT_BOUNDS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
 AGE_BOUNDS_S = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 172_800.0)
 
-EVENTS, ATTEMPTS, AGES, LAST_EVENT = "events", "attempt_seconds", "age_seconds", "last_event"
+EVENTS, ATTEMPTS, AGES = "events", "attempt_seconds", "age_seconds"
+#: Times: of a store's last webhook, and of the last one with an order.
+LAST_EVENT, LAST_ORDER = "last_event", "last_order"
 #: Rejected requests leave no row: processes count them themselves.
 REJECTED, DENIED = "rejected", "access_denied"
 
@@ -99,7 +101,7 @@ def add_counts(transaction: Transaction, counts: Counts) -> None:
             continue
         is_same_counter = (name_column == key["name"]) & (col(StoredCounter.labels) == key["labels"])
         latest = case((value_column < value, value), else_=value_column)
-        new_value = latest if name == LAST_EVENT else value_column + value
+        new_value = latest if name in (LAST_EVENT, LAST_ORDER) else value_column + value
         transaction.execute(update(StoredCounter).where(is_same_counter).values(value=new_value))
 
 
@@ -118,7 +120,8 @@ def read_counters(database: Database) -> Counts:
 
 def merge_counts(counts: Counts, more: Counts) -> None:
     for key, value in more.items():
-        counts[key] = max(counts.get(key, value), value) if key[0] == LAST_EVENT else counts.get(key, 0.0) + value
+        is_time = key[0] in (LAST_EVENT, LAST_ORDER)
+        counts[key] = max(counts.get(key, value), value) if is_time else counts.get(key, 0.0) + value
 
 
 def last_event_times(database: Database) -> dict[str, datetime]:
@@ -130,16 +133,18 @@ def last_event_times(database: Database) -> dict[str, datetime]:
 
 
 def count_events(session: Session, after_id: int, last_id: int) -> Counts:
-    columns = (col(Event.store), col(Event.status), col(Event.reason)["code"].as_string())
+    has_order = and_(col(Event.has_order), col(Event.order_id).is_not(None))
+    columns = (col(Event.store), col(Event.status), col(Event.reason)["code"].as_string(), has_order)
     statement = (
         select_rows(*columns, func.count(), func.max(Event.received_at))
         .where(col(Event.id) > after_id, col(Event.id) <= last_id)
         .group_by(*columns)
     )
     counts: Counts = {}
-    for store, status, reason, count, last_at in session.execute(statement):
-        counts[EVENTS, make_labels(store=store, status=status, reason=reason or "")] = float(count)
-        merge_counts(counts, {(LAST_EVENT, make_labels(store=store)): last_at.timestamp()})
+    for store, status, reason, is_order, count, last_at in session.execute(statement):
+        merge_counts(counts, {(EVENTS, make_labels(store=store, status=status, reason=reason or "")): float(count)})
+        for name in (LAST_EVENT, LAST_ORDER) if is_order else (LAST_EVENT,):
+            merge_counts(counts, {(name, make_labels(store=store)): last_at.timestamp()})
     return counts
 
 

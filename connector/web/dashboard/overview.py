@@ -11,6 +11,7 @@ from connector.database.queries.deliveries import list_attempts
 from connector.database.signature_failures import read_signature_failures
 from connector.database.stats import gauges
 from connector.database.stats import overview as stats
+from connector.database.store_errors import read_store_errors
 from connector.runtime import Runtime
 from connector.serializers import circuit_status
 from connector.web.context import get_runtime
@@ -131,6 +132,7 @@ def describe_stores(runtime: Runtime) -> list[dict[str, Any]]:
     stores = runtime.settings.stores.values()
     last_webhooks = stats.last_webhook_by_store(runtime.database, [store.id for store in stores])
     signature_failures = read_signature_failures(runtime.database)
+    store_errors = read_store_errors(runtime.database)
     circuits = read_circuits(runtime.database)
     open_circuits = {name: circuit for name, circuit in circuits.items() if circuit.opened_at is not None}
     return [
@@ -141,6 +143,7 @@ def describe_stores(runtime: Runtime) -> list[dict[str, Any]]:
             "last_webhook_at": last_webhooks[store.id],
             "is_silent": is_silent(runtime, store, last_webhooks[store.id]),
             "signature_failures": signature_failures.get(store.id),
+            "errors": store_errors.get(store.id, []),
             "open_circuit": open_circuits.get(store_circuit(store.id)),
         }
         for store in stores

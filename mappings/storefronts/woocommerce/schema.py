@@ -53,8 +53,21 @@ register_templates(
             "Nothing is left to ship: the order is completed, so the shop has sent it. If “completed” means something "
             "else in this shop, set the store's `completed` to “to_send”."
         ),
+        "woocommerce_cannot_view": N_(
+            "WooCommerce sends an error in place of each order: the webhook's user was deleted, or may not see orders "
+            "any more. Delete the webhook and add it again as an administrator, then save the orders that are missing."
+        ),
+        "woocommerce_order_gone": N_(
+            "WooCommerce sent an error in place of an order: the order was deleted before the shop's queue ran."
+        ),
+        "woocommerce_api_v1": N_(
+            "WooCommerce sends an error in place of each order: the webhook speaks version 1 of the API, which does "
+            "not work with high-performance order storage. Set the webhook's API version to WP REST API Integration "
+            "v3, then save the orders that are missing."
+        ),
         "woocommerce_error": N_(
-            "WooCommerce sent an error in place of the order: the webhook's user may not see orders."
+            "WooCommerce sends an error in place of the order, which the webhook's content names. Correct it there, "
+            "then save the orders that are missing."
         ),
         "woocommerce_unitemized_refund": N_("Refunds are not itemized by product: WooCommerce gives only their sum."),
         "woocommerce_refunds_not_fetched": N_(

@@ -12,7 +12,7 @@ from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
 from mappings.payload_paths import get_path
 from mappings.problems import Problem
 from mappings.settings import is_of_domain, shop_address
-from mappings.storefront import MalformedWebhookError, WebhookIdentity, confirm_topic
+from mappings.storefront import MalformedWebhookError, StoreError, WebhookIdentity, confirm_topic
 from mappings.storefronts.woocommerce.schema import CANCELLED_STATUSES, DRAFT_STATUSES, is_paid_status
 from mappings.text import clean_text
 
@@ -23,6 +23,21 @@ TOPICS = {
     "order.restored": "updated",
     "order.deleted": "deleted",
 }
+
+#: The codes of errors of the REST API.
+ERROR_CODE = re.compile(r"(woocommerce_)?rest_")
+#: What some of them mean. Seen on WooCommerce 10.5.0, 2026-11-30; the first is also in
+#: https://github.com/woocommerce/woocommerce/issues/26682, read 2026-11-21. The endpoint of version 1 refuses every
+#: order that is not a WordPress post, as with high-performance order storage:
+#: plugins/woocommerce/includes/rest-api/Controllers/Version1/class-wc-rest-orders-v1-controller.php, read 2026-11-30.
+STORE_ERRORS = {
+    "woocommerce_rest_cannot_view": StoreError(reason=Problem(code="woocommerce_cannot_view")),
+    "woocommerce_rest_invalid_shop_order_id": StoreError(reason=Problem(code="woocommerce_api_v1")),
+    "woocommerce_rest_shop_order_invalid_id": StoreError(
+        reason=Problem(code="woocommerce_order_gone"), is_of_one_order=True
+    ),
+}
+OTHER_ERROR = StoreError(reason=Problem(code="woocommerce_error"))
 
 #: Where the path of the REST API begins in a link.
 REST_PATH = re.compile(r"/wp-json/|/index\.php|/?\?")
@@ -47,7 +62,13 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
     event_key = f"{known_topic}:{order_id or ''}:{hash_body(body)}"
     is_deleted = payload.keys() == {"id"}
     if ignore_reason := find_ignore_reason(topic, payload, order_id, is_deleted=is_deleted):
-        return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=ignore_reason)
+        return WebhookIdentity(
+            topic=topic,
+            topics=frozenset({topic}),
+            event_key=event_key,
+            ignore_reason=ignore_reason,
+            store_error=find_store_error(topic, payload, order_id),
+        )
     status = clean_text(payload.get("status")) or ""
     facts = set(read_facts(payload, status, is_deleted=is_deleted))
     topics, warnings = confirm_topic(topic, TOPICS[topic], facts)
@@ -94,13 +115,20 @@ def read_facts(payload: Mapping[str, Any], status: str, *, is_deleted: bool) -> 
 def find_ignore_reason(
     topic: str, payload: Mapping[str, Any], order_id: str | None, *, is_deleted: bool
 ) -> Problem | None:
-    code = payload.get("code")
-    if isinstance(code, str) and code.startswith("woocommerce_rest_"):
-        return Problem(code="woocommerce_error")
     if topic not in TOPICS:
         return Problem(code="topic_without_order")
+    if error := find_store_error(topic, payload, order_id):
+        return error.reason
     is_order = order_id is not None and (not is_deleted or TOPICS[topic] == "deleted")
     return None if is_order else Problem(code="not_an_order")
+
+
+def find_store_error(topic: str, payload: Mapping[str, Any], order_id: str | None) -> StoreError | None:
+    """Return the error that WooCommerce signs and sends like an order. It asks its own REST API for each order."""
+    code = payload.get("code")
+    if topic not in TOPICS or order_id is not None or not isinstance(code, str) or not ERROR_CODE.match(code):
+        return None
+    return STORE_ERRORS.get(code, OTHER_ERROR)
 
 
 def decode_secret(secret: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from mappings import STOREFRONTS
 from mappings.order import Address, Charge, Customer, Line, Payment, Shipping
 from mappings.problems import MappingError, Problem, render_problems
-from mappings.storefront import MalformedWebhookError, WebhookIdentity
+from mappings.storefront import MalformedWebhookError, StoreError, WebhookIdentity
 from tests.support.mapping_cases import SAMPLES, build_store, parse_order, shipping_address
 
 STOREFRONT = STOREFRONTS["woocommerce"]
@@ -263,6 +263,10 @@ def test_missing_required_value_is_a_problem(payload: dict[str, Any], changes: d
 # --- webhook identity ---
 
 
+def store_error(code: str) -> dict[str, Any]:
+    return {"code": code, "message": "No", "data": {"status": 401}}
+
+
 def identify(payload: dict[str, Any], topic: str = "order.updated", **headers: str) -> WebhookIdentity:
     body = json.dumps(payload).encode()
     return STOREFRONT.identify({"x-wc-webhook-topic": topic, **headers}, payload, body)
@@ -346,8 +350,12 @@ def test_orders_sharing_a_delivery_id_have_distinct_event_keys(payload: dict[str
         (
             {"code": "woocommerce_rest_cannot_view", "message": "No", "data": {"status": 401}},
             "order.created",
-            "woocommerce_error",
+            "woocommerce_cannot_view",
         ),
+        (store_error("woocommerce_rest_invalid_shop_order_id"), "order.created", "woocommerce_api_v1"),
+        (store_error("woocommerce_rest_shop_order_invalid_id"), "order.updated", "woocommerce_order_gone"),
+        (store_error("rest_no_route"), "order.updated", "woocommerce_error"),
+        (store_error("woocommerce_rest_cannot_view"), "product.updated", "topic_without_order"),
         ({"action": "woocommerce_x", "arg": 5}, "action.woocommerce_x", "topic_without_order"),
         ({"id": 5}, "product.updated", "topic_without_order"),
         ({"action": "woocommerce_x", "arg": 5}, "order.updated", "not_an_order"),
@@ -358,6 +366,35 @@ def test_orders_sharing_a_delivery_id_have_distinct_event_keys(payload: dict[str
 )
 def test_payload_that_is_no_order_is_ignored_with_a_reason(payload: dict[str, Any], topic: str, reason: str) -> None:
     assert identify(payload, topic).ignore_reason == Problem(code=reason)
+
+
+@pytest.mark.parametrize(
+    ("code", "topic", "is_of_one_order"),
+    [
+        ("woocommerce_rest_cannot_view", "order.created", False),
+        ("woocommerce_rest_invalid_shop_order_id", "order.updated", False),
+        ("woocommerce_rest_shop_order_invalid_id", "order.created", True),
+        ("woocommerce_rest_authentication_error", "order.restored", False),
+    ],
+)
+def test_signed_error_is_one_of_the_store(code: str, topic: str, is_of_one_order: bool) -> None:
+    identity = identify(store_error(code), topic)
+    assert identity.store_error == StoreError(
+        reason=identity.ignore_reason or Problem(code="invalid"), is_of_one_order=is_of_one_order
+    )
+
+
+@pytest.mark.parametrize(
+    ("payload", "topic"),
+    [
+        (store_error("woocommerce_rest_cannot_view"), "product.updated"),
+        (store_error("woocommerce_rest_cannot_view") | {"id": 5}, "order.updated"),
+        ({"code": ["woocommerce_rest_cannot_view"]}, "order.updated"),
+        ({"code": "CUPON"}, "order.updated"),
+    ],
+)
+def test_other_payload_is_no_error_of_the_store(payload: dict[str, Any], topic: str) -> None:
+    assert identify(payload, topic).store_error is None
 
 
 @pytest.mark.parametrize("topic", ["", " "])

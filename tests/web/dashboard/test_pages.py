@@ -98,6 +98,16 @@ def test_wrong_signatures_are_shown_beside_their_store(service: Service, ana: Vi
     assert "2 firmas incorrectas" in text_of(ana.get("/accounts"))
 
 
+def test_errors_in_place_of_orders_are_shown_beside_their_store(service: Service, ana: Visitor) -> None:
+    for _ in range(2):
+        service.post_woo({"code": "woocommerce_rest_cannot_view", "message": "Sorry"}, "order.updated")
+    for page in ("/", "/accounts"):
+        text = text_of(ana.get(page))
+        assert re.search(r"tienda-ar woocommerce .* 2 errors in place of orders .*: WooCommerce sends an error", text)
+    ana.language = "es"
+    assert "2 errores en lugar de pedidos" in text_of(ana.get("/accounts"))
+
+
 def test_delivery_page_shows_its_full_history(service: Service, ana: Visitor) -> None:
     create_mixed_deliveries(service)
     service.sandbox.inject_fault("rayo", "status", status=422)

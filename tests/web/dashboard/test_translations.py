@@ -221,7 +221,14 @@ CIRCUIT_CODES = list(messages.CIRCUIT_REASONS)
 IGNORE_CODES = [
     *messages.IGNORE_REASONS,
     *("topic_without_order", "topic_without_whole_order", "order_not_named", "not_an_order"),
-    *("test_notification", "privacy_request", "woocommerce_error", "draft_order", "cancelled_order"),
+    *(
+        "test_notification",
+        "privacy_request",
+        "woocommerce_error",
+        "woocommerce_cannot_view",
+        "draft_order",
+        "cancelled_order",
+    ),
 ]
 
 

@@ -288,9 +288,20 @@ def upgrade() -> None:
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("store"),
     )
+    op.create_table(
+        "store_errors",
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("is_of_one_order", sa.Boolean(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("store", "code"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("store_errors")
     op.drop_table("signature_failures")
     op.drop_table("secrets")
     op.drop_table("dashboard_sessions")
