@@ -726,9 +726,8 @@ def test_contract_and_schema_require_the_same_address_fields(change: dict[str, A
 
 
 def test_company_that_receives_the_parcel_is_sent() -> None:
-    assert ORDER.ship_to and ORDER.bill_to
-    nobody = {"name": None, "first_name": None, "last_name": None, "company": "Papelería Nevado SA"}
-    order = replace(ORDER, ship_to=replace(ORDER.ship_to, **nobody), bill_to=replace(ORDER.bill_to, company=None))
+    company = replace(HOME, name=None, first_name=None, last_name=None, company="Papelería Nevado SA")
+    order = replace(ORDER, ship_to=company, bill_to=HOME)
     request = build_body(order, "centelar")
     assert request.body["shipping_address"]["receiver_name"] == "Papelería Nevado SA"
     assert "Company is not sent: Centelar has no field for its name." not in render_problems(request.warnings)
