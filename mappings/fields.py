@@ -174,6 +174,10 @@ class MoneyNumber(Money):
         return None if value is None else float(round_to_cent(value))
 
 
+class InformativeMoney(LenientField, Money):
+    """An amount that no sum needs, so that an odd one does not stop an order."""
+
+
 class Coordinate(LenientField, Money):
     """Degrees of latitude or longitude."""
 

@@ -208,6 +208,8 @@ def check_store_api(probe: StoreProbe) -> CheckResult:
             f"{api_label} rejects api_token ({probe.detail}): the key is wrong, or may not read orders",
             f"set api_token of [stores.{store.name}] to a key that may read orders",
         )
+    if probe.outcome is ProbeOutcome.UNEXPECTED_STATUS:
+        return warning(subject, f"{api_label} does not answer a request for orders: {probe.detail}", "check api_url")
     if probe.outcome is not ProbeOutcome.REACHED:
         return failure(subject, f"{api_label} is failing: {probe.detail}", "check api_url and the network")
     return ok(subject, f"{api_label} responds")

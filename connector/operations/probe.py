@@ -22,6 +22,7 @@ class ProbeOutcome(StrEnum):
     NO_TOKEN = "no token"  # noqa: S105  # not a password
     CREDENTIALS_REJECTED = "credentials rejected"
     SERVER_ERROR = "server error"
+    UNEXPECTED_STATUS = "unexpected status"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +94,10 @@ def probe_store(client: Client, store: Store, storefront: Storefront[Any]) -> St
         outcome = ProbeOutcome.UNREACHABLE
     elif is_proof and status in (401, 403):
         outcome = ProbeOutcome.CREDENTIALS_REJECTED
-    elif status >= 500 or (is_proof and status != 429 and not 200 <= status < 300):  # 429: too many requests
+    elif status >= 500:
         outcome = ProbeOutcome.SERVER_ERROR
+    elif is_proof and status != 429 and not 200 <= status < 300:  # 429: too many requests
+        outcome = ProbeOutcome.UNEXPECTED_STATUS
     else:
         outcome = ProbeOutcome.REACHED
     return StoreProbe(store=store, outcome=outcome, detail=detail)

@@ -107,7 +107,7 @@ def test_key_that_may_not_read_orders_is_a_fault_that_names_it(
     assert check.remedy == "set api_token of [stores.otra] to a key that may read orders"
 
 
-def test_store_api_that_does_not_know_the_request_is_a_fault(
+def test_store_api_that_does_not_know_the_request_is_reported(
     open_service: Callable[..., Service], examine: Examine
 ) -> None:
     service = open_service()
@@ -117,7 +117,8 @@ def test_store_api_that_does_not_know_the_request_is_a_fault(
     config.write_text(config.read_text("utf-8") + api, "utf-8")
     create_traffic(service)
     _, check = examine(is_offline=False)
-    assert (check.severity, check.message) == ("fault", f"its API at {url} is failing: status 404")
+    message = f"its API at {url} does not answer a request for orders: status 404"
+    assert (check.severity, check.message, check.remedy) == ("warning", message, "check api_url")
 
 
 def test_rejected_key_of_an_account_is_a_fault_that_names_it(service: Service, examine: Examine) -> None:

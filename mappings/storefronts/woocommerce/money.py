@@ -85,13 +85,22 @@ def find_payment_key(fee: Mapping[str, Any]) -> str | None:
     """
     if fee["total"] >= 0:
         return None
-    items = fee.get("meta_data")
-    metas = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
-    legacy_keys = [item.get("value") for item in metas if item.get("key") == "_legacy_fee_key"]
-    for key in (*legacy_keys, *(item.get("key") for item in metas)):
+    items = list_metas(fee.get("meta_data"))
+    legacy_keys = [item.get("value") for item in items if item.get("key") == "_legacy_fee_key"]
+    for key in (*legacy_keys, *(item.get("key") for item in items)):
         if isinstance(key, str) and PAYMENT_FEE_KEY.search(key):
             return key
     return "_via_wallet_partial_payment" if (fee.get("name") or "").casefold() == WALLET_FEE_NAME else None
+
+
+def list_metas(items: Any) -> list[Mapping[str, Any]]:
+    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+
+
+def meta_values(items: Any, key: str) -> list[Mapping[str, Any]]:
+    """Return the objects that meta data has under a key."""
+    values = [item.get("value") for item in list_metas(items) if item.get("key") == key]
+    return [value for value in values if isinstance(value, Mapping)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,16 @@ from marshmallow import fields, post_load, pre_load
 
 from mappings.addresses.regions import WOOCOMMERCE_STATES, address_if_locatable
 from mappings.delivery_methods import is_blank
-from mappings.fields import MISSING_LIST_MESSAGES, Identifier, Money, Quantity, SumOf, Text, UTCDateTime
+from mappings.fields import (
+    MISSING_LIST_MESSAGES,
+    Identifier,
+    InformativeMoney,
+    Money,
+    Quantity,
+    SumOf,
+    Text,
+    UTCDateTime,
+)
 from mappings.labels import N_
 from mappings.money.allocation import ZERO, add_rounding_charge
 from mappings.money.payments import sole_payment
@@ -28,6 +37,7 @@ from mappings.storefronts.woocommerce.money import (
     count_amounts,
     find_payment_key,
     infer_rounding_unit,
+    meta_values,
     separate_credit,
     subtract_refund_of_no_line,
     subtract_refunds,
@@ -116,8 +126,8 @@ class WooLineSchema(StorefrontSchema):
     quantity = Quantity(minimum=0, required=True)
     total = Money(required=True)  # after discounts, without tax
     total_tax = Money(attribute="tax")
-    subtotal = Money()  # before discounts
-    subtotal_tax = Money()
+    subtotal = InformativeMoney()  # before discounts
+    subtotal_tax = InformativeMoney()
     sku = Identifier(is_escaped=True)
     product_id = Text()
     # The line of the kit that this is a part of, see `KIT_LINE_FIELDS`.
@@ -164,9 +174,15 @@ class WooFeeSchema(StorefrontSchema):
 class WooCouponSchema(StorefrontSchema):
     model = Coupon
 
-    discount_type = Text(attribute="kind")
-    discount = Money()
-    discount_tax = Money()
+    discount_type = Text(attribute="kind")  # since WooCommerce 8.7; before, the type is in `coupon_data`
+    discount = InformativeMoney()
+    discount_tax = InformativeMoney()
+    meta_data = fields.Raw()
+
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> Coupon:
+        kinds = [item.get("discount_type") for item in meta_values(data.pop("meta_data", None), "coupon_data")]
+        return Coupon(**{"kind": next(iter(kinds), None), **data})
 
 
 class WooRefundItemSchema(StorefrontSchema):

@@ -362,6 +362,14 @@ def test_store_credit_is_a_payment(sign: str) -> None:
     assert replace(order, payments=whole.payments) == whole
 
 
+def test_older_woocommerce_has_the_type_of_a_coupon_in_its_meta_data() -> None:
+    sample = SAMPLES["woocommerce_ar"]
+    meta = [{"id": 1, "key": "coupon_data", "value": {"code": "credito-7", "discount_type": "smart_coupon"}}]
+    coupon = {"id": 10, "code": "credito-7", "discount": "6480.00", "discount_tax": "0.00", "meta_data": meta}
+    order = parse_order("woocommerce", sample | {"coupon_lines": [coupon], "total": "10000.00"})
+    assert [str(payment.amount) for payment in order_payments(order)] == ["6480.00", "10000.00"]
+
+
 def test_store_credit_applied_before_tax_is_put_back_on_the_lines() -> None:
     sample = deepcopy(SAMPLES["woocommerce_ar"])  # the first line cost 1000.00 more, of which 173.56 was tax
     order = parse_order("woocommerce", sample | {"coupon_lines": [store_credit("826.44", "173.56")]})
@@ -369,6 +377,13 @@ def test_store_credit_applied_before_tax_is_put_back_on_the_lines() -> None:
     assert order.parts_total == order.total == Decimal("17480.00")
     assert order.tax == Decimal("3033.72")
     assert [str(payment.amount) for payment in order_payments(order)] == ["1000.00", "16480.00"]
+
+
+@pytest.mark.parametrize("discount", ["", "x", [], True])
+def test_coupon_of_an_odd_amount_stops_no_order(discount: Any) -> None:
+    sample = SAMPLES["woocommerce_ar"]
+    coupons = [store_credit("0.00") | {"discount": discount}]
+    assert parse_order("woocommerce", sample | {"coupon_lines": coupons}) == parse_order("woocommerce", sample)
 
 
 def test_other_coupons_are_discounts() -> None:
