@@ -27,6 +27,7 @@ from connector.database.store_errors import read_store_errors
 from connector.operations.probe import ProbeOutcome, StoreProbe, ping_all, probe_accounts, probe_stores
 from connector.runtime import check_database
 from connector.settings import Settings, load_settings
+from connector.settings.environment import MIN_SECRET_LENGTH
 
 CONFIGURATION, CLOCK, WORKER = "configuration", "clock", "worker"
 #: A server's clock is read from a response: whole seconds, less the time that the response took.
@@ -62,6 +63,9 @@ def run_checks(
     if settings.environment.admin_token is None:
         remedy = "set it to what connector token prints"
         yield warning(CONFIGURATION, "no ADMIN_TOKEN is set, so /api answers 404", remedy)
+    if len(settings.environment.metrics_token or MIN_SECRET_LENGTH * " ") < MIN_SECRET_LENGTH:
+        remedy = "set it to what connector token prints"
+        yield warning(CONFIGURATION, f"METRICS_TOKEN has fewer than {MIN_SECRET_LENGTH} characters", remedy)
     yield from check_database_health(settings)
     if not is_offline:
         yield from check_reachability(settings)

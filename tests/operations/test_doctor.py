@@ -177,6 +177,11 @@ def test_errors_in_place_of_orders_are_counted_and_reported_until_an_order_comes
     assert examine() == []
 
 
+def test_short_metrics_token_is_reported(service: Service, tmp_path: Path, environ: dict[str, str]) -> None:
+    checks = run_checks(tmp_path / "connector.toml", environ | {"METRICS_TOKEN": "m"}, is_offline=True)
+    assert "METRICS_TOKEN has fewer than 32 characters" in [check.message for check in checks]
+
+
 def test_paused_account_is_reported_with_a_remedy(service: Service, examine: Examine) -> None:
     create_traffic(service)
     service.api("/accounts/bodega/pause", json={"note": "they count their stock"})
