@@ -73,6 +73,8 @@ def perturb(value: Any) -> Iterator[tuple[Any, Any]]:
     elif isinstance(value, int):
         yield (value * 2, value * 3) if value else (1, 2)
         yield value + 1, value + 2
+        if value > 2:  # what is left to ship is at most what was sold
+            yield value - 1, value - 2
     elif isinstance(value, float):
         yield value + float(AMOUNT_STEP), value + 2 * float(AMOUNT_STEP)
     elif isinstance(value, Decimal):

@@ -197,3 +197,10 @@ def test_what_is_left_to_ship_comes_from_both_quantities() -> None:
         ["line_items[0].current_quantity", "line_items[0].fulfillable_quantity"],
         ["line_items[0].requires_shipping", "line_items[0].fulfillment_service"],
     )
+
+
+def test_what_is_left_of_a_partly_sent_line_is_what_the_shop_says() -> None:
+    order = shopify_order()
+    order["line_items"][0] |= {"quantity": 5, "current_quantity": 5, "fulfillable_quantity": 3}
+    sources, _ = origins_by_field(order, "shopify", "rayo")["productos[0].cantidad"]
+    assert sources == ["line_items[0].fulfillable_quantity"]
