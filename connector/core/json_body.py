@@ -11,8 +11,9 @@ from typing import Any
 
 import orjson
 
-#: Levels of objects and lists. An order has about ten; Python's recursion limit is 1000 frames.
-MAX_DEPTH = 100
+#: Levels of objects and lists: orjson writes no more. An order has about ten, and Python's recursion limit is 1000.
+#: https://github.com/ijl/orjson#serialize, read 2026-11-30.
+MAX_DEPTH = 254
 #: Decimal digits of an integer that surely fits into 64 bits.
 EXACT_INTEGER_DIGITS = 18
 #: An escape sequence. The second group is half of a surrogate pair.
@@ -31,7 +32,7 @@ def parse_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         value = parse_unusual_json(body)
-    if not is_shallow(value):
+    if not is_shallow(body, value):
         raise InvalidJsonError(f"the body is nested more than {MAX_DEPTH} levels deep")
     return value
 
@@ -54,20 +55,18 @@ def parse_unusual_json(body: bytes) -> Any:
         raise InvalidJsonError("the body is not JSON") from None  # the cause's text quotes the body
 
 
-def is_shallow(value: Any) -> bool:
-    """Return whether objects and lists are nested at most `MAX_DEPTH` levels deep."""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for container in level
-            if isinstance(container, dict | list)
-            for child in (container.values() if isinstance(container, dict) else container)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return True
-    return False
+def is_shallow(body: bytes, value: Any) -> bool:
+    """Return whether objects and lists are nested at most `MAX_DEPTH` levels deep.
+
+    orjson refuses to write more, and finds that out in a fraction of the time that Python takes to look.
+    """
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return True
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def parse_integer(text: str) -> int | float | str:

@@ -44,7 +44,7 @@ def test_what_is_not_json_is_an_error_that_quotes_nothing(body: bytes) -> None:
     assert raised.value.__suppress_context__
 
 
-def test_a_hundred_levels_are_accepted() -> None:
+def test_levels_up_to_the_limit_are_accepted() -> None:
     assert json.dumps(parse_json(nested(MAX_DEPTH))).encode() == nested(MAX_DEPTH)
 
 

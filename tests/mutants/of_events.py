@@ -69,7 +69,7 @@ SAFE = Invariant(
         Mutant(
             breaks="a body is accepted that is nested too deeply to be read later",
             at=json_body.parse_json,
-            old="if not is_shallow(value):",
+            old="if not is_shallow(body, value):",
             new="if False:",
             tests=("tests/ingestion/test_receive.py::test_what_could_not_be_read_later_is_refused",),
         ),

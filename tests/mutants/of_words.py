@@ -5,6 +5,7 @@ from connector.database import attempts, deliveries, events, postgresql, sqlite
 from connector.database.sql import statements
 from connector.delivery import deliver
 from connector.ingestion import receive
+from connector.operations import probe
 from connector.settings import loader
 from connector.worker import worker
 from mappings import contracts, destination, fields, phones, problems, settings, text
@@ -57,6 +58,23 @@ NOT_INVENTED = Invariant(
                 "tests/mappings/money/test_money_rules.py"
                 "::test_what_a_wallet_paid_is_a_payment_and_the_sale_stays_whole",
             ),
+        ),
+        Mutant(
+            breaks="a refund that names no product is subtracted without a word",
+            at=woocommerce_money.subtract_refund_of_no_line,
+            old="replace(reduced, unallocated_refund=amount, tax=tax)",
+            new="replace(reduced, tax=tax)",
+            tests=(
+                "tests/mappings/storefronts/test_woocommerce_refunds.py"
+                "::test_refund_of_no_product_is_subtracted_from_all_in_proportion",
+            ),
+        ),
+        Mutant(
+            breaks="a key that the store's API rejects passes for good",
+            at=probe.probe_store,
+            old="elif is_proof and status in (401, 403):",
+            new="elif False:",
+            tests=("tests/operations/test_doctor.py::test_key_that_may_not_read_orders_is_a_fault_that_names_it",),
         ),
         Mutant(
             breaks="amounts are rounded before their sums are compared",
