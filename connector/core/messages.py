@@ -179,6 +179,11 @@ ALERTS: Mapping[str, str] = {
         "The order was cancelled after it had been sent, and a newer version of it is not cancelled: compare with the "
         "destination."
     ),
+    "changed_after_delivery": N_("Changed after delivery: %(fields)s. Compare with the destination."),
+    "refunded_after_delivery": N_("Changed after delivery: the payment was returned. Act at the destination."),
+    "unmappable_after_delivery": N_(
+        "Changed after delivery, and cannot be mapped any more: %(problem)s Compare with the destination."
+    ),
     "late_response": N_(
         "Attempt %(attempt)s got its response after its claim was lost: %(outcome)s. Compare with the destination."
     ),

@@ -298,10 +298,12 @@ def retries_on_update(delivery: OrderDelivery) -> bool:
 def reschedule(batch: OrderBatch, order: OrderKey | None) -> None:
     """Make deliveries due at once that wait, could not be mapped, or were filtered or held: the order may have changed.
 
-    Those of a cancelled order stay held.
+    Those of a cancelled order stay held. What was sent is compared with the order as it is now.
     """
     is_order_cancelled = any(event.is_cancellation for event in batch.events[order]) if order else False
     for delivery in batch.deliveries[order] if order else []:
+        if delivery.state in (State.SENDING, State.DELIVERED):
+            batch.compare_delivery(delivery)
         if delivery.locked_since is not None:
             continue
         if delivery.state == State.WAITING:

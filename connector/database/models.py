@@ -158,6 +158,7 @@ class Delivery(SQLModel, table=True):
         Index("deliveries_claimed", "account", "claim_expires_at", **partial_index("claimed_by IS NOT NULL")),
         Index("deliveries_in_state", "state", "reason", "id"),
         Index("deliveries_parked", "account", "reason", "updated_at", "id", **partial_index("state = 'parked'")),
+        Index("deliveries_to_compare", "compare_at", **partial_index("compare_at IS NOT NULL")),
         Index("deliveries_of_number", "order_number", **partial_index("order_number IS NOT NULL")),
         Index("deliveries_of_remote_id", "remote_id", **partial_index("remote_id IS NOT NULL")),
     )
@@ -200,6 +201,7 @@ class Delivery(SQLModel, table=True):
     is_forced: bool = False  # a person sent it with `force`, so the state of its order does not matter
     ignores_routes: bool = False  # a person named it, or its account, so that no route has to accept it
     first_forbidden_at: datetime | None = timestamp_column(nullable=True)  # first of consecutive 401 or 403
+    compare_at: datetime | None = timestamp_column(nullable=True)  # once delivered: when to look for changes since
     pruned_at: datetime | None = timestamp_column(nullable=True)  # when its body and responses were deleted
 
 

@@ -121,6 +121,11 @@ class OrderBatch:
             self._changed[delivery.id].update(values, updated_at=self.now)
         self._has_due = self._has_due or values.get("due_at") is not None
 
+    def compare_delivery(self, delivery: OrderDelivery) -> None:
+        """Have a worker look for what changed since the delivery was sent. It is not a change of the delivery."""
+        if delivery.id is not None:
+            self._changed[delivery.id].update(compare_at=self.now)
+
     def change_event(self, event: EventSummary, **values: Any) -> None:
         event.is_cancellation = values.get("is_cancellation", event.is_cancellation)
         self._changed_events[event.id].update(values)

@@ -21,6 +21,7 @@ from connector.database.claims import (
     release_claims,
 )
 from connector.database.coordination import WORKER_LOCK, acquire_lock, release_lock, release_lock_of_dead_holder
+from connector.delivery.changes import compare_changed
 from connector.delivery.deliver import deliver
 from connector.delivery.requeue import MAX_PER_RUN, reload_lookup_tables, requeue_mappable
 from connector.observability.logs import flush_log
@@ -42,6 +43,7 @@ PRESENCE_EVERY_S = 5.0
 #: How long a worker that died is taken to run. It writes once in half of this.
 PRESENCE_TTL_S = 60.0
 BULK_RETRY_EVERY_S, BULK_RETRY_PAGE_EVERY_S = 1.0, 0.05
+COMPARE_EVERY_S = 2.0
 #: How long attempts in flight may take after SIGTERM. Heroku kills a process 30 s after it:
 #: https://devcenter.heroku.com/articles/dyno-shutdown-behavior, read 2026-11-21.
 DRAIN_TIMEOUT_S = 25.0
@@ -78,8 +80,10 @@ class Worker:
         thread_count = sum(limit.concurrency for limit in self._limits.values())  # no account waits for another
         pool = ThreadPoolExecutor(max_workers=thread_count, thread_name_prefix="deliver")
         bulk_retries = threading.Thread(target=self.run_bulk_retries, name="bulk-retries", daemon=True)
+        comparisons = threading.Thread(target=self.run_comparisons, name="comparisons", daemon=True)
         self.runtime.log.info("worker_started", accounts=len(self.runtime.settings.accounts), threads=thread_count)
         bulk_retries.start()
+        comparisons.start()
         with self.runtime.database.listen(self._work_available.set):
             while not self.is_stopping:
                 self._work_available.clear()
@@ -210,13 +214,21 @@ class Worker:
             interval_s=BULK_RETRY_EVERY_S,
             busy_interval_s=BULK_RETRY_PAGE_EVERY_S,
         )
+        self.run_beside_deliveries(duty, failure="job_failed")
+
+    def run_comparisons(self) -> None:
+        """Compare delivered orders that changed with what was sent, until `stop`. Any number of workers may do so."""
+        duty = Duty(run=lambda: compare_changed(self.runtime), interval_s=COMPARE_EVERY_S)
+        self.run_beside_deliveries(duty, failure="comparisons_failed")
+
+    def run_beside_deliveries(self, duty: Duty, *, failure: str) -> None:
         while not self.is_stopping:
             try:
                 duty.run_if_due()
             except DatabaseUnavailableError:
                 pass  # `deliver_due` logs it
             except Exception as error:
-                self.runtime.log.error("job_failed", error=type(error).__name__)
+                self.runtime.log.error(failure, error=type(error).__name__)
             sleep(min(STOP_CHECK_S, max(0.0, duty.next_run - monotonic())))
 
     def wait_for_work(self, seconds: float) -> None:

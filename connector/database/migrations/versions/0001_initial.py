@@ -194,6 +194,7 @@ def upgrade() -> None:
         sa.Column("is_forced", sa.Boolean(), nullable=False),
         sa.Column("ignores_routes", sa.Boolean(), nullable=False),
         sa.Column("first_forbidden_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("compare_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["event_id"],
@@ -219,6 +220,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_index("deliveries_in_state", "deliveries", ["state", "reason", "id"], unique=False)
+    op.create_index(
+        "deliveries_to_compare",
+        "deliveries",
+        ["compare_at"],
+        unique=False,
+        sqlite_where=sa.text("compare_at IS NOT NULL"),
+        postgresql_where=sa.text("compare_at IS NOT NULL"),
+    )
     op.create_index(
         "deliveries_of_number",
         "deliveries",
