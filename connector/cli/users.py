@@ -6,6 +6,7 @@ from connector.cli.common import cli
 
 #: 256 bits, which are 43 characters.
 TOKEN_BYTES = 32
+MIN_PASSWORD_LENGTH = 8
 
 
 @cli.command()
@@ -25,6 +26,8 @@ def user() -> None:
 @click.password_option(help="Prompted for if omitted. A password on the command line stays in the shell's history.")
 def hash_password(password: str) -> None:
     """Print the hash of a password, for `password_hash` in [users.NAME]."""
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise click.BadParameter(f"The password must have at least {MIN_PASSWORD_LENGTH} characters.")
     from werkzeug.security import generate_password_hash
 
     click.echo(generate_password_hash(password))

@@ -1,5 +1,6 @@
 """PostgreSQL: any number of machines share the work, and use the server's clock."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -139,8 +140,23 @@ def lock_key(store: str, order_id: str) -> int:
 
 
 def driver_url(url: str) -> URL:
-    """Heroku's `postgres://` names no driver: https://devcenter.heroku.com/articles/heroku-postgresql."""
-    return make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
+    """Heroku's `postgres://` names no driver: https://devcenter.heroku.com/articles/heroku-postgresql.
+
+    TLS is required of another machine's server unless the URL or `PGSSLMODE` says otherwise: libpq's default, `prefer`,
+    sends the password and all orders in the clear if the server, or someone between, offers no TLS.
+    https://www.postgresql.org/docs/18/libpq-ssl.html, read 2026-11-30.
+    """
+    parsed = make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
+    if "sslmode" in parsed.query or "PGSSLMODE" in os.environ or is_local(parsed):
+        return parsed
+    return parsed.update_query_dict({"sslmode": "require"})
+
+
+def is_local(url: URL) -> bool:
+    """Whether the server is on this machine: on a loopback address, or at a socket."""
+    hosts = [url.host] if url.host else url.query.get("host", "")
+    names = [name for host in ([hosts] if isinstance(hosts, str) else hosts) for name in str(host).split(",")]
+    return all(not name or name.startswith(("/", "@", "127.")) or name in {"localhost", "::1"} for name in names)
 
 
 def libpq_url(url: URL) -> str:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from connector.database.sql.run import execute
 
 #: The first with `RETURNING`: https://www.sqlite.org/lang_returning.html, read 2026-11-22.
 MIN_VERSION = (3, 35, 0)
+
+#: Only the service's user may read customers' data.
+PRIVATE = 0o600
 
 
 def database_file(url: str) -> Path:
@@ -35,6 +38,19 @@ def find_place_errors(url: str) -> list[str]:
     if not os.access(folder, os.W_OK | os.X_OK):
         return [f"DATABASE_URL: nothing can be written in {folder}."]
     return []
+
+
+def make_private(file: Path) -> None:
+    """Let only this user read the database, and create it so. SQLite creates the files beside it with its mode.
+
+    https://www.sqlite.org/src/file/src/os_unix.c, `findCreateFileMode`, read 2026-11-30.
+    """
+    with suppress(OSError):  # SQLite says what is wrong
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
+    for path in (file, *(file.with_name(file.name + suffix) for suffix in ("-wal", "-shm", "-journal", "-turn"))):
+        with suppress(OSError):  # there is none, or another user owns it
+            if path.stat().st_mode & 0o077:
+                path.chmod(PRIVATE)
 
 
 class Sqlite:
@@ -64,7 +80,7 @@ class Sqlite:
     def _open_lock_file(self) -> int:
         """Open the file again: a lock belongs to an open file, so two threads must not share one."""
         try:
-            return os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            return os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
         except OSError as error:
             raise DatabaseUnavailableError(f"cannot open a file beside the database: {error.strerror}") from error
 
@@ -113,10 +129,12 @@ def create_sqlite_engine(url: str, timeout_s: float) -> Engine:
 
     https://www.sqlite.org/pragma.html#pragma_synchronous: in WAL mode only FULL survives a power cut.
     """
+    file = database_file(url)
     engine = create_engine(url, pool_size=8, max_overflow=-1, hide_parameters=True)  # parameters are personal data
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: Any) -> None:
+        make_private(file)
         connection.isolation_level = None  # else the driver begins transactions itself, without the write lock
         connection.execute(f"PRAGMA busy_timeout = {int(timeout_s * 1000)}")
         connection.execute("PRAGMA synchronous = FULL")

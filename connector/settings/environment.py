@@ -25,14 +25,14 @@ TOO_SHORT = f"must be at least {MIN_SECRET_LENGTH} characters, made at random: `
 class Environment:
     """Environment variables, named as the fields in capitals."""
 
-    database_url: str = "sqlite:///connector.db"
+    database_url: str = field(default="sqlite:///connector.db", repr=False)  # may hold a password
     admin_token: str | None = field(default=None, repr=False)  # None: /api returns 404
     secret_key: str | None = field(default=None, repr=False)  # signs cookies; None: the database keeps one
     metrics_token: str | None = field(default=None, repr=False)  # for /metrics only
     sentry_dsn: str | None = field(default=None, repr=False)  # None: errors are not reported
-    otel_exporter_otlp_endpoint: str | None = None  # None: tracing is off
+    otel_exporter_otlp_endpoint: str | None = field(default=None, repr=False)  # None: tracing is off
     otel_service_name: str = "connector"
-    host: str = "0.0.0.0"  # noqa: S104  # webhooks come from outside
+    host: str = "127.0.0.1"  # with PORT, all addresses
     port: int = 8000
     web_concurrency: int = 2
     lease_s: int = 60
@@ -179,4 +179,6 @@ class EnvironmentSchema(SettingsSchema):
     @post_load
     def build_model(self, data: dict[str, Any], **_: Any) -> Environment:
         data.pop("allow_ephemeral_sqlite", None)
+        if "port" in data:  # a platform such as Heroku sets it, and its router connects from another machine
+            data.setdefault("host", "0.0.0.0")  # noqa: S104
         return Environment(**data)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from marshmallow import ValidationError
+from werkzeug.security import check_password_hash
 
 from connector.settings.errors import ConfigErrors, validate_table
 from mappings import setting_fields as fields
@@ -16,6 +17,7 @@ ROLES = ("viewer", "operator")
 #: The name of the user who signs in with ADMIN_TOKEN.
 ADMIN = "admin"
 #: The format of `werkzeug.security.generate_password_hash`: method, salt, hash.
+MIN_SALT_LENGTH, MIN_DIGEST_LENGTH = 8, 64
 PASSWORD_HASH = re.compile(r"(scrypt|pbkdf2)(:[a-z0-9]+)+\$[^$\s]+\$[0-9a-f]+", re.ASCII)
 
 
@@ -33,7 +35,28 @@ class PasswordHash(fields.String):
         text: str = super()._deserialize(value, *args, **kwargs)
         if not PASSWORD_HASH.fullmatch(text):
             raise ValidationError("must be the output of `connector user hash`, not the password itself.")
+        if not is_strong(text):
+            raise ValidationError("is quick to guess; make a new one with `connector user hash`.")
+        if check_password_hash(text, ""):
+            raise ValidationError("is of an empty password.")
         return text
+
+
+def is_strong(password_hash: str) -> bool:
+    """Whether each guess takes about as long as OWASP asks for, and no sign-in takes minutes.
+
+    https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html, read 2026-11-30: 600,000 rounds of
+    PBKDF2 with SHA-256, 210,000 with SHA-512; scrypt with N = 2^14 to 2^17 and r = 8.
+    """
+    method, salt, digest = password_hash.split("$")
+    match method.split(":"):
+        case ["scrypt", n, r, p] if n.isdecimal() and r.isdecimal() and p.isdecimal():
+            is_costly = 2**14 <= int(n) <= 2**17 and 8 <= int(r) <= 16 and 1 <= int(p) <= 16
+        case ["pbkdf2", "sha256" | "sha512" as digest_name, rounds] if rounds.isdecimal():
+            is_costly = {"sha256": 600_000, "sha512": 210_000}[digest_name] <= int(rounds) <= 20_000_000
+        case _:
+            is_costly = False
+    return is_costly and len(salt) >= MIN_SALT_LENGTH and len(digest) >= MIN_DIGEST_LENGTH
 
 
 def validate_user_name(name: str) -> None:

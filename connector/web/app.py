@@ -4,7 +4,7 @@ import atexit
 from contextlib import ExitStack
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from flask.json.provider import DefaultJSONProvider
 
 from connector.alerts import start_monitor
@@ -45,6 +45,7 @@ def create_app(runtime: Runtime) -> Flask:
     configure_request_bodies(app)
     configure_request_ids(app)
     register_error_handlers(app)
+    app.after_request(protect_response)
     for module in (webhooks, routes, health, prometheus, openapi, mount):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(openapi.docs_blueprint)
@@ -53,6 +54,13 @@ def create_app(runtime: Runtime) -> Flask:
     if runtime.settings.environment.admin_token is None:
         runtime.log.warning("api_off", why="ADMIN_TOKEN is not set: /api returns 404")
     return app
+
+
+def protect_response(response: Response) -> Response:
+    """Let nothing keep or reinterpret a response, except those that say otherwise, as the documentation's files do."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
 
 
 def create_wsgi() -> Flask:

@@ -4,7 +4,8 @@ import re
 
 from connector.core.exceptions import NotFoundError
 
-MAX_ID = 2**63 - 1
+#: One less than a database can store: pages begin below an id plus one.
+MAX_ID = 2**63 - 2
 ID_PATTERN = "^[0-9]{1,19}$"
 
 

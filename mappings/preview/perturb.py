@@ -52,6 +52,21 @@ def iter_object_paths(node: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
             yield from iter_object_paths(value, (*path, key))
 
 
+def trim_lists(node: Any, depth: int = 0) -> Any:
+    """Return a payload with the items of each list that are tried. Experiments map the order some hundred times.
+
+    Lists of names and values stay whole: a setting may name any of their items.
+    """
+    if depth > MAX_DEPTH:
+        return node
+    if isinstance(node, Mapping):
+        return {key: trim_lists(value, depth + 1) for key, value in node.items()}
+    if isinstance(node, list):
+        is_named = any(isinstance(item, Mapping) and "value" in item for item in node)
+        return [trim_lists(item, depth + 1) for item in (node if is_named else node[:MAX_ITEMS])]
+    return node
+
+
 def set_path(node: Any, path: ValuePath, value: Any) -> Any:
     """Return a copy of `node` with `value` at `path`."""
     if not path:

@@ -5,6 +5,7 @@ change come from it. This works for every integration and for computed fields, a
 It runs only on request, since one order takes some hundred mappings.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from mappings import DESTINATIONS, STOREFRONTS
 from mappings.labels import render_path
 from mappings.order_request import OrderRequest
 from mappings.preview.dry_run import ValuePath, dry_run, format_path, iter_leaves
-from mappings.preview.perturb import iter_object_paths, iter_values, perturb, set_path, trim_tables
+from mappings.preview.perturb import iter_object_paths, iter_values, perturb, set_path, trim_lists, trim_tables
 from mappings.problems import MappingError, Problem
 from mappings.schema import DestinationSchema, attribute_path, label_key
 from mappings.settings import Account, Store
@@ -91,11 +92,18 @@ class ExplainedMapping:
 def explain_mapping(
     store: Store, account: Account, payload: Mapping[str, Any], *, override_cancellation: bool = False
 ) -> ExplainedMapping:
-    """Return the body of an order for `account`, and where each field comes from. See `dry_run`."""
+    """Return the body of an order for `account`, and where each field comes from. See `dry_run`.
+
+    Of a long list of products, the first are explained: all of an order of 1,500 lines took 21 seconds.
+    """
     result = dry_run(store, account, payload, override_cancellation=override_cancellation)
-    experiment = Experiment(order=payload, store=store, account=account)
+    experiment = Experiment(order=trim_lists(payload), store=store, account=account)
+    values = {format_path(path): value for path, value in iter_leaves(result.body or {})}
     return ExplainedMapping(
-        body=result.body, problems=result.problems, warnings=result.warnings, origins=list(find_origins(experiment))
+        body=result.body,
+        problems=result.problems,
+        warnings=result.warnings,
+        origins=[replace(origin, value=values.get(origin.field, origin.value)) for origin in find_origins(experiment)],
     )
 
 
@@ -222,7 +230,12 @@ def find_origins(experiment: Experiment) -> Iterator[Origin]:
 def product_line_keys(order_request: OrderRequest) -> list[tuple[int, int]]:
     """Return for each product of the body the order's line number, and how many products of that line precede it."""
     numbers = [order_request.order_line_number(index) for index in range(len(getattr(order_request, PRODUCTS, ())))]
-    return [(number, numbers[:index].count(number)) for index, number in enumerate(numbers)]
+    counts: Counter[int] = Counter()
+    keys = []
+    for number in numbers:
+        keys.append((number, counts[number]))
+        counts[number] += 1
+    return keys
 
 
 def find_relevant_inputs(

@@ -18,7 +18,7 @@ from connector.database.claims import Limit, claim_deliveries, ensure_circuits
 from connector.database.deliveries import lock_deliveries
 from connector.database.engine import Database, Transaction
 from connector.database.events import IncomingWebhook, record_events
-from connector.database.postgresql import ServerClock, driver_url
+from connector.database.postgresql import ServerClock, driver_url, libpq_url
 from connector.web.app import create_app
 from mappings import STOREFRONTS
 from tests.support.orders import encode, woo_order
@@ -42,6 +42,29 @@ def test_heroku_url_scheme_is_accepted(scheme: str) -> None:
     url = driver_url(f"{scheme}://ana:secreto@db.example:5432/pedidos?sslmode=require")
     expected = "postgresql+psycopg://ana:secreto@db.example:5432/pedidos?sslmode=require"
     assert url.render_as_string(hide_password=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "sslmode"),
+    [
+        ("postgres://u:p@db.example/pedidos", "require"),
+        ("postgres://u:p@10.0.0.5:5432/pedidos", "require"),
+        ("postgres:///pedidos?host=db.example", "require"),
+        ("postgres://u:p@db.example/pedidos?sslmode=verify-full", "verify-full"),
+        ("postgres://u:p@db.example/pedidos?sslmode=disable", "disable"),
+        ("postgres://u:p@localhost/pedidos", None),
+        ("postgres://u:p@127.0.0.1/pedidos", None),
+        ("postgres://u:p@[::1]/pedidos", None),
+        ("postgresql:///pedidos?host=/run/postgresql", None),
+    ],
+)
+def test_tls_is_required_of_a_server_elsewhere(url: str, sslmode: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+    assert driver_url(url).query.get("sslmode") == sslmode
+    if sslmode:
+        assert f"sslmode={sslmode}" in libpq_url(driver_url(url))
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    assert driver_url(url).query.get("sslmode") in {sslmode, None}
 
 
 def test_many_machines_claim_each_delivery_once(service: Service, databases: list[Database]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from marshmallow import fields, validate
+from werkzeug.security import generate_password_hash
 
 from connector.core.exceptions import SettingsError
 from connector.core.messages import render_stored
@@ -126,7 +127,7 @@ def test_minimal_configuration_uses_every_default(load: Callable[..., Any]) -> N
     assert settings.environment == Environment(
         database_url="sqlite:///connector.db",
         admin_token=None,
-        host="0.0.0.0",  # noqa: S104
+        host="127.0.0.1",
         port=8000,
         web_concurrency=2,
         lease_s=60,
@@ -751,6 +752,56 @@ def test_environment_is_read(load: Callable[..., Any]) -> None:
         lease_s=90,
         auto_migrate=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("variables", "host"),
+    [
+        ({}, "127.0.0.1"),
+        ({"PORT": "9000"}, "0.0.0.0"),  # noqa: S104  # as on Heroku, whose router is another machine
+        ({"PORT": "9000", "HOST": "127.0.0.1"}, "127.0.0.1"),
+        ({"HOST": "0.0.0.0"}, "0.0.0.0"),  # noqa: S104
+    ],
+)
+def test_only_this_machine_can_connect_unless_told_otherwise(
+    load: Callable[..., Any], variables: dict[str, str], host: str
+) -> None:
+    assert load(SMALLEST, variables).environment.host == host
+
+
+def test_environment_is_printed_without_passwords(load: Callable[..., Any]) -> None:
+    variables = {
+        "DATABASE_URL": "postgres://ana:hush@db.example/pedidos",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://ana:hush@otel.example/?key=hush",
+        "SENTRY_DSN": "https://hush@sentry.example/1",
+    }
+    assert "hush" not in repr(load(SMALLEST, variables))
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["pbkdf2:sha256:1", "pbkdf2:sha256:100000", "pbkdf2:sha1:1000000", "pbkdf2:md5:1000000", "scrypt:8192:8:1", None],
+)
+def test_password_hash_that_is_quick_to_guess_is_an_error(
+    configuration_errors: Callable[..., Any], method: str | None
+) -> None:
+    cut_off = "scrypt:32768:8:1$aaaaaaaa$00"
+    password_hash = generate_password_hash("vidriera-7", method) if method else cut_off
+    text = f'{SMALLEST}\n[users.ana]\npassword_hash = "{password_hash}"\n'
+    assert configuration_errors(text) == [
+        "users.ana.password_hash: is quick to guess; make a new one with `connector user hash`."
+    ]
+
+
+def test_hash_of_an_empty_password_is_an_error(configuration_errors: Callable[..., Any]) -> None:
+    text = f'{SMALLEST}\n[users.ana]\npassword_hash = "{generate_password_hash("")}"\n'
+    assert configuration_errors(text) == ["users.ana.password_hash: is of an empty password."]
+
+
+def test_strong_hashes_are_accepted(load: Callable[..., Any]) -> None:
+    for method in ("scrypt", "pbkdf2:sha256:600000"):
+        text = f'{SMALLEST}\n[users.ana]\npassword_hash = "{generate_password_hash("vidriera-7", method)}"\n'
+        assert list(load(text).users) == ["ana"]
 
 
 def test_empty_variables_count_as_missing(load: Callable[..., Any]) -> None:

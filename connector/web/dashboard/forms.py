@@ -61,8 +61,9 @@ def read_datetime(args: Mapping[str, str], name: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:  # overflow: its offset leads outside the years 1 to 9999
         raise InvalidFormError(
             _("The field %(name)s must be a date such as %(example)s.", name=name, example="2026-11-21")
         ) from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at

@@ -21,6 +21,9 @@ from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_cause, translate_problem
 from mappings.settings import Store
 
+#: Of the days that can be shown. The days before and after them can be computed.
+FIRST_YEAR, LAST_YEAR = 1970, 9998
+
 blueprint = Blueprint("overview", __name__)
 
 #: The series of the chart, from the bottom up.
@@ -59,11 +62,14 @@ def parse_day(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise ValueError(day.year)
     except ValueError as error:
         raise InvalidFormError(
             _("The field %(name)s must be a date such as %(example)s.", name="day", example="2026-11-21")
         ) from error
+    return day
 
 
 def build_chart(runtime: Runtime, since: datetime) -> dict[str, Any]:

@@ -29,6 +29,7 @@ def settings_context(settings: Settings) -> dict[str, Any]:
     environment = {
         **mask_secrets(settings.environment),
         "database_url": mask_credentials(settings.environment.database_url),
+        "otel_exporter_otlp_endpoint": mask_credentials(settings.environment.otel_exporter_otlp_endpoint or "") or None,
     }
     return {
         "stores": {store.name: mask_secrets(store) for store in settings.stores.values()},
@@ -71,8 +72,9 @@ def mask_value(value: Any) -> Any:
 
 
 def mask_credentials(url: str) -> str:
-    """Return the database's URL without its user, password and query, which may hold a password too."""
-    if url.startswith("sqlite"):
-        return url
+    """Return an address without its user, password and query, which may hold a password too."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{MASK}@{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    if parts.scheme == "sqlite" or not (parts.username or parts.password or parts.query):
+        return url
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{MASK}@{parts.hostname or ''}{port}{parts.path}"

@@ -1,6 +1,7 @@
 """Provenance of body fields, and differences between bodies."""
 
 from copy import deepcopy
+from time import process_time
 from typing import Any
 
 import pytest
@@ -154,10 +155,13 @@ def test_every_field_has_one_origin_with_existing_sources(name: str, destination
 
 
 def test_long_order_is_explained_within_the_time_limit() -> None:
-    items = [{**shopify_order()["line_items"][0], "id": n, "sku": f"SKU-{n}"} for n in range(30)]
+    items = [{**shopify_order()["line_items"][0], "id": n, "sku": f"SKU-{n}"} for n in range(1500)]
+    started_at = process_time()
     by_field = origins_by_field(shopify_order(line_items=items), "shopify", "rayo")
+    assert process_time() - started_at < 10  # 21 s when all products were mapped in each experiment
     assert by_field["productos[0].identificador"][0] == ["line_items[0].sku"]
-    assert by_field["productos[29].identificador"] == ([], ["setting identifier of the account"])
+    assert "productos[9].identificador" in by_field
+    assert "productos[10].identificador" not in by_field
 
 
 def test_row_of_a_large_table_is_found_within_the_time_limit() -> None:

@@ -254,3 +254,14 @@ def test_an_invalid_idempotency_key_says_what_is_allowed(service: Service) -> No
         "status": 400,
         "detail": "`Idempotency-Key` must be 1 to 255 visible ASCII characters",
     }
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/api/events"), ("GET", "/api/events/9"), ("POST", "/api/events/1/retrigger"), ("GET", "/health/ready")],
+)
+@pytest.mark.parametrize("token", [ADMIN_TOKEN, "x"])
+def test_response_is_neither_kept_nor_reinterpreted(service: Service, method: str, path: str, token: str) -> None:
+    response = service.client.open(path, method=method, headers={"Authorization": f"Bearer {token}"})
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"

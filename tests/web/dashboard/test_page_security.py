@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from connector.database.sessions import load_cookie_key
+from connector.web.dashboard.settings import settings_context
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET
 from tests.support.scenarios import create_mixed_deliveries
 from tests.support.service import ADMIN_TOKEN, Service
@@ -62,6 +64,18 @@ def test_pages_contain_no_secrets(service: Service) -> None:
     secrets.append(load_cookie_key(service.database))
     assert [secret for secret in secrets if secret in html] == []
     assert "••••••" in html
+
+
+def test_viewer_sees_no_password_in_an_address(service: Service) -> None:
+    environment = replace(
+        service.runtime.settings.environment,
+        database_url="postgresql://ana:hush@db.example/pedidos?password=hush",
+        otel_exporter_otlp_endpoint="https://ana:hush@otel.example:4318/v1?key=hush",
+    )
+    page = str(settings_context(replace(service.runtime.settings, environment=environment)))
+    assert "hush" not in page
+    assert "db.example/pedidos" in page
+    assert "otel.example:4318/v1" in page
 
 
 def test_importing_the_app_loads_no_dashboard_libraries() -> None:
