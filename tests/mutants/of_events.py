@@ -331,8 +331,8 @@ FACTS = Invariant(
         Mutant(
             breaks="errors that a shop sends in place of orders are counted once, since their bytes are the same",
             at=events.record_events,
-            old="for webhook in webhooks if",
-            new="for webhook in (webhooks[index] for _, index in new) if",
+            old="[error for webhook in webhooks if",
+            new="[error for webhook in (webhooks[index] for _, index in new) if",
             tests=(
                 "tests/operations/test_doctor.py::test_errors_in_place_of_orders_are_counted_and_reported_until_an_order_comes",
             ),
