@@ -201,4 +201,4 @@ class Destination(Generic[AccountT]):
         if self.contract.validate_response(response):
             return None
         order_id = get_path(response, self.order_id_path)
-        return None if order_id is None or order_id == "" else str(order_id)
+        return None if order_id is None or not str(order_id).strip() else str(order_id)

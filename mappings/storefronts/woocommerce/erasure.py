@@ -14,7 +14,9 @@ ERASED_EMAIL = "deleted@site.invalid"
 ERASED_NAME = "[deleted]"
 
 
-def is_anonymized(payload: Mapping[str, Any]) -> bool:
+def is_anonymized(payload: Any) -> bool:
+    if not isinstance(payload, Mapping):
+        return False
     meta_data = payload.get("meta_data")
     for entry in meta_data if isinstance(meta_data, list) else ():
         if isinstance(entry, Mapping) and entry.get("key") == "_anonymized" and entry.get("value") == "yes":
