@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Requests for which the application runs at the same time, in one process.
 MAX_CONCURRENT_REQUESTS = 24
+#: Of these, at most so many for anything but webhooks and health checks, which a flood of pages must not hold up.
+MAX_CONCURRENT_PAGES = 8
+URGENT_PATHS = ("/webhooks/", "/health/")
 #: From the connection, or the first byte of a later request, to the last byte of the body.
 REQUEST_TIMEOUT_S = 15.0
 #: From the end of the application's work until the client has read the response.
@@ -46,6 +49,7 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
         self.service_log = get_logger()
         self.deadlines: dict[socket.socket, float] = {}  # of active connections; only the main thread adds and removes
         self.slots = threading.BoundedSemaphore(MAX_CONCURRENT_REQUESTS)
+        self.page_slots = threading.BoundedSemaphore(MAX_CONCURRENT_PAGES)
         descriptors = raise_descriptor_limit(self.worker_connections + OTHER_DESCRIPTORS)
         self.max_active = min(self.cfg.threads, descriptors - OTHER_DESCRIPTORS - self.max_keepalived)
         self.next_check_at = 0.0
@@ -60,9 +64,10 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
 
         def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
             connection = environ["gunicorn.socket"]
+            is_urgent = environ["PATH_INFO"].startswith(URGENT_PATHS)
             with buffer_body(environ):
                 self.deadlines[connection] = NO_DEADLINE
-                with self.slots:
+                with nullcontext() if is_urgent else self.page_slots, self.slots:
                     response: Iterable[bytes] = application(environ, start_response)
             self.deadlines[connection] = time.monotonic() + RESPONSE_TIMEOUT_S
             return response
