@@ -353,7 +353,7 @@ OLD_ORDERS = "tests/delivery/test_old_orders.py"
 TIME_OF_PAYMENT = f"{OLD_ORDERS}::test_time_of_payment_decides"
 
 STAYS_OLD = Invariant(
-    number=13,
+    number=14,
     promise="An order from before the store was connected is not sent unless a person decides so.",
     mutants=(
         Mutant(
