@@ -179,6 +179,9 @@ def apply_event(batch: OrderBatch, webhook: IncomingWebhook, event_id: int) -> R
         is_cancellation=False,
         undoes_deletion=identity.undoes_deletion,
     )
+    if event.undoes_deletion and not is_newer_than_deleted(batch, order, event):
+        # Only a header, which is not signed, says that it undoes a deletion: an old body could be posted with it.
+        batch.change_event(event, undoes_deletion=False)
     if identity.is_cancellation and not is_undone(batch, order, event):
         batch.change_event(event, is_cancellation=True)
         for delivery in batch.deliveries[order]:
@@ -209,6 +212,13 @@ class Standing(Enum):
     CANCELLED = auto()
     REVIVED = auto()  # it was cancelled, and this version undoes that
     HELD = auto()  # it was cancelled, and a person must decide about this version
+
+
+def is_newer_than_deleted(batch: OrderBatch, order: OrderKey, event: EventSummary) -> bool:
+    """True if the event's version is newer than all that were known when the order was deleted, if it was."""
+    deletion_ids = [other.id for other in batch.events[order] if other.is_cancellation and not other.has_order]
+    deleted = [other for other in batch.events[order] if other.has_order and other.id < max(deletion_ids, default=0)]
+    return all(other.source_updated_at < event.source_updated_at for other in deleted)
 
 
 def is_undone(batch: OrderBatch, order: OrderKey, cancellation: EventSummary) -> bool:

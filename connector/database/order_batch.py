@@ -127,7 +127,9 @@ class OrderBatch:
             self._changed[delivery.id].update(compare_at=self.now)
 
     def change_event(self, event: EventSummary, **values: Any) -> None:
-        event.is_cancellation = values.get("is_cancellation", event.is_cancellation)
+        for name in ("is_cancellation", "undoes_deletion"):
+            if name in values:
+                setattr(event, name, values[name])
         self._changed_events[event.id].update(values)
 
     def add_alert(self, delivery: OrderDelivery, message: Problem) -> None:

@@ -192,17 +192,20 @@ def _check_unique_ids(kind: str, tables: Mapping[str, Mapping[str, Any]], errors
 
 
 def _check_shared_secrets(stores: Mapping[str, Store | None], errors: ConfigErrors) -> None:
-    """Add an error if two stores have the same secret, and their settings do not tell their shops apart."""
-    store_by_key: dict[str, Store] = {}
+    """Add an error if two stores have the same secret, and their settings do not tell their shops apart.
+
+    A webhook of another platform does no harm: it is not read as an order.
+    """
+    store_by_key: dict[tuple[str, str], Store] = {}
     for name, store in stores.items():
         storefront = STOREFRONTS.get(store.storefront) if store else None
         if not store or not storefront:  # a store that has an error already
             continue
         for key in {storefront.signing_key(secret) for secret in store.secrets}:
-            other = store_by_key.setdefault(key, store)
+            other = store_by_key.setdefault((store.storefront, key), store)
             if other is store:
                 continue
-            shop_names, other_names = storefront.shop_names(store), STOREFRONTS[other.storefront].shop_names(other)
+            shop_names, other_names = storefront.shop_names(store), storefront.shop_names(other)
             other_path = format_path(("stores", other.name))
             if not shop_names or not other_names:
                 message = f"has the same secret as {other_path}: both need a `shop_domain`, or a secret of their own."

@@ -204,6 +204,16 @@ def test_restored_order_wins_over_its_deletion(service: Service, restored_first:
     assert len(service.sandbox.orders("lapyme")) == 1
 
 
+def test_old_body_does_not_undo_a_deletion(service: Service) -> None:
+    """The topic is in a header, which is not signed."""
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)))
+    service.post_woo({"id": 727}, "order.deleted")
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)), "order.restored")
+    service.drain()
+    assert state_and_reason(service) == ("parked", "held")
+    assert service.sandbox.orders("lapyme") == []
+
+
 def test_version_after_a_deletion_is_held_if_it_does_not_say_that_it_undoes_it(service: Service) -> None:
     service.post_woo({"id": 727}, "order.deleted")
     service.post_woo(woo_order(date_modified_gmt=woo_timestamp(2)))

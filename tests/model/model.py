@@ -150,6 +150,11 @@ class Order:
     def take(self, event: Event) -> str:
         """Record a new event and return the status in the response."""
         event.number = len(self.events)
+        deleted_at = max(
+            (earlier.number for earlier in self.events if earlier.cancels and not earlier.is_whole), default=0
+        )
+        if any(earlier.is_whole and earlier.minute >= event.minute for earlier in self.events[:deleted_at]):
+            event.is_restored = False  # only a header says that it is
         event.cancels = event.cancels and not self._is_undone(event)
         if event.cancels and self.delivery:
             self.delivery.stop()

@@ -615,12 +615,16 @@ IS_SAME_SHOP = "stores.sur: has the same secret and is the same shop as stores.n
 
 @pytest.mark.parametrize(
     ("north", "south"),
-    [(SHOPIFY_NORTE, SHOPIFY_SUR), (WOO_NORTE, WOO_SUR), (NUBE_NORTE, NUBE_SUR), (NUBE_NORTE, WOO_SUR)],
+    [(SHOPIFY_NORTE, SHOPIFY_SUR), (WOO_NORTE, WOO_SUR), (NUBE_NORTE, NUBE_SUR)],
 )
 def test_stores_with_one_secret_are_allowed_if_each_names_its_shop(
     load: Callable[..., Any], north: str, south: str
 ) -> None:
     assert len(load(name_shops(north, south)).stores) == 2
+
+
+def test_stores_of_two_platforms_may_have_one_secret(load: Callable[..., Any]) -> None:
+    assert len(load(name_shops('storefront = "shopify"', 'storefront = "woocommerce"')).stores) == 2
 
 
 @pytest.mark.parametrize(
