@@ -43,10 +43,12 @@ def find_place_errors(url: str) -> list[str]:
 def make_private(file: Path) -> None:
     """Let only this user read the database, and create it so. SQLite creates the files beside it with its mode.
 
-    https://www.sqlite.org/src/file/src/os_unix.c, `findCreateFileMode`, read 2026-11-30.
+    https://www.sqlite.org/src/file/src/os_unix.c, `findCreateFileMode`, read 2026-11-30. A file that exists must not be
+    opened here: closing it drops the locks of this process's connections, and another process then takes the WAL away
+    from under them (https://www.sqlite.org/howtocorrupt.html, section 2.2, read 2026-11-30).
     """
-    with suppress(OSError):  # SQLite says what is wrong
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
+    with suppress(OSError):  # it exists, or SQLite says what is wrong
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
     for path in (file, *(file.with_name(file.name + suffix) for suffix in ("-wal", "-shm", "-journal", "-turn"))):
         with suppress(OSError):  # there is none, or another user owns it
             if path.stat().st_mode & 0o077:
