@@ -50,4 +50,4 @@ def test_database_errors_contain_no_parameters(service: Service) -> None:
     row = {"delivery_id": 999, "number": 1, "started_at": service.clock(), "outcome": "x", "error": "Tobías Ensayo"}
     with pytest.raises(IntegrityError) as caught, service.database.write() as transaction:
         transaction.execute(insert(Attempt).values(is_manual=False, **row))
-    assert "Tobías" not in str(caught.value)
+    assert "Ensayo" not in str(caught.value)
