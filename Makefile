@@ -10,7 +10,7 @@ PYTHON = $(shell for name in python3.11 python3; do \
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 # Tests take from a millisecond to ten seconds: a process that has run its share takes over some of the other's.
-PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+PYTEST := $(BIN)/pytest -n 4 --dist worksteal
 
 # Where this is set, each of the many processes that tests start compiles all the code again.
 unexport PYTHONDONTWRITEBYTECODE
