@@ -54,7 +54,7 @@ def clean_text(
     if is_escaped and "&" in value:
         value = ENTITY.sub(decode_entity, value)
     if not value.isprintable():  # format characters are not printable either
-        value = remove_unseen(value, kept=WORD_JOINER if keeps_word_joiner else "")
+        value = remove_unseen(value, except_for=WORD_JOINER if keeps_word_joiner else "")
         value = UNREADABLE.sub(keep_blanks if is_verbatim else " ", value)
     if is_verbatim:
         return value.strip() or None
@@ -72,7 +72,7 @@ def keep_blanks(match: re.Match[str]) -> str:
     return "".join(char for char in match[0] if char.isspace())
 
 
-def remove_unseen(text: str, *, kept: str = "") -> str:
+def remove_unseen(text: str, *, except_for: str = "") -> str:
     """Return `text` without the characters that nobody sees: Unicode's category Cf. Those inside an emoji stay."""
     if text.isascii():
         return text
@@ -80,7 +80,7 @@ def remove_unseen(text: str, *, kept: str = "") -> str:
     return "".join(
         char
         for index, char in enumerate(text)
-        if unicodedata.category(char) != "Cf" or char in kept or char in VISIBLE_FORMAT or index in parts_of_emoji
+        if unicodedata.category(char) != "Cf" or char in except_for or char in VISIBLE_FORMAT or index in parts_of_emoji
     )
 
 

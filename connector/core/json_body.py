@@ -14,7 +14,7 @@ import orjson
 #: Levels of objects and lists: orjson writes no more. An order has about ten, and Python's recursion limit is 1000.
 #: https://github.com/ijl/orjson#serialize, read 2026-11-30.
 MAX_DEPTH = 254
-#: Decimal digits of an integer that surely fits into 64 bits.
+#: Decimal digits of an integer that always fits into 64 bits.
 EXACT_INTEGER_DIGITS = 18
 #: An escape sequence. The second group is half of a surrogate pair.
 ESCAPE = re.compile(

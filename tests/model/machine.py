@@ -484,7 +484,7 @@ class Life(RuleBasedStateMachine):
         )
         is_operators_risk = delivery.forced and key in self.landed_late
         if is_certainly_absent and not is_operators_risk:
-            assert len(landed) == self.landed_before.get(key, 0), "it is there all the same"
+            assert len(landed) == self.landed_before.get(key, 0), "it was created although nothing was sent"
         if row.reason == UNCERTAIN and not delivery.forced:
             assert {AMBIGUOUS, CONFLICT} & set(delivery.attempts), "no attempt was doubtful"
 

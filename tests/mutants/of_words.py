@@ -93,7 +93,7 @@ NOT_INVENTED = Invariant(
         Mutant(
             breaks="characters that nobody sees travel with the text",
             at=text.clean_text,
-            old='        value = remove_unseen(value, kept=WORD_JOINER if keeps_word_joiner else "")\n',
+            old='        value = remove_unseen(value, except_for=WORD_JOINER if keeps_word_joiner else "")\n',
             new="",
             tests=("tests/mappings/test_integrations.py::test_unseen_characters_count_as_nothing_in_every_field",),
         ),

@@ -1,4 +1,4 @@
-"""The web processes' worker on real sockets: what slow connections get, and that HTTP is otherwise as it should be."""
+"""The web worker on real sockets: slow connections are closed in time, and other requests are served normally."""
 
 import signal
 import socket

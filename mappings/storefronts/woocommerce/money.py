@@ -141,14 +141,14 @@ def separate_credit(data: dict[str, Any], refund_items: Sequence[RefundItem]) ->
     coupons: list[Coupon] = data.get("coupons", [])
     lines, discounts = restore_store_credit(data["lines"], coupons)
     if discounts:  # what was paid for returned products is credit again
-        kept = [
+        unreturned = [
             discount
             for line, discount in zip(lines, discounts, strict=True)
             if subtract_refunds(line, refund_items)["quantity"]
         ]
-        amount = sum((discount.total for discount in kept), ZERO)
+        amount = sum((discount.total for discount in unreturned), ZERO)
         off_total.append(Payment(gateway=STORE_CREDIT_COUPON, name="Store credit", amount=amount))
-        tax += sum((discount.tax for discount in kept), ZERO)
+        tax += sum((discount.tax for discount in unreturned), ZERO)
     else:
         amount = sum((coupon.total for coupon in coupons if coupon.is_store_credit), ZERO)
         unclear.append(Payment(gateway=STORE_CREDIT_COUPON, name="Store credit", amount=amount))
