@@ -9,6 +9,7 @@ from typing import Any
 
 from connector.clients.customers import CustomerLookup
 from connector.clients.http import Client, open_account_client, tls_context
+from connector.clients.storefront_api import StoreApi
 from connector.clients.tokens import TokenProvider
 from connector.core.exceptions import DatabaseUnavailableError, SettingsError
 from connector.database.engine import Database
@@ -49,7 +50,7 @@ class Runtime:
     database: Database
     clock: Clock = utc_now
     account_clients: dict[str, AccountClients] = field(default_factory=dict)  # by account id; empty in web processes
-    store_clients: dict[str, Client] = field(default_factory=dict)  # by store id, if the store has an API
+    store_apis: dict[str, StoreApi] = field(default_factory=dict)  # by store id, if the store has an API
     first_runs: dict[str, datetime] = field(default_factory=dict)  # by store id, when the connector first ran with it
     tracing: Tracing = field(default_factory=Tracing)
     log: Any = field(default_factory=get_logger)
@@ -108,8 +109,8 @@ def open_runtime(
         if not with_clients:
             yield Runtime(**common)
             return
-        with open_clients(settings, clock) as (account_clients, store_clients):
-            yield Runtime(**common, account_clients=account_clients, store_clients=store_clients)
+        with open_clients(settings, clock) as (account_clients, store_apis):
+            yield Runtime(**common, account_clients=account_clients, store_apis=store_apis)
     finally:
         database.close()
         tracing.close()
@@ -154,8 +155,8 @@ def wait_for_database(settings: Settings) -> None:
 @contextmanager
 def open_clients(
     settings: Settings, clock: Clock = utc_now
-) -> Iterator[tuple[dict[str, AccountClients], dict[str, Client]]]:
-    """Yield the clients of the accounts and of the stores with an API, each by id."""
+) -> Iterator[tuple[dict[str, AccountClients], dict[str, StoreApi]]]:
+    """Yield the clients of the accounts and the APIs of the stores that have one, each by id."""
     ssl_context = tls_context()
     account_clients = {}
     for account in settings.accounts.values():
@@ -169,28 +170,31 @@ def open_clients(
                 api=destination.customer_api, client=client, tokens=tokens, idempotency_header=header, clock=clock
             )
         account_clients[account.id] = AccountClients(client=client, tokens=tokens, customers=customers)
-    store_clients = {
-        store.id: open_store_client(store, ssl_context) for store in settings.stores.values() if store.can_fetch
+    store_apis = {
+        store.id: build_store_api(settings, store, ssl_context) for store in settings.stores.values() if store.has_api
     }
     try:
-        yield account_clients, store_clients
+        yield account_clients, store_apis
     finally:
-        for client in [*(clients.client for clients in account_clients.values()), *store_clients.values()]:
-            client.close()
+        for clients in account_clients.values():
+            clients.client.close()
+        for api in store_apis.values():
+            api.close()
 
 
-def open_store_client(store: Store, ssl_context: Any) -> Client:
-    return Client(store.api_url or "", headers={}, ssl_context=ssl_context, keep_alive=True)
+def build_store_api(settings: Settings, store: Store, ssl_context: Any) -> StoreApi:
+    client = Client(store.api_url or "", headers={}, ssl_context=ssl_context, keep_alive=True)
+    return StoreApi(client, store, settings.storefront(store))
 
 
 @contextmanager
-def open_store_api(runtime: Runtime, store: Store) -> Iterator[Client | None]:
-    """Yield the client of a store's API: the runtime's, or a temporary one. None if the store has no API."""
-    if store.id in runtime.store_clients or not store.can_fetch:
-        yield runtime.store_clients.get(store.id)
+def open_store_api(runtime: Runtime, store: Store) -> Iterator[StoreApi | None]:
+    """Yield the API of a store: the runtime's, or a temporary one. None if it is not configured."""
+    if store.id in runtime.store_apis or not store.has_api:
+        yield runtime.store_apis.get(store.id)
         return
-    client = open_store_client(store, tls_context())
+    api = build_store_api(runtime.settings, store, tls_context())
     try:
-        yield client
+        yield api
     finally:
-        client.close()
+        api.close()

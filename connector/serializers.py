@@ -14,7 +14,7 @@ from marshmallow.validate import OneOf
 from connector.core.fields import UTCDateTime
 from connector.core.messages import render_code, render_stored
 from connector.database.circuits import CircuitState, circuit_state, read_circuits
-from connector.database.models import Attempt, Circuit, Delivery, Event, Job, JobState, Note, Reason, State
+from connector.database.models import Attempt, Circuit, Delivery, Event, EventSource, Job, JobState, Note, Reason, State
 from connector.database.operator_actions import RetriggerResult
 from connector.database.queries.deliveries import delivery_ids_by_order, list_attempts, list_notes
 from connector.database.reconciliation.run import ReconciliationReport
@@ -175,6 +175,9 @@ class EventSchema(ExtendedRowSchema):
     order_id = fields.String(allow_none=True)
     order_number = fields.String(allow_none=True)
     received_at = UTCDateTime()
+    source = fields.String(
+        validate=OneOf(list(EventSource)), metadata={"description": "how it came: by a webhook, or read by catch-up"}
+    )
     status = fields.String(validate=OneOf(["accepted", "ignored"]))
     reason = ProblemText(allow_none=True, metadata={"description": "why it was ignored, as an English sentence"})
     warnings = fields.List(

@@ -44,7 +44,8 @@ class Store:
     schema: type[Any] | None = None  # a merchant's own, instead of the storefront's
 
     @property
-    def can_fetch(self) -> bool:
+    def has_api(self) -> bool:
+        """Whether the storefront's API can be called."""
         return bool(self.api_url and self.api_token)
 
 

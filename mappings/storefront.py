@@ -174,8 +174,12 @@ class Storefront(ABC, Generic[StoreT]):
         """Return the requests for what the payload lacks and the destination needs (see `Destination`)."""
         return ()
 
-    def api_headers(self, store: StoreT) -> dict[str, str]:
-        """Return the headers of those requests, with the store's credentials."""
+    def api_headers(self, store: StoreT, token: str | None) -> dict[str, str]:
+        """Return the headers of every request to the store's API.
+
+        Args:
+            token: the store's `api_token`, or the one that the connector obtained for it.
+        """
         return {}
 
     def probe_path(self, store: StoreT) -> str | None:

@@ -99,11 +99,13 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> HttpResult:
         """Send one request and return what happened. Raises nothing.
 
         Args:
             timeout_s: for the whole exchange, from connecting to the end of the response.
+            max_bytes: of the response's body, compressed or not. A longer one is an error.
         """
         started_at = time.monotonic()
         try:
@@ -111,7 +113,7 @@ class Client:
         except Exception as error:  # whatever it is, nothing was sent
             return HttpResult(was_sent=False, error=build_message("request_not_built", exception=type(error).__name__))
         with deadline(timeout_s):
-            result = self._exchange(request)
+            result = self._exchange(request, max_bytes)
         return replace(result, duration_ms=round((time.monotonic() - started_at) * 1000))
 
     def ping(self, timeout_s: float) -> Reachability:
@@ -155,16 +157,16 @@ class Client:
             extensions={"timeout": httpx.Timeout(timeout_s).as_dict()},
         )
 
-    def _exchange(self, request: httpx.Request) -> HttpResult:
+    def _exchange(self, request: httpx.Request, max_bytes: int) -> HttpResult:
         try:
             response = self._transport.handle_request(request)
         except NOT_SENT_ERRORS as error:
             return HttpResult(was_sent=False, error=describe_error(error))
         except Exception as error:  # once sending has begun, the server may have processed it
             return HttpResult(error=describe_error(error))
-        result = HttpResult(status=response.status_code, retry_after=response.headers.get("Retry-After"))
+        result = HttpResult(status=response.status_code, headers=dict(response.headers))
         try:
-            return replace(result, body=read_body(response))
+            return replace(result, body=read_body(response, max_bytes))
         except Exception as error:  # the status was received, and counts
             failure = build_message("failed_after_status", error=describe_error(error), status=response.status_code)
             return replace(result, error=failure)
@@ -183,18 +185,18 @@ def open_account_client(account: Account, destination: Destination[Any], ssl_con
     )
 
 
-def read_body(response: httpx.Response) -> bytes:
+def read_body(response: httpx.Response, max_bytes: int = MAX_RESPONSE_BYTES) -> bytes:
     """Raises `httpx.DecodingError` if the body is too long or cannot be decompressed, and httpcore's exceptions."""
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
-        if len(body) > MAX_RESPONSE_BYTES:
-            raise httpx.DecodingError(f"the response is longer than {MAX_RESPONSE_BYTES} bytes")
+        if len(body) > max_bytes:
+            raise httpx.DecodingError(f"the response is longer than {max_bytes} bytes")
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    return bytes(body) if encoding in {"identity", ""} or not body else decompress(bytes(body), encoding)
+    return bytes(body) if encoding in {"identity", ""} or not body else decompress(bytes(body), encoding, max_bytes)
 
 
-def decompress(body: bytes, encoding: str) -> bytes:
+def decompress(body: bytes, encoding: str, max_bytes: int = MAX_RESPONSE_BYTES) -> bytes:
     """Decompress a response of a server that compresses although it was asked not to.
 
     httpx would apply each encoding in turn and without a limit: 658 bytes of gzip in gzip became 484 MB.
@@ -203,11 +205,11 @@ def decompress(body: bytes, encoding: str) -> bytes:
         raise httpx.DecodingError("the response has an encoding that was not asked for")
     decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, whichever it is
     try:
-        decompressed = decompressor.decompress(body, MAX_RESPONSE_BYTES + 1)
+        decompressed = decompressor.decompress(body, max_bytes + 1)
     except zlib.error as error:
         raise httpx.DecodingError("the response cannot be decompressed") from error
-    if len(decompressed) > MAX_RESPONSE_BYTES:
-        raise httpx.DecodingError(f"the response is longer than {MAX_RESPONSE_BYTES} bytes")
+    if len(decompressed) > max_bytes:
+        raise httpx.DecodingError(f"the response is longer than {max_bytes} bytes")
     if not decompressor.eof:
         raise httpx.DecodingError("the compressed response is incomplete")
     return decompressed

@@ -1,10 +1,14 @@
-"""Fetches from a storefront's API what its webhooks do not carry. Only GET requests, so all of it may be repeated."""
+"""A storefront's API: requests with the store's credentials, and what is fetched for webhooks that lack something.
 
+Fetches are GET requests, so all of them may be repeated.
+"""
+
+import json
 from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any
 
-from connector.clients.http import Client, RequestFailedError
+from connector.clients.http import MAX_RESPONSE_BYTES, Client, Reachability, RequestFailedError
 from connector.core.http_result import HttpResult
 from connector.core.messages import build_message
 from mappings.problems import MappingError
@@ -16,19 +20,54 @@ class FetchError(RequestFailedError):
     """The storefront's API returned an unexpected response, or none."""
 
 
+class StoreApi:
+    """The API of one store, with its credentials. Thread-safe."""
+
+    def __init__(self, client: Client, store: Store, storefront: Storefront[Any]) -> None:
+        self.client = client
+        self.store = store
+        self.storefront = storefront
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout_s: float,
+        query: Mapping[str, str] | None = None,
+        data: Any = None,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> HttpResult:
+        """Send one request and return what happened. Raises nothing.
+
+        Args:
+            path: below the store's `api_url`.
+            data: the body, sent as JSON; None for no body.
+            timeout_s: for the whole exchange.
+        """
+        headers = self.storefront.api_headers(self.store, self.store.api_token)
+        body = None
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(data).encode()
+        return self.client.request(
+            method, path, timeout_s=timeout_s, headers=headers, query=query, body=body, max_bytes=max_bytes
+        )
+
+    def ping(self, timeout_s: float) -> Reachability:
+        return self.client.ping(timeout_s)
+
+    def close(self) -> None:
+        self.client.close()
+
+
 def fetch_missing(
-    client: Client | None,
-    storefront: Storefront[Any],
-    store: Store,
-    payload: dict[str, Any],
-    fetches: Iterable[Fetch],
-    *,
-    timeout_s: float,
+    api: StoreApi | None, payload: dict[str, Any], fetches: Iterable[Fetch], *, timeout_s: float
 ) -> dict[str, Any]:
     """Return the payload with the responses of `fetches` merged into it.
 
     Args:
-        client: of the store's API; None if it is not configured.
+        api: None if the store's API is not configured.
         timeout_s: for all requests together.
 
     Raises:
@@ -37,11 +76,10 @@ def fetch_missing(
     """
     deadline = monotonic() + timeout_s
     for fetch in fetches:
-        if client is None:
+        if api is None:
             raise MappingError([build_message("store_api_not_configured")])
         remaining_s = max(0.1, deadline - monotonic())
-        result = client.request("GET", fetch.path, headers=storefront.api_headers(store), timeout_s=remaining_s)
-        data = parse_response(fetch, result)
+        data = parse_response(fetch, api.request("GET", fetch.path, timeout_s=remaining_s))
         if data is not None:
             payload = fetch.merge(payload, data)
     return payload

@@ -1,6 +1,7 @@
 """The result of one HTTP request, including one that failed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from connector.core.json_body import InvalidJsonError, parse_json
@@ -13,7 +14,7 @@ class HttpResult:
     was_sent: bool = True  # False: no complete request can have reached the server
     status: int | None = None  # None: no status line was received
     body: bytes | None = None  # None: the body was not received completely
-    retry_after: str | None = None  # the `Retry-After` header, unparsed
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the response, with lower-case names
     error: Problem | None = None  # what went wrong, without secrets or personal data
     duration_ms: int = 0
 
@@ -25,6 +26,11 @@ class HttpResult:
     def failure(self) -> Problem:
         """What went wrong, or else the status: “no connection (ConnectError)”, “status 422”."""
         return self.error or build_message("http_status", status=self.status)
+
+    @property
+    def retry_after(self) -> str | None:
+        """The `Retry-After` header, unparsed."""
+        return self.headers.get("retry-after")
 
     def parse_json(self) -> Any:
         """Return the parsed body; None if it is missing or is not JSON."""

@@ -10,7 +10,7 @@ from sqlmodel import col
 from connector.core.messages import build_message
 from connector.database.deliveries import held_values, reset_values
 from connector.database.engine import Database, Transaction
-from connector.database.models import Event, Reason, State
+from connector.database.models import Event, EventSource, Reason, State
 from connector.database.order_batch import OrderBatch, OrderDelivery, OrderKey
 from connector.database.orders import (
     CAME_BACK,
@@ -45,6 +45,7 @@ class IncomingWebhook:
     accounts: Mapping[str, str]  # account id to destination name, for the accounts whose routes take its topics
     can_undo_cancellation: bool = False  # whether an order that the store cancelled can come back there
     traceparent: str | None = None
+    source: EventSource = EventSource.WEBHOOK
 
     @property
     def key(self) -> tuple[str, str]:
@@ -85,6 +86,7 @@ def record_event(
     accounts: Mapping[str, str],
     can_undo_cancellation: bool = False,
     traceparent: str | None = None,
+    source: EventSource = EventSource.WEBHOOK,
 ) -> RecordedWebhook:
     """Record one webhook and its deliveries in one transaction. They are on disk when this returns."""
     webhook = IncomingWebhook(
@@ -94,6 +96,7 @@ def record_event(
         accounts=accounts,
         can_undo_cancellation=can_undo_cancellation,
         traceparent=traceparent,
+        source=source,
     )
     return database.commit(record_events, webhook)
 
@@ -137,6 +140,7 @@ def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
             "order_number": webhook.identity.order_number,
             "source_updated_at": webhook.identity.source_updated_at or transaction.now,
             "received_at": transaction.now,
+            "source": webhook.source,
             "status": "accepted" if webhook.order_key else "ignored",
             "reason": None if webhook.order_key else webhook.ignore_reason.to_json(),
             "warnings": dump_problems(webhook.identity.warnings),

@@ -59,6 +59,11 @@ REASONS_BY_STATE: Mapping[State, Collection[Reason | None]] = {
 }
 
 
+class EventSource(StrEnum):
+    WEBHOOK = "webhook"
+    CATCH_UP = "catch-up"  # read from the store's API, because no webhook had brought it
+
+
 class JobState(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
@@ -115,13 +120,14 @@ def omit(*columns: Any) -> list[ExecutableOption]:
 
 
 class Event(SQLModel, table=True):
-    """One webhook. A repeated one is counted in `duplicates`."""
+    """One webhook, or one order that catch-up read from its store. A repeated one is counted in `duplicates`."""
 
     __tablename__ = "events"
     __table_args__ = (
         UniqueConstraint("store", "event_key"),
         Index("events_of_order", "store", "order_id", "source_updated_at", "id"),
         Index("events_repeated", "store", "duplicates", **partial_index("duplicates > 0")),
+        Index("events_caught_up", "store", "received_at", **partial_index("source = 'catch-up'")),
     )
 
     id: int = id_column()
@@ -133,6 +139,7 @@ class Event(SQLModel, table=True):
     order_number: str | None = None
     source_updated_at: datetime = timestamp_column()  # when the store changed the order; else `received_at`
     received_at: datetime = timestamp_column()
+    source: str = EventSource.WEBHOOK
     status: str  # "accepted" or "ignored", as in the response
     reason: dict[str, Any] | None = json_column()  # why it was ignored, as of `Problem.to_json`
     warnings: list[dict[str, Any]] = json_list_column()  # what looks wrong, as of `Problem.to_json`
@@ -350,6 +357,46 @@ class KnownStore(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     first_run_at: datetime = timestamp_column()
+
+
+class StoreReading(SQLModel, table=True):
+    """How far catch-up has read the orders of a store."""
+
+    __tablename__ = "store_readings"
+
+    store: str = Field(primary_key=True)
+    read_until: datetime = timestamp_column()  # every order that changed before this has been read
+    requested_at: datetime | None = timestamp_column(nullable=True)  # a person wants a reading, which has not begun
+    started_at: datetime | None = timestamp_column(nullable=True)  # of the last reading
+    finished_at: datetime | None = timestamp_column(nullable=True)  # of the last complete reading
+    orders_read: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))  # in all readings
+    orders_missing: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))  # of them, those unknown
+    failures: int = 0  # readings in a row that failed
+    failed_since: datetime | None = timestamp_column(nullable=True)  # the first of them
+    error: dict[str, Any] | None = json_column()  # why the last reading failed, as of `Problem.to_json`
+
+
+class StoreToken(SQLModel, table=True):
+    """An access token that the connector obtained for a store's API, encrypted with a key of `TOKEN_KEYS`."""
+
+    __tablename__ = "store_tokens"
+
+    store: str = Field(primary_key=True)
+    token: str = Field(repr=False)
+    obtained_at: datetime = timestamp_column()
+    expires_at: datetime | None = timestamp_column(nullable=True)  # None: it does not expire
+
+
+class StoreWebhooks(SQLModel, table=True):
+    """What the last check of a store's webhooks, by the storefront's API, saw."""
+
+    __tablename__ = "store_webhooks"
+
+    store: str = Field(primary_key=True)
+    requested_at: datetime | None = timestamp_column(nullable=True)  # a person wants them repaired
+    checked_at: datetime | None = timestamp_column(nullable=True)
+    problems: list[dict[str, Any]] = json_list_column()  # what is wrong with them, as of `Problem.to_json`
+    error: dict[str, Any] | None = json_column()  # why they could not be read, as of `Problem.to_json`
 
 
 class Counter(SQLModel, table=True):

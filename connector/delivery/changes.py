@@ -83,8 +83,8 @@ def load_source(runtime: Runtime, event: Event, account: Account) -> OrderSource
     source = load_order_source(settings, event, store, destination.required_details(account))
     if not source.missing:
         return source
-    with open_store_api(runtime, store) as client:
-        return source.fetch(client, timeout_s=FETCH_TIMEOUT_S)
+    with open_store_api(runtime, store) as api:
+        return source.fetch(api, timeout_s=FETCH_TIMEOUT_S)
 
 
 def build_body(runtime: Runtime, source: OrderSource, account: Account) -> Any:

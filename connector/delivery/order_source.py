@@ -4,8 +4,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connector.clients.http import Client
-from connector.clients.storefront_api import fetch_missing
+from connector.clients.storefront_api import StoreApi, fetch_missing
 from connector.core.json_body import parse_json
 from connector.database.models import Event
 from connector.settings import Settings
@@ -27,14 +26,14 @@ class OrderSource:
         """Whether the payload only names the order, so that it cannot be parsed before `fetch`."""
         return any(fetch.is_order for fetch in self.missing)
 
-    def fetch(self, client: Client | None, *, timeout_s: float) -> "OrderSource":
+    def fetch(self, api: StoreApi | None, *, timeout_s: float) -> "OrderSource":
         """Return a source with nothing missing.
 
         Raises:
             FetchError: the storefront's API failed; try again later.
             MappingError: the order is gone, or the store's API is not configured.
         """
-        payload = fetch_missing(client, self.storefront, self.store, self.payload, self.missing, timeout_s=timeout_s)
+        payload = fetch_missing(api, self.payload, self.missing, timeout_s=timeout_s)
         return replace(self, payload=payload, missing=(), was_fetched=self.is_thin)
 
     def times(self) -> OrderTimes:

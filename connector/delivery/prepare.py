@@ -193,7 +193,7 @@ def fetch_order(
         return Postponed(until=retry_at)
     try:
         with runtime.tracing.span("fetch", kind="client"):
-            fetched = source.fetch(runtime.store_clients.get(store.id), timeout_s=fetch_timeout_s(lease_s, account))
+            fetched = source.fetch(runtime.store_apis.get(store.id), timeout_s=fetch_timeout_s(lease_s, account))
     except FetchError as error:
         # The store's circuit, not the account's: a failing shop must not stop the orders of others.
         return prerequisite_failed("order_not_fetched", circuit, error)

@@ -108,9 +108,9 @@ def fetch_order(runtime: Runtime, source: OrderSource) -> OrderSource:
     """Return the source with everything that an attempt would fetch. Raises `MappingError`, `StoreUnavailableError`."""
     if not source.missing:
         return source
-    with open_store_api(runtime, source.store) as client:
+    with open_store_api(runtime, source.store) as api:
         try:
-            return source.fetch(client, timeout_s=FETCH_TIMEOUT_S)
+            return source.fetch(api, timeout_s=FETCH_TIMEOUT_S)
         except FetchError as error:
             detail = render_stored(error.result.failure)
             raise StoreUnavailableError(f"could not fetch the order from the store's API: {detail}") from error

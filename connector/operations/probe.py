@@ -5,13 +5,13 @@ from enum import StrEnum
 from typing import Any
 
 from connector.clients.http import Client, Reachability
+from connector.clients.storefront_api import StoreApi
 from connector.clients.tokens import TokenError
 from connector.core.messages import build_message, render_stored
 from connector.runtime import AccountClients, open_clients
 from connector.settings import Settings
 from mappings.destination import Destination, Outcome
 from mappings.settings import Account, Store
-from mappings.storefront import Storefront
 
 PING_TIMEOUT_S = 10.0
 
@@ -51,10 +51,10 @@ def probe_accounts(settings: Settings, account_id: str | None = None) -> list[Pr
 
 def ping_all(settings: Settings) -> list[tuple[Account | Store, Reachability]]:
     """Ping the server of every account and of every store's API."""
-    with open_clients(settings) as (account_clients, store_clients):
-        clients: list[tuple[Account | Store, Client]] = [
+    with open_clients(settings) as (account_clients, store_apis):
+        clients: list[tuple[Account | Store, Client | StoreApi]] = [
             *((account, account_clients[account.id].client) for account in settings.accounts.values()),
-            *((store, store_clients[store.id]) for store in settings.stores.values() if store.id in store_clients),
+            *((api.store, api) for api in store_apis.values()),
         ]
         return [(owner, client.ping(PING_TIMEOUT_S)) for owner, client in clients]
 
@@ -70,23 +70,19 @@ class StoreProbe:
 
 def probe_stores(settings: Settings) -> list[StoreProbe]:
     """Send one request with its credentials to the API of every store that has one. Opens no database."""
-    with open_clients(settings) as (_, store_clients):
-        return [
-            probe_store(store_clients[store.id], store, settings.storefront(store))
-            for store in settings.stores.values()
-            if store.id in store_clients
-        ]
+    with open_clients(settings) as (_, store_apis):
+        return [probe_store(api) for api in store_apis.values()]
 
 
-def probe_store(client: Client, store: Store, storefront: Storefront[Any]) -> StoreProbe:
+def probe_store(api: StoreApi) -> StoreProbe:
     """Ask for orders, which is what the credentials are for."""
-    path = storefront.probe_path(store)
+    path = api.storefront.probe_path(api.store)
     if path is None:
-        reachability = client.ping(PING_TIMEOUT_S)
+        reachability = api.ping(PING_TIMEOUT_S)
         status, failure = reachability.status, reachability.error
         is_proof = False
     else:
-        result = client.request("GET", path, headers=storefront.api_headers(store), timeout_s=PING_TIMEOUT_S)
+        result = api.request("GET", path, timeout_s=PING_TIMEOUT_S)
         status, failure = result.status, result.failure
         is_proof = True
     detail = render_stored(failure or build_message("http_status", status=status))
@@ -100,7 +96,7 @@ def probe_store(client: Client, store: Store, storefront: Storefront[Any]) -> St
         outcome = ProbeOutcome.UNEXPECTED_STATUS
     else:
         outcome = ProbeOutcome.REACHED
-    return StoreProbe(store=store, outcome=outcome, detail=detail)
+    return StoreProbe(store=api.store, outcome=outcome, detail=detail)
 
 
 def probe_account(clients: AccountClients, account: Account, destination: Destination[Any]) -> ProbeResult:

@@ -474,10 +474,10 @@ class Tiendanube(Storefront[TiendanubeStore]):
         # https://tiendanube.github.io/api-documentation/resources/order, read 2026-11-30.
         return f"/{store.store_id}/orders?per_page=1&fields=id"
 
-    def api_headers(self, store: TiendanubeStore) -> dict[str, str]:
+    def api_headers(self, store: TiendanubeStore, token: str | None) -> dict[str, str]:
         """Return both spellings of the token's header: older pages say `Authentication`, newer ones `Authorization`."""
         return {
-            "Authentication": f"bearer {store.api_token}",
-            "Authorization": f"Bearer {store.api_token}",
+            "Authentication": f"bearer {token}",
+            "Authorization": f"Bearer {token}",
             "User-Agent": store.user_agent,
         }

@@ -151,7 +151,7 @@ def test_thin_webhook_belongs_to_its_store_and_needs_one_fetch(name: str) -> Non
 
 @pytest.mark.parametrize("name", STOREFRONTS)
 def test_fetch_headers_can_be_sent(name: str) -> None:
-    for value in STOREFRONTS[name].api_headers(build_store(name, api_token="clave:ficha")).values():
+    for value in STOREFRONTS[name].api_headers(build_store(name), "clave:ficha").values():
         assert value.isascii()
         assert value.isprintable()
 

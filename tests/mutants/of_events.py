@@ -96,9 +96,9 @@ SAFE = Invariant(
     from connector.clients.storefront_api import fetch_missing
     from connector.runtime import open_store_api
 
-    with open_store_api(runtime, store) as client:
+    with open_store_api(runtime, store) as api:
         fetches = storefront.required_fetches(payload, store, frozenset())
-        fetch_missing(client, storefront, store, dict(payload), fetches, timeout_s=5)
+        fetch_missing(api, dict(payload), fetches, timeout_s=5)
 """,
             tests=("tests/delivery/test_thin_webhooks.py::test_order_is_fetched_and_delivered[sqlite]",),
         ),

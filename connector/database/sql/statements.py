@@ -141,11 +141,11 @@ WHERE delivery_id = :delivery_id
 
 # benchmarks.accept: once per batch of webhooks, with a row for each.
 INSERT_EVENTS = """
-INSERT INTO events (store, event_key, topic, topics, order_id, order_number, source_updated_at, received_at, status,
-                    reason, warnings, duplicates, has_order, is_paid, is_cancellation, undoes_deletion, accounts,
-                    traceparent, body)
-VALUES (:store, :event_key, :topic, :topics, :order_id, :order_number, :source_updated_at, :received_at, :status,
-        :reason, :warnings, 0, :has_order, :is_paid, FALSE, :undoes_deletion, :accounts, :traceparent, :body)
+INSERT INTO events (store, event_key, topic, topics, order_id, order_number, source_updated_at, received_at, source,
+                    status, reason, warnings, duplicates, has_order, is_paid, is_cancellation, undoes_deletion,
+                    accounts, traceparent, body)
+VALUES (:store, :event_key, :topic, :topics, :order_id, :order_number, :source_updated_at, :received_at, :source,
+        :status, :reason, :warnings, 0, :has_order, :is_paid, FALSE, :undoes_deletion, :accounts, :traceparent, :body)
 ON CONFLICT (store, event_key) DO NOTHING
 RETURNING store, event_key, id
 """

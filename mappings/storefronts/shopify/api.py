@@ -18,7 +18,7 @@ def find_required_fetches(
     payload: Mapping[str, Any], store: ShopifyStore, required_details: Set[str]
 ) -> Sequence[Fetch]:
     """Return the requests for what the order lacks and the destination needs."""
-    if not store.can_fetch or payload.get("cancelled_at"):
+    if not store.has_api or payload.get("cancelled_at"):
         return ()
     requests: list[Fetch] = []
     order_id = numeric_id(payload.get("id"))

@@ -378,7 +378,7 @@ class ShopifyOrderSchema(StorefrontSchema):
         order = super().parse_order(
             to_presentment_currency(payload["order"] if is_wrapped else payload, context["store"]), **context
         )
-        return order if context["store"].can_fetch else replace(order, missing_details=find_missing_details(order))
+        return order if context["store"].has_api else replace(order, missing_details=find_missing_details(order))
 
 
 def is_pickup_order(data: Mapping[str, Any], *, has_shippable: bool, methods: list[Any]) -> bool | None:

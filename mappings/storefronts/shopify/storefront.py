@@ -42,6 +42,6 @@ class Shopify(Storefront[ShopifyStore]):
         # https://shopify.dev/docs/api/admin-rest/latest/resources/order#get-orders-count, read 2026-11-30.
         return f"/admin/api/{API_VERSION}/orders/count.json"
 
-    def api_headers(self, store: ShopifyStore) -> dict[str, str]:
+    def api_headers(self, store: ShopifyStore, token: str | None) -> dict[str, str]:
         # https://shopify.dev/docs/api/admin-rest, "Authentication", read 2026-11-21.
-        return {"X-Shopify-Access-Token": store.api_token or "", "Accept": "application/json"}
+        return {"X-Shopify-Access-Token": token or "", "Accept": "application/json"}

@@ -14,7 +14,7 @@ from mappings.text import clean_text
 def find_required_fetches(payload: Mapping[str, Any], store: Store) -> Sequence[Fetch]:
     """Return the request for the lines of an order's refunds, which say what is left. Every destination needs them."""
     order_id = numeric_id(payload.get("id"))
-    if not store.can_fetch or not payload.get("refunds") or order_id is None:
+    if not store.has_api or not payload.get("refunds") or order_id is None:
         return ()
     status = payload.get("status")
     if isinstance(status, str) and status in CANCELLED_STATUSES:  # the order is not sent
@@ -40,6 +40,6 @@ def merge_refunds(payload: dict[str, Any], response: Any) -> dict[str, Any]:
     return {**payload, "refunds": [*refunds.values(), *remaining]}
 
 
-def basic_auth(store: Store) -> dict[str, str]:
-    credentials = b64encode((store.api_token or "").encode()).decode()
+def basic_auth(token: str | None) -> dict[str, str]:
+    credentials = b64encode((token or "").encode()).decode()
     return {"Authorization": f"Basic {credentials}", "Accept": "application/json"}

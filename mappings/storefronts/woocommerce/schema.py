@@ -333,7 +333,7 @@ class WooOrderSchema(StorefrontSchema):
             fulfillment_status=pick_text(payload, ["meta_data:_fulfillment_status"]),
             completed=store.completed,
         )
-        if UNITEMIZED_REFUND in order.unreadable_parts and not store.can_fetch:
+        if UNITEMIZED_REFUND in order.unreadable_parts and not store.has_api:
             return replace(order, unreadable_parts=[REFUNDS_NOT_FETCHED])
         return order
 

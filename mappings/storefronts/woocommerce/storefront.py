@@ -64,5 +64,5 @@ class WooCommerce(Storefront[WooStore]):
         # https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-orders, read 2026-11-30.
         return "/wp-json/wc/v3/orders?per_page=1&_fields=id"
 
-    def api_headers(self, store: WooStore) -> dict[str, str]:
-        return basic_auth(store)
+    def api_headers(self, store: WooStore, token: str | None) -> dict[str, str]:
+        return basic_auth(token)

@@ -62,7 +62,7 @@ def gateway_amounts(payments: list[Payment] | None) -> list[tuple[str | None, De
 
 
 def test_token_is_sent_in_the_shopify_header() -> None:
-    headers = STOREFRONT.api_headers(build_store("shopify", **API))
+    headers = STOREFRONT.api_headers(build_store("shopify", **API), API["api_token"])
     assert headers == {"X-Shopify-Access-Token": "ficha", "Accept": "application/json"}
 
 

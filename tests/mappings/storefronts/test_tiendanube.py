@@ -583,7 +583,7 @@ def test_id_cannot_change_the_fetch_path() -> None:
 
 
 def test_fetch_sends_both_token_headers_and_a_user_agent() -> None:
-    assert STOREFRONT.api_headers(build_store("tiendanube", user_agent="Pedidos (ana@example.com)")) == {
+    assert STOREFRONT.api_headers(build_store("tiendanube", user_agent="Pedidos (ana@example.com)"), "ficha") == {
         "Authentication": "bearer ficha",
         "Authorization": "Bearer ficha",
         "User-Agent": "Pedidos (ana@example.com)",

@@ -99,7 +99,7 @@ def test_nothing_is_fetched_when_it_would_not_help(
 
 
 def test_key_and_secret_use_http_basic_authentication() -> None:
-    headers = STOREFRONT.api_headers(build_store("woocommerce", **API))
+    headers = STOREFRONT.api_headers(build_store("woocommerce", **API), API["api_token"])
     kind, _, credentials = headers.pop("Authorization").partition(" ")
     assert (kind, b64decode(credentials).decode()) == ("Basic", "ck_clave:cs_secreto")
     assert headers == {"Accept": "application/json"}

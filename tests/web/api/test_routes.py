@@ -139,6 +139,7 @@ def test_event_shows_its_deliveries(service: Service) -> None:
         "topics": ["orders/paid", "paid"],
         "order_id": "5500000001001",
         "order_number": "#1001",
+        "source": "webhook",
         "status": "accepted",
         "reason": None,
         "warnings": [],

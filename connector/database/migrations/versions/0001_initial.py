@@ -91,6 +91,7 @@ def upgrade() -> None:
         sa.Column("order_number", sa.String(), nullable=True),
         sa.Column("source_updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("reason", sa.JSON(), nullable=True),
         sa.Column("warnings", sa.JSON(), nullable=False),
@@ -113,6 +114,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("duplicates > 0"),
         postgresql_where=sa.text("duplicates > 0"),
+    )
+    op.create_index(
+        "events_caught_up",
+        "events",
+        ["store", "received_at"],
+        unique=False,
+        sqlite_where=sa.text("source = 'catch-up'"),
+        postgresql_where=sa.text("source = 'catch-up'"),
     )
     op.create_table(
         "idempotency_keys",
@@ -307,9 +316,43 @@ def upgrade() -> None:
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("store", "code"),
     )
+    op.create_table(
+        "store_readings",
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("read_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("orders_read", sa.BigInteger(), nullable=False),
+        sa.Column("orders_missing", sa.BigInteger(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failed_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.PrimaryKeyConstraint("store"),
+    )
+    op.create_table(
+        "store_tokens",
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("obtained_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("store"),
+    )
+    op.create_table(
+        "store_webhooks",
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("problems", sa.JSON(), nullable=False),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.PrimaryKeyConstraint("store"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("store_webhooks")
+    op.drop_table("store_tokens")
+    op.drop_table("store_readings")
     op.drop_table("store_errors")
     op.drop_table("signature_failures")
     op.drop_table("secrets")
