@@ -21,9 +21,9 @@ from connector.sandbox.broken_responses import LoggingHandler, QuietHandler
 from connector.sandbox.fake_destinations import create_destinations_blueprint
 from connector.sandbox.fake_lapyme_customers import SERVICE_NAME as CUSTOMERS
 from connector.sandbox.fake_lapyme_customers import create_customers_blueprint
-from connector.sandbox.fake_storefront_apis import STOREFRONT_APIS, create_storefronts_blueprint
 from connector.sandbox.fault_injection import DESCRIPTIONS
 from connector.sandbox.state import AcceptedOrder, Sandbox, SeenRequest
+from connector.sandbox.storefront_apis import STOREFRONT_APIS, create_storefronts_blueprint
 from mappings import DESTINATIONS
 from mappings.destination import Destination
 
@@ -116,9 +116,9 @@ def create_app(sandbox: Sandbox) -> Flask:
             meanings=DESCRIPTIONS,
             faults=[fault.serialize() for fault in sandbox.faults()],
             storefronts=[
-                (name, path)
+                (name, endpoint)
                 for name, api_class in STOREFRONT_APIS.items()
-                for path in api_class(sandbox=sandbox).handlers()
+                for endpoint in api_class(sandbox=sandbox).endpoints()
             ],
             orders=sandbox.orders()[::-1],
             store_orders=sandbox.store_orders()[::-1],
