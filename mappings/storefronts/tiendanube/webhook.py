@@ -1,0 +1,71 @@
+"""The topic, the event key and the order of a Tiendanube webhook.
+
+Its webhooks are thin, `{"store_id": 123, "event": "order/paid", "id": 4567}`: they name an order, and do not say when
+it changed or whether they are repeats. Source: https://tiendanube.github.io/api-documentation/resources/webhook, read
+2026-11-21.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mappings.ids import hash_body, parse_id
+from mappings.problems import Problem
+from mappings.storefront import MalformedWebhookError, WebhookIdentity
+from mappings.text import clean_text
+
+#: The events of an order, with the canonical topic of each. `order/voided` is not a cancellation: the payment is void,
+#: but the customer may pay in another way, and a shop that gives up the order cancels it. Unverified: the page does not
+#: explain the event.
+TOPICS = {
+    "order/created": "created",
+    "order/paid": "paid",
+    "order/updated": "updated",
+    "order/packed": "updated",
+    "order/unpacked": "updated",
+    "order/fulfilled": "updated",
+    "order/edited": "updated",
+    "order/pending": "updated",
+    "order/voided": "updated",
+    "order/custom_fields_updated": "updated",
+    "order/cancelled": "cancelled",
+}
+#: Events that happen to an order at most once. Any other may be sent again with the same bytes and be new, such as a
+#: second payment after a void one: "messages sent with identical message bodies must be treated as unique".
+SINGLE_OCCURRENCE_TOPICS = {"order/created", "order/cancelled"}
+#: Bodies about personal data have no `event`: key that only one of them has -> topic.
+PRIVACY_TOPICS = {"orders_to_redact": "customers/redact", "data_request": "customers/data_request"}
+
+
+def identify_webhook(payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
+    """Return what a webhook is about. All of it is signed, but only the order itself says whether it is paid now.
+
+    A repeat has the same bytes, and so the same event key.
+    """
+    store_id = parse_id(payload.get("store_id"), "The store's id")
+    topic = parse_id(payload.get("event"), "The event")
+    subject_id = parse_id(payload.get("id"), "The id")
+    if topic is None:
+        if store_id is None:
+            raise MalformedWebhookError("Neither `event` nor `store_id` is there.")
+        topic = next((topic for key, topic in PRIVACY_TOPICS.items() if key in payload), "store/redact")
+        return WebhookIdentity(
+            topic=topic,
+            topics=frozenset({topic}),
+            event_key=f"{store_id}:{topic}:{hash_body(body)}",
+            ignore_reason=Problem(code="privacy_request"),
+        )
+    event_key = f"{store_id or ''}:{topic}:{subject_id or ''}:{hash_body(body)}"
+    if topic not in TOPICS or subject_id is None:
+        reason = Problem(code="topic_without_order" if topic not in TOPICS else "order_not_named")
+        return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
+    return WebhookIdentity(
+        topic=topic,
+        topics=frozenset({topic, TOPICS[topic]}),
+        event_key=event_key,
+        order_id=subject_id,
+        refetch_on_duplicate=topic not in SINGLE_OCCURRENCE_TOPICS,
+    )
+
+
+def is_of_shop(payload: Mapping[str, Any], store_id: str) -> bool:
+    return clean_text(payload.get("store_id")) == store_id
