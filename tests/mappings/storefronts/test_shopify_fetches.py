@@ -272,7 +272,7 @@ def test_missing_barcode_hints_how_to_fetch_it() -> None:
     assert problems[-1] == BARCODES_HINT
 
 
-def test_no_hint_when_the_store_can_fetch(payload: dict[str, Any]) -> None:
+def test_no_hint_when_the_store_has_an_api(payload: dict[str, Any]) -> None:
     for line in payload["line_items"]:
         line["variant_id"] = None
     assert parse_order("shopify", payload | SEVERAL_GATEWAYS, **API).missing_details == {}
