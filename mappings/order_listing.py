@@ -9,13 +9,18 @@ from typing import Any, ClassVar, Generic
 from mappings.settings import StoreT
 from mappings.store_api import ApiRequest, ApiResponse
 
+#: The topic of an event that stands for an order in a list.
+CATCH_UP_TOPIC = "catch-up"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedOrder:
     """An order in a list. `payload` has the shape that `Storefront.parse_order` takes."""
 
     order_id: str
-    updated_at: datetime
+    updated_at: (
+        datetime | None
+    )  # None: it does not say, which no storefront documents. It may have changed at any time.
     payload: Mapping[str, Any]
 
 
@@ -23,6 +28,8 @@ class ListedOrder:
 class OrderPage:
     orders: list[ListedOrder]
     next_request: ApiRequest | None  # None: this is the last page
+    #: How many entries are left out because they are no orders, or have no id.
+    unreadable: int = 0
     #: Every order that changed before this is on this page or an earlier one. None: known only after the last page.
     complete_until: datetime | None = None
     #: How many orders the whole list has. If it changes from page to page, orders may have moved to a page that was

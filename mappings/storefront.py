@@ -1,5 +1,6 @@
 """A storefront: how it signs its webhooks, what a webhook is about, and what has to be fetched for it."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal
 
 from mappings.order import Order
+from mappings.order_listing import OrderListing
 from mappings.problems import MappingError, Problem
 from mappings.samples import SampleStore
 from mappings.schema import StorefrontSchema, schema_instance
@@ -81,6 +83,10 @@ def confirm_topic(topic: str, claim: str, facts: Set[str]) -> tuple[frozenset[st
     return frozenset({topic, *words}), ()
 
 
+def dump_payload(payload: Mapping[str, Any]) -> bytes:
+    return json.dumps(payload, separators=(",", ":")).encode()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderTimes:
     """When an order was placed and paid, by its platform."""
@@ -125,6 +131,8 @@ class Storefront(ABC, Generic[StoreT]):
     can_undo_cancellation: ClassVar[bool] = False
     #: Whether webhooks only name the order, which is then fetched.
     has_thin_webhooks: ClassVar[bool] = False
+    #: How the orders that changed in a period are listed. None: the platform's API does not offer that.
+    order_listing: ClassVar[OrderListing[Any] | None] = None
     sample: ClassVar[SampleStore]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -143,6 +151,24 @@ class Storefront(ABC, Generic[StoreT]):
         Raises:
             MalformedWebhookError: The request is signed, but is not a webhook of this storefront.
         """
+
+    def identify_listed(self, payload: Mapping[str, Any], *, is_new: bool) -> WebhookIdentity:
+        """Return what an order in a list stands for, as an event under `CATCH_UP_TOPIC`.
+
+        The list was fetched with the store's credentials, so what the order says is true. Its topics are what it
+        proves, and the platform's own topics for that.
+
+        Args:
+            is_new: whether the order was not known before.
+
+        Raises:
+            MalformedWebhookError: It is no order, or has an id that cannot be stored.
+        """
+        raise NotImplementedError(f"{self.name} lists no orders.")
+
+    def listed_body(self, payload: Mapping[str, Any], store: StoreT) -> bytes:
+        """Return what an event stores of an order in a list: a body that a webhook about it could have."""
+        return dump_payload(payload)
 
     def signing_key(self, secret: str) -> str:
         """Return the key of the HMAC, from the secret as the merchant sees it."""

@@ -9,7 +9,7 @@ from mappings.storefronts.shopify.api import API_VERSION, find_required_fetches
 from mappings.storefronts.shopify.sample import SampleShopifyStore
 from mappings.storefronts.shopify.schema import ShopifyOrderSchema
 from mappings.storefronts.shopify.store import ShopifyStore, ShopifyStoreSchema
-from mappings.storefronts.shopify.webhook import identify_webhook, is_of_shop
+from mappings.storefronts.shopify.webhook import identify_listed_order, identify_webhook, is_of_shop
 
 
 class Shopify(Storefront[ShopifyStore]):
@@ -22,6 +22,9 @@ class Shopify(Storefront[ShopifyStore]):
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
         return identify_webhook(headers, payload, body)
+
+    def identify_listed(self, payload: Mapping[str, Any], *, is_new: bool) -> WebhookIdentity:
+        return identify_listed_order(payload, is_new=is_new)
 
     def order_times(self, payload: Mapping[str, Any]) -> OrderTimes:
         """Return when the order was placed. Its payload does not say when it was paid: only its transactions do.

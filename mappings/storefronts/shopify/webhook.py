@@ -3,11 +3,15 @@
 Source: https://shopify.dev/docs/apps/build/webhooks/delivery-structure, read 2026-11-21.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
+from mappings.listed_orders import listed_event_key, listed_topics
+from mappings.order_listing import CATCH_UP_TOPIC
 from mappings.problems import Problem
 from mappings.settings import shop_address
 from mappings.storefront import MalformedWebhookError, WebhookIdentity, confirm_topic
@@ -24,6 +28,13 @@ TOPICS = {
     "orders/partially_fulfilled": "updated",
     "orders/cancelled": "cancelled",
     "orders/delete": "deleted",
+}
+#: What an order in a list can prove -> the topic for it.
+LISTED_TOPICS = {
+    "created": "orders/create",
+    "paid": "orders/paid",
+    "updated": "orders/updated",
+    "cancelled": "orders/cancelled",
 }
 #: Topics without an order that a shop may send to this address. Each is recorded; a topic that is neither here nor in
 #: `TOPICS` counts as one with all others, since anybody can invent topics for a signed body.
@@ -62,23 +73,48 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
     is_deleted = payload.keys() <= ID_FIELDS
     if reason := find_ignore_reason(topic, order_id, is_deleted=is_deleted):
         return WebhookIdentity(topic=topic, topics=frozenset({topic}), event_key=event_key, ignore_reason=reason)
-    status = clean_text(payload.get("financial_status"))
-    facts = set(read_facts(payload, status, is_deleted=is_deleted))
+    facts = set(read_facts(payload, is_deleted=is_deleted))
     topics, warnings = confirm_topic(topic, TOPICS[topic], facts)
+    return replace(
+        identify_order(payload, facts, topic=topic, topics=topics, event_key=event_key),
+        has_order=not is_deleted,
+        ignore_reason=Problem(code="test_notification") if is_test else None,
+        warnings=warnings,
+    )
+
+
+def identify_listed_order(payload: Mapping[str, Any], *, is_new: bool) -> WebhookIdentity:
+    """Return what an order in a list stands for."""
+    facts = set(read_facts(payload))
+    return identify_order(
+        payload,
+        facts,
+        topic=CATCH_UP_TOPIC,
+        topics=listed_topics(facts, LISTED_TOPICS, is_new=is_new),
+        event_key=listed_event_key(payload, read_updated_at(payload)),
+    )
+
+
+def identify_order(
+    payload: Mapping[str, Any], facts: Set[str], *, topic: str, topics: frozenset[str], event_key: str
+) -> WebhookIdentity:
+    """Return the identity of an event about an order, or what is left of it."""
+    status = clean_text(payload.get("financial_status"))
     return WebhookIdentity(
         topic=topic,
         topics=topics,
         event_key=event_key,
-        order_id=order_id,
+        order_id=parse_id(payload.get("id"), "The order's id"),
         order_number=parse_id(payload.get("name"), "The order's number")
         or parse_id(payload.get("order_number"), "The order's number"),
-        source_updated_at=parse_datetime(payload.get("updated_at")),
-        has_order=not is_deleted,
-        ignore_reason=Problem(code="test_notification") if is_test else None,
-        warnings=warnings,
+        source_updated_at=read_updated_at(payload),
         has_unknown_payment=status is not None and status not in IS_PAID_BY_FINANCIAL_STATUS,
         is_unpaid=facts.isdisjoint({"paid", "deleted"}),
     )
+
+
+def read_updated_at(payload: Mapping[str, Any]) -> datetime | None:
+    return parse_datetime(payload.get("updated_at"))
 
 
 def is_of_shop(headers: Mapping[str, str], payload: Mapping[str, Any], shop_domain: Collection[str]) -> bool:
@@ -107,8 +143,9 @@ def find_ignore_reason(topic: str, order_id: str | None, *, is_deleted: bool) ->
     return None
 
 
-def read_facts(payload: Mapping[str, Any], status: str | None, *, is_deleted: bool) -> Iterator[str]:
+def read_facts(payload: Mapping[str, Any], *, is_deleted: bool = False) -> Iterator[str]:
     """Yield what the body proves."""
+    status = clean_text(payload.get("financial_status"))
     if is_deleted:
         yield "deleted"
     if status is not None and IS_PAID_BY_FINANCIAL_STATUS.get(status):

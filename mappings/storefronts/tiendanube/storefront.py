@@ -9,7 +9,12 @@ from mappings.storefronts.tiendanube.api import build_headers, build_probe_path,
 from mappings.storefronts.tiendanube.sample import SampleTiendanubeStore
 from mappings.storefronts.tiendanube.schema import TiendanubeOrderSchema
 from mappings.storefronts.tiendanube.store import TiendanubeStore, TiendanubeStoreSchema
-from mappings.storefronts.tiendanube.webhook import identify_webhook, is_of_shop
+from mappings.storefronts.tiendanube.webhook import (
+    build_listed_body,
+    identify_listed_order,
+    identify_webhook,
+    is_of_shop,
+)
 
 
 class Tiendanube(Storefront[TiendanubeStore]):
@@ -24,6 +29,12 @@ class Tiendanube(Storefront[TiendanubeStore]):
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
         return identify_webhook(payload, body)
+
+    def identify_listed(self, payload: Mapping[str, Any], *, is_new: bool) -> WebhookIdentity:
+        return identify_listed_order(payload, is_new=is_new)
+
+    def listed_body(self, payload: Mapping[str, Any], store: TiendanubeStore) -> bytes:
+        return build_listed_body(payload, store.store_id)
 
     def shop_names(self, store: TiendanubeStore) -> list[str]:
         return [store.store_id]

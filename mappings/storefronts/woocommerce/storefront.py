@@ -10,7 +10,13 @@ from mappings.storefronts.woocommerce.erasure import is_anonymized
 from mappings.storefronts.woocommerce.sample import SampleWooStore
 from mappings.storefronts.woocommerce.schema import WooOrderSchema
 from mappings.storefronts.woocommerce.store import WooStore, WooStoreSchema
-from mappings.storefronts.woocommerce.webhook import decode_secret, identify_webhook, is_of_shop, is_ping_body
+from mappings.storefronts.woocommerce.webhook import (
+    decode_secret,
+    identify_listed_order,
+    identify_webhook,
+    is_of_shop,
+    is_ping_body,
+)
 
 
 class WooCommerce(Storefront[WooStore]):
@@ -36,6 +42,9 @@ class WooCommerce(Storefront[WooStore]):
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
         return identify_webhook(headers, payload, body)
+
+    def identify_listed(self, payload: Mapping[str, Any], *, is_new: bool) -> WebhookIdentity:
+        return identify_listed_order(payload, is_new=is_new)
 
     def signing_key(self, secret: str) -> str:
         return decode_secret(secret)

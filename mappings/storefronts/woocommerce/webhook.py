@@ -4,11 +4,15 @@ Source: https://github.com/woocommerce/woocommerce, plugins/woocommerce/includes
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from mappings.fields import parse_datetime
 from mappings.ids import MAX_ID_LENGTH, hash_body, parse_id
+from mappings.listed_orders import listed_event_key, listed_topics
+from mappings.order_listing import CATCH_UP_TOPIC
 from mappings.payload_paths import get_path
 from mappings.problems import Problem
 from mappings.settings import is_of_domain, shop_address
@@ -23,6 +27,9 @@ TOPICS = {
     "order.restored": "updated",
     "order.deleted": "deleted",
 }
+#: What an order in a list can prove -> the topic for it. An order in the trash is one that `order.deleted` names.
+LISTED_TOPICS = {"created": "order.created", "updated": "order.updated", "deleted": "order.deleted"}
+TRASHED = "trash"
 
 #: The codes of errors of the REST API.
 ERROR_CODE = re.compile(r"(woocommerce_)?rest_")
@@ -69,22 +76,51 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
             ignore_reason=ignore_reason,
             store_error=find_store_error(topic, payload, order_id),
         )
-    status = clean_text(payload.get("status")) or ""
-    facts = set(read_facts(payload, status, is_deleted=is_deleted))
+    facts = set(read_facts(payload, is_deleted=is_deleted))
     topics, warnings = confirm_topic(topic, TOPICS[topic], facts)
+    return replace(
+        identify_order(payload, facts, topic=topic, topics=topics, event_key=event_key),
+        has_order=not is_deleted,
+        undoes_deletion=topic == "order.restored",
+        warnings=warnings,
+    )
+
+
+def identify_listed_order(payload: Mapping[str, Any], *, is_new: bool) -> WebhookIdentity:
+    """Return what an order in a list stands for. It undoes no deletion, which may come while the list is read."""
+    facts = set(read_facts(payload))
+    claims = facts | ({"deleted"} if read_status(payload) == TRASHED else set())
+    return identify_order(
+        payload,
+        facts,
+        topic=CATCH_UP_TOPIC,
+        topics=listed_topics(claims, LISTED_TOPICS, is_new=is_new),
+        event_key=listed_event_key(payload, read_updated_at(payload)),
+    )
+
+
+def identify_order(
+    payload: Mapping[str, Any], facts: Set[str], *, topic: str, topics: frozenset[str], event_key: str
+) -> WebhookIdentity:
+    """Return the identity of an event about an order, or what is left of it."""
     return WebhookIdentity(
         topic=topic,
         topics=topics,
         event_key=event_key,
-        order_id=order_id,
+        order_id=parse_id(payload.get("id"), "The order's id"),
         order_number=parse_id(payload.get("number"), "The order's number"),
-        source_updated_at=parse_datetime(payload.get("date_modified_gmt"), is_utc=True),
-        has_order=not is_deleted,
-        undoes_deletion=topic == "order.restored",
-        ignore_reason=Problem(code="draft_order") if status in DRAFT_STATUSES else None,
-        warnings=warnings,
+        source_updated_at=read_updated_at(payload),
+        ignore_reason=Problem(code="draft_order") if read_status(payload) in DRAFT_STATUSES else None,
         is_unpaid=facts.isdisjoint({"paid", "deleted"}),
     )
+
+
+def read_updated_at(payload: Mapping[str, Any]) -> datetime | None:
+    return parse_datetime(payload.get("date_modified_gmt"), is_utc=True)
+
+
+def read_status(payload: Mapping[str, Any]) -> str:
+    return clean_text(payload.get("status")) or ""
 
 
 def is_of_shop(headers: Mapping[str, str], payload: Mapping[str, Any], shop_domain: Collection[str]) -> bool:
@@ -102,8 +138,9 @@ def is_of_shop(headers: Mapping[str, str], payload: Mapping[str, Any], shop_doma
     return is_of_domain(address or shop_address(headers.get("x-wc-webhook-source")), shop_domain)
 
 
-def read_facts(payload: Mapping[str, Any], status: str, *, is_deleted: bool) -> Iterator[str]:
+def read_facts(payload: Mapping[str, Any], *, is_deleted: bool = False) -> Iterator[str]:
     """Yield what the body proves."""
+    status = read_status(payload)
     if is_deleted:
         yield "deleted"
     elif status in CANCELLED_STATUSES:
