@@ -49,6 +49,13 @@ class ProblemText(fields.String):
         return None if value is None else render_stored(value)
 
 
+class CodeText(fields.String):
+    """A message without params, of which only the code is stored, as an English sentence."""
+
+    def _serialize(self, value: Any, *args: Any, **kwargs: Any) -> str | None:
+        return None if value is None else render_code(value)
+
+
 class NoteText(fields.String):
     """What a person wrote, or the message of an alert as an English sentence."""
 
@@ -240,6 +247,68 @@ class JobSchema(ResponseSchema):
             "done": job.queued + skipped,
             "left": skipped,
         }
+
+
+class SignatureFailuresSchema(ResponseSchema):
+    count = fields.Integer()
+    since = UTCDateTime()
+    last_at = UTCDateTime()
+    reason = CodeText(metadata={"description": "of the last one, as an English sentence"})
+
+
+class StoreErrorsSchema(ResponseSchema):
+    count = fields.Integer()
+    since = UTCDateTime()
+    last_at = UTCDateTime()
+    meaning = CodeText(attribute="code", metadata={"description": "what it means, as an English sentence"})
+
+
+class CatchUpSchema(ResponseSchema):
+    requested_at = UTCDateTime(allow_none=True, metadata={"description": "of a request that has not begun"})
+    started_at = UTCDateTime(allow_none=True, metadata={"description": "of the last reading"})
+    finished_at = UTCDateTime(allow_none=True, metadata={"description": "of the last complete reading"})
+    read_until = UTCDateTime(
+        allow_none=True, metadata={"description": "every order that changed before this has been read"}
+    )
+    failures = fields.Integer(metadata={"description": "readings in a row that failed"})
+    failed_since = UTCDateTime(allow_none=True)
+    error = ProblemText(allow_none=True, metadata={"description": "why the last one failed, as an English sentence"})
+
+
+class StoreWebhooksSchema(ResponseSchema):
+    requested_at = UTCDateTime(allow_none=True, metadata={"description": "of a request that has not begun"})
+    checked_at = UTCDateTime(allow_none=True, metadata={"description": "when they were last read by the store's API"})
+    problems = fields.List(ProblemText(), metadata={"description": "what is wrong with them, as English sentences"})
+    error = ProblemText(allow_none=True, metadata={"description": "why they could not be read"})
+
+
+class StoreTokenSchema(ResponseSchema):
+    obtained_at = UTCDateTime()
+    expires_at = UTCDateTime(allow_none=True, metadata={"description": "null if it does not expire"})
+
+
+class StoreStatusSchema(ResponseSchema):
+    name = fields.String(metadata={"description": "of its table in the configuration, and in its webhooks' address"})
+    id = fields.String(attribute="store.id")
+    storefront = fields.String(attribute="store.storefront")
+    webhook_url = fields.String(
+        allow_none=True, metadata={"description": "the address for its webhooks; null if `public_url` is not set"}
+    )
+    last_webhook_at = UTCDateTime(allow_none=True)
+    silent = fields.Boolean(attribute="is_silent", metadata={"description": "no webhook for `silent_after_h`"})
+    wrong_signatures = fields.Nested(SignatureFailuresSchema, attribute="signature_failures", allow_none=True)
+    errors = fields.List(
+        fields.Nested(StoreErrorsSchema), metadata={"description": "errors in place of orders, since the last order"}
+    )
+    has_api = fields.Boolean(
+        attribute="store.has_api", metadata={"description": "whether the settings give access to its API"}
+    )
+    token = fields.Nested(
+        StoreTokenSchema, allow_none=True, metadata={"description": "the token that the connector obtained"}
+    )
+    catch_up = fields.Nested(CatchUpSchema, attribute="reading", allow_none=True)
+    orders_caught_up = fields.Integer(metadata={"description": "orders that catch-up took in within 24 hours"})
+    webhooks = fields.Nested(StoreWebhooksSchema, allow_none=True)
 
 
 class RetryResultSchema(ResponseSchema):

@@ -18,7 +18,7 @@ from connector.core.messages import build_message
 from connector.database.engine import Database, Transaction
 from connector.database.idempotency import IdempotentRequest, transact_idempotently
 from connector.database.insert_ignore import insert_ignore
-from connector.database.models import AccountAction, Attempt, Circuit, Delivery
+from connector.database.models import Attempt, Circuit, Delivery, OperatorAction
 from connector.database.sql.run import parse_time, run
 from connector.database.sql.statements import LOCK_FREE_CIRCUITS, SELECT_CIRCUITS
 from mappings.destination import Outcome
@@ -306,7 +306,7 @@ def resume_account(
 def record_account_action(transaction: Transaction, account: str, kind: str, actor: str, note: str | None) -> None:
     """Add an entry to the audit trail."""
     values = {"at": transaction.now, "account": account, "kind": kind, "who": actor, "text": note or ""}
-    transaction.execute(insert(AccountAction).values(values))
+    transaction.execute(insert(OperatorAction).values(values))
 
 
 def has_delivered_since(database: Database, account: str, since: datetime) -> bool:

@@ -245,15 +245,16 @@ class Note(SQLModel, table=True):
     who: str | None = None  # the person; None for an alert
 
 
-class AccountAction(SQLModel, table=True):
-    """What a person did to an account."""
+class OperatorAction(SQLModel, table=True):
+    """What a person did to an account or a store. What is done to a delivery is a `Note`."""
 
-    __tablename__ = "account_actions"
+    __tablename__ = "operator_actions"
 
     id: int = id_column()
     at: datetime = timestamp_column()
-    account: str
-    kind: str  # "pause", "resume"
+    account: str | None = None  # of an action on an account
+    store: str | None = None  # of an action on a store
+    kind: str  # "pause", "resume"; "catch-up", "sync-webhooks"
     who: str
     text: str
 

@@ -6,16 +6,17 @@ With `idempotency`, a request that was made before under the same `Idempotency-K
 from collections.abc import Collection
 from uuid import uuid4
 
-from connector.core.exceptions import InvalidRequestError, NotFoundError
+from connector.core.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from connector.core.json_body import parse_json
-from connector.database import bulk_retries, circuits, operator_actions
+from connector.database import bulk_retries, circuits, operator_actions, store_requests
 from connector.database.idempotency import IdempotentRequest
-from connector.database.models import Circuit, Delivery, Event, Job, Reason, State
+from connector.database.models import Circuit, Delivery, Event, Job, Reason, State, StoreReading, StoreWebhooks
 from connector.database.operator_actions import RetriggerRequest, RetriggerResult
 from connector.database.queries.deliveries import DeliveryFilter, load_delivery
 from connector.database.queries.events import load_event, load_newest_event
 from connector.runtime import Runtime
 from mappings.problems import MappingError, Problem
+from mappings.settings import Store
 
 RESOLUTIONS = (State.DELIVERED, State.DISCARDED)
 #: States that a filter may select. Deliveries in other states need `force`, and so their ids.
@@ -234,6 +235,60 @@ def resume_account(
     circuit = circuits.resume_account(runtime.database, account, actor=actor, idempotency=idempotency)
     runtime.log.info("resumed", account=account, who=actor)
     return circuit
+
+
+def request_catch_up(
+    runtime: Runtime,
+    store_name: str,
+    *,
+    actor: str,
+    note: str | None = None,
+    idempotency: IdempotentRequest | None = None,
+) -> StoreReading:
+    """Have the worker read a store's orders now. Raises `NotFoundError`, `ConflictError`."""
+    store = find_store(runtime, store_name)
+    if not store.has_api:
+        raise ConflictError(f"set `api_url` and `api_token` of [stores.{store.name}]: catch-up reads the store's API")
+    reading = store_requests.request_catch_up(
+        runtime.database,
+        store.id,
+        read_from=runtime.orders_since(store),
+        actor=actor,
+        note=note,
+        idempotency=idempotency,
+    )
+    runtime.log.info("catch_up_requested", store=store.id, who=actor)
+    return reading
+
+
+def request_webhook_sync(
+    runtime: Runtime,
+    store_name: str,
+    *,
+    actor: str,
+    note: str | None = None,
+    idempotency: IdempotentRequest | None = None,
+) -> StoreWebhooks:
+    """Have the worker create and repair a store's webhooks now. Raises `NotFoundError`, `ConflictError`."""
+    store = find_store(runtime, store_name)
+    if not store.has_api:
+        raise ConflictError(
+            f"set `api_url` and `api_token` of [stores.{store.name}]: webhooks are made by the store's API"
+        )
+    if not runtime.settings.public_url:
+        raise ConflictError("set `public_url`: webhooks are made with this address")
+    webhooks = store_requests.request_webhook_sync(
+        runtime.database, store.id, actor=actor, note=note, idempotency=idempotency
+    )
+    runtime.log.info("webhook_sync_requested", store=store.id, who=actor)
+    return webhooks
+
+
+def find_store(runtime: Runtime, name: str) -> Store:
+    """Raises `NotFoundError`."""
+    if name not in runtime.settings.stores:
+        raise NotFoundError("no such store")
+    return runtime.settings.stores[name]
 
 
 def ensure_account_exists(runtime: Runtime, account: str) -> None:

@@ -14,7 +14,8 @@ from tests.support.scenarios import without_colonia
 
 PAGES = [
     *("/", "/deliveries", "/deliveries?state=parked", "/deliveries/1", "/deliveries/3", "/deliveries/5"),
-    *("/deliveries/5/preview", "/events", "/events/1", "/accounts", "/audit", "/settings"),
+    *("/deliveries/5/preview", "/events", "/events/1", "/accounts", "/stores", "/stores/tienda-ar"),
+    *("/audit", "/settings"),
 ]
 
 

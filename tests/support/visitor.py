@@ -19,8 +19,8 @@ VERA = User(name="vera", password_hash=PASSWORD_HASH)
 #: The pages that a GET shows, with the deliveries of `create_mixed_deliveries`.
 PAGES = [
     *("/", "/?day=2026-11-20", "/deliveries", "/deliveries?state=parked&reason=unmappable", "/deliveries/1"),
-    *("/deliveries/2", "/deliveries/3", "/events", "/events?status=ignored", "/events/1", "/accounts", "/audit"),
-    *("/audit?kind=alert", "/settings"),
+    *("/deliveries/2", "/deliveries/3", "/events", "/events?status=ignored", "/events/1", "/accounts", "/stores"),
+    *("/stores/tienda-mx", "/audit", "/audit?kind=alert", "/settings"),
 ]
 
 

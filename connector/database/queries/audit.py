@@ -8,19 +8,20 @@ from typing import Any
 from sqlmodel import col, func, select
 
 from connector.database.engine import Database
-from connector.database.models import AccountAction, Delivery, Note
+from connector.database.models import Delivery, Note, OperatorAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One line of the audit trail: about a delivery, or about an account as a whole."""
+    """One line of the audit trail: about a delivery, or about an account or a store as a whole."""
 
-    id: int  # of a note, or of an account's action
+    id: int  # of a note, or of an action on an account or a store
     at: datetime
     who: str | None  # None for an alert
     kind: str
     text: str  # what the person wrote
-    account: str
+    account: str | None = None
+    store: str | None = None  # of an action on a store
     message: Mapping[str, Any] | None = None  # of an alert, as of `Problem.to_json`
     delivery_id: int | None = None
     order: str | None = None
@@ -41,16 +42,16 @@ def list_audit_entries(
     """
     order = func.coalesce(Delivery.order_number, Delivery.order_id)
     notes = select(Note, Delivery.account, order).join(Delivery, col(Delivery.id) == col(Note.delivery_id))
-    actions = select(AccountAction)
+    actions = select(OperatorAction)
     if kind is not None:
-        notes, actions = notes.where(Note.kind == kind), actions.where(AccountAction.kind == kind)
+        notes, actions = notes.where(Note.kind == kind), actions.where(OperatorAction.kind == kind)
     if before_note_id is not None:
         notes = notes.where(col(Note.id) < before_note_id)
     if before_action_id is not None:
-        actions = actions.where(col(AccountAction.id) < before_action_id)
+        actions = actions.where(col(OperatorAction.id) < before_action_id)
     with database.read() as session:
         note_rows = session.exec(notes.order_by(col(Note.id).desc()).limit(limit)).all()
-        action_rows = session.exec(actions.order_by(col(AccountAction.id).desc()).limit(limit)).all()
+        action_rows = session.exec(actions.order_by(col(OperatorAction.id).desc()).limit(limit)).all()
     entries = [
         AuditEntry(
             id=note.id,
@@ -67,7 +68,13 @@ def list_audit_entries(
     ]
     entries += [
         AuditEntry(
-            id=action.id, at=action.at, who=action.who, kind=action.kind, text=action.text, account=action.account
+            id=action.id,
+            at=action.at,
+            who=action.who,
+            kind=action.kind,
+            text=action.text,
+            account=action.account,
+            store=action.store,
         )
         for action in action_rows
     ]

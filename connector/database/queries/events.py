@@ -28,6 +28,7 @@ class EventFilter:
         topic: a platform's topic, or a canonical one such as `paid`.
         order: an order's id or number.
         status: "accepted", "ignored", or "duplicates" for events that were repeated.
+        source: an `EventSource`.
         since, until: when the event was received.
     """
 
@@ -35,6 +36,7 @@ class EventFilter:
     topic: str | None = None
     order: str | None = None
     status: str | None = None
+    source: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -50,6 +52,8 @@ class EventFilter:
             conditions.append(col(Event.duplicates) > 0)
         elif self.status is not None:
             conditions.append(col(Event.status) == self.status)
+        if self.source is not None:
+            conditions.append(col(Event.source) == self.source)
         if self.since is not None:
             conditions.append(col(Event.received_at) >= self.since)
         if self.until is not None:

@@ -9,7 +9,7 @@ from sqlmodel import Session, and_, col, func, select
 
 from connector.database.circuits import MAX_ATTEMPTS_SCANNED
 from connector.database.engine import Database
-from connector.database.models import Attempt, Delivery, Event, Reason, State, omit
+from connector.database.models import Attempt, Delivery, Event, EventSource, Reason, State, omit
 from connector.database.queries.deliveries import MAX_IDS_PER_QUERY
 from connector.database.queries.id_ranges import id_range
 from mappings.destination import Outcome
@@ -119,16 +119,19 @@ def last_delivered(database: Database) -> dict[str, datetime]:
 
 
 def last_webhook_by_store(database: Database, stores: Iterable[str]) -> dict[str, datetime | None]:
-    """Time of each store's last webhook, or None.
+    """Time of each store's last webhook, or None. Orders that catch-up read are no webhooks.
 
     A store that is not among the last events is looked up in the index of its orders, which is short then.
     """
-    recent = select(Event.store, Event.received_at).order_by(col(Event.id).desc()).limit(LAST_EVENTS).subquery()
-    last_received = select(recent.c.store, func.max(recent.c.received_at)).group_by(recent.c.store)
+    newest = select(Event.store, Event.received_at, Event.source).order_by(col(Event.id).desc())
+    recent = newest.limit(LAST_EVENTS).subquery()
+    is_webhook = recent.c.source == EventSource.WEBHOOK
+    last_received = select(recent.c.store, func.max(recent.c.received_at)).where(is_webhook).group_by(recent.c.store)
     with database.read() as session:
         last_by_store: dict[str, datetime | None] = dict(session.exec(last_received).all())
         for store in set(stores) - set(last_by_store):
-            newest_id = select(func.max(Event.id)).where(Event.store == store).scalar_subquery()
+            webhook_ids = select(func.max(Event.id)).where(Event.store == store, Event.source == EventSource.WEBHOOK)
+            newest_id = webhook_ids.scalar_subquery()
             at = session.exec(select(Event.received_at).where(col(Event.id) == newest_id)).one_or_none()
             last_by_store[store] = at
     return last_by_store

@@ -6,7 +6,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, fields, pre_load
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from connector.core.fields import IntegerText, StorableText, StrictBoolean, UTCDateTime
-from connector.database.models import Reason, State
+from connector.database.models import EventSource, Reason, State
 from connector.operations.actions import BULK_STATES, MAX_IDS, RESOLUTIONS
 from connector.web.row_ids import ID_PATTERN, MAX_ID, is_id
 
@@ -57,6 +57,7 @@ class EventQuerySchema(PageQuerySchema):
     store = StorableText()
     topic = StorableText(metadata={"description": "the platform's topic, or a canonical one"})
     order = StorableText(metadata={"description": "order id or order number"})
+    source = ChoiceField(EventSource)
     since = UTCDateTime(metadata={"description": "received at this time or later"})
     until = UTCDateTime(metadata={"description": "received before this time"})
 

@@ -10,6 +10,7 @@ from connector.serializers import (
     JobSchema,
     ResponseSchema,
     RetryResultSchema,
+    StoreStatusSchema,
 )
 
 
@@ -34,6 +35,10 @@ class JobPageSchema(ResponseSchema):
 
 class AccountListSchema(ResponseSchema):
     items = fields.List(fields.Nested(AccountSchema))
+
+
+class StoreListSchema(ResponseSchema):
+    items = fields.List(fields.Nested(StoreStatusSchema))
 
 
 class EventRetryResultSchema(ResponseSchema):

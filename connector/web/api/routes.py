@@ -1,6 +1,7 @@
-"""`/api`: events, deliveries, jobs and accounts. It calls the same functions as the command line."""
+"""`/api`: events, deliveries, jobs, accounts and stores. It calls the same functions as the command line."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from flask import Response
@@ -12,6 +13,7 @@ from connector.database.queries.events import EventFilter, list_events, load_eve
 from connector.database.stats.gauges import count_open
 from connector.delivery.preview import Preview, preview
 from connector.operations import actions
+from connector.operations.store_status import StoreStatus, load_store_status, load_store_statuses
 from connector.runtime import Runtime
 from connector.serializers import (
     NO_DELIVERIES,
@@ -23,6 +25,7 @@ from connector.serializers import (
     EventSchema,
     JobSchema,
     PreviewSchema,
+    StoreStatusSchema,
     account_status,
     load_accounts,
     load_delivery_detail,
@@ -48,6 +51,7 @@ from connector.web.api.responses import (
     EventPageSchema,
     EventRetryResultSchema,
     JobPageSchema,
+    StoreListSchema,
 )
 from connector.web.context import get_guard, get_runtime
 from connector.web.errors import problem_response
@@ -297,6 +301,67 @@ def post_account_resume(body: JsonObject, headers: JsonObject, account: str) -> 
         body,
         lambda idempotency: actions.resume_account(runtime, account, actor=API_ACTOR, idempotency=idempotency),
         account_serializer(runtime, account),
+    )
+
+
+@blueprint.get("/stores")
+@blueprint.response(200, StoreListSchema)
+@blueprint.operation()
+def get_stores() -> JsonObject:
+    """List the stores: their webhooks, their APIs and catch-up."""
+    return {"items": load_store_statuses(get_runtime())}
+
+
+@blueprint.get("/stores/<store>")
+@blueprint.response(200, StoreStatusSchema)
+@blueprint.operation(errors=(404,))
+def get_store(store: str) -> StoreStatus:
+    """Return the state of one store. `store` is the name in its webhooks' address."""
+    return load_store_status(get_runtime(), store)
+
+
+@blueprint.post("/stores/<store>/catch-up")
+@blueprint.arguments(NoteBodySchema, required=False)
+@blueprint.arguments(IdempotencyHeaderSchema, location="headers")
+@blueprint.response(202, StoreStatusSchema, headers=REPLAYED_HEADERS)
+@blueprint.operation(errors=(404, 409, 422))
+def post_store_catch_up(body: JsonObject, headers: JsonObject, store: str) -> Response:
+    """Have the worker read the store's orders now, and take in those whose webhook did not arrive.
+
+    `catch_up.requested_at` is set until the reading begins. 409 if the settings give no access to the store's API.
+    """
+    runtime = get_runtime()
+    status = load_store_status(runtime, store)
+    return run_idempotent(
+        202,
+        headers,
+        body,
+        lambda idempotency: actions.request_catch_up(runtime, store, actor=API_ACTOR, **body, idempotency=idempotency),
+        lambda reading: StoreStatusSchema().dump(replace(status, reading=reading)),
+    )
+
+
+@blueprint.post("/stores/<store>/webhooks/sync")
+@blueprint.arguments(NoteBodySchema, required=False)
+@blueprint.arguments(IdempotencyHeaderSchema, location="headers")
+@blueprint.response(202, StoreStatusSchema, headers=REPLAYED_HEADERS)
+@blueprint.operation(errors=(404, 409, 422))
+def post_store_webhooks_sync(body: JsonObject, headers: JsonObject, store: str) -> Response:
+    """Have the worker create the store's webhooks that lack, and repair those that are disabled.
+
+    `webhooks.requested_at` is set until that begins. 409 if the settings give no access to the store's API, or
+    `public_url` is not set.
+    """
+    runtime = get_runtime()
+    status = load_store_status(runtime, store)
+    return run_idempotent(
+        202,
+        headers,
+        body,
+        lambda idempotency: actions.request_webhook_sync(
+            runtime, store, actor=API_ACTOR, **body, idempotency=idempotency
+        ),
+        lambda webhooks: StoreStatusSchema().dump(replace(status, webhooks=webhooks)),
     )
 
 

@@ -11,15 +11,14 @@ from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.forms import read_note
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.labels import translate
-from connector.web.dashboard.overview import describe_accounts, describe_stores
+from connector.web.dashboard.overview import describe_accounts
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
 
 
 @blueprint.get("")
 def show() -> str:
-    runtime = get_runtime()
-    return render_template("accounts.html", accounts=describe_accounts(runtime), stores=describe_stores(runtime))
+    return render_template("accounts.html", accounts=describe_accounts(get_runtime()))
 
 
 @blueprint.post("/<account>/pause")

@@ -12,7 +12,7 @@ from connector.database.sessions import load_cookie_key
 from connector.runtime import Runtime
 from connector.web.access import AccessGuard
 from connector.web.context import get_runtime
-from connector.web.dashboard import accounts, audit, deliveries, events, overview, settings
+from connector.web.dashboard import accounts, audit, deliveries, events, overview, settings, stores
 from connector.web.dashboard.auth import configure_auth
 from connector.web.dashboard.filters import register_filters
 from connector.web.dashboard.forms import InvalidFormError
@@ -42,7 +42,7 @@ def create_dashboard(runtime: Runtime, guard: AccessGuard) -> Flask:
     configure_security(app, runtime.settings.environment.secret_key or load_cookie_key(runtime.database))
     configure_auth(app)
     register_filters(app)
-    for module in (overview, deliveries, events, accounts, settings, audit):
+    for module in (overview, deliveries, events, accounts, stores, settings, audit):
         app.register_blueprint(module.blueprint)
     register_error_handlers(app)
     return app

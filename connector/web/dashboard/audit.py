@@ -8,7 +8,7 @@ from connector.web.dashboard.forms import PAGE_SIZE, read_row_id
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
-KINDS = ("alert", "retrigger", "resolve", "pause", "resume")
+KINDS = ("alert", "retrigger", "resolve", "pause", "resume", "catch-up", "sync-webhooks")
 
 
 @blueprint.get("")
@@ -26,7 +26,7 @@ def show() -> str:
             "audit.show",
             kind=kind,
             note=min(delivery_note_ids(page), default=last_note),
-            action=min(account_action_ids(page), default=last_action),
+            action=min(operator_action_ids(page), default=last_action),
         )
     return render_template("audit.html", entries=page, kinds=KINDS, kind=kind, older_url=older_url)
 
@@ -35,5 +35,5 @@ def delivery_note_ids(entries: list[AuditEntry]) -> list[int]:
     return [entry.id for entry in entries if entry.delivery_id is not None]
 
 
-def account_action_ids(entries: list[AuditEntry]) -> list[int]:
+def operator_action_ids(entries: list[AuditEntry]) -> list[int]:
     return [entry.id for entry in entries if entry.delivery_id is None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from connector.database.models import Attempt, Delivery, Event, Note, State
+from connector.database.models import Attempt, Delivery, Event, EventSource, Note, State
 from connector.database.queries.deliveries import list_attempts, list_notes
 from connector.database.queries.events import events_of_order, load_event
 from connector.delivery.order_source import load_order_source
@@ -84,9 +84,9 @@ def event_entry(event: Event) -> TimelineEntry:
         details = [translate_problem(event.reason)]
     elif event.duplicates:
         details = [describe_duplicates(event.duplicates)]
-    return TimelineEntry(
-        at=event.received_at, kind="event", row=event, title=_("Webhook %(topic)s", topic=event.topic), details=details
-    )
+    is_webhook = event.source == EventSource.WEBHOOK
+    title = _("Webhook %(topic)s", topic=event.topic) if is_webhook else _("Read from the store by catch-up")
+    return TimelineEntry(at=event.received_at, kind="event", row=event, title=title, details=details)
 
 
 def attempt_entry(attempt: Attempt) -> TimelineEntry:

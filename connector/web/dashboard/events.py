@@ -1,4 +1,4 @@
-"""Events: every webhook that was received, with the reason if it was ignored, and duplicates."""
+"""Events: every webhook that was received and every order that catch-up read, with the reason if it was ignored."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from connector.database.models import Event
+from connector.database.models import Event, EventSource
 from connector.database.operator_actions import RetriggerResult
 from connector.database.queries.deliveries import delivery_ids_by_order, load_delivery
 from connector.database.queries.events import EventFilter, load_event, search_events
@@ -23,7 +23,7 @@ from connector.web.row_ids import parse_id
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
 
-FILTERS = ("store", "topic", "order", "status", "since", "until")
+FILTERS = ("store", "topic", "order", "status", "source", "since", "until")
 EVENT_STATUSES = ("accepted", "ignored", "duplicates")
 
 
@@ -42,6 +42,7 @@ def index() -> str:
         delivery_ids=load_delivery_ids(runtime, page),
         stores=[store.id for store in runtime.settings.stores.values()],
         statuses=EVENT_STATUSES,
+        sources=list(EventSource),
         first_url=f"?{urlencode(filters)}",
         older_url=f"?{urlencode({**filters, 'before': page.next})}" if page.next else None,
         current_url=f"?{urlencode({**filters, **position})}",
@@ -56,6 +57,7 @@ def load_page(runtime: Runtime, *, before: int | None) -> SearchPage[Event]:
         topic=read_text(args, "topic"),
         order=read_text(args, "order"),
         status=read_choice(args, "status", EVENT_STATUSES),
+        source=read_choice(args, "source", list(EventSource)),
         since=read_datetime(args, "since"),
         until=read_datetime(args, "until"),
     )

@@ -43,6 +43,10 @@ EVENT_STATUS_LABELS = {
     "ignored": lazy_gettext("ignored"),
     "duplicates": lazy_gettext("duplicates"),
 }
+EVENT_SOURCE_LABELS = {
+    "webhook": lazy_gettext("webhook"),
+    "catch-up": lazy_gettext("catch-up"),
+}
 PROBE_LABELS = {
     "reached": lazy_gettext("the connection works"),
     "unreachable": lazy_gettext("the destination cannot be reached"),
@@ -56,6 +60,8 @@ ACTION_LABELS = {
     "resolve": lazy_gettext("resolve"),
     "pause": lazy_gettext("pause"),
     "resume": lazy_gettext("resume"),
+    "catch-up": lazy_gettext("catch-up"),
+    "sync-webhooks": lazy_gettext("webhook repair"),
 }
 #: Why a bulk retry skipped deliveries, by the codes of `retrigger_refusal`. Its messages speak of `force`, which the
 #: dashboard has as buttons.
@@ -71,6 +77,7 @@ LABELS: tuple[Mapping[str, Any], ...] = (
     ACCOUNT_STATE_LABELS,
     OUTCOME_LABELS,
     EVENT_STATUS_LABELS,
+    EVENT_SOURCE_LABELS,
     PROBE_LABELS,
     ACTION_LABELS,
     SKIP_LABELS,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("dashboard", __name__)
 
-PAGES = ("login", "logout", "deliveries", "retriggers", "events", "accounts", "settings", "audit", "assets")
+PAGES = ("login", "logout", "deliveries", "retriggers", "events", "accounts", "stores", "settings", "audit", "assets")
 
 
 class LazyApp:

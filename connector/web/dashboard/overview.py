@@ -5,13 +5,12 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
-from connector.database.circuits import read_circuits, store_circuit
+from connector.database.circuits import read_circuits
 from connector.database.models import Circuit, State
 from connector.database.queries.deliveries import list_attempts
-from connector.database.signature_failures import read_signature_failures
 from connector.database.stats import gauges
 from connector.database.stats import overview as stats
-from connector.database.store_errors import read_store_errors
+from connector.operations.store_status import load_store_statuses
 from connector.runtime import Runtime
 from connector.serializers import circuit_status
 from connector.web.context import get_runtime
@@ -19,7 +18,6 @@ from connector.web.dashboard.filters import describe_attempt
 from connector.web.dashboard.forms import InvalidFormError
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_cause, translate_problem
-from mappings.settings import Store
 
 #: Of the days that can be shown. The days before and after them can be computed.
 FIRST_YEAR, LAST_YEAR = 1970, 9998
@@ -49,7 +47,7 @@ def show() -> str:
         previous_day=(day or now.replace(hour=0)) - timedelta(days=1),
         next_day=day + timedelta(days=1) if day and day + timedelta(days=1) <= now else None,
         accounts=describe_accounts(runtime),
-        stores=describe_stores(runtime),
+        stores=load_store_statuses(runtime),
         parked_counts=parked_counts,
         oldest_waiting_at=stats.oldest_waiting(runtime.database),
         causes=describe_causes(runtime) if parked_counts else [],
@@ -131,33 +129,3 @@ def account_state(circuit: Circuit | None, now: datetime) -> str:
     state: str = circuit_status(circuit)["state"]
     is_throttled = circuit is not None and circuit.next_slot_at is not None and circuit.next_slot_at > now
     return "throttled" if state == "flowing" and is_throttled else state
-
-
-def describe_stores(runtime: Runtime) -> list[dict[str, Any]]:
-    """Describe each configured store: its last webhook, whether it is silent, and what else is wrong with it."""
-    stores = runtime.settings.stores.values()
-    last_webhooks = stats.last_webhook_by_store(runtime.database, [store.id for store in stores])
-    signature_failures = read_signature_failures(runtime.database)
-    store_errors = read_store_errors(runtime.database)
-    circuits = read_circuits(runtime.database)
-    open_circuits = {name: circuit for name, circuit in circuits.items() if circuit.opened_at is not None}
-    return [
-        {
-            "id": store.id,
-            "name": store.name,
-            "storefront": store.storefront,
-            "last_webhook_at": last_webhooks[store.id],
-            "is_silent": is_silent(runtime, store, last_webhooks[store.id]),
-            "signature_failures": signature_failures.get(store.id),
-            "errors": store_errors.get(store.id, []),
-            "open_circuit": open_circuits.get(store_circuit(store.id)),
-        }
-        for store in stores
-    ]
-
-
-def is_silent(runtime: Runtime, store: Store, last_webhook_at: datetime | None) -> bool:
-    """Return whether the store has sent no webhook for `silent_after_h` of `[alerts]`."""
-    alerts = runtime.settings.alerts
-    max_silence = timedelta(hours=alerts.silent_after_h_by_store.get(store.id, alerts.silent_after_h))
-    return last_webhook_at is None or runtime.clock() - last_webhook_at > max_silence

@@ -11,6 +11,7 @@ from connector.database.idempotency import IdempotentRequest
 from connector.database.operator_actions import RetriggerRequest
 from connector.database.queries.deliveries import DeliveryFilter
 from connector.web.app import create_app
+from tests.support.api_access import give_api_access
 from tests.support.orders import woo_order
 from tests.support.service import ADMIN_TOKEN, Service
 
@@ -39,11 +40,14 @@ def create_refused_order(service: Service) -> None:
         ("/retriggers", {"reason": "refused"}),
         ("/accounts/erp/pause", {"note": "they count their stock"}),
         ("/accounts/erp/resume", {}),
+        ("/stores/tienda-ar/catch-up", {}),
+        ("/stores/tienda-ar/webhooks/sync", {"note": "they were disabled"}),
     ],
 )
 def test_repeated_request_with_the_same_key_returns_the_first_response(
     service: Service, path: str, body: dict[str, Any]
 ) -> None:
+    give_api_access(service, "tienda-ar")
     create_refused_order(service)
     first, again = post(service, path, **body), post(service, path, **body)
     assert first.status_code in (200, 202)

@@ -84,28 +84,28 @@ def test_store_without_webhooks_is_silent(service: Service, ana: Visitor) -> Non
     heard = last_webhook_by_store(service.database, ["tienda-mx", "tienda-ar"])
     assert heard["tienda-mx"] is None
     assert heard["tienda-ar"] is not None
-    assert "tienda-mx shopify none yet silent" in text_of(ana.get("/"))
+    assert "tienda-mx shopify none yet no API access silent" in text_of(ana.get("/"))
 
 
 def test_wrong_signatures_are_shown_beside_their_store(service: Service, ana: Visitor) -> None:
     for _ in range(2):
         ana.client.post("/webhooks/tienda-mx", data=b"{}", headers={"X-Shopify-Hmac-Sha256": "other"})
     ana.client.application.extensions["rejected"].flush()
-    for page in ("/", "/accounts"):
+    for page in ("/", "/stores"):
         text = text_of(ana.get(page))
         assert re.search(r"tienda-mx shopify .* 2 wrong signatures .*: none of the store's secrets made", text)
     ana.language = "es"
-    assert "2 firmas incorrectas" in text_of(ana.get("/accounts"))
+    assert "2 firmas incorrectas" in text_of(ana.get("/stores"))
 
 
 def test_errors_in_place_of_orders_are_shown_beside_their_store(service: Service, ana: Visitor) -> None:
     for _ in range(2):
         service.post_woo({"code": "woocommerce_rest_cannot_view", "message": "Sorry"}, "order.updated")
-    for page in ("/", "/accounts"):
+    for page in ("/", "/stores"):
         text = text_of(ana.get(page))
         assert re.search(r"tienda-ar woocommerce .* 2 errors in place of orders .*: WooCommerce sends an error", text)
     ana.language = "es"
-    assert "2 errores en lugar de pedidos" in text_of(ana.get("/accounts"))
+    assert "2 errores en lugar de pedidos" in text_of(ana.get("/stores"))
 
 
 def test_delivery_page_shows_its_full_history(service: Service, ana: Visitor) -> None:

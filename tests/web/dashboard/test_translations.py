@@ -20,18 +20,19 @@ from sqlmodel import col, select
 import connector
 import mappings
 from connector.core import messages
-from connector.database.models import Attempt, Circuit, Event
+from connector.database.models import Attempt, Circuit, Event, StoreReading, StoreToken, StoreWebhooks
 from connector.database.orders import add_alert
 from connector.operations import actions
 from connector.operations.actions import advance_bulk_retries
 from connector.web.dashboard import auth
 from mappings import labels, problems
 from mappings.addresses import ambiguity
+from tests.support.api_access import PUBLIC_URL, give_api_access
 from tests.support.orders import shopify_order, woo_order
 from tests.support.rows import execute_statements, update_row
 from tests.support.scenarios import without_colonia
 from tests.support.service import Service
-from tests.support.visitor import Visitor
+from tests.support.visitor import ANA, PASSWORD, Visitor, visit
 
 pytestmark = pytest.mark.sqlite
 
@@ -203,6 +204,7 @@ def live_through_everything(service: Service, ana: Visitor) -> list[str]:
     return [
         *("/", "/?day=2026-11-20", "/deliveries", "/deliveries?state=parked", "/events", "/events?status=ignored"),
         *("/accounts", "/audit", "/audit?kind=alert", "/settings", "/retriggers/1"),
+        *("/stores", "/stores/tienda-mx", "/stores/tienda-ar", "/audit?kind=catch-up", "/events?source=catch-up"),
         *deliveries,
         *(f"{path}/preview" for path in deliveries),
         *events,
@@ -211,6 +213,31 @@ def live_through_everything(service: Service, ana: Visitor) -> list[str]:
 
 def test_spanish_pages_have_no_english_text(service: Service, ana: Visitor) -> None:
     pages = live_through_everything(service, ana)
+    assert find_english(ana, pages) == {}
+
+
+@pytest.mark.parametrize("public_url", [PUBLIC_URL, None])
+def test_spanish_store_pages_have_no_english_text(service: Service, public_url: str | None) -> None:
+    give_api_access(service, "tienda-mx", "tienda-ar", public_url=public_url)
+    ana = visit(service, ANA)
+    ana.language = "es-MX,es;q=0.9"
+    ana.sign_in(PASSWORD, "ana")
+    now, problem = service.clock(), build_example("connect_failed").to_json()
+    reading = {"read_until": now, "orders_read": 0, "orders_missing": 0, "started_at": now, "requested_at": now}
+    failed = {"failures": 2, "failed_since": now, "error": problem}
+    running: dict[str, Any] = {"failures": 0, "failed_since": None, "error": None}
+    webhooks = {"requested_at": now, "checked_at": now, "problems": [problem, problem], "error": problem}
+    execute_statements(
+        service,
+        insert(StoreReading).values([{"store": "tienda-mx", **reading, **failed}]),
+        insert(StoreReading).values([{"store": "tienda-ar", **reading, **running}]),
+        insert(StoreWebhooks).values(store="tienda-mx", **webhooks),
+        insert(StoreToken).values(store="tienda-mx", token="sealed", obtained_at=now),
+        insert(StoreToken).values(store="tienda-ar", token="sealed", obtained_at=now, expires_at=now),
+    )
+    assert ana.post("/stores/tienda-mx/catch-up").status_code == 302
+    assert ana.post("/stores/tienda-mx/webhooks/sync").status_code == (302 if public_url else 409)
+    pages = ["/", "/stores/tienda-mx", "/stores/tienda-ar", "/stores", "/audit"]
     assert find_english(ana, pages) == {}
 
 

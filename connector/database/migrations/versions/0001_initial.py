@@ -17,16 +17,6 @@ ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     op.create_table(
-        "account_actions",
-        sa.Column("id", ROW_ID, nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("account", sa.String(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("who", sa.String(), nullable=False),
-        sa.Column("text", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_table(
         "alerts",
         sa.Column("id", ROW_ID, nullable=False),
         sa.Column("key", sa.String(), nullable=False),
@@ -317,6 +307,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("store", "code"),
     )
     op.create_table(
+        "operator_actions",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("account", sa.String(), nullable=True),
+        sa.Column("store", sa.String(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "store_readings",
         sa.Column("store", sa.String(), nullable=False),
         sa.Column("read_until", sa.DateTime(timezone=True), nullable=False),
@@ -353,6 +354,7 @@ def downgrade() -> None:
     op.drop_table("store_webhooks")
     op.drop_table("store_tokens")
     op.drop_table("store_readings")
+    op.drop_table("operator_actions")
     op.drop_table("store_errors")
     op.drop_table("signature_failures")
     op.drop_table("secrets")
@@ -369,4 +371,3 @@ def downgrade() -> None:
     op.drop_table("circuits")
     op.drop_table("checkpoints")
     op.drop_table("alerts")
-    op.drop_table("account_actions")

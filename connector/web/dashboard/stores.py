@@ -1,0 +1,43 @@
+"""The stores: their webhooks, their APIs and catch-up, with forms to read a store's orders and repair its webhooks."""
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from connector.database.coordination import is_worker_running
+from connector.operations import actions
+from connector.operations.store_status import RECENT, load_store_status, load_store_statuses
+from connector.web.context import get_runtime
+from connector.web.dashboard.auth import current_actor
+from connector.web.dashboard.i18n import gettext as _
+
+blueprint = Blueprint("stores", __name__, url_prefix="/stores")
+
+
+@blueprint.get("")
+def index() -> str:
+    return render_template("stores.html", stores=load_store_statuses(get_runtime()))
+
+
+@blueprint.get("/<name>")
+def show(name: str) -> str:
+    runtime = get_runtime()
+    return render_template(
+        "store.html",
+        status=load_store_status(runtime, name),
+        recent_since=(runtime.clock() - RECENT).strftime("%Y-%m-%dT%H:%M"),
+        is_worker_running=is_worker_running(runtime.database),
+    )
+
+
+@blueprint.post("/<name>/catch-up")
+def catch_up(name: str) -> Response:
+    actions.request_catch_up(get_runtime(), name, actor=current_actor())
+    flash(_("The worker is asked to read the store's orders. The result will appear here."), "success")
+    return redirect(url_for("stores.show", name=name))
+
+
+@blueprint.post("/<name>/webhooks/sync")
+def sync_webhooks(name: str) -> Response:
+    actions.request_webhook_sync(get_runtime(), name, actor=current_actor())
+    flash(_("The worker is asked to repair the store's webhooks. The result will appear here."), "success")
+    return redirect(url_for("stores.show", name=name))
