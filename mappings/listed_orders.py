@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Mapping, Set
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from mappings.ids import hash_body, parse_id
 from mappings.order_listing import CATCH_UP_TOPIC, ListedOrder
-from mappings.store_api import UnexpectedResponseError
+from mappings.store_api import ApiResponse, UnexpectedResponseError
 from mappings.storefront import MalformedWebhookError, dump_payload
+
+
+def require_success(response: ApiResponse) -> None:
+    """Raises `UnexpectedResponseError` unless the response is a list."""
+    if response.status != HTTPStatus.OK:
+        raise UnexpectedResponseError(f"The response has the status {response.status}.")
 
 
 def collect_orders(

@@ -38,7 +38,7 @@ class OrderPage:
 
 
 class OrderListing(ABC, Generic[StoreT]):
-    """Pure functions: `connector` sends the requests."""
+    """Pure functions: `connector` sends the requests. It ends a list that asks for the same page again."""
 
     #: A longer period is read in several lists, so that an interrupted reading does not start over. None: no limit.
     max_period: ClassVar[timedelta | None] = None

@@ -6,6 +6,7 @@ from typing import Any
 from mappings.fields import parse_datetime
 from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.shopify.api import API_VERSION, find_required_fetches
+from mappings.storefronts.shopify.listing import ShopifyOrderListing
 from mappings.storefronts.shopify.sample import SampleShopifyStore
 from mappings.storefronts.shopify.schema import ShopifyOrderSchema
 from mappings.storefronts.shopify.store import ShopifyStore, ShopifyStoreSchema
@@ -18,6 +19,7 @@ class Shopify(Storefront[ShopifyStore]):
     settings_schema = ShopifyStoreSchema
     # Newer deliveries: https://shopify.dev/docs/apps/build/events/verify-deliveries, read 2026-11-21.
     signature = Signature(headers=("X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256"), encoding="base64")
+    order_listing = ShopifyOrderListing()
     sample = SampleShopifyStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:

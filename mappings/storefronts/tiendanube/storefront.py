@@ -6,6 +6,7 @@ from typing import Any
 from mappings.fields import parse_datetime
 from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.tiendanube.api import build_headers, build_probe_path, find_required_fetches
+from mappings.storefronts.tiendanube.listing import TiendanubeOrderListing
 from mappings.storefronts.tiendanube.sample import SampleTiendanubeStore
 from mappings.storefronts.tiendanube.schema import TiendanubeOrderSchema
 from mappings.storefronts.tiendanube.store import TiendanubeStore, TiendanubeStoreSchema
@@ -25,6 +26,7 @@ class Tiendanube(Storefront[TiendanubeStore]):
     signature = Signature(headers=("X-Linkedstore-HMAC-SHA256", "HTTP-X-Linkedstore-HMAC-SHA256"), encoding="hex")
     document_from = ("contact_identification", "customer.identification")
     has_thin_webhooks = True
+    order_listing = TiendanubeOrderListing()
     sample = SampleTiendanubeStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:

@@ -7,6 +7,7 @@ from mappings.fields import parse_datetime
 from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.woocommerce.api import basic_auth, find_required_fetches
 from mappings.storefronts.woocommerce.erasure import is_anonymized
+from mappings.storefronts.woocommerce.listing import WooOrderListing
 from mappings.storefronts.woocommerce.sample import SampleWooStore
 from mappings.storefronts.woocommerce.schema import WooOrderSchema
 from mappings.storefronts.woocommerce.store import WooStore, WooStoreSchema
@@ -38,6 +39,7 @@ class WooCommerce(Storefront[WooStore]):
     # https://github.com/woocommerce/woocommerce, includes/class-wc-order.php, wc_cancel_unpaid_orders in
     # includes/wc-order-functions.php, read 2026-11-30.
     can_undo_cancellation = True
+    order_listing = WooOrderListing()
     sample = SampleWooStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:

@@ -105,7 +105,8 @@ def test_new_order_is_also_a_created_one(storefront: str, own: str) -> None:
 
 @pytest.mark.parametrize(("storefront", "status"), [("shopify", "financial_status"), ("tiendanube", "payment_status")])
 def test_undocumented_payment_status_takes_the_routes_of_a_paid_order(storefront: str, status: str) -> None:
-    identity = identify(storefront, **{status: "en_revision"})
+    changes: dict[str, Any] = {status: "en_revision"}
+    identity = identify(storefront, **changes)
     assert identity.has_unknown_payment
     assert "paid" not in identity.topics
     assert "paid" in identity.topics_for_routes
