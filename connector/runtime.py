@@ -1,6 +1,6 @@
 """What every part needs, opened once and passed as first argument: settings, database, HTTP clients, clock."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,16 +9,20 @@ from typing import Any
 
 from connector.clients.customers import CustomerLookup
 from connector.clients.http import Client, open_account_client, tls_context
+from connector.clients.store_tokens import MemoryVault, StoreTokens, TokenVault
 from connector.clients.storefront_api import StoreApi
 from connector.clients.tokens import TokenProvider
 from connector.core.exceptions import DatabaseUnavailableError, SettingsError
+from connector.core.token_cipher import TokenCipher
 from connector.database.engine import Database
 from connector.database.health import unknown_ids
 from connector.database.known_stores import record_first_runs
+from connector.database.store_tokens import DatabaseVault
 from connector.observability.logs import get_logger
 from connector.observability.tracing import Tracing, open_tracing
 from connector.settings import Settings
 from mappings import DESTINATIONS
+from mappings.app_settings import AppStore
 from mappings.settings import Store
 
 Clock = Callable[[], datetime]
@@ -51,6 +55,7 @@ class Runtime:
     clock: Clock = utc_now
     account_clients: dict[str, AccountClients] = field(default_factory=dict)  # by account id; empty in web processes
     store_apis: dict[str, StoreApi] = field(default_factory=dict)  # by store id, if the store has an API
+    token_vaults: dict[str, TokenVault] = field(default_factory=dict)  # by store id, if its app obtains the tokens
     first_runs: dict[str, datetime] = field(default_factory=dict)  # by store id, when the connector first ran with it
     tracing: Tracing = field(default_factory=Tracing)
     log: Any = field(default_factory=get_logger)
@@ -105,11 +110,12 @@ def open_runtime(
             "clock": clock,
             "tracing": tracing,
             "first_runs": first_runs,
+            "token_vaults": open_token_vaults(settings, database),
         }
         if not with_clients:
             yield Runtime(**common)
             return
-        with open_clients(settings, clock) as (account_clients, store_apis):
+        with open_clients(settings, clock, common["token_vaults"]) as (account_clients, store_apis):
             yield Runtime(**common, account_clients=account_clients, store_apis=store_apis)
     finally:
         database.close()
@@ -154,9 +160,13 @@ def wait_for_database(settings: Settings) -> None:
 
 @contextmanager
 def open_clients(
-    settings: Settings, clock: Clock = utc_now
+    settings: Settings, clock: Clock = utc_now, token_vaults: Mapping[str, TokenVault] | None = None
 ) -> Iterator[tuple[dict[str, AccountClients], dict[str, StoreApi]]]:
-    """Yield the clients of the accounts and the APIs of the stores that have one, each by id."""
+    """Yield the clients of the accounts and the APIs of the stores that have one, each by id.
+
+    Args:
+        token_vaults: by store id; a store without one keeps its token in memory.
+    """
     ssl_context = tls_context()
     account_clients = {}
     for account in settings.accounts.values():
@@ -170,8 +180,11 @@ def open_clients(
                 api=destination.customer_api, client=client, tokens=tokens, idempotency_header=header, clock=clock
             )
         account_clients[account.id] = AccountClients(client=client, tokens=tokens, customers=customers)
+    vaults = token_vaults or {}
     store_apis = {
-        store.id: build_store_api(settings, store, ssl_context) for store in settings.stores.values() if store.has_api
+        store.id: build_store_api(settings, store, vaults.get(store.id), clock)
+        for store in settings.stores.values()
+        if store.has_api
     }
     try:
         yield account_clients, store_apis
@@ -182,9 +195,22 @@ def open_clients(
             api.close()
 
 
-def build_store_api(settings: Settings, store: Store, ssl_context: Any) -> StoreApi:
+def open_token_vaults(settings: Settings, database: Database) -> dict[str, TokenVault]:
+    """Return where the tokens that stores' apps obtain are kept: without `TOKEN_KEYS`, in this process's memory."""
+    stores = [store for store in settings.stores.values() if isinstance(store, AppStore) and store.client_id]
+    keys = settings.environment.token_keys
+    if not stores or not keys:
+        return {store.id: MemoryVault() for store in stores}
+    cipher = TokenCipher(keys)
+    return {store.id: DatabaseVault(database, store.id, owner=store.token_owner, cipher=cipher) for store in stores}
+
+
+def build_store_api(settings: Settings, store: Store, vault: TokenVault | None, clock: Clock) -> StoreApi:
+    ssl_context, storefront = tls_context(), settings.storefront(store)
     client = Client(store.api_url or "", headers={}, ssl_context=ssl_context, keep_alive=True)
-    return StoreApi(client, store, settings.storefront(store))
+    token_client = Client("", headers={}, ssl_context=ssl_context, keep_alive=False)
+    tokens = StoreTokens(token_client, store, storefront, vault=vault or MemoryVault(), clock=clock)
+    return StoreApi(client, store, storefront, tokens)
 
 
 @contextmanager
@@ -193,7 +219,7 @@ def open_store_api(runtime: Runtime, store: Store) -> Iterator[StoreApi | None]:
     if store.id in runtime.store_apis or not store.has_api:
         yield runtime.store_apis.get(store.id)
         return
-    api = build_store_api(runtime.settings, store, tls_context())
+    api = build_store_api(runtime.settings, store, runtime.token_vaults.get(store.id), runtime.clock)
     try:
         yield api
     finally:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal
 
+from mappings.access_tokens import AppAuthorization, TokenRequest
 from mappings.order import Order
 from mappings.order_listing import OrderListing
 from mappings.problems import MappingError, Problem
@@ -133,6 +134,8 @@ class Storefront(ABC, Generic[StoreT]):
     has_thin_webhooks: ClassVar[bool] = False
     #: How the orders that changed in a period are listed. None: the platform's API does not offer that.
     order_listing: ClassVar[OrderListing[Any] | None] = None
+    #: How a shop authorizes an app, if its API takes a token that only a person can obtain.
+    app_authorization: ClassVar[AppAuthorization[Any] | None] = None
     sample: ClassVar[SampleStore]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -207,6 +210,10 @@ class Storefront(ABC, Generic[StoreT]):
             token: the store's `api_token`, or the one that the connector obtained for it.
         """
         return {}
+
+    def token_request(self, store: StoreT) -> TokenRequest | None:
+        """Return the request that gets a new token with the store's credentials; None if no request can."""
+        return None
 
     def probe_path(self, store: StoreT) -> str | None:
         """Return the path of a GET request that succeeds only with credentials that may read orders; None: unknown."""

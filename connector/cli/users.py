@@ -10,11 +10,14 @@ MIN_PASSWORD_LENGTH = 8
 
 
 @cli.command()
-def token() -> None:
+@click.option("--key", "is_key", is_flag=True, help="Print a key for TOKEN_KEYS instead.")
+def token(is_key: bool) -> None:
     """Print a new random token, for ADMIN_TOKEN, METRICS_TOKEN or SECRET_KEY."""
     import secrets
+    from base64 import urlsafe_b64encode
 
-    click.echo(secrets.token_urlsafe(TOKEN_BYTES))
+    # As `Fernet.generate_key` makes it: https://cryptography.io/en/latest/fernet/, read 2026-11-30.
+    click.echo(urlsafe_b64encode(secrets.token_bytes(32)).decode() if is_key else secrets.token_urlsafe(TOKEN_BYTES))
 
 
 @cli.group()

@@ -5,10 +5,12 @@ Fetches are GET requests, so all of them may be repeated.
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any
 
 from connector.clients.http import MAX_RESPONSE_BYTES, Client, Reachability, RequestFailedError
+from connector.clients.store_tokens import StoreTokenError, StoreTokens
 from connector.core.http_result import HttpResult
 from connector.core.messages import build_message
 from mappings.problems import MappingError
@@ -23,10 +25,11 @@ class FetchError(RequestFailedError):
 class StoreApi:
     """The API of one store, with its credentials. Thread-safe."""
 
-    def __init__(self, client: Client, store: Store, storefront: Storefront[Any]) -> None:
+    def __init__(self, client: Client, store: Store, storefront: Storefront[Any], tokens: StoreTokens) -> None:
         self.client = client
         self.store = store
         self.storefront = storefront
+        self.tokens = tokens
 
     def request(
         self,
@@ -40,16 +43,46 @@ class StoreApi:
     ) -> HttpResult:
         """Send one request and return what happened. Raises nothing.
 
+        If the API rejects the token (401), and there is or can be obtained another one, the request is sent once more.
+        Without a token nothing is sent, and the result says why there is none.
+
         Args:
             path: below the store's `api_url`.
             data: the body, sent as JSON; None for no body.
-            timeout_s: for the whole exchange.
+            timeout_s: for the whole exchange, with that of credentials for a token.
         """
-        headers = self.storefront.api_headers(self.store, self.store.api_token)
+        deadline = monotonic() + timeout_s
+        send = partial(self._send, method, path, deadline=deadline, query=query, data=data, max_bytes=max_bytes)
+        try:
+            token = self.tokens.get(timeout_s=timeout_s)
+        except StoreTokenError as error:
+            return error.result
+        result = send(token)
+        if result.status != 401 or not self.tokens.may_change:
+            return result
+        try:
+            newer_token = self.tokens.get(timeout_s=deadline - monotonic(), rejected=token)
+        except StoreTokenError as error:
+            return error.result
+        return send(newer_token)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        *,
+        deadline: float,
+        query: Mapping[str, str] | None,
+        data: Any,
+        max_bytes: int,
+    ) -> HttpResult:
+        headers = self.storefront.api_headers(self.store, token)
         body = None
         if data is not None:
             headers["Content-Type"] = "application/json"
             body = json.dumps(data).encode()
+        timeout_s = max(0.1, deadline - monotonic())
         return self.client.request(
             method, path, timeout_s=timeout_s, headers=headers, query=query, body=body, max_bytes=max_bytes
         )
@@ -59,6 +92,7 @@ class StoreApi:
 
     def close(self) -> None:
         self.client.close()
+        self.tokens.close()
 
 
 def fetch_missing(

@@ -53,6 +53,16 @@ ATTEMPT_ERRORS: Mapping[str, str] = {
     # Which request failed before the order was sent.
     "order_not_fetched": N_("not fetched: %(error)s"),
     "no_token": N_("no token: %(error)s"),
+    # Why there is no access token for a store's API.
+    "http_status_with_code": N_("status %(status)s, %(error_code)s"),
+    "store_credentials_rejected": N_(
+        "no access token, because the store's app is rejected (%(error)s): check its client_id and client_secret, and "
+        "that it is installed in the shop"
+    ),
+    "store_token_failed": N_("no access token: %(error)s"),
+    "store_token_awaited": N_("no access token in time from the process that is getting one"),
+    "store_not_authorized": N_("no access token: run `connector authorize %(store)s`"),
+    "store_token_revoked": N_("the access token is not valid any more: run `connector authorize %(store)s`"),
     "no_customer": N_("no customer: %(error)s"),
 }
 

@@ -38,6 +38,7 @@ class SandboxServer(Sandbox):
         port: int = 0,  # 0: a free one
         destinations: Mapping[str, Destination[Any]] = DESTINATIONS,
         token_life_s: float = 300.0,
+        store_token_life_s: float = 86_399.0,
         log_requests: bool = False,
     ) -> None:
         super().__init__(
@@ -45,6 +46,7 @@ class SandboxServer(Sandbox):
             storefronts=STOREFRONT_APIS.keys(),
             services={CUSTOMERS},
             token_life_s=token_life_s,
+            store_token_life_s=store_token_life_s,
         )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # werkzeug would end the process over a port in use; this raises OSError.

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import jwt
 
 from connector.sandbox.fault_injection import Fault, FaultKind, FaultSchema
+from connector.sandbox.store_tokens import IssuedStoreTokens
 from mappings import DESTINATIONS
 from mappings.destination import Destination
 
@@ -76,8 +77,10 @@ class Sandbox:
         storefronts: Collection[str] = (),  # those that have a fake API
         services: Collection[str] = (),  # names of other fakes into which faults can be injected
         token_life_s: float = 300.0,
+        store_token_life_s: float = 86_399.0,
     ) -> None:
         self.destinations = destinations
+        self.store_tokens = IssuedStoreTokens(life_s=store_token_life_s)
         self.storefronts = storefronts
         self.stopping = threading.Event()
         self._token_life = timedelta(seconds=token_life_s)
@@ -176,6 +179,7 @@ class Sandbox:
         with self._lock:
             if fault.kind is FaultKind.EXPIRE_TOKENS:
                 self._token_generation[fault.destination] += 1
+                self.store_tokens.revoke(fault.destination)
             else:
                 self._faults.append(fault)
         return fault

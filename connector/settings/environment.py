@@ -18,6 +18,8 @@ TrustedProxies = tuple[IPv4Network | IPv6Network, ...] | int
 
 #: Of secrets that give an operator's rights.
 MIN_SECRET_LENGTH = 32
+#: 32 bytes in base64 for URLs, as https://cryptography.io/en/latest/fernet/ describes it, read 2026-11-30.
+FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]=", re.ASCII)
 TOO_SHORT = f"must be at least {MIN_SECRET_LENGTH} characters, made at random: `connector token` prints one."
 
 
@@ -29,6 +31,7 @@ class Environment:
     admin_token: str | None = field(default=None, repr=False)  # None: /api returns 404
     secret_key: str | None = field(default=None, repr=False)  # signs cookies; None: the database keeps one
     metrics_token: str | None = field(default=None, repr=False)  # for /metrics only
+    token_keys: tuple[str, ...] = field(default=(), repr=False)  # encrypt stores' tokens; none: kept in memory only
     sentry_dsn: str | None = field(default=None, repr=False)  # None: errors are not reported
     otel_exporter_otlp_endpoint: str | None = field(default=None, repr=False)  # None: tracing is off
     otel_service_name: str = "connector"
@@ -114,6 +117,22 @@ class AdminToken(HeaderValue):
         return token
 
 
+class TokenKeys(fields.String):
+    """Fernet keys, separated by commas: 32 bytes each, in the alphabet of base64 for URLs."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        keys = tuple(key.strip() for key in str(value).split(","))
+        numbers = [number for number, key in enumerate(keys, start=1) if not FERNET_KEY.fullmatch(key)]
+        if numbers:
+            detail = f" Number {numbers[0]} of {len(keys)} is no such key." if len(keys) > 1 else ""
+            raise ValidationError(
+                f"must be keys that `connector token --key` prints, separated by commas, the newest first.{detail}"
+            )
+        if len(set(keys)) < len(keys):
+            raise ValidationError("has the same key twice.")
+        return keys
+
+
 class DatabaseUrl(fields.String):
     """An SQLite file, or a PostgreSQL server with the scheme that Heroku or the driver uses."""
 
@@ -150,6 +169,7 @@ class EnvironmentSchema(SettingsSchema):
     admin_token = AdminToken(data_key="ADMIN_TOKEN")
     secret_key = fields.String(data_key="SECRET_KEY", validate=Length(min=MIN_SECRET_LENGTH, error=TOO_SHORT))
     metrics_token = HeaderValue(data_key="METRICS_TOKEN")
+    token_keys = TokenKeys(data_key="TOKEN_KEYS")
     sentry_dsn = SentryDsn(data_key="SENTRY_DSN")
     otel_exporter_otlp_endpoint = WebAddress(data_key="OTEL_EXPORTER_OTLP_ENDPOINT")
     otel_service_name = fields.String(data_key="OTEL_SERVICE_NAME")

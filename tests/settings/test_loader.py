@@ -204,7 +204,7 @@ def test_example_lists_every_setting() -> None:
 
 @pytest.mark.parametrize("spoke", [*STOREFRONTS.values(), *DESTINATIONS.values()], ids=lambda spoke: spoke.name)
 def test_secret_settings_are_not_in_the_repr(spoke: Destination[Any] | Storefront[Any]) -> None:
-    secret_names = {"secrets", "api_key", "access_token", "api_token", "headers"}
+    secret_names = {"secrets", "api_key", "access_token", "api_token", "client_secret", "headers"}
     model = spoke.settings_schema.model
     secret = secret_names & spoke.settings_schema().fields.keys()
     assert secret

@@ -43,6 +43,11 @@ class OrderNotFoundError(StorefrontApiError):
         super().__init__(404, "no such order was put here")
 
 
+def oauth_error(code: str, *, status: int = 400) -> StorefrontApiError:
+    """https://www.rfc-editor.org/rfc/rfc6749#section-5.2."""
+    return StorefrontApiError(status, code, body={"error": code})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     path: str  # below the store's `api_url`
@@ -110,9 +115,29 @@ class FakeStorefrontApi(ABC):
         return [stored.order for stored in self.sandbox.store_orders() if stored.storefront == self.storefront]
 
     def _check_credentials(self) -> None:
+        """Accept any credentials but a token that was issued here and is not valid (any more)."""
         credentials = self.read_credentials()
-        if not credentials or self.sandbox.consume_fault(self.storefront, {FaultKind.REJECT_KEY}, credentials):
+        is_rejected = not credentials or self.sandbox.consume_fault(
+            self.storefront, {FaultKind.REJECT_KEY}, credentials
+        )
+        if not credentials or is_rejected or not self.sandbox.store_tokens.may_be_valid(self.storefront, credentials):
             raise StorefrontApiError(401, "Invalid access token", description="Invalid access token")
+
+    def check_app(self, data: Mapping[str, Any], *, grant_type: str, rejection: int) -> None:
+        """Check what every request for a token has. Raises `StorefrontApiError`.
+
+        Args:
+            rejection: the status for wrong credentials.
+        """
+        if fault := self.sandbox.consume_fault(self.storefront, {FaultKind.TOKEN_STATUS}):
+            raise StorefrontApiError(fault.status, str(fault.kind), body={"error": fault.code or "server_error"})
+        if data.get("grant_type") != grant_type:
+            raise oauth_error("unsupported_grant_type")
+        secret = data.get("client_secret")
+        if not data.get("client_id") or not secret:
+            raise oauth_error("invalid_request")
+        if self.sandbox.consume_fault(self.storefront, {FaultKind.REJECT_KEY}, secret):
+            raise oauth_error("invalid_client", status=rejection)
 
     def _fault_response(self, fault: Fault) -> Response:
         response = json_response(fault.status, self.error_body(fault.status, fault.code))

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import request
 
-from connector.sandbox.storefront_apis.base import Endpoint, FakeShopApi, OrderNotFoundError
+from connector.sandbox.storefront_apis.base import Endpoint, FakeShopApi, OrderNotFoundError, oauth_error
 from mappings.storefronts.shopify.api import API_VERSION
 
 
@@ -13,12 +13,33 @@ class FakeShopifyApi(FakeShopApi):
 
     def endpoints(self) -> list[Endpoint]:
         return [
+            Endpoint(
+                path="/admin/oauth/access_token", handler=self.grant_token, method="POST", needs_credentials=False
+            ),
             Endpoint(path=f"/admin/api/{API_VERSION}/orders/count.json", handler=self.count_orders),
             Endpoint(
                 path=f"/admin/api/{API_VERSION}/orders/<order_id>/transactions.json", handler=self.list_transactions
             ),
             Endpoint(path=f"/admin/api/{API_VERSION}/variants/<variant_id>.json", handler=self.get_variant),
         ]
+
+    def grant_token(self) -> dict[str, Any]:
+        """Exchange an app's credentials for a token.
+
+        https://shopify.dev/docs/apps/build/authentication-authorization/client-credentials-grant, read 2026-11-30.
+        Unverified: the errors, and that tokens from before stay valid.
+        """
+        if request.mimetype != "application/x-www-form-urlencoded":
+            raise oauth_error("invalid_request")
+        data = request.form.to_dict()
+        self.check_app(data, grant_type="client_credentials", rejection=400)
+        store_tokens = self.sandbox.store_tokens
+        token = store_tokens.issue(self.storefront, owner=data["client_id"])
+        return {
+            "access_token": token,
+            "scope": "read_orders,read_products",
+            "expires_in": round(store_tokens.life.total_seconds()),
+        }
 
     def count_orders(self) -> dict[str, int]:
         return {"count": len(self.orders())}

@@ -65,10 +65,11 @@ register_templates(
     {
         "shopify_payments_not_fetched": N_(
             "Payments are not itemized when several gateways were used, such as a gift card and a bank card. "
-            "Set the store's `api_url` and `api_token` to fetch them."
+            "To fetch them, set the store's `client_id` and `client_secret`, or its `api_token`."
         ),
         "shopify_barcodes_not_fetched": N_(
-            "Barcodes are not in Shopify's webhooks. Set the store's `api_url` and `api_token` to fetch them."
+            "Barcodes are not in Shopify's webhooks. "
+            "To fetch them, set the store's `client_id` and `client_secret`, or its `api_token`."
         ),
     }
 )

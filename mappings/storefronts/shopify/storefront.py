@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
+from mappings.access_tokens import TokenRequest
 from mappings.fields import parse_datetime
 from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.shopify.api import API_VERSION, find_required_fetches
@@ -10,6 +11,7 @@ from mappings.storefronts.shopify.listing import ShopifyOrderListing
 from mappings.storefronts.shopify.sample import SampleShopifyStore
 from mappings.storefronts.shopify.schema import ShopifyOrderSchema
 from mappings.storefronts.shopify.store import ShopifyStore, ShopifyStoreSchema
+from mappings.storefronts.shopify.tokens import build_token_request
 from mappings.storefronts.shopify.webhook import identify_listed_order, identify_webhook, is_of_shop
 
 
@@ -50,3 +52,6 @@ class Shopify(Storefront[ShopifyStore]):
     def api_headers(self, store: ShopifyStore, token: str | None) -> dict[str, str]:
         # https://shopify.dev/docs/api/admin-rest, "Authentication", read 2026-11-21.
         return {"X-Shopify-Access-Token": token or "", "Accept": "application/json"}
+
+    def token_request(self, store: ShopifyStore) -> TokenRequest | None:
+        return build_token_request(store)

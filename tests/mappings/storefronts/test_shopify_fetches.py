@@ -19,9 +19,12 @@ SEVERAL_GATEWAYS = {"payment_gateway_names": ["shopify_payments", "gift_card"]}
 TRANSACTIONS_PATH = "/admin/api/2026-10/orders/5678901234999/transactions.json?in_shop_currency=true"
 PAYMENTS_HINT = (
     "Payments are not itemized when several gateways were used, such as a gift card and a bank card. "
-    "Set the store's `api_url` and `api_token` to fetch them."
+    "To fetch them, set the store's `client_id` and `client_secret`, or its `api_token`."
 )
-BARCODES_HINT = "Barcodes are not in Shopify's webhooks. Set the store's `api_url` and `api_token` to fetch them."
+BARCODES_HINT = (
+    "Barcodes are not in Shopify's webhooks. "
+    "To fetch them, set the store's `client_id` and `client_secret`, or its `api_token`."
+)
 
 
 @pytest.fixture
