@@ -14,6 +14,7 @@ from mappings.problems import MappingError, Problem
 from mappings.samples import SampleStore
 from mappings.schema import StorefrontSchema, schema_instance
 from mappings.settings import StoreSchema, StoreT
+from mappings.webhook_api import WebhookApi
 
 #: What an event says, on any platform. An event also has the platform's own topic.
 CANONICAL_TOPICS = frozenset({"created", "paid", "updated", "cancelled"})
@@ -136,6 +137,8 @@ class Storefront(ABC, Generic[StoreT]):
     order_listing: ClassVar[OrderListing[Any] | None] = None
     #: How a shop authorizes an app, if its API takes a token that only a person can obtain.
     app_authorization: ClassVar[AppAuthorization[Any] | None] = None
+    #: How its API lists and changes a store's webhooks; None: it does not, or not in a way that is known.
+    webhook_api: ClassVar[WebhookApi[Any] | None] = None
     sample: ClassVar[SampleStore]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

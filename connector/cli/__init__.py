@@ -4,7 +4,20 @@ Exit status: 0 success; 1 failure, explained on standard error; 2 invalid usage 
 they need inside the function, so that `connector map` does not load a web server.
 """
 
-from connector.cli import accounts, alerts, deliveries, dev, doctor, maintenance, map, replay, service, table, users
+from connector.cli import (
+    accounts,
+    alerts,
+    deliveries,
+    dev,
+    doctor,
+    maintenance,
+    map,
+    replay,
+    service,
+    table,
+    users,
+    webhooks,
+)
 from connector.cli.common import cli, main
 
 __all__ = [
@@ -21,4 +34,5 @@ __all__ = [
     "service",
     "table",
     "users",
+    "webhooks",
 ]

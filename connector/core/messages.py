@@ -79,6 +79,24 @@ SIGNATURE_ERRORS: Mapping[str, str] = {
     "signature_of_other_shop": N_("the signature is right, but the webhook is another shop's"),
 }
 
+#: Why a store's webhooks cannot be listed or changed through its API.
+WEBHOOK_ERRORS: Mapping[str, str] = {
+    "public_url_missing": N_("`public_url` is not set: the address at which storefronts reach this connector."),
+    "public_url_unreachable": N_(
+        "%(url)s does not answer (%(error)s): webhooks that were sent there would be lost, so none was changed."
+    ),
+    "not_the_connector": N_("what answers is not the connector"),
+    "store_without_api": N_("Its API is not configured: set `api_token`, and `api_url`."),
+    "storefront_without_webhook_api": N_("The connector cannot manage this storefront's webhooks."),
+    "webhooks_not_listed": N_("The storefront's API does not list the webhooks: %(error)s."),
+    "webhooks_credentials_rejected": N_(
+        "The storefront's API rejects `api_token` (status %(status)s): it is wrong, or may not read webhooks."
+    ),
+    "webhook_not_changed": N_("The webhook for %(topic)s could not be changed: %(error)s"),
+    "webhooks_being_changed": N_("Another process is changing webhooks. Try again in a minute."),
+    "unexpected_response": N_("unexpected response, status %(status)s"),
+}
+
 #: Why a delivery is discarded.
 DISCARD_REASONS: Mapping[str, str] = {
     "delivery_would_be_discarded": N_("Not decided here: a delivery of this order would be discarded: %(reason)s."),
@@ -210,6 +228,7 @@ register_templates(
         **ATTEMPT_ERRORS,
         **CIRCUIT_REASONS,
         **SIGNATURE_ERRORS,
+        **WEBHOOK_ERRORS,
         **DISCARD_REASONS,
         **HOLD_REASONS,
         **RETRIGGER_REASONS,

@@ -395,7 +395,9 @@ class StoreWebhooks(SQLModel, table=True):
 
     store: str = Field(primary_key=True)
     requested_at: datetime | None = timestamp_column(nullable=True)  # a person wants them repaired
+    managed_since: datetime | None = timestamp_column(nullable=True)  # `sync` made them; None: a person makes them
     checked_at: datetime | None = timestamp_column(nullable=True)
+    failed_since: datetime | None = timestamp_column(nullable=True)  # the first check in a row with a problem or error
     problems: list[dict[str, Any]] = json_list_column()  # what is wrong with them, as of `Problem.to_json`
     error: dict[str, Any] | None = json_column()  # why they could not be read, as of `Problem.to_json`
 

@@ -80,7 +80,7 @@ def load_statuses(runtime: Runtime, stores: list[Store]) -> list[StoreStatus]:
         circuit = circuits.get(store_circuit(store.id))
         return StoreStatus(
             store=store,
-            webhook_url=webhook_url(runtime, store),
+            webhook_url=runtime.settings.webhook_url(store),
             last_webhook_at=last_webhooks[store.id],
             is_silent=is_silent(runtime, store, last_webhooks[store.id]),
             signature_failures=signature_failures.get(store.id),
@@ -93,12 +93,6 @@ def load_statuses(runtime: Runtime, stores: list[Store]) -> list[StoreStatus]:
         )
 
     return [build(store) for store in stores]
-
-
-def webhook_url(runtime: Runtime, store: Store) -> str | None:
-    """Return the address that the store's webhooks must have; None if `public_url` is not set."""
-    public_url = runtime.settings.public_url
-    return f"{public_url}/webhooks/{store.name}" if public_url else None
 
 
 def is_silent(runtime: Runtime, store: Store, last_webhook_at: datetime | None) -> bool:

@@ -23,7 +23,7 @@ from connector.sandbox.fake_lapyme_customers import SERVICE_NAME as CUSTOMERS
 from connector.sandbox.fake_lapyme_customers import create_customers_blueprint
 from connector.sandbox.fault_injection import DESCRIPTIONS
 from connector.sandbox.state import AcceptedOrder, Sandbox, SeenRequest
-from connector.sandbox.storefront_apis import STOREFRONT_APIS, create_storefronts_blueprint
+from connector.sandbox.storefront_apis import STOREFRONT_APIS, WEBHOOK_PLATFORMS, create_storefronts_blueprint
 from mappings import DESTINATIONS
 from mappings.destination import Destination
 
@@ -45,6 +45,7 @@ class SandboxServer(Sandbox):
             destinations=destinations,
             storefronts=STOREFRONT_APIS.keys(),
             services={CUSTOMERS},
+            webhook_platforms=WEBHOOK_PLATFORMS,
             token_life_s=token_life_s,
             store_token_life_s=store_token_life_s,
         )
@@ -73,6 +74,7 @@ class SandboxServer(Sandbox):
 
     def close(self) -> None:
         self.stopping.set()  # ends the delays of late responses
+        self.webhooks.close()
         self._server.shutdown()
         self._thread.join()
 

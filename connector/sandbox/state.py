@@ -7,7 +7,7 @@ import secrets
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from typing import Any, Literal
 import jwt
 
 from connector.sandbox.fault_injection import Fault, FaultKind, FaultSchema
+from connector.sandbox.registered_webhooks import WebhookPlatform, WebhookRegistry
 from connector.sandbox.store_tokens import IssuedStoreTokens
 from mappings import DESTINATIONS
 from mappings.destination import Destination
@@ -76,6 +77,7 @@ class Sandbox:
         destinations: Mapping[str, Destination[Any]] = DESTINATIONS,
         storefronts: Collection[str] = (),  # those that have a fake API
         services: Collection[str] = (),  # names of other fakes into which faults can be injected
+        webhook_platforms: Sequence[WebhookPlatform] = (),
         token_life_s: float = 300.0,
         store_token_life_s: float = 86_399.0,
     ) -> None:
@@ -83,6 +85,9 @@ class Sandbox:
         self.store_tokens = IssuedStoreTokens(life_s=store_token_life_s)
         self.storefronts = storefronts
         self.stopping = threading.Event()
+        self.webhooks = WebhookRegistry(webhook_platforms)
+        #: What a key of WooCommerce's API may do: "read", "write" or "no_manager"; otherwise it may read and write.
+        self.key_permissions: dict[str, str] = {}
         self._token_life = timedelta(seconds=token_life_s)
         self._token_secret = secrets.token_bytes(32)
         self._fault_schema = FaultSchema([*destinations, *storefronts, *services])
@@ -110,6 +115,8 @@ class Sandbox:
     def put_order(self, storefront: str, store_id: str | int, order: Mapping[str, Any]) -> StoreOrder:
         """Store an order for the API of `storefront` to return. It replaces an order of the same id.
 
+        The webhooks that are registered at the storefront are sent in the background.
+
         Raises `ValueError` if the storefront has no fake API, or the order has no id.
         """
         order_id = order.get("id")
@@ -118,8 +125,13 @@ class Sandbox:
         if order_id is None:
             raise ValueError("the order has no id")
         store_order = StoreOrder(storefront=storefront, store_id=str(store_id), order_id=str(order_id), order=order)
+        key = (store_order.storefront, store_order.store_id, store_order.order_id)
         with self._lock:
-            self._store_orders[store_order.storefront, store_order.store_id, store_order.order_id] = store_order
+            old = self._store_orders.get(key)
+            self._store_orders[key] = store_order
+        self.webhooks.order_changed(
+            storefront, store_order.store_id, old.order if old else None, lambda: self._store_orders[key].order
+        )
         return store_order
 
     def store_order(self, storefront: str, store_id: str, order_id: str) -> Mapping[str, Any]:
@@ -198,6 +210,7 @@ class Sandbox:
             self._store_orders.clear()
             self._customers.clear()
             self._customers_by_key.clear()
+        self.webhooks.clear()
 
     def reset(self) -> None:
         """Delete all orders, customers, requests and faults. Tokens stay valid."""

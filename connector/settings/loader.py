@@ -47,12 +47,16 @@ class Settings:
     directory: Path = Path()  # of the configuration file; paths in it are relative to this
     table_files: tuple[TableFile, ...] = ()
     account_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # unparsed, by name
-    public_url: str | None = None  # the service's address, for links to the dashboard
+    public_url: str | None = None  # the service's address, for links to the dashboard and for webhooks
     alerts: AlertSettings = field(default_factory=AlertSettings)
 
     def store_by_id(self, store_id: str) -> Store:
         """Return the store with this id. Raises `KeyError` if it is not configured (any more)."""
         return {store.id: store for store in self.stores.values()}[store_id]
+
+    def webhook_url(self, store: Store) -> str | None:
+        """Return the address that the store's webhooks must have; None if `public_url` is not set."""
+        return f"{self.public_url}/webhooks/{store.name}" if self.public_url else None
 
     def routes_of(self, store_id: str) -> list[Route]:
         return [route for route in self.routes if route.store == store_id]

@@ -1,7 +1,7 @@
 """Fakes of the storefronts' APIs, from which the connector fetches what webhooks leave out.
 
 Tests and the sandbox's web interface put orders there first: whole, with `transactions`, with `barcode` in the lines,
-and with the lines of their `refunds`. Webhooks are sent by `webhook_sender`.
+and with the lines of their `refunds`. The webhooks that are registered by the API are sent then, too.
 """
 
 from functools import partial
@@ -13,8 +13,10 @@ from connector.sandbox.storefront_apis.base import FakeStorefrontApi
 from connector.sandbox.storefront_apis.shopify import FakeShopifyApi
 from connector.sandbox.storefront_apis.tiendanube import FakeTiendanubeApi
 from connector.sandbox.storefront_apis.woocommerce import FakeWooCommerceApi
+from connector.sandbox.storefront_apis.woocommerce_webhooks import WooWebhookPlatform
 
 _APIS: list[type[FakeStorefrontApi]] = [FakeTiendanubeApi, FakeShopifyApi, FakeWooCommerceApi]
+WEBHOOK_PLATFORMS = (WooWebhookPlatform(),)
 STOREFRONT_APIS = {api_class.storefront: api_class for api_class in _APIS}
 
 

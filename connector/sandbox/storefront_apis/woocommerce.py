@@ -6,6 +6,7 @@ from typing import Any
 from flask import request
 
 from connector.sandbox.storefront_apis.base import Endpoint, FakeShopApi, OrderNotFoundError
+from connector.sandbox.storefront_apis.woocommerce_webhooks import FakeWooWebhooks, check_permission
 
 
 class FakeWooCommerceApi(FakeShopApi):
@@ -15,7 +16,12 @@ class FakeWooCommerceApi(FakeShopApi):
         return [
             Endpoint(path="/wp-json/wc/v3/orders", handler=self.list_orders),
             Endpoint(path="/wp-json/wc/v3/orders/<order_id>/refunds", handler=self.list_refunds),
+            *FakeWooWebhooks(sandbox=self.sandbox).endpoints(),
         ]
+
+    def _check_credentials(self) -> None:
+        super()._check_credentials()
+        check_permission(self.sandbox, self.read_credentials() or "")
 
     def list_orders(self) -> list[Any]:
         return [{"id": order["id"]} for order in self.orders()[:1]]

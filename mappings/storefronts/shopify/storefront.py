@@ -13,6 +13,7 @@ from mappings.storefronts.shopify.schema import ShopifyOrderSchema
 from mappings.storefronts.shopify.store import ShopifyStore, ShopifyStoreSchema
 from mappings.storefronts.shopify.tokens import build_token_request
 from mappings.storefronts.shopify.webhook import identify_listed_order, identify_webhook, is_of_shop
+from mappings.storefronts.shopify.webhook_api import ShopifyWebhookApi
 
 
 class Shopify(Storefront[ShopifyStore]):
@@ -22,6 +23,7 @@ class Shopify(Storefront[ShopifyStore]):
     # Newer deliveries: https://shopify.dev/docs/apps/build/events/verify-deliveries, read 2026-11-21.
     signature = Signature(headers=("X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256"), encoding="base64")
     order_listing = ShopifyOrderListing()
+    webhook_api = ShopifyWebhookApi()
     sample = SampleShopifyStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:

@@ -16,6 +16,7 @@ from mappings.storefronts.tiendanube.webhook import (
     identify_webhook,
     is_of_shop,
 )
+from mappings.storefronts.tiendanube.webhook_api import TiendanubeWebhookApi
 
 
 class Tiendanube(Storefront[TiendanubeStore]):
@@ -27,6 +28,7 @@ class Tiendanube(Storefront[TiendanubeStore]):
     document_from = ("contact_identification", "customer.identification")
     has_thin_webhooks = True
     order_listing = TiendanubeOrderListing()
+    webhook_api = TiendanubeWebhookApi()
     sample = SampleTiendanubeStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:

@@ -18,6 +18,7 @@ from mappings.storefronts.woocommerce.webhook import (
     is_of_shop,
     is_ping_body,
 )
+from mappings.storefronts.woocommerce.webhook_api import WooWebhookApi
 
 
 class WooCommerce(Storefront[WooStore]):
@@ -40,6 +41,7 @@ class WooCommerce(Storefront[WooStore]):
     # includes/wc-order-functions.php, read 2026-11-30.
     can_undo_cancellation = True
     order_listing = WooOrderListing()
+    webhook_api = WooWebhookApi()
     sample = SampleWooStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:

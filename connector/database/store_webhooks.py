@@ -1,0 +1,53 @@
+"""Records what the connector did with a store's webhooks at its storefront, and what a check of them saw."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import col, select
+
+from connector.database.engine import Database, Transaction
+from connector.database.insert_ignore import insert_ignore
+from connector.database.models import StoreWebhooks
+from mappings.problems import Problem, dump_problems
+
+
+def set_webhooks_managed(database: Database, store: str, *, is_managed: bool) -> None:
+    """Record that `sync` made the store's webhooks, or that they were removed."""
+
+    def record(transaction: Transaction) -> None:
+        row = _load(transaction, store)
+        if (row.managed_since is not None) is not is_managed:
+            _set(transaction, store, managed_since=transaction.now if is_managed else None)
+
+    database.transact(record)
+
+
+def record_webhook_check(
+    database: Database, store: str, *, problems: Sequence[Problem] = (), error: Problem | None = None
+) -> None:
+    """Record what a check of a store's webhooks saw."""
+
+    def record(transaction: Transaction) -> None:
+        since = _load(transaction, store).failed_since
+        values: dict[str, Any] = {
+            "checked_at": transaction.now,
+            "problems": dump_problems(problems),
+            "error": error.to_json() if error else None,
+            "failed_since": (since or transaction.now) if problems or error else None,
+        }
+        _set(transaction, store, **values)
+
+    database.transact(record)
+
+
+def _load(transaction: Transaction, store: str) -> StoreWebhooks:
+    insert_ignore(transaction.connection, StoreWebhooks, [{"store": store, "problems": []}], unique=("store",))
+    row = transaction.load_one(select(StoreWebhooks).where(StoreWebhooks.store == store).with_for_update())
+    assert row is not None  # noqa: S101  # inserted above
+    return row
+
+
+def _set(transaction: Transaction, store: str, **values: Any) -> None:
+    insert_ignore(transaction.connection, StoreWebhooks, [{"store": store, "problems": []}], unique=("store",))
+    transaction.execute(update(StoreWebhooks).where(col(StoreWebhooks.store) == store).values(values))

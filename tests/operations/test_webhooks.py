@@ -1,0 +1,263 @@
+"""Webhooks by API against the sandbox's storefronts: made, repaired, removed, and no stranger's touched."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from connector.database.store_status import load_webhook_checks
+from connector.operations.webhooks import (
+    WebhooksReport,
+    list_webhooks,
+    remove_webhooks,
+    repair_webhooks,
+    sync_webhooks,
+)
+from connector.sandbox.registered_webhooks import StoreWebhook
+from connector.sandbox.server import SandboxServer
+from mappings.settings import Store
+from mappings.webhook_api import WebhookState
+from tests.support.orders import woo_order
+from tests.support.service import Service
+from tests.support.webhook_shops import configuration, free_url, redirect_to, serve
+
+WOO_TOPICS = ["order.created", "order.deleted", "order.restored", "order.updated"]
+pytestmark = pytest.mark.sqlite
+HOOKS_OF_A_STRANGER = "https://hooks.example/services/ficha-secreta"
+
+
+@pytest.fixture
+def service(open_service: Callable[..., Service], sandbox: SandboxServer) -> Iterator[Service]:
+    """A service that listens at its `public_url`."""
+    service = open_service(text=configuration(sandbox.url(), free_url()))
+    with serve(service.runtime):
+        yield service
+    sandbox.key_permissions.clear()
+
+
+@pytest.fixture
+def silent_service(open_service: Callable[..., Service], sandbox: SandboxServer) -> Service:
+    """A service whose `public_url` does not answer."""
+    return open_service(text=configuration(sandbox.url(), free_url()))
+
+
+def woo(service: Service) -> Store:
+    return service.runtime.settings.stores["tienda-ar"]
+
+
+def address(service: Service, store: str = "tienda-ar") -> str:
+    return f"{service.runtime.settings.public_url}/webhooks/{store}"
+
+
+def states(report: WebhooksReport) -> dict[str, WebhookState]:
+    return {status.topic: status.state for status in report.statuses}
+
+
+def codes(report: WebhooksReport | None) -> list[str]:
+    assert report is not None
+    return [problem.code for problem in [*([report.error] if report.error else []), *report.problems]]
+
+
+def registered(service: Service, storefront: str = "woocommerce") -> list[StoreWebhook]:
+    store_id = "4410733" if storefront == "tiendanube" else ""
+    return service.sandbox.webhooks.find_all(storefront, store_id)
+
+
+def add_woo(service: Service, topic: str = "order.updated", url: str | None = None, **values: object) -> StoreWebhook:
+    return service.sandbox.webhooks.add("woocommerce", "", topic=topic, url=url or address(service), **values)
+
+
+def test_sync_makes_each_webhook_once_and_orders_arrive(service: Service) -> None:
+    first = sync_webhooks(service.runtime, woo(service))
+    second = sync_webhooks(service.runtime, woo(service))
+    assert first.is_complete
+    assert (len(first.changes), second.changes) == (4, [])
+    assert sorted(webhook.topic for webhook in registered(service)) == WOO_TOPICS
+    assert {webhook.url for webhook in registered(service)} == {address(service)}
+
+    service.sandbox.put_order("woocommerce", "", woo_order())
+    assert service.sandbox.webhooks.wait_until_idle()
+    service.drain()
+    assert len(service.sandbox.orders("lapyme")) == 1
+
+
+def test_dry_run_changes_nothing(service: Service) -> None:
+    report = sync_webhooks(service.runtime, woo(service), is_dry_run=True)
+    assert [change.topic for change in report.changes] == [
+        "order.created",
+        "order.updated",
+        "order.restored",
+        "order.deleted",
+    ]
+    assert registered(service) == []
+    assert not report.is_complete
+    assert load_webhook_checks(service.database) == {}
+
+
+def test_list_changes_nothing(service: Service) -> None:
+    add_woo(service, "order.created")
+    report = list_webhooks(service.runtime, woo(service))
+    assert states(report) == {
+        "order.created": WebhookState.OK,
+        "order.updated": WebhookState.MISSING,
+        "order.restored": WebhookState.MISSING,
+        "order.deleted": WebhookState.MISSING,
+    }
+    assert len(registered(service)) == 1
+
+
+def test_webhooks_of_all_pages_count(service: Service) -> None:
+    for _ in range(120):
+        add_woo(service, "product.updated", HOOKS_OF_A_STRANGER)
+    sync_webhooks(service.runtime, woo(service))
+    assert sync_webhooks(service.runtime, woo(service)).changes == []
+    assert len(registered(service)) == 124
+
+
+def test_strangers_are_named_and_never_touched(service: Service) -> None:
+    strangers = [
+        add_woo(service, "order.updated", HOOKS_OF_A_STRANGER),
+        add_woo(service, "order.created", HOOKS_OF_A_STRANGER, status="disabled"),
+        add_woo(service, "order.updated", address(service, "tienda-ar-2")),
+    ]
+    report = sync_webhooks(service.runtime, woo(service))
+    foreign = [status.webhook for status in report.statuses if status.state is WebhookState.FOREIGN]
+    assert sorted(webhook.id for webhook in foreign if webhook) == sorted(str(webhook.id) for webhook in strangers)
+    removed = remove_webhooks(service.runtime, woo(service))
+    assert len(removed.changes) == 4
+    assert registered(service) == strangers
+    assert [webhook.status for webhook in strangers] == ["active", "disabled", "active"]
+
+
+def test_disabled_webhook_is_made_anew_before_the_old_one_is_deleted(service: Service) -> None:
+    sync_webhooks(service.runtime, woo(service))
+    [old] = [webhook for webhook in registered(service) if webhook.topic == "order.updated"]
+    old.status, old.failures = "disabled", 6
+    report = repair_webhooks(service.runtime, woo(service))
+    assert report is not None
+    assert report.is_complete
+    [new] = [webhook for webhook in registered(service) if webhook.topic == "order.updated"]
+    assert new.id > old.id
+    assert (new.status, new.failures) == ("active", 0)
+    changes = [request.method for request in service.sandbox.requests("woocommerce") if request.method != "GET"]
+    assert changes[-2:] == ["POST", "DELETE"]
+
+
+def test_old_webhook_stays_if_the_new_one_cannot_be_made(service: Service) -> None:
+    old = add_woo(service, status="disabled", failures=6)
+    service.sandbox.key_permissions["ck_clave:cs_secreto"] = "read"
+    report = repair_webhooks(service.runtime, woo(service))
+    assert codes(report) == ["webhook_not_changed"]
+    assert old in registered(service)
+
+
+def test_nothing_is_changed_while_the_address_does_not_answer(silent_service: Service) -> None:
+    old = add_woo(silent_service, status="disabled", failures=6)
+    for report in (
+        sync_webhooks(silent_service.runtime, woo(silent_service)),
+        repair_webhooks(silent_service.runtime, woo(silent_service)),
+    ):
+        assert codes(report) == ["public_url_unreachable"]
+    assert registered(silent_service) == [old]
+    row = load_webhook_checks(silent_service.database)["tienda-ar"]
+    assert row.error is not None
+    assert row.error["code"] == "public_url_unreachable"
+    assert row.managed_since is None
+
+
+def test_key_that_may_only_read_is_told_from_a_wrong_one(service: Service) -> None:
+    service.sandbox.key_permissions["ck_clave:cs_secreto"] = "read"
+    report = sync_webhooks(service.runtime, woo(service))
+    nested = [problem.params["error"] for problem in report.problems]
+    assert {getattr(problem, "code", None) for problem in nested} == {"webhook_key_read_only"}
+    service.sandbox.key_permissions["ck_clave:cs_secreto"] = "write"
+    assert codes(sync_webhooks(service.runtime, woo(service))) == ["webhooks_credentials_rejected"]
+    service.sandbox.key_permissions["ck_clave:cs_secreto"] = "no_manager"
+    assert codes(list_webhooks(service.runtime, woo(service))) == ["webhooks_credentials_rejected"]
+
+
+def test_webhook_of_an_old_host_is_moved_if_no_connector_answers_there(service: Service) -> None:
+    sync_webhooks(service.runtime, woo(service))
+    [webhook] = [webhook for webhook in registered(service) if webhook.topic == "order.updated"]
+    webhook.url = f"{free_url()}/webhooks/tienda-ar"
+    report = repair_webhooks(service.runtime, woo(service))
+    assert report is not None
+    assert report.is_complete
+    assert webhook.url == address(service)
+
+
+def test_webhook_of_another_living_connector_is_left_to_it(
+    service: Service, open_service: Callable[..., Service]
+) -> None:
+    sync_webhooks(service.runtime, woo(service))
+    other_url = free_url()
+    [webhook] = [webhook for webhook in registered(service) if webhook.topic == "order.updated"]
+    webhook.url = f"{other_url}/webhooks/tienda-ar"
+    other = open_service(text=configuration(service.sandbox.url(), other_url))
+    with serve(other.runtime):
+        report = repair_webhooks(service.runtime, woo(service))
+        assert report is not None
+        assert states(report)["order.updated"] is WebhookState.ELSEWHERE
+        assert webhook.url != address(service)
+        assert sync_webhooks(service.runtime, woo(service)).is_complete  # a person asks for it
+        assert webhook.url == address(service)
+
+
+def test_repair_makes_missing_webhooks_only_after_a_sync(service: Service) -> None:
+    repair_webhooks(service.runtime, woo(service))
+    assert registered(service) == []
+    sync_webhooks(service.runtime, woo(service))
+    service.sandbox.webhooks.clear()
+    report = repair_webhooks(service.runtime, woo(service))
+    assert report is not None
+    assert report.is_complete
+    remove_webhooks(service.runtime, woo(service))
+    repair_webhooks(service.runtime, woo(service))
+    assert registered(service) == []
+
+
+def test_repair_leaves_a_paused_webhook_to_its_merchant(service: Service) -> None:
+    sync_webhooks(service.runtime, woo(service))
+    [webhook] = [webhook for webhook in registered(service) if webhook.topic == "order.updated"]
+    webhook.status = "paused"
+    report = repair_webhooks(service.runtime, woo(service))
+    assert report is not None
+    assert states(report)["order.updated"] is WebhookState.PAUSED
+    assert sync_webhooks(service.runtime, woo(service)).is_complete
+
+
+def test_surplus_webhooks_are_deleted_by_sync(service: Service) -> None:
+    sync_webhooks(service.runtime, woo(service))
+    add_woo(service, url=address(service) + "/")
+    assert [status.state for status in list_webhooks(service.runtime, woo(service)).statuses].count(
+        WebhookState.DUPLICATE
+    ) == 1
+    report = sync_webhooks(service.runtime, woo(service))
+    assert len(report.changes) == 1
+    assert sorted(webhook.topic for webhook in registered(service)) == WOO_TOPICS
+
+
+def test_problems_are_recorded_until_they_are_over(service: Service) -> None:
+    add_woo(service, status="paused")
+    repair_webhooks(service.runtime, woo(service))
+    row = load_webhook_checks(service.database)["tienda-ar"]
+    assert sorted(problem["code"] for problem in row.problems) == ["webhook_missing"] * 3 + ["webhook_paused"]
+    service.clock.forward(60)
+    repair_webhooks(service.runtime, woo(service))
+    again = load_webhook_checks(service.database)["tienda-ar"]
+    assert again.failed_since == row.failed_since
+    assert again.checked_at is not None
+    assert row.checked_at is not None
+    assert again.checked_at > row.checked_at
+    sync_webhooks(service.runtime, woo(service))
+    row = load_webhook_checks(service.database)["tienda-ar"]
+    assert (row.problems, row.error, row.failed_since) == ([], None, None)
+    assert row.managed_since is not None
+
+
+def test_redirecting_address_is_refused(service: Service, open_service: Callable[..., Service]) -> None:
+    """WooCommerce counts a redirect as delivered."""
+    other_url = free_url()
+    other = open_service(text=configuration(service.sandbox.url(), other_url))
+    with redirect_to(service.runtime.settings.public_url or "", other_url):
+        assert codes(sync_webhooks(other.runtime, woo(other))) == ["public_url_unreachable"]
+    assert registered(service) == []
