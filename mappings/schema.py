@@ -15,7 +15,6 @@ from marshmallow.exceptions import SCHEMA
 
 from mappings.addresses.postcodes import complete_postal_code
 from mappings.addresses.regions import resolve_country_code, resolve_state_name
-from mappings.addresses.resolve import resolve_address, resolve_billing_address
 from mappings.delivery_methods import resolve_delivery
 from mappings.fields import LenientField
 from mappings.labels import LABELS
@@ -126,6 +125,10 @@ class StorefrontSchema(WireSchema):
         except ValidationError as error:
             # `from None`: the text of marshmallow's exception quotes the payload.
             raise MappingError(list(iter_problems(self, error.messages_dict))) from None
+
+        # Imported here because it compiles the patterns of addresses, which takes longer than a web process needs to
+        # start without them.
+        from mappings.addresses.resolve import resolve_address, resolve_billing_address
 
         order = self.apply_store(order, store)
 

@@ -32,6 +32,9 @@ DASHES = re.compile(
     "\ufe31\ufe32\ufe58\ufe63\uff0d\U00010ead]"
 )
 
+#: Characters that people write for a letter, a dash or a degree sign.
+SIGN_VARIANTS = str.maketrans("º˚–—−“”´’‘", "°°---\"\"'''")
+
 #: No platform has longer ids, and Python refuses to print the longest integers.
 MAX_INTEGER_ID = 10**40
 
@@ -95,6 +98,17 @@ def casefold_ascii(text: str) -> str:
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def casefold_ascii_same_length(text: str) -> str:
+    """Return `text` in lower case without accents, of the same length, so that indexes are valid in both."""
+    if text.isascii():
+        return text.lower()
+    return "".join(map(_casefold_char, text.translate(SIGN_VARIANTS)))
+
+
+def _casefold_char(char: str) -> str:
+    return char.lower() if char.isascii() else unicodedata.normalize("NFD", char)[0].lower()[:1] or char
 
 
 def match_key(text: str) -> str:

@@ -6,6 +6,7 @@ Tests that use a database run on both engines unless they are marked with one.
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,7 @@ from connector.runtime import open_runtime
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
 from connector.web.app import create_app
-from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET
-from tests.support.service import ADMIN_TOKEN, CONFIGURATION, UUID, Clock, Service
+from tests.support.service import ADMIN_TOKEN, Clock, Service, write_configuration
 
 ENGINES = ("sqlite", "postgresql")
 #: Empties a migrated PostgreSQL database.
@@ -59,15 +59,7 @@ def sandbox(sandbox_server: SandboxServer) -> SandboxServer:
 @pytest.fixture
 def configure(tmp_path: Path, sandbox: SandboxServer) -> Callable[..., Path]:
     """Write a configuration whose accounts point to the sandbox. Returns its path."""
-
-    def write(*, timeout_s: float = 2, more: str = "", text: str = CONFIGURATION) -> Path:
-        path = tmp_path / "connector.toml"
-        urls = {"rayo": sandbox.url("rayo"), "lapyme": sandbox.url("lapyme")}
-        secrets = {"shopify": SHOPIFY_SECRET, "woo": WOO_SECRET}
-        path.write_text(text.format(timeout_s=timeout_s, more=more, uuid=UUID, **urls, **secrets), "utf-8")
-        return path
-
-    return write
+    return partial(write_configuration, tmp_path, sandbox)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

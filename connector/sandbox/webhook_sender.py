@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from connector.clients.http import tls_context
 from connector.core.exceptions import ConnectorError, NotFoundError
 from connector.core.json_body import InvalidJsonError, parse_json
 from connector.core.signatures import sign
@@ -63,7 +64,7 @@ def post_webhook(
     topic = topic or storefront.sample.topic
     payload = parse_json_object(body)
     # Ignore proxies in the environment: the service is usually on this machine.
-    with httpx.Client(trust_env=False, timeout=30) as client:
+    with httpx.Client(trust_env=False, verify=tls_context(), timeout=30) as client:
         if storefront.has_thin_webhooks and payload and not storefront.required_fetches(payload, store, frozenset()):
             thin_payload = storefront.sample.build_payload(payload, topic, store)
             put_sandbox_order(client, storefront, store, payload)

@@ -6,7 +6,7 @@ Aires, and those that share an agglomeration with a larger city (https://www.ind
 with those lists. A name that is not here is treated as a neighbourhood.
 """
 
-from mappings.addresses.vocabulary import casefold_ascii_same_length
+from mappings.text import casefold_ascii_same_length
 
 #: Official name of the state -> municipalities.
 MUNICIPALITIES_BY_STATE = {

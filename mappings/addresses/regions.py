@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 
-from mappings.addresses.municipalities import MUNICIPALITIES
 from mappings.addresses.states import STATES, STATES_BY_NAME
-from mappings.addresses.street_parser import AddressContext
-from mappings.addresses.vocabulary import casefold_ascii_same_length
 from mappings.order import Address
-from mappings.text import match_key
+from mappings.text import casefold_ascii_same_length, match_key
 
 SHOPIFY_STATES: dict[str, dict[str, str]] = {
     country: {code: state.name for state in states for code in (state.iso, state.shopify)}
@@ -96,18 +93,3 @@ def resolve_country_code(code: str | None, name: str | None = None) -> str | Non
     if written is None:
         return None
     return written.upper() if len(written) == 2 else COUNTRY_NAMES.get(match_key(written), written)
-
-
-def build_address_context(address: Address) -> AddressContext:
-    """Return what the address's other fields say about its lines, in which people repeat the city and the state."""
-    state = address.state or ""
-    own_names = {
-        casefold_ascii_same_length(name)
-        for name in (address.city, state, address.postal_code)
-        if name and len(name) > 1
-    }
-    return AddressContext(
-        country=address.country,
-        region_names=REGION_NAMES.get(address.country or "", {}).get(state, frozenset()) | own_names,
-        municipalities=MUNICIPALITIES.get(casefold_ascii_same_length(state), frozenset()),
-    )

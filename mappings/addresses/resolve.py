@@ -7,8 +7,10 @@ own fields, the store's settings and the lines.
 import re
 from dataclasses import dataclass, replace
 
-from mappings.addresses.regions import COUNTRIES, build_address_context
-from mappings.addresses.street_parser import AddressContext, ParsedLine, likely_readings, parse_line
+from mappings.addresses.context import AddressContext, build_address_context
+from mappings.addresses.placeholders import is_placeholder
+from mappings.addresses.regions import COUNTRIES
+from mappings.addresses.street_parser import ParsedLine, likely_readings, parse_line
 from mappings.addresses.tokenizer import DISTRICT_KINDS, Token, district_name, join_tokens, repeats_region, tokenize
 from mappings.order import Address
 from mappings.problems import ParamValue, Problem
@@ -16,19 +18,6 @@ from mappings.text import WORD_JOINER, casefold_ascii, clean_text
 
 #: Longer lines are not parsed.
 MAX_LINE_LENGTH = 300
-
-#: Texts that shops and plugins write instead of a street.
-PLACEHOLDER_TEXTS = {
-    "no informado",
-    "no informada",
-    "sin direccion",
-    "sin datos",
-    "s/d",
-    "n/a",
-    "na",
-    "ninguna",
-    "ninguno",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,12 +179,6 @@ def build_ambiguity(line: str, reason: tuple[str, ...]) -> Problem:
     """Return the problem that names the line, why it is ambiguous, and how it can be read."""
     params: dict[str, ParamValue] = {"line": line, "reason": [reason], "readings": likely_readings(line)}
     return Problem(code="ambiguous_address", path=("line1",), params=params)
-
-
-def is_placeholder(line: str) -> bool:
-    return casefold_ascii(line.replace(WORD_JOINER, " ")).strip(" .,-") in PLACEHOLDER_TEXTS or not re.search(
-        r"\w", line
-    )
 
 
 def join_distinct(*texts: str | None) -> str | None:

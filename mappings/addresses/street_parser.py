@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mappings.addresses.ambiguity import Reading
+from mappings.addresses.context import AddressContext
 from mappings.addresses.street_patterns import (
     BARE_NUMBER,
     BARE_UNIT,
@@ -41,7 +42,8 @@ from mappings.addresses.tokenizer import (
     strip_parentheses,
     tokenize,
 )
-from mappings.addresses.vocabulary import COMPASS, NAMED_BY_NUMBER, NUMBER, casefold_ascii_same_length
+from mappings.addresses.vocabulary import COMPASS, NAMED_BY_NUMBER, NUMBER
+from mappings.text import casefold_ascii_same_length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +69,6 @@ class AmbiguousAddressError(Exception):
     def __init__(self, code: str, *texts: str) -> None:
         super().__init__(code)
         self.reason = (code, *texts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressContext:
-    """What an address's other fields say. Names are normalized by `casefold_ascii_same_length`."""
-
-    country: str | None = None  # ISO 3166-1 alpha-2
-    region_names: frozenset[str] = frozenset()  # names that only repeat the city, the state or the country
-    municipalities: frozenset[str] = frozenset()  # names of the state's municipalities, which are not neighbourhoods
 
 
 def parse_line(line: str, context: AddressContext) -> ParsedLine:

@@ -4,13 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mappings.addresses.vocabulary import (
-    OPEN_ENDED_KINDS,
-    SEPARATOR,
-    STREET_KIND,
-    TOKEN_PATTERN,
-    casefold_ascii_same_length,
-)
+from mappings.addresses.vocabulary import OPEN_ENDED_KINDS, SEPARATOR, STREET_KIND, TOKEN_PATTERN
+from mappings.text import casefold_ascii_same_length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mappings.addresses.resolve import resolve_address
-from mappings.addresses.vocabulary import casefold_ascii_same_length
 from mappings.order import Address
+from mappings.text import casefold_ascii_same_length
 from tests.addresses.__main__ import OUTCOMES, Verdict, judge_rows
 
 VERDICTS = list(judge_rows())

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.addresses.street_parser import AddressContext, ParsedLine, parse_line
+from mappings.addresses.context import AddressContext
+from mappings.addresses.street_parser import ParsedLine, parse_line
 
 #: By country: streets, numbers, units, neighbourhoods and references, each as written and as parsed.
 PARTS_BY_COUNTRY = {

@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import hypothesis.strategies as st
+import sqlalchemy
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlmodel import col, select
+from sqlmodel import SQLModel, col, select
 
 from connector.clients.http import Client
 from connector.database.claims import ClaimedDelivery, expire_leases_of_dead_workers, release_claims
 from connector.database.events import IncomingWebhook, record_events
 from connector.database.models import Attempt, Note
-from connector.database.models import Delivery as DeliveryRow
 from connector.worker.worker import Worker
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
 from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, HELD, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
@@ -29,6 +29,7 @@ from tests.support.service import Clock, Service
 #: Few orders, so that much happens to each.
 ORDERS = [(store, number) for store in sorted(STORES) for number in (1, 2, 3)]
 CONCURRENCY = 3
+DELIVERIES = SQLModel.metadata.tables["deliveries"]
 STOP_POINTS = [PACKED, SENDING, ANSWERED]
 MAX_UNDER_WAY = 6
 CHOICES = [*[ACCEPT] * 6, *AMBIGUOUS_TRICKS, *TRICKS]
@@ -161,9 +162,7 @@ class Life(RuleBasedStateMachine):
 
     def make(self, store: str, number: int, kind: str, minute: int) -> tuple[Webhook, Event]:
         webhook = STORES[store].webhook(store, number, kind, minute, serial=len(self.webhooks))
-        same = (
-            event for earlier, event in self.webhooks if earlier.identify().event_key == webhook.identify().event_key
-        )
+        same = (event for earlier, event in self.webhooks if earlier.identity.event_key == webhook.identity.event_key)
         made = webhook, next(same, webhook.event())
         self.webhooks.append(made)
         return made
@@ -199,7 +198,7 @@ class Life(RuleBasedStateMachine):
                 together.append(self.make(*order, kind, minute))
         arrivals = []
         for webhook, _ in together:
-            identity = webhook.identify()
+            identity = webhook.identity
             accounts = runtime.settings.accounts_for(webhook.store, identity.topics)
             arrivals.append(
                 IncomingWebhook(
@@ -446,10 +445,13 @@ class Life(RuleBasedStateMachine):
         return row.store, int(row.order_id) - STORES[row.store].first_order
 
     def rows(self) -> dict[tuple[str, int], Any]:
+        # Columns instead of objects, because this is read several times in each step.
         with self.service.database.read() as session:
-            rows = session.exec(select(DeliveryRow)).all()
-            self._attempts = session.exec(select(Attempt).order_by(col(Attempt.number))).all()
-            self._alerts = session.exec(select(Note).where(Note.kind == "alert")).all()
+            rows = session.connection().execute(sqlalchemy.select(DELIVERIES)).all()
+            self._attempts = session.exec(
+                select(Attempt.delivery_id, Attempt.number, Attempt.outcome).order_by(col(Attempt.number))
+            ).all()
+            self._alerts = session.exec(select(Note.delivery_id).where(Note.kind == "alert")).all()
         assert len({self.key(row) for row in rows}) == len(rows)
         return {self.key(row): row for row in rows}
 
@@ -489,14 +491,13 @@ class Life(RuleBasedStateMachine):
             assert {AMBIGUOUS, CONFLICT} & set(delivery.attempts), "no attempt was doubtful"
 
     def shown(self, row: Any) -> dict[str, Any]:
-        attempts = [attempt for attempt in self._attempts if attempt.delivery_id == row.id]
         return {
             "state": row.state,
             "reason": row.reason,
             "event": row.event_id,
             "claim": row.claimed_by,
             "attempts": row.attempts,
-            "outcomes": [(attempt.number, attempt.outcome) for attempt in attempts],
+            "outcomes": [(number, outcome) for id_, number, outcome in self._attempts if id_ == row.id],
             "revision": row.revision,
             "sku": row.body and STORES[row.store].sku_of(json.loads(row.body)),
             "key": row.idempotency_key,
@@ -505,7 +506,7 @@ class Life(RuleBasedStateMachine):
             "overruled": row.override_event_id or 0,
             "is_forced": row.is_forced,
             "ignores_routes": row.ignores_routes,
-            "alerts": sum(note.delivery_id == row.id for note in self._alerts),
+            "alerts": self._alerts.count(row.id),
         }
 
     def expected(self, key: tuple[str, int]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from connector.core.signatures import sign
@@ -31,7 +32,8 @@ class Webhook:
     def order(self) -> tuple[str, int]:
         return self.store, self.number
 
-    def identify(self) -> WebhookIdentity:
+    @cached_property
+    def identity(self) -> WebhookIdentity:
         storefront = STOREFRONTS[STORES[self.store].storefront]
         headers = {name.lower(): value for name, value in self.headers.items()}
         return storefront.identify(headers, json.loads(self.body), self.body)

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -56,6 +57,17 @@ to = ["bodega"]
 from = "tienda-ar"
 to = ["erp"]
 """
+
+
+def write_configuration(
+    folder: Path, sandbox: SandboxServer, *, timeout_s: float = 2, more: str = "", text: str = CONFIGURATION
+) -> Path:
+    """Write a configuration whose accounts point to the sandbox. Returns its path."""
+    path = folder / "connector.toml"
+    urls = {"rayo": sandbox.url("rayo"), "lapyme": sandbox.url("lapyme")}
+    secrets = {"shopify": SHOPIFY_SECRET, "woo": WOO_SECRET}
+    path.write_text(text.format(timeout_s=timeout_s, more=more, uuid=UUID, **urls, **secrets), "utf-8")
+    return path
 
 
 @dataclass

@@ -273,12 +273,16 @@ def test_addresses_are_believed_only_from_trusted_proxies(
     assert client_address(peer, forwarded.split(","), proxies) == address
 
 
+#: Their hashes are cheap, unlike the one that is verified for an unknown name.
+MORE_USERS = [replace(ANA, name=f"user{number}") for number in range(100)]
+
+
 @pytest.fixture
 def behind_proxy(service: Service) -> Callable[..., Visitor]:
     """A browser behind the proxy 10.0.0.1, which the service trusts."""
     environment = replace(service.runtime.settings.environment, trusted_proxies=(ip_network("10.0.0.0/8"),))
     runtime = replace(service.runtime, settings=replace(service.runtime.settings, environment=environment))
-    shared = visit(Service(runtime, service.client, service.clock, service.sandbox), ANA)
+    shared = visit(Service(runtime, service.client, service.clock, service.sandbox), ANA, *MORE_USERS)
 
     def browser(address: str) -> Visitor:
         client = shared.client.application.test_client()

@@ -2,14 +2,15 @@
 
 import concurrent.futures
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ import pytest
 
 from connector.core.signatures import sign
 from connector.sandbox.server import SandboxServer
+from connector.worker.supervisor import MANY_DEATHS, gunicorn_command
 from mappings import STOREFRONTS
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
-from tests.support.service import ADMIN_TOKEN, Service
+from tests.support.service import ADMIN_TOKEN, Service, write_configuration
 
 #: Longer than a busy machine takes.
 HTTP_TIMEOUT_S = 60
@@ -38,19 +40,24 @@ def make_client() -> httpx.Client:
 
 @dataclass
 class RunningService:
-    """A service in its own processes."""
+    """A service in its own processes.
+
+    Args:
+        command: what is run, `connector serve` by default.
+    """
 
     port: int
     environ: dict[str, str]
     folder: Path
+    command: Sequence[str] = (sys.executable, "-m", "connector", "serve")
     process: subprocess.Popen[bytes] = field(init=False)
     client: httpx.Client = field(default_factory=make_client)
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "connector", "serve"], env=self.environ, stdout=log, stderr=log
-            )
+            self.process = subprocess.Popen(self.command, env=self.environ, stdout=log, stderr=log)
+
+    def wait_until_ready(self) -> None:
         wait_until(lambda: self.get("/health/ready").status_code == 200)
 
     def get(self, path: str) -> httpx.Response:
@@ -68,9 +75,7 @@ class RunningService:
             "X-Shopify-Event-Id": event_id,
             "X-Shopify-Hmac-Sha256": sign(STOREFRONTS["shopify"].signature, SHOPIFY_SECRET, body),
         }
-        return httpx.post(
-            f"http://127.0.0.1:{self.port}/webhooks/tienda-mx", content=body, headers=headers, timeout=HTTP_TIMEOUT_S
-        )
+        return self.client.post(f"http://127.0.0.1:{self.port}/webhooks/tienda-mx", content=body, headers=headers)
 
     def post_woo(self, payload: dict[str, Any]) -> httpx.Response:
         body = encode(payload)
@@ -78,9 +83,7 @@ class RunningService:
             "X-WC-Webhook-Topic": "order.created",
             "X-WC-Webhook-Signature": sign(STOREFRONTS["woocommerce"].signature, WOO_SECRET, body),
         }
-        return httpx.post(
-            f"http://127.0.0.1:{self.port}/webhooks/tienda-ar", content=body, headers=headers, timeout=HTTP_TIMEOUT_S
-        )
+        return self.client.post(f"http://127.0.0.1:{self.port}/webhooks/tienda-ar", content=body, headers=headers)
 
     def worker_pid(self) -> int:
         """Return the process id of the worker."""
@@ -123,29 +126,71 @@ def free_port() -> int:
         return port
 
 
+@contextmanager
+def ended(service: RunningService) -> Iterator[RunningService]:
+    """Kill the service after the block, unless it has ended."""
+    try:
+        yield service
+    finally:
+        if service.process.poll() is None:
+            service.end(signal.SIGKILL)
+        service.client.close()
+
+
+def build_environment(configuration: Path, environ: dict[str, str], port: int) -> dict[str, str]:
+    own = {"CONNECTOR_CONFIG": str(configuration), "PORT": str(port), "HOST": "127.0.0.1", "LEASE_S": "20"}
+    own["WEB_CONCURRENCY"] = "1"  # each process takes a second to start
+    return {**os.environ, **environ, **own}
+
+
 @pytest.fixture
 def running_service(
-    configure: Callable[..., Path], environ: dict[str, str], tmp_path: Path
+    configure: Callable[..., Path], environ: dict[str, str], engine: str, migrated_sqlite: Path, tmp_path: Path
 ) -> Iterator[Callable[..., RunningService]]:
+    """Start a service whose tables exist: the demo's tests start one that creates them."""
+    if engine == "sqlite":
+        shutil.copyfile(migrated_sqlite, tmp_path / "connector.db")
     with ExitStack() as stack:
 
         def start(**more: str) -> RunningService:
             port = free_port()
-            own = {"CONNECTOR_CONFIG": str(configure()), "PORT": str(port), "HOST": "127.0.0.1", "LEASE_S": "20"}
-            own["WEB_CONCURRENCY"] = "1"  # each process takes a second to start
-            service = RunningService(port=port, environ={**os.environ, **environ, **own, **more}, folder=tmp_path)
-            stack.callback(service.client.close)
-            stack.callback(lambda: service.process.poll() is None and service.end(signal.SIGKILL))
+            own = build_environment(configure(), environ, port)
+            service = RunningService(port=port, environ=own | more, folder=tmp_path)
             service.start()
+            stack.enter_context(ended(service))
+            service.wait_until_ready()
             return service
 
         yield start
 
 
+@pytest.fixture(scope="module")
+def web_server(
+    migrated_sqlite: Path, sandbox_server: SandboxServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningService]:
+    """The web server of `connector serve` without a worker, for tests that are about requests alone."""
+    folder = tmp_path_factory.mktemp("web")
+    shutil.copyfile(migrated_sqlite, folder / "connector.db")
+    configuration = write_configuration(folder, sandbox_server)
+    environ = {"DATABASE_URL": f"sqlite:///{folder}/connector.db", "ADMIN_TOKEN": ADMIN_TOKEN}
+    port = free_port()
+    service = RunningService(
+        port=port,
+        environ=build_environment(configuration, environ, port),
+        folder=folder,
+        command=gunicorn_command("127.0.0.1", port, 1),
+    )
+    service.start()
+    with ended(service):
+        service.wait_until_ready()
+        yield service
+        assert service.end() == 0
+
+
 def test_concurrent_posts_of_one_event_create_one_delivery(
     running_service: Callable[..., RunningService], sandbox: SandboxServer
 ) -> None:
-    service = running_service(WEB_CONCURRENCY="3")
+    service = running_service(WEB_CONCURRENCY="2")
     unavailable: list[httpx.Response] = []
 
     def post_until_taken(_: int) -> httpx.Response:
@@ -165,35 +210,25 @@ def test_concurrent_posts_of_one_event_create_one_delivery(
     assert service.end() == 0
 
 
-@pytest.mark.sqlite
-def test_streamed_body_over_the_limit_is_refused(running_service: Callable[..., RunningService]) -> None:
-    service = running_service()
+def test_streamed_body_over_the_limit_is_refused(web_server: RunningService) -> None:
     chunks = (b"x" * 65_536 for _ in range(40))
-    response = service.client.post(f"http://127.0.0.1:{service.port}/webhooks/tienda-mx", content=chunks)
+    response = web_server.client.post(f"http://127.0.0.1:{web_server.port}/webhooks/tienda-mx", content=chunks)
     assert response.status_code == 413
-    assert service.end() == 0
 
 
-@pytest.mark.sqlite
-def test_body_that_breaks_http_is_a_client_error_and_no_fault(
-    running_service: Callable[..., RunningService], tmp_path: Path
-) -> None:
-    service = running_service()
+def test_body_that_breaks_http_is_a_client_error_and_no_fault(web_server: RunningService) -> None:
     head = b"POST /webhooks/tienda-mx HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     for chunks in (b"zz\r\nabc\r\n0\r\n\r\n", b"3\r\nabcX\r\n0\r\n\r\n", b"3\r\nabc\r\n0\r\nbad trailer\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", service.port), timeout=HTTP_TIMEOUT_S) as client:
+        with socket.create_connection(("127.0.0.1", web_server.port), timeout=HTTP_TIMEOUT_S) as client:
             client.sendall(head + chunks)
             assert client.recv(4096).startswith(b"HTTP/1.1 400 ")
-    assert service.end() == 0
-    log = (tmp_path / "log").read_text()
+    log = (web_server.folder / "log").read_text()
     assert '"level":"error"' not in log
     assert "Traceback" not in log
 
 
-@pytest.mark.sqlite
-def test_slow_connections_do_not_hold_up_webhooks(running_service: Callable[..., RunningService]) -> None:
-    service = running_service()
-    assert service.get("/openapi.json").status_code == 200  # loads what the first such request loads
+def test_slow_connections_do_not_hold_up_webhooks(web_server: RunningService) -> None:
+    assert web_server.get("/openapi.json").status_code == 200  # loads what the first such request loads
     starts = [
         b"POST /webhooks/tienda-mx HTTP/1.1\r\nHost: shop\r\n",
         b"POST /webhooks/tienda-mx HTTP/1.1\r\nHost: shop\r\nContent-Length: 90000\r\n\r\n{",
@@ -206,20 +241,19 @@ def test_slow_connections_do_not_hold_up_webhooks(running_service: Callable[...,
             client = socket.socket()
             slow.append(client)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.connect(("127.0.0.1", service.port))
+            client.connect(("127.0.0.1", web_server.port))
             client.sendall(starts[number % len(starts)])
         time.sleep(1)
         times = []
         for number in range(5):
             started_at = time.monotonic()
-            assert service.post_shopify(shopify_order(number), f"event {number}").json()["status"] == "accepted"
-            assert service.get("/health/ready").status_code == 200
+            assert web_server.post_shopify(shopify_order(number), f"event {number}").json()["status"] == "accepted"
+            assert web_server.get("/health/ready").status_code == 200
             times.append(time.monotonic() - started_at)
         assert sorted(times)[2] < 4  # 2 s each
     finally:
         for client in slow:
             client.close()
-    assert service.end() == 0
 
 
 def test_kill_9_and_restart_lose_and_duplicate_nothing(
@@ -234,6 +268,7 @@ def test_kill_9_and_restart_lose_and_duplicate_nothing(
     service.end(signal.SIGKILL)
     sandbox.clear_faults()
     service.start()
+    service.wait_until_ready()
     wait_until(lambda: {delivery["state"] for delivery in service.deliveries()} == {"delivered"})
     assert len(service.deliveries()) == 20
     assert len(sandbox.orders("lapyme")) == 20
@@ -251,29 +286,21 @@ def test_sigterm_finishes_attempts_in_flight_and_releases_claims(
     assert service.end() == 0
     sandbox.clear_faults()
     service.start()
+    service.wait_until_ready()
     wait_until(lambda: {delivery["state"] for delivery in service.deliveries()} == {"delivered"})
     assert len(sandbox.orders("rayo")) == 8
     assert service.end() == 0
 
 
 @pytest.mark.sqlite
-def test_dead_worker_is_restarted(running_service: Callable[..., RunningService], sandbox: SandboxServer) -> None:
+def test_dead_worker_is_restarted_and_webhooks_are_stored_while_it_keeps_dying(
+    running_service: Callable[..., RunningService],
+) -> None:
     service = running_service()
-    wait_until(lambda: service.worker_pid() > 0)
-    first = service.worker_pid()
-    os.kill(first, signal.SIGKILL)
-    wait_until(lambda: service.worker_pid() != first)
-    service.post_shopify(shopify_order(), "e")
-    wait_until(lambda: len(sandbox.orders("rayo")) == 1)
-    assert service.end() == 0
-
-
-@pytest.mark.sqlite
-def test_webhooks_are_stored_while_the_worker_keeps_dying(running_service: Callable[..., RunningService]) -> None:
-    service = running_service()
+    wait_until(lambda: service.get("/health/ready").json()["worker"] == "running")
     killed: set[int] = set()
     give_up_at = time.monotonic() + 60
-    while len(killed) < 6 and time.monotonic() < give_up_at:
+    while len(killed) < MANY_DEATHS and time.monotonic() < give_up_at:
         with suppress(LookupError, ProcessLookupError):
             worker_pid = service.worker_pid()
             os.kill(worker_pid, signal.SIGKILL)
@@ -322,17 +349,14 @@ def test_start_waits_for_an_unavailable_database(
 ) -> None:
     address, socket_directory = environ["DATABASE_URL"].split("?host=")
     away = tmp_path / "socket"
-    own = {"CONNECTOR_CONFIG": str(configure()), "PORT": str(free_port()), "HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
-    own["DATABASE_URL"] = f"{address}?host={away}"
-    service = RunningService(port=int(own["PORT"]), environ={**os.environ, **environ, **own}, folder=tmp_path)
-    with (tmp_path / "log").open("wb") as log:
-        service.process = subprocess.Popen(
-            [sys.executable, "-m", "connector", "serve"], env=service.environ, stdout=log, stderr=log
-        )
+    port = free_port()
+    own = build_environment(configure(), environ, port) | {"DATABASE_URL": f"{address}?host={away}"}
+    service = RunningService(port=port, environ=own, folder=tmp_path)
+    service.start()
     try:
         wait_until(lambda: "database_away" in (tmp_path / "log").read_text())
         away.symlink_to(socket_directory)  # now the database is reachable
-        wait_until(lambda: service.get("/health/ready").status_code == 200)
+        service.wait_until_ready()
     finally:
         assert service.end() == 0
         service.client.close()

@@ -9,8 +9,8 @@ from typing import Any
 
 from marshmallow import fields, post_load, pre_load
 
+from mappings.addresses.placeholders import is_placeholder
 from mappings.addresses.regions import TIENDANUBE_STATES, address_if_locatable
-from mappings.addresses.resolve import is_placeholder
 from mappings.fields import (
     MISSING_LIST_MESSAGES,
     Identifier,
