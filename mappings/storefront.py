@@ -106,13 +106,24 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseError:
+    """An error in a response whose HTTP status says success, as GraphQL has them."""
+
+    code: str
+    status: int | None = None  # the HTTP status that says the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
-    """A GET request to the storefront's API for something that a webhook lacks."""
+    """A request to the storefront's API for something that a webhook lacks. It changes nothing there."""
 
     path: str  # below the store's `api_url`
+    method: str = "GET"
+    data: Any = None  # the body, sent as JSON
     merge: Callable[[dict[str, Any], Any], dict[str, Any]]  # (payload, parsed response) -> payload
     is_order: bool = False  # whether it returns the order itself, without which nothing can be mapped
     is_valid_response: Callable[[Any], bool] = lambda _response: True  # whether the response is about the right object
+    find_error: Callable[[Any], ResponseError | None] = lambda _response: None
 
 
 class Storefront(ABC, Generic[StoreT]):

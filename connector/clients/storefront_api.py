@@ -1,10 +1,11 @@
 """A storefront's API: requests with the store's credentials, and what is fetched for webhooks that lack something.
 
-Fetches are GET requests, so all of them may be repeated.
+Fetches change nothing, so all of them may be repeated.
 """
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -113,19 +114,28 @@ def fetch_missing(
         if api is None:
             raise MappingError([build_message("store_api_not_configured")])
         remaining_s = max(0.1, deadline - monotonic())
-        data = parse_response(fetch, api.request("GET", fetch.path, timeout_s=remaining_s))
+        result = api.request(fetch.method, fetch.path, data=fetch.data, timeout_s=remaining_s)
+        data = parse_response(fetch, result)
         if data is not None:
             payload = fetch.merge(payload, data)
     return payload
 
 
 def parse_response(fetch: Fetch, result: HttpResult) -> Any:
-    """Return the parsed body; None if a detail does not exist, which mapping then reports as missing."""
-    if result.status == 404:
+    """Return the parsed body; None if a detail does not exist, which mapping then reports as missing.
+
+    Raises:
+        FetchError: worth another attempt.
+        MappingError: the order is gone.
+    """
+    if result.status == 404 and fetch.method == "GET":
         if fetch.is_order:
             raise MappingError([build_message("order_not_at_store")])
         return None
     data = result.parse_json()
+    if result.is_success and (error := fetch.find_error(data)):
+        problem = build_message("http_status_with_code", status=result.status, error_code=error.code)
+        raise FetchError("the storefront's API reports an error", replace(result, status=error.status, error=problem))
     is_valid = result.is_success and isinstance(data, Mapping | list)
     if not is_valid or (fetch.is_order and not isinstance(data, dict)) or not fetch.is_valid_response(data):
         raise FetchError("the storefront's API returned an unexpected response", result)

@@ -134,7 +134,7 @@ def test_rayo_receives_fetched_barcodes(open_shops: OpenShops) -> None:
 
     [order] = service.sandbox.orders("rayo")
     assert order.body["productos"] == [{"cantidad": 2, "identificador": "7501234567893"}]
-    assert api_calls(service, "shopify") == ["/shopify/admin/api/2026-10/variants/41.json served"]
+    assert api_calls(service, "shopify") == ["/shopify/admin/api/2026-10/graphql.json served"]
 
 
 def test_centelar_receives_the_amount_of_each_gateway(open_shops: OpenShops) -> None:
@@ -276,6 +276,22 @@ def test_rejected_token_pauses_fetches_from_the_store(open_shops: OpenShops, sta
     service.drain()
     assert [delivery["state"] for delivery in service.deliveries()] == ["delivered"] * 3
     assert len(service.sandbox.orders("lapyme")) == 3
+
+
+@pytest.mark.parametrize("code", ["THROTTLED", "INTERNAL_SERVER_ERROR", "MAX_COST_EXCEEDED", "ACCESS_DENIED"])
+def test_error_of_graphql_is_retried(open_shops: OpenShops, code: str) -> None:
+    service = open_shops()
+    service.sandbox.inject_fault("shopify", "status", status=500, code=code)
+    service.sandbox.put_order("shopify", "tienda", with_variant(shopify_order(), barcode="7501234567893"))
+    service.post_shopify(with_variant(shopify_order()))
+    service.deliver_due()
+    waiting = service.only_delivery()
+    assert waiting["state"] == "waiting"
+    assert waiting["attempt_log"][-1]["error"] == f"not fetched: status 200, {code}"
+
+    service.clock.forward(120)
+    service.drain()
+    assert service.only_delivery()["state"] == "delivered"
 
 
 def test_rejected_shopify_token_leaves_the_order_waiting(open_shops: OpenShops) -> None:

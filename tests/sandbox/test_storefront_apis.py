@@ -8,6 +8,7 @@ import pytest
 from marshmallow import ValidationError
 
 from connector.sandbox.server import SandboxServer
+from mappings.storefronts.shopify.graphql import BARCODES_QUERY
 
 ORDER = {"id": 77, "number": 128, "contact_name": "Nayeli Cordero Ruiz", "total": "899.00"}
 HEADERS = {"Authentication": "bearer ficha", "User-Agent": "Pedidos (ana@example.com)"}
@@ -194,7 +195,8 @@ REFUND = {"id": 900, "amount": "121.00", "line_items": []}
 WOO_ORDER = {"id": 727, "refunds": [REFUND, REFUND | {"id": 901}]}
 
 TRANSACTIONS = "shopify/admin/api/2026-10/orders/77/transactions.json"
-VARIANT = "shopify/admin/api/2026-10/variants/41.json?fields=id,barcode"
+COUNT = "shopify/admin/api/2026-10/orders/count.json"
+GRAPHQL = "shopify/admin/api/2026-10/graphql.json"
 REFUNDS = "woocommerce/wp-json/wc/v3/orders/727/refunds"
 SHOPIFY_401 = {"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
 WOO_401 = {
@@ -224,11 +226,7 @@ def get_from_shop(shops: SandboxServer, client: httpx.Client, path: str, **optio
     ("path", "expected"),
     [
         (TRANSACTIONS, {"transactions": [TRANSACTION]}),
-        (VARIANT, {"variant": {"id": 41, "barcode": "7501234567893"}}),
-        (
-            "shopify/admin/api/2026-10/variants/41.json",
-            {"variant": {"id": 41, "sku": "CAFE-500", "barcode": "7501234567893"}},
-        ),
+        (COUNT, {"count": 1}),
         (REFUNDS, [REFUND, REFUND | {"id": 901}]),
         (f"{REFUNDS}?per_page=1", [REFUND]),
         ("woocommerce/wp-json/wc/v3/orders/1/refunds", []),
@@ -245,7 +243,7 @@ def test_stored_resource_is_returned(shops: SandboxServer, client: httpx.Client,
     ("path", "options", "error"),
     [
         (TRANSACTIONS, {"headers": {"X-Shopify-Access-Token": ""}}, SHOPIFY_401),
-        (VARIANT, {"headers": {"Authorization": "Bearer ficha"}}, SHOPIFY_401),
+        (COUNT, {"headers": {"Authorization": "Bearer ficha"}}, SHOPIFY_401),
         (REFUNDS, {"headers": {"Authorization": "Bearer ficha"}}, WOO_401),
         (REFUNDS, {"headers": {"Authorization": "Basic ???"}}, WOO_401),
         (REFUNDS, {"auth": ("ck_clave", "")}, WOO_401),
@@ -258,10 +256,60 @@ def test_unauthorized_request_is_refused_in_the_vendor_format(
     assert (response.status_code, response.json()) == (401, error)
 
 
-@pytest.mark.parametrize("path", ["orders/78/transactions.json", "variants/42.json"])
-def test_unknown_resource_is_404(shops: SandboxServer, client: httpx.Client, path: str) -> None:
-    response = get_from_shop(shops, client, f"shopify/admin/api/2026-10/{path}")
+def test_unknown_resource_is_404(shops: SandboxServer, client: httpx.Client) -> None:
+    response = get_from_shop(shops, client, "shopify/admin/api/2026-10/orders/78/transactions.json")
     assert (response.status_code, response.json()) == (404, {"errors": "Not Found"})
+
+
+def post_graphql(shops: SandboxServer, client: httpx.Client, body: Any) -> httpx.Response:
+    return client.post(shops.url(GRAPHQL), json=body, headers={"X-Shopify-Access-Token": "ficha"})
+
+
+def test_barcodes_are_returned_in_the_order_of_the_ids(shops: SandboxServer, client: httpx.Client) -> None:
+    ids = [f"gid://shopify/ProductVariant/{number}" for number in (42, 41)]
+    response = post_graphql(shops, client, {"query": BARCODES_QUERY, "variables": {"ids": ids}})
+    assert response.json() == {"data": {"nodes": [None, {"id": ids[1], "barcode": "7501234567893"}]}}
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        (BARCODES_QUERY, {}),
+        (BARCODES_QUERY, {"ids": ["41"]}),
+        (BARCODES_QUERY, {"ids": ["gid://shopify/ProductVariant/1"] * 251}),
+        (BARCODES_QUERY, {"ids": [], "more": 1}),
+        ("query { shop { name } }", {}),
+        ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": []}),
+        ("{", {}),
+    ],
+)
+def test_graphql_request_that_shopify_refuses_is_an_error(
+    shops: SandboxServer, client: httpx.Client, query: str, variables: Any
+) -> None:
+    response = post_graphql(shops, client, {"query": query, "variables": variables})
+    assert response.status_code == 200
+    assert response.json().keys() == {"errors"}
+
+
+@pytest.mark.parametrize("body", [{}, [], {"query": BARCODES_QUERY, "variables": []}])
+def test_graphql_request_without_a_query_is_refused(shops: SandboxServer, client: httpx.Client, body: Any) -> None:
+    assert post_graphql(shops, client, body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"grant_type": "client_credentials", "client_id": "app", "client_secret": "s"}, 200),
+        ({"grant_type": "authorization_code", "client_id": "app", "client_secret": "s"}, 400),
+        ({"grant_type": "client_credentials", "client_id": "app"}, 400),
+    ],
+)
+def test_token_is_granted_for_an_apps_credentials(
+    shops: SandboxServer, client: httpx.Client, form: dict[str, str], status: int
+) -> None:
+    url = shops.url("shopify/admin/oauth/access_token")
+    assert client.post(url, data=form).status_code == status
+    assert client.post(url, json=form).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -296,7 +344,7 @@ def test_single_token_can_be_rejected(shops: SandboxServer, client: httpx.Client
 
 def test_rate_limit_response_has_retry_after(shops: SandboxServer, client: httpx.Client) -> None:
     shops.inject_fault("shopify", "status", status=429, retry_after_s=2)
-    response = get_from_shop(shops, client, VARIANT)
+    response = get_from_shop(shops, client, COUNT)
     assert (response.status_code, response.headers["Retry-After"]) == (429, "2.0")
 
 

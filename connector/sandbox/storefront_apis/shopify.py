@@ -1,10 +1,13 @@
-"""Shopify's REST Admin API."""
+"""Shopify's Admin API."""
 
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
-from connector.sandbox.storefront_apis.base import Endpoint, FakeShopApi, OrderNotFoundError, oauth_error
+from connector.sandbox.fault_injection import Fault
+from connector.sandbox.responses import json_response
+from connector.sandbox.storefront_apis.base import Endpoint, FakeShopApi, oauth_error
+from connector.sandbox.storefront_apis.shopify_graphql import GraphqlError, execute
 from mappings.storefronts.shopify.api import API_VERSION
 
 
@@ -20,7 +23,7 @@ class FakeShopifyApi(FakeShopApi):
             Endpoint(
                 path=f"/admin/api/{API_VERSION}/orders/<order_id>/transactions.json", handler=self.list_transactions
             ),
-            Endpoint(path=f"/admin/api/{API_VERSION}/variants/<variant_id>.json", handler=self.get_variant),
+            Endpoint(path=f"/admin/api/{API_VERSION}/graphql.json", handler=self.execute_graphql, method="POST"),
         ]
 
     def grant_token(self) -> dict[str, Any]:
@@ -47,14 +50,8 @@ class FakeShopifyApi(FakeShopApi):
     def list_transactions(self, order_id: str) -> dict[str, Any]:
         return {"transactions": self.find_order(order_id).get("transactions", [])}
 
-    def get_variant(self, variant_id: str) -> dict[str, Any]:
-        """https://shopify.dev/docs/api/admin-rest/latest/resources/product-variant, read 2026-11-21."""
-        for line in (line for order in self.orders() for line in order.get("line_items", [])):
-            if str(line.get("variant_id")) == variant_id:
-                variant = {"id": line["variant_id"], "sku": line.get("sku"), "barcode": line.get("barcode")}
-                field_names = request.args.get("fields", ",".join(variant)).split(",")
-                return {"variant": {name: value for name, value in variant.items() if name in field_names}}
-        raise OrderNotFoundError
+    def execute_graphql(self) -> dict[str, Any]:
+        return execute(request.get_json(silent=True), self.orders())
 
     def read_credentials(self) -> str | None:
         return request.headers.get("X-Shopify-Access-Token")
@@ -68,6 +65,12 @@ class FakeShopifyApi(FakeShopApi):
             429: "Exceeded 2 calls per second for api client. Reduce request rates to resume uninterrupted service.",
         }
         return {"errors": messages.get(status, "An unexpected error occurred")}
+
+    def _fault_response(self, fault: Fault) -> Response:
+        """An error with a code, such as THROTTLED, has the status 200 if it is of GraphQL."""
+        if request.path.endswith("/graphql.json") and fault.code:
+            return json_response(200, GraphqlError(fault.code, "Injected").body())
+        return super()._fault_response(fault)
 
     def format_retry_after(self, seconds: int) -> str:
         # With a fraction: https://shopify.dev/docs/api/admin-rest/usage/rate-limits, read 2026-11-21.

@@ -1,11 +1,11 @@
-"""What a Shopify webhook lacks, and the requests to the REST Admin API that fetch it."""
+"""What a Shopify webhook lacks, and the requests to the Admin API that fetch it."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from functools import partial
 from typing import Any
 
 from mappings.ids import numeric_id
 from mappings.storefront import Fetch
+from mappings.storefronts.shopify.graphql import BARCODES_QUERY, MAX_IDS, VARIANT_ID_PREFIX, find_error, read_nodes
 from mappings.storefronts.shopify.money import IS_PAID_BY_FINANCIAL_STATUS, sole_gateway
 from mappings.storefronts.shopify.store import ShopifyStore
 from mappings.text import clean_text
@@ -28,16 +28,22 @@ def find_required_fetches(
             path += "?in_shop_currency=true"
         requests.append(Fetch(path=path, merge=merge_transactions))
     if "barcodes" in required_details:
-        requests += [
-            # One request per variant: the REST API cannot list variants by id.
-            # https://shopify.dev/docs/api/admin-rest/latest/resources/product-variant, read 2026-11-21.
-            Fetch(
-                path=f"/admin/api/{API_VERSION}/variants/{variant_id}.json?fields=id,barcode",
-                merge=partial(merge_barcode, variant_id=variant_id),
-            )
-            for variant_id in dict.fromkeys(variant_ids_without_barcode(payload))
-        ]
+        requests += fetch_barcodes(list(dict.fromkeys(variant_ids_without_barcode(payload))))
     return requests
+
+
+def fetch_barcodes(variant_ids: Sequence[str]) -> Iterator[Fetch]:
+    """Yield one request for each `MAX_IDS` variants, by GraphQL: the REST API has them one by one."""
+    for start in range(0, len(variant_ids), MAX_IDS):
+        ids = [f"{VARIANT_ID_PREFIX}{variant_id}" for variant_id in variant_ids[start : start + MAX_IDS]]
+        yield Fetch(
+            path=f"/admin/api/{API_VERSION}/graphql.json",
+            method="POST",
+            data={"query": BARCODES_QUERY, "variables": {"ids": ids}},
+            merge=merge_barcodes,
+            is_valid_response=lambda response: read_nodes(response) is not None,
+            find_error=find_error,
+        )
 
 
 def lacks_payments(payload: Mapping[str, Any]) -> bool:
@@ -66,12 +72,12 @@ def merge_transactions(payload: dict[str, Any], response: Any) -> dict[str, Any]
     return {**payload, "transactions": transactions} if isinstance(transactions, list) else payload
 
 
-def merge_barcode(payload: dict[str, Any], response: Any, *, variant_id: str) -> dict[str, Any]:
-    variant = response.get("variant") if isinstance(response, Mapping) else None
-    barcode = variant.get("barcode") if isinstance(variant, Mapping) else None
+def merge_barcodes(payload: dict[str, Any], response: Any) -> dict[str, Any]:
+    barcodes = {node.get("id"): node.get("barcode") for node in read_nodes(response) or () if isinstance(node, Mapping)}
     lines = [
-        {**line, "barcode": barcode}
-        if isinstance(line, Mapping) and numeric_id(line.get("variant_id")) == variant_id
+        {**line, "barcode": barcodes[variant_id]}
+        if isinstance(line, Mapping)
+        and (variant_id := f"{VARIANT_ID_PREFIX}{numeric_id(line.get('variant_id'))}") in barcodes
         else line
         for line in payload["line_items"]
     ]

@@ -10,6 +10,7 @@ import pytest
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.order import Payment
 from mappings.problems import render_problem
+from mappings.storefront import Fetch
 from tests.support.mapping_cases import SAMPLES, build_account, build_body, build_store, mapping_problems, parse_order
 
 STOREFRONT = STOREFRONTS["shopify"]
@@ -32,19 +33,27 @@ def payload() -> dict[str, Any]:
     return deepcopy(SAMPLES["shopify_ar"])
 
 
-def fetch_paths(payload: dict[str, Any], *needs: str, **settings: Any) -> list[Any]:
-    store = build_store("shopify", **(API | settings))
-    return [fetch.path for fetch in STOREFRONT.required_fetches(payload, store, frozenset(needs))]
+def required_fetches(payload: dict[str, Any], *needs: str) -> Sequence[Fetch]:
+    return STOREFRONT.required_fetches(payload, build_store("shopify", **API), frozenset(needs))
+
+
+def fetch_paths(payload: dict[str, Any], *needs: str) -> list[str]:
+    return [fetch.path for fetch in required_fetches(payload, *needs)]
 
 
 def merge_responses(
     payload: dict[str, Any], *responses: dict[str, Any] | list[Any], needs: Sequence[str] = ("payments", "barcodes")
 ) -> dict[str, Any]:
     """Return the payload merged with these API responses."""
-    fetches = STOREFRONT.required_fetches(payload, build_store("shopify", **API), frozenset(needs))
+    fetches = required_fetches(payload, *needs)
     for fetch, response in zip(fetches, responses, strict=True):
         payload = fetch.merge(payload, response)
     return payload
+
+
+def barcodes_response(*barcodes: tuple[str, str]) -> dict[str, Any]:
+    nodes = [{"id": f"gid://shopify/ProductVariant/{variant}", "barcode": barcode} for variant, barcode in barcodes]
+    return {"data": {"nodes": nodes}}
 
 
 def transaction(number: int, kind: str, amount: str | None, **more: Any) -> dict[str, Any]:
@@ -102,13 +111,20 @@ def test_barcodes_are_fetched_once_per_shipped_variant(payload: dict[str, Any]) 
         {**first, "variant_id": None},
         {**first, "variant_id": "../shop"},
     ]
-    assert fetch_paths(payload, "barcodes") == [
-        "/admin/api/2026-10/variants/41.json?fields=id,barcode",
-        "/admin/api/2026-10/variants/42.json?fields=id,barcode",
-    ]
+    [fetch] = required_fetches(payload, "barcodes")
+    assert (fetch.method, fetch.path) == ("POST", "/admin/api/2026-10/graphql.json")
+    assert fetch.data["variables"] == {"ids": ["gid://shopify/ProductVariant/41", "gid://shopify/ProductVariant/42"]}
 
 
-@pytest.mark.parametrize(("needs", "fetches"), [(["payments"], 1), (["barcodes"], 2), ([], 0)])
+def test_at_most_250_barcodes_are_fetched_at_once(payload: dict[str, Any]) -> None:
+    [line, _] = payload["line_items"]
+    payload["line_items"] = [{**line, "variant_id": number, "requires_shipping": True} for number in range(1, 502)]
+    ids = [fetch.data["variables"]["ids"] for fetch in required_fetches(payload, "barcodes")]
+    assert [len(batch) for batch in ids] == [250, 250, 1]
+    assert len({variant_id for batch in ids for variant_id in batch}) == 501
+
+
+@pytest.mark.parametrize(("needs", "fetches"), [(["payments"], 1), (["barcodes"], 1), ([], 0)])
 def test_only_required_details_are_fetched(payload: dict[str, Any], needs: list[Any], fetches: int) -> None:
     assert len(fetch_paths(payload | SEVERAL_GATEWAYS, *needs)) == fetches
 
@@ -241,24 +257,52 @@ def test_barcode_is_set_on_every_line_of_its_variant(payload: dict[str, Any]) ->
     first, second = payload["line_items"]
     first["variant_id"], second["variant_id"] = 41, 42
     payload["line_items"].append({**first, "id": 3})
-    responses = [{"variant": {"id": 41, "barcode": "7791234567898"}}, {"variant": {"id": 42, "barcode": ""}}]
-    order = parse_order("shopify", merge_responses(payload, *responses, needs=["barcodes"]), **API)
+    response = barcodes_response(("41", "7791234567898"), ("42", ""))
+    order = parse_order("shopify", merge_responses(payload, response, needs=["barcodes"]), **API)
     assert [line.barcode for line in order.lines] == ["7791234567898", None, "7791234567898"]
 
 
-@pytest.mark.parametrize("response", [[], {}, {"variant": None}, {"variant": {}}, {"variant": {"barcode": []}}])
-def test_malformed_response_leaves_the_barcode_missing(
-    payload: dict[str, Any], response: dict[str, Any] | list[Any]
-) -> None:
-    order = parse_order("shopify", merge_responses(payload, response, response, needs=["barcodes"]), **API)
+@pytest.mark.parametrize(
+    "nodes", [[None], [], [{}], [[]], [{"id": "gid://shopify/ProductVariant/41"}], [{"id": None, "barcode": "x"}]]
+)
+def test_variant_that_does_not_exist_has_no_barcode(payload: dict[str, Any], nodes: list[Any]) -> None:
+    payload["line_items"][0]["variant_id"] = 41
+    order = parse_order("shopify", merge_responses(payload, {"data": {"nodes": nodes}}, needs=["barcodes"]), **API)
     assert {line.barcode for line in order.lines} == {None}
+
+
+@pytest.mark.parametrize("response", [[], {}, {"data": None}, {"data": {}}, {"data": {"nodes": None}}])
+def test_malformed_response_is_invalid(payload: dict[str, Any], response: Any) -> None:
+    [fetch] = required_fetches(payload, "barcodes")
+    assert not fetch.is_valid_response(response)
+
+
+@pytest.mark.parametrize(
+    ("errors", "error"),
+    [
+        ([{"message": "Throttled", "extensions": {"code": "THROTTLED"}}], ("THROTTLED", 429)),
+        ([{"message": "Access denied", "extensions": {"code": "ACCESS_DENIED"}}], ("ACCESS_DENIED", 403)),
+        ([{"message": "x"}, {"extensions": {"code": "MAX_COST_EXCEEDED"}}], ("MAX_COST_EXCEEDED", None)),
+        ([{"extensions": {"code": "gid://shopify/Order/1"}}], ("GRAPHQL_ERROR", None)),
+        ({"query": "Required parameter missing or invalid"}, ("GRAPHQL_ERROR", None)),
+        ([None], ("GRAPHQL_ERROR", None)),
+    ],
+)
+def test_error_in_a_response_is_found_by_its_code(
+    payload: dict[str, Any], errors: Any, error: tuple[str, int | None]
+) -> None:
+    [fetch] = required_fetches(payload, "barcodes")
+    response_error = fetch.find_error({"errors": errors, "data": {"nodes": []}})
+    assert response_error is not None
+    assert (response_error.code, response_error.status) == error
 
 
 def test_rayo_body_contains_fetched_barcodes() -> None:
     payload = deepcopy(SAMPLES["shopify_mx"])
-    variants = [path.rpartition("/")[2].partition(".")[0] for path in fetch_paths(payload, "barcodes")]
-    responses = [{"variant": {"barcode": f"750000000{variant[-3:]}"}} for variant in variants]
-    order = parse_order("shopify", merge_responses(payload, *responses, needs=["barcodes"]), **API)
+    [fetch] = required_fetches(payload, "barcodes")
+    variants = [variant_id.rpartition("/")[2] for variant_id in fetch.data["variables"]["ids"]]
+    response = barcodes_response(*((variant, f"750000000{variant[-3:]}") for variant in variants))
+    order = parse_order("shopify", merge_responses(payload, response, needs=["barcodes"]), **API)
     body = build_body(order, "rayo", identifier="barcode").body
     assert [product["identificador"] for product in body["productos"]] == [
         f"750000000{variant[-3:]}" for variant in variants
