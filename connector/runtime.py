@@ -67,11 +67,13 @@ class Runtime:
 
     def orders_since(self, store: Store) -> datetime:
         """The store's `since`: orders from before are not sent. By default, a day before the first run with it."""
-        if store.since is not None:
-            return store.since
+        return store.since or self.first_run(store) - timedelta(days=1)
+
+    def first_run(self, store: Store) -> datetime:
+        """When the connector first ran with the store."""
         if store.id not in self.first_runs:
             self.first_runs.update(record_first_runs(self.database, [store.id]))
-        return self.first_runs[store.id] - timedelta(days=1)
+        return self.first_runs[store.id]
 
 
 @contextmanager

@@ -41,6 +41,9 @@ class Store:
     extra_from: dict[str, list[str]] = field(default_factory=dict)  # name in `Order.extra` -> paths
     pickup_methods: list[str] = field(default_factory=list)  # shipping methods whose orders the customer collects
     unsure: Literal["problem", "send_as_is"] = "problem"  # what to do with an ambiguous address line
+    catch_up_every_s: float = 3_600.0  # how often to read what changed, from the API; 0: not automatically
+    catch_up_overlap_s: float = 3_600.0  # how much of what was read before is read again
+    catch_up_lag_s: float = 300.0  # what changed later than this is left to its webhook
     schema: type[Any] | None = None  # a merchant's own, instead of the storefront's
 
     @property
@@ -242,6 +245,9 @@ class StoreSchema(SettingsSchema):
     extra_from = fields.Dict(keys=fields.String(validate=NOT_BLANK), values=PathList())
     pickup_methods = fields.List(fields.String(validate=NOT_BLANK))
     unsure = fields.String(validate=OneOf(["problem", "send_as_is"]))
+    catch_up_every_s = fields.Float(validate=Range(min=0, max=MAX_DURATION_S))
+    catch_up_overlap_s = fields.Float(validate=Range(min=0, max=MAX_DURATION_S))
+    catch_up_lag_s = fields.Float(validate=Range(min=0, max=MAX_DURATION_S))
     schema = SchemaClassField()
 
 

@@ -33,6 +33,16 @@ IGNORE_REASONS: Mapping[str, str] = {
     "no_route_for_topic": N_("No route takes its topic."),
     "no_route_for_unpaid": N_("The order is not paid, and no route takes another of its topics."),
     "cancelled_before": N_("The order was cancelled before."),
+    "listed_order_unreadable": N_("The store lists it, but it cannot be read as an order."),
+}
+
+#: Why a store's orders could not be read. None of their params is of an order.
+LISTING_ERRORS: Mapping[str, str] = {
+    "listing_not_configured": N_("The store's settings have no access to an API that lists orders."),
+    "listing_unexpected": N_("the store's API returned an unexpected list of orders (status %(status)s): %(detail)s"),
+    "listing_moves": N_("the list of orders kept changing while it was read"),
+    "listing_repeats": N_("the store's API kept returning the same page of its list of orders"),
+    "listing_failed": N_("the connector failed to read the list of orders (%(exception)s): a fault of ours"),
 }
 
 #: Why an attempt failed. None of their params is the other side's text: that is the attempt's `reply`.
@@ -225,6 +235,7 @@ register_templates(
     {
         **PREPARATION_PROBLEMS,
         **IGNORE_REASONS,
+        **LISTING_ERRORS,
         **ATTEMPT_ERRORS,
         **CIRCUIT_REASONS,
         **SIGNATURE_ERRORS,

@@ -140,6 +140,22 @@ class Database:
         except TimeoutError as error:
             raise DatabaseUnavailableError(UNAVAILABLE) from error
 
+    def commit_all(
+        self, change: Change[Transaction, Item, Result], items: Sequence[Item], *, timeout_s: float
+    ) -> list[Result | Exception]:
+        """Apply `change` to several items, in few transactions. Returns for each its result, or why it failed alone.
+
+        Raises `DatabaseUnavailableError` like `commit`.
+        """
+        try:
+            results = self._committer.commit_all(change, items, timeout_s=timeout_s)
+        except TimeoutError as error:
+            raise DatabaseUnavailableError(UNAVAILABLE) from error
+        for result in results:
+            if isinstance(result, DatabaseUnavailableError):
+                raise result.with_traceback(None)
+        return results
+
     def transact(self, change: Callable[[Transaction], Result]) -> Result:
         """Like `commit`, for a change that is not written for batches."""
         result: Result = self.commit(apply_all, change)

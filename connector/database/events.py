@@ -163,7 +163,7 @@ def count_duplicates(transaction: Transaction, webhooks: Sequence[IncomingWebhoo
         statement = (
             update(Event)
             .where(col(Event.store) == store, col(Event.event_key) == event_key)
-            .values(duplicates=col(Event.duplicates) + 1)
+            .values(duplicates=col(Event.duplicates) + 1, repeated_at=transaction.now)
             .returning(col(Event.id))
         )
         recorded.append(RecordedWebhook(status="duplicate", event_id=transaction.execute(statement).scalar_one()))

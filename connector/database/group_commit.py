@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from connector.core.exceptions import DatabaseUnavailableError
@@ -54,10 +55,7 @@ class GroupCommitter(Generic[Transaction]):
 
         Raises `TimeoutError` when that takes longer than `timeout_s`; it may still be committed.
         """
-        pending = PendingChange(change, item)
-        if self._thread is None:
-            self._start()
-        self._queue.put(pending)
+        pending = self._enqueue(change, item)
         if not pending.done.acquire(timeout=-1 if timeout_s is None else timeout_s):
             pending.is_abandoned = True
             raise TimeoutError
@@ -65,6 +63,29 @@ class GroupCommitter(Generic[Transaction]):
             raise pending.error.with_traceback(None)  # it may be raised in several threads
         result: Result = pending.result
         return result
+
+    def commit_all(
+        self, change: Change[Transaction, Item, Result], items: Sequence[Item], *, timeout_s: float
+    ) -> list[Result | Exception]:
+        """Like `commit` for several items at once. Returns for each the result, or what went wrong with it alone.
+
+        Raises `TimeoutError` when that takes longer than `timeout_s`; some or all may still be committed.
+        """
+        deadline = monotonic() + timeout_s
+        changes = [self._enqueue(change, item) for item in items]
+        for pending in changes:
+            if not pending.done.acquire(timeout=max(0.0, deadline - monotonic())):
+                for unfinished in changes:
+                    unfinished.is_abandoned = True
+                raise TimeoutError
+        return [pending.result if pending.error is None else pending.error for pending in changes]
+
+    def _enqueue(self, change: Change[Transaction, Item, Result], item: Item) -> PendingChange[Transaction]:
+        pending = PendingChange(change, item)
+        if self._thread is None:
+            self._start()
+        self._queue.put(pending)
+        return pending
 
     def _start(self) -> None:
         with self._start_lock:

@@ -144,6 +144,7 @@ class Event(SQLModel, table=True):
     reason: dict[str, Any] | None = json_column()  # why it was ignored, as of `Problem.to_json`
     warnings: list[dict[str, Any]] = json_list_column()  # what looks wrong, as of `Problem.to_json`
     duplicates: int = 0  # repeats after the first
+    repeated_at: datetime | None = timestamp_column(nullable=True)  # the last of them
     has_order: bool = True  # the body contains the order
     is_paid: bool = False
     is_cancellation: bool = False  # it cancels the order, and no newer version has undone that

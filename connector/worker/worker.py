@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, sleep
 
 from connector.alerts import start_monitor
+from connector.catch_up.schedule import CatchUp
 from connector.core.exceptions import ConnectorError, DatabaseUnavailableError
 from connector.core.worker_id import is_dead, new_worker_id
 from connector.database.claims import (
@@ -44,6 +45,8 @@ PRESENCE_EVERY_S = 5.0
 PRESENCE_TTL_S = 60.0
 BULK_RETRY_EVERY_S, BULK_RETRY_PAGE_EVERY_S = 1.0, 0.05
 COMPARE_EVERY_S = 2.0
+#: How often to look for stores whose orders are to be read, and how long a reading may take to stop.
+CATCH_UP_CHECK_EVERY_S, CATCH_UP_STOP_S = 2.0, 2.0
 #: How long attempts in flight may take after SIGTERM. Heroku kills a process 30 s after it:
 #: https://devcenter.heroku.com/articles/dyno-shutdown-behavior, read 2026-11-21.
 DRAIN_TIMEOUT_S = 25.0
@@ -63,6 +66,7 @@ class Worker:
         self._limits = {id_: Limit(account.concurrency, account.rate_per_s) for id_, account in accounts.items()}
         # Open deliveries of a retired account are claimed too, to be parked with the reason.
         self._limits |= {id_: Limit(1) for id_ in runtime.settings.retired}
+        self.catch_up = CatchUp(lambda: self.runtime, self.worker_id, lambda: self.is_stopping)
         self._requeue_duty = Duty(run=self.requeue_mappable, interval_s=REQUEUE_EVERY_S)
         self._duties = [
             Duty(run=self.reload_lookup_tables, interval_s=RELOAD_TABLES_EVERY_S),
@@ -81,9 +85,11 @@ class Worker:
         pool = ThreadPoolExecutor(max_workers=thread_count, thread_name_prefix="deliver")
         bulk_retries = threading.Thread(target=self.run_bulk_retries, name="bulk-retries", daemon=True)
         comparisons = threading.Thread(target=self.run_comparisons, name="comparisons", daemon=True)
+        catch_up = threading.Thread(target=self.run_catch_up, name="catch-up", daemon=True)
         self.runtime.log.info("worker_started", accounts=len(self.runtime.settings.accounts), threads=thread_count)
         bulk_retries.start()
         comparisons.start()
+        catch_up.start()
         with self.runtime.database.listen(self._work_available.set):
             while not self.is_stopping:
                 self._work_available.clear()
@@ -91,6 +97,7 @@ class Worker:
                 self.wait_for_work(self.runtime.database.backend.poll_interval_s)
             self.shut_down(pool)
         bulk_retries.join(timeout=BULK_RETRY_EVERY_S)
+        self.catch_up.wait(CATCH_UP_STOP_S)
 
     def deliver_due(self, pool: ThreadPoolExecutor) -> None:
         """Run the duties that are due, and start delivering what can be claimed."""
@@ -220,6 +227,12 @@ class Worker:
         """Compare delivered orders that changed with what was sent, until `stop`. Any number of workers may do so."""
         duty = Duty(run=lambda: compare_changed(self.runtime), interval_s=COMPARE_EVERY_S)
         self.run_beside_deliveries(duty, failure="comparisons_failed")
+
+    def run_catch_up(self) -> None:
+        """Read what changed in the stores when they are due, until `stop`. One worker at a time reads a store."""
+        if self.catch_up.stores():
+            duty = Duty(run=self.catch_up.start_due, interval_s=CATCH_UP_CHECK_EVERY_S)
+            self.run_beside_deliveries(duty, failure="catch_up_failed")
 
     def run_beside_deliveries(self, duty: Duty, *, failure: str) -> None:
         while not self.is_stopping:

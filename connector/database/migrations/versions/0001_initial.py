@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.JSON(), nullable=True),
         sa.Column("warnings", sa.JSON(), nullable=False),
         sa.Column("duplicates", sa.Integer(), nullable=False),
+        sa.Column("repeated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("has_order", sa.Boolean(), nullable=False),
         sa.Column("is_paid", sa.Boolean(), nullable=False),
         sa.Column("is_cancellation", sa.Boolean(), nullable=False),

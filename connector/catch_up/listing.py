@@ -1,0 +1,146 @@
+"""Requests the pages of a store's list of orders: not too often, again after a failure, and without an order missed."""
+
+import json
+from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
+from time import monotonic, sleep
+from typing import Any
+
+from connector.clients.storefront_api import StoreApi
+from connector.core.http_result import HttpResult
+from connector.core.messages import build_message
+from connector.core.retry import parse_retry_after
+from mappings.order_listing import OrderListing, OrderPage
+from mappings.problems import Problem
+from mappings.store_api import ApiRequest, ApiResponse, UnexpectedResponseError
+
+#: For one page: 100 orders of WooCommerce took half a second, of a slow shop much longer.
+TIMEOUT_S = 60.0
+#: 250 orders of Shopify, each with hundreds of lines.
+MAX_PAGE_BYTES = 32 * 1024 * 1024
+#: Attempts at one page, and the pause after the first, doubled each time.
+MAX_ATTEMPTS = 5
+FIRST_PAUSE_S = 2.0
+#: The longest time that a reading waits when a store asks for patience. Otherwise it ends, and is tried again later.
+MAX_RETRY_AFTER_S = 300.0
+#: How often a period is read whose orders move from page to page meanwhile.
+MAX_READINGS_OF_PERIOD = 5
+STOP_CHECK_S = 0.1
+
+
+class ReadingFailedError(Exception):
+    """A store's orders could not be read.
+
+    Args:
+        problem: why, without data of orders.
+        retry_after_s: how long the store wants to be left alone.
+    """
+
+    def __init__(self, problem: Problem, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(problem.code)
+        self.problem = problem
+        self.retry_after_s = retry_after_s
+
+
+class ReadingStoppedError(Exception):
+    """The process is about to stop, or another one has taken over."""
+
+
+class OrderPages:
+    """The pages of one store's list of orders.
+
+    Args:
+        check: called before each request and during pauses. Raises `ReadingStoppedError`.
+        clock: to read a date in `Retry-After`.
+    """
+
+    def __init__(
+        self, api: StoreApi, listing: OrderListing[Any], *, check: Callable[[], None], clock: Callable[[], datetime]
+    ) -> None:
+        self.api = api
+        self.store = api.store
+        self.listing = listing
+        self.check = check
+        self.clock = clock
+        self._next_request_at = 0.0  # monotonic
+
+    def read(self, *, after: datetime, before: datetime) -> Iterator[OrderPage]:
+        """Yield the pages of the orders that changed in a period; some twice, if orders move from page to page.
+
+        Raises `ReadingFailedError`, `ReadingStoppedError`.
+        """
+        for _ in range(MAX_READINGS_OF_PERIOD):
+            is_complete = yield from self._read_once(after, before)
+            if is_complete:
+                return
+        raise ReadingFailedError(build_message("listing_moves"))
+
+    def _read_once(self, after: datetime, before: datetime) -> Generator[OrderPage, None, bool]:
+        """Yield the pages. Returns False if an order may have moved to a page that was read before."""
+        total: int | None = None
+        seen: set[str] = set()
+        request: ApiRequest | None = self.listing.first_request(self.store, after=after, before=before)
+        while request is not None:
+            key = json.dumps([request.method, request.path, dict(request.query), request.data], sort_keys=True)
+            if key in seen:
+                raise ReadingFailedError(build_message("listing_repeats"))
+            seen.add(key)
+            page = self._parse(request, self._fetch(request))
+            if total is not None and page.total is not None and page.total != total:
+                return False
+            total = page.total if total is None else total
+            yield page
+            request = page.next_request
+        return True
+
+    def _fetch(self, request: ApiRequest) -> HttpResult:
+        """Return a response that is worth parsing."""
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            self._wait_for_turn()
+            result = self.api.request(
+                request.method,
+                request.path,
+                query=request.query or None,
+                data=request.data,
+                timeout_s=TIMEOUT_S,
+                max_bytes=MAX_PAGE_BYTES,
+            )
+            if not is_temporary(result):
+                break
+            retry_after_s = parse_retry_after(result.retry_after, self.clock()) or 0.0
+            if attempt == MAX_ATTEMPTS or retry_after_s > MAX_RETRY_AFTER_S:
+                raise ReadingFailedError(result.failure, retry_after_s=retry_after_s)
+            self.pause(max(retry_after_s, FIRST_PAUSE_S * 2 ** (attempt - 1)))
+        if result.status in (401, 403):
+            raise ReadingFailedError(build_message("credentials_rejected"))
+        if result.error is not None:
+            raise ReadingFailedError(result.error)
+        return result
+
+    def _parse(self, request: ApiRequest, result: HttpResult) -> OrderPage:
+        response = ApiResponse(status=result.status or 0, headers=result.headers, data=result.parse_json())
+        try:
+            return self.listing.read_page(self.store, request, response)
+        except UnexpectedResponseError as error:
+            raise ReadingFailedError(
+                build_message("listing_unexpected", status=response.status, detail=str(error))
+            ) from error
+
+    def _wait_for_turn(self) -> None:
+        self.check()
+        self.pause(self._next_request_at - monotonic())
+        self._next_request_at = monotonic() + 1 / self.listing.requests_per_s
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, unless the reading is to stop. Raises `ReadingStoppedError`."""
+        wake_at = monotonic() + seconds
+        while (left_s := wake_at - monotonic()) > 0:
+            sleep(min(STOP_CHECK_S, left_s))
+            self.check()
+
+
+def is_temporary(result: HttpResult) -> bool:
+    """Return whether the same request may succeed in a moment."""
+    if result.status is None:
+        return True
+    return result.status in (408, 425, 429) or result.status >= 500

@@ -1,0 +1,85 @@
+"""How far catch-up has read the orders of each store. There is one row for each store."""
+
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import col, func, select
+
+from connector.database.engine import Database, Transaction
+from connector.database.insert_ignore import insert_ignore
+from connector.database.models import StoreReading
+from mappings.problems import Problem
+
+
+def load_reading(database: Database, store: str) -> StoreReading | None:
+    with database.read() as session:
+        return session.exec(select(StoreReading).where(StoreReading.store == store)).one_or_none()
+
+
+def begin_reading(database: Database, store: str, *, floor: datetime) -> None:
+    """Record that a reading of the store begins: what a person asked for is under way.
+
+    Args:
+        floor: where the first reading starts.
+    """
+
+    def begin(transaction: Transaction) -> None:
+        row = {"store": store, "read_until": floor, "orders_read": 0, "orders_missing": 0, "failures": 0}
+        insert_ignore(transaction.connection, StoreReading, [row], unique=("store",))
+        change_reading(transaction, store, started_at=transaction.now, requested_at=None)
+
+    database.transact(begin)
+
+
+def record_progress(
+    database: Database, store: str, *, read_from: datetime, read_until: datetime | None, orders: int, missing: int
+) -> None:
+    """Record that a page was read, after what was missing of it is on disk.
+
+    Args:
+        read_from, read_until: every order that changed between them has been read. Where they do not continue what was
+            read before, the gap is not taken as read. None: nothing new is known to be complete.
+    """
+
+    def record(transaction: Transaction) -> None:
+        counts = {
+            "orders_read": col(StoreReading.orders_read) + orders,
+            "orders_missing": col(StoreReading.orders_missing) + missing,
+        }
+        transaction.execute(update(StoreReading).where(col(StoreReading.store) == store).values(counts))
+        if read_until is not None:
+            continues = (
+                col(StoreReading.store) == store,
+                col(StoreReading.read_until) >= read_from,
+                col(StoreReading.read_until) < read_until,
+            )
+            transaction.execute(update(StoreReading).where(*continues).values(read_until=read_until))
+
+    database.transact(record)
+
+
+def finish_reading(database: Database, store: str) -> None:
+    """Record that a reading is complete."""
+
+    def finish(transaction: Transaction) -> None:
+        change_reading(transaction, store, finished_at=transaction.now, failures=0, failed_since=None, error=None)
+
+    database.transact(finish)
+
+
+def fail_reading(database: Database, store: str, error: Problem) -> None:
+    """Record that a reading failed."""
+
+    def fail(transaction: Transaction) -> None:
+        values = {
+            "failures": col(StoreReading.failures) + 1,
+            "failed_since": func.coalesce(col(StoreReading.failed_since), transaction.now),
+            "error": error.to_json(),
+        }
+        transaction.execute(update(StoreReading).where(col(StoreReading.store) == store).values(values))
+
+    database.transact(fail)
+
+
+def change_reading(transaction: Transaction, store: str, **values: object) -> None:
+    transaction.execute(update(StoreReading).where(col(StoreReading.store) == store).values(values))
