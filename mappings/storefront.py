@@ -14,6 +14,7 @@ from mappings.problems import MappingError, Problem
 from mappings.samples import SampleStore
 from mappings.schema import StorefrontSchema, schema_instance
 from mappings.settings import StoreSchema, StoreT
+from mappings.store_api import ApiResponse
 from mappings.webhook_api import WebhookApi
 
 #: What an event says, on any platform. An event also has the platform's own topic.
@@ -232,6 +233,10 @@ class Storefront(ABC, Generic[StoreT]):
     def probe_path(self, store: StoreT) -> str | None:
         """Return the path of a GET request that succeeds only with credentials that may read orders; None: unknown."""
         return None
+
+    def is_probe_response(self, response: ApiResponse) -> bool:
+        """Return whether a response to that request shows that the credentials may read orders."""
+        return response.is_success
 
     @property
     def schema(self) -> StorefrontSchema:

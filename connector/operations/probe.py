@@ -12,6 +12,7 @@ from connector.runtime import AccountClients, open_clients
 from connector.settings import Settings
 from mappings.destination import Destination, Outcome
 from mappings.settings import Account, Store
+from mappings.store_api import ApiResponse
 
 PING_TIMEOUT_S = 10.0
 
@@ -80,11 +81,12 @@ def probe_store(api: StoreApi) -> StoreProbe:
     if path is None:
         reachability = api.ping(PING_TIMEOUT_S)
         status, failure = reachability.status, reachability.error
-        is_proof = False
+        is_proof, is_expected = False, True
     else:
         result = api.request("GET", path, timeout_s=PING_TIMEOUT_S)
         status, failure = result.status, result.failure
-        is_proof = True
+        response = ApiResponse(status=result.status or 0, headers=result.headers, data=result.parse_json())
+        is_proof, is_expected = True, api.storefront.is_probe_response(response)
     detail = render_stored(failure or build_message("http_status", status=status))
     if status is None:
         outcome = ProbeOutcome.UNREACHABLE
@@ -92,7 +94,7 @@ def probe_store(api: StoreApi) -> StoreProbe:
         outcome = ProbeOutcome.CREDENTIALS_REJECTED
     elif status >= 500:
         outcome = ProbeOutcome.SERVER_ERROR
-    elif is_proof and status != 429 and not 200 <= status < 300:  # 429: too many requests
+    elif status != 429 and not is_expected:  # 429: too many requests
         outcome = ProbeOutcome.UNEXPECTED_STATUS
     else:
         outcome = ProbeOutcome.REACHED

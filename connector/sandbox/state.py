@@ -8,13 +8,14 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 import jwt
 
 from connector.sandbox.fault_injection import Fault, FaultKind, FaultSchema
+from connector.sandbox.leaky_bucket import LeakyBucket
 from connector.sandbox.registered_webhooks import WebhookPlatform, WebhookRegistry
 from connector.sandbox.store_tokens import IssuedStoreTokens
 from mappings import DESTINATIONS
@@ -64,6 +65,17 @@ class StoreOrder:
     order: Mapping[str, Any]
 
 
+@dataclass(slots=True, kw_only=True)
+class ShopConditions:
+    """How the shops are set up."""
+
+    woocommerce_zone: tzinfo = UTC
+    #: WooCommerce's orders that the API's key may not read.
+    hidden_order_ids: set[str] = field(default_factory=set)
+    #: The limit of each storefront whose API refuses more requests.
+    buckets: dict[str, LeakyBucket] = field(default_factory=dict)
+
+
 class KeyConflictError(Exception):
     """The idempotency key was used with another body."""
 
@@ -88,6 +100,7 @@ class Sandbox:
         self.webhooks = WebhookRegistry(webhook_platforms)
         #: What a key of WooCommerce's API may do: "read", "write" or "no_manager"; otherwise it may read and write.
         self.key_permissions: dict[str, str] = {}
+        self.shop_conditions = ShopConditions()
         self._token_life = timedelta(seconds=token_life_s)
         self._token_secret = secrets.token_bytes(32)
         self._fault_schema = FaultSchema([*destinations, *storefronts, *services])
@@ -213,7 +226,8 @@ class Sandbox:
         self.webhooks.clear()
 
     def reset(self) -> None:
-        """Delete all orders, customers, requests and faults. Tokens stay valid."""
+        """Delete all orders, customers, requests and faults, and the shops' conditions. Tokens stay valid."""
+        self.shop_conditions = ShopConditions()
         self.clear_faults()
         self.clear_orders()
 

@@ -79,10 +79,15 @@ class FakeStorefrontApi(ABC):
     def format_retry_after(self, seconds: int) -> str:
         return str(seconds)
 
+    def rate_headers(self) -> dict[str, str]:
+        """Return the headers of a response that tell how many more requests the API takes."""
+        return {}
+
     def respond(self, endpoint: Endpoint, **params: str) -> Response:
         outcome: RequestOutcome = "served"
         reason: str | None = None
         try:
+            self._check_rate()
             if endpoint.needs_credentials:
                 self._check_credentials()
             result = endpoint.handler(**params)
@@ -90,6 +95,7 @@ class FakeStorefrontApi(ABC):
         except StorefrontApiError as error:
             outcome, reason = "refused", str(error)
             response = json_response(error.status, error.body or self.error_body(error.status, error.description))
+        response.headers.update(self.rate_headers())
         if fault := self.sandbox.consume_fault(self.storefront, FAULT_KINDS, request.path):
             outcome, reason = OUTCOME_BY_FAULT.get(fault.kind, outcome), reason or str(fault.kind)
             error_response = self._fault_response(fault)
@@ -113,6 +119,11 @@ class FakeStorefrontApi(ABC):
     def orders(self) -> list[Mapping[str, Any]]:
         """Return the orders of all of the storefront's stores."""
         return [stored.order for stored in self.sandbox.store_orders() if stored.storefront == self.storefront]
+
+    def _check_rate(self) -> None:
+        bucket = self.sandbox.shop_conditions.buckets.get(self.storefront)
+        if bucket is not None and not bucket.add():
+            raise StorefrontApiError(429, "too many requests")
 
     def _check_credentials(self) -> None:
         """Accept any credentials but a token that was issued here and is not valid (any more)."""

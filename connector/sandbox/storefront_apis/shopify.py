@@ -6,6 +6,7 @@ from flask import Response, request
 
 from connector.sandbox.fault_injection import Fault
 from connector.sandbox.responses import json_response
+from connector.sandbox.storefront_apis import shopify_orders
 from connector.sandbox.storefront_apis.base import Endpoint, FakeShopApi, oauth_error
 from connector.sandbox.storefront_apis.shopify_graphql import GraphqlError, execute
 from mappings.storefronts.shopify.api import API_VERSION
@@ -19,6 +20,7 @@ class FakeShopifyApi(FakeShopApi):
             Endpoint(
                 path="/admin/oauth/access_token", handler=self.grant_token, method="POST", needs_credentials=False
             ),
+            Endpoint(path=f"/admin/api/{API_VERSION}/orders.json", handler=self.list_orders),
             Endpoint(path=f"/admin/api/{API_VERSION}/orders/count.json", handler=self.count_orders),
             Endpoint(
                 path=f"/admin/api/{API_VERSION}/orders/<order_id>/transactions.json", handler=self.list_transactions
@@ -44,6 +46,9 @@ class FakeShopifyApi(FakeShopApi):
             "expires_in": round(store_tokens.life.total_seconds()),
         }
 
+    def list_orders(self) -> Response:
+        return shopify_orders.list_orders(self.orders())
+
     def count_orders(self) -> dict[str, int]:
         return {"count": len(self.orders())}
 
@@ -52,6 +57,14 @@ class FakeShopifyApi(FakeShopApi):
 
     def execute_graphql(self) -> dict[str, Any]:
         return execute(request.get_json(silent=True), self.orders())
+
+    def rate_headers(self) -> dict[str, str]:
+        """https://shopify.dev/docs/api/admin-rest/usage/rate-limits, read 2026-11-30."""
+        bucket = self.sandbox.shop_conditions.buckets.get(self.storefront)
+        if bucket is None:
+            return {}
+        headers = {"X-Shopify-Shop-Api-Call-Limit": f"{bucket.level}/{bucket.size}"}
+        return headers | ({"Retry-After": "2.0"} if bucket.level >= bucket.size else {})
 
     def read_credentials(self) -> str | None:
         return request.headers.get("X-Shopify-Access-Token")

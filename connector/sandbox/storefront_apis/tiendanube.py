@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from http import client
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
+from connector.sandbox.storefront_apis import tiendanube_orders
 from connector.sandbox.storefront_apis.base import Endpoint, FakeStorefrontApi, OrderNotFoundError, StorefrontApiError
 
 
@@ -23,15 +24,30 @@ class FakeTiendanubeApi(FakeStorefrontApi):
             Endpoint(path="/<store_id>/orders/<order_id>", handler=self.get_order),
         ]
 
-    def list_orders(self, store_id: str) -> list[Any]:
-        stored = [item.order for item in self.sandbox.store_orders() if item.store_id == store_id]
-        return [{"id": order["id"]} for order in stored[:1]]
+    def list_orders(self, store_id: str) -> Response:
+        orders = [
+            stored.order
+            for stored in self.sandbox.store_orders()
+            if (stored.storefront, stored.store_id) == (self.storefront, store_id)
+        ]
+        return tiendanube_orders.list_orders(orders)
 
     def get_order(self, store_id: str, order_id: str) -> Mapping[str, Any]:
         try:
             return self.sandbox.store_order(self.storefront, store_id, order_id)
         except KeyError:
             raise OrderNotFoundError from None
+
+    def rate_headers(self) -> dict[str, str]:
+        """https://github.com/TiendaNube/api-docs, README.md, "Rate limiting", read 2026-11-30."""
+        bucket = self.sandbox.shop_conditions.buckets.get(self.storefront)
+        if bucket is None:
+            return {}
+        return {
+            "X-Rate-Limit-Limit": str(bucket.size),
+            "X-Rate-Limit-Remaining": str(bucket.size - bucket.level),
+            "X-Rate-Limit-Reset": str(round(1000 * bucket.level / bucket.leak_per_s)),
+        }
 
     def read_credentials(self) -> str | None:
         """Check the headers as github.com/TiendaNube/api-docs, README.md, describes them, read 2026-11-21."""

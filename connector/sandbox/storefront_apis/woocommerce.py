@@ -3,8 +3,9 @@
 from base64 import b64decode
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
+from connector.sandbox.storefront_apis import woocommerce_orders
 from connector.sandbox.storefront_apis.base import Endpoint, FakeShopApi, OrderNotFoundError
 from connector.sandbox.storefront_apis.woocommerce_webhooks import FakeWooWebhooks, check_permission
 
@@ -23,8 +24,11 @@ class FakeWooCommerceApi(FakeShopApi):
         super()._check_credentials()
         check_permission(self.sandbox, self.read_credentials() or "")
 
-    def list_orders(self) -> list[Any]:
-        return [{"id": order["id"]} for order in self.orders()[:1]]
+    def list_orders(self) -> Response:
+        conditions = self.sandbox.shop_conditions
+        return woocommerce_orders.list_orders(
+            self.orders(), zone=conditions.woocommerce_zone, hidden_ids=conditions.hidden_order_ids
+        )
 
     def list_refunds(self, order_id: str) -> list[Any]:
         # Unverified: the list is of posts whose parent has this id, so an order that does not exist has none.

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from mappings.fields import parse_datetime
+from mappings.store_api import ApiResponse
 from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.tiendanube.api import build_headers, build_probe_path, find_required_fetches
-from mappings.storefronts.tiendanube.listing import TiendanubeOrderListing
+from mappings.storefronts.tiendanube.listing import TiendanubeOrderListing, is_beyond_last_page
 from mappings.storefronts.tiendanube.sample import SampleTiendanubeStore
 from mappings.storefronts.tiendanube.schema import TiendanubeOrderSchema
 from mappings.storefronts.tiendanube.store import TiendanubeStore, TiendanubeStoreSchema
@@ -58,6 +59,9 @@ class Tiendanube(Storefront[TiendanubeStore]):
 
     def probe_path(self, store: TiendanubeStore) -> str:
         return build_probe_path(store)
+
+    def is_probe_response(self, response: ApiResponse) -> bool:
+        return super().is_probe_response(response) or is_beyond_last_page(response)  # a shop without orders
 
     def api_headers(self, store: TiendanubeStore, token: str | None) -> dict[str, str]:
         return build_headers(store, token)

@@ -277,7 +277,10 @@ def test_woocommerce_page_of_orders_that_the_key_may_not_read_is_passed() -> Non
     assert page.complete_until is None
 
 
-@pytest.mark.parametrize("seconds", [[*range(99), 3700], [*range(98), 3700, 98], [*range(50), 3700, *range(50, 99)]])
+@pytest.mark.parametrize(
+    "seconds",
+    [[*range(99), 3700], [*range(98), 3700, 98], [*range(50), 3700, *range(50, 99)], [*range(98), 3700, 3800]],
+)
 def test_woocommerce_order_that_changed_while_it_was_read_skips_no_other(seconds: list[int]) -> None:
     """The shop finds the orders of a page first, and reads each of them afterwards."""
     page = read_woo(seconds, total=250)
