@@ -134,6 +134,7 @@ PUBLIC_PARAMS = frozenset(
         "status",
         "topic",
         "types",
+        "url",
         "vendor",
         "violation",
     }

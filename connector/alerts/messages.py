@@ -87,6 +87,12 @@ WORDINGS: Mapping[str, Wording] = {
         to_do="Correct the cause in the store. Its orders did not arrive and are not sent again: save each there once"
         " more. This is over when an order arrives and no error came for an hour.",
     ),
+    "webhooks": Wording(
+        title="Webhooks of store {store} are missing or do not arrive",
+        plural_title="",
+        to_do="Correct the cause, then press Repair webhooks on the store's page, or run `connector webhooks sync"
+        " --store {store}`.",
+    ),
     "differences": Wording(
         title="A recent record is inconsistent",
         plural_title="{n} recent records are inconsistent",
@@ -176,7 +182,7 @@ def render_causes(alert: Alert) -> str:
 
 
 def period_lines(alert: Alert) -> list[str]:
-    cause = render_causes(alert) if alert.kind in ("signature", "store_errors") else ""
+    cause = render_causes(alert) if alert.kind in ("signature", "store_errors", "webhooks") else ""
     return [*([f"Why: {cause.removesuffix('.')}."] if cause else []), format_period(alert)]
 
 
@@ -221,6 +227,8 @@ def page_or_command(alert: Alert, examples: Sequence[Mapping[str, Any]], public_
             )
         case "signature":
             path, command = "/accounts", "connector doctor"
+        case "webhooks":
+            path, command = "/stores", f"connector webhooks list --store {alert.store}"
         case "worker":
             path, command = "/", "connector doctor"
         case "circuit" | "backlog":

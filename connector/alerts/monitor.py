@@ -43,9 +43,10 @@ from connector.database.reconciliation.run import Discrepancy, Scope, reconcile
 from connector.database.signature_failures import is_recovered, read_signature_failures
 from connector.database.stats.counters import last_event_times, roll_up_counters
 from connector.database.store_errors import read_store_errors
+from connector.database.store_status import load_webhook_checks
 from connector.runtime import Runtime
 from connector.settings.alerts import Channel
-from mappings.problems import Problem
+from mappings.problems import Problem, load_problems
 
 CHECK_EVERY_S = 5.0
 #: A standby monitor checks this often, and takes over after this long without another.
@@ -57,6 +58,8 @@ FIRST_BACKOFF_S, MAX_BACKOFF_S = 15.0, 1_800.0
 CLEANUP_EVERY_S = 86_400.0
 #: So that a store with one good webhook and one bad one does not begin and end an alert with each order.
 STORE_ERRORS_SETTLED_AFTER = timedelta(hours=1)
+#: How long webhooks must be broken: the service itself may be restarting, so that its address does not answer.
+BROKEN_WEBHOOKS_STAY = timedelta(minutes=10)
 MAX_SECTIONS = 20
 #: An unclaimed delivery raises the backlog alert; it is an inconsistency only after a day.
 LATE_S = 86_400.0
@@ -144,6 +147,7 @@ class AlertMonitor:
             *self.silent_stores(last_webhooks),
             *self.signature_failures(last_webhooks),
             *self.store_errors(),
+            *self.broken_webhooks(),
             *self.missing_worker(),
         ]
 
@@ -183,6 +187,16 @@ class AlertMonitor:
                 causes = [Problem(code=error.code) for error in errors]
                 since = min(error.since for error in errors)
                 yield OngoingCondition(kind="store_errors", store=store.id, causes=causes, since=since)
+
+    def broken_webhooks(self) -> Iterator[OngoingCondition]:
+        """Yield the stores whose webhooks are missing or do not arrive, if repairing them did not help."""
+        checks = load_webhook_checks(self.database)
+        stays_since = self.runtime.clock() - BROKEN_WEBHOOKS_STAY
+        for store in self.runtime.settings.stores.values():
+            check = checks.get(store.id)
+            if check is not None and check.failed_since is not None and check.failed_since <= stays_since:
+                causes = load_problems([*([check.error] if check.error else []), *check.problems])
+                yield OngoingCondition(kind="webhooks", store=store.id, causes=causes, since=check.failed_since)
 
     def missing_worker(self) -> Iterator[OngoingCondition]:
         """Yield that no worker runs, if a standby has found so for a while: a restart takes seconds."""

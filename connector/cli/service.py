@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.common import JSON_OPTION, cli, exit_with, read_settings
+from connector.cli.doctor import print_check, serialize_check
 from connector.cli.output import print_json_line, print_result
 from connector.cli.progress import progress_on_tty
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
@@ -54,7 +55,7 @@ def migrate(as_json: bool) -> None:
 
 
 @cli.command()
-@click.option("--live", is_flag=True, help="Also reach each account, with requests that create nothing.")
+@click.option("--live", is_flag=True, help="Also reach each account, and list the stores' webhooks; create nothing.")
 @JSON_OPTION
 def check(live: bool, as_json: bool) -> None:
     """Check the configuration, and report every error.
@@ -76,23 +77,29 @@ def check(live: bool, as_json: bool) -> None:
         exit_with(errors, 1)
     except DatabaseUnavailableError as error:
         click.echo(f"The database was not checked: {error}. `connector serve` would wait for it.", err=True)
-    probes = []
+    probes, webhook_checks = [], []
     if live:
+        from connector.operations.doctor import check_store_webhooks
         from connector.operations.probe import probe_accounts
+        from connector.operations.webhooks import probe_webhooks
 
         probes = probe_accounts(settings)
+        webhook_checks = [check_store_webhooks(report) for report in probe_webhooks(settings)]
     counts = {"stores": len(settings.stores), "accounts": len(settings.accounts), "routes": len(settings.routes)}
     if as_json:
         data: dict[str, Any] = {"faults": [], **counts}
         if live:
             data["reached"] = {probe.account: {"is_good": probe.is_good, "said": probe.message} for probe in probes}
+            data["webhooks"] = [serialize_check(result) for result in webhook_checks]
         print_json_line(data)
     else:
         summary = ", ".join(f"{name} {count}" for name, count in counts.items())
         click.echo(f"The configuration is valid: {summary}.")
         for probe in probes:
             click.echo(f"Account {probe.account}: {probe.message}.")
-    if not all(probe.is_good for probe in probes):
+        for result in webhook_checks:
+            print_check(result)
+    if not all(probe.is_good for probe in probes) or any(result.is_error for result in webhook_checks):
         sys.exit(1)
 
 

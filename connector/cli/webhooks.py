@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mappings.settings import Store
 
 COLUMNS = ("store", "topic", "state", "address", "id", "change")
-STORE_OPTION = click.option("--store", "store_name", help="Only this store, by its name in the configuration.")
+STORE_OPTION = click.option("--store", "store_name", help="Only this store.")
 DRY_RUN_OPTION = click.option("--dry-run", "is_dry_run", is_flag=True, help="Show what would be changed.")
 
 
@@ -85,7 +85,8 @@ def run_for_stores(
         if settings.public_url is None:
             exit_with(["`public_url` is not set: it is the address at which storefronts reach this connector."], 1)
         if store_name is not None:
-            stores = [lookup_or_fail("store", store_name, settings.stores)]
+            by_id = {store.id: store for store in settings.stores.values()}
+            stores = [lookup_or_fail("store", store_name, {**by_id, **settings.stores})]
         else:
             stores = [store for store in settings.stores.values() if store.has_api]
             if not stores:

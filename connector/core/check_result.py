@@ -17,6 +17,10 @@ class CheckResult:
     message: str
     remedy: str | None = None  # None if there is nothing to do
 
+    @property
+    def is_error(self) -> bool:
+        return self.severity is Severity.ERROR
+
 
 def ok(subject: str, message: str) -> CheckResult:
     return CheckResult(subject=subject, severity=Severity.OK, message=message)

@@ -4,12 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import update
-from sqlmodel import col, select
+from sqlmodel import and_, col, select
 
 from connector.database.engine import Database, Transaction
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import StoreWebhooks
 from mappings.problems import Problem, dump_problems
+
+
+def take_webhook_request(database: Database, store: str) -> bool:
+    """Clear the request of a person to repair a store's webhooks. Returns False if another worker has taken it."""
+    is_requested = and_(col(StoreWebhooks.store) == store, col(StoreWebhooks.requested_at).is_not(None))
+    statement = update(StoreWebhooks).where(is_requested).values(requested_at=None)
+    return database.transact(lambda transaction: transaction.execute(statement).rowcount == 1)
 
 
 def set_webhooks_managed(database: Database, store: str, *, is_managed: bool) -> None:

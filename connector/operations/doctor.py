@@ -24,7 +24,9 @@ from connector.database.sqlite import database_file
 from connector.database.stats.counters import LAST_EVENT, read_counters
 from connector.database.stats.gauges import Gauges, read_gauges
 from connector.database.store_errors import read_store_errors
+from connector.database.store_status import load_webhook_checks
 from connector.operations.probe import ProbeOutcome, StoreProbe, ping_all, probe_accounts, probe_stores
+from connector.operations.webhooks import WebhooksReport, probe_webhooks
 from connector.runtime import check_database
 from connector.settings import Settings, load_settings
 from connector.settings.environment import MIN_SECRET_LENGTH
@@ -117,6 +119,7 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckRe
     yield from check_silent_stores(settings, database, now)
     yield from check_signatures(settings, database, now)
     yield from check_store_errors(settings, database, now)
+    yield from check_recorded_webhooks(settings, database)
 
 
 def check_worker(gauges: Gauges, *, is_running: bool) -> CheckResult:
@@ -195,6 +198,8 @@ def check_reachability(settings: Settings) -> Iterator[CheckResult]:
         yield ok(subject, probe.message) if probe.is_good else failure(subject, probe.message, remedy)
     for store_probe in probe_stores(settings):
         yield check_store_api(store_probe)
+    for report in probe_webhooks(settings):
+        yield check_store_webhooks(report)
     pings = ping_all(settings)
     clock_offsets = sorted(
         reachability.seconds_ahead for _, reachability in pings if reachability.seconds_ahead is not None
@@ -217,6 +222,36 @@ def check_store_api(probe: StoreProbe) -> CheckResult:
     if probe.outcome is not ProbeOutcome.REACHED:
         return failure(subject, f"{api_label} is failing: {probe.detail}", "check api_url and the network")
     return ok(subject, f"{api_label} responds")
+
+
+def check_store_webhooks(report: WebhooksReport) -> CheckResult:
+    """Check that the storefront has every webhook that the routes need."""
+    subject = f"store {report.store.name}"
+    if report.error is not None:
+        remedy = "give the store's API a key that may read webhooks, or look at them in the store"
+        return warning(subject, f"its webhooks were not checked: {render_stored(report.error)}", remedy)
+    problems = [render_stored(status.problem) for status in report.statuses if status.problem]
+    if not problems:
+        return ok(subject, "its webhooks are there and active")
+    remedy = f"connector webhooks sync --store {report.store.name}"
+    if report.has_own:
+        return failure(subject, " ".join(problems), remedy)
+    message = "its API shows no webhook that points to this connector"
+    if report.blind_spot is not None:
+        return ok(subject, f"{message}, and not every webhook: {render_stored(report.blind_spot)}")
+    return warning(subject, message, remedy)
+
+
+def check_recorded_webhooks(settings: Settings, database: Database) -> Iterator[CheckResult]:
+    """Report what the worker's last check of the stores' webhooks saw."""
+    checks = load_webhook_checks(database)
+    for store in settings.stores.values():
+        check = checks.get(store.id)
+        if check is not None and check.failed_since is not None:
+            problems = [*([check.error] if check.error else []), *check.problems]
+            message = " ".join(map(render_stored, problems))
+            remedy = f"connector webhooks sync --store {store.name}"
+            yield failure(f"store {store.name}", f"at the worker's last check of its webhooks: {message}", remedy)
 
 
 def check_clock(reference: str, ahead_s: float) -> CheckResult:

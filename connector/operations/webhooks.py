@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from connector.clients.http import Client, tls_context
 from connector.clients.storefront_api import StoreApi
 from connector.core.http_result import HttpResult
-from connector.core.messages import build_message, render_stored
+from connector.core.messages import build_message
 from connector.core.worker_id import new_worker_id
 from connector.database.coordination import acquire_lock, release_lock, release_lock_of_dead_holder
 from connector.database.store_status import load_webhook_checks
 from connector.database.store_webhooks import record_webhook_check, set_webhooks_managed
-from connector.runtime import Runtime, open_store_api
+from connector.runtime import Runtime, open_clients, open_store_api
 from connector.settings import Settings
 from mappings.problems import Problem
 from mappings.settings import Store
@@ -82,10 +82,13 @@ class WebhooksReport:
     def problems_to_report(self, *, is_managed: bool) -> list[Problem]:
         """Return what a person must know.
 
-        Webhooks that a person made where the API does not show them are not missing.
+        Where no webhook points here, a person may have removed them, or made them where the API does not show them.
+
+        Args:
+            is_managed: whether `sync` made the webhooks.
         """
-        is_unseen = self.blind_spot is not None and not is_managed and not self.has_own
-        states = [status.problem for status in self.statuses if status.problem and not is_unseen]
+        is_expected = is_managed or self.has_own
+        states = [status.problem for status in self.statuses if status.problem and is_expected]
         return [*states, *self.problems]
 
 
@@ -266,6 +269,14 @@ def check_webhooks(settings: Settings, api: StoreApi) -> WebhooksReport:
         return WebhooksReport(store=api.store, error=error.problem)
 
 
+def probe_webhooks(settings: Settings) -> list[WebhooksReport]:
+    """List the webhooks of every store whose API can, if `public_url` says where they point. Opens no database."""
+    if settings.public_url is None:
+        return []
+    with open_clients(settings) as (_, store_apis):
+        return [check_webhooks(settings, api) for api in store_apis.values() if api.storefront.webhook_api is not None]
+
+
 def list_webhooks(runtime: Runtime, store: Store) -> WebhooksReport:
     """List a store's webhooks, and change nothing."""
     with open_store_api(runtime, store) as api:
@@ -329,11 +340,6 @@ def _without_api(store: Store) -> WebhooksReport:
 def _record(runtime: Runtime, report: WebhooksReport, *, is_managed: bool) -> None:
     problems = report.problems_to_report(is_managed=is_managed)
     record_webhook_check(runtime.database, report.store.id, problems=problems, error=report.error)
-    log = runtime.log.bind(store=report.store.id)
-    for change in report.changes:
-        log.info("webhook_changed", topic=change.topic, change=change.kind)
-    for problem in [*problems, *([report.error] if report.error else [])]:
-        log.warning("webhook_problem", problem=render_stored(problem))
 
 
 @contextmanager

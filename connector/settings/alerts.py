@@ -28,6 +28,7 @@ KINDS = (
     "silent",
     "signature",
     "store_errors",
+    "webhooks",
     "worker",
     "differences",
 )

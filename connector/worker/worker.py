@@ -30,6 +30,7 @@ from connector.operations.actions import advance_bulk_retries
 from connector.runtime import Runtime
 from connector.worker.duties import Duty
 from connector.worker.in_flight import InFlight
+from connector.worker.webhook_checks import POLL_EVERY_S, WebhookChecks
 
 #: Deliveries that finish within this time are replaced by one claim.
 BATCH_DELAY_S = 0.01
@@ -86,10 +87,12 @@ class Worker:
         bulk_retries = threading.Thread(target=self.run_bulk_retries, name="bulk-retries", daemon=True)
         comparisons = threading.Thread(target=self.run_comparisons, name="comparisons", daemon=True)
         catch_up = threading.Thread(target=self.run_catch_up, name="catch-up", daemon=True)
+        webhook_checks = threading.Thread(target=self.run_webhook_checks, name="webhook-checks", daemon=True)
         self.runtime.log.info("worker_started", accounts=len(self.runtime.settings.accounts), threads=thread_count)
         bulk_retries.start()
         comparisons.start()
         catch_up.start()
+        webhook_checks.start()
         with self.runtime.database.listen(self._work_available.set):
             while not self.is_stopping:
                 self._work_available.clear()
@@ -233,6 +236,12 @@ class Worker:
         if self.catch_up.stores():
             duty = Duty(run=self.catch_up.start_due, interval_s=CATCH_UP_CHECK_EVERY_S)
             self.run_beside_deliveries(duty, failure="catch_up_failed")
+
+    def run_webhook_checks(self) -> None:
+        """Look at the stores' webhooks and repair them, until `stop`. Any number of workers may do so."""
+        checks = WebhookChecks(self.runtime)
+        if checks.stores:
+            self.run_beside_deliveries(Duty(run=checks.run, interval_s=POLL_EVERY_S), failure="webhook_checks_failed")
 
     def run_beside_deliveries(self, duty: Duty, *, failure: str) -> None:
         while not self.is_stopping:

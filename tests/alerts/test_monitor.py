@@ -20,6 +20,7 @@ from connector.database.alerts import causes_of
 from connector.database.coordination import acquire_lock, release_lock
 from connector.database.models import Delivery
 from connector.database.orders import CANCELLED_AFTER_SENDING, add_alert
+from connector.database.store_webhooks import record_webhook_check
 from connector.settings.alerts import SlackChannel
 from mappings import DESTINATIONS
 from mappings.problems import MappingError, Problem, dump_problems, render_cause
@@ -628,3 +629,23 @@ def with_value_at(value: Any, path: tuple[Any, ...]) -> Any:
     copy = list(value) if isinstance(value, list) else dict(value)
     copy[path[0]] = with_value_at(value[path[0]], path[1:])
     return copy
+
+
+def test_webhooks_that_stay_broken_are_alerted(alerting_service: Service, receiver: Receiver) -> None:
+    problem = Problem(code="webhook_missing", params={"topic": "orders/paid"})
+    record_webhook_check(alerting_service.database, "tienda-mx", problems=[problem])
+    run_monitor_once(alerting_service)
+    alerting_service.clock.forward(599)
+    run_monitor_once(alerting_service)
+    assert alerts_at(receiver) == []
+    record_webhook_check(alerting_service.database, "tienda-mx", problems=[problem])
+    alerting_service.clock.forward(2)
+    run_monitor_once(alerting_service)
+    [alert] = alerts_at(receiver)
+    assert (alert["kind"], alert["store"], alert["title"], alert["cause"], alert["see"]) == (
+        *("webhooks", "tienda-mx", "Webhooks of store tienda-mx are missing or do not arrive"),
+        *("There is no webhook for orders/paid.", "https://connector.example/stores"),
+    )
+    record_webhook_check(alerting_service.database, "tienda-mx")
+    run_monitor_once(alerting_service)
+    assert [alert["is_over"] for alert in alerts_at(receiver)] == [False, True]

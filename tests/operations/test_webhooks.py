@@ -1,6 +1,7 @@
 """Webhooks by API against the sandbox's storefronts: made, repaired, removed, and no stranger's touched."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,9 @@ from connector.sandbox.registered_webhooks import StoreWebhook
 from connector.sandbox.server import SandboxServer
 from mappings.settings import Store
 from mappings.webhook_api import WebhookState
-from tests.support.orders import woo_order
+from tests.support.orders import SHOPIFY_SECRET, shopify_order, woo_order
 from tests.support.service import Service
+from tests.support.thin_webhooks import tiendanube_order
 from tests.support.webhook_shops import configuration, free_url, redirect_to, serve
 
 WOO_TOPICS = ["order.created", "order.deleted", "order.restored", "order.updated"]
@@ -261,3 +263,77 @@ def test_redirecting_address_is_refused(service: Service, open_service: Callable
     with redirect_to(service.runtime.settings.public_url or "", other_url):
         assert codes(sync_webhooks(other.runtime, woo(other))) == ["public_url_unreachable"]
     assert registered(service) == []
+
+
+@pytest.mark.parametrize("name", ["tienda-mx", "nube", "tienda-ar"])
+def test_life_of_webhooks_on_each_platform(service: Service, name: str) -> None:
+    store = service.runtime.settings.stores[name]
+    made = sync_webhooks(service.runtime, store)
+    assert made.is_complete
+    assert len(made.changes) == 4
+    assert sync_webhooks(service.runtime, store).changes == []
+    webhook = registered(service, store.storefront)[0]
+    webhook.url = f"{free_url()}/webhooks/{name}"
+    moved = repair_webhooks(service.runtime, store)
+    assert moved is not None
+    assert [change.kind for change in moved.changes] == ["update"]
+    assert webhook.url == address(service, name)
+    service.sandbox.webhooks.remove(webhook)
+    again = repair_webhooks(service.runtime, store)
+    assert again is not None
+    assert [(change.kind, change.topic) for change in again.changes] == [("create", webhook.topic)]
+    removed = remove_webhooks(service.runtime, store)
+    assert len(removed.changes) == 4
+    assert registered(service, store.storefront) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "order", "destination"),
+    [
+        ("tienda-mx", shopify_order(), "rayo"),
+        ("tienda-ar", woo_order(), "lapyme"),
+        ("nube", tiendanube_order(), "rayo"),
+    ],
+)
+def test_orders_of_each_platform_arrive_once(
+    service: Service, name: str, order: dict[str, Any], destination: str
+) -> None:
+    store = service.runtime.settings.stores[name]
+    service.sandbox.webhooks.app_secrets |= {"shopify": SHOPIFY_SECRET, "tiendanube": "nube-secreto"}
+    sync_webhooks(service.runtime, store)
+    service.sandbox.put_order(store.storefront, getattr(store, "store_id", ""), order)
+    assert service.sandbox.webhooks.wait_until_idle()
+    deliveries = service.sandbox.webhooks.deliveries()
+    assert {delivery.status for delivery in deliveries} == {200}
+    assert len(deliveries) > 0
+    service.drain()
+    assert len(service.sandbox.orders(destination)) == 1
+
+
+def test_route_of_created_orders_needs_one_more_topic(
+    open_service: Callable[..., Service], sandbox: SandboxServer
+) -> None:
+    text = configuration(sandbox.url(), free_url()).replace(
+        'from = "tienda-mx"', 'from = "tienda-mx"\ntopics = ["created", "paid", "orders/fulfilled"]'
+    )
+    service = open_service(text=text)
+    report = list_webhooks(service.runtime, service.runtime.settings.stores["tienda-mx"])
+    assert [status.topic for status in report.statuses] == [
+        *("orders/create", "orders/paid", "orders/updated", "orders/cancelled", "orders/delete", "orders/fulfilled")
+    ]
+
+
+def test_throttled_response_with_status_200_is_a_failure(service: Service) -> None:
+    store = service.runtime.settings.stores["tienda-mx"]
+    service.sandbox.inject_fault("shopify", "status", status=429, code="THROTTLED", times=1)
+    report = list_webhooks(service.runtime, store)
+    assert report.error is not None
+    assert (report.error.code, report.error.params["error"]) == ("webhook_refused", "THROTTLED")
+
+
+def test_shopify_says_what_its_api_does_not_show(service: Service) -> None:
+    store = service.runtime.settings.stores["tienda-mx"]
+    report = list_webhooks(service.runtime, store)
+    assert report.blind_spot is not None
+    assert report.problems_to_report(is_managed=False) == []
+    assert len(report.problems_to_report(is_managed=True)) == 4

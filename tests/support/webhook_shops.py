@@ -57,7 +57,7 @@ to = ["bodega"]
 
 [[routes]]
 from = "nube"
-to = ["erp"]
+to = ["bodega"]
 
 [[routes]]
 from = "tienda-ar"

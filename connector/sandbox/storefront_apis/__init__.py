@@ -11,12 +11,14 @@ from flask import Blueprint
 from connector.sandbox.state import Sandbox
 from connector.sandbox.storefront_apis.base import FakeStorefrontApi
 from connector.sandbox.storefront_apis.shopify import FakeShopifyApi
+from connector.sandbox.storefront_apis.shopify_webhooks import ShopifyWebhookPlatform
 from connector.sandbox.storefront_apis.tiendanube import FakeTiendanubeApi
+from connector.sandbox.storefront_apis.tiendanube_webhooks import TiendanubeWebhookPlatform
 from connector.sandbox.storefront_apis.woocommerce import FakeWooCommerceApi
 from connector.sandbox.storefront_apis.woocommerce_webhooks import WooWebhookPlatform
 
 _APIS: list[type[FakeStorefrontApi]] = [FakeTiendanubeApi, FakeShopifyApi, FakeWooCommerceApi]
-WEBHOOK_PLATFORMS = (WooWebhookPlatform(),)
+WEBHOOK_PLATFORMS = (TiendanubeWebhookPlatform(), ShopifyWebhookPlatform(), WooWebhookPlatform())
 STOREFRONT_APIS = {api_class.storefront: api_class for api_class in _APIS}
 
 

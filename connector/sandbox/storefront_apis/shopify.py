@@ -1,5 +1,6 @@
 """Shopify's Admin API."""
 
+from functools import partial
 from typing import Any
 
 from flask import Response, request
@@ -8,8 +9,10 @@ from connector.sandbox.fault_injection import Fault
 from connector.sandbox.responses import json_response
 from connector.sandbox.storefront_apis import shopify_orders
 from connector.sandbox.storefront_apis.base import Endpoint, FakeShopApi, oauth_error
-from connector.sandbox.storefront_apis.shopify_graphql import GraphqlError, execute
+from connector.sandbox.storefront_apis.shopify_graphql import GraphqlError, Resolver, execute, resolve_nodes
+from connector.sandbox.storefront_apis.shopify_webhooks import build_webhook_resolvers
 from mappings.storefronts.shopify.api import API_VERSION
+from mappings.storefronts.shopify.graphql import BARCODES_QUERY
 
 
 class FakeShopifyApi(FakeShopApi):
@@ -56,7 +59,11 @@ class FakeShopifyApi(FakeShopApi):
         return {"transactions": self.find_order(order_id).get("transactions", [])}
 
     def execute_graphql(self) -> dict[str, Any]:
-        return execute(request.get_json(silent=True), self.orders())
+        resolvers: dict[str, tuple[str, Resolver]] = {
+            "nodes": (BARCODES_QUERY, partial(resolve_nodes, self.orders())),
+            **build_webhook_resolvers(self.sandbox.webhooks),
+        }
+        return execute(request.get_json(silent=True), resolvers)
 
     def rate_headers(self) -> dict[str, str]:
         """https://shopify.dev/docs/api/admin-rest/usage/rate-limits, read 2026-11-30."""

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connector.sandbox.storefront_apis.base import StorefrontApiError
-from mappings.storefronts.shopify.graphql import BARCODES_QUERY, MAX_IDS, VARIANT_ID_PREFIX
+from mappings.storefronts.shopify.graphql import MAX_IDS, VARIANT_ID_PREFIX
 
-#: Takes the shop's orders and the variables of a query.
-Resolver = Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any]], Any]
+#: Takes the variables of a query.
+Resolver = Callable[[Mapping[str, Any]], Any]
 ROOT_FIELD = re.compile(r"(?:query|mutation)[^{]*\{\s*(\w+)")
 
 
@@ -25,8 +25,12 @@ class GraphqlError(Exception):
         return {"errors": [{"message": str(self), "extensions": {"code": self.code}}]}
 
 
-def execute(data: Any, orders: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the response to a request's body. Raises `StorefrontApiError`."""
+def execute(data: Any, resolvers: Mapping[str, tuple[str, Resolver]]) -> dict[str, Any]:
+    """Return the response to a request's body. Raises `StorefrontApiError`.
+
+    Args:
+        resolvers: by root field, the query and what answers it.
+    """
     query = data.get("query") if isinstance(data, Mapping) else None
     variables = data.get("variables", {}) if isinstance(data, Mapping) else None
     if not isinstance(query, str) or not isinstance(variables, Mapping):
@@ -35,9 +39,9 @@ def execute(data: Any, orders: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     match = ROOT_FIELD.match(query)
     root_field = match[1] if match else ""
     try:
-        if root_field not in RESOLVERS or query.split() != RESOLVERS[root_field][0].split():
+        if root_field not in resolvers or query.split() != resolvers[root_field][0].split():
             raise GraphqlError("undefinedField", "The sandbox does not understand this query.")
-        return {"data": {root_field: RESOLVERS[root_field][1](orders, variables)}}
+        return {"data": {root_field: resolvers[root_field][1](variables)}}
     except GraphqlError as error:
         return error.body()
 
@@ -55,7 +59,3 @@ def resolve_nodes(orders: Sequence[Mapping[str, Any]], variables: Mapping[str, A
     lines = (line for order in orders for line in order.get("line_items", []))
     barcodes = {f"{VARIANT_ID_PREFIX}{line.get('variant_id')}": line.get("barcode") for line in lines}
     return [{"id": item, "barcode": barcodes[item]} if item in barcodes else None for item in ids]
-
-
-#: By root field: the query, and what answers it.
-RESOLVERS: Mapping[str, tuple[str, Resolver]] = {"nodes": (BARCODES_QUERY, resolve_nodes)}

@@ -8,6 +8,7 @@ from flask import Response, request
 
 from connector.sandbox.storefront_apis import tiendanube_orders
 from connector.sandbox.storefront_apis.base import Endpoint, FakeStorefrontApi, OrderNotFoundError, StorefrontApiError
+from connector.sandbox.storefront_apis.tiendanube_webhooks import FakeTiendanubeWebhooks
 
 
 class FakeTiendanubeApi(FakeStorefrontApi):
@@ -22,6 +23,7 @@ class FakeTiendanubeApi(FakeStorefrontApi):
         return [
             Endpoint(path="/<store_id>/orders", handler=self.list_orders),
             Endpoint(path="/<store_id>/orders/<order_id>", handler=self.get_order),
+            *FakeTiendanubeWebhooks(sandbox=self.sandbox).endpoints(),
         ]
 
     def list_orders(self, store_id: str) -> Response:

@@ -13,6 +13,7 @@ from mappings.labels import N_
 from mappings.problems import Problem, register_templates
 from mappings.store_api import ApiRequest, ApiResponse, UnexpectedResponseError
 from mappings.storefronts.shopify.api import API_VERSION
+from mappings.storefronts.shopify.graphql import find_error
 from mappings.storefronts.shopify.store import ShopifyStore
 from mappings.webhook_api import RegisteredWebhook, WebhookApi, WebhookPage, WebhookRefusedError, refusal
 
@@ -27,7 +28,7 @@ register_templates(
 
 PATH = f"/admin/api/{API_VERSION}/graphql.json"
 PER_PAGE = 100
-LIST = """
+LIST_WEBHOOKS = """\
 query Webhooks($first: Int!, $after: String) {
   webhookSubscriptions(first: $first, after: $after) {
     nodes { id topic uri }
@@ -35,7 +36,7 @@ query Webhooks($first: Int!, $after: String) {
   }
 }
 """
-CREATE = """
+CREATE_WEBHOOK = """\
 mutation CreateWebhook($topic: WebhookSubscriptionTopic!, $webhook: WebhookSubscriptionInput!) {
   webhookSubscriptionCreate(topic: $topic, webhookSubscription: $webhook) {
     webhookSubscription { id }
@@ -43,7 +44,7 @@ mutation CreateWebhook($topic: WebhookSubscriptionTopic!, $webhook: WebhookSubsc
   }
 }
 """
-UPDATE = """
+UPDATE_WEBHOOK = """\
 mutation UpdateWebhook($id: ID!, $webhook: WebhookSubscriptionInput!) {
   webhookSubscriptionUpdate(id: $id, webhookSubscription: $webhook) {
     webhookSubscription { id }
@@ -51,7 +52,7 @@ mutation UpdateWebhook($id: ID!, $webhook: WebhookSubscriptionInput!) {
   }
 }
 """
-DELETE = """
+DELETE_WEBHOOK = """\
 mutation DeleteWebhook($id: ID!) {
   webhookSubscriptionDelete(id: $id) {
     deletedWebhookSubscriptionId
@@ -90,13 +91,13 @@ class ShopifyWebhookApi(WebhookApi[ShopifyStore]):
         return WebhookPage(webhooks=webhooks, next_request=next_request)
 
     def create_request(self, store: ShopifyStore, topic: str, url: str) -> ApiRequest:
-        return build_request(CREATE, topic=to_enum(topic), webhook={"uri": url, "format": "JSON"})
+        return build_request(CREATE_WEBHOOK, topic=to_enum(topic), webhook={"uri": url, "format": "JSON"})
 
     def update_request(self, store: ShopifyStore, webhook: RegisteredWebhook, url: str) -> ApiRequest:
-        return build_request(UPDATE, id=webhook.id, webhook={"uri": url, "format": "JSON"})
+        return build_request(UPDATE_WEBHOOK, id=webhook.id, webhook={"uri": url, "format": "JSON"})
 
     def delete_request(self, store: ShopifyStore, webhook: RegisteredWebhook) -> ApiRequest:
-        return build_request(DELETE, id=webhook.id)
+        return build_request(DELETE_WEBHOOK, id=webhook.id)
 
     def check_change(self, response: ApiResponse) -> None:
         result = next(iter(read_data(response).values()), None)
@@ -107,7 +108,7 @@ class ShopifyWebhookApi(WebhookApi[ShopifyStore]):
             raise WebhookRefusedError(refusal("; ".join(messages)))
 
     def _list_request(self, *, after: str | None) -> ApiRequest:
-        return build_request(LIST, first=PER_PAGE, after=after)
+        return build_request(LIST_WEBHOOKS, first=PER_PAGE, after=after)
 
 
 def build_request(query: str, **variables: Any) -> ApiRequest:
@@ -121,22 +122,12 @@ def read_data(response: ApiResponse) -> Mapping[str, Any]:
     https://shopify.dev/docs/api/admin-graphql/latest#status_and_error_codes, read 2026-11-30.
     """
     body = response.data if isinstance(response.data, Mapping) else {}
-    if response.is_success and body.get("errors"):
-        raise WebhookRefusedError(refusal(", ".join(error_codes(body["errors"])) or "errors"))
+    if response.is_success and (error := find_error(body)):
+        raise WebhookRefusedError(refusal(error.code))
     if not response.is_success or not isinstance(body.get("data"), Mapping):
         raise UnexpectedResponseError("no data")
     data: Mapping[str, Any] = body["data"]
     return data
-
-
-def error_codes(errors: Any) -> list[str]:
-    """Return the code of each error, such as THROTTLED or ACCESS_DENIED, or its message if it has none."""
-    codes = []
-    for error in errors if isinstance(errors, list) else ():
-        extensions = error.get("extensions") if isinstance(error, Mapping) else None
-        code = extensions.get("code") if isinstance(extensions, Mapping) else None
-        codes.append(str(code or (error.get("message") if isinstance(error, Mapping) else error)))
-    return codes
 
 
 def to_enum(topic: str) -> str:
