@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -18,6 +18,8 @@ from sqlalchemy import Connection
 PARAMETER = re.compile(r":([a-z_]+)")
 LOCK_CLAUSE = re.compile(r"^FOR UPDATE.*$", re.MULTILINE)
 VALUES_ROW = re.compile(r"(?<=^VALUES )(\(.*?\))", re.MULTILINE | re.DOTALL)
+TABLE = re.compile(r"^INSERT INTO (\w+)", re.MULTILINE)
+RETURNING_CLAUSE = re.compile(r"^RETURNING (.*)$", re.MULTILINE)
 MAX_ROWS = 500  # in one INSERT: SQLite accepts 32,766 parameters
 
 
@@ -32,8 +34,8 @@ def run(connection: Connection, sql: str, params: Mapping[str, Any]) -> list[tup
             values |= {f"{name}_{index}": item for index, item in enumerate(value)}
         else:
             values[name] = value
-    driver_sql = to_driver_sql(sql, dialect_name, tuple(list_lengths))
-    return execute(connection, driver_sql, to_driver_values(values, dialect_name))
+    driver_sql, names = to_driver_sql(sql, dialect_name, tuple(list_lengths))
+    return execute(connection, driver_sql, to_driver_params(values, names, dialect_name))
 
 
 def execute(connection: Connection, driver_sql: str, values: Any = ()) -> list[tuple[Any, ...]]:
@@ -47,9 +49,9 @@ def execute(connection: Connection, driver_sql: str, values: Any = ()) -> list[t
 def run_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Run a statement once per row of parameters, as one `executemany`."""
     dialect_name = connection.dialect.name
-    driver_rows = [to_driver_values(row, dialect_name) for row in rows]
+    driver_sql, names = to_driver_sql(sql, dialect_name, ())
     with closing(connection.connection.cursor()) as cursor:
-        cursor.executemany(to_driver_sql(sql, dialect_name, ()), driver_rows)
+        cursor.executemany(driver_sql, [to_driver_params(row, names, dialect_name) for row in rows])
 
 
 def insert_rows(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
@@ -64,8 +66,44 @@ def insert_rows(connection: Connection, sql: str, rows: Sequence[Mapping[str, An
         driver_values = tuple(
             [converters[type(value)](value) if type(value) in converters else value for value in values]
         )
-        returned += execute(connection, driver_sql, driver_values)
+        if dialect_name == "sqlite":
+            returned += insert_into_sqlite(connection, driver_sql, driver_values, part)
+        else:
+            returned += execute(connection, driver_sql, driver_values)
     return returned
+
+
+def insert_into_sqlite(
+    connection: Connection, driver_sql: str, values: tuple[Any, ...], rows: Sequence[Mapping[str, Any]]
+) -> list[tuple[Any, ...]]:
+    """Insert rows, and return what `RETURNING` would, without waiting for the interpreter for each value.
+
+    sqlite3 lets other threads run before it returns a row, and again for each column. So the ids are calculated: one
+    statement gives its rows consecutive ids in their order, which SQLAlchemy relies on as well:
+    https://docs.sqlalchemy.org/en/20/core/connections.html#correlating-returning-rows-to-parameter-sets, read
+    2026-11-30. Only if some rows existed already, those that are new are read: they have the highest ids.
+    """
+    insert_sql, read_new, columns = split_returning(driver_sql)
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(insert_sql, values)
+        if cursor.rowcount == len(rows):
+            first_id = cursor.lastrowid - len(rows) + 1
+            return [
+                tuple([id_ if column == "id" else row[column] for column in columns])
+                for id_, row in enumerate(rows, first_id)
+            ]
+        cursor.execute(read_new, (cursor.rowcount,))
+        return list(cursor.fetchall())
+
+
+@cache
+def split_returning(driver_sql: str) -> tuple[str, str, tuple[str, ...]]:
+    """An insert without its `RETURNING` clause, a query of the newest rows for it, and the clause's columns."""
+    clause, table = RETURNING_CLAUSE.search(driver_sql), TABLE.search(driver_sql)
+    if clause is None or table is None:
+        raise ValueError("not an INSERT with RETURNING")
+    read_new = f"SELECT {clause[1]} FROM {table[1]} ORDER BY id DESC LIMIT ?"  # noqa: S608  # of `statements.py`
+    return RETURNING_CLAUSE.sub("", driver_sql), read_new, tuple(clause[1].split(", "))
 
 
 @cache
@@ -80,27 +118,41 @@ def to_multi_row_insert(sql: str, dialect_name: str, row_count: int) -> tuple[st
 
 
 @cache
-def to_driver_sql(sql: str, dialect_name: str, list_lengths: tuple[tuple[str, int], ...]) -> str:
-    """The statement with the driver's parameter style, and one parameter for each item of a list."""
+def to_driver_sql(
+    sql: str, dialect_name: str, list_lengths: tuple[tuple[str, int], ...]
+) -> tuple[str, tuple[str, ...]]:
+    """The statement with the driver's parameter style and one parameter for each item of a list, and their names.
+
+    On SQLite they are numbered: for each that is named, sqlite3 lets other threads run before it looks up the name.
+    """
     lengths = dict(list_lengths)
-    template = ":{}" if dialect_name == "sqlite" else "%({})s"
+    numbers: dict[str, int] = {}
 
     def to_driver_parameter(match: re.Match[str]) -> str:
         name = match[1]
         names = [f"{name}_{index}" for index in range(lengths[name])] if name in lengths else [name]
-        return ", ".join(template.format(item) for item in names) or "NULL"  # PostgreSQL refuses `IN ()`
+        for item in names:
+            numbers.setdefault(item, len(numbers) + 1)
+        is_sqlite = dialect_name == "sqlite"
+        # PostgreSQL refuses `IN ()`.
+        return ", ".join(f"?{numbers[item]}" if is_sqlite else f"%({item})s" for item in names) or "NULL"
 
     driver_sql = PARAMETER.sub(to_driver_parameter, sql)
-    return LOCK_CLAUSE.sub("", driver_sql) if dialect_name == "sqlite" else driver_sql
+    return LOCK_CLAUSE.sub("", driver_sql) if dialect_name == "sqlite" else driver_sql, tuple(numbers)
 
 
-def to_driver_values(values: Mapping[str, Any], dialect_name: str) -> dict[str, Any]:
+def to_driver_params(values: Mapping[str, Any], names: Sequence[str], dialect_name: str) -> Any:
+    """The parameters `names` in the driver's form: by number for SQLite, by name for PostgreSQL."""
     converters = CONVERTERS[dialect_name]
-    return {
-        name: converters[type(value)](value) if type(value) in converters else value for name, value in values.items()
+    params = {
+        name: converters[type(value)](value) if type(value) in converters else value
+        for name in names
+        for value in (values[name],)
     }
+    return list(params.values()) if dialect_name == "sqlite" else params
 
 
+@lru_cache(maxsize=64)  # all rows of a transaction have its time
 def format_time(at: datetime) -> str:
     """A time as SQLAlchemy stores it in SQLite: UTC, without offset."""
     return at.astimezone(UTC).isoformat(" ", "microseconds")[:26]
