@@ -18,9 +18,8 @@ class ListedOrder:
     """An order in a list. `payload` has the shape that `Storefront.parse_order` takes."""
 
     order_id: str
-    updated_at: (
-        datetime | None
-    )  # None: it does not say, which no storefront documents. It may have changed at any time.
+    #: None: it does not say, which no storefront documents. It may have changed at any time.
+    updated_at: datetime | None
     payload: Mapping[str, Any]
 
 
