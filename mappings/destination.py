@@ -16,6 +16,7 @@ from mappings.problems import MappingError, Problem
 from mappings.samples import SampleAccount
 from mappings.schema import DestinationSchema, schema_instance
 from mappings.settings import AccountSchema, AccountT, Store
+from mappings.setup_questions import SetupPlan
 
 
 class Outcome(StrEnum):
@@ -82,6 +83,8 @@ class Destination(Generic[AccountT]):
     ships: ClassVar[bool] = False
     #: How a customer is found and created, where an order names one.
     customer_api: ClassVar[CustomerApi[Any] | None] = None
+    #: What `connector init` asks about an account; None: it does not offer the destination.
+    setup_plan: ClassVar[SetupPlan | None] = None
     sample: ClassVar[SampleAccount] = SampleAccount()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

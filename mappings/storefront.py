@@ -14,6 +14,7 @@ from mappings.problems import MappingError, Problem
 from mappings.samples import SampleStore
 from mappings.schema import StorefrontSchema, schema_instance
 from mappings.settings import StoreSchema, StoreT
+from mappings.setup_questions import SetupPlan
 from mappings.store_api import ApiResponse
 from mappings.webhook_api import WebhookApi
 
@@ -151,6 +152,8 @@ class Storefront(ABC, Generic[StoreT]):
     app_authorization: ClassVar[AppAuthorization[Any] | None] = None
     #: How its API lists and changes a store's webhooks; None: it does not, or not in a way that is known.
     webhook_api: ClassVar[WebhookApi[Any] | None] = None
+    #: What `connector init` asks about a store; None: it does not offer the storefront.
+    setup_plan: ClassVar[SetupPlan | None] = None
     sample: ClassVar[SampleStore]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

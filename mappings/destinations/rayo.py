@@ -23,6 +23,7 @@ from mappings.problems import FieldError, Problem, register_templates
 from mappings.samples import SampleAccount
 from mappings.schema import DestinationSchema
 from mappings.settings import NOT_BLANK, Account, AccountSchema, HeaderValue
+from mappings.setup_questions import SetupPlan, SetupQuestion
 from mappings.text import casefold_ascii, match_key
 
 register_templates(
@@ -245,6 +246,10 @@ class Rayo(Destination[RayoAccount]):
     # A product that does not exist is a 200:
     # https://docs.techrayo.com/operation/operation-get-api-rest-product-parameter, read 2026-11-21.
     probe_path = "/api/rest/product/0"
+    setup_plan = SetupPlan(
+        questions=(SetupQuestion(name="api_key", prompt="Rayo's API key", is_secret=True),),
+        settings={"api_key": "{api_key}"},
+    )
     sample = SampleAccount(settings={"api_key": "clave"})
 
     def bearer_token(self, account: RayoAccount) -> str | None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.sqlite
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
 #: Commands that run until stopped, and those whose output is not a table: see docs/cli.md.
-WITHOUT_JSON = {"serve", "worker", "sandbox", "demo", "trigger", "token", "user hash"}
+WITHOUT_JSON = {"serve", "worker", "sandbox", "demo", "init", "trigger", "token", "user hash"}
 
 
 def iter_commands(group: click.Group = cli, above: str = "") -> Iterator[tuple[str, click.Command]]:

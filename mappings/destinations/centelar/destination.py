@@ -9,6 +9,7 @@ from mappings.destinations.centelar.account import CentelarAccount, CentelarAcco
 from mappings.destinations.centelar.request import CentelarOrderRequest
 from mappings.destinations.centelar.sample import SAMPLE
 from mappings.destinations.centelar.schema import CentelarOrderSchema
+from mappings.destinations.centelar.setup import SETUP_PLAN
 
 
 class Centelar(Destination[CentelarAccount]):
@@ -20,6 +21,7 @@ class Centelar(Destination[CentelarAccount]):
     path = "/api/v1.1/order"
     order_id_path = "order_id"
     order_reference_setting = "ext_code"
+    setup_plan = SETUP_PLAN
     sample = SAMPLE
 
     def query_params(self, account: CentelarAccount) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ from mappings.destinations.lapyme.request import LapymeOrderRequest
 from mappings.destinations.lapyme.responses import classify_conflict
 from mappings.destinations.lapyme.sample import SAMPLE
 from mappings.destinations.lapyme.schema import LapymeOrderSchema
+from mappings.destinations.lapyme.setup import SETUP_PLAN
 
 
 class Lapyme(Destination[LapymeAccount]):
@@ -23,6 +24,7 @@ class Lapyme(Destination[LapymeAccount]):
     idempotency_header = "Idempotency-Key"
     probe_path = "/api/v1/warehouses"  # its OpenAPI, read 2026-11-21; needs the scope warehouses:read
     customer_api = LapymeCustomerApi()
+    setup_plan = SETUP_PLAN
     sample = SAMPLE
 
     def bearer_token(self, account: LapymeAccount) -> str | None:

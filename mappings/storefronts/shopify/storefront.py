@@ -10,6 +10,7 @@ from mappings.storefronts.shopify.api import API_VERSION, find_required_fetches
 from mappings.storefronts.shopify.listing import ShopifyOrderListing
 from mappings.storefronts.shopify.sample import SampleShopifyStore
 from mappings.storefronts.shopify.schema import ShopifyOrderSchema
+from mappings.storefronts.shopify.setup import SETUP_PLAN
 from mappings.storefronts.shopify.store import ShopifyStore, ShopifyStoreSchema
 from mappings.storefronts.shopify.tokens import build_token_request
 from mappings.storefronts.shopify.webhook import identify_listed_order, identify_webhook, is_of_shop
@@ -24,6 +25,7 @@ class Shopify(Storefront[ShopifyStore]):
     signature = Signature(headers=("X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256"), encoding="base64")
     order_listing = ShopifyOrderListing()
     webhook_api = ShopifyWebhookApi()
+    setup_plan = SETUP_PLAN
     sample = SampleShopifyStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:

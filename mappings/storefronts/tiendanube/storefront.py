@@ -10,6 +10,7 @@ from mappings.storefronts.tiendanube.api import build_headers, build_probe_path,
 from mappings.storefronts.tiendanube.listing import TiendanubeOrderListing, is_beyond_last_page
 from mappings.storefronts.tiendanube.sample import SampleTiendanubeStore
 from mappings.storefronts.tiendanube.schema import TiendanubeOrderSchema
+from mappings.storefronts.tiendanube.setup import SETUP_PLAN
 from mappings.storefronts.tiendanube.store import TiendanubeStore, TiendanubeStoreSchema
 from mappings.storefronts.tiendanube.webhook import (
     build_listed_body,
@@ -30,6 +31,7 @@ class Tiendanube(Storefront[TiendanubeStore]):
     has_thin_webhooks = True
     order_listing = TiendanubeOrderListing()
     webhook_api = TiendanubeWebhookApi()
+    setup_plan = SETUP_PLAN
     sample = SampleTiendanubeStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:

@@ -10,6 +10,7 @@ from mappings.storefronts.woocommerce.erasure import is_anonymized
 from mappings.storefronts.woocommerce.listing import WooOrderListing
 from mappings.storefronts.woocommerce.sample import SampleWooStore
 from mappings.storefronts.woocommerce.schema import WooOrderSchema
+from mappings.storefronts.woocommerce.setup import SETUP_PLAN
 from mappings.storefronts.woocommerce.store import WooStore, WooStoreSchema
 from mappings.storefronts.woocommerce.webhook import (
     decode_secret,
@@ -42,6 +43,7 @@ class WooCommerce(Storefront[WooStore]):
     can_undo_cancellation = True
     order_listing = WooOrderListing()
     webhook_api = WooWebhookApi()
+    setup_plan = SETUP_PLAN
     sample = SampleWooStore()
 
     def identify(self, headers: Mapping[str, str], payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
