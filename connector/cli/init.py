@@ -54,7 +54,7 @@ def init(
     The exit status is 1 if the files were written and a credential does not work.
     """
     from connector.observability.logs import configure_logging
-    from connector.operations.setup import find_existing_files, write_files
+    from connector.operations.setup import CONFIG_FILE, ENVIRONMENT_FILE, find_existing_files, next_steps, write_files
 
     configure_logging(quiet=True)
     if not is_forced and (existing := find_existing_files(directory)):
@@ -71,8 +71,15 @@ def init(
         exit_with(["", "Nothing was written."], 1)
     except FileExistsError as error:
         exit_with([f"{error} Nothing was written."], 1)
-    print_next_steps(directory, settings, store, tests)
-    if not all(test.is_good for test in tests):
+    works = all(test.is_good for test in tests)
+    click.echo(f"Wrote {directory / CONFIG_FILE} and {directory / ENVIRONMENT_FILE}, which has the secrets.")
+    if not works:
+        click.echo(f"Correct what failed in {directory / ENVIRONMENT_FILE}, then run: connector doctor")
+    are_webhooks_managed = works and not is_offline and try_to_manage_webhooks(settings, store)
+    click.echo("\nNext:")
+    for step in next_steps(settings, store, directory, are_webhooks_managed=are_webhooks_managed):
+        click.echo(f"  {step}")
+    if not works:
         sys.exit(1)
 
 
@@ -151,14 +158,10 @@ def load_or_exit(configuration: "NewConfiguration", environ: Mapping[str, str]) 
     return settings
 
 
-def print_next_steps(
-    directory: Path, settings: "Settings", store: "SetupPart", tests: "Sequence[CredentialTest]"
-) -> None:
-    from connector.operations.setup import CONFIG_FILE, ENVIRONMENT_FILE, next_steps
+def try_to_manage_webhooks(settings: "Settings", store: "SetupPart") -> bool:
+    from connector.operations.setup import manage_webhooks
 
-    click.echo(f"Wrote {directory / CONFIG_FILE} and {directory / ENVIRONMENT_FILE}, which has the secrets.")
-    if not all(test.is_good for test in tests):
-        click.echo(f"Correct what failed in {directory / ENVIRONMENT_FILE}, then run: connector doctor")
-    click.echo("\nNext:")
-    for step in next_steps(settings, store, directory):
-        click.echo(f"  {step}")
+    try:
+        return manage_webhooks(settings, store.name)
+    except DatabaseUnavailableError:  # then a person runs `connector webhooks sync`
+        return False

@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from connector.core.check_result import Severity
+from connector.database.engine import Database
+from connector.database.store_webhooks import set_webhooks_managed
 from connector.operations.doctor import check_store_api
 from connector.operations.probe import ProbeOutcome, probe_accounts, probe_stores
 from connector.settings import Settings, load_settings
@@ -82,14 +84,44 @@ def test_credentials(settings: Settings) -> list[CredentialTest]:
     return tests
 
 
-def next_steps(settings: Settings, store_part: SetupPart, directory: Path) -> list[str]:
-    """Return what remains to be done, as commands with comments."""
+def manage_webhooks(settings: Settings, store_name: str) -> bool:
+    """Have the service make the store's webhooks as soon as `public_url` reaches it. Return whether it will.
+
+    Raises `DatabaseUnavailableError`.
+    """
+    store = settings.stores[store_name]
+    if not (settings.public_url and store.has_api and settings.storefront(store).webhook_api):
+        return False
+    if not settings.environment.auto_migrate:
+        return False
+    database = Database(settings.environment.database_url)
+    try:
+        database.migrate()
+        set_webhooks_managed(database, store.id, is_managed=True)
+    finally:
+        database.close()
+    return True
+
+
+def next_steps(
+    settings: Settings, store_part: SetupPart, directory: Path, *, are_webhooks_managed: bool = False
+) -> list[str]:
+    """Return what remains to be done, as commands with comments.
+
+    Args:
+        are_webhooks_managed: the service makes the store's webhooks.
+    """
     environment = settings.environment
     steps = [f"cd {shlex.quote(str(directory))}"] if directory.resolve() != Path.cwd() else []
     steps += [
         "set -a; . ./.env; set +a",
         f"connector serve    # the dashboard: http://{environment.host}:{environment.port}, with ADMIN_TOKEN of .env",
     ]
+    if are_webhooks_managed:
+        return [
+            *steps,
+            f"The service makes the store's webhooks within minutes after {settings.public_url} reaches it.",
+        ]
     return steps + webhook_steps(settings, store_part)
 
 

@@ -6,18 +6,24 @@ import stat
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from click.testing import CliRunner, Result
 
 from connector.cli import cli
 from connector.operations.setup import write_files
+from connector.runtime import open_runtime
 from connector.sandbox.server import SandboxServer
+from connector.settings import load_settings
 from connector.settings.environment import MIN_SECRET_LENGTH
 from connector.settings.setup import NewConfiguration
+from connector.worker import webhook_checks
+from connector.worker.webhook_checks import START_DELAY_S, WebhookChecks
 from tests.support.orders import woo_order
 from tests.support.service import UUID, Service
 from tests.support.terminal import Terminal, run_on_terminal
+from tests.support.webhook_shops import free_url, serve
 
 pytestmark = pytest.mark.sqlite
 
@@ -266,6 +272,24 @@ def test_next_steps_say_how_webhooks_are_made(
     assert result.exit_code == 0, result.output
     assert step in result.output
     assert "connector serve" in result.output
+
+
+def test_service_makes_the_webhooks_once_it_is_reached(
+    run: Callable[..., Result], sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public_url = free_url()
+    arguments, secrets = arguments_for(sandbox)
+    result = run(*arguments, "--public-url", public_url, **secrets)
+    assert result.exit_code == 0, result.output
+    assert f"The service makes the store's webhooks within minutes after {public_url} reaches it." in result.output
+    settings = load_settings(tmp_path / "connector.toml", load_environment_file(tmp_path))
+    with open_runtime(settings, with_clients=True) as runtime, serve(runtime):
+        checks = WebhookChecks(runtime)
+        monkeypatch.setattr(webhook_checks, "monotonic", lambda: monotonic() + START_DELAY_S)
+        checks.run()
+    made = sandbox.webhooks.find_all("woocommerce")
+    assert {webhook.url for webhook in made} == {f"{public_url}/webhooks/woocommerce"}
+    assert {webhook.topic for webhook in made} >= {"order.created", "order.updated"}
 
 
 def test_both_files_are_written_or_none(tmp_path: Path) -> None:
