@@ -20,7 +20,7 @@ from mappings.webhook_api import WebhookState
 from tests.support.orders import SHOPIFY_SECRET, shopify_order, woo_order
 from tests.support.service import Service
 from tests.support.thin_webhooks import tiendanube_order
-from tests.support.webhook_shops import configuration, free_url, redirect_to, serve
+from tests.support.webhook_shops import answer_everything, configuration, free_url, redirect_to, serve
 
 WOO_TOPICS = ["order.created", "order.deleted", "order.restored", "order.updated"]
 pytestmark = pytest.mark.sqlite
@@ -256,12 +256,22 @@ def test_problems_are_recorded_until_they_are_over(service: Service) -> None:
     assert row.managed_since is not None
 
 
-def test_redirecting_address_is_refused(service: Service, open_service: Callable[..., Service]) -> None:
-    """WooCommerce counts a redirect as delivered."""
+def test_address_where_something_else_answers_is_refused(
+    service: Service, open_service: Callable[..., Service]
+) -> None:
+    """WooCommerce counts a redirect as delivered, and so does any page that answers with 200."""
+    url = service.runtime.settings.public_url or ""
     other_url = free_url()
-    other = open_service(text=configuration(service.sandbox.url(), other_url))
-    with redirect_to(service.runtime.settings.public_url or "", other_url):
-        assert codes(sync_webhooks(other.runtime, woo(other))) == ["public_url_unreachable"]
+    redirected = open_service(text=configuration(service.sandbox.url(), other_url))
+    with redirect_to(url, other_url):
+        report = sync_webhooks(redirected.runtime, woo(redirected))
+    assert report.error is not None
+    assert getattr(report.error.params["error"], "code", None) == "http_status"
+    with answer_everything(other_url):
+        other = open_service(text=configuration(service.sandbox.url(), other_url))
+        report = sync_webhooks(other.runtime, woo(other))
+    assert report.error is not None
+    assert getattr(report.error.params["error"], "code", None) == "not_the_connector"
     assert registered(service) == []
 
 

@@ -97,6 +97,19 @@ def redirect_to(target: str, url: str) -> Iterator[None]:
 
 
 @contextmanager
+def answer_everything(url: str) -> Iterator[None]:
+    """Serve at `url` what answers any request with 200."""
+    app = Flask("page")
+
+    @app.route("/<path:path>", methods=["GET", "POST"])
+    def show(path: str) -> dict[str, str]:
+        return {"status": "ok"}
+
+    with listen(app, url):
+        yield
+
+
+@contextmanager
 def listen(app: Flask, url: str) -> Iterator[None]:
     server = make_server("127.0.0.1", int(url.rpartition(":")[2]), app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
