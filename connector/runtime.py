@@ -117,6 +117,8 @@ def open_runtime(
         if not with_clients:
             yield Runtime(**common)
             return
+        for store_name, message in find_memory_only_tokens(settings):
+            get_logger().warning("store_token_not_stored", store=store_name, what=message)
         with open_clients(settings, clock, common["token_vaults"]) as (account_clients, store_apis):
             yield Runtime(**common, account_clients=account_clients, store_apis=store_apis)
     finally:
@@ -205,6 +207,22 @@ def open_token_vaults(settings: Settings, database: Database) -> dict[str, Token
         return {store.id: MemoryVault() for store in stores}
     cipher = TokenCipher(keys)
     return {store.id: DatabaseVault(database, store.id, owner=store.token_owner, cipher=cipher) for store in stores}
+
+
+def find_memory_only_tokens(settings: Settings) -> list[tuple[str, str]]:
+    """Return the stores whose tokens are lost with the process, by name, each with what that means."""
+    if settings.environment.token_keys:
+        return []
+    stores = [store for store in settings.stores.values() if isinstance(store, AppStore) and store.client_id]
+    return [
+        (
+            store.name,
+            "it cannot be authorized: TOKEN_KEYS is not set, and its token must be kept encrypted"
+            if settings.storefront(store).app_authorization
+            else "its tokens are kept in memory only, because TOKEN_KEYS is not set: each process obtains its own",
+        )
+        for store in stores
+    ]
 
 
 def build_store_api(settings: Settings, store: Store, vault: TokenVault | None, clock: Clock) -> StoreApi:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, pre_load, validates_schema
 
+from mappings import setting_fields as fields
 from mappings.settings import HeaderValue, Store, StoreSchema
 
 
@@ -30,7 +31,7 @@ class AppStore(Store):
 class AppStoreSchema(StoreSchema):
     model: ClassVar[type[AppStore]] = AppStore
 
-    client_id = HeaderValue()
+    client_id: fields.String = HeaderValue()
     client_secret = HeaderValue()
 
     @pre_load

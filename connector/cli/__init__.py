@@ -7,6 +7,7 @@ they need inside the function, so that `connector map` does not load a web serve
 from connector.cli import (
     accounts,
     alerts,
+    authorize,
     deliveries,
     dev,
     doctor,
@@ -24,6 +25,7 @@ from connector.cli.common import cli, main
 __all__ = [
     "accounts",
     "alerts",
+    "authorize",
     "cli",
     "deliveries",
     "dev",

@@ -77,29 +77,40 @@ def check(live: bool, as_json: bool) -> None:
         exit_with(errors, 1)
     except DatabaseUnavailableError as error:
         click.echo(f"The database was not checked: {error}. `connector serve` would wait for it.", err=True)
-    probes, webhook_checks = [], []
+    from connector.runtime import find_memory_only_tokens
+
+    warnings = [f"Store {name}: {message}." for name, message in find_memory_only_tokens(settings)]
+    probes, token_probes, webhook_checks = [], [], []
     if live:
         from connector.operations.doctor import check_store_webhooks
-        from connector.operations.probe import probe_accounts
+        from connector.operations.probe import probe_accounts, probe_tokens
         from connector.operations.webhooks import probe_webhooks
 
-        probes = probe_accounts(settings)
+        probes, token_probes = probe_accounts(settings), probe_tokens(settings)
         webhook_checks = [check_store_webhooks(report) for report in probe_webhooks(settings)]
     counts = {"stores": len(settings.stores), "accounts": len(settings.accounts), "routes": len(settings.routes)}
     if as_json:
-        data: dict[str, Any] = {"faults": [], **counts}
+        data: dict[str, Any] = {"faults": [], "warnings": warnings, **counts}
         if live:
+            data["tokens"] = {
+                probe.store.name: {"is_good": probe.is_good, "said": probe.message} for probe in token_probes
+            }
             data["reached"] = {probe.account: {"is_good": probe.is_good, "said": probe.message} for probe in probes}
             data["webhooks"] = [serialize_check(result) for result in webhook_checks]
         print_json_line(data)
     else:
         summary = ", ".join(f"{name} {count}" for name, count in counts.items())
         click.echo(f"The configuration is valid: {summary}.")
+        for warning in warnings:
+            click.echo(warning, err=True)
         for probe in probes:
             click.echo(f"Account {probe.account}: {probe.message}.")
+        for token_probe in token_probes:
+            click.echo(f"Store {token_probe.store.name}: {token_probe.message}.")
         for result in webhook_checks:
             print_check(result)
-    if not all(probe.is_good for probe in probes) or any(result.is_error for result in webhook_checks):
+    are_good = [*(probe.is_good for probe in probes), *(probe.is_good for probe in token_probes)]
+    if not all(are_good) or any(result.is_error for result in webhook_checks):
         sys.exit(1)
 
 

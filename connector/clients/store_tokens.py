@@ -104,17 +104,21 @@ class StoreTokens:
         return self.store.api_token is None
 
     def get(self, *, timeout_s: float, rejected: str | None = None) -> str:
-        """Return the token to send.
+        """Return the token to send: the configured one, or what `get_token` returns. Raises `StoreTokenError`."""
+        if self.store.api_token is not None:
+            return self.store.api_token
+        return self.get_token(timeout_s=timeout_s, rejected=rejected).text
+
+    def get_token(self, *, timeout_s: float, rejected: str | None = None) -> AccessToken:
+        """Return a token that the store's app obtained.
 
         Args:
             timeout_s: for an exchange, and for waiting until another thread or process has made it.
-            rejected: an obtained token that the API has rejected; another one is returned.
+            rejected: a token that the API has rejected; another one is returned.
 
         Raises:
             StoreTokenError: there is none.
         """
-        if self.store.api_token is not None:
-            return self.store.api_token
         requested_at = monotonic()
         if not self._lock.acquire(timeout=max(0.0, timeout_s)):
             raise no_token(build_message("store_token_awaited"))
@@ -127,15 +131,7 @@ class StoreTokens:
             raise
         finally:
             self._lock.release()
-        return self._token.text
-
-    def exchange(self, *, timeout_s: float) -> AccessToken | None:
-        """Return a new token, which is not kept; None if the store's credentials cannot be exchanged for one.
-
-        Raises `StoreTokenError`.
-        """
-        request = self.storefront.token_request(self.store) if self.store.api_token is None else None
-        return self._exchange(request, timeout_s)[0] if request else None
+        return self._token
 
     def close(self) -> None:
         self.client.close()
@@ -156,7 +152,7 @@ class StoreTokens:
         request = self.storefront.token_request(self.store)
         if request is None:
             code = "store_not_authorized" if rejected is None else "store_token_revoked"
-            raise no_token(build_message(code, store=self.store.name))
+            raise no_token(build_message(code, store=self.store.name), status=401)
         now = self.clock()
         valid = self._token or self.vault.load()
         if valid is not None and (valid.text == rejected or valid.is_expired(now)):
@@ -193,9 +189,12 @@ class StoreTokens:
     def _exchange(self, request: TokenRequest, timeout_s: float) -> tuple[AccessToken, TokenGrant]:
         requested_at = self.clock()
         grant = request_token(self.client, request, timeout_s=timeout_s)
-        lifetime = timedelta(seconds=grant.lifetime_s) if grant.lifetime_s else None
-        expires_at = requested_at + lifetime if lifetime else None
-        return AccessToken(text=grant.token, obtained_at=requested_at, expires_at=expires_at), grant
+        return build_access_token(grant, requested_at), grant
+
+
+def build_access_token(grant: TokenGrant, requested_at: datetime) -> AccessToken:
+    expires_at = requested_at + timedelta(seconds=grant.lifetime_s) if grant.lifetime_s else None
+    return AccessToken(text=grant.token, obtained_at=requested_at, expires_at=expires_at)
 
 
 def request_token(client: Client, request: TokenRequest, *, timeout_s: float) -> TokenGrant:
@@ -221,10 +220,11 @@ def exchange_failure(result: HttpResult) -> StoreTokenError:
     Any other status of the exchange that says nothing about the API's objects is kept, with its headers.
     """
     error: Problem = result.failure
-    if result.status is not None and (code := find_error_code(result)):
+    code = find_error_code(result)
+    if result.status is not None and code:
         error = build_message("http_status_with_code", status=result.status, error_code=code)
-    if result.status in REJECTING_STATUSES:
-        return no_token(build_message("store_credentials_rejected", error=error))
+    if result.status in REJECTING_STATUSES or (result.is_success and code):
+        return no_token(build_message("store_credentials_rejected", error=error), status=401)
     is_failing = result.status is not None and (result.status >= 500 or result.status in (408, 425, 429))
     failure = replace(
         result,
@@ -236,8 +236,8 @@ def exchange_failure(result: HttpResult) -> StoreTokenError:
     return StoreTokenError("the store's app got no access token", failure)
 
 
-def no_token(problem: Problem) -> StoreTokenError:
-    result = HttpResult(was_sent=False, status=401, error=problem)
+def no_token(problem: Problem, *, status: int | None = None) -> StoreTokenError:
+    result = HttpResult(was_sent=False, status=status, error=problem)
     return StoreTokenError("there is no access token for the store's API", result)
 
 

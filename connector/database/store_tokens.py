@@ -37,7 +37,7 @@ class DatabaseVault:
 
     def load(self) -> AccessToken | None:
         try:
-            row = read_store_tokens(self.database).get(self.store_id)
+            row = read_row(self.database, self.store_id)
         except DatabaseUnavailableError:
             return None
         if row is None:
@@ -93,7 +93,15 @@ def save_store_token(database: Database, store_id: str, token: AccessToken, *, o
     database.transact(save)
 
 
-def read_store_tokens(database: Database) -> dict[str, StoreToken]:
-    """The stored tokens, by store id."""
+def read_store_token(database: Database, store_id: str, *, owner: str, cipher: TokenCipher) -> AccessToken | None:
+    """A store's token; None if there is none. Raises `UndecryptableError`."""
+    row = read_row(database, store_id)
+    if row is None:
+        return None
+    text = cipher.decrypt(row.token, owner=owner)
+    return AccessToken(text=text, obtained_at=row.obtained_at, expires_at=row.expires_at)
+
+
+def read_row(database: Database, store_id: str) -> StoreToken | None:
     with database.read() as session:
-        return {row.store: row for row in session.exec(select(StoreToken)).all()}
+        return session.exec(select(StoreToken).where(StoreToken.store == store_id)).one_or_none()

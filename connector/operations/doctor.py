@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from connector.core.check_result import CheckResult, failure, ok, warning
+from connector.core.check_result import CheckResult, failure, format_duration, ok, warning
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
 from connector.core.messages import build_message, render_stored
-from connector.database.circuits import CircuitState, circuit_state, read_circuits
+from connector.core.token_cipher import TokenCipher, UndecryptableError
+from connector.database.circuits import CircuitState, circuit_state, read_circuits, store_circuit
 from connector.database.coordination import is_worker_running
 from connector.database.engine import Database
 from connector.database.health import (
@@ -25,11 +26,14 @@ from connector.database.stats.counters import LAST_EVENT, read_counters
 from connector.database.stats.gauges import Gauges, read_gauges
 from connector.database.store_errors import read_store_errors
 from connector.database.store_status import load_webhook_checks
-from connector.operations.probe import ProbeOutcome, StoreProbe, ping_all, probe_accounts, probe_stores
+from connector.database.store_tokens import read_store_token
+from connector.operations.probe import ProbeOutcome, StoreProbe, TokenProbe, ping_all, probe_accounts, probe_stores
 from connector.operations.webhooks import WebhooksReport, probe_webhooks
-from connector.runtime import check_database
+from connector.runtime import check_database, find_memory_only_tokens
 from connector.settings import Settings, load_settings
 from connector.settings.environment import MIN_SECRET_LENGTH
+from mappings.app_settings import AppStore
+from mappings.settings import Store
 
 CONFIGURATION, CLOCK, WORKER = "configuration", "clock", "worker"
 #: A server's clock is read from a response: whole seconds, less the time that the response took.
@@ -68,6 +72,8 @@ def run_checks(
     if len(settings.environment.metrics_token or MIN_SECRET_LENGTH * " ") < MIN_SECRET_LENGTH:
         remedy = "set it to what connector token prints"
         yield warning(CONFIGURATION, f"METRICS_TOKEN has fewer than {MIN_SECRET_LENGTH} characters", remedy)
+    for store_name, message in find_memory_only_tokens(settings):
+        yield warning(f"store {store_name}", message, "set TOKEN_KEYS to what connector token --key prints")
     yield from check_database_health(settings)
     if not is_offline:
         yield from check_reachability(settings)
@@ -116,6 +122,9 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckRe
         list_command = f"connector list --state parked --reason {reason} --account {account}"
         remedy = f"{list_command}; {REMEDIES[Reason(reason)]}"
         yield warning(f"account {account}", f"{count} of its orders are parked as {reason}", remedy)
+    for store in settings.stores.values():
+        yield from check_store_circuit(store, circuits.get(store_circuit(store.id)))
+    yield from check_store_tokens(settings, database, now)
     yield from check_silent_stores(settings, database, now)
     yield from check_signatures(settings, database, now)
     yield from check_store_errors(settings, database, now)
@@ -150,6 +159,37 @@ def check_circuit(account: str, circuit: Circuit | None, waiting: int) -> CheckR
         message = f"suspended: {render_stored(circuit.reason)}; {waiting_text}"
         return failure(subject, message, f"{remedy}; the connector retries automatically")
     return ok(subject, f"accepting orders; {waiting_text}")
+
+
+def check_store_circuit(store: Store, circuit: Circuit | None) -> Iterator[CheckResult]:
+    if circuit is not None and circuit_state(circuit) is CircuitState.OPEN:
+        message = f"requests to its API are suspended: {render_stored(circuit.reason)}; orders that need it wait"
+        remedy = f"see connector show of one of them, and check [stores.{store.name}]; the connector retries by itself"
+        yield failure(f"store {store.name}", message, remedy)
+
+
+def check_store_tokens(settings: Settings, database: Database, now: datetime) -> Iterator[CheckResult]:
+    """Check the tokens that stores' apps obtained, as far as the database has them."""
+    keys = settings.environment.token_keys
+    for store in settings.stores.values():
+        if not keys or not isinstance(store, AppStore) or store.client_id is None:
+            continue
+        subject = f"store {store.name}"
+        is_authorized_by_hand = settings.storefront(store).app_authorization is not None
+        report = failure if is_authorized_by_hand else warning
+        remedy = f"run connector authorize {store.name}" if is_authorized_by_hand else "nothing: a new one is obtained"
+        try:
+            token = read_store_token(database, store.id, owner=store.token_owner, cipher=TokenCipher(keys))
+        except UndecryptableError:
+            yield report(subject, "no key of TOKEN_KEYS decrypts its stored token, or it is another app's", remedy)
+            continue
+        if token is not None and token.expires_at is None:
+            yield ok(subject, "its stored token does not expire")
+        elif token is not None and token.expires_at is not None and not token.is_expired(now):
+            lifetime = format_duration((token.expires_at - now).total_seconds())
+            yield ok(subject, f"its stored token expires in {lifetime}, and is renewed before")
+        elif is_authorized_by_hand:
+            yield failure(subject, "there is no token for its API", remedy)
 
 
 def check_silent_stores(settings: Settings, database: Database, now: datetime) -> Iterator[CheckResult]:
@@ -197,6 +237,8 @@ def check_reachability(settings: Settings) -> Iterator[CheckResult]:
         remedy = f"correct the key of [accounts.{probe.account}]" if is_rejected else "check base_url and the network"
         yield ok(subject, probe.message) if probe.is_good else failure(subject, probe.message, remedy)
     for store_probe in probe_stores(settings):
+        if store_probe.token is not None and store_probe.token.is_good:
+            yield check_token(store_probe.token)
         yield check_store_api(store_probe)
     for report in probe_webhooks(settings):
         yield check_store_webhooks(report)
@@ -208,10 +250,28 @@ def check_reachability(settings: Settings) -> Iterator[CheckResult]:
         yield check_clock("the clocks of the services it calls", clock_offsets[len(clock_offsets) // 2])
 
 
+def check_token(probe: TokenProbe) -> CheckResult:
+    store = probe.store
+    if probe.is_good:
+        return ok(f"store {store.name}", probe.message)
+    remedy = "check api_url and the network"
+    if probe.is_rejected:
+        remedy = f"correct [stores.{store.name}], or do what the message says"
+    return failure(f"store {store.name}", probe.message, remedy)
+
+
 def check_store_api(probe: StoreProbe) -> CheckResult:
     store = probe.store
+    if probe.token is not None and not probe.token.is_good:
+        return check_token(probe.token)
     subject, api_label = f"store {store.name}", f"its API at {store.api_url}"
     if probe.outcome is ProbeOutcome.CREDENTIALS_REJECTED:
+        if probe.token is not None:
+            return failure(
+                subject,
+                f"{api_label} rejects its app's token ({probe.detail}), which may not read orders",
+                f"give the app of [stores.{store.name}] a scope to read orders, and install it again",
+            )
         return failure(
             subject,
             f"{api_label} rejects api_token ({probe.detail}): the key is wrong, or may not read orders",
@@ -263,10 +323,3 @@ def check_clock(reference: str, ahead_s: float) -> CheckResult:
     if abs(ahead_s) > CLOCK_OFF_S:
         return warning(CLOCK, message, remedy)
     return ok(CLOCK, f"this machine's clock agrees with {reference}")
-
-
-def format_duration(seconds: float) -> str:
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"

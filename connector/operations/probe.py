@@ -1,14 +1,21 @@
 """Tests whether each account can be reached with its credentials, with requests that create nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from connector.clients.http import Client, Reachability
+from connector.clients.store_tokens import StoreTokenError, TokenVault
 from connector.clients.storefront_api import StoreApi
 from connector.clients.tokens import TokenError
+from connector.core.check_result import format_duration
+from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError
 from connector.core.messages import build_message, render_stored
-from connector.runtime import AccountClients, open_clients
+from connector.database.engine import Database
+from connector.database.sqlite import database_file
+from connector.runtime import AccountClients, open_clients, open_token_vaults
 from connector.settings import Settings
 from mappings.destination import Destination, Outcome
 from mappings.settings import Account, Store
@@ -61,22 +68,92 @@ def ping_all(settings: Settings) -> list[tuple[Account | Store, Reachability]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenProbe:
+    """Whether a store's app has or gets a token for its API. `message` is English."""
+
+    store: Store
+    is_good: bool
+    message: str
+    is_rejected: bool = False  # the other side rejects the app, or nobody authorized it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreProbe:
     """The result for one store's API. `detail` is English."""
 
     store: Store
     outcome: ProbeOutcome
     detail: str
+    token: TokenProbe | None = None  # None: the token is in the settings
 
 
 def probe_stores(settings: Settings) -> list[StoreProbe]:
-    """Send one request with its credentials to the API of every store that has one. Opens no database."""
-    with open_clients(settings) as (_, store_apis):
-        return [probe_store(api) for api in store_apis.values()]
+    """Send one request with its credentials to the API of every store that has one.
+
+    An app's credentials are exchanged for a token that is used for this only. A token that a person obtained is read
+    from the database.
+    """
+    with open_store_apis(settings) as store_apis:
+        return [probe_store(api) for api in store_apis]
+
+
+def probe_tokens(settings: Settings) -> list[TokenProbe]:
+    """Return whether there is a token for every store whose app obtains it, as `probe_stores` does."""
+    with open_store_apis(settings) as store_apis:
+        return [probe for api in store_apis if (probe := probe_token(api))]
+
+
+@contextmanager
+def open_store_apis(settings: Settings) -> Iterator[list[StoreApi]]:
+    """Yield the APIs of the stores that have one. No token that they obtain is kept."""
+    with open_authorized_vaults(settings) as vaults, open_clients(settings, token_vaults=vaults) as (_, store_apis):
+        yield list(store_apis.values())
+
+
+@contextmanager
+def open_authorized_vaults(settings: Settings) -> Iterator[dict[str, TokenVault]]:
+    """Yield the vaults of the stores whose token a person obtained; none if the database cannot be used."""
+    authorized = [
+        store.id for store in settings.stores.values() if settings.storefront(store).app_authorization is not None
+    ]
+    url = settings.environment.database_url
+    if not authorized or (url.startswith("sqlite") and not database_file(url).exists()):
+        yield {}
+        return
+    database = Database(url)
+    try:
+        database.require_migrated()
+        vaults = open_token_vaults(settings, database)
+    except (DatabaseUnavailableError, MigrationNeededError):
+        vaults = {}
+    try:
+        yield {store_id: vault for store_id, vault in vaults.items() if store_id in authorized}
+    finally:
+        database.close()
+
+
+def probe_token(api: StoreApi) -> TokenProbe | None:
+    """Return whether there is a token; None if it is in the settings."""
+    store = api.store
+    if not api.tokens.may_change:
+        return None
+    try:
+        token = api.tokens.get_token(timeout_s=PING_TIMEOUT_S)
+    except StoreTokenError as error:
+        is_rejected = error.result.status == 401
+        message = render_stored(error.result.failure)
+        return TokenProbe(store=store, is_good=False, is_rejected=is_rejected, message=message)
+    if token.expires_at is None:
+        return TokenProbe(store=store, is_good=True, message="its app has a token, which does not expire")
+    lifetime = format_duration((token.expires_at - token.obtained_at).total_seconds())
+    return TokenProbe(store=store, is_good=True, message=f"its app gets tokens, each valid for {lifetime}")
 
 
 def probe_store(api: StoreApi) -> StoreProbe:
     """Ask for orders, which is what the credentials are for."""
+    token = probe_token(api)
+    if token is not None and not token.is_good:
+        return StoreProbe(store=api.store, outcome=ProbeOutcome.NO_TOKEN, detail=token.message, token=token)
     path = api.storefront.probe_path(api.store)
     if path is None:
         reachability = api.ping(PING_TIMEOUT_S)
@@ -98,7 +175,7 @@ def probe_store(api: StoreApi) -> StoreProbe:
         outcome = ProbeOutcome.UNEXPECTED_STATUS
     else:
         outcome = ProbeOutcome.REACHED
-    return StoreProbe(store=api.store, outcome=outcome, detail=detail)
+    return StoreProbe(store=api.store, outcome=outcome, detail=detail, token=token)
 
 
 def probe_account(clients: AccountClients, account: Account, destination: Destination[Any]) -> ProbeResult:

@@ -18,7 +18,8 @@ from connector.core.worker_id import new_worker_id
 from connector.database.coordination import acquire_lock, release_lock, release_lock_of_dead_holder
 from connector.database.store_status import load_webhook_checks
 from connector.database.store_webhooks import record_webhook_check, set_webhooks_managed
-from connector.runtime import Runtime, open_clients, open_store_api
+from connector.operations.probe import open_store_apis
+from connector.runtime import Runtime, open_store_api
 from connector.settings import Settings
 from mappings.problems import Problem
 from mappings.settings import Store
@@ -270,11 +271,11 @@ def check_webhooks(settings: Settings, api: StoreApi) -> WebhooksReport:
 
 
 def probe_webhooks(settings: Settings) -> list[WebhooksReport]:
-    """List the webhooks of every store whose API can, if `public_url` says where they point. Opens no database."""
+    """List the webhooks of every store whose API can, if `public_url` says where they point."""
     if settings.public_url is None:
         return []
-    with open_clients(settings) as (_, store_apis):
-        return [check_webhooks(settings, api) for api in store_apis.values() if api.storefront.webhook_api is not None]
+    with open_store_apis(settings) as store_apis:
+        return [check_webhooks(settings, api) for api in store_apis if api.storefront.webhook_api is not None]
 
 
 def list_webhooks(runtime: Runtime, store: Store) -> WebhooksReport:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 #: How a token that was issued here begins. Shopify's begin with "shpat_".
 PREFIX = "shpat_sandbox_"
+#: https://dev.nuvemshop.com.br/en/docs/erp-guide/authentication, read 2026-11-30.
+CODE_LIFE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class IssuedStoreTokens:
         self.life = timedelta(seconds=life_s)
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._tokens: dict[str, IssuedToken] = {}
+        self._codes: dict[str, tuple[str, datetime]] = {}
         self._lock = threading.Lock()
 
     def issue(self, storefront: str, *, owner: str, expires: bool = True, replaces: bool = False) -> str:
@@ -47,6 +50,19 @@ class IssuedStoreTokens:
                 }
             self._tokens[token] = IssuedToken(storefront=storefront, owner=owner, expires_at=expires_at)
         return token
+
+    def issue_code(self, owner: str) -> str:
+        """Return a code that `redeem_code` takes once, within five minutes."""
+        code = secrets.token_hex(20)
+        with self._lock:
+            self._codes[code] = (owner, self.clock() + CODE_LIFE)
+        return code
+
+    def redeem_code(self, code: str) -> str | None:
+        """Return the owner that a code was issued for; None if it is not valid (any more)."""
+        with self._lock:
+            owner, expires_at = self._codes.pop(code, (None, None))
+        return owner if expires_at is not None and self.clock() < expires_at else None
 
     def may_be_valid(self, storefront: str, token: str) -> bool:
         """Whether the token is valid, or was not issued here: any text stands for a token of the real platform."""

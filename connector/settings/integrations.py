@@ -23,8 +23,10 @@ INTEGRATIONS: Mapping[str, Mapping[str, Storefront[Any] | Destination[Any]]] = {
 
 #: Placeholders for settings that appear in no body, for stores and accounts that are built without a file.
 DUMMY_SETTINGS: Mapping[str, Any] = {"secrets": ["none"], "api_key": "none", "base_url": "https://nowhere.invalid"}
-#: Placeholders for settings that only some integrations require. Others must not seem able to fetch.
-DUMMY_SETTINGS_IF_REQUIRED: Mapping[str, Any] = {"api_token": "none", "store_id": "1"}
+#: Placeholders for settings that only some integrations require.
+DUMMY_SETTINGS_IF_REQUIRED: Mapping[str, Any] = {"store_id": "1"}
+#: A placeholder for a store that cannot be without access to its API. Others must not seem able to fetch.
+DUMMY_TOKEN: Mapping[str, Any] = {"api_token": "none"}
 
 
 def build_store(storefront: str, values: Mapping[str, Any], name: str = "store") -> Store:
@@ -130,6 +132,9 @@ def _build_without_file(
         for setting, value in DUMMY_SETTINGS_IF_REQUIRED.items()
         if setting in settings and settings[setting].required
     }
+    integration = INTEGRATIONS[kind].get(integration_name)
+    if isinstance(integration, Storefront) and integration.has_thin_webhooks and "client_id" not in values:
+        table |= DUMMY_TOKEN
     for setting, value in values.items():
         outer, _dot, inner = setting.partition(".")
         outer_value = table.get(outer, {})

@@ -96,7 +96,13 @@ def test_pause_and_resume_print_the_account(parked_service: Service, connector: 
 @pytest.mark.usefixtures("parked_service")
 def test_maintenance_commands_print_json(connector: Command) -> None:
     assert json.loads(connector("prune", "--json")[1]) == {"deliveries": 0, "events": 0, "dry_run": False}
-    assert json.loads(connector("check", "--json")[1]) == {"faults": [], "stores": 2, "accounts": 2, "routes": 2}
+    assert json.loads(connector("check", "--json")[1]) == {
+        "faults": [],
+        "warnings": [],
+        "stores": 2,
+        "accounts": 2,
+        "routes": 2,
+    }
     assert json.loads(connector("reconcile", "--json")[1])["differences"] == []
     findings = [json.loads(line) for line in connector("doctor", "--offline", "--json")[1].splitlines()]
     assert {tuple(finding) for finding in findings} == {("of", "grade", "said", "do")}

@@ -16,7 +16,8 @@ from connector.database.models import StoreToken
 from connector.runtime import Runtime, open_runtime, open_store_api
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
-from tests.support.service import Clock
+from tests.support.orders import SHOPIFY_SECRET, shopify_order
+from tests.support.service import Clock, Service
 
 KEY, OTHER_KEY = "a2V5LW9mLXRoZS10ZXN0cy0wMTIzNDU2Nzg5YWJjZGU=", "b3RoZXIta2V5LW9mLXRoZS10ZXN0cy0wMTIzNDU2Nzg="
 CLIENT_SECRET = "secreto-de-la-app"
@@ -217,3 +218,59 @@ def test_without_a_key_nothing_is_stored(open_process: OpenProcess, shop: Sandbo
     with process.database.read() as session:
         assert session.exec(select(StoreToken)).all() == []
     assert exchanges(shop) == 1
+
+
+# --- orders ---
+
+SHOP = """
+[stores.tienda-mx]
+storefront = "shopify"
+client_id = "app-de-la-tienda"
+client_secret = "{shopify}"
+since = "2026-01-01T00:00:00Z"
+api_url = "SANDBOX/shopify"
+
+[accounts.bodega]
+destination = "rayo"
+api_key = "rayo-key"
+base_url = "{rayo}"
+identifier = "barcode"
+
+[[routes]]
+from = "tienda-mx"
+to = ["bodega"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (
+            {"fault": "reject_key", "match": SHOPIFY_SECRET},
+            "not fetched: no access token, because the store's app is rejected (status 400, invalid_client): check its "
+            "client_id and client_secret, and that it is installed in the shop",
+        ),
+        ({"fault": "token_status", "status": 503}, "not fetched: no access token: status 503, server_error"),
+    ],
+)
+def test_order_waits_while_there_is_no_token(
+    open_service: Callable[..., Service], sandbox: SandboxServer, fault: dict[str, Any], message: str
+) -> None:
+    service = open_service(text=SHOP.replace("SANDBOX/", sandbox.url()))
+    [line] = shopify_order()["line_items"]
+    order = shopify_order(line_items=[{**line, "variant_id": 41, "barcode": "7501234567893"}])
+    sandbox.put_order("shopify", "tienda", order)
+    service.post_shopify({**order, "line_items": [{**line, "variant_id": 41}]})
+    sandbox.add_fault({"destination": "shopify", "times": None, **fault})
+    for _ in range(3):
+        service.deliver_due()
+        service.clock.forward(120)
+    waiting = service.only_delivery()
+    assert (waiting["state"], waiting["attempt_log"][-1]["error"]) == ("waiting", message)
+    assert SHOPIFY_SECRET not in repr(waiting)
+    assert {request.path for request in sandbox.requests("shopify")} == {EXCHANGE}
+
+    sandbox.clear_faults()
+    service.clock.forward(120)
+    service.drain()
+    assert service.only_delivery()["state"] == "delivered"

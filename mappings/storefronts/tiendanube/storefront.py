@@ -7,6 +7,7 @@ from mappings.fields import parse_datetime
 from mappings.store_api import ApiResponse
 from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.tiendanube.api import build_headers, build_probe_path, find_required_fetches
+from mappings.storefronts.tiendanube.authorization import TiendanubeAuthorization
 from mappings.storefronts.tiendanube.listing import TiendanubeOrderListing, is_beyond_last_page
 from mappings.storefronts.tiendanube.sample import SampleTiendanubeStore
 from mappings.storefronts.tiendanube.schema import TiendanubeOrderSchema
@@ -29,6 +30,7 @@ class Tiendanube(Storefront[TiendanubeStore]):
     signature = Signature(headers=("X-Linkedstore-HMAC-SHA256", "HTTP-X-Linkedstore-HMAC-SHA256"), encoding="hex")
     document_from = ("contact_identification", "customer.identification")
     has_thin_webhooks = True
+    app_authorization = TiendanubeAuthorization()
     order_listing = TiendanubeOrderListing()
     webhook_api = TiendanubeWebhookApi()
     setup_plan = SETUP_PLAN

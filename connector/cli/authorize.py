@@ -1,0 +1,32 @@
+"""The command that lets a store's app read the shop: authorize."""
+
+from typing import Any
+
+import click
+
+from connector.cli.common import JSON_OPTION, cli, local_runtime, lookup_or_fail
+from connector.cli.output import print_result
+
+
+@cli.command()
+@click.option("--code", help="The code of the installation, or the whole address that has it. Asked for if omitted.")
+@JSON_OPTION
+@click.argument("store", metavar="STORE")
+def authorize(code: str | None, as_json: bool, store: str) -> None:
+    """Obtain the token of STORE with the code that the shop's installation of the app gives.
+
+    Prints the address at which the shop installs the app. The installation ends at the app's redirection URL, with the
+    code in its address. A code is valid for five minutes, and once. The token is kept in the database, encrypted.
+    """
+    from connector.operations.authorize import authorize_store, find_authorization, read_code
+
+    with local_runtime() as runtime:
+        found_store = lookup_or_fail("store", store, runtime.settings.stores)
+        authorization, app_store = find_authorization(runtime.settings, found_store)
+        if code is None:
+            click.echo(f"Open {authorization.installation_url(app_store)} as the shop's owner and accept.", err=True)
+            code = click.prompt("The code, or the address that the browser shows then", err=True)
+        grant = authorize_store(runtime, app_store, read_code(code))
+    scopes = ", ".join(grant.scopes) or "none named"
+    data: dict[str, Any] = {"store": store, "shop": grant.shop_id, "scopes": list(grant.scopes)}
+    print_result(f"Store {store} is authorized. Scopes: {scopes}.", data, as_json=as_json)
