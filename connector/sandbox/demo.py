@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +27,10 @@ from connector.sandbox.state import AcceptedOrder
 from connector.sandbox.webhook_sender import WebhookNotSentError, post_webhook
 from connector.settings import Settings, load_settings
 
+#: WooCommerce's fields for when an order was placed, paid and changed last.
+CHANGE_DATES = ("date_created_gmt", "date_paid_gmt", "date_modified_gmt")
+#: A WooCommerce shop has no number at its API.
+SHOP_ID = "1"
 #: The longest that an order may take to reach its final state on a busy machine.
 SETTLE_TIMEOUT_S = 20.0
 
@@ -116,6 +121,8 @@ class Demo:
     def run_step(self, step: Step) -> Result:
         """Post the step's webhook, and wait until its order has reached a final state."""
         order = step.order
+        if step.is_lost:
+            return self.lose_webhook(step)
         if order.fault:
             self.sandbox.inject_fault(order.account, order.fault, match=order.sku)
         store = self.settings.stores[order.store]
@@ -130,6 +137,24 @@ class Demo:
         return Result(
             response=response_data["status"], ignore_reason=event["reason"], delivery=self.wait_for_delivery(order)
         )
+
+    def lose_webhook(self, step: Step) -> Result:
+        """Put the step's order into the shop, post nothing, and wait until the connector has read it there."""
+        order = step.order
+        store = self.settings.stores[order.store]
+        payload = {**step.payload, **dict.fromkeys(CHANGE_DATES, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}")}
+        self.sandbox.put_order(store.storefront, SHOP_ID, payload, is_webhook_lost=True)
+        deadline = time.monotonic() + SETTLE_TIMEOUT_S
+        while not self.is_caught_up(order):
+            if time.monotonic() > deadline:
+                return Result(response="lost")
+            self.interrupt.pause()
+            self.service.ensure_running()
+        return Result(response="caught up", delivery=self.wait_for_delivery(order))
+
+    def is_caught_up(self, order: DemoOrder) -> bool:
+        events = self.service.get("/api/events", store=order.store, order=order.number)["items"]
+        return any(event["source"] == "catch-up" for event in events)
 
     def wait_for_delivery(self, order: DemoOrder) -> dict[str, Any] | None:
         """Return the order's delivery in its final state, or None if there is none. Raises `DemoError`."""
@@ -185,6 +210,7 @@ class Demo:
         commands = [
             ("Point `connector` in that shell at this service:", f". {shlex.quote(str(folder / 'env'))}"),
             ("List all deliveries, or those of one order:", "connector list; connector list --order '#1003'"),
+            ("Read now what changed in the shop, instead of within two seconds:", "connector catch-up --store woo-mx"),
             (
                 "Send another order; running the command again sends a duplicate:",
                 "connector trigger --store shopify-mx",

@@ -15,7 +15,7 @@ from connector.sandbox.webhook_sender import read_sample
 
 #: Accounts are named after their destination, so that the output reads "store → destination".
 CONFIGURATION = Template("""\
-# Written by `connector demo`. The sandbox stands in for the destinations and for Tiendanube's API.
+# Written by `connector demo`. The sandbox stands in for the destinations and for the shops' APIs.
 
 [stores.shopify-mx]
 storefront = "shopify"
@@ -32,6 +32,11 @@ document_from = "note_attributes:dni"
 storefront = "woocommerce"
 secrets = ["$secret-woo-mx"]
 since = "2026-01-01T00:00:00Z"
+api_url = "$sandbox/woocommerce"
+api_token = "ck_demo:cs_demo"
+# An hour and five minutes are the defaults. The demo has no time for that.
+catch_up_every_s = 2
+catch_up_lag_s = 0
 
 [stores.woo-ar]
 storefront = "woocommerce"
@@ -225,6 +230,7 @@ FORGED = shopify_order(
 )
 SHAWL = shopify_order("shopify", 1003, "Renata Villaseñor", "REBOZO-AZUL", "Rebozo azul", **SHOPIFY_TO_RAYO)
 HAMMOCK = woo_order("woocommerce-mx", 4002, "Emiliano Garza", "HAMACA", "Hamaca doble", **WOO_TO_RAYO, **LOST_RESPONSE)
+AGAVE = woo_order("woocommerce-mx", 4003, "Jimena Solís", "AGAVE", "Miel de agave", **WOO_TO_RAYO)
 SWEETS = woo_order("woocommerce", 2002, "Malena Ibarra", "DULCE", "Dulce de leche", **WOO_TO_LAPYME, **LOST_RESPONSE)
 CANCELLED = shopify_order(
     "shopify", 1004, "Fermín Ochoa", "COMAL", "Comal de barro", **SHOPIFY_TO_RAYO, **NOT_DELIVERED

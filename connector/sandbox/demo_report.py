@@ -99,8 +99,10 @@ def table_row(*cells: str | Text) -> Table:
 
 
 def format_outcome(result: Result, failures: Sequence[str]) -> Text:
-    if result.response == "accepted":
+    if result.response in {"accepted", "caught up"}:
         text, colour = describe_state(result.state, result.reason), STATUS_COLOURS.get(result.state or "", "red")
+        if result.response == "caught up":
+            text = f"caught up: {text}"
         if result.attempts > 1:
             text += f" at attempt {result.attempts}"
     else:

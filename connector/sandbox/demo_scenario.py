@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.sandbox.demo_data import (
+    AGAVE,
     ALFAJOR,
     CANCELLED,
     COFFEE,
@@ -39,14 +40,19 @@ class Step:
     changes: Mapping[str, Any] = field(default_factory=dict)  # to the order's payload, by path
     headers: Mapping[str, str] = field(default_factory=dict)
     is_forged: bool = False
-    response: str = "accepted"  # or "duplicate", "ignored", or a status other than 200
+    is_lost: bool = False  # nothing is posted: only the shop's API has the order
+    response: str = "accepted"  # or "duplicate", "ignored", "caught up", or a status other than 200
     state: str | None = "delivered"  # None: no delivery is expected
     reason: str | None = None
     attempts: int = 1
 
     @property
+    def payload(self) -> dict[str, Any]:
+        return with_changes(self.order.payload, self.changes)
+
+    @property
     def body(self) -> bytes:
-        return json.dumps(with_changes(self.order.payload, self.changes)).encode()
+        return json.dumps(self.payload).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +157,13 @@ STEPS = (
         webhook="paid; LaPyme's response gets lost",
         attempts=2,
         lesson="LaPyme supports idempotency keys, so it was sent again: two attempts, one order.",
+    ),
+    Step(
+        order=AGAVE,
+        webhook="paid; its webhook gets lost",
+        is_lost=True,
+        response="caught up",
+        lesson="WooCommerce never repeats a webhook: the order was read from the shop's own list.",
     ),
     Step(
         order=CANCELLED,

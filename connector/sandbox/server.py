@@ -150,11 +150,14 @@ def create_app(sandbox: Sandbox) -> Flask:
 
     @app.post("/sandbox/storefront-orders")
     def put_store_order() -> tuple[Response, int]:
-        """Take `{"storefront": …, "store_id": …, "order": {…}}`."""
+        """Take `{"storefront": …, "store_id": …, "order": {…}}`; with `"is_webhook_lost": true` no webhook is sent."""
         data = request.get_json()
         try:
-            store_order = sandbox.put_order(data["storefront"], data["store_id"], dict(data["order"]))
-        except (KeyError, TypeError, ValueError) as error:
+            is_webhook_lost = data.get("is_webhook_lost") is True
+            store_order = sandbox.put_order(
+                data["storefront"], data["store_id"], dict(data["order"]), is_webhook_lost=is_webhook_lost
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             return jsonify(error=f"This takes a storefront, a store_id and an order with its id: {error}."), 400
         return jsonify(asdict(store_order)), 201
 

@@ -63,6 +63,7 @@ class StoreOrder:
     store_id: str
     order_id: str
     order: Mapping[str, Any]
+    is_webhook_lost: bool = False  # only the API tells of this version
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,10 +126,12 @@ class Sandbox:
         with self._lock:
             return [request for request in self._requests if destination in {None, request.destination}]
 
-    def put_order(self, storefront: str, store_id: str | int, order: Mapping[str, Any]) -> StoreOrder:
+    def put_order(
+        self, storefront: str, store_id: str | int, order: Mapping[str, Any], *, is_webhook_lost: bool = False
+    ) -> StoreOrder:
         """Store an order for the API of `storefront` to return. It replaces an order of the same id.
 
-        The webhooks that are registered at the storefront are sent in the background.
+        The webhooks that are registered at the storefront are sent in the background, unless they are to be lost.
 
         Raises `ValueError` if the storefront has no fake API, or the order has no id.
         """
@@ -137,15 +140,27 @@ class Sandbox:
             raise ValueError(f"the sandbox has no API of “{storefront}”")
         if order_id is None:
             raise ValueError("the order has no id")
-        store_order = StoreOrder(storefront=storefront, store_id=str(store_id), order_id=str(order_id), order=order)
+        store_order = StoreOrder(
+            storefront=storefront,
+            store_id=str(store_id),
+            order_id=str(order_id),
+            order=order,
+            is_webhook_lost=is_webhook_lost,
+        )
         key = (store_order.storefront, store_order.store_id, store_order.order_id)
         with self._lock:
             old = self._store_orders.get(key)
             self._store_orders[key] = store_order
-        self.webhooks.order_changed(
-            storefront, store_order.store_id, old.order if old else None, lambda: self._store_orders[key].order
-        )
+        if not is_webhook_lost:
+            self.webhooks.order_changed(
+                storefront, store_order.store_id, old.order if old else None, lambda: self._store_orders[key].order
+            )
         return store_order
+
+    def remove_order(self, storefront: str, store_id: str | int, order_id: str) -> None:
+        """Have the API of `storefront` no longer return the order, as if the shop had deleted it."""
+        with self._lock:
+            self._store_orders.pop((storefront, str(store_id), order_id), None)
 
     def store_order(self, storefront: str, store_id: str, order_id: str) -> Mapping[str, Any]:
         """Return an order that was put there. Raises `KeyError` if there is none."""

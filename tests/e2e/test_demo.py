@@ -53,7 +53,7 @@ def test_demo_completes_every_order_and_cleans_up(tmp_path: Path) -> None:
         (step.order.number, step.order.store, step.order.account) for step in STEPS
     ]
     assert (
-        "no order was lost or sent twice.\n  Orders at the destinations: rayo 6, lapyme 4, centelar 3.\n"
+        "no order was lost or sent twice.\n  Orders at the destinations: rayo 7, lapyme 4, centelar 3.\n"
         in completed.stdout
     )
     assert "\x1b" not in completed.stdout
@@ -145,6 +145,7 @@ def test_demo_detects_lost_orders(demo: Demo) -> None:
         "Order #1003: rayo has it 0 times, not 1.",
         "Order 4002: rayo has it 0 times, not 1.",
         "Order 2002: lapyme has it 0 times, not 1.",
+        "Order 4003: rayo has it 0 times, not 1.",
         "Order #3002: centelar has it 0 times, not 1.",
         "Order 2004: centelar has it 0 times, not 1.",
         "Order 5001: rayo has it 0 times, not 1.",
@@ -153,7 +154,7 @@ def test_demo_detects_lost_orders(demo: Demo) -> None:
         "Order 5002: rayo has it 0 times, not 1.",
     ]
     assert "Order 4002, at the end: it should be parked: uncertain, but is not forwarded." in faults
-    assert faults[-1] == "The destinations have 0 orders, not 13."
+    assert faults[-1] == "The destinations have 0 orders, not 14."
 
 
 @pytest.mark.parametrize(

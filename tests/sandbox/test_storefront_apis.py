@@ -153,10 +153,35 @@ def test_order_can_be_stored_over_http(sandbox: SandboxServer, client: httpx.Cli
     sandbox.clear_orders()
     store_order = {"storefront": "tiendanube", "store_id": 4410733, "order": ORDER}
     response = client.post(sandbox.url("sandbox/storefront-orders"), json=store_order)
-    stored = {"storefront": "tiendanube", "store_id": "4410733", "order_id": "77", "order": ORDER}
+    stored = {
+        "storefront": "tiendanube",
+        "store_id": "4410733",
+        "order_id": "77",
+        "order": ORDER,
+        "is_webhook_lost": False,
+    }
     assert (response.status_code, response.json()) == (201, stored)
     assert client.get(sandbox.url("sandbox/storefront-orders")).json() == {"items": [stored]}
     assert get(sandbox, client).json() == ORDER
+
+
+def test_removed_order_is_not_served(sandbox: SandboxServer, client: httpx.Client) -> None:
+    sandbox.remove_order("tiendanube", 4410733, "77")
+    sandbox.remove_order("tiendanube", 4410733, "77")  # a second time changes nothing
+    assert get(sandbox, client).status_code == 404
+    assert sandbox.store_orders() == []
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_webhook_of_an_order_can_be_lost(sandbox: SandboxServer, client: httpx.Client, is_lost: bool) -> None:
+    sandbox.webhooks.add(
+        "woocommerce", "", topic="order.created", url=sandbox.url("nowhere"), secret="secreto", name="Pedidos"
+    )
+    store_order = {"storefront": "woocommerce", "store_id": "", "order": WOO_ORDER, "is_webhook_lost": is_lost}
+    client.post(sandbox.url("sandbox/storefront-orders"), json=store_order)
+    assert sandbox.webhooks.wait_until_idle()
+    assert len(sandbox.webhooks.deliveries()) == (0 if is_lost else 1)
+    assert ("lost: only this API has the order" in client.get(sandbox.url()).text) is is_lost
 
 
 @pytest.mark.parametrize(
