@@ -13,6 +13,7 @@ import psutil
 from connector.sandbox.server import SandboxServer
 from tests.chaos.plan import ENDS, Act, PlannedAct, PlannedFault
 from tests.chaos.programs import send_signal
+from tests.chaos.shop_apis import ShopApis
 
 #: What may leave an attempt without a recorded answer: it hits the worker, or the database that it writes to. That a
 #: clock was set is no excuse: all go by the database's.
@@ -47,6 +48,7 @@ class Chaos:
         acts: Sequence[PlannedAct],
         faults: Sequence[PlannedFault],
         *,
+        apis: ShopApis,
         other_acts: Mapping[Act, Callable[[float], None]],  # acts that are no signals to processes
         tell: Callable[[str], None],
     ) -> None:
@@ -54,6 +56,7 @@ class Chaos:
         self.played_faults = 0
         self._target = target
         self._sandbox = sandbox
+        self._apis = apis
         self._others = other_acts
         self._tell = tell
         self._open: dict[Act, tuple[Incident, list[psutil.Process]]] = {}
@@ -75,6 +78,7 @@ class Chaos:
         for began in list(self._open):
             self._end(began, 0.0)
         self._sandbox.clear_faults()
+        self._apis.clear_faults()
         for play in self._plays:
             play.result()
 
@@ -121,10 +125,12 @@ class Chaos:
         self._tell(str(act))
 
     def _play_faults(self, planned: Sequence[PlannedFault]) -> None:
+        apis = self._apis.services()
         for planned_fault in planned:
             if not self._is_time(planned_fault.at_s):
                 return
             options = {name: value for name, value in planned_fault.options.items() if value is not None}
-            self._sandbox.inject_fault(planned_fault.service, planned_fault.kind, **options)
+            server, service = apis.get(planned_fault.service, (self._sandbox, planned_fault.service))
+            server.inject_fault(service, planned_fault.kind, **options)
             self.played_faults += 1
             self._tell(f"{planned_fault.service}: {planned_fault.kind} {options or ''}")

@@ -30,7 +30,9 @@ QUIET_S = 60.0
 
 class Peer:
     shops = (CAFE,)
-    apis: tuple[str, ...] = ()
+    #: A peer has only the webhooks, so platforms repeat them until they are answered 200, and lose none.
+    needs_repeats = True
+    catch_up_within_s = 0.0
     lease_s = 0.0
     settled_within_s = 300.0
 
@@ -81,6 +83,9 @@ class Peer:
         if posts != self._posts:
             self._posts, self._quiet_from = posts, time.monotonic()
         return time.monotonic() - self._quiet_from > QUIET_S
+
+    def note_known(self) -> None:
+        """A peer reports nothing that it knows."""
 
     def judge(self, events: Sequence[PostedEvent], incidents: Sequence[Incident]) -> Verdict:
         return judge_by_destination(events, self._sandbox.orders(), self._sandbox.requests())

@@ -22,6 +22,8 @@ class Act(StrEnum):
     KILL_POSTGRESQL = "kill PostgreSQL"
     START_POSTGRESQL = "start it"
     JUMP_CLOCK = "set the clock"
+    STOP_API = "take a shop's API down"
+    START_API = "bring it back"
 
 
 #: The act that ends another.
@@ -29,9 +31,15 @@ ENDS = {
     Act.STOP_WORKER: Act.CONTINUE_WORKER,
     Act.FILL_DISK: Act.FREE_DISK,
     Act.KILL_POSTGRESQL: Act.START_POSTGRESQL,
+    Act.STOP_API: Act.START_API,
 }
 #: How long each of these lasts, in seconds; for a stop, beyond the lease.
-LASTS_S = {Act.STOP_WORKER: (2.0, 4.0), Act.FILL_DISK: (2.0, 6.0), Act.KILL_POSTGRESQL: (0.2, 5.0)}
+LASTS_S = {
+    Act.STOP_WORKER: (2.0, 4.0),
+    Act.FILL_DISK: (2.0, 6.0),
+    Act.KILL_POSTGRESQL: (0.2, 5.0),
+    Act.STOP_API: (3.0, 12.0),
+}
 #: Kills are more frequent than failures of the whole service.
 FREQUENT_ACTS = (Act.KILL_WEB, Act.KILL_WORKER, Act.KILL_WORKER)
 BETWEEN_ACTS_S = (1.5, 5.0)
@@ -62,13 +70,13 @@ FAULT_KINDS: Sequence[tuple[int, str, Mapping[str, Sequence[Any]]]] = (
 class PlannedAct:
     at_s: float
     act: Act
-    value: float = 0.0  # of JUMP_CLOCK: by how many seconds; else which of the processes, from 0 to 1
+    value: float = 0.0  # of JUMP_CLOCK: by how many seconds; else which of the processes or shops, from 0 to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedFault:
     at_s: float
-    service: str  # of the sandbox: a destination, or a storefront's API
+    service: str  # a destination, or a store, for the storefront's API
     kind: str
     options: dict[str, Any] = field(default_factory=dict)
 

@@ -1,6 +1,15 @@
-"""Deliveries and attempts as the connector reports them."""
+"""Events, deliveries and attempts as the connector reports them."""
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedEvent:
+    id: str
+    store: str
+    order_id: str | None
+    topics: list[str]
+    source: str  # "webhook" or "catch-up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

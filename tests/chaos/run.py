@@ -15,12 +15,13 @@ from tests.chaos.clocks import Clock, build_library
 from tests.chaos.databases import Postgresql, Sqlite, open_server
 from tests.chaos.peer import Peer
 from tests.chaos.plan import Act, plan_acts, plan_faults
-from tests.chaos.shops import plan_orders
+from tests.chaos.shop_apis import ShopApis
+from tests.chaos.shops import LOST_SHARE, plan_deaths, plan_orders
 from tests.chaos.storefront import Storefront
 from tests.chaos.subject import Connector
 from tests.chaos.verdict import Verdict
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 120.0
 #: Tokens that end within a run.
 TOKEN_LIFE_S = 20.0
 
@@ -37,6 +38,8 @@ class RunOptions:
     subject: str  # "connector", or a peer's name
     engine: Literal["sqlite", "postgresql"]  # of the connector
     stores: Sequence[str]  # none: all
+    repeats: bool  # platforms repeat their webhooks until they are answered 200, and lose none
+    catches_up: bool  # False: to see that the verdict finds what is missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +60,27 @@ def run(options: RunOptions, folder: Path, *, say: Callable[[str], None], tell: 
         subject: Connector | Peer
         other_acts: Mapping[Act, Callable[[float], None]]
         if options.subject == "connector":
-            subject, other_acts = open_connector(options, folder, sandbox, stack, say)
+            apis = ShopApis(Connector.shops, stack)
+            subject, other_acts = open_connector(options, folder, sandbox, apis, stack, say)
         else:
+            apis = ShopApis([], stack)
             subject, other_acts = open_peer(options, folder, sandbox, stack, say), {}
         shops = [shop for shop in subject.shops if not options.stores or shop.store in options.stores]
-        storefront = Storefront(subject.url, plan_orders(options.seed, shops, options.orders, options.seconds), sandbox)
+        repeats = options.repeats or subject.needs_repeats
+        orders = plan_orders(
+            options.seed, shops, options.orders, options.seconds, lost_share=0.0 if repeats else LOST_SHARE
+        )
+        deaths = {} if repeats else plan_deaths(options.seed, shops, options.seconds)
+        storefront = Storefront(subject.url, orders, apis, repeats=repeats, deaths=deaths)
         destinations = sorted({name for shop in shops for name in shop.destinations.values()})
         acts = plan_acts(options.seed, [*subject.acts, *other_acts], options.seconds, lease_s=subject.lease_s)
         for planned in acts:
             tell(f"planned for second {planned.at_s:.1f}: {planned.act}")
-        faults = plan_faults(options.seed, destinations, subject.apis, options.seconds)
-        chaos = Chaos(subject, sandbox, acts, faults, other_acts=other_acts, tell=tell)
+        for store, at_s in deaths.items():
+            tell(f"planned for second {at_s:.1f}: the webhooks of {store} die")
+        stores = [shop.store for shop in shops if shop.store in apis.servers]
+        faults = plan_faults(options.seed, destinations, stores, options.seconds)
+        chaos = Chaos(subject, sandbox, acts, faults, apis=apis, other_acts=other_acts, tell=tell)
 
         subject.programs.start()
         stack.callback(subject.programs.stop)
@@ -82,19 +95,29 @@ def run(options: RunOptions, folder: Path, *, say: Callable[[str], None], tell: 
         chaos.stop()
         say("Nothing goes wrong any more.")
         within_s = subject.settled_within_s
-        is_settled = wait_until(lambda: not storefront.open_posts() and subject.is_settled(), within_s)
+        is_done = wait_until(lambda: storefront.is_done() and subject.is_ready(), within_s)
+        if dead := storefront.dead_stores():
+            say(f"The webhooks of {', '.join(dead)} are dead.")
+        time.sleep(subject.catch_up_within_s)
+        subject.note_known()
+        is_settled = is_done and wait_until(subject.is_settled, within_s)
         say("Everything is settled." if is_settled else f"Not everything is settled within {within_s:g} s.")
         verdict = subject.judge(storefront.events, chaos.incidents)
         return Outcome(verdict=verdict, chaos=chaos, restarts=subject.programs.restarts)
 
 
 def open_connector(
-    options: RunOptions, folder: Path, sandbox: SandboxServer, stack: ExitStack, say: Callable[[str], None]
+    options: RunOptions,
+    folder: Path,
+    sandbox: SandboxServer,
+    apis: ShopApis,
+    stack: ExitStack,
+    say: Callable[[str], None],
 ) -> tuple[Connector, Mapping[Act, Callable[[float], None]]]:
-    """Return the connector, and the acts for its database and clocks."""
+    """Return the connector, and the acts for its database, its clocks and the shops' APIs."""
     database: Sqlite | Postgresql
     clocks: dict[str, Clock] = {}
-    acts: dict[Act, Callable[[float], None]] = {}
+    acts: dict[Act, Callable[[float], None]] = {Act.STOP_API: apis.stop, Act.START_API: apis.start}
     if options.engine == "sqlite":  # all on one machine, which has one clock
         database = Sqlite(folder, say)
     else:
@@ -103,7 +126,8 @@ def open_connector(
         if clocks:
             acts[Act.JUMP_CLOCK] = partial(set_clock, list(clocks.values()))
     stack.callback(database.close)
-    return Connector(folder, sandbox, database.url, clocks), {**database.acts, **acts}
+    connector = Connector(folder, sandbox, apis, database.url, clocks, catches_up=options.catches_up)
+    return connector, {**database.acts, **acts}
 
 
 def open_clocks(folder: Path, say: Callable[[str], None]) -> dict[str, Clock]:

@@ -1,24 +1,33 @@
-"""Plays the platforms: posts signed webhooks, retries as the platform would, and records the responses."""
+"""Plays the platforms: changes the shops' orders, posts signed webhooks, and records the responses.
+
+A platform that repeats posts what was not answered 200 again. Where none repeats, some webhooks are lost on the way,
+some stores' webhooks die, and only the shop's API has what they would have said.
+"""
 
 import heapq
 import itertools
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 
 from connector.core.signatures import sign
-from connector.sandbox.server import SandboxServer
 from connector.settings import build_store
-from tests.chaos.shops import SECRET, TIENDANUBE_SHOP, PlannedEvent, PlannedOrder
+from tests.chaos.shop_apis import ShopApis
+from tests.chaos.shops import SECRET, OrderTimes, PlannedEvent, PlannedOrder
 
 CLIENTS = 8
 #: Seconds until what was not answered 200 is sent again, twice as many each time. The platforms take minutes to hours.
 REPEAT_FIRST_S, REPEAT_MAX_S = 0.5, 5.0
+#: Until what cannot be done yet is tried again.
+WAIT_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +43,14 @@ class WebhookResponse:
 
 @dataclass(slots=True, kw_only=True)
 class PostedEvent:
-    """An event and the responses to its posts. `open_posts` counts the posts still to be made."""
+    """A change of an order, and the responses to its webhook. `open_posts` counts the posts still to be made."""
 
     order: PlannedOrder
     planned: PlannedEvent
     open_posts: int
+    is_repeated: bool = True  # until it is answered 200
+    changed_at: float | None = None  # when the shop made the change, in Unix seconds; None: not yet
+    is_dead: bool = False  # a post was not made because the store's webhooks were dead
     answers: list[WebhookResponse] = field(default_factory=list)
 
     @property
@@ -46,35 +58,56 @@ class PostedEvent:
         """Time of the first 200 response, or None."""
         return min((response.answered_at for response in self.answers if response.status == 200), default=None)
 
-    @property
-    def posted_at(self) -> float | None:
-        return min((response.posted_at for response in self.answers), default=None)
-
 
 class Storefront:
-    """Posts events when they are due, from several clients, until `stop`."""
+    """Changes orders and posts webhooks when they are due, from several clients, until `stop`.
 
-    def __init__(self, url: str, orders: Iterable[PlannedOrder], sandbox: SandboxServer) -> None:
+    Args:
+        repeats: whether platforms that repeat their webhooks do.
+        deaths: when the webhooks of a store die for good, in seconds after the start.
+    """
+
+    def __init__(
+        self, url: str, orders: Iterable[PlannedOrder], apis: ShopApis, *, repeats: bool, deaths: Mapping[str, float]
+    ) -> None:
         self.url = url
-        self.sandbox = sandbox
+        self._apis = apis
+        self._repeats = repeats
+        self._deaths = deaths
         self.events = [
-            PostedEvent(order=order, planned=planned, open_posts=len(planned.due_s))
+            PostedEvent(
+                order=order,
+                planned=planned,
+                open_posts=len(planned.due_s),
+                is_repeated=repeats and order.shop.platform.repeats,
+            )
             for order in orders
             for planned in order.events
         ]
         self._ties = itertools.count()  # events do not compare
         self._queue = [(due_s, next(self._ties), event) for event in self.events for due_s in event.planned.due_s]
+        self._changes = [(event.planned.changed_s, next(self._ties), event) for event in self.events]
         heapq.heapify(self._queue)
-        self._newest: dict[int, PlannedEvent] = {}  # the newest event posted, by order number
+        heapq.heapify(self._changes)
+        self._times: dict[int, OrderTimes] = {}  # of the order's newest version, by order number
+        self._versions = defaultdict(list)  # still to be made, by order number
+        for event in self.events:
+            self._versions[event.order.number].append(event.planned.version)
+        self._failures: Counter[str] = Counter()  # of a store's webhooks, in a row
+        self._dead: set[str] = set()  # stores
+        self._written: dict[tuple[int, int], dict[str, Any]] = {}  # order number and version -> the order
         self._changed = threading.Condition()
         self._is_stopping = False
         self._started_at = 0.0
-        self._pool = ThreadPoolExecutor(CLIENTS, thread_name_prefix="client")
+        self._pool = ThreadPoolExecutor(CLIENTS + 1, thread_name_prefix="client")
         self._clients: list[Future[None]] = []
 
     def start(self) -> None:
         self._started_at = time.monotonic()
-        self._clients = [self._pool.submit(self._work) for _ in range(CLIENTS)]
+        self._clients = [
+            self._pool.submit(self._change_orders),
+            *(self._pool.submit(self._work) for _ in range(CLIENTS)),
+        ]
 
     def stop(self) -> None:
         """Stop posting. Raises any error of the client threads themselves."""
@@ -84,45 +117,108 @@ class Storefront:
         for client in self._clients:
             client.result()
 
-    def open_posts(self) -> int:
-        """The number of posts still to be made."""
+    def is_done(self) -> bool:
+        """Return whether every order is as it will stay, and every post has been made."""
         with self._changed:
-            return sum(event.open_posts for event in self.events)
+            return not self._changes and not any(event.open_posts for event in self.events)
+
+    def dead_stores(self) -> list[str]:
+        with self._changed:
+            return sorted(self._dead)
+
+    # The shops' orders
+
+    def _change_orders(self) -> None:
+        with self._changed:
+            while not self._is_stopping and self._changes:
+                wait_s = self._changes[0][0] - self._elapsed_s()
+                if wait_s > 0:
+                    self._changed.wait(wait_s)
+                    continue
+                _, _, event = heapq.heappop(self._changes)
+                if not self._change(event):
+                    heapq.heappush(self._changes, (self._elapsed_s() + WAIT_S, next(self._ties), event))
+
+    def _change(self, event: PostedEvent) -> bool:
+        """Make the change in the shop. Returns False if it is too early: versions follow one another by a second."""
+        order, planned = event.order, event.planned
+        now = datetime.now(UTC).replace(microsecond=0)
+        earlier = self._times.get(order.number)
+        waiting = self._versions[order.number]
+        if planned.version != min(waiting) or (earlier and now - earlier.changed_at < timedelta(seconds=1)):
+            return False
+        times = OrderTimes(created_at=earlier.created_at if earlier else now, changed_at=now)
+        payload = order.write(planned, times)
+        self._written[order.number, planned.version] = payload
+        self._apis.put(order.shop, payload)
+        self._times[order.number] = times
+        waiting.remove(planned.version)
+        event.changed_at = time.time()
+        return True
+
+    # Webhooks
 
     def _work(self) -> None:
         # No proxy of the environment: none knows the ports of this machine.
         with httpx.Client(trust_env=False) as client:
             while (event := self._take()) is not None:
                 response = self._post(client, event)
-                platform = event.order.shop.platform
                 with self._changed:
                     event.answers.append(response)
-                    if response.status == 200 or not platform.repeats:
+                    self._count_failures(event.order.shop.store, event, response)
+                    if response.status == 200 or not event.is_repeated:
                         event.open_posts -= 1
                     else:
                         wait_s = min(REPEAT_MAX_S, REPEAT_FIRST_S * 2 ** min(len(event.answers), 10))
-                        due_s = time.monotonic() - self._started_at + wait_s
-                        heapq.heappush(self._queue, (due_s, next(self._ties), event))
-                        self._changed.notify()
+                        self._put_back(event, wait_s)
+
+    def _count_failures(self, store: str, event: PostedEvent, response: WebhookResponse) -> None:
+        limit = event.order.shop.platform.disables_after
+        if self._repeats or limit is None:
+            return
+        # What WooCommerce counts as delivered: seen on 10.0.2 and 10.5.0, 2026-11-30.
+        is_delivered = response.status is not None and 200 <= response.status <= 302
+        self._failures[store] = 0 if is_delivered else self._failures[store] + 1
+        if self._failures[store] >= limit:
+            self._dead.add(store)
 
     def _take(self) -> PostedEvent | None:
-        """Wait for the next due event. Returns None when stopped."""
+        """Wait for the next due event whose webhook is sent. Returns None when stopped."""
         with self._changed:
             while not self._is_stopping:
-                wait_s = self._queue[0][0] - (time.monotonic() - self._started_at) if self._queue else None
+                wait_s = self._queue[0][0] - self._elapsed_s() if self._queue else None
                 if wait_s is not None and wait_s <= 0:
-                    return heapq.heappop(self._queue)[2]
+                    _, _, event = heapq.heappop(self._queue)
+                    if event.changed_at is None:
+                        self._put_back(event, WAIT_S)
+                    elif self._is_dead(event.order.shop.store):
+                        event.is_dead = True
+                        event.open_posts -= 1
+                    else:
+                        return event
+                    continue
                 self._changed.wait(wait_s)
         return None
+
+    def _is_dead(self, store: str) -> bool:
+        if self._elapsed_s() >= self._deaths.get(store, float("inf")):
+            self._dead.add(store)
+        return store in self._dead
+
+    def _put_back(self, event: PostedEvent, wait_s: float) -> None:
+        heapq.heappush(self._queue, (self._elapsed_s() + wait_s, next(self._ties), event))
+        self._changed.notify()
+
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._started_at
 
     def _post(self, client: httpx.Client, event: PostedEvent) -> WebhookResponse:
         order, planned = event.order, event.planned
         platform = order.shop.platform
         topic = platform.topics[planned.word]
-        payload = order.write(planned)
+        payload = self._written[order.number, planned.version]
         if platform.is_thin:
-            self._put(order, planned)
-            payload = {"store_id": TIENDANUBE_SHOP, "event": topic, "id": payload["id"]}
+            payload = {"store_id": order.shop.api_id, "event": topic, "id": payload["id"]}
         body = json.dumps(payload).encode()  # escapes for all that is not ASCII, as platforms write it
         headers = {
             "Content-Type": "application/json",
@@ -147,12 +243,3 @@ class Storefront:
         return WebhookResponse(
             posted_at=posted_at, answered_at=time.time(), status=status, status_text=verdict, event_id=event_id
         )
-
-    def _put(self, order: PlannedOrder, planned: PlannedEvent) -> None:
-        """Store the order's version of this event at the platform's API, unless a later one is there."""
-        with self._changed:
-            newest = max(
-                planned, self._newest.get(order.number, planned), key=lambda planned_event: planned_event.version
-            )
-            self._newest[order.number] = newest
-            self.sandbox.put_order(order.shop.platform.storefront.name, TIENDANUBE_SHOP, order.write(newest))

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -17,8 +17,9 @@ from tests.chaos.causes import Causes
 from tests.chaos.clocks import Clock
 from tests.chaos.plan import Act
 from tests.chaos.programs import Programs, command_line
-from tests.chaos.reported import ReportedAttempt, ReportedDelivery
-from tests.chaos.shops import CAFE, DOBLE, MATE, SECRET, TIENDANUBE_SHOP, YERBA
+from tests.chaos.reported import ReportedAttempt, ReportedDelivery, ReportedEvent
+from tests.chaos.shop_apis import ShopApis
+from tests.chaos.shops import CAFE, DOBLE, MATE, SECRET, YERBA
 from tests.chaos.storefront import PostedEvent
 from tests.chaos.verdict import Verdict, judge
 
@@ -26,31 +27,43 @@ ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 2.0
 LEASE_S = 17  # the least that is allowed with this timeout
 ADMIN_TOKEN = 8 * "chaos"
+#: How often the shops' orders are read. What the shop changed in the last seconds is left to its webhook.
+CATCH_UP_EVERY_S, CATCH_UP_LAG_S, CATCH_UP_OVERLAP_S = 5, 1, 60
 
 CONFIGURATION = Template("""\
 [stores.cafe-mx]
 storefront = "shopify"
 secrets = ["$secret-cafe-mx"]
-since = "2026-01-01T00:00:00Z"
+since = "$since"
+api_url = "$cafe_mx"
+api_token = "chaos"
+$catch_up
 
 [stores.yerba-ar]
 storefront = "woocommerce"
 secrets = ["$secret-yerba-ar"]
-since = "2026-01-01T00:00:00Z"
+since = "$since"
+api_url = "$yerba_ar"
+api_token = "ck_chaos:cs_chaos"
+$catch_up
 
 [stores.mate-ar]
 storefront = "tiendanube"
 secrets = ["$secret-mate-ar"]
-since = "2026-01-01T00:00:00Z"
+since = "$since"
 store_id = $shop
-api_url = "$tiendanube"
+api_url = "$mate_ar"
 api_token = "chaos"
+$catch_up
 
 [stores.doble-ar]
 storefront = "shopify"
 secrets = ["$secret-doble-ar"]
-since = "2026-01-01T00:00:00Z"
+since = "$since"
 document_from = "note_attributes:dni"
+api_url = "$doble_ar"
+api_token = "chaos"
+$catch_up
 
 [accounts.bodega]
 destination = "rayo"
@@ -116,7 +129,9 @@ class Connector:
     """`connector serve`, and a second worker beside it that takes over what the first one holds too long."""
 
     shops = (CAFE, YERBA, MATE, DOBLE)
-    apis = ("tiendanube",)
+    needs_repeats = False
+    #: Two intervals after the last change of an order, each paid order is on record.
+    catch_up_within_s: float = 2 * CATCH_UP_EVERY_S + CATCH_UP_LAG_S
     acts: Sequence[Act] = (
         Act.KILL_WEB,
         Act.KILL_WEB_MASTER,
@@ -128,10 +143,32 @@ class Connector:
     lease_s: float = LEASE_S
     settled_within_s = 90.0
 
-    def __init__(self, folder: Path, sandbox: SandboxServer, database_url: str, clocks: Mapping[str, Clock]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sandbox: SandboxServer,
+        apis: ShopApis,
+        database_url: str,
+        clocks: Mapping[str, Clock],
+        *,
+        catches_up: bool,
+    ) -> None:
         configuration = folder / "connector.toml"
-        urls = {name: sandbox.url(name) for name in ("rayo", "lapyme", "centelar", "tiendanube")}
-        text = CONFIGURATION.substitute(urls, secret=SECRET, shop=TIENDANUBE_SHOP, common=COMMON)
+        urls = {name: sandbox.url(name) for name in ("rayo", "lapyme", "centelar")}
+        urls |= {shop.store.replace("-", "_"): apis.url(shop.store) for shop in self.shops}
+        catch_up = (
+            f"catch_up_every_s = {CATCH_UP_EVERY_S if catches_up else 0}\n"
+            f"catch_up_lag_s = {CATCH_UP_LAG_S}\ncatch_up_overlap_s = {CATCH_UP_OVERLAP_S}"
+        )
+        since = datetime.now(UTC) - timedelta(hours=1)  # where the first reading starts
+        text = CONFIGURATION.substitute(
+            urls,
+            secret=SECRET,
+            since=f"{since:%Y-%m-%dT%H:%M:%SZ}",
+            shop=MATE.api_id,
+            common=COMMON,
+            catch_up=catch_up,
+        )
         configuration.write_text(text, "utf-8")
         port = find_free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -153,6 +190,7 @@ class Connector:
             own={name: clock.variables for name, clock in clocks.items()},
         )
         self._sandbox = sandbox
+        self._known: set[tuple[str, str, str]] = set()
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         self._api = httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=15)
 
@@ -193,9 +231,14 @@ class Connector:
             for item in self._get_all("/deliveries")
         ]
 
-    def event_ids(self) -> set[str]:
-        """Return the ids of all events."""
-        return {item["id"] for item in self._get_all("/events")}
+    def events(self) -> list[ReportedEvent]:
+        return [
+            ReportedEvent(**{name: item[name] for name in ReportedEvent.__slots__}) for item in self._get_all("/events")
+        ]
+
+    def note_known(self) -> None:
+        """Remember which orders have a delivery now: those are not late."""
+        self._known = {(delivery.account, delivery.store, delivery.order_id) for delivery in self.deliveries()}
 
     def attempts(self, delivery: ReportedDelivery) -> list[ReportedAttempt]:
         """Return the attempts of one delivery, oldest first."""
@@ -214,11 +257,12 @@ class Connector:
         causes.note(self._sandbox.requests())
         return judge(
             events=events,
+            recorded=self.events(),
             deliveries=self.deliveries(),
+            known=self._known,
             accepted=self._sandbox.orders(),
             causes=causes,
             attempts=self.attempts,
-            event_ids=self.event_ids(),
         )
 
     def _get_all(self, path: str) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,13 @@
-"""Tests of the verdict: each kind of fault is detected."""
+"""Tests of the verdict: each kind of fault is detected. And of the plans and the shops, as far as it relies on them."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from threading import Thread
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -10,12 +16,27 @@ from connector.sandbox.state import AcceptedOrder, SeenRequest
 from tests.chaos.acts import Incident
 from tests.chaos.causes import Causes
 from tests.chaos.plan import Act, plan_acts, plan_faults
-from tests.chaos.reported import ReportedAttempt, ReportedDelivery
-from tests.chaos.shops import CAFE, MATE, YERBA, PlannedEvent, PlannedOrder, plan_orders
-from tests.chaos.storefront import PostedEvent, WebhookResponse
-from tests.chaos.verdict import judge
+from tests.chaos.reported import ReportedAttempt, ReportedDelivery, ReportedEvent
+from tests.chaos.run import wait_until
+from tests.chaos.shop_apis import ShopApis
+from tests.chaos.shops import (
+    BETWEEN_CHANGES_S,
+    CAFE,
+    DOBLE,
+    MATE,
+    YERBA,
+    OrderTimes,
+    PlannedEvent,
+    PlannedOrder,
+    Shop,
+    plan_deaths,
+    plan_orders,
+)
+from tests.chaos.storefront import CLIENTS, PostedEvent, Storefront, WebhookResponse
+from tests.chaos.verdict import DeliveryKey, judge
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
+KEY = ("bodega", "cafe-mx", "5500000000007")
 
 
 def posted_event(
@@ -25,7 +46,20 @@ def posted_event(
     order = PlannedOrder(shop=CAFE, number=7, events=(planned,))
     fields = {"status_text": "accepted", "event_id": "1"} | changes
     response = WebhookResponse(posted_at=at, answered_at=at + 0.1, status=status, **fields)
-    return PostedEvent(order=order, planned=planned, open_posts=0, answers=[response])
+    return PostedEvent(order=order, planned=planned, open_posts=0, changed_at=at, answers=[response])
+
+
+def lost_event(word: str, version: int = 1, *, at: float = NOON) -> PostedEvent:
+    """A change of the order whose webhook never came."""
+    event = posted_event(word, version, at=at)
+    event.planned = replace(event.planned, due_s=())
+    event.is_repeated = False
+    event.answers.clear()
+    return event
+
+
+def recorded_event(*topics: str, source: str = "webhook") -> ReportedEvent:
+    return ReportedEvent(id="1", store="cafe-mx", order_id="5500000000007", topics=list(topics), source=source)
 
 
 def accepted_order(remote_id: str = "ref-1", version: int = 1) -> AcceptedOrder:
@@ -68,8 +102,10 @@ def count_faults(
     tried: list[ReportedAttempt] | None = None,
     incidents: list[Incident] | None = None,
     requests: list[SeenRequest] | None = None,
+    recorded: list[ReportedEvent] | None = None,
+    known: set[DeliveryKey] | None = None,
 ) -> dict[str, int]:
-    """Return the number of faults by kind."""
+    """Return the number of faults by kind. By default, events are on record as they were accepted, and none is late."""
     causes = Causes(incidents=incidents or [], timeout_s=2.0)
     causes.note(requests or [])
     verdict = judge(
@@ -78,7 +114,8 @@ def count_faults(
         accepted=accepted,
         causes=causes,
         attempts=lambda _: tried or [],
-        event_ids={"1"},
+        recorded=[recorded_event(*(event.planned.word for event in events))] if recorded is None else recorded,
+        known={KEY} if known is None else known,
     )
     return {kind: len(messages) for kind, messages in verdict.faults.items() if messages}
 
@@ -104,6 +141,43 @@ def test_delivered_order_is_no_fault() -> None:
 
 def test_an_accepted_order_without_a_delivery_is_lost() -> None:
     assert count_faults([posted_event("paid")], [], []) == {"lost": 1}
+
+
+def test_paid_order_of_the_shop_is_lost_without_a_delivery_though_no_webhook_came() -> None:
+    assert count_faults([lost_event("paid")], [], []) == {"lost": 1}
+    assert count_faults([lost_event("paid"), lost_event("updated", 2)], [], []) == {"lost": 1}
+    assert count_faults([posted_event("created"), lost_event("paid", 2)], [], []) == {"lost": 1}
+    unheard = posted_event("paid", status=None)
+    unheard.is_repeated = False
+    assert count_faults([unheard], [], []) == {"lost": 1}
+
+
+def test_unpaid_or_unmade_order_needs_no_delivery() -> None:
+    unmade = lost_event("paid", 2)
+    unmade.changed_at = None
+    assert count_faults([posted_event("created", status_text="ignored"), unmade], [], []) == {}
+
+
+def test_paid_order_is_late_if_it_became_known_after_two_intervals() -> None:
+    assert count_faults([lost_event("paid")], [reported_delivery()], [accepted_order()], known=set()) == {"late": 1}
+    assert count_faults([lost_event("paid")], [reported_delivery()], [accepted_order()]) == {}
+
+
+def test_order_that_catch_up_found_may_not_be_sent_twice() -> None:
+    copies = [accepted_order(), accepted_order("ref-2")]
+    assert count_faults([lost_event("paid")], [reported_delivery()], copies) == {"doubled": 1}
+
+
+def test_lost_cancellation_must_be_caught_up_if_the_order_has_a_delivery() -> None:
+    events = [posted_event("paid"), lost_event("cancelled", 2, at=NOON + 2)]
+    discarded = reported_delivery("discarded", "cancelled", None)
+    assert count_faults(events, [discarded], [], recorded=[recorded_event("paid")]) == {"cancellation missed": 1}
+    caught_up = recorded_event("cancelled", source="catch-up")
+    assert count_faults(events, [discarded], [], recorded=[caught_up]) == {}
+
+
+def test_order_cancelled_before_anybody_heard_of_it_needs_no_delivery() -> None:
+    assert count_faults([lost_event("paid"), lost_event("cancelled", 2, at=NOON + 2)], [], []) == {}
 
 
 def test_accepted_event_without_a_record_is_lost() -> None:
@@ -168,7 +242,7 @@ def test_ignoring_a_wanted_order_is_a_wrong_response() -> None:
 
 
 def test_repeated_event_must_be_accepted_eventually() -> None:
-    assert count_faults([posted_event("paid", status=503)], [], []) == {"never accepted": 1}
+    assert count_faults([posted_event("paid", status=503)], [], []) == {"never accepted": 1, "lost": 1}
 
 
 def test_an_order_is_not_sent_after_its_cancellation_was_accepted() -> None:
@@ -237,8 +311,9 @@ def test_killed_web_process_is_no_cause() -> None:
 
 
 def test_the_same_seed_makes_the_same_plan() -> None:
-    shops, acts = [CAFE, YERBA, MATE], [Act.KILL_WEB, Act.STOP_WORKER, Act.FILL_DISK, Act.JUMP_CLOCK]
-    assert plan_orders(5, shops, 50, 60) == plan_orders(5, shops, 50, 60)
+    shops, acts = [CAFE, YERBA, MATE], [Act.KILL_WEB, Act.STOP_WORKER, Act.FILL_DISK, Act.STOP_API, Act.JUMP_CLOCK]
+    assert plan_orders(5, shops, 50, 60, lost_share=0.2) == plan_orders(5, shops, 50, 60, lost_share=0.2)
+    assert plan_deaths(5, shops, 60) == plan_deaths(5, shops, 60)
     assert plan_acts(5, acts, 60, lease_s=17) == plan_acts(5, acts, 60, lease_s=17)
     assert plan_faults(5, ["rayo"], ["tiendanube"], 60) == plan_faults(5, ["rayo"], ["tiendanube"], 60)
 
@@ -247,7 +322,98 @@ def test_the_same_seed_makes_the_same_plan() -> None:
 def test_each_order_state_has_its_own_payload(shop: Any) -> None:
     events = [PlannedEvent(word=word, version=1, due_s=(0.0,)) for word in ("created", "paid", "cancelled")]
     order = PlannedOrder(shop=shop, number=7, events=tuple(events))
-    created, paid, cancelled = (shop.platform.storefront.order_schema().load(order.write(event)) for event in events)
+    times = OrderTimes(created_at=datetime(2026, 11, 20, tzinfo=UTC), changed_at=datetime(2026, 11, 21, tzinfo=UTC))
+    created, paid, cancelled = (
+        shop.platform.storefront.order_schema().load(order.write(event, times)) for event in events
+    )
     assert (created.is_paid, created.is_cancelled) == (False, False)
     assert (paid.is_paid, paid.is_cancelled) == (True, False)
     assert cancelled.is_cancelled
+
+
+def test_a_shop_makes_the_versions_of_an_order_in_order_and_before_their_webhooks() -> None:
+    for order in plan_orders(3, [CAFE, YERBA, MATE, DOBLE], 300, 60, lost_share=0.2):
+        events = sorted(order.events, key=lambda event: event.version)
+        for earlier, later in pairwise(events):
+            assert later.changed_s - earlier.changed_s > BETWEEN_CHANGES_S - 0.001
+        assert all(event.changed_s <= due_s for event in events for due_s in event.due_s)
+        assert events[0].changed_s >= 0
+
+
+def test_a_fifth_of_the_webhooks_is_lost_where_platforms_do_not_repeat_them() -> None:
+    events = [event for order in plan_orders(3, [CAFE], 1000, 60, lost_share=0.2) for event in order.events]
+    assert sum(not event.due_s for event in events) / len(events) == pytest.approx(0.2, abs=0.03)
+    assert all(event.due_s for order in plan_orders(3, [CAFE], 100, 60) for event in order.events)
+
+
+class Responder(BaseHTTPRequestHandler):
+    """Counts the posts, and answers each with the server's status."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.posts += 1  # type: ignore[attr-defined]
+        self.send_response(self.server.status)  # type: ignore[attr-defined]
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def responder() -> Iterator[Any]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Responder) as server:
+        server.posts, server.status = 0, 503  # type: ignore[attr-defined]
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def play(responder: Any, shop: Shop, orders: int, *, deaths: Mapping[str, float] = MappingProxyType({})) -> Storefront:
+    """Have `orders` orders paid at once, whose webhooks nobody repeats."""
+    planned = PlannedEvent(word="paid", version=1, due_s=(0.0,))
+    with ExitStack() as stack:
+        apis = ShopApis([shop], stack)
+        url = f"http://127.0.0.1:{responder.server_port}"
+        plan = [PlannedOrder(shop=shop, number=number, events=(planned,)) for number in range(1, orders + 1)]
+        storefront = Storefront(url, plan, apis, repeats=False, deaths=deaths)
+        storefront.start()
+        stack.callback(storefront.stop)
+        assert wait_until(storefront.is_done, 20)
+        assert len(apis.servers[shop.store].store_orders()) == orders
+    return storefront
+
+
+def test_webhooks_are_posted_once_though_nothing_accepts_them(responder: Any) -> None:
+    storefront = play(responder, CAFE, 10)
+    assert responder.posts == 10
+    assert [len(event.answers) for event in storefront.events] == 10 * [1]
+    assert storefront.dead_stores() == []
+
+
+def test_woocommerce_sends_nothing_any_more_after_failures_in_a_row(responder: Any) -> None:
+    storefront = play(responder, YERBA, 40)
+    assert storefront.dead_stores() == ["yerba-ar"]
+    assert responder.posts < 7 + CLIENTS  # other clients may have begun theirs
+    responder.status = 200
+    assert play(responder, YERBA, 40).dead_stores() == []
+
+
+def test_webhooks_of_a_store_die_for_good_when_they_are_planned_to(responder: Any) -> None:
+    responder.status = 200
+    storefront = play(responder, CAFE, 5, deaths={"cafe-mx": 0.0})
+    assert (responder.posts, storefront.dead_stores()) == (0, ["cafe-mx"])
+
+
+def test_an_api_that_is_down_comes_back() -> None:
+    with ExitStack() as stack:
+        apis = ShopApis([CAFE, YERBA], stack)
+        for value in (0.1, 0.9):
+            apis.stop(value)
+        assert [len(server.faults()) for server in apis.servers.values()] == [1, 1]
+        apis.start(0.9)
+        assert [len(server.faults()) for server in apis.servers.values()] == [1, 0]
+        apis.clear_faults()
+        assert not any(server.faults() for server in apis.servers.values())

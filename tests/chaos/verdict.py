@@ -1,15 +1,17 @@
-"""Compares webhook responses, reported deliveries and the orders at the destinations."""
+"""Compares the shops' orders, webhook responses, reported deliveries and the orders at the destinations."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from connector.sandbox.state import AcceptedOrder, SeenRequest
 from tests.chaos.causes import Causes
-from tests.chaos.reported import ReportedAttempt, ReportedDelivery
+from tests.chaos.reported import ReportedAttempt, ReportedDelivery, ReportedEvent
 from tests.chaos.shops import MARK, PlannedOrder
 from tests.chaos.storefront import PostedEvent
 
+#: Account, store and order id.
+DeliveryKey = tuple[str, str, str]
 #: Reasons that nothing in a run gives: its orders can be mapped, pass every route, and are retried for 48 hours.
 NEVER_DUE = {"unmappable", "exhausted", "filtered", "by hand"}
 
@@ -29,10 +31,12 @@ class Verdict:
 #: All kinds of fault, so that a table shows those that did not happen.
 KINDS = (
     "lost",
+    "late",
     "doubled",
     "unsettled",
     "wrongly told",
     "uncertain without a cause",
+    "cancellation missed",
     "sent after cancelled",
     "sent in an old version",
     "wrongly answered",
@@ -52,13 +56,20 @@ def orders_at_destinations(orders: Iterable[AcceptedOrder]) -> dict[tuple[str, i
 def judge(
     *,
     events: Sequence[PostedEvent],
+    recorded: Sequence[ReportedEvent],
     deliveries: Sequence[ReportedDelivery],
+    known: Set[DeliveryKey],
     accepted: Iterable[AcceptedOrder],
     causes: Causes,
     attempts: Callable[[ReportedDelivery], list[ReportedAttempt]],
-    event_ids: Set[str],
 ) -> Verdict:
-    """Compare all three. `attempts` loads those of a delivery; `event_ids` are the ids of recorded events."""
+    """Compare all of them.
+
+    Args:
+        recorded: the events that the connector has.
+        known: which deliveries there were when all orders had to be known.
+        attempts: loads those of a delivery.
+    """
     verdict = Verdict()
     events_of: dict[int, list[PostedEvent]] = defaultdict(list)
     for event in events:
@@ -66,16 +77,22 @@ def judge(
     numbers = {(event.order.shop.store, event.order.order_id): event.order for event in events}
     deliveries_by_order = {(reported.account, reported.store, reported.order_id): reported for reported in deliveries}
     have = orders_at_destinations(accepted)
+    event_ids = {event.id for event in recorded}
+    cancellations = {(event.store, event.order_id) for event in recorded if "cancelled" in event.topics}
 
     verdict.counts["orders"] = len(events_of)
-    verdict.counts["events"] = len(events)
+    verdict.counts["changes of orders"] = len(events)
+    count_webhooks(verdict, events)
     count_posts(verdict, events)
+    verdict.counts["events taken in by catch-up"] = sum(event.source == "catch-up" for event in recorded)
     verdict.counts["deliveries"] = len(deliveries)
     verdict.counts["at destinations"] = sum(len(copies) for copies in have.values())
 
     for reported in events_of.values():
         judge_responses(verdict, reported)
-        judge_loss(verdict, reported, deliveries_by_order, event_ids)
+        judge_records(verdict, reported, event_ids)
+        judge_loss(verdict, reported, deliveries_by_order, known)
+        judge_cancellation(verdict, reported, deliveries_by_order, cancellations)
     for (destination, number), copies in have.items():
         if len(copies) > 1:
             ids = ", ".join(str(copy.remote_id) for copy in copies)
@@ -89,7 +106,7 @@ def judge(
         order = numbers[delivery.store, delivery.order_id]
         copies = have.get((delivery.destination, order.number), [])
         judge_state(verdict, delivery, order, copies)
-        was_cancelled = any(event.planned.word == "cancelled" and event.answers for event in events_of[order.number])
+        was_cancelled = cancelled_at(events_of[order.number]) is not None
         was_refused = causes.was_refused(delivery.destination, order.number)
         judge_reason(verdict, delivery, order, was_cancelled=was_cancelled, was_refused=was_refused)
         is_uncertain = delivery.reason == "uncertain"
@@ -133,6 +150,26 @@ def judge_by_destination(
     return verdict
 
 
+def cancelled_at(events: Sequence[PostedEvent]) -> float | None:
+    """Return when the shop cancelled the order; None if it did not."""
+    return min(
+        (e.changed_at for e in events if e.planned.word == "cancelled" and e.changed_at is not None), default=None
+    )
+
+
+def count_webhooks(verdict: Verdict, events: Iterable[PostedEvent]) -> None:
+    """Count what became of each webhook."""
+    for event in events:
+        if not event.planned.due_s:
+            verdict.counts["webhooks lost on the way"] += 1
+        elif not event.answers:
+            verdict.counts["webhooks not sent: the store's were dead"] += 1
+        elif event.accepted_at is None:
+            verdict.counts["webhooks not accepted, and not repeated"] += not event.is_repeated
+        else:
+            verdict.counts["webhooks accepted"] += 1
+
+
 def count_posts(verdict: Verdict, events: Iterable[PostedEvent]) -> None:
     for event in events:
         for response in event.answers:
@@ -140,16 +177,12 @@ def count_posts(verdict: Verdict, events: Iterable[PostedEvent]) -> None:
 
 
 def judge_responses(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
-    """Check webhook responses: every event gets 200 eventually, and no wanted order is ignored."""
-    cancelled_from = min((e.posted_at or 0.0 for e in events if e.planned.word == "cancelled"), default=None)
+    """Check webhook responses: what is repeated gets 200 eventually, and no wanted order is ignored."""
+    cancelled_from = cancelled_at(events)
     for event in events:
         name = f"order {event.order.number}, {event.planned.word} v{event.planned.version}"
-        if event.accepted_at is None and event.order.shop.platform.repeats:
+        if event.accepted_at is None and event.is_repeated:
             verdict.faults["never accepted"].append(f"{name}: {[response.status for response in event.answers]}")
-        verdict.counts["accepted"] += event.accepted_at is not None
-        verdict.counts["not accepted, and its platform never repeats"] += (
-            event.accepted_at is None and not event.order.shop.platform.repeats
-        )
         event_ids_of_responses = {response.event_id for response in event.answers if response.status == 200}
         if len(event_ids_of_responses) > 1:
             verdict.faults["wrongly answered"].append(
@@ -175,27 +208,60 @@ def judge_responses(verdict: Verdict, events: Sequence[PostedEvent]) -> None:
                 verdict.faults["wrongly answered"].append(f"{name} was answered duplicate, and had never been posted")
 
 
-def judge_loss(
-    verdict: Verdict,
-    events: Sequence[PostedEvent],
-    deliveries_by_order: dict[tuple[str, str, str], ReportedDelivery],
-    event_ids: Set[str],
-) -> None:
-    """Check that accepted events are recorded and that every wanted order has a delivery per account."""
+def judge_records(verdict: Verdict, events: Sequence[PostedEvent], event_ids: Set[str]) -> None:
+    """Check that accepted events are on record."""
     for event in events:
         for response in event.answers:
             if response.status == 200 and response.event_id not in event_ids:
                 number, word = event.order.number, event.planned.word
                 verdict.faults["lost"].append(f"order {number}, {word}: event {response.event_id} is not on record")
-    wanted_times = [e.accepted_at for e in events if e.order.is_wanted(e.planned) and e.accepted_at is not None]
-    cancelled = [e.posted_at for e in events if e.planned.word == "cancelled" and e.posted_at is not None]
-    if not wanted_times or (cancelled and min(cancelled) <= min(wanted_times)):
-        return
-    verdict.counts["orders to deliver"] += 1
+
+
+def judge_loss(
+    verdict: Verdict,
+    events: Sequence[PostedEvent],
+    deliveries_by_order: Mapping[DeliveryKey, ReportedDelivery],
+    known: Set[DeliveryKey],
+) -> None:
+    """Check that each paid order of the shop has a delivery per account, whether a webhook came or not.
+
+    So has an order that the shop cancelled after a webhook said that it was paid.
+    """
     order = events[0].order
+    wanted_times = [e.accepted_at for e in events if e.order.is_wanted(e.planned) and e.accepted_at is not None]
+    cancelled_from = cancelled_at(events)
+    if cancelled_from is not None:
+        if not wanted_times or cancelled_from <= min(wanted_times):
+            return
+        verdict.counts["orders cancelled after a webhook said that they were paid"] += 1
+    elif any(event.changed_at is not None and order.is_paid(event.planned) for event in events):
+        verdict.counts["paid orders of the shops"] += 1
+        verdict.counts["of these, without an accepted webhook that said so"] += not wanted_times
+    else:
+        return
     for account in order.shop.destinations:
-        if (account, order.shop.store, order.order_id) not in deliveries_by_order:
-            verdict.faults["lost"].append(f"order {order.number} was accepted, and has no delivery to {account}")
+        key = (account, order.shop.store, order.order_id)
+        if key not in deliveries_by_order:
+            verdict.faults["lost"].append(f"order {order.number} was paid, and has no delivery to {account}")
+        elif key not in known:
+            verdict.faults["late"].append(f"order {order.number} was paid, and had no delivery to {account} in time")
+
+
+def judge_cancellation(
+    verdict: Verdict,
+    events: Sequence[PostedEvent],
+    deliveries_by_order: Mapping[DeliveryKey, ReportedDelivery],
+    cancellations: Set[tuple[str, str | None]],
+) -> None:
+    """Check that a cancellation is on record if the order has a delivery, whether its webhook came or not."""
+    order = events[0].order
+    if cancelled_at(events) is None or (order.shop.store, order.order_id) in cancellations:
+        return
+    for account in order.shop.destinations:
+        if (account, order.shop.store, order.order_id) in deliveries_by_order:
+            verdict.faults["cancellation missed"].append(
+                f"order {order.number} was cancelled, has a delivery to {account}, and no event says so"
+            )
 
 
 def judge_state(
