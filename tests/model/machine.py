@@ -14,15 +14,19 @@ import sqlalchemy
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlmodel import SQLModel, col, select
 
+from connector.catch_up.reading import read_changes
 from connector.clients.http import Client
 from connector.database.claims import ClaimedDelivery, expire_leases_of_dead_workers, release_claims
 from connector.database.events import IncomingWebhook, record_events
-from connector.database.models import Attempt, Note
+from connector.database.models import Attempt, EventSource, Note
+from connector.database.models import Event as EventRow
 from connector.worker.worker import Worker
+from mappings.settings import Store
 from tests.model.carrier import ANSWERED, ENDED, PACKED, SENDING, Carrier
 from tests.model.model import CANCELLED, EXHAUSTED, FILTERED, HELD, UNCERTAIN, UNMAPPABLE, Account, Delivery, Event
 from tests.model.model import Order as ModelOrder
 from tests.model.outcomes import ACCEPT, AMBIGUOUS, AMBIGUOUS_TRICKS, CONFLICT, REFUSED, TRICKS, Trick
+from tests.model.shop import UNHEARD_KINDS, Shops, check_accounted_for, is_needed
 from tests.model.webhooks import STORES, Webhook, post
 from tests.support.service import Clock, Service
 
@@ -32,6 +36,20 @@ CONCURRENCY = 3
 DELIVERIES = SQLModel.metadata.tables["deliveries"]
 STOP_POINTS = [PACKED, SENDING, ANSWERED]
 MAX_UNDER_WAY = 6
+#: What nobody heard of is newer than most that was heard of, in minutes.
+UNHEARD_LATER = 5
+#: Before every order of the model was made.
+FIRST_CHANGE = datetime(2026, 11, 1, tzinfo=UTC)
+#: What a storefront's API does when it is down.
+API_FAULTS: list[tuple[str, dict[str, Any]]] = [
+    ("status", {"status": 500}),
+    ("status", {"status": 503}),
+    ("status", {"status": 429}),
+    ("status", {"status": 401}),
+    ("drop_unread", {}),
+    ("garbage_json", {}),
+    ("cut_body", {}),
+]
 CHOICES = [*[ACCEPT] * 6, *AMBIGUOUS_TRICKS, *TRICKS]
 
 
@@ -69,6 +87,7 @@ class Step:
 
 
 ORDER = st.sampled_from(ORDERS)
+STORE = st.sampled_from(sorted(STORES))
 TRICK = st.sampled_from(CHOICES)
 NAME = st.sampled_from("AB")
 WHICH = st.integers(0, 99)
@@ -78,7 +97,7 @@ TOGETHER = st.tuples(ORDER, st.sampled_from(["paid", "updated", "unpaid", "cance
 DISTURBANCE = st.one_of(
     st.tuples(st.sampled_from(["cancelled", "updated", "paid", "unmappable", "unpaid"]), MINUTE),
     st.tuples(st.sampled_from(["silence", "silence", "rival", "overtaken"]), st.sampled_from("AB")),
-    st.tuples(st.sampled_from(["death", "force", "new_key", "discarded", "delivered"]), st.none()),
+    st.tuples(st.sampled_from(["death", "force", "new_key", "discarded", "delivered", "unheard"]), st.none()),
 )
 #: Weights and arguments of the steps. They are not separate rules, of which Hypothesis disables about half per run.
 STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
@@ -96,6 +115,10 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
             "in_step": st.sampled_from([False, True, True]),
         },
     ),
+    "lose_webhook": (3, {"order": ORDER, "kind": st.sampled_from(UNHEARD_KINDS), "minute": MINUTE}),
+    "end_or_resume_webhooks": (1, {"store": STORE, "are_dead": st.sampled_from([False, False, True])}),
+    "catch_up": (2, {"store": STORE}),
+    "catch_up_with_api_down": (1, {"store": STORE, "fault": st.sampled_from(API_FAULTS)}),
     "claim_due": (3, {"name": NAME}),
     "advance_all": (4, {"trick": TRICK}),
     "advance_attempt": (3, {"which": WHICH, "trick": TRICK}),
@@ -113,7 +136,7 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "retrigger_event": (1, {"which": WHICH, "force": st.booleans()}),
     "pause_or_resume": (
         1,
-        {"store": st.sampled_from(sorted(STORES)), "is_paused": st.sampled_from([False, False, True])},
+        {"store": STORE, "is_paused": st.sampled_from([False, False, True])},
     ),
 }
 STEP = st.sampled_from([name for name, (weight, _) in STEPS.items() for _ in range(weight)]).flatmap(
@@ -134,7 +157,10 @@ class Life(RuleBasedStateMachine):
             )
             for store, number in ORDERS
         }
-        self.webhooks: list[tuple[Webhook, Event]] = []
+        self.shops = Shops(service.sandbox)
+        self.unread: set[str] = set()  # stores with changes that only their API tells of
+        self.webhooks: list[tuple[Webhook, Event]] = []  # with those that were lost
+        self.recorded: list[tuple[tuple[str, int], Event]] = []  # the events on record, by order
         self.under_way: list[UnderWay] = []
         self.workers: dict[str, Worker] = {}
         self.dead: set[str] = set()  # claimants
@@ -165,6 +191,7 @@ class Life(RuleBasedStateMachine):
         same = (event for earlier, event in self.webhooks if earlier.identity.event_key == webhook.identity.event_key)
         made = webhook, next(same, webhook.event())
         self.webhooks.append(made)
+        self.shops.change(webhook)
         return made
 
     def take(self, webhook: Webhook, event: Event, status: str, event_id: int) -> None:
@@ -172,17 +199,28 @@ class Life(RuleBasedStateMachine):
         if event.id:
             assert (status, event_id) == ("duplicate", event.id)
             return
+        self.record(webhook.order, event, status, event_id)
+
+    def record(self, order: tuple[str, int], event: Event, status: str, event_id: int) -> None:
         event.id = event_id
-        assert status == self.orders[webhook.order].take(event)
+        self.recorded.append((order, event))
+        assert status == self.orders[order].take(event)
 
     def post_webhook(self, order: tuple[str, int], kind: str, minute: int) -> None:
+        if order[0] in self.shops.dead:
+            if kind in UNHEARD_KINDS:
+                self.lose_webhook(order, kind, minute)
+            return
         webhook, event = self.make(*order, kind, minute)
         answer = post(self.service, webhook)
         assert answer.status_code == 200
         self.take(webhook, event, answer.json["status"], int(answer.json["event"]))
 
     def post_again(self, which: int) -> None:
+        """A webhook is repeated, or one that was lost comes after all."""
         webhook, event = self.webhooks[which % len(self.webhooks)]
+        if webhook.store in self.shops.dead:
+            return
         answer = post(self.service, webhook)
         self.take(webhook, event, answer.json["status"], int(answer.json["event"]))
 
@@ -191,11 +229,12 @@ class Life(RuleBasedStateMachine):
         runtime = self.service.runtime
         together = []
         for order, kind, minute in arguments:
-            if kind == "again":
-                if self.webhooks:
-                    together.append(self.webhooks[minute % len(self.webhooks)])
-            else:
-                together.append(self.make(*order, kind, minute))
+            is_again = kind == "again"
+            made = self.webhooks[minute % len(self.webhooks)] if is_again else self.make(*order, kind, minute)
+            if (store := made[0].store) not in self.shops.dead:
+                together.append(made)
+            elif not is_again:
+                self.unread.add(store)
         arrivals = []
         for webhook, _ in together:
             identity = webhook.identity
@@ -215,6 +254,53 @@ class Life(RuleBasedStateMachine):
         )
         for result, (webhook, event) in pairs:
             self.take(webhook, event, result.status, result.event_id)
+
+    # Shops whose webhooks do not come
+
+    def lose_webhook(self, order: tuple[str, int], kind: str, minute: int) -> None:
+        """The shop changes an order, and the webhook does not come."""
+        self.make(*order, kind, minute + UNHEARD_LATER)
+        self.unread.add(order[0])
+
+    def end_or_resume_webhooks(self, store: str, are_dead: bool) -> None:
+        if are_dead:
+            self.shops.dead.add(store)
+        else:
+            self.shops.dead.discard(store)
+
+    def catch_up(self, store: str) -> None:
+        """The store's orders are read, after which each is on record as it is in the shop."""
+        result = read_changes(self.service.runtime, self.store(store), since=FIRST_CHANGE)
+        assert result.is_complete
+        self.unread.discard(store)
+        listed = self.shops.listed(store)
+        for row in self.caught_up():
+            version = listed[self.key(row)]
+            assert version.sku.encode() in row.body
+            assert is_needed(version, self.orders[version.order]), "catch-up took in what was on record"
+            self.record(version.order, replace(version.event(), is_restored=False), row.status, row.id)
+        for order, version in listed.items():
+            check_accounted_for(version, self.orders[order])
+
+    def catch_up_with_api_down(self, store: str, fault: tuple[str, dict[str, Any]]) -> None:
+        """Nothing can be read, and nothing changes."""
+        kind, options = fault
+        self.service.sandbox.inject_fault(STORES[store].storefront, kind, times=None, **options)
+        result = read_changes(self.service.runtime, self.store(store), since=FIRST_CHANGE)
+        self.service.sandbox.clear_faults()
+        assert result.error is not None
+        assert self.caught_up() == []
+
+    def caught_up(self) -> list[EventRow]:
+        """Return the events of catch-up that the model does not have yet."""
+        newest = max((event.id for _, event in self.recorded), default=0)
+        with self.service.database.read() as session:
+            rows = session.exec(select(EventRow).where(col(EventRow.id) > newest).order_by(col(EventRow.id))).all()
+        assert all(row.source == EventSource.CATCH_UP for row in rows)
+        return list(rows)
+
+    def store(self, store: str) -> Store:
+        return self.service.runtime.settings.stores[store]
 
     # Workers
 
@@ -327,6 +413,10 @@ class Life(RuleBasedStateMachine):
             self.retrigger_delivery(self.made().index(key), force=True, new_key=what == "new_key")
         elif what in ("discarded", "delivered"):
             self.resolve_delivery(self.made().index(key), as_=what)
+        elif what == "unheard":
+            serial = len(self.webhooks)
+            self.lose_webhook(key, UNHEARD_KINDS[serial % len(UNHEARD_KINDS)], serial % 10)
+            self.catch_up(key[0])
         elif what != "silence":
             self.post_webhook(key, what, how)
 
@@ -402,8 +492,8 @@ class Life(RuleBasedStateMachine):
         assert answer.status_code == (200 if self.orders[key].resolve(as_) else 409)
 
     def retrigger_event(self, which: int, force: bool) -> None:
-        webhook, event = self.webhooks[which % len(self.webhooks)]
-        order = self.orders[webhook.order]
+        key, event = self.recorded[which % len(self.recorded)]
+        order = self.orders[key]
         had = order.delivery is not None
         answer = self.service.api(f"/events/{event.id}/retrigger", json={"force": force})
         assert answer.status_code == 202
@@ -413,7 +503,7 @@ class Life(RuleBasedStateMachine):
         is_on_route = event.says_paid and event.is_whole
         assert done == (["queued"] if is_done else ["left"] if had or is_on_route else [])
         if is_done:
-            self.note_force(webhook.order, is_forced=force)
+            self.note_force(key, is_forced=force)
 
     def note_force(self, key: tuple[str, int], *, is_forced: bool) -> None:
         if is_forced:
@@ -535,6 +625,8 @@ class Life(RuleBasedStateMachine):
             attempt.carrier.die()
         self.under_way = []
         if sys.exc_info()[0] is None:
+            for store in sorted(self.unread):
+                self.catch_up(store)
             self.finish_every_delivery()
         super().teardown()
 

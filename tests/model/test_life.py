@@ -20,8 +20,10 @@ from connector.runtime import open_runtime
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
 from connector.web.app import create_app
+from mappings import STOREFRONTS
 from tests.model.machine import CONCURRENCY, Life, ModelClock
 from tests.model.model import AMBIGUOUS_FOR_S, RETRY_FOR_S
+from tests.model.webhooks import STORES
 from tests.support.service import Service
 
 #: Duration of the long run on each engine.
@@ -45,9 +47,20 @@ def fast_environ(environ: dict[str, str], engine: str) -> Iterator[dict[str, str
         yield {**environ, "DATABASE_URL": f"sqlite:///{folder}/connector.db"} if engine == "sqlite" else environ
 
 
+def read_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have catch-up ask a store as often as it likes, and once more at once after a failure."""
+    monkeypatch.setattr("connector.catch_up.listing.MAX_ATTEMPTS", 2)
+    monkeypatch.setattr("connector.catch_up.listing.FIRST_PAUSE_S", 0.0)
+    for store in STORES.values():
+        monkeypatch.setattr(type(STOREFRONTS[store.storefront].order_listing), "requests_per_s", 1e6)
+
+
 @pytest.mark.timeout(7_200 if IS_LONG else 120)
 def test_every_order_is_accounted_for_whatever_happens(
-    configure: Callable[..., Path], fast_environ: dict[str, str], sandbox: SandboxServer
+    configure: Callable[..., Path],
+    fast_environ: dict[str, str],
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = configure()
     text = path.read_text("utf-8").replace(
@@ -55,7 +68,11 @@ def test_every_order_is_accounted_for_whatever_happens(
         f"breaker_failures = 1000\nconcurrency = {CONCURRENCY}\nretry_for_s = {RETRY_FOR_S:.0f}\n"
         f"ambiguous_for_s = {AMBIGUOUS_FOR_S:.0f}",
     )
+    for store in STORES.values():
+        access = f'api_url = "{sandbox.url(store.storefront)}"\napi_token = "ck_model:cs_model"'
+        text = text.replace(f'storefront = "{store.storefront}"', f'storefront = "{store.storefront}"\n{access}')
     path.write_text(text, "utf-8")
+    read_without_waiting(monkeypatch)
     configured = load_settings(path, fast_environ)
     database = Database(configured.environment.database_url)
     database.migrate()

@@ -133,7 +133,7 @@ STORES = {
         account="bodega",
         has_key=False,
         can_undo_cancellation=False,
-        paid_kinds=frozenset({"paid", "updated", "cancelled", "unmappable"}),
+        paid_kinds=frozenset({"paid", "updated", "cancelled", "unmappable", "restored"}),
         first_order=5_500_000_000_000,
         write=write_shopify,
     ),
