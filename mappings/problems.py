@@ -128,6 +128,7 @@ PUBLIC_PARAMS = frozenset(
         "kind",
         "minimum",
         "needed",
+        "orders",
         "outcome",
         "problem",
         "remote_id",

@@ -93,6 +93,17 @@ WORDINGS: Mapping[str, Wording] = {
         to_do="Correct the cause, then press Repair webhooks on the store's page, or run `connector webhooks sync"
         " --store {store}`.",
     ),
+    "catch_up": Wording(
+        title="The orders of store {store} cannot be read, so an order without a webhook would not be noticed",
+        plural_title="",
+        to_do="`connector doctor` checks the store's API. The connector keeps trying, and reads what it missed.",
+    ),
+    "lost_webhooks": Wording(
+        title="Some webhooks of store {store} do not arrive",
+        plural_title="",
+        to_do="Catch-up found the orders in the store, so they are sent, but late. Check the store's webhooks with"
+        " `connector webhooks list`, and repair them with `connector webhooks sync`.",
+    ),
     "differences": Wording(
         title="A recent record is inconsistent",
         plural_title="{n} recent records are inconsistent",
@@ -122,6 +133,8 @@ WORDINGS: Mapping[str, Wording] = {
         " days. Send orders that were missed with `connector trigger`.",
     ),
 }
+#: Conditions that may have several causes.
+KINDS_WITH_CAUSE = ("signature", "store_errors", "webhooks", "catch_up", "lost_webhooks")
 UNAUTHORIZED_TEXT = "It rejects the credentials: correct the key in the configuration and restart the service."
 
 
@@ -182,7 +195,7 @@ def render_causes(alert: Alert) -> str:
 
 
 def period_lines(alert: Alert) -> list[str]:
-    cause = render_causes(alert) if alert.kind in ("signature", "store_errors", "webhooks") else ""
+    cause = render_causes(alert) if alert.kind in KINDS_WITH_CAUSE else ""
     return [*([f"Why: {cause.removesuffix('.')}."] if cause else []), format_period(alert)]
 
 
@@ -229,6 +242,8 @@ def page_or_command(alert: Alert, examples: Sequence[Mapping[str, Any]], public_
             path, command = "/accounts", "connector doctor"
         case "webhooks":
             path, command = "/stores", f"connector webhooks list --store {alert.store}"
+        case "catch_up" | "lost_webhooks":
+            path, command = "/stores", "connector doctor"
         case "worker":
             path, command = "/", "connector doctor"
         case "circuit" | "backlog":

@@ -38,12 +38,14 @@ from connector.database.coordination import (
     release_lock_of_dead_holder,
     set_checkpoint,
 )
+from connector.database.lost_webhooks import read_lost_webhooks
 from connector.database.models import Alert
+from connector.database.readings import is_failing
 from connector.database.reconciliation.run import Discrepancy, Scope, reconcile
 from connector.database.signature_failures import is_recovered, read_signature_failures
 from connector.database.stats.counters import last_event_times, roll_up_counters
 from connector.database.store_errors import read_store_errors
-from connector.database.store_status import load_webhook_checks
+from connector.database.store_status import load_readings, load_webhook_checks
 from connector.runtime import Runtime
 from connector.settings.alerts import Channel
 from mappings.problems import Problem, load_problems
@@ -60,6 +62,9 @@ CLEANUP_EVERY_S = 86_400.0
 STORE_ERRORS_SETTLED_AFTER = timedelta(hours=1)
 #: How long webhooks must be broken: the service itself may be restarting, so that its address does not answer.
 BROKEN_WEBHOOKS_STAY = timedelta(minutes=10)
+#: Webhooks are still being lost if the last was found in the last two intervals of catch-up, or in this time: an
+#: interval may be seconds, or 0, if only people start it.
+MIN_LOST_WEBHOOKS_S, LOST_WEBHOOKS_WITHOUT_INTERVAL_S = 600.0, 3_600.0
 MAX_SECTIONS = 20
 #: An unclaimed delivery raises the backlog alert; it is an inconsistency only after a day.
 LATE_S = 86_400.0
@@ -148,6 +153,8 @@ class AlertMonitor:
             *self.signature_failures(last_webhooks),
             *self.store_errors(),
             *self.broken_webhooks(),
+            *self.failed_readings(),
+            *self.lost_webhooks(),
             *self.missing_worker(),
         ]
 
@@ -197,6 +204,30 @@ class AlertMonitor:
             if check is not None and check.failed_since is not None and check.failed_since <= stays_since:
                 causes = load_problems([*([check.error] if check.error else []), *check.problems])
                 yield OngoingCondition(kind="webhooks", store=store.id, causes=causes, since=check.failed_since)
+
+    def failed_readings(self) -> Iterator[OngoingCondition]:
+        """Yield the stores whose orders catch-up has failed to read for a while."""
+        readings = load_readings(self.database)
+        for store in self.runtime.settings.stores.values():
+            reading = readings.get(store.id)
+            if reading is None or not is_failing(reading, self.runtime.clock()) or reading.failed_since is None:
+                continue
+            if store.catch_up_every_s and self.runtime.settings.can_list_orders(store):
+                causes = load_problems([reading.error] if reading.error else [])
+                yield OngoingCondition(kind="catch_up", store=store.id, causes=causes, since=reading.failed_since)
+
+    def lost_webhooks(self) -> Iterator[OngoingCondition]:
+        """Yield the stores that lost `lost_webhooks` or more webhooks in 24 hours, one of them lately."""
+        lost_by_store = read_lost_webhooks(self.database)
+        now = self.runtime.clock()
+        for store in self.runtime.settings.stores.values():
+            lost = lost_by_store.get(store.id)
+            if lost is None or lost.orders < self.alerts.lost_webhooks:
+                continue
+            interval_s = store.catch_up_every_s or LOST_WEBHOOKS_WITHOUT_INTERVAL_S
+            if lost.last_at >= now - timedelta(seconds=max(2 * interval_s, MIN_LOST_WEBHOOKS_S)):
+                causes = [build_message("webhooks_lost", orders=lost.orders)]
+                yield OngoingCondition(kind="lost_webhooks", store=store.id, causes=causes, since=lost.since)
 
     def missing_worker(self) -> Iterator[OngoingCondition]:
         """Yield that no worker runs, if a standby has found so for a while: a restart takes seconds."""

@@ -33,12 +33,14 @@ class ReadingFailedError(Exception):
 
     Args:
         problem: why, without data of orders.
+        detail: for the log, in English.
         retry_after_s: how long the store wants to be left alone.
     """
 
-    def __init__(self, problem: Problem, *, retry_after_s: float = 0.0) -> None:
+    def __init__(self, problem: Problem, *, detail: str | None = None, retry_after_s: float = 0.0) -> None:
         super().__init__(problem.code)
         self.problem = problem
+        self.detail = detail
         self.retry_after_s = retry_after_s
 
 
@@ -122,9 +124,8 @@ class OrderPages:
         try:
             return self.listing.read_page(self.store, request, response)
         except UnexpectedResponseError as error:
-            raise ReadingFailedError(
-                build_message("listing_unexpected", status=response.status, detail=str(error))
-            ) from error
+            problem = build_message("listing_unexpected", status=response.status)
+            raise ReadingFailedError(problem, detail=str(error)) from error
 
     def _wait_for_turn(self) -> None:
         self.check()

@@ -72,11 +72,6 @@ class Window:
         return listed.updated_at is None or self.after <= listed.updated_at < self.before
 
 
-def can_catch_up(runtime: Runtime, store: Store) -> bool:
-    """Return whether the store's orders can be listed: its API is configured, and its storefront offers it."""
-    return store.has_api and runtime.settings.storefront(store).order_listing is not None
-
-
 def orders_floor(runtime: Runtime, store: Store) -> datetime:
     """Return where the first reading starts: at the store's `since`, else when the connector first ran with it."""
     return store.since or runtime.first_run(store)
@@ -153,7 +148,8 @@ class Reading:
         except ReadingStoppedError:
             self.result.is_interrupted = True
         except ReadingFailedError as error:
-            self.fail(error.problem, retry_after_s=error.retry_after_s)
+            self.result.retry_after_s = error.retry_after_s
+            self.fail(error.problem, detail=error.detail)
         except DatabaseUnavailableError:
             raise
         except Exception as error:  # a fault of ours, or a list that nobody has seen yet
@@ -163,10 +159,10 @@ class Reading:
                 finish_reading(self.database, self.store.id)
         return self.result
 
-    def fail(self, problem: Problem, *, retry_after_s: float = 0.0) -> None:
-        self.result.error, self.result.retry_after_s = problem, retry_after_s
+    def fail(self, problem: Problem, *, detail: str | None = None) -> None:
+        self.result.error = problem
+        self.runtime.log.warning("catch_up_failed", store=self.store.id, error=render_problem(problem), detail=detail)
         if not self.dry_run:
-            self.runtime.log.warning("catch_up_failed", store=self.store.id, error=render_problem(problem))
             fail_reading(self.database, self.store.id, problem)
 
     def read_period(self, period: Window) -> None:

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from connector.catch_up.listing import ReadingStoppedError
-from connector.catch_up.reading import ReadingResult, can_catch_up, read_changes
+from connector.catch_up.reading import ReadingResult, read_changes
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.database.coordination import acquire_lock, release_lock, release_lock_of_dead_holder
 from connector.database.engine import Database
@@ -113,8 +113,8 @@ class CatchUp:
         self._not_before: dict[str, float] = {}  # by store id, monotonic: what the store asked for
 
     def stores(self) -> list[Store]:
-        runtime = self.get_runtime()
-        return [store for store in runtime.settings.stores.values() if can_catch_up(runtime, store)]
+        settings = self.get_runtime().settings
+        return [store for store in settings.stores.values() if settings.can_list_orders(store)]
 
     def start_due(self) -> bool:
         """Duty: start reading the stores that are due. Returns False: nothing is left to do at once."""

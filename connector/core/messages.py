@@ -39,10 +39,15 @@ IGNORE_REASONS: Mapping[str, str] = {
 #: Why a store's orders could not be read. None of their params is of an order.
 LISTING_ERRORS: Mapping[str, str] = {
     "listing_not_configured": N_("The store's settings have no access to an API that lists orders."),
-    "listing_unexpected": N_("the store's API returned an unexpected list of orders (status %(status)s): %(detail)s"),
+    "listing_unexpected": N_("the store's API returned no list of orders as it is documented (status %(status)s)"),
     "listing_moves": N_("the list of orders kept changing while it was read"),
     "listing_repeats": N_("the store's API kept returning the same page of its list of orders"),
     "listing_failed": N_("the connector failed to read the list of orders (%(exception)s): a fault of ours"),
+}
+
+#: What a person must know about a store's webhooks.
+WEBHOOK_CONDITIONS: Mapping[str, str] = {
+    "webhooks_lost": N_("in the last 24 hours, catch-up found %(orders)s orders of which no webhook had come"),
 }
 
 #: Why an attempt failed. None of their params is the other side's text: that is the attempt's `reply`.
@@ -236,6 +241,7 @@ register_templates(
         **PREPARATION_PROBLEMS,
         **IGNORE_REASONS,
         **LISTING_ERRORS,
+        **WEBHOOK_CONDITIONS,
         **ATTEMPT_ERRORS,
         **CIRCUIT_REASONS,
         **SIGNATURE_ERRORS,

@@ -22,7 +22,17 @@ from mappings.problems import Problem, dump_problems, load_problems
 
 PARKED_REASONS = tuple(reason for reason in REASONS_BY_STATE[State.PARKED] if reason is not None)
 #: Kinds of alerts that begin and end. The other kinds count orders.
-CONDITION_KINDS = ("circuit", "backlog", "silent", "signature", "store_errors", "webhooks", "worker")
+CONDITION_KINDS = (
+    "circuit",
+    "backlog",
+    "silent",
+    "signature",
+    "store_errors",
+    "webhooks",
+    "catch_up",
+    "lost_webhooks",
+    "worker",
+)
 BATCH_SIZE = 500
 #: How far back each run reads again: clocks are set, and on PostgreSQL a change is visible when its transaction ends.
 OVERLAP_S = 60.0

@@ -1,6 +1,6 @@
 """How far catch-up has read the orders of each store. There is one row for each store."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 from sqlmodel import col, func, select
@@ -9,6 +9,15 @@ from connector.database.engine import Database, Transaction
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import StoreReading
 from mappings.problems import Problem
+
+#: A store's orders cannot be read if so many readings in a row failed, over at least this time.
+FAILING_READINGS, FAILING_FOR = 3, timedelta(minutes=15)
+
+
+def is_failing(reading: StoreReading, now: datetime) -> bool:
+    """Whether readings fail for so long that a person must know."""
+    has_failed_for_long = reading.failed_since is not None and reading.failed_since <= now - FAILING_FOR
+    return reading.failures >= FAILING_READINGS and has_failed_for_long
 
 
 def load_reading(database: Database, store: str) -> StoreReading | None:

@@ -19,13 +19,15 @@ from connector.database.health import (
     check_sqlite,
     seconds_ahead,
 )
+from connector.database.lost_webhooks import read_lost_webhooks
 from connector.database.models import Circuit, Reason
+from connector.database.readings import is_failing
 from connector.database.signature_failures import read_signature_failures
 from connector.database.sqlite import database_file
 from connector.database.stats.counters import LAST_EVENT, read_counters
 from connector.database.stats.gauges import Gauges, read_gauges
 from connector.database.store_errors import read_store_errors
-from connector.database.store_status import load_webhook_checks
+from connector.database.store_status import load_readings, load_webhook_checks
 from connector.database.store_tokens import read_store_token
 from connector.operations.probe import ProbeOutcome, StoreProbe, TokenProbe, ping_all, probe_accounts, probe_stores
 from connector.operations.webhooks import WebhooksReport, probe_webhooks
@@ -40,6 +42,8 @@ CONFIGURATION, CLOCK, WORKER = "configuration", "clock", "worker"
 CLOCK_OFF_S, CLOCK_WRONG_S = 5.0, 60.0
 #: Due deliveries are claimed within a second; after this long, no worker seems to run.
 LATE_S = 60.0
+#: How long a reading of a store's orders may take.
+LATE_READING_S = 900.0
 
 REMEDIES = {
     Reason.UNMAPPABLE: "correct the order in the store, or the settings and retrigger",
@@ -129,6 +133,8 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckRe
     yield from check_signatures(settings, database, now)
     yield from check_store_errors(settings, database, now)
     yield from check_recorded_webhooks(settings, database)
+    yield from check_catch_up(settings, database, now)
+    yield from check_lost_webhooks(settings, database, now)
 
 
 def check_worker(gauges: Gauges, *, is_running: bool) -> CheckResult:
@@ -227,6 +233,43 @@ def check_store_errors(settings: Settings, database: Database, now: datetime) ->
             remedy = f"see connector list --events --store {store.id}; it is over when an order arrives"
             report = warning if error.is_of_one_order else failure
             yield report(f"store {store.name}", message, remedy)
+
+
+def check_catch_up(settings: Settings, database: Database, now: datetime) -> Iterator[CheckResult]:
+    readings = load_readings(database)
+    for store in settings.stores.values():
+        subject, reading = f"store {store.name}", readings.get(store.id)
+        if not settings.can_list_orders(store):
+            yield ok(subject, "its API is not configured, so catch-up does not look for orders without a webhook")
+        elif reading is not None and reading.failures:
+            since = format_duration((now - (reading.failed_since or now)).total_seconds())
+            message = f"its orders could not be read for {since}: {render_stored(reading.error)}"
+            report = failure if is_failing(reading, now) else warning
+            yield report(subject, message, "check api_url and the store's credentials; the connector keeps trying")
+        elif store.catch_up_every_s == 0:
+            yield ok(subject, "catch-up reads its orders only when a person asks for it (catch_up_every_s is 0)")
+        elif reading is None or reading.finished_at is None:
+            yield ok(subject, "its orders have not been read yet; a worker does so soon after its start")
+        else:
+            yield check_reading_age(store, reading.finished_at, now)
+
+
+def check_reading_age(store: Store, finished_at: datetime, now: datetime) -> CheckResult:
+    age_s = (now - finished_at).total_seconds()
+    message = f"its orders were read {format_duration(age_s)} ago"
+    if age_s > 2 * store.catch_up_every_s + LATE_READING_S:
+        return warning(f"store {store.name}", message, "see that a worker runs, and read its log")
+    return ok(f"store {store.name}", message)
+
+
+def check_lost_webhooks(settings: Settings, database: Database, now: datetime) -> Iterator[CheckResult]:
+    lost_by_store = read_lost_webhooks(database)
+    for store in settings.stores.values():
+        if (lost := lost_by_store.get(store.id)) is not None:
+            last = format_duration((now - lost.last_at).total_seconds())
+            message = f"{lost.orders} orders of the last 24 h came without a webhook, the last was found {last} ago"
+            remedy = f"see connector webhooks list --store {store.name}, and repair with connector webhooks sync"
+            yield warning(f"store {store.name}", message, remedy)
 
 
 def check_reachability(settings: Settings) -> Iterator[CheckResult]:

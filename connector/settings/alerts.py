@@ -29,6 +29,8 @@ KINDS = (
     "signature",
     "store_errors",
     "webhooks",
+    "catch_up",
+    "lost_webhooks",
     "worker",
     "differences",
 )
@@ -78,6 +80,7 @@ class AlertSettings:
     backlog_after_s: float = 600.0
     silent_after_h: float = 48.0
     signature_failures: int = 3
+    lost_webhooks: int = 3
     silent_after_h_by_store: Mapping[str, float] = field(default_factory=dict)  # by store id
     repeat_every_s: float = 900.0
     remind_every_h: float = 24.0
@@ -196,6 +199,7 @@ class AlertSettingsSchema(SettingsSchema):
     backlog_after_s = fields.Float(validate=DURATION_S)
     silent_after_h = fields.Float(validate=DURATION_H)
     signature_failures = fields.Integer(strict=True, validate=Range(min=1, max=1_000_000))
+    lost_webhooks = fields.Integer(strict=True, validate=Range(min=1, max=1_000_000))
     silent_after_h_by_store = fields.Dict(values=fields.Float(validate=DURATION_H))
     repeat_every_s = fields.Float(validate=DURATION_S)
     remind_every_h = fields.Float(validate=DURATION_H)

@@ -72,6 +72,10 @@ class Settings:
     def storefront(self, store: Store) -> Storefront[Any]:
         return STOREFRONTS[store.storefront]
 
+    def can_list_orders(self, store: Store) -> bool:
+        """Return whether catch-up can read the store's orders: its API is configured, and its storefront offers it."""
+        return store.has_api and self.storefront(store).order_listing is not None
+
     def destination(self, account: Account) -> Destination[Any]:
         return DESTINATIONS[account.destination]
 

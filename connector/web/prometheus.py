@@ -11,12 +11,14 @@ from prometheus_client.exposition import choose_encoder
 from connector import __version__
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.database.alerts import PARKED_REASONS
+from connector.database.lost_webhooks import read_lost_webhooks
 from connector.database.models import State
 from connector.database.stats.counters import (
     AGE_BOUNDS_S,
     AGES,
     ATTEMPT_BOUNDS_S,
     ATTEMPTS,
+    CAUGHT_UP,
     DENIED,
     EVENTS,
     LAST_EVENT,
@@ -26,6 +28,7 @@ from connector.database.stats.counters import (
     roll_up_counters,
 )
 from connector.database.stats.gauges import Gauges, read_gauges
+from connector.database.store_status import load_readings
 from connector.runtime import Runtime
 from connector.web.api.blueprint import ApiBlueprint
 from connector.web.context import get_guard, get_runtime
@@ -88,6 +91,7 @@ def build_metrics(runtime: Runtime) -> Iterator[Metric]:
     try:
         roll_up_counters(runtime.database)
         counts, gauges = read_counters(runtime.database), read_gauges(runtime.database, all_accounts(runtime))
+        store_gauges = list(build_store_gauges(runtime))
     except DatabaseUnavailableError:
         yield GaugeMetricFamily("connector_database_up", "1 while the database can be reached.", value=0)
         return
@@ -96,6 +100,8 @@ def build_metrics(runtime: Runtime) -> Iterator[Metric]:
     yield build_rejected(counts)
     yield build_denied(counts)
     yield build_last_webhooks(counts)
+    yield build_caught_up(counts)
+    yield from store_gauges
     yield from build_histogram(
         counts, ATTEMPTS, "connector_attempt_duration_seconds", "Duration of delivery attempts.", ATTEMPT_BOUNDS_S
     )
@@ -160,6 +166,39 @@ def build_last_webhooks(counts: Counts) -> Metric:
         if name == LAST_EVENT:
             family.add_metric([label_value for _, label_value in labels], value)
     return family
+
+
+def build_caught_up(counts: Counts) -> Metric:
+    family = CounterMetricFamily(
+        "connector_caught_up",
+        "Orders, or versions of them, that catch-up took in because no webhook had brought them.",
+        labels=["store"],
+    )
+    for (name, labels), value in sorted(counts.items()):
+        if name == CAUGHT_UP:
+            family.add_metric([label_value for _, label_value in labels], value)
+    return family
+
+
+def build_store_gauges(runtime: Runtime) -> Iterator[Metric]:
+    """Yield what is known of the stores' orders from their APIs."""
+    last_reading = GaugeMetricFamily(
+        "connector_last_catch_up_timestamp_seconds",
+        "Time when catch-up last read all of a store's orders that had changed.",
+        labels=["store"],
+    )
+    lost = GaugeMetricFamily(
+        "connector_lost_webhooks", "Orders of the last 24 hours that came without a webhook.", labels=["store"]
+    )
+    readings, lost_by_store = load_readings(runtime.database), read_lost_webhooks(runtime.database)
+    for store in sorted(runtime.settings.stores.values(), key=lambda store: store.id):
+        if not runtime.settings.can_list_orders(store):
+            continue
+        reading = readings.get(store.id)
+        if reading is not None and reading.finished_at is not None:
+            last_reading.add_metric([store.id], reading.finished_at.timestamp())
+        lost.add_metric([store.id], lost_by_store[store.id].orders if store.id in lost_by_store else 0)
+    yield from (last_reading, lost)
 
 
 def build_histogram(

@@ -16,6 +16,7 @@ from sqlalchemy import update
 
 from connector.alerts import start_monitor
 from connector.alerts.monitor import AlertMonitor, ChannelState
+from connector.core.http_result import HttpResult
 from connector.database.alerts import causes_of
 from connector.database.coordination import acquire_lock, release_lock
 from connector.database.models import Delivery
@@ -24,6 +25,7 @@ from connector.database.store_webhooks import record_webhook_check
 from connector.settings.alerts import SlackChannel
 from mappings import DESTINATIONS
 from mappings.problems import MappingError, Problem, dump_problems, render_cause
+from tests.support.listing import catch_up, changed_order, open_shop
 from tests.support.mapping_cases import SAMPLES, build_body, parse_order, storefront_name
 from tests.support.orders import shopify_order, woo_order
 from tests.support.privacy import PERSONAL_DATA, SECRETS, produce_every_outcome
@@ -467,6 +469,53 @@ def test_wrong_signatures_are_forgotten_after_a_quiet_day(alerting_service: Serv
     assert [alert for alert in alerts_at(receiver) if alert["kind"] == "signature"] == []
 
 
+def test_lost_webhooks_that_go_on_are_alerted(
+    alerting_service: Service, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = alerting_service
+    shop = open_shop(service, monkeypatch)
+    service.clock.forward(3_600)
+    shop.orders = [changed_order(service, 1), changed_order(service, 2)]
+    catch_up(service, shop)
+    run_monitor_once(service)
+    assert [alert for alert in alerts_at(receiver) if alert["kind"] == "lost_webhooks"] == []
+    service.clock.forward(600)
+    shop.orders.append(changed_order(service, 3))
+    catch_up(service, shop)
+    run_monitor_once(service)
+    service.clock.forward(7_100)
+    run_monitor_once(service)
+    service.clock.forward(200)
+    run_monitor_once(service)
+    alerts = [alert for alert in alerts_at(receiver) if alert["kind"] == "lost_webhooks"]
+    assert [(alert["store"], alert["is_over"], alert["see"]) for alert in alerts] == [
+        ("tienda-ar", is_over, "https://connector.example/stores") for is_over in (False, True)
+    ]
+    assert alerts[0]["cause"] == "in the last 24 hours, catch-up found 3 orders of which no webhook had come"
+    assert "connector webhooks sync" in alerts[0]["to_do"]
+
+
+def test_orders_that_cannot_be_read_for_a_while_are_alerted(
+    alerting_service: Service, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = alerting_service
+    shop = open_shop(service, monkeypatch)
+    for _ in range(3):
+        shop.responses = [HttpResult(status=401)]
+        catch_up(service, shop)
+        run_monitor_once(service)
+    assert alerts_at(receiver) == []
+    service.clock.forward(901)
+    run_monitor_once(service)
+    catch_up(service, shop)
+    run_monitor_once(service)
+    alerts = [alert for alert in alerts_at(receiver) if alert["kind"] == "catch_up"]
+    assert [(alert["store"], alert["is_over"], alert["cause"]) for alert in alerts] == [
+        ("tienda-ar", False, "credentials rejected"),
+        ("tienda-ar", True, "credentials rejected"),
+    ]
+
+
 CANNOT_VIEW = {"code": "woocommerce_rest_cannot_view", "message": "Sorry", "data": {"status": 401}}
 
 
@@ -635,11 +684,11 @@ def test_webhooks_that_stay_broken_are_alerted(alerting_service: Service, receiv
     problem = Problem(code="webhook_missing", params={"topic": "orders/paid"})
     record_webhook_check(alerting_service.database, "tienda-mx", problems=[problem])
     run_monitor_once(alerting_service)
-    alerting_service.clock.forward(599)
+    alerting_service.clock.forward(500)
     run_monitor_once(alerting_service)
     assert alerts_at(receiver) == []
     record_webhook_check(alerting_service.database, "tienda-mx", problems=[problem])
-    alerting_service.clock.forward(2)
+    alerting_service.clock.forward(101)
     run_monitor_once(alerting_service)
     [alert] = alerts_at(receiver)
     assert (alert["kind"], alert["store"], alert["title"], alert["cause"], alert["see"]) == (

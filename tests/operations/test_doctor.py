@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from connector.core.check_result import CheckResult, Severity
+from connector.core.http_result import HttpResult
 from connector.database.health import check_pages, file_system_type
 from connector.database.stats.gauges import Gauges
-from connector.operations.doctor import check_clock, check_worker, run_checks
+from connector.operations.doctor import check_catch_up, check_clock, check_lost_webhooks, check_worker, run_checks
+from tests.support.listing import catch_up, changed_order, open_shop
 from tests.support.orders import shopify_order, woo_order
 from tests.support.service import CONFIGURATION, Service
 
@@ -119,6 +121,52 @@ def test_store_api_that_does_not_know_the_request_is_reported(
     _, check = examine(is_offline=False)
     message = f"its API at {url} does not answer a request for orders: status 404"
     assert (check.severity, check.message, check.remedy) == ("warning", message, "check api_url")
+
+
+def catch_up_checks(service: Service) -> list[tuple[str, str]]:
+    """The severity and message of each check of the WooCommerce store's orders."""
+    settings, database, now = service.runtime.settings, service.database, service.clock()
+    checks = [*check_catch_up(settings, database, now), *check_lost_webhooks(settings, database, now)]
+    return [(check.severity, check.message) for check in checks if check.subject == "store tienda-ar"]
+
+
+def test_reading_of_a_stores_orders_is_reported(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    not_configured = "its API is not configured, so catch-up does not look for orders without a webhook"
+    assert catch_up_checks(service) == [("ok", not_configured)]
+    shop = open_shop(service, monkeypatch)
+    assert catch_up_checks(service) == [
+        ("ok", "its orders have not been read yet; a worker does so soon after its start")
+    ]
+    catch_up(service, shop)
+    service.clock.forward(600)
+    assert catch_up_checks(service) == [("ok", "its orders were read 10 min ago")]
+    service.clock.forward(8_000)
+    assert catch_up_checks(service) == [("warning", "its orders were read 2 h ago")]
+    shop.responses = [HttpResult(status=401)] * 3
+    catch_up(service, shop)
+    assert catch_up_checks(service) == [("warning", "its orders could not be read for 0 s: credentials rejected")]
+    catch_up(service, shop)
+    catch_up(service, shop)
+    service.clock.forward(1_200)
+    assert catch_up_checks(service) == [("fault", "its orders could not be read for 20 min: credentials rejected")]
+
+
+def test_catch_up_that_is_off_is_reported(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_shop(service, monkeypatch, catch_up_every_s=0.0)
+    message = "catch-up reads its orders only when a person asks for it (catch_up_every_s is 0)"
+    assert catch_up_checks(service) == [("ok", message)]
+
+
+def test_lost_webhooks_are_reported(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = open_shop(service, monkeypatch)
+    service.clock.forward(3_600)
+    shop.orders = [changed_order(service, 1)]
+    catch_up(service, shop)
+    service.clock.forward(180)
+    assert catch_up_checks(service) == [
+        ("ok", "its orders were read 3 min ago"),
+        ("warning", "1 orders of the last 24 h came without a webhook, the last was found 3 min ago"),
+    ]
 
 
 def test_rejected_key_of_an_account_is_a_fault_that_names_it(service: Service, examine: Examine) -> None:

@@ -13,6 +13,7 @@ from connector.database.stats.counters import roll_up_counters
 from connector.runtime import open_runtime
 from connector.settings import load_settings
 from connector.web.app import create_app
+from tests.support.listing import catch_up, changed_order, open_shop, recorded_reading
 from tests.support.orders import shopify_order, woo_order
 from tests.support.scenarios import without_colonia
 from tests.support.service import ADMIN_TOKEN, Service
@@ -47,6 +48,30 @@ def test_webhooks_are_counted_by_store_status_and_reason(service: Service) -> No
         "connector_webhooks_total{'reason': '', 'status': 'duplicate', 'store': 'tienda-mx'}": 1,
         "connector_webhooks_total{'reason': 'test_notification', 'status': 'ignored', 'store': 'tienda-mx'}": 1,
         "connector_webhooks_total{'reason': '', 'status': 'accepted', 'store': 'tienda-ar'}": 1,
+    }
+
+
+def test_orders_that_catch_up_found_are_no_webhooks(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = open_shop(service, monkeypatch)
+    service.clock.forward(3_600)
+    service.post_woo(changed_order(service, 1))
+    last_webhook = samples_of(scrape(service.client), "connector_last_webhook_timestamp_seconds", store="tienda-ar")
+    service.clock.forward(60)
+    shop.orders = [changed_order(service, number) for number in (2, 3)]
+    assert samples_of(scrape(service.client), "connector_lost_webhooks", store="tienda-ar") == 0
+    catch_up(service, shop)
+    figures = scrape(service.client)
+    name = "connector_last_webhook_timestamp_seconds"
+    assert samples_of(figures, name, store="tienda-ar") == last_webhook
+    assert samples_of(figures, "connector_caught_up_total", store="tienda-ar") == 2
+    assert samples_of(figures, "connector_lost_webhooks", store="tienda-ar") == 2
+    finished_at = recorded_reading(service, shop).finished_at
+    assert finished_at is not None
+    assert (
+        samples_of(figures, "connector_last_catch_up_timestamp_seconds", store="tienda-ar") == finished_at.timestamp()
+    )
+    assert webhooks(figures) == {
+        "connector_webhooks_total{'reason': '', 'status': 'accepted', 'store': 'tienda-ar'}": 1
     }
 
 
@@ -192,7 +217,12 @@ def test_metrics_contain_no_personal_data_or_secrets(service: Service, engine: s
     assert [word for word in PERSONAL_DATA + SECRETS if word in exported] == []
 
 
-def test_alert_rules_and_grafana_dashboard_use_existing_metrics(service: Service) -> None:
+def test_alert_rules_and_grafana_dashboard_use_existing_metrics(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = open_shop(service, monkeypatch)
+    shop.orders = [changed_order(service, 1)]
+    catch_up(service, shop)
     service.sandbox.inject_fault("rayo", "status", status=422)
     service.post_shopify(shopify_order(1))
     service.drain()

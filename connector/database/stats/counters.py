@@ -17,7 +17,7 @@ from sqlmodel import Session, and_, col, func, select
 from connector.database.coordination import lock_checkpoint, set_checkpoint
 from connector.database.engine import Database, Transaction
 from connector.database.insert_ignore import insert_ignore
-from connector.database.models import Attempt, Checkpoint, Delivery, Event, State
+from connector.database.models import Attempt, Checkpoint, Delivery, Event, EventSource, State
 from connector.database.models import Counter as StoredCounter
 from mappings.destination import Outcome
 
@@ -38,6 +38,8 @@ ATTEMPT_BOUNDS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
 AGE_BOUNDS_S = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 172_800.0)
 
 EVENTS, ATTEMPTS, AGES = "events", "attempt_seconds", "age_seconds"
+#: Orders, or versions of them, that catch-up took in.
+CAUGHT_UP = "caught_up"
 #: Times: of a store's last webhook, and of the last one with an order.
 LAST_EVENT, LAST_ORDER = "last_event", "last_order"
 #: Rejected requests leave no row: processes count them themselves.
@@ -134,14 +136,17 @@ def last_event_times(database: Database) -> dict[str, datetime]:
 
 def count_events(session: Session, after_id: int, last_id: int) -> Counts:
     has_order = and_(col(Event.has_order), col(Event.order_id).is_not(None))
-    columns = (col(Event.store), col(Event.status), col(Event.reason)["code"].as_string(), has_order)
+    columns = (col(Event.store), col(Event.source), col(Event.status), col(Event.reason)["code"].as_string(), has_order)
     statement = (
         select_rows(*columns, func.count(), func.max(Event.received_at))
         .where(col(Event.id) > after_id, col(Event.id) <= last_id)
         .group_by(*columns)
     )
     counts: Counts = {}
-    for store, status, reason, is_order, count, last_at in session.execute(statement):
+    for store, source, status, reason, is_order, count, last_at in session.execute(statement):
+        if source == EventSource.CATCH_UP:  # says nothing about the store's webhooks
+            merge_counts(counts, {(CAUGHT_UP, make_labels(store=store)): float(count)})
+            continue
         merge_counts(counts, {(EVENTS, make_labels(store=store, status=status, reason=reason or "")): float(count)})
         for name in (LAST_EVENT, LAST_ORDER) if is_order else (LAST_EVENT,):
             merge_counts(counts, {(name, make_labels(store=store)): last_at.timestamp()})

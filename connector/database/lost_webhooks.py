@@ -1,0 +1,73 @@
+"""Lost webhooks: orders that catch-up found, and that no webhook brought."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Text, cast, exists
+from sqlalchemy.orm import aliased
+from sqlmodel import and_, col, func, select
+
+from connector.database.engine import Database
+from connector.database.models import Event, EventSource, KnownStore
+
+#: The period of the counts.
+RECENT = timedelta(hours=24)
+#: How long a webhook may take.
+PATIENCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostWebhooks:
+    """What a store's webhooks missed in the last 24 hours."""
+
+    orders: int
+    since: datetime  # when the first was found
+    last_at: datetime  # when the last was found
+
+
+def read_lost_webhooks(database: Database) -> Mapping[str, LostWebhooks]:
+    """By store id, of the stores with a lost webhook in the last 24 hours.
+
+    It counts orders that routes take and of which no webhook had come when catch-up found them. A webhook that comes
+    later ends that, if it is about the same version. A store may send webhooks of payments only, so a later version
+    without a webhook is none that was lost; nor is one of before the connector first ran with the store.
+    """
+    now = database.clock()
+    found, webhook = aliased(Event), aliased(Event)
+    had_webhook = exists(col(webhook.id)).where(
+        and_(
+            col(webhook.store) == col(found.store),
+            col(webhook.order_id) == col(found.order_id),
+            col(webhook.source) == EventSource.WEBHOOK,
+            col(webhook.source_updated_at) <= col(found.received_at),
+            has_routes(webhook),
+        )
+    )
+    statement = (
+        select(
+            found.store,
+            func.count(col(found.order_id).distinct()),
+            func.min(found.received_at),
+            func.max(found.received_at),
+        )
+        .join(KnownStore, col(KnownStore.id) == col(found.store))
+        .where(
+            col(found.source) == EventSource.CATCH_UP,
+            col(found.received_at) >= now - RECENT,
+            col(found.source_updated_at) <= now - PATIENCE,
+            col(found.source_updated_at) >= col(KnownStore.first_run_at),
+            has_routes(found),
+            ~had_webhook,
+        )
+        .group_by(col(found.store))
+    )
+    with database.read() as session:
+        rows = session.exec(statement).all()
+    return {store: LostWebhooks(orders=orders, since=since, last_at=last_at) for store, orders, since, last_at in rows}
+
+
+def has_routes(event: Any) -> Any:
+    """The condition that a route took an event when it came."""
+    return cast(col(event.accounts), Text) != "[]"
