@@ -134,7 +134,7 @@ def check_answers(
         settings = load_or_exit(configuration, interview.environ)
         tests = [] if is_offline else test_credentials(settings)
         for test in tests:
-            click.echo(f"{'ok' if test.is_good else 'FAILED':<7} {test.subject}: {test.message}", err=True)
+            click.echo(f"{test.label:<7} {test.subject}: {test.message}", err=True)
         rejected_kinds = {test.kind for test in tests if test.is_rejected}
         if not (rejected_kinds and interview.wants_to_correct()):
             return configuration, settings, tests

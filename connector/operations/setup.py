@@ -13,7 +13,7 @@ from connector.core.check_result import Severity
 from connector.database.engine import Database
 from connector.database.store_webhooks import set_webhooks_managed
 from connector.operations.doctor import check_store_api
-from connector.operations.probe import ProbeOutcome, probe_accounts, probe_stores
+from connector.operations.probe import ProbeOutcome, StoreProbe, probe_accounts, probe_stores
 from connector.settings import Settings, load_settings
 from connector.settings.setup import (
     NewConfiguration,
@@ -22,6 +22,7 @@ from connector.settings.setup import (
     generate_token_key,
     is_usable_admin_token,
 )
+from mappings.app_settings import AppStore
 
 CONFIG_FILE, ENVIRONMENT_FILE = "connector.toml", ".env"
 CONFIG_MODE, ENVIRONMENT_MODE = 0o644, 0o600
@@ -38,6 +39,11 @@ class CredentialTest:
     message: str
     is_good: bool
     is_rejected: bool  # other credentials may help
+    is_pending: bool = False  # the shop has to authorize the app first
+
+    @property
+    def label(self) -> str:
+        return "to do" if self.is_pending else "ok" if self.is_good else "FAILED"
 
 
 def new_variables(store: SetupPart, environ: Mapping[str, str]) -> dict[str, str]:
@@ -61,14 +67,15 @@ def test_credentials(settings: Settings) -> list[CredentialTest]:
     """Send a request that creates nothing to each store's API, if it has one, and to each account."""
     tests = []
     for store_probe in probe_stores(settings):
-        check = check_store_api(store_probe)
+        check, is_pending = check_store_api(store_probe), is_unauthorized(settings, store_probe)
         tests.append(
             CredentialTest(
                 kind="storefront",
                 subject=check.subject,
                 message=check.message,
-                is_good=check.severity is Severity.OK,
-                is_rejected=store_probe.outcome in REJECTIONS,
+                is_good=check.severity is Severity.OK or is_pending,
+                is_rejected=store_probe.outcome in REJECTIONS and not is_pending,
+                is_pending=is_pending,
             )
         )
     for probe in probe_accounts(settings):
@@ -84,7 +91,17 @@ def test_credentials(settings: Settings) -> list[CredentialTest]:
     return tests
 
 
+<<<<<<< Updated upstream
 def manage_webhooks(settings: Settings, store_name: str) -> bool:
+=======
+def is_unauthorized(settings: Settings, probe: StoreProbe) -> bool:
+    """Return whether the shop has to authorize its app, so that there is a token."""
+    can_authorize = settings.storefront(probe.store).app_authorization is not None
+    return can_authorize and probe.outcome is ProbeOutcome.NO_TOKEN
+
+
+def manage_webhooks(settings: Settings, store_name: str, directory: Path) -> bool:
+>>>>>>> Stashed changes
     """Have the service make the store's webhooks as soon as `public_url` reaches it. Return whether it will.
 
     Raises `DatabaseUnavailableError`.
@@ -115,6 +132,7 @@ def next_steps(
     steps = [f"cd {shlex.quote(str(directory))}"] if directory.resolve() != Path.cwd() else []
     steps += [
         "set -a; . ./.env; set +a",
+        *authorization_steps(settings, store_part.name),
         f"connector serve    # the dashboard: http://{environment.host}:{environment.port}, with ADMIN_TOKEN of .env",
     ]
     if are_webhooks_managed:
@@ -123,6 +141,14 @@ def next_steps(
             f"The service makes the store's webhooks within minutes after {settings.public_url} reaches it.",
         ]
     return steps + webhook_steps(settings, store_part)
+
+
+def authorization_steps(settings: Settings, store_name: str) -> list[str]:
+    store = settings.stores[store_name]
+    is_app = isinstance(store, AppStore) and store.client_id is not None
+    if settings.storefront(store).app_authorization is None or not is_app:
+        return []
+    return [f"connector authorize {store_name}    # obtains the app's token, as the shop's owner accepts"]
 
 
 def webhook_steps(settings: Settings, store_part: SetupPart) -> list[str]:

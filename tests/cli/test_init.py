@@ -36,7 +36,7 @@ STORES: Mapping[str, tuple[list[str], dict[str, str]]] = {
     ),
     "tiendanube": (
         ["--shop", "4410733", "--set", "api_url={api}"],
-        {"TIENDANUBE_CLIENT_SECRET": "app-secret", "TIENDANUBE_API_TOKEN": "token"},
+        {"TIENDANUBE_WEBHOOK_SECRET": "app-secret", "TIENDANUBE_API_TOKEN": "token"},
     ),
     "woocommerce": (["--shop", "{api}"], {"WOOCOMMERCE_CONSUMER_KEY": "ck_1", "WOOCOMMERCE_CONSUMER_SECRET": "cs_1"}),
 }
@@ -272,6 +272,19 @@ def test_next_steps_say_how_webhooks_are_made(
     assert result.exit_code == 0, result.output
     assert step in result.output
     assert "connector serve" in result.output
+
+
+def test_app_of_tiendanube_is_authorized_afterwards(
+    run: Callable[..., Result], sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    arguments, secrets = arguments_for(sandbox, "tiendanube")
+    secrets = {"TIENDANUBE_CLIENT_SECRET": "app-secret", "RAYO_API_KEY": secrets["RAYO_API_KEY"]}
+    result = run(*arguments, "--set", "client_id=5001", **secrets)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"to do +store tiendanube: .*connector authorize tiendanube", result.output)
+    assert re.search(r"^  connector authorize tiendanube +#", result.output, re.MULTILINE)
+    assert load_environment_file(tmp_path).keys() == {"ADMIN_TOKEN", "TOKEN_KEYS", *secrets}
+    assert run("check", **load_environment_file(tmp_path)).exit_code == 0
 
 
 def test_service_makes_the_webhooks_once_it_is_reached(
