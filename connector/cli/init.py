@@ -75,7 +75,7 @@ def init(
     click.echo(f"Wrote {directory / CONFIG_FILE} and {directory / ENVIRONMENT_FILE}, which has the secrets.")
     if not works:
         click.echo(f"Correct what failed in {directory / ENVIRONMENT_FILE}, then run: connector doctor")
-    are_webhooks_managed = works and not is_offline and try_to_manage_webhooks(settings, store)
+    are_webhooks_managed = works and not is_offline and try_to_manage_webhooks(settings, store, directory)
     click.echo("\nNext:")
     for step in next_steps(settings, store, directory, are_webhooks_managed=are_webhooks_managed):
         click.echo(f"  {step}")
@@ -158,10 +158,10 @@ def load_or_exit(configuration: "NewConfiguration", environ: Mapping[str, str]) 
     return settings
 
 
-def try_to_manage_webhooks(settings: "Settings", store: "SetupPart") -> bool:
+def try_to_manage_webhooks(settings: "Settings", store: "SetupPart", directory: Path) -> bool:
     from connector.operations.setup import manage_webhooks
 
     try:
-        return manage_webhooks(settings, store.name)
+        return manage_webhooks(settings, store.name, directory)
     except DatabaseUnavailableError:  # then a person runs `connector webhooks sync`
         return False

@@ -91,9 +91,6 @@ def test_credentials(settings: Settings) -> list[CredentialTest]:
     return tests
 
 
-<<<<<<< Updated upstream
-def manage_webhooks(settings: Settings, store_name: str) -> bool:
-=======
 def is_unauthorized(settings: Settings, probe: StoreProbe) -> bool:
     """Return whether the shop has to authorize its app, so that there is a token."""
     can_authorize = settings.storefront(probe.store).app_authorization is not None
@@ -101,15 +98,17 @@ def is_unauthorized(settings: Settings, probe: StoreProbe) -> bool:
 
 
 def manage_webhooks(settings: Settings, store_name: str, directory: Path) -> bool:
->>>>>>> Stashed changes
     """Have the service make the store's webhooks as soon as `public_url` reaches it. Return whether it will.
+
+    Args:
+        directory: where the service will run. `DATABASE_URL` may name a file in it.
 
     Raises `DatabaseUnavailableError`.
     """
     store = settings.stores[store_name]
     if not (settings.public_url and store.has_api and settings.storefront(store).webhook_api):
         return False
-    if not settings.environment.auto_migrate:
+    if not settings.environment.auto_migrate or directory.resolve() != Path.cwd():
         return False
     database = Database(settings.environment.database_url)
     try:
