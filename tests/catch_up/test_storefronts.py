@@ -1,5 +1,6 @@
 """Catch-up reads the shops of the sandbox, which are as strict as the real ones."""
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -155,7 +156,9 @@ def test_rate_limit_of_a_storefront_ends_no_reading(
 ) -> None:
     monkeypatch.setattr(listing, "FIRST_PAUSE_S", 0.05)
     shop = connect("tiendanube")
-    shop.service.sandbox.shop_conditions.buckets["tiendanube"] = LeakyBucket(1, 20.0)
+    # Its clock moves each time that the sandbox looks at it, so that every second request is refused.
+    bucket = LeakyBucket(1, 10.0, clock=itertools.count(0, 0.02).__next__)
+    shop.service.sandbox.shop_conditions.buckets["tiendanube"] = bucket
     for number in range(1, 402):
         shop.put(number)
     result = shop.catch_up()
