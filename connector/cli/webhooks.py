@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import JSON_OPTION, cli, exit_with, local_runtime, lookup_or_fail
+from connector.cli.common import JSON_OPTION, cli, exit_with, local_runtime, lookup_or_fail, operator_name
 from connector.cli.output import print_json_line, print_rows
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def sync_webhooks(store_name: str | None, is_dry_run: bool, as_json: bool) -> No
     from connector.operations import webhooks as operations
 
     run_for_stores(
-        lambda runtime, store: operations.sync_webhooks(runtime, store, is_dry_run=is_dry_run),
+        lambda runtime, store: operations.sync_webhooks(runtime, store, is_dry_run=is_dry_run, actor=operator_name()),
         store_name,
         as_json=as_json,
     )
@@ -65,7 +65,7 @@ def remove_webhooks(store_name: str | None, is_dry_run: bool, as_json: bool) -> 
     from connector.operations import webhooks as operations
 
     run_for_stores(
-        lambda runtime, store: operations.remove_webhooks(runtime, store, is_dry_run=is_dry_run),
+        lambda runtime, store: operations.remove_webhooks(runtime, store, is_dry_run=is_dry_run, actor=operator_name()),
         store_name,
         as_json=as_json,
         is_removal=True,

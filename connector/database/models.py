@@ -255,7 +255,7 @@ class OperatorAction(SQLModel, table=True):
     at: datetime = timestamp_column()
     account: str | None = None  # of an action on an account
     store: str | None = None  # of an action on a store
-    kind: str  # "pause", "resume"; "catch-up", "sync-webhooks"
+    kind: str  # "pause", "resume"; "catch-up", "sync-webhooks", "remove-webhooks"
     who: str
     text: str
 

@@ -64,6 +64,11 @@ def request_webhook_sync(
     return transact_idempotently(database, request, idempotency)
 
 
+def record_webhook_action(database: Database, store: str, kind: str, actor: str) -> None:
+    """Record that a person made or removed a store's webhooks themselves."""
+    database.transact(lambda transaction: record_store_action(transaction, store, kind, actor, None))
+
+
 def record_store_action(transaction: Transaction, store: str, kind: str, actor: str, note: str | None) -> None:
     """Add an entry to the audit trail."""
     values = {"at": transaction.now, "store": store, "kind": kind, "who": actor, "text": note or ""}

@@ -16,6 +16,7 @@ from connector.core.http_result import HttpResult
 from connector.core.messages import build_message
 from connector.core.worker_id import new_worker_id
 from connector.database.coordination import acquire_lock, release_lock, release_lock_of_dead_holder
+from connector.database.store_requests import record_webhook_action
 from connector.database.store_status import load_webhook_checks
 from connector.database.store_webhooks import record_webhook_check, set_webhooks_managed
 from connector.operations.probe import open_store_apis
@@ -197,8 +198,11 @@ class StoreWebhookClient:
                 problems.append(build_message("webhook_not_changed", topic=change.topic, error=error.problem))
             else:
                 done.append(change)
-        # What was really changed: a request without a response may have been carried out.
-        return replace(report, statuses=self._compare(self.read()), changes=done, problems=problems)
+        report = replace(report, changes=done, problems=problems)
+        try:  # what was really changed: a request without a response may have been carried out
+            return replace(report, statuses=self._compare(self.read()))
+        except WebhooksUnavailableError as error:
+            return replace(report, error=error.problem)
 
     def _requests(self, change: WebhookChange) -> Iterator[tuple[ApiRequest, bool]]:
         """Yield the requests of a change, each with whether it deletes. One that fails is the last."""
@@ -284,16 +288,23 @@ def list_webhooks(runtime: Runtime, store: Store) -> WebhooksReport:
         return _without_api(store) if api is None else check_webhooks(runtime.settings, api)
 
 
-def sync_webhooks(runtime: Runtime, store: Store, *, is_dry_run: bool = False) -> WebhooksReport:
+def sync_webhooks(
+    runtime: Runtime, store: Store, *, is_dry_run: bool = False, actor: str | None = None
+) -> WebhooksReport:
     """Make every webhook that the store's routes need, and repair those that do not arrive.
 
     From then on a worker makes those anew that the storefront removes.
+
+    Args:
+        actor: who is recorded to have asked for it; None if that is on record.
     """
     if is_dry_run:
         return _run(runtime, store, lambda client: client.sync(is_dry_run=True))
     with _webhooks_lock(runtime) as has_lock:
         if not has_lock:
             return WebhooksReport(store=store, error=build_message("webhooks_being_changed"))
+        if actor is not None:
+            record_webhook_action(runtime.database, store.id, "sync-webhooks", actor)
         report = _run(runtime, store, lambda client: client.sync())
         if report.error is None:
             set_webhooks_managed(runtime.database, store.id, is_managed=True)
@@ -313,13 +324,14 @@ def repair_webhooks(runtime: Runtime, store: Store) -> WebhooksReport | None:
         return report
 
 
-def remove_webhooks(runtime: Runtime, store: Store, *, is_dry_run: bool = False) -> WebhooksReport:
+def remove_webhooks(runtime: Runtime, store: Store, *, actor: str, is_dry_run: bool = False) -> WebhooksReport:
     """Delete the store's webhooks that point to this connector. A worker does not make them again."""
     if is_dry_run:
         return _run(runtime, store, lambda client: client.remove(is_dry_run=True))
     with _webhooks_lock(runtime) as has_lock:
         if not has_lock:
             return WebhooksReport(store=store, error=build_message("webhooks_being_changed"))
+        record_webhook_action(runtime.database, store.id, "remove-webhooks", actor)
         set_webhooks_managed(runtime.database, store.id, is_managed=False)
         return _run(runtime, store, lambda client: client.remove())
 

@@ -1,9 +1,12 @@
-"""When a worker looks at the stores' webhooks: soon after it starts, at intervals, and when a person asks for it."""
+"""When a worker looks at the stores' webhooks: soon after it starts, at intervals, and when there is a reason to.
+
+The reasons are that a person asks for it, and that catch-up found an order that no webhook had brought.
+"""
 
 from time import monotonic
 
 from connector.core.messages import render_stored
-from connector.database.store_status import load_webhook_checks
+from connector.database.store_status import load_readings, load_webhook_checks
 from connector.database.store_webhooks import take_webhook_request
 from connector.operations.webhooks import WebhooksReport, repair_webhooks, sync_webhooks
 from connector.runtime import Runtime
@@ -11,7 +14,7 @@ from mappings.settings import Store
 
 #: After a start: the web server must listen, because the check asks it for `/health/ready`.
 START_DELAY_S = 10.0
-CHECK_EVERY_S = 21_600.0
+CHECK_EVERY_S = 3_600.0
 #: After a check that found something wrong, doubled each time.
 FIRST_RETRY_S, MAX_RETRY_S = 60.0, 3_600.0
 #: How often requests of people are looked for.
@@ -27,10 +30,12 @@ class WebhookChecks:
         self._next_check = dict.fromkeys((store.id for store in self.stores), monotonic() + START_DELAY_S)
         self._interval_s = dict.fromkeys((store.id for store in self.stores), START_DELAY_S)
         self._failures = dict.fromkeys((store.id for store in self.stores), 0)
+        self._orders_missed: dict[str, int] = {}  # by catch-up's count
 
     def run(self) -> bool:
         """Check the stores that are due. Returns False: the next look is after `POLL_EVERY_S`."""
         rows = load_webhook_checks(self.runtime.database)
+        self._notice_missed_orders()
         for store in self.stores:
             row = rows.get(store.id)
             if (
@@ -46,6 +51,17 @@ class WebhookChecks:
                 elif (report := repair_webhooks(self.runtime, store)) is not None:
                     self._schedule(store, report)
         return False
+
+    def _notice_missed_orders(self) -> None:
+        """Have the webhooks of a store checked now, if catch-up found orders there that no webhook had brought."""
+        readings = load_readings(self.runtime.database)
+        for store in self.stores:
+            count = readings[store.id].orders_missing if store.id in readings else 0
+            is_more = count > self._orders_missed.setdefault(store.id, count)
+            self._orders_missed[store.id] = count
+            if is_more and not self._failures[store.id]:
+                self._next_check[store.id] = monotonic()
+                self._interval_s[store.id] = FIRST_RETRY_S
 
     def _schedule(self, store: Store, report: WebhooksReport) -> None:
         """Log what was done and what is wrong, and set the time of the next check."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from connector.database.queries.audit import list_audit_entries
 from connector.database.store_status import load_webhook_checks
 from connector.operations.webhooks import (
     WebhooksReport,
@@ -124,7 +125,7 @@ def test_strangers_are_named_and_never_touched(service: Service) -> None:
     report = sync_webhooks(service.runtime, woo(service))
     foreign = [status.webhook for status in report.statuses if status.state is WebhookState.FOREIGN]
     assert sorted(webhook.id for webhook in foreign if webhook) == sorted(str(webhook.id) for webhook in strangers)
-    removed = remove_webhooks(service.runtime, woo(service))
+    removed = remove_webhooks(service.runtime, woo(service), actor="ana")
     assert len(removed.changes) == 4
     assert registered(service) == strangers
     assert [webhook.status for webhook in strangers] == ["active", "disabled", "active"]
@@ -212,7 +213,7 @@ def test_repair_makes_missing_webhooks_only_after_a_sync(service: Service) -> No
     report = repair_webhooks(service.runtime, woo(service))
     assert report is not None
     assert report.is_complete
-    remove_webhooks(service.runtime, woo(service))
+    remove_webhooks(service.runtime, woo(service), actor="ana")
     repair_webhooks(service.runtime, woo(service))
     assert registered(service) == []
 
@@ -292,7 +293,7 @@ def test_life_of_webhooks_on_each_platform(service: Service, name: str) -> None:
     again = repair_webhooks(service.runtime, store)
     assert again is not None
     assert [(change.kind, change.topic) for change in again.changes] == [("create", webhook.topic)]
-    removed = remove_webhooks(service.runtime, store)
+    removed = remove_webhooks(service.runtime, store, actor="ana")
     assert len(removed.changes) == 4
     assert registered(service, store.storefront) == []
 
@@ -347,3 +348,14 @@ def test_shopify_says_what_its_api_does_not_show(service: Service) -> None:
     assert report.blind_spot is not None
     assert report.problems_to_report(is_managed=False) == []
     assert len(report.problems_to_report(is_managed=True)) == 4
+
+
+def test_sync_and_removal_are_in_the_audit_trail(service: Service) -> None:
+    sync_webhooks(service.runtime, woo(service), actor="ana")
+    sync_webhooks(service.runtime, woo(service), actor="ana", is_dry_run=True)
+    remove_webhooks(service.runtime, woo(service), actor="luis")
+    entries = list_audit_entries(service.database, kind=None, limit=10)
+    assert [(entry.kind, entry.who, entry.store) for entry in entries] == [
+        ("remove-webhooks", "luis", "tienda-ar"),
+        ("sync-webhooks", "ana", "tienda-ar"),
+    ]

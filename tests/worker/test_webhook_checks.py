@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import update
 
-from connector.database.store_requests import request_webhook_sync
+from connector.database.models import StoreReading
+from connector.database.store_requests import request_catch_up, request_webhook_sync
 from connector.database.store_status import load_webhook_checks
 from connector.sandbox.server import SandboxServer
 from connector.worker import webhook_checks
@@ -82,11 +84,11 @@ def test_checks_are_rare_while_all_is_well(service: Service, time: Time) -> None
     checks = WebhookChecks(service.runtime)
     checks.run()
     before = requests(service)
-    for seconds in (11, 3_600, 17_000):
+    for seconds in (11, 1_000, 2_500):
         advance(service, time, seconds)
         checks.run()
     assert requests(service) == before
-    advance(service, time, 1_000)
+    advance(service, time, 100)
     checks.run()
     assert requests(service) > before
 
@@ -114,3 +116,40 @@ def test_second_worker_skips_what_the_first_has_just_checked(service: Service, t
 
 def test_store_without_an_api_or_public_url_is_not_checked(open_service: Callable[..., Service]) -> None:
     assert WebhookChecks(open_service().runtime).stores == []
+
+
+def test_order_that_no_webhook_brought_is_a_reason_to_check(service: Service, time: Time) -> None:
+    request_webhook_sync(service.database, STORE, actor="ana", note=None)
+    request_catch_up(service.database, STORE, read_from=service.clock(), actor="ana", note=None)
+    checks = WebhookChecks(service.runtime)
+    checks.run()
+    [webhook] = [item for item in service.sandbox.webhooks.find_all("woocommerce") if item.topic == "order.updated"]
+    webhook.status = "disabled"
+    advance(service, time, 600)
+    checks.run()
+    assert "order.updated" not in topics(service)
+    count_missing_order(service)
+    checks.run()
+    assert "order.updated" in topics(service)
+    before = requests(service)
+    checks.run()
+    assert requests(service) == before
+
+
+def count_missing_order(service: Service) -> None:
+    """Do what catch-up does when it has taken in an order that no webhook had brought."""
+    statement = update(StoreReading).values(orders_missing=StoreReading.orders_missing + 1)
+    service.database.transact(lambda transaction: transaction.execute(statement))
+
+
+def test_shopifys_webhooks_come_back_after_it_removed_them(service: Service, time: Time) -> None:
+    """After eight failures in a row it removes a webhook, and nothing is left to be repaired."""
+    request_webhook_sync(service.database, "tienda-mx", actor="ana", note=None)
+    checks = WebhookChecks(service.runtime)
+    checks.run()
+    for webhook in service.sandbox.webhooks.find_all("shopify"):
+        service.sandbox.webhooks.remove(webhook)
+    restarted = WebhookChecks(service.runtime)
+    advance(service, time, 60)
+    restarted.run()
+    assert len(service.sandbox.webhooks.find_all("shopify")) == 4

@@ -62,6 +62,7 @@ ACTION_LABELS = {
     "resume": lazy_gettext("resume"),
     "catch-up": lazy_gettext("catch-up"),
     "sync-webhooks": lazy_gettext("webhook repair"),
+    "remove-webhooks": lazy_gettext("webhook removal"),
 }
 #: Why a bulk retry skipped deliveries, by the codes of `retrigger_refusal`. Its messages speak of `force`, which the
 #: dashboard has as buttons.
