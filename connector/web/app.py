@@ -4,9 +4,8 @@ import atexit
 from contextlib import ExitStack
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from connector.alerts import start_monitor
 from connector.core.processes import die_with_parent
@@ -14,17 +13,15 @@ from connector.observability.logs import configure_logging
 from connector.observability.sentry import configure_sentry
 from connector.runtime import Runtime, open_runtime
 from connector.settings import load_settings
-from connector.web import health, prometheus
+from connector.web import health, prometheus, webhooks
 from connector.web.access import AccessGuard
 from connector.web.api import openapi, routes
 from connector.web.dashboard import mount
-from connector.web.errors import respond_to_error
+from connector.web.errors import register_error_handlers
 from connector.web.proxies import ProxyMiddleware
 from connector.web.rejections import RejectionCounter
 from connector.web.request_body import configure_request_bodies
 from connector.web.request_id import configure_request_ids
-from connector.web.response_headers import protect_response
-from connector.web.webhooks import WebhookApp
 
 
 class JsonProvider(DefaultJSONProvider):
@@ -45,20 +42,25 @@ def create_app(runtime: Runtime) -> Flask:
     guard = AccessGuard(runtime, rejections)
     app.extensions.update(runtime=runtime, rejected=rejections, guard=guard)
     app.json = JsonProvider(app)
+    configure_request_bodies(app)
     configure_request_ids(app)
-    app.register_error_handler(Exception, respond_to_error)
+    register_error_handlers(app)
     app.after_request(protect_response)
-    for module in (routes, health, prometheus, openapi, mount):
+    for module in (webhooks, routes, health, prometheus, openapi, mount):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(openapi.docs_blueprint)
     app.extensions["dashboard"] = mount.LazyApp(runtime, guard)
-    webhook_app = WebhookApp(runtime, guard, rejections)
-    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/webhooks": webhook_app})  # type: ignore[method-assign]
-    configure_request_bodies(app)
     app.wsgi_app = ProxyMiddleware(app.wsgi_app, runtime.settings.environment.trusted_proxies)  # type: ignore[method-assign]
     if runtime.settings.environment.admin_token is None:
         runtime.log.warning("api_off", why="ADMIN_TOKEN is not set: /api returns 404")
     return app
+
+
+def protect_response(response: Response) -> Response:
+    """Let nothing keep or reinterpret a response, except those that say otherwise, as the documentation's files do."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
 
 
 def create_wsgi() -> Flask:

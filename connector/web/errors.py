@@ -3,7 +3,7 @@
 import json
 from http import HTTPStatus
 
-from flask import Response
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from connector.core.exceptions import ConnectorError
@@ -18,14 +18,22 @@ def problem_response(status: int, detail: str, headers: dict[str, str] | None = 
     return Response(json.dumps(body), status, headers, content_type="application/problem+json")
 
 
-def respond_to_error(error: Exception) -> Response:
-    """Return the response to an exception that is being handled."""
-    if isinstance(error, ConnectorError) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+def register_error_handlers(app: Flask) -> None:
+    @app.errorhandler(ConnectorError)
+    def handle_connector_error(error: ConnectorError) -> Response:
+        if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return handle_unexpected_error(error)
         is_temporary = error.status == HTTPStatus.SERVICE_UNAVAILABLE
-        return problem_response(error.status, str(error), {"Retry-After": str(RETRY_AFTER_S)} if is_temporary else None)
-    if isinstance(error, HTTPException):
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if is_temporary else None
+        return problem_response(error.status, str(error), headers)
+
+    @app.errorhandler(HTTPException)
+    def handle_http_error(error: HTTPException) -> Response:
         status = error.code or 500
         allow = {"Allow": ", ".join(error.valid_methods or ())} if isinstance(error, MethodNotAllowed) else None
         return problem_response(status, error.description or HTTPStatus(status).phrase, allow)
-    get_logger().error("request_failed", error=type(error).__name__)
-    return problem_response(500, "internal error")
+
+    @app.errorhandler(Exception)
+    def handle_unexpected_error(error: Exception) -> Response:
+        get_logger().error("request_failed", error=type(error).__name__)
+        return problem_response(500, "internal error")

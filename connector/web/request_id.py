@@ -4,7 +4,6 @@ import re
 from random import getrandbits
 
 from flask import Flask, Response, g, request
-from werkzeug.wrappers import Request
 
 from connector.observability.logs import REQUEST_ID
 
@@ -13,17 +12,13 @@ REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 
-def choose_request_id(request: Request) -> str:
-    request_id = request.headers.get(REQUEST_ID_HEADER)
-    if request_id is None or REQUEST_ID_PATTERN.fullmatch(request_id) is None:
-        return f"{getrandbits(64):016x}"  # not a secret
-    return request_id
-
-
 def configure_request_ids(app: Flask) -> None:
     @app.before_request
     def set_request_id() -> None:
-        g.request_id_token = REQUEST_ID.set(choose_request_id(request))
+        request_id = request.headers.get(REQUEST_ID_HEADER)
+        if request_id is None or REQUEST_ID_PATTERN.fullmatch(request_id) is None:
+            request_id = f"{getrandbits(64):016x}"  # not a secret
+        g.request_id_token = REQUEST_ID.set(request_id)
 
     @app.after_request
     def add_request_id(response: Response) -> Response:

@@ -107,8 +107,8 @@ NO_WAY_IN = Invariant(
         ),
         Mutant(
             breaks="wrong signatures are not logged",
-            at=webhooks.WebhookApp.receive,
-            old="                self.log_rejection(store, error)\n",
+            at=webhooks.receive,
+            old="            log_rejection(store, error)\n",
             new="",
             tests=(f"{ACCESS}::test_wrong_signatures_are_logged_without_the_payload",),
         ),

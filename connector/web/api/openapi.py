@@ -11,15 +11,13 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, send_from_directory
 from flask_smorest import Api
-from werkzeug.routing import Map, Rule
 
 from connector import __version__
-from connector.web import health, prometheus
+from connector.web import health, prometheus, webhooks
 from connector.web.api import routes
 from connector.web.api.blueprint import ApiBlueprint
 from connector.web.api.requests import BulkRetryBodySchema, ResolveBodySchema
 from connector.web.api.responses import ProblemSchema, ReceivedSchema
-from connector.web.webhooks import WebhookApp
 
 blueprint = ApiBlueprint("openapi", __name__, description="This document.", requires_token=False)
 docs_blueprint = Blueprint("docs", __name__)
@@ -100,7 +98,7 @@ def build_document() -> dict[str, Any]:
         api.spec.components.response(HTTPStatus(status).name, describe_error(status), lazy=True)
     for name, schema in (("ResolveBody", ResolveBodySchema), ("BulkRetryBody", BulkRetryBodySchema)):
         api.spec.components.schema(name, schema.json_schema_rules, schema=schema)
-    describe_webhooks(api)
+    describe_webhooks(app, api)
     for documented in (routes.blueprint, health.blueprint, prometheus.blueprint, blueprint):
         api.register_blueprint(documented)
     document: dict[str, Any] = api.spec.to_dict()
@@ -118,11 +116,11 @@ def describe_error(status: int) -> dict[str, Any]:
     return description
 
 
-def describe_webhooks(api: Api) -> None:
-    """Describe by hand what flask-smorest does not see: webhooks have an application of their own."""
-    summary, description = inspect.cleandoc(WebhookApp.receive.__doc__ or "").split("\n\n")
-    rule = Rule("/webhooks/<store_name>", defaults={})
-    Map([rule])
+def describe_webhooks(app: Flask, api: Api) -> None:
+    """Describe the webhook view by hand: flask-smorest's decorators would run on each webhook."""
+    app.register_blueprint(webhooks.blueprint)
+    [rule] = app.url_map.iter_rules("webhooks.receive")
+    summary, description = inspect.cleandoc(webhooks.receive.__doc__ or "").split("\n\n")
     operation = {
         "operationId": "receive",
         "tags": ["webhooks"],
