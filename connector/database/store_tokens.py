@@ -1,5 +1,6 @@
 """The access tokens that stores' apps obtained, encrypted, for all processes."""
 
+import threading
 from contextlib import suppress
 from datetime import datetime
 
@@ -33,6 +34,7 @@ class DatabaseVault:
         self.owner = owner
         self.cipher = cipher
         self._holder = new_worker_id()
+        self._local_lock = threading.Lock()  # for the threads of this process, which share the holder
         self._unreadable: str | None = None  # the last token that could not be decrypted
 
     def load(self) -> AccessToken | None:
@@ -58,16 +60,29 @@ class DatabaseVault:
             save_store_token(self.database, self.store_id, token, owner=self.owner, cipher=self.cipher)
 
     def try_lock(self) -> bool:
-        name = f"token:{self.store_id}"
+        if not self._local_lock.acquire(blocking=False):
+            return False
+        has_lock = False
         try:
-            release_lock_of_dead_holder(self.database, name)
-            return acquire_lock(self.database, name, self._holder, lease_s=LOCK_TTL_S)
+            release_lock_of_dead_holder(self.database, self._lock_name)
+            has_lock = acquire_lock(self.database, self._lock_name, self._holder, lease_s=LOCK_TTL_S)
         except DatabaseUnavailableError:
-            return True
+            has_lock = True
+        finally:
+            if not has_lock:
+                self._local_lock.release()
+        return has_lock
 
     def unlock(self) -> None:
-        with suppress(DatabaseUnavailableError):  # the lock expires
-            release_lock(self.database, f"token:{self.store_id}", self._holder)
+        try:
+            with suppress(DatabaseUnavailableError):  # the lock expires
+                release_lock(self.database, self._lock_name, self._holder)
+        finally:
+            self._local_lock.release()
+
+    @property
+    def _lock_name(self) -> str:
+        return f"token:{self.store_id}"
 
     def _encrypt_again(self, row: StoreToken, text: str) -> None:
         """Encrypt a token with the newest key, so that the older one can be removed."""
