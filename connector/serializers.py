@@ -277,7 +277,13 @@ class CatchUpSchema(ResponseSchema):
 
 class StoreWebhooksSchema(ResponseSchema):
     requested_at = UTCDateTime(allow_none=True, metadata={"description": "of a request that has not begun"})
+    managed_since = UTCDateTime(
+        allow_none=True, metadata={"description": "when the connector made them; null if a person did"}
+    )
     checked_at = UTCDateTime(allow_none=True, metadata={"description": "when they were last read by the store's API"})
+    failed_since = UTCDateTime(
+        allow_none=True, metadata={"description": "the first check in a row with a problem or an error"}
+    )
     problems = fields.List(ProblemText(), metadata={"description": "what is wrong with them, as English sentences"})
     error = ProblemText(allow_none=True, metadata={"description": "why they could not be read"})
 
@@ -307,7 +313,13 @@ class StoreStatusSchema(ResponseSchema):
         StoreTokenSchema, allow_none=True, metadata={"description": "the token that the connector obtained"}
     )
     catch_up = fields.Nested(CatchUpSchema, attribute="reading", allow_none=True)
+    next_reading_at = UTCDateTime(
+        allow_none=True, metadata={"description": "when catch-up reads it again; null if only on request"}
+    )
     orders_caught_up = fields.Integer(metadata={"description": "orders that catch-up took in within 24 hours"})
+    lost_webhooks = fields.Integer(
+        attribute="lost_orders", metadata={"description": "of them, those of which no webhook had come"}
+    )
     webhooks = fields.Nested(StoreWebhooksSchema, allow_none=True)
 
 

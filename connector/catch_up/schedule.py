@@ -12,7 +12,7 @@ from connector.core.exceptions import DatabaseUnavailableError
 from connector.database.coordination import acquire_lock, release_lock, release_lock_of_dead_holder
 from connector.database.engine import Database
 from connector.database.models import StoreReading
-from connector.database.readings import load_reading
+from connector.database.readings import FIRST_RETRY_S, is_unfinished, load_reading, next_reading_at
 from connector.database.stats.overview import last_webhook_by_store
 from connector.database.store_status import load_readings
 from connector.runtime import Runtime
@@ -22,8 +22,6 @@ from mappings.settings import Store
 MAX_READINGS = 4
 #: How long the lock outlives a process that died on another machine, and how often it is extended.
 LOCK_TTL_S, LOCK_RENEW_S = 300.0, 20.0
-#: The pause after a reading that failed, doubled each time, and never longer than the store's interval.
-FIRST_RETRY_S = 30.0
 
 
 def lock_name(store_id: str) -> str:
@@ -85,15 +83,9 @@ def is_due(store: Store, reading: StoreReading | None, *, now: datetime, began_a
     lag_is_over_at = began_at + timedelta(seconds=store.catch_up_lag_s)
     if reading.started_at < began_at or reading.started_at < lag_is_over_at <= now:
         return True
-    if reading.failures:
-        return now >= reading.started_at + timedelta(seconds=retry_delay_s(store, reading.failures))
-    if reading.finished_at is None or reading.finished_at < reading.started_at:
+    if is_unfinished(reading):
         return True  # interrupted, unless another process holds the lock
-    return now >= reading.started_at + timedelta(seconds=store.catch_up_every_s)
-
-
-def retry_delay_s(store: Store, failures: int) -> float:
-    return min(store.catch_up_every_s, FIRST_RETRY_S * 2.0 ** min(failures - 1, 40))
+    return now >= next_reading_at(store, reading.started_at, reading.failures)
 
 
 class CatchUp:

@@ -9,15 +9,35 @@ from connector.database.engine import Database, Transaction
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import StoreReading
 from mappings.problems import Problem
+from mappings.settings import Store
 
 #: A store's orders cannot be read if so many readings in a row failed, over at least this time.
 FAILING_READINGS, FAILING_FOR = 3, timedelta(minutes=15)
+#: The pause after a reading that failed, doubled each time, and never longer than the store's interval.
+FIRST_RETRY_S = 30.0
 
 
 def is_failing(reading: StoreReading, now: datetime) -> bool:
     """Whether readings fail for so long that a person must know."""
     has_failed_for_long = reading.failed_since is not None and reading.failed_since <= now - FAILING_FOR
     return reading.failures >= FAILING_READINGS and has_failed_for_long
+
+
+def is_unfinished(reading: StoreReading) -> bool:
+    """Whether a reading has begun that is neither complete nor failed: it is under way, or was interrupted."""
+    if reading.started_at is None or reading.failures:
+        return False
+    return reading.finished_at is None or reading.finished_at < reading.started_at
+
+
+def next_reading_at(store: Store, started_at: datetime, failures: int) -> datetime:
+    """When a store is read again, after a reading that began at `started_at`."""
+    delay_s = retry_delay_s(store, failures) if failures else store.catch_up_every_s
+    return started_at + timedelta(seconds=delay_s)
+
+
+def retry_delay_s(store: Store, failures: int) -> float:
+    return min(store.catch_up_every_s, FIRST_RETRY_S * 2.0 ** min(failures - 1, 40))
 
 
 def load_reading(database: Database, store: str) -> StoreReading | None:

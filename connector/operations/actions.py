@@ -14,6 +14,7 @@ from connector.database.models import Circuit, Delivery, Event, Job, Reason, Sta
 from connector.database.operator_actions import RetriggerRequest, RetriggerResult
 from connector.database.queries.deliveries import DeliveryFilter, load_delivery
 from connector.database.queries.events import load_event, load_newest_event
+from connector.operations.store_status import missing_api_settings
 from connector.runtime import Runtime
 from mappings.problems import MappingError, Problem
 from mappings.settings import Store
@@ -247,8 +248,9 @@ def request_catch_up(
 ) -> StoreReading:
     """Have the worker read a store's orders now. Raises `NotFoundError`, `ConflictError`."""
     store = find_store(runtime, store_name)
-    if not store.has_api:
-        raise ConflictError(f"set `api_url` and `api_token` of [stores.{store.name}]: catch-up reads the store's API")
+    require_api(store)
+    if not runtime.settings.can_list_orders(store):
+        raise ConflictError(f"the API of {store.storefront} does not list the orders that changed")
     reading = store_requests.request_catch_up(
         runtime.database,
         store.id,
@@ -271,10 +273,9 @@ def request_webhook_sync(
 ) -> StoreWebhooks:
     """Have the worker create and repair a store's webhooks now. Raises `NotFoundError`, `ConflictError`."""
     store = find_store(runtime, store_name)
-    if not store.has_api:
-        raise ConflictError(
-            f"set `api_url` and `api_token` of [stores.{store.name}]: webhooks are made by the store's API"
-        )
+    require_api(store)
+    if runtime.settings.storefront(store).webhook_api is None:
+        raise ConflictError(f"the API of {store.storefront} does not manage webhooks")
     if not runtime.settings.public_url:
         raise ConflictError("set `public_url`: webhooks are made with this address")
     webhooks = store_requests.request_webhook_sync(
@@ -282,6 +283,13 @@ def request_webhook_sync(
     )
     runtime.log.info("webhook_sync_requested", store=store.id, who=actor)
     return webhooks
+
+
+def require_api(store: Store) -> None:
+    """Raises `ConflictError`."""
+    if missing := missing_api_settings(store):
+        names = " and ".join(f"`{name}`" for name in missing)
+        raise ConflictError(f"[stores.{store.name}] has no access to the store's API: set {names}")
 
 
 def find_store(runtime: Runtime, name: str) -> Store:

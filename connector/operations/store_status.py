@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from connector.core.exceptions import NotFoundError
 from connector.database import store_status
 from connector.database.circuits import read_circuits, store_circuit
+from connector.database.lost_webhooks import RECENT, LostWebhooks, read_lost_webhooks
 from connector.database.models import Circuit, SignatureFailures, StoreErrors, StoreReading, StoreToken, StoreWebhooks
+from connector.database.readings import is_unfinished, next_reading_at
 from connector.database.signature_failures import read_signature_failures
 from connector.database.stats.overview import last_webhook_by_store
 from connector.database.store_errors import read_store_errors
 from connector.runtime import Runtime
+from mappings.app_settings import AppStore
 from mappings.settings import Store
-
-#: The period of the counts.
-RECENT = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,10 @@ class StoreStatus:
     reading: StoreReading | None = None
     webhooks: StoreWebhooks | None = None
     token: StoreToken | None = None  # its text is not loaded
+    has_order_listing: bool = False  # catch-up can read its orders
+    has_webhook_api: bool = False  # its webhooks can be listed and changed
     orders_caught_up: int = 0  # in the last 24 hours
+    lost_webhooks: LostWebhooks | None = None  # in the last 24 hours
 
     @property
     def name(self) -> str:
@@ -39,16 +42,36 @@ class StoreStatus:
 
     @property
     def missing_api_settings(self) -> list[str]:
-        """The names of the settings that the store lacks for access to its API."""
-        return [name for name in ("api_url", "api_token") if not getattr(self.store, name)]
+        return missing_api_settings(self.store)
 
     @property
     def is_reading(self) -> bool:
-        """Whether a reading has begun that is neither complete nor failed."""
+        return self.reading is not None and is_unfinished(self.reading)
+
+    @property
+    def lost_orders(self) -> int:
+        """How many orders catch-up found in the last 24 hours of which no webhook had come."""
+        return self.lost_webhooks.orders if self.lost_webhooks else 0
+
+    @property
+    def next_reading_at(self) -> datetime | None:
+        """When catch-up reads the store again; None if only a person has it read, or it was never read."""
         reading = self.reading
-        if reading is None or reading.started_at is None or reading.failures:
-            return False
-        return reading.finished_at is None or reading.finished_at < reading.started_at
+        if not self.has_order_listing or reading is None:
+            return None
+        if reading.requested_at is not None or reading.started_at is None or self.store.catch_up_every_s == 0:
+            return reading.requested_at
+        return next_reading_at(self.store, reading.started_at, reading.failures)
+
+
+def missing_api_settings(store: Store) -> list[str]:
+    """Return the names of the settings that a store lacks for access to its API."""
+    if store.has_api:
+        return []
+    is_app = isinstance(store, AppStore)
+    is_located = store.api_url or (is_app and store.shop_domain)  # an app's store is found by the shop's domain
+    credentials = ["client_id", "client_secret"] if is_app else ["api_token"]
+    return [*([] if is_located else ["api_url"]), *([] if store.api_token else credentials)]
 
 
 def load_store_status(runtime: Runtime, name: str) -> StoreStatus:
@@ -75,6 +98,7 @@ def load_statuses(runtime: Runtime, stores: list[Store]) -> list[StoreStatus]:
     webhooks = store_status.load_webhook_checks(database)
     tokens = store_status.load_token_dates(database)
     caught_up = store_status.count_caught_up(database, runtime.clock() - RECENT)
+    lost_webhooks = read_lost_webhooks(database)
 
     def build(store: Store) -> StoreStatus:
         circuit = circuits.get(store_circuit(store.id))
@@ -89,7 +113,10 @@ def load_statuses(runtime: Runtime, stores: list[Store]) -> list[StoreStatus]:
             reading=readings.get(store.id),
             webhooks=webhooks.get(store.id),
             token=tokens.get(store.id),
+            has_order_listing=runtime.settings.can_list_orders(store),
+            has_webhook_api=store.has_api and runtime.settings.storefront(store).webhook_api is not None,
             orders_caught_up=caught_up.get(store.id, 0),
+            lost_webhooks=lost_webhooks.get(store.id),
         )
 
     return [build(store) for store in stores]

@@ -67,6 +67,21 @@ def test_selected_deliveries_can_be_retriggered(site: Site, open_page: Callable[
     expect(page.locator("#live")).to_contain_text("Done.", timeout=20_000)
 
 
+def test_catch_up_and_repair_are_asked_of_the_worker(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto("/")
+    page.get_by_role("link", name="tienda-ar").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("tienda-ar woocommerce")
+    for button in ("Catch up now", "Repair webhooks"):
+        page.get_by_role("button", name=button).click()
+        expect(page.locator(".flash")).to_contain_text("The worker is asked to")
+        expect(page.locator("#live")).not_to_contain_text("has not begun", timeout=20_000)
+    expect(page.locator("#live")).not_to_contain_text("Failing since")
+    page.get_by_role("link", name="Audit trail").click()
+    expect(page.locator("tbody tr").nth(1)).to_contain_text("catch-up")
+    expect(page.locator("tbody tr").first).to_contain_text("webhook repair")
+
+
 def test_a_search_by_email_finds_the_order(open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.goto("/deliveries")

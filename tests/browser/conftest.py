@@ -33,6 +33,14 @@ password_hash = "{generate_password_hash(PASSWORD)}"
 """
 
 
+def with_api_access(configuration: str, sandbox: SandboxServer, public_url: str) -> str:
+    """Give the WooCommerce store access to its API, and the service its address."""
+    store = '[stores.tienda-ar]\nstorefront = "woocommerce"\n'
+    assert store in configuration
+    api = f'api_url = "{sandbox.url("woocommerce")}"\napi_token = "ck_clave:cs_secreto"\n'
+    return f'public_url = "{public_url}"\n' + configuration.replace(store, store + api)
+
+
 @dataclass
 class Site:
     """A running service and its stores."""
@@ -71,6 +79,17 @@ class Site:
             time.sleep(0.1)
         raise AssertionError(f"order {order} is {delivery['state']}, and was to be {states}")
 
+    def wait_for_webhooks(self) -> None:
+        """Wait until the worker has made the WooCommerce store's webhooks."""
+        give_up_at = time.monotonic() + 30
+        while time.monotonic() < give_up_at:
+            webhooks = self.service.get("/api/stores/tienda-ar")["webhooks"]
+            if webhooks["managed_since"] and not webhooks["requested_at"]:
+                assert (webhooks["problems"], webhooks["error"]) == ([], None)
+                return
+            time.sleep(0.1)
+        raise AssertionError("the webhooks were not made")
+
     def live_a_little(self) -> None:
         """Create orders of every kind that the pages show."""
         self.sandbox.inject_fault("rayo", "process_then_drop", match="Prueba 1003")
@@ -87,6 +106,8 @@ class Site:
             self.wait_for(f"#{number}", "parked")
         for order in ("#1005", "#1006", "721", "722", "723"):
             self.wait_for(order, "delivered")
+        self.service.api.post("/api/stores/tienda-ar/webhooks/sync").raise_for_status()
+        self.wait_for_webhooks()
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +119,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         urls = {"rayo": sandbox.url("rayo"), "lapyme": sandbox.url("lapyme")}
         secrets = {"shopify": SHOPIFY_SECRET, "woo": WOO_SECRET}
         configuration = CONFIGURATION.format(timeout_s=2, more="", uuid=UUID, **urls, **secrets) + USERS
+        configuration = with_api_access(configuration, sandbox, f"http://{variables['HOST']}:{variables['PORT']}")
         Path(variables["CONNECTOR_CONFIG"]).write_text(configuration, "utf-8")
         service = stack.enter_context(run_service(variables, folder / "service.log"))
         service.wait_until_ready(Interrupt())

@@ -18,7 +18,7 @@ DESKTOP, PHONE = {"width": 1200, "height": 800}, {"width": 390, "height": 800}
     [
         ("overview", "en", "light"),
         ("overview", "en", "dark"),
-        ("overview", "es", "light"),
+        ("store", "es", "light"),
         ("deliveries", "en", "light"),
         ("stuck", "en", "light"),
         ("stuck", "es", "light"),
@@ -32,6 +32,7 @@ def test_pictures_are_taken(site: Site, open_page: Callable[..., Page], name: st
     paths = {
         "overview": "/",
         "deliveries": "/deliveries",
+        "store": "/stores/tienda-ar",
         "stuck": f"/deliveries/{ids['#1001']}",
         "preview": f"/deliveries/{ids['#1005']}/preview",
     }

@@ -9,13 +9,13 @@ import pytest
 
 from connector.catch_up import schedule
 from connector.catch_up.listing import MAX_ATTEMPTS
-from connector.catch_up.schedule import CatchUp, StoreLock, is_due, retry_delay_s
+from connector.catch_up.schedule import CatchUp, StoreLock, is_due
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.core.http_result import HttpResult
 from connector.core.worker_id import new_worker_id
 from connector.database.coordination import acquire_lock
 from connector.database.models import StoreReading
-from connector.database.readings import begin_reading, load_reading
+from connector.database.readings import begin_reading, load_reading, retry_delay_s
 from tests.support.listing import Shop, changed_order, open_shop, recorded_reading
 from tests.support.mapping_cases import build_store
 from tests.support.service import Service

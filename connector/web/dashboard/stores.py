@@ -4,8 +4,9 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from connector.database.coordination import is_worker_running
+from connector.database.lost_webhooks import RECENT
 from connector.operations import actions
-from connector.operations.store_status import RECENT, load_store_status, load_store_statuses
+from connector.operations.store_status import load_store_status, load_store_statuses
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.i18n import gettext as _
@@ -21,9 +22,12 @@ def index() -> str:
 @blueprint.get("/<name>")
 def show(name: str) -> str:
     runtime = get_runtime()
+    status = load_store_status(runtime, name)
+    webhook_api = runtime.settings.storefront(status.store).webhook_api
     return render_template(
         "store.html",
-        status=load_store_status(runtime, name),
+        status=status,
+        blind_spot=webhook_api.blind_spot if webhook_api else None,
         recent_since=(runtime.clock() - RECENT).strftime("%Y-%m-%dT%H:%M"),
         is_worker_running=is_worker_running(runtime.database),
     )

@@ -41,7 +41,9 @@ def test_stores_are_listed(service: Service) -> None:
         "has_api": False,
         "token": None,
         "catch_up": None,
+        "next_reading_at": None,
         "orders_caught_up": 0,
+        "lost_webhooks": 0,
         "webhooks": None,
     }
     assert api(service, "/stores/tienda-ar").json == items[1]
@@ -116,7 +118,7 @@ def test_webhook_repair_is_requested(service: Service) -> None:
 def test_requests_need_api_access(service: Service, path: str) -> None:
     response = api(service, f"/stores/tienda-ar/{path}", json={})
     assert response.status_code == 409
-    assert "`api_url`" in response.json["detail"]
+    assert response.json["detail"].endswith("set `api_url` and `api_token`")
     assert api(service, f"/stores/nowhere/{path}", json={}).status_code == 404
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, update
 from sqlmodel import col
 
-from connector.database.models import Event, StoreReading, StoreToken, StoreWebhooks
+from connector.database.models import Event, KnownStore, StoreReading, StoreToken, StoreWebhooks
 from tests.support.api_access import give_api_access
 from tests.support.orders import shopify_order, woo_order
 from tests.support.rows import execute_statements, read_rows_of
@@ -48,6 +48,15 @@ def test_store_without_api_access_says_what_to_set(service: Service, ana: Visito
     assert "Repair webhooks" not in text
 
 
+def test_store_of_an_app_is_given_the_credentials_of_the_app(service: Service, ana: Visitor) -> None:
+    assert "Set api_url, client_id, client_secret of [stores.tienda-mx]" in text_of(ana.get("/stores/tienda-mx"))
+    settings = service.runtime.settings
+    stores = {"tienda-mx": replace(settings.stores["tienda-mx"], shop_domain=["tienda.myshopify.com"])}
+    service.runtime = replace(service.runtime, settings=replace(settings, stores=stores))
+    text = text_of(sign_in(service).get("/stores/tienda-mx"))
+    assert "Set client_id, client_secret of [stores.tienda-mx]" in text
+
+
 def test_store_page_shows_catch_up_and_webhooks(service: Service) -> None:
     give_api_access(service, "tienda-ar")
     now = service.clock()
@@ -65,9 +74,24 @@ def test_store_page_shows_catch_up_and_webhooks(service: Service) -> None:
     assert "expires in 5 hours" in text
     assert "sealed" not in response.text
     assert "Last complete reading 3 hours ago" in text
-    assert "Running since just now" in text
+    assert "Running since" in text
     assert "Last check 2 hours ago Problems no connection (ConnectError)" in text
     assert "webhooks to repair" in text
+
+
+def test_store_page_says_who_makes_the_webhooks(service: Service) -> None:
+    give_api_access(service, "tienda-mx")
+    ana = sign_in(service)
+    text = text_of(ana.get("/stores/tienda-mx"))
+    assert "Made by a person; the connector repairs them" in text
+    assert "Settings > Notifications" in text  # what Shopify's API does not show
+    now = service.clock()
+    values = {"store": "tienda-mx", "managed_since": now, "checked_at": now, "failed_since": now - timedelta(hours=2)}
+    execute_statements(service, insert(StoreWebhooks).values(**values, problems=[], error=PROBLEM))
+    text = text_of(ana.get("/stores/tienda-mx"))
+    assert "Made by the connector, since" in text
+    assert "Failing since 2 hours ago" in text
+    assert "no connection (ConnectError)" in text
 
 
 def test_failing_catch_up_is_explained(service: Service) -> None:
@@ -88,8 +112,8 @@ def test_requests_are_recorded_and_shown_until_they_begin(service: Service) -> N
     assert ana.post("/stores/tienda-ar/catch-up").headers["Location"] == "/stores/tienda-ar"
     assert ana.post("/stores/tienda-ar/webhooks/sync").headers["Location"] == "/stores/tienda-ar"
     text = text_of(ana.get("/stores/tienda-ar"))
-    assert "A reading was requested and has not begun: just now" in text
-    assert "A repair was requested and has not begun: just now" in text
+    assert "A reading was requested and has not begun:" in text
+    assert "A repair was requested and has not begun:" in text
     audit = text_of(ana.get("/audit"))
     assert "ana catch-up tienda-ar" in audit
     assert "ana webhook repair tienda-ar" in audit
@@ -151,6 +175,47 @@ def test_orders_that_catch_up_found_are_counted_and_are_no_webhooks(service: Ser
     assert link is not None
     found = sign_in(service).get(link[1].replace("&amp;", "&")).text
     assert re.findall(r'id="event-(\d+)"', found) == ["3", "2"]
+
+
+def test_lost_webhooks_are_counted(service: Service) -> None:
+    give_api_access(service, "tienda-ar")
+    now = service.clock()
+    for number in (1, 2):
+        service.post_woo(woo_order(number))
+    execute_statements(
+        service,
+        update(Event).values(source="catch-up", source_updated_at=now - timedelta(minutes=10)),
+        update(KnownStore).values(first_run_at=now - timedelta(hours=1)),
+    )
+    ana = sign_in(service)
+    assert "Lost webhooks in 24 hours 2 (the last was found" in text_of(ana.get("/stores/tienda-ar"))
+    assert re.search(r"2 lost webhooks .*: catch-up found orders of which no webhook had come", text_of(ana.get("/")))
+
+
+@pytest.mark.parametrize(
+    ("every_s", "reading", "text"),
+    [
+        (3600, None, "Next reading soon after a worker starts"),
+        (3600, {"started_at": -1800, "finished_at": -1790}, "Next reading in 30 minutes"),
+        (3600, {"started_at": -7200, "finished_at": -7100}, "Next reading due now"),
+        (3600, {"started_at": -10, "failures": 4, "failed_since": -100}, "Next reading in 4 minutes"),
+        (3600, {"started_at": -60, "finished_at": -50, "requested_at": -5}, "Next reading due now"),
+        (0, {"started_at": 0, "finished_at": 1}, "Next reading only when somebody asks for it"),
+        (0, None, "Next reading only when somebody asks for it"),
+    ],
+)
+def test_next_reading_is_shown(service: Service, every_s: float, reading: dict[str, int] | None, text: str) -> None:
+    give_api_access(service, "tienda-ar")
+    settings = service.runtime.settings
+    stores = {**settings.stores, "tienda-ar": replace(settings.stores["tienda-ar"], catch_up_every_s=every_s)}
+    service.runtime = replace(service.runtime, settings=replace(settings, stores=stores))
+    if reading is not None:
+        now = service.clock()
+        values = {
+            name: value if name == "failures" else now + timedelta(seconds=value) for name, value in reading.items()
+        }
+        store_reading(service, **values)
+    assert text in text_of(sign_in(service).get("/stores/tienda-ar"))
 
 
 def test_store_is_found_by_name_and_recorded_by_id(service: Service) -> None:

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from html.parser import HTMLParser
 from io import BytesIO
@@ -20,12 +21,12 @@ from sqlmodel import col, select
 import connector
 import mappings
 from connector.core import messages
-from connector.database.models import Attempt, Circuit, Event, StoreReading, StoreToken, StoreWebhooks
+from connector.database.models import Attempt, Circuit, Event, KnownStore, StoreReading, StoreToken, StoreWebhooks
 from connector.database.orders import add_alert
 from connector.operations import actions
 from connector.operations.actions import advance_bulk_retries
 from connector.web.dashboard import auth
-from mappings import labels, problems
+from mappings import labels, problems, webhook_api
 from mappings.addresses import ambiguity
 from tests.support.api_access import PUBLIC_URL, give_api_access
 from tests.support.orders import shopify_order, woo_order
@@ -226,9 +227,13 @@ def test_spanish_store_pages_have_no_english_text(service: Service, public_url: 
     reading = {"read_until": now, "orders_read": 0, "orders_missing": 0, "started_at": now, "requested_at": now}
     failed = {"failures": 2, "failed_since": now, "error": problem}
     running: dict[str, Any] = {"failures": 0, "failed_since": None, "error": None}
-    webhooks = {"requested_at": now, "checked_at": now, "problems": [problem, problem], "error": problem}
+    problems_of_apis = [build_example(code).to_json() for code in API_CODES]
+    webhooks = {"requested_at": now, "checked_at": now, "problems": problems_of_apis, "error": problem}
+    service.post_woo(woo_order(1))
     execute_statements(
         service,
+        update(Event).values(source="catch-up", source_updated_at=now - timedelta(minutes=10)),
+        update(KnownStore).values(first_run_at=now - timedelta(hours=1)),
         insert(StoreReading).values([{"store": "tienda-mx", **reading, **failed}]),
         insert(StoreReading).values([{"store": "tienda-ar", **reading, **running}]),
         insert(StoreWebhooks).values(store="tienda-mx", **webhooks),
@@ -245,6 +250,7 @@ def test_spanish_store_pages_have_no_english_text(service: Service, public_url: 
 ERROR_CODES = list(messages.ATTEMPT_ERRORS)
 ALERT_CODES = list(messages.ALERTS)
 CIRCUIT_CODES = list(messages.CIRCUIT_REASONS)
+API_CODES = [*messages.LISTING_ERRORS, *messages.WEBHOOK_ERRORS, *webhook_api.PROBLEM_CODES.values()]
 IGNORE_CODES = [
     *messages.IGNORE_REASONS,
     *("topic_without_order", "topic_without_whole_order", "order_not_named", "not_an_order"),
