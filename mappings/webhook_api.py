@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import ClassVar, Generic
 from urllib.parse import urlsplit
 
+from mappings.app_settings import AppStore
 from mappings.labels import N_
 from mappings.problems import Problem, register_templates
 from mappings.settings import StoreT
@@ -24,6 +25,9 @@ register_templates(
         "webhook_elsewhere": N_("The webhook for %(topic)s points to %(host)s, not to this connector."),
         "webhook_key_read_only": N_("The key in `api_token` may only read, not change webhooks."),
         "webhook_refused": N_("The storefront refused it: %(error)s"),
+        "webhook_secret_missing": N_(
+            "`secrets` lacks the app's client secret, which signs the webhooks that are made by the API: add it."
+        ),
     }
 )
 
@@ -125,6 +129,12 @@ class WebhookApi(ABC, Generic[StoreT]):
     @abstractmethod
     def delete_request(self, store: StoreT, webhook: RegisteredWebhook) -> ApiRequest:
         """Return the request that deletes a webhook."""
+
+    def find_obstacle(self, store: StoreT) -> Problem | None:
+        """Return why webhooks that are made by the API would be rejected here; None if they would not."""
+        if not isinstance(store, AppStore) or store.client_secret in (None, *store.secrets):
+            return None
+        return Problem(code="webhook_secret_missing")
 
     def check_change(self, response: ApiResponse) -> None:
         """Check the response to one of the three requests that change something.

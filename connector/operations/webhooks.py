@@ -151,6 +151,8 @@ class StoreWebhookClient:
             if request is None:
                 return webhooks
             result = self._send(request)
+            if result.status is None:
+                raise WebhooksUnavailableError(build_message("webhooks_not_listed", error=result.failure))
             if result.status in (401, 403):
                 raise WebhooksUnavailableError(build_message("webhooks_credentials_rejected", status=result.status))
             try:
@@ -179,6 +181,8 @@ class StoreWebhookClient:
     def _apply(self, report: WebhooksReport, changes: Sequence[WebhookChange]) -> WebhooksReport:
         """Carry out the changes, if webhooks that they make would arrive."""
         if any(change.kind is not ChangeKind.DELETE for change in changes):
+            if obstacle := self.webhook_api.find_obstacle(self.store):
+                return replace(report, error=obstacle)
             failure = find_health_failure(self.settings.public_url or "")
             if failure is not None:
                 url = f"{self.settings.public_url}{HEALTH_PATH}"
@@ -216,6 +220,8 @@ class StoreWebhookClient:
 
     def _change(self, request: ApiRequest, *, is_deletion: bool) -> None:
         result = self._send(request)
+        if result.status is None:
+            raise WebhooksUnavailableError(result.failure)
         if is_deletion and result.status == 404:  # it is gone already
             return
         try:
@@ -226,12 +232,9 @@ class StoreWebhookClient:
             raise WebhooksUnavailableError(describe_failure(result)) from error
 
     def _send(self, request: ApiRequest) -> HttpResult:
-        result = self.api.request(
+        return self.api.request(
             request.method, request.path, timeout_s=REQUEST_TIMEOUT_S, query=request.query, data=request.data
         )
-        if result.status is None:
-            raise WebhooksUnavailableError(build_message("webhooks_not_listed", error=result.failure))
-        return result
 
     def _is_of_other_connector(self, change: WebhookChange) -> bool:
         if change.webhook is None or is_same_url(change.webhook.url, self.url):

@@ -19,7 +19,7 @@ import httpx
 from connector.core.signatures import sign
 from mappings import STOREFRONTS
 
-#: What signs the webhooks of apps, until a test sets another.
+#: What signs the webhooks of apps, until one obtained a token with its own secret or a test sets another.
 DEFAULT_APP_SECRET = "secreto-de-la-app-del-sandbox"  # noqa: S105
 #: A storefront's job: a delivery or a ping.
 Job = Callable[[httpx.Client], None]

@@ -359,3 +359,23 @@ def test_sync_and_removal_are_in_the_audit_trail(service: Service) -> None:
         ("remove-webhooks", "luis", "tienda-ar"),
         ("sync-webhooks", "ana", "tienda-ar"),
     ]
+
+
+SHOPIFY_APP = 'client_id = "cliente"\nclient_secret = "secreto-de-la-app"\nshop_domain = "sandbox.myshopify.com"'
+
+
+@pytest.mark.parametrize("is_in_secrets", [True, False])
+def test_webhooks_of_an_app_need_its_secret(
+    open_service: Callable[..., Service], sandbox: SandboxServer, is_in_secrets: bool
+) -> None:
+    """Shopify signs with the secret of the app that made the webhook; the admin page shows another one."""
+    text = configuration(sandbox.url(), free_url()).replace('api_token = "ficha-mx"', SHOPIFY_APP)
+    text = text.replace('secrets = ["{shopify}"]', "" if is_in_secrets else 'secrets = ["de-la-pagina"]')
+    service = open_service(text=text)
+    store = service.runtime.settings.stores["tienda-mx"]
+    with serve(service.runtime):
+        report = sync_webhooks(service.runtime, store)
+        assert codes(report) == ([] if is_in_secrets else ["webhook_secret_missing"])
+        sandbox.put_order("shopify", "", shopify_order())
+        assert sandbox.webhooks.wait_until_idle()
+    assert {item.status for item in sandbox.webhooks.deliveries()} == ({200} if is_in_secrets else set())

@@ -149,6 +149,7 @@ class FakeStorefrontApi(ABC):
             raise oauth_error("invalid_request")
         if self.sandbox.consume_fault(self.storefront, {FaultKind.REJECT_KEY}, secret):
             raise oauth_error("invalid_client", status=rejection)
+        self.sandbox.webhooks.app_secrets[self.storefront] = secret  # it signs the app's webhooks
 
     def _fault_response(self, fault: Fault) -> Response:
         response = json_response(fault.status, self.error_body(fault.status, fault.code))
