@@ -17,6 +17,7 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.of_access import OF_ACCESS
 from tests.mutants.of_attempts import OF_ATTEMPTS
 from tests.mutants.of_events import OF_EVENTS
+from tests.mutants.of_listings import OF_LISTINGS
 from tests.mutants.of_shipping import OF_SHIPPING
 from tests.mutants.of_tokens import OF_TOKENS
 from tests.mutants.of_webhooks import OF_WEBHOOKS
@@ -62,7 +63,16 @@ def main() -> int:
     numbers = read_arguments().invariant
     invariants = [
         candidate
-        for candidate in (*OF_EVENTS, *OF_ATTEMPTS, *OF_SHIPPING, *OF_WORDS, *OF_ACCESS, *OF_TOKENS, *OF_WEBHOOKS)
+        for candidate in (
+            *OF_EVENTS,
+            *OF_ATTEMPTS,
+            *OF_SHIPPING,
+            *OF_WORDS,
+            *OF_ACCESS,
+            *OF_TOKENS,
+            *OF_WEBHOOKS,
+            *OF_LISTINGS,
+        )
         if not numbers or candidate.number in numbers
     ]
     mutants = [mutant for invariant in invariants for mutant in invariant.mutants]
