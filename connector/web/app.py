@@ -1,6 +1,7 @@
 """Builds the web application: webhooks, API, health checks, metrics and dashboard."""
 
 import atexit
+import gc
 from contextlib import ExitStack
 from typing import Any
 
@@ -75,4 +76,5 @@ def create_wsgi() -> Flask:
     stack.enter_context(start_monitor(runtime, is_standby=True))
     app = create_app(runtime)
     stack.callback(app.extensions["rejected"].flush)
+    gc.freeze()  # else one of the first webhooks, and all others with it, wait for the collector to look at all modules
     return app
