@@ -77,6 +77,15 @@ def orders_floor(runtime: Runtime, store: Store) -> datetime:
     return store.since or runtime.first_run(store)
 
 
+def readable_window(runtime: Runtime, store: Store, after: datetime) -> Window:
+    """Return the time from `after` until `catch_up_lag_s` ago.
+
+    It ends at a whole second, as storefronts date their orders: what changes later in that second is read next time.
+    """
+    before = runtime.clock() - timedelta(seconds=store.catch_up_lag_s)
+    return Window(after=after, before=before.replace(microsecond=0))
+
+
 def read_changes(
     runtime: Runtime,
     store: Store,
@@ -134,9 +143,7 @@ class Reading:
         read_until = recorded.read_until if recorded else floor
         self.floor = floor
         after = since or max(floor, read_until - timedelta(seconds=store.catch_up_overlap_s))
-        # In whole seconds, as storefronts date their orders: what changes later in the same second is read next time.
-        before = (runtime.clock() - timedelta(seconds=store.catch_up_lag_s)).replace(microsecond=0)
-        self.window = Window(after=after, before=before)
+        self.window = readable_window(runtime, store, after)
         self.continues = after <= read_until  # otherwise what lies between has not been read
 
     def run(self) -> ReadingResult:

@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from connector.catch_up.listing import ReadingStoppedError
 from connector.catch_up.reading import ReadingResult, read_changes
 from connector.core.exceptions import DatabaseUnavailableError
+from connector.core.messages import build_message
+from connector.core.worker_id import new_worker_id
 from connector.database.coordination import acquire_lock, release_lock, release_lock_of_dead_holder
 from connector.database.engine import Database
 from connector.database.models import StoreReading
@@ -22,6 +24,7 @@ from mappings.settings import Store
 MAX_READINGS = 4
 #: How long the lock outlives a process that died on another machine, and how often it is extended.
 LOCK_TTL_S, LOCK_RENEW_S = 300.0, 20.0
+LOCK_RETRY_S = 0.2
 
 
 def lock_name(store_id: str) -> str:
@@ -45,8 +48,10 @@ class StoreLock:
         """Extend the lock if it is time to. Return whether it is held."""
         if monotonic() < self._renew_at:
             return True
-        self._renew_at = monotonic() + LOCK_RENEW_S
-        return acquire_lock(self.database, self.name, self.holder, lease_s=LOCK_TTL_S)
+        is_held = acquire_lock(self.database, self.name, self.holder, lease_s=LOCK_TTL_S)
+        if is_held:
+            self._renew_at = monotonic() + LOCK_RENEW_S
+        return is_held
 
     def release(self) -> None:
         release_lock(self.database, self.name, self.holder)
@@ -65,6 +70,35 @@ def read_with_lock(
         return read_changes(runtime, store, check=check, **options)
     finally:
         lock.release()
+
+
+def read_when_free(
+    runtime: Runtime,
+    store: Store,
+    *,
+    wait_s: float,
+    on_wait: Callable[[], None] = lambda: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    **options: Any,
+) -> ReadingResult:
+    """Read what changed in a store, as soon as no other process does. Takes the options of `read_changes`.
+
+    Args:
+        wait_s: how long to wait for the other process.
+        on_wait: called once if it has to wait.
+    """
+    if options.get("dry_run"):
+        return read_changes(runtime, store, **options)
+    lock = StoreLock(runtime.database, store.id, new_worker_id())
+    deadline, has_waited = monotonic() + wait_s, False
+    while not lock.acquire():
+        if not has_waited:
+            on_wait()
+        has_waited = True
+        if monotonic() >= deadline or should_stop():
+            return ReadingResult(store=store.id, error=build_message("listing_busy"))
+        sleep(LOCK_RETRY_S)
+    return read_with_lock(runtime, store, lock, should_stop=should_stop, **options)
 
 
 def is_due(store: Store, reading: StoreReading | None, *, now: datetime, began_at: datetime) -> bool:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
@@ -19,6 +20,8 @@ T = TypeVar("T")
 
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 NOTE_OPTION = click.option("--note", help="The reason; it is recorded.")
+#: For `as_utc`.
+DATE_OR_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
 ID_ARGUMENT = click.argument("id_", metavar="ID", type=click.IntRange(min=1))
 
 
@@ -76,6 +79,11 @@ def operator_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run under a user id without a name
         return f"user {os.getuid()}"
+
+
+def as_utc(at: datetime | None) -> datetime | None:
+    """Read a date or time without an offset as UTC."""
+    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def lookup_or_fail(kind: str, name: str, choices: Mapping[str, T]) -> T:

@@ -1,12 +1,12 @@
 """Commands for the records as a whole: prune, reconcile."""
 
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
-from connector.cli.common import JSON_OPTION, cli, local_runtime, lookup_or_fail
+from connector.cli.common import JSON_OPTION, as_utc, cli, local_runtime, lookup_or_fail
 from connector.cli.output import print_json_line, print_result, print_table
 from connector.cli.progress import progress_on_tty
 
@@ -74,6 +74,9 @@ def prune(older_than_days: int, batch: int, dry_run: bool, as_json: bool) -> Non
 
 
 @cli.command()
+@click.option(
+    "--storefront", "is_with_storefront", is_flag=True, help="Compare the stores' paid orders with what is on record."
+)
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Received on this UTC day or later.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Received before this UTC day.")
 @click.option("--store", help="From this store: its name in the configuration, or the id of a retired one.")
@@ -85,14 +88,31 @@ def prune(older_than_days: int, batch: int, dry_run: bool, as_json: bool) -> Non
     help="How long a due delivery may wait while its account accepts orders.",
 )
 @JSON_OPTION
-def reconcile(since: datetime | None, until: datetime | None, store: str | None, late_s: float, as_json: bool) -> None:
+def reconcile(
+    is_with_storefront: bool,
+    since: datetime | None,
+    until: datetime | None,
+    store: str | None,
+    late_s: float,
+    as_json: bool,
+) -> None:
     """Account for every webhook and every delivery, from the records. Changes nothing.
 
     Each event must be ignored with a reason, or have a delivery for each account that its routes named. Each delivery
     must have what its state requires: if delivered, a successful response or the name of the person who resolved it;
     if sending, a worker that is alive; if waiting, a time that is not too far off; otherwise a reason. Everything else
     is listed, and the exit status is 1. The service can keep running.
+
+    With --storefront, it reads the stores' APIs instead, and accounts for every paid order of the period. For each
+    account that a route leads to, there must be a delivery, in whatever state, or the store must have cancelled the
+    order. Orders that are missing are listed, and the exit status is 1. `connector catch-up` takes them in.
     """
+    since, until = as_utc(since), as_utc(until)
+    if is_with_storefront:
+        from connector.cli.catch_up import reconcile_with_stores
+
+        reconcile_with_stores(store, since=since, until=until, as_json=as_json)
+        return
     from connector.database.reconciliation.run import Scope, last_ids
     from connector.database.reconciliation.run import reconcile as reconcile_rows
     from connector.serializers import serialize_report
@@ -105,8 +125,8 @@ def reconcile(since: datetime | None, until: datetime | None, store: str | None,
         ids |= {id_: id_ for id_ in [*ids.values(), *runtime.settings.retired]}
         scope = Scope(
             store=lookup_or_fail("store", store, ids) if store else None,
-            since=since and since.replace(tzinfo=UTC),
-            until=until and until.replace(tzinfo=UTC),
+            since=since,
+            until=until,
         )
         report = reconcile_rows(
             runtime.database,

@@ -7,14 +7,14 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import NOTE_OPTION, cli, local_runtime, lookup_or_fail, operator_name
+from connector.cli.common import DATE_OR_TIME, NOTE_OPTION, as_utc, cli, local_runtime, lookup_or_fail, operator_name
 from connector.cli.output import print_json_line
 from connector.cli.progress import progress_bar
 
@@ -30,7 +30,6 @@ PAGE_INTERVAL_S = 0.02
 POLL_INTERVAL_S = 0.3
 #: The shells' exit status of an interrupted command: 128 plus the number of SIGINT.
 EXIT_INTERRUPTED = 130
-DATE_OR_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
 
 
 @cli.command()
@@ -101,11 +100,6 @@ def replay(
         else:
             job, delivery_ids = start_job(runtime, delivery_filter, force=force, note=note)
         sys.exit(follow_job(runtime, job, delivery_ids, wait_s=wait_s))
-
-
-def as_utc(at: datetime | None) -> datetime | None:
-    """Read a date or time without an offset as UTC."""
-    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def check_ids_exist(runtime: "Runtime", *, store: str | None, account: str | None) -> None:

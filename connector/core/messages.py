@@ -40,9 +40,16 @@ IGNORE_REASONS: Mapping[str, str] = {
 LISTING_ERRORS: Mapping[str, str] = {
     "listing_not_configured": N_("The store's settings have no access to an API that lists orders."),
     "listing_unexpected": N_("the store's API returned no list of orders as it is documented (status %(status)s)"),
+    "listing_busy": N_("another process is reading the store's orders"),
     "listing_moves": N_("the list of orders kept changing while it was read"),
     "listing_repeats": N_("the store's API kept returning the same page of its list of orders"),
     "listing_failed": N_("the connector failed to read the list of orders (%(exception)s): a fault of ours"),
+}
+
+#: What a comparison with a store finds about a paid order.
+STORE_DIFFERENCES: Mapping[str, str] = {
+    "paid_not_on_record": N_("paid at the store, and not on record"),
+    "paid_without_delivery": N_("paid at the store and on record, but the account has no delivery of it"),
 }
 
 #: What a person must know about a store's webhooks.
@@ -241,6 +248,7 @@ register_templates(
         **PREPARATION_PROBLEMS,
         **IGNORE_REASONS,
         **LISTING_ERRORS,
+        **STORE_DIFFERENCES,
         **WEBHOOK_CONDITIONS,
         **ATTEMPT_ERRORS,
         **CIRCUIT_REASONS,
