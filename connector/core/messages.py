@@ -151,6 +151,10 @@ HOLD_REASONS: Mapping[str, str] = {
     "came_back_after_deletion": N_(
         "The order was deleted, and a version of it came afterwards: check in the store whether to send it."
     ),
+    "deleted_or_back": N_(
+        "The store reported that the order was deleted, and also that it was restored, and it is not certain which "
+        "came last: check in the store whether to send it."
+    ),
 }
 
 #: Why a delivery is queued again, or is not.
@@ -221,6 +225,10 @@ DELIVERY_DIFFERENCES: Mapping[str, str] = {
 ALERTS: Mapping[str, str] = {
     "cancelled_after_sending": N_(
         "The order was cancelled at the store after it had been sent: act at the destination."
+    ),
+    "deleted_after_sending": N_(
+        "The store reported that the order was deleted, and also that it was restored, and it is not certain which "
+        "came last. It was sent before: check in the store, and act at the destination if it is deleted."
     ),
     "cancelled_while_ambiguous": N_(
         "The order was cancelled at the store, and may have reached the destination: look there."

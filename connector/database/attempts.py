@@ -30,6 +30,7 @@ from connector.database.orders import (
     cancellation_values,
     has_come_back,
     is_cancelled,
+    is_doubtful_deletion,
     load_order_events,
     newest_event,
     select_newest,
@@ -269,15 +270,21 @@ def apply_missed_events(transaction: Transaction, delivery_id: int) -> None:
             values = {**held_values(CAME_BACK), "event_id": newest.id, "updated_at": transaction.now}
             update_delivery(transaction, delivery_id, values)
         else:
-            apply_cancellation(transaction, current)
+            cancellations = [
+                event for event in events if event.is_cancellation and event.id > (current.override_event_id or 0)
+            ]
+            is_doubtful = all(is_doubtful_deletion(event, events) for event in cancellations)
+            apply_cancellation(transaction, current, is_doubtful=is_doubtful)
     elif current.locked_since is None:
         newest_id = transaction.load_one(select_newest(current.store, current.order_id))
         if newest_id != current.event_id:
             update_delivery(transaction, delivery_id, {"event_id": newest_id})
 
 
-def apply_cancellation(transaction: Transaction, current: LockedDelivery) -> None:
-    values, alert = cancellation_values(state=current.state, reason=current.reason, locked_since=current.locked_since)
+def apply_cancellation(transaction: Transaction, current: LockedDelivery, *, is_doubtful: bool) -> None:
+    values, alert = cancellation_values(
+        state=current.state, reason=current.reason, locked_since=current.locked_since, is_doubtful=is_doubtful
+    )
     if values:
         update_delivery(transaction, current.id, {**values, "updated_at": transaction.now})
     if alert:

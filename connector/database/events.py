@@ -1,10 +1,10 @@
 """Records events, and keeps each order's deliveries up to date with its newest event."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, and_, update
 from sqlmodel import col
 
 from connector.core.messages import build_message
@@ -19,7 +19,10 @@ from connector.database.orders import (
     MAX_EVENT_ID,
     EventSummary,
     cancellation_values,
+    is_doubtful_deletion,
+    last_deletion_id,
     may_have_been_processed,
+    version_since_deletion,
 )
 from connector.database.sql.run import insert_rows
 from connector.database.sql.statements import INSERT_EVENTS
@@ -57,6 +60,11 @@ class IncomingWebhook:
         if self.identity.ignore_reason or self.identity.order_id is None:
             return None
         return self.store, self.identity.order_id
+
+    @property
+    def deleted_order(self) -> OrderKey | None:
+        """The order that it deletes, if that can come back, and be deleted again with the same bytes."""
+        return self.order_key if self.can_undo_cancellation and not self.identity.has_order else None
 
     @property
     def store_error(self) -> tuple[str, str, bool] | None:
@@ -106,21 +114,28 @@ def record_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
     transaction.lock_orders([webhook.order_key for webhook in webhooks if webhook.order_key])
     indexes = sorted(range(len(webhooks)), key=lambda index: webhooks[index].key)
     ids = insert_events(transaction, [webhooks[index] for index in indexes])
-    new, repeated = [], []
+    new: list[tuple[int, int]] = []
+    repeated: list[int] = []
+    deletions: list[tuple[int, OrderKey]] = []
     for index in indexes:
         event_id = ids.pop(webhooks[index].key, None)  # of two with the same key, the first is the event
-        if event_id is None:
-            repeated.append(index)
-        else:
+        if event_id is not None:
             new.append((event_id, index))
-    recorded = dict(zip(repeated, count_duplicates(transaction, [webhooks[index] for index in repeated]), strict=True))
+        elif order := webhooks[index].deleted_order:
+            deletions.append((index, order))
+        else:
+            repeated.append(index)
+    recorded = {index: count_duplicate(transaction, is_event(webhooks[index])) for index in repeated}
     changed_orders = [webhooks[index].order_key for index in repeated if webhooks[index].identity.refetch_on_duplicate]
-    orders = {order for order in [*changed_orders, *(webhooks[index].order_key for _, index in new)] if order}
+    new_orders = [webhooks[index].order_key for _, index in new]
+    orders = {order for order in [*changed_orders, *new_orders, *(order for _, order in deletions)] if order}
     batch = OrderBatch(
         transaction, orders, before_event_id=min((event_id for event_id, _ in new), default=MAX_EVENT_ID)
     )
     for event_id, index in sorted(new):
         recorded[index] = apply_event(batch, webhooks[index], event_id)
+    for index, order in deletions:
+        recorded[index] = record_repeated_deletion(batch, webhooks[index], order)
     for order in changed_orders:
         reschedule(batch, order)
     batch.write()
@@ -157,17 +172,32 @@ def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
     return {(store, event_key): event_id for store, event_key, event_id in inserted}
 
 
-def count_duplicates(transaction: Transaction, webhooks: Sequence[IncomingWebhook]) -> list[RecordedWebhook]:
-    recorded = []
-    for store, event_key in (webhook.key for webhook in webhooks):
-        statement = (
-            update(Event)
-            .where(col(Event.store) == store, col(Event.event_key) == event_key)
-            .values(duplicates=col(Event.duplicates) + 1, repeated_at=transaction.now)
-            .returning(col(Event.id))
-        )
-        recorded.append(RecordedWebhook(status="duplicate", event_id=transaction.execute(statement).scalar_one()))
-    return recorded
+def is_event(webhook: IncomingWebhook) -> ColumnElement[bool]:
+    store, event_key = webhook.key
+    return and_(col(Event.store) == store, col(Event.event_key) == event_key)
+
+
+def count_duplicate(transaction: Transaction, condition: ColumnElement[bool]) -> RecordedWebhook:
+    counted = (
+        update(Event)
+        .where(condition)
+        .values(duplicates=col(Event.duplicates) + 1, repeated_at=transaction.now)
+        .returning(col(Event.id))
+    )
+    return RecordedWebhook(status="duplicate", event_id=transaction.execute(counted).scalar_one())
+
+
+def record_repeated_deletion(batch: OrderBatch, webhook: IncomingWebhook, order: OrderKey) -> RecordedWebhook:
+    """Record a deletion with the bytes of an earlier one: as a new event if the order has come back since then."""
+    events = batch.events[order]
+    version = version_since_deletion(events)
+    if version is None:
+        return count_duplicate(batch.transaction, col(Event.id) == last_deletion_id(events))
+    # The key names the version, so that a repeat of this deletion is a duplicate again.
+    identity = replace(webhook.identity, event_key=f"{webhook.identity.event_key}:after:{version.id}")
+    deletion = replace(webhook, identity=identity)
+    event_id = insert_events(batch.transaction, [deletion])[deletion.key]
+    return apply_event(batch, deletion, event_id)
 
 
 def apply_event(batch: OrderBatch, webhook: IncomingWebhook, event_id: int) -> RecordedWebhook:
@@ -188,8 +218,9 @@ def apply_event(batch: OrderBatch, webhook: IncomingWebhook, event_id: int) -> R
         batch.change_event(event, undoes_deletion=False)
     if identity.is_cancellation and not is_undone(batch, order, event):
         batch.change_event(event, is_cancellation=True)
+        is_doubtful = is_doubtful_deletion(event, batch.events[order])
         for delivery in batch.deliveries[order]:
-            cancel_delivery(batch, delivery)
+            cancel_delivery(batch, delivery, is_doubtful=is_doubtful)
     batch.events[order].append(event)
     standing, held_because = judge_standing(batch, webhook, event)
     if standing is Standing.REVIVED:
@@ -226,12 +257,27 @@ def is_newer_than_deleted(batch: OrderBatch, order: OrderKey, event: EventSummar
 
 
 def is_undone(batch: OrderBatch, order: OrderKey, cancellation: EventSummary) -> bool:
-    """True if a newer version of the order is known, so that the cancellation comes too late to count."""
+    """True if a newer version of the order is known, so that the cancellation comes too late to count.
+
+    A deletion with a known one before it is a later one, which the version that undid the first does not undo.
+    """
+    events = batch.events[order]
+    if any(not other.has_order for other in events) and not cancellation.has_order:
+        return False
     newest = batch.newest_event(order)
-    is_restored = newest is not None and newest.is_paid and any(other.undoes_deletion for other in batch.events[order])
+    is_restored = newest is not None and newest.is_paid and any(is_new_restoration(other, events) for other in events)
     if is_restored and not cancellation.has_order:
         return True
-    return any(other.source_updated_at > cancellation.source_updated_at for other in batch.events[order])
+    return any(other.has_order and other.source_updated_at > cancellation.source_updated_at for other in events)
+
+
+def is_new_restoration(event: EventSummary, events: Sequence[EventSummary]) -> bool:
+    """True if the event says that a deletion was undone, with a version newer than all that came before it.
+
+    An old body could be posted as such before there is a deletion.
+    """
+    earlier = [other for other in events if other.has_order and other.id < event.id]
+    return event.undoes_deletion and all(other.source_updated_at < event.source_updated_at for other in earlier)
 
 
 def judge_standing(batch: OrderBatch, webhook: IncomingWebhook, event: EventSummary) -> tuple[Standing, Problem | None]:
@@ -281,9 +327,9 @@ def hold(batch: OrderBatch, webhook: IncomingWebhook, event: EventSummary, reaso
     batch.add_deliveries(order, webhook.identity.order_number, webhook.accounts, held_because=reason)
 
 
-def cancel_delivery(batch: OrderBatch, delivery: OrderDelivery) -> None:
+def cancel_delivery(batch: OrderBatch, delivery: OrderDelivery, *, is_doubtful: bool) -> None:
     values, alert = cancellation_values(
-        state=delivery.state, reason=delivery.reason, locked_since=delivery.locked_since
+        state=delivery.state, reason=delivery.reason, locked_since=delivery.locked_since, is_doubtful=is_doubtful
     )
     if values:
         batch.change_delivery(delivery, **values)

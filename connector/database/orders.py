@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from connector.core.messages import build_message
+from connector.database.deliveries import held_values
 from connector.database.engine import Database, Transaction
 from connector.database.models import Attempt, Delivery, Event, Note, Reason, State
 from connector.database.sql.run import parse_required_time, run
@@ -19,10 +20,13 @@ from mappings.problems import Problem
 
 CANCELLED_AFTER_SENDING = build_message("cancelled_after_sending")
 CANCELLED_WHILE_AMBIGUOUS = build_message("cancelled_while_ambiguous")
+DELETED_AFTER_SENDING = build_message("deleted_after_sending")
 #: Why an order is held that was cancelled, and of which a newer version is not.
 CAME_BACK = build_message("came_back")
 CAME_BACK_AFTER_SENDING = build_message("came_back_after_sending")
 CAME_BACK_AFTER_DELETION = build_message("came_back_after_deletion")
+#: Why an order is held of which it is not certain that it is deleted now.
+DELETED_OR_BACK = build_message("deleted_or_back")
 MAX_EVENT_ID = 2**63 - 1
 #: Outcomes of attempts that the destination processed, or may have.
 PROCESSED_OUTCOMES = (Outcome.DELIVERED, Outcome.REFUSED, Outcome.AMBIGUOUS, Outcome.CONFLICT, "sending")
@@ -73,6 +77,31 @@ def newest_event(events: Iterable[EventSummary]) -> EventSummary | None:
     """The newest of an order's events that contains the order."""
     with_order = [event for event in events if event.has_order]
     return max(with_order, key=lambda event: (event.source_updated_at, event.is_paid, event.id), default=None)
+
+
+def is_doubtful_deletion(event: EventSummary, events: Collection[EventSummary]) -> bool:
+    """True if the event deletes an order that was deleted, or said to be restored, before.
+
+    The deletions of an order have the same bytes, so this one may be a copy of an earlier one, and the topic that says
+    "restored" is not signed. Neither may stop an order, or send one, without a person.
+    """
+    earlier = [other for other in events if other.id < event.id]
+    return not event.has_order and any(not other.has_order or other.undoes_deletion for other in earlier)
+
+
+def last_deletion_id(events: Iterable[EventSummary]) -> int:
+    """The id of the last event that deleted the order; 0 if there is none."""
+    return max((event.id for event in events if not event.has_order), default=0)
+
+
+def version_since_deletion(events: Collection[EventSummary]) -> EventSummary | None:
+    """The order's newest version, if it arrived after the last deletion and is newer than all from before it."""
+    newest = newest_event(events)
+    deleted_id = last_deletion_id(events)
+    if newest is None or newest.id < deleted_id:
+        return None
+    before = [event for event in events if event.has_order and event.id < deleted_id]
+    return newest if all(event.source_updated_at < newest.source_updated_at for event in before) else None
 
 
 def has_come_back(events: Collection[EventSummary]) -> bool:
@@ -128,19 +157,22 @@ def is_cancelled(connection: Connection, store: str, order_id: str, *, override_
 
 
 def cancellation_values(
-    *, state: str, reason: str | None, locked_since: datetime | None
+    *, state: str, reason: str | None, locked_since: datetime | None, is_doubtful: bool = False
 ) -> tuple[dict[str, Any], Problem | None]:
     """Return the column changes of a delivery whose order is cancelled, and the alert to raise, if any.
 
-    What was certainly not sent is discarded. What may have been sent is not retried.
+    What was certainly not sent is discarded, or held if the cancellation is doubtful. What may have been sent is not
+    retried.
     """
     if state == State.DISCARDED and reason != Reason.FILTERED:  # a filtered one could be sent later
         return {}, None
     if state in (State.SENDING, State.DELIVERED) or reason == Reason.UNCERTAIN:
-        return {}, CANCELLED_AFTER_SENDING
+        return {}, DELETED_AFTER_SENDING if is_doubtful else CANCELLED_AFTER_SENDING
     released_claim = {"claimed_by": None, "claim_expires_at": None, "due_at": None}
     if locked_since is not None:  # it waits to repeat an ambiguous attempt
         return {"state": State.PARKED, "reason": Reason.UNCERTAIN, **released_claim}, CANCELLED_WHILE_AMBIGUOUS
+    if is_doubtful:
+        return held_values(DELETED_OR_BACK), None
     return {"state": State.DISCARDED, "reason": Reason.CANCELLED, **released_claim}, None
 
 

@@ -305,6 +305,18 @@ def test_cancellation_while_sending_alerts_and_prevents_retries(
     assert [note["kind"] for note in service.only_delivery()["notes"]] == ["alert"]
 
 
+def test_second_deletion_while_sending_alerts_and_holds_the_order_afterwards(service: Service) -> None:
+    service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:01:00"))
+    service.post_woo({"id": 727}, "order.deleted")
+    service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:02:00"), "order.restored")
+    [claimed] = claim(service, "first")
+    start_sending(service, claimed)
+    service.post_woo({"id": 727}, "order.deleted")
+    record_attempt(service, claimed, Outcome.NOT_PROCESSED, Decision(state=State.WAITING))
+    assert state_and_reason(service) == ("parked", "held", 1)
+    assert [note["kind"] for note in service.only_delivery()["notes"]] == ["alert"]
+
+
 def test_cancellation_after_an_ambiguous_attempt_is_uncertain(service: Service) -> None:
     service.sandbox.inject_fault("lapyme", "process_then_drop")
     service.post_woo(woo_order())

@@ -214,6 +214,65 @@ def test_old_body_does_not_undo_a_deletion(service: Service) -> None:
     assert service.sandbox.orders("lapyme") == []
 
 
+def delete(service: Service) -> str:
+    status: str = service.post_woo({"id": 727}, "order.deleted").json["status"]
+    return status
+
+
+def restore(service: Service, minute: int) -> None:
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(minute)), "order.restored")
+
+
+def test_second_deletion_of_a_restored_order_holds_it(service: Service) -> None:
+    """Its bytes are those of the first, so it may be a copy of that: a person decides."""
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)))
+    assert [delete(service), delete(service)] == ["accepted", "duplicate"]
+    assert state_and_reason(service) == ("discarded", "cancelled")
+    restore(service, 2)
+    assert state_and_reason(service) == ("waiting", None)
+    assert [delete(service), delete(service)] == ["accepted", "duplicate"]
+    service.drain()
+    delivery = service.only_delivery()
+    assert (delivery["state"], delivery["reason"]) == ("parked", "held")
+    assert "not certain which came last" in delivery["problems"][0]
+    assert service.sandbox.orders() == []
+    restore(service, 3)
+    assert state_and_reason(service) == ("waiting", None)
+    assert delete(service) == "accepted"
+    assert state_and_reason(service) == ("parked", "held")
+
+
+def test_old_version_under_another_topic_does_not_make_a_copy_of_a_deletion_new(service: Service) -> None:
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)))
+    delete(service)
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)), "order.restored")
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)), "order.created")
+    assert delete(service) == "duplicate"
+
+
+def test_second_deletion_of_a_delivered_order_raises_an_alert(service: Service) -> None:
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)))
+    delete(service)
+    restore(service, 2)
+    service.drain()
+    assert [delete(service), delete(service)] == ["accepted", "duplicate"]
+    delivery = service.only_delivery()
+    assert delivery["state"] == "delivered"
+    assert [(note["kind"], "not certain which came last" in note["text"]) for note in delivery["notes"]] == [
+        ("alert", True)
+    ]
+
+
+def test_old_body_posted_as_restored_does_not_undo_a_later_deletion(service: Service) -> None:
+    """The topic is in a header, which is not signed. It is not certain either that it is old: a person decides."""
+    service.post_woo(woo_order(date_modified_gmt=woo_timestamp(1)))
+    restore(service, 1)
+    delete(service)
+    service.drain()
+    assert state_and_reason(service) == ("parked", "held")
+    assert service.sandbox.orders() == []
+
+
 def test_version_after_a_deletion_is_held_if_it_does_not_say_that_it_undoes_it(service: Service) -> None:
     service.post_woo({"id": 727}, "order.deleted")
     service.post_woo(woo_order(date_modified_gmt=woo_timestamp(2)))

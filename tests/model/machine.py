@@ -103,6 +103,7 @@ DISTURBANCE = st.one_of(
 STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "post_webhook": (5, {"order": ORDER, "kind": st.sampled_from(KINDS), "minute": MINUTE}),
     "post_again": (1, {"which": WHICH}),
+    "delete_and_restore": (1, {"order": ORDER, "minute": MINUTE, "is_deleted_again": st.booleans()}),
     "post_together": (2, {"arguments": st.lists(TOGETHER, min_size=2, max_size=6)}),
     "disturb_attempt": (
         12,
@@ -196,9 +197,15 @@ class Life(RuleBasedStateMachine):
 
     def take(self, webhook: Webhook, event: Event, status: str, event_id: int) -> None:
         """Have the model record a webhook that the service answered this way."""
+        order = self.orders[webhook.order]
         if event.id:
-            assert (status, event_id) == ("duplicate", event.id)
-            return
+            repeated = None if event.is_whole else order.repeat(event)
+            if repeated is None:
+                last = event if event.is_whole or not order.can_come_back else order.last_deletion()
+                assert last is not None
+                assert (status, event_id) == ("duplicate", last.id)
+                return
+            event = repeated
         self.record(webhook.order, event, status, event_id)
 
     def record(self, order: tuple[str, int], event: Event, status: str, event_id: int) -> None:
@@ -215,6 +222,12 @@ class Life(RuleBasedStateMachine):
         answer = post(self.service, webhook)
         assert answer.status_code == 200
         self.take(webhook, event, answer.json["status"], int(answer.json["event"]))
+
+    def delete_and_restore(self, order: tuple[str, int], minute: int, is_deleted_again: bool) -> None:
+        self.post_webhook(order, "deleted", minute)
+        self.post_webhook(order, "restored", minute)
+        if is_deleted_again:
+            self.post_webhook(order, "deleted", minute)
 
     def post_again(self, which: int) -> None:
         """A webhook is repeated, or one that was lost comes after all."""

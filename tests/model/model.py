@@ -106,7 +106,7 @@ class Delivery:
     def copy(self) -> "Delivery":
         return replace(self, attempts=list(self.attempts))
 
-    def stop(self) -> None:
+    def stop(self, *, is_doubtful: bool) -> None:
         """Handle the cancellation of the order."""
         if self.state == "discarded" and self.reason != FILTERED:
             return
@@ -117,6 +117,8 @@ class Delivery:
         if self.frozen_since is not None:
             self.state, self.reason = "parked", UNCERTAIN
             self.alerts += 1
+        elif is_doubtful:
+            self.state, self.reason = "parked", HELD
         else:
             self.state, self.reason = "discarded", CANCELLED
 
@@ -157,7 +159,7 @@ class Order:
             event.is_restored = False  # only a header says that it is
         event.cancels = event.cancels and not self._is_undone(event)
         if event.cancels and self.delivery:
-            self.delivery.stop()
+            self.delivery.stop(is_doubtful=self._is_doubtful(event))
         self.events.append(event)
         newest = self.newest()
         if self.is_cancelled() and event is newest and event.says_paid and event.content != "cancelled":
@@ -168,13 +170,38 @@ class Order:
             self._renew(self.delivery, event)
         return "accepted" if self.delivery else "ignored"
 
+    def repeat(self, deletion: Event) -> Event | None:
+        """Return the new event of a deletion whose bytes came before, or None if it is a copy."""
+        newest, last = self.newest(), self.last_deletion()
+        assert last is not None
+        if not self.can_come_back or newest is None or newest.number < last.number:
+            return None
+        before = [event for event in self.events[: last.number] if event.is_whole]
+        return None if any(event.minute >= newest.minute for event in before) else replace(deletion, id=0, cancels=True)
+
+    def last_deletion(self) -> Event | None:
+        deletions = [event for event in self.events if not event.is_whole]
+        return deletions[-1] if deletions else None
+
+    def _is_doubtful(self, cancellation: Event) -> bool:
+        """Return whether it is a deletion that may be a copy of an earlier one, or older than a restoration."""
+        earlier = self.events[: cancellation.number]
+        return not cancellation.is_whole and any(not event.is_whole or event.is_restored for event in earlier)
+
     def _is_undone(self, cancellation: Event) -> bool:
         """Return whether a version is known that was made after the cancellation."""
         newest = self.newest()
-        is_restored = newest is not None and newest.says_paid and any(earlier.is_restored for earlier in self.events)
-        if is_restored and not cancellation.is_whole:
-            return True
-        return any(earlier.minute > cancellation.minute for earlier in self.events)
+        if not cancellation.is_whole:
+            if self.last_deletion() is not None:
+                return False
+            restorations = [event for event in self.events if event.is_restored and self._is_newest_so_far(event)]
+            if restorations and newest is not None and newest.says_paid:
+                return True
+        return any(earlier.is_whole and earlier.minute > cancellation.minute for earlier in self.events)
+
+    def _is_newest_so_far(self, event: Event) -> bool:
+        earlier = [other for other in self.events[: event.number] if other.is_whole]
+        return all(other.minute < event.minute for other in earlier)
 
     def _come_back(self, newest: Event) -> None:
         """A paid version of the cancelled order has come: it is sent, or a person decides, or it is older than that."""
@@ -242,7 +269,8 @@ class Order:
             return None
         if seen.event.content == "cancelled" and not seen.is_forced:
             return "discarded", CANCELLED
-        if seen.event.content == "unpaid" and not seen.event.says_paid and not seen.ignores_routes:
+        is_unpaid = seen.event.content in ("unpaid", "cancelled") and not seen.event.says_paid
+        if is_unpaid and not seen.ignores_routes:
             return "discarded", FILTERED
         return ("parked", UNMAPPABLE) if seen.event.content == "unmappable" else None
 
@@ -363,7 +391,8 @@ class Order:
                     delivery.state, delivery.reason, delivery.event = "parked", HELD, newest
                     delivery.claim = None
                 else:
-                    delivery.stop()
+                    cancellations = [event for event in self.events if event.cancels and event.id > delivery.overruled]
+                    delivery.stop(is_doubtful=all(map(self._is_doubtful, cancellations)))
             elif delivery.frozen_since is None and newest is not None:
                 delivery.event = newest
 

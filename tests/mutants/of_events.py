@@ -281,6 +281,27 @@ COMES_BACK = Invariant(
             tests=(f"{VERSIONS}::test_restored_order_wins_over_its_deletion[sqlite-True]",),
         ),
         Mutant(
+            breaks="a restored order that is deleted again is sent",
+            at=orders.version_since_deletion,
+            old="    return newest if all(",
+            new="    return None if all(",
+            tests=(f"{VERSIONS}::test_second_deletion_of_a_restored_order_holds_it[sqlite]",),
+        ),
+        Mutant(
+            breaks="a copy of a deletion cancels the restored order",
+            at=orders.cancellation_values,
+            old="    if is_doubtful:\n        return held_values(DELETED_OR_BACK), None\n",
+            new="",
+            tests=(f"{VERSIONS}::test_second_deletion_of_a_restored_order_holds_it[sqlite]",),
+        ),
+        Mutant(
+            breaks="an old body under order.restored makes a later deletion count for nothing",
+            at=events.is_new_restoration,
+            old="return event.undoes_deletion and all(",
+            new="return event.undoes_deletion or all(",
+            tests=(f"{VERSIONS}::test_old_body_posted_as_restored_does_not_undo_a_later_deletion[sqlite]",),
+        ),
+        Mutant(
             breaks="a held order of which a newer version comes is queued, though it is still cancelled",
             at=events.reschedule,
             old="(delivery.reason == Reason.HELD and not is_order_cancelled)",
