@@ -19,6 +19,7 @@ from tests.mutants.of_attempts import OF_ATTEMPTS
 from tests.mutants.of_events import OF_EVENTS
 from tests.mutants.of_listings import OF_LISTINGS
 from tests.mutants.of_shipping import OF_SHIPPING
+from tests.mutants.of_strangers import OF_STRANGERS
 from tests.mutants.of_tokens import OF_TOKENS
 from tests.mutants.of_webhooks import OF_WEBHOOKS
 from tests.mutants.of_words import OF_WORDS
@@ -69,6 +70,7 @@ def main() -> int:
             *OF_SHIPPING,
             *OF_WORDS,
             *OF_ACCESS,
+            *OF_STRANGERS,
             *OF_TOKENS,
             *OF_WEBHOOKS,
             *OF_LISTINGS,

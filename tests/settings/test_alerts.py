@@ -107,7 +107,11 @@ from = "ana"
 
 
 @pytest.mark.parametrize(
-    "secret", ["whsec_", "whsec_no base64", "whsec_c2VjcmV0bw==", f"whsec_{'A' * 33}", "whsec_" + "á" * 40]
+    "secret",
+    [
+        *("whsec_", "whsec_no base64", "whsec_c2VjcmV0bw==", f"whsec_{'A' * 33}", "whsec_" + "á" * 40),
+        f"whsec_{'A' * 20} {'A' * 20}",
+    ],
 )
 def test_malformed_signing_secret_is_an_error(configure: Callable[..., Path], secret: str) -> None:
     path = configure()
