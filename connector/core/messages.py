@@ -13,18 +13,19 @@ from mappings.problems import ParamValue, Problem, register_templates, render_pr
 PREPARATION_PROBLEMS: Mapping[str, str] = {
     "account_not_configured": N_("Its account is no longer configured."),
     "store_not_configured": N_("Its store is no longer configured."),
-    "mapping_failed": N_("The connector failed to map this order (%(exception)s): a fault of ours."),
-    "payload_pruned": N_("Its payload was pruned: it goes again when a newer version of the order comes."),
+    "mapping_failed": N_("The connector failed to map this order because of an internal error (%(exception)s)."),
+    "payload_pruned": N_("Its payload was pruned. It will be sent when a newer version of the order arrives."),
     "body_pruned": N_(
-        "What went under its key was pruned: look at the destination, then retrigger with force and a new key."
+        "The body sent with its idempotency key was pruned: check at the destination, then retrigger with force and a "
+        "new key."
     ),
     "order_not_at_store": N_("The order is not at the store any more (404)."),
     "store_api_not_configured": N_(
-        "The order is to be fetched from the store, and its settings have no `api_url` or `api_token`."
+        "The order must be fetched from the store, and its settings have no `api_url` or `api_token`."
     ),
     "same_bytes_again": N_(
-        "An earlier attempt may have arrived: the same bytes would go again under the same key, whatever the "
-        "settings say."
+        "An earlier attempt may have been processed: the same bytes would be sent again with the same key, whatever "
+        "the settings are now."
     ),
 }
 
@@ -43,7 +44,9 @@ LISTING_ERRORS: Mapping[str, str] = {
     "listing_busy": N_("another process is reading the store's orders"),
     "listing_moves": N_("the list of orders kept changing while it was read"),
     "listing_repeats": N_("the store's API kept returning the same page of its list of orders"),
-    "listing_failed": N_("the connector failed to read the list of orders (%(exception)s): a fault of ours"),
+    "listing_failed": N_(
+        "the connector failed to read the list of orders because of an internal error (%(exception)s)"
+    ),
 }
 
 #: What a comparison with a store finds about a paid order.

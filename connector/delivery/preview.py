@@ -19,7 +19,7 @@ from connector.delivery.prepare import ensure_not_pruned, find_store, rejections
 from connector.runtime import Runtime, open_store_api
 from connector.settings import refresh_tables
 from mappings.preview.dry_run import DryRunResult, FieldDifference, diff_bodies, dry_run
-from mappings.preview.provenance import Origin, explain_mapping
+from mappings.preview.provenance import ExplainedMapping, Origin, explain_mapping
 from mappings.problems import MappingError, Problem, load_problems
 
 #: A person is waiting.
@@ -34,6 +34,7 @@ class Preview:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
+    is_partly_explained: bool = False  # of long lists, `origins` has the first `MAX_ITEMS` items
     differences: list[FieldDifference] | None  # from the last attempt's body; None if there is nothing to compare
 
 
@@ -50,13 +51,13 @@ def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) ->
     delivery = load_delivery(runtime.database, delivery_id)
     event = load_newest_event(runtime.database, delivery)
     last_body = json.loads(delivery.body) if delivery.body else None
-    origins: list[Origin] = []
+    explanation: ExplainedMapping | None = None
     if delivery.locked_since is not None and last_body is not None:
         warnings = [*load_problems(delivery.warnings), build_message("same_bytes_again")]
         trial = DryRunResult(body=last_body, warnings=warnings)
     else:
         try:
-            trial, origins = map_delivery(runtime, delivery, event, with_origins=with_origins)
+            trial, explanation = map_delivery(runtime, delivery, event, with_origins=with_origins)
         except MappingError as error:
             trial = DryRunResult(body=None, problems=error.problems)
     return Preview(
@@ -65,14 +66,15 @@ def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) ->
         body=trial.body,
         problems=trial.problems,
         warnings=trial.warnings,
-        origins=origins,
+        origins=explanation.origins if explanation else [],
+        is_partly_explained=explanation is not None and explanation.is_partial,
         differences=None if last_body is None or trial.body is None else diff_bodies(last_body, trial.body),
     )
 
 
 def map_delivery(
     runtime: Runtime, delivery: Delivery, event: Event, *, with_origins: bool
-) -> tuple[DryRunResult, list[Origin]]:
+) -> tuple[DryRunResult, ExplainedMapping | None]:
     """Map the order as an attempt would. Raises `MappingError` if an attempt would end before mapping."""
     settings, _ = refresh_tables(runtime.settings)
     account = settings.accounts.get(delivery.account)
@@ -88,20 +90,20 @@ def map_delivery(
         if reason := find_old(times, since):
             raise MappingError([build_message("would_be_discarded", reason=reason)])
         if doubt := find_doubt(times, since):
-            return DryRunResult(body=None, problems=[doubt]), []
+            return DryRunResult(body=None, problems=[doubt]), None
+    explanation = None
     if with_origins:
         explanation = explain_mapping(store, account, source.payload, override_cancellation=is_overridden)
         trial = DryRunResult(body=explanation.body, problems=explanation.problems, warnings=explanation.warnings)
-        origins = explanation.origins
     else:
-        trial, origins = dry_run(store, account, source.payload, override_cancellation=is_overridden), []
+        trial = dry_run(store, account, source.payload, override_cancellation=is_overridden)
     if trial.body is not None and not delivery.ignores_routes:
         routes = settings.routes_between(store.id, account.id)
         rejections = rejections_by_routes(routes, source.parse())
         if rejections:
             problems = [build_message("would_be_discarded", reason=rejection) for rejection in rejections]
-            return DryRunResult(body=None, problems=problems, warnings=trial.warnings), origins
-    return trial, origins
+            return DryRunResult(body=None, problems=problems, warnings=trial.warnings), explanation
+    return trial, explanation
 
 
 def fetch_order(runtime: Runtime, source: OrderSource) -> OrderSource:

@@ -87,6 +87,7 @@ class ExplainedMapping:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
+    is_partial: bool = False  # a list of the order is longer than `MAX_ITEMS`, and the rest of it is not explained
 
 
 def explain_mapping(
@@ -97,13 +98,15 @@ def explain_mapping(
     Of a long list of products, the first are explained: all of an order of 1,500 lines took 21 seconds.
     """
     result = dry_run(store, account, payload, override_cancellation=override_cancellation)
-    experiment = Experiment(order=trim_lists(payload), store=store, account=account)
+    trimmed = trim_lists(payload)
+    experiment = Experiment(order=trimmed, store=store, account=account)
     values = {format_path(path): value for path, value in iter_leaves(result.body or {})}
     return ExplainedMapping(
         body=result.body,
         problems=result.problems,
         warnings=result.warnings,
         origins=[replace(origin, value=values.get(origin.field, origin.value)) for origin in find_origins(experiment)],
+        is_partial=trimmed != payload,
     )
 
 

@@ -348,7 +348,7 @@ def test_store_that_asks_for_patience_gets_it(service: Service, shop: Shop) -> N
         ),
         (
             HttpResult(status=200, headers={}, body=b"[1]"),
-            "the connector failed to read the list of orders (TypeError): a fault of ours",
+            "the connector failed to read the list of orders because of an internal error (TypeError)",
         ),
     ],
 )

@@ -23,8 +23,11 @@ from tests.support.thin_webhooks import THIN_CONFIGURATION, post_thin_webhook, s
 
 DAY_S = 86_400
 YEAR_S = 366 * DAY_S
-PAYLOAD_PRUNED = "Its payload was pruned: it goes again when a newer version of the order comes."
-KEY_PRUNED = "What went under its key was pruned: look at the destination, then retrigger with force and a new key."
+PAYLOAD_PRUNED = "Its payload was pruned. It will be sent when a newer version of the order arrives."
+KEY_PRUNED = (
+    "The body sent with its idempotency key was pruned: check at the destination, then retrigger with force and a new "
+    "key."
+)
 
 
 @pytest.fixture

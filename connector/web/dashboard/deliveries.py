@@ -32,6 +32,7 @@ from connector.web.dashboard.forms import (
 )
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.row_ids import parse_id
+from mappings.preview.perturb import MAX_ITEMS
 
 blueprint = Blueprint("deliveries", __name__)
 
@@ -159,7 +160,7 @@ def show(delivery_id: str) -> str:
 @blueprint.get("/deliveries/<delivery_id>/preview")
 def show_preview(delivery_id: str) -> str:
     """Show what would be sent now, field by field. It maps the order some hundred times, so pages load it on demand."""
-    return render_template("preview.html", preview=preview(get_runtime(), parse_id(delivery_id)))
+    return render_template("preview.html", preview=preview(get_runtime(), parse_id(delivery_id)), max_items=MAX_ITEMS)
 
 
 @blueprint.post("/deliveries/<delivery_id>/retrigger")

@@ -71,7 +71,7 @@ def describe_attempt(outcome: str, status: int | None) -> str:
 def describe_duplicates(count: int) -> str:
     """Say how often a webhook was received again."""
     return ngettext(
-        "received once more (duplicate, not processed)",
+        "received one more time (duplicate, not processed)",
         "received %(num)s more times (duplicates, not processed)",
         count,
     )

@@ -128,6 +128,25 @@ def test_delivery_page_shows_its_full_history(service: Service, ana: Visitor) ->
         assert part in text
 
 
+@pytest.mark.parametrize(
+    ("language", "note"),
+    [
+        ("en", "Of a long list, only the first 10 items are explained."),
+        ("es", "De una lista larga solo se explican los primeros 10 elementos."),
+    ],
+)
+def test_preview_says_that_a_long_list_is_explained_in_part(
+    service: Service, ana: Visitor, language: str, note: str
+) -> None:
+    line = shopify_order()["line_items"][0]
+    for number, count in ((1, 10), (2, 11)):
+        lines = [{**line, "id": item, "sku": f"SKU-{item}"} for item in range(count)]
+        service.post_shopify(shopify_order(number, line_items=lines))
+    ana.language = language
+    assert note not in text_of(ana.get("/deliveries/1/preview"))
+    assert note in text_of(ana.get("/deliveries/2/preview"))
+
+
 def test_missing_colonia_page_explains_what_to_do(service: Service, ana: Visitor) -> None:
     create_mixed_deliveries(service)
     text = text_of(ana.get("/deliveries/1"))
@@ -139,7 +158,7 @@ def test_missing_colonia_page_explains_what_to_do(service: Service, ana: Visitor
 def test_events_show_ignore_reasons_and_duplicates(service: Service, ana: Visitor) -> None:
     create_mixed_deliveries(service)
     text = text_of(ana.get("/events"))
-    assert "received once more (duplicate, not processed)" in text
+    assert "received one more time (duplicate, not processed)" in text
     assert "This is a test notification." in text_of(ana.get("/events?status=ignored"))
     assert "event-" not in text_of(ana.get("/events?status=ignored&store=tienda-ar"))
 
