@@ -36,6 +36,7 @@ NEEDS = {
             *("api.post_delivery_retrigger", "api.post_delivery_preview", "api.post_delivery_resolve"),
             *("api.post_retriggers", "api.get_retriggers", "api.get_retrigger", "api.post_retrigger_cancel"),
             *("api.get_accounts", "api.post_account_pause", "api.post_account_resume"),
+            *("api.get_stores", "api.get_store", "api.post_store_catch_up", "api.post_store_webhooks_sync"),
         ],
         "token",
     ),
@@ -49,7 +50,7 @@ DASHBOARD_NEEDS = {
         [
             *("sign_out", "overview.show", "deliveries.index", "deliveries.search", "deliveries.show"),
             *("deliveries.show_preview", "deliveries.show_job", "events.index", "events.show", "accounts.show"),
-            *("settings.show", "audit.show"),
+            *("settings.show", "audit.show", "stores.index", "stores.show"),
         ],
         "user",
     ),
@@ -57,12 +58,14 @@ DASHBOARD_NEEDS = {
         [
             *("deliveries.retrigger", "deliveries.resolve", "deliveries.discard", "deliveries.start_bulk_retry"),
             *("deliveries.cancel_job", "events.retrigger", "accounts.pause", "accounts.resume", "accounts.test"),
+            *("stores.catch_up", "stores.sync_webhooks"),
         ],
         "operator",
     ),
 }
 PARAMETERS = {
     "store_name": "tienda-mx",
+    "store": "tienda-mx",
     "event_id": "1",
     "delivery_id": "1",
     "job_id": "1",

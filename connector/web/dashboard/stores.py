@@ -19,10 +19,10 @@ def index() -> str:
     return render_template("stores.html", stores=load_store_statuses(get_runtime()))
 
 
-@blueprint.get("/<name>")
-def show(name: str) -> str:
+@blueprint.get("/<store_name>")
+def show(store_name: str) -> str:
     runtime = get_runtime()
-    status = load_store_status(runtime, name)
+    status = load_store_status(runtime, store_name)
     webhook_api = runtime.settings.storefront(status.store).webhook_api
     return render_template(
         "store.html",
@@ -33,15 +33,15 @@ def show(name: str) -> str:
     )
 
 
-@blueprint.post("/<name>/catch-up")
-def catch_up(name: str) -> Response:
-    actions.request_catch_up(get_runtime(), name, actor=current_actor())
+@blueprint.post("/<store_name>/catch-up")
+def catch_up(store_name: str) -> Response:
+    actions.request_catch_up(get_runtime(), store_name, actor=current_actor())
     flash(_("The worker is asked to read the store's orders. The result will appear here."), "success")
-    return redirect(url_for("stores.show", name=name))
+    return redirect(url_for("stores.show", store_name=store_name))
 
 
-@blueprint.post("/<name>/webhooks/sync")
-def sync_webhooks(name: str) -> Response:
-    actions.request_webhook_sync(get_runtime(), name, actor=current_actor())
+@blueprint.post("/<store_name>/webhooks/sync")
+def sync_webhooks(store_name: str) -> Response:
+    actions.request_webhook_sync(get_runtime(), store_name, actor=current_actor())
     flash(_("The worker is asked to repair the store's webhooks. The result will appear here."), "success")
-    return redirect(url_for("stores.show", name=name))
+    return redirect(url_for("stores.show", store_name=store_name))
