@@ -114,7 +114,7 @@ class OrderPages:
                 raise ReadingFailedError(result.failure, retry_after_s=retry_after_s)
             self.pause(max(retry_after_s, FIRST_PAUSE_S * 2 ** (attempt - 1)))
         if result.status in (401, 403):
-            raise ReadingFailedError(build_message("credentials_rejected"))
+            raise ReadingFailedError(result.error or build_message("credentials_rejected"))
         if result.error is not None:
             raise ReadingFailedError(result.error)
         return result

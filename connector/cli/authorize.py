@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from connector.cli.common import JSON_OPTION, cli, local_runtime, lookup_or_fail
+from connector.cli.common import JSON_OPTION, cli, local_runtime, lookup_or_fail, operator_name
 from connector.cli.output import print_result
 
 
@@ -26,7 +26,7 @@ def authorize(code: str | None, as_json: bool, store: str) -> None:
         if code is None:
             click.echo(f"Open {authorization.installation_url(app_store)} as the shop's owner and accept.", err=True)
             code = click.prompt("The code, or the address that the browser shows then", err=True)
-        grant = authorize_store(runtime, app_store, read_code(code))
+        grant = authorize_store(runtime, app_store, read_code(code), actor=operator_name())
     scopes = ", ".join(grant.scopes) or "none named"
     data: dict[str, Any] = {"store": store, "shop": grant.shop_id, "scopes": list(grant.scopes)}
     print_result(f"Store {store} is authorized. Scopes: {scopes}.", data, as_json=as_json)

@@ -63,9 +63,11 @@ def check(live: bool, as_json: bool) -> None:
     What passes is what `connector serve` starts with: the database's folder, its version, and the stores and accounts
     that it knows are checked too. Nothing is changed.
     """
+    from connector.observability.logs import configure_logging
     from connector.operations.startup import check_startup
     from connector.settings import load_settings
 
+    configure_logging(quiet=True)
     try:
         settings = load_settings()
         check_startup(settings)

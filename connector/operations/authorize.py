@@ -7,11 +7,14 @@ from connector.clients.store_tokens import EXCHANGE_TIMEOUT_S, StoreTokenError, 
 from connector.core.exceptions import ConflictError, InvalidRequestError, StoreUnavailableError
 from connector.core.messages import render_stored
 from connector.core.token_cipher import TokenCipher
+from connector.database.circuits import CircuitReport, record_outcome, store_circuit
 from connector.database.store_tokens import save_store_token
+from connector.operations.actions import request_catch_up
 from connector.runtime import Runtime
 from connector.settings import Settings
 from mappings.access_tokens import AppAuthorization, TokenGrant
 from mappings.app_settings import AppStore
+from mappings.destination import Outcome
 from mappings.settings import Store
 from mappings.storefront import Storefront
 
@@ -37,7 +40,7 @@ def find_authorization(settings: Settings, store: Store) -> tuple[AppAuthorizati
     return storefront.app_authorization, store
 
 
-def authorize_store(runtime: Runtime, store: Store, code: str) -> TokenGrant:
+def authorize_store(runtime: Runtime, store: Store, code: str, *, actor: str) -> TokenGrant:
     """Exchange the code for a token of the store, and keep it encrypted in the database.
 
     If the code is of another store of the same app, its token is kept there: the exchange has ended the one before.
@@ -65,6 +68,7 @@ def authorize_store(runtime: Runtime, store: Store, code: str) -> TokenGrant:
         cipher = TokenCipher(runtime.settings.environment.token_keys)
         token = build_access_token(grant, obtained_at)
         save_store_token(runtime.database, shop.id, token, owner=shop.token_owner, cipher=cipher)
+        resume_requests(runtime, shop, actor)
     if shop is not app_store:
         named = grant.shop_id or "which the response does not name"
         outcome = "was not kept" if shop is None else f"was kept for [stores.{shop.name}]"
@@ -73,6 +77,17 @@ def authorize_store(runtime: Runtime, store: Store, code: str) -> TokenGrant:
             f"Install the app in the shop of [stores.{store.name}]."
         )
     return grant
+
+
+def resume_requests(runtime: Runtime, store: Store, actor: str) -> None:
+    """Let what waited for a token go on at once: deliveries, and the reading of the shop's orders."""
+    circuit = store_circuit(store.id)
+    record_outcome(
+        runtime.database,
+        CircuitReport(circuit=circuit, outcome=Outcome.DELIVERED, failure_threshold=1, probe_after_s=0),
+    )
+    if store.catch_up_every_s and runtime.settings.can_list_orders(store):
+        request_catch_up(runtime, store.name, actor=actor, note="connector authorize")
 
 
 def find_shop(

@@ -298,8 +298,10 @@ def check_token(probe: TokenProbe) -> CheckResult:
     if probe.is_good:
         return ok(f"store {store.name}", probe.message)
     remedy = "check api_url and the network"
-    if probe.is_rejected:
-        remedy = f"correct [stores.{store.name}], or do what the message says"
+    if probe.needs_authorization:
+        remedy = f"run connector authorize {store.name}"
+    elif probe.is_rejected:
+        remedy = f"correct client_id and client_secret of [stores.{store.name}], or install the app"
     return failure(f"store {store.name}", probe.message, remedy)
 
 

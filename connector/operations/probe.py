@@ -74,7 +74,8 @@ class TokenProbe:
     store: Store
     is_good: bool
     message: str
-    is_rejected: bool = False  # the other side rejects the app, or nobody authorized it
+    is_rejected: bool = False  # the other side rejects the app
+    needs_authorization: bool = False  # a person has to authorize the app
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +141,13 @@ def probe_token(api: StoreApi) -> TokenProbe | None:
     try:
         token = api.tokens.get_token(timeout_s=PING_TIMEOUT_S)
     except StoreTokenError as error:
-        is_rejected = error.result.status == 401
-        message = render_stored(error.result.failure)
-        return TokenProbe(store=store, is_good=False, is_rejected=is_rejected, message=message)
+        return TokenProbe(
+            store=store,
+            is_good=False,
+            message=render_stored(error.result.failure),
+            is_rejected=error.result.status == 401,
+            needs_authorization=api.storefront.app_authorization is not None,
+        )
     if token.expires_at is None:
         return TokenProbe(store=store, is_good=True, message="its app has a token, which does not expire")
     lifetime = format_duration((token.expires_at - token.obtained_at).total_seconds())
