@@ -111,6 +111,10 @@ class WebhookRegistry:
             webhook = self._webhooks.get(id_)
             return webhook if webhook is not None and webhook.storefront == storefront else None
 
+    def all(self) -> list[StoreWebhook]:
+        with self._lock:
+            return [*self._webhooks.values()]
+
     def find_all(self, storefront: str, store_id: str = "") -> list[StoreWebhook]:
         with self._lock:
             return [
@@ -122,9 +126,12 @@ class WebhookRegistry:
             self._webhooks.pop(webhook.id, None)
 
     def clear(self) -> None:
+        """Forget all webhooks, deliveries and secrets, and lose none any more."""
         with self._lock:
             self._webhooks.clear()
             self._deliveries.clear()
+            self.app_secrets.clear()
+            self.drop_share = 0.0
 
     def deliveries(self) -> list[WebhookDelivery]:
         """Return every attempt, oldest first."""

@@ -22,6 +22,7 @@ from connector.sandbox.fake_destinations import create_destinations_blueprint
 from connector.sandbox.fake_lapyme_customers import SERVICE_NAME as CUSTOMERS
 from connector.sandbox.fake_lapyme_customers import create_customers_blueprint
 from connector.sandbox.fault_injection import DESCRIPTIONS
+from connector.sandbox.registered_webhooks import DEFAULT_APP_SECRET
 from connector.sandbox.state import AcceptedOrder, Sandbox, SeenRequest
 from connector.sandbox.storefront_apis import STOREFRONT_APIS, WEBHOOK_PLATFORMS, create_storefronts_blueprint
 from mappings import DESTINATIONS
@@ -126,6 +127,8 @@ def create_app(sandbox: Sandbox) -> Flask:
             ],
             orders=sandbox.orders()[::-1],
             store_orders=sandbox.store_orders()[::-1],
+            webhooks=sandbox.webhooks.all(),
+            app_secret=DEFAULT_APP_SECRET,
             turned_away=[
                 seen_request
                 for seen_request in sandbox.requests()[::-1]

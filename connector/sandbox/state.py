@@ -238,11 +238,12 @@ class Sandbox:
             self._store_orders.clear()
             self._customers.clear()
             self._customers_by_key.clear()
-        self.webhooks.clear()
 
     def reset(self) -> None:
-        """Delete all orders, customers, requests and faults, and the shops' conditions. Tokens stay valid."""
+        """Delete everything, and the shops' conditions. Tokens stay valid."""
         self.shop_conditions = ShopConditions()
+        self.webhooks.clear()
+        self.key_permissions.clear()
         self.clear_faults()
         self.clear_orders()
 

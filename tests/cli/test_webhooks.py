@@ -31,7 +31,6 @@ def service(open_service: Callable[..., Service], sandbox: SandboxServer) -> Ite
     sandbox.webhooks.add("woocommerce", "", topic="order.updated", url=STRANGER)
     with serve(service.runtime):
         yield service
-    sandbox.key_permissions.clear()
 
 
 def rows(printed: str) -> list[dict[str, Any]]:

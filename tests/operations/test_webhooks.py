@@ -34,7 +34,6 @@ def service(open_service: Callable[..., Service], sandbox: SandboxServer) -> Ite
     service = open_service(text=configuration(sandbox.url(), free_url()))
     with serve(service.runtime):
         yield service
-    sandbox.key_permissions.clear()
 
 
 @pytest.fixture
