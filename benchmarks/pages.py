@@ -150,7 +150,10 @@ def list_pages(count: int, problem_page: str) -> dict[str, str]:
         "Ignored events": "/events?status=ignored",
         "Events of an order": f"/events?order=%23{middle}",
         "One event": f"/events/{middle}",
+        "Caught-up events": "/events?source=catch-up",
         "Accounts": "/accounts",
+        "Stores": "/stores",
+        "One store": f"/stores/{orders.STORE}",
         "Audit trail": "/audit",
         "Settings": "/settings",
     }

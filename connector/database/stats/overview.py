@@ -12,6 +12,7 @@ from connector.database.engine import Database
 from connector.database.models import Attempt, Delivery, Event, EventSource, Reason, State, omit
 from connector.database.queries.deliveries import MAX_IDS_PER_QUERY
 from connector.database.queries.id_ranges import id_range
+from connector.database.stats.counters import last_event_times
 from mappings.destination import Outcome
 from mappings.problems import Problem, load_problems
 
@@ -121,7 +122,8 @@ def last_delivered(database: Database) -> dict[str, datetime]:
 def last_webhook_by_store(database: Database, stores: Iterable[str]) -> dict[str, datetime | None]:
     """Time of each store's last webhook, or None. Orders that catch-up read are no webhooks.
 
-    A store that is not among the last events is looked up in the index of its orders, which is short then.
+    A store that is not among the last events is looked up in the counters; one that they do not have yet, in the index
+    of its orders, which is short then.
     """
     newest = select(Event.store, Event.received_at, Event.source).order_by(col(Event.id).desc())
     recent = newest.limit(LAST_EVENTS).subquery()
@@ -129,6 +131,10 @@ def last_webhook_by_store(database: Database, stores: Iterable[str]) -> dict[str
     last_received = select(recent.c.store, func.max(recent.c.received_at)).where(is_webhook).group_by(recent.c.store)
     with database.read() as session:
         last_by_store: dict[str, datetime | None] = dict(session.exec(last_received).all())
+    if set(stores) <= set(last_by_store):
+        return last_by_store
+    last_by_store = {**last_event_times(database), **last_by_store}
+    with database.read() as session:
         for store in set(stores) - set(last_by_store):
             webhook_ids = select(func.max(Event.id)).where(Event.store == store, Event.source == EventSource.WEBHOOK)
             newest_id = webhook_ids.scalar_subquery()

@@ -4,13 +4,16 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
+from connector.database.models import Event
 from connector.database.queries import pages
 from connector.database.queries.audit import list_audit_entries
 from connector.database.queries.deliveries import DeliveryFilter, search_deliveries
 from connector.database.queries.events import EventFilter, search_events
 from connector.database.queries.terms import delivery_ids_by_email
 from connector.database.reconciliation.run import Scope, reconcile
+from connector.database.stats.counters import roll_up_counters
 from connector.database.stats.gauges import count_parked, count_waiting
 from connector.database.stats.overview import (
     count_by_hour,
@@ -22,6 +25,7 @@ from connector.database.stats.overview import (
 from connector.operations.actions import advance_bulk_retries, start_bulk_retry
 from mappings.problems import render_cause
 from tests.support.orders import shopify_order, woo_order
+from tests.support.rows import execute_statements
 from tests.support.scenarios import create_mixed_deliveries, without_colonia
 from tests.support.service import Service
 
@@ -91,7 +95,24 @@ def test_store_with_only_old_events_keeps_its_last_webhook_time(
     service.post_shopify(shopify_order(1))
     for number in range(3):
         service.post_woo(woo_order(number))
-    assert last_webhook_by_store(service.database, ["tienda-mx"])["tienda-mx"] is not None
+    last_at = last_webhook_by_store(service.database, ["tienda-mx"])["tienda-mx"]
+    assert last_at is not None
+    service.clock.forward(600)
+    roll_up_counters(service.database)
+    counted_at = last_webhook_by_store(service.database, ["tienda-mx"])["tienda-mx"]
+    assert counted_at is not None
+    assert abs(counted_at - last_at) < timedelta(milliseconds=1)
+
+
+def test_order_that_catch_up_read_is_no_webhook(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    for last_events in (1_000, 1):
+        monkeypatch.setattr("connector.database.stats.overview.LAST_EVENTS", last_events)
+        service.post_woo(woo_order(last_events))
+        execute_statements(service, update(Event).values(source="catch-up"))
+        service.post_shopify(shopify_order(last_events))
+        last_webhooks = last_webhook_by_store(service.database, ["tienda-mx", "tienda-ar"])
+        assert last_webhooks["tienda-ar"] is None
+        assert last_webhooks["tienda-mx"] is not None
 
 
 def test_pagination_returns_every_row_once(service: Service) -> None:
