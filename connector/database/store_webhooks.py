@@ -31,9 +31,19 @@ def set_webhooks_managed(database: Database, store: str, *, is_managed: bool) ->
 
 
 def record_webhook_check(
-    database: Database, store: str, *, problems: Sequence[Problem] = (), error: Problem | None = None
+    database: Database,
+    store: str,
+    *,
+    problems: Sequence[Problem] = (),
+    error: Problem | None = None,
+    is_failing: bool | None = None,
 ) -> None:
-    """Record what a check of a store's webhooks saw."""
+    """Record what a check of a store's webhooks saw.
+
+    Args:
+        is_failing: whether a person must know; by default, if there is a problem or an error.
+    """
+    is_failing = bool(problems or error) if is_failing is None else is_failing
 
     def record(transaction: Transaction) -> None:
         since = _load(transaction, store).failed_since
@@ -41,7 +51,7 @@ def record_webhook_check(
             "checked_at": transaction.now,
             "problems": dump_problems(problems),
             "error": error.to_json() if error else None,
-            "failed_since": (since or transaction.now) if problems or error else None,
+            "failed_since": (since or transaction.now) if is_failing else None,
         }
         _set(transaction, store, **values)
 

@@ -355,7 +355,11 @@ def _without_api(store: Store) -> WebhooksReport:
 
 def _record(runtime: Runtime, report: WebhooksReport, *, is_managed: bool) -> None:
     problems = report.problems_to_report(is_managed=is_managed)
-    record_webhook_check(runtime.database, report.store.id, problems=problems, error=report.error)
+    # Where a person makes the webhooks, the key need not be one that may read them.
+    is_failing = bool(problems) or (report.error is not None and (is_managed or report.has_own))
+    record_webhook_check(
+        runtime.database, report.store.id, problems=problems, error=report.error, is_failing=is_failing
+    )
 
 
 @contextmanager

@@ -378,3 +378,19 @@ def test_webhooks_of_an_app_need_its_secret(
         sandbox.put_order("shopify", "", shopify_order())
         assert sandbox.webhooks.wait_until_idle()
     assert {item.status for item in sandbox.webhooks.deliveries()} == ({200} if is_in_secrets else set())
+
+
+def test_key_that_may_not_read_webhooks_is_a_failure_only_where_the_connector_makes_them(service: Service) -> None:
+    def is_failing() -> bool:
+        report = repair_webhooks(service.runtime, woo(service))
+        assert codes(report) == ["webhooks_credentials_rejected"]
+        row = load_webhook_checks(service.database)["tienda-ar"]
+        assert row.error is not None
+        return row.failed_since is not None
+
+    service.sandbox.key_permissions["ck_clave:cs_secreto"] = "no_manager"
+    assert not is_failing()
+    service.sandbox.key_permissions.clear()
+    sync_webhooks(service.runtime, woo(service))
+    service.sandbox.key_permissions["ck_clave:cs_secreto"] = "no_manager"
+    assert is_failing()
