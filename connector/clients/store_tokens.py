@@ -159,6 +159,8 @@ class StoreTokens:
             valid = None
         if valid is not None and self._renew_after is not None and now < self._renew_after:
             return valid
+        if valid is not None:  # leave half of the time for the request that the token is for
+            deadline = (monotonic() + deadline) / 2
         try:
             return self._exchange_alone(request, deadline, rejected)
         except StoreTokenError as error:

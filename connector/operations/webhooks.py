@@ -151,7 +151,7 @@ class StoreWebhookClient:
             if request is None:
                 return webhooks
             result = self._send(request)
-            if result.status is None:
+            if result.status is None or not result.was_sent:  # for lack of a token, for example
                 raise WebhooksUnavailableError(build_message("webhooks_not_listed", error=result.failure))
             if result.status in (401, 403):
                 raise WebhooksUnavailableError(build_message("webhooks_credentials_rejected", status=result.status))

@@ -151,6 +151,17 @@ def test_valid_token_is_used_while_it_cannot_be_renewed(
     assert call(process).status == 503
 
 
+def test_valid_token_is_used_while_its_renewal_hangs(
+    open_process: OpenProcess, shop: SandboxServer, clock: Clock
+) -> None:
+    process = open_process()
+    call(process)
+    shop.inject_fault("shopify", "latency", latency_s=30, match=EXCHANGE)
+    clock.forward(86_399 - 200)
+    result = process.store_apis["tienda"].request("GET", COUNT, timeout_s=2)
+    assert result.status == 200
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "message"),
     [
