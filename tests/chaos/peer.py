@@ -84,8 +84,9 @@ class Peer:
             self._posts, self._quiet_from = posts, time.monotonic()
         return time.monotonic() - self._quiet_from > QUIET_S
 
-    def note_known(self) -> None:
+    def note_known(self) -> bool:
         """A peer reports nothing that it knows."""
+        return True
 
     def judge(self, events: Sequence[PostedEvent], incidents: Sequence[Incident]) -> Verdict:
         return judge_by_destination(events, self._sandbox.orders(), self._sandbox.requests())

@@ -99,8 +99,7 @@ def run(options: RunOptions, folder: Path, *, say: Callable[[str], None], tell: 
         if dead := storefront.dead_stores():
             say(f"The webhooks of {', '.join(dead)} are dead.")
         time.sleep(subject.catch_up_within_s)
-        subject.note_known()
-        is_settled = is_done and wait_until(subject.is_settled, within_s)
+        is_settled = is_done and wait_until(subject.note_known, within_s) and wait_until(subject.is_settled, within_s)
         say("Everything is settled." if is_settled else f"Not everything is settled within {within_s:g} s.")
         verdict = subject.judge(storefront.events, chaos.incidents)
         return Outcome(verdict=verdict, chaos=chaos, restarts=subject.programs.restarts)

@@ -214,24 +214,21 @@ def plan_orders(
         shop = rng.choice(shops)
         [script] = rng.choices(scripts, weights)
         at = rng.uniform(0, seconds) + BETWEEN_CHANGES_S * (len(script) - 1)
-        due_s = {}
+        posts: dict[int, tuple[float, ...]] = {}
         for _, version, earliest_s, latest_s in script:
             at += rng.uniform(earliest_s, latest_s)
-            due_s[version] = at
-        changed_s = plan_changes(due_s)
-        events = []
-        for word, version, _, _ in script:
-            at = due_s[version]
             again = [at + rng.choice([0.0, rng.uniform(0, 10)])] if rng.random() < 1 / 3 else []
-            is_lost = rng.random() < lost_share
-            events.append(
-                PlannedEvent(
-                    word=word,
-                    version=version,
-                    due_s=() if is_lost else (at, *again),
-                    changed_s=changed_s[version],
-                )
+            posts[version] = (at, *again)
+        changed_s = plan_changes({version: due_s[0] for version, due_s in posts.items()})
+        events = [
+            PlannedEvent(
+                word=word,
+                version=version,
+                due_s=() if lost_share and rng.random() < lost_share else posts[version],
+                changed_s=changed_s[version],
             )
+            for word, version, _, _ in script
+        ]
         orders.append(PlannedOrder(shop=shop, number=number, events=tuple(events)))
     return orders
 

@@ -236,9 +236,13 @@ class Connector:
             ReportedEvent(**{name: item[name] for name in ReportedEvent.__slots__}) for item in self._get_all("/events")
         ]
 
-    def note_known(self) -> None:
-        """Remember which orders have a delivery now: those are not late."""
-        self._known = {(delivery.account, delivery.store, delivery.order_id) for delivery in self.deliveries()}
+    def note_known(self) -> bool:
+        """Remember which orders have a delivery now: those are not late. False while the API is unreachable."""
+        try:
+            self._known = {(delivery.account, delivery.store, delivery.order_id) for delivery in self.deliveries()}
+        except httpx.HTTPError:
+            return False
+        return True
 
     def attempts(self, delivery: ReportedDelivery) -> list[ReportedAttempt]:
         """Return the attempts of one delivery, oldest first."""
