@@ -33,7 +33,7 @@ NO_WAY_IN = Invariant(
             at=environment.AdminToken._deserialize,
             old="len(token) < MIN_SECRET_LENGTH",
             new="not token",
-            tests=("tests/settings/test_loader.py::test_invalid_environment_variable_is_an_error",),
+            tests=("tests/settings/test_environment.py::test_invalid_environment_variable_is_an_error",),
         ),
         Mutant(
             breaks="signing out only forgets the cookie",
