@@ -311,7 +311,7 @@ def test_dead_worker_is_restarted_and_webhooks_are_stored_while_it_keeps_dying(
     assert service.post_shopify(shopify_order(), "event").json()["status"] == "accepted"
     assert service.get("/health/ready").json() == {"status": "ok", "worker": "none"}
     wait_until(lambda: [delivery["state"] for delivery in service.deliveries()] == ["delivered"])
-    wait_until(lambda: service.get("/health/ready").json()["worker"] == "running", 20)
+    wait_until(lambda: service.get("/health/ready").json()["worker"] == "running")
     assert service.end() == 0
 
 
