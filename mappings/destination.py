@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Generic
 
 from mappings.bundles import find_divided_kits, resolve_bundles
-from mappings.contracts import Contract
+from mappings.contracts import Contract, load_contract
 from mappings.customer_lookup import CustomerApi, CustomerMatch
 from mappings.order import Order
 from mappings.order_request import OrderRequest
@@ -65,6 +65,7 @@ class Destination(Generic[AccountT]):
     #: What the body is dumped from.
     request_class: ClassVar[type[OrderRequest]] = OrderRequest
     settings_schema: ClassVar[type[AccountSchema]] = AccountSchema
+    #: By default `contracts/<name>.json`.
     contract: ClassVar[Contract]
     #: Where the body is posted, below the account's `base_url`.
     path: ClassVar[str]
@@ -89,20 +90,26 @@ class Destination(Generic[AccountT]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if missing := Destination.__annotations__.keys() - set(dir(cls)):
+        if missing := Destination.__annotations__.keys() - {"contract", *dir(cls)}:
             raise TypeError(f"{cls.__name__} has no {', '.join(sorted(missing))}.")
+        if not hasattr(cls, "contract"):
+            cls.contract = load_contract(cls.name)
 
     def query_params(self, account: AccountT) -> Mapping[str, str]:
         """Return the query parameters of every request."""
         return {}
 
     def bearer_token(self, account: AccountT) -> str | None:
-        """Return the account's permanent Bearer token. None: there is none, or `token_exchange` gets one."""
-        return None
+        """Return the account's permanent Bearer token, by default its API key.
+
+        None: there is none, or `token_exchange` gets one.
+        """
+        return None if self.token_exchange else self.api_key(account)
 
     def api_key(self, account: AccountT) -> str | None:
-        """Return the key that `token_exchange` exchanges for a token."""
-        return None
+        """Return the account's API key, by default its setting `api_key`. None: it has none."""
+        key: str | None = getattr(account, "api_key", None)
+        return key
 
     def required_details(self, account: AccountT) -> Set[str]:
         """Return what the account needs of an order that some storefronts leave out of their webhooks.

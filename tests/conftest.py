@@ -23,6 +23,7 @@ from connector.runtime import open_runtime
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
 from connector.web.app import create_app
+from mappings.addresses import resolve  # noqa: F401  # takes longer to import than Hypothesis allows a test
 from tests.support.service import ADMIN_TOKEN, Clock, Service, write_configuration
 
 ENGINES = ("sqlite", "postgresql")

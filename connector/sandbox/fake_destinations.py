@@ -154,7 +154,8 @@ class FakeDestination:
             raise DestinationApiError(RefusalReason.BEARER, "a Bearer with a known API key is needed")
 
     def _takes_bearer_token(self) -> bool:
-        return type(self.destination).bearer_token is not Destination.bearer_token
+        has_own_token = type(self.destination).bearer_token is not Destination.bearer_token
+        return has_own_token or "api_key" in self.destination.settings_schema().fields
 
     def _check_key(self) -> str | None:
         header = self.destination.idempotency_header

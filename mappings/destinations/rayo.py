@@ -11,7 +11,6 @@ from typing import Any, Literal
 from marshmallow import ValidationError, fields, validates_schema
 
 from mappings import setting_fields
-from mappings.contracts import load_contract
 from mappings.destination import Destination, Outcome, TokenExchange
 from mappings.fields import CodeLookup, NonEmpty, Phone, PostalCode, Quantity, Text
 from mappings.labels import N_
@@ -233,7 +232,6 @@ class Rayo(Destination[RayoAccount]):
     order_schema = RayoOrderSchema
     request_class = RayoOrderRequest
     settings_schema = RayoAccountSchema
-    contract = load_contract("rayo")
     path = "/api/rest/orders"
     ships = True
     order_id_path = "orden.ordenRef"
@@ -254,9 +252,6 @@ class Rayo(Destination[RayoAccount]):
 
     def bearer_token(self, account: RayoAccount) -> str | None:
         return None if account.api_key else account.access_token
-
-    def api_key(self, account: RayoAccount) -> str | None:
-        return account.api_key
 
     def required_details(self, account: RayoAccount) -> Set[str]:
         return {"barcodes"} if account.identifier == "barcode" else frozenset()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings import DESTINATIONS, STOREFRONTS
-from mappings.destination import Destination
+from mappings.destination import Destination, TokenExchange
 from mappings.order import Order
 from mappings.problems import MappingError, Problem, render_problems
 from mappings.schema import DestinationSchema
@@ -256,6 +256,27 @@ def test_destination_without_a_path_cannot_be_defined() -> None:
             name = "mensajeria"
             order_schema = DestinationSchema
             contract = DESTINATIONS["rayo"].contract
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountWithKey(Account):
+    api_key: str | None = None
+
+
+def test_destination_has_the_contract_of_its_name_and_sends_the_api_key_by_default() -> None:
+    class Mensajeria(Destination[AccountWithKey]):
+        name = "lapyme"
+        order_schema = DestinationSchema
+        path = "/pedidos"
+        order_id_path = "id"
+
+    class Exchanging(Mensajeria):
+        token_exchange = TokenExchange(path="/token", key_header="x", token_path="token")
+
+    account = AccountWithKey(name="a", id="a", destination="lapyme", base_url="https://a.example", api_key="k")
+    assert Mensajeria.contract == DESTINATIONS["lapyme"].contract
+    assert (Mensajeria().bearer_token(account), Exchanging().bearer_token(account)) == ("k", None)
+    assert (Mensajeria().api_key(account), Exchanging().api_key(account)) == ("k", "k")
 
 
 def test_storefront_without_identify_cannot_be_instantiated() -> None:

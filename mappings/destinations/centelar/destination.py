@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Set
 from typing import Any
 
-from mappings.contracts import load_contract
 from mappings.destination import Destination, Outcome
 from mappings.destinations.centelar.account import CentelarAccount, CentelarAccountSchema
 from mappings.destinations.centelar.request import CentelarOrderRequest
@@ -17,7 +16,6 @@ class Centelar(Destination[CentelarAccount]):
     order_schema = CentelarOrderSchema
     request_class = CentelarOrderRequest
     settings_schema = CentelarAccountSchema
-    contract = load_contract("centelar")
     path = "/api/v1.1/order"
     order_id_path = "order_id"
     order_reference_setting = "ext_code"

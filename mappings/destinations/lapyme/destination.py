@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from mappings.contracts import load_contract
 from mappings.destination import Destination, Outcome
 from mappings.destinations.lapyme.account import LapymeAccount, LapymeAccountSchema
 from mappings.destinations.lapyme.customers import LapymeCustomerApi
@@ -18,7 +17,6 @@ class Lapyme(Destination[LapymeAccount]):
     order_schema = LapymeOrderSchema
     request_class = LapymeOrderRequest
     settings_schema = LapymeAccountSchema
-    contract = load_contract("lapyme")
     path = "/api/v1/orders"
     order_id_path = "data.order.id"
     idempotency_header = "Idempotency-Key"
@@ -26,9 +24,6 @@ class Lapyme(Destination[LapymeAccount]):
     customer_api = LapymeCustomerApi()
     setup_plan = SETUP_PLAN
     sample = SAMPLE
-
-    def bearer_token(self, account: LapymeAccount) -> str | None:
-        return account.api_key
 
     def classify_response(self, status: int, body: Any) -> Outcome | None:
         return classify_conflict(body) if status == 409 else None
