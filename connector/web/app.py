@@ -24,6 +24,8 @@ from connector.web.rejections import RejectionCounter
 from connector.web.request_body import configure_request_bodies
 from connector.web.request_id import configure_request_ids
 
+PROTECTIVE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
 
 class JsonProvider(DefaultJSONProvider):
     """JSON of the API. The fields of responses keep their order."""
@@ -59,8 +61,9 @@ def create_app(runtime: Runtime) -> Flask:
 
 def protect_response(response: Response) -> Response:
     """Let nothing keep or reinterpret a response, except those that say otherwise, as the documentation's files do."""
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    for name, value in PROTECTIVE_HEADERS.items():
+        if not response.headers.getlist(name):
+            response.headers.add(name, value)
     return response
 
 
