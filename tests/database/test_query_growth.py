@@ -5,6 +5,8 @@ depend on the statements and the rows alone, and not on how fast the machine is.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from sqlite3 import Connection
 
 import psycopg
@@ -27,7 +29,11 @@ from connector.database.claims import (
 )
 from connector.database.engine import Database
 from connector.database.events import IncomingWebhook, record_event, record_events
-from connector.database.models import Delivery, State
+from connector.database.known_stores import record_first_runs
+from connector.database.lost_webhooks import read_lost_webhooks
+from connector.database.models import Delivery, EventSource, State
+from connector.database.order_records import load_order_records
+from connector.database.store_status import count_caught_up
 from mappings.destination import Outcome
 from mappings.storefront import WebhookIdentity
 
@@ -53,6 +59,9 @@ class CountingDatabase:
             event.listen(self.database.engine, "connect", self._watch)
         self.database.migrate()
         ensure_circuits(self.database, ["bodega"])
+        record_first_runs(self.database, ["tienda"])
+        with self.database.write() as transaction:
+            record_events(transaction, [replace(webhook_for(0), source=EventSource.CATCH_UP)])
 
     @property
     def is_sqlite(self) -> bool:
@@ -174,6 +183,21 @@ def release(counting_database: CountingDatabase) -> None:
     assert release_claims(counting_database.database, "me") == 3
 
 
+def find_lost_webhooks(counting_database: CountingDatabase) -> None:
+    assert read_lost_webhooks(counting_database.database) == {}  # none is five minutes old
+
+
+def count_orders_caught_up(counting_database: CountingDatabase) -> None:
+    since = counting_database.database.clock() - timedelta(hours=24)
+    assert count_caught_up(counting_database.database, since) == {"tienda": 1}
+
+
+def look_up_listed_orders(counting_database: CountingDatabase) -> None:
+    newest = counting_database.orders
+    versions = {str(number): counting_database.database.clock() for number in range(newest - 9, newest + 1)}
+    assert len(load_order_records(counting_database.database, "tienda", versions)) == 10
+
+
 OPERATIONS_PER_ORDER: dict[str, Callable[[CountingDatabase], None]] = {
     "take in": lambda counted: record_webhook(counted, "accepted"),
     "take in again": lambda counted: record_webhook(counted, "duplicate"),
@@ -182,7 +206,14 @@ OPERATIONS_PER_ORDER: dict[str, Callable[[CountingDatabase], None]] = {
     "mark": mark_as_sending,
     "record": record_outcome,
 }
-OPERATIONS = OPERATIONS_PER_ORDER | {"expire": expire, "recover": recover, "release": release}
+OPERATIONS = OPERATIONS_PER_ORDER | {
+    "expire": expire,
+    "recover": recover,
+    "release": release,
+    "look up listed orders": look_up_listed_orders,
+    "find lost webhooks": find_lost_webhooks,
+    "count orders caught up": count_orders_caught_up,
+}
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from tests.mutants.mutant import Mutant
 from tests.mutants.of_access import OF_ACCESS
 from tests.mutants.of_attempts import OF_ATTEMPTS
+from tests.mutants.of_catch_up import OF_CATCH_UP
 from tests.mutants.of_events import OF_EVENTS
 from tests.mutants.of_listings import OF_LISTINGS
 from tests.mutants.of_shipping import OF_SHIPPING
@@ -74,6 +75,7 @@ def main() -> int:
             *OF_TOKENS,
             *OF_WEBHOOKS,
             *OF_LISTINGS,
+            *OF_CATCH_UP,
         )
         if not numbers or candidate.number in numbers
     ]
