@@ -88,7 +88,7 @@ def test_uncertain_delivery_would_be_sent_unchanged(service: Service) -> None:
     service.post_woo(woo_order(customer_note="tarde", date_modified_gmt="2026-11-20T16:00:00"))
     preview_result = request_preview(service).json
     assert (preview_result["body"], preview_result["differences"], preview_result["origins"]) == (body, [], [])
-    assert preview_result["warnings"][-1].startswith("An earlier attempt may have arrived")
+    assert preview_result["warnings"][-1].startswith("An earlier attempt may have been processed")
 
 
 @pytest.mark.sqlite

@@ -3,7 +3,7 @@
 from connector.core import outcomes, signatures
 from connector.database import attempts, deliveries, events, postgresql, sqlite
 from connector.database.sql import statements
-from connector.delivery import deliver
+from connector.delivery import deliver, recording
 from connector.ingestion import receive
 from connector.operations import probe
 from connector.settings import loader
@@ -279,14 +279,14 @@ NO_DISCLOSURE = Invariant(
     mutants=(
         Mutant(
             breaks="the destination's reply is logged",
-            at=deliver.log_attempt,
+            at=recording.log_attempt,
             old="        status=attempt.status,",
             new="        status=attempt.status,\n        reply=attempt.reply,\n        sent=delivery.body,",
             tests=(NO_LOG,),
         ),
         Mutant(
             breaks="an order's problems, which quote it, are logged",
-            at=deliver.record_not_ready,
+            at=recording.record_not_ready,
             old="problems=len(problems))",
             new="problems=problems)",
             tests=(NO_LOG,),
