@@ -17,6 +17,7 @@ from connector.core.signatures import sign
 from connector.sandbox.demo_process import Interrupt, ServiceProcess, build_environment, run_service
 from connector.sandbox.server import SandboxServer
 from mappings import STOREFRONTS
+from tests.support.api_access import add_api_access
 from tests.support.orders import SHOPIFY_SECRET, WOO_SECRET, encode, shopify_order, woo_order
 from tests.support.scenarios import without_colonia
 from tests.support.service import CONFIGURATION, UUID
@@ -31,14 +32,6 @@ role = "operator"
 [users.vera]
 password_hash = "{generate_password_hash(PASSWORD)}"
 """
-
-
-def with_api_access(configuration: str, sandbox: SandboxServer, public_url: str) -> str:
-    """Give the WooCommerce store access to its API, and the service its address."""
-    store = '[stores.tienda-ar]\nstorefront = "woocommerce"\n'
-    assert store in configuration
-    api = f'api_url = "{sandbox.url("woocommerce")}"\napi_token = "ck_clave:cs_secreto"\n'
-    return f'public_url = "{public_url}"\n' + configuration.replace(store, store + api)
 
 
 @dataclass
@@ -119,7 +112,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         urls = {"rayo": sandbox.url("rayo"), "lapyme": sandbox.url("lapyme")}
         secrets = {"shopify": SHOPIFY_SECRET, "woo": WOO_SECRET}
         configuration = CONFIGURATION.format(timeout_s=2, more="", uuid=UUID, **urls, **secrets) + USERS
-        configuration = with_api_access(configuration, sandbox, f"http://{variables['HOST']}:{variables['PORT']}")
+        public_url = f"http://{variables['HOST']}:{variables['PORT']}"
+        configuration = add_api_access(configuration, api_url=sandbox.url("woocommerce"), public_url=public_url)
         Path(variables["CONNECTOR_CONFIG"]).write_text(configuration, "utf-8")
         service = stack.enter_context(run_service(variables, folder / "service.log"))
         service.wait_until_ready(Interrupt())

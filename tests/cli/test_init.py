@@ -274,6 +274,19 @@ def test_next_steps_say_how_webhooks_are_made(
     assert "connector serve" in result.output
 
 
+def test_shopify_app_with_a_permanent_token(run: Callable[..., Result], sandbox: SandboxServer, tmp_path: Path) -> None:
+    arguments = ["init", "--storefront", "shopify", "--shop", "https://Tienda.myshopify.com/", "--destination", "rayo"]
+    arguments += ["--set", f"api_url={sandbox.url('shopify')}", "--set", f"base_url={sandbox.url('rayo')}"]
+    secrets = {"SHOPIFY_WEBHOOK_SECRET": "key", "SHOPIFY_API_TOKEN": "shpat_1", "RAYO_API_KEY": "key"}
+    result = run(*arguments, **secrets)
+    assert result.exit_code == 0, result.output
+    assert "[stores.tienda]" in (tmp_path / "connector.toml").read_text("utf-8")
+    assert load_environment_file(tmp_path).keys() == {"ADMIN_TOKEN", *secrets}  # no tokens are obtained
+    settings = load_settings(tmp_path / "connector.toml", load_environment_file(tmp_path))
+    assert settings.stores["tienda"].has_api
+    assert settings.stores["tienda"].shop_domain == ["tienda.myshopify.com"]
+
+
 def test_app_of_tiendanube_is_authorized_afterwards(
     run: Callable[..., Result], sandbox: SandboxServer, tmp_path: Path
 ) -> None:

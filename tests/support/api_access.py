@@ -1,10 +1,18 @@
-"""Gives a store of a test's service access to its API."""
+"""Gives a store access to its API, in a configuration or in a service that a test has opened."""
 
 from dataclasses import replace
 
 from tests.support.service import Service
 
 PUBLIC_URL = "https://connector.example.com"
+
+
+def add_api_access(configuration: str, *, api_url: str, public_url: str) -> str:
+    """Give the WooCommerce store of `CONFIGURATION`, as text, access to its API, and the service its address."""
+    store = '[stores.tienda-ar]\nstorefront = "woocommerce"\n'
+    assert store in configuration
+    api = f'api_url = "{api_url}"\napi_token = "ck_clave:cs_secreto"\n'
+    return f'public_url = "{public_url}"\n' + configuration.replace(store, store + api)
 
 
 def give_api_access(service: Service, *names: str, public_url: str | None = PUBLIC_URL) -> None:

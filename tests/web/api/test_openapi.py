@@ -74,6 +74,16 @@ def test_every_api_operation_documents_token_and_common_errors(service: Service)
             assert operation["responses"].keys() >= {"401", "404", "405", "503"}
 
 
+def test_every_api_operation_needs_the_token(service: Service) -> None:
+    operations = [(path, method) for path, method in iter_operations(service) if path.startswith("/api")]
+    assert len(operations) > 15
+    for path, method in operations:
+        url = re.sub(r"\{\w+\}", "1", path)
+        client = create_app(service.runtime).test_client()  # a new one has seen no wrong tokens
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            assert client.open(url, method=method, headers=headers).status_code == 401, f"{method} {path}"
+
+
 def test_document_is_public_and_independent_of_configuration(service: Service) -> None:
     settings = service.runtime.settings
     bare = replace(settings, environment=replace(settings.environment, admin_token=None))
