@@ -136,6 +136,7 @@ WORDINGS: Mapping[str, Wording] = {
 #: Conditions that may have several causes.
 KINDS_WITH_CAUSE = ("signature", "store_errors", "webhooks", "catch_up", "lost_webhooks")
 UNAUTHORIZED_TEXT = "It rejects the credentials: correct the key in the configuration and restart the service."
+STORE_UNAUTHORIZED_TEXT = "It rejects the credentials, or its app has no token: `connector doctor` says what to do."
 
 
 def build_section(alert: Alert, last_notice: Mapping[str, Any], public_url: str | None) -> Section:
@@ -152,7 +153,10 @@ def build_section(alert: Alert, last_notice: Mapping[str, Any], public_url: str 
     )
     title = f"Resolved: {title}" if is_over else title
     is_unauthorized = any(cause["code"] == "credentials_rejected" for cause in alert.causes)
-    to_do = UNAUTHORIZED_TEXT if is_unauthorized else wording.to_do.format(**params)
+    to_do = wording.to_do.format(**params)
+    if is_unauthorized:
+        is_store = parse_circuit(alert.account or "")[0] == "store"
+        to_do = STORE_UNAUTHORIZED_TEXT if is_store else UNAUTHORIZED_TEXT
     to_do = RESOLVED_TEXT if is_over else to_do
     examples = alert.examples[:new_count]
     link = page_or_command(alert, examples, public_url)

@@ -18,12 +18,14 @@ from connector.alerts import start_monitor
 from connector.alerts.monitor import AlertMonitor, ChannelState
 from connector.core.http_result import HttpResult
 from connector.database.alerts import causes_of
+from connector.database.circuits import CircuitReport, record_outcome, store_circuit
 from connector.database.coordination import acquire_lock, release_lock
 from connector.database.models import Delivery
 from connector.database.orders import CANCELLED_AFTER_SENDING, add_alert
 from connector.database.store_webhooks import record_webhook_check
 from connector.settings.alerts import SlackChannel
 from mappings import DESTINATIONS
+from mappings.destination import Outcome
 from mappings.problems import MappingError, Problem, dump_problems, render_cause
 from tests.support.listing import catch_up, changed_order, open_shop
 from tests.support.mapping_cases import SAMPLES, build_body, parse_order, storefront_name
@@ -386,6 +388,18 @@ def test_circuit_breaker_opening_and_closing_are_alerted(alerting_service: Servi
         ),
         ("Resolved: bodega is not accepting orders", "credentials rejected", "No action needed."),
     ]
+
+
+def test_rejected_app_of_a_store_is_alerted(alerting_service: Service, receiver: Receiver) -> None:
+    report = CircuitReport(
+        circuit=store_circuit("tienda-mx"), outcome=Outcome.UNAUTHORIZED, failure_threshold=5, probe_after_s=30
+    )
+    record_outcome(alerting_service.database, report)
+    run_monitor_once(alerting_service)
+    [alert] = alerts_at(receiver)
+    assert "tienda-mx" in alert["title"]
+    assert alert["cause"] == "credentials rejected"
+    assert alert["to_do"] == "It rejects the credentials, or its app has no token: `connector doctor` says what to do."
 
 
 def test_flapping_circuit_breaker_is_not_alerted_each_time(alerting_service: Service, receiver: Receiver) -> None:
