@@ -140,7 +140,7 @@ class Reading:
         self.result = ReadingResult(store=store.id)
         floor = orders_floor(runtime, store)
         recorded = load_reading(self.database, store.id)
-        read_until = recorded.read_until if recorded else floor
+        read_until = max(recorded.read_until, floor) if recorded else floor
         self.floor = floor
         after = since or max(floor, read_until - timedelta(seconds=store.catch_up_overlap_s))
         self.window = readable_window(runtime, store, after)

@@ -49,12 +49,14 @@ def begin_reading(database: Database, store: str, *, floor: datetime) -> None:
     """Record that a reading of the store begins: what a person asked for is under way.
 
     Args:
-        floor: where the first reading starts.
+        floor: where the first reading starts. What changed before is not wanted, so it counts as read.
     """
 
     def begin(transaction: Transaction) -> None:
         row = {"store": store, "read_until": floor, "orders_read": 0, "orders_missing": 0, "failures": 0}
         insert_ignore(transaction.connection, StoreReading, [row], unique=("store",))
+        is_behind = (col(StoreReading.store) == store, col(StoreReading.read_until) < floor)
+        transaction.execute(update(StoreReading).where(*is_behind).values(read_until=floor))
         change_reading(transaction, store, started_at=transaction.now, requested_at=None)
 
     database.transact(begin)

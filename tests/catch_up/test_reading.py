@@ -216,6 +216,15 @@ def test_since_after_the_last_reading_skips_nothing(service: Service, shop: Shop
     assert missing_ids(catch_up(service, shop)) == ["1"]
 
 
+def test_later_since_leaves_no_gap(service: Service, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    catch_up(service, shop)
+    service.clock.forward(7_200)
+    shop = open_shop(service, monkeypatch, since=service.clock() - timedelta(hours=1))
+    shop.orders = [changed_order(service, 1, minutes=90), changed_order(service, 2)]
+    assert missing_ids(catch_up(service, shop)) == ["2"]
+    assert recorded_reading(service, shop).read_until > service.clock() - timedelta(minutes=6)
+
+
 def test_long_period_is_read_in_parts(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = open_shop(service, monkeypatch, DailyPages(), since=service.clock() - timedelta(days=3))
     shop.orders = [changed_order(service, number, minutes=1_440 * number - 30) for number in (1, 2, 3)]

@@ -16,6 +16,7 @@ from connector.core.worker_id import new_worker_id
 from connector.database.coordination import acquire_lock
 from connector.database.models import StoreReading
 from connector.database.readings import begin_reading, load_reading, retry_delay_s
+from connector.operations import actions
 from tests.support.listing import Shop, changed_order, open_shop, recorded_reading
 from tests.support.mapping_cases import build_store
 from tests.support.service import Service
@@ -143,6 +144,20 @@ def test_interval_of_zero_reads_only_on_request(service: Service, monkeypatch: p
     run_once(worker)
     assert readings_of(shop) == 1
     assert recorded_reading(service, shop).requested_at is None
+
+
+def test_request_before_the_first_reading_is_met_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = open_shop(service, monkeypatch, since=None, catch_up_every_s=0.0)
+    service.clock.forward(3_600)
+    shop.orders = [changed_order(service, 1)]
+    actions.request_catch_up(service.runtime, shop.store.name, actor="ana")
+    worker = start_worker(service)
+    run_once(worker)
+    run_once(worker)
+    assert readings_of(shop) == 1
+    reading = recorded_reading(service, shop)
+    assert (reading.requested_at, reading.orders_missing) == (None, 1)
+    assert reading.read_until > service.clock() - timedelta(minutes=6)
 
 
 def request_reading(service: Service, shop: Shop) -> None:

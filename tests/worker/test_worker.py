@@ -21,7 +21,7 @@ def test_fetch_interrupted_by_shutdown_releases_the_claim(
 ) -> None:
     service = open_service(text=THIN_CONFIGURATION.replace("NUBE", sandbox.url("tiendanube")))
     service.sandbox.put_order("tiendanube", 4410733, tiendanube_order())
-    service.sandbox.inject_fault("tiendanube", "latency", latency_s=0.5)
+    service.sandbox.inject_fault("tiendanube", "latency", latency_s=0.5, match="/orders/9001")
     post_thin_webhook(service)
     worker = service.worker()
     running = threading.Thread(target=worker.run)
