@@ -59,7 +59,7 @@ def init(
     configure_logging(quiet=True)
     if not is_forced and (existing := find_existing_files(directory)):
         raise click.UsageError(f"{existing[0]} exists: move it, or give --force to replace it.")
-    interview = Interview(given={**parse_values(values), **({"shop": shop} if shop else {})})
+    interview = Interview(options={**parse_values(values), **({"shop": shop} if shop else {})})
     try:
         store = ask_store(interview, storefront, store_name)
         account = ask_account(interview, destination, account_name)

@@ -24,15 +24,15 @@ class Interview:
     """Collects answers. Without a terminal, it collects what lacks instead of asking.
 
     Args:
-        given: answers and settings by name, from the options.
+        options: answers and settings by name, from the options.
     """
 
-    given: Mapping[str, str]
+    options: Mapping[str, str]
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     is_interactive: bool = field(default_factory=is_terminal)
     missing: list[str] = field(default_factory=list)  # what has to be given
     faults: list[str] = field(default_factory=list)  # what is wrong with what was given
-    used: set[str] = field(default_factory=set)  # names of `given`
+    used: set[str] = field(default_factory=set)  # names of `options`
 
     def choose(self, label: str, option: str, value: str | None, choices: Sequence[str]) -> str:
         """Return one of `choices`. Raises `click.UsageError` if there is no terminal, and it is not given."""
@@ -49,11 +49,11 @@ class Interview:
 
         part = SetupPart(kind=kind, integration=integration, name=name)
         questions = {question.name for question in part.plan.questions}
-        names = (setting_names(kind, integration) & self.given.keys()) - questions
+        names = (setting_names(kind, integration) & self.options.keys()) - questions
         for setting in sorted(names):
             if setting in secret_settings(kind, integration):
                 self.faults.append(f"{setting} may be a secret, which is not given on the command line.")
-            part.extra_settings[setting] = self.given[setting]
+            part.extra_settings[setting] = self.options[setting]
         self.used |= names
         return part
 
@@ -81,15 +81,15 @@ class Interview:
         from connector.settings.setup import generate_secret
 
         if question.is_secret:
-            if question.name in self.given:
+            if question.name in self.options:
                 self.used.add(question.name)
                 variable = part.variable(question)
                 self.faults.append(f"{question.name} is a secret: set the environment variable {variable} instead.")
             answer = self.environ.get(part.variable(question)) or None
             return generate_secret() if answer is None and question.is_generated else answer
-        if question.name in self.given:
+        if question.name in self.options:
             self.used.add(question.name)
-            return self.given[question.name].strip()
+            return self.options[question.name].strip()
         return None
 
     def prompt(self, part: "SetupPart", question: "SetupQuestion") -> None:
@@ -128,7 +128,7 @@ class Interview:
     def finish(self) -> None:
         """Raise `click.UsageError` if something lacks, is wrong or is unknown."""
         self.faults += [
-            f"{name} is not a setting of the store or the account." for name in self.given.keys() - self.used
+            f"{name} is not a setting of the store or the account." for name in self.options.keys() - self.used
         ]
         if self.missing or self.faults:
             lines = [*self.faults, *(["These answers are missing:"] if self.missing else []), *self.missing]

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from connector.cli import cli
 from connector.operations.setup import write_files
 from connector.runtime import open_runtime
+from connector.sandbox.demo_process import find_free_port
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
 from connector.settings.environment import MIN_SECRET_LENGTH
@@ -324,6 +325,42 @@ def test_both_files_are_written_or_none(tmp_path: Path) -> None:
         write_files(NewConfiguration(toml="x", variables={"A": "1"}), tmp_path)
     assert files_in(tmp_path) == ["connector.toml"]
     assert (tmp_path / "connector.toml").read_text("utf-8") == "mine"
+
+
+def test_an_interruption_while_writing_leaves_neither_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(source: Path, target: Path) -> None:
+        if target.name == "connector.toml":
+            raise KeyboardInterrupt
+        link(source, target)
+
+    link = os.link
+    monkeypatch.setattr(os, "link", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_files(NewConfiguration(toml="x", variables={"A": "1"}), tmp_path)
+    assert files_in(tmp_path) == []
+
+
+def test_files_are_written_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_files(NewConfiguration(toml="x", variables={"A": "1"}), tmp_path)
+    assert files_in(tmp_path) == [".env", "connector.toml"]
+    with pytest.raises(FileExistsError):
+        write_files(NewConfiguration(toml="y", variables={"A": "2"}), tmp_path)
+    assert (tmp_path / "connector.toml").read_text("utf-8") == "x"
+
+
+def test_unreachable_database_leaves_the_webhooks_to_a_person(
+    run: Callable[..., Result], sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    arguments, secrets = arguments_for(sandbox)
+    database_url = f"postgresql://u:p@127.0.0.1:{find_free_port()}/none"
+    result = run(*arguments, "--public-url", "https://pedidos.example.com", **secrets, DATABASE_URL=database_url)
+    assert result.exit_code == 0, result.output
+    assert "The database was not checked" in result.output
+    assert "connector webhooks sync --store woocommerce" in result.output
 
 
 @pytest.fixture

@@ -173,8 +173,8 @@ def test_orders_that_catch_up_found_are_counted_and_are_no_webhooks(service: Ser
     assert "Last webhook none yet" in text_of(page)
     link = re.search(r'href="(/events\?[^"]+source=catch-up[^"]+)"', page.text)
     assert link is not None
-    found = sign_in(service).get(link[1].replace("&amp;", "&")).text
-    assert re.findall(r'id="event-(\d+)"', found) == ["3", "2"]
+    listed = sign_in(service).get(link[1].replace("&amp;", "&")).text
+    assert re.findall(r'id="event-(\d+)"', listed) == ["3", "2"]
 
 
 def test_lost_webhooks_are_counted(service: Service) -> None:
