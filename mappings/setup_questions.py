@@ -18,6 +18,7 @@ class SetupQuestion:
         hint: where people find the answer, or what it looks like.
         is_secret: asked without echo, and kept in the environment instead of the configuration.
         is_generated: a secret that is made at random.
+        is_address: a web address, which begins with https:// unless the answer says otherwise.
         is_optional: it may be left empty.
         needs: asked only if the question of this name was answered.
         unless: asked only if the question of this name was left empty.
@@ -28,6 +29,7 @@ class SetupQuestion:
     hint: str = ""
     is_secret: bool = False
     is_generated: bool = False
+    is_address: bool = False
     is_optional: bool = False
     needs: str | None = None
     unless: str | None = None

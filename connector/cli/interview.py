@@ -67,7 +67,7 @@ class Interview:
 
     def ask(self, part: "SetupPart", question: "SetupQuestion") -> None:
         if (answer := self.find_answer(part, question)) is not None:
-            part.answers[question.name] = answer
+            part.set_answer(question, answer)
             label = part.variable(question) if question.is_secret else question.name
             self.faults += [f"{label}: {error}" for error in part.find_errors(question)]
         elif self.is_interactive:
@@ -96,13 +96,12 @@ class Interview:
         """Ask until the answer is valid."""
 
         def validate(answer: str) -> list[str]:
-            part.answers[question.name] = answer
+            part.set_answer(question, answer)
             return part.find_errors(question)
 
         text = f"{question.prompt} ({question.hint})" if question.hint else question.prompt
-        part.answers[question.name] = prompt_until_valid(
-            text, validate, is_optional=question.is_optional, is_secret=question.is_secret
-        )
+        answer = prompt_until_valid(text, validate, is_optional=question.is_optional, is_secret=question.is_secret)
+        part.set_answer(question, answer)
 
     def wants_to_correct(self) -> bool:
         return self.is_interactive and click.confirm("Enter the credentials again?", default=True, err=True)

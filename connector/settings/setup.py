@@ -57,6 +57,10 @@ class SetupPart:
         """Return the name of the environment variable of a secret."""
         return f"{self.integration}_{question.name}".upper()
 
+    def set_answer(self, question: SetupQuestion, answer: str) -> None:
+        needs_scheme = question.is_address and answer and "://" not in answer
+        self.answers[question.name] = f"https://{answer}" if needs_scheme else answer
+
     def secrets(self) -> dict[str, str]:
         """Return the secrets that were answered, by environment variable."""
         return {

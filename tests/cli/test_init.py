@@ -319,6 +319,13 @@ def test_service_makes_the_webhooks_once_it_is_reached(
     assert {webhook.topic for webhook in made} >= {"order.created", "order.updated"}
 
 
+def test_address_needs_no_scheme(run: Callable[..., Result], sandbox: SandboxServer, tmp_path: Path) -> None:
+    arguments, secrets = arguments_for(sandbox)
+    result = run(*arguments, "--shop", "tienda-ejemplo.com.ar", "--offline", **secrets)
+    assert result.exit_code == 0, result.stderr
+    assert 'api_url = "https://tienda-ejemplo.com.ar"' in (tmp_path / "connector.toml").read_text()
+
+
 def test_both_files_are_written_or_none(tmp_path: Path) -> None:
     (tmp_path / "connector.toml").write_text("mine", "utf-8")
     with pytest.raises(FileExistsError):
@@ -370,8 +377,8 @@ def environ() -> dict[str, str]:
 
 def answer_for_woocommerce(terminal: Terminal, sandbox: SandboxServer) -> None:
     terminal.answer("Storefront (shopify, tiendanube, woocommerce)", "woocommerce")
-    terminal.answer("The shop's address", "tienda-ejemplo.com.ar")
-    terminal.wait_for("must be a web address such as https://example.com.")
+    terminal.answer("The shop's address", "http://tienda-ejemplo.com.ar")
+    terminal.wait_for("must begin with https://")
     terminal.answer("The shop's address", sandbox.url("woocommerce"))
     terminal.answer("Consumer key", "ck_visible")
     terminal.answer("Consumer secret", "cs_visible")

@@ -4,7 +4,9 @@ from mappings.setup_questions import SetupPlan, SetupQuestion
 
 SETUP_PLAN = SetupPlan(
     questions=(
-        SetupQuestion(name="base_url", prompt="Address of Centelar's API", hint="which Centelar gave you"),
+        SetupQuestion(
+            name="base_url", prompt="Address of Centelar's API", hint="which Centelar gave you", is_address=True
+        ),
         SetupQuestion(
             name="token",
             prompt="Bearer token",

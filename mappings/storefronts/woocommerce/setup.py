@@ -4,7 +4,9 @@ from mappings.setup_questions import SetupPlan, SetupQuestion
 
 SETUP_PLAN = SetupPlan(
     questions=(
-        SetupQuestion(name="shop", prompt="The shop's address", hint="such as https://tienda-ejemplo.com.ar"),
+        SetupQuestion(
+            name="shop", prompt="The shop's address", hint="such as https://tienda-ejemplo.com.ar", is_address=True
+        ),
         SetupQuestion(
             name="consumer_key",
             prompt="Consumer key of the REST API",
