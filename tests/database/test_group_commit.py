@@ -154,3 +154,23 @@ def test_pending_changes_are_committed_on_close(ledger: Ledger) -> None:
     for wisher in wishers:
         wisher.join()
     assert ledger.committed == [[1], [2]]
+
+
+def test_items_of_one_caller_are_committed_together(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
+    assert writer.commit_all(add_entry, [1, 2, 3], timeout_s=10) == [10, 20, 30]
+    assert sorted(number for transaction in ledger.committed for number in transaction) == [1, 2, 3]
+    assert writer.commit_all(add_entry, [], timeout_s=10) == []
+
+
+def test_one_item_of_a_caller_fails_alone(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
+    results = writer.commit_all(add_entry, [1, -2, 3], timeout_s=10)
+    assert [str(result) for result in results] == ["10", "-2 is negative", "30"]
+    assert sorted(number for transaction in ledger.committed for number in transaction) == [1, 3]
+
+
+def test_items_that_take_too_long_are_given_up(writer: GroupCommitter[list[int]], ledger: Ledger) -> None:
+    ledger.may_commit.clear()
+    with pytest.raises(TimeoutError):
+        writer.commit_all(add_entry, [1, 2], timeout_s=0.05)
+    ledger.may_commit.set()
+    assert writer.commit_all(add_entry, [3], timeout_s=10) == [30]
