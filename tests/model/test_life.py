@@ -55,7 +55,7 @@ def read_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(type(STOREFRONTS[store.storefront].order_listing), "requests_per_s", 1e6)
 
 
-@pytest.mark.timeout(7_200 if IS_LONG else 120)
+@pytest.mark.timeout(7_200 if IS_LONG else 300)
 def test_every_order_is_accounted_for_whatever_happens(
     configure: Callable[..., Path],
     fast_environ: dict[str, str],
