@@ -15,8 +15,8 @@ from mappings.settings import Store
 #: After a start: the web server must listen, because the check asks it for `/health/ready`.
 START_DELAY_S = 10.0
 CHECK_EVERY_S = 3_600.0
-#: After a check that found something wrong, doubled each time.
-FIRST_RETRY_S, MAX_RETRY_S = 60.0, 3_600.0
+#: After a check that found something wrong, doubled each time. On a slow machine the web server starts late.
+FIRST_RETRY_S, MAX_RETRY_S = 20.0, 3_600.0
 #: How often requests of people are looked for.
 POLL_EVERY_S = 2.0
 
