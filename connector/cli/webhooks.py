@@ -145,8 +145,8 @@ def print_messages(report: "WebhooksReport", *, as_json: bool) -> None:
             print_json_line({"store": name, "fault": render_stored(problem)})
         else:
             click.echo(f"{name}: {render_stored(problem)}", err=True)
-    if report.blind_spot is not None:
+    for note in [*report.warnings, *([report.blind_spot] if report.blind_spot else [])]:
         if as_json:
-            print_json_line({"store": name, "note": render_stored(report.blind_spot)})
+            print_json_line({"store": name, "note": render_stored(note)})
         else:
-            click.echo(f"{name}: {render_stored(report.blind_spot)}")
+            click.echo(f"{name}: {render_stored(note)}")

@@ -110,6 +110,9 @@ WEBHOOK_ERRORS: Mapping[str, str] = {
     "public_url_unreachable": N_(
         "%(url)s does not answer (%(error)s): webhooks that were sent there would be lost, so none was changed."
     ),
+    "public_url_not_reached": N_(
+        "%(url)s was not reached from this machine (%(error)s): check that the storefront reaches it."
+    ),
     "not_the_connector": N_("what answers is not the connector"),
     "store_without_api": N_("Its API is not configured: set `api_token`, and `api_url`."),
     "storefront_without_webhook_api": N_("The connector cannot manage this storefront's webhooks."),

@@ -1,7 +1,9 @@
 """Lists, makes, repairs and removes the webhooks of stores through their storefronts' APIs.
 
 Only webhooks that point to this connector, or to its path for the store on another host, are changed. Nothing is
-changed while `public_url` does not answer: WooCommerce gives up a webhook that fails, and does not repeat a delivery.
+changed while something else answers at `public_url`, and a worker changes nothing while nothing answers: WooCommerce
+gives up a webhook that fails, and does not repeat a delivery. A person may make webhooks whose address this machine
+does not reach: networks often keep a machine from its own public address.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -68,6 +70,7 @@ class WebhooksReport:
     statuses: list[WebhookStatus] = field(default_factory=list)
     changes: list[WebhookChange] = field(default_factory=list)  # done, or planned in a dry run
     problems: list[Problem] = field(default_factory=list)  # changes that failed
+    warnings: list[Problem] = field(default_factory=list)  # what a person should check
     error: Problem | None = None  # why nothing could be listed, or nothing changed
     blind_spot: Problem | None = None  # what the API does not show
 
@@ -121,7 +124,7 @@ class StoreWebhookClient:
         """Create, repair and delete until every needed webhook is there once."""
         report = self.report()
         changes = plan_sync(report.statuses, self.webhook_api)
-        return replace(report, changes=changes) if is_dry_run else self._apply(report, changes)
+        return replace(report, changes=changes) if is_dry_run else self._apply(report, changes, is_requested=True)
 
     def repair(self, *, is_managed: bool) -> WebhooksReport:
         """Do what `sync` does, except for what a person may have decided.
@@ -134,7 +137,7 @@ class StoreWebhookClient:
             for change in plan_repair(report.statuses, self.webhook_api, is_managed=is_managed)
             if not self._is_of_other_connector(change)
         ]
-        return self._apply(report, changes)
+        return self._apply(report, changes, is_requested=False)
 
     def remove(self, *, is_dry_run: bool = False) -> WebhooksReport:
         """Delete the webhooks that point to this connector."""
@@ -178,15 +181,21 @@ class StoreWebhookClient:
             store_path=webhook_path(self.store),
         )
 
-    def _apply(self, report: WebhooksReport, changes: Sequence[WebhookChange]) -> WebhooksReport:
-        """Carry out the changes, if webhooks that they make would arrive."""
+    def _apply(self, report: WebhooksReport, changes: Sequence[WebhookChange], *, is_requested: bool) -> WebhooksReport:
+        """Carry out the changes, unless webhooks that they make would be lost.
+
+        Args:
+            is_requested: a person asked for it, so that an address which this machine does not reach is a warning.
+        """
         if any(change.kind is not ChangeKind.DELETE for change in changes):
             if obstacle := self.webhook_api.find_obstacle(self.store):
                 return replace(report, error=obstacle)
-            failure = find_health_failure(self.settings.public_url or "")
-            if failure is not None:
-                url = f"{self.settings.public_url}{HEALTH_PATH}"
-                return replace(report, error=build_message("public_url_unreachable", url=url, error=failure))
+            check = check_address(self.settings.public_url or "")
+            params = {"url": f"{self.settings.public_url}{HEALTH_PATH}", "error": check.failure}
+            if check.failure is not None and (check.is_answered or not is_requested):
+                return replace(report, error=build_message("public_url_unreachable", **params))
+            if check.failure is not None:
+                report = replace(report, warnings=[build_message("public_url_not_reached", **params)])
         return self._carry_out(report, changes)
 
     def _carry_out(self, report: WebhooksReport, changes: Sequence[WebhookChange]) -> WebhooksReport:
@@ -240,7 +249,7 @@ class StoreWebhookClient:
         if change.webhook is None or is_same_url(change.webhook.url, self.url):
             return False
         base_url = change.webhook.url.rstrip("/").removesuffix(webhook_path(self.store))
-        return urlsplit(base_url).hostname is not None and find_health_failure(base_url) is None
+        return urlsplit(base_url).hostname is not None and check_address(base_url).failure is None
 
 
 def to_response(result: HttpResult) -> ApiResponse:
@@ -251,8 +260,14 @@ def describe_failure(result: HttpResult) -> Problem:
     return result.failure if not result.is_success else build_message("unexpected_response", status=result.status)
 
 
-def find_health_failure(base_url: str) -> Problem | None:
-    """Return why no connector answers below an address; None if one does.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressCheck:
+    failure: Problem | None  # why no connector answers there; None: one does
+    is_answered: bool  # something answers
+
+
+def check_address(base_url: str) -> AddressCheck:
+    """Return whether a connector answers below an address.
 
     A redirect is a failure, too: storefronts do not follow it, and WooCommerce even counts it as delivered. Seen on
     WooCommerce 10.0.2 and 10.5.0, 2026-11-30.
@@ -262,11 +277,13 @@ def find_health_failure(base_url: str) -> Problem | None:
         result = client.request("GET", HEALTH_PATH, timeout_s=HEALTH_TIMEOUT_S)
     finally:
         client.close()
+    is_answered = result.status is not None
     if result.status != 200 or result.error is not None:
-        return result.failure
+        return AddressCheck(failure=result.failure, is_answered=is_answered)
     data = result.parse_json()
     is_connector = isinstance(data, dict) and data.get("status") == "ok" and "worker" in data
-    return None if is_connector else build_message("not_the_connector")
+    failure = None if is_connector else build_message("not_the_connector")
+    return AddressCheck(failure=failure, is_answered=is_answered)
 
 
 def check_webhooks(settings: Settings, api: StoreApi) -> WebhooksReport:
