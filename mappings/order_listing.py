@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, Generic
 
 from mappings.settings import StoreT
@@ -39,8 +39,9 @@ class OrderPage:
 class OrderListing(ABC, Generic[StoreT]):
     """Pure functions: `connector` sends the requests. It ends a list that asks for the same page again."""
 
-    #: A longer period is read in several lists, so that an interrupted reading does not start over. None: no limit.
-    max_period: ClassVar[timedelta | None] = None
+    #: A period with more orders is read in two lists, so that an interrupted reading does not start over. For lists
+    #: that have a `total` and no `complete_until`. None: no limit.
+    max_orders: ClassVar[int | None] = None
     #: The storefront's limit, or a polite one.
     requests_per_s: ClassVar[float] = 2.0
 

@@ -86,16 +86,15 @@ def compare_with_store(
             return comparison
         pages = OrderPages(api, listing, check=lambda: None, clock=runtime.clock)
         try:
-            for period in window.split(listing.max_period):
-                for page in pages.read(after=period.after, before=period.before):
-                    orders = [
-                        listed
-                        for listed in page.orders
-                        if window.contains(listed) and is_of_period(runtime, store, listed, since, until)
-                    ]
-                    comparison.verdicts |= judge_orders(runtime, store, orders)
-                    orders_read += len(page.orders)
-                    on_progress(orders_read)
+            for _period, page in pages.read(window):
+                orders = [
+                    listed
+                    for listed in page.orders
+                    if window.contains(listed) and is_of_period(runtime, store, listed, since, until)
+                ]
+                comparison.verdicts |= judge_orders(runtime, store, orders)
+                orders_read += len(page.orders)
+                on_progress(orders_read)
         except ReadingFailedError as error:
             comparison.error = error.problem
     return comparison

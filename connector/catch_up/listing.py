@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Generator, Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
 from time import monotonic, sleep
 from typing import Any
 
@@ -10,7 +12,7 @@ from connector.clients.storefront_api import StoreApi
 from connector.core.http_result import HttpResult
 from connector.core.messages import build_message
 from connector.core.retry import parse_retry_after
-from mappings.order_listing import OrderListing, OrderPage
+from mappings.order_listing import ListedOrder, OrderListing, OrderPage
 from mappings.problems import Problem
 from mappings.store_api import ApiRequest, ApiResponse, UnexpectedResponseError
 
@@ -25,6 +27,8 @@ FIRST_PAUSE_S = 2.0
 MAX_RETRY_AFTER_S = 300.0
 #: How often a period is read whose orders move from page to page meanwhile.
 MAX_READINGS_OF_PERIOD = 5
+#: No list of a shorter time is split.
+MIN_PERIOD = timedelta(minutes=1)
 STOP_CHECK_S = 0.1
 
 
@@ -44,8 +48,30 @@ class ReadingFailedError(Exception):
         self.retry_after_s = retry_after_s
 
 
+class ListEnding(Enum):
+    COMPLETE = auto()
+    MOVED = auto()  # an order may have moved to a page that was read before
+    TOO_LONG = auto()  # nothing of it was read
+
+
 class ReadingStoppedError(Exception):
     """The process is about to stop, or another one has taken over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The time in which the orders changed that are read."""
+
+    after: datetime
+    before: datetime
+
+    def halves(self) -> "tuple[Window, Window]":
+        middle = self.after + (self.before - self.after) / 2
+        return Window(after=self.after, before=middle), Window(after=middle, before=self.before)
+
+    def contains(self, listed: ListedOrder) -> bool:
+        """Whether an order changed in it. A page may have others; those that are younger are read next time."""
+        return listed.updated_at is None or self.after <= listed.updated_at < self.before
 
 
 class OrderPages:
@@ -66,34 +92,45 @@ class OrderPages:
         self.clock = clock
         self._next_request_at = 0.0  # monotonic
 
-    def read(self, *, after: datetime, before: datetime) -> Iterator[OrderPage]:
-        """Yield the pages of the orders that changed in a period; some twice, if orders move from page to page.
+    def read(self, window: Window) -> Iterator[tuple[Window, OrderPage]]:
+        """Yield the pages of the orders that changed in a window, each with the part of it that its list is of.
 
-        Raises `ReadingFailedError`, `ReadingStoppedError`.
+        Some pages come twice, if orders move from page to page. Raises `ReadingFailedError`, `ReadingStoppedError`.
         """
         for _ in range(MAX_READINGS_OF_PERIOD):
-            is_complete = yield from self._read_once(after, before)
-            if is_complete:
+            ending = yield from self._read_once(window)
+            if ending is ListEnding.COMPLETE:
+                return
+            if ending is ListEnding.TOO_LONG:
+                for half in window.halves():
+                    yield from self.read(half)
                 return
         raise ReadingFailedError(build_message("listing_moves"))
 
-    def _read_once(self, after: datetime, before: datetime) -> Generator[OrderPage, None, bool]:
-        """Yield the pages. Returns False if an order may have moved to a page that was read before."""
+    def _read_once(self, window: Window) -> Generator[tuple[Window, OrderPage], None, "ListEnding"]:
+        """Yield the pages of one list."""
         total: int | None = None
         seen: set[str] = set()
-        request: ApiRequest | None = self.listing.first_request(self.store, after=after, before=before)
+        request: ApiRequest | None = self.listing.first_request(self.store, after=window.after, before=window.before)
         while request is not None:
             key = json.dumps([request.method, request.path, dict(request.query), request.data], sort_keys=True)
             if key in seen:
                 raise ReadingFailedError(build_message("listing_repeats"))
             seen.add(key)
             page = self._parse(request, self._fetch(request))
+            if total is None and self._is_too_long(page, window):
+                return ListEnding.TOO_LONG
             if total is not None and page.total is not None and page.total != total:
-                return False
+                return ListEnding.MOVED
             total = page.total if total is None else total
-            yield page
+            yield window, page
             request = page.next_request
-        return True
+        return ListEnding.COMPLETE
+
+    def _is_too_long(self, page: OrderPage, window: Window) -> bool:
+        max_orders = self.listing.max_orders
+        is_long = max_orders is not None and page.total is not None and page.total > max_orders
+        return is_long and window.before - window.after > MIN_PERIOD
 
     def _fetch(self, request: ApiRequest) -> HttpResult:
         """Return a response that is worth parsing."""

@@ -4,19 +4,19 @@ The orders go through the same intake as webhooks, so its guards make a repeat h
 any time: it continues after the last page whose orders are on disk.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.catch_up.listing import OrderPages, ReadingFailedError, ReadingStoppedError
+from connector.catch_up.listing import OrderPages, ReadingFailedError, ReadingStoppedError, Window
 from connector.catch_up.unknown import ListedVersion, find_unknown
 from connector.core.exceptions import DatabaseUnavailableError
 from connector.core.messages import build_message
 from connector.database.events import record_events
 from connector.database.readings import begin_reading, fail_reading, finish_reading, load_reading, record_progress
 from connector.runtime import Runtime, open_store_api
-from mappings.order_listing import ListedOrder, OrderListing, OrderPage
+from mappings.order_listing import OrderListing, OrderPage
 from mappings.problems import Problem, render_problem
 from mappings.settings import Store
 
@@ -50,26 +50,6 @@ class ReadingResult:
     @property
     def is_complete(self) -> bool:
         return self.error is None and not self.is_interrupted and not self.unrecorded
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """The time in which the orders changed that a reading is about."""
-
-    after: datetime
-    before: datetime
-
-    def split(self, max_length: timedelta | None) -> Iterator["Window"]:
-        """Yield the window in parts that are no longer than that."""
-        after = self.after
-        while after < self.before:
-            before = self.before if max_length is None else min(self.before, after + max_length)
-            yield Window(after=after, before=before)
-            after = before
-
-    def contains(self, listed: ListedOrder) -> bool:
-        """Whether an order changed in it. A page may have others; those that are younger are read next time."""
-        return listed.updated_at is None or self.after <= listed.updated_at < self.before
 
 
 def orders_floor(runtime: Runtime, store: Store) -> datetime:
@@ -150,8 +130,8 @@ class Reading:
         if self.continues and not self.dry_run:
             begin_reading(self.database, self.store.id, floor=self.floor)
         try:
-            for period in self.window.split(self.listing.max_period):
-                self.read_period(period)
+            for period, page in self.pages.read(self.window):
+                self.take_page(page, period)
         except ReadingStoppedError:
             self.result.is_interrupted = True
         except ReadingFailedError as error:
@@ -171,10 +151,6 @@ class Reading:
         self.runtime.log.warning("catch_up_failed", store=self.store.id, error=render_problem(problem), detail=detail)
         if not self.dry_run:
             fail_reading(self.database, self.store.id, problem)
-
-    def read_period(self, period: Window) -> None:
-        for page in self.pages.read(after=period.after, before=period.before):
-            self.take_page(page, period)
 
     def take_page(self, page: OrderPage, period: Window) -> None:
         """Take in what a page has that is not on record, and then move on."""

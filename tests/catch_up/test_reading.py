@@ -18,7 +18,7 @@ from mappings import STOREFRONTS
 from mappings.problems import render_problem
 from mappings.storefront import MalformedWebhookError
 from tests.support.listing import (
-    DailyPages,
+    LimitedPages,
     MovingPages,
     Shop,
     catch_up,
@@ -225,11 +225,13 @@ def test_later_since_leaves_no_gap(service: Service, shop: Shop, monkeypatch: py
     assert recorded_reading(service, shop).read_until > service.clock() - timedelta(minutes=6)
 
 
-def test_long_period_is_read_in_parts(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop = open_shop(service, monkeypatch, DailyPages(), since=service.clock() - timedelta(days=3))
+def test_long_list_is_read_in_parts(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = open_shop(service, monkeypatch, LimitedPages(), since=service.clock() - timedelta(days=4))
     shop.orders = [changed_order(service, number, minutes=1_440 * number - 30) for number in (1, 2, 3)]
     assert missing_ids(catch_up(service, shop)) == ["3", "2", "1"]
-    assert [query["after"] for query in shop.requests[1:]] == [query["before"] for query in shop.requests[:-1]]
+    whole, *halves = shop.requests
+    assert [query["after"] for query in halves] == [whole["after"], halves[0]["before"]]
+    assert halves[-1]["before"] == whole["before"]
 
 
 def test_dry_run_records_nothing(service: Service, shop: Shop) -> None:

@@ -120,7 +120,7 @@ CAUGHT_UP = Invariant(
         Mutant(
             breaks="orders that move from page to page are lost",
             at=listing.OrderPages._read_once,
-            old="                return False\n",
+            old="                return ListEnding.MOVED\n",
             new="                pass\n",
             tests=(f"{READING}::test_list_that_moves_meanwhile_is_read_from_its_start",),
         ),

@@ -57,8 +57,8 @@ class MovingPages(NumberedPages):
         return OrderPage(orders=orders, next_request=next_request, total=total)
 
 
-class DailyPages(NumberedPages):
-    max_period: ClassVar[timedelta | None] = timedelta(days=1)
+class LimitedPages(MovingPages):
+    max_orders: ClassVar[int | None] = 2
 
 
 def changed_at(order: Mapping[str, Any]) -> datetime | None:

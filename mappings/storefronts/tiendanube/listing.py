@@ -34,7 +34,7 @@ class TiendanubeOrderListing(OrderListing[TiendanubeStore]):
     requests_per_s = 2.0
     #: A list of over 10,000 orders has no later pages:
     #: https://glama.ai/mcp/servers/fedeclavero/tiendanube-mcp/tools/tiendanube_orders_list, read 2026-11-30.
-    max_period = timedelta(days=1)
+    max_orders = 2_000
 
     def first_request(self, store: TiendanubeStore, *, after: datetime, before: datetime) -> ApiRequest:
         # Unverified: whether orders of exactly these times are in the list.
