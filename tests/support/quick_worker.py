@@ -1,5 +1,6 @@
 """The worker of `connector serve` with short deadlines, and an application to try it with."""
 
+import os
 import time
 
 from flask import Flask, Response, request
@@ -8,7 +9,7 @@ from connector.web import gunicorn_worker
 from connector.web.gunicorn_worker import DeadlineWorker
 
 BIG_BYTES = 30_000_000  # more than the buffers of a connection hold
-gunicorn_worker.REQUEST_TIMEOUT_S = 2.0
+gunicorn_worker.REQUEST_TIMEOUT_S = float(os.environ.get("REQUEST_TIMEOUT_S", "2"))
 gunicorn_worker.RESPONSE_TIMEOUT_S = 2.0
 gunicorn_worker.STOP_TIMEOUT_S = 1.0
 
@@ -37,7 +38,7 @@ def big() -> Response:
 
 @app.get("/slow")
 def slow() -> str:
-    time.sleep(1)
+    time.sleep(float(os.environ.get("SLOW_PAGE_S", "1")))
     return "done"
 
 
