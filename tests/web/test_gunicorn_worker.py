@@ -29,7 +29,7 @@ def server() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def patient_server() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A server whose deadline and slow pages last longer than a busy machine stalls."""
     with start_server(REQUEST_TIMEOUT_S=str(PATIENT_S), SLOW_PAGE_S=str(PATIENT_S)) as started:
