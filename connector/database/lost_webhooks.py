@@ -35,33 +35,33 @@ def read_lost_webhooks(database: Database) -> Mapping[str, LostWebhooks]:
     without a webhook is none that was lost; nor is one of before the connector first ran with the store.
     """
     now = database.clock()
-    found, webhook = aliased(Event), aliased(Event)
+    caught_up, webhook = aliased(Event), aliased(Event)
     had_webhook = exists(col(webhook.id)).where(
         and_(
-            col(webhook.store) == col(found.store),
-            col(webhook.order_id) == col(found.order_id),
+            col(webhook.store) == col(caught_up.store),
+            col(webhook.order_id) == col(caught_up.order_id),
             col(webhook.source) == EventSource.WEBHOOK,
-            col(webhook.source_updated_at) <= col(found.received_at),
+            col(webhook.source_updated_at) <= col(caught_up.received_at),
             has_routes(webhook),
         )
     )
     statement = (
         select(
-            found.store,
-            func.count(col(found.order_id).distinct()),
-            func.min(found.received_at),
-            func.max(found.received_at),
+            caught_up.store,
+            func.count(col(caught_up.order_id).distinct()),
+            func.min(caught_up.received_at),
+            func.max(caught_up.received_at),
         )
-        .join(KnownStore, col(KnownStore.id) == col(found.store))
+        .join(KnownStore, col(KnownStore.id) == col(caught_up.store))
         .where(
-            col(found.source) == EventSource.CATCH_UP,
-            col(found.received_at) >= now - RECENT,
-            col(found.source_updated_at) <= now - PATIENCE,
-            col(found.source_updated_at) >= col(KnownStore.first_run_at),
-            has_routes(found),
+            col(caught_up.source) == EventSource.CATCH_UP,
+            col(caught_up.received_at) >= now - RECENT,
+            col(caught_up.source_updated_at) <= now - PATIENCE,
+            col(caught_up.source_updated_at) >= col(KnownStore.first_run_at),
+            has_routes(caught_up),
             ~had_webhook,
         )
-        .group_by(col(found.store))
+        .group_by(col(caught_up.store))
     )
     with database.read() as session:
         rows = session.exec(statement).all()

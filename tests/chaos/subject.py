@@ -263,7 +263,7 @@ class Connector:
             events=events,
             recorded=self.events(),
             deliveries=self.deliveries(),
-            known=self._known,
+            recorded_in_time=self._known,
             accepted=self._sandbox.orders(),
             causes=causes,
             attempts=self.attempts,

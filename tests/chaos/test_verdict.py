@@ -103,7 +103,7 @@ def count_faults(
     incidents: list[Incident] | None = None,
     requests: list[SeenRequest] | None = None,
     recorded: list[ReportedEvent] | None = None,
-    known: set[DeliveryKey] | None = None,
+    recorded_in_time: set[DeliveryKey] | None = None,
 ) -> dict[str, int]:
     """Return the number of faults by kind. By default, events are on record as they were accepted, and none is late."""
     causes = Causes(incidents=incidents or [], timeout_s=2.0)
@@ -115,7 +115,7 @@ def count_faults(
         causes=causes,
         attempts=lambda _: tried or [],
         recorded=[recorded_event(*(event.planned.word for event in events))] if recorded is None else recorded,
-        known={KEY} if known is None else known,
+        recorded_in_time={KEY} if recorded_in_time is None else recorded_in_time,
     )
     return {kind: len(messages) for kind, messages in verdict.faults.items() if messages}
 
@@ -159,7 +159,9 @@ def test_unpaid_or_unmade_order_needs_no_delivery() -> None:
 
 
 def test_paid_order_is_late_if_it_became_known_after_two_intervals() -> None:
-    assert count_faults([lost_event("paid")], [reported_delivery()], [accepted_order()], known=set()) == {"late": 1}
+    assert count_faults([lost_event("paid")], [reported_delivery()], [accepted_order()], recorded_in_time=set()) == {
+        "late": 1
+    }
     assert count_faults([lost_event("paid")], [reported_delivery()], [accepted_order()]) == {}
 
 

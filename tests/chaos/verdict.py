@@ -58,7 +58,7 @@ def judge(
     events: Sequence[PostedEvent],
     recorded: Sequence[ReportedEvent],
     deliveries: Sequence[ReportedDelivery],
-    known: Set[DeliveryKey],
+    recorded_in_time: Set[DeliveryKey],
     accepted: Iterable[AcceptedOrder],
     causes: Causes,
     attempts: Callable[[ReportedDelivery], list[ReportedAttempt]],
@@ -67,7 +67,7 @@ def judge(
 
     Args:
         recorded: the events that the connector has.
-        known: which deliveries there were when all orders had to be known.
+        recorded_in_time: which deliveries there were when all orders had to be known.
         attempts: loads those of a delivery.
     """
     verdict = Verdict()
@@ -91,7 +91,7 @@ def judge(
     for reported in events_of.values():
         judge_responses(verdict, reported)
         judge_records(verdict, reported, event_ids)
-        judge_loss(verdict, reported, deliveries_by_order, known)
+        judge_loss(verdict, reported, deliveries_by_order, recorded_in_time)
         judge_cancellation(verdict, reported, deliveries_by_order, cancellations)
     for (destination, number), copies in have.items():
         if len(copies) > 1:
@@ -221,7 +221,7 @@ def judge_loss(
     verdict: Verdict,
     events: Sequence[PostedEvent],
     deliveries_by_order: Mapping[DeliveryKey, ReportedDelivery],
-    known: Set[DeliveryKey],
+    recorded_in_time: Set[DeliveryKey],
 ) -> None:
     """Check that each paid order of the shop has a delivery per account, whether a webhook came or not.
 
@@ -243,7 +243,7 @@ def judge_loss(
         key = (account, order.shop.store, order.order_id)
         if key not in deliveries_by_order:
             verdict.faults["lost"].append(f"order {order.number} was paid, and has no delivery to {account}")
-        elif key not in known:
+        elif key not in recorded_in_time:
             verdict.faults["late"].append(f"order {order.number} was paid, and had no delivery to {account} in time")
 
 

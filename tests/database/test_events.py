@@ -19,9 +19,9 @@ def woo_webhook(number: int) -> IncomingWebhook:
     return IncomingWebhook(store="tienda-ar", identity=identity, body=body, accounts={"erp": "lapyme"})
 
 
-@pytest.mark.parametrize("known", [[], [2], [1, 2, 3, 4]], ids=["all new", "one known", "all known"])
-def test_events_and_deliveries_of_a_batch_belong_together(service: Service, known: list[int]) -> None:
-    for number in known:
+@pytest.mark.parametrize("numbers", [[], [2], [1, 2, 3, 4]], ids=["all new", "one known", "all known"])
+def test_events_and_deliveries_of_a_batch_belong_together(service: Service, numbers: list[int]) -> None:
+    for number in numbers:
         service.database.transact(partial(record_events, webhooks=[woo_webhook(number)]))
     batch = [woo_webhook(number) for number in (3, 1, 4, 2, 1)]
     recorded = service.database.transact(partial(record_events, webhooks=batch))
@@ -30,6 +30,6 @@ def test_events_and_deliveries_of_a_batch_belong_together(service: Service, know
         deliveries = session.exec(select(Delivery).order_by(col(Delivery.id))).all()
     orders = [webhook.identity.order_id for webhook in batch]
     assert [events[webhook.event_id] for webhook in recorded] == orders
-    duplicates = [number in known for number in (3, 1, 4, 2)] + [True]
+    duplicates = [number in numbers for number in (3, 1, 4, 2)] + [True]
     assert [webhook.status == "duplicate" for webhook in recorded] == duplicates
     assert {(events[delivery.event_id], delivery.order_id) for delivery in deliveries} == {(id_, id_) for id_ in orders}
