@@ -24,8 +24,6 @@ from connector.web.rejections import RejectionCounter
 from connector.web.request_body import configure_request_bodies
 from connector.web.request_id import configure_request_ids
 
-PROTECTIVE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-
 
 class JsonProvider(DefaultJSONProvider):
     """JSON of the API. The fields of responses keep their order."""
@@ -61,9 +59,8 @@ def create_app(runtime: Runtime) -> Flask:
 
 def protect_response(response: Response) -> Response:
     """Let nothing keep or reinterpret a response, except those that say otherwise, as the documentation's files do."""
-    for name, value in PROTECTIVE_HEADERS.items():
-        if not response.headers.getlist(name):
-            response.headers.add(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
 
 

@@ -27,7 +27,8 @@ def receive(store_name: str) -> Response:
         try:
             if store is None:
                 raise NotFoundError("no such store")
-            recorded = receive_webhook(runtime, store, read_headers(), read_body())
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            recorded = receive_webhook(runtime, store, headers, read_body())
         except Exception as error:
             log_rejection(store, error)
             current_app.extensions["rejected"].add(store.id if store else "", error)
@@ -46,15 +47,6 @@ def log_rejection(store: Store | None, error: Exception) -> None:
 
 def build_response(**fields: str | None) -> Response:
     return Response(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE), mimetype="application/json")
-
-
-def read_headers() -> dict[str, str]:
-    """Return the request's headers by their names in lower case. `request.headers` changes the case of each twice."""
-    return {
-        name.removeprefix("HTTP_").replace("_", "-").lower(): value
-        for name, value in request.environ.items()
-        if name.startswith("HTTP_")
-    }
 
 
 def read_body() -> bytes:
