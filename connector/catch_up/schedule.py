@@ -105,8 +105,8 @@ def is_due(store: Store, reading: StoreReading | None, *, now: datetime, began_a
     """Return whether to read a store now.
 
     Args:
-        began_at: when this worker started, or when the database was back. Stores are read then, and once more when what
-            was lost until then is older than `catch_up_lag_s`.
+        began_at: when this worker started, or when the database was back. A store is read then, and again
+            `catch_up_lag_s` later, for the orders that were too young the first time.
     """
     if reading is not None and reading.requested_at is not None:
         return True

@@ -44,7 +44,7 @@ class StoreApi:
     ) -> HttpResult:
         """Send one request and return what happened. Raises nothing.
 
-        If the API rejects the token (401), and there is or can be obtained another one, the request is sent once more.
+        If the API rejects the token (401), the request is sent again with a new token, if there is one.
         Without a token nothing is sent, and the result says why there is none.
 
         Args:

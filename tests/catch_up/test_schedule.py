@@ -34,7 +34,7 @@ def minutes_earlier(minutes: float | None) -> datetime | None:
         # No reading yet, and none since the start.
         (0, None, None, 0, None, True),
         (1, 30, 29, 0, None, True),
-        # Once more when what was lost before the start is older than the lag of five minutes.
+        # Again when the lag of five minutes after the start is over.
         (4, 3, 3, 0, None, False),
         (5, 4, 4, 0, None, True),
         (6, 1, 1, 0, None, False),

@@ -48,7 +48,7 @@ def fast_environ(environ: dict[str, str], engine: str) -> Iterator[dict[str, str
 
 
 def read_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have catch-up ask a store as often as it likes, and once more at once after a failure."""
+    """Let catch-up send its requests without pauses, and repeat one that failed at once."""
     monkeypatch.setattr("connector.catch_up.listing.MAX_ATTEMPTS", 2)
     monkeypatch.setattr("connector.catch_up.listing.FIRST_PAUSE_S", 0.0)
     for store in STORES.values():
