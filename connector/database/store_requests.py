@@ -12,6 +12,7 @@ from connector.database.engine import Database, Transaction
 from connector.database.idempotency import IdempotentRequest, transact_idempotently
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import OperatorAction, StoreReading, StoreWebhooks
+from connector.database.store_webhooks import lock_store_webhooks, update_store_webhooks
 
 
 def request_catch_up(
@@ -53,13 +54,10 @@ def request_webhook_sync(
     """
 
     def request(transaction: Transaction) -> StoreWebhooks:
-        insert_ignore(transaction.connection, StoreWebhooks, [{"store": store, "problems": []}], unique=("store",))
-        is_store = col(StoreWebhooks.store) == store
-        transaction.execute(update(StoreWebhooks).where(is_store).values(requested_at=transaction.now))
+        lock_store_webhooks(transaction, store)
+        update_store_webhooks(transaction, store, requested_at=transaction.now)
         record_store_action(transaction, store, "sync-webhooks", actor, note)
-        webhooks = transaction.load_one(select(StoreWebhooks).where(is_store))
-        assert webhooks is not None  # noqa: S101  # inserted above
-        return webhooks
+        return lock_store_webhooks(transaction, store)
 
     return transact_idempotently(database, request, idempotency)
 

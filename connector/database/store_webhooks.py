@@ -23,9 +23,9 @@ def set_webhooks_managed(database: Database, store: str, *, is_managed: bool) ->
     """Record that `sync` made the store's webhooks, or that they were removed."""
 
     def record(transaction: Transaction) -> None:
-        row = _load(transaction, store)
+        row = lock_store_webhooks(transaction, store)
         if (row.managed_since is not None) is not is_managed:
-            _set(transaction, store, managed_since=transaction.now if is_managed else None)
+            update_store_webhooks(transaction, store, managed_since=transaction.now if is_managed else None)
 
     database.transact(record)
 
@@ -46,25 +46,25 @@ def record_webhook_check(
     is_failing = bool(problems or error) if is_failing is None else is_failing
 
     def record(transaction: Transaction) -> None:
-        since = _load(transaction, store).failed_since
+        since = lock_store_webhooks(transaction, store).failed_since
         values: dict[str, Any] = {
             "checked_at": transaction.now,
             "problems": dump_problems(problems),
             "error": error.to_json() if error else None,
             "failed_since": (since or transaction.now) if is_failing else None,
         }
-        _set(transaction, store, **values)
+        update_store_webhooks(transaction, store, **values)
 
     database.transact(record)
 
 
-def _load(transaction: Transaction, store: str) -> StoreWebhooks:
+def lock_store_webhooks(transaction: Transaction, store: str) -> StoreWebhooks:
+    """Return the row of a store, which is made if there is none, and lock it until the transaction ends."""
     insert_ignore(transaction.connection, StoreWebhooks, [{"store": store, "problems": []}], unique=("store",))
     row = transaction.load_one(select(StoreWebhooks).where(StoreWebhooks.store == store).with_for_update())
     assert row is not None  # noqa: S101  # inserted above
     return row
 
 
-def _set(transaction: Transaction, store: str, **values: Any) -> None:
-    insert_ignore(transaction.connection, StoreWebhooks, [{"store": store, "problems": []}], unique=("store",))
+def update_store_webhooks(transaction: Transaction, store: str, **values: Any) -> None:
     transaction.execute(update(StoreWebhooks).where(col(StoreWebhooks.store) == store).values(values))
