@@ -65,7 +65,7 @@ def test_command_reference_lists_exactly_the_commands() -> None:
 def test_configuration_reference_lists_exactly_the_environment_variables() -> None:
     named = re.findall(r"^\| `([A-Z_]+)` \|", section("## Environment variables", CONFIGURATION), re.MULTILINE)
     variables = [field.data_key or name for name, field in EnvironmentSchema().fields.items()]
-    assert sorted(named) == sorted([*variables, "CONNECTOR_CONFIG"])
+    assert sorted(named) == sorted([*variables, "CONNECTOR_CONFIG", "CONNECTOR_TOML"])
 
 
 def test_configuration_reference_lists_every_setting() -> None:

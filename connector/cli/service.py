@@ -1,5 +1,6 @@
 """Commands that run and prepare the service: serve, worker, migrate, check."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +47,16 @@ def worker() -> None:
 @cli.command()
 @JSON_OPTION
 def migrate(as_json: bool) -> None:
-    """Migrate the database to the current schema."""
-    from connector.database.engine import HEAD
+    """Migrate the database to the current schema.
 
+    A configuration with errors is refused. Without any, the database is migrated: a platform may create it first.
+    """
+    from connector.database.engine import HEAD
+    from connector.settings import has_configuration, load_environment
+
+    environment = read_settings().environment if has_configuration(os.environ) else load_environment()
     with progress_on_tty("migrating", None):
-        migrate_database(read_settings())
+        migrate_database(environment.database_url)
     print_result("The database is up to date.", {"revision": HEAD}, as_json=as_json)
 
 
@@ -122,12 +128,12 @@ def prepare_database(settings: "Settings") -> None:
 
     wait_for_database(settings)
     if settings.environment.auto_migrate:
-        migrate_database(settings)
+        migrate_database(settings.environment.database_url)
 
 
-def migrate_database(settings: "Settings") -> None:
+def migrate_database(url: str) -> None:
     from connector.database.engine import Database
 
-    database = Database(settings.environment.database_url)
+    database = Database(url)
     database.migrate()
     database.close()

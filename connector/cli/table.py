@@ -27,10 +27,9 @@ def table() -> None:
 
 
 def load_table_locations() -> "list[TableLocation]":
-    from connector.settings import config_path
     from connector.settings.table_editor import list_table_locations
 
-    return list_table_locations(config_path(os.environ), os.environ)
+    return list_table_locations(None, os.environ)
 
 
 def find_table(account: str, name: str) -> "TableLocation":

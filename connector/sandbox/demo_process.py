@@ -77,6 +77,7 @@ def build_environment(folder: Path) -> dict[str, str]:
     """Return the environment of a service whose configuration and database are in `folder`."""
     return {
         "CONNECTOR_CONFIG": str(folder / "connector.toml"),
+        "CONNECTOR_TOML": "",  # not that of this machine's own service
         "DATABASE_URL": f"sqlite:///{folder / 'connector.db'}",
         "ADMIN_TOKEN": secrets.token_urlsafe(32),
         "HOST": "127.0.0.1",

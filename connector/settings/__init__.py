@@ -3,8 +3,9 @@
 from connector.settings.alerts import AlertSettings
 from connector.settings.environment import Environment
 from connector.settings.integrations import build_account, build_pair, build_store
-from connector.settings.loader import Settings, config_path, load_settings, refresh_tables
+from connector.settings.loader import Settings, load_environment, load_settings, refresh_tables
 from connector.settings.routes import Route, RouteFilter
+from connector.settings.toml_file import has_configuration
 
 __all__ = [
     "AlertSettings",
@@ -15,7 +16,8 @@ __all__ = [
     "build_account",
     "build_pair",
     "build_store",
-    "config_path",
+    "has_configuration",
+    "load_environment",
     "load_settings",
     "refresh_tables",
 ]

@@ -1,6 +1,6 @@
 """Loads connector.toml and the environment, and reports all their errors at once.
 
-An error never shows a value that came from the environment.
+An error never shows the value of a variable that the file names as `${NAME}`.
 """
 
 import math
@@ -22,7 +22,7 @@ from connector.settings.environment import Environment, EnvironmentSchema
 from connector.settings.errors import ConfigErrors, format_path, validate_table
 from connector.settings.integrations import build_store_or_account, table_files
 from connector.settings.routes import Route, RouteSchema
-from connector.settings.toml_file import read_toml, substitute_variables
+from connector.settings.toml_file import find_config_source, read_toml, substitute_variables
 from connector.settings.users import User, build_users
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings import setting_fields as fields
@@ -81,18 +81,18 @@ class Settings:
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Load `path`, or else the file that `CONNECTOR_CONFIG` names, or else ./connector.toml.
+    """Load `path`, or else the text in `CONNECTOR_TOML` or the file in `CONNECTOR_CONFIG`, or else ./connector.toml.
 
-    Raises `SettingsError` with every error in the file and the environment.
+    Raises `SettingsError` with every error in the configuration and the environment.
     """
-    variables = {name: value for name, value in environ.items() if value}
+    variables = set_variables(environ)
     errors = ConfigErrors()
     environment = validate_table(EnvironmentSchema(unknown=EXCLUDE), variables, (), errors) or Environment()
-    path = path or config_path(variables)
-    directory = path.absolute().parent
-    data = read_toml(path, errors)
-    if data is None:
+    source = find_config_source(path, variables, errors)
+    data = read_toml(source, errors) if source else None
+    if source is None or data is None:
         raise SettingsError(errors.messages)
+    directory = source.directory
     data = substitute_variables(data, variables, (), errors)
     configuration = validate_table(ConfigurationSchema(), data, (), errors) or {}
 
@@ -142,8 +142,17 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     )
 
 
-def config_path(variables: Mapping[str, str]) -> Path:
-    return Path(variables.get("CONNECTOR_CONFIG") or "connector.toml")
+def load_environment(environ: Mapping[str, str] = os.environ) -> Environment:
+    """Load the environment variables alone. Raises `SettingsError` with every error in them."""
+    errors = ConfigErrors()
+    environment = validate_table(EnvironmentSchema(unknown=EXCLUDE), set_variables(environ), (), errors)
+    errors.raise_any()
+    return environment or Environment()
+
+
+def set_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are not empty: an empty one counts as unset."""
+    return {name: value for name, value in environ.items() if value}
 
 
 def refresh_tables(settings: Settings) -> tuple[Settings, list[str]]:

@@ -22,7 +22,7 @@ from connector.settings.csv_tables import (
     row_from_cells,
 )
 from connector.settings.errors import ConfigErrors, format_path
-from connector.settings.toml_file import read_toml, substitute_variables
+from connector.settings.toml_file import find_config_source, read_toml, substitute_variables
 from mappings import DESTINATIONS
 from mappings.lookup_tables import LookupTableField
 
@@ -34,7 +34,7 @@ class TableLocation:
     account: str  # name
     setting: str
     table: LookupTableField
-    config_file: str  # name of the configuration file
+    config_file: str  # name of the configuration file, or of the variable that holds its text
     value: Any  # in the configuration: rows, the name of a CSV file, or None
     path: Path | None  # of the CSV file
 
@@ -59,11 +59,17 @@ class TableLocation:
         return csv_table
 
 
-def list_table_locations(path: Path, variables: Mapping[str, str]) -> list[TableLocation]:
-    """Return every table that the accounts may have. Raises `SettingsError` if the file cannot be read."""
+def list_table_locations(path: Path | None, variables: Mapping[str, str]) -> list[TableLocation]:
+    """Return every table that the accounts may have, in `path` or the configuration that the environment names.
+
+    Raises `SettingsError` if it cannot be read.
+    """
     errors = ConfigErrors()
-    data = read_toml(path, errors) or {}
-    errors.raise_any()
+    source = find_config_source(path, variables, errors)
+    data = read_toml(source, errors) if source else None
+    if source is None or data is None:
+        raise SettingsError(errors.messages)
+    config_file = source.path.name if source.path else source.name
     accounts = data.get("accounts")
     locations = []
     for name, values in (accounts if isinstance(accounts, dict) else {}).items():
@@ -72,10 +78,10 @@ def list_table_locations(path: Path, variables: Mapping[str, str]) -> list[Table
             if not isinstance(table, LookupTableField):
                 continue
             value = substitute_variables(values.get(setting), variables, ("accounts", name, setting), ConfigErrors())
-            csv_path = path.absolute().parent / value if names_csv_file(table, value) else None
+            csv_path = source.directory / value if names_csv_file(table, value) else None
             locations.append(
                 TableLocation(
-                    account=name, setting=setting, table=table, config_file=path.name, value=value, path=csv_path
+                    account=name, setting=setting, table=table, config_file=config_file, value=value, path=csv_path
                 )
             )
     return locations

@@ -324,6 +324,19 @@ def test_map_exits_2_on_invalid_usage(run: Callable[..., CommandResult], argumen
 # migrate, list, show
 
 
+def test_database_is_migrated_before_there_is_a_configuration(
+    run: Callable[..., CommandResult], configuration_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CONNECTOR_CONFIG")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert run("migrate").status == 0
+    monkeypatch.setenv("CONNECTOR_TOML", "[stores]")
+    assert run("migrate").status == 2  # so that a release with a faulty configuration does not replace a good one
+    monkeypatch.setenv("CONNECTOR_TOML", configuration_path.with_name("connector.toml").read_text("utf-8"))
+    assert run("list").status == 0
+
+
 def test_commands_require_a_migrated_database(run: Callable[..., CommandResult], configuration_path: Path) -> None:
     listed = run("list")
     assert (listed.status, listed.out) == (1, "")
