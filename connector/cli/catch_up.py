@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import DATE_OR_TIME, JSON_OPTION, as_utc, cli, exit_with, local_runtime, lookup_or_fail
+from connector.cli.common import JSON_OPTION, UTCTime, cli, exit_with, local_runtime, lookup_or_fail
 from connector.cli.output import print_json_line, print_table
 from connector.cli.progress import progress_on_tty
 
@@ -29,7 +29,7 @@ DIFFERENCE_COLUMNS = ("store", "order_id", "number", "updated_at", "account", "w
 @click.option("--store", "store_name", help="Only this store.")
 @click.option(
     "--since",
-    type=DATE_OR_TIME,
+    type=UTCTime(),
     help="Read what changed on this UTC day or at this time, or later. By default, since the last complete reading.",
 )
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Only list what is missing.")
@@ -55,7 +55,7 @@ def catch_up(store_name: str | None, since: datetime | None, is_dry_run: bool, a
                     store,
                     wait_s=WAIT_S,
                     on_wait=partial(click.echo, f"{store.name}: another process is reading it; waiting", err=True),
-                    since=as_utc(since),
+                    since=since,
                     dry_run=is_dry_run,
                     on_progress=update_progress,
                 )

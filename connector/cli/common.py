@@ -4,8 +4,8 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -20,15 +20,52 @@ T = TypeVar("T")
 
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 NOTE_OPTION = click.option("--note", help="The reason; it is recorded.")
-#: For `as_utc`.
-DATE_OR_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
 ID_ARGUMENT = click.argument("id_", metavar="ID", type=click.IntRange(min=1))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+class UTCTime(click.ParamType[datetime]):
+    """A UTC day or time, as a `datetime` in UTC.
+
+    Args:
+        days_only: no time of the day.
+    """
+
+    name = "time"
+
+    def __init__(self, *, days_only: bool = False) -> None:
+        self.days_only = days_only
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "DAY" if self.days_only else "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            at = datetime.fromisoformat(date.fromisoformat(value).isoformat() if self.days_only else value)
+        except ValueError:
+            example = "2026-11-20" if self.days_only else "2026-11-20 or 2026-11-20T14:00:00Z"
+            self.fail(f"“{value}” is not a UTC day or time; write it as {example}.", param, ctx)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+class CommandGroup(click.Group):
+    """A group whose help shows the whole first sentence of each command. click's own cuts what exceeds a line."""
+
+    group_class = type
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, command.get_short_help_str(limit=1_000)) for name, command in sorted(self.commands.items())]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, help="Show the version and exit.")
 def cli() -> None:
-    """Forward paid orders from online stores to shipping and accounting services."""
+    """Forward paid orders from online stores to shipping and accounting services.
+
+    New here? `connector demo` shows it at work. `connector init` writes a configuration, `connector check` finds what
+    is wrong with it, and `connector serve` runs it.
+    """
     if os.environ.get("NO_COLOR"):  # https://no-color.org
         click.get_current_context().color = False
 
@@ -79,11 +116,6 @@ def operator_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run under a user id without a name
         return f"user {os.getuid()}"
-
-
-def as_utc(at: datetime | None) -> datetime | None:
-    """Read a date or time without an offset as UTC."""
-    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def lookup_or_fail(kind: str, name: str, choices: Mapping[str, T]) -> T:

@@ -1,4 +1,4 @@
-"""Commands for deliveries and events: list, show, retrigger, resolve."""
+"""Commands for one delivery or event: show, retrigger, resolve."""
 
 import sys
 from typing import Any
@@ -6,51 +6,7 @@ from typing import Any
 import click
 
 from connector.cli.common import ID_ARGUMENT, JSON_OPTION, NOTE_OPTION, cli, exit_with, local_runtime, operator_name
-from connector.cli.output import print_json, print_json_line, print_result, print_rows
-
-DELIVERY_COLUMNS = ("id", "store", "order_number", "account", "state", "reason", "attempts", "remote_id")
-EVENT_COLUMNS = ("id", "store", "topic", "order_number", "status", "reason", "received_at")
-
-
-@cli.command("list")
-@click.option("--events", is_flag=True, help="List events instead of deliveries.")
-@click.option("--state", help="In this state, such as parked.")
-@click.option("--reason", help="Parked or discarded for this reason, such as refused.")
-@click.option("--account", help="To this account.")
-@click.option("--store", help="From this store.")
-@click.option("--order", help="Of this order: its id or number.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@JSON_OPTION
-def list_rows(
-    events: bool,
-    state: str | None,
-    reason: str | None,
-    account: str | None,
-    store: str | None,
-    order: str | None,
-    limit: int,
-    as_json: bool,
-) -> None:
-    """List deliveries, newest first."""
-    from connector.database.models import Reason, State
-    from connector.database.queries.deliveries import DeliveryFilter, list_deliveries
-    from connector.database.queries.events import EventFilter, list_events
-    from connector.serializers import serialize_delivery, serialize_events
-
-    for value, choices in ((state, State), (reason, Reason)):
-        if value is not None and value not in list(choices):
-            raise click.UsageError(f"“{value}” is not one of {', '.join(choices)}.")
-    if events and (state or reason or account):
-        raise click.UsageError("events have no state, reason or account.")
-    with local_runtime() as runtime:
-        if events:
-            event_filter = EventFilter(store=store, order=order)
-            rows = serialize_events(runtime, list_events(runtime.database, event_filter, limit=limit))
-        else:
-            delivery_filter = DeliveryFilter(state=state, reason=reason, account=account, store=store, order=order)
-            deliveries = list_deliveries(runtime.database, delivery_filter, limit=limit)
-            rows = [serialize_delivery(delivery) for delivery in deliveries]
-    print_rows(EVENT_COLUMNS if events else DELIVERY_COLUMNS, rows, as_json=as_json)
+from connector.cli.output import print_json, print_json_line, print_result
 
 
 @cli.command()
@@ -128,7 +84,13 @@ def describe_retry(row: dict[str, Any]) -> str:
 
 
 @cli.command()
-@click.option("--as", "as_", type=click.Choice(["delivered", "discarded"]), required=True)
+@click.option(
+    "--as",
+    "as_",
+    type=click.Choice(["delivered", "discarded"]),
+    required=True,
+    help="delivered: it is at the destination. discarded: it must not be sent.",
+)
 @click.option("--remote-id", help="The order's id at the destination.")
 @NOTE_OPTION
 @JSON_OPTION

@@ -40,8 +40,14 @@ def trigger(store_name: str, topic: str | None, url: str | None, file: Any) -> N
 
 
 @cli.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=9000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=9000,
+    show_default=True,
+    help="The port to listen on; 0 takes a free one.",
+)
 def sandbox(host: str, port: int) -> None:
     """Stand in for the destinations, which check every body against their contracts, and for the storefronts' APIs."""
     from connector.sandbox.server import serve as serve_sandbox

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from connector.cli.common import JSON_OPTION, as_utc, cli, local_runtime, lookup_or_fail
+from connector.cli.common import JSON_OPTION, UTCTime, cli, local_runtime, lookup_or_fail
 from connector.cli.output import print_json_line, print_result, print_table
 from connector.cli.progress import progress_on_tty
 
@@ -29,7 +29,13 @@ REPORT_COLUMNS = (
 
 
 @cli.command()
-@click.option("--older-than-days", type=click.IntRange(1, 36_500), default=90, show_default=True)
+@click.option(
+    "--older-than-days",
+    type=click.IntRange(1, 36_500),
+    default=90,
+    show_default=True,
+    help="Orders that ended more than so many days ago.",
+)
 @click.option("--batch", type=click.IntRange(1, 5_000), default=200, show_default=True, help="Rows per transaction.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @JSON_OPTION
@@ -77,8 +83,8 @@ def prune(older_than_days: int, batch: int, dry_run: bool, as_json: bool) -> Non
 @click.option(
     "--storefront", "is_with_storefront", is_flag=True, help="Compare the stores' paid orders with what is on record."
 )
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Received on this UTC day or later.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Received before this UTC day.")
+@click.option("--since", type=UTCTime(days_only=True), help="Received on this UTC day or later.")
+@click.option("--until", type=UTCTime(days_only=True), help="Received before this UTC day.")
 @click.option("--store", help="From this store: its name in the configuration, or the id of a retired one.")
 @click.option(
     "--late-s",
@@ -107,7 +113,6 @@ def reconcile(
     account that a route leads to, there must be a delivery, in whatever state, or the store must have cancelled the
     order. Orders that are missing are listed, and the exit status is 1. `connector catch-up` takes them in.
     """
-    since, until = as_utc(since), as_utc(until)
     if is_with_storefront:
         from connector.cli.catch_up import reconcile_with_stores
 

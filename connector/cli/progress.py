@@ -41,8 +41,9 @@ def print_progress_lines(label: str, total: int | None) -> Callable[[int], None]
 
     def update(done: int) -> None:
         nonlocal next_print_at
-        if monotonic() >= next_print_at or done == total:
+        is_last = done == total and next_print_at != float("inf")
+        if monotonic() >= next_print_at or is_last:
             click.echo(f"{label} {done} of {total}", err=True)
-            next_print_at = float("inf") if done == total else monotonic() + PRINT_INTERVAL_S
+            next_print_at = float("inf") if is_last else monotonic() + PRINT_INTERVAL_S
 
     return update

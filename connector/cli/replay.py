@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import DATE_OR_TIME, NOTE_OPTION, as_utc, cli, local_runtime, lookup_or_fail, operator_name
+from connector.cli.common import (
+    NOTE_OPTION,
+    UTCTime,
+    cli,
+    exit_with,
+    local_runtime,
+    lookup_or_fail,
+    operator_name,
+)
 from connector.cli.output import print_json_line
 from connector.cli.progress import progress_bar
 
@@ -33,14 +41,15 @@ EXIT_INTERRUPTED = 130
 
 
 @cli.command()
-@click.option("--since", type=DATE_OR_TIME, help="Received on this UTC day or at this time, or later.")
-@click.option("--until", type=DATE_OR_TIME, help="Received before this UTC day or time.")
+@click.option("--since", type=UTCTime(), help="Received on this UTC day or at this time, or later.")
+@click.option("--until", type=UTCTime(), help="Received before this UTC day or time.")
 @click.option("--store", help="From this store, by its id.")
 @click.option("--account", help="To this account, by its id.")
 @click.option(
     "--reason", type=click.Choice(["unmappable", "refused", "exhausted"]), help="Parked for this reason. Default: all."
 )
 @click.option("--id", "ids", multiple=True, type=click.IntRange(min=1), help="This delivery; may be repeated.")
+@click.option("--all", "is_for_all", is_flag=True, help="All that are unmappable, refused or exhausted.")
 @click.option("--force", is_flag=True, help="With --id: also if it may have arrived. Check at the destination first.")
 @NOTE_OPTION
 @click.option("--dry-run", is_flag=True, help="Send nothing; show what would be sent differently, field by field.")
@@ -60,6 +69,7 @@ def replay(
     account: str | None,
     reason: str | None,
     ids: tuple[int, ...],
+    is_for_all: bool,
     force: bool,
     note: str | None,
     dry_run: bool,
@@ -69,8 +79,10 @@ def replay(
 ) -> None:
     """Map parked deliveries again with the current settings, and send them.
 
-    Without --id it takes the deliveries that are unmappable, refused or exhausted. Uncertain ones are skipped. Those
-    and delivered ones are only sent again with --id and --force.
+    Say which: with --id, with filters, or with --all. Without any of them it asks, on a terminal.
+
+    Filters and --all take the deliveries that are unmappable, refused or exhausted. Uncertain ones are skipped. Those
+    and delivered ones are only sent again with --id and --force. Held ones are left alone: a person decides about each.
 
     It queues page by page, then watches the worker send. You can interrupt it at any time: what is queued is sent, the
     rest stays parked, and --resume with the number that it prints continues where it stopped. One replay never queues a
@@ -81,20 +93,35 @@ def replay(
     """
     from connector.database.queries.deliveries import DeliveryFilter
 
-    filters = {"since": as_utc(since), "until": as_utc(until), "store": store, "account": account, "reason": reason}
-    if job_id and (ids or dry_run or note or force or any(filters.values())):
+    filters: dict[str, Any] = {
+        "since": since,
+        "until": until,
+        "store": store,
+        "account": account,
+        "reason": reason,
+    }
+    is_chosen = bool(ids or job_id or is_for_all or any(filters.values()))
+    if job_id and (ids or dry_run or note or force or is_for_all or any(filters.values())):
         raise click.UsageError("--resume continues with the original options: give only --wait-s with it.")
-    if ids and any(filters.values()):
-        raise click.UsageError("--id names each delivery: give no filter with it.")
+    if ids and (is_for_all or any(filters.values())):
+        raise click.UsageError("--id names each delivery: give no filter and no --all with it.")
     if force and not ids:
         raise click.UsageError("--force requires --id: check each delivery at its destination first.")
     if as_json and not dry_run:
         raise click.UsageError("--json requires --dry-run.")
+    if not (is_chosen or dry_run or sys.stdin.isatty()):
+        raise click.UsageError(
+            "say which deliveries: --id, --account, --store, --reason, --since or --until, or --all for all that are"
+            " parked. With --dry-run, nothing is sent."
+        )
     with local_runtime() as runtime:
         check_ids_exist(runtime, store=store, account=account)
-        delivery_filter = DeliveryFilter(ids=ids) if ids else DeliveryFilter(state="parked", **filters)  # type: ignore[arg-type]
+        selection = {"ids": ids} if ids else {"state": "parked", "without_held": True, **filters}
+        delivery_filter = DeliveryFilter(**selection)
         if dry_run:
             sys.exit(preview_deliveries(runtime, delivery_filter, force=force, as_json=as_json))
+        if not is_chosen:
+            confirm_all(runtime, delivery_filter)
         if job_id:
             job, delivery_ids = resume_job(runtime, job_id)
         else:
@@ -108,6 +135,20 @@ def check_ids_exist(runtime: "Runtime", *, store: str | None, account: str | Non
     for kind, id_, configured_ids in (("store", store, stores), ("account", account, [*runtime.settings.accounts])):
         if id_ is not None:
             lookup_or_fail(kind, id_, dict.fromkeys([*configured_ids, *runtime.settings.retired]))
+
+
+def confirm_all(runtime: "Runtime", delivery_filter: "DeliveryFilter") -> None:
+    """Show what a replay of all takes, and ask. Ends the command unless the answer is yes."""
+    from connector.database.queries.deliveries import iter_states, list_matching_ids
+
+    ids = list_matching_ids(runtime.database, delivery_filter)
+    if not ids:
+        exit_with(["Nothing to do: no delivery is unmappable, refused or exhausted."], 0)
+    counts = Counter(outcome for _, outcome, _ in iter_states(runtime.database, ids, now=runtime.clock()))
+    for outcome, count in sorted(counts.items()):
+        click.echo(f"{outcome}: {count}")
+    if not click.confirm("Map all of them again, and send them?"):
+        exit_with(["Nothing was sent. To choose some, see: connector replay --help"], 0)
 
 
 def start_job(

@@ -58,8 +58,8 @@ def read_toml(source: ConfigSource, errors: ConfigErrors) -> dict[str, Any] | No
         return tomllib.loads(text)
     except FileNotFoundError:
         message = (
-            f"there is no such file. Copy connector.example.toml, set {PATH_VARIABLE} to another path, or set "
-            f"{TEXT_VARIABLE} to the text of the file."
+            f"there is no such file. Write one with `connector init`, set {PATH_VARIABLE} to another path, or "
+            f"set {TEXT_VARIABLE} to the text of the file."
         )
     except OSError as error:
         message = f"cannot be read: {error.strerror}."

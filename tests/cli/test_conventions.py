@@ -34,6 +34,16 @@ def iter_commands(group: click.Group = cli, above: str = "") -> Iterator[tuple[s
             yield f"{above}{name}", command
 
 
+def iter_group(path: str) -> Iterator[click.Command]:
+    """The commands and groups in the group that `path` names; "" is the program."""
+    group: click.Group = cli
+    for name in path.split():
+        subgroup = group.commands[name]
+        assert isinstance(subgroup, click.Group)
+        group = subgroup
+    yield from group.commands.values()
+
+
 @pytest.fixture
 def connector(tmp_path: Path, environ: dict[str, str]) -> Command:
     return Command(configuration=tmp_path / "connector.toml", environ=environ)
@@ -52,6 +62,35 @@ def parked_service(service: Service) -> Service:
 def test_every_command_supports_json_output() -> None:
     without = {name for name, command in iter_commands() if not any("--json" in param.opts for param in command.params)}
     assert without == WITHOUT_JSON
+
+
+def run_help(path: str, columns: int) -> str:
+    environ = {**os.environ, "COLUMNS": str(columns)}
+    command = [sys.executable, "-m", "connector", *path.split(), "--help"]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+
+
+GROUPS = ["", *sorted({name.rpartition(" ")[0] for name, _ in iter_commands() if " " in name})]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_help_of_a_group_shows_whole_sentences_in_80_columns(group: str) -> None:
+    printed = run_help(group, 80)
+    rows = " ".join(printed.partition("\nCommands:\n")[2].split())
+    sentences = [f"{command.get_short_help_str(1_000)}" for command in iter_group(group)]
+    assert [sentence for sentence in sentences if sentence not in rows or not sentence.endswith(".")] == []
+    assert "..." not in printed.partition("\n")[2]
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", [name for name, _ in iter_commands()])
+def test_help_of_a_command_describes_every_option_in_80_columns(name: str) -> None:
+    command = dict(iter_commands())[name]
+    assert [param.name for param in command.params if isinstance(param, click.Option) and not param.help] == []
+    with click.Context(command, info_name=f"connector {name}", terminal_width=80) as context:
+        usage, _, printed = command.get_help(context).partition("\n")
+    assert "..." not in printed
+    assert max(map(len, [usage, *printed.splitlines()])) <= 80
 
 
 def test_documentation_lists_exactly_the_commands() -> None:
@@ -149,8 +188,8 @@ def test_terminal_output_has_colours_unless_no_color_is_set(parked_service: Serv
     environ = {**os.environ, **connector.environ, "CONNECTOR_CONFIG": str(connector.configuration)}
     environ |= {"TERM": "xterm-256color", "COLUMNS": "80"}
     environ.pop("NO_COLOR", None)
-    coloured = run_on_terminal(["list"], environ)
-    plain = run_on_terminal(["list"], environ | {"NO_COLOR": "1"})
+    coloured = run_on_terminal(["list", "--wide"], environ)
+    plain = run_on_terminal(["list", "--wide"], environ | {"NO_COLOR": "1"})
     assert "\x1b[32m" in coloured  # green: one was delivered
     assert "\x1b[3" not in plain
     [order] = parked_service.sandbox.orders("rayo")

@@ -18,6 +18,7 @@ from tests.support.commands import Command
 from tests.support.orders import shopify_order, woo_order
 from tests.support.scenarios import lose_a_response, refuse_order
 from tests.support.service import CONFIGURATION, Service
+from tests.support.terminal import run_on_terminal
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_replay_exits_1_when_deliveries_are_parked_again(service: Service, run: 
     service.post_shopify(shopify_order(shipping_address=None))
     service.drain()
     with running_worker(service):
-        status, printed = run("replay")
+        status, printed = run("replay", "--all")
     assert (status, printed.splitlines()[-1]) == (1, "parked (unmappable): 1")
 
 
@@ -67,7 +68,7 @@ def test_replay_skips_uncertain_and_delivered_deliveries(service: Service, run: 
     lose_a_response(service, "rayo")
     service.post_woo(woo_order(9))
     service.drain()
-    status, printed = run("replay", "--wait-s", "0")
+    status, printed = run("replay", "--all", "--wait-s", "0")
     reason = "it is uncertain: look at the destination first, then resolve it or use `force`"
     assert (status, printed.splitlines()[-2:]) == (1, ["Replay 1: queued 0 of 1.", f"skipped 1: {reason}."])
     assert delivery_states(service) == [("parked", "uncertain"), ("delivered", None)]
@@ -78,6 +79,38 @@ def test_replay_by_id_with_force_sends_again(service: Service, run: Command) -> 
     status, printed = run("replay", "--id", "1", "--force", "--wait-s", "0")
     assert (status, printed.splitlines()[-1]) == (0, "Replay 1: queued 1 of 1.")
     assert delivery_states(service) == [("waiting", None)]
+
+
+@pytest.mark.sqlite
+def test_replay_leaves_held_deliveries_to_a_person(service: Service, run: Command) -> None:
+    refuse_order(service, 7, 8)
+    with service.database.write() as transaction:
+        transaction.connection.exec_driver_sql("UPDATE deliveries SET reason = 'held' WHERE id = 1")
+    assert run("replay", "--all", "--wait-s", "0") == (0, "queued 1 of 1\nReplay 1: queued 1 of 1.\n")
+    assert delivery_states(service) == [("parked", "held"), ("waiting", None)]
+
+
+@pytest.mark.sqlite
+def test_replay_without_a_choice_sends_nothing_where_it_cannot_ask(service: Service, run: Command) -> None:
+    refuse_order(service, 7)
+    status, printed = run("replay", "--wait-s", "0")
+    assert status == 2
+    assert "say which deliveries" in printed
+    assert delivery_states(service) == [("parked", "refused")]
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(("answer", "state"), [("n", ("parked", "refused")), ("y", ("waiting", None))])
+def test_replay_without_a_choice_asks_on_a_terminal(
+    service: Service, run: Command, tmp_path: Path, answer: str, state: tuple[str, str | None]
+) -> None:
+    refuse_order(service, 7)
+    environ = {**os.environ, **run.environ, "CONNECTOR_CONFIG": str(run.configuration)}
+    with run_on_terminal(["replay", "--wait-s", "0"], environ, tmp_path) as terminal:
+        terminal.wait_for("parked (refused): 1")
+        terminal.answer("Map all of them again, and send them? [y/N]", answer)
+        assert terminal.finish() == 0
+    assert delivery_states(service) == [state]
 
 
 @pytest.mark.sqlite
@@ -164,7 +197,7 @@ def test_interrupted_replay_prints_how_to_resume(service: Service, run: Command)
     timer = threading.Timer(1.0, lambda: os.kill(main, signal.SIGINT))
     timer.start()
     started = time.monotonic()
-    status, printed = run("replay")
+    status, printed = run("replay", "--all")
     signal.signal(signal.SIGINT, before)
     assert (status, printed.splitlines()[-1]) == (130, "Replay 1: queued 1 of 1.")
     assert time.monotonic() - started < 10

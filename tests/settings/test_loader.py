@@ -305,7 +305,7 @@ def test_missing_file_error_names_the_path(tmp_path: Path) -> None:
         load_settings(tmp_path / "connector.toml", {"PORT": "x"})
     assert caught.value.errors == [
         "PORT: must be a whole number from 1 to 65535.",
-        f"{tmp_path}/connector.toml: there is no such file. Copy connector.example.toml, set CONNECTOR_CONFIG to "
+        f"{tmp_path}/connector.toml: there is no such file. Write one with `connector init`, set CONNECTOR_CONFIG to "
         "another path, or set CONNECTOR_TOML to the text of the file.",
     ]
 

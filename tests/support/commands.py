@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from connector.cli import cli
 
@@ -16,6 +16,10 @@ class Command:
 
     def __call__(self, *arguments: str) -> tuple[int, str]:
         """Returns its exit status and what it printed."""
-        environ = {**self.environ, "CONNECTOR_CONFIG": str(self.configuration)}
-        result = CliRunner().invoke(cli, arguments, env=environ)
+        result = self.invoke(*arguments)
         return result.exit_code, result.output
+
+    def invoke(self, *arguments: str, typed: str | None = None) -> Result:
+        """Run a command line. `typed` is its standard input."""
+        environ = {**self.environ, "CONNECTOR_CONFIG": str(self.configuration)}
+        return CliRunner().invoke(cli, arguments, input=typed, env=environ)

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from connector.core.exceptions import NotFoundError
 from connector.database.engine import Database
-from connector.database.models import REASONS_BY_STATE, Attempt, Delivery, Note, State, omit
+from connector.database.models import REASONS_BY_STATE, Attempt, Delivery, Note, Reason, State, omit
 from connector.database.orders import matches_order
 from connector.database.queries import pages
 from connector.database.queries.id_ranges import id_range
@@ -32,6 +32,7 @@ class DeliveryFilter:
         order: an order's id or number.
         since, until: when the delivery was created.
         problem: the fingerprint of one of the delivery's problems.
+        without_held: not those about which a person must decide one by one. False is like None.
     """
 
     state: str | None = None
@@ -44,6 +45,7 @@ class DeliveryFilter:
     since: datetime | None = None
     until: datetime | None = None
     ids: tuple[int, ...] | None = None
+    without_held: bool | None = None
 
     def conditions(self) -> Conditions:
         exact = [
@@ -64,6 +66,8 @@ class DeliveryFilter:
             conditions.append(col(Delivery.created_at) < self.until)
         if self.ids is not None:
             conditions.append(col(Delivery.id).in_(self.ids))
+        if self.without_held:
+            conditions.append(or_(col(Delivery.reason).is_(None), col(Delivery.reason) != Reason.HELD))
         return conditions
 
     def to_json(self) -> dict[str, Any]:
