@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Generic
 
+from mappings.advice import Advice, Clue
 from mappings.bundles import find_divided_kits, resolve_bundles
 from mappings.contracts import Contract, load_contract
 from mappings.customer_lookup import CustomerApi, CustomerMatch
@@ -87,6 +88,8 @@ class Destination(Generic[AccountT]):
     #: What `connector init` asks about an account; None: it does not offer the destination.
     setup_plan: ClassVar[SetupPlan | None] = None
     sample: ClassVar[SampleAccount] = SampleAccount()
+    #: What it adds to the advice on an order's page.
+    advice: ClassVar[Advice] = Advice()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -110,6 +113,18 @@ class Destination(Generic[AccountT]):
         """Return the account's API key, by default its setting `api_key`. None: it has none."""
         key: str | None = getattr(account, "api_key", None)
         return key
+
+    def credential_setting(self, account: AccountT) -> str:
+        """Return the name of the setting with the account's credentials: its API key, else its request headers."""
+        return "api_key" if self.api_key(account) else "headers"
+
+    def find_clues(self, body: Any) -> list[Clue]:
+        """Return by what a person finds an order at the destination.
+
+        Args:
+            body: as it was sent, parsed.
+        """
+        return []
 
     def required_details(self, account: AccountT) -> Set[str]:
         """Return what the account needs of an order that some storefronts leave out of their webhooks.

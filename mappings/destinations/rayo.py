@@ -11,6 +11,7 @@ from typing import Any, Literal
 from marshmallow import ValidationError, fields, validates_schema
 
 from mappings import setting_fields
+from mappings.advice import UNAUTHORIZED, Advice, Clue, join_values, list_clues
 from mappings.destination import Destination, Outcome, TokenExchange
 from mappings.fields import CodeLookup, NonEmpty, Phone, PostalCode, Quantity, Text
 from mappings.labels import N_
@@ -249,6 +250,44 @@ class Rayo(Destination[RayoAccount]):
         settings={"api_key": "{api_key}"},
     )
     sample = SampleAccount(settings={"api_key": "clave"})
+    advice = Advice(
+        panel=N_("Rayo's panel"),
+        # Unverified: that the panel shows times of Mexico City.
+        time_zone="America/Mexico_City",
+        time_zone_label=N_("Mexico City time"),
+        steps={
+            "uncertain": (
+                N_(
+                    "Rayo keeps no order number of the store. Search Rayo's panel for the recipient, and compare the "
+                    "address, the products and the time below."
+                ),
+            ),
+            # https://docs.techrayo.com/, read 2026-11-21.
+            "refused": (
+                N_(
+                    "Rayo needs each product in its catalogue, with dimensions and stock in your warehouse. EXPRESS "
+                    "and PROGRAMADA also need a postcode that they serve. Check these in Rayo's panel."
+                ),
+            ),
+            UNAUTHORIZED: (
+                N_("Ask Rayo for a valid key: `%(setting)s` under [accounts.%(account)s] is not accepted."),
+            ),
+        },
+    )
+
+    def credential_setting(self, account: RayoAccount) -> str:
+        return "api_key" if account.api_key else "access_token"
+
+    def find_clues(self, body: Any) -> list[Clue]:
+        recipient = body.get("consumidor_destino")
+        street = join_values(recipient, "calle", "no_exterior", "no_interior", "colonia")
+        place = join_values(recipient, "codigo_postal", "ciudad", "estado")
+        products = [f"{product.get('cantidad')} × {product.get('identificador')}" for product in body["productos"]]
+        return [
+            *list_clues(recipient, [(N_("Recipient"), "nombre"), (N_("Phone"), "telefono")]),
+            Clue(label=N_("Address"), value=f"{street}, {place}"),
+            Clue(label=N_("Products"), value=", ".join(products)),
+        ]
 
     def bearer_token(self, account: RayoAccount) -> str | None:
         return None if account.api_key else account.access_token

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from connector.core.exceptions import NotFoundError
 from connector.database.engine import Database
@@ -224,6 +224,11 @@ def list_matching_ids(
         conditions.append(col(Delivery.id) <= until_id)
     with database.read() as session:
         return list(session.exec(select(Delivery.id).where(*conditions).order_by(col(Delivery.id))).all())
+
+
+def count_deliveries(database: Database, delivery_filter: DeliveryFilter) -> int:
+    with database.read() as session:
+        return session.exec(select(func.count()).select_from(Delivery).where(*delivery_filter.conditions())).one()
 
 
 def delivery_ids_by_order(database: Database, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[int]]:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from connector.core.exceptions import ConflictError
 from connector.database.bulk_retries import load_job
 from connector.database.models import Delivery, Reason, State
-from connector.database.queries.deliveries import DeliveryFilter, load_delivery, search_deliveries
+from connector.database.queries.deliveries import DeliveryFilter, list_attempts, load_delivery, search_deliveries
 from connector.database.queries.pages import SearchPage
 from connector.database.queries.terms import delivery_ids_by_email, scanned_rows
 from connector.delivery.preview import preview
@@ -19,7 +19,12 @@ from connector.operations import actions
 from connector.runtime import Runtime
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
-from connector.web.dashboard.available_actions import explain_refusal
+from connector.web.dashboard.available_actions import (
+    explain_refusal,
+    may_have_arrived,
+    read_remote_id,
+    require_confirmation,
+)
 from connector.web.dashboard.delivery_detail import delivery_context
 from connector.web.dashboard.forms import (
     PAGE_SIZE,
@@ -167,6 +172,10 @@ def show_preview(delivery_id: str) -> str:
 def retrigger(delivery_id: str) -> Response:
     force, new_key = (request.form.get(name) == "1" for name in ("force", "new_key"))
     note = read_note(request.form, is_required=force)
+    database, id_ = get_runtime().database, parse_id(delivery_id)
+    delivery = load_delivery(database, id_)
+    if (force or delivery.reason == Reason.HELD) and may_have_arrived(delivery, list_attempts(database, id_)):
+        require_confirmation(request.form, "looked")
 
     def action(id_: int) -> None:
         actions.retrigger_delivery(get_runtime(), id_, actor=current_actor(), force=force, new_key=new_key, note=note)
@@ -176,7 +185,7 @@ def retrigger(delivery_id: str) -> Response:
 
 @blueprint.post("/deliveries/<delivery_id>/resolve")
 def resolve(delivery_id: str) -> Response:
-    note, remote_id = read_note(request.form, is_required=True), read_text(request.form, "remote_id")
+    note, remote_id = read_note(request.form, is_required=True), read_remote_id(request.form)
 
     def action(id_: int) -> None:
         actions.resolve_delivery(

@@ -10,8 +10,8 @@ from connector.database.queries.deliveries import list_attempts, list_notes
 from connector.database.queries.events import events_of_order, load_event
 from connector.delivery.order_source import load_order_source
 from connector.runtime import Runtime
-from connector.web.dashboard.available_actions import build_guidance
 from connector.web.dashboard.filters import describe_attempt, describe_duplicates
+from connector.web.dashboard.guidance import Situation, build_guidance
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_problem
 from connector.web.dashboard.labels import translate
@@ -50,10 +50,12 @@ def delivery_context(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
         "order": to_jsonable(order) if order else None,
         "order_error": order_error,
         "guidance": build_guidance(
-            delivery,
-            runtime.settings,
-            supports_idempotency=delivery.destination in runtime.destinations_with_idempotency,
-            lacks_address_part=any(map(is_about_address, load_problems(delivery.problems))),
+            Situation(
+                runtime=runtime,
+                delivery=delivery,
+                attempts=attempts,
+                lacks_address_part=any(map(is_about_address, load_problems(delivery.problems))),
+            )
         ),
     }
 

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Set
 from typing import Any
 
+from mappings.advice import Clue, list_clues
 from mappings.destination import Destination, Outcome
 from mappings.destinations.centelar.account import CentelarAccount, CentelarAccountSchema
+from mappings.destinations.centelar.advice import ADVICE
 from mappings.destinations.centelar.request import CentelarOrderRequest
 from mappings.destinations.centelar.sample import SAMPLE
 from mappings.destinations.centelar.schema import CentelarOrderSchema
 from mappings.destinations.centelar.setup import SETUP_PLAN
+from mappings.labels import N_
 
 
 class Centelar(Destination[CentelarAccount]):
@@ -21,6 +24,18 @@ class Centelar(Destination[CentelarAccount]):
     order_reference_setting = "ext_code"
     setup_plan = SETUP_PLAN
     sample = SAMPLE
+    advice = ADVICE
+
+    def find_clues(self, body: Any) -> list[Clue]:
+        return list_clues(
+            body,
+            [
+                ("ext_code", "ext_code"),
+                (N_("First name"), "customer.first_name"),
+                (N_("Last name"), "customer.last_name"),
+                (N_("Total"), "price"),
+            ],
+        )
 
     def query_params(self, account: CentelarAccount) -> Mapping[str, str]:
         return {"connection_id": str(account.connection_id)}

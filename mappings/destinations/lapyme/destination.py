@@ -2,14 +2,18 @@
 
 from typing import Any
 
+from mappings.advice import Clue, list_clues
 from mappings.destination import Destination, Outcome
 from mappings.destinations.lapyme.account import LapymeAccount, LapymeAccountSchema
+from mappings.destinations.lapyme.advice import ADVICE
 from mappings.destinations.lapyme.customers import LapymeCustomerApi
 from mappings.destinations.lapyme.request import LapymeOrderRequest
 from mappings.destinations.lapyme.responses import classify_conflict
 from mappings.destinations.lapyme.sample import SAMPLE
 from mappings.destinations.lapyme.schema import LapymeOrderSchema
 from mappings.destinations.lapyme.setup import SETUP_PLAN
+from mappings.labels import N_
+from mappings.money.invoice_lines import format_cents
 
 
 class Lapyme(Destination[LapymeAccount]):
@@ -24,6 +28,11 @@ class Lapyme(Destination[LapymeAccount]):
     customer_api = LapymeCustomerApi()
     setup_plan = SETUP_PLAN
     sample = SAMPLE
+    advice = ADVICE
+
+    def find_clues(self, body: Any) -> list[Clue]:
+        notes = list_clues(body, [(N_("Notes"), "notes")])
+        return [*notes, Clue(label=N_("Total"), value=format_cents(body["totals"]["total"]))]
 
     def classify_response(self, status: int, body: Any) -> Outcome | None:
         return classify_conflict(body) if status == 409 else None

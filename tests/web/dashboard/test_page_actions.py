@@ -72,7 +72,7 @@ def test_discarding_an_order_needs_a_note(service: Service, ana: Visitor) -> Non
 def test_forced_retrigger_needs_a_note(service: Service, ana: Visitor) -> None:
     create_uncertain_delivery(service)
     assert ana.post("/deliveries/1/retrigger", force="1").status_code == 400
-    ana.post("/deliveries/1/retrigger", force="1", note="it is not in the panel")
+    ana.post("/deliveries/1/retrigger", force="1", looked="yes", note="it is not in the panel")
     assert service.only_delivery()["state"] == "waiting"
 
 
