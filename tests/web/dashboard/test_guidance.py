@@ -69,9 +69,9 @@ def test_uncertain_order_says_what_to_search_for(
     place_delivery(service, destination, "parked", "uncertain")
     page = text_of(ana.get("/deliveries/1"))
     assert [text for text in shown if text not in page] == []
-    assert "It may be said not to be there after" in page
+    assert "To conclude that it is not there wait until" in page
     service.clock.forward(15 * 60)
-    assert "It may be said not to be there now" in text_of(ana.get("/deliveries/1"))
+    assert "To conclude that it is not there no need to wait" in text_of(ana.get("/deliveries/1"))
 
 
 def test_search_says_when_the_request_was_pruned(service: Service, ana: Visitor) -> None:

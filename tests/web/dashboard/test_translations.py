@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from html.parser import HTMLParser
@@ -26,9 +26,10 @@ from connector.database.orders import add_alert
 from connector.operations import actions
 from connector.operations.actions import advance_bulk_retries
 from connector.web.dashboard import auth
-from mappings import labels, problems, webhook_api
+from mappings import DESTINATIONS, labels, problems, webhook_api
 from mappings.addresses import ambiguity
 from tests.support.api_access import PUBLIC_URL, give_api_access
+from tests.support.destination_rows import ACCOUNTS, CENTELAR_ACCOUNT, STATES, place_delivery
 from tests.support.orders import shopify_order, woo_order
 from tests.support.rows import execute_statements, update_row
 from tests.support.scenarios import without_colonia
@@ -215,6 +216,23 @@ def live_through_everything(service: Service, ana: Visitor) -> list[str]:
 def test_spanish_pages_have_no_english_text(service: Service, ana: Visitor) -> None:
     pages = live_through_everything(service, ana)
     assert find_english(ana, pages) == {}
+
+
+@pytest.mark.parametrize("destination", DESTINATIONS)
+@pytest.mark.parametrize(("state", "reason"), STATES)
+def test_spanish_advice_has_no_english_text(
+    open_service: Callable[..., Service], destination: str, state: str, reason: str | None
+) -> None:
+    service = open_service(more=CENTELAR_ACCOUNT)
+    place_delivery(service, destination, state, reason)
+    for account in ACCOUNTS.values():
+        actions.pause_account(service.runtime, account, actor="ana")
+    circuit = {"opened_at": service.clock(), "reason": messages.build_message("credentials_rejected").to_json()}
+    execute_statements(service, update(Circuit).values(**circuit, paused_at=None))
+    ana = visit(service, ANA)
+    ana.language = "es-MX,es;q=0.9"
+    ana.sign_in(PASSWORD, "ana")
+    assert find_english(ana, ["/deliveries/1"]) == {}
 
 
 @pytest.mark.parametrize("public_url", [PUBLIC_URL, None])
