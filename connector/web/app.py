@@ -21,7 +21,6 @@ from connector.web.dashboard import mount
 from connector.web.errors import register_error_handlers
 from connector.web.proxies import ProxyMiddleware
 from connector.web.rejections import RejectionCounter
-from connector.web.request_body import configure_request_bodies
 from connector.web.request_id import configure_request_ids
 
 
@@ -43,7 +42,6 @@ def create_app(runtime: Runtime) -> Flask:
     guard = AccessGuard(runtime, rejections)
     app.extensions.update(runtime=runtime, rejected=rejections, guard=guard)
     app.json = JsonProvider(app)
-    configure_request_bodies(app)
     configure_request_ids(app)
     register_error_handlers(app)
     app.after_request(protect_response)
