@@ -45,12 +45,13 @@ NEEDS = {
 DASHBOARD_NEEDS = {
     "static": "nothing",
     "show_login": "nothing",
+    "preferences.set_language": "nothing",
     "sign_in": "password",
     **dict.fromkeys(
         [
             *("sign_out", "overview.show", "deliveries.index", "deliveries.search", "deliveries.show"),
             *("deliveries.show_preview", "deliveries.show_job", "events.index", "events.show", "accounts.show"),
-            *("settings.show", "audit.show", "stores.index", "stores.show"),
+            *("settings.show", "preferences.set_timezone", "audit.show", "stores.index", "stores.show"),
         ],
         "user",
     ),
