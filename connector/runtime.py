@@ -156,7 +156,7 @@ def wait_for_database(settings: Settings) -> None:
             break
         except DatabaseUnavailableError as error:
             if monotonic() - logged_at >= LOG_EVERY_S:
-                log.warning("database_away", what="waiting for it", why=database.error_detail(error))
+                log.warning("database_away", what="waiting for it", why=str(error))
                 logged_at = monotonic()
             sleep(0.5)
     database.close()

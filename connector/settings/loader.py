@@ -30,6 +30,8 @@ from mappings.destination import Destination
 from mappings.settings import Account, AccountSchema, ServiceUrl, SettingsSchema, Store, is_of_domain, placeholders_in
 from mappings.storefront import Storefront
 
+#: Of a store that no route leads from.
+UNROUTED = 'no route leads from it, so that its orders are recorded and not sent; add [[routes]] with from = "{name}".'
 #: The part of a lease that is reserved for recording the outcome of the longest possible attempt.
 LEASE_MARGIN_S = 15
 
@@ -80,8 +82,13 @@ class Settings:
         return DESTINATIONS[account.destination]
 
 
-def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+def load_settings(
+    path: Path | None = None, environ: Mapping[str, str] = os.environ, *, requires_routes: bool = False
+) -> Settings:
     """Load `path`, or else the text in `CONNECTOR_TOML` or the file in `CONNECTOR_CONFIG`, or else ./connector.toml.
+
+    Args:
+        requires_routes: a store that no route leads from is an error. The service starts with it.
 
     Raises `SettingsError` with every error in the configuration and the environment.
     """
@@ -124,6 +131,8 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
         if isinstance(route, dict)
     ]
     _check_order_references(accounts, [route for route in routes if route], errors)
+    if requires_routes:
+        _check_unrouted_stores(ids["stores"], _list_or_empty(data.get("routes")), errors)
     alerts = build_alert_settings(data.get("alerts"), ids["stores"], errors)
     users = build_users(_tables_or_empty(data.get("users")), errors)
     errors.raise_any()
@@ -263,6 +272,15 @@ def _check_order_references(
         stores = sorted({route.store for route in routes if account.id in route.accounts})
         if len(stores) > 1 and "store" not in placeholders_in(getattr(account, setting)):
             errors.add(("accounts", name, setting), f"needs {{store}}: {' and '.join(stores)} both send orders here.")
+
+
+def _check_unrouted_stores(names: Collection[str], routes: Sequence[Any], errors: ConfigErrors) -> None:
+    """Add an error for each store that no route leads from, unless a route may mean it by another name."""
+    routed = {route.get("from") for route in routes if isinstance(route, dict)}
+    if routed <= set(names):
+        for name in names:
+            if name not in routed:
+                errors.add(("stores", name), UNROUTED.format(name=name))
 
 
 def _duration(values: Mapping[str, Any], setting: str) -> float:
