@@ -38,14 +38,9 @@ class MigrationNeededError(ConnectorError):
 
 
 class DatabaseUnavailableError(ConnectorError):
-    """The database is locked, full or unreachable.
-
-    The message is for operators: it names the host, port and database, or the file, and the reason. Responses over HTTP
-    say only `public_message`.
-    """
+    """The database is locked, full or unreachable."""
 
     status = 503
-    public_message: ClassVar[str] = "the database is unavailable"
 
 
 class StoreUnavailableError(ConnectorError):
