@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 @cli.command()
 def serve() -> None:
     """Run the service: the web server and a worker."""
-    from connector.runtime import load_entered_rows, open_runtime
+    from connector.runtime import open_runtime
     from connector.worker.supervisor import exec_supervisor
 
     settings = read_settings()
     prepare_database(settings)
-    with open_runtime(settings) as runtime:  # report what would stop every process once, before any is started
-        load_entered_rows(settings, runtime.database)
+    with open_runtime(settings):
+        pass  # report what would stop every process once, before any is started
     environment = settings.environment
     exec_supervisor(environment.host, environment.port, environment.web_concurrency)
 
@@ -64,30 +64,26 @@ def migrate(as_json: bool) -> None:
 @click.option("--live", is_flag=True, help="Also reach each account, and list the stores' webhooks; create nothing.")
 @JSON_OPTION
 def check(live: bool, as_json: bool) -> None:
-    """Check the configuration, and report every error.
+    """Check the configuration, and report everything that is wrong with it.
 
     What passes is what `connector serve` starts with: the database's folder, its version, and the stores and accounts
-    that it knows are checked too. Nothing is changed.
+    that it knows are checked, too. A store without a route is an error here, although the service starts with it.
+    Nothing is changed, and no file is created.
     """
     from connector.observability.logs import configure_logging
-    from connector.operations.startup import check_startup
-    from connector.settings import load_settings
+    from connector.operations.startup import find_unused_accounts
+    from connector.runtime import find_memory_only_tokens
 
     configure_logging(quiet=True)
-    try:
-        settings = load_settings()
-        check_startup(settings)
-    except (SettingsError, MigrationNeededError) as error:
-        errors = error.errors if isinstance(error, SettingsError) else [str(error)]
+    sys.dont_write_bytecode = True  # of a merchant's own schema
+    settings, errors = find_all_errors()
+    if settings is None or errors:
         if as_json:
             print_json_line({"faults": errors})
             sys.exit(1)
         exit_with(errors, 1)
-    except DatabaseUnavailableError as error:
-        click.echo(f"The database was not checked: {error}. `connector serve` would wait for it.", err=True)
-    from connector.runtime import find_memory_only_tokens
-
     warnings = [f"Store {name}: {message}." for name, message in find_memory_only_tokens(settings)]
+    warnings += find_unused_accounts(settings)
     probes, token_probes, webhook_checks = [], [], []
     if live:
         from connector.operations.doctor import check_store_webhooks
@@ -120,6 +116,31 @@ def check(live: bool, as_json: bool) -> None:
     are_good = [*(probe.is_good for probe in probes), *(probe.is_good for probe in token_probes)]
     if not all(are_good) or any(result.is_error for result in webhook_checks):
         sys.exit(1)
+
+
+def find_all_errors() -> "tuple[Settings | None, list[str]]":
+    """Return the settings, if they can be loaded, and every error in them and in where they say the database is."""
+    from connector.operations.startup import check_startup, find_place_faults
+    from connector.settings import load_settings
+
+    errors: list[str] = []
+    try:
+        load_settings(requires_routes=True)
+    except SettingsError as error:
+        errors = error.errors
+    try:
+        settings = load_settings()
+    except SettingsError:
+        return None, [*errors, *find_place_faults(os.environ)]
+    try:
+        check_startup(settings)
+    except SettingsError as error:
+        errors += error.errors
+    except MigrationNeededError as error:
+        errors.append(str(error))
+    except DatabaseUnavailableError as error:
+        click.echo(f"The database was not checked: {error}. `connector serve` would wait for it.", err=True)
+    return settings, errors
 
 
 def prepare_database(settings: "Settings") -> None:

@@ -38,9 +38,14 @@ class MigrationNeededError(ConnectorError):
 
 
 class DatabaseUnavailableError(ConnectorError):
-    """The database is locked, full or unreachable."""
+    """The database is locked, full or unreachable.
+
+    The message is for operators: it names the host, port and database, or the file, and the reason. Responses over HTTP
+    say only `public_message`.
+    """
 
     status = 503
+    public_message: ClassVar[str] = "the database is unavailable"
 
 
 class StoreUnavailableError(ConnectorError):

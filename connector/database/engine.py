@@ -17,7 +17,6 @@ from sqlmodel.sql.expression import SelectOfScalar
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError
 from connector.database.group_commit import Change, GroupCommitter
 
-UNAVAILABLE = "the database is unavailable"
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: The newest migration, which the code requires.
 HEAD = "0001"
@@ -33,6 +32,7 @@ class Backend(Protocol):
     """What differs between the engines."""
 
     engine: Engine
+    location: str  # where the database is, without the password
     driver_error: type[Exception]  # the base of the driver's errors
     poll_interval_s: float  # how often to look for due deliveries without a notification
     max_commit_lag_s: float  # after this time, no row is committed with an id or a time older than the present ones
@@ -50,6 +50,9 @@ class Backend(Protocol):
 
     def prepare(self) -> None:
         """Prepare a database once, before its tables are created."""
+
+    def exists(self) -> bool:
+        """False if connecting would create the database."""
 
     def lock_migrations(self, connection: Connection) -> None: ...
 
@@ -69,6 +72,9 @@ class Backend(Protocol):
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         """True if the database is locked, full, damaged or unreachable, so that a retry may succeed."""
+
+    def describe_error(self, error: BaseException) -> str:
+        """Why the database is unavailable, in the driver's words, without the password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,7 @@ class Database:
         clock: the time source of transactions; by default the machine's on SQLite, the server's on PostgreSQL.
         connections: the maximum number of PostgreSQL connections of this process, one of them for writing.
         timeout_s: the maximum time for a change to be committed, and for a connection.
+        read_only: create and change no file. For a short look.
     """
 
     def __init__(
@@ -117,8 +124,9 @@ class Database:
         clock: Callable[[], datetime] | None = None,
         connections: int = 3,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        read_only: bool = False,
     ) -> None:
-        self.backend = open_backend(url, connections, timeout_s)
+        self.backend = open_backend(url, connections, timeout_s, read_only=read_only)
         self.engine = self.backend.engine
         self.clock = clock or self.backend.now
         self.timeout_s = timeout_s
@@ -138,7 +146,7 @@ class Database:
         try:
             return self._committer.commit(change, item, timeout_s=None if no_timeout else self.timeout_s)
         except TimeoutError as error:
-            raise DatabaseUnavailableError(UNAVAILABLE) from error
+            raise unavailable(self.backend, f"nothing was committed for {self.timeout_s:g} s") from error
 
     def commit_all(
         self, change: Change[Transaction, Item, Result], items: Sequence[Item], *, timeout_s: float
@@ -150,7 +158,7 @@ class Database:
         try:
             results = self._committer.commit_all(change, items, timeout_s=timeout_s)
         except TimeoutError as error:
-            raise DatabaseUnavailableError(UNAVAILABLE) from error
+            raise unavailable(self.backend, f"nothing was committed for {timeout_s:g} s") from error
         for result in results:
             if isinstance(result, DatabaseUnavailableError):
                 raise result.with_traceback(None)
@@ -238,6 +246,11 @@ class Database:
 
     def require_migrated(self) -> None:
         """Raises `MigrationNeededError` unless the tables are at the revision that this version needs."""
+        if not self.backend.exists():
+            raise MigrationNeededError(
+                f"there is no database {self.backend.location}: `connector serve` and `connector migrate` create it;"
+                " DATABASE_URL names another"
+            )
         current = self._revision()
         if current != HEAD:
             actual = f"at revision {current}" if current else "empty"
@@ -252,11 +265,6 @@ class Database:
                 return None
             revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             return revision
-
-    def error_detail(self, error: DatabaseUnavailableError) -> str:
-        """The driver's message, for an operator. It may name the server; it contains no row."""
-        message = str(getattr(error.__cause__, "orig", None) or error.__cause__ or error).strip()
-        return message.splitlines()[-1] if message else type(error).__name__
 
     def close(self) -> None:
         self.is_closed = True
@@ -277,22 +285,26 @@ def translate_errors(backend: Backend) -> Iterator[None]:
     try:
         yield
     except PoolTimeoutError as error:
-        raise DatabaseUnavailableError(UNAVAILABLE) from error
+        raise unavailable(backend, "all connections of this process are in use") from error
     except DBAPIError as error:
-        if backend.is_unavailable(error.orig):
-            raise DatabaseUnavailableError(UNAVAILABLE) from error
+        if error.orig is not None and backend.is_unavailable(error.orig):
+            raise unavailable(backend, backend.describe_error(error.orig)) from error
         raise
     except backend.driver_error as error:  # from a cursor of `database/sql`
         if backend.is_unavailable(error):
-            raise DatabaseUnavailableError(UNAVAILABLE) from error
+            raise unavailable(backend, backend.describe_error(error)) from error
         raise
 
 
-def open_backend(url: str, connections: int, timeout_s: float) -> Backend:
+def unavailable(backend: Backend, reason: str) -> DatabaseUnavailableError:
+    return DatabaseUnavailableError(f"the database {backend.location} is unavailable: {reason}")
+
+
+def open_backend(url: str, connections: int, timeout_s: float, *, read_only: bool = False) -> Backend:
     if url.startswith("sqlite"):
         from connector.database.sqlite import Sqlite
 
-        return Sqlite(url, timeout_s)
+        return Sqlite(url, timeout_s, read_only=read_only)
     from connector.database.postgresql import Postgresql
 
     return Postgresql(url, connections, timeout_s)

@@ -1,6 +1,7 @@
 """PostgreSQL: any number of machines share the work, and use the server's clock."""
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, SQLColumnExpression, c
 from sqlalchemy.engine import URL, make_url
 
 CHANNEL = "connector_deliveries"
+DEFAULT_PORT = 5432
 #: How long this machine's monotonic clock is trusted before the server's time is queried again.
 CLOCK_SYNC_INTERVAL_S = 1.0
 RECONNECT_DELAY_S = 1.0
@@ -43,6 +45,7 @@ class Postgresql:
     def __init__(self, url: str, connections: int, timeout_s: float) -> None:
         self.url = driver_url(url)
         self.engine = create_postgresql_engine(self.url, connections, timeout_s)
+        self.location = describe_server(self.url)
         self._clock = ServerClock()
 
     def now(self) -> datetime:
@@ -64,6 +67,10 @@ class Postgresql:
 
     def prepare(self) -> None:
         """Nothing to do: the server's operator prepares it."""
+
+    def exists(self) -> bool:
+        """The server says otherwise, if it is not so."""
+        return True
 
     def lock_migrations(self, connection: Connection) -> None:
         connection.execute(LOCK_MIGRATIONS)
@@ -107,8 +114,24 @@ class Postgresql:
         return func.position(literal(needle).op("IN")(body)) > 0
 
     def is_unavailable(self, error: BaseException | None) -> bool:
-        """`InternalError` comes from a server that accepts no writes: a replica, before it is promoted."""
-        return isinstance(error, psycopg.OperationalError | psycopg.InternalError | psycopg.InterfaceError)
+        """`InternalError` comes from a server that accepts no writes: a replica, before it is promoted.
+
+        Missing privileges, too, are the server's operator's to mend.
+        """
+        return isinstance(
+            error,
+            psycopg.OperationalError
+            | psycopg.InternalError
+            | psycopg.InterfaceError
+            | psycopg.errors.InsufficientPrivilege,
+        )
+
+    def describe_error(self, error: BaseException) -> str:
+        """The first line: those below it are hints, context and further attempts."""
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        reason = re.sub(r"^.*\bfailed: ", "", lines[0]).removeprefix("FATAL:").strip()
+        password = self.url.password
+        return reason.replace(password, "***") if password else reason
 
 
 class ServerClock:
@@ -150,6 +173,13 @@ def driver_url(url: str) -> URL:
     if "sslmode" in parsed.query or "PGSSLMODE" in os.environ or is_local(parsed):
         return parsed
     return parsed.update_query_dict({"sslmode": "require"})
+
+
+def describe_server(url: URL) -> str:
+    """Return the database, host and port that an operator looks for; a socket's folder in place of the host."""
+    host = url.host or url.query.get("host") or "the default socket"
+    hosts = host if isinstance(host, str) else ",".join(host)
+    return f"“{url.database}” at {hosts}, port {url.port or url.query.get('port') or DEFAULT_PORT},"
 
 
 def is_local(url: URL) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, SQLColumnExpression, String, cast, create_engine, event, func
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from connector.core.exceptions import DatabaseUnavailableError, SettingsError
 from connector.database.sql.run import execute
@@ -29,7 +30,7 @@ def database_file(url: str) -> Path:
 
 def find_place_errors(url: str) -> list[str]:
     """Return why no database can be where a `sqlite:///` URL says."""
-    file = database_file(url)
+    file = database_file(url).absolute()
     folder = file.parent
     if not folder.is_dir():
         return [f"DATABASE_URL: there is no folder {folder}."]
@@ -37,7 +38,14 @@ def find_place_errors(url: str) -> list[str]:
         return [f"DATABASE_URL: {file} is a folder."]
     if not os.access(folder, os.W_OK | os.X_OK):
         return [f"DATABASE_URL: nothing can be written in {folder}."]
+    if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+        return [f"DATABASE_URL: {file} cannot be written."]
     return []
+
+
+def is_not_a_database(error: BaseException | None) -> bool:
+    """Return whether SQLAlchemy's error is that the file is something else."""
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB
 
 
 def make_private(file: Path) -> None:
@@ -60,8 +68,9 @@ class Sqlite:
     poll_interval_s = 0.1
     max_commit_lag_s = 0.0  # with one writer, rows appear in the order of their ids
 
-    def __init__(self, url: str, timeout_s: float) -> None:
-        self.engine = create_sqlite_engine(url, timeout_s)
+    def __init__(self, url: str, timeout_s: float, *, read_only: bool = False) -> None:
+        self.engine = create_read_only_engine(url) if read_only else create_sqlite_engine(url, timeout_s)
+        self.location = str(database_file(url).absolute())
         #: Writers that wait for SQLite's own lock sleep and poll, some of them for long. With a file lock they queue.
         self.lock_file = f"{database_file(url)}-turn"
         self._idle_lock_descriptors: list[int] = []  # of the lock file, not in use
@@ -84,7 +93,9 @@ class Sqlite:
         try:
             return os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
         except OSError as error:
-            raise DatabaseUnavailableError(f"cannot open a file beside the database: {error.strerror}") from error
+            raise DatabaseUnavailableError(
+                f"the database {self.location} is unavailable: {self.lock_file} cannot be opened: {error.strerror}"
+            ) from error
 
     def begin(self, connection: Connection, *, writes: bool) -> None:
         execute(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -97,8 +108,20 @@ class Sqlite:
             raise SettingsError([f"DATABASE_URL: SQLite here is {sqlite3.sqlite_version}: it takes 3.35 or newer."])
         if errors := find_place_errors(str(self.engine.url)):
             raise SettingsError(errors)
-        with self.writer_lock(), self.engine.connect() as connection:  # fails while other processes connect
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        try:
+            with self.writer_lock(), self.engine.connect() as connection:  # fails while other processes connect
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except DBAPIError as error:
+            if is_not_a_database(error):
+                raise SettingsError([f"DATABASE_URL: {self.location} is not an SQLite database."]) from error
+            raise
+        except DatabaseUnavailableError as error:
+            if isinstance(error.__cause__, PermissionError | FileNotFoundError):
+                raise SettingsError([f"DATABASE_URL: {error}."]) from error
+            raise
+
+    def exists(self) -> bool:
+        return Path(self.location).exists()
 
     def lock_migrations(self, connection: Connection) -> None:
         """Nothing to do: there is only one writer."""
@@ -124,6 +147,25 @@ class Sqlite:
     def is_unavailable(self, error: BaseException | None) -> bool:
         is_ours = isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
         return isinstance(error, sqlite3.DatabaseError) and not is_ours
+
+    def describe_error(self, error: BaseException) -> str:
+        return str(error)
+
+
+def create_read_only_engine(url: str) -> Engine:
+    """An engine that changes nothing on the disk, not even the files that SQLite keeps beside an open database.
+
+    Without a WAL nobody has the database open, so that it needs no lock: https://www.sqlite.org/uri.html#uriimmutable,
+    read 2026-11-30. The processes that have it open keep the files of a WAL.
+    """
+    file = database_file(url).absolute()
+    immutable = "" if file.with_name(file.name + "-wal").exists() else "&immutable=1"
+    uri = f"{file.as_uri()}?mode=ro{immutable}"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+    return create_engine(url, creator=connect, hide_parameters=True)
 
 
 def create_sqlite_engine(url: str, timeout_s: float) -> Engine:

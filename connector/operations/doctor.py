@@ -106,11 +106,7 @@ def check_database_health(settings: Settings) -> Iterator[CheckResult]:
         for message in error.errors:
             yield failure(DATABASE, message, "correct it; the service does not start until then")
     except DatabaseUnavailableError as error:
-        yield failure(
-            DATABASE,
-            f"unreachable: {database.error_detail(error)}",
-            "check that it runs, and DATABASE_URL",
-        )
+        yield failure(DATABASE, str(error), "check that it runs, and DATABASE_URL")
     finally:
         database.close()
 

@@ -99,5 +99,10 @@ def format_path(path: ConfigPath) -> str:
 
 def add_suggestion(sentence: str, word: str, choices: Iterable[str]) -> str:
     """Append the choice that is most similar to a wrong `word`, if there is one, to a sentence about it."""
-    matches = get_close_matches(word, choices, n=1)
-    return f"{sentence.removesuffix('.')}; did you mean “{matches[0]}”?" if matches else sentence
+    similar = find_similar(word, choices)
+    return f"{sentence.removesuffix('.')}; did you mean “{similar}”?" if similar else sentence
+
+
+def find_similar(word: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that was probably meant by a wrong `word`."""
+    return next(iter(get_close_matches(word, choices, n=1)), None)

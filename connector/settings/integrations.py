@@ -9,7 +9,14 @@ from marshmallow import EXCLUDE, Schema, ValidationError
 from connector.settings.coercion import coerce_settings, coerce_value
 from connector.settings.csv_tables import TableFile, file_fingerprint, load_csv_tables, names_csv_file
 from connector.settings.custom_schemas import import_custom_schema
-from connector.settings.errors import ConfigErrors, ConfigPath, validate_table
+from connector.settings.errors import (
+    NOT_IN_FILE,
+    ConfigErrors,
+    ConfigPath,
+    add_suggestion,
+    find_similar,
+    validate_table,
+)
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings import setting_fields as fields
 from mappings.destination import Destination
@@ -81,6 +88,8 @@ def build_store_or_account(
         errors.add(
             (*path, kind), f"“{integration_name}” is not a {kind}; use one of {', '.join(sorted(INTEGRATIONS[kind]))}."
         )
+        # The other settings are checked as those of the integration that was probably meant.
+        integration_name = find_similar(integration_name, INTEGRATIONS[kind])
     if "name" in table:
         errors.add((*path, "name"), "is not a setting: the table's own name is used.")
     try:
@@ -89,6 +98,8 @@ def build_store_or_account(
         errors.add(path, f"the table's name {error.messages[0]}")
         name = "unnamed"
     schema = _settings_schema(kind, integration_name)
+    if schema.unknown == EXCLUDE:
+        add_unknown_settings(kind, table, path, errors)
     table = load_csv_tables(schema, table, path, directory, errors)
     if (
         isinstance(schema_reference := table.get("schema"), str)
@@ -102,6 +113,15 @@ def build_store_or_account(
         if table["schema"] is None:
             del table["schema"]
     return validate_table(schema, {"id": name, **coerce_settings(schema, table), "name": name}, path, errors)
+
+
+def add_unknown_settings(kind: str, table: Mapping[str, Any], path: ConfigPath, errors: ConfigErrors) -> None:
+    """Add an error for each setting of a table that no integration has, when it is not known which one it is of."""
+    schemas = [integration.settings_schema() for integration in INTEGRATIONS[kind].values()]
+    settings = {field.data_key or name for schema in schemas for name, field in schema.fields.items()} - NOT_IN_FILE
+    for name in table:
+        if name not in settings | NOT_IN_FILE:
+            errors.add((*path, name), add_suggestion(f"is not a setting of any {kind}.", name, settings))
 
 
 def table_files(name: str, table: Mapping[str, Any], directory: Path) -> list[TableFile]:

@@ -16,12 +16,11 @@ from connector.runtime import Runtime, open_runtime
 from connector.settings import load_settings
 from connector.web import health, prometheus, webhooks
 from connector.web.access import AccessGuard
-from connector.web.api import openapi, routes, tables
+from connector.web.api import openapi, routes
 from connector.web.dashboard import mount
 from connector.web.errors import register_error_handlers
 from connector.web.proxies import ProxyMiddleware
 from connector.web.rejections import RejectionCounter
-from connector.web.request_body import configure_request_bodies
 from connector.web.request_id import configure_request_ids
 
 
@@ -43,11 +42,10 @@ def create_app(runtime: Runtime) -> Flask:
     guard = AccessGuard(runtime, rejections)
     app.extensions.update(runtime=runtime, rejected=rejections, guard=guard)
     app.json = JsonProvider(app)
-    configure_request_bodies(app)
     configure_request_ids(app)
     register_error_handlers(app)
     app.after_request(protect_response)
-    for module in (webhooks, routes, tables, health, prometheus, openapi, mount):
+    for module in (webhooks, routes, health, prometheus, openapi, mount):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(openapi.docs_blueprint)
     app.extensions["dashboard"] = mount.LazyApp(runtime, guard)

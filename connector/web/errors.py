@@ -6,7 +6,7 @@ from http import HTTPStatus
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from connector.core.exceptions import ConnectorError
+from connector.core.exceptions import ConnectorError, DatabaseUnavailableError
 from connector.observability.logs import get_logger
 
 #: Seconds, as `Retry-After`. Storefronts that retry on their own schedule wait longer anyway.
@@ -25,7 +25,8 @@ def register_error_handlers(app: Flask) -> None:
             return handle_unexpected_error(error)
         is_temporary = error.status == HTTPStatus.SERVICE_UNAVAILABLE
         headers = {"Retry-After": str(RETRY_AFTER_S)} if is_temporary else None
-        return problem_response(error.status, str(error), headers)
+        detail = error.public_message if isinstance(error, DatabaseUnavailableError) else str(error)
+        return problem_response(error.status, detail, headers)
 
     @app.errorhandler(HTTPException)
     def handle_http_error(error: HTTPException) -> Response:

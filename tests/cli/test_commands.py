@@ -168,7 +168,8 @@ def test_check_says_that_the_database_does_not_respond(
     result = run("check")
     assert result.status == 0
     assert result.err == (
-        "The database was not checked: the database is unavailable. `connector serve` would wait for it.\n"
+        "The database was not checked: the database “none” at 127.0.0.1, port 9, is unavailable: Connection refused."
+        " `connector serve` would wait for it.\n"
     )
 
 
@@ -193,6 +194,88 @@ def test_check_reports_every_error(
     assert (checked.status, checked.out) == (1, "")
     paths = [line.partition(": ")[0] for line in checked.err.splitlines()]
     assert sorted(paths) == ["PORT", "accounts.bodega.api_key", "routes[0].to[0]", "stores.tienda.secrets"]
+
+
+def test_check_finds_what_hides_behind_a_misspelt_name(
+    run: Callable[..., CommandResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faulty = """
+        [stores.tienda]
+        storefront = "shopfy"
+        secrts = ["secreto-de-tienda"]
+        [stores.otra]
+        storefront = "zzz"
+        secrets = ["secreto-de-otra"]
+        colona = "x"
+        [accounts.bodega]
+        destination = "ryo"
+        apikey = "clave"
+        [accounts.hub]
+        destination = "centelar"
+        base_url = "https://hub.example"
+        connection_id = 1
+        payment_types = "tablas/pagos.csv"
+        [[routes]]
+        from = "tienda"
+        to = ["bodega", "hub"]
+        topic = ["paid"]
+    """
+    monkeypatch.setenv("CONNECTOR_CONFIG", write(tmp_path, faulty))
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/datos/connector.db")
+    checked = run("check")
+    assert (checked.status, checked.out) == (1, "")
+    errors = dict(line.split(": ", 1) for line in checked.err.splitlines())
+    assert errors.keys() == {
+        "stores.tienda.storefront",
+        "stores.tienda.secrets",
+        "stores.tienda.secrts",
+        "stores.otra.storefront",
+        "stores.otra.colona",
+        "stores.otra",
+        "accounts.bodega.destination",
+        "accounts.bodega.apikey",
+        "accounts.bodega.api_key",
+        "accounts.hub.payment_types",
+        "routes[0].topic",
+        "DATABASE_URL",
+    }
+    assert errors["stores.tienda.secrts"] == "is not a setting; did you mean “secrets”?"
+    assert errors["stores.otra"].startswith("no route leads from it")
+    assert errors["accounts.hub.payment_types"] == f"tablas/pagos.csv: there is no folder {tmp_path}/tablas."
+
+
+def test_check_reports_a_store_without_a_route_with_which_serve_starts(
+    run: Callable[..., CommandResult], configure: Callable[..., Path], configuration_path: Path
+) -> None:
+    configure(more='[stores.otra]\nstorefront = "shopify"\nsecrets = ["secreto-de-otra"]\n')
+    checked = run("check")
+    assert (checked.status, checked.out) == (1, "")
+    assert checked.err.startswith("stores.otra: no route leads from it")
+    assert run("migrate").status == 0
+    assert configuration_path.exists()
+
+
+def test_check_changes_no_file(
+    run: Callable[..., CommandResult],
+    configure: Callable[..., Path],
+    configuration_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    folder = configuration_path.parent
+    text = CONFIGURATION.replace('api_key = "rayo-key"', 'api_key = "rayo-key"\nschema = "propio:Propio"')
+    (folder / "propio.py").write_text(
+        "from mappings.destinations.rayo import RayoOrderSchema\n\n\nclass Propio(RayoOrderSchema):\n    pass\n",
+        "utf-8",
+    )
+    configure(text=text)
+    assert run("migrate").status == 0
+    (folder / "__pycache__").rename(folder / "before")
+    before = {path: path.stat() for path in folder.rglob("*")}
+    del sys.modules["propio"]
+    assert run("check").status == 0
+    assert {path: path.stat() for path in folder.rglob("*")} == before
 
 
 def test_other_commands_exit_2_on_an_invalid_configuration(

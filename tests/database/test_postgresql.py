@@ -18,7 +18,7 @@ from connector.database.claims import Limit, claim_deliveries, ensure_circuits
 from connector.database.deliveries import lock_deliveries
 from connector.database.engine import Database, Transaction
 from connector.database.events import IncomingWebhook, record_events
-from connector.database.postgresql import ServerClock, driver_url, libpq_url
+from connector.database.postgresql import Postgresql, ServerClock, driver_url, libpq_url
 from connector.web.app import create_app
 from mappings import STOREFRONTS
 from tests.support.orders import encode, woo_order
@@ -230,10 +230,62 @@ def test_unavailable_server_is_503_until_it_returns(service: Service) -> None:
     lost = replace(service, client=create_app(replace(service.runtime, database=away)).test_client())
     response = lost.post_woo(woo_order())
     assert (response.status_code, int(response.headers["Retry-After"]) > 0) == (503, True)
-    with pytest.raises(DatabaseUnavailableError), away.read():
-        pass
+    assert response.json["detail"] == "the database is unavailable"  # not where it is
     away.close()
     assert service.post_woo(woo_order()).json["status"] == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (
+            "postgresql://nobody:secreto@127.0.0.1:9/none",
+            "“none” at 127.0.0.1, port 9, is unavailable: Connection refused",
+        ),
+        (
+            "postgresql://nobody:secreto@localhost:9/none",
+            "“none” at localhost, port 9, is unavailable: Connection refused",
+        ),
+        (
+            "postgresql:///none?host=/nowhere",
+            "“none” at /nowhere, port 5432, is unavailable: No such file or directory",
+        ),
+    ],
+)
+def test_unreachable_server_is_named_with_the_reason(url: str, message: str) -> None:
+    away = Database(url, timeout_s=1)
+    with pytest.raises(DatabaseUnavailableError) as caught, away.read():
+        pass
+    away.close()
+    assert str(caught.value) == f"the database {message}"
+
+
+def test_database_that_does_not_exist_is_named(service: Service) -> None:
+    url = driver_url(service.runtime.settings.environment.database_url).set(database="sin_base")
+    away = Database(libpq_url(url))
+    with (
+        pytest.raises(DatabaseUnavailableError, match=r'“sin_base” at .*: database "sin_base" does not exist'),
+        away.read(),
+    ):
+        pass
+    away.close()
+
+
+def test_missing_privilege_is_a_reason_without_a_traceback(service: Service) -> None:
+    def read_as_another_role(transaction: Transaction) -> None:
+        for statement in ("CREATE ROLE sin_permiso", "SET LOCAL ROLE sin_permiso", "SELECT * FROM events"):
+            transaction.connection.exec_driver_sql(statement)
+
+    with pytest.raises(DatabaseUnavailableError, match="is unavailable: permission denied for table events"):
+        service.database.transact(read_as_another_role)
+
+
+def test_message_of_an_unavailable_database_has_no_password() -> None:
+    backend = Postgresql("postgresql://nobody:secreto@127.0.0.1:9/none", connections=1, timeout_s=1)
+    error = psycopg.OperationalError('connection failed: FATAL:  bad option "secreto"\nLINE 2')
+    assert backend.describe_error(error) == 'bad option "***"'
+    assert "secreto" not in backend.location
+    backend.close()
 
 
 def test_process_respects_its_connection_limit(service: Service) -> None:

@@ -123,33 +123,35 @@ def to_driver_sql(
 ) -> tuple[str, tuple[str, ...]]:
     """The statement with the driver's parameter style and one parameter for each item of a list, and their names.
 
-    On SQLite they are numbered: for each that is named, sqlite3 lets other threads run before it looks up the name.
+    On SQLite they are positional, and a name that occurs twice is returned twice: for each that is named, sqlite3 lets
+    other threads run before it looks up the name, and numbered ones (`?1`) end with Python 3.14.
     """
     lengths = dict(list_lengths)
-    numbers: dict[str, int] = {}
+    is_sqlite = dialect_name == "sqlite"
+    occurrences: list[str] = []
 
     def to_driver_parameter(match: re.Match[str]) -> str:
         name = match[1]
         names = [f"{name}_{index}" for index in range(lengths[name])] if name in lengths else [name]
-        for item in names:
-            numbers.setdefault(item, len(numbers) + 1)
-        is_sqlite = dialect_name == "sqlite"
+        occurrences.extend(names)
         # PostgreSQL refuses `IN ()`.
-        return ", ".join(f"?{numbers[item]}" if is_sqlite else f"%({item})s" for item in names) or "NULL"
+        return ", ".join("?" if is_sqlite else f"%({item})s" for item in names) or "NULL"
 
     driver_sql = PARAMETER.sub(to_driver_parameter, sql)
-    return LOCK_CLAUSE.sub("", driver_sql) if dialect_name == "sqlite" else driver_sql, tuple(numbers)
+    if is_sqlite:
+        return LOCK_CLAUSE.sub("", driver_sql), tuple(occurrences)
+    return driver_sql, tuple(dict.fromkeys(occurrences))
 
 
 def to_driver_params(values: Mapping[str, Any], names: Sequence[str], dialect_name: str) -> Any:
-    """The parameters `names` in the driver's form: by number for SQLite, by name for PostgreSQL."""
+    """The parameters `names` in the driver's form: by position for SQLite, by name for PostgreSQL."""
     converters = CONVERTERS[dialect_name]
     params = {
         name: converters[type(value)](value) if type(value) in converters else value
         for name in names
         for value in (values[name],)
     }
-    return list(params.values()) if dialect_name == "sqlite" else params
+    return [params[name] for name in names] if dialect_name == "sqlite" else params
 
 
 @lru_cache(maxsize=64)  # all rows of a transaction have its time

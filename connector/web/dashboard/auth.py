@@ -24,10 +24,10 @@ from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.security import safe_redirect_path
 from connector.web.proxies import is_https
 
-PUBLIC_ENDPOINTS = {"show_login", "sign_in", "static"}
+PUBLIC_ENDPOINTS = {"show_login", "sign_in", "static", "preferences.set_language"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 #: POST requests that a viewer may make.
-READ_ONLY_POSTS = {"sign_in", "sign_out", "deliveries.search"}
+READ_ONLY_POSTS = {"sign_in", "sign_out", "deliveries.search", "preferences.set_timezone"}
 #: Checked when the user does not exist, so that the response takes as long as for one that does.
 DUMMY_HASH = "scrypt:32768:8:1$0000000000000000$" + 128 * "0"
 #: Says that a user has signed in with this browser before, so that failures elsewhere do not keep them out.
@@ -73,7 +73,7 @@ def check_access() -> WerkzeugResponse | tuple[str, int] | None:
     """Turn away requests without a user, and changes without the operator role."""
     if not is_dashboard_enabled(get_runtime().settings):
         return None if request.endpoint == "static" else (render_template("disabled.html"), 404)
-    if request.endpoint in PUBLIC_ENDPOINTS:
+    if request.endpoint in PUBLIC_ENDPOINTS or request.routing_exception is not None:
         return None
     if not current_user.is_authenticated:
         if error := g.pop("session_error", None):

@@ -30,10 +30,11 @@ from connector.web.dashboard.forms import (
     PAGE_SIZE,
     InvalidFormError,
     read_choice,
-    read_datetime,
     read_note,
     read_row_id,
+    read_since,
     read_text,
+    read_until,
 )
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.row_ids import parse_id
@@ -128,8 +129,8 @@ def parse_search(runtime: Runtime, values: Mapping[str, str]) -> tuple[DeliveryF
         account=read_text(values, "account"),
         store=store,
         problem=read_text(values, "problem"),
-        since=read_datetime(values, "since"),
-        until=read_datetime(values, "until"),
+        since=read_since(values, "since"),
+        until=read_until(values, "until"),
     )
     return delivery_filter, term
 

@@ -16,7 +16,15 @@ from connector.runtime import Runtime
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.available_actions import explain_refusal
-from connector.web.dashboard.forms import PAGE_SIZE, read_choice, read_datetime, read_note, read_row_id, read_text
+from connector.web.dashboard.forms import (
+    PAGE_SIZE,
+    read_choice,
+    read_note,
+    read_row_id,
+    read_since,
+    read_text,
+    read_until,
+)
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_problem
 from connector.web.row_ids import parse_id
@@ -58,8 +66,8 @@ def load_page(runtime: Runtime, *, before: int | None) -> SearchPage[Event]:
         order=read_text(args, "order"),
         status=read_choice(args, "status", EVENT_STATUSES),
         source=read_choice(args, "source", list(EventSource)),
-        since=read_datetime(args, "since"),
-        until=read_datetime(args, "until"),
+        since=read_since(args, "since"),
+        until=read_until(args, "until"),
     )
     return search_events(
         runtime.database,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
-from flask_babel import format_datetime, format_decimal, format_timedelta
+from flask_babel import format_date, format_datetime, format_decimal, format_timedelta
 from markupsafe import Markup
 
 from connector.core.json_body import InvalidJsonError, parse_json
@@ -21,6 +21,7 @@ def register_filters(app: Flask) -> None:
         body=format_body,
         cause=translate_cause,
         datetime=render_datetime,
+        day=format_date,
         due_time=render_due_time,
         duplicates=describe_duplicates,
         field_label=translate_path,
@@ -34,10 +35,11 @@ def register_filters(app: Flask) -> None:
 
 
 def render_datetime(at: datetime | None) -> str:
-    """Return a `<time>` element in UTC. The page's script shows it in the browser's time zone."""
+    """Return a `<time>` element in the reader's time zone."""
     if at is None:
         return "–"
-    return Markup('<time datetime="{}">{} UTC</time>').format(to_iso(at), format_datetime(at, "d MMM HH:mm:ss"))
+    pattern = "d MMM HH:mm:ss" if at.year == get_runtime().clock().year else "d MMM y HH:mm:ss"
+    return Markup('<time datetime="{}">{}</time>').format(to_iso(at), format_datetime(at, pattern))
 
 
 def render_relative_time(at: datetime | None) -> str:
@@ -46,8 +48,8 @@ def render_relative_time(at: datetime | None) -> str:
         return "–"
     elapsed = get_runtime().clock() - at
     text = _("just now") if abs(elapsed.total_seconds()) < 1 else format_timedelta(-elapsed, add_direction=True)
-    return Markup('<time datetime="{}" data-relative title="{} UTC">{}</time>').format(
-        to_iso(at), format_datetime(at, "d MMM yyyy HH:mm:ss"), text
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        to_iso(at), format_datetime(at, "d MMM y HH:mm:ss"), text
     )
 
 

@@ -1,8 +1,9 @@
 """Reads form fields and query parameters."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
+from flask_babel import to_utc
 from marshmallow import ValidationError
 
 from connector.core.exceptions import InvalidRequestError
@@ -54,16 +55,33 @@ def read_row_id(args: Mapping[str, str], name: str) -> int | None:
     return parse_id(args[name]) if args.get(name) else None
 
 
-def read_datetime(args: Mapping[str, str], name: str) -> datetime | None:
-    """Return a date, or a date and time, in UTC unless it has an offset. Raises `InvalidFormError`."""
+def read_since(args: Mapping[str, str], name: str) -> datetime | None:
+    """Return a time, or the beginning of a date in the reader's time zone. Raises `InvalidFormError`."""
+    return read_time(args, name, days=0)
+
+
+def read_until(args: Mapping[str, str], name: str) -> datetime | None:
+    """Return a time, or the end of a date in the reader's time zone. Raises `InvalidFormError`."""
+    return read_time(args, name, days=1)
+
+
+def read_time(args: Mapping[str, str], name: str, *, days: int) -> datetime | None:
+    """Return a time with an offset, or midnight of a date in the reader's time zone, some days later."""
     text = args.get(name, "").strip()
     if not text:
         return None
     try:
         at = datetime.fromisoformat(text)
-        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:  # overflow: its offset leads outside the years 1 to 9999
+        if at.tzinfo is not None:
+            return at.astimezone(UTC)
+        return midnight(at.date() + timedelta(days=days))
+    except (ValueError, OverflowError) as error:  # overflow: it leads outside the years 1 to 9999
         raise InvalidFormError(
             _("The field %(name)s must be a date such as %(example)s.", name=name, example="2026-11-21")
         ) from error
-    return at
+
+
+def midnight(day: date) -> datetime:
+    """Return when a day begins in the reader's time zone. Raises `OverflowError` at the ends of the calendar."""
+    begin: datetime = to_utc(datetime.combine(day, time()))
+    return begin.replace(tzinfo=UTC)

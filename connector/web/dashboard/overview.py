@@ -1,9 +1,11 @@
 """The overview: whether orders flow, what is stuck and why, and the state of accounts and stores."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
+from math import ceil
 from typing import Any
 
 from flask import Blueprint, render_template, request
+from flask_babel import to_user_timezone
 
 from connector.database.circuits import read_circuits
 from connector.database.models import Circuit, State
@@ -15,7 +17,7 @@ from connector.runtime import Runtime
 from connector.serializers import circuit_status
 from connector.web.context import get_runtime
 from connector.web.dashboard.filters import describe_attempt
-from connector.web.dashboard.forms import InvalidFormError
+from connector.web.dashboard.forms import InvalidFormError, midnight
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_cause, translate_problem
 
@@ -38,14 +40,17 @@ MAX_CAUSES = 20
 @blueprint.get("/")
 def show() -> str:
     runtime = get_runtime()
-    day, now = parse_day(request.args.get("day")), runtime.clock()
+    now = runtime.clock()
+    today = to_user_timezone(now).date()
+    day = parse_day(request.args.get("day"))
+    period = (midnight(day), midnight(day + timedelta(days=1))) if day else last_hours(now)
     parked_counts = gauges.count_parked(runtime.database)
     return render_template(
         "overview.html",
-        chart=build_chart(runtime, day or now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=23)),
+        chart=build_chart(runtime, *period),
         day=day,
-        previous_day=(day or now.replace(hour=0)) - timedelta(days=1),
-        next_day=day + timedelta(days=1) if day and day + timedelta(days=1) <= now else None,
+        previous_day=(day or today) - timedelta(days=1),
+        next_day=day + timedelta(days=1) if day and day < today else None,
         accounts=describe_accounts(runtime),
         stores=load_store_statuses(runtime),
         parked_counts=parked_counts,
@@ -55,12 +60,12 @@ def show() -> str:
     )
 
 
-def parse_day(text: str | None) -> datetime | None:
-    """Return midnight UTC of a date such as 2026-11-21. Raises `InvalidFormError`."""
+def parse_day(text: str | None) -> date | None:
+    """Return a date such as 2026-11-21. Raises `InvalidFormError`."""
     if not text:
         return None
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        day = date.fromisoformat(text)
         if not FIRST_YEAR <= day.year <= LAST_YEAR:
             raise ValueError(day.year)
     except ValueError as error:
@@ -70,15 +75,22 @@ def parse_day(text: str | None) -> datetime | None:
     return day
 
 
-def build_chart(runtime: Runtime, since: datetime) -> dict[str, Any]:
-    """Count the deliveries of 24 hours by the hour of their first webhook and their current state.
+def last_hours(now: datetime) -> tuple[datetime, datetime]:
+    """Return the current hour and the 23 before it."""
+    until = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return until - timedelta(hours=24), until
+
+
+def build_chart(runtime: Runtime, since: datetime, until: datetime) -> dict[str, Any]:
+    """Count the deliveries of a day by the hour of their first webhook and their current state.
 
     Returns:
         `hours` in Unix seconds, `series` and `totals` by name, and `rows` for the table below the chart. The totals
-        agree with `connector reconcile`.
+        agree with `connector reconcile`. A day has 23 or 25 hours when the clocks change.
     """
-    hours = [since + timedelta(hours=offset) for offset in range(24)]
-    counts = stats.count_by_hour(runtime.database, since, since + timedelta(hours=24))
+    first = since.replace(minute=0)  # some time zones are half an hour off
+    hours = [first + timedelta(hours=offset) for offset in range(ceil((until - first) / timedelta(hours=1)))]
+    counts = stats.count_by_hour(runtime.database, since, until)
     keys = [f"{hour:%Y-%m-%d %H}" for hour in hours]
     series = {
         name: [sum(counts[key, state] for state in states) for key in keys] for name, states in CHART_SERIES.items()

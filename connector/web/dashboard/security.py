@@ -2,10 +2,11 @@
 
 import re
 from datetime import timedelta
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, flash, redirect, request, url_for
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from secure import (
     ContentSecurityPolicy,
@@ -48,11 +49,15 @@ SECURITY_HEADERS = Secure(
 HTTPS_HEADERS = Secure(hsts=StrictTransportSecurity().max_age(int(HSTS_MAX_AGE.total_seconds())))
 
 
-class SchemeAwareSessionInterface(SecureCookieSessionInterface):
-    """Marks the session cookie `Secure` if the page was requested over HTTPS."""
+class DashboardSessionInterface(SecureCookieSessionInterface):
+    """Marks the session cookie `Secure` if the page was requested over HTTPS. Assets do not depend on the cookie."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return is_https(request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if request.endpoint != "static":
+            super().save_session(app, session, response)
 
 
 def configure_security(app: Flask, secret_key: str) -> None:
@@ -67,7 +72,7 @@ def configure_security(app: Flask, secret_key: str) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # valid for the session: a page may stay open for hours before it is used
         WTF_CSRF_SSL_STRICT=False,  # the cookie is Lax, and browsers do not always send a Referer
     )
-    app.session_interface = SchemeAwareSessionInterface()
+    app.session_interface = DashboardSessionInterface()
     CSRFProtect(app)
     app.register_error_handler(CSRFError, handle_csrf_error)
     app.after_request(add_headers)
@@ -77,7 +82,7 @@ def add_headers(response: Response) -> Response:
     SECURITY_HEADERS.set_headers(response)
     if is_https(request):
         HTTPS_HEADERS.set_headers(response)
-    if request.endpoint != "static":
+    if request.endpoint != "static" or response.status_code != HTTPStatus.OK:
         response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -11,6 +11,7 @@ from connector.settings import Settings
 from connector.web.context import get_runtime
 from connector.web.dashboard.filters import to_iso
 from connector.web.dashboard.i18n import ngettext
+from connector.web.dashboard.preferences import choose_timezone, has_chosen_timezone, list_timezones
 from mappings.lookup_tables import LookupTable
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
@@ -22,7 +23,12 @@ MAX_ROWS = 20
 
 @blueprint.get("")
 def show() -> str:
-    return render_template("settings.html", **settings_context(get_runtime().settings))
+    return render_template(
+        "settings.html",
+        **settings_context(get_runtime().settings),
+        timezones=list_timezones(),
+        chosen_timezone=choose_timezone() if has_chosen_timezone() else None,
+    )
 
 
 def settings_context(settings: Settings) -> dict[str, Any]:

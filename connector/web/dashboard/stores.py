@@ -9,6 +9,7 @@ from connector.operations import actions
 from connector.operations.store_status import load_store_status, load_store_statuses
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
+from connector.web.dashboard.filters import to_iso
 from connector.web.dashboard.i18n import gettext as _
 
 blueprint = Blueprint("stores", __name__, url_prefix="/stores")
@@ -28,7 +29,7 @@ def show(store_name: str) -> str:
         "store.html",
         status=status,
         blind_spot=webhook_api.blind_spot if webhook_api else None,
-        recent_since=(runtime.clock() - RECENT).strftime("%Y-%m-%dT%H:%M"),
+        recent_since=to_iso(runtime.clock() - RECENT),
         is_worker_running=is_worker_running(runtime.database),
     )
 

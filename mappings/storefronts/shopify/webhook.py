@@ -67,7 +67,7 @@ def identify_webhook(headers: Mapping[str, str], payload: Mapping[str, Any], bod
     if topic is None:
         raise MalformedWebhookError("The header X-Shopify-Topic is missing.")
     is_test = (get_header(headers, "test") or "").casefold() == "true"
-    known_topic = topic if topic in TOPICS.keys() | OTHER_TOPICS else "other"
+    known_topic = topic if topic in TOPICS or topic in OTHER_TOPICS else "other"
     event_key = f"{'test:' if is_test else ''}{known_topic}:{hash_body(body)}"
     order_id = parse_id(payload.get("id"), "The order's id")
     is_deleted = payload.keys() <= ID_FIELDS

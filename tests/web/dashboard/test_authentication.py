@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from connector.core.exceptions import SettingsError
+from connector.web.dashboard.auth import PUBLIC_ENDPOINTS, READ_ONLY_POSTS
 from connector.web.dashboard.security import safe_redirect_path
 from tests.support.scenarios import create_mixed_deliveries
 from tests.support.service import ADMIN_TOKEN, Service
@@ -59,12 +60,12 @@ def test_viewer_can_see_every_page_and_change_nothing(service: Service) -> None:
     vera.sign_in("vidriera-7", "vera")
     assert {page: vera.get(page).status_code for page in PAGES} == dict.fromkeys(PAGES, 200)
     forms = {form for page in PAGES for form in re.findall(r'method="post" action="([^"]+)"', vera.get(page).text)}
-    assert forms == {"/logout", "/deliveries/search"}
+    assert forms == {"/logout", "/deliveries/search", "/settings/language", "/settings/timezone"}
     door = vera.client.application.extensions["dashboard"]
     posts = [
         str(rule).replace("<delivery_id>", "1").replace("<event_id>", "1").replace("<account>", "bodega")
         for rule in door.get().url_map.iter_rules()
-        if "POST" in rule.methods and rule.endpoint not in ("sign_in", "sign_out", "deliveries.search")
+        if "POST" in rule.methods and rule.endpoint not in READ_ONLY_POSTS | PUBLIC_ENDPOINTS
     ]
     assert {path: vera.post(path, note="n", force="1").status_code for path in posts} == dict.fromkeys(posts, 403)
     assert len(posts) >= 9

@@ -172,14 +172,3 @@ def test_failed_sign_in_is_logged_without_what_was_typed(service: Service) -> No
     visitor.sign_in("my-other-password", "ana.perez@example.com")
     fields = {"interface": "dashboard", "reason": "wrong password", "network": "127.0.0.0/24"}
     assert log.calls == [CapturedCall("warning", ("access_denied",), fields)]
-
-
-def test_database_that_is_away_shows_the_error_page(service: Service, ana: Visitor) -> None:
-    service.database.engine.dispose()
-    path: Any = service.database.engine.url.database
-    from pathlib import Path
-
-    Path(path).unlink()
-    Path(path).mkdir()
-    response = ana.get("/")
-    assert (response.status_code, "database is unavailable" in response.text) == (503, True)

@@ -1,5 +1,5 @@
-// Refreshes live pages, draws the chart, and shows times in the reader's time zone.
-// Without scripts everything else works: the server sends complete pages.
+// Refreshes live pages, draws the chart, copies values, opens the filters on a phone, and tells the server the browser's
+// time zone. Without scripts everything else works: the server sends complete pages.
 (() => {
   "use strict";
   const REFRESH_INTERVAL_MS = 5000;
@@ -21,14 +21,17 @@
     if (live && live.hasAttribute("hx-get") && !isBusy(live)) htmx.trigger(live, "refresh");
   }, REFRESH_INTERVAL_MS);
 
-  const language = document.documentElement.lang;
-  function showLocalTimes() {
-    for (const element of document.querySelectorAll("time[datetime]")) {
-      const at = new Date(element.getAttribute("datetime"));
-      const local = at.toLocaleString(language, { dateStyle: "medium", timeStyle: "medium" });
-      if (element.hasAttribute("data-relative")) element.title = local;
-      else element.textContent = local;
-    }
+  const root = document.documentElement;
+  const language = root.lang;
+
+  // The server writes all times in the reader's zone. A page that it wrote before it knew the browser's is loaded again.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const zoneCookie = `connector_browser_timezone=${zone}`;
+  if (zone && !document.cookie.split("; ").includes(zoneCookie)) {
+    const secure = location.protocol === "https:" ? "; secure" : "";
+    document.cookie = `${zoneCookie}; path=/; max-age=31536000; samesite=lax${secure}`;
+    const isKept = document.cookie.split("; ").includes(zoneCookie);
+    if (isKept && "followsBrowser" in root.dataset && root.dataset.timezone !== zone) location.reload();
   }
 
   // Stacked bars: each series is added to those below it, and the tallest is drawn first.
@@ -45,13 +48,13 @@
       chart.setData(data);
       return;
     }
-    const style = getComputedStyle(document.documentElement);
+    const style = getComputedStyle(root);
     const colour = (name) => style.getPropertyValue(name).trim();
     const fills = ["--grey-fill", "--amber-fill", "--blue-fill", "--green-fill"].map(colour);
     const textColour = colour("--pico-color"), lineColour = colour("--pico-muted-border-color");
     const bars = uPlot.paths.bars({ size: [0.7, 60] });
     const axis = { stroke: textColour, grid: { stroke: lineColour, width: 1 }, ticks: { stroke: lineColour } };
-    const hourFormat = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+    const hourFormat = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", timeZone: root.dataset.timezone });
     const formatHours = (_, values) => values.map((seconds) => hourFormat.format(new Date(seconds * 1000)));
     chart = new uPlot(
       {
@@ -85,8 +88,27 @@
     showSelectedCount();
   });
 
+  document.addEventListener("click", async (event) => {
+    const copy = event.target.closest("button.copy");
+    if (copy) {
+      await copyText(document.getElementById(copy.getAttribute("aria-describedby")));
+      copy.textContent = copy.dataset.copied;
+    }
+    const toggle = event.target.closest("button.filter-toggle");
+    if (toggle) {
+      const isOpen = document.getElementById(toggle.getAttribute("aria-controls")).classList.toggle("is-open");
+      toggle.setAttribute("aria-expanded", isOpen);
+    }
+  });
+
+  // Browsers have a clipboard only over HTTPS and on this machine. Elsewhere the value is selected, to be copied by hand.
+  async function copyText(element) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(element.textContent);
+    getSelection().selectAllChildren(element);
+    document.execCommand("copy");
+  }
+
   function updatePage() {
-    showLocalTimes();
     drawChart();
     showSelectedCount();
   }
