@@ -18,9 +18,10 @@ from connector.database.engine import Database
 from connector.database.health import unknown_ids
 from connector.database.known_stores import record_first_runs
 from connector.database.store_tokens import DatabaseVault
+from connector.database.table_rows import refresh_entered_rows
 from connector.observability.logs import get_logger
 from connector.observability.tracing import Tracing, open_tracing
-from connector.settings import Settings
+from connector.settings import Settings, refresh_tables
 from mappings import DESTINATIONS
 from mappings.app_settings import AppStore
 from mappings.settings import Store
@@ -87,7 +88,8 @@ def open_runtime(
         clock: the database's by default, so that all processes agree.
 
     Raises `MigrationNeededError`, and `SettingsError` when the database knows a store or account that the
-    configuration does not: a rename would send its orders again.
+    configuration does not, because a rename would send its orders again; `with_clients`, also for what
+    `load_entered_rows` raises.
     """
     connections = (
         WORKER_CONNECTIONS if with_clients else max(1, WEB_CONNECTIONS // settings.environment.web_concurrency)
@@ -100,6 +102,8 @@ def open_runtime(
         first_runs = {}
         try:
             check_database(settings, database)
+            if with_clients:
+                settings = load_entered_rows(settings, database)
             if with_clients or allow_database_down:  # a worker or a web process, and not a command
                 first_runs = record_first_runs(database, [store.id for store in settings.stores.values()])
         except DatabaseUnavailableError:
@@ -130,6 +134,29 @@ def check_database(settings: Settings, database: Database) -> None:
     """Raises `MigrationNeededError`, `SettingsError`, `DatabaseUnavailableError`."""
     database.require_migrated()
     check_ids(settings, database)
+
+
+def load_entered_rows(settings: Settings, database: Database) -> Settings:
+    """Return the settings with the lookup table rows that people entered.
+
+    Raises `SettingsError` if one does not fit the configuration (any more): orders would be sent without it.
+    """
+    settings, errors = refresh_entered_rows(settings, database)
+    if errors:
+        remedy = "this is a row in the database: enter another, or remove it with `connector table remove`"
+        raise SettingsError([f"{error.removesuffix('.')}; {remedy}." for error in errors])
+    return settings
+
+
+def current_settings(runtime: Runtime) -> tuple[Settings, list[str]]:
+    """Return the settings with the lookup tables as they are now, in files and in the database, and their errors.
+
+    If none has changed, these are the runtime's own settings. An account whose tables have an error keeps those that
+    it has.
+    """
+    settings, file_errors = refresh_tables(runtime.settings)
+    settings, row_errors = refresh_entered_rows(settings, runtime.database)
+    return settings, file_errors + row_errors
 
 
 def check_ids(settings: Settings, database: Database) -> None:

@@ -42,6 +42,12 @@ class LookupTable(dict[str, Value], Generic[Value]):
             self._normalize_key,
         )
 
+    def overridden_by(self, rows: "LookupTable[Value]") -> Self:
+        """Return a copy of the table in which these rows take the place of those with equivalent keys."""
+        normalized_keys = {self._normalize_key(key) for key in rows}
+        others = {key: row for key, row in self.items() if self._normalize_key(key) not in normalized_keys}
+        return type(self)({**others, **rows}, self._normalize_key)
+
     def updated(self, rows: Mapping[str, Value]) -> Self:
         """Return a copy of the table with these rows added or replaced."""
         return type(self)({**self, **rows}, self._normalize_key)

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 @cli.command()
 def serve() -> None:
     """Run the service: the web server and a worker."""
-    from connector.runtime import open_runtime
+    from connector.runtime import load_entered_rows, open_runtime
     from connector.worker.supervisor import exec_supervisor
 
     settings = read_settings()
     prepare_database(settings)
-    with open_runtime(settings):
-        pass  # report what would stop every process once, before any is started
+    with open_runtime(settings) as runtime:  # report what would stop every process once, before any is started
+        load_entered_rows(settings, runtime.database)
     environment = settings.environment
     exec_supervisor(environment.host, environment.port, environment.web_concurrency)
 

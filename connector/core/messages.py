@@ -257,6 +257,13 @@ ALERTS: Mapping[str, str] = {
     ),
 }
 
+#: What a person did, where the kind of action does not say it.
+ACTIONS: Mapping[str, str] = {
+    "row_entered": N_("Row “%(key)s” of `%(table)s` is %(value)s."),
+    "row_changed": N_("Row “%(key)s” of `%(table)s` is %(value)s; it was %(previous)s."),
+    "row_removed": N_("Row “%(key)s” of `%(table)s` is removed; it was %(previous)s."),
+}
+
 register_templates(
     {
         **PREPARATION_PROBLEMS,
@@ -274,6 +281,7 @@ register_templates(
         **EVENT_DIFFERENCES,
         **DELIVERY_DIFFERENCES,
         **ALERTS,
+        **ACTIONS,
     }
 )
 

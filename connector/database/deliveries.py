@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, update
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from connector.database.circuits import release_probe
 from connector.database.engine import Database, Transaction
@@ -158,6 +158,17 @@ def deliveries_missing_rows(database: Database) -> list[tuple[int, str, str]]:
     )
     with database.read() as session:
         return [(id_, account, missing_rows or "[]") for id_, account, missing_rows in session.exec(statement)]
+
+
+def count_missing_rows(database: Database) -> list[tuple[str, str, int, int]]:
+    """For each account and `missing_rows` of parked deliveries: how many lack them, and the newest id."""
+    statement = (
+        select(Delivery.account, Delivery.missing_rows, func.count(), func.max(Delivery.id))
+        .where(LACKS_ROWS)
+        .group_by(col(Delivery.account), col(Delivery.missing_rows))
+    )
+    with database.read() as session:
+        return [(account, rows or "[]", count, newest) for account, rows, count, newest in session.exec(statement)]
 
 
 def requeue_deliveries(database: Database, ids: Collection[int]) -> int:

@@ -255,9 +255,25 @@ class OperatorAction(SQLModel, table=True):
     at: datetime = timestamp_column()
     account: str | None = None  # of an action on an account
     store: str | None = None  # of an action on a store
-    kind: str  # "pause", "resume"; "catch-up", "sync-webhooks", "remove-webhooks"
+    kind: str  # "pause", "resume", "set-row", "remove-row"; "catch-up", "sync-webhooks", "remove-webhooks"
     who: str
-    text: str
+    text: str  # what the person wrote
+    message: dict[str, Any] | None = json_column()  # what was done, as of `Problem.to_json`, if `kind` does not say it
+
+
+class TableRow(SQLModel, table=True):
+    """A row of an account's lookup table that a person entered. It wins over the configuration's row."""
+
+    __tablename__ = "table_rows"
+
+    account: str = Field(primary_key=True)
+    table_name: str = Field(primary_key=True)
+    normalized_key: str = Field(primary_key=True)  # keys that are written differently may be the same
+    key: str
+    value: Any = Field(sa_column=Column(JSON, nullable=False))  # as connector.toml writes it
+    entered_by: str
+    entered_at: datetime = timestamp_column()
+    note: str | None = None
 
 
 class Circuit(SQLModel, table=True):

@@ -4,7 +4,8 @@ An order that its webhook only names is fetched again.
 """
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector.clients.storefront_api import FetchError
@@ -16,10 +17,10 @@ from connector.database.queries.events import load_newest_event
 from connector.delivery.age import find_doubt, find_old
 from connector.delivery.order_source import OrderSource, load_order_source
 from connector.delivery.prepare import ensure_not_pruned, find_store, rejections_by_routes
-from connector.runtime import Runtime, open_store_api
-from connector.settings import refresh_tables
+from connector.runtime import Runtime, current_settings, open_store_api
+from connector.settings import Settings
 from mappings.preview.dry_run import DryRunResult, FieldDifference, diff_bodies, dry_run
-from mappings.preview.provenance import ExplainedMapping, Origin, explain_mapping
+from mappings.preview.provenance import ExplainedMapping, Origin, Source, explain_mapping
 from mappings.problems import MappingError, Problem, load_problems
 
 #: A person is waiting.
@@ -76,7 +77,7 @@ def map_delivery(
     runtime: Runtime, delivery: Delivery, event: Event, *, with_origins: bool
 ) -> tuple[DryRunResult, ExplainedMapping | None]:
     """Map the order as an attempt would. Raises `MappingError` if an attempt would end before mapping."""
-    settings, _ = refresh_tables(runtime.settings)
+    settings, _ = current_settings(runtime)
     account = settings.accounts.get(delivery.account)
     if account is None:
         raise MappingError([build_message("account_not_configured")])
@@ -94,6 +95,7 @@ def map_delivery(
     explanation = None
     if with_origins:
         explanation = explain_mapping(store, account, source.payload, override_cancellation=is_overridden)
+        explanation = replace(explanation, origins=name_people(explanation.origins, settings, account.id))
         trial = DryRunResult(body=explanation.body, problems=explanation.problems, warnings=explanation.warnings)
     else:
         trial = dry_run(store, account, source.payload, override_cancellation=is_overridden)
@@ -104,6 +106,26 @@ def map_delivery(
             problems = [build_message("would_be_discarded", reason=rejection) for rejection in rejections]
             return DryRunResult(body=None, problems=problems, warnings=trial.warnings), explanation
     return trial, explanation
+
+
+def name_people(origins: Iterable[Origin], settings: Settings, account_id: str) -> list[Origin]:
+    """Return the origins with the names of those who entered rows of lookup tables that the body depends on."""
+    people = {f"{row.table}.{row.key}": row.entered_by for row in settings.entered_rows if row.account == account_id}
+
+    def name_person(source: Source) -> Source:
+        if source.part != "account":
+            return source
+        names = [name for path, name in people.items() if f"{source.path}.".startswith(f"{path}.")]
+        return replace(source, entered_by=names[0]) if names else source
+
+    return [
+        replace(
+            origin,
+            sources=[name_person(source) for source in origin.sources],
+            depends_on=[name_person(source) for source in origin.depends_on],
+        )
+        for origin in origins
+    ]
 
 
 def fetch_order(runtime: Runtime, source: OrderSource) -> OrderSource:

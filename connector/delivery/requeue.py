@@ -9,8 +9,7 @@ from functools import cache
 from itertools import islice
 
 from connector.database.deliveries import deliveries_missing_rows, requeue_deliveries
-from connector.runtime import Runtime
-from connector.settings import refresh_tables
+from connector.runtime import Runtime, current_settings
 from mappings.lookup_tables import find_row
 
 #: Deliveries per transaction, so that webhooks are not held up, and per run, so that claims are not.
@@ -19,8 +18,8 @@ MAX_PER_RUN = 5_000
 
 
 def reload_lookup_tables(runtime: Runtime) -> Runtime:
-    """Return the runtime with the lookup tables that are in the files now; the same runtime if no file changed."""
-    settings, errors = refresh_tables(runtime.settings)
+    """Return the runtime with the lookup tables as they are now; the same runtime if no row changed."""
+    settings, errors = current_settings(runtime)
     if settings is runtime.settings:
         return runtime
     if errors:

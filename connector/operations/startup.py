@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
 from connector.database.engine import Database
 from connector.database.sqlite import database_file, find_place_errors, is_not_a_database
-from connector.runtime import check_database, check_ids
+from connector.runtime import check_database, check_ids, load_entered_rows
 from connector.settings import Settings
 from connector.settings.environment import Environment
 
@@ -26,8 +26,8 @@ def check_startup(settings: Settings) -> None:
     """Raise what would keep the service from starting. Changes nothing, and creates no file.
 
     Raises:
-        SettingsError: the database cannot be where `DATABASE_URL` says, or knows a store or account that is not
-            configured.
+        SettingsError: the database cannot be where `DATABASE_URL` says, knows a store or account that is not
+            configured, or has a row of a lookup table that does not fit the configuration.
         MigrationNeededError: the service would not migrate the database either.
         DatabaseUnavailableError: the service would wait for it.
     """
@@ -49,6 +49,7 @@ def check_startup(settings: Settings) -> None:
                 check_ids(settings, database)
         else:
             check_database(settings, database)
+            load_entered_rows(settings, database)
     except DatabaseUnavailableError as error:
         if is_not_a_database(error.__cause__):
             file = database_file(environment.database_url)

@@ -77,7 +77,7 @@ def read_csv_table(path: Path, columns: list[str]) -> CsvTable:
     except FileNotFoundError:
         if not path.parent.is_dir():
             raise CsvTableError(f": there is no folder {path.parent.absolute()}.") from None
-        raise CsvTableError(": there is no such file; `connector table set` creates it.") from None
+        raise CsvTableError(": there is no such file; `connector table set --file` creates it.") from None
     except OSError as error:
         raise CsvTableError(f": cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:

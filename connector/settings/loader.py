@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from marshmallow.validate import Length
 from connector.core.exceptions import SettingsError
 from connector.settings.alerts import AlertSettings, build_alert_settings
 from connector.settings.coercion import coerce_settings
-from connector.settings.csv_tables import TableFile, file_fingerprint
+from connector.settings.csv_tables import TableFile
+from connector.settings.entered_rows import EnteredRow
 from connector.settings.environment import Environment, EnvironmentSchema
 from connector.settings.errors import ConfigErrors, format_path, validate_table
 from connector.settings.integrations import build_store_or_account, table_files
 from connector.settings.routes import Route, RouteSchema
-from connector.settings.toml_file import find_config_source, read_toml, substitute_variables
+from connector.settings.toml_file import TEXT_VARIABLE, find_config_source, read_toml, substitute_variables
 from connector.settings.users import User, build_users
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings import setting_fields as fields
@@ -47,8 +48,12 @@ class Settings:
     users: Mapping[str, User] = field(default_factory=dict)  # the dashboard's users, by name
     environment: Environment = field(default_factory=Environment)
     directory: Path = Path()  # of the configuration file; paths in it are relative to this
+    config_name: str = "connector.toml"  # of the configuration file, or of the variable that has its text
     table_files: tuple[TableFile, ...] = ()
     account_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # unparsed, by name
+    configured_accounts: Mapping[str, Account] = field(default_factory=dict, repr=False)  # without `entered_rows`
+    entered_rows: tuple[EnteredRow, ...] = field(default=(), repr=False)  # of lookup tables; `accounts` has them
+    entered_rows_version: int | None = None  # None: they were not loaded
     public_url: str | None = None  # the service's address, for links to the dashboard and for webhooks
     alerts: AlertSettings = field(default_factory=AlertSettings)
 
@@ -136,14 +141,17 @@ def load_settings(
     alerts = build_alert_settings(data.get("alerts"), ids["stores"], errors)
     users = build_users(_tables_or_empty(data.get("users")), errors)
     errors.raise_any()
+    accounts_by_id = {account.id: account for account in accounts.values()}
     return Settings(
         stores=stores,
-        accounts={account.id: account for account in accounts.values()},
+        accounts=accounts_by_id,
+        configured_accounts=accounts_by_id,
         routes=tuple(routes),
         retired=frozenset(retired),
         users=users,
         environment=environment,
         directory=directory,
+        config_name=source.path.name if source.path else TEXT_VARIABLE,
         table_files=files,
         account_tables=account_tables,
         public_url=configuration.get("public_url"),
@@ -162,27 +170,6 @@ def load_environment(environ: Mapping[str, str] = os.environ) -> Environment:
 def set_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that are not empty: an empty one counts as unset."""
     return {name: value for name, value in environ.items() if value}
-
-
-def refresh_tables(settings: Settings) -> tuple[Settings, list[str]]:
-    """Read the CSV files that have changed again. Returns the new settings, and the errors in those files.
-
-    An account keeps its current tables if one of its files has an error. If no file has changed, `settings` itself is
-    returned.
-    """
-    files = tuple(replace(file, fingerprint=file_fingerprint(file.path)) for file in settings.table_files)
-    if files == settings.table_files:
-        return settings, []
-    changed_accounts = {new.account for old, new in zip(settings.table_files, files, strict=True) if old != new}
-    accounts, messages = dict(settings.accounts), []
-    for name in sorted(changed_accounts):
-        errors, path = ConfigErrors(), ("accounts", name)
-        table = settings.account_tables[name]
-        account = build_store_or_account("destination", name, table, path, errors, directory=settings.directory)
-        messages += errors.messages
-        if not errors.messages:
-            accounts[account.id] = account
-    return replace(settings, accounts=accounts, table_files=files), messages
 
 
 AT_LEAST_ONE_TABLE = Length(min=1, error="needs at least one table.")

@@ -1,4 +1,4 @@
-"""Finds the accounts' lookup tables, and changes rows of those that are in CSV files, for `connector table`.
+"""Finds the accounts' lookup tables, and changes rows of those that are in CSV files, for `connector table --file`.
 
 It needs no valid configuration beyond the tables: a row can be added while other settings have errors.
 """
@@ -155,13 +155,15 @@ def explain_not_editable(location: TableLocation) -> str:
     account, setting, file = format_path(("accounts", location.account)), location.setting, location.config_file
     if location.value is None:
         return (
-            f'{location.account} has no {setting} yet. Write {setting} = "{setting}.csv" under [{account}] in {file}, '
-            "run this command again, and then restart the service."
+            f"{location.account} has no {setting} in a file. Leave out --file to enter the row in the database. Or "
+            f'write {setting} = "{setting}.csv" under [{account}] in {file}, run this command again, and then restart '
+            "the service."
         )
     return (
         f"{setting} of {location.account} is in {file}, which this command does not edit, to preserve its comments. "
-        "Write the row there and restart the service. Or move the table to a file: "
-        f"`connector table show --csv --account {location.account} {setting} > {setting}.csv`, "
+        "Leave out --file to enter the row in the database. Or write the row there and restart the service. Or move "
+        "the table to a file: "
+        f"`connector table show --file --csv --account {location.account} {setting} > {setting}.csv`, "
         f'then write {setting} = "{setting}.csv" instead of it.'
     )
 

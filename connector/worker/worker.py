@@ -207,7 +207,7 @@ class Worker:
         return False
 
     def reload_lookup_tables(self) -> bool:
-        """Duty: use the lookup tables as their files are now, and requeue deliveries at once if one changed."""
+        """Duty: use the lookup tables as they are now, and requeue deliveries at once if a row changed."""
         previous, self.runtime = self.runtime, reload_lookup_tables(self.runtime)
         if self.runtime is not previous:
             self._requeue_duty.next_run = 0.0

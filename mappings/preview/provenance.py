@@ -40,6 +40,7 @@ class Source:
 
     part: InputPart
     path: str  # `shipping_address.address1`, `line_items[*].price`, `meta_data:_billing_dni`; `currencies.ARS`
+    entered_by: str | None = None  # of a lookup table's row: the person who entered it
 
     def __str__(self) -> str:
         return self.path if self.part == "order" else f"setting {self.path} of the {self.part}"

@@ -1,4 +1,4 @@
-"""`connector table …`: listing, and edits of CSV files that preserve their format and other rows."""
+"""`connector table … --file`: listing, and edits of CSV files that preserve their format and other rows."""
 
 import json
 import sys
@@ -53,7 +53,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     def run_command(*arguments: str) -> CommandResult:
-        monkeypatch.setattr(sys, "argv", ["connector", "table", *arguments])
+        subcommand, *others = arguments
+        monkeypatch.setattr(sys, "argv", ["connector", "table", subcommand, "--file", *others])
         with pytest.raises(SystemExit) as end:
             main()
         printed = capsys.readouterr()
@@ -74,7 +75,7 @@ def test_list_shows_source_and_row_count_of_each_table(run: Run) -> None:
         ("hub", "pickups"): ("sucursales.csv", 1),
     }
     [fault] = [row["fault"] for row in listed if row["fault"]]
-    assert fault.endswith("nuevo.csv: there is no such file; `connector table set` creates it.")
+    assert fault.endswith("nuevo.csv: there is no such file; `connector table set --file` creates it.")
 
 
 def test_show_prints_rows_from_toml_and_csv(run: Run) -> None:
@@ -133,15 +134,17 @@ def test_remove_deletes_one_row(run: Run, folder: Path) -> None:
             ("set", "--account", "erp", "tax_rate_id_by_sku", "A", "3"),
             1,
             "tax_rate_id_by_sku of erp is in connector.toml, which this command does not edit, to preserve its "
-            "comments. Write the row there and restart the service. Or move the table to a file: "
-            "`connector table show --csv --account erp tax_rate_id_by_sku > tax_rate_id_by_sku.csv`, "
+            "comments. Leave out --file to enter the row in the database. Or write the row there and restart the "
+            "service. Or move the table to a file: "
+            "`connector table show --file --csv --account erp tax_rate_id_by_sku > tax_rate_id_by_sku.csv`, "
             'then write tax_rate_id_by_sku = "tax_rate_id_by_sku.csv" instead of it.\n',
         ),
         (
             ("set", "--account", "erp", "warehouses", "A", ID),
             1,
-            'erp has no warehouses yet. Write warehouses = "warehouses.csv" under [accounts.erp] in connector.toml, '
-            "run this command again, and then restart the service.\n",
+            "erp has no warehouses in a file. Leave out --file to enter the row in the database. Or write "
+            'warehouses = "warehouses.csv" under [accounts.erp] in connector.toml, run this command again, and then '
+            "restart the service.\n",
         ),
         (("show", "--account", "erp", "pickups"), 1, "erp has no table “pickups”; choose from charges, currencies, "),
         (("show", "--account", "otro", "pickups"), 1, "there is no account “otro” with tables; choose from erp, hub\n"),

@@ -37,7 +37,9 @@ def test_preview_shows_body_origins_and_differences(service: Service) -> None:
         "origins": None,
         "differences": [{"field": "consumidor_destino.ciudad", "old": "Ciudad de México", "new": "Cuauhtémoc"}],
     }
-    assert origins["consumidor_destino.ciudad"] == [{"part": "order", "path": "shipping_address.city"}]
+    assert origins["consumidor_destino.ciudad"] == [
+        {"part": "order", "path": "shipping_address.city", "entered_by": None}
+    ]
     after = service.only_delivery()
     assert after | {"event": None, "updated_at": None} == before | {"event": None, "updated_at": None}
     assert len(service.sandbox.orders("rayo")) == 0

@@ -110,7 +110,7 @@ def test_key_may_contain_delimiters_and_newlines(load: Callable[..., Settings]) 
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (None, ": there is no such file; `connector table set` creates it."),
+        (None, ": there is no such file; `connector table set --file` creates it."),
         ("key,value\nCAFÉ,x\n".encode("cp1252"), ": is not UTF-8 text; in Excel, save it as “CSV UTF-8”."),
         ("", ", line 1: must be the header key,value."),
         (f"LIBRO-1,{ID}\n", ", line 1: must be the header key,value."),

@@ -22,7 +22,7 @@ class AuditEntry:
     text: str  # what the person wrote
     account: str | None = None
     store: str | None = None  # of an action on a store
-    message: Mapping[str, Any] | None = None  # of an alert, as of `Problem.to_json`
+    message: Mapping[str, Any] | None = None  # of an alert, or of what was done; as of `Problem.to_json`
     delivery_id: int | None = None
     order: str | None = None
 
@@ -73,6 +73,7 @@ def list_audit_entries(
             who=action.who,
             kind=action.kind,
             text=action.text,
+            message=action.message,
             account=action.account,
             store=action.store,
         )

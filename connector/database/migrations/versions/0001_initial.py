@@ -316,7 +316,20 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("who", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
+        sa.Column("message", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "table_rows",
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("table_name", sa.String(), nullable=False),
+        sa.Column("normalized_key", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("entered_by", sa.String(), nullable=False),
+        sa.Column("entered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("note", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("account", "table_name", "normalized_key"),
     )
     op.create_table(
         "store_readings",
@@ -357,6 +370,7 @@ def downgrade() -> None:
     op.drop_table("store_webhooks")
     op.drop_table("store_tokens")
     op.drop_table("store_readings")
+    op.drop_table("table_rows")
     op.drop_table("operator_actions")
     op.drop_table("store_errors")
     op.drop_table("signature_failures")
