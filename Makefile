@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test coverage lint format typecheck check check-lock contract chaos peers browser pictures mutants \
-	bench lock all
+	bench docs lock all
 
 # The first of these that is Python 3.11 or newer; override it with `make test PYTHON=/path/to/python`.
 PYTHON = $(shell for name in python3.11 python3; do \
@@ -25,6 +25,10 @@ NAME = accept
 PEERS := .venv-peers/.installed
 BENCH_BIN := .venv-bench/bin
 BENCH := .venv-bench/.installed
+
+# The documents, and the files that they link to.
+SITE := *.md connector.example.toml deploy docs benchmarks mappings/order.py connector/database/sql \
+	tests/addresses/README.md tests/database/test_query_growth.py
 
 # The lock names no package registry: each machine's own settings do.
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 \
@@ -87,6 +91,11 @@ mutants: $(INSTALLED) ## break each guarantee in the code, and check that a test
 
 bench: $(BENCH) $(PEERS) ## measure speed; NAME is one of accept, forward, claims, map, whole, growth, start, monitoring, pages; ARGS=--quick
 	$(BENCH_BIN)/python -m benchmarks.$(NAME) $(ARGS)
+
+docs: $(INSTALLED) ## build the documents as a site, in site/
+	rm -rf build/site && mkdir -p build/site
+	tar cf - --exclude __pycache__ --exclude docs/theme $(SITE) | tar xf - -C build/site
+	$(BIN)/zensical build --strict
 
 lock: $(INSTALLED) ## update the dependency lock after a change in pyproject.toml
 	$(COMPILE) pyproject.toml --output-file requirements.txt

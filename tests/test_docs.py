@@ -8,7 +8,7 @@ import pytest
 
 from connector.cli import cli
 from connector.settings import load_settings
-from connector.settings.alerts import CHANNELS, AlertSettingsSchema
+from connector.settings.alerts import CHANNELS, KINDS, AlertSettingsSchema
 from connector.settings.environment import EnvironmentSchema
 from connector.settings.routes import RouteFilterSchema, RouteSchema
 from connector.settings.users import UserSchema
@@ -119,6 +119,34 @@ def test_index_lists_every_page() -> None:
     listed = set(re.findall(r"^- \[[^\]]+\]\(([^)]+)\)", DOCUMENTS["docs/README.md"], re.MULTILINE))
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
     assert pages <= listed
+
+
+def test_site_has_every_page() -> None:
+    pages = {path for path in DOCUMENTS if Path(path).parent.name != "adr"} | {"docs/adr/README.md"}
+    assert set(re.findall(r'= "([\w./-]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8"))) >= pages
+
+
+def test_site_has_every_file_that_a_page_links_to() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    [paths] = re.findall(r"^SITE := (.*(?:(?<=\\)\n.*)*)", makefile, re.MULTILINE)
+    copied = [path for pattern in paths.replace("\\", "").split() for path in ROOT.glob(pattern)]
+    linked = {
+        (ROOT / name).parent.joinpath(path).resolve()
+        for name, text in DOCUMENTS.items()
+        for path in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", text)
+    }
+    assert {path for path in linked if not any(path.is_relative_to(parent) for parent in copied)} == set()
+
+
+def test_evidence_page_lists_exactly_the_files_with_guesses() -> None:
+    files = [path for package in ("connector", "mappings") for path in (ROOT / package).rglob("*.py")]
+    guesses = {str(path.relative_to(ROOT)) for path in files if "Unverified" in path.read_text(encoding="utf-8")}
+    assert set(re.findall(r"`((?:connector|mappings)/[\w/]+\.py)`", DOCUMENTS["docs/evidence.md"])) == guesses
+
+
+def test_troubleshooting_covers_every_kind_of_alert() -> None:
+    text = section("## An alert came", DOCUMENTS["docs/troubleshooting.md"])
+    assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == sorted(KINDS)
 
 
 def test_every_picture_is_used() -> None:
