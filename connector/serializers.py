@@ -14,15 +14,31 @@ from marshmallow.validate import OneOf
 from connector.core.fields import UTCDateTime
 from connector.core.messages import render_code, render_stored
 from connector.database.circuits import CircuitState, circuit_state, read_circuits
-from connector.database.models import Attempt, Circuit, Delivery, Event, EventSource, Job, JobState, Note, Reason, State
+from connector.database.corrections import CorrectionResult, list_corrections
+from connector.database.models import (
+    Attempt,
+    Circuit,
+    Delivery,
+    Event,
+    EventSource,
+    Job,
+    JobState,
+    Note,
+    OrderCorrection,
+    Reason,
+    State,
+)
 from connector.database.operator_actions import RetriggerResult
 from connector.database.queries.deliveries import delivery_ids_by_order, list_attempts, list_notes
 from connector.database.reconciliation.run import ReconciliationReport
 from connector.database.stats.gauges import count_open
+from connector.delivery.corrections import Corrections, find_correctable
 from connector.delivery.preview import Preview
 from connector.runtime import Runtime
+from mappings.correctable_fields import render_field
 from mappings.destination import Outcome
 from mappings.preview.provenance import ExplainedMapping
+from mappings.problems import load_problems
 from mappings.settings import Account
 
 NO_DELIVERIES = {"waiting": 0, "sending": 0, "parked": 0}
@@ -57,10 +73,10 @@ class CodeText(fields.String):
 
 
 class NoteText(fields.String):
-    """What a person wrote, or the message of an alert as an English sentence."""
+    """What happened, as an English sentence, and what a person wrote."""
 
     def _serialize(self, value: Any, attr: Any, obj: Note, **kwargs: Any) -> str:
-        return render_stored(obj.message) if obj.message else obj.text
+        return ": ".join(text for text in (render_stored(obj.message), obj.text) if text)
 
 
 class ResponseSchema(Schema):
@@ -77,6 +93,21 @@ class ExtendedRowSchema(ResponseSchema):
         return super().get_attribute(obj if hasattr(obj, attr) else obj.row, attr, default)
 
 
+class FieldLabel(fields.String):
+    """What merchants call a field of an order, in English."""
+
+    def _serialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        return render_field(value)
+
+
+class CorrectableSchema(ResponseSchema):
+    field = fields.String(metadata={"description": "name of the field, as `corrections` takes it"})
+    label = FieldLabel(metadata={"description": "what merchants call it"})
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        return super().get_attribute(obj, "field" if attr == "label" else attr, default)
+
+
 class DeliverySchema(ResponseSchema):
     id = fields.String()
     event = fields.String(attribute="event_id", metadata={"description": "the newest event that was applied"})
@@ -89,11 +120,21 @@ class DeliverySchema(ResponseSchema):
     reason = fields.String(allow_none=True, validate=OneOf([*Reason, None]))
     problems = fields.List(ProblemText())
     warnings = fields.List(ProblemText())
+    correctable = fields.List(
+        fields.Nested(CorrectableSchema),
+        metadata={"description": "what can be entered to solve the problems, see `POST …/corrections`"},
+    )
     attempts = fields.Integer(metadata={"description": "number of attempts"})
     next_attempt_at = UTCDateTime(attribute="due_at", allow_none=True)
     remote_id = fields.String(allow_none=True, metadata={"description": "the order's id at the destination"})
     created_at = UTCDateTime()
     updated_at = UTCDateTime()
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        if attr != "correctable":
+            return super().get_attribute(obj, attr, default)
+        problems = load_problems(super().get_attribute(obj, "problems", ()))
+        return [{"field": name} for name in dict.fromkeys(name for problem in problems for name in problem.fields)]
 
 
 class AttemptSchema(ResponseSchema):
@@ -114,6 +155,40 @@ class NoteSchema(ResponseSchema):
     who = fields.String(allow_none=True)
 
 
+class CorrectionSchema(CorrectableSchema):
+    value = fields.String()
+    entered_by = fields.String()
+    entered_at = UTCDateTime()
+    reason = fields.String(metadata={"description": "what the person wrote; may be empty"})
+
+
+class CorrectableFieldSchema(CorrectableSchema):
+    problem = ProblemText(metadata={"description": "what it solves, as an English sentence"})
+    choices = fields.List(
+        fields.String(), metadata={"description": "the values that it takes; empty if it takes any text"}
+    )
+
+
+class CorrectionsSchema(ResponseSchema):
+    entered = fields.List(fields.Nested(CorrectionSchema), metadata={"description": "what was entered, and holds"})
+    fields_ = fields.List(
+        fields.Nested(CorrectableFieldSchema),
+        attribute="correctable.fields",
+        data_key="fields",
+        metadata={"description": "what can be entered to solve the delivery's problems"},
+    )
+    readings = fields.List(
+        fields.Dict(keys=fields.String(), values=fields.String()),
+        metadata={"description": "the ways to read an ambiguous address: the fields to enter for each"},
+    )
+
+
+class CorrectionResultSchema(ResponseSchema):
+    delivery = fields.Nested(DeliverySchema)
+    queued = fields.Boolean(attribute="is_queued", metadata={"description": "whether the order is sent with it"})
+    effect = ProblemText(metadata={"description": "what it means for the delivery, as an English sentence"})
+
+
 class DeliveryDetailSchema(ExtendedRowSchema, DeliverySchema):
     idempotency_key = fields.String(allow_none=True)
     body = JsonBytes(allow_none=True, metadata={"description": "what is sent, or was sent last"})
@@ -130,11 +205,15 @@ class DeliveryDetailSchema(ExtendedRowSchema, DeliverySchema):
 
 class SourceSchema(ResponseSchema):
     part = fields.String(
-        validate=OneOf(["order", "store", "account"]), metadata={"description": "where the value comes from"}
+        validate=OneOf(["order", "store", "account", "entered"]),
+        metadata={"description": "where the value comes from"},
     )
-    path = fields.String(metadata={"description": "in the order's payload, or the name of a setting"})
+    path = fields.String(
+        metadata={"description": "in the order's payload, or the name of a setting, or of the field that was entered"}
+    )
     entered_by = fields.String(
-        allow_none=True, metadata={"description": "who entered this row of a lookup table; null for all else"}
+        allow_none=True,
+        metadata={"description": "who entered this field, or this row of a lookup table; null for all else"},
     )
 
 
@@ -389,6 +468,18 @@ class DeliveryDetail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionsDetail:
+    """What was entered for a delivery's order, and what can be."""
+
+    entered: list[OrderCorrection]
+    correctable: Corrections
+
+    @property
+    def readings(self) -> list[dict[str, str]]:
+        return [dict(reading) for reading in self.correctable.readings]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventDetail:
     """An event with the ids of its deliveries."""
 
@@ -402,6 +493,13 @@ def load_delivery_detail(runtime: Runtime, delivery: Delivery) -> DeliveryDetail
         row=delivery,
         attempt_log=list_attempts(runtime.database, delivery.id),
         notes=list_notes(runtime.database, delivery.id),
+    )
+
+
+def load_corrections_detail(runtime: Runtime, delivery: Delivery) -> CorrectionsDetail:
+    return CorrectionsDetail(
+        entered=list_corrections(runtime.database, delivery.store, delivery.order_id),
+        correctable=find_correctable(runtime, delivery),
     )
 
 
@@ -458,6 +556,14 @@ def serialize_delivery(delivery: Delivery) -> dict[str, Any]:
 
 def serialize_delivery_detail(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
     return cast(dict[str, Any], DeliveryDetailSchema().dump(load_delivery_detail(runtime, delivery)))
+
+
+def serialize_corrections(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
+    return cast(dict[str, Any], CorrectionsSchema().dump(load_corrections_detail(runtime, delivery)))
+
+
+def serialize_correction_result(result: CorrectionResult) -> dict[str, Any]:
+    return cast(dict[str, Any], CorrectionResultSchema().dump(result))
 
 
 def serialize_events(runtime: Runtime, events: Iterable[Event]) -> list[dict[str, Any]]:

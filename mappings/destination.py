@@ -1,7 +1,7 @@
 """A destination: where orders go, how a request is authorized, and what a response means."""
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Generic
@@ -13,6 +13,7 @@ from mappings.customer_lookup import CustomerApi, CustomerMatch
 from mappings.order import Order
 from mappings.order_request import OrderRequest
 from mappings.payload_paths import get_path
+from mappings.problem_fields import with_fields
 from mappings.problems import MappingError, Problem
 from mappings.samples import SampleAccount
 from mappings.schema import DestinationSchema, schema_instance
@@ -133,6 +134,10 @@ class Destination(Generic[AccountT]):
         """
         return frozenset()
 
+    def field_choices(self, field: str, account: AccountT) -> Sequence[str]:
+        """Return the values that a person can enter in a field of the order; empty if it takes any."""
+        return ()
+
     def classify_response(self, status: int, body: Any) -> Outcome | None:
         """Return what a response means where this vendor differs from the others, else None.
 
@@ -203,7 +208,8 @@ class Destination(Generic[AccountT]):
                 for detail in sorted(self.required_details(account))
                 if detail in order.missing_details
             ]
-            raise MappingError(list(dict.fromkeys([*problems, *hints])))
+            solvable = [with_fields(problem, order_request.order) for problem in problems]
+            raise MappingError(list(dict.fromkeys([*solvable, *hints])))
         if errors := self.contract.validate_request(body):
             raise MappingError(
                 [

@@ -34,6 +34,7 @@ LABELS: Mapping[str, str] = {
     "document.number": N_("tax document"),
     "email": N_("E-mail"),
     "first_name": N_("first name"),
+    "gateway": N_("type of payment"),
     "full_name": N_("name"),
     "last_name": N_("last name"),
     "line1": N_("address"),

@@ -59,7 +59,7 @@ class Customer:
 class Line:
     """One product after edits and refunds. Lines of which nothing is left are not in the order."""
 
-    line_id: str | None = None  # the storefront's own; only for `kit_line_id`
+    line_id: str | None = None  # the storefront's own: kits name their parts by it, and people what they correct
     kit_line_id: str | None = None  # the line of the kit that this one is a part of, see `mappings.bundles`
     sku: str | None = None
     barcode: str | None = None

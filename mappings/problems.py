@@ -9,11 +9,14 @@ from typing import Any, Self, TypeAlias
 from marshmallow import ValidationError
 
 from mappings.addresses.ambiguity import render_readings, render_reason
+from mappings.correctable_fields import render_field
 from mappings.labels import N_, WORDS, Translate, render_path, untranslated
 
 #: A table of texts is a param that `PARAM_RENDERERS` makes a phrase of.
 TextTable = Sequence[tuple[str, ...]]
 ParamValue: TypeAlias = "str | int | TextTable | Problem | None"
+#: Fields of the canonical order and their values.
+FieldValues = tuple[tuple[str, str], ...]
 
 #: Code -> English template. `%(where)s` is the rendered path, the other names are the problem's params.
 TEMPLATES: dict[str, str] = {
@@ -175,6 +178,7 @@ def render_alternatives(table: Any, translate: Translate) -> str:
 PARAM_RENDERERS: Mapping[str, Callable[[Any, Translate], str]] = {
     "delivery_reason": render_word,
     "delivery_state": render_word,
+    "entered": lambda rows, translate: ", ".join(render_field(field, translate) for (field,) in rows),
     "field": render_word,
     "identifier": render_word,
     "kind": render_word,
@@ -208,6 +212,8 @@ class Problem:
         params: what the template names. It may be personal data: only the order's own page shows it.
         table: the account's lookup table that lacks a row; `params` then hold `account` and `placeholder`.
         keys: the row may be under any of these.
+        fields: what a person can enter to solve it, see `mappings.corrections`.
+        readings: the values of such fields for each way to read the order's text.
 
     Raises:
         ValueError: the code is not registered.
@@ -218,6 +224,8 @@ class Problem:
     params: Mapping[str, ParamValue] = field(default_factory=dict, hash=False)
     table: str | None = None
     keys: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    readings: tuple[FieldValues, ...] = ()
 
     def __post_init__(self) -> None:
         if self.code not in TEMPLATES:
@@ -254,6 +262,10 @@ class Problem:
             }
         if self.table is not None:
             value |= {"table": self.table, "keys": list(self.keys)}
+        if self.fields:
+            value["fields"] = list(self.fields)
+        if self.readings:
+            value["readings"] = [[list(pair) for pair in reading] for reading in self.readings]
         return value
 
     @classmethod
@@ -266,6 +278,8 @@ class Problem:
             params=params,
             table=value.get("table"),
             keys=tuple(value.get("keys", ())),
+            fields=tuple(value.get("fields", ())),
+            readings=tuple(tuple((name, text) for name, text in reading) for reading in value.get("readings", ())),
         )
 
 

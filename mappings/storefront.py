@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal
 
 from mappings.access_tokens import AppAuthorization, TokenRequest
+from mappings.corrections import Correction, apply_corrections
 from mappings.order import Order
 from mappings.order_listing import OrderListing
 from mappings.problems import MappingError, Problem
@@ -256,9 +257,10 @@ class Storefront(ABC, Generic[StoreT]):
         """Return whether the store erased the customer's data from the order: what is left of it cannot be sent."""
         return False
 
-    def parse_order(self, payload: Mapping[str, Any], store: StoreT) -> Order:
-        """Return the order in `payload`. Raises `MappingError` with every problem."""
+    def parse_order(self, payload: Mapping[str, Any], store: StoreT, corrections: Sequence[Correction] = ()) -> Order:
+        """Return the order in `payload`, with what a person entered. Raises `MappingError` with every problem."""
         if self.is_customer_erased(payload):
             raise MappingError([Problem(code="customer_erased")])
         paths = store.document_from if store.document_from is not None else self.document_from
-        return self.schema_for(store).parse_order(payload, store=store, document_from=paths)
+        order = self.schema_for(store).parse_order(payload, store=store, document_from=paths)
+        return apply_corrections(order, corrections)

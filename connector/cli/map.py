@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import cli, exit_with, lookup_or_fail
+from connector.cli.common import cli, exit_with, lookup_or_fail, operator_name
+from connector.cli.correct import parse_assignment
 from connector.cli.output import print_table
 from connector.core.json_body import InvalidJsonError, parse_json
 
 if TYPE_CHECKING:
     from connector.settings import Route
+    from mappings.corrections import Correction
     from mappings.preview.provenance import ExplainedMapping
     from mappings.settings import Account, Store
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 @click.option("--storefront", help="Without a configuration: the platform that the order comes from.")
 @click.option("--destination", help="Without a configuration: the service that the order goes to.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A setting of the store or the account.")
+@click.option(
+    "--correct", "assignments", multiple=True, metavar="FIELD=VALUE", help="Map with this entered, see correct."
+)
 @click.option("--explain", "is_explained", is_flag=True, help="Show where each field of the body comes from.")
 @click.option("--json", "as_json", is_flag=True, help="With --explain: print one JSON object.")
 @click.argument("file", type=click.File("rb"))
@@ -31,6 +36,7 @@ def map_order(
     storefront: str | None,
     destination: str | None,
     values: tuple[str, ...],
+    assignments: tuple[str, ...],
     is_explained: bool,
     as_json: bool,
     file: Any,
@@ -57,16 +63,17 @@ def map_order(
     else:
         raise click.UsageError("give --store and --account, or --storefront and --destination with --set.")
     payload = read_payload(file)
+    corrections = parse_corrections(assignments)
     if is_explained:
         from mappings.preview.provenance import explain_mapping
 
-        explained = explain_mapping(source, target, payload)
+        explained = explain_mapping(source, target, payload, corrections=corrections)
         print_explanation(explained, as_json=as_json)
         print_delivery_notes(source, payload, routes)
         if explained.problems:
             sys.exit(1)
         return
-    result = dry_run(source, target, payload)
+    result = dry_run(source, target, payload, corrections=corrections)
     print_delivery_notes(source, payload, routes)
     if result.body is None:
         exit_with(render_problems(result.problems), 1)
@@ -154,6 +161,20 @@ def print_explanation(explained: "ExplainedMapping", *, as_json: bool) -> None:
         for origin in explained.origins
     ]
     print_table(["field", "value", "is", "from", "depends on"], rows)
+
+
+def parse_corrections(assignments: tuple[str, ...]) -> "list[Correction]":
+    """Return what `connector correct` would store. Raises `click.UsageError`."""
+    from mappings.correctable_fields import clean_value, is_correctable
+    from mappings.corrections import Correction
+
+    corrections = []
+    for field, value in map(parse_assignment, assignments):
+        cleaned = clean_value(field, value)
+        if not is_correctable(field) or cleaned is None:
+            raise click.UsageError("--correct takes FIELD=VALUE, such as ship_to.district=Centro.")
+        corrections.append(Correction(field=field, value=cleaned, entered_by=operator_name()))
+    return corrections
 
 
 def parse_setting(text: str) -> tuple[str, str]:

@@ -185,6 +185,21 @@ RETRIGGER_REASONS: Mapping[str, str] = {
     "is_uncertain": N_("it is uncertain: look at the destination first, then resolve it or use `force`"),
 }
 
+#: What a person entered for an order, and what that means for a delivery.
+CORRECTION_MESSAGES: Mapping[str, str] = {
+    "fields_entered": N_("Entered: %(entered)s"),
+    "fields_withdrawn": N_("Withdrawn: %(entered)s"),
+    "correction_queued": N_("The order is queued, and is sent as it is now."),
+    "correction_while_sending": N_("An attempt is under way, and does not have this change."),
+    "correction_of_fixed_body": N_(
+        "An attempt had no clear response, so only the same content may be sent again: it does not have this change."
+    ),
+    "correction_of_uncertain": N_(
+        "The order is not sent again, because it may have arrived. Check at the destination first."
+    ),
+    "correction_of_parked": N_("The delivery stays parked. Retrigger it to send it."),
+}
+
 #: What reconciliation finds about an event.
 EVENT_DIFFERENCES: Mapping[str, str] = {
     "unknown_event_status": N_("its status is “%(status)s”, which no event has"),
@@ -278,6 +293,7 @@ register_templates(
         **DISCARD_REASONS,
         **HOLD_REASONS,
         **RETRIGGER_REASONS,
+        **CORRECTION_MESSAGES,
         **EVENT_DIFFERENCES,
         **DELIVERY_DIFFERENCES,
         **ALERTS,

@@ -17,11 +17,13 @@ from connector.database.circuits import (
     reserve_probe,
     take_rate_slots,
 )
+from connector.database.corrections import load_corrections_of
 from connector.database.deliveries import LockedDelivery, lock_deliveries, update_delivery
 from connector.database.engine import Database, Transaction
 from connector.database.models import Attempt, Delivery, Event, Reason, State
 from connector.database.sql.run import run
 from connector.database.sql.statements import CLAIM, COUNT_IN_FLIGHT, HAS_DUE, SELECT_DUE
+from mappings.corrections import Correction
 from mappings.destination import Outcome
 
 #: Built once: it runs in every claim.
@@ -38,10 +40,11 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A claimed delivery, and the event that its request is made from."""
+    """A claimed delivery, and what its request is made from: an event, and what people entered for the order."""
 
     delivery: Delivery
     event: Event
+    corrections: tuple[Correction, ...] = ()
 
 
 def ensure_circuits(database: Database, accounts: Collection[str]) -> None:
@@ -96,10 +99,13 @@ def claim_deliveries(
 
 
 def load_claimed(transaction: Transaction, ids: list[int]) -> list[ClaimedDelivery]:
-    """The deliveries of these ids with their events, in the order of the ids."""
+    """The deliveries of these ids with what their requests are made from, in the order of the ids."""
     with Session(transaction.connection) as session:
         rows = session.exec(SELECT_CLAIMED, params={"ids": ids}).all()
-    claimed_by_id = {delivery.id: ClaimedDelivery(delivery, event) for delivery, event in rows}
+        corrections = load_corrections_of(session, ids)
+    claimed_by_id = {
+        delivery.id: ClaimedDelivery(delivery, event, corrections.get(delivery.id, ())) for delivery, event in rows
+    }
     return [claimed_by_id[id_] for id_ in ids]
 
 

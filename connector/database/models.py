@@ -231,6 +231,34 @@ class Attempt(SQLModel, table=True):
     reply: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
 
 
+class OrderCorrection(SQLModel, table=True):
+    """A field of an order as a person entered it. It holds for all deliveries of the order, until it is withdrawn."""
+
+    __tablename__ = "order_corrections"
+    __table_args__ = (
+        Index("corrections_of_order", "store", "order_id"),
+        Index(
+            "corrections_in_force",
+            "store",
+            "order_id",
+            "field",
+            unique=True,
+            **partial_index("withdrawn_at IS NULL"),
+        ),
+    )
+
+    id: int = id_column()
+    store: str
+    order_id: str
+    field: str  # see `mappings.corrections`
+    value: str = Field(repr=False)
+    entered_by: str
+    entered_at: datetime = timestamp_column()
+    reason: str = ""  # what the person wrote
+    withdrawn_by: str | None = None
+    withdrawn_at: datetime | None = timestamp_column(nullable=True)  # or when another value replaced it
+
+
 class Note(SQLModel, table=True):
     """What a person did to a delivery, or something that needs a person's attention (`alert`)."""
 
@@ -240,9 +268,11 @@ class Note(SQLModel, table=True):
     id: int = id_column()
     delivery_id: int = Field(sa_column=Column(RowId, ForeignKey("deliveries.id"), nullable=False))
     at: datetime = timestamp_column()
-    kind: str  # "alert", "retrigger", "resolve"
+    kind: str  # "alert", "retrigger", "resolve", "correct", "withdraw"
     text: str = ""  # what the person wrote
-    message: dict[str, Any] | None = json_column()  # of an alert, as of `Problem.to_json`
+    message: dict[str, Any] | None = (
+        json_column()
+    )  # what happened, or which fields were entered, as of `Problem.to_json`
     who: str | None = None  # the person; None for an alert
 
 

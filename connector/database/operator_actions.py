@@ -205,6 +205,21 @@ def requeue(
     supports_idempotency: bool,
     ignores_routes: bool,
 ) -> None:
+    """Queue a delivery, due now, and record who did it."""
+    queue_again(
+        transaction, delivery, request, supports_idempotency=supports_idempotency, ignores_routes=ignores_routes
+    )
+    add_note(transaction, delivery.id, "retrigger", request.note or "", request.actor)
+
+
+def queue_again(
+    transaction: Transaction,
+    delivery: Delivery,
+    request: RetriggerRequest,
+    *,
+    supports_idempotency: bool,
+    ignores_routes: bool,
+) -> None:
     """Queue a delivery, due now.
 
     It gets the newest version of its order, or keeps its bytes if an attempt may have been processed.
@@ -232,7 +247,6 @@ def requeue(
     if ignores_routes:
         values["ignores_routes"] = True
     update_delivery(transaction, delivery.id, values)
-    add_note(transaction, delivery.id, "retrigger", request.note or "", request.actor)
 
 
 def was_refused(transaction: Transaction, delivery: Delivery) -> bool:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, update
+from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, exists, insert, or_, update
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from connector.core.messages import build_message
 from connector.database.deliveries import held_values
 from connector.database.engine import Database, Transaction
-from connector.database.models import Attempt, Delivery, Event, Note, Reason, State
+from connector.database.models import Attempt, Delivery, Event, Note, OrderCorrection, Reason, State
 from connector.database.sql.run import parse_required_time, run
 from connector.database.sql.statements import SELECT_ORDER_EVENTS
 from mappings.destination import Outcome
@@ -55,7 +55,11 @@ class EventSummary:
 OrderEvent = tuple[str, EventSummary]  # with the id of its order
 
 
-def matches_order(model: type[Event] | type[Delivery], store: str, order_id: str) -> ColumnElement[bool]:
+def matches_order(
+    model: type[Event] | type[Delivery] | type[OrderCorrection],
+    store: str | SQLColumnExpression[str],
+    order_id: str | SQLColumnExpression[str],
+) -> ColumnElement[bool]:
     return and_(col(model.store) == store, col(model.order_id) == order_id)
 
 
@@ -176,10 +180,12 @@ def cancellation_values(
     return {"state": State.DISCARDED, "reason": Reason.CANCELLED, **released_claim}, None
 
 
-def add_note(transaction: Transaction, delivery_id: int, kind: str, text: str, actor: str) -> None:
-    """Record what a person did to a delivery."""
+def add_note(
+    transaction: Transaction, delivery_id: int, kind: str, text: str, actor: str, message: Problem | None = None
+) -> None:
+    """Record what a person did to a delivery. The message is ours, the text is the person's."""
     values = {"delivery_id": delivery_id, "at": transaction.now, "kind": kind, "text": text, "who": actor}
-    transaction.execute(insert(Note).values(values))
+    transaction.execute(insert(Note).values(values | {"message": message.to_json() if message else None}))
 
 
 def add_alert(transaction: Transaction, delivery_id: int, message: Problem) -> None:

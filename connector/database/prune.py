@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, case, exists, func, not_, null, or_,
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
+from connector.database.corrections import delete_corrections
 from connector.database.engine import Database, Transaction
 from connector.database.models import Attempt, Delivery, Event, State
 
@@ -129,7 +130,9 @@ def clear_locked(
 
 
 def clear_deliveries(transaction: Transaction, condition: ColumnElement[bool]) -> int:
-    """Clear bodies, responses and problems, which may quote the customer. Errors and ids are not cleared.
+    """Clear bodies, responses and problems, which may quote the customer, and what people entered for the order.
+
+    Errors and ids are not cleared.
 
     Nor is the body of an attempt that may have been processed: only the same bytes may be sent again.
     """
@@ -145,6 +148,7 @@ def clear_deliveries(transaction: Transaction, condition: ColumnElement[bool]) -
     ids = list(transaction.execute(statement).scalars())
     if ids:
         transaction.execute(update(Attempt).where(col(Attempt.delivery_id).in_(ids)).values(reply=None))
+        delete_corrections(transaction, ids)
     return len(ids)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from connector.clients.storefront_api import FetchError
 from connector.core.messages import build_message
 from connector.database.comparisons import deliveries_to_compare, postpone_comparison, record_comparison
+from connector.database.corrections import load_corrections
 from connector.database.models import Delivery, Event
 from connector.database.queries.events import load_event, load_newest_event
 from connector.delivery.order_source import OrderSource, load_order_source
@@ -80,7 +81,8 @@ def load_source(runtime: Runtime, event: Event, account: Account) -> OrderSource
     settings = runtime.settings
     destination: Destination[Any] = settings.destination(account)
     store = settings.store_by_id(event.store)
-    source = load_order_source(settings, event, store, destination.required_details(account))
+    corrections = load_corrections(runtime.database, event.store, event.order_id)
+    source = load_order_source(settings, event, store, destination.required_details(account), corrections)
     if not source.missing:
         return source
     with open_store_api(runtime, store) as api:
@@ -96,7 +98,9 @@ def build_body(runtime: Runtime, source: OrderSource, account: Account) -> Any:
 def sent_body(runtime: Runtime, delivery: Delivery, event: Event, account: Account) -> Any:
     """Return what was sent: made again from its event, so that new settings are no change; else as it was stored."""
     try:
-        source = load_order_source(runtime.settings, event, runtime.settings.store_by_id(event.store), frozenset())
+        store = runtime.settings.store_by_id(event.store)
+        corrections = load_corrections(runtime.database, event.store, event.order_id)
+        source = load_order_source(runtime.settings, event, store, corrections=corrections)
         if event.body and not source.is_thin:
             return build_body(runtime, replace(source, missing=()), account)
     except MappingError:

@@ -5,7 +5,7 @@ that commit makes, and is called once for each. Another attempt needs another co
 `next_state` may ask for it, and only if the destination has an idempotency key.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -17,6 +17,7 @@ from connector.core.messages import build_message
 from connector.core.outcomes import classify
 from connector.database.attempts import SendStart, mark_sending
 from connector.database.claims import ClaimedDelivery
+from connector.database.corrections import load_corrections
 from connector.database.models import Delivery, Event, State
 from connector.database.queries.deliveries import load_delivery
 from connector.database.queries.events import load_event
@@ -31,6 +32,7 @@ from connector.delivery.recording import (
     to_attempt_record,
 )
 from connector.runtime import Runtime
+from mappings.corrections import Correction
 from mappings.destination import Outcome
 from mappings.problems import render_cause
 
@@ -67,11 +69,11 @@ def deliver(runtime: Runtime, claimed: ClaimedDelivery, *, on_response: Callable
     Args:
         on_response: called when only the outcome is left to record.
     """
-    delivery, event = claimed.delivery, claimed.event
+    delivery, event, corrections = claimed.delivery, claimed.event, claimed.corrections
     may_refresh_token = True
     for _ in range(MAX_RELOADS):
         progress = attempt_delivery(
-            runtime, delivery, event, may_refresh_token=may_refresh_token, on_response=on_response
+            runtime, delivery, event, corrections, may_refresh_token=may_refresh_token, on_response=on_response
         )
         if progress is Progress.DONE:
             return
@@ -80,10 +82,17 @@ def deliver(runtime: Runtime, claimed: ClaimedDelivery, *, on_response: Callable
         if delivery.state != State.WAITING or delivery.claimed_by != claimed_by:
             return
         event = load_event(runtime.database, delivery.event_id)
+        corrections = load_corrections(runtime.database, delivery.store, delivery.order_id)
 
 
 def attempt_delivery(
-    runtime: Runtime, delivery: Delivery, event: Event, *, may_refresh_token: bool, on_response: Callable[[], None]
+    runtime: Runtime,
+    delivery: Delivery,
+    event: Event,
+    corrections: Sequence[Correction],
+    *,
+    may_refresh_token: bool,
+    on_response: Callable[[], None],
 ) -> Progress:
     """Make one attempt.
 
@@ -99,7 +108,7 @@ def attempt_delivery(
     """
     prepare_started_at = runtime.clock()
     with runtime.tracing.span("map") as span:
-        prepared = prepare(runtime, delivery, event)
+        prepared = prepare(runtime, delivery, event, corrections)
         if not isinstance(prepared, Ready):
             span.mark_failed(type(prepared).__name__)
     if not isinstance(prepared, Ready):

@@ -8,6 +8,7 @@ from connector.clients.storefront_api import StoreApi, fetch_missing
 from connector.core.json_body import parse_json
 from connector.database.models import Event
 from connector.settings import Settings
+from mappings.corrections import Correction
 from mappings.order import Order
 from mappings.settings import Store
 from mappings.storefront import Fetch, OrderTimes, Storefront
@@ -19,6 +20,7 @@ class OrderSource:
     storefront: Storefront[Any]
     payload: dict[str, Any]
     missing: Sequence[Fetch]  # what the payload lacks
+    corrections: Sequence[Correction] = ()  # what people entered for the order
     was_fetched: bool = False  # the order itself came from the API: it is newer than its webhook
 
     @property
@@ -42,14 +44,18 @@ class OrderSource:
 
     def parse(self) -> Order:
         """Raises `MappingError`."""
-        return self.storefront.parse_order(self.payload, self.store)
+        return self.storefront.parse_order(self.payload, self.store, self.corrections)
 
 
 def load_order_source(
-    settings: Settings, event: Event, store: Store, required_details: Set[str] = frozenset()
+    settings: Settings,
+    event: Event,
+    store: Store,
+    required_details: Set[str] = frozenset(),
+    corrections: Sequence[Correction] = (),
 ) -> OrderSource:
     """Return the source of an event's order for a destination that needs `required_details`. Fetches nothing."""
     storefront = settings.storefront(store)
     payload = parse_json(event.body)
     missing = storefront.required_fetches(payload, store, required_details)
-    return OrderSource(store=store, storefront=storefront, payload=payload, missing=missing)
+    return OrderSource(store=store, storefront=storefront, payload=payload, missing=missing, corrections=corrections)

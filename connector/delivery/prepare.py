@@ -23,6 +23,7 @@ from connector.delivery.age import find_doubt, find_old
 from connector.delivery.order_source import OrderSource, load_order_source
 from connector.runtime import Runtime
 from connector.settings import Route
+from mappings.corrections import Correction
 from mappings.customer_lookup import CustomerMatch
 from mappings.destination import Destination, Outcome
 from mappings.order import Order
@@ -83,14 +84,14 @@ NotReady = Unmappable | Discarded | Held | Postponed | PrerequisiteFailed
 Prepared = Ready | NotReady
 
 
-def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> Prepared:
+def prepare(runtime: Runtime, delivery: Delivery, event: Event, corrections: Sequence[Correction]) -> Prepared:
     """Return the request to send, or why there is none.
 
     1. After an ambiguous attempt: the same bytes under the same key, and nothing else.
     2. Load the order, and fetch what its webhook lacks.
     3. Discard it if it was cancelled, if no route takes it any more, or if it is from before the store was connected.
        Hold it if a person must decide.
-    4. Map it.
+    4. Map it, with what people entered for it.
     5. Look up its customer at destinations that keep some, and map it again with that customer.
     """
     try:
@@ -100,7 +101,7 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> Prepared:
         if delivery.locked_since is not None and delivery.body is not None:
             warnings = load_problems(delivery.warnings)
             return Ready(body=delivery.body, idempotency_key=delivery.idempotency_key, warnings=warnings)
-        return prepare_order(runtime, delivery, event, account)
+        return prepare_order(runtime, delivery, event, account, corrections)
     except MappingError as error:
         return Unmappable(problems=error.problems)
     except ConnectorError:
@@ -110,13 +111,15 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event) -> Prepared:
         return Unmappable(problems=[build_message("mapping_failed", exception=type(error).__name__)])
 
 
-def prepare_order(runtime: Runtime, delivery: Delivery, event: Event, account: Account) -> Prepared:
+def prepare_order(
+    runtime: Runtime, delivery: Delivery, event: Event, account: Account, corrections: Sequence[Correction]
+) -> Prepared:
     """Steps 2 to 5 of `prepare`. Raises `MappingError`."""
     settings = runtime.settings
     destination = settings.destination(account)
     ensure_not_pruned(delivery, event, destination)
     store = find_store(runtime, delivery)
-    source = load_order_source(settings, event, store, destination.required_details(account))
+    source = load_order_source(settings, event, store, destination.required_details(account), corrections)
     since = runtime.orders_since(store)
     is_old_accepted = delivery.is_forced or delivery.override_event_id is not None
     if not is_old_accepted and (reason := find_old(source.times(), since)):

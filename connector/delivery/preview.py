@@ -4,13 +4,14 @@ An order that its webhook only names is fetched again.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector.clients.storefront_api import FetchError
-from connector.core.exceptions import StoreUnavailableError
+from connector.core.exceptions import InvalidRequestError, StoreUnavailableError
 from connector.core.messages import build_message, render_stored
+from connector.database.corrections import load_corrections
 from connector.database.models import Delivery, Event
 from connector.database.queries.deliveries import load_delivery
 from connector.database.queries.events import load_newest_event
@@ -19,6 +20,8 @@ from connector.delivery.order_source import OrderSource, load_order_source
 from connector.delivery.prepare import ensure_not_pruned, find_store, rejections_by_routes
 from connector.runtime import Runtime, current_settings, open_store_api
 from connector.settings import Settings
+from mappings.corrections import Correction
+from mappings.order import Order
 from mappings.preview.dry_run import DryRunResult, FieldDifference, diff_bodies, dry_run
 from mappings.preview.provenance import ExplainedMapping, Origin, Source, explain_mapping
 from mappings.problems import MappingError, Problem, load_problems
@@ -84,7 +87,9 @@ def map_delivery(
     store = find_store(runtime, delivery)
     destination = settings.destination(account)
     ensure_not_pruned(delivery, event, destination)
-    source = fetch_order(runtime, load_order_source(settings, event, store, destination.required_details(account)))
+    corrections = load_corrections(runtime.database, delivery.store, delivery.order_id)
+    source = load_order_source(settings, event, store, destination.required_details(account), corrections)
+    source = fetch_order(runtime, source)
     is_overridden = delivery.is_forced
     if not is_overridden and delivery.override_event_id is None:
         times, since = source.times(), runtime.orders_since(store)
@@ -94,11 +99,13 @@ def map_delivery(
             return DryRunResult(body=None, problems=[doubt]), None
     explanation = None
     if with_origins:
-        explanation = explain_mapping(store, account, source.payload, override_cancellation=is_overridden)
+        explanation = explain_mapping(
+            store, account, source.payload, corrections=corrections, override_cancellation=is_overridden
+        )
         explanation = replace(explanation, origins=name_people(explanation.origins, settings, account.id))
         trial = DryRunResult(body=explanation.body, problems=explanation.problems, warnings=explanation.warnings)
     else:
-        trial = dry_run(store, account, source.payload, override_cancellation=is_overridden)
+        trial = dry_run(store, account, source.payload, corrections=corrections, override_cancellation=is_overridden)
     if trial.body is not None and not delivery.ignores_routes:
         routes = settings.routes_between(store.id, account.id)
         rejections = rejections_by_routes(routes, source.parse())
@@ -126,6 +133,31 @@ def name_people(origins: Iterable[Origin], settings: Settings, account_id: str) 
         )
         for origin in origins
     ]
+
+
+def map_with_corrections(
+    runtime: Runtime, delivery: Delivery, corrections: Sequence[Correction]
+) -> tuple[Order, list[Problem]]:
+    """Return the delivery's order before these corrections, and the problems that are left with them.
+
+    Raises:
+        InvalidRequestError: the order cannot be read at all, so nothing can be entered for it.
+        StoreUnavailableError: it has to be fetched, and the store's API failed.
+    """
+    settings, _ = current_settings(runtime)
+    event = load_newest_event(runtime.database, delivery)
+    try:
+        account = settings.accounts[delivery.account]
+        store = find_store(runtime, delivery)
+        destination = settings.destination(account)
+        ensure_not_pruned(delivery, event, destination)
+        source = load_order_source(settings, event, store, destination.required_details(account))
+        source = fetch_order(runtime, source)
+        order = source.parse()
+    except (KeyError, MappingError):
+        raise InvalidRequestError("the order cannot be read, so nothing can be entered for it") from None
+    trial = dry_run(store, account, source.payload, corrections=corrections, override_cancellation=delivery.is_forced)
+    return order, trial.problems
 
 
 def fetch_order(runtime: Runtime, source: OrderSource) -> OrderSource:

@@ -9,6 +9,7 @@ from uuid import uuid4
 from connector.core.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from connector.core.json_body import parse_json
 from connector.database import bulk_retries, circuits, operator_actions, store_requests
+from connector.database.corrections import load_corrections
 from connector.database.idempotency import IdempotentRequest
 from connector.database.models import Circuit, Delivery, Event, Job, Reason, State, StoreReading, StoreWebhooks
 from connector.database.operator_actions import RetriggerRequest, RetriggerResult
@@ -84,7 +85,8 @@ def find_exclusions(runtime: Runtime, event: Event, accounts: Collection[str]) -
         payload = parse_json(newest.body)
         if any(fetch.is_order for fetch in storefront.required_fetches(payload, store, frozenset())):
             return {}
-        order = storefront.parse_order(payload, store)
+        corrections = load_corrections(runtime.database, event.store, event.order_id)
+        order = storefront.parse_order(payload, store, corrections)
     except (KeyError, ValueError, MappingError):
         return {}
     exclusions: dict[str, Problem] = {}

@@ -16,7 +16,7 @@ from connector.runtime import Runtime, open_runtime
 from connector.settings import load_settings
 from connector.web import health, prometheus, webhooks
 from connector.web.access import AccessGuard
-from connector.web.api import openapi, routes, tables
+from connector.web.api import corrections, openapi, routes, tables
 from connector.web.dashboard import mount
 from connector.web.errors import register_error_handlers
 from connector.web.proxies import ProxyMiddleware
@@ -45,7 +45,7 @@ def create_app(runtime: Runtime) -> Flask:
     configure_request_ids(app)
     register_error_handlers(app)
     app.after_request(protect_response)
-    for module in (webhooks, routes, tables, health, prometheus, openapi, mount):
+    for module in (webhooks, routes, corrections, tables, health, prometheus, openapi, mount):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(openapi.docs_blueprint)
     app.extensions["dashboard"] = mount.LazyApp(runtime, guard)

@@ -99,6 +99,7 @@ def remaining_line(purchased: PurchasedLine, refunds: Iterable[Refund], *, is_ta
     else:
         total, tax = (round_to_cent(amount * remaining_quantity / purchased.quantity) for amount in (total, tax))
     return Line(
+        line_id=purchased.line_id,
         sku=purchased.sku,
         barcode=purchased.barcode,
         name=purchased.name or purchased.title,

@@ -3,11 +3,12 @@
 Problems are part of the result, not exceptions.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings.corrections import Correction
 from mappings.problems import MappingError, Problem
 from mappings.settings import Account, Store
 
@@ -34,16 +35,22 @@ class FieldDifference:
 
 
 def dry_run(
-    store: Store, account: Account, payload: Mapping[str, Any], *, override_cancellation: bool = False
+    store: Store,
+    account: Account,
+    payload: Mapping[str, Any],
+    *,
+    corrections: Sequence[Correction] = (),
+    override_cancellation: bool = False,
 ) -> DryRunResult:
     """Return the body of an order for `account`. The payload is the order itself, with everything fetched for it.
 
     Args:
+        corrections: what a person entered for the order.
         override_cancellation: map it although the store cancelled or refunded it, or nothing is left to ship, as an
             operator decided.
     """
     try:
-        order = STOREFRONTS[store.storefront].parse_order(payload, store)
+        order = STOREFRONTS[store.storefront].parse_order(payload, store, corrections)
         destination = DESTINATIONS[account.destination]
         if override_cancellation:
             order = destination.override_exclusion(order, account, store)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from marshmallow import fields as wire
 
 from mappings import DESTINATIONS, STOREFRONTS
+from mappings.corrections import Correction
 from mappings.labels import render_path
 from mappings.order_request import OrderRequest
 from mappings.preview.dry_run import ValuePath, dry_run, format_path, iter_leaves
@@ -31,18 +32,20 @@ MAX_INPUTS = 3_000
 #: Stands for a field that could not be dumped.
 MISSING = object()
 
-InputPart = Literal["order", "store", "account"]
+InputPart = Literal["order", "store", "account", "entered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A value of the order's payload, or a setting of the store or of the account."""
+    """A value of the order's payload, a setting of the store or of the account, or what a person entered."""
 
     part: InputPart
     path: str  # `shipping_address.address1`, `line_items[*].price`, `meta_data:_billing_dni`; `currencies.ARS`
-    entered_by: str | None = None  # of a lookup table's row: the person who entered it
+    entered_by: str | None = None  # the person who entered this field, or this row of a lookup table
 
     def __str__(self) -> str:
+        if self.part == "entered":
+            return f"entered by {self.entered_by}"
         return self.path if self.part == "order" else f"setting {self.path} of the {self.part}"
 
 
@@ -92,15 +95,21 @@ class ExplainedMapping:
 
 
 def explain_mapping(
-    store: Store, account: Account, payload: Mapping[str, Any], *, override_cancellation: bool = False
+    store: Store,
+    account: Account,
+    payload: Mapping[str, Any],
+    *,
+    corrections: Sequence[Correction] = (),
+    override_cancellation: bool = False,
 ) -> ExplainedMapping:
     """Return the body of an order for `account`, and where each field comes from. See `dry_run`.
 
     Of a long list of products, the first are explained: all of an order of 1,500 lines took 21 seconds.
     """
-    result = dry_run(store, account, payload, override_cancellation=override_cancellation)
+    result = dry_run(store, account, payload, corrections=corrections, override_cancellation=override_cancellation)
     trimmed = trim_lists(payload)
-    experiment = Experiment(order=trimmed, store=store, account=account)
+    entered = {correction.field: correction for correction in corrections}
+    experiment = Experiment(order=trimmed, store=store, account=account, entered=entered)
     values = {format_path(path): value for path, value in iter_leaves(result.body or {})}
     return ExplainedMapping(
         body=result.body,
@@ -118,10 +127,11 @@ class Experiment:
     order: Mapping[str, Any]  # the payload
     store: Store
     account: Account
+    entered: Mapping[str, Correction]  # by field
 
     def make_order_request(self) -> OrderRequest:
         """Raises `MappingError`."""
-        order = STOREFRONTS[self.store.storefront].parse_order(self.order, self.store)
+        order = STOREFRONTS[self.store.storefront].parse_order(self.order, self.store, list(self.entered.values()))
         return DESTINATIONS[self.account.destination].make_order_request(order, self.account, self.store)
 
     def render_unvalidated(self) -> dict[str, Any]:
@@ -147,11 +157,14 @@ class Experiment:
     def schema(self) -> DestinationSchema:
         return DESTINATIONS[self.account.destination].schema_for(self.account)
 
+    def parts(self) -> dict[InputPart, Any]:
+        return {"order": self.order, "account": self.account, "store": self.store, "entered": self.entered}
+
     def with_changes(self, changes: Mapping["InputValue", Any]) -> "Experiment":
-        parts: dict[str, Any] = {"order": self.order, "store": self.store, "account": self.account}
+        parts = self.parts()
         for input_value, value in changes.items():
             parts[input_value.part] = set_path(parts[input_value.part], input_value.path, value)
-        return Experiment(**parts)
+        return Experiment(**{str(part): value for part, value in parts.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,9 +351,10 @@ def iter_changes(old: Any, new: Any, path: ValuePath = ()) -> Iterator[tuple[Val
 
 
 def iter_inputs(experiment: Experiment) -> Iterator[InputValue]:
-    parts: dict[InputPart, Any] = {"order": experiment.order, "account": experiment.account, "store": experiment.store}
-    for part, root in parts.items():
+    for part, root in experiment.parts().items():
         for path, value in iter_values(root):
+            if part == "entered" and path[-1] != "value":
+                continue
             if pairs := tuple(perturb(value)):
                 can_be_absent = part == "order"  # settings always have a value
                 yield InputValue(part=part, path=path, pairs=(*pairs, *([(None, None)] if can_be_absent else [])))
@@ -371,7 +385,15 @@ def describe_sources(experiment: Experiment, inputs: Iterable[InputValue]) -> li
     for input_value in inputs:
         name = item_name(experiment, input_value)
         groups.setdefault((*input_value.pattern[:-1], name) if name else input_value.pattern, []).append(input_value)
-    return [Source(part=group[0].part, path=format_source_path(experiment, group)) for group in groups.values()]
+    return [describe_source(experiment, group) for group in groups.values()]
+
+
+def describe_source(experiment: Experiment, group: Sequence[InputValue]) -> Source:
+    first = group[0]
+    if first.part == "entered":
+        correction = experiment.entered[first.path[0]]
+        return Source(part="entered", path=correction.field, entered_by=correction.entered_by)
+    return Source(part=first.part, path=format_source_path(experiment, group))
 
 
 def format_source_path(experiment: Experiment, group: Sequence[InputValue]) -> str:

@@ -35,6 +35,8 @@ NEEDS = {
             *("api.get_events", "api.get_event", "api.post_event_retrigger", "api.get_deliveries", "api.get_delivery"),
             *("api.post_delivery_retrigger", "api.post_delivery_preview", "api.post_delivery_resolve"),
             *("api.post_retriggers", "api.get_retriggers", "api.get_retrigger", "api.post_retrigger_cancel"),
+            *("corrections.get_delivery_corrections", "corrections.post_delivery_corrections"),
+            *("corrections.post_delivery_corrections_withdraw",),
             *("api.get_accounts", "api.post_account_pause", "api.post_account_resume"),
             *("api.get_stores", "api.get_store", "api.post_store_catch_up", "api.post_store_webhooks_sync"),
             *("tables.get_tables", "tables.get_table", "tables.post_table_set_row", "tables.post_table_remove_row"),
@@ -60,7 +62,7 @@ DASHBOARD_NEEDS = {
         [
             *("deliveries.retrigger", "deliveries.resolve", "deliveries.discard", "deliveries.start_bulk_retry"),
             *("deliveries.cancel_job", "events.retrigger", "accounts.pause", "accounts.resume", "accounts.test"),
-            *("stores.catch_up", "stores.sync_webhooks"),
+            *("stores.catch_up", "stores.sync_webhooks", "corrections.enter", "corrections.withdraw"),
         ],
         "operator",
     ),

@@ -14,7 +14,7 @@ from flask_smorest import Api
 
 from connector import __version__
 from connector.web import health, prometheus, webhooks
-from connector.web.api import routes, tables
+from connector.web.api import corrections, routes, tables
 from connector.web.api.blueprint import ApiBlueprint
 from connector.web.api.requests import BulkRetryBodySchema, ResolveBodySchema
 from connector.web.api.responses import ProblemSchema, ReceivedSchema
@@ -99,7 +99,8 @@ def build_document() -> dict[str, Any]:
     for name, schema in (("ResolveBody", ResolveBodySchema), ("BulkRetryBody", BulkRetryBodySchema)):
         api.spec.components.schema(name, schema.json_schema_rules, schema=schema)
     describe_webhooks(app, api)
-    for documented in (routes.blueprint, tables.blueprint, health.blueprint, prometheus.blueprint, blueprint):
+    blueprints = (routes.blueprint, corrections.blueprint, tables.blueprint, health.blueprint, prometheus.blueprint)
+    for documented in (*blueprints, blueprint):
         api.register_blueprint(documented)
     document: dict[str, Any] = api.spec.to_dict()
     del document["components"]["schemas"]["PaginationMetadata"]  # describes flask-smorest's own pagination

@@ -11,6 +11,7 @@ from connector.operations.actions import BULK_STATES, MAX_IDS, RESOLUTIONS
 from connector.web.row_ids import ID_PATTERN, MAX_ID, is_id
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+MAX_CORRECTIONS = 100
 
 
 class ChoiceField(fields.String):
@@ -167,3 +168,24 @@ class BulkRetryBodySchema(NoteBodySchema):
         error_messages={"invalid": "must be a list of ids"},
     )
     force = StrictBoolean(allow_none=True, metadata={"description": "requires `ids`"})
+
+
+class CorrectionBodySchema(NoteBodySchema):
+    corrections = fields.Dict(
+        keys=StorableText(),
+        values=StorableText(),
+        required=True,
+        validate=Length(1, MAX_CORRECTIONS, error=f"must have from 1 to {MAX_CORRECTIONS} fields"),
+        error_messages={"invalid": "must be an object", "required": "must be an object"},
+        metadata={"description": "the value of each field, by its name: `ship_to.district`, `lines[11].sku`"},
+    )
+
+
+class WithdrawalBodySchema(NoteBodySchema):
+    names = fields.List(
+        StorableText(),
+        data_key="fields",
+        required=True,
+        validate=Length(1, MAX_CORRECTIONS, error=f"must have from 1 to {MAX_CORRECTIONS} names"),
+        error_messages={"invalid": "must be a list of names of fields", "required": "must be a list of names"},
+    )

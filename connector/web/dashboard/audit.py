@@ -8,7 +8,18 @@ from connector.web.dashboard.forms import PAGE_SIZE, read_row_id
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
-KINDS = ("alert", "retrigger", "resolve", "pause", "resume", "catch-up", "sync-webhooks", "remove-webhooks")
+KINDS = (
+    "alert",
+    "retrigger",
+    "resolve",
+    "correct",
+    "withdraw",
+    "pause",
+    "resume",
+    "catch-up",
+    "sync-webhooks",
+    "remove-webhooks",
+)
 
 
 @blueprint.get("")

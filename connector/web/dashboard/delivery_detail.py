@@ -5,11 +5,13 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from connector.database.corrections import load_corrections
 from connector.database.models import Attempt, Delivery, Event, EventSource, Note, State
 from connector.database.queries.deliveries import list_attempts, list_notes
 from connector.database.queries.events import events_of_order, load_event
 from connector.delivery.order_source import load_order_source
 from connector.runtime import Runtime
+from connector.web.dashboard.correction_form import build_correction_form
 from connector.web.dashboard.filters import describe_attempt, describe_duplicates
 from connector.web.dashboard.guidance import Situation, build_guidance
 from connector.web.dashboard.i18n import gettext as _
@@ -49,6 +51,7 @@ def delivery_context(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
         ),
         "order": to_jsonable(order) if order else None,
         "order_error": order_error,
+        "correction_form": build_correction_form(runtime, delivery),
         "guidance": build_guidance(
             Situation(
                 runtime=runtime,
@@ -100,8 +103,8 @@ def attempt_entry(attempt: Attempt) -> TimelineEntry:
 def note_entry(note: Note) -> TimelineEntry:
     kind = translate(note.kind)
     title = _("%(who)s: %(action)s", who=note.who, action=kind) if note.who else kind
-    text = translate_problem(note.message) if note.message else note.text
-    return TimelineEntry(at=note.at, kind="note", row=note, title=title, details=[text] if text else [])
+    texts = [translate_problem(note.message), note.text]
+    return TimelineEntry(at=note.at, kind="note", row=note, title=title, details=[text for text in texts if text])
 
 
 def end_entry(delivery: Delivery, at: datetime) -> TimelineEntry:
@@ -119,7 +122,8 @@ def parse_event_order(runtime: Runtime, event: Event) -> tuple[Order | None, str
     if not event.body:
         return None, _("The webhook's content was deleted because of its age.")
     try:
-        source = load_order_source(settings, event, store)
+        corrections = load_corrections(runtime.database, event.store, event.order_id)
+        source = load_order_source(settings, event, store, corrections=corrections)
         if source.is_thin:
             return None, _("The webhook contains only the order's ID. The order is fetched from the store.")
         return source.parse(), None

@@ -58,6 +58,8 @@ ACTION_LABELS = {
     "alert": lazy_gettext("alert"),
     "retrigger": lazy_gettext("retrigger"),
     "resolve": lazy_gettext("resolve"),
+    "correct": lazy_gettext("data entered"),
+    "withdraw": lazy_gettext("data withdrawn"),
     "pause": lazy_gettext("pause"),
     "resume": lazy_gettext("resume"),
     "catch-up": lazy_gettext("catch-up"),

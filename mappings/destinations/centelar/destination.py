@@ -1,12 +1,13 @@
 """Centelar: where an order is posted, and what a response means."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from mappings.advice import Clue, list_clues
 from mappings.destination import Destination, Outcome
 from mappings.destinations.centelar.account import CentelarAccount, CentelarAccountSchema
 from mappings.destinations.centelar.advice import ADVICE
+from mappings.destinations.centelar.payments import PAYMENT_TYPE_CHOICES
 from mappings.destinations.centelar.request import CentelarOrderRequest
 from mappings.destinations.centelar.sample import SAMPLE
 from mappings.destinations.centelar.schema import CentelarOrderSchema
@@ -42,6 +43,11 @@ class Centelar(Destination[CentelarAccount]):
 
     def required_details(self, account: CentelarAccount) -> Set[str]:
         return {"payments"}
+
+    def field_choices(self, field: str, account: CentelarAccount) -> Sequence[str]:
+        if field == "pickup_name":
+            return list(account.pickups)
+        return PAYMENT_TYPE_CHOICES if field.endswith(".gateway") else ()
 
     def classify_response(self, status: int, body: Any) -> Outcome | None:
         """Treat a 2xx with `success: false` as a refusal."""

@@ -11,6 +11,7 @@ PAYMENT_TYPE_BY_GATEWAY = {
     # Tiendanube: https://tiendanube.github.io/api-documentation/resources/order. Shopify: with a blank. WooCommerce:
     # https://github.com/mercadopago/cart-woocommerce. Read 2026-11-21.
     "mercadopago": "mercadopago",
+    "promissory": "promissory",  # as a person enters it
     "woomercadopagobasic": "mercadopago",
     "woomercadopagocustom": "mercadopago",
     "woomercadopagoticket": "mercadopago",

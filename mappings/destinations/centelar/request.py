@@ -1,12 +1,13 @@
 """The values of a Centelar order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from mappings.corrections import payment_field
 from mappings.destinations.centelar.account import CentelarAccount, LocationRef
 from mappings.destinations.centelar.payments import (
     PAYMENT_TYPE_BY_GATEWAY,
@@ -235,7 +236,7 @@ class CentelarOrderRequest(OrderRequest):
                 params = {"gateway": gateway, "amount": str(payment.amount)}
                 yield Problem(code="centelar_negative_payment", path=("payments",), params=params)
             if not self.find_payment_type(payment):
-                yield self.build_missing_row_problem(
+                problem = self.build_missing_row_problem(
                     "centelar_no_payment_type",
                     "payment_types",
                     *gateway_names(payment),
@@ -244,11 +245,12 @@ class CentelarOrderRequest(OrderRequest):
                     gateway=gateway,
                     types=(tuple(PAYMENT_TYPE_CHOICES),),
                 )
+                yield replace(problem, fields=(payment_field(payment),))
         if order.total == 0:
             if not self.nonzero_payments and self.account.free_orders == "problem":
                 yield Problem(code="centelar_free_order", path=("payments",))
         elif order.payments is None:
-            yield Problem(code="centelar_payments_unknown", path=("payments",))
+            yield Problem(code="centelar_payments_unknown", path=("payments",), fields=("payments.gateway",))
         elif not self.nonzero_payments:
             yield Problem(code="centelar_unpaid", path=("payments",))
 

@@ -155,7 +155,7 @@ def test_delivery_shows_its_full_history(service: Service) -> None:
     [attempt] = delivery["attempt_log"]
     assert set(delivery) == {
         *("id", "event", "store", "account", "destination", "order_id", "order_number", "state", "reason", "problems"),
-        *("warnings", "attempts", "next_attempt_at", "remote_id", "created_at", "updated_at"),
+        *("warnings", "correctable", "attempts", "next_attempt_at", "remote_id", "created_at", "updated_at"),
         *("idempotency_key", "body", "attempt_log", "notes"),
     }
     assert (attempt["number"], attempt["outcome"], attempt["status"], attempt["error"]) == (1, "delivered", 200, None)

@@ -364,9 +364,33 @@ def upgrade() -> None:
         sa.Column("error", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("store"),
     )
+    op.create_table(
+        "order_corrections",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=False),
+        sa.Column("field", sa.String(), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.Column("entered_by", sa.String(), nullable=False),
+        sa.Column("entered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("withdrawn_by", sa.String(), nullable=True),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("corrections_of_order", "order_corrections", ["store", "order_id"], unique=False)
+    op.create_index(
+        "corrections_in_force",
+        "order_corrections",
+        ["store", "order_id", "field"],
+        unique=True,
+        sqlite_where=sa.text("withdrawn_at IS NULL"),
+        postgresql_where=sa.text("withdrawn_at IS NULL"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("order_corrections")
     op.drop_table("store_webhooks")
     op.drop_table("store_tokens")
     op.drop_table("store_readings")
