@@ -191,6 +191,15 @@ class HeaderValue(fields.String):
         return text
 
 
+#: Names of this machine.
+LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether an address is on this machine: the sandbox's, and no real shop's or service's."""
+    return urlsplit(url).hostname in LOOPBACK_HOSTS
+
+
 class ServiceUrl(fields.String):
     """An `https://` address without a query. `http://` is for loopback only. A trailing slash is removed."""
 
@@ -206,7 +215,7 @@ class ServiceUrl(fields.String):
             raise ValidationError("must be a web address such as https://example.com.")
         if parts.username or parts.password:
             raise ValidationError("must not contain a user name or password; use `headers`.")
-        if parts.scheme == "http" and host not in {"127.0.0.1", "localhost", "::1"}:
+        if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
             raise ValidationError("must begin with https:// (http:// is only allowed for this machine).")
         return text.rstrip("/")
 

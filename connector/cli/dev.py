@@ -10,26 +10,43 @@ from connector.cli.common import cli, exit_with, lookup_or_fail, read_settings
 
 if TYPE_CHECKING:
     from connector.sandbox.server import SandboxServer
+    from connector.settings import Settings
+    from mappings.settings import Store
 
 
 @cli.command()
 @click.option("--store", "store_name", required=True, help="The store that sends the webhook.")
+@click.option("--sample", is_flag=True, help="Post an invented order, in place of FILE.")
+@click.option(
+    "--even-if-real", is_flag=True, help="Post an invented order although it goes to a real account, which may ship it."
+)
 @click.option("--topic", help="The platform's topic. Default: its topic for a paid order.")
 @click.option("--url", help="Address of the service. Default: this machine, at PORT.")
 @click.argument("file", type=click.File("rb"), required=False)
-def trigger(store_name: str, topic: str | None, url: str | None, file: Any) -> None:
+def trigger(store_name: str, sample: bool, even_if_real: bool, topic: str | None, url: str | None, file: Any) -> None:
     """Sign the webhook in FILE, or a sample, and post it as the store would.
+
+    FILE is taken for a real order: the service sends it to the accounts of the store's routes, as if the shop had
+    posted it. Post only orders of the shop.
+
+    With --sample, and without FILE, it is an invented order. It is posted only if the service is on this machine, and
+    every account that a route of the store leads to is on this machine, too: `connector sandbox`. A real account would
+    ship or invoice it.
 
     For a storefront whose webhooks only name the order, FILE is the order. If the store's api_url is the sandbox's,
     the order is put there first. Then the webhook that names it is posted.
     """
-    from connector.sandbox.webhook_sender import WebhookNotSentError, post_webhook, read_fresh_sample
+    from connector.sandbox.webhook_sender import WebhookNotSentError, is_sample, post_webhook, read_fresh_sample
 
+    if sample and file:
+        raise click.UsageError("--sample takes no FILE.")
     settings = read_settings()
     store = lookup_or_fail("store", store_name, settings.stores)
     storefront = settings.storefront(store)
     body = file.read() if file else read_fresh_sample(storefront.name)
     address = (url or f"http://127.0.0.1:{settings.environment.port}").rstrip("/")
+    if (file is None or is_sample(body)) and not even_if_real:
+        refuse_real_accounts(settings, store, address)
     try:
         status, response_text = post_webhook(f"{address}/webhooks/{store_name}", storefront, store, body, topic)
     except WebhookNotSentError as error:
@@ -37,6 +54,27 @@ def trigger(store_name: str, topic: str | None, url: str | None, file: Any) -> N
     click.echo(response_text.rstrip("\n"))
     if status != 200:
         exit_with([f"The service responded with status {status}."], 1)
+
+
+def refuse_real_accounts(settings: "Settings", store: "Store", address: str) -> None:
+    """End the command if an invented order could reach a real account."""
+    from mappings.settings import is_loopback
+
+    accounts = {id_ for route in settings.routes_of(store.id) for id_ in route.accounts}
+    real = sorted(id_ for id_ in accounts if not is_loopback(settings.accounts[id_].base_url))
+    if real:
+        reason = f"routes of {store.name} lead to {', '.join(real)}, which would ship or invoice it."
+    elif not is_loopback(address):
+        reason = f"the service at {address} may have other accounts than this configuration."
+    else:
+        return
+    exit_with(
+        [
+            f"The sample is an invented order, and was not posted: {reason}",
+            "Give an order of the shop as FILE, or use an account of `connector sandbox`.",
+        ],
+        1,
+    )
 
 
 @cli.command()

@@ -18,16 +18,24 @@ if TYPE_CHECKING:
 
 @cli.command()
 def serve() -> None:
-    """Run the service: the web server and a worker."""
+    """Run the service: the web server and a worker.
+
+    When it is ready, it prints the dashboard's address, the webhooks' addresses and what is missing. It listens on HOST
+    and PORT, by default 127.0.0.1 and 8000.
+    """
+    from connector.operations.startup import describe_service
     from connector.runtime import load_entered_rows, open_runtime
+    from connector.worker.listening import find_port_fault
     from connector.worker.supervisor import exec_supervisor
 
     settings = read_settings()
+    environment = settings.environment
+    if fault := find_port_fault(environment.host, environment.port):
+        exit_with([fault], 1)
     prepare_database(settings)
     with open_runtime(settings) as runtime:  # report what would stop every process once, before any is started
         load_entered_rows(settings, runtime.database)
-    environment = settings.environment
-    exec_supervisor(environment.host, environment.port, environment.web_concurrency)
+    exec_supervisor(environment.host, environment.port, environment.web_concurrency, describe_service(settings))
 
 
 @cli.command()
@@ -71,8 +79,7 @@ def check(live: bool, as_json: bool) -> None:
     Nothing is changed, and no file is created.
     """
     from connector.observability.logs import configure_logging
-    from connector.operations.startup import find_unused_accounts
-    from connector.runtime import find_memory_only_tokens
+    from connector.operations.startup import find_gaps
 
     configure_logging(quiet=True)
     sys.dont_write_bytecode = True  # of a merchant's own schema
@@ -82,8 +89,7 @@ def check(live: bool, as_json: bool) -> None:
             print_json_line({"faults": errors})
             sys.exit(1)
         exit_with(errors, 1)
-    warnings = [f"Store {name}: {message}." for name, message in find_memory_only_tokens(settings)]
-    warnings += find_unused_accounts(settings)
+    warnings = find_gaps(settings)
     probes, token_probes, webhook_checks = [], [], []
     if live:
         from connector.operations.doctor import check_store_webhooks

@@ -1,19 +1,75 @@
-"""What must hold before the service starts. `connector check` and `connector serve` judge it alike."""
+"""What must hold before the service starts, and what it says when it has. `check` and `serve` judge it alike."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
 from connector.database.engine import Database
 from connector.database.sqlite import database_file, find_place_errors, is_not_a_database
-from connector.runtime import check_database, check_ids, load_entered_rows
+from connector.runtime import check_database, check_ids, find_memory_only_tokens, load_entered_rows
 from connector.settings import Settings
 from connector.settings.environment import Environment
+from connector.settings.loader import UNROUTED
+from mappings.settings import is_loopback
+
+#: More webhook addresses than this are not printed.
+MAX_LISTED_STORES = 20
 
 
-def find_unused_accounts(settings: Settings) -> list[str]:
-    """Return what to know about the accounts that no route leads to."""
+def find_gaps(settings: Settings) -> list[str]:
+    """Return what the service starts without, and what follows, each as a sentence that says what to do."""
+    environment = settings.environment
+    gaps = []
+    if environment.admin_token is None:
+        effect = "the API is off" if settings.users else "the dashboard and the API are off"
+        gaps.append(f"ADMIN_TOKEN is not set: {effect}. Set it to what `connector token` prints.")
+    gaps += [
+        f"Store {name}: {message}. Set TOKEN_KEYS to what `connector token --key` prints."
+        for name, message in find_memory_only_tokens(settings)
+    ]
     used = {account for route in settings.routes for account in route.accounts}
-    return [f"Account {name}: no route leads to it." for name in settings.accounts if name not in used]
+    gaps += [f"Account {name}: no route leads to it." for name in settings.accounts if name not in used]
+    return gaps
+
+
+def find_service_gaps(settings: Settings) -> list[str]:
+    """Return `find_gaps`, and what only matters while the service runs."""
+    gaps = find_gaps(settings)
+    gaps += [
+        f"Store {name}: {UNROUTED.format(name=name)}"
+        for name, store in settings.stores.items()
+        if not settings.routes_of(store.id)
+    ]
+    if settings.public_url is None and not leads_to_sandbox(settings, settings.accounts):
+        gaps.append(
+            "public_url is not set: stores can only post to an https:// address of yours that leads here."
+            " Set it, and `connector webhooks sync` makes the webhooks."
+        )
+    return gaps
+
+
+def leads_to_sandbox(settings: Settings, account_ids: Iterable[str]) -> bool:
+    """Return whether all these accounts are on this machine, as the sandbox's are, and none is real."""
+    return all(is_loopback(settings.accounts[id_].base_url) for id_ in account_ids)
+
+
+def describe_service(settings: Settings) -> str:
+    """Return what `connector serve` prints when it is ready."""
+    environment = settings.environment
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(environment.host, environment.host)  # noqa: S104
+    address = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{environment.port}"
+    lines = ["The connector is ready. Ctrl-C stops it."]
+    if environment.admin_token is not None:
+        lines.append(f"Dashboard: {address}/ (sign in with ADMIN_TOKEN, and leave the user name empty)")
+    elif settings.users:
+        lines.append(f"Dashboard: {address}/ (sign in as one of [users])")
+    lines.append("Webhooks:")
+    lines += [f"  {address}/webhooks/{name}" for name in islice(settings.stores, MAX_LISTED_STORES)]
+    if len(settings.stores) > MAX_LISTED_STORES:
+        lines.append(f"  and {len(settings.stores) - MAX_LISTED_STORES} more, each at {address}/webhooks/<store>")
+    if gaps := find_service_gaps(settings):
+        lines += ["Missing:", *(f"  - {gap}" for gap in gaps)]
+    return "\n".join(lines)
 
 
 def find_place_faults(environ: Mapping[str, str]) -> list[str]:

@@ -213,7 +213,7 @@ class Demo:
             ("Read now what changed in the shop, instead of within two seconds:", "connector catch-up --store woo-mx"),
             (
                 "Send another order; running the command again sends a duplicate:",
-                "connector trigger --store shopify-mx",
+                "connector trigger --store shopify-mx --sample",
             ),
         ]
         self.report.print_commands("In another terminal", commands)

@@ -9,12 +9,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from typing import NoReturn
 
 from connector.core.processes import die_with_parent
 from connector.observability.logs import configure_logging, flush_log, get_logger
+from connector.worker.listening import format_host, is_ready
 
 FIRST_RESTART_DELAY_S, MAX_RESTART_DELAY_S = 0.2, 60.0
 #: Deaths of the worker within this time count for the delay, and so many are reported.
@@ -29,8 +31,17 @@ WEB_THREADS, WEB_CONNECTIONS = 1000, 1200
 
 
 class Supervisor:
-    def __init__(self, web_command: list[str]) -> None:
+    """Runs the web server and the worker.
+
+    Args:
+        address: the host and port on which the web server listens.
+        ready_text: printed once, when the web server responds there.
+    """
+
+    def __init__(self, web_command: list[str], address: tuple[str, int], ready_text: str = "") -> None:
         self.web_command = web_command
+        self.address = address
+        self.ready_text = ready_text
         self.log = get_logger()
         self.is_stopping = False  # not an `Event`: its lock may be held by the thread that a signal interrupts
         self._deaths: deque[float] = deque()  # of the worker, monotonic
@@ -43,6 +54,7 @@ class Supervisor:
         worker = start_process(worker_command())
         restart_at: float | None = None  # monotonic
         status = 0
+        is_announced = False
         while self.sleep_unless_stopped(POLL_INTERVAL_S):
             if web.poll() is not None:
                 self.log.error("web_ended", status=web.returncode)
@@ -52,6 +64,9 @@ class Supervisor:
                 worker, restart_at = start_process(worker_command()), None
             elif restart_at is None and worker.poll() is not None:
                 restart_at = time.monotonic() + self.record_death(worker.returncode)
+            if not is_announced and is_ready(*self.address):
+                is_announced = True
+                print(self.ready_text, flush=True)
         stop_processes([web, worker])
         return status
 
@@ -85,7 +100,7 @@ class Supervisor:
 def gunicorn_command(host: str, port: int, processes: int) -> list[str]:
     return [
         *(sys.executable, "-m", "gunicorn", "connector.web.app:create_wsgi()"),
-        *("--bind", f"{host}:{port}"),
+        *("--bind", f"{format_host(host)}:{port}"),
         *("--workers", str(processes)),
         *("--worker-class", "connector.web.gunicorn_worker.DeadlineWorker"),
         *("--threads", str(WEB_THREADS), "--worker-connections", str(WEB_CONNECTIONS)),
@@ -117,18 +132,26 @@ def stop_processes(processes: list[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def exec_supervisor(host: str, port: int, processes: int) -> NoReturn:
+def exec_supervisor(host: str, port: int, processes: int, ready_text: str) -> NoReturn:
     """Replace this process with the supervisor, which frees the memory of everything imported so far."""
     flush_log()
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "connector.worker.supervisor", host, str(port), str(processes)])  # noqa: S606
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # the supervisor reads and closes it
+    file.write(ready_text.encode())
+    file.seek(0)
+    os.set_inheritable(file.fileno(), True)
+    arguments = [host, str(port), str(processes), str(file.fileno())]
+    os.execv(sys.executable, [sys.executable, "-m", "connector.worker.supervisor", *arguments])  # noqa: S606
 
 
 def main() -> None:
-    host, port, processes = sys.argv[1:]
+    host, port, processes, text_descriptor = sys.argv[1:]
     configure_logging()
-    sys.exit(Supervisor(gunicorn_command(host, int(port), int(processes))).run())
+    with open(int(text_descriptor), encoding="utf-8") as file:
+        ready_text = file.read()
+    command = gunicorn_command(host, int(port), int(processes))
+    sys.exit(Supervisor(command, (host, int(port)), ready_text).run())
 
 
 if __name__ == "__main__":

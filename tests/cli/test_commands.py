@@ -255,6 +255,12 @@ def test_check_reports_a_store_without_a_route_with_which_serve_starts(
     assert configuration_path.exists()
 
 
+def read_states(folder: Path) -> dict[Path, tuple[int, int, int]]:
+    """The mode, size and time of change of everything in a folder."""
+    statuses = {path: path.stat() for path in folder.rglob("*")}
+    return {path: (status.st_mode, status.st_size, status.st_mtime_ns) for path, status in statuses.items()}
+
+
 def test_check_changes_no_file(
     run: Callable[..., CommandResult],
     configure: Callable[..., Path],
@@ -272,10 +278,10 @@ def test_check_changes_no_file(
     configure(text=text)
     assert run("migrate").status == 0
     (folder / "__pycache__").rename(folder / "before")
-    before = {path: path.stat() for path in folder.rglob("*")}
+    before = read_states(folder)
     del sys.modules["propio"]
     assert run("check").status == 0
-    assert {path: path.stat() for path in folder.rglob("*")} == before
+    assert read_states(folder) == before
 
 
 def test_other_commands_exit_2_on_an_invalid_configuration(
@@ -555,7 +561,7 @@ def test_samples_use_only_example_email_addresses(sample: Path) -> None:
 def test_trigger_posts_a_sample_that_reaches_its_destination(
     run: Callable[..., CommandResult], running: Service, service_url: str, store: str, destination: str
 ) -> None:
-    accepted = run("trigger", "--store", store, "--url", service_url)
+    accepted = run("trigger", "--store", store, "--url", service_url, "--sample")
     assert (accepted.status, json.loads(accepted.out)) == (0, {"status": "accepted", "event": "1"})
     running.drain()
     assert len(running.sandbox.orders(destination)) == 1
@@ -594,6 +600,57 @@ def test_trigger_reports_that_the_service_is_unreachable(
     monkeypatch.setenv("PORT", str(port))
     message = f"No response from http://127.0.0.1:{port} (ConnectError). Is the service running there?\n"
     assert run("trigger", "--store", "tienda-mx") == CommandResult(status=1, out="", err=message)
+
+
+REAL_ACCOUNT = """
+[accounts.real]
+destination = "rayo"
+api_key = "clave"
+[[routes]]
+from = "tienda-mx"
+to = ["real"]
+topics = ["created"]
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--sample"], ["FILE"]])
+def test_trigger_posts_no_invented_order_to_a_real_account(
+    run: Callable[..., CommandResult],
+    running: Service,
+    service_url: str,
+    configure: Callable[..., Path],
+    tmp_path: Path,
+    options: list[str],
+) -> None:
+    configure(more=REAL_ACCOUNT)
+    sample = write(tmp_path, read_fresh_sample("shopify"))
+    arguments = [sample if option == "FILE" else option for option in options]
+    refused = run("trigger", "--store", "tienda-mx", "--url", service_url, *arguments)
+    assert (refused.status, refused.out) == (1, "")
+    assert "routes of tienda-mx lead to real, which would ship or invoice it" in refused.err
+    assert running.deliveries() == []
+    assert run("trigger", "--store", "tienda-mx", "--url", service_url, "--even-if-real", *arguments).status == 0
+
+
+@pytest.mark.usefixtures("running")
+def test_trigger_posts_an_order_of_the_shop_to_a_real_account(
+    run: Callable[..., CommandResult], service_url: str, configure: Callable[..., Path], tmp_path: Path
+) -> None:
+    configure(more=REAL_ACCOUNT)
+    order = write(tmp_path, encode(shopify_order()))
+    assert run("trigger", "--store", "tienda-mx", "--url", service_url, order).status == 0
+
+
+@pytest.mark.usefixtures("running")
+def test_trigger_posts_no_invented_order_to_a_service_elsewhere(run: Callable[..., CommandResult]) -> None:
+    refused = run("trigger", "--store", "tienda-mx", "--url", "https://conector.invalid", "--sample")
+    assert (refused.status, refused.out) == (1, "")
+    assert "the service at https://conector.invalid may have other accounts" in refused.err
+
+
+@pytest.mark.usefixtures("configuration_path")
+def test_trigger_takes_a_sample_or_a_file(run: Callable[..., CommandResult]) -> None:
+    assert run("trigger", "--store", "tienda-mx", "--sample", "-", stdin=b"{}").status == 2
 
 
 TIENDANUBE_CONFIGURATION = """

@@ -343,6 +343,32 @@ def test_renamed_store_is_refused(service: Service, configure: Callable[..., Pat
     assert "tienda-mx" in refusal.stderr
 
 
+@pytest.mark.sqlite
+def test_serve_says_where_it_is_when_it_is_ready(
+    running_service: Callable[..., RunningService], tmp_path: Path
+) -> None:
+    service = running_service()
+    wait_until(lambda: "ready" in (tmp_path / "log").read_text("utf-8"))
+    lines = (tmp_path / "log").read_text("utf-8").splitlines()
+    start = lines.index("The connector is ready. Ctrl-C stops it.")
+    assert lines[start + 1].startswith(f"Dashboard: http://127.0.0.1:{service.port}/ (")
+    assert f"  http://127.0.0.1:{service.port}/webhooks/tienda-mx" in lines[start:]
+
+
+@pytest.mark.sqlite
+def test_serve_exits_with_one_sentence_when_the_port_is_taken(
+    configure: Callable[..., Path], environ: dict[str, str], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        own = build_environment(configure(), environ, port)
+        command = [sys.executable, "-m", "connector", "serve"]
+        refusal = subprocess.run(command, env=own, capture_output=True, text=True, check=False)
+    assert (refusal.returncode, refusal.stdout) == (1, "")
+    assert refusal.stderr == f"Port {port} on 127.0.0.1 is in use. Stop what listens there, or set PORT to another.\n"
+    assert list(tmp_path.glob("connector.db*")) == []
+
+
 @pytest.mark.postgresql
 def test_start_waits_for_an_unavailable_database(
     configure: Callable[..., Path], environ: dict[str, str], tmp_path: Path
