@@ -11,6 +11,8 @@ class SampleAccount:
 
     #: What the account needs besides `base_url` so that an order of every kind can be sent.
     settings: Mapping[str, Any] = field(default_factory=dict)
+    #: The only country whose orders it takes, by its code.
+    country: str | None = None
 
 
 class SampleStore:

@@ -1,7 +1,9 @@
 """Commands for trying the service out, which stand in for the storefronts and destinations: trigger, sandbox, demo."""
 
-import json
+import os
+import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -86,18 +88,79 @@ def refuse_real_accounts(settings: "Settings", store: "Store", address: str) -> 
     show_default=True,
     help="The port to listen on; 0 takes a free one.",
 )
-def sandbox(host: str, port: int) -> None:
-    """Stand in for the destinations, which check every body against their contracts, and for the storefronts' APIs."""
+@click.option(
+    "--write",
+    "config_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a configuration of stores, accounts and routes for this sandbox to FILE, such as connector.toml.",
+)
+def sandbox(host: str, port: int, config_path: Path | None) -> None:
+    """Stand in for the destinations, which check every body against their contracts, and for the storefronts' APIs.
+
+    It runs until Ctrl-C, and prints the accounts that point at it. With --write, it writes a whole configuration with
+    which `connector serve` runs against it, and the environment variables that this needs to .env beside it; and prints
+    what to do next. It replaces no file.
+    """
     from connector.sandbox.server import serve as serve_sandbox
 
+    if config_path is not None:
+        check_new_files(config_path, host, port)
+
+    def start(server: "SandboxServer") -> None:
+        if config_path is None:
+            print_addresses(server)
+        else:
+            write_configuration(server, config_path)
+
     try:
-        serve_sandbox(host, port, log_requests=True, on_start=print_addresses)
+        serve_sandbox(host, port, log_requests=True, on_start=start)
     except OSError as error:
         exit_with([f"The sandbox cannot listen on {host}, port {port}: {error.strerror}."], 1)
 
 
+def check_new_files(path: Path, host: str, port: int) -> None:
+    """End the command if a file exists, or cannot be written."""
+    from connector.sandbox.configuration import name_files
+
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        exit_with([f"--write: no file can be written in {path.parent.absolute()}."], 1)
+    if existing := name_files(path).find_existing(path.parent):
+        again = f"connector sandbox --host {host} --port {port}"
+        exit_with(
+            [
+                f"{existing[0]} exists. Move it, or write to another file.",
+                f"If this command wrote it before, the sandbox runs with it: {again}",
+            ],
+            1,
+        )
+
+
+def write_configuration(server: "SandboxServer", path: Path) -> None:
+    """Write the configuration for this sandbox, and print what to do next."""
+    from connector.operations.setup import write_files
+    from connector.sandbox.configuration import build_configuration
+
+    configuration = build_configuration(path, server)
+    write_files(configuration, path.parent)
+    storefront = sorted(server.storefronts)[0]
+    click.echo(f"The sandbox is at {server.url()}, which shows what it receives. Ctrl-C stops it.")
+    click.echo(f"Wrote {path} and {path.parent / configuration.environment_name}. In another terminal:\n")
+    for line in (
+        f"cd {shlex.quote(str(path.parent.absolute()))}",
+        f"set -a; . ./{shlex.quote(configuration.environment_name)}; set +a",
+        "connector serve    # prints where the dashboard is: sign in with this ADMIN_TOKEN",
+    ):
+        click.echo(f"  {line}")
+    click.echo("\nThen, in a third one, after the same first two lines, order something:\n")
+    click.echo(f"  connector trigger --store {storefront} --sample\n")
+    sys.stdout.flush()
+
+
 def print_addresses(server: "SandboxServer") -> None:
     """Print the settings that point at the sandbox."""
+    from connector.settings.setup import format_toml
+
     click.echo(f"# The sandbox is at {server.url()}; Ctrl-C stops it. Accounts for connector.toml that use it:")
     for name, destination in server.destinations.items():
         click.echo(f"\n[accounts.{name}]")
@@ -107,14 +170,8 @@ def print_addresses(server: "SandboxServer") -> None:
     click.echo("\n# It also stands in for the storefronts' APIs. As a store's api_url:")
     for name in sorted(server.storefronts):
         click.echo(f"#   {name}: {server.url(name)}")
+    click.echo("\n# A whole configuration: connector sandbox --write connector.toml")
     sys.stdout.flush()
-
-
-def format_toml(value: Any) -> str:
-    """Format a value as TOML. JSON's notation is valid TOML except for tables."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(name)} = {format_toml(item)}" for name, item in value.items()) + " }"
-    return json.dumps(value)
 
 
 @cli.command()

@@ -54,10 +54,11 @@ def init(
     The exit status is 1 if the files were written and a credential does not work.
     """
     from connector.observability.logs import configure_logging
-    from connector.operations.setup import CONFIG_FILE, ENVIRONMENT_FILE, find_existing_files, next_steps, write_files
+    from connector.operations.setup import next_steps, write_files
+    from connector.settings.setup import CONFIG_FILE, ENVIRONMENT_FILE, NewConfiguration
 
     configure_logging(quiet=True)
-    if not is_forced and (existing := find_existing_files(directory)):
+    if not is_forced and (existing := NewConfiguration(toml="", variables={}).find_existing(directory)):
         raise click.UsageError(f"{existing[0]} exists: move it, or give --force to replace it.")
     interview = Interview(options={**parse_values(values), **({"shop": shop} if shop else {})})
     try:

@@ -16,6 +16,8 @@ from connector.operations.doctor import check_store_api
 from connector.operations.probe import ProbeOutcome, StoreProbe, probe_accounts, probe_stores
 from connector.settings import Settings, load_settings
 from connector.settings.setup import (
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
     NewConfiguration,
     SetupPart,
     generate_secret,
@@ -24,7 +26,6 @@ from connector.settings.setup import (
 )
 from mappings.app_settings import AppStore
 
-CONFIG_FILE, ENVIRONMENT_FILE = "connector.toml", ".env"
 CONFIG_MODE, ENVIRONMENT_MODE = 0o644, 0o600
 #: Results that other credentials may change.
 REJECTIONS = (ProbeOutcome.CREDENTIALS_REJECTED, ProbeOutcome.NO_TOKEN)
@@ -164,10 +165,6 @@ def webhook_steps(settings: Settings, store_part: SetupPart) -> list[str]:
     return [f"Create the store's webhooks, to {address}: docs/storefronts.md says which.{secret}"]
 
 
-def find_existing_files(directory: Path) -> list[Path]:
-    return [path for name in (CONFIG_FILE, ENVIRONMENT_FILE) if os.path.lexists(path := directory / name)]
-
-
 def write_files(configuration: NewConfiguration, directory: Path, *, is_forced: bool = False) -> None:
     """Write both files, or none: each is complete when it appears.
 
@@ -175,8 +172,8 @@ def write_files(configuration: NewConfiguration, directory: Path, *, is_forced: 
         is_forced: replace files that exist. Otherwise raises `FileExistsError`.
     """
     files = [
-        (directory / ENVIRONMENT_FILE, configuration.environment_file, ENVIRONMENT_MODE),
-        (directory / CONFIG_FILE, configuration.toml, CONFIG_MODE),
+        (directory / configuration.environment_name, configuration.environment_file, ENVIRONMENT_MODE),
+        (directory / configuration.config_name, configuration.toml, CONFIG_MODE),
     ]
     with TemporaryDirectory(prefix=".connector-init-", dir=directory) as folder:
         prepared = []

@@ -4,6 +4,7 @@ Answers are validated by the same schemas as the configuration.
 """
 
 import json
+import os
 import re
 import secrets
 import shlex
@@ -11,6 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
+from pathlib import Path
 from typing import Any, Literal
 
 from marshmallow import ValidationError
@@ -29,8 +31,9 @@ HEADER = """\
 # its place. Secrets are in the environment file, which ${NAME} refers to.
 """
 ENVIRONMENT_HEADER = """\
-# Written by `connector init`. It has secrets: keep it private. Load it with: set -a; . ./.env; set +a
+# Written by `{command}`. It has secrets: keep it private. Load it with: set -a; . ./{name}; set +a
 """
+CONFIG_FILE, ENVIRONMENT_FILE = "connector.toml", ".env"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,14 +113,23 @@ class SetupPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewConfiguration:
-    """The texts of the two files."""
+    """The texts of the two files, and their names."""
 
     toml: str
     variables: Mapping[str, str] = field(repr=False)  # of the environment file
+    config_name: str = CONFIG_FILE
+    environment_name: str = ENVIRONMENT_FILE
+    command: str = "connector init"  # which writes them
 
     @property
     def environment_file(self) -> str:
-        return ENVIRONMENT_HEADER + "".join(f"{name}={shlex.quote(value)}\n" for name, value in self.variables.items())
+        header = ENVIRONMENT_HEADER.format(command=self.command, name=self.environment_name)
+        return header + "".join(f"{name}={shlex.quote(value)}\n" for name, value in self.variables.items())
+
+    def find_existing(self, directory: Path) -> list[Path]:
+        """Return those of the two files that exist in a folder."""
+        paths = [directory / name for name in (self.config_name, self.environment_name)]
+        return [path for path in paths if os.path.lexists(path)]
 
 
 def build_configuration(

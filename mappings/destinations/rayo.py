@@ -249,7 +249,7 @@ class Rayo(Destination[RayoAccount]):
         questions=(SetupQuestion(name="api_key", prompt="Rayo's API key", is_secret=True),),
         settings={"api_key": "{api_key}"},
     )
-    sample = SampleAccount(settings={"api_key": "clave"})
+    sample = SampleAccount(settings={"api_key": "clave"}, country="MX")
     advice = Advice(
         panel=N_("Rayo's panel"),
         # Unverified: that the panel shows times of Mexico City.

@@ -22,7 +22,7 @@ from werkzeug.serving import make_server
 from connector.cli import main
 from connector.sandbox.server import SandboxServer
 from connector.sandbox.webhook_sender import SAMPLES_DIRECTORY, read_fresh_sample
-from connector.settings import build_account, build_store
+from connector.settings import build_account, build_store, load_settings
 from connector.web.app import create_app
 from mappings import DESTINATIONS, STOREFRONTS
 from tests.support.orders import RAYO_BODY, encode, shopify_order
@@ -773,3 +773,54 @@ def test_sandbox_exits_1_when_the_port_is_in_use(run: Callable[..., CommandResul
     result = run("sandbox", "--port", port)
     assert (result.status, result.out) == (1, "")
     assert result.err.startswith(f"The sandbox cannot listen on 127.0.0.1, port {port}: ")
+
+
+@contextmanager
+def running_sandbox(config_path: Path) -> Iterator[str]:
+    """Run `connector sandbox --write`. Yields what it printed when the files were there."""
+    command = [sys.executable, "-m", "connector", "sandbox", "--port", "0", "--write", str(config_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            lines: list[str] = []
+            while "--sample" not in "".join(lines):
+                lines.append(process.stdout.readline())
+            yield "".join(lines)
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("name", "environment_name"), [("connector.toml", ".env"), ("prueba.toml", "prueba.env")])
+def test_sandbox_writes_a_configuration_with_which_the_service_starts(
+    run: Callable[..., CommandResult],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    environment_name: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with running_sandbox(tmp_path / name) as printed:
+        assert f"set -a; . ./{environment_name}; set +a" in printed
+        variables = dict(
+            line.split("=", 1) for line in (tmp_path / environment_name).read_text("utf-8").splitlines()[1:]
+        )
+        for variable, value in variables.items():
+            monkeypatch.setenv(variable, value)
+        assert (tmp_path / environment_name).stat().st_mode & 0o777 == 0o600
+        checked = run("check", "--live")
+        settings = load_settings()
+    assert (checked.status, checked.err) == (0, "")
+    assert settings.stores.keys() == STOREFRONTS.keys()
+    assert settings.accounts.keys() == DESTINATIONS.keys()
+    for store in settings.stores.values():
+        assert {account for route in settings.routes_of(store.id) for account in route.accounts} == DESTINATIONS.keys()
+
+
+def test_sandbox_replaces_no_file(run: Callable[..., CommandResult], tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("A=1\n", "utf-8")
+    result = run("sandbox", "--port", "0", "--write", str(tmp_path / "connector.toml"))
+    assert (result.status, result.out) == (1, "")
+    assert result.err.startswith(f"{tmp_path}/.env exists.")
+    result = run("sandbox", "--port", "0", "--write", str(tmp_path / "missing" / "connector.toml"))
+    assert (result.status, result.err) == (1, f"--write: no file can be written in {tmp_path}/missing.\n")
+    assert [path.name for path in tmp_path.iterdir()] == [".env"]

@@ -3,9 +3,10 @@
 from mappings.samples import SampleAccount
 
 SAMPLE = SampleAccount(
+    country="AR",
     settings={
         "connection_id": 123,
         "charges": {"tip": "PROPINA", "fee": "RECARGO"},
         "payment_types": {"bacs": "promissory", "offline": "promissory"},
-    }
+    },
 )
