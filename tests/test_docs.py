@@ -1,6 +1,9 @@
 """Checks the documents against the code: names, settings, links, examples. It cannot check prose."""
 
+import dataclasses
 import re
+import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +83,84 @@ def test_configuration_reference_lists_every_setting() -> None:
     ]
     settings = {field.data_key or name for schema in schemas for name, field in schema.fields.items()} - {"name"}
     assert settings - words(CONFIGURATION) == set()
+
+
+#: What the configuration reference calls the type of a setting, by the class of its field.
+FIELD_TYPES = {
+    "ChargeTableField": "lookup table",
+    "Dict": "table",
+    "DomainList": "text or list",
+    "Float": "number",
+    "HeaderValue": "text",
+    "IdReference": "text",
+    "Instant": "date and time",
+    "Integer": "whole number",
+    "KeyAndSecret": "text",
+    "List": "list of texts",
+    "LookupTableField": "lookup table",
+    "Nested": "table",
+    "Number": "text",
+    "PasswordHash": "text",
+    "PathList": "path",
+    "SchemaClassField": "class",
+    "ServiceUrl": "address",
+    "String": "text",
+    "Template": "template",
+}
+#: The reference's tables of settings: heading, schema, and a section that has the settings in common.
+SETTING_TABLES = {
+    "## Stores": StoreSchema(),
+    "### Shopify": STOREFRONTS["shopify"].settings_schema(),
+    "### Tiendanube": STOREFRONTS["tiendanube"].settings_schema(),
+    "### WooCommerce": STOREFRONTS["woocommerce"].settings_schema(),
+    "## Accounts": AccountSchema(),
+    "### Rayo": DESTINATIONS["rayo"].settings_schema(),
+    "### LaPyme": DESTINATIONS["lapyme"].settings_schema(),
+    "### Centelar": DESTINATIONS["centelar"].settings_schema(),
+    "## Routes": RouteSchema({}),
+    "## Alerts": AlertSettingsSchema(),
+    "## Users": UserSchema(),
+}
+
+
+def setting_rows(title: str) -> dict[str, tuple[str, str, str]]:
+    """Return type, default and example of the settings in the section's own table."""
+    text = re.split(r"\n###+ ", section(title, CONFIGURATION))[0]
+    rows = re.findall(r"^\| `([a-z_]+)` \| ([^|`]+) \| ([^|]+) \| ([^|]+) \|", text, re.MULTILINE)
+    return {name: (kind, default, example) for name, kind, default, example in rows}
+
+
+@pytest.mark.parametrize("title", SETTING_TABLES)
+def test_configuration_reference_has_the_types_and_defaults_of_the_code(title: str) -> None:
+    schema, rows = SETTING_TABLES[title], setting_rows(title)
+    assert rows
+    fields = {field.data_key or name: field for name, field in schema.fields.items()}
+    assert {name: kind for name, (kind, _, _) in rows.items()} == {
+        name: FIELD_TYPES[type(fields[name]).__name__] for name in rows
+    }
+    model = getattr(schema, "model", None)
+    values = {field.name: field for field in dataclasses.fields(model)} if model else {}
+    for name, (_, default, _) in rows.items():
+        if not re.match(r'`["\d\[{]', default) or name not in values:
+            continue
+        value = tomllib.loads(f"value = {default.split('`')[1]}", parse_float=Decimal)["value"]
+        field = values[name]
+        expected = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        if isinstance(expected, dict):
+            expected = {str(key): item for key, item in expected.items()}
+        assert value == expected, name
+
+
+@pytest.mark.parametrize("title", sorted(SETTING_TABLES.keys() - {"## Routes"}))  # which refer to stores and accounts
+def test_configuration_reference_has_valid_examples(title: str) -> None:
+    fields = {field.data_key or name: field for name, field in SETTING_TABLES[title].fields.items()}
+    for name, (kind, _, example) in setting_rows(title).items():
+        value = tomllib.loads(f"value = {example.strip('`')}")["value"]
+        if kind == "lookup table" and isinstance(value, str):
+            continue  # the name of a file
+        if kind == "class" or "${" in example:
+            continue
+        fields[name].deserialize(value)
 
 
 @pytest.mark.parametrize(
