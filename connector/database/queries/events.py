@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from connector.core.exceptions import NotFoundError
 from connector.database.engine import Database
@@ -18,6 +18,9 @@ from connector.database.queries.terms import MAX_MATCHES, event_ids_by_order
 from mappings.storefront import CANONICAL_TOPICS
 
 Conditions = list[ColumnElement[bool]]
+
+#: The largest body of an event that a list reads. Orders have some 10 KB.
+MAX_LISTED_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +102,7 @@ def search_events(
         before_id: `next` of the previous page.
         stores: the ids of all stores, to look an order's id up by index.
     """
-    conditions = replace(event_filter, store=None, order=None).conditions()
-    if event_filter.store is not None:
-        conditions.append(without_index(col(Event.store)) == event_filter.store)
+    conditions = unindexed_conditions(event_filter)
     with database.read() as session:
         low, high = received_between(session, event_filter, before_id)
         stop_id = None
@@ -112,6 +113,14 @@ def search_events(
         statement = select_without_body().where(col(Event.id).between(low, high), *conditions)
         rows = session.exec(statement.order_by(col(Event.id).desc()).limit(limit + 1)).all()
     return build_page(rows, limit, stop_id)
+
+
+def unindexed_conditions(event_filter: EventFilter) -> Conditions:
+    """The conditions that no index answers in the order of ids."""
+    conditions = replace(event_filter, store=None, order=None).conditions()
+    if event_filter.store is not None:
+        conditions.append(without_index(col(Event.store)) == event_filter.store)
+    return conditions
 
 
 def select_without_body() -> Any:
@@ -131,6 +140,13 @@ def load_event(database: Database, event_id: int) -> Event:
     if event is None:
         raise NotFoundError(f"no event {event_id}")
     return event
+
+
+def load_small_events(database: Database, ids: Collection[int]) -> list[Event]:
+    """Events with their bodies, without those whose body was deleted or is large."""
+    statement = select(Event).where(col(Event.id).in_(ids), func.length(col(Event.body)).between(1, MAX_LISTED_BYTES))
+    with database.read() as session:
+        return list(session.exec(statement).all())
 
 
 def load_newest_event(database: Database, row: Delivery | Event) -> Event:

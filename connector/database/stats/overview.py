@@ -29,6 +29,7 @@ class FailureGroup:
     Args:
         problem: of the newest delivery; None if an attempt failed instead.
         error: of the last attempt, if an attempt failed.
+        oldest_at: when the oldest delivery was created.
     """
 
     reason: str
@@ -36,6 +37,7 @@ class FailureGroup:
     error: Problem | None = None
     accounts: Counter[str] = field(default_factory=Counter)
     orders: list[tuple[int, str]] = field(default_factory=list)  # delivery id, order number; newest first
+    oldest_at: datetime | None = None
 
     @property
     def count(self) -> int:
@@ -54,6 +56,12 @@ def count_by_hour(database: Database, since: datetime, until: datetime) -> Count
             .group_by(hour, Delivery.state)
         )
         return Counter({(at, state): count for at, state, count in session.exec(statement)})
+
+
+def has_events(database: Database) -> bool:
+    """Return whether any webhook has come, or catch-up has read an order."""
+    with database.read() as session:
+        return session.exec(select(Event.id).limit(1)).first() is not None
 
 
 def oldest_waiting(database: Database) -> datetime | None:
@@ -86,6 +94,7 @@ def find_failure_groups(database: Database, *, max_per_reason: int = MAX_PARKED_
                     group = groups.setdefault((reason, key), new_group)
                     group.accounts[delivery.account] += 1
                     group.orders.append((delivery.id, delivery.order_number or delivery.order_id))
+                    group.oldest_at = delivery.created_at
     return sorted(groups.values(), key=lambda group: -group.count)
 
 

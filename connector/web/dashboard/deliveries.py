@@ -14,6 +14,7 @@ from connector.database.models import Delivery, Reason, State
 from connector.database.queries.deliveries import DeliveryFilter, list_attempts, load_delivery, search_deliveries
 from connector.database.queries.pages import SearchPage
 from connector.database.queries.terms import delivery_ids_by_email, scanned_rows
+from connector.database.queries.totals import Total, count_matching_deliveries
 from connector.delivery.preview import preview
 from connector.operations import actions
 from connector.runtime import Runtime
@@ -26,6 +27,7 @@ from connector.web.dashboard.available_actions import (
     require_confirmation,
 )
 from connector.web.dashboard.delivery_detail import delivery_context
+from connector.web.dashboard.filter_chips import build_chips
 from connector.web.dashboard.forms import (
     PAGE_SIZE,
     InvalidFormError,
@@ -37,6 +39,7 @@ from connector.web.dashboard.forms import (
     read_until,
 )
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.order_summaries import summarize_orders
 from connector.web.row_ids import parse_id
 from mappings.preview.perturb import MAX_ITEMS
 
@@ -96,6 +99,7 @@ def render_list(
         email_context: `email`, `scanned_count` and `next_email_page` of an e-mail search.
     """
     filters = {name: request.args[name] for name in FILTERS if request.args.get(name)}
+    total = None if email_context else count_total(runtime)
     top = top or (page.rows[0].id if page.rows and "before" not in request.args else None)
     position = {
         **({"top": top} if top else {}),
@@ -105,6 +109,9 @@ def render_list(
         "deliveries.html",
         page=page,
         filters=filters,
+        chips=build_chips(filters),
+        total=total,
+        summaries=summarize_orders(runtime, page.rows),
         newer_count=newer_count,
         max_newer=MAX_NEWER,
         states=list(State),
@@ -135,6 +142,16 @@ def parse_search(runtime: Runtime, values: Mapping[str, str]) -> tuple[DeliveryF
     return delivery_filter, term
 
 
+def count_total(runtime: Runtime) -> Total:
+    """Count what the query string asks for, on all pages."""
+    delivery_filter, term = parse_search(runtime, request.args)
+    return count_matching_deliveries(runtime.database, delivery_filter, term=term, stores=all_stores(runtime))
+
+
+def all_stores(runtime: Runtime) -> list[str]:
+    return [store.id for store in runtime.settings.stores.values()] + sorted(runtime.settings.retired)
+
+
 def find_page(
     runtime: Runtime,
     delivery_filter: DeliveryFilter,
@@ -144,7 +161,6 @@ def find_page(
     after: int | None = None,
     limit: int = PAGE_SIZE,
 ) -> SearchPage[Delivery]:
-    stores = [store.id for store in runtime.settings.stores.values()] + sorted(runtime.settings.retired)
     return search_deliveries(
         runtime.database,
         delivery_filter,
@@ -152,7 +168,7 @@ def find_page(
         before_id=before,
         after_id=after,
         limit=limit,
-        stores=stores,
+        stores=all_stores(runtime),
     )
 
 

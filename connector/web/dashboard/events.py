@@ -11,11 +11,13 @@ from connector.database.operator_actions import RetriggerResult
 from connector.database.queries.deliveries import delivery_ids_by_order, load_delivery
 from connector.database.queries.events import EventFilter, load_event, search_events
 from connector.database.queries.pages import SearchPage
+from connector.database.queries.totals import count_matching_events
 from connector.operations import actions
 from connector.runtime import Runtime
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.available_actions import explain_refusal
+from connector.web.dashboard.filter_chips import build_chips
 from connector.web.dashboard.forms import (
     PAGE_SIZE,
     read_choice,
@@ -40,15 +42,18 @@ def index() -> str:
     runtime = get_runtime()
     filters = {name: text for name in FILTERS if (text := read_text(request.args, name))}
     before, top = read_row_id(request.args, "before"), read_row_id(request.args, "top")
-    page = load_page(runtime, before=before if before is not None or top is None else top + 1)
+    event_filter = parse_filter()
+    page = load_page(runtime, event_filter, before=before if before is not None or top is None else top + 1)
     top = top or (page.rows[0].id if page.rows and before is None else None)
     position = {**({"top": top} if top else {}), **({"before": before} if before else {})}
     return render_template(
         "events.html",
         page=page,
         filters=filters,
+        chips=build_chips(filters),
+        total=count_matching_events(runtime.database, event_filter, stores=all_stores(runtime)),
         delivery_ids=load_delivery_ids(runtime, page),
-        stores=[store.id for store in runtime.settings.stores.values()],
+        stores=all_stores(runtime),
         statuses=EVENT_STATUSES,
         sources=list(EventSource),
         first_url=f"?{urlencode(filters)}",
@@ -57,10 +62,10 @@ def index() -> str:
     )
 
 
-def load_page(runtime: Runtime, *, before: int | None) -> SearchPage[Event]:
-    """Load the events that the query string asks for. Raises `InvalidFormError`."""
+def parse_filter() -> EventFilter:
+    """Read the filter from the query string. Raises `InvalidFormError`."""
     args = request.args
-    event_filter = EventFilter(
+    return EventFilter(
         store=read_text(args, "store"),
         topic=read_text(args, "topic"),
         order=read_text(args, "order"),
@@ -69,13 +74,14 @@ def load_page(runtime: Runtime, *, before: int | None) -> SearchPage[Event]:
         since=read_since(args, "since"),
         until=read_until(args, "until"),
     )
-    return search_events(
-        runtime.database,
-        event_filter,
-        before_id=before,
-        limit=PAGE_SIZE,
-        stores=[store.id for store in runtime.settings.stores.values()],
-    )
+
+
+def all_stores(runtime: Runtime) -> list[str]:
+    return [store.id for store in runtime.settings.stores.values()]
+
+
+def load_page(runtime: Runtime, event_filter: EventFilter, *, before: int | None) -> SearchPage[Event]:
+    return search_events(runtime.database, event_filter, before_id=before, limit=PAGE_SIZE, stores=all_stores(runtime))
 
 
 def load_delivery_ids(runtime: Runtime, page: SearchPage[Event]) -> dict[tuple[str, str], list[int]]:

@@ -2,10 +2,11 @@
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from flask import Flask
-from flask_babel import format_date, format_datetime, format_decimal, format_timedelta
+from flask_babel import format_currency, format_date, format_datetime, format_decimal, format_timedelta
 from markupsafe import Markup
 
 from connector.core.json_body import InvalidJsonError, parse_json
@@ -18,7 +19,9 @@ from mappings.destination import Outcome
 
 def register_filters(app: Flask) -> None:
     app.jinja_env.filters.update(
+        age=render_age,
         body=format_body,
+        capital=capitalize,
         cause=translate_cause,
         datetime=render_datetime,
         day=format_date,
@@ -26,6 +29,7 @@ def register_filters(app: Flask) -> None:
         duplicates=describe_duplicates,
         field_label=translate_path,
         json=format_json,
+        money=format_money,
         number=format_decimal,
         problem=translate_problem,
         relative_time=render_relative_time,
@@ -48,6 +52,14 @@ def render_relative_time(at: datetime | None) -> str:
         return "–"
     elapsed = get_runtime().clock() - at
     text = _("just now") if abs(elapsed.total_seconds()) < 1 else format_timedelta(-elapsed, add_direction=True)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        to_iso(at), format_datetime(at, "d MMM y HH:mm:ss"), text
+    )
+
+
+def render_age(at: datetime) -> str:
+    """Return a `<time>` element such as “3 minutes”, with the exact time in its title."""
+    text = format_timedelta(get_runtime().clock() - at)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         to_iso(at), format_datetime(at, "d MMM y HH:mm:ss"), text
     )
@@ -77,6 +89,16 @@ def describe_duplicates(count: int) -> str:
         "received %(num)s more times (duplicates, not processed)",
         count,
     )
+
+
+def format_money(amount: Decimal, currency: str) -> str:
+    """Return an amount with its currency's code: stores sell in several, and “$” is the sign of most."""
+    return str(format_currency(amount, currency, format="#,##0.00\u00a0¤¤", format_type="standard"))
+
+
+def capitalize(text: str) -> str:
+    """Return the text with a capital first letter. Jinja's own filter makes the rest small."""
+    return text[:1].upper() + text[1:]
 
 
 def to_iso(at: datetime) -> str:

@@ -17,9 +17,11 @@ from connector.runtime import Runtime
 from connector.serializers import circuit_status
 from connector.web.context import get_runtime
 from connector.web.dashboard.filters import describe_attempt
+from connector.web.dashboard.first_run import describe_first_run
 from connector.web.dashboard.forms import InvalidFormError, midnight
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_cause, translate_problem
+from connector.web.dashboard.outages import find_outages
 
 #: Of the days that can be shown. The days before and after them can be computed.
 FIRST_YEAR, LAST_YEAR = 1970, 9998
@@ -45,6 +47,7 @@ def show() -> str:
     day = parse_day(request.args.get("day"))
     period = (midnight(day), midnight(day + timedelta(days=1))) if day else last_hours(now)
     parked_counts = gauges.count_parked(runtime.database)
+    stores = load_store_statuses(runtime)
     return render_template(
         "overview.html",
         chart=build_chart(runtime, *period),
@@ -52,7 +55,9 @@ def show() -> str:
         previous_day=(day or today) - timedelta(days=1),
         next_day=day + timedelta(days=1) if day and day < today else None,
         accounts=describe_accounts(runtime),
-        stores=load_store_statuses(runtime),
+        stores=stores,
+        outages=find_outages(runtime, stores),
+        first_run=None if stats.has_events(runtime.database) else describe_first_run(runtime, stores),
         parked_counts=parked_counts,
         oldest_waiting_at=stats.oldest_waiting(runtime.database),
         causes=describe_causes(runtime) if parked_counts else [],

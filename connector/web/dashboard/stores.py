@@ -10,6 +10,7 @@ from connector.operations.store_status import load_store_status, load_store_stat
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.filters import to_iso
+from connector.web.dashboard.first_run import find_webhook_url
 from connector.web.dashboard.i18n import gettext as _
 
 blueprint = Blueprint("stores", __name__, url_prefix="/stores")
@@ -17,7 +18,7 @@ blueprint = Blueprint("stores", __name__, url_prefix="/stores")
 
 @blueprint.get("")
 def index() -> str:
-    return render_template("stores.html", stores=load_store_statuses(get_runtime()))
+    return render_template("stores.html", stores=load_store_statuses(get_runtime()), webhook_url=find_webhook_url)
 
 
 @blueprint.get("/<store_name>")
@@ -28,6 +29,7 @@ def show(store_name: str) -> str:
     return render_template(
         "store.html",
         status=status,
+        webhook_url=find_webhook_url,
         blind_spot=webhook_api.blind_spot if webhook_api else None,
         recent_since=to_iso(runtime.clock() - RECENT),
         is_worker_running=is_worker_running(runtime.database),

@@ -34,6 +34,7 @@ def store_reading(service: Service, **values: Any) -> None:
 
 
 def test_list_leads_to_each_store(service: Service, ana: Visitor) -> None:
+    service.post_woo(woo_order(1))
     for page in ("/", "/stores"):
         assert re.findall(r'href="/stores/([^"]+)"', ana.get(page).text) == ["tienda-mx", "tienda-ar"]
     assert ana.get("/stores/nowhere").status_code == 404
@@ -43,7 +44,7 @@ def test_store_without_api_access_says_what_to_set(service: Service, ana: Visito
     page = ana.get("/stores/tienda-ar")
     text = text_of(page)
     assert "API access no. Set api_url, api_token of [stores.tienda-ar]" in text
-    assert "set public_url to see it in full" in text
+    assert "http://localhost/webhooks/tienda-ar Copy This is the address under which you opened this page." in text
     assert "Catch up now" not in text
     assert "Repair webhooks" not in text
 

@@ -4,8 +4,9 @@
   "use strict";
   const REFRESH_INTERVAL_MS = 5000;
 
-  // A refresh keeps what the reader opened, selected or typed.
+  // A refresh keeps what the reader opened, selected or typed, and the chart, which gets its new data from `drawChart`.
   if (window.Idiomorph) {
+    Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => node.id !== "chart";
     Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
       !((node.tagName === "DETAILS" && name === "open") || (node.tagName === "INPUT" && ["checked", "value"].includes(name)));
   }

@@ -1,0 +1,58 @@
+"""Who ordered and for how much, read from the payloads of the orders that a list shows. Nothing of it is stored."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from connector.core.json_body import InvalidJsonError
+from connector.database.models import Delivery, Event
+from connector.database.queries.events import load_small_events
+from connector.delivery.order_source import load_order_source
+from connector.runtime import Runtime
+from mappings.order import Order
+from mappings.problems import MappingError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSummary:
+    customer: str | None
+    total: Decimal
+    currency: str
+
+
+def summarize_orders(runtime: Runtime, deliveries: Iterable[Delivery]) -> Mapping[int, OrderSummary]:
+    """Return the customer and the amount by event id.
+
+    An order is left out if its webhook only names it, if its payload cannot be read, is large, or was deleted.
+    """
+    event_ids = {delivery.event_id for delivery in deliveries}
+    summaries = {event.id: summarize(runtime, event) for event in load_small_events(runtime.database, event_ids)}
+    return {event_id: summary for event_id, summary in summaries.items() if summary is not None}
+
+
+def summarize(runtime: Runtime, event: Event) -> OrderSummary | None:
+    store = next((store for store in runtime.settings.stores.values() if store.id == event.store), None)
+    if store is None:
+        return None
+    try:
+        source = load_order_source(runtime.settings, event, store)
+        order = None if source.is_thin else source.parse()
+    except (InvalidJsonError, MappingError):
+        return None
+    except Exception as error:  # a bug must not hide the list
+        runtime.log.error("summary_failed", event_id=event.id, error=type(error).__name__)
+        return None
+    if order is None:
+        return None
+    return OrderSummary(customer=find_customer(order), total=order.total, currency=order.currency)
+
+
+def find_customer(order: Order) -> str | None:
+    """Return the name of who receives the order, else of who ordered or pays."""
+    customer = order.customer
+    names = [
+        order.ship_to and order.ship_to.full_name,
+        customer and (customer.name or " ".join(filter(None, (customer.first_name, customer.last_name)))),
+        order.bill_to and (order.bill_to.full_name or order.bill_to.company),
+    ]
+    return next((name for name in names if name), None)

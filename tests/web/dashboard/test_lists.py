@@ -1,0 +1,68 @@
+"""The lists of deliveries and events: who ordered, for how much, how many there are."""
+
+import re
+from typing import Any
+
+import pytest
+
+from connector.database.models import Event
+from connector.database.queries import pages, totals
+from tests.support.orders import shopify_order, woo_order
+from tests.support.rows import execute_statements, update_row
+from tests.support.scenarios import create_mixed_deliveries
+from tests.support.service import Service
+from tests.support.visitor import Visitor, text_of
+
+pytestmark = pytest.mark.sqlite
+
+
+def test_list_shows_customer_and_amount(service: Service, ana: Visitor) -> None:
+    service.post_shopify(shopify_order(1))
+    service.post_woo(woo_order(2))
+    text = text_of(ana.get("/deliveries"))
+    assert re.search(r"#1 tienda-mx → bodega Ximena Prueba 1 599\.00 MXN waiting", text)
+    assert re.search(r"2 tienda-ar → erp Tobías Ensayo 2 423\.50 ARS waiting", text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b'{"id": 1, "line_items": "none", "total_price": {}}',
+        b'{"note": "' + b"x" * 300_000 + b'"}',
+    ],
+)
+def test_broken_payload_leaves_the_list_whole(service: Service, ana: Visitor, body: bytes) -> None:
+    service.post_shopify(shopify_order(1))
+    service.post_shopify(shopify_order(2))
+    execute_statements(service, update_row(Event, 1, body=body))
+    text = text_of(ana.get("/deliveries"))
+    assert re.search(r"#2 tienda-mx → bodega Ximena Prueba 2 599\.00 MXN", text)
+    assert "#1 tienda-mx → bodega – – waiting" in text
+
+
+def test_lists_say_how_many_match(service: Service, ana: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_mixed_deliveries(service)
+    assert "3 results" in text_of(ana.get("/deliveries"))
+    assert "1 result " in text_of(ana.get("/deliveries?state=parked"))
+    assert "2 results" in text_of(ana.get("/deliveries?account=bodega"))
+    assert "1 result " in text_of(ana.get("/deliveries?q=%233"))
+    assert "4 results" in text_of(ana.get("/events"))
+    assert "1 result " in text_of(ana.get("/events?status=ignored"))
+    monkeypatch.setattr(totals, "MAX_COUNTED", 2)
+    assert "more than 2 results" in text_of(ana.get("/deliveries"))
+    monkeypatch.setattr(totals, "MAX_COUNTED", 10_000)
+    monkeypatch.setattr(pages, "MAX_SCANNED_ROWS", 1)
+    assert "more than 1 results" in text_of(ana.get("/events?store=tienda-mx"))
+
+
+def test_each_filter_that_is_set_can_be_removed(ana: Visitor) -> None:
+    html = ana.get("/deliveries?state=parked&reason=unmappable&store=tienda-mx").text
+    chips: list[Any] = re.findall(r'<li><a href="([^"]+)" title="Remove this filter">([^<]+?) <', html)
+    assert chips == [
+        ("?reason=unmappable&amp;store=tienda-mx", "State: parked"),
+        ("?state=parked&amp;store=tienda-mx", "Reason: incomplete data"),
+        ("?state=parked&amp;reason=unmappable", "Store: tienda-mx"),
+    ]
