@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from connector.database.queries.deliveries import DeliveryFilter
     from connector.runtime import Runtime
 
-DELIVERY_COLUMNS = ("id", "age", "store", "order", "account", "state", "reason")
-EVENT_COLUMNS = ("id", "age", "store", "order", "topic", "status", "reason")
+DELIVERY_COLUMNS = ("id", "store", "order", "account", "state", "reason", "age")
+EVENT_COLUMNS = ("id", "store", "order", "topic", "age", "status", "reason")
 MORE_DELIVERY_COLUMNS = ("attempts", "created_at", "remote_id")
 MORE_EVENT_COLUMNS = ("source", "received_at")
 

@@ -76,15 +76,21 @@ def open_demo(stack: ExitStack, folder: Path, log: Path, report: Report, interru
     report.print_text("This runs the real service on this machine, with a sandbox in place of the destinations:\n")
     report.print_facts(
         {
+            "dashboard": f"{service.url}/",
+            "admin token": variables["ADMIN_TOKEN"],
             "service": service.url,
             "sandbox": sandbox.url(),
-            "admin token": variables["ADMIN_TOKEN"],
             "configuration": variables["CONNECTOR_CONFIG"],
             "service's log": str(log),
         }
     )
     service.wait_until_ready(interrupt)
     return Demo(settings=settings, sandbox=sandbox, service=service, report=report, interrupt=interrupt)
+
+
+def describe_parked(delivery: Mapping[str, Any]) -> str:
+    """Say of a parked delivery which order it is, and why it waits."""
+    return f"Order {delivery['order_number']} from {delivery['store']} to {delivery['account']}: {delivery['reason']}"
 
 
 def write_shell_lines(variables: Mapping[str, str]) -> str:
@@ -207,6 +213,15 @@ class Demo:
         folder = Path(self.service.variables["CONNECTOR_CONFIG"]).parent
         self.report.print_text("\nEverything keeps running until Ctrl-C.", "bold")
         self.report.print_text(f"Open {self.sandbox.url()} to see what the destinations received.")
+        self.report.print_text(
+            f"Open {self.service.url}/ for the dashboard. Leave the user name empty, and sign in with:"
+        )
+        self.report.print_facts({"password": self.service.variables["ADMIN_TOKEN"]})
+        parked = self.service.get("/api/deliveries", state="parked")["items"]
+        self.report.print_commands(
+            "These orders wait for a person. Settle them in the dashboard:",
+            [(describe_parked(delivery), f"{self.service.url}/deliveries/{delivery['id']}") for delivery in parked],
+        )
         commands = [
             ("Point `connector` in that shell at this service:", f". {shlex.quote(str(folder / 'env'))}"),
             ("List all deliveries, or those of one order:", "connector list; connector list --order '#1003'"),

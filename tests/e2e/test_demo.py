@@ -60,10 +60,29 @@ def test_demo_completes_every_order_and_cleans_up(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def settle_in_dashboard(dashboard: str, password: str, page: str) -> str:
+    """Sign in, and discard the order on a page unless it is settled. Returns its state."""
+    with httpx.Client(base_url=dashboard, trust_env=False, follow_redirects=True) as browser:
+
+        def send_form(path: str, form_page: str, **form: str) -> None:
+            token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(form_page).text)
+            assert token is not None
+            browser.post(path, data={"csrf_token": token[1], **form}).raise_for_status()
+
+        send_form("/login", "/login", name="", password=password)
+        if "parked" in browser.get(page).text.partition("</h1>")[0]:
+            send_form(f"{page}/discard", page, note="The customer cancelled.")
+        states: list[str] = re.findall(r"delivered|discarded|parked", browser.get(page).text.partition("</h1>")[0])
+        return states[-1]
+
+
 def test_demo_keeps_running_for_the_commands_it_prints(tmp_path: Path) -> None:
     with run_in_background(tmp_path) as process:
         assert process.stdout is not None
         output = iter(process.stdout.readline, "")
+        dashboard = next(line.split()[1] for line in output if line.startswith("  dashboard "))
+        password = next(line.split()[1] for line in output if line.startswith("  password "))
+        pages = [next(line.strip() for line in output if line.startswith(f"    {dashboard}")) for _ in range(2)]
         sourcing = next(line.strip() for line in output if line.startswith("    . "))
         listing = next(line.strip() for line in output if line.startswith("    connector list"))
         curl = shlex.split(next(line for line in output if "/resolve" in line))
@@ -73,8 +92,10 @@ def test_demo_keeps_running_for_the_commands_it_prints(tmp_path: Path) -> None:
         ).stdout
         url, body, token = curl[5], curl[7], listing_output.split()[-1]
         resolved = httpx.post(url, content=body, headers={"Authorization": f"Bearer {token}"}, trust_env=False).json()
+        settled = [settle_in_dashboard(dashboard, password, page) for page in pages]
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 0
+    assert (settled, token) == (["discarded", "delivered"], password)
     assert [line.split()[2] for line in listing_output.splitlines() if "shopify-mx" in line] == [
         "#1003",
         "#1001",
