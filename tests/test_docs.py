@@ -27,6 +27,8 @@ DOCUMENTS = {
 }
 README, CLI, CONFIGURATION = (DOCUMENTS[name] for name in ("README.md", "docs/cli.md", "docs/configuration.md"))
 MAX_README_LINES = 130
+#: The one Spanish page whose bold words are its own.
+SPANISH_HOME = "docs/es/README.md"
 
 
 def section(title: str, document: str) -> str:
@@ -228,6 +230,21 @@ def test_evidence_page_lists_exactly_the_files_with_guesses() -> None:
 def test_troubleshooting_covers_every_kind_of_alert() -> None:
     text = section("## An alert came", DOCUMENTS["docs/troubleshooting.md"])
     assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == sorted(KINDS)
+
+
+def test_spanish_pages_have_an_english_page_each() -> None:
+    spanish = [name for name in DOCUMENTS if name.startswith("docs/es/")]
+    assert spanish
+    assert {name for name in spanish if name.replace("docs/es/", "docs/") not in DOCUMENTS} == set()
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name.startswith("docs/es/") and name != SPANISH_HOME])
+def test_spanish_pages_use_the_words_of_the_dashboard(name: str) -> None:
+    catalog = (ROOT / "connector/web/dashboard/translations/es/LC_MESSAGES/messages.po").read_text(encoding="utf-8")
+    texts = re.findall(r'^msgstr(?:\[\d\])? ((?:"[^\n]*"\n)+)', catalog, re.MULTILINE)
+    translations = {"".join(re.findall(r'"(.*)"', text)) for text in texts}
+    bold = {" ".join(word.split()) for word in re.findall(r"\*\*([^*]+)\*\*", DOCUMENTS[name])}
+    assert bold - translations == set()
 
 
 def test_every_picture_is_used() -> None:
