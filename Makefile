@@ -27,7 +27,7 @@ BENCH_BIN := .venv-bench/bin
 BENCH := .venv-bench/.installed
 
 # The documents, and the files that they link to.
-SITE := *.md connector.example.toml deploy docs benchmarks mappings/order.py connector/database/sql \
+SITE := *.md connector.example.toml app.json compose.yaml deploy docs benchmarks mappings/order.py connector/database/sql \
 	tests/addresses/README.md tests/database/test_query_growth.py
 
 # The lock names no package registry: each machine's own settings do.
@@ -62,11 +62,13 @@ typecheck: $(INSTALLED) ## check the types
 check: lint typecheck ## check style, the import rules and the types
 
 check-lock: $(INSTALLED) ## check that the dependency lock is up to date, which needs the network, and names no registry
-	cp requirements.txt requirements-dev.txt .venv/
+	cp requirements.txt requirements-dev.txt requirements-build.txt .venv/
 	$(COMPILE) pyproject.toml --output-file .venv/requirements.txt
 	$(COMPILE) pyproject.toml --output-file .venv/requirements-dev.txt -c requirements.txt --group dev
 	diff requirements.txt .venv/requirements.txt
+	$(COMPILE) --group build --output-file .venv/requirements-build.txt -c requirements-dev.txt
 	diff requirements-dev.txt .venv/requirements-dev.txt
+	diff requirements-build.txt .venv/requirements-build.txt
 	@! git -c safe.directory='*' grep -nIE "$$REGISTRY" || { echo "These lines name a package registry." >&2; exit 1; }
 
 contract: $(INSTALLED) ## test the API against /openapi.json, with valid and invalid requests; ARGS
@@ -100,6 +102,7 @@ docs: $(INSTALLED) ## build the documents as a site, in site/
 lock: $(INSTALLED) ## update the dependency lock after a change in pyproject.toml
 	$(COMPILE) pyproject.toml --output-file requirements.txt
 	$(COMPILE) pyproject.toml --output-file requirements-dev.txt -c requirements.txt --group dev
+	$(COMPILE) --group build --output-file requirements-build.txt -c requirements-dev.txt
 
 all: test check ## run what must pass before every commit
 	$(MAKE) demo ARGS=--once
