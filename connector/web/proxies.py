@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from flask import Request, request
+from flask import Flask, Request, request
 
 from connector.settings.environment import TrustedProxies
 
@@ -24,16 +24,16 @@ LOGGED_IPV4_PREFIX, LOGGED_IPV6_PREFIX = 24, 48
 class ProxyMiddleware:
     """Sets `REMOTE_ADDR` to the address of the client, as far as trusted proxies name it."""
 
-    def __init__(self, app: "WSGIApplication", trusted: TrustedProxies) -> None:
+    def __init__(self, wsgi_app: "WSGIApplication", app: Flask) -> None:
+        self.wsgi_app = wsgi_app
         self.app = app
-        self.trusted = trusted
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if self.trusted:
+        trusted = self.app.extensions["runtime"].settings.environment.trusted_proxies
+        if trusted:
             forwarded = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
-            address = client_address(environ.get("REMOTE_ADDR", ""), forwarded, self.trusted)
-            environ["REMOTE_ADDR"] = address
-        return self.app(environ, start_response)
+            environ["REMOTE_ADDR"] = client_address(environ.get("REMOTE_ADDR", ""), forwarded, trusted)
+        return self.wsgi_app(environ, start_response)
 
 
 def client_address(peer: str, forwarded: list[str], trusted: TrustedProxies) -> str:
