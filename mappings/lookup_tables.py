@@ -6,6 +6,7 @@ from typing import Any, Generic, Self, TypeVar
 from marshmallow.validate import Length
 
 from mappings import setting_fields as fields
+from mappings.labels import N_
 
 Value = TypeVar("Value")
 NormalizeKey = Callable[[str], str]
@@ -54,7 +55,11 @@ class LookupTable(dict[str, Value], Generic[Value]):
 
 
 class LookupTableField(fields.Dict):
-    """A setting that is a table: in connector.toml, or in a CSV file named there."""
+    """A setting that is a table: in connector.toml, or in a CSV file named there.
+
+    Args:
+        choices_setting: the account's setting whose keys are the only valid values.
+    """
 
     default_error_messages = {"invalid": "must be a table, or the name of a .csv file."}
 
@@ -64,11 +69,13 @@ class LookupTableField(fields.Dict):
         *,
         keys: fields.Field[Any] | None = None,
         normalize_key: NormalizeKey = str,
+        choices_setting: str | None = None,
         **kwargs: Any,
     ) -> None:
-        nonempty_text = fields.String(validate=Length(min=1, error="must not be empty."))
+        nonempty_text = fields.String(validate=Length(min=1, error=N_("must not be empty.")))
         super().__init__(keys=keys or nonempty_text, values=values, **kwargs)
         self.normalize_key = normalize_key
+        self.choices_setting = choices_setting
 
     @property
     def columns(self) -> list[str]:

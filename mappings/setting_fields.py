@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from marshmallow import fields, validate
 
+from mappings.labels import N_
+
 T = TypeVar("T")
 
 
@@ -16,12 +18,12 @@ class Field(fields.Field[T]):
 
 
 class String(Field[str], fields.String):
-    default_error_messages = {"invalid": "must be text."}
+    default_error_messages = {"invalid": N_("must be text.")}
 
 
 class Integer(Field[int], fields.Integer):
     default_error_messages = {
-        "invalid": "must be a whole number.",
+        "invalid": N_("must be a whole number."),
         "too_large": "is too large.",
     }
 

@@ -17,6 +17,7 @@ from marshmallow import RAISE, Schema, ValidationError, post_load, pre_load, val
 from marshmallow.validate import Length, Regexp
 
 from mappings import setting_fields as fields
+from mappings.labels import N_
 from mappings.lookup_tables import LookupTableField
 from mappings.setting_fields import OneOf, Range
 
@@ -84,11 +85,11 @@ AccountT = TypeVar("AccountT", bound=Account)
 IDENTIFIER = Regexp(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", error="must be 1 to 64 letters, digits, dots, dashes or underscores."
 )
-NOT_BLANK = Length(min=1, error="must not be empty.")
+NOT_BLANK = Length(min=1, error=N_("must not be empty."))
 #: One year. `datetime` overflows when much longer durations are added.
 MAX_DURATION_S = 31_536_000
 MAX_URL_LENGTH = 2_000
-CURRENCY_CODE = Regexp(r"[A-Z]{3}\Z", error="must be an ISO 4217 code.")
+CURRENCY_CODE = Regexp(r"[A-Z]{3}\Z", error=N_("must be an ISO 4217 code."))
 
 
 class PathList(fields.List[str]):

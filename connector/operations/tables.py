@@ -15,6 +15,7 @@ from connector.core.exceptions import InvalidRequestError
 from connector.database import table_rows
 from connector.database.deliveries import count_missing_rows
 from connector.database.idempotency import IdempotentRequest
+from connector.database.table_rows import format_value
 from connector.runtime import Runtime, current_settings
 from connector.settings import EnteredRow, Settings
 from connector.settings.csv_tables import names_csv_file
@@ -77,9 +78,7 @@ class TableView:
         """Return the rows whose key or value contains the term."""
         needle = term.casefold()
         return [
-            row
-            for row in self.rows
-            if needle in row.key.casefold() or needle in table_rows.format_value(row.value).casefold()
+            row for row in self.rows if needle in row.key.casefold() or needle in format_value(row.value).casefold()
         ]
 
 

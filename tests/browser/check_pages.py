@@ -9,13 +9,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, Site
-from tests.support.orders import shopify_order
+from tests.support.orders import shopify_order, woo_order
 from tests.support.scenarios import without_colonia
 
 PAGES = [
     *("/", "/deliveries", "/deliveries?state=parked", "/deliveries/1", "/deliveries/3", "/deliveries/5"),
     *("/deliveries/5/preview", "/events", "/events/1", "/accounts", "/stores", "/stores/tienda-ar"),
-    *("/audit", "/settings"),
+    *("/audit", "/settings", "/tables", "/tables/erp/charges"),
 ]
 
 
@@ -65,6 +65,27 @@ def test_selected_deliveries_can_be_retriggered(site: Site, open_page: Callable[
     page.get_by_role("button", name="Retrigger selected (2)").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Bulk retry of 2 deliveries")
     expect(page.locator("#live")).to_contain_text("Done.", timeout=20_000)
+
+
+def test_missing_row_is_entered_on_the_page_of_its_order(site: Site, open_page: Callable[..., Page]) -> None:
+    fee = {"id": 9, "name": "Recargo", "total": "10.00", "total_tax": "0.00", "taxes": []}
+    for number in (2010, 2011):
+        site.post_woo(woo_order(number, fee_lines=[fee], total="433.50"))
+    stuck = site.wait_for("2010", "parked")
+    site.wait_for("2011", "parked")
+    page = open_page(locale="es-MX")
+    page.goto(f"/deliveries/{stuck['id']}")
+    form = page.get_by_role("region", name="Cargar la fila que falta")
+    form.get_by_label("Valor").fill("RECARGO")
+    form.get_by_role("button", name="Guardar y reintentar").click()
+    expect(page.get_by_role("status").first).to_contain_text("Se reintentan ahora 2 pedidos que la esperaban.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Pedido 2010 entregado", timeout=20_000)
+    site.wait_for("2011", "delivered")
+    page.goto("/tables/erp/charges")
+    expect(page.locator("tbody tr")).to_contain_text("cargado por ana")
+    page.locator("summary", has_text="Quitar").click()
+    page.get_by_role("button", name="Quitar la fila").click()
+    expect(page.get_by_role("status")).to_have_text("Se quitó la fila «fee».")
 
 
 def test_catch_up_and_repair_are_asked_of_the_worker(site: Site, open_page: Callable[..., Page]) -> None:

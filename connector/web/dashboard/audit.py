@@ -9,16 +9,8 @@ from connector.web.dashboard.forms import PAGE_SIZE, read_row_id
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
 KINDS = (
-    "alert",
-    "retrigger",
-    "resolve",
-    "correct",
-    "withdraw",
-    "pause",
-    "resume",
-    "catch-up",
-    "sync-webhooks",
-    "remove-webhooks",
+    *("alert", "retrigger", "resolve", "correct", "withdraw", "pause", "resume", "set-row", "remove-row"),
+    *("catch-up", "sync-webhooks", "remove-webhooks"),
 )
 
 

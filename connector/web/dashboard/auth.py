@@ -27,7 +27,7 @@ from connector.web.proxies import is_https
 PUBLIC_ENDPOINTS = {"show_login", "sign_in", "static", "preferences.set_language"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 #: POST requests that a viewer may make.
-READ_ONLY_POSTS = {"sign_in", "sign_out", "deliveries.search", "preferences.set_timezone"}
+READ_ONLY_POSTS = {"sign_in", "sign_out", "deliveries.search", "tables.search", "preferences.set_timezone"}
 #: Checked when the user does not exist, so that the response takes as long as for one that does.
 DUMMY_HASH = "scrypt:32768:8:1$0000000000000000$" + 128 * "0"
 #: Says that a user has signed in with this browser before, so that failures elsewhere do not keep them out.

@@ -17,6 +17,7 @@ from connector.web.dashboard.guidance import Situation, build_guidance
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_problem
 from connector.web.dashboard.labels import translate
+from connector.web.dashboard.row_forms import build_missing_row_forms
 from mappings.order import Order
 from mappings.problems import MappingError, Problem, load_problems
 
@@ -52,6 +53,7 @@ def delivery_context(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
         "order": to_jsonable(order) if order else None,
         "order_error": order_error,
         "correction_form": build_correction_form(runtime, delivery),
+        "row_forms": build_missing_row_forms(runtime, delivery),
         "guidance": build_guidance(
             Situation(
                 runtime=runtime,

@@ -149,14 +149,19 @@ def unmappable_guidance(situation: Situation) -> Guidance:
     delivery, store = situation.delivery, situation.store
     if any(problem["code"] == "unknown_payment_status" for problem in delivery.problems):
         return unknown_payment_guidance()
-    steps = [
-        _(
-            "Open order %(order)s in the store's admin, correct the data listed above and save. The store then sends "
-            "an update to /webhooks/%(store)s, and the order is retried automatically.",
-            order=situation.order,
-            store=store.name if store else delivery.store,
-        ),
-        address_setting_step(store) if situation.lacks_address_part and store else settings_step(),
+    lacks_row = [bool(problem.get("table")) for problem in delivery.problems]
+    steps = [missing_row_step()] if any(lacks_row) else []
+    if not (lacks_row and all(lacks_row)):
+        steps += [
+            _(
+                "Open order %(order)s in the store's admin, correct the data listed above and save. The store then "
+                "sends an update to /webhooks/%(store)s, and the order is retried automatically.",
+                order=situation.order,
+                store=store.name if store else delivery.store,
+            ),
+            address_setting_step(store) if situation.lacks_address_part and store else settings_step(),
+        ]
+    steps += [
         *situation.destination_steps(Reason.UNMAPPABLE),
         _("If the order was handled in another way, mark it as delivered or discard it."),
     ]
@@ -186,6 +191,10 @@ def address_setting_step(store: Store) -> str:
         "unit_from do the same for the numbers. Then restart the service and click Retrigger.",
         store=store.name,
     )
+
+
+def missing_row_step() -> str:
+    return _("Enter the missing row below. This order and all others that wait for it are then retried.")
 
 
 def settings_step() -> str:

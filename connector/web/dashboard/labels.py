@@ -62,6 +62,8 @@ ACTION_LABELS = {
     "withdraw": lazy_gettext("data withdrawn"),
     "pause": lazy_gettext("pause"),
     "resume": lazy_gettext("resume"),
+    "set-row": lazy_gettext("table row entered"),
+    "remove-row": lazy_gettext("table row removed"),
     "catch-up": lazy_gettext("catch-up"),
     "sync-webhooks": lazy_gettext("webhook repair"),
     "remove-webhooks": lazy_gettext("webhook removal"),
@@ -74,6 +76,22 @@ SKIP_LABELS = {
     "already_discarded": lazy_gettext("discarded"),
     "is_uncertain": lazy_gettext("uncertain: check at the destination"),
 }
+TABLE_LABELS = {
+    "charges": lazy_gettext("SKU of each kind of charge"),
+    "currencies": lazy_gettext("currency codes"),
+    "customer_id_by_document": lazy_gettext("customers by tax document"),
+    "delivery_method_by_shipping": lazy_gettext("delivery methods by shipping method"),
+    "identifiers": lazy_gettext("product identifiers by SKU or barcode"),
+    "locations": lazy_gettext("locations"),
+    "payment_types": lazy_gettext("payment types by gateway"),
+    "pickups": lazy_gettext("pickup branches"),
+    "product_code_by_sku": lazy_gettext("product codes by SKU"),
+    "product_id_by_sku": lazy_gettext("product IDs by SKU"),
+    "servicio_rayo_by_shipping": lazy_gettext("services by shipping method"),
+    "states": lazy_gettext("state names"),
+    "tax_rate_id_by_sku": lazy_gettext("tax rates by SKU"),
+    "warehouses": lazy_gettext("warehouses by location"),
+}
 LABELS: tuple[Mapping[str, Any], ...] = (
     STATE_LABELS,
     REASON_LABELS,
@@ -83,6 +101,7 @@ LABELS: tuple[Mapping[str, Any], ...] = (
     EVENT_SOURCE_LABELS,
     PROBE_LABELS,
     ACTION_LABELS,
+    TABLE_LABELS,
     SKIP_LABELS,
 )
 

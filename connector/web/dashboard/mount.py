@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("dashboard", __name__)
 
-PAGES = ("login", "logout", "deliveries", "retriggers", "events", "accounts", "stores", "settings", "audit", "assets")
+PAGES = (
+    *("login", "logout", "deliveries", "retriggers", "events", "accounts", "stores", "tables"),
+    *("settings", "audit", "assets"),
+)
 PROBLEM, PAGE = "application/problem+json", "text/html"
 #: What programs request. A page about an error would be of no use to them.
 PROGRAM_PATHS = ("/api/", "/webhooks/", "/health/", "/metrics", "/openapi.json")

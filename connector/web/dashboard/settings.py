@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, render_template
 
+from connector.runtime import current_settings
 from connector.settings import Settings
 from connector.web.context import get_runtime
 from connector.web.dashboard.filters import to_iso
@@ -25,7 +26,7 @@ MAX_ROWS = 20
 def show() -> str:
     return render_template(
         "settings.html",
-        **settings_context(get_runtime().settings),
+        **settings_context(current_settings(get_runtime())[0]),
         timezones=list_timezones(),
         chosen_timezone=choose_timezone() if has_chosen_timezone() else None,
     )

@@ -8,6 +8,7 @@ from marshmallow.validate import Regexp
 
 from mappings import setting_fields as fields
 from mappings.destinations.centelar.payments import PAYMENT_TYPE_CHOICES
+from mappings.labels import N_
 from mappings.lookup_tables import LookupTable, LookupTableField
 from mappings.money.invoice_lines import ChargeTableField
 from mappings.setting_fields import OneOf
@@ -56,7 +57,7 @@ class PickupSchema(SettingsSchema):
     @post_load
     def build_model(self, data: dict[str, Any], **_: Any) -> LocationRef:
         if not data:
-            raise ValidationError("needs an id or a name.")
+            raise ValidationError(N_("needs an id or a name."))
         return LocationRef(id=data.get("id"), name=None if "id" in data else data["name"])
 
 
@@ -75,7 +76,7 @@ class CentelarAccountSchema(AccountSchema):
     product_code_by_sku = LookupTableField(fields.String(validate=NOT_BLANK))
     payment_types = LookupTableField(
         fields.String(validate=OneOf(PAYMENT_TYPE_CHOICES)),
-        keys=fields.String(validate=Regexp(r".*[^\W_]", error="must name a gateway.")),
+        keys=fields.String(validate=Regexp(r".*[^\W_]", error=N_("must name a gateway."))),
         normalize_key=match_key,
     )
     free_orders = fields.String(validate=OneOf(["problem", "send"]))

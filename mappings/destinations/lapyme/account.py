@@ -9,6 +9,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Regexp
 
 from mappings import setting_fields as fields
+from mappings.labels import N_
 from mappings.lookup_tables import LookupTable, LookupTableField
 from mappings.money.invoice_lines import ChargeTableField
 from mappings.setting_fields import OneOf, Range
@@ -16,7 +17,7 @@ from mappings.settings import CURRENCY_CODE, NOT_BLANK, Account, AccountSchema, 
 from mappings.text import match_key
 
 UUID_PATTERN = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z"
-UUID_VALIDATOR = Regexp(UUID_PATTERN, error="must be a UUID as LaPyme shows it.")
+UUID_VALIDATOR = Regexp(UUID_PATTERN, error=N_("must be a UUID as LaPyme shows it."))
 
 #: ARCA's ids of VAT rates, in percent. https://github.com/LaPyme/arca.ts, packages/arca/src/constants.ts,
 #: read 2026-11-21, and LaPyme's sales examples (5 is 21 %).
@@ -64,7 +65,7 @@ class LapymeAccountSchema(AccountSchema):
     )
     tax_rate_id = fields.Integer(strict=True)
     tax_rates = fields.Dict(keys=fields.Integer(), values=fields.Decimal(validate=Range(min=0, max=100)))
-    tax_rate_id_by_sku = LookupTableField(fields.Integer(strict=True))
+    tax_rate_id_by_sku = LookupTableField(fields.Integer(strict=True), choices_setting="tax_rates")
     product_id_by_sku = LookupTableField(fields.String(validate=UUID_VALIDATOR))
     delivery_method_by_shipping = LookupTableField(
         fields.String(validate=OneOf(DELIVERY_METHODS)), normalize_key=match_key
