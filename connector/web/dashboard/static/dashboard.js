@@ -94,6 +94,7 @@
     if (copy) {
       await copyText(document.getElementById(copy.getAttribute("aria-describedby")));
       copy.textContent = copy.dataset.copied;
+      return;
     }
     const toggle = event.target.closest("button.filter-toggle");
     if (toggle) {
@@ -114,5 +115,8 @@
     showSelectedCount();
   }
   document.addEventListener("htmx:afterSettle", updatePage);
-  document.addEventListener("DOMContentLoaded", updatePage);
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector("nav.menu [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+    updatePage();
+  });
 })();
