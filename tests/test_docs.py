@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connector.cli import cli
+from connector.database.models import Reason, State
 from connector.settings import load_settings
 from connector.settings.alerts import CHANNELS, KINDS, AlertSettingsSchema
 from connector.settings.environment import EnvironmentSchema
@@ -245,6 +246,26 @@ def test_spanish_pages_use_the_words_of_the_dashboard(name: str) -> None:
     translations = {"".join(re.findall(r'"(.*)"', text)) for text in texts}
     bold = {" ".join(word.split()) for word in re.findall(r"\*\*([^*]+)\*\*", DOCUMENTS[name])}
     assert bold - translations == set()
+
+
+def test_monitoring_page_lists_exactly_the_kinds_of_alert() -> None:
+    text = section("## Alerts", DOCUMENTS["docs/monitoring.md"])
+    assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == sorted(KINDS)
+
+
+def test_delivery_page_lists_exactly_the_states_and_reasons() -> None:
+    text = section("## States", DOCUMENTS["docs/deliveries.md"])
+    rows = re.findall(r"^\| `(\w+)`(?:: `([\w ]+)`)? \|", text, re.MULTILINE)
+    assert {state for state, _ in rows} == set(State)
+    assert {reason for _, reason in rows if reason} == set(Reason)
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if "quickstart/" in name and "README" not in name])
+def test_quick_starts_name_the_webhooks_that_the_connector_creates(name: str) -> None:
+    storefront = STOREFRONTS[Path(name).stem]
+    assert storefront.webhook_api is not None
+    topics = set(re.findall(r"`(orders?[/.]\w+)`", DOCUMENTS[name]))
+    assert topics == set(storefront.webhook_api.needed_topics(["paid"]))
 
 
 def test_every_picture_is_used() -> None:
