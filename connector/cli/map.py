@@ -48,7 +48,8 @@ def map_order(
     on. This is found by changing the order's values one at a time and mapping it again.
 
     Mapping does not decide whether the order is sent: its webhook's topic, its newer versions and cancellations, the
-    store's `since` and the routes do. What the settings show of that is said on standard error, too.
+    store's `since` and the routes do. What the settings show of that is said on standard error, too. Rows of lookup
+    tables that were entered in the database are not used: `connector replay --dry-run` uses them.
     """
     from mappings.preview.dry_run import dry_run
     from mappings.problems import render_problems

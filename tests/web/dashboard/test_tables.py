@@ -80,7 +80,7 @@ def test_table_shows_which_row_wins_and_who_entered_it(open_service: OpenService
     ana.post(f"{PRODUCTS}/set", key="TE", **{"column:value": OTHER_ID, "note": "moved"})
     text = text_of(ana.get(PRODUCTS))
     assert f"CAFE {ID} configuration" in text
-    assert re.search(f"TE {OTHER_ID} entered by ana .* moved in the configuration: {ID}", text)
+    assert re.search(f"TE {OTHER_ID} row entered by ana .* moved in the configuration: {ID}", text)
     assert f"The configuration's row will apply again: {ID}" in text
     ana.post(f"{PRODUCTS}/remove", key="TE", note="wrong")
     text = text_of(ana.get(PRODUCTS))
@@ -109,7 +109,7 @@ def test_inputs_are_typed_as_the_table_requires(open_service: OpenService) -> No
     assert re.search(r'name="column:id"[^>]* type="number"', pickups)
     assert 'name="column:name"' in pickups
     ana.post("/tables/hub/pickups/set", key="Centro", **{"column:id": "12"})
-    assert "Centro id = 12 entered by ana" in text_of(ana.get("/tables/hub/pickups"))
+    assert "Centro id = 12 row entered by ana" in text_of(ana.get("/tables/hub/pickups"))
 
 
 @pytest.mark.sqlite
