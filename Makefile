@@ -1,7 +1,7 @@
 # Every target creates .venv if it is missing or the locked dependencies have changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint format typecheck check check-lock contract chaos peers browser pictures mutants \
+.PHONY: help demo test pythons coverage lint format typecheck check check-lock contract chaos peers browser pictures mutants \
 	bench docs lock all
 
 # The first of these that is Python 3.11 or newer; override it with `make test PYTHON=/path/to/python`.
@@ -43,6 +43,9 @@ demo: $(INSTALLED) ## run the service on this machine and watch orders travel; A
 
 test: $(INSTALLED) ## run the tests; ARGS goes to pytest
 	$(PYTEST) $(ARGS)
+
+pythons: $(INSTALLED) ## run the short tests on the other versions of Python that this machine has
+	.ci/pythons
 
 coverage: $(INSTALLED) ## run the tests and measure which lines and branches they run; ARGS goes to pytest
 	$(PYTEST) --cov --cov-report=term $(ARGS)

@@ -1,7 +1,7 @@
 """What every part needs, opened once and passed as first argument: settings, database, HTTP clients, clock."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
@@ -174,19 +174,18 @@ def check_ids(settings: Settings, database: Database) -> None:
 
 def wait_for_database(settings: Settings) -> None:
     """Return once the database is available. Meanwhile log that it is not."""
-    database = Database(settings.environment.database_url)
     log = get_logger()
     logged_at = float("-inf")
-    while True:
-        try:
-            database.ping()
-            break
-        except DatabaseUnavailableError as error:
-            if monotonic() - logged_at >= LOG_EVERY_S:
-                log.warning("database_away", what="waiting for it", why=str(error))
-                logged_at = monotonic()
-            sleep(0.5)
-    database.close()
+    with closing(Database(settings.environment.database_url)) as database:
+        while True:
+            try:
+                database.ping()
+                break
+            except DatabaseUnavailableError as error:
+                if monotonic() - logged_at >= LOG_EVERY_S:
+                    log.warning("database_away", what="waiting for it", why=str(error))
+                    logged_at = monotonic()
+                sleep(0.5)
 
 
 @contextmanager

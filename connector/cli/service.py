@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -161,6 +162,5 @@ def prepare_database(settings: "Settings") -> None:
 def migrate_database(url: str) -> None:
     from connector.database.engine import Database
 
-    database = Database(url)
-    database.migrate()
-    database.close()
+    with closing(Database(url)) as database:
+        database.migrate()
