@@ -49,17 +49,15 @@ def find_fields(problem: Problem, order: Order) -> Sequence[str]:
     if path == ("bill_to",) and order.is_pickup:  # else the shipping address stands for it
         return [f"bill_to.{part}" for part in ADDRESS_FIELDS]
     if path and path[0] in PRODUCT_STEPS and path[-1] in ITEM_ATTRIBUTES["lines"]:
-        return list(dict.fromkeys(iter_line_fields(problem, order)))
+        return list(iter_line_fields(problem, order))
     field = FIELDS_BY_PATH.get(path)
     return [field] if field else []
 
 
 def iter_line_fields(problem: Problem, order: Order) -> Iterator[str]:
-    """Yield the field of the line that the path numbers, or of each line whose code lacks a row."""
-    attribute = str(problem.path[-1])
+    """Yield the field of the product's line. A product without a row in a table has no line: the row is entered."""
     for number, line in enumerate(order.lines, start=1):
-        is_meant = number in problem.path if len(problem.path) > 2 else getattr(line, attribute) in problem.keys
-        if is_meant and (field := line_field(line, attribute)):
+        if number in problem.path and (field := line_field(line, str(problem.path[-1]))):
             yield field
 
 

@@ -38,6 +38,19 @@ def test_stuck_order_can_be_found_fixed_and_sent(site: Site, open_page: Callable
     expect(page.locator("ol.timeline")).to_contain_text("Attempt 1: delivered")
 
 
+def test_missing_field_is_entered_on_the_page_of_the_order(site: Site, open_page: Callable[..., Page]) -> None:
+    site.post_shopify(without_colonia(2006))
+    stuck = site.wait_for("#2006", "parked")
+    page = open_page(locale="es-MX", viewport={"width": 390, "height": 800})
+    page.goto(f"/deliveries/{stuck['id']}")
+    page.get_by_label("La colonia (dirección de envío)").fill("Roma Norte")
+    page.wait_for_timeout(6_000)  # a refresh keeps what is typed
+    page.get_by_role("button", name="Guardar y enviar").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("entregado", timeout=20_000)
+    expect(page.get_by_role("region", name="Datos completados a mano")).to_contain_text("Roma Norte")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_uncertain_order_can_be_resolved(site: Site, open_page: Callable[..., Page]) -> None:
     site.sandbox.inject_fault("rayo", "process_then_drop", match="Prueba 2002")
     site.post_shopify(shopify_order(2002))

@@ -177,7 +177,11 @@ class CorrectionBodySchema(NoteBodySchema):
         required=True,
         validate=Length(1, MAX_CORRECTIONS, error=f"must have from 1 to {MAX_CORRECTIONS} fields"),
         error_messages={"invalid": "must be an object", "required": "must be an object"},
-        metadata={"description": "the value of each field, by its name: `ship_to.district`, `lines[11].sku`"},
+        metadata={
+            "description": "the value of each field, by its name: `ship_to.district`, `lines[11].sku`",
+            "minProperties": 1,
+            "maxProperties": MAX_CORRECTIONS,
+        },
     )
 
 

@@ -7,8 +7,9 @@ from connector.database.corrections import find_effect, list_corrections
 from connector.database.models import Delivery, OrderCorrection
 from connector.delivery.corrections import find_correctable
 from connector.runtime import Runtime
+from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_problem, translate_text
-from mappings.correctable_fields import LABEL_PATHS, parse_item, render_field
+from mappings.correctable_fields import parse_item, render_field
 from mappings.labels import render_path
 from mappings.problems import FieldValues, Problem
 
@@ -99,12 +100,13 @@ def field_label(field: str, problem: Problem) -> str:
 
 
 def reading_label(reading: FieldValues) -> str:
-    """Return “Street: Calle 10 · Street number: 20”."""
-    return " · ".join(f"{capitalize(translate_text_of(name))}: {value}" for name, value in reading)
-
-
-def translate_text_of(field: str) -> str:
-    return render_path(LABEL_PATHS[field][-1:], translate_text)
+    """Return “Street: Calle 10 · Number: 20”."""
+    labels = {
+        "ship_to.street": _("Street"),
+        "ship_to.number": _("Number"),
+        "ship_to.unit": _("Interior number"),
+    }
+    return " · ".join(f"{labels[name]}: {value}" for name, value in reading)
 
 
 def capitalize(text: str) -> str:

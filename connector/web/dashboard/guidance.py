@@ -151,6 +151,8 @@ def unmappable_guidance(situation: Situation) -> Guidance:
         return unknown_payment_guidance()
     lacks_row = [bool(problem.get("table")) for problem in delivery.problems]
     steps = [missing_row_step()] if any(lacks_row) else []
+    if any(problem.get("fields") for problem in delivery.problems):
+        steps.append(_("Enter what is missing under “Complete the order here”. The order is sent at once."))
     if not (lacks_row and all(lacks_row)):
         steps += [
             _(
