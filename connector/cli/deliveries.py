@@ -1,12 +1,15 @@
 """Commands for one delivery or event: show, retrigger, resolve."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from connector.cli.common import ID_ARGUMENT, JSON_OPTION, NOTE_OPTION, cli, exit_with, local_runtime, operator_name
 from connector.cli.output import print_json, print_json_line, print_result
+from connector.core.exceptions import ConflictError
 
 
 @cli.command()
@@ -61,9 +64,10 @@ def retrigger(
         raise click.UsageError("--account goes with --event.")
     with local_runtime() as runtime:
         if not is_event:
-            delivery = actions.retrigger_delivery(
-                runtime, id_, actor=operator_name(), force=force, new_key=new_key, note=note
-            )
+            with explain_conflict(f"Delivery {id_} was not queued"):
+                delivery = actions.retrigger_delivery(
+                    runtime, id_, actor=operator_name(), force=force, new_key=new_key, note=note
+                )
             print_result(f"Delivery {id_} is queued.", serialize_delivery(delivery), as_json=as_json)
             return
         results = actions.retrigger_event(runtime, id_, actor=operator_name(), force=force, account=account, note=note)
@@ -73,6 +77,15 @@ def retrigger(
         exit_with([f"Nothing was done: event {id_} is about no order that a route takes."], 1)
     if all(result.done == "left" for result in results):
         sys.exit(1)
+
+
+@contextmanager
+def explain_conflict(what: str) -> Iterator[None]:
+    """End the command if the delivery's state does not allow the action, and say `what` was not done, and why."""
+    try:
+        yield
+    except ConflictError as error:
+        exit_with([f"{what}: {str(error).replace('`force`', '--force')}."], 1)
 
 
 def describe_retry(row: dict[str, Any]) -> str:
@@ -100,7 +113,7 @@ def resolve(as_: str, remote_id: str | None, note: str | None, as_json: bool, id
     from connector.operations import actions
     from connector.serializers import serialize_delivery
 
-    with local_runtime() as runtime:
+    with local_runtime() as runtime, explain_conflict(f"Delivery {id_} was not changed"):
         delivery = actions.resolve_delivery(
             runtime, id_, actor=operator_name(), resolution=as_, remote_id=remote_id, note=note
         )

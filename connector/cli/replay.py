@@ -236,6 +236,8 @@ def print_job(job: "Job") -> None:
     from connector.core.messages import render_code
 
     click.echo(f"Replay {job.id}: queued {job.queued} of {job.total}.")
+    if not job.total:
+        click.echo("No delivery matches.", err=True)
     for reason, count in job.skipped_reasons.items():
         click.echo(f"skipped {count}: {render_code(reason)}.")
 

@@ -66,7 +66,7 @@ def run_checks(
         settings = load_settings(path, environ)
     except SettingsError as error:
         for message in error.errors:
-            yield failure(CONFIGURATION, message, "correct it; connector.example.toml shows every setting")
+            yield failure(CONFIGURATION, message, "correct it; docs/configuration.md explains every setting")
         return
     counts = f"{len(settings.stores)} stores, {len(settings.accounts)} accounts, {len(settings.routes)} routes"
     yield ok(CONFIGURATION, f"valid: {counts}")
@@ -106,7 +106,7 @@ def check_database_health(settings: Settings) -> Iterator[CheckResult]:
         for message in error.errors:
             yield failure(DATABASE, message, "correct it; the service does not start until then")
     except DatabaseUnavailableError as error:
-        yield failure(DATABASE, str(error), "check that it runs, and DATABASE_URL")
+        yield failure(DATABASE, str(error), "correct that, or DATABASE_URL")
     finally:
         database.close()
 

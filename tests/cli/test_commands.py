@@ -451,6 +451,14 @@ def test_commands_exit_1_for_an_unknown_delivery(run: Callable[..., CommandResul
         assert "7" in result.err
 
 
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_pause_and_resume_name_the_accounts_that_there_are(run: Callable[..., CommandResult], command: str) -> None:
+    result = run(command, "hangar")
+    assert (result.status, result.out) == (1, "")
+    assert result.err == "There is no account “hangar”: it is one of bodega, erp.\n"
+
+
 # retrigger, resolve
 
 
@@ -476,6 +484,8 @@ def test_retrigger_of_an_uncertain_delivery_needs_force(run: Callable[..., Comma
 
     refused = run("retrigger", "1")
     assert (refused.status, refused.out) == (1, "")
+    assert refused.err.startswith("Delivery 1 was not queued: it is uncertain: ")
+    assert "--force" in refused.err
     assert running.only_delivery()["reason"] == "uncertain"
 
     assert run("retrigger", "1", "--force").status == 0
