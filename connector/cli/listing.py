@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.common import JSON_OPTION, UTCTime, cli, local_runtime
-from connector.cli.output import print_rows
+from connector.cli.output import print_json_line, print_table
 
 if TYPE_CHECKING:
     from connector.database.models import Delivery
@@ -39,7 +39,7 @@ MORE_EVENT_COLUMNS = ("source", "received_at")
 @click.option("--until", type=UTCTime(), help="Received before this UTC day or time.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
 @click.option("--cursor", type=click.IntRange(min=1), metavar="ID", help="Continue after the row with this id.")
-@click.option("--wide", is_flag=True, help="Show more columns: attempts, the destination's id, times.")
+@click.option("--wide", is_flag=True, help="Show more columns, in longer lines: attempts, the destination's id, times.")
 @JSON_OPTION
 def list_rows(
     events: bool,
@@ -78,11 +78,11 @@ def list_rows(
             rows, next_cursor = find_deliveries(runtime, filters, email=email, limit=limit, cursor=cursor)
         now = runtime.clock()
     columns, more_columns = (EVENT_COLUMNS, MORE_EVENT_COLUMNS) if events else (DELIVERY_COLUMNS, MORE_DELIVERY_COLUMNS)
-    print_rows(
-        [*columns, *(more_columns if wide else ())],
-        rows if as_json else [add_cells(row, now) for row in rows],
-        as_json=as_json,
-    )
+    if as_json:
+        for row in rows:
+            print_json_line(row)
+    else:
+        print_table([*columns, *(more_columns if wide else ())], [add_cells(row, now) for row in rows], is_plain=wide)
     if next_cursor is not None:
         click.echo(f"There are more. The next ones: {next_command(next_cursor)}", err=True)
     elif not rows and not as_json:

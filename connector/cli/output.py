@@ -52,9 +52,13 @@ def print_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, as_
         print_table(columns, rows)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print a table. Cells are never truncated, so that ids can be copied; a terminal wraps long ones."""
-    if sys.stdout.isatty():
+def print_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, is_plain: bool = False) -> None:
+    """Print a table. Cells are never truncated, so that ids can be copied; a terminal wraps long ones.
+
+    Args:
+        is_plain: one line for each row on a terminal, too, however long.
+    """
+    if sys.stdout.isatty() and not is_plain:
         draw_table(columns, rows)
         return
     lines = [columns, *([format_cell(row[name]) for name in columns] for row in rows)]
