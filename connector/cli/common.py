@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
@@ -75,9 +76,16 @@ def main() -> None:
     try:
         cli()
     except SettingsError as error:
-        exit_with(error.errors, 2)
+        exit_with([*error.errors, *hint_at_environment_file(error.errors)], 2)
     except ConnectorError as error:
         exit_with([str(error)], 1)
+
+
+def hint_at_environment_file(errors: Iterable[str]) -> list[str]:
+    """Return how to load ./.env, if variables are not set and there is such a file."""
+    if Path(".env").exists() and any("the environment variable" in error for error in errors):
+        return ["If they are in .env, load it first: set -a; . ./.env; set +a"]
+    return []
 
 
 def exit_with(lines: Iterable[str], status: int) -> NoReturn:

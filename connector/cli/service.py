@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import JSON_OPTION, cli, exit_with, read_settings
+from connector.cli.common import JSON_OPTION, cli, exit_with, hint_at_environment_file, read_settings
 from connector.cli.doctor import print_check, serialize_check
 from connector.cli.output import print_json_line, print_result
 from connector.cli.progress import progress_on_tty
@@ -89,7 +89,7 @@ def check(live: bool, as_json: bool) -> None:
         if as_json:
             print_json_line({"faults": errors})
             sys.exit(1)
-        exit_with(errors, 1)
+        exit_with([*errors, *hint_at_environment_file(errors)], 1)
     warnings = find_gaps(settings)
     probes, token_probes, webhook_checks = [], [], []
     if live:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from pathlib import Path
 
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError, SettingsError
 from connector.database.engine import Database
@@ -22,7 +23,10 @@ def find_gaps(settings: Settings) -> list[str]:
     gaps = []
     if environment.admin_token is None:
         effect = "the API is off" if settings.users else "the dashboard and the API are off"
-        gaps.append(f"ADMIN_TOKEN is not set: {effect}. Set it to what `connector token` prints.")
+        remedy = "Set it to what `connector token` prints."
+        if Path(".env").exists():
+            remedy = "If it is in .env, load that before: set -a; . ./.env; set +a"
+        gaps.append(f"ADMIN_TOKEN is not set: {effect}. {remedy}")
     gaps += [
         f"Store {name}: {message}. Set TOKEN_KEYS to what `connector token --key` prints."
         for name, message in find_memory_only_tokens(settings)

@@ -294,6 +294,24 @@ def test_other_commands_exit_2_on_an_invalid_configuration(
         assert "nowhere.toml" in result.err
 
 
+@pytest.mark.parametrize("has_file", [False, True])
+def test_variables_that_are_not_loaded_may_be_in_the_environment_file(
+    run: Callable[..., CommandResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_file: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "connector.toml").write_text(
+        '[stores.a]\nstorefront = "shopify"\nsecrets = ["${SIN_CARGAR}"]\n'
+        '[accounts.b]\ndestination = "rayo"\napi_key = "llave"\n[[routes]]\nfrom = "a"\nto = ["b"]\n',
+        "utf-8",
+    )
+    if has_file:
+        (tmp_path / ".env").write_text("SIN_CARGAR=secreto-de-a\n", "utf-8")
+    for command in ("check", "serve", "list"):
+        lines = run(command).err.splitlines()
+        assert lines[0] == "stores.a.secrets[0]: the environment variable SIN_CARGAR is not set."
+        assert lines[1:] == (["If they are in .env, load it first: set -a; . ./.env; set +a"] if has_file else [])
+
+
 # map
 
 
