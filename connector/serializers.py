@@ -15,6 +15,7 @@ from connector.core.fields import UTCDateTime
 from connector.core.messages import render_code, render_stored
 from connector.database.circuits import CircuitState, circuit_state, read_circuits
 from connector.database.corrections import CorrectionResult, list_corrections
+from connector.database.jobs import JobPlan
 from connector.database.models import (
     Attempt,
     Circuit,
@@ -22,6 +23,7 @@ from connector.database.models import (
     Event,
     EventSource,
     Job,
+    JobAction,
     JobState,
     Note,
     OrderCorrection,
@@ -30,6 +32,7 @@ from connector.database.models import (
 )
 from connector.database.operator_actions import RetriggerResult
 from connector.database.queries.deliveries import delivery_ids_by_order, list_attempts, list_notes
+from connector.database.queries.job_results import JobResults, load_job_results
 from connector.database.reconciliation.run import ReconciliationReport
 from connector.database.stats.gauges import count_open
 from connector.delivery.corrections import Corrections, find_correctable
@@ -38,7 +41,7 @@ from connector.runtime import Runtime
 from mappings.correctable_fields import render_field
 from mappings.destination import Outcome
 from mappings.preview.provenance import ExplainedMapping
-from mappings.problems import load_problems
+from mappings.problems import load_problems, render_cause
 from mappings.settings import Account
 
 NO_DELIVERIES = {"waiting": 0, "sending": 0, "parked": 0}
@@ -296,38 +299,115 @@ class AccountSchema(ResponseSchema):
     deliveries = fields.Nested(CountsSchema)
 
 
+class OutcomeSchema(ResponseSchema):
+    state = fields.String(validate=OneOf(list(State)))
+    reason = fields.String(allow_none=True, validate=OneOf([*Reason, None]))
+    count = fields.Integer()
+
+
+class CauseText(fields.String):
+    """A problem as an English sentence, without what its order says."""
+
+    def _serialize(self, value: Any, *args: Any, **kwargs: Any) -> str | None:
+        return None if value is None else render_cause(value)
+
+
+class ParkedCauseSchema(ResponseSchema):
+    reason = fields.String(validate=OneOf(list(Reason)))
+    cause = CauseText(allow_none=True)
+    count = fields.Integer()
+
+
 class JobSchema(ResponseSchema):
     id = fields.String()
+    action = fields.String(validate=OneOf(list(JobAction)))
     state = fields.String(validate=OneOf(list(JobState)))
     filters = fields.Dict()
     force = fields.Boolean()
+    looked = fields.Boolean(metadata={"description": "whether uncertain deliveries are sent too"})
     note = fields.String(allow_none=True)
     who = fields.String()
     total = fields.Integer(metadata={"description": "deliveries that matched when the job was created"})
-    done = fields.Integer(
-        metadata={"description": "queued and left; deliveries that changed state on their own are not counted"}
-    )
-    queued = fields.Integer()
-    left = fields.Integer(metadata={"description": "deliveries that were skipped"})
+    done = fields.Integer(metadata={"description": "deliveries that the job has reached: `acted` and `left`"})
+    acted = fields.Integer(metadata={"description": "deliveries that were queued, discarded or marked as delivered"})
+    queued = fields.Integer(metadata={"description": "`acted` of a job that retriggers; else 0"})
+    left = fields.Integer(metadata={"description": "deliveries that were left alone"})
     left_why = fields.Dict(
         attribute="skipped_reasons",
         keys=fields.String(),
         values=fields.Integer(),
-        metadata={"description": "how many were skipped, by the English sentence that says why"},
+        metadata={"description": "how many were left alone, by the English sentence that says why"},
     )
     created_at = UTCDateTime()
     ended_at = UTCDateTime(allow_none=True)
 
     @pre_dump
     def add_counts(self, job: Job, **_: Any) -> dict[str, Any]:
-        skipped = sum(job.skipped_reasons.values())
-        attributes = {field.attribute or name for name, field in self.fields.items()} - {"filters", "done", "left"}
+        return job_values(job)
+
+
+def job_values(job: Job) -> dict[str, Any]:
+    """Return the values of `JobSchema`."""
+    skipped = sum(job.skipped_reasons.values())
+    return {
+        **job.model_dump(),
+        "filters": {name: list(map(str, value)) if name == "ids" else value for name, value in job.filters.items()},
+        "skipped_reasons": {render_code(code): count for code, count in job.skipped_reasons.items()},
+        "done": job.acted + skipped,
+        "queued": job.acted if job.action == JobAction.RETRIGGER else 0,
+        "left": skipped,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDetail:
+    """A job with what came of it."""
+
+    row: Job
+    results: JobResults
+
+
+class JobDetailSchema(JobSchema):
+    outcomes = fields.List(
+        fields.Nested(OutcomeSchema), metadata={"description": "the deliveries in `acted`, by their state now"}
+    )
+    parked_again = fields.List(
+        fields.Nested(ParkedCauseSchema), metadata={"description": "those of them that are parked, by cause"}
+    )
+
+    @pre_dump
+    def add_counts(self, detail: JobDetail, **_: Any) -> dict[str, Any]:
+        results = detail.results
         return {
-            **{name: getattr(job, name) for name in attributes},
-            "filters": {name: list(map(str, value)) if name == "ids" else value for name, value in job.filters.items()},
-            "skipped_reasons": {render_code(code): count for code, count in job.skipped_reasons.items()},
-            "done": job.queued + skipped,
-            "left": skipped,
+            **job_values(detail.row),
+            "outcomes": [
+                {"state": state, "reason": reason, "count": count}
+                for (state, reason), count in results.outcomes.most_common()
+            ],
+            "parked_again": [
+                {"reason": group.reason, "cause": group.problem or group.error, "count": group.count}
+                for group in results.parked
+            ],
+        }
+
+
+class JobPlanSchema(ResponseSchema):
+    total = fields.Integer(metadata={"description": "deliveries that match now"})
+    acted = fields.Integer(metadata={"description": "deliveries on which the action would be performed"})
+    acted_why = fields.Dict(
+        keys=fields.String(), values=fields.Integer(), metadata={"description": "the same, by what they are"}
+    )
+    left = fields.Integer(metadata={"description": "deliveries that would be left alone"})
+    left_why = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": "the same, by why"})
+
+    @pre_dump
+    def render(self, plan: JobPlan, **_: Any) -> dict[str, Any]:
+        return {
+            "total": plan.total,
+            "acted": plan.acted.total(),
+            "acted_why": {render_code(code): count for code, count in plan.acted.items()},
+            "left": plan.left.total(),
+            "left_why": {render_code(code): count for code, count in plan.left.items()},
         }
 
 
@@ -584,6 +664,23 @@ def serialize_explained_body(explained: ExplainedMapping) -> dict[str, Any]:
 
 def serialize_preview(preview: Preview) -> dict[str, Any]:
     return cast(dict[str, Any], PreviewSchema().dump(preview))
+
+
+def load_job_detail(runtime: Runtime, job: Job) -> JobDetail:
+    """Load what came of a job."""
+    return JobDetail(row=job, results=load_job_results(runtime.database, job))
+
+
+def serialize_job(job: Job) -> dict[str, Any]:
+    return cast(dict[str, Any], JobSchema().dump(job))
+
+
+def serialize_job_detail(runtime: Runtime, job: Job) -> dict[str, Any]:
+    return cast(dict[str, Any], JobDetailSchema().dump(load_job_detail(runtime, job)))
+
+
+def serialize_job_plan(plan: JobPlan) -> dict[str, Any]:
+    return cast(dict[str, Any], JobPlanSchema().dump(plan))
 
 
 def serialize_retry_result(result: RetriggerResult) -> dict[str, Any]:

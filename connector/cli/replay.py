@@ -1,6 +1,6 @@
 """`connector replay`: map parked deliveries again and send them, or show what would change.
 
-It creates the same bulk retry as `POST /api/retriggers`. A worker sends the deliveries, not this command.
+It creates the same job as `POST /api/jobs`. A worker sends the deliveries, not this command.
 """
 
 import json
@@ -154,30 +154,30 @@ def confirm_all(runtime: "Runtime", delivery_filter: "DeliveryFilter") -> None:
 def start_job(
     runtime: "Runtime", delivery_filter: "DeliveryFilter", *, force: bool, note: str | None
 ) -> "tuple[Job, Sequence[int]]":
-    """Start a bulk retry. Returns it with the ids of the deliveries that it takes."""
-    from connector.database.queries.deliveries import list_matching_ids
-    from connector.operations import actions
+    """Start a job. Returns it with the ids of the deliveries that it takes."""
+    from connector.database.jobs import JobRequest
+    from connector.database.models import JobAction
+    from connector.database.queries.job_results import list_job_delivery_ids
+    from connector.operations import jobs
 
-    ids = list_matching_ids(runtime.database, delivery_filter)
-    return actions.start_bulk_retry(runtime, delivery_filter, actor=operator_name(), force=force, note=note), ids
+    request = JobRequest(action=JobAction.RETRIGGER, actor=operator_name(), force=force, note=note)
+    job = jobs.start_job(runtime, delivery_filter, request)
+    return job, list_job_delivery_ids(runtime.database, job.id)
 
 
 def resume_job(runtime: "Runtime", job_id: int) -> "tuple[Job, Sequence[int]]":
-    """Resume a cancelled bulk retry. Returns it with the ids of the deliveries that it has yet to take."""
-    from connector.database.bulk_retries import load_job
-    from connector.database.queries.deliveries import DeliveryFilter, list_matching_ids
-    from connector.operations import actions
+    """Resume a stopped job. Returns it with the ids of the deliveries that it has yet to take."""
+    from connector.database.queries.job_results import list_job_delivery_ids
+    from connector.operations import jobs
 
-    job = load_job(runtime.database, job_id)
-    delivery_filter = DeliveryFilter.from_json(job.filters)
-    ids = list_matching_ids(runtime.database, delivery_filter, after_id=job.after_id, until_id=job.until_id)
-    return actions.resume_bulk_retry(runtime, job_id, actor=operator_name()), ids
+    job = jobs.resume_job(runtime, job_id, actor=operator_name())
+    return job, list_job_delivery_ids(runtime.database, job.id, after_id=job.after_id)
 
 
 def follow_job(runtime: "Runtime", job: "Job", delivery_ids: Sequence[int], *, wait_s: float) -> int:
     """Queue the job's deliveries, watch them being sent, and print the result. Returns the exit status."""
-    from connector.database.bulk_retries import load_job
-    from connector.operations import actions
+    from connector.database.jobs import load_job
+    from connector.operations import jobs
 
     try:
         job = run_job(runtime, job)
@@ -185,7 +185,7 @@ def follow_job(runtime: "Runtime", job: "Job", delivery_ids: Sequence[int], *, w
     except KeyboardInterrupt:
         job = load_job(runtime.database, job.id or 0)
         if job.ended_at is None:
-            job = actions.cancel_bulk_retry(runtime, job.id or 0, actor=operator_name())
+            job = jobs.stop_job(runtime, job.id or 0, actor=operator_name())
             click.echo(f"Stopped. To continue: connector replay --resume {job.id}", err=True)
         print_job(job)
         return EXIT_INTERRUPTED
@@ -197,14 +197,14 @@ def follow_job(runtime: "Runtime", job: "Job", delivery_ids: Sequence[int], *, w
 
 def run_job(runtime: "Runtime", job: "Job") -> "Job":
     """Queue the job's pages, even if no worker runs. Returns the finished job."""
-    from connector.database.bulk_retries import load_job
-    from connector.operations import actions
+    from connector.database.jobs import load_job
+    from connector.operations import jobs
 
     with progress_bar("queued", job.total) as update_progress:
         while job.ended_at is None:
-            actions.advance_bulk_retries(runtime)
+            jobs.advance_jobs(runtime)
             job = load_job(runtime.database, job.id or 0)
-            update_progress(job.queued + sum(job.skipped_reasons.values()))
+            update_progress(job.acted + sum(job.skipped_reasons.values()))
             sleep(PAGE_INTERVAL_S)
     return job
 
@@ -235,7 +235,7 @@ def wait_for_outcomes(runtime: "Runtime", ids: Sequence[int], *, wait_s: float) 
 def print_job(job: "Job") -> None:
     from connector.core.messages import render_code
 
-    click.echo(f"Replay {job.id}: queued {job.queued} of {job.total}.")
+    click.echo(f"Replay {job.id}: queued {job.acted} of {job.total}.")
     if not job.total:
         click.echo("No delivery matches.", err=True)
     for reason, count in job.skipped_reasons.items():
@@ -289,7 +289,7 @@ def preview_deliveries(runtime: "Runtime", delivery_filter: "DeliveryFilter", *,
 def classify_preview(preview: "Preview", *, force: bool) -> Verdict:
     from connector.database.operator_actions import retrigger_refusal
 
-    if retrigger_refusal(preview.delivery, force=force):
+    if retrigger_refusal(preview.delivery.state, preview.delivery.reason, force=force):
         return Verdict.SKIPPED
     if preview.body is None:
         return Verdict.UNMAPPABLE
@@ -308,7 +308,7 @@ def format_preview(preview: "Preview", verdict: Verdict) -> list[str]:
     order = f"{delivery.store} {delivery.order_number or delivery.order_id}"
     head = f"delivery {delivery.id} ({order} to {delivery.account}, {delivery.reason or delivery.state})"
     if verdict is Verdict.SKIPPED:
-        return [f"{head}: skipped, {render_stored(retrigger_refusal(delivery, force=False))}"]
+        return [f"{head}: skipped, {render_stored(retrigger_refusal(delivery.state, delivery.reason, force=False))}"]
     differences = [
         f"  {difference.field}: {format_value(difference.old)} -> {format_value(difference.new)}"
         for difference in preview.differences or ()

@@ -200,6 +200,16 @@ CORRECTION_MESSAGES: Mapping[str, str] = {
     "correction_of_parked": N_("The delivery stays parked. Retrigger it to send it."),
 }
 
+#: Why a job left a delivery alone, beside the reasons above.
+JOB_REASONS: Mapping[str, str] = {
+    "changed_meanwhile": N_("it changed before the job reached it, and no longer matches"),
+    "is_held": N_("a person must decide about it: open it, or select those that are held"),
+    "held_after_attempt": N_("it is held, and an attempt to send it was made before: look at the destination first"),
+    "still_waiting": N_("it is waiting: only what is parked can be marked as delivered"),
+    "is_delivered": N_("it is delivered"),
+    "is_discarded": N_("it is discarded"),
+}
+
 #: What reconciliation finds about an event.
 EVENT_DIFFERENCES: Mapping[str, str] = {
     "unknown_event_status": N_("its status is “%(status)s”, which no event has"),
@@ -294,6 +304,7 @@ register_templates(
         **HOLD_REASONS,
         **RETRIGGER_REASONS,
         **CORRECTION_MESSAGES,
+        **JOB_REASONS,
         **EVENT_DIFFERENCES,
         **DELIVERY_DIFFERENCES,
         **ALERTS,

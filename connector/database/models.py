@@ -70,6 +70,12 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class JobAction(StrEnum):
+    RETRIGGER = "retrigger"
+    DISCARD = "discard"
+    MARK_DELIVERED = "mark-delivered"
+
+
 class TZDateTime(TypeDecorator[datetime]):
     """An aware datetime, stored in UTC. SQLite stores no offset, so it is removed on write and restored on read."""
 
@@ -277,7 +283,7 @@ class Note(SQLModel, table=True):
 
 
 class OperatorAction(SQLModel, table=True):
-    """What a person did to an account or a store. What is done to a delivery is a `Note`."""
+    """What a person did to an account, a store or a job. What is done to a delivery is a `Note`."""
 
     __tablename__ = "operator_actions"
 
@@ -285,7 +291,10 @@ class OperatorAction(SQLModel, table=True):
     at: datetime = timestamp_column()
     account: str | None = None  # of an action on an account
     store: str | None = None  # of an action on a store
-    kind: str  # "pause", "resume", "set-row", "remove-row"; "catch-up", "sync-webhooks", "remove-webhooks"
+    job_id: int | None = Field(default=None, sa_column=Column(RowId))  # of an action on a job
+    #: "pause", "resume", "set-row", "remove-row"; "catch-up", "sync-webhooks", "remove-webhooks"; "start-job",
+    #: "stop-job", "resume-job".
+    kind: str
     who: str
     text: str  # what the person wrote
     message: dict[str, Any] | None = json_column()  # what was done, as of `Problem.to_json`, if `kind` does not say it
@@ -323,26 +332,38 @@ class Circuit(SQLModel, table=True):
 
 
 class Job(SQLModel, table=True):
-    """A bulk retry, and its progress. The worker processes it page by page."""
+    """An action on many deliveries, and its progress. The worker processes it page by page."""
 
     __tablename__ = "jobs"
     __table_args__ = (UniqueConstraint("token"),)
 
     id: int = id_column()
     token: str  # one per request, so that a repeated commit creates no second job
+    action: str = JobAction.RETRIGGER
     who: str
     note: str | None = None
-    force: bool = False
+    force: bool = False  # also what is delivered, discarded or uncertain
+    looked: bool = False  # also what is uncertain: a person looked at the destination
     filters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     state: str
     total: int  # deliveries that matched when it was created
-    queued: int = 0
-    #: Counts of skipped deliveries by the code of the message that says why.
+    acted: int = 0  # deliveries that were queued, discarded or marked as delivered
+    #: Counts of deliveries that were left alone, by the code of the message that says why.
     skipped_reasons: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     after_id: int = Field(sa_column=Column(RowId, nullable=False))  # the last delivery processed
-    until_id: int = Field(sa_column=Column(RowId, nullable=False))  # the last delivery when it was created
     created_at: datetime = timestamp_column()
     ended_at: datetime | None = timestamp_column(nullable=True)
+
+
+class JobDelivery(SQLModel, table=True):
+    """A delivery that matched when a job was created, and what the job did."""
+
+    __tablename__ = "job_deliveries"
+
+    job_id: int = Field(sa_column=Column(RowId, ForeignKey("jobs.id"), primary_key=True))
+    delivery_id: int = Field(sa_column=Column(RowId, ForeignKey("deliveries.id"), primary_key=True))
+    is_done: bool | None = None  # None: the job has not reached it; False: it was left alone
+    why: str | None = None  # the code of the message that says what it was, or why it was left alone
 
 
 class IdempotencyKey(SQLModel, table=True):

@@ -23,6 +23,13 @@ REFUSALS: Mapping[str, Problem] = {
     State.DISCARDED: build_message("already_discarded"),
     Reason.UNCERTAIN: build_message("is_uncertain"),
 }
+#: Why a delivery may not be marked as delivered or discarded, by its state.
+NOT_RESOLVED: Mapping[str, str] = {
+    State.WAITING: "still_waiting",
+    State.SENDING: "being_sent",
+    State.DELIVERED: "is_delivered",
+    State.DISCARDED: "is_discarded",
+}
 #: What a delivery was when it was queued again, by its reason, or else its state.
 PREVIOUS_STATES: Mapping[str, Problem] = {
     State.WAITING: build_message("was_waiting"),
@@ -79,7 +86,7 @@ def retrigger_delivery(
 
     def retrigger(transaction: Transaction) -> Delivery:
         delivery = lock_delivery(transaction, delivery_id)
-        if refusal := retrigger_refusal(delivery, force=request.force):
+        if refusal := retrigger_refusal(delivery.state, delivery.reason, force=request.force):
             raise ConflictError(render_stored(refusal))
         if request.new_key and not (supports_idempotency and request.force):
             raise ConflictError("`new_key` goes with `force`, at a destination that takes a key")
@@ -181,20 +188,21 @@ def requeue_or_skip(
     supports_idempotency: bool,
     ignores_routes: bool,
 ) -> RetriggerResult:
-    if refusal := retrigger_refusal(delivery, force=request.force):
+    refusal = retrigger_refusal(delivery.state, delivery.reason, force=request.force)
+    if refusal is not None:
         return RetriggerResult(account=delivery.account, id=delivery.id, done="left", why=refusal)
     why = PREVIOUS_STATES[delivery.reason or delivery.state]
     requeue(transaction, delivery, request, supports_idempotency=supports_idempotency, ignores_routes=ignores_routes)
     return RetriggerResult(account=delivery.account, id=delivery.id, done="queued", why=why)
 
 
-def retrigger_refusal(delivery: Delivery, *, force: bool) -> Problem | None:
+def retrigger_refusal(state: str, reason: str | None, *, force: bool, looked: bool = False) -> Problem | None:
     """Why a delivery may not be queued again; None if it may."""
-    if delivery.state == State.SENDING:
+    if state == State.SENDING:
         return build_message("being_sent")
-    if force:
+    if force or (looked and reason == Reason.UNCERTAIN):
         return None
-    return REFUSALS.get(delivery.state) or REFUSALS.get(delivery.reason or "")
+    return REFUSALS.get(state) or REFUSALS.get(reason or "")
 
 
 def requeue(
@@ -273,23 +281,41 @@ def resolve_delivery(
 
     def resolve(transaction: Transaction) -> Delivery:
         delivery = lock_delivery(transaction, delivery_id)
-        may_discard = delivery.state == State.WAITING and new_state == State.DISCARDED
-        if delivery.state != State.PARKED and not may_discard:
+        if resolve_refusal(delivery.state, new_state) is not None:
             raise ConflictError(f"it is {delivery.state}: only what is parked can be resolved")
-        values = {
-            "state": new_state,
-            "reason": Reason.BY_HAND if new_state == State.DISCARDED else None,
-            "remote_id": remote_id or delivery.remote_id,
-            "due_at": None,
-            "claimed_by": None,
-            "claim_expires_at": None,
-            "updated_at": transaction.now,
-        }
-        update_delivery(transaction, delivery_id, values)
-        add_note(transaction, delivery_id, "resolve", note or "", actor)
+        apply_resolution(transaction, delivery, new_state=new_state, remote_id=remote_id, note=note, actor=actor)
         return lock_delivery(transaction, delivery_id)
 
     return transact_idempotently(database, resolve, idempotency)
+
+
+def resolve_refusal(state: str, new_state: str) -> Problem | None:
+    """Why a delivery may not be marked as delivered or discarded; None if it may."""
+    if state == State.PARKED or (state == State.WAITING and new_state == State.DISCARDED):
+        return None
+    return build_message(NOT_RESOLVED[state])
+
+
+def apply_resolution(
+    transaction: Transaction,
+    delivery: Delivery,
+    *,
+    new_state: str,
+    remote_id: str | None,
+    note: str | None,
+    actor: str,
+) -> None:
+    values = {
+        "state": new_state,
+        "reason": Reason.BY_HAND if new_state == State.DISCARDED else None,
+        "remote_id": remote_id or delivery.remote_id,
+        "due_at": None,
+        "claimed_by": None,
+        "claim_expires_at": None,
+        "updated_at": transaction.now,
+    }
+    update_delivery(transaction, delivery.id, values)
+    add_note(transaction, delivery.id, "resolve", note or "", actor)
 
 
 def lock_delivery(transaction: Transaction, delivery_id: int) -> Delivery:

@@ -42,15 +42,16 @@ class Preview:
     differences: list[FieldDifference] | None  # from the last attempt's body; None if there is nothing to compare
 
 
-def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) -> Preview:
+def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True, may_fetch: bool = True) -> Preview:
     """Return what would be sent if the delivery were retriggered now.
 
     Args:
         with_origins: also find where each field comes from, by mapping the order some hundred times.
+        may_fetch: request from the store's API what is missing.
 
     Raises:
         NotFoundError
-        StoreUnavailableError: the order has to be fetched, and the store's API failed.
+        StoreUnavailableError: the order has to be fetched, and the store's API failed or may not be called.
     """
     delivery = load_delivery(runtime.database, delivery_id)
     event = load_newest_event(runtime.database, delivery)
@@ -61,7 +62,7 @@ def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) ->
         trial = DryRunResult(body=last_body, warnings=warnings)
     else:
         try:
-            trial, explanation = map_delivery(runtime, delivery, event, with_origins=with_origins)
+            trial, explanation = map_delivery(runtime, delivery, event, with_origins=with_origins, may_fetch=may_fetch)
         except MappingError as error:
             trial = DryRunResult(body=None, problems=error.problems)
     return Preview(
@@ -77,7 +78,7 @@ def preview(runtime: Runtime, delivery_id: int, *, with_origins: bool = True) ->
 
 
 def map_delivery(
-    runtime: Runtime, delivery: Delivery, event: Event, *, with_origins: bool
+    runtime: Runtime, delivery: Delivery, event: Event, *, with_origins: bool, may_fetch: bool
 ) -> tuple[DryRunResult, ExplainedMapping | None]:
     """Map the order as an attempt would. Raises `MappingError` if an attempt would end before mapping."""
     settings, _ = current_settings(runtime)
@@ -89,7 +90,7 @@ def map_delivery(
     ensure_not_pruned(delivery, event, destination)
     corrections = load_corrections(runtime.database, delivery.store, delivery.order_id)
     source = load_order_source(settings, event, store, destination.required_details(account), corrections)
-    source = fetch_order(runtime, source)
+    source = fetch_order(runtime, source, may_fetch=may_fetch)
     is_overridden = delivery.is_forced
     if not is_overridden and delivery.override_event_id is None:
         times, since = source.times(), runtime.orders_since(store)
@@ -152,7 +153,7 @@ def map_with_corrections(
         destination = settings.destination(account)
         ensure_not_pruned(delivery, event, destination)
         source = load_order_source(settings, event, store, destination.required_details(account))
-        source = fetch_order(runtime, source)
+        source = fetch_order(runtime, source, may_fetch=True)
         order = source.parse()
     except (KeyError, MappingError):
         raise InvalidRequestError("the order cannot be read, so nothing can be entered for it") from None
@@ -160,10 +161,12 @@ def map_with_corrections(
     return order, trial.problems
 
 
-def fetch_order(runtime: Runtime, source: OrderSource) -> OrderSource:
+def fetch_order(runtime: Runtime, source: OrderSource, *, may_fetch: bool) -> OrderSource:
     """Return the source with everything that an attempt would fetch. Raises `MappingError`, `StoreUnavailableError`."""
     if not source.missing:
         return source
+    if not may_fetch:
+        raise StoreUnavailableError("the order has to be fetched from the store's API")
     with open_store_api(runtime, source.store) as api:
         try:
             return source.fetch(api, timeout_s=FETCH_TIMEOUT_S)

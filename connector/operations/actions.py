@@ -4,16 +4,15 @@ With `idempotency`, a request that was made before under the same `Idempotency-K
 """
 
 from collections.abc import Collection
-from uuid import uuid4
 
 from connector.core.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from connector.core.json_body import parse_json
-from connector.database import bulk_retries, circuits, operator_actions, store_requests
+from connector.database import circuits, operator_actions, store_requests
 from connector.database.corrections import load_corrections
 from connector.database.idempotency import IdempotentRequest
-from connector.database.models import Circuit, Delivery, Event, Job, Reason, State, StoreReading, StoreWebhooks
+from connector.database.models import Circuit, Delivery, Event, State, StoreReading, StoreWebhooks
 from connector.database.operator_actions import RetriggerRequest, RetriggerResult
-from connector.database.queries.deliveries import DeliveryFilter, load_delivery
+from connector.database.queries.deliveries import load_delivery
 from connector.database.queries.events import load_event, load_newest_event
 from connector.operations.store_status import missing_api_settings
 from connector.runtime import Runtime
@@ -21,9 +20,6 @@ from mappings.problems import MappingError, Problem
 from mappings.settings import Store
 
 RESOLUTIONS = (State.DELIVERED, State.DISCARDED)
-#: States that a filter may select. Deliveries in other states need `force`, and so their ids.
-BULK_STATES = (State.PARKED, State.WAITING)
-MAX_IDS = 1_000
 
 
 def retrigger_event(
@@ -117,76 +113,6 @@ def retrigger_delivery(
     )
     runtime.log.info("retriggered", delivery_id=delivery_id, force=force, new_key=new_key)
     return delivery
-
-
-def start_bulk_retry(
-    runtime: Runtime,
-    delivery_filter: DeliveryFilter,
-    *,
-    actor: str,
-    force: bool = False,
-    note: str | None = None,
-    idempotency: IdempotentRequest | None = None,
-) -> Job:
-    """Start a job in which the worker retriggers the selected deliveries, as `retrigger_delivery` would each of them.
-
-    `force` requires explicit ids, because a filter could duplicate many orders. Raises `InvalidRequestError`.
-    """
-    if force and delivery_filter.ids is None:
-        raise InvalidRequestError("`force` needs `ids`: check each of them at the destination first")
-    if delivery_filter.ids is None and delivery_filter.state not in BULK_STATES:
-        raise InvalidRequestError(f"`state` must be one of {', '.join(BULK_STATES)}, unless `ids` are given")
-    if delivery_filter.ids is not None and not 1 <= len(delivery_filter.ids) <= MAX_IDS:
-        raise InvalidRequestError(f"`ids` must be from 1 to {MAX_IDS} ids")
-    for name, value, allowed_values in (
-        ("state", delivery_filter.state, State),
-        ("reason", delivery_filter.reason, Reason),
-    ):
-        if value is not None and value not in list(allowed_values):
-            raise InvalidRequestError(f"`{name}` must be one of {', '.join(allowed_values)}")
-    retry_request = RetriggerRequest(actor=actor, note=note, force=force)
-    job = bulk_retries.start_job(
-        runtime.database, delivery_filter, retry_request, token=uuid4().hex, idempotency=idempotency
-    )
-    runtime.log.info("job_started", job_id=job.id, total=job.total, force=force)
-    return job
-
-
-def advance_bulk_retries(runtime: Runtime, *, size: int = bulk_retries.PAGE_SIZE) -> bool:
-    """Process the next `size` deliveries of the oldest running job. Return False if there is none."""
-    job = bulk_retries.next_running_job(runtime.database)
-    if job is None:
-        return False
-    updated_job = bulk_retries.advance_job(
-        runtime.database, job, destinations_with_idempotency=runtime.destinations_with_idempotency, page_size=size
-    )
-    if updated_job is not None and updated_job.ended_at is not None:
-        runtime.log.info(
-            "job_finished",
-            job_id=updated_job.id,
-            queued=updated_job.queued,
-            left=sum(updated_job.skipped_reasons.values()),
-        )
-    return True
-
-
-def cancel_bulk_retry(
-    runtime: Runtime, job_id: int, *, actor: str, idempotency: IdempotentRequest | None = None
-) -> Job:
-    """Queue no more of it; what is queued stays. Raises `NotFoundError`, `ConflictError`."""
-    job = bulk_retries.cancel_job(runtime.database, job_id, idempotency)
-    runtime.log.info("job_cancelled", job_id=job_id, who=actor)
-    return job
-
-
-def resume_bulk_retry(runtime: Runtime, job_id: int, *, actor: str) -> Job:
-    """Go on where a cancelled job stopped: what it has queued is not queued again.
-
-    Raises `NotFoundError`, `ConflictError`.
-    """
-    job = bulk_retries.resume_job(runtime.database, job_id)
-    runtime.log.info("job_resumed", job_id=job_id, who=actor)
-    return job
 
 
 def resolve_delivery(

@@ -26,7 +26,7 @@ from connector.delivery.changes import compare_changed
 from connector.delivery.deliver import deliver
 from connector.delivery.requeue import MAX_PER_RUN, reload_lookup_tables, requeue_mappable
 from connector.observability.logs import flush_log
-from connector.operations.actions import advance_bulk_retries
+from connector.operations.jobs import advance_jobs
 from connector.runtime import Runtime
 from connector.worker.duties import Duty
 from connector.worker.in_flight import InFlight
@@ -37,14 +37,14 @@ BATCH_DELAY_S = 0.01
 #: How often a sleeping thread looks for `stop`.
 STOP_CHECK_S = 0.1
 DATABASE_RETRY_S = 1.0
-#: Intervals of the duties. Between the pages of a bulk retry there is a pause for webhooks to be written.
+#: Intervals of the duties. Between the pages of a job there is a pause for webhooks to be written.
 RECOVER_EVERY_S = 2.0
 RELOAD_TABLES_EVERY_S = 2.0
 REQUEUE_EVERY_S = 60.0
 PRESENCE_EVERY_S = 5.0
 #: How long a worker that died is taken to run. It writes once in half of this.
 PRESENCE_TTL_S = 60.0
-BULK_RETRY_EVERY_S, BULK_RETRY_PAGE_EVERY_S = 1.0, 0.05
+JOBS_EVERY_S, JOB_PAGE_EVERY_S = 1.0, 0.05
 COMPARE_EVERY_S = 2.0
 #: How often to look for stores whose orders are to be read, and how long a reading may take to stop.
 CATCH_UP_CHECK_EVERY_S, CATCH_UP_STOP_S = 2.0, 2.0
@@ -84,12 +84,12 @@ class Worker:
         """Deliver until `stop`. While the database is unavailable, wait for it."""
         thread_count = sum(limit.concurrency for limit in self._limits.values())  # no account waits for another
         pool = ThreadPoolExecutor(max_workers=thread_count, thread_name_prefix="deliver")
-        bulk_retries = threading.Thread(target=self.run_bulk_retries, name="bulk-retries", daemon=True)
+        jobs = threading.Thread(target=self.run_jobs, name="jobs", daemon=True)
         comparisons = threading.Thread(target=self.run_comparisons, name="comparisons", daemon=True)
         catch_up = threading.Thread(target=self.run_catch_up, name="catch-up", daemon=True)
         webhook_checks = threading.Thread(target=self.run_webhook_checks, name="webhook-checks", daemon=True)
         self.runtime.log.info("worker_started", accounts=len(self.runtime.settings.accounts), threads=thread_count)
-        bulk_retries.start()
+        jobs.start()
         comparisons.start()
         catch_up.start()
         webhook_checks.start()
@@ -99,7 +99,7 @@ class Worker:
                 self.deliver_due(pool)
                 self.wait_for_work(self.runtime.database.backend.poll_interval_s)
             self.shut_down(pool)
-        bulk_retries.join(timeout=BULK_RETRY_EVERY_S)
+        jobs.join(timeout=JOBS_EVERY_S)
         self.catch_up.wait(CATCH_UP_STOP_S)
 
     def deliver_due(self, pool: ThreadPoolExecutor) -> None:
@@ -217,12 +217,12 @@ class Worker:
         """Duty: requeue deliveries whose missing rows were added, including those that other workers parked."""
         return requeue_mappable(self.runtime) >= MAX_PER_RUN
 
-    def run_bulk_retries(self) -> None:
-        """Advance bulk retries until `stop`, beside the deliveries. Any number of workers may do so at once."""
+    def run_jobs(self) -> None:
+        """Advance jobs until `stop`, beside the deliveries. Any number of workers may do so at once."""
         duty = Duty(
-            run=lambda: advance_bulk_retries(self.runtime),
-            interval_s=BULK_RETRY_EVERY_S,
-            busy_interval_s=BULK_RETRY_PAGE_EVERY_S,
+            run=lambda: advance_jobs(self.runtime),
+            interval_s=JOBS_EVERY_S,
+            busy_interval_s=JOB_PAGE_EVERY_S,
         )
         self.run_beside_deliveries(duty, failure="job_failed")
 

@@ -75,9 +75,13 @@ def test_selected_deliveries_can_be_retriggered(site: Site, open_page: Callable[
     page.goto("/deliveries?state=parked&reason=unmappable")
     page.get_by_label("Select order #2003").check()
     page.get_by_label("Select order #2004").check()
-    page.get_by_role("button", name="Retrigger selected (2)").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Bulk retry of 2 deliveries")
+    page.get_by_role("button", name="Act on the selected (2)").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Act on 2 orders")
+    expect(page.locator("#mapping")).to_contain_text("2 would be parked again")
+    page.get_by_role("button", name="Retrigger (2)").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Job 1: retrigger (2)")
     expect(page.locator("#live")).to_contain_text("Done.", timeout=20_000)
+    expect(page.locator("#live")).to_contain_text("again")
 
 
 def test_missing_row_is_entered_on_the_page_of_its_order(site: Site, open_page: Callable[..., Page]) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from connector.database.queries.deliveries import DeliveryFilter
-from connector.operations import actions
+from connector.operations import jobs
 from tests.support.commands import Command
+from tests.support.jobs import start_job
 from tests.support.orders import shopify_order, woo_order
 from tests.support.scenarios import lose_a_response, refuse_order
 from tests.support.service import CONFIGURATION, Service
@@ -176,9 +176,9 @@ def test_dry_run_lists_skipped_deliveries_with_reasons(service: Service, run: Co
 
 def test_resumed_replay_sends_the_remaining_deliveries_once(service: Service, run: Command) -> None:
     refuse_order(service, 1, 2, 3)
-    job = actions.start_bulk_retry(service.runtime, DeliveryFilter(state="parked"), actor="ana")
-    actions.advance_bulk_retries(service.runtime, size=2)
-    actions.cancel_bulk_retry(service.runtime, 1, actor="ana")
+    job = start_job(service)
+    jobs.advance_jobs(service.runtime, size=2)
+    jobs.stop_job(service.runtime, 1, actor="ana")
     service.sandbox.inject_fault("lapyme", "status", status=422)
     service.deliver_due()  # one of the two is parked again
 

@@ -34,7 +34,8 @@ NEEDS = {
         [
             *("api.get_events", "api.get_event", "api.post_event_retrigger", "api.get_deliveries", "api.get_delivery"),
             *("api.post_delivery_retrigger", "api.post_delivery_preview", "api.post_delivery_resolve"),
-            *("api.post_retriggers", "api.get_retriggers", "api.get_retrigger", "api.post_retrigger_cancel"),
+            *("api.post_jobs", "api.post_jobs_preview", "api.get_jobs", "api.get_job", "api.post_job_cancel"),
+            "api.post_job_resume",
             *("corrections.get_delivery_corrections", "corrections.post_delivery_corrections"),
             *("corrections.post_delivery_corrections_withdraw",),
             *("api.get_accounts", "api.post_account_pause", "api.post_account_resume"),
@@ -53,16 +54,17 @@ DASHBOARD_NEEDS = {
     **dict.fromkeys(
         [
             *("sign_out", "overview.show", "deliveries.index", "deliveries.search", "deliveries.show"),
-            *("deliveries.show_preview", "deliveries.show_job", "events.index", "events.show", "accounts.show"),
-            *("settings.show", "preferences.set_timezone", "audit.show", "stores.index", "stores.show"),
+            *("deliveries.show_preview", "jobs.index", "jobs.show", "events.index", "events.show", "accounts.show"),
+            *("jobs.show_form", "jobs.show_mapping", "preferences.set_timezone"),
+            *("settings.show", "audit.show", "stores.index", "stores.show"),
             *("tables.index", "tables.show", "tables.search"),
         ],
         "user",
     ),
     **dict.fromkeys(
         [
-            *("deliveries.retrigger", "deliveries.resolve", "deliveries.discard", "deliveries.start_bulk_retry"),
-            *("deliveries.cancel_job", "events.retrigger", "accounts.pause", "accounts.resume", "accounts.test"),
+            *("deliveries.retrigger", "deliveries.resolve", "deliveries.discard", "jobs.start"),
+            *("jobs.stop", "jobs.resume", "events.retrigger", "accounts.pause", "accounts.resume", "accounts.test"),
             *("stores.catch_up", "stores.sync_webhooks", "corrections.enter", "corrections.withdraw"),
             *("tables.set_row", "tables.remove_row"),
         ],

@@ -14,13 +14,13 @@ DATES = [
 IDS = ["0", "-1", str(2**31), str(2**63 - 1), str(2**63), "9" * 19, "9" * 40, "1e3", "²", "٣", "%00", "NaN", "+1"]
 DATE_PARAMS = [
     *("/?day={}", "/events?since={}", "/events?until={}", "/deliveries?since={}", "/deliveries?until={}"),
-    *("/audit?since={}", "/audit?until={}", "/retriggers?since={}", "/api/events?since={}", "/api/events?until={}"),
+    *("/audit?since={}", "/audit?until={}", "/jobs?since={}", "/api/events?since={}", "/api/events?until={}"),
     *("/api/deliveries?since={}", "/api/deliveries?until={}"),
 ]
 ID_PARAMS = [
     *("/events?before={}", "/events?top={}", "/deliveries?before={}", "/deliveries?top={}", "/events?page={}"),
     *("/audit?note={}", "/audit?action={}", "/audit?note={0}&action={0}", "/deliveries/{}", "/events/{}"),
-    *("/deliveries/{}/preview", "/retriggers/{}", "/retriggers?before={}", "/api/events/{}", "/api/deliveries/{}"),
+    *("/deliveries/{}/preview", "/jobs/{}", "/jobs?before={}", "/api/events/{}", "/api/deliveries/{}"),
     *("/api/events?cursor={}", "/api/deliveries?cursor={}", "/api/events?limit={}", "/api/deliveries?limit={}"),
 ]
 

@@ -22,6 +22,7 @@ class AuditEntry:
     text: str  # what the person wrote
     account: str | None = None
     store: str | None = None  # of an action on a store
+    job_id: int | None = None  # of an action on a job
     message: Mapping[str, Any] | None = None  # of an alert, or of what was done; as of `Problem.to_json`
     delivery_id: int | None = None
     order: str | None = None
@@ -76,6 +77,7 @@ def list_audit_entries(
             message=action.message,
             account=action.account,
             store=action.store,
+            job_id=action.job_id,
         )
         for action in action_rows
     ]

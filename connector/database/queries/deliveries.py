@@ -11,12 +11,13 @@ from sqlmodel import Session, col, func, select
 
 from connector.core.exceptions import NotFoundError
 from connector.database.engine import Database
-from connector.database.models import REASONS_BY_STATE, Attempt, Delivery, Note, Reason, State, omit
+from connector.database.models import REASONS_BY_STATE, Attempt, Delivery, JobDelivery, Note, Reason, State, omit
 from connector.database.orders import matches_order
 from connector.database.queries import pages
 from connector.database.queries.id_ranges import id_range
 from connector.database.queries.pages import SearchPage, build_page, scan_floor, without_index
 from connector.database.queries.terms import delivery_ids_by_term
+from mappings.problems import Problem
 
 #: Ids in one statement: engines limit the number of parameters.
 MAX_IDS_PER_QUERY = 500
@@ -42,6 +43,9 @@ class DeliveryFilter:
     order: str | None = None
     remote_id: str | None = None
     problem: str | None = None
+    error: str | None = None
+    job: int | None = None
+    job_result: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     ids: tuple[int, ...] | None = None
@@ -60,6 +64,10 @@ class DeliveryFilter:
             conditions.append(or_(col(Delivery.order_id) == self.order, col(Delivery.order_number) == self.order))
         if self.problem is not None:
             conditions.append(problem_condition(self.problem))
+        if self.error is not None:
+            conditions.append(error_condition(self.error))
+        if self.job is not None:
+            conditions.append(job_condition(self.job, self.job_result))
         if self.since is not None:
             conditions.append(col(Delivery.created_at) >= self.since)
         if self.until is not None:
@@ -87,6 +95,33 @@ class DeliveryFilter:
 
 def problem_condition(fingerprint: str) -> ColumnElement[bool]:
     return cast(Delivery.problems, String).like(f"%{escape_like(json.dumps(fingerprint))}%", escape="!")
+
+
+def error_fingerprint(error: Problem) -> str:
+    """What attempts that failed alike have in common: `DeliveryFilter.error`."""
+    status = error.params.get("status")
+    return error.fingerprint if status is None else f"{error.fingerprint} {status}"
+
+
+def error_condition(error: str) -> ColumnElement[bool]:
+    """The condition that the last attempt failed so. The fingerprint is the first key of a stored problem."""
+    fingerprint, _, status = error.partition(" ")
+    starts_with = escape_like(f'{{"fingerprint": {json.dumps(fingerprint)}')
+    attempts = select(Attempt.id).where(
+        Attempt.delivery_id == Delivery.id,
+        Attempt.number == Delivery.attempts,
+        cast(Attempt.error, String).like(f"{starts_with}%", escape="!"),
+    )
+    if status:
+        attempts = attempts.where(cast(Attempt.status, String) == status)
+    return attempts.exists()
+
+
+def job_condition(job_id: int, result: str | None) -> ColumnElement[bool]:
+    delivery_ids = select(JobDelivery.delivery_id).where(JobDelivery.job_id == job_id)
+    if result is not None:
+        delivery_ids = delivery_ids.where(JobDelivery.why == result)
+    return col(Delivery.id).in_(delivery_ids)
 
 
 def escape_like(text: str) -> str:
@@ -144,6 +179,8 @@ def search_deliveries(
             floor, stop_id = low, None
             if ids is not None:
                 index_conditions = [*index_conditions, col(Delivery.id).in_(ids)]
+            elif delivery_filter.job is not None:
+                pass  # its own rows bound the scan
             elif filters and index_conditions:
                 floor, stop_id = index_scan_floor(session, index_conditions, low, high)
             elif filters:
@@ -215,13 +252,9 @@ def list_notes(database: Database, delivery_id: int) -> list[Note]:
         return list(session.exec(statement).all())
 
 
-def list_matching_ids(
-    database: Database, delivery_filter: DeliveryFilter, *, after_id: int = 0, until_id: int | None = None
-) -> list[int]:
+def list_matching_ids(database: Database, delivery_filter: DeliveryFilter) -> list[int]:
     """The ids of all that match, in ascending order."""
-    conditions = [*delivery_filter.conditions(), col(Delivery.id) > after_id]
-    if until_id is not None:
-        conditions.append(col(Delivery.id) <= until_id)
+    conditions = delivery_filter.conditions()
     with database.read() as session:
         return list(session.exec(select(Delivery.id).where(*conditions).order_by(col(Delivery.id))).all())
 

@@ -1,16 +1,18 @@
 """What the dashboard's overview shows, read by indexes and bounded scans: no page reads a whole table."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from connector.database.circuits import MAX_ATTEMPTS_SCANNED
 from connector.database.engine import Database
 from connector.database.models import Attempt, Delivery, Event, EventSource, Reason, State, omit
-from connector.database.queries.deliveries import MAX_IDS_PER_QUERY
+from connector.database.queries.deliveries import MAX_IDS_PER_QUERY, error_fingerprint
 from connector.database.queries.id_ranges import id_range
 from connector.database.stats.counters import last_event_times
 from mappings.destination import Outcome
@@ -43,6 +45,16 @@ class FailureGroup:
     def count(self) -> int:
         return sum(self.accounts.values())
 
+    @property
+    def filters(self) -> dict[str, str]:
+        """The fields of a `DeliveryFilter` that selects its deliveries."""
+        filters = {"state": str(State.PARKED), "reason": self.reason}
+        if self.problem is not None:
+            filters["problem"] = self.problem.fingerprint
+        elif self.error is not None:
+            filters["error"] = error_fingerprint(self.error)
+        return filters
+
 
 def count_by_hour(database: Database, since: datetime, until: datetime) -> Counter[tuple[str, str]]:
     """The number of deliveries created in each UTC hour (`2026-11-21 16`), by their current state."""
@@ -73,28 +85,40 @@ def oldest_waiting(database: Database) -> datetime | None:
 
 def find_failure_groups(database: Database, *, max_per_reason: int = MAX_PARKED_PER_REASON) -> list[FailureGroup]:
     """Group the newest parked deliveries by problem, the largest group first."""
-    groups: dict[tuple[str, str | Problem | None], FailureGroup] = {}
+    parked: list[Delivery] = []
     with database.read() as session:
         for reason in (Reason.HELD, Reason.UNCERTAIN, Reason.REFUSED, Reason.UNMAPPABLE, Reason.EXHAUSTED):
-            statement = (
-                select(Delivery)
-                .where(Delivery.state == State.PARKED, Delivery.reason == reason)
-                .order_by(col(Delivery.id).desc())
-                .limit(max_per_reason)
-                .options(*omit(Delivery.body, Delivery.warnings))
-            )
-            parked = session.exec(statement).all()
-            errors_by_id = last_errors(session, [delivery.id for delivery in parked if not delivery.problems])
-            for delivery in parked:
-                problems = {problem.fingerprint: problem for problem in reversed(load_problems(delivery.problems))}
-                error = None if problems else errors_by_id.get(delivery.id)
-                for key in problems or [error]:
-                    problem = problems[key] if isinstance(key, str) else None
-                    new_group = FailureGroup(reason=reason, problem=problem, error=error)
-                    group = groups.setdefault((reason, key), new_group)
-                    group.accounts[delivery.account] += 1
-                    group.orders.append((delivery.id, delivery.order_number or delivery.order_id))
-                    group.oldest_at = delivery.created_at
+            conditions = [col(Delivery.state) == State.PARKED, col(Delivery.reason) == reason]
+            parked += session.exec(select_parked(conditions).limit(max_per_reason)).all()
+        return group_failures(session, parked)
+
+
+def select_parked(conditions: Sequence[ColumnElement[bool]]) -> SelectOfScalar[Delivery]:
+    """Parked deliveries for `group_failures`, newest first."""
+    return (
+        select(Delivery)
+        .where(*conditions)
+        .order_by(col(Delivery.id).desc())
+        .options(*omit(Delivery.body, Delivery.warnings))
+    )
+
+
+def group_failures(session: Session, parked: Iterable[Delivery]) -> list[FailureGroup]:
+    """Group parked deliveries by reason and problem, or else by the error of the last attempt; the largest first."""
+    parked = list(parked)
+    groups: dict[tuple[str, str | Problem | None], FailureGroup] = {}
+    errors_by_id = last_errors(session, [delivery.id for delivery in parked if not delivery.problems])
+    for delivery in parked:
+        reason = delivery.reason or ""
+        problems = {problem.fingerprint: problem for problem in reversed(load_problems(delivery.problems))}
+        error = None if problems else errors_by_id.get(delivery.id)
+        for key in problems or [error]:
+            problem = problems[key] if isinstance(key, str) else None
+            new_group = FailureGroup(reason=reason, problem=problem, error=error)
+            group = groups.setdefault((reason, key), new_group)
+            group.accounts[delivery.account] += 1
+            group.orders.append((delivery.id, delivery.order_number or delivery.order_id))
+            group.oldest_at = delivery.created_at
     return sorted(groups.values(), key=lambda group: -group.count)
 
 

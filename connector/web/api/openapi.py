@@ -16,7 +16,7 @@ from connector import __version__
 from connector.web import health, prometheus, webhooks
 from connector.web.api import corrections, routes, tables
 from connector.web.api.blueprint import ApiBlueprint
-from connector.web.api.requests import BulkRetryBodySchema, ResolveBodySchema
+from connector.web.api.requests import JobBodySchema, ResolveBodySchema
 from connector.web.api.responses import ProblemSchema, ReceivedSchema
 
 blueprint = ApiBlueprint("openapi", __name__, description="This document.", requires_token=False)
@@ -96,7 +96,7 @@ def build_document() -> dict[str, Any]:
     api.spec.components.security_scheme("admin", {"type": "http", "scheme": "bearer"})
     for status in ERROR_DESCRIPTIONS:
         api.spec.components.response(HTTPStatus(status).name, describe_error(status), lazy=True)
-    for name, schema in (("ResolveBody", ResolveBodySchema), ("BulkRetryBody", BulkRetryBodySchema)):
+    for name, schema in (("ResolveBody", ResolveBodySchema), ("JobBody", JobBodySchema)):
         api.spec.components.schema(name, schema.json_schema_rules, schema=schema)
     describe_webhooks(app, api)
     blueprints = (routes.blueprint, corrections.blueprint, tables.blueprint, health.blueprint, prometheus.blueprint)

@@ -6,8 +6,9 @@ from marshmallow import EXCLUDE, RAISE, Schema, fields, pre_load
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from connector.core.fields import IntegerText, StorableText, StrictBoolean, UTCDateTime
-from connector.database.models import EventSource, Reason, State
-from connector.operations.actions import BULK_STATES, MAX_IDS, RESOLUTIONS
+from connector.database.models import EventSource, JobAction, Reason, State
+from connector.operations.actions import RESOLUTIONS
+from connector.operations.jobs import BULK_STATES, MAX_IDS
 from connector.web.row_ids import ID_PATTERN, MAX_ID, is_id
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
@@ -141,24 +142,43 @@ class ResolveBodySchema(NoteBodySchema):
     remote_id = StorableText(allow_none=True, metadata={"description": "the order's id at the destination"})
 
 
-class BulkRetryBodySchema(NoteBodySchema):
+class JobBodySchema(NoteBodySchema):
     json_schema_rules: ClassVar = {
-        "anyOf": [
-            {"properties": {"ids": {"type": "array"}}, "required": ["ids"]},
+        "allOf": [
             {
-                "properties": {
-                    "ids": {"type": "null"},
-                    "force": {"enum": [False, None]},
-                    "state": {"enum": [*BULK_STATES, None]},
-                }
+                "anyOf": [
+                    {"properties": {"ids": {"type": "array"}}, "required": ["ids"]},
+                    {
+                        "properties": {
+                            "ids": {"type": "null"},
+                            "force": {"enum": [False, None]},
+                            "state": {"enum": [*BULK_STATES, None]},
+                        }
+                    },
+                ]
+            },
+            {
+                "anyOf": [
+                    {"properties": {"action": {"enum": [JobAction.RETRIGGER, None]}}},
+                    {"properties": {"force": {"enum": [False, None]}, "looked": {"enum": [False, None]}}},
+                ]
             },
         ]
     }
 
+    action = ChoiceField(JobAction, allow_none=True, metadata={"description": "by default `retrigger`"})
     state = ChoiceField(State, allow_none=True, metadata={"description": f"{' or '.join(BULK_STATES)} without `ids`"})
     reason = ChoiceField(Reason, allow_none=True)
     account = StorableText(allow_none=True)
     store = StorableText(allow_none=True)
+    problem = StorableText(
+        allow_none=True, metadata={"description": "a cause: code and path of a problem, as `missing:ship_to/phone`"}
+    )
+    error = StorableText(
+        allow_none=True,
+        metadata={"description": "the last attempt's error: its code, with its status as `http_status: 422`"},
+    )
+    job = RowIdField("must be the id of a job", allow_none=True, metadata={"description": "deliveries of this job"})
     since = UTCDateTime(allow_none=True, metadata={"description": "created at this time or later"})
     until = UTCDateTime(allow_none=True, metadata={"description": "created before this time"})
     ids = fields.List(
@@ -168,6 +188,12 @@ class BulkRetryBodySchema(NoteBodySchema):
         error_messages={"invalid": "must be a list of ids"},
     )
     force = StrictBoolean(allow_none=True, metadata={"description": "requires `ids`"})
+    looked = StrictBoolean(
+        allow_none=True,
+        metadata={
+            "description": "also send uncertain deliveries: each was searched at the destination and is not there"
+        },
+    )
 
 
 class CorrectionBodySchema(NoteBodySchema):

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from flask import Response
+from flask import Flask, Response
 
-from connector.database.bulk_retries import list_jobs, load_job
-from connector.database.models import Circuit, Delivery, Event, Job, State
+from connector.database.jobs import JobPlan, JobRequest, list_jobs, load_job
+from connector.database.models import Circuit, Delivery, Event, Job, JobAction, State
 from connector.database.queries.deliveries import DeliveryFilter, list_deliveries, load_delivery
 from connector.database.queries.events import EventFilter, list_events, load_event
 from connector.database.stats.gauges import count_open
 from connector.delivery.preview import Preview, preview
-from connector.operations import actions
+from connector.operations import actions, jobs
 from connector.operations.store_status import StoreStatus, load_store_status, load_store_statuses
 from connector.runtime import Runtime
 from connector.serializers import (
@@ -23,6 +23,9 @@ from connector.serializers import (
     DeliverySchema,
     EventDetail,
     EventSchema,
+    JobDetail,
+    JobDetailSchema,
+    JobPlanSchema,
     JobSchema,
     PreviewSchema,
     StoreStatusSchema,
@@ -30,15 +33,16 @@ from connector.serializers import (
     load_accounts,
     load_delivery_detail,
     load_event_details,
+    load_job_detail,
 )
 from connector.web.api.blueprint import ApiBlueprint, row_id_parameter
 from connector.web.api.idempotency import REPLAYED_HEADERS, run_idempotent
 from connector.web.api.requests import (
-    BulkRetryBodySchema,
     DeliveryQuerySchema,
     EmptyBodySchema,
     EventQuerySchema,
     IdempotencyHeaderSchema,
+    JobBodySchema,
     NoteBodySchema,
     PageQuerySchema,
     ResolveBodySchema,
@@ -197,67 +201,96 @@ def post_delivery_resolve(body: JsonObject, headers: JsonObject, delivery_id: st
     )
 
 
-@blueprint.post("/retriggers")
-@blueprint.arguments(BulkRetryBodySchema, required=False)
+@blueprint.post("/jobs")
+@blueprint.arguments(JobBodySchema, required=False)
 @blueprint.arguments(IdempotencyHeaderSchema, location="headers")
 @blueprint.response(202, JobSchema, headers=REPLAYED_HEADERS)
 @blueprint.operation(errors=(422,))
-def post_retriggers(body: JsonObject, headers: JsonObject) -> Response:
-    """Start a job that queues many deliveries again.
+def post_jobs(body: JsonObject, headers: JsonObject) -> Response:
+    """Start a job that retriggers, discards or marks as delivered many deliveries.
 
     It takes the deliveries that match the filters and are `parked` (the default) or `waiting`; or those in `ids`, in
-    any state. Uncertain, delivered and discarded deliveries are skipped. `force` queues them too and requires `ids`:
-    check each at the destination first. The worker runs the job; `GET /api/retriggers/<id>` returns its progress.
+    any state. Each is treated as it would be alone, and what its state does not allow is left, with the reason. The
+    worker runs the job; `GET /api/jobs/<id>` returns its progress and what came of it. `POST /api/job-preview`
+    returns what it would do.
     """
-    options = {name: body[name] for name in ("force", "note") if name in body}
-    filters = {name: value for name, value in body.items() if name not in options}
-    if "ids" in filters:
-        filters["ids"] = tuple(filters["ids"])
-    else:
-        filters.setdefault("state", State.PARKED)
-    runtime, delivery_filter = get_runtime(), DeliveryFilter(**filters)
+    runtime, delivery_filter, request = get_runtime(), *read_job(body)
     return run_idempotent(
         202,
         headers,
         body,
-        lambda idempotency: actions.start_bulk_retry(
-            runtime, delivery_filter, actor=API_ACTOR, **options, idempotency=idempotency
-        ),
+        lambda idempotency: jobs.start_job(runtime, delivery_filter, request, idempotency=idempotency),
         JobSchema().dump,
     )
 
 
-@blueprint.get("/retriggers")
+@blueprint.post("/job-preview")
+@blueprint.arguments(JobBodySchema, required=False)
+@blueprint.response(200, JobPlanSchema)
+@blueprint.operation()
+def post_jobs_preview(body: JsonObject) -> JobPlan:
+    """Return what a job would do now: on how many deliveries it would act, how many it would leave, and why."""
+    return jobs.plan_job(get_runtime(), *read_job(body))
+
+
+@blueprint.get("/jobs")
 @blueprint.arguments(PageQuerySchema, location="query")
 @blueprint.response(200, JobPageSchema)
 @blueprint.operation()
-def get_retriggers(query: JsonObject) -> JsonObject:
-    """List bulk retry jobs, newest first."""
+def get_jobs(query: JsonObject) -> JsonObject:
+    """List jobs, newest first."""
     rows, next_cursor = load_page(list_jobs, query)
     return {"items": rows, "next": next_cursor}
 
 
-@blueprint.get("/retriggers/<job_id>", parameters=[JOB_ID])
-@blueprint.response(200, JobSchema)
+@blueprint.get("/jobs/<job_id>", parameters=[JOB_ID])
+@blueprint.response(200, JobDetailSchema)
 @blueprint.operation(errors=(404,))
-def get_retrigger(job_id: str) -> Job:
-    """Return the progress of a job, and what it skipped and why."""
-    return load_job(get_runtime().database, parse_id(job_id))
+def get_job(job_id: str) -> JobDetail:
+    """Return the progress of a job, what came of it, and what it left alone and why."""
+    runtime = get_runtime()
+    return load_job_detail(runtime, load_job(runtime.database, parse_id(job_id)))
 
 
-@blueprint.post("/retriggers/<job_id>/cancel", parameters=[JOB_ID])
-@blueprint.arguments(EmptyBodySchema, required=False)
+@blueprint.post("/jobs/<job_id>/cancel", parameters=[JOB_ID])
+@blueprint.arguments(NoteBodySchema, required=False)
 @blueprint.arguments(IdempotencyHeaderSchema, location="headers")
 @blueprint.response(200, JobSchema, headers=REPLAYED_HEADERS)
 @blueprint.operation(errors=(404, 409, 422))
-def post_retrigger_cancel(body: JsonObject, headers: JsonObject, job_id: str) -> Response:
-    """Cancel a job. Deliveries that it has queued stay queued; 409 if it has finished."""
+def post_job_cancel(body: JsonObject, headers: JsonObject, job_id: str) -> Response:
+    """Stop a job. What it has done stays done; 409 if it has finished."""
+    return change_job(jobs.stop_job, body, headers, job_id)
+
+
+@blueprint.post("/jobs/<job_id>/resume", parameters=[JOB_ID])
+@blueprint.arguments(NoteBodySchema, required=False)
+@blueprint.arguments(IdempotencyHeaderSchema, location="headers")
+@blueprint.response(200, JobSchema, headers=REPLAYED_HEADERS)
+@blueprint.operation(errors=(404, 409, 422))
+def post_job_resume(body: JsonObject, headers: JsonObject, job_id: str) -> Response:
+    """Continue a stopped job where it stopped; 409 if it has finished."""
+    return change_job(jobs.resume_job, body, headers, job_id)
+
+
+def read_job(body: JsonObject) -> tuple[DeliveryFilter, JobRequest]:
+    """Return which deliveries a body selects, and what to do with them."""
+    options = {name: body[name] for name in ("force", "looked", "note") if name in body}
+    filters = {name: value for name, value in body.items() if name not in {"action", *options}}
+    if "ids" in filters:
+        filters["ids"] = tuple(filters["ids"])
+    else:
+        filters.setdefault("state", State.PARKED)
+    request = JobRequest(action=JobAction(body.get("action", JobAction.RETRIGGER)), actor=API_ACTOR, **options)
+    return DeliveryFilter(**filters), request
+
+
+def change_job(change: Callable[..., Job], body: JsonObject, headers: JsonObject, job_id: str) -> Response:
     runtime, id_ = get_runtime(), parse_id(job_id)
     return run_idempotent(
         200,
         headers,
         body,
-        lambda idempotency: actions.cancel_bulk_retry(runtime, id_, actor=API_ACTOR, idempotency=idempotency),
+        lambda idempotency: change(runtime, id_, actor=API_ACTOR, **body, idempotency=idempotency),
         JobSchema().dump,
     )
 
@@ -363,6 +396,17 @@ def post_store_webhooks_sync(body: JsonObject, headers: JsonObject, store: str) 
         ),
         lambda webhooks: StoreStatusSchema().dump(replace(status, webhooks=webhooks)),
     )
+
+
+def add_former_paths(app: Flask) -> None:
+    """Let `/api/retriggers` do what it did before other actions than retriggering became jobs."""
+    for path, endpoint, method in (
+        ("/api/retriggers", "post_jobs", "POST"),
+        ("/api/retriggers", "get_jobs", "GET"),
+        ("/api/retriggers/<job_id>", "get_job", "GET"),
+        ("/api/retriggers/<job_id>/cancel", "post_job_cancel", "POST"),
+    ):
+        app.add_url_rule(path, f"{blueprint.name}.{endpoint}", methods=[method])
 
 
 def account_serializer(runtime: Runtime, account: str) -> Callable[[Circuit], Any]:

@@ -7,7 +7,18 @@ from flask import Flask
 from connector import __version__
 from connector.runtime import Runtime
 from connector.web.access import AccessGuard
-from connector.web.dashboard import accounts, audit, corrections, deliveries, events, overview, settings, stores, tables
+from connector.web.dashboard import (
+    accounts,
+    audit,
+    corrections,
+    deliveries,
+    events,
+    jobs,
+    overview,
+    settings,
+    stores,
+    tables,
+)
 from connector.web.dashboard.assets import configure_assets
 from connector.web.dashboard.auth import configure_auth
 from connector.web.dashboard.errors import fail_with, register_error_handlers
@@ -45,7 +56,7 @@ def create_dashboard(
         fail_with(app, outage)
     configure_auth(app)
     register_filters(app)
-    for module in (overview, deliveries, corrections, events, accounts, stores, tables, settings, audit):
+    for module in (overview, deliveries, corrections, jobs, events, accounts, stores, tables, settings, audit):
         app.register_blueprint(module.blueprint)
     register_error_handlers(app)
     return app

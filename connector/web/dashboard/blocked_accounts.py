@@ -41,8 +41,6 @@ class Block:
     @property
     def summary(self) -> str:
         """The cause in a few words, for lists."""
-        if self.part == "store":
-            return _("waits for the store's API")
         match self.cause:
             case BlockCause.PAUSED:
                 return _("waits: the account is paused")
@@ -50,6 +48,11 @@ class Block:
                 return _("waits: credentials rejected")
             case _:
                 return _("waits: the destination fails")
+
+
+def find_account_blocks(runtime: Runtime) -> dict[str, Block]:
+    """Return what holds the orders of accounts back, by account id."""
+    return {id_: block for (part, id_), block in find_blocks(runtime).items() if part == "account"}
 
 
 def find_blocks(runtime: Runtime) -> dict[tuple[str, str], Block]:

@@ -1,7 +1,6 @@
-"""Deliveries: the list with its search, the page of one delivery, its actions, and bulk retries."""
+"""Deliveries: the list with its search, the page of one delivery, and its actions."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +8,6 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from connector.core.exceptions import ConflictError
-from connector.database.bulk_retries import load_job
 from connector.database.models import Delivery, Reason, State
 from connector.database.queries.deliveries import DeliveryFilter, list_attempts, load_delivery, search_deliveries
 from connector.database.queries.pages import SearchPage
@@ -26,11 +24,11 @@ from connector.web.dashboard.available_actions import (
     read_remote_id,
     require_confirmation,
 )
+from connector.web.dashboard.blocked_accounts import find_account_blocks
 from connector.web.dashboard.delivery_detail import delivery_context
 from connector.web.dashboard.filter_chips import build_chips
 from connector.web.dashboard.forms import (
     PAGE_SIZE,
-    InvalidFormError,
     read_choice,
     read_note,
     read_row_id,
@@ -45,7 +43,7 @@ from mappings.preview.perturb import MAX_ITEMS
 
 blueprint = Blueprint("deliveries", __name__)
 
-FILTERS = ("q", "state", "reason", "account", "store", "problem", "since", "until")
+FILTERS = ("q", "state", "reason", "account", "store", "problem", "error", "job", "job_result", "since", "until")
 #: Newer deliveries are counted up to this; beyond it, the page says "100+".
 MAX_NEWER = 100
 #: How often an e-mail search can look further back: past eight million webhooks.
@@ -118,6 +116,7 @@ def render_list(
         reasons=list(Reason),
         accounts=sorted(runtime.settings.accounts),
         stores=sorted(store.id for store in runtime.settings.stores.values()),
+        blocks=find_account_blocks(runtime),
         first_url=f"?{urlencode(filters)}",
         older_url=f"?{urlencode({**filters, 'before': page.next})}" if page.next else None,
         current_url=f"?{urlencode({**filters, **position})}",
@@ -136,6 +135,9 @@ def parse_search(runtime: Runtime, values: Mapping[str, str]) -> tuple[DeliveryF
         account=read_text(values, "account"),
         store=store,
         problem=read_text(values, "problem"),
+        error=read_text(values, "error"),
+        job=read_row_id(values, "job"),
+        job_result=read_text(values, "job_result"),
         since=read_since(values, "since"),
         until=read_until(values, "until"),
     )
@@ -232,43 +234,3 @@ def run_action(delivery_id: str, action: Callable[[int], None], success_message:
         explanation = explain_refusal(load_delivery(get_runtime().database, id_))
         flash(_("Action failed. %(explanation)s", explanation=explanation), "error")
     return redirect(url_for("deliveries.show", delivery_id=delivery_id))
-
-
-@blueprint.post("/deliveries/retrigger")
-def start_bulk_retry() -> Response:
-    """Retrigger the selected deliveries, or all parked ones that match the filters."""
-    note = read_note(request.form)
-    delivery_filter = all_filter() if request.form.get("all") == "1" else selection_filter()
-    if delivery_filter is None:
-        flash(_("Select at least one delivery."), "error")
-        return redirect(url_for("deliveries.index"))
-    job = actions.start_bulk_retry(get_runtime(), delivery_filter, actor=current_actor(), note=note)
-    return redirect(url_for("deliveries.show_job", job_id=job.id))
-
-
-def all_filter() -> DeliveryFilter:
-    """Return a filter for everything that the list shows. Raises `InvalidFormError`."""
-    delivery_filter, term = parse_search(get_runtime(), request.form)
-    if term or delivery_filter.problem:
-        raise InvalidFormError(_("Search results cannot be retriggered as a whole. Select deliveries instead."))
-    return replace(delivery_filter, state=delivery_filter.state or State.PARKED)
-
-
-def selection_filter() -> DeliveryFilter | None:
-    """Return a filter for the selected rows, or None if no row is selected."""
-    ids = tuple(dict.fromkeys(parse_id(text) for text in request.form.getlist("id")))
-    return DeliveryFilter(ids=ids) if ids else None
-
-
-@blueprint.get("/retriggers/<job_id>")
-def show_job(job_id: str) -> str:
-    return render_template("job.html", job=load_job(get_runtime().database, parse_id(job_id)))
-
-
-@blueprint.post("/retriggers/<job_id>/cancel")
-def cancel_job(job_id: str) -> Response:
-    try:
-        actions.cancel_bulk_retry(get_runtime(), parse_id(job_id), actor=current_actor())
-    except ConflictError:
-        flash(_("It has ended already."), "error")
-    return redirect(url_for("deliveries.show_job", job_id=job_id))

@@ -59,10 +59,21 @@ def delivery_context(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
                 runtime=runtime,
                 delivery=delivery,
                 attempts=attempts,
+                needs_fetch=needs_fetch(runtime, delivery, event),
                 lacks_address_part=any(map(is_about_address, load_problems(delivery.problems))),
             )
         ),
     }
+
+
+def needs_fetch(runtime: Runtime, delivery: Delivery, event: Event) -> bool:
+    """Return whether something of the order is fetched from its store before it is sent."""
+    account = runtime.settings.accounts.get(delivery.account)
+    store = next((store for store in runtime.settings.stores.values() if store.id == event.store), None)
+    if account is None or store is None or not event.body:
+        return False
+    required_details = runtime.settings.destination(account).required_details(account)
+    return bool(load_order_source(runtime.settings, event, store, required_details).missing)
 
 
 def is_about_address(problem: Problem) -> bool:

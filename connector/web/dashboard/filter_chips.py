@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from flask_babel import lazy_gettext
 
-from connector.web.dashboard.i18n import translate_cause
+from connector.web.dashboard.i18n import translate_cause, translate_error_cause
 from connector.web.dashboard.labels import translate
 
 LABELS = {
@@ -16,6 +16,9 @@ LABELS = {
     "account": lazy_gettext("Account"),
     "store": lazy_gettext("Store"),
     "problem": lazy_gettext("Cause"),
+    "error": lazy_gettext("Cause"),
+    "job": lazy_gettext("Job"),
+    "job_result": lazy_gettext("Result"),
     "since": lazy_gettext("From"),
     "until": lazy_gettext("Until"),
     "topic": lazy_gettext("Topic"),
@@ -48,4 +51,6 @@ def build_chips(filters: Mapping[str, str]) -> list[Chip]:
 def render_value(name: str, value: str) -> str:
     if name == "problem":
         return translate_cause(value)
-    return translate(value) if name in ("state", "reason", "status", "source") else value
+    if name == "error":
+        return translate_error_cause(value)
+    return translate(value) if name in ("state", "reason", "status", "source", "job_result") else value

@@ -12,7 +12,13 @@ from markupsafe import Markup
 from connector.core.json_body import InvalidJsonError, parse_json
 from connector.web.context import get_runtime
 from connector.web.dashboard.i18n import gettext as _
-from connector.web.dashboard.i18n import ngettext, translate_cause, translate_path, translate_problem
+from connector.web.dashboard.i18n import (
+    ngettext,
+    translate_cause,
+    translate_error_cause,
+    translate_path,
+    translate_problem,
+)
 from connector.web.dashboard.labels import translate
 from mappings.destination import Outcome
 
@@ -26,6 +32,7 @@ def register_filters(app: Flask) -> None:
         datetime=render_datetime,
         day=format_date,
         due_time=render_due_time,
+        error_cause=translate_error_cause,
         duplicates=describe_duplicates,
         field_label=translate_path,
         json=format_json,

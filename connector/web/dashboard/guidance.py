@@ -62,12 +62,14 @@ class Situation:
     """A delivery, and what its guidance depends on.
 
     Args:
+        needs_fetch: something of the order is fetched from its store before it is sent.
         lacks_address_part: a problem is about a part of the address that some customers write in another field.
     """
 
     runtime: Runtime
     delivery: Delivery
     attempts: Sequence[Attempt]
+    needs_fetch: bool
     lacks_address_part: bool
 
     @property
@@ -127,7 +129,9 @@ def waiting_guidance(situation: Situation) -> Guidance:
     delivery, runtime = situation.delivery, situation.runtime
     actions = [retrigger_action(_("Try now")), discard_action()]
     blocks = find_blocks(runtime)
-    held_by = [blocks.get(("account", delivery.account)), blocks.get(("store", delivery.store))]
+    held_by = [blocks.get(("account", delivery.account))]
+    if situation.needs_fetch:
+        held_by.append(blocks.get(("store", delivery.store)))
     waiting_for = [
         WaitingFor(block=block, explanation=explain_block(runtime, block), waiting=describe_waiting(runtime, block))
         for block in held_by

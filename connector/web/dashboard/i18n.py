@@ -1,6 +1,7 @@
 """Translations into the reader's language: Flask-Babel's functions, with the types that it lacks, and problems."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import flask_babel
@@ -37,6 +38,13 @@ def translate_cause(problem: Problem | str) -> str:
         problem: or the fingerprint of several.
     """
     return render_cause(Problem.from_fingerprint(problem) if isinstance(problem, str) else problem, translate_text)
+
+
+def translate_error_cause(error: str) -> str:
+    """Return what a `DeliveryFilter.error` stands for, such as “status 422”."""
+    fingerprint, _separator, status = error.partition(" ")
+    problem = Problem.from_fingerprint(fingerprint)
+    return translate_cause(replace(problem, params={"status": status}) if status else problem)
 
 
 def translate_path(path: Sequence[str | int]) -> str:

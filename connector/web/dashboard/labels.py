@@ -67,14 +67,41 @@ ACTION_LABELS = {
     "catch-up": lazy_gettext("catch-up"),
     "sync-webhooks": lazy_gettext("webhook repair"),
     "remove-webhooks": lazy_gettext("webhook removal"),
+    "start-job": lazy_gettext("job started"),
+    "stop-job": lazy_gettext("job stopped"),
+    "resume-job": lazy_gettext("job resumed"),
 }
-#: Why a bulk retry skipped deliveries, by the codes of `retrigger_refusal`. Its messages speak of `force`, which the
-#: dashboard has as buttons.
-SKIP_LABELS = {
+#: What a job acted on, and why it left deliveries alone. The messages speak of `force`, which the dashboard has as
+#: buttons.
+JOB_RESULT_LABELS = {
     "being_sent": lazy_gettext("an attempt is in progress"),
     "already_delivered": lazy_gettext("already delivered"),
     "already_discarded": lazy_gettext("discarded"),
     "is_uncertain": lazy_gettext("uncertain: check at the destination"),
+    "changed_meanwhile": lazy_gettext("changed before the job reached it"),
+    "is_held": lazy_gettext("needs a decision: open it, or filter by this reason"),
+    "held_after_attempt": lazy_gettext("needs a decision, and may have arrived: check at the destination"),
+    "still_waiting": lazy_gettext("waiting: only parked orders can be marked as delivered"),
+    "is_delivered": lazy_gettext("already delivered"),
+    "is_discarded": lazy_gettext("discarded"),
+    "was_waiting": lazy_gettext("waiting"),
+    "was_delivered": lazy_gettext("delivered"),
+    "was_unmappable": lazy_gettext("incomplete data"),
+    "was_refused": lazy_gettext("refused"),
+    "was_uncertain": lazy_gettext("uncertain"),
+    "was_exhausted": lazy_gettext("retries exhausted"),
+    "was_held": lazy_gettext("needs a decision"),
+    "was_cancelled": lazy_gettext("cancelled"),
+    "was_filtered": lazy_gettext("filtered out"),
+    "was_discarded_by_hand": lazy_gettext("discarded"),
+}
+JOB_ACTION_LABELS = {
+    "discard": lazy_gettext("discard"),
+    "mark-delivered": lazy_gettext("mark as delivered"),
+}
+JOB_STATE_LABELS = {
+    "running": lazy_gettext("in progress"),
+    "finished": lazy_gettext("finished"),
 }
 TABLE_LABELS = {
     "charges": lazy_gettext("SKU of each kind of charge"),
@@ -102,7 +129,9 @@ LABELS: tuple[Mapping[str, Any], ...] = (
     PROBE_LABELS,
     ACTION_LABELS,
     TABLE_LABELS,
-    SKIP_LABELS,
+    JOB_RESULT_LABELS,
+    JOB_ACTION_LABELS,
+    JOB_STATE_LABELS,
 )
 
 

@@ -9,18 +9,16 @@ from flask_babel import to_user_timezone
 
 from connector.database.circuits import read_circuits
 from connector.database.models import Circuit, State
-from connector.database.queries.deliveries import list_attempts
 from connector.database.stats import gauges
 from connector.database.stats import overview as stats
 from connector.operations.store_status import load_store_statuses
 from connector.runtime import Runtime
 from connector.serializers import circuit_status
 from connector.web.context import get_runtime
-from connector.web.dashboard.filters import describe_attempt
+from connector.web.dashboard.causes import describe_cause
 from connector.web.dashboard.first_run import describe_first_run
 from connector.web.dashboard.forms import InvalidFormError, midnight
 from connector.web.dashboard.i18n import gettext as _
-from connector.web.dashboard.i18n import translate_cause, translate_problem
 from connector.web.dashboard.outages import find_outages
 
 #: Of the days that can be shown. The days before and after them can be computed.
@@ -112,15 +110,6 @@ def describe_causes(runtime: Runtime) -> list[tuple[stats.FailureGroup, str]]:
     """Return the largest groups of parked deliveries, each with its cause in the reader's language."""
     groups = stats.find_failure_groups(runtime.database)[:MAX_CAUSES]
     return [(group, describe_cause(runtime, group)) for group in groups]
-
-
-def describe_cause(runtime: Runtime, group: stats.FailureGroup) -> str:
-    """Return the problem of a group, without what its orders say if there are several; else its last attempt."""
-    if group.problem is not None:
-        return translate_problem(group.problem) if group.count == 1 else translate_cause(group.problem)
-    newest_id, _order = group.orders[0]
-    attempts = list_attempts(runtime.database, newest_id)
-    return describe_attempt(attempts[-1].outcome, attempts[-1].status) if attempts else ""
 
 
 def describe_accounts(runtime: Runtime) -> list[dict[str, Any]]:

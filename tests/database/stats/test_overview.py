@@ -22,8 +22,8 @@ from connector.database.stats.overview import (
     last_webhook_by_store,
     oldest_waiting,
 )
-from connector.operations.actions import advance_bulk_retries, start_bulk_retry
 from mappings.problems import render_cause
+from tests.support.jobs import process_jobs, start_job
 from tests.support.orders import shopify_order, woo_order
 from tests.support.rows import execute_statements
 from tests.support.scenarios import create_mixed_deliveries, without_colonia
@@ -167,11 +167,8 @@ def test_audit_log_pagination_returns_every_row_once(service: Service) -> None:
         service.post_shopify(without_colonia(number))
     service.drain()
     service.api("/accounts/bodega/pause", json={"note": "stocktaking"})
-    start_bulk_retry(
-        service.runtime, DeliveryFilter(state="parked", reason="unmappable"), actor="ana"
-    )  # four notes of one instant
-    while advance_bulk_retries(service.runtime):
-        pass
+    start_job(service, DeliveryFilter(state="parked", reason="unmappable"))
+    process_jobs(service)  # four notes of one instant
     service.api("/accounts/bodega/resume", json={})
     entries: list[tuple[str, str | None]] = []
     note, act = None, None
@@ -180,7 +177,7 @@ def test_audit_log_pagination_returns_every_row_once(service: Service) -> None:
         note = min([row.id for row in rows if row.delivery_id], default=note)
         act = min([row.id for row in rows if not row.delivery_id], default=act)
     retriggered = [("retrigger", f"#{number}") for number in (3, 2, 1, 0)]
-    assert entries == [("resume", None), *retriggered, ("pause", None)]
+    assert entries == [("resume", None), *retriggered, ("start-job", None), ("pause", None)]
 
 
 def test_open_deliveries_are_counted(service: Service) -> None:

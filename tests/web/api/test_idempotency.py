@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from connector.database import bulk_retries
+from connector.database import jobs
 from connector.database.idempotency import IdempotentRequest
-from connector.database.operator_actions import RetriggerRequest
+from connector.database.jobs import JobRequest
+from connector.database.models import JobAction
 from connector.database.queries.deliveries import DeliveryFilter
 from connector.web.app import create_app
 from tests.support.api_access import give_api_access
@@ -37,7 +38,7 @@ def create_refused_order(service: Service) -> None:
         ("/deliveries/1/retrigger", {"note": "the product is there"}),
         ("/deliveries/1/resolve", {"as": "delivered", "remote_id": "L-7"}),
         ("/events/1/retrigger", {}),
-        ("/retriggers", {"reason": "refused"}),
+        ("/jobs", {"reason": "refused"}),
         ("/accounts/erp/pause", {"note": "they count their stock"}),
         ("/accounts/erp/resume", {}),
         ("/stores/tienda-ar/catch-up", {}),
@@ -81,7 +82,7 @@ def test_concurrent_requests_with_one_key_act_once_and_get_the_same_response(ser
     bodies: list[bytes] = []
 
     def ask(app: Flask) -> None:
-        bodies.append(post(service, "/retriggers", app=app, reason="refused").data)
+        bodies.append(post(service, "/jobs", app=app, reason="refused").data)
 
     threads = [threading.Thread(target=ask, args=(app,)) for app in apps]
     for thread in threads:
@@ -90,7 +91,7 @@ def test_concurrent_requests_with_one_key_act_once_and_get_the_same_response(ser
         thread.join()
     assert len(bodies) == 8
     assert len(set(bodies)) == 1
-    assert len(service.api("/retriggers").json["items"]) == 1
+    assert len(service.api("/jobs").json["items"]) == 1
 
 
 def test_failed_request_is_not_cached(service: Service) -> None:
@@ -125,8 +126,12 @@ def test_action_is_rolled_back_when_its_response_cannot_be_stored(service: Servi
 
     once = IdempotentRequest(key="k-1", request_digest="r", build_response=die)
     with pytest.raises(MemoryError):
-        bulk_retries.start_job(
-            service.database, DeliveryFilter(state="parked"), RetriggerRequest(actor="ana"), token="t", idempotency=once
+        jobs.start_job(
+            service.database,
+            DeliveryFilter(state="parked"),
+            JobRequest(action=JobAction.RETRIGGER, actor="ana"),
+            token="t",
+            idempotency=once,
         )
-    assert service.api("/retriggers").json == {"items": [], "next": None}
-    assert post(service, "/retriggers").status_code == 202
+    assert service.api("/jobs").json == {"items": [], "next": None}
+    assert post(service, "/jobs").status_code == 202

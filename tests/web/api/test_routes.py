@@ -228,12 +228,13 @@ def test_impossible_filter_is_400(service: Service, query: str) -> None:
 
 def test_all_errors_of_a_body_are_reported_at_once(service: Service) -> None:
     service.post_woo(woo_order())
-    response = service.api("/retriggers", json={"colour": "red", "force": 1, "ids": ["1", "x"], "since": "2026-01-01"})
+    response = service.api("/jobs", json={"colour": "red", "force": 1, "ids": ["1", "x"], "since": "2026-01-01"})
     assert response.json == {
         "type": "about:blank",
         "title": "Bad Request",
         "status": 400,
-        "detail": "unknown field: colour (allowed: note, state, reason, account, store, since, until, ids, force);"
+        "detail": "unknown field: colour (allowed: note, action, state, reason, account, store, problem, error, "
+        "job, since, until, ids, force, looked);"
         " `since` needs an offset, as in 2026-11-21T16:00:00Z; `ids` must be ids; `force` must be true or false",
     }
 

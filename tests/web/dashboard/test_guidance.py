@@ -14,6 +14,7 @@ from tests.support.destination_rows import ACCOUNTS, CENTELAR_ACCOUNT, STATES, p
 from tests.support.orders import shopify_order
 from tests.support.rows import execute_statements
 from tests.support.service import Service
+from tests.support.thin_webhooks import THIN_CONFIGURATION, post_thin_webhook
 from tests.support.visitor import ANA, PASSWORD, Visitor, text_of, visit
 
 pytestmark = pytest.mark.sqlite  # pages read both databases in tests/database/stats/test_overview.py
@@ -135,8 +136,6 @@ def open_circuit(service: Service, name: str, code: str) -> None:
         ("bodega", "credentials_rejected", "The credentials of account bodega are rejected (Rayo's panel)."),
         ("bodega", "credentials_rejected", "`api_key` under [accounts.bodega]"),
         ("bodega", "consecutive_failures", "Account bodega is failing"),
-        ("store:tienda-mx", "consecutive_failures", "The API of store tienda-mx fails."),
-        ("store:tienda-mx", "credentials_rejected", "The API of store tienda-mx rejects the connector's credentials."),
     ],
 )
 def test_waiting_order_says_what_it_waits_for(service: Service, ana: Visitor, name: str, code: str, shown: str) -> None:
@@ -146,6 +145,32 @@ def test_waiting_order_says_what_it_waits_for(service: Service, ana: Visitor, na
     page = text_of(ana.get("/deliveries/1"))
     assert shown in page
     assert "3 orders wait for this." in page
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("consecutive_failures", "The API of store nube fails."),
+        ("credentials_rejected", "The API of store nube rejects the connector's credentials."),
+    ],
+)
+def test_order_that_must_be_fetched_waits_for_its_stores_api(
+    open_service: Callable[..., Service], code: str, shown: str
+) -> None:
+    service = open_service(text=THIN_CONFIGURATION.replace("NUBE", "{rayo}"))
+    post_thin_webhook(service)
+    open_circuit(service, "store:nube", code)
+    ana = visit(service, ANA)
+    ana.sign_in(PASSWORD, "ana")
+    page = text_of(ana.get("/deliveries/1"))
+    assert shown in page
+    assert "1 order waits for this." in page
+
+
+def test_order_that_is_not_fetched_does_not_wait_for_its_stores_api(service: Service, ana: Visitor) -> None:
+    service.post_shopify(shopify_order(1))
+    open_circuit(service, "store:tienda-mx", "consecutive_failures")
+    assert "The API of store" not in text_of(ana.get("/deliveries/1"))
 
 
 def test_waiting_order_says_who_paused_its_account(service: Service, ana: Visitor) -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from connector.operations.actions import advance_bulk_retries
+from tests.support.jobs import process_jobs
 from tests.support.orders import shopify_order
 from tests.support.scenarios import without_colonia
 from tests.support.service import Service
@@ -80,21 +80,19 @@ def test_selected_deliveries_are_retriggered(service: Service, ana: Visitor) -> 
     for number in (1, 2, 3):
         service.post_shopify(without_colonia(number))
     service.drain()
-    response = ana.post("/deliveries/retrigger", id=["1", "3"], note="try again")
-    assert response.headers["Location"] == "/retriggers/1"
-    while advance_bulk_retries(service.runtime):
-        pass
+    response = ana.post("/jobs", choice="selected", id=["1", "3"], note="try again")
+    assert response.headers["Location"] == "/jobs/1"
+    process_jobs(service)
     assert [delivery["state"] for delivery in service.deliveries()] == ["waiting", "parked", "waiting"]
-    assert "Bulk retry of 2 deliveries" in text_of(ana.get("/retriggers/1"))
+    assert "Job 1: retrigger (2)" in text_of(ana.get("/jobs/1"))
 
 
 def test_every_parked_delivery_in_a_list_is_retriggered(service: Service, ana: Visitor) -> None:
     for number in (1, 2, 3):
         service.post_shopify(without_colonia(number))
     service.drain()
-    ana.post("/deliveries/retrigger", all="1", state="parked", reason="unmappable")
-    while advance_bulk_retries(service.runtime):
-        pass
+    ana.post("/jobs", choice="all", state="parked", reason="unmappable")
+    process_jobs(service)
     assert {delivery["state"] for delivery in service.deliveries()} == {"waiting"}
 
 

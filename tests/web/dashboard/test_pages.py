@@ -27,7 +27,8 @@ def test_overview_shows_stuck_orders_and_reasons(service: Service, ana: Visitor)
     text = text_of(ana.get("/"))
     assert "4 parked orders" in text
     assert re.search(
-        r"4 Shipping address > neighbourhood is missing. incomplete data bodega (just now|\d+ seconds? ago)", text
+        r"4 Shipping address > neighbourhood is missing. incomplete data Act on all bodega (just now|\d+ seconds? ago)",
+        text,
     )
     assert "2 delivered 0 in progress 4 parked 0 discarded" in text
     assert re.findall(r'"(delivered|in_progress|parked|discarded)":', ana.get("/").text) == list(CHART_SERIES)
@@ -166,7 +167,7 @@ def test_events_show_ignore_reasons_and_duplicates(service: Service, ana: Visito
 
 
 @pytest.mark.parametrize(
-    "address", ["/deliveries/99", "/events/99", "/retriggers/99", "/deliveries/x", "/deliveries/" + "9" * 30]
+    "address", ["/deliveries/99", "/events/99", "/jobs/99", "/deliveries/x", "/deliveries/" + "9" * 30]
 )
 def test_unknown_page_is_reported(ana: Visitor, address: str) -> None:
     assert ana.get(address).status_code == 404

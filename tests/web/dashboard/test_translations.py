@@ -24,12 +24,12 @@ from connector.core import messages
 from connector.database.models import Attempt, Circuit, Event, KnownStore, StoreReading, StoreToken, StoreWebhooks
 from connector.database.orders import add_alert
 from connector.operations import actions
-from connector.operations.actions import advance_bulk_retries
 from connector.web.dashboard import auth
 from mappings import DESTINATIONS, labels, problems, webhook_api
 from mappings.addresses import ambiguity
 from tests.support.api_access import PUBLIC_URL, give_api_access
 from tests.support.destination_rows import ACCOUNTS, CENTELAR_ACCOUNT, STATES, place_delivery
+from tests.support.jobs import process_jobs
 from tests.support.orders import shopify_order, woo_order
 from tests.support.rows import execute_statements, update_row
 from tests.support.scenarios import without_colonia
@@ -198,14 +198,16 @@ def live_through_everything(service: Service, ana: Visitor) -> list[str]:
     )
     service.drain()
     actions.pause_account(service.runtime, "erp", actor="ana", note="inventario")
-    ana.post("/deliveries/retrigger", id=["1", "2", "3", "4", "5"], note="reintento")
-    while advance_bulk_retries(service.runtime):
-        pass
+    ana.post("/jobs", choice="selected", id=["1", "2", "3", "4", "5"], note="reintento")
+    process_jobs(service)
+    ana.post("/jobs", action="discard", state="parked", note="duplicados")
+    ana.post("/jobs/2/stop")
     deliveries = [f"/deliveries/{delivery['id']}" for delivery in service.deliveries()]
     events = [f"/events/{event['id']}" for event in service.api("/events").json["items"]]
     return [
         *("/", "/?day=2026-11-20", "/deliveries", "/deliveries?state=parked", "/events", "/events?status=ignored"),
-        *("/accounts", "/audit", "/audit?kind=alert", "/settings", "/retriggers/1"),
+        *("/accounts", "/audit", "/audit?kind=alert", "/settings", "/jobs", "/jobs/1", "/jobs/2"),
+        *("/jobs/new", "/jobs/new?state=waiting", "/jobs/new/mapping", "/deliveries?job=1", "/audit?kind=start-job"),
         *("/stores", "/stores/tienda-mx", "/stores/tienda-ar", "/audit?kind=catch-up", "/events?source=catch-up"),
         *deliveries,
         *(f"{path}/preview" for path in deliveries),

@@ -128,16 +128,17 @@ def upgrade() -> None:
         "jobs",
         sa.Column("id", ROW_ID, nullable=False),
         sa.Column("token", sa.String(), nullable=False),
+        sa.Column("action", sa.String(), nullable=False),
         sa.Column("who", sa.String(), nullable=False),
         sa.Column("note", sa.String(), nullable=True),
         sa.Column("force", sa.Boolean(), nullable=False),
+        sa.Column("looked", sa.Boolean(), nullable=False),
         sa.Column("filters", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
-        sa.Column("queued", sa.Integer(), nullable=False),
+        sa.Column("acted", sa.Integer(), nullable=False),
         sa.Column("skipped_reasons", sa.JSON(), nullable=False),
         sa.Column("after_id", ROW_ID, nullable=False),
-        sa.Column("until_id", ROW_ID, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -273,6 +274,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("delivery_id", "number"),
     )
     op.create_table(
+        "job_deliveries",
+        sa.Column("job_id", ROW_ID, nullable=False),
+        sa.Column("delivery_id", ROW_ID, nullable=False),
+        sa.Column("is_done", sa.Boolean(), nullable=True),
+        sa.Column("why", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"],
+            ["deliveries.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["job_id"],
+            ["jobs.id"],
+        ),
+        sa.PrimaryKeyConstraint("job_id", "delivery_id"),
+    )
+    op.create_table(
         "notes",
         sa.Column("id", ROW_ID, nullable=False),
         sa.Column("delivery_id", ROW_ID, nullable=False),
@@ -313,6 +330,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("account", sa.String(), nullable=True),
         sa.Column("store", sa.String(), nullable=True),
+        sa.Column("job_id", ROW_ID, nullable=True),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("who", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
@@ -401,6 +419,7 @@ def downgrade() -> None:
     op.drop_table("secrets")
     op.drop_table("dashboard_sessions")
     op.drop_table("notes")
+    op.drop_table("job_deliveries")
     op.drop_table("attempts")
     op.drop_table("deliveries")
     op.drop_table("seen_alerts")
