@@ -1,5 +1,7 @@
 """`connector correct`: what a person enters for fields of an order that are missing or doubtful."""
 
+from shlex import quote
+
 import click
 
 from connector.cli.common import ID_ARGUMENT, JSON_OPTION, NOTE_OPTION, cli, exit_with, local_runtime, operator_name
@@ -65,7 +67,7 @@ def list_fields(id_: int, *, as_json: bool) -> None:
         choices = f" One of: {', '.join(field['choices'])}." if field["choices"] else ""
         click.echo(f"--set {field['field']}=…  {field['label']}.{choices}")
     for reading in data["readings"]:
-        click.echo("or: " + " ".join(f"--set {name}={value!r}" for name, value in reading.items()))
+        click.echo("or: " + " ".join(f"--set {quote(f'{name}={value}')}" for name, value in reading.items()))
     if not data["entered"] and not data["fields"]:
         click.echo("Nothing was entered, and no problem names a field that could be.")
 

@@ -31,6 +31,15 @@ def test_field_is_listed_and_entered(service: Service, run: Command) -> None:
     assert "by phone" in listed
 
 
+def test_both_readings_of_an_address_are_listed_as_options(service: Service, run: Command) -> None:
+    payload = shopify_order()
+    payload["shipping_address"]["address1"] = "Paseo de los 12 40"
+    service.post_shopify(payload)
+    service.drain()
+    _, listed = run("correct", "1")
+    assert listed.splitlines()[-1] == "or: --set 'ship_to.street=Paseo de los 12' --set ship_to.number=40"
+
+
 def test_entered_value_is_withdrawn(service: Service, run: Command) -> None:
     service.post_shopify(without_colonia())
     service.drain()

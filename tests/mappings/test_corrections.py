@@ -243,6 +243,23 @@ def test_whole_address_is_entered_where_there_is_none() -> None:
     )
 
 
+def test_entered_address_answers_whether_the_customer_collects() -> None:
+    payload = woo_order()
+    payload["shipping"] = dict.fromkeys(payload["shipping"], "")
+    payload["shipping_lines"][0] |= {"method_id": "flat_rate", "method_title": "Retiro en sucursal"}
+    order = parse_order("woocommerce", payload)
+    [problem] = [problem for problem in problems_of(order, "centelar") if problem.code == "unclear_pickup"]
+    assert "ship_to.street" in problem.fields
+    body = build_body(correct(order, {"ship_to.street": "Lavalle", "ship_to.number": "5"}), "centelar").body
+    assert (body["shipping_address"]["disposition"], body["shipping_address"]["street"]) == ("residential", "Lavalle")
+
+
+def test_product_without_a_row_is_no_matter_of_the_order() -> None:
+    order = parse_order("shopify", mexican())
+    [problem] = problems_of(order, "rayo", required_tables=["identifiers"], identifiers={"X": "1"})
+    assert (problem.table, problem.fields) == ("identifiers", ())
+
+
 def test_invalid_value_has_the_problem_of_the_mapping() -> None:
     order = parse_order("shopify", mexican({"phone": "1"}, {"sku": None}))
     assert mapping_problems(correct(order, {"phone": "55123", "lines[11].sku": "X"}), "rayo") == [
