@@ -99,7 +99,7 @@ bench: $(BENCH) $(PEERS) ## measure speed; NAME is one of accept, forward, claim
 
 docs: $(INSTALLED) ## build the documents as a site, in site/
 	rm -rf build/site && mkdir -p build/site
-	tar cf - --exclude __pycache__ --exclude docs/theme $(SITE) | tar xf - -C build/site
+	tar cf - --exclude __pycache__ --exclude docs/theme/partials $(SITE) | tar xf - -C build/site
 	$(BIN)/zensical build --strict
 
 lock: $(INSTALLED) ## update the dependency lock after a change in pyproject.toml
