@@ -102,6 +102,18 @@ def test_git_tracks_a_configuration_and_no_secrets() -> None:
     assert ignored.stdout.split() == [".env", "connector.db"]
 
 
+def test_supported_versions_of_python_are_the_tested_ones() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
+    versions = workflow["jobs"]["ci"]["strategy"]["matrix"]["python"]
+    [tested] = re.findall(r"^for version in (.+); do$", (ROOT / ".ci" / "pythons").read_text("utf-8"), re.MULTILINE)
+    assert tested.split() == versions
+    named = re.findall(r"Python ([\d., ]+ and [\d.]+)", (ROOT / "CHANGELOG.md").read_text("utf-8"))
+    assert [re.findall(r"\d\.\d+", text) for text in named] == [versions]
+    default = (ROOT / ".python-version").read_text("utf-8").strip()
+    assert default in versions
+    assert f"ARG PYTHON_VERSION={default}\n" in DOCKERFILE
+
+
 def test_changelog_describes_the_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert f"## [{__version__}]" in changelog
