@@ -24,7 +24,7 @@ RUN groupadd --gid 10001 connector \
 ENV PATH=/opt/connector/bin:$PATH \
     HOST=0.0.0.0 \
     PORT=8000
-USER connector
+USER 10001:10001
 # The database is here unless DATABASE_URL says otherwise. Nothing else is written, except to /tmp.
 WORKDIR /var/lib/connector
 VOLUME /var/lib/connector

@@ -66,7 +66,7 @@ def test_image_copies_only_what_git_tracks_and_docker_sends() -> None:
 
 def test_image_runs_as_an_ordinary_user_and_asks_the_connector_for_its_health() -> None:
     _, final = DOCKERFILE.rsplit("\nFROM ", maxsplit=1)
-    assert re.search(r"^USER connector$", final, re.MULTILINE)
+    assert re.search(r"^USER 10001:10001$", final, re.MULTILINE)
     assert re.search(r'^HEALTHCHECK .* CMD \["connector", "health"\]$', final, re.MULTILINE)
 
 
