@@ -185,6 +185,48 @@ def test_pages_fit_a_phone_screen(open_page: Callable[..., Page]) -> None:
     assert wide == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_phone_in_spanish(open_page: Callable[..., Page], scheme: str) -> None:
+    page = open_page(color_scheme=scheme, locale="es-MX", viewport={"width": 390, "height": 800}, has_touch=True)
+    assert axe_violations(page, PAGES) == []
+
+
+def test_filters_are_folded_up_on_a_phone(open_page: Callable[..., Page]) -> None:
+    page = open_page(viewport={"width": 390, "height": 800}, has_touch=True)
+    page.goto("/deliveries?state=parked")
+    expect(page.get_by_label("Reason")).to_be_hidden()
+    page.get_by_role("button", name="Filters (1)").click()
+    page.get_by_label("Reason").select_option("uncertain")
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.wait_for_url("**/deliveries?state=parked&reason=uncertain")
+    expect(page.locator("tbody tr").first).to_contain_text("uncertain")
+
+
+def test_language_is_switched_in_the_header(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto("/deliveries?state=parked")
+    page.get_by_role("button", name="Español").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Entregas")
+    assert page.url.endswith("/deliveries?state=parked")
+
+
+def test_times_follow_the_browser_and_then_the_choice(open_page: Callable[..., Page]) -> None:
+    page = open_page(timezone_id="America/Mexico_City")
+    expect(page.locator("footer")).to_contain_text("Mexico City (UTC-06:00)")
+    page.goto("/settings")
+    page.locator("select[name=timezone]").select_option("Buenos Aires")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("footer")).to_contain_text("Buenos Aires (UTC-03:00)")
+
+
+def test_webhook_address_is_copied(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto("/stores/tienda-ar")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == f"{site.service.url}/webhooks/tienda-ar"
+
+
 def test_pages_use_the_browser_language(open_page: Callable[..., Page]) -> None:
     page = open_page(locale="es-MX")
     page.goto("/")

@@ -142,11 +142,19 @@ def load_event(database: Database, event_id: int) -> Event:
     return event
 
 
-def load_small_events(database: Database, ids: Collection[int]) -> list[Event]:
-    """Events with their bodies, without those whose body was deleted or is large."""
-    statement = select(Event).where(col(Event.id).in_(ids), func.length(col(Event.body)).between(1, MAX_LISTED_BYTES))
+def list_small_event_ids(database: Database, ids: Collection[int]) -> set[int]:
+    """Of these ids, those of events whose body is there and small enough for a list."""
+    is_small = func.length(col(Event.body)).between(1, MAX_LISTED_BYTES)
     with database.read() as session:
-        return list(session.exec(statement).all())
+        return set(session.exec(select(Event.id).where(col(Event.id).in_(ids), is_small)))
+
+
+def load_events(database: Database, ids: Collection[int]) -> list[Event]:
+    """Events with their bodies."""
+    if not ids:
+        return []
+    with database.read() as session:
+        return list(session.exec(select(Event).where(col(Event.id).in_(ids))).all())
 
 
 def load_newest_event(database: Database, row: Delivery | Event) -> Event:

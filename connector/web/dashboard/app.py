@@ -23,6 +23,7 @@ from connector.web.dashboard.assets import configure_assets
 from connector.web.dashboard.auth import configure_auth
 from connector.web.dashboard.errors import fail_with, register_error_handlers
 from connector.web.dashboard.filters import register_filters
+from connector.web.dashboard.order_summaries import configure_summaries
 from connector.web.dashboard.preferences import configure_preferences
 from connector.web.dashboard.security import configure_security
 
@@ -56,6 +57,7 @@ def create_dashboard(
         fail_with(app, outage)
     configure_auth(app)
     register_filters(app)
+    configure_summaries(app)
     for module in (overview, deliveries, corrections, jobs, events, accounts, stores, tables, settings, audit):
         app.register_blueprint(module.blueprint)
     register_error_handlers(app)

@@ -1,16 +1,24 @@
-"""Who ordered and for how much, read from the payloads of the orders that a list shows. Nothing of it is stored."""
+"""Who ordered and for how much, read from the payloads of the orders that a list shows. Nothing of it is stored.
+
+Reading fifty orders takes longer than all else on the page, and a live list shows the same ones every few seconds, so a
+process remembers the last ones. It shows none whose payload was deleted.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from flask import Flask, current_app
+
 from connector.core.json_body import InvalidJsonError
 from connector.database.models import Delivery, Event
-from connector.database.queries.events import load_small_events
+from connector.database.queries.events import list_small_event_ids, load_events
 from connector.delivery.order_source import load_order_source
 from connector.runtime import Runtime
 from mappings.order import Order
 from mappings.problems import MappingError
+
+MAX_REMEMBERED = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +28,23 @@ class OrderSummary:
     currency: str
 
 
+def configure_summaries(app: Flask) -> None:
+    summaries: dict[int, OrderSummary | None] = {}
+    app.extensions["order_summaries"] = summaries
+
+
 def summarize_orders(runtime: Runtime, deliveries: Iterable[Delivery]) -> Mapping[int, OrderSummary]:
     """Return the customer and the amount by event id.
 
     An order is left out if its webhook only names it, if its payload cannot be read, is large, or was deleted.
     """
-    event_ids = {delivery.event_id for delivery in deliveries}
-    summaries = {event.id: summarize(runtime, event) for event in load_small_events(runtime.database, event_ids)}
+    remembered: dict[int, OrderSummary | None] = current_app.extensions["order_summaries"]
+    event_ids = list_small_event_ids(runtime.database, {delivery.event_id for delivery in deliveries})
+    summaries = {event_id: remembered[event_id] for event_id in event_ids if event_id in remembered}
+    for event in load_events(runtime.database, event_ids - summaries.keys()):
+        summaries[event.id] = remembered[event.id] = summarize(runtime, event)
+    for event_id in list(remembered)[:-MAX_REMEMBERED]:
+        remembered.pop(event_id, None)
     return {event_id: summary for event_id, summary in summaries.items() if summary is not None}
 
 

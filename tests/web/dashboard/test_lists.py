@@ -43,6 +43,14 @@ def test_broken_payload_leaves_the_list_whole(service: Service, ana: Visitor, bo
     assert "#1 tienda-mx → bodega – – waiting" in text
 
 
+def test_customer_is_not_shown_any_more_when_the_payload_is_deleted(service: Service, ana: Visitor) -> None:
+    service.post_shopify(shopify_order(1))
+    for _ in range(2):
+        assert "Ximena Prueba 1" in text_of(ana.get("/deliveries"))
+    execute_statements(service, update_row(Event, 1, body=b""))
+    assert "Ximena" not in text_of(ana.get("/deliveries"))
+
+
 def test_lists_say_how_many_match(service: Service, ana: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     create_mixed_deliveries(service)
     assert "3 results" in text_of(ana.get("/deliveries"))
