@@ -42,6 +42,8 @@ def count_matching_deliveries(
             floor, stop_id = low, None
             if ids is not None:
                 conditions = [*conditions, col(Delivery.id).in_(ids)]
+            elif delivery_filter.job is not None:
+                pass  # its own rows bound the scan
             elif filters and conditions:
                 floor, stop_id = deliveries.index_scan_floor(session, conditions, low, high)
             elif filters:
