@@ -1,0 +1,150 @@
+"""`connector jobs …`: one action on many deliveries, with a dry run before and the results after it."""
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from connector.cli.common import ID_ARGUMENT, JSON_OPTION, NOTE_OPTION, UTCTime, cli, local_runtime, operator_name
+from connector.cli.output import print_json, print_json_line, print_result, print_rows
+
+COLUMNS = ("id", "action", "state", "total", "acted", "left", "who", "created_at")
+
+
+@cli.group()
+def jobs() -> None:
+    """Retrigger, discard or mark as delivered many deliveries at once.
+
+    The worker performs a job in small groups. It goes on after a restart, and processes no delivery twice.
+    """
+
+
+@jobs.command("start")
+@click.option(
+    "--action", type=click.Choice(["retrigger", "discard", "mark-delivered"]), default="retrigger", show_default=True
+)
+@click.option("--state", type=click.Choice(["parked", "waiting"]), default="parked", show_default=True)
+@click.option("--reason", help="Parked for this reason, such as refused.")
+@click.option("--account", help="To this account, by its id.")
+@click.option("--store", help="From this store, by its id.")
+@click.option("--problem", help="With this problem: its code and path, such as missing:ship_to/district.")
+@click.option("--error", help="Whose last attempt failed so: “http_status: 422”, or read_timeout:.")
+@click.option("--job", type=click.IntRange(min=1), help="Deliveries of this job.")
+@click.option("--since", type=UTCTime(), help="Received on this UTC day or at this time, or later.")
+@click.option("--until", type=UTCTime(), help="Received before this UTC day or time.")
+@click.option("--looked", is_flag=True, help="Also what is uncertain: each was searched and is not there.")
+@NOTE_OPTION
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what the job would do.")
+@JSON_OPTION
+def start(
+    action: str,
+    state: str,
+    reason: str | None,
+    account: str | None,
+    store: str | None,
+    problem: str | None,
+    error: str | None,
+    job: int | None,
+    since: datetime | None,
+    until: datetime | None,
+    looked: bool,
+    note: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Start a job for all deliveries that match now.
+
+    It leaves alone what is delivered or discarded, what is uncertain without --looked, and what is held without
+    --reason held.
+    """
+    from connector.database.jobs import JobRequest
+    from connector.database.models import JobAction
+    from connector.database.queries.deliveries import DeliveryFilter
+    from connector.operations import jobs as operations
+    from connector.serializers import serialize_job, serialize_job_plan
+
+    delivery_filter = DeliveryFilter(
+        state=state,
+        reason=reason,
+        account=account,
+        store=store,
+        problem=problem,
+        error=error,
+        job=job,
+        since=since,
+        until=until,
+    )
+    request = JobRequest(action=JobAction(action), actor=operator_name(), note=note, looked=looked)
+    with local_runtime() as runtime:
+        if dry_run:
+            plan = serialize_job_plan(operations.plan_job(runtime, delivery_filter, request))
+            print_result(describe_plan(plan), plan, as_json=as_json)
+            return
+        started = serialize_job(operations.start_job(runtime, delivery_filter, request))
+    id_, total = started["id"], started["total"]
+    text = f"Job {id_} is started for {total} deliveries. To see what comes of them: connector jobs show {id_}"
+    print_result(text, started, as_json=as_json)
+
+
+def describe_plan(plan: dict[str, Any]) -> str:
+    lines = [f"{plan['total']} match; {plan['acted']} would be changed, {plan['left']} left alone."]
+    lines += [f"{count}: {why}" for why, count in plan["acted_why"].items()]
+    lines += [f"left {count}: {why}" for why, count in plan["left_why"].items()]
+    return "\n".join(lines)
+
+
+@jobs.command("list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@JSON_OPTION
+def list_rows(limit: int, as_json: bool) -> None:
+    """List jobs, newest first."""
+    from connector.database.jobs import list_jobs
+    from connector.serializers import serialize_job
+
+    with local_runtime() as runtime:
+        rows = [serialize_job(job) for job in list_jobs(runtime.database, limit=limit)]
+    print_rows(COLUMNS, rows, as_json=as_json)
+
+
+@jobs.command()
+@JSON_OPTION
+@ID_ARGUMENT
+def show(as_json: bool, id_: int) -> None:
+    """Show a job and what came of its deliveries, as JSON. With --json, on one line."""
+    from connector.database.jobs import load_job
+    from connector.serializers import serialize_job_detail
+
+    with local_runtime() as runtime:
+        data = serialize_job_detail(runtime, load_job(runtime.database, id_))
+    if as_json:
+        print_json_line(data)
+    else:
+        print_json(data)
+
+
+@jobs.command()
+@NOTE_OPTION
+@JSON_OPTION
+@ID_ARGUMENT
+def stop(note: str | None, as_json: bool, id_: int) -> None:
+    """Stop a job. What it has done stays done."""
+    from connector.operations.jobs import stop_job
+    from connector.serializers import serialize_job
+
+    with local_runtime() as runtime:
+        data = serialize_job(stop_job(runtime, id_, actor=operator_name(), note=note))
+    print_result(f"Job {id_} is stopped.", data, as_json=as_json)
+
+
+@jobs.command()
+@NOTE_OPTION
+@JSON_OPTION
+@ID_ARGUMENT
+def resume(note: str | None, as_json: bool, id_: int) -> None:
+    """Continue a stopped job where it stopped."""
+    from connector.operations.jobs import resume_job
+    from connector.serializers import serialize_job
+
+    with local_runtime() as runtime:
+        data = serialize_job(resume_job(runtime, id_, actor=operator_name(), note=note))
+    print_result(f"Job {id_} is resumed.", data, as_json=as_json)

@@ -1,0 +1,52 @@
+"""`connector jobs …`: a dry run, a job, and what came of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import Command
+from tests.support.jobs import process_jobs
+from tests.support.scenarios import lose_a_response, refuse_order
+from tests.support.service import Service
+
+
+@pytest.fixture
+def run(service: Service, tmp_path: Path, environ: dict[str, str]) -> Command:
+    return Command(configuration=tmp_path / "connector.toml", environ=environ)
+
+
+def test_job_is_previewed_started_and_shown(service: Service, run: Command) -> None:
+    lose_a_response(service, "rayo")
+    refuse_order(service, 7, 8)
+    reason = "it is uncertain: look at the destination first, then resolve it or use `force`"
+    status, printed = run("jobs", "start", "--dry-run")
+    assert (status, printed.splitlines()) == (
+        0,
+        ["3 match; 2 would be changed, 1 left alone.", "2: it was refused", f"left 1: {reason}"],
+    )
+    assert service.api("/jobs").json["items"] == []
+    _, printed = run("jobs", "start", "--note", "the key is right now")
+    assert printed.startswith("Job 1 is started for 3 deliveries.")
+    process_jobs(service)
+    service.drain()
+    _, printed = run("jobs", "show", "1", "--json")
+    job = json.loads(printed)
+    assert (job["state"], job["acted"], job["left_why"]) == ("finished", 2, {reason: 1})
+    assert job["outcomes"] == [{"state": "delivered", "reason": None, "count": 2}]
+    assert "retrigger" in run("jobs", "list")[1]
+
+
+def test_job_is_stopped_and_resumed(service: Service, run: Command) -> None:
+    refuse_order(service, 7)
+    run("jobs", "start", "--action", "discard", "--reason", "refused")
+    assert run("jobs", "stop", "1", "--note", "lunch") == (0, "Job 1 is stopped.\n")
+    process_jobs(service)
+    assert service.only_delivery()["state"] == "parked"
+    assert run("jobs", "resume", "1") == (0, "Job 1 is resumed.\n")
+    process_jobs(service)
+    assert service.only_delivery()["state"] == "discarded"
+
+
+def test_job_that_does_not_exist_is_an_error(run: Command) -> None:
+    assert run("jobs", "show", "9")[0] == 1
