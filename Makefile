@@ -101,6 +101,8 @@ docs: $(INSTALLED) ## build the documents as a site, in site/
 	rm -rf build/site && mkdir -p build/site
 	tar cf - --exclude __pycache__ --exclude docs/theme/partials $(SITE) | tar xf - -C build/site
 	$(BIN)/zensical build --strict
+	@! grep -rlE '<(script|link|img|iframe)[^>]+(src|href)="https?:' site || \
+		{ echo "These pages load something from elsewhere." >&2; exit 1; }
 
 lock: $(INSTALLED) ## update the dependency lock after a change in pyproject.toml
 	$(COMPILE) pyproject.toml --output-file requirements.txt
