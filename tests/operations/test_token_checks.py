@@ -25,6 +25,10 @@ storefront = "shopify"
 client_id = "app"
 client_secret = "{CLIENT_SECRET}"
 api_url = "SANDBOX/shopify"
+
+[[routes]]
+from = "otra"
+to = ["bodega"]
 """
 #: What the doctor says of a fault -> of the result.
 FAULTS: list[tuple[dict[str, Any], str, str]] = [
