@@ -1,5 +1,6 @@
 """`connector jobs …`: one action on many deliveries, with a dry run before and the results after it."""
 
+import sys
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +22,15 @@ def jobs() -> None:
 
 @jobs.command("start")
 @click.option(
-    "--action", type=click.Choice(["retrigger", "discard", "mark-delivered"]), default="retrigger", show_default=True
+    "--action",
+    type=click.Choice(["retrigger", "discard", "mark-delivered"]),
+    default="retrigger",
+    show_default=True,
+    help="What to do with each.",
 )
-@click.option("--state", type=click.Choice(["parked", "waiting"]), default="parked", show_default=True)
+@click.option(
+    "--state", type=click.Choice(["parked", "waiting"]), default="parked", show_default=True, help="In this state."
+)
 @click.option("--reason", help="Parked for this reason, such as refused.")
 @click.option("--account", help="To this account, by its id.")
 @click.option("--store", help="From this store, by its id.")
@@ -32,6 +39,7 @@ def jobs() -> None:
 @click.option("--job", type=click.IntRange(min=1), help="Deliveries of this job.")
 @click.option("--since", type=UTCTime(), help="Received on this UTC day or at this time, or later.")
 @click.option("--until", type=UTCTime(), help="Received before this UTC day or time.")
+@click.option("--all", "is_for_all", is_flag=True, help="All in this state, without any filter.")
 @click.option("--looked", is_flag=True, help="Also what is uncertain: each was searched and is not there.")
 @NOTE_OPTION
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what the job would do.")
@@ -47,12 +55,15 @@ def start(
     job: int | None,
     since: datetime | None,
     until: datetime | None,
+    is_for_all: bool,
     looked: bool,
     note: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Start a job for all deliveries that match now.
+
+    Say which: with filters, or with --all. Without any of them it asks, on a terminal.
 
     It leaves alone what is delivered or discarded, what is uncertain without --looked, and what is held without
     --reason held.
@@ -74,12 +85,20 @@ def start(
         since=since,
         until=until,
     )
+    is_chosen = is_for_all or any((reason, account, store, problem, error, job, since, until))
+    if not (is_chosen or dry_run or sys.stdin.isatty()):
+        raise click.UsageError("say which deliveries: with filters, or --all. With --dry-run, nothing is changed.")
     request = JobRequest(action=JobAction(action), actor=operator_name(), note=note, looked=looked)
     with local_runtime() as runtime:
         if dry_run:
             plan = serialize_job_plan(operations.plan_job(runtime, delivery_filter, request))
             print_result(describe_plan(plan), plan, as_json=as_json)
             return
+        if not is_chosen:
+            click.echo(
+                describe_plan(serialize_job_plan(operations.plan_job(runtime, delivery_filter, request))), err=True
+            )
+            click.confirm("Start the job?", abort=True, err=True)
         started = serialize_job(operations.start_job(runtime, delivery_filter, request))
     id_, total = started["id"], started["total"]
     text = f"Job {id_} is started for {total} deliveries. To see what comes of them: connector jobs show {id_}"
@@ -94,7 +113,7 @@ def describe_plan(plan: dict[str, Any]) -> str:
 
 
 @jobs.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
 @JSON_OPTION
 def list_rows(limit: int, as_json: bool) -> None:
     """List jobs, newest first."""

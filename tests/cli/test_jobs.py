@@ -1,6 +1,7 @@
 """`connector jobs …`: a dry run, a job, and what came of it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.support.commands import Command
 from tests.support.jobs import process_jobs
 from tests.support.scenarios import lose_a_response, refuse_order
 from tests.support.service import Service
+from tests.support.terminal import run_on_terminal
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def test_job_is_previewed_started_and_shown(service: Service, run: Command) -> N
         ["3 match; 2 would be changed, 1 left alone.", "2: it was refused", f"left 1: {reason}"],
     )
     assert service.api("/jobs").json["items"] == []
-    _, printed = run("jobs", "start", "--note", "the key is right now")
+    _, printed = run("jobs", "start", "--all", "--note", "the key is right now")
     assert printed.startswith("Job 1 is started for 3 deliveries.")
     process_jobs(service)
     service.drain()
@@ -35,6 +37,20 @@ def test_job_is_previewed_started_and_shown(service: Service, run: Command) -> N
     assert (job["state"], job["acted"], job["left_why"]) == ("finished", 2, {reason: 1})
     assert job["outcomes"] == [{"state": "delivered", "reason": None, "count": 2}]
     assert "retrigger" in run("jobs", "list")[1]
+
+
+def test_job_without_a_choice_needs_all_or_a_terminal(service: Service, run: Command, tmp_path: Path) -> None:
+    refuse_order(service, 7)
+    status, printed = run("jobs", "start")
+    assert (status, "say which deliveries" in printed) == (2, True)
+    environ = {**os.environ, **run.environ, "CONNECTOR_CONFIG": str(run.configuration)}
+    for answer, expected in (("n", 1), ("y", 0)):
+        assert service.api("/jobs").json["items"] == []
+        with run_on_terminal(["jobs", "start"], environ, tmp_path) as terminal:
+            terminal.wait_for("1 match; 1 would be changed")
+            terminal.answer("Start the job? [y/N]", answer)
+            assert terminal.finish() == expected
+    assert len(service.api("/jobs").json["items"]) == 1
 
 
 def test_job_is_stopped_and_resumed(service: Service, run: Command) -> None:
