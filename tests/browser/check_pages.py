@@ -15,7 +15,7 @@ from tests.support.scenarios import without_colonia
 PAGES = [
     *("/", "/deliveries", "/deliveries?state=parked", "/deliveries/1", "/deliveries/3", "/deliveries/5"),
     *("/deliveries/5/preview", "/events", "/events/1", "/accounts", "/stores", "/stores/tienda-ar"),
-    *("/audit", "/settings", "/tables", "/tables/erp/charges"),
+    *("/audit", "/settings", "/tables", "/tables/erp/charges", "/jobs", "/jobs/new?state=parked&choice=all"),
 ]
 
 
@@ -214,7 +214,7 @@ def test_times_follow_the_browser_and_then_the_choice(open_page: Callable[..., P
     page = open_page(timezone_id="America/Mexico_City")
     expect(page.locator("footer")).to_contain_text("Mexico City (UTC-06:00)")
     page.goto("/settings")
-    page.locator("select[name=timezone]").select_option("Buenos Aires")
+    page.locator("select[name=timezone]").select_option("America/Argentina/Buenos_Aires")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("footer")).to_contain_text("Buenos Aires (UTC-03:00)")
 
