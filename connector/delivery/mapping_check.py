@@ -9,7 +9,7 @@ from connector.runtime import Runtime
 from mappings.problems import Problem
 
 #: Deliveries that one check maps: a person waits for it.
-MAX_CHECKED = 500
+MAX_CHECKED = 200
 
 
 @dataclass(slots=True, kw_only=True)

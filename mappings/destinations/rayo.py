@@ -286,7 +286,7 @@ class Rayo(Destination[RayoAccount]):
         return [
             *list_clues(recipient, [(N_("Recipient"), "nombre"), (N_("Phone"), "telefono")]),
             Clue(label=N_("Address"), value=f"{street}, {place}"),
-            Clue(label=N_("Products"), value=", ".join(products)),
+            Clue(label=N_("Products sent"), value=", ".join(products)),
         ]
 
     def bearer_token(self, account: RayoAccount) -> str | None:

@@ -20,7 +20,7 @@ def test_rayo_order_is_searched_by_its_recipient() -> None:
         "Recipient": "Ximena Ocampo Ríos",
         "Phone": "5565320691",
         "Address": "Av. Álvaro Obregón, 187-B, Depto 402, Roma Norte, 06700, Cuauhtémoc, Ciudad de México",
-        "Products": "2 × 7503039461000, 3 × CREMA-NOCHE",
+        "Products sent": "2 × 7503039461000, 3 × CREMA-NOCHE",
     }
 
 

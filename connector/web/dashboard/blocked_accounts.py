@@ -94,14 +94,18 @@ def explain_block(runtime: Runtime, block: Block) -> str:
             return _("The API of store %(store)s rejects the connector's credentials.", store=block.id)
         return _("The API of store %(store)s fails. Orders that must be fetched from it wait.", store=block.id)
     account = runtime.settings.accounts.get(block.id)
-    panel = translate_text(runtime.settings.destination(account).advice.panel) if account else block.id
+    destination = account.destination if account else block.id
     match block.cause:
         case BlockCause.PAUSED:
             return _("Account %(account)s is paused. %(reason)s", account=block.id, reason=block.reason or "")
         case BlockCause.UNAUTHORIZED:
-            return _("The credentials of account %(account)s are rejected (%(panel)s).", account=block.id, panel=panel)
+            return _(
+                "The credentials of account %(account)s are rejected by %(destination)s.",
+                account=block.id,
+                destination=destination,
+            )
         case _:
-            return _("Account %(account)s is failing (%(panel)s).", account=block.id, panel=panel)
+            return _("Account %(account)s is failing (%(destination)s).", account=block.id, destination=destination)
 
 
 def block_steps(runtime: Runtime, block: Block) -> list[str]:

@@ -55,7 +55,7 @@ def test_every_state_is_explained_at_every_destination(
                 "What to search for in Rayo's panel Recipient",
                 "Phone 55",
                 "Address",
-                "Products",
+                "Products sent",
                 "(Mexico City time)",
                 "Rayo keeps no order number",
             ],
@@ -133,7 +133,7 @@ def open_circuit(service: Service, name: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("name", "code", "shown"),
     [
-        ("bodega", "credentials_rejected", "The credentials of account bodega are rejected (Rayo's panel)."),
+        ("bodega", "credentials_rejected", "The credentials of account bodega are rejected by rayo."),
         ("bodega", "credentials_rejected", "`api_key` under [accounts.bodega]"),
         ("bodega", "consecutive_failures", "Account bodega is failing"),
     ],
