@@ -269,10 +269,14 @@ class Database:
     def close(self) -> None:
         self.is_closed = True
         self._committer.close()
-        for connection in self._idle:
-            connection.close()
-        self._idle.clear()
+        self.disconnect()
         self.backend.close()
+
+    def disconnect(self) -> None:
+        """Close every connection that is not in use. The next use opens new ones."""
+        while self._idle:
+            self._idle.pop().close()
+        self.engine.dispose()
 
 
 def apply_all(transaction: Transaction, changes: Sequence[Callable[[Transaction], Any]]) -> list[Any]:

@@ -201,7 +201,7 @@ def test_metrics_token_grants_nothing_else(
 @pytest.mark.sqlite
 def test_unavailable_database_is_exported(service: Service, engine: str) -> None:
     path: Any = service.database.engine.url.database
-    service.database.engine.dispose()
+    service.database.disconnect()
     Path(path).unlink()
     Path(path).mkdir()
     figures = scrape(service.client)

@@ -66,12 +66,11 @@ def test_page_says_that_the_database_is_unavailable(service: Service, was_availa
 @contextmanager
 def unavailable_database(service: Service) -> Iterator[None]:
     """Put a folder in the place of the database's file."""
-    engine = service.database.engine
-    file = Path(engine.url.database or "")
-    engine.dispose()
+    file = Path(service.database.engine.url.database or "")
+    service.database.disconnect()
     file.rename(file.with_suffix(".away"))
     file.mkdir()
     yield
-    engine.dispose()
+    service.database.disconnect()
     file.rmdir()
     file.with_suffix(".away").rename(file)
