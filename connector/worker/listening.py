@@ -8,8 +8,8 @@ import os
 import socket
 import time
 
-#: How long a port may still be held by a service that has just been stopped.
-PORT_WAIT_S = 3.0
+#: How long a service that was killed may still hold the port: gunicorn would wait for 5 s.
+PORT_WAIT_S = 6.0
 POLL_S = 0.2
 PROBE_TIMEOUT_S = 2.0
 #: The addresses of this machine, for those that stand for all of them.
