@@ -96,7 +96,7 @@ def render_list(
         top: the id of the first row when the list was opened, so that a live list does not move.
         email_context: `email`, `scanned_count` and `next_email_page` of an e-mail search.
     """
-    filters = {name: request.args[name] for name in FILTERS if request.args.get(name)}
+    filters = list_filters(request.args)
     total = None if email_context else count_total(runtime)
     top = top or (page.rows[0].id if page.rows and "before" not in request.args else None)
     position = {
@@ -122,6 +122,11 @@ def render_list(
         current_url=f"?{urlencode({**filters, **position})}",
         **email_context,
     )
+
+
+def list_filters(values: Mapping[str, str]) -> dict[str, Any]:
+    """Return the filters of the list of deliveries that a person came from, to go back there."""
+    return {name: values[name] for name in FILTERS if values.get(name)}
 
 
 def parse_search(runtime: Runtime, values: Mapping[str, str]) -> tuple[DeliveryFilter, str | None]:
@@ -178,7 +183,8 @@ def find_page(
 def show(delivery_id: str) -> str:
     runtime = get_runtime()
     delivery = load_delivery(runtime.database, parse_id(delivery_id))
-    return render_template("delivery.html", delivery=delivery, **delivery_context(runtime, delivery))
+    filters = list_filters(request.args)
+    return render_template("delivery.html", delivery=delivery, filters=filters, **delivery_context(runtime, delivery))
 
 
 @blueprint.get("/deliveries/<delivery_id>/preview")
@@ -233,4 +239,4 @@ def run_action(delivery_id: str, action: Callable[[int], None], success_message:
     except ConflictError:
         explanation = explain_refusal(load_delivery(get_runtime().database, id_))
         flash(_("Action failed. %(explanation)s", explanation=explanation), "error")
-    return redirect(url_for("deliveries.show", delivery_id=delivery_id))
+    return redirect(url_for("deliveries.show", delivery_id=delivery_id, **list_filters(request.args)))

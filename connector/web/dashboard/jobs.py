@@ -21,7 +21,7 @@ from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.available_actions import require_confirmation
 from connector.web.dashboard.blocked_accounts import find_account_blocks
 from connector.web.dashboard.causes import describe_cause
-from connector.web.dashboard.deliveries import FILTERS, find_page, parse_search
+from connector.web.dashboard.deliveries import FILTERS, find_page, list_filters, parse_search
 from connector.web.dashboard.forms import PAGE_SIZE, InvalidFormError, read_choice, read_note, read_row_id, read_text
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.row_ids import parse_id
@@ -154,11 +154,6 @@ def all_filter(runtime: Runtime, values: MultiDict[str, str]) -> DeliveryFilter 
     if state not in jobs.BULK_STATES:
         raise InvalidFormError(_("Only parked and waiting orders can be changed together. Filter by one of these."))
     return replace(delivery_filter, state=state)
-
-
-def list_filters(values: MultiDict[str, str]) -> dict[str, Any]:
-    """Return the filters of the list of deliveries that a form came from, to go back there."""
-    return {name: values[name] for name in FILTERS if values.get(name)}
 
 
 def selection_parameters(values: MultiDict[str, str]) -> list[tuple[str, str]]:

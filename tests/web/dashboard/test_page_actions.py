@@ -112,3 +112,14 @@ def test_account_probe_creates_nothing(service: Service, ana: Visitor) -> None:
     assert "bodega: the connection works (HTTP 200)" in text_of(ana.get("/accounts"))
     assert service.sandbox.orders() == []
     assert ana.post("/accounts/nowhere/test").status_code == 404
+
+
+def test_filters_of_the_list_are_kept_on_the_way_back(service: Service, ana: Visitor) -> None:
+    service.post_shopify(without_colonia(2))
+    service.drain()
+    assert 'href="/deliveries/1?state=parked"' in ana.get("/deliveries?state=parked").text
+    page = ana.get("/deliveries/1?state=parked").text
+    assert 'href="/deliveries?state=parked"' in page
+    assert 'action="/deliveries/1/discard?state=parked"' in page
+    response = ana.post("/deliveries/1/discard?state=parked", note="sent by hand")
+    assert response.headers["Location"] == "/deliveries/1?state=parked"
