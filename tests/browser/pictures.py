@@ -55,4 +55,6 @@ def test_pictures_are_taken(site: Site, open_page: Callable[..., Page], name: st
     page = open_page(locale=LOCALES[language], color_scheme=scheme, viewport=viewport, timezone_id=TIMEZONE)
     page.goto(paths[name.removeprefix("phone-")])
     page.wait_for_load_state("networkidle")
+    # As high as the page: a bar that stays in view would lie across it.
+    page.set_viewport_size({**viewport, "height": page.evaluate("document.documentElement.scrollHeight")})
     page.screenshot(path=HERE / f"{name}-{language}-{scheme}.png", full_page=True)
