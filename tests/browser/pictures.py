@@ -56,5 +56,6 @@ def test_pictures_are_taken(site: Site, open_page: Callable[..., Page], name: st
     page.goto(paths[name.removeprefix("phone-")])
     page.wait_for_load_state("networkidle")
     # As high as the page: a bar that stays in view would lie across it.
-    page.set_viewport_size({**viewport, "height": page.evaluate("document.documentElement.scrollHeight")})
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": viewport["width"], "height": height})
     page.screenshot(path=HERE / f"{name}-{language}-{scheme}.png", full_page=True)
