@@ -14,6 +14,7 @@ from gunicorn.http.errors import InvalidChunkSize
 
 from connector.observability.sentry import configure_sentry
 from connector.web.app import create_app
+from connector.web.body_buffer import buffer_body
 from tests.support.orders import shopify_order
 from tests.support.privacy import PERSONAL_DATA, SECRETS
 from tests.support.receivers import Receiver, run_receiver
@@ -104,7 +105,8 @@ def test_a_body_that_breaks_http_is_the_senders_fault(
 ) -> None:
     environ = {"wsgi.input": BrokenStream(), "wsgi.input_terminated": True, "CONTENT_TYPE": "application/json"}
     headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-    response = service.client.post(path, headers=headers, environ_overrides=environ)
+    with buffer_body(environ):
+        response = service.client.post(path, headers=headers, environ_overrides=environ)
     assert response.status_code == 400
     assert received_events(receiver) == []
 

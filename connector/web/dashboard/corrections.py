@@ -15,6 +15,7 @@ from connector.web.dashboard.delivery_detail import delivery_context
 from connector.web.dashboard.forms import read_note, read_text
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_problem
+from connector.web.dashboard.list_filters import list_filters
 from connector.web.row_ids import parse_id
 
 blueprint = Blueprint("corrections", __name__, url_prefix="/deliveries/<delivery_id>/corrections")
@@ -40,7 +41,7 @@ def enter(delivery_id: str) -> Response | tuple[str, int]:
     except ConflictError:
         return refuse(delivery_id)
     flash(_("Saved. %(effect)s", effect=translate_problem(result.effect)), "success")
-    return redirect(url_for("deliveries.show", delivery_id=delivery_id))
+    return redirect(url_for("deliveries.show", delivery_id=delivery_id, **list_filters(request.args)))
 
 
 @blueprint.post("/withdraw")
@@ -53,17 +54,17 @@ def withdraw(delivery_id: str) -> Response:
     except (ConflictError, NotFoundError):  # somebody else withdrew it, or the order was sent meanwhile
         return refuse(delivery_id)
     flash(_("Withdrawn. %(effect)s", effect=translate_problem(result.effect)), "success")
-    return redirect(url_for("deliveries.show", delivery_id=delivery_id))
+    return redirect(url_for("deliveries.show", delivery_id=delivery_id, **list_filters(request.args)))
 
 
 def refuse(delivery_id: str) -> Response:
     delivery = load_delivery(get_runtime().database, parse_id(delivery_id))
     flash(_("Action failed. %(explanation)s", explanation=explain_refusal(delivery)), "error")
-    return redirect(url_for("deliveries.show", delivery_id=delivery_id))
+    return redirect(url_for("deliveries.show", delivery_id=delivery_id, **list_filters(request.args)))
 
 
 def show_again(delivery: Delivery, values: dict[str, str], errors: list[str], status: int) -> tuple[str, int]:
     runtime = get_runtime()
-    context = delivery_context(runtime, delivery)
+    context = delivery_context(runtime, delivery, request.args)
     context["correction_form"] = build_correction_form(runtime, delivery, values=values, errors=errors)
     return render_template("delivery.html", delivery=delivery, **context), status

@@ -37,13 +37,13 @@ from connector.web.dashboard.forms import (
     read_until,
 )
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.list_filters import list_filters
 from connector.web.dashboard.order_summaries import summarize_orders
 from connector.web.row_ids import parse_id
 from mappings.preview.perturb import MAX_ITEMS
 
 blueprint = Blueprint("deliveries", __name__)
 
-FILTERS = ("q", "state", "reason", "account", "store", "problem", "error", "job", "job_result", "since", "until")
 #: Newer deliveries are counted up to this; beyond it, the page says "100+".
 MAX_NEWER = 100
 #: How often an e-mail search can look further back: past eight million webhooks.
@@ -69,8 +69,7 @@ def search() -> Response | str:
     """Search by the search box. An e-mail address must not appear in a URL, so its results are this response."""
     term = read_text(request.form, "q")
     if term is None or "@" not in term:
-        params: dict[str, Any] = {name: request.form[name] for name in FILTERS if request.form.get(name)}
-        return redirect(url_for("deliveries.index", **params))
+        return redirect(url_for("deliveries.index", **list_filters(request.form)))
     runtime = get_runtime()
     email_page = min(read_row_id(request.form, "email_page") or 0, MAX_EMAIL_PAGES)
     ids, has_older = delivery_ids_by_email(runtime.database, term, page_number=email_page)
@@ -122,11 +121,6 @@ def render_list(
         current_url=f"?{urlencode({**filters, **position})}",
         **email_context,
     )
-
-
-def list_filters(values: Mapping[str, str]) -> dict[str, Any]:
-    """Return the filters of the list of deliveries that a person came from, to go back there."""
-    return {name: values[name] for name in FILTERS if values.get(name)}
 
 
 def parse_search(runtime: Runtime, values: Mapping[str, str]) -> tuple[DeliveryFilter, str | None]:
@@ -183,8 +177,7 @@ def find_page(
 def show(delivery_id: str) -> str:
     runtime = get_runtime()
     delivery = load_delivery(runtime.database, parse_id(delivery_id))
-    filters = list_filters(request.args)
-    return render_template("delivery.html", delivery=delivery, filters=filters, **delivery_context(runtime, delivery))
+    return render_template("delivery.html", delivery=delivery, **delivery_context(runtime, delivery, request.args))
 
 
 @blueprint.get("/deliveries/<delivery_id>/preview")

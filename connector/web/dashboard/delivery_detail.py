@@ -17,6 +17,7 @@ from connector.web.dashboard.guidance import Situation, build_guidance
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import translate_problem
 from connector.web.dashboard.labels import translate
+from connector.web.dashboard.list_filters import list_filters
 from connector.web.dashboard.row_forms import build_missing_row_forms
 from mappings.order import Order
 from mappings.problems import MappingError, Problem, load_problems
@@ -36,12 +37,17 @@ class TimelineEntry:
     row: Any = None
 
 
-def delivery_context(runtime: Runtime, delivery: Delivery) -> dict[str, Any]:
-    """Return the context of `delivery.html`."""
+def delivery_context(runtime: Runtime, delivery: Delivery, query: Mapping[str, str]) -> dict[str, Any]:
+    """Return the context of `delivery.html`.
+
+    Args:
+        query: of the page's address, with the filters of the list that led to it.
+    """
     event = load_event(runtime.database, delivery.event_id)
     attempts = list_attempts(runtime.database, delivery.id)
     order, order_error = parse_event_order(runtime, event)
     return {
+        "filters": list_filters(query),
         "event": event,
         "attempts": attempts,
         "timeline": build_timeline(

@@ -21,9 +21,10 @@ from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.available_actions import require_confirmation
 from connector.web.dashboard.blocked_accounts import find_account_blocks
 from connector.web.dashboard.causes import describe_cause
-from connector.web.dashboard.deliveries import FILTERS, find_page, list_filters, parse_search
+from connector.web.dashboard.deliveries import find_page, parse_search
 from connector.web.dashboard.forms import PAGE_SIZE, InvalidFormError, read_choice, read_note, read_row_id, read_text
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.list_filters import FILTERS, list_filters
 from connector.web.row_ids import parse_id
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")

@@ -16,6 +16,7 @@ from connector.web.dashboard.delivery_detail import delivery_context
 from connector.web.dashboard.forms import PAGE_SIZE, read_note, read_row_id, read_text
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import ngettext
+from connector.web.dashboard.list_filters import list_filters
 from connector.web.dashboard.row_forms import (
     RowForm,
     SentRow,
@@ -88,7 +89,7 @@ def set_row(account: str, table: str) -> Response | tuple[str, int]:
         )
     flash(text, "success")
     if delivery_id is not None:
-        return redirect(url_for("deliveries.show", delivery_id=delivery_id))
+        return redirect(url_for("deliveries.show", delivery_id=delivery_id, **list_filters(request.args)))
     return redirect(url_for("tables.show", account=account, table=table))
 
 
@@ -111,7 +112,7 @@ def show_again(account: str, table: str, sent: SentRow, errors: list[str], deliv
     runtime = get_runtime()
     if delivery_id is not None:
         delivery = load_delivery(runtime.database, delivery_id)
-        context = delivery_context(runtime, delivery)
+        context = delivery_context(runtime, delivery, request.args)
         context["row_forms"] = build_missing_row_forms(runtime, delivery, sent={table: sent}, errors=errors)
         return render_template("delivery.html", delivery=delivery, **context)
     view = tables.load_table(runtime, account, table)

@@ -121,5 +121,6 @@ def test_filters_of_the_list_are_kept_on_the_way_back(service: Service, ana: Vis
     page = ana.get("/deliveries/1?state=parked").text
     assert 'href="/deliveries?state=parked"' in page
     assert 'action="/deliveries/1/discard?state=parked"' in page
+    assert 'action="/deliveries/1/corrections?state=parked"' in page
     response = ana.post("/deliveries/1/discard?state=parked", note="sent by hand")
     assert response.headers["Location"] == "/deliveries/1?state=parked"
