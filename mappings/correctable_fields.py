@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mappings.labels import Translate, render_path, untranslated
+from mappings.labels import LABELS, N_, Translate, render_path, untranslated
 from mappings.text import clean_text
 
 Path = tuple[str | int, ...]
@@ -34,6 +34,8 @@ LABEL_PATHS: Mapping[str, Path] = {
 ITEM_FIELD = re.compile(r"(?P<items>lines|payments)\[(?P<key>.*)\]\.(?P<attribute>sku|barcode|name|gateway)", re.DOTALL)
 VERBATIM_ATTRIBUTES = {"sku", "barcode"}
 ITEM_ATTRIBUTES = {"lines": ("sku", "barcode", "name"), "payments": ("gateway",)}
+#: What merchants call a field of an item.
+ITEM_PHRASES = {"lines": N_("Products > %(field)s (%(key)s)"), "payments": N_("Payments > %(field)s (%(key)s)")}
 #: How fields of items look, for messages.
 ITEM_FORMS = ("lines[ID].sku", "lines[ID].barcode", "lines[ID].name", "payments[GATEWAY].gateway")
 
@@ -64,7 +66,7 @@ def render_field(field: str, translate: Translate = untranslated) -> str:
     item = parse_item(field)
     if item is None:
         return render_path(LABEL_PATHS.get(field, (field,)), translate)
-    return f"{render_path((item.items, item.attribute), translate)} ({item.key})"
+    return translate(ITEM_PHRASES[item.items]) % {"field": translate(LABELS[item.attribute]), "key": item.key}
 
 
 def clean_value(field: str, text: str) -> str | None:

@@ -43,7 +43,7 @@ def test_missing_field_is_entered_on_the_page_of_the_order(site: Site, open_page
     stuck = site.wait_for("#2006", "parked")
     page = open_page(locale="es-MX", viewport={"width": 390, "height": 800})
     page.goto(f"/deliveries/{stuck['id']}")
-    page.get_by_label("La colonia (dirección de envío)").fill("Roma Norte")
+    page.get_by_label("Colonia (dirección de envío)").fill("Roma Norte")
     page.wait_for_timeout(6_000)  # a refresh keeps what is typed
     page.get_by_role("button", name="Guardar y enviar").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("entregado", timeout=20_000)
@@ -102,7 +102,7 @@ def test_missing_row_is_entered_on_the_page_of_its_order(site: Site, open_page: 
     expect(page.locator("tbody tr")).to_contain_text("fila cargada por ana")
     page.locator("summary", has_text="Quitar").click()
     page.get_by_role("button", name="Quitar la fila").click()
-    expect(page.get_by_role("status")).to_have_text("Se quitó la fila «fee».")
+    expect(page.get_by_role("status")).to_have_text("Se quitó la fila “fee”.")
 
 
 def test_catch_up_and_repair_are_asked_of_the_worker(site: Site, open_page: Callable[..., Page]) -> None:

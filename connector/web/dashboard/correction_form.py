@@ -8,7 +8,7 @@ from connector.database.models import Delivery, OrderCorrection
 from connector.delivery.corrections import find_correctable
 from connector.runtime import Runtime
 from connector.web.dashboard.i18n import gettext as _
-from connector.web.dashboard.i18n import translate_problem, translate_text
+from connector.web.dashboard.i18n import render_label, translate_problem, translate_text
 from mappings.correctable_fields import parse_item, render_field
 from mappings.labels import render_path
 from mappings.problems import FieldValues, Problem
@@ -84,7 +84,7 @@ def build_correction_form(
             for reading in correctable.readings
         ],
         entered=[
-            EnteredField(label=capitalize(render_field(row.field, translate_text)), row=row)
+            EnteredField(label=render_label(render_field(row.field, translate_text)), row=row)
             for row in list_corrections(runtime.database, delivery.store, delivery.order_id)
         ],
         errors=errors,
@@ -95,8 +95,8 @@ def build_correction_form(
 def field_label(field: str, problem: Problem) -> str:
     """Return the words of the problem: for a product's field, the number of its line and not the store's id."""
     is_numbered = parse_item(field) is not None and any(isinstance(step, int) for step in problem.path)
-    label = render_path(problem.path, translate_text) if is_numbered else render_field(field, translate_text)
-    return capitalize(label)
+    name = render_path(problem.path, translate_text) if is_numbered else render_field(field, translate_text)
+    return render_label(name)
 
 
 def reading_label(reading: FieldValues) -> str:
@@ -107,7 +107,3 @@ def reading_label(reading: FieldValues) -> str:
         "ship_to.unit": _("Interior number"),
     }
     return " · ".join(f"{labels[name]}: {value}" for name, value in reading)
-
-
-def capitalize(text: str) -> str:
-    return text[:1].upper() + text[1:]

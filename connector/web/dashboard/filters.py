@@ -14,6 +14,7 @@ from connector.web.context import get_runtime
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.i18n import (
     ngettext,
+    render_label,
     translate_cause,
     translate_error_cause,
     translate_path,
@@ -36,6 +37,7 @@ def register_filters(app: Flask) -> None:
         duplicates=describe_duplicates,
         field_label=translate_path,
         json=format_json,
+        label=render_label,
         money=format_money,
         number=format_decimal,
         problem=translate_problem,

@@ -1,5 +1,6 @@
 """Translations into the reader's language: Flask-Babel's functions, with the types that it lacks, and problems."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,9 @@ import flask_babel
 from connector.core.messages import render_stored
 from mappings.labels import render_path
 from mappings.problems import Problem, render_cause
+
+#: What the Spanish names of fields begin with, for sentences such as “Falta la colonia.”
+ARTICLE = re.compile(r"^(el|la|los|las) ")
 
 
 def gettext(message: str, **params: Any) -> str:
@@ -48,6 +52,11 @@ def translate_error_cause(error: str) -> str:
 
 
 def translate_path(path: Sequence[str | int]) -> str:
-    """Return what merchants call a field."""
-    label = render_path(path, translate_text)
+    """Return what merchants call a field, as a label."""
+    return render_label(render_path(path, translate_text))
+
+
+def render_label(name: str) -> str:
+    """Return the translated name of a field as a label: “Colonia” for “la colonia”."""
+    label = ARTICLE.sub("", name)
     return label[:1].upper() + label[1:]

@@ -97,7 +97,7 @@ def test_form_is_in_spanish(parked: Service, ana: Visitor) -> None:
     ana.language = "es"
     text = text_of(ana.get("/deliveries/1"))
     assert "Guardar y enviar" in text
-    assert "La colonia (dirección de envío)" in text
+    assert "Colonia (dirección de envío)" in text
 
 
 def test_viewer_sees_what_was_entered_and_no_form(parked: Service, ana: Visitor) -> None:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from connector.database.stats.overview import last_webhook_by_store
-from connector.web.dashboard.i18n import translate_problem
+from connector.web.dashboard.i18n import render_label, translate_problem, translate_text
 from connector.web.dashboard.overview import CHART_SERIES
+from mappings.correctable_fields import render_field
 from mappings.problems import Problem
 from tests.support.orders import shopify_order, woo_order
 from tests.support.scenarios import create_mixed_deliveries, without_colonia
@@ -50,6 +51,7 @@ def test_pages_use_the_browser_language(service: Service, ana: Visitor) -> None:
     text = text_of(ana.get("/deliveries/1"))
     assert "Qué hacer" in text
     assert "Falta la colonia (dirección de envío)." in text
+    assert "Pedido Cliente Importe" in text_of(ana.get("/deliveries"))
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,19 @@ def test_problems_are_translated(service: Service, problem: Problem | str, spani
     with spanish_page(service):
         assert translate_problem(problem) == spanish
         assert translate_problem(problem if isinstance(problem, str) else problem.to_json()) == spanish
+
+
+@pytest.mark.parametrize(
+    ("field", "spanish"),
+    [
+        ("ship_to.district", "Colonia (dirección de envío)"),
+        ("lines[11].sku", "SKU (producto 11)"),
+        ("payments[bacs].gateway", "Tipo de pago (bacs)"),
+    ],
+)
+def test_labels_of_fields_have_no_article_and_a_capital(service: Service, field: str, spanish: str) -> None:
+    with spanish_page(service):
+        assert render_label(render_field(field, translate_text)) == spanish
 
 
 @contextmanager
