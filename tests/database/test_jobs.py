@@ -106,12 +106,12 @@ def test_concurrent_workers_process_each_page_once(service: Service) -> None:
 
 
 def test_stale_page_is_not_processed(service: Service) -> None:
-    refuse_order(service, 7)
+    refuse_order(service, 7, 8)
     start_job(service)
-    stale = database_jobs.next_running_job(service.database)
-    assert stale is not None
-    process_jobs(service)
-    assert database_jobs.advance_job(service.database, stale, destinations_with_idempotency=set()) is None
+    job = database_jobs.next_running_job(service.database)
+    assert job is not None
+    assert database_jobs.advance_job(service.database, job, destinations_with_idempotency=set(), page_size=1)
+    assert database_jobs.advance_job(service.database, job, destinations_with_idempotency=set(), page_size=1) is None
     assert len(service.api("/deliveries/1").json["notes"]) == 1
 
 

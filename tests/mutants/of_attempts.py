@@ -186,7 +186,7 @@ NOT_REPEATED = Invariant(
         ),
         Mutant(
             breaks="a refused order goes again under the key that was refused",
-            at=operator_actions.requeue,
+            at=operator_actions.queue_again,
             old='            values["revision"] = delivery.revision + 1',
             new='            values["revision"] = delivery.revision',
             tests=("tests/operations/test_actions.py::test_refused_delivery_is_retriggered_with_a_new_key[sqlite]",),
@@ -201,7 +201,7 @@ NOT_REPEATED = Invariant(
         Mutant(
             breaks="a person's retrigger repeats what is uncertain without being forced to",
             at=operator_actions.retrigger_refusal,
-            old=' or REFUSALS.get(delivery.reason or "")',
+            old=' or REFUSALS.get(reason or "")',
             new="",
             tests=("tests/operations/test_actions.py::test_uncertain_delivery_requires_force[sqlite-rayo]",),
         ),

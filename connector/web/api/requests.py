@@ -100,7 +100,8 @@ class BodySchema(Schema):
 
     @pre_load
     def drop_nulls(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {name: value for name, value in data.items() if value is not None}
+        known_names = {field.data_key or name for name, field in self.fields.items()}
+        return {name: value for name, value in data.items() if value is not None or name not in known_names}
 
 
 class EmptyBodySchema(BodySchema):

@@ -239,6 +239,13 @@ def test_all_errors_of_a_body_are_reported_at_once(service: Service) -> None:
     }
 
 
+def test_unknown_field_is_refused_although_it_is_null(service: Service) -> None:
+    service.post_woo(woo_order())
+    response = service.api("/deliveries/1/retrigger", json={"colour": None})
+    assert response.status_code == 400
+    assert "unknown field: colour" in response.json["detail"]
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"force": null, "note": null}'])
 def test_absent_empty_and_null_bodies_are_equivalent(service: Service, body: bytes) -> None:
     service.post_woo(woo_order())
