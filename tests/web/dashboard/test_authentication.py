@@ -62,6 +62,7 @@ def test_viewer_can_see_every_page_and_change_nothing(service: Service) -> None:
     forms = {form for page in PAGES for form in re.findall(r'method="post" action="([^"]+)"', vera.get(page).text)}
     searches = {"/deliveries/search", "/tables/erp/charges/search"}
     assert forms == {"/logout", *searches, "/settings/language", "/settings/timezone"}
+    assert [page for page in PAGES if 'href="/jobs/new' in vera.get(page).text] == []
     door = vera.client.application.extensions["dashboard"]
     posts = [
         str(rule).replace("<delivery_id>", "1").replace("<event_id>", "1").replace("<account>", "bodega")
