@@ -281,11 +281,11 @@ class Rayo(Destination[RayoAccount]):
     def find_clues(self, body: Any) -> list[Clue]:
         recipient = body.get("consumidor_destino")
         street = join_values(recipient, "calle", "no_exterior", "no_interior", "colonia")
-        place = join_values(recipient, "codigo_postal", "ciudad", "estado")
+        locality = join_values(recipient, "codigo_postal", "ciudad", "estado")
         products = [f"{product.get('cantidad')} × {product.get('identificador')}" for product in body["productos"]]
         return [
             *list_clues(recipient, [(N_("Recipient"), "nombre"), (N_("Phone"), "telefono")]),
-            Clue(label=N_("Address"), value=f"{street}, {place}"),
+            Clue(label=N_("Address"), value=f"{street}, {locality}"),
             Clue(label=N_("Products sent"), value=", ".join(products)),
         ]
 

@@ -40,7 +40,8 @@ def summarize_orders(runtime: Runtime, deliveries: Iterable[Delivery]) -> Mappin
     """
     remembered: dict[int, OrderSummary | None] = current_app.extensions["order_summaries"]
     event_ids = list_small_event_ids(runtime.database, {delivery.event_id for delivery in deliveries})
-    summaries = {event_id: remembered[event_id] for event_id in event_ids if event_id in remembered}
+    remembered_now = remembered.copy()  # other threads add and remove
+    summaries = {event_id: remembered_now[event_id] for event_id in event_ids if event_id in remembered_now}
     for event in load_events(runtime.database, event_ids - summaries.keys()):
         summaries[event.id] = remembered[event.id] = summarize(runtime, event)
     for event_id in list(remembered)[:-MAX_REMEMBERED]:

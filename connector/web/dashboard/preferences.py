@@ -111,8 +111,8 @@ def describe_timezone() -> str:
 
 def name_place(timezone: str) -> str:
     """Return what the reader calls the city of a time zone."""
-    place = get_timezone_location(get_timezone(timezone), locale=get_locale(), return_city=True)
-    return place.rpartition("/")[2]  # “Argentina/Buenos Aires”
+    city = get_timezone_location(get_timezone(timezone), locale=get_locale(), return_city=True)
+    return city.rpartition("/")[2]  # “Argentina/Buenos Aires”
 
 
 def list_timezones() -> list[tuple[str, list[tuple[str, str]]]]:
