@@ -70,6 +70,13 @@ class Backend(Protocol):
     def contains_bytes(self, body: SQLColumnExpression[Any], needle: bytes) -> ColumnElement[bool]:
         """True where `body` contains `needle`."""
 
+    def contains_text(self, text: Any, needle: str) -> ColumnElement[bool]:
+        """True where a text, or bytes that hold one, contains `needle` in any case. It may be true for others, too.
+
+        Args:
+            needle: in lower case.
+        """
+
     def is_unavailable(self, error: BaseException | None) -> bool:
         """True if the database is locked, full, damaged or unreachable, so that a retry may succeed."""
 

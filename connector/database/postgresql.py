@@ -11,7 +11,18 @@ from time import monotonic
 from typing import Any
 
 import psycopg
-from sqlalchemy import ColumnElement, Connection, Engine, SQLColumnExpression, create_engine, event, func, literal, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    LargeBinary,
+    SQLColumnExpression,
+    create_engine,
+    event,
+    func,
+    literal,
+    text,
+)
 from sqlalchemy.engine import URL, make_url
 
 CHANNEL = "connector_deliveries"
@@ -112,6 +123,13 @@ class Postgresql:
 
     def contains_bytes(self, body: SQLColumnExpression[Any], needle: bytes) -> ColumnElement[bool]:
         return func.position(literal(needle).op("IN")(body)) > 0
+
+    def contains_text(self, text: Any, needle: str) -> ColumnElement[bool]:
+        """True for some that do not contain it, too, if it has other characters than those of ASCII."""
+        if isinstance(text.type, LargeBinary):  # as text with escapes: the bytes need not be UTF-8
+            text = func.encode(text, "escape")
+        pattern = "".join(character if character.isascii() and character != "\\" else "%" for character in needle)
+        return func.lower(text).like(f"%{pattern}%")
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         """`InternalError` comes from a server that accepts no writes: a replica, before it is promoted.

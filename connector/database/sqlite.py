@@ -144,6 +144,9 @@ class Sqlite:
     def contains_bytes(self, body: SQLColumnExpression[Any], needle: bytes) -> ColumnElement[bool]:
         return func.instr(body, needle) > 0
 
+    def contains_text(self, text: Any, needle: str) -> ColumnElement[bool]:
+        return func.instr(func.lower(cast(text, String)), needle) > 0
+
     def is_unavailable(self, error: BaseException | None) -> bool:
         is_ours = isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
         return isinstance(error, sqlite3.DatabaseError) and not is_ours

@@ -1,0 +1,1 @@
+"""Personal data: what is kept about orders is exported and erased on request."""
