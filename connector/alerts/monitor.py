@@ -165,7 +165,7 @@ class AlertMonitor:
         """Yield the stores that have sent webhooks before, but none for longer than `silent_after_h`."""
         now = self.runtime.clock()
         for store, last_at in last_webhooks.items():
-            is_configured = any(configured.id == store for configured in self.runtime.settings.stores.values())
+            is_configured = store in self.runtime.settings.stores_by_id
             hours = self.alerts.silent_after_h_by_store.get(store, self.alerts.silent_after_h)
             if is_configured and last_at < now - timedelta(hours=hours):
                 yield OngoingCondition(kind="silent", store=store, since=last_at)

@@ -17,7 +17,7 @@ COLUMNS = ("id", "destination", "state", "since", "reason", "waiting", "sending"
 @JSON_OPTION
 def accounts(as_json: bool) -> None:
     """List the accounts: whether each accepts orders, and how many deliveries are open for it."""
-    from connector.serializers import serialize_accounts
+    from connector.serializers.accounts import serialize_accounts
 
     with local_runtime() as runtime:
         rows = serialize_accounts(runtime)
@@ -37,7 +37,7 @@ def require_account(runtime: "Runtime", account: str) -> None:
 def pause(note: str | None, as_json: bool, account: str) -> None:
     """Stop sending to an account until it is resumed. Its orders wait."""
     from connector.operations import actions
-    from connector.serializers import serialize_account_by_id
+    from connector.serializers.accounts import serialize_account_by_id
 
     with local_runtime() as runtime:
         require_account(runtime, account)
@@ -52,7 +52,7 @@ def pause(note: str | None, as_json: bool, account: str) -> None:
 def resume(as_json: bool, account: str) -> None:
     """Resume sending to an account, clearing any pause or open circuit breaker."""
     from connector.operations import actions
-    from connector.serializers import serialize_account_by_id
+    from connector.serializers.accounts import serialize_account_by_id
 
     with local_runtime() as runtime:
         require_account(runtime, account)

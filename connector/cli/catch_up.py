@@ -71,7 +71,7 @@ def catch_up(store_name: str | None, since: datetime | None, is_dry_run: bool, a
 def choose_stores(runtime: "Runtime", store_name: str | None) -> "list[Store]":
     """Return the stores whose orders can be listed. Exits if there is none."""
     settings = runtime.settings
-    by_id = {store.id: store for store in settings.stores.values()}
+    by_id = settings.stores_by_id
     stores = [*by_id.values()]
     if store_name is not None:
         stores = [lookup_or_fail("store", store_name, {**by_id, **settings.stores})]

@@ -28,7 +28,7 @@ def correct(
     """
     from connector.core.messages import render_stored
     from connector.delivery.corrections import InvalidCorrectionError, enter_corrections, withdraw_corrections
-    from connector.serializers import serialize_correction_result
+    from connector.serializers.corrections import serialize_correction_result
     from mappings.problems import render_problems
 
     if assignments and withdrawn:
@@ -54,7 +54,7 @@ def correct(
 
 def list_fields(id_: int, *, as_json: bool) -> None:
     from connector.database.queries.deliveries import load_delivery
-    from connector.serializers import serialize_corrections
+    from connector.serializers.corrections import serialize_corrections
 
     with local_runtime() as runtime:
         data = serialize_corrections(runtime, load_delivery(runtime.database, id_))

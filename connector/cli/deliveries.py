@@ -20,7 +20,8 @@ def show(is_event: bool, as_json: bool, id_: int) -> None:
     """Show a delivery with its body, attempts and notes, as JSON. With --json, on one line."""
     from connector.database.queries.deliveries import load_delivery
     from connector.database.queries.events import load_event
-    from connector.serializers import serialize_delivery_detail, serialize_events
+    from connector.serializers.deliveries import serialize_delivery_detail
+    from connector.serializers.events import serialize_events
 
     with local_runtime() as runtime:
         if is_event:
@@ -56,7 +57,7 @@ def retrigger(
     With --event, say for each account what was done. The exit status is 1 if nothing was.
     """
     from connector.operations import actions
-    from connector.serializers import serialize_delivery, serialize_retry_result
+    from connector.serializers.deliveries import serialize_delivery, serialize_retry_result
 
     if is_event and new_key:
         raise click.UsageError("--new-key is for one delivery.")
@@ -111,7 +112,7 @@ def describe_retry(row: dict[str, Any]) -> str:
 def resolve(as_: str, remote_id: str | None, note: str | None, as_json: bool, id_: int) -> None:
     """Mark a parked delivery as delivered or discarded."""
     from connector.operations import actions
-    from connector.serializers import serialize_delivery
+    from connector.serializers.deliveries import serialize_delivery
 
     with local_runtime() as runtime, explain_conflict(f"Delivery {id_} was not changed"):
         delivery = actions.resolve_delivery(

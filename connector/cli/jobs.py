@@ -72,7 +72,7 @@ def start(
     from connector.database.models import JobAction
     from connector.database.queries.deliveries import DeliveryFilter
     from connector.operations import jobs as operations
-    from connector.serializers import serialize_job, serialize_job_plan
+    from connector.serializers.jobs import serialize_job, serialize_job_plan
 
     delivery_filter = DeliveryFilter(
         state=state,
@@ -118,7 +118,7 @@ def describe_plan(plan: dict[str, Any]) -> str:
 def list_rows(limit: int, as_json: bool) -> None:
     """List jobs, newest first."""
     from connector.database.jobs import list_jobs
-    from connector.serializers import serialize_job
+    from connector.serializers.jobs import serialize_job
 
     with local_runtime() as runtime:
         rows = [serialize_job(job) for job in list_jobs(runtime.database, limit=limit)]
@@ -131,7 +131,7 @@ def list_rows(limit: int, as_json: bool) -> None:
 def show(as_json: bool, id_: int) -> None:
     """Show a job and what came of its deliveries, as JSON. With --json, on one line."""
     from connector.database.jobs import load_job
-    from connector.serializers import serialize_job_detail
+    from connector.serializers.jobs import serialize_job_detail
 
     with local_runtime() as runtime:
         data = serialize_job_detail(runtime, load_job(runtime.database, id_))
@@ -148,7 +148,7 @@ def show(as_json: bool, id_: int) -> None:
 def stop(note: str | None, as_json: bool, id_: int) -> None:
     """Stop a job. What it has done stays done."""
     from connector.operations.jobs import stop_job
-    from connector.serializers import serialize_job
+    from connector.serializers.jobs import serialize_job
 
     with local_runtime() as runtime:
         data = serialize_job(stop_job(runtime, id_, actor=operator_name(), note=note))
@@ -162,7 +162,7 @@ def stop(note: str | None, as_json: bool, id_: int) -> None:
 def resume(note: str | None, as_json: bool, id_: int) -> None:
     """Continue a stopped job where it stopped."""
     from connector.operations.jobs import resume_job
-    from connector.serializers import serialize_job
+    from connector.serializers.jobs import serialize_job
 
     with local_runtime() as runtime:
         data = serialize_job(resume_job(runtime, id_, actor=operator_name(), note=note))

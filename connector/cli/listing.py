@@ -94,7 +94,7 @@ def find_events(
 ) -> tuple[Sequence[dict[str, Any]], int | None]:
     """Return the events as JSON, and the cursor of the next page, if there is one."""
     from connector.database.queries.events import EventFilter, list_events
-    from connector.serializers import serialize_events
+    from connector.serializers.events import serialize_events
 
     events = list_events(runtime.database, EventFilter(**filters), before_id=cursor, limit=limit + 1)
     return serialize_events(runtime, events[:limit]), events[limit - 1].id if len(events) > limit else None
@@ -105,7 +105,7 @@ def find_deliveries(
 ) -> tuple[Sequence[dict[str, Any]], int | None]:
     """Return the deliveries as JSON, and the cursor of the next page, if there is one."""
     from connector.database.queries.deliveries import DeliveryFilter, list_deliveries
-    from connector.serializers import serialize_delivery
+    from connector.serializers.deliveries import serialize_delivery
 
     delivery_filter = DeliveryFilter(**filters)
     if email is None:

@@ -120,7 +120,7 @@ def reconcile(
         return
     from connector.database.reconciliation.run import Scope, last_ids
     from connector.database.reconciliation.run import reconcile as reconcile_rows
-    from connector.serializers import serialize_report
+    from connector.serializers.reconciliation import serialize_report
 
     with (
         local_runtime() as runtime,

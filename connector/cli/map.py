@@ -143,7 +143,7 @@ def build_unconfigured_pair(storefront: str, destination: str, values: tuple[str
 
 def print_explanation(explained: "ExplainedMapping", *, as_json: bool) -> None:
     if as_json:
-        from connector.serializers import serialize_explained_body
+        from connector.serializers.previews import serialize_explained_body
 
         click.echo(json.dumps(serialize_explained_body(explained), ensure_ascii=False, indent=2))
         return

@@ -321,7 +321,7 @@ def format_value(value: Any) -> str:
 
 
 def serialize_dry_run(preview: "Preview", verdict: Verdict) -> dict[str, Any]:
-    from connector.serializers import serialize_preview
+    from connector.serializers.previews import serialize_preview
 
     delivery = preview.delivery
     return {

@@ -57,7 +57,7 @@ def list_tables(in_file: bool, as_json: bool) -> None:
         list_files(as_json=as_json)
         return
     from connector.operations.tables import list_table_summaries
-    from connector.serializers import TableSummarySchema
+    from connector.serializers.tables import TableSummarySchema
 
     with local_runtime() as runtime:
         rows = TableSummarySchema(many=True).dump(list_table_summaries(runtime))
@@ -112,7 +112,7 @@ def load_file_rows(account: str, name: str) -> tuple[list[str], list[dict[str, A
 def load_rows(account: str, name: str) -> tuple[list[str], list[dict[str, Any]]]:
     from connector.database.table_rows import format_value
     from connector.operations.tables import load_table
-    from connector.serializers import TableRowSchema
+    from connector.serializers.tables import TableRowSchema
 
     with local_runtime() as runtime:
         view = load_table(runtime, find_account_id(runtime, account), name)
@@ -143,7 +143,7 @@ def set_row(
         set_row_in_file(account, name, key.strip(), values, as_json=as_json)
         return
     from connector.operations import tables
-    from connector.serializers import EnteredRowSchema
+    from connector.serializers.tables import EnteredRowSchema
     from connector.settings.csv_tables import row_from_cells
     from connector.settings.lookup_tables import find_table as find_table_field
 
@@ -187,7 +187,7 @@ def remove_row(account: str, in_file: bool, note: str | None, name: str, key: st
         print_result(f"Row “{key}” is removed from {location.source}.", data, as_json=as_json)
         return
     from connector.operations import tables
-    from connector.serializers import EnteredRowSchema
+    from connector.serializers.tables import EnteredRowSchema
 
     with local_runtime() as runtime:
         account_id = find_account_id(runtime, account)

@@ -85,7 +85,7 @@ def run_for_stores(
         if settings.public_url is None:
             exit_with(["`public_url` is not set: it is the address at which storefronts reach this connector."], 1)
         if store_name is not None:
-            by_id = {store.id: store for store in settings.stores.values()}
+            by_id = settings.stores_by_id
             stores = [lookup_or_fail("store", store_name, {**by_id, **settings.stores})]
         else:
             stores = [store for store in settings.stores.values() if store.has_api]

@@ -198,12 +198,11 @@ def stop_job(
     """Stop a job. What it has done stays done. Raises `NotFoundError`, `ConflictError`."""
 
     def stop(transaction: Transaction) -> Job:
-        job = lock_job(transaction, job_id)
-        if job.state == JobState.FINISHED:
-            raise ConflictError("it has finished")
-        if job.state == JobState.RUNNING:
-            record_job_action(transaction, job_id, "stop-job", actor, note)
-        return change_job(transaction, job_id, state=JobState.CANCELLED, ended_at=job.ended_at or transaction.now)
+        job = lock_unfinished_job(transaction, job_id)
+        if job.state == JobState.CANCELLED:
+            return job
+        record_job_action(transaction, job_id, "stop-job", actor, note)
+        return change_job(transaction, job_id, state=JobState.CANCELLED, ended_at=transaction.now)
 
     return transact_idempotently(database, stop, idempotency)
 
@@ -219,11 +218,10 @@ def resume_job(
     """Continue a stopped job where it stopped. Raises `NotFoundError`, `ConflictError`."""
 
     def resume(transaction: Transaction) -> Job:
-        job = lock_job(transaction, job_id)
-        if job.state == JobState.FINISHED:
-            raise ConflictError("it has finished")
-        if job.state == JobState.CANCELLED:
-            record_job_action(transaction, job_id, "resume-job", actor, note)
+        job = lock_unfinished_job(transaction, job_id)
+        if job.state == JobState.RUNNING:
+            return job
+        record_job_action(transaction, job_id, "resume-job", actor, note)
         return change_job(transaction, job_id, state=JobState.RUNNING, ended_at=None)
 
     return transact_idempotently(database, resume, idempotency)
@@ -324,6 +322,14 @@ def record_results(transaction: Transaction, job_id: int, results: Sequence[JobR
 
 def lock_job(transaction: Transaction, job_id: int) -> Job:
     return require_job(transaction.load_one(select(Job).where(Job.id == job_id).with_for_update()), job_id)
+
+
+def lock_unfinished_job(transaction: Transaction, job_id: int) -> Job:
+    """Raises `NotFoundError`, `ConflictError`."""
+    job = lock_job(transaction, job_id)
+    if job.state == JobState.FINISHED:
+        raise ConflictError("it has finished")
+    return job
 
 
 def change_job(transaction: Transaction, job_id: int, **values: Any) -> Job:

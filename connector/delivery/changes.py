@@ -80,7 +80,7 @@ def load_source(runtime: Runtime, event: Event, account: Account) -> OrderSource
     """Return the order of an event with all that its destination needs. Raises `FetchError`, `MappingError`."""
     settings = runtime.settings
     destination: Destination[Any] = settings.destination(account)
-    store = settings.store_by_id(event.store)
+    store = settings.stores_by_id[event.store]
     corrections = load_corrections(runtime.database, event.store, event.order_id)
     source = load_order_source(settings, event, store, destination.required_details(account), corrections)
     if not source.missing:
@@ -98,7 +98,7 @@ def build_body(runtime: Runtime, source: OrderSource, account: Account) -> Any:
 def sent_body(runtime: Runtime, delivery: Delivery, event: Event, account: Account) -> Any:
     """Return what was sent: made again from its event, so that new settings are no change; else as it was stored."""
     try:
-        store = runtime.settings.store_by_id(event.store)
+        store = runtime.settings.stores_by_id[event.store]
         corrections = load_corrections(runtime.database, event.store, event.order_id)
         source = load_order_source(runtime.settings, event, store, corrections=corrections)
         if event.body and not source.is_thin:

@@ -165,7 +165,7 @@ def prepare_order(
 def find_store(runtime: Runtime, delivery: Delivery) -> Store:
     """Raises `MappingError` if the store is no longer configured."""
     try:
-        return runtime.settings.store_by_id(delivery.store)
+        return runtime.settings.stores_by_id[delivery.store]
     except KeyError:
         raise MappingError([build_message("store_not_configured")]) from None
 

@@ -76,7 +76,7 @@ def find_exclusions(runtime: Runtime, event: Event, accounts: Collection[str]) -
         return {}
     try:
         newest = load_newest_event(runtime.database, event)
-        store = settings.store_by_id(event.store)
+        store = settings.stores_by_id[event.store]
         storefront = settings.storefront(store)
         payload = parse_json(newest.body)
         if any(fetch.is_order for fetch in storefront.required_fetches(payload, store, frozenset())):

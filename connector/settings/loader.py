@@ -57,9 +57,10 @@ class Settings:
     public_url: str | None = None  # the service's address, for links to the dashboard and for webhooks
     alerts: AlertSettings = field(default_factory=AlertSettings)
 
-    def store_by_id(self, store_id: str) -> Store:
-        """Return the store with this id. Raises `KeyError` if it is not configured (any more)."""
-        return {store.id: store for store in self.stores.values()}[store_id]
+    @property
+    def stores_by_id(self) -> Mapping[str, Store]:
+        """The stores by id, as in the database. It may know the ids of stores that are no longer configured."""
+        return {store.id: store for store in self.stores.values()}
 
     def webhook_url(self, store: Store) -> str | None:
         """Return the address that the store's webhooks must have; None if `public_url` is not set."""

@@ -45,7 +45,6 @@ def create_app(runtime: Runtime) -> Flask:
     for module in (webhooks, routes, corrections, tables, health, prometheus, openapi, mount):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(openapi.docs_blueprint)
-    routes.add_former_paths(app)
     app.wsgi_app = ProxyMiddleware(app.wsgi_app, app)  # type: ignore[method-assign]
     attach_runtime(app, runtime)
     return app

@@ -161,7 +161,7 @@ def test_dry_run_shows_field_differences(
     result: dict[str, Any] = json.loads(printed.splitlines()[0])
     assert (status, result["would_be"], result["body"]["servicio_rayo"]) == (0, "changed", "EXPRESS")
     assert result["differences"] == [{"field": "servicio_rayo", "old": "NACIONAL", "new": "EXPRESS"}]
-    assert first.api("/retriggers").json["items"] == []
+    assert first.api("/jobs").json["items"] == []
     assert [delivery["reason"] for delivery in first.deliveries()] == ["refused", "unmappable"]
 
 

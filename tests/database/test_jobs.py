@@ -43,7 +43,7 @@ def test_job_queues_parked_deliveries_and_reports_skipped_ones(service: Service)
     assert (done.state, done.total, done.acted) == ("finished", 3, 2)
     assert done.skipped_reasons == {"is_uncertain": 1}
     reason = "it is uncertain: look at the destination first, then resolve it or use `force`"
-    assert service.api(f"/retriggers/{job.id}").json["left_why"] == {reason: 1}
+    assert service.api(f"/jobs/{job.id}").json["left_why"] == {reason: 1}
     [note] = service.api("/deliveries/2").json["notes"]
     assert (note["kind"], note["who"], note["text"]) == ("retrigger", "ana", "LaPyme knows the products now")
 

@@ -71,12 +71,7 @@ def test_table_keeps_its_id_when_it_is_renamed(load: Callable[..., Any]) -> None
     assert [(name, store.id) for name, store in settings.stores.items()] == [("tienda-mx", "vieja")]
     assert [(id_, account.name) for id_, account in settings.accounts.items()] == [("deposito", "bodega")]
     assert settings.routes == (Route(store="vieja", accounts=("deposito",)),)
-    assert settings.store_by_id("vieja").name == "tienda-mx"
-
-
-def test_removed_store_is_not_found_by_id(load: Callable[..., Any]) -> None:
-    with pytest.raises(KeyError):
-        load(SMALLEST).store_by_id("vieja")
+    assert settings.stores_by_id["vieja"].name == "tienda-mx"
 
 
 def test_file_is_found_through_the_environment(tmp_path: Path) -> None:

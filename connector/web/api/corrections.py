@@ -6,7 +6,7 @@ from flask import Response
 
 from connector.database.queries.deliveries import load_delivery
 from connector.delivery.corrections import InvalidCorrectionError, enter_corrections, withdraw_corrections
-from connector.serializers import (
+from connector.serializers.corrections import (
     CorrectionResultSchema,
     CorrectionsDetail,
     CorrectionsSchema,

@@ -3,15 +3,12 @@
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
-from connector.serializers import (
-    AccountSchema,
-    DeliverySchema,
-    EventSchema,
-    JobSchema,
-    ResponseSchema,
-    RetryResultSchema,
-    StoreStatusSchema,
-)
+from connector.serializers.accounts import AccountSchema
+from connector.serializers.base import ResponseSchema
+from connector.serializers.deliveries import DeliverySchema, RetryResultSchema
+from connector.serializers.events import EventSchema
+from connector.serializers.jobs import JobSchema
+from connector.serializers.stores import StoreStatusSchema
 
 
 def next_cursor() -> fields.String:

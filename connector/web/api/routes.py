@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from flask import Flask, Response
+from flask import Response
 
 from connector.database.jobs import JobPlan, JobRequest, list_jobs, load_job
 from connector.database.models import Circuit, Delivery, Event, Job, JobAction, State
@@ -15,26 +15,12 @@ from connector.delivery.preview import Preview, preview
 from connector.operations import actions, jobs
 from connector.operations.store_status import StoreStatus, load_store_status, load_store_statuses
 from connector.runtime import Runtime
-from connector.serializers import (
-    NO_DELIVERIES,
-    AccountSchema,
-    DeliveryDetail,
-    DeliveryDetailSchema,
-    DeliverySchema,
-    EventDetail,
-    EventSchema,
-    JobDetail,
-    JobDetailSchema,
-    JobPlanSchema,
-    JobSchema,
-    PreviewSchema,
-    StoreStatusSchema,
-    account_status,
-    load_accounts,
-    load_delivery_detail,
-    load_event_details,
-    load_job_detail,
-)
+from connector.serializers.accounts import NO_DELIVERIES, AccountSchema, account_status, load_accounts
+from connector.serializers.deliveries import DeliveryDetail, DeliveryDetailSchema, DeliverySchema, load_delivery_detail
+from connector.serializers.events import EventDetail, EventSchema, load_event_details
+from connector.serializers.jobs import JobDetail, JobDetailSchema, JobPlanSchema, JobSchema, load_job_detail
+from connector.serializers.previews import PreviewSchema
+from connector.serializers.stores import StoreStatusSchema
 from connector.web.api.blueprint import ApiBlueprint, row_id_parameter
 from connector.web.api.idempotency import REPLAYED_HEADERS, run_idempotent
 from connector.web.api.requests import (
@@ -396,17 +382,6 @@ def post_store_webhooks_sync(body: JsonObject, headers: JsonObject, store: str) 
         ),
         lambda webhooks: StoreStatusSchema().dump(replace(status, webhooks=webhooks)),
     )
-
-
-def add_former_paths(app: Flask) -> None:
-    """Let `/api/retriggers` do what it did before other actions than retriggering became jobs."""
-    for path, endpoint, method in (
-        ("/api/retriggers", "post_jobs", "POST"),
-        ("/api/retriggers", "get_jobs", "GET"),
-        ("/api/retriggers/<job_id>", "get_job", "GET"),
-        ("/api/retriggers/<job_id>/cancel", "post_job_cancel", "POST"),
-    ):
-        app.add_url_rule(path, f"{blueprint.name}.{endpoint}", methods=[method])
 
 
 def account_serializer(runtime: Runtime, account: str) -> Callable[[Circuit], Any]:

@@ -11,13 +11,8 @@ from marshmallow import fields
 from connector.core.fields import StorableText
 from connector.operations import tables
 from connector.operations.tables import find_missing_rows, list_table_summaries, load_table
-from connector.serializers import (
-    EnteredRowSchema,
-    MissingRowSchema,
-    ResponseSchema,
-    TableRowSchema,
-    TableSummarySchema,
-)
+from connector.serializers.base import ResponseSchema
+from connector.serializers.tables import EnteredRowSchema, MissingRowSchema, TableRowSchema, TableSummarySchema
 from connector.web.api.blueprint import ApiBlueprint
 from connector.web.api.idempotency import REPLAYED_HEADERS, run_idempotent
 from connector.web.api.requests import IdempotencyHeaderSchema, NoteBodySchema, PageQuerySchema

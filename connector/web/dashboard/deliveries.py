@@ -126,7 +126,7 @@ def render_list(
 def parse_search(runtime: Runtime, values: Mapping[str, str]) -> tuple[DeliveryFilter, str | None]:
     """Read the search form: the filter, and the term of the search box. Raises `InvalidFormError`."""
     term, store = read_text(values, "q"), read_text(values, "store")
-    if store is None and term in {configured.id for configured in runtime.settings.stores.values()}:
+    if store is None and term in runtime.settings.stores_by_id:
         term, store = None, term
     delivery_filter = DeliveryFilter(
         state=read_choice(values, "state", list(State)),

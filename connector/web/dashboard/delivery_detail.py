@@ -75,7 +75,7 @@ def delivery_context(runtime: Runtime, delivery: Delivery, query: Mapping[str, s
 def needs_fetch(runtime: Runtime, delivery: Delivery, event: Event) -> bool:
     """Return whether something of the order is fetched from its store before it is sent."""
     account = runtime.settings.accounts.get(delivery.account)
-    store = next((store for store in runtime.settings.stores.values() if store.id == event.store), None)
+    store = runtime.settings.stores_by_id.get(event.store)
     if account is None or store is None or not event.body:
         return False
     required_details = runtime.settings.destination(account).required_details(account)
@@ -135,7 +135,7 @@ def end_entry(delivery: Delivery, at: datetime) -> TimelineEntry:
 def parse_event_order(runtime: Runtime, event: Event) -> tuple[Order | None, str | None]:
     """Return the order in a webhook, or else why it cannot be shown. Makes no request to the store."""
     settings = runtime.settings
-    store = next((store for store in settings.stores.values() if store.id == event.store), None)
+    store = settings.stores_by_id.get(event.store)
     if store is None:
         return None, _("The store is no longer configured.")
     if not event.body:

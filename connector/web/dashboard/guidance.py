@@ -88,8 +88,7 @@ class Situation:
 
     @property
     def store(self) -> Store | None:
-        stores = self.runtime.settings.stores.values()
-        return next((store for store in stores if store.id == self.delivery.store), None)
+        return self.runtime.settings.stores_by_id.get(self.delivery.store)
 
     def build_search(self) -> OrderSearch | None:
         return build_search(self.delivery, self.attempts, now=self.runtime.clock())

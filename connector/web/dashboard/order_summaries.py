@@ -50,7 +50,7 @@ def summarize_orders(runtime: Runtime, deliveries: Iterable[Delivery]) -> Mappin
 
 
 def summarize(runtime: Runtime, event: Event) -> OrderSummary | None:
-    store = next((store for store in runtime.settings.stores.values() if store.id == event.store), None)
+    store = runtime.settings.stores_by_id.get(event.store)
     if store is None:
         return None
     try:

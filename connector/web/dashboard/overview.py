@@ -13,7 +13,7 @@ from connector.database.stats import gauges
 from connector.database.stats import overview as stats
 from connector.operations.store_status import load_store_statuses
 from connector.runtime import Runtime
-from connector.serializers import circuit_status
+from connector.serializers.accounts import circuit_status
 from connector.web.context import get_runtime
 from connector.web.dashboard.causes import describe_cause
 from connector.web.dashboard.first_run import describe_first_run

@@ -141,11 +141,3 @@ def test_job_is_stopped_and_continued(service: Service, ana: Visitor) -> None:
     ana.post("/jobs/1/resume")
     process_jobs(service)
     assert states(service) == ["waiting"]
-
-
-def test_former_path_of_the_api_still_starts_jobs(service: Service) -> None:
-    refuse_order(service, 7)
-    assert service.api("/retriggers", json={"reason": "refused"}).status_code == 202
-    assert service.api("/retriggers/1").json["total"] == 1
-    assert service.api("/retriggers/1/cancel", json={}).json["state"] == "cancelled"
-    assert [job["id"] for job in service.api("/retriggers").json["items"]] == ["1"]
