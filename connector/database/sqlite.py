@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,15 @@ from sqlalchemy.exc import DBAPIError
 
 from connector.core.exceptions import DatabaseUnavailableError, SettingsError
 from connector.database.sql.run import execute
+from connector.database.wakeup import WakeupPipe
 
 #: The first with `RETURNING`: https://www.sqlite.org/lang_returning.html, read 2026-11-22.
 MIN_VERSION = (3, 35, 0)
 
 #: Only the service's user may read customers' data.
 PRIVATE = 0o600
+#: Of the files beside the database.
+SUFFIXES = ("-wal", "-shm", "-journal", "-turn", "-wakeup")
 
 
 def database_file(url: str) -> Path:
@@ -57,7 +60,7 @@ def make_private(file: Path) -> None:
     """
     with suppress(OSError):  # it exists, or SQLite says what is wrong
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
-    for path in (file, *(file.with_name(file.name + suffix) for suffix in ("-wal", "-shm", "-journal", "-turn"))):
+    for path in (file, *(file.with_name(file.name + suffix) for suffix in SUFFIXES)):
         with suppress(OSError):  # there is none, or another user owns it
             if path.stat().st_mode & 0o077:
                 path.chmod(PRIVATE)
@@ -65,7 +68,7 @@ def make_private(file: Path) -> None:
 
 class Sqlite:
     driver_error: type[Exception] = sqlite3.Error
-    poll_interval_s = 0.1
+    poll_interval_s = 0.1  # for what becomes due, and where no pipe can be made
     max_commit_lag_s = 0.0  # with one writer, rows appear in the order of their ids
 
     def __init__(self, url: str, timeout_s: float, *, read_only: bool = False) -> None:
@@ -74,6 +77,8 @@ class Sqlite:
         #: Writers that wait for SQLite's own lock sleep and poll, some of them for long. With a file lock they queue.
         self.lock_file = f"{database_file(url)}-turn"
         self._idle_lock_descriptors: list[int] = []  # of the lock file, not in use
+        self._wakeup = WakeupPipe(Path(f"{database_file(url)}-wakeup"))
+        self._should_wake = False  # belongs to the thread that has the writer lock
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -81,12 +86,16 @@ class Sqlite:
     @contextmanager
     def writer_lock(self) -> Iterator[None]:
         descriptor = self._idle_lock_descriptors.pop() if self._idle_lock_descriptors else self._open_lock_file()
+        should_wake = False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # Linux releases it when the process dies
             yield
         finally:
+            should_wake, self._should_wake = self._should_wake, False
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             self._idle_lock_descriptors.append(descriptor)
+            if should_wake:  # what is due was committed, or nothing was, and a worker looks in vain
+                self._wakeup.wake()
 
     def _open_lock_file(self) -> int:
         """Open the file again: a lock belongs to an open file, so two threads must not share one."""
@@ -127,11 +136,11 @@ class Sqlite:
         """Nothing to do: there is only one writer."""
 
     def notify(self, connection: Connection) -> None:
-        """Nothing to do: SQLite has no notifications, so workers poll."""
+        """Wake a worker on this machine once the transaction has ended."""
+        self._should_wake = True
 
-    @contextmanager
-    def listen(self, on_notify: Callable[[], None]) -> Iterator[None]:
-        yield
+    def listen(self, on_notify: Callable[[], None]) -> AbstractContextManager[None]:
+        return self._wakeup.listen(on_notify)
 
     def close(self) -> None:
         self.engine.dispose()

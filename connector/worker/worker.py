@@ -258,7 +258,8 @@ class Worker:
         deadline = monotonic() + seconds
         while not self.is_stopping and monotonic() < deadline:
             if self._work_available.wait(min(STOP_CHECK_S, seconds)):
-                sleep(BATCH_DELAY_S)
+                if self.in_flight:
+                    sleep(BATCH_DELAY_S)
                 return
 
     def shut_down(self, pool: ThreadPoolExecutor) -> None:
