@@ -70,7 +70,7 @@ def run_checks(
         return
     counts = f"{len(settings.stores)} stores, {len(settings.accounts)} accounts, {len(settings.routes)} routes"
     yield ok(CONFIGURATION, f"valid: {counts}")
-    if settings.environment.admin_token is None:
+    if not settings.api_tokens:
         remedy = "set it to what connector token prints"
         yield warning(CONFIGURATION, "no ADMIN_TOKEN is set, so /api answers 404", remedy)
     if len(settings.environment.metrics_token or MIN_SECRET_LENGTH * " ") < MIN_SECRET_LENGTH:

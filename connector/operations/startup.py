@@ -22,7 +22,11 @@ def find_gaps(settings: Settings) -> list[str]:
     environment = settings.environment
     gaps = []
     if environment.admin_token is None:
-        effect = "the API is off" if settings.users else "the dashboard and the API are off"
+        interfaces = {"the dashboard": settings.users, "the API": settings.tokens}
+        off = [name for name, others in interfaces.items() if not others]
+        effect = {0: "only those of [users] and [tokens] come in", 1: f"{''.join(off)} is off"}.get(
+            len(off), "the dashboard and the API are off"
+        )
         remedy = "Set it to what `connector token` prints."
         if Path(".env").exists():
             remedy = "If it is in .env, load that before: set -a; . ./.env; set +a"

@@ -16,6 +16,7 @@ from marshmallow.validate import Length
 
 from connector.core.exceptions import SettingsError
 from connector.settings.alerts import AlertSettings, build_alert_settings
+from connector.settings.api_tokens import ApiToken, build_admin_token, build_api_tokens
 from connector.settings.coercion import coerce_settings
 from connector.settings.csv_tables import TableFile
 from connector.settings.entered_rows import EnteredRow
@@ -46,6 +47,7 @@ class Settings:
     routes: tuple[Route, ...]
     retired: frozenset[str] = frozenset()  # ids that are in the database but no longer configured
     users: Mapping[str, User] = field(default_factory=dict)  # the dashboard's users, by name
+    tokens: tuple[ApiToken, ...] = ()  # of the API, without ADMIN_TOKEN
     environment: Environment = field(default_factory=Environment)
     directory: Path = Path()  # of the configuration file; paths in it are relative to this
     config_name: str = "connector.toml"  # of the configuration file, or of the variable that has its text
@@ -56,6 +58,12 @@ class Settings:
     entered_rows_version: int | None = None  # None: they were not loaded
     public_url: str | None = None  # the service's address, for links to the dashboard and for webhooks
     alerts: AlertSettings = field(default_factory=AlertSettings)
+
+    @property
+    def api_tokens(self) -> tuple[ApiToken, ...]:
+        """Every token of the API, ADMIN_TOKEN first."""
+        admin_token = self.environment.admin_token
+        return ((build_admin_token(admin_token),) if admin_token else ()) + self.tokens
 
     @property
     def stores_by_id(self) -> Mapping[str, Store]:
@@ -141,6 +149,7 @@ def load_settings(
         _check_unrouted_stores(ids["stores"], _list_or_empty(data.get("routes")), errors)
     alerts = build_alert_settings(data.get("alerts"), ids["stores"], errors)
     users = build_users(_tables_or_empty(data.get("users")), errors)
+    tokens = build_api_tokens(_tables_or_empty(data.get("tokens")), errors)
     errors.raise_any()
     accounts_by_id = {account.id: account for account in accounts.values()}
     return Settings(
@@ -150,6 +159,7 @@ def load_settings(
         routes=tuple(routes),
         retired=frozenset(retired),
         users=users,
+        tokens=tokens,
         environment=environment,
         directory=directory,
         config_name=source.path.name if source.path else TEXT_VARIABLE,
@@ -193,6 +203,7 @@ class ConfigurationSchema(SettingsSchema):
     public_url = ServiceUrl()
     alerts = fields.Dict()
     users = fields.Dict(values=fields.Dict())
+    tokens = fields.Dict(values=fields.Dict())
 
 
 def _check_unique_ids(kind: str, tables: Mapping[str, Mapping[str, Any]], errors: ConfigErrors) -> dict[str, str]:

@@ -16,6 +16,8 @@ from mappings.settings import SettingsSchema
 ROLES = ("viewer", "operator")
 #: The name of the user who signs in with ADMIN_TOKEN.
 ADMIN = "admin"
+#: What stands before the name of an API token where the author of an action is recorded.
+TOKEN_ACTOR = "token:"  # noqa: S105  # a name
 #: The format of `werkzeug.security.generate_password_hash`: method, salt, hash.
 MIN_SALT_LENGTH, MIN_DIGEST_LENGTH = 8, 64
 PASSWORD_HASH = re.compile(r"(scrypt|pbkdf2)(:[a-z0-9]+)+\$[^$\s]+\$[0-9a-f]+", re.ASCII)
@@ -64,6 +66,8 @@ def validate_user_name(name: str) -> None:
         raise ValidationError("the table's name must be 1 to 64 printable characters.")
     if name == ADMIN:
         raise ValidationError(f"“{ADMIN}” is reserved for signing in with ADMIN_TOKEN; choose another name.")
+    if name.startswith(TOKEN_ACTOR):
+        raise ValidationError(f"“{TOKEN_ACTOR}” is how the API's tokens are recorded; choose another name.")
 
 
 class UserSchema(SettingsSchema):

@@ -6,12 +6,13 @@ Limits are those of one process.
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from flask import Response, request
 
 from connector.core.rate_limits import RateLimiter
 from connector.runtime import Runtime
+from connector.settings.api_tokens import ApiToken, digest_token
 from connector.web.errors import problem_response
 from connector.web.proxies import client_network, logged_network
 from connector.web.rejections import RejectionCounter
@@ -38,16 +39,19 @@ class AccessGuard:
         self._passwords_by_device = RateLimiter(10, MINUTE_S)
         self._lines = RateLimiter(MAX_LINES_PER_MINUTE, MINUTE_S)
 
-    def check_bearer(self, tokens: Sequence[str], *, interface: str, detail: str) -> Response | None:
-        """Return the response to a request without one of these tokens; None if it has one."""
-        header = request.headers.get("Authorization", "")
-        scheme, _, credentials = header.partition(" ")
-        matches = [hmac.compare_digest(credentials.strip().encode(), token.encode()) for token in tokens]
-        if scheme.lower() == "bearer" and any(matches):
-            return None
-        is_over = bool(header) and not self._tokens_by_network.hit(client_network())
-        if header:
-            self.record(interface, "too many attempts" if is_over else "wrong token")
+    def match_bearer(self, tokens: Iterable[ApiToken]) -> ApiToken | None:
+        """Return the one of these tokens that the request has. It takes as long for whichever, and for none."""
+        scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+        digest = digest_token(credentials.strip())
+        matches = [token for token in tokens if hmac.compare_digest(digest, token.digest)]
+        return matches[0] if matches and scheme.lower() == "bearer" else None
+
+    def refuse_bearer(self, *, interface: str, detail: str, reason: str = "wrong token") -> Response:
+        """Return the response to a request without a token that is accepted. A request without any is no attempt."""
+        has_token = "Authorization" in request.headers
+        is_over = has_token and not self._tokens_by_network.hit(client_network())
+        if has_token:
+            self.record(interface, "too many attempts" if is_over else reason)
         if is_over:
             return problem_response(429, "too many wrong tokens", {"Retry-After": str(RETRY_AFTER_S)})
         return problem_response(401, detail, {"WWW-Authenticate": "Bearer"})

@@ -56,7 +56,7 @@ def attach_runtime(app: Flask, runtime: Runtime) -> None:
     guard = AccessGuard(runtime, rejections)
     dashboard = mount.LazyApp(runtime, guard)
     app.extensions.update(runtime=runtime, rejected=rejections, guard=guard, dashboard=dashboard)
-    if runtime.settings.environment.admin_token is None:
+    if not runtime.settings.api_tokens:
         runtime.log.warning("api_off", why="ADMIN_TOKEN is not set: /api returns 404")
 
 

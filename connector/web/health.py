@@ -5,7 +5,7 @@ from connector.web.api.blueprint import ApiBlueprint
 from connector.web.api.responses import HealthSchema, ReadySchema
 from connector.web.context import get_runtime
 
-blueprint = ApiBlueprint("health", __name__, description="For process supervisors.", requires_token=False)
+blueprint = ApiBlueprint("health", __name__, description="For process supervisors.", security=None)
 
 
 @blueprint.get("/health/live")

@@ -30,7 +30,8 @@ from connector.database.stats.counters import (
 from connector.database.stats.gauges import Gauges, read_gauges
 from connector.database.store_status import load_readings
 from connector.runtime import Runtime
-from connector.web.api.blueprint import ApiBlueprint
+from connector.settings.api_tokens import ApiToken, digest_token
+from connector.web.api.blueprint import METRICS_SECURITY, ApiBlueprint
 from connector.web.context import get_guard, get_runtime
 from connector.web.errors import problem_response
 from connector.web.rejections import RejectionCounter
@@ -38,8 +39,8 @@ from connector.web.rejections import RejectionCounter
 blueprint = ApiBlueprint(
     "metrics",
     __name__,
-    description="For Prometheus. Needs `METRICS_TOKEN` or `ADMIN_TOKEN`.",
-    requires_token=True,
+    description="For Prometheus.",
+    security=METRICS_SECURITY,
 )
 
 
@@ -50,12 +51,13 @@ def get_metrics() -> Response:
     """Return the metrics of the whole service, in the Prometheus text format."""
     runtime = get_runtime()
     environment = runtime.settings.environment
-    tokens = [token for token in (environment.metrics_token, environment.admin_token) if token is not None]
+    texts = {"metrics": environment.metrics_token, "admin": environment.admin_token}
+    tokens = [ApiToken(name=name, digest=digest_token(text)) for name, text in texts.items() if text is not None]
     if not tokens:
         return problem_response(404, "metrics are disabled: set METRICS_TOKEN or ADMIN_TOKEN to enable them")
-    detail = "METRICS_TOKEN or ADMIN_TOKEN is required as a Bearer token"
-    if (refusal := get_guard().check_bearer(tokens, interface="metrics", detail=detail)) is not None:
-        return refusal
+    if get_guard().match_bearer(tokens) is None:
+        detail = "METRICS_TOKEN or ADMIN_TOKEN is required as a Bearer token"
+        return get_guard().refuse_bearer(interface="metrics", detail=detail)
     rejections: RejectionCounter = current_app.extensions["rejected"]
     rejections.flush()
     text, content_type = render_metrics(runtime, request.headers.get("Accept", ""))

@@ -68,14 +68,18 @@ def test_value_is_sent_and_stays_beside_the_order(parked: Service) -> None:
     assert sent_bodies(parked) == [RAYO_BODY]
     assert read_rows_of(parked, Event) == before
     [entered] = parked.api("/deliveries/1/corrections").json["entered"]
-    assert (entered["value"], entered["entered_by"], entered["reason"]) == ("Roma Norte", "api", "the customer called")
+    assert (entered["value"], entered["entered_by"], entered["reason"]) == (
+        "Roma Norte",
+        "token:admin",
+        "the customer called",
+    )
     assert differences(parked) == []
 
 
 def test_note_says_which_field_was_entered_and_not_what(parked: Service) -> None:
     enter(parked, COLONIA, note="the customer called")
     [note] = parked.only_delivery()["notes"]
-    assert (note["kind"], note["who"]) == ("correct", "api")
+    assert (note["kind"], note["who"]) == ("correct", "token:admin")
     assert note["text"] == "Entered: Shipping address > neighbourhood: the customer called"
 
 
@@ -140,7 +144,7 @@ def test_new_value_replaces_the_earlier_one(parked: Service) -> None:
     parked.drain()
     assert sent_bodies(parked) == [RAYO_BODY]
     rows = read_rows_of(parked, OrderCorrection)
-    assert [(row["value"], row["withdrawn_by"]) for row in rows] == [("Roma Sur", "api"), ("Roma Norte", None)]
+    assert [(row["value"], row["withdrawn_by"]) for row in rows] == [("Roma Sur", "token:admin"), ("Roma Norte", None)]
 
 
 def test_withdrawn_value_is_not_sent(parked: Service) -> None:
@@ -250,7 +254,7 @@ def test_preview_uses_the_value_and_names_who_entered_it(parked: Service) -> Non
     assert preview["body"] == RAYO_BODY
     origins = {origin["field"]: origin["from"] for origin in preview["origins"]}
     assert origins["consumidor_destino.colonia"] == [
-        {"part": "entered", "path": "ship_to.district", "entered_by": "api"}
+        {"part": "entered", "path": "ship_to.district", "entered_by": "token:admin"}
     ]
 
 

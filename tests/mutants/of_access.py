@@ -4,6 +4,7 @@ from connector.alerts import monitor
 from connector.database import sessions
 from connector.settings import environment
 from connector.web import access, proxies, webhooks
+from connector.web.api import authorization
 from connector.web.dashboard import auth
 from tests.mutants.mutant import Invariant, Mutant
 
@@ -100,10 +101,24 @@ NO_WAY_IN = Invariant(
         ),
         Mutant(
             breaks="wrong tokens leave no trace",
-            at=access.AccessGuard.check_bearer,
-            old='        self.record(interface, "too many attempts" if is_over else "wrong token")\n',
-            new="        pass\n",
+            at=access.AccessGuard.refuse_bearer,
+            old='self.record(interface, "too many attempts" if is_over else reason)',
+            new="pass",
             tests=(f"{ACCESS}::test_wrong_tokens_are_logged_counted_and_limited",),
+        ),
+        Mutant(
+            breaks="a viewer's token may act",
+            at=authorization.authorize,
+            old="required_role() == OPERATOR and token.role != OPERATOR",
+            new="False",
+            tests=(f"{ACCESS}::test_a_viewers_token_reads_and_changes_nothing",),
+        ),
+        Mutant(
+            breaks="a token is accepted after its end",
+            at=authorization.authorize,
+            old="token.is_expired(runtime.clock())",
+            new="False",
+            tests=(f"{ACCESS}::test_a_token_ends",),
         ),
         Mutant(
             breaks="wrong signatures are not logged",

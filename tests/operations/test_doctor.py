@@ -237,7 +237,7 @@ def test_paused_account_is_reported_with_a_remedy(service: Service, examine: Exa
     service.post_woo(woo_order(7))
     service.deliver_due()
     bodega, erp = examine()
-    assert (bodega.severity, bodega.message) == ("warning", "paused by api: they count their stock; 0 waiting")
+    assert (bodega.severity, bodega.message) == ("warning", "paused by token:admin: they count their stock; 0 waiting")
     assert (bodega.remedy or "").startswith("connector resume bodega")
     assert (erp.severity, erp.message) == ("fault", "suspended: credentials rejected; 1 waiting")
 

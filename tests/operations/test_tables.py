@@ -66,7 +66,7 @@ def test_entered_row_sends_the_waiting_orders_in_a_process_that_runs_already(ope
             "table": "product_id_by_sku",
             "key": "YERBA-1",
             "value": ID,
-            "entered_by": "api",
+            "entered_by": "token:admin",
             "entered_at": response.json["entered_at"],
             "note": "new product",
         },
@@ -98,7 +98,7 @@ def test_entered_row_wins_over_the_file_until_it_is_removed(open_service: OpenSe
     assert send(2) == ID
     [cafe, yerba] = service.api(PRODUCTS).json["items"]
     assert (cafe["value"], cafe["configured_value"], cafe["entered_by"]) == (ID, ID, None)
-    assert (yerba["value"], yerba["configured_value"], yerba["entered_by"]) == (ID, OTHER_ID, "api")
+    assert (yerba["value"], yerba["configured_value"], yerba["entered_by"]) == (ID, OTHER_ID, "token:admin")
     (tmp_path / "productos.csv").write_text(f"key,value\nYERBA-1,{OTHER_ID}\nTE,{OTHER_ID}\n", "utf-8")
     assert send(3) == ID  # also after the file was read again
     assert remove_row(service).json["value"] == ID
@@ -205,11 +205,11 @@ def test_changes_are_in_the_audit_trail(service: Service) -> None:
         (entry.kind, entry.who, entry.account, entry.text, render_problem(load_problems([entry.message or {}])[0]))
         for entry in entries[::-1]
     ] == [
-        ("set-row", "api", "erp", "from the invoice", f"{row} is {ID}."),
-        ("set-row", "api", "erp", "", f"{row} is {OTHER_ID}; it was {ID}."),
+        ("set-row", "token:admin", "erp", "from the invoice", f"{row} is {ID}."),
+        ("set-row", "token:admin", "erp", "", f"{row} is {OTHER_ID}; it was {ID}."),
         (
             "remove-row",
-            "api",
+            "token:admin",
             "erp",
             "no longer sold",
             f"{row} is removed; it was {OTHER_ID}.",
@@ -232,7 +232,7 @@ def test_preview_uses_the_row_and_names_who_entered_it(open_service: OpenService
     assert preview["problems"] == []
     [origin] = [origin for origin in preview["origins"] if origin["field"] == "lines[0].product_id"]
     [source] = [source for source in origin["from"] if source["part"] == "account"]
-    assert source == {"part": "account", "path": "product_id_by_sku.YERBA-1", "entered_by": "api"}
+    assert source == {"part": "account", "path": "product_id_by_sku.YERBA-1", "entered_by": "token:admin"}
 
 
 def test_row_that_the_configuration_no_longer_takes_keeps_the_service_from_starting(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from structlog.testing import CapturedCall, CapturingLogger
 
+from connector.settings.api_tokens import ApiToken, digest_token
 from connector.settings.environment import TrustedProxiesField
 from connector.web.app import create_app
 from connector.web.proxies import client_address
@@ -29,20 +31,24 @@ NEEDS = {
     "openapi.get_openapi": "nothing",
     "docs.get_docs": "nothing",
     "docs.get_docs_file": "nothing",
-    "metrics.get_metrics": "token",
+    "metrics.get_metrics": "metrics' token",
     **dict.fromkeys(
         [
-            *("api.get_events", "api.get_event", "api.post_event_retrigger", "api.get_deliveries", "api.get_delivery"),
-            *("api.post_delivery_retrigger", "api.post_delivery_preview", "api.post_delivery_resolve"),
-            *("api.post_jobs", "api.post_jobs_preview", "api.get_jobs", "api.get_job", "api.post_job_cancel"),
-            "api.post_job_resume",
-            *("corrections.get_delivery_corrections", "corrections.post_delivery_corrections"),
-            *("corrections.post_delivery_corrections_withdraw",),
-            *("api.get_accounts", "api.post_account_pause", "api.post_account_resume"),
-            *("api.get_stores", "api.get_store", "api.post_store_catch_up", "api.post_store_webhooks_sync"),
-            *("tables.get_tables", "tables.get_table", "tables.post_table_set_row", "tables.post_table_remove_row"),
+            *("api.get_events", "api.get_event", "api.get_deliveries", "api.get_delivery", "api.post_delivery_preview"),
+            *("api.post_jobs_preview", "api.get_jobs", "api.get_job", "corrections.get_delivery_corrections"),
+            *("api.get_accounts", "api.get_stores", "api.get_store", "tables.get_tables", "tables.get_table"),
         ],
-        "token",
+        "viewer's token",
+    ),
+    **dict.fromkeys(
+        [
+            *("api.post_event_retrigger", "api.post_delivery_retrigger", "api.post_delivery_resolve", "api.post_jobs"),
+            *("api.post_job_cancel", "api.post_job_resume", "corrections.post_delivery_corrections"),
+            *("corrections.post_delivery_corrections_withdraw", "api.post_account_pause", "api.post_account_resume"),
+            *("api.post_store_catch_up", "api.post_store_webhooks_sync"),
+            *("tables.post_table_set_row", "tables.post_table_remove_row"),
+        ],
+        "operator's token",
     ),
 }
 #: What an endpoint of the dashboard needs besides the CSRF token, which every POST needs.
@@ -114,7 +120,7 @@ def test_every_route_of_the_service_is_known(service: Service) -> None:
 
 
 def test_no_method_of_the_service_does_anything_without_what_it_needs(service: Service) -> None:
-    refusal = {"nothing": 200, "signature": 401, "token": 401}
+    refusal = {"nothing": 200, "signature": 401, "metrics' token": 401, "viewer's token": 401, "operator's token": 401}
     for endpoint, path, methods in service_routes(service.client.application):
         expected = dict.fromkeys(sorted(methods), refusal[NEEDS[endpoint]])
         if not path.startswith("/api/"):
@@ -196,7 +202,72 @@ def test_head_does_not_sign_in(service: Service, name: str) -> None:
         assert (response.status_code, visitor.get("/").status_code) == (200, 302)
 
 
-# Wrong tokens
+# Tokens
+
+
+READER = ApiToken(name="reader", digest=digest_token("el-token-de-quien-solo-lee-pedidos"))
+ACTOR = ApiToken(name="actor", digest=digest_token("el-token-de-quien-tambien-actua-00"), role="operator")
+BEARERS = {
+    READER: "Bearer el-token-de-quien-solo-lee-pedidos",
+    ACTOR: "Bearer el-token-de-quien-tambien-actua-00",
+}
+
+
+def client_with_tokens(service: Service, *tokens: ApiToken, **environment: Any) -> FlaskClient:
+    """A client of the service with these tokens in its configuration."""
+    settings = service.runtime.settings
+    settings = replace(settings, tokens=tokens, environment=replace(settings.environment, **environment))
+    return create_app(replace(service.runtime, settings=settings)).test_client()
+
+
+def test_a_viewers_token_reads_and_changes_nothing(service: Service) -> None:
+    create_mixed_deliveries(service)
+    client = client_with_tokens(service, READER)
+    for endpoint, path, methods in service_routes(client.application):
+        if not NEEDS[endpoint].endswith("r's token"):
+            continue
+        headers = {"Authorization": BEARERS[READER]}
+        for method, status in statuses(client, path, methods - {"OPTIONS"}, headers=headers).items():
+            is_allowed = NEEDS[endpoint] == "viewer's token"
+            assert (status != 403) == is_allowed, (method, path)
+            assert status not in {401, 429}, (method, path)
+    assert service.deliveries(state="parked")[0]["id"] == "1"
+
+
+def test_an_operators_token_acts_under_its_name(service: Service) -> None:
+    create_mixed_deliveries(service)
+    client = client_with_tokens(service, READER, ACTOR)
+    for endpoint, path, methods in service_routes(client.application):
+        if NEEDS[endpoint].endswith("r's token"):
+            by_method = statuses(client, path, methods, headers={"Authorization": BEARERS[ACTOR]})
+            assert not {401, 403, 429} & set(by_method.values()), path
+    body = {"as": "discarded", "note": "n"}
+    client.post("/api/deliveries/1/resolve", json=body, headers={"Authorization": BEARERS[ACTOR]})
+    notes = service.api("/deliveries/1").json["notes"]
+    assert {note["who"] for note in notes if note["who"]} == {"token:actor"}
+
+
+def test_tokens_work_without_an_admin_token(service: Service) -> None:
+    client = client_with_tokens(service, READER, admin_token=None)
+    assert client.get("/api/stores", headers={"Authorization": BEARERS[READER]}).status_code == 200
+    assert client.get("/api/stores", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}).status_code == 401
+    assert client.get("/metrics", headers={"Authorization": BEARERS[READER]}).status_code == 404
+
+
+def test_a_hash_is_no_token(service: Service) -> None:
+    client = client_with_tokens(service, READER)
+    for text in (READER.digest, f"sha256:{READER.digest}", ""):
+        assert client.get("/api/stores", headers={"Authorization": f"Bearer {text}"}).status_code == 401
+
+
+def test_a_token_ends(service: Service) -> None:
+    expires = service.clock() + timedelta(hours=1)
+    client = client_with_tokens(service, replace(READER, expires=expires))
+    headers = {"Authorization": BEARERS[READER]}
+    assert client.get("/api/stores", headers=headers).status_code == 200
+    service.clock.forward(3600)
+    response = client.get("/api/stores", headers=headers)
+    assert (response.status_code, response.get_json()["detail"]) == (401, "the token reader has expired")
 
 
 def record_log(service: Service) -> tuple[FlaskClient, CapturingLogger]:

@@ -10,9 +10,15 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from connector.core.exceptions import InvalidRequestError
+from connector.settings.users import ROLES
 from connector.web.row_ids import ID_PATTERN
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+#: What the token of a request may be for: reading, or acting too.
+VIEWER, OPERATOR = ROLES
+#: The document's names for tokens with a role, and for those of the metrics.
+TOKEN_SECURITY, METRICS_SECURITY = "token", "metrics"
 
 #: What an unknown name in a request is called, by location.
 NOUNS = {"query": "query parameter", "json": "field"}
@@ -71,29 +77,36 @@ class ApiBlueprint(Blueprint):
     """A flask-smorest blueprint with this API's parser.
 
     Args:
-        requires_token: Whether its operations need a Bearer token. This documents it; the blueprint has to check it.
+        security: The scheme of the document by which its operations are authorized; None if they are public. This
+            documents it; the blueprint has to check it.
     """
 
     ARGUMENTS_PARSER = RequestParser()
 
-    def __init__(self, *args: Any, requires_token: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, security: str | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.requires_token = requires_token
+        self.security = security
+        self.roles: dict[str, str] = {}  # by name of the view
 
-    def operation(self, *, errors: Iterable[int] = ()) -> Callable[[View], View]:
-        """Document the operation's id, its security and its error responses.
+    def operation(self, *, role: str = OPERATOR, errors: Iterable[int] = ()) -> Callable[[View], View]:
+        """Set which role a token needs for the operation, and document its id, security and error responses.
 
         Args:
+            role: `VIEWER` if it shows something, `OPERATOR` if it changes something or shows who did what.
             errors: Statuses other than those of every operation, and than the 400 that `arguments` documents.
         """
         statuses = {*errors, 405, 503}
         more: dict[str, Any] = {}
-        if self.requires_token:
+        if self.security is not None:
             statuses |= {401, 404, 429}
-            more["security"] = [{"admin": []}]
+            more["security"] = [{self.security: []}]
+        if self.security == TOKEN_SECURITY:
+            statuses |= {403} if role == OPERATOR else set()
+            more["security"] = [{self.security: [role]}]
         responses = {status: HTTPStatus(status).name for status in sorted(statuses)}
 
         def decorator(view: View) -> View:
+            self.roles[view.__name__] = role
             documented: View = self.doc(operationId=view.__name__, responses=responses, **more)(view)
             return documented
 

@@ -13,10 +13,11 @@ from connector.serializers.corrections import (
     load_corrections_detail,
     serialize_correction_result,
 )
-from connector.web.api.blueprint import ApiBlueprint
+from connector.web.api.authorization import authorize, current_actor
+from connector.web.api.blueprint import TOKEN_SECURITY, VIEWER, ApiBlueprint
 from connector.web.api.idempotency import REPLAYED_HEADERS, run_idempotent
 from connector.web.api.requests import CorrectionBodySchema, IdempotencyHeaderSchema, WithdrawalBodySchema
-from connector.web.api.routes import API_ACTOR, DELIVERY_ID, authorize
+from connector.web.api.routes import DELIVERY_ID
 from connector.web.context import get_runtime
 from connector.web.errors import problem_response
 from connector.web.row_ids import parse_id
@@ -25,15 +26,15 @@ blueprint = ApiBlueprint(
     "corrections",
     __name__,
     url_prefix="/api/deliveries/<delivery_id>/corrections",
-    description="What people enter for fields of an order that are missing or doubtful. Needs `ADMIN_TOKEN`.",
-    requires_token=True,
+    description="What people enter for fields of an order that are missing or doubtful.",
+    security=TOKEN_SECURITY,
 )
 blueprint.before_request(authorize)
 
 
 @blueprint.get("", parameters=[DELIVERY_ID])
 @blueprint.response(200, CorrectionsSchema)
-@blueprint.operation(errors=(404,))
+@blueprint.operation(role=VIEWER, errors=(404,))
 def get_delivery_corrections(delivery_id: str) -> CorrectionsDetail:
     """Return what was entered for a delivery's order, and what can be entered to solve its problems."""
     runtime = get_runtime()
@@ -60,7 +61,7 @@ def post_delivery_corrections(body: dict[str, Any], headers: dict[str, Any], del
             headers,
             body,
             lambda idempotency: enter_corrections(
-                runtime, id_, values, actor=API_ACTOR, note=note, idempotency=idempotency
+                runtime, id_, values, actor=current_actor(), note=note, idempotency=idempotency
             ),
             serialize_correction_result,
         )
@@ -84,7 +85,7 @@ def post_delivery_corrections_withdraw(body: dict[str, Any], headers: dict[str, 
         headers,
         body,
         lambda idempotency: withdraw_corrections(
-            runtime, id_, body["names"], actor=API_ACTOR, note=body.get("note"), idempotency=idempotency
+            runtime, id_, body["names"], actor=current_actor(), note=body.get("note"), idempotency=idempotency
         ),
         serialize_correction_result,
     )

@@ -15,11 +15,11 @@ from flask_smorest import Api
 from connector import __version__
 from connector.web import health, prometheus, webhooks
 from connector.web.api import corrections, routes, tables
-from connector.web.api.blueprint import ApiBlueprint
+from connector.web.api.blueprint import METRICS_SECURITY, TOKEN_SECURITY, ApiBlueprint
 from connector.web.api.requests import JobBodySchema, ResolveBodySchema
 from connector.web.api.responses import ProblemSchema, ReceivedSchema
 
-blueprint = ApiBlueprint("openapi", __name__, description="This document.", requires_token=False)
+blueprint = ApiBlueprint("openapi", __name__, description="This document.", security=None)
 docs_blueprint = Blueprint("docs", __name__)
 
 DOCS_DIRECTORY = Path(__file__).parent.parent / "static" / "docs"
@@ -35,10 +35,16 @@ Ids are strings; times are RFC 3339 in UTC. Lists are `{"items": […], "next": 
 Errors are `application/problem+json` (RFC 9457). A POST with an `Idempotency-Key` is performed once: for 24 hours, the
 same request under the same key gets the first response again. Errors are not stored: the request is processed again.
 """
+SECURITY_SCHEMES = {
+    TOKEN_SECURITY: "`ADMIN_TOKEN`, or a token of `[tokens]`. Each operation names the role that it needs: a viewer's "
+    "token may read, an operator's and `ADMIN_TOKEN` may also act.",
+    METRICS_SECURITY: "`METRICS_TOKEN` or `ADMIN_TOKEN`.",
+}
 ERROR_DESCRIPTIONS = {
     400: "The request is not valid; `detail` says what would be.",
-    401: "Missing or invalid token.",
-    404: "Not found; or `ADMIN_TOKEN` is not set and the API is disabled.",
+    401: "Missing, wrong or expired token.",
+    403: "The token's role does not allow it.",
+    404: "Not found; or no token is configured and the API is disabled.",
     405: "The method is not allowed; `Allow` lists those that are.",
     409: "The operation conflicts with the current state; `detail` says why.",
     413: "The body is too long.",
@@ -93,7 +99,8 @@ def build_document() -> dict[str, Any]:
             "info": {"description": API_DESCRIPTION},
         },
     )
-    api.spec.components.security_scheme("admin", {"type": "http", "scheme": "bearer"})
+    for name, description in SECURITY_SCHEMES.items():
+        api.spec.components.security_scheme(name, {"type": "http", "scheme": "bearer", "description": description})
     for status in ERROR_DESCRIPTIONS:
         api.spec.components.response(HTTPStatus(status).name, describe_error(status), lazy=True)
     for name, schema in (("ResolveBody", ResolveBodySchema), ("JobBody", JobBodySchema)):

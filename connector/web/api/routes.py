@@ -21,7 +21,8 @@ from connector.serializers.events import EventDetail, EventSchema, load_event_de
 from connector.serializers.jobs import JobDetail, JobDetailSchema, JobPlanSchema, JobSchema, load_job_detail
 from connector.serializers.previews import PreviewSchema
 from connector.serializers.stores import StoreStatusSchema
-from connector.web.api.blueprint import ApiBlueprint, row_id_parameter
+from connector.web.api.authorization import authorize, current_actor
+from connector.web.api.blueprint import TOKEN_SECURITY, VIEWER, ApiBlueprint, row_id_parameter
 from connector.web.api.idempotency import REPLAYED_HEADERS, run_idempotent
 from connector.web.api.requests import (
     DeliveryQuerySchema,
@@ -43,20 +44,17 @@ from connector.web.api.responses import (
     JobPageSchema,
     StoreListSchema,
 )
-from connector.web.context import get_guard, get_runtime
-from connector.web.errors import problem_response
+from connector.web.context import get_runtime
 from connector.web.row_ids import parse_id
 
 blueprint = ApiBlueprint(
     "api",
     __name__,
     url_prefix="/api",
-    description="What was received, what became of it, and operator actions. Needs `ADMIN_TOKEN`.",
-    requires_token=True,
+    description="What was received, what became of it, and operator actions.",
+    security=TOKEN_SECURITY,
 )
-
-#: Recorded as the actor of every action: the API has one token for all.
-API_ACTOR = "api"
+blueprint.before_request(authorize)
 
 JsonObject = dict[str, Any]
 Row = TypeVar("Row", Event, Delivery, Job)
@@ -64,18 +62,10 @@ Row = TypeVar("Row", Event, Delivery, Job)
 EVENT_ID, DELIVERY_ID, JOB_ID = map(row_id_parameter, ("event_id", "delivery_id", "job_id"))
 
 
-@blueprint.before_request
-def authorize() -> Response | None:
-    token = get_runtime().settings.environment.admin_token
-    if token is None:
-        return problem_response(404, "the API is disabled: set ADMIN_TOKEN to enable it")
-    return get_guard().check_bearer([token], interface="api", detail="ADMIN_TOKEN is required as a Bearer token")
-
-
 @blueprint.get("/events")
 @blueprint.arguments(EventQuerySchema, location="query")
 @blueprint.response(200, EventPageSchema)
-@blueprint.operation()
+@blueprint.operation(role=VIEWER)
 def get_events(query: JsonObject) -> JsonObject:
     """List webhooks, newest first."""
     rows, next_cursor = load_page(list_events, query, EventFilter)
@@ -84,7 +74,7 @@ def get_events(query: JsonObject) -> JsonObject:
 
 @blueprint.get("/events/<event_id>", parameters=[EVENT_ID])
 @blueprint.response(200, EventSchema)
-@blueprint.operation(errors=(404,))
+@blueprint.operation(role=VIEWER, errors=(404,))
 def get_event(event_id: str) -> EventDetail:
     """Return one webhook."""
     runtime = get_runtime()
@@ -108,7 +98,9 @@ def post_event_retrigger(body: JsonObject, headers: JsonObject, event_id: str) -
         202,
         headers,
         body,
-        lambda idempotency: actions.retrigger_event(runtime, id_, actor=API_ACTOR, **body, idempotency=idempotency),
+        lambda idempotency: actions.retrigger_event(
+            runtime, id_, actor=current_actor(), **body, idempotency=idempotency
+        ),
         lambda results: EventRetryResultSchema().dump({"deliveries": results}),
     )
 
@@ -116,7 +108,7 @@ def post_event_retrigger(body: JsonObject, headers: JsonObject, event_id: str) -
 @blueprint.get("/deliveries")
 @blueprint.arguments(DeliveryQuerySchema, location="query")
 @blueprint.response(200, DeliveryPageSchema)
-@blueprint.operation()
+@blueprint.operation(role=VIEWER)
 def get_deliveries(query: JsonObject) -> JsonObject:
     """List deliveries, newest first."""
     rows, next_cursor = load_page(list_deliveries, query, DeliveryFilter)
@@ -125,7 +117,7 @@ def get_deliveries(query: JsonObject) -> JsonObject:
 
 @blueprint.get("/deliveries/<delivery_id>", parameters=[DELIVERY_ID])
 @blueprint.response(200, DeliveryDetailSchema)
-@blueprint.operation(errors=(404,))
+@blueprint.operation(role=VIEWER, errors=(404,))
 def get_delivery(delivery_id: str) -> DeliveryDetail:
     """Return one delivery with its body, attempts and notes."""
     runtime = get_runtime()
@@ -149,7 +141,9 @@ def post_delivery_retrigger(body: JsonObject, headers: JsonObject, delivery_id: 
         202,
         headers,
         body,
-        lambda idempotency: actions.retrigger_delivery(runtime, id_, actor=API_ACTOR, **body, idempotency=idempotency),
+        lambda idempotency: actions.retrigger_delivery(
+            runtime, id_, actor=current_actor(), **body, idempotency=idempotency
+        ),
         DeliverySchema().dump,
     )
 
@@ -157,7 +151,7 @@ def post_delivery_retrigger(body: JsonObject, headers: JsonObject, delivery_id: 
 @blueprint.post("/deliveries/<delivery_id>/preview", parameters=[DELIVERY_ID])
 @blueprint.arguments(EmptyBodySchema, required=False)
 @blueprint.response(200, PreviewSchema)
-@blueprint.operation(errors=(404, 502))
+@blueprint.operation(role=VIEWER, errors=(404, 502))
 def post_delivery_preview(_body: JsonObject, delivery_id: str) -> Preview:
     """Map a delivery with the current settings, and return the body and the origin of each field.
 
@@ -182,7 +176,9 @@ def post_delivery_resolve(body: JsonObject, headers: JsonObject, delivery_id: st
         200,
         headers,
         body,
-        lambda idempotency: actions.resolve_delivery(runtime, id_, actor=API_ACTOR, **body, idempotency=idempotency),
+        lambda idempotency: actions.resolve_delivery(
+            runtime, id_, actor=current_actor(), **body, idempotency=idempotency
+        ),
         DeliverySchema().dump,
     )
 
@@ -213,7 +209,7 @@ def post_jobs(body: JsonObject, headers: JsonObject) -> Response:
 @blueprint.post("/job-preview")
 @blueprint.arguments(JobBodySchema, required=False)
 @blueprint.response(200, JobPlanSchema)
-@blueprint.operation()
+@blueprint.operation(role=VIEWER)
 def post_jobs_preview(body: JsonObject) -> JobPlan:
     """Return what a job would do now: on how many deliveries it would act, how many it would leave, and why."""
     return jobs.plan_job(get_runtime(), *read_job(body))
@@ -222,7 +218,7 @@ def post_jobs_preview(body: JsonObject) -> JobPlan:
 @blueprint.get("/jobs")
 @blueprint.arguments(PageQuerySchema, location="query")
 @blueprint.response(200, JobPageSchema)
-@blueprint.operation()
+@blueprint.operation(role=VIEWER)
 def get_jobs(query: JsonObject) -> JsonObject:
     """List jobs, newest first."""
     rows, next_cursor = load_page(list_jobs, query)
@@ -231,7 +227,7 @@ def get_jobs(query: JsonObject) -> JsonObject:
 
 @blueprint.get("/jobs/<job_id>", parameters=[JOB_ID])
 @blueprint.response(200, JobDetailSchema)
-@blueprint.operation(errors=(404,))
+@blueprint.operation(role=VIEWER, errors=(404,))
 def get_job(job_id: str) -> JobDetail:
     """Return the progress of a job, what came of it, and what it left alone and why."""
     runtime = get_runtime()
@@ -266,7 +262,7 @@ def read_job(body: JsonObject) -> tuple[DeliveryFilter, JobRequest]:
         filters["ids"] = tuple(filters["ids"])
     else:
         filters.setdefault("state", State.PARKED)
-    request = JobRequest(action=JobAction(body.get("action", JobAction.RETRIGGER)), actor=API_ACTOR, **options)
+    request = JobRequest(action=JobAction(body.get("action", JobAction.RETRIGGER)), actor=current_actor(), **options)
     return DeliveryFilter(**filters), request
 
 
@@ -276,14 +272,14 @@ def change_job(change: Callable[..., Job], body: JsonObject, headers: JsonObject
         200,
         headers,
         body,
-        lambda idempotency: change(runtime, id_, actor=API_ACTOR, **body, idempotency=idempotency),
+        lambda idempotency: change(runtime, id_, actor=current_actor(), **body, idempotency=idempotency),
         JobSchema().dump,
     )
 
 
 @blueprint.get("/accounts")
 @blueprint.response(200, AccountListSchema)
-@blueprint.operation()
+@blueprint.operation(role=VIEWER)
 def get_accounts() -> JsonObject:
     """List the accounts: status of each, the reason if it is not sending, and its number of open deliveries."""
     return {"items": load_accounts(get_runtime())}
@@ -301,7 +297,9 @@ def post_account_pause(body: JsonObject, headers: JsonObject, account: str) -> R
         200,
         headers,
         body,
-        lambda idempotency: actions.pause_account(runtime, account, actor=API_ACTOR, **body, idempotency=idempotency),
+        lambda idempotency: actions.pause_account(
+            runtime, account, actor=current_actor(), **body, idempotency=idempotency
+        ),
         account_serializer(runtime, account),
     )
 
@@ -318,14 +316,14 @@ def post_account_resume(body: JsonObject, headers: JsonObject, account: str) -> 
         200,
         headers,
         body,
-        lambda idempotency: actions.resume_account(runtime, account, actor=API_ACTOR, idempotency=idempotency),
+        lambda idempotency: actions.resume_account(runtime, account, actor=current_actor(), idempotency=idempotency),
         account_serializer(runtime, account),
     )
 
 
 @blueprint.get("/stores")
 @blueprint.response(200, StoreListSchema)
-@blueprint.operation()
+@blueprint.operation(role=VIEWER)
 def get_stores() -> JsonObject:
     """List the stores: their webhooks, their APIs and catch-up."""
     return {"items": load_store_statuses(get_runtime())}
@@ -333,7 +331,7 @@ def get_stores() -> JsonObject:
 
 @blueprint.get("/stores/<store>")
 @blueprint.response(200, StoreStatusSchema)
-@blueprint.operation(errors=(404,))
+@blueprint.operation(role=VIEWER, errors=(404,))
 def get_store(store: str) -> StoreStatus:
     """Return the state of one store. `store` is the name in its webhooks' address."""
     return load_store_status(get_runtime(), store)
@@ -355,7 +353,9 @@ def post_store_catch_up(body: JsonObject, headers: JsonObject, store: str) -> Re
         202,
         headers,
         body,
-        lambda idempotency: actions.request_catch_up(runtime, store, actor=API_ACTOR, **body, idempotency=idempotency),
+        lambda idempotency: actions.request_catch_up(
+            runtime, store, actor=current_actor(), **body, idempotency=idempotency
+        ),
         lambda reading: StoreStatusSchema().dump(replace(status, reading=reading)),
     )
 
@@ -378,7 +378,7 @@ def post_store_webhooks_sync(body: JsonObject, headers: JsonObject, store: str) 
         headers,
         body,
         lambda idempotency: actions.request_webhook_sync(
-            runtime, store, actor=API_ACTOR, **body, idempotency=idempotency
+            runtime, store, actor=current_actor(), **body, idempotency=idempotency
         ),
         lambda webhooks: StoreStatusSchema().dump(replace(status, webhooks=webhooks)),
     )

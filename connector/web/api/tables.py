@@ -13,19 +13,19 @@ from connector.operations import tables
 from connector.operations.tables import find_missing_rows, list_table_summaries, load_table
 from connector.serializers.base import ResponseSchema
 from connector.serializers.tables import EnteredRowSchema, MissingRowSchema, TableRowSchema, TableSummarySchema
-from connector.web.api.blueprint import ApiBlueprint
+from connector.web.api.authorization import authorize, current_actor
+from connector.web.api.blueprint import TOKEN_SECURITY, VIEWER, ApiBlueprint
 from connector.web.api.idempotency import REPLAYED_HEADERS, run_idempotent
 from connector.web.api.requests import IdempotencyHeaderSchema, NoteBodySchema, PageQuerySchema
 from connector.web.api.responses import next_cursor
-from connector.web.api.routes import API_ACTOR, authorize
 from connector.web.context import get_runtime
 
 blueprint = ApiBlueprint(
     "tables",
     __name__,
     url_prefix="/api/tables",
-    description="Lookup tables, and the rows that people enter in them. Needs `ADMIN_TOKEN`.",
-    requires_token=True,
+    description="Lookup tables, and the rows that people enter in them.",
+    security=TOKEN_SECURITY,
 )
 blueprint.before_request(authorize)
 
@@ -56,7 +56,7 @@ class RowBodySchema(RowKeyBodySchema):
 
 @blueprint.get("")
 @blueprint.response(200, TableListSchema)
-@blueprint.operation()
+@blueprint.operation(role=VIEWER)
 def get_tables() -> JsonObject:
     """List the tables that the accounts have or may have, and the rows that deliveries wait for."""
     runtime = get_runtime()
@@ -66,7 +66,7 @@ def get_tables() -> JsonObject:
 @blueprint.get("/<account>/<table>")
 @blueprint.arguments(PageQuerySchema, location="query")
 @blueprint.response(200, TablePageSchema)
-@blueprint.operation(errors=(404,))
+@blueprint.operation(role=VIEWER, errors=(404,))
 def get_table(query: JsonObject, account: str, table: str) -> JsonObject:
     """List the rows of a table that are in effect, by key.
 
@@ -92,7 +92,9 @@ def post_table_set_row(body: JsonObject, headers: JsonObject, account: str, tabl
         200,
         headers,
         body,
-        lambda idempotency: tables.set_row(runtime, account, table, actor=API_ACTOR, **body, idempotency=idempotency),
+        lambda idempotency: tables.set_row(
+            runtime, account, table, actor=current_actor(), **body, idempotency=idempotency
+        ),
         EnteredRowSchema().dump,
     )
 
@@ -113,7 +115,7 @@ def post_table_remove_row(body: JsonObject, headers: JsonObject, account: str, t
         headers,
         body,
         lambda idempotency: tables.remove_row(
-            runtime, account, table, actor=API_ACTOR, **body, idempotency=idempotency
+            runtime, account, table, actor=current_actor(), **body, idempotency=idempotency
         ),
         EnteredRowSchema().dump,
     )
