@@ -159,6 +159,17 @@ class Order:
         return None
 
     @property
+    def customer_name(self) -> str | None:
+        """The name of who receives the order, else of who ordered or pays."""
+        customer = self.customer
+        names = [
+            self.ship_to and self.ship_to.full_name,
+            customer and (customer.name or " ".join(filter(None, (customer.first_name, customer.last_name)))),
+            self.bill_to and (self.bill_to.full_name or self.bill_to.company),
+        ]
+        return next((name for name in names if name), None)
+
+    @property
     def lines_to_ship(self) -> list[Line]:
         """The lines of which something is still to be sent."""
         return [line for line in self.lines if line.quantity_to_ship]

@@ -183,6 +183,8 @@ class Delivery(SQLModel, table=True):
     destination: str
     order_id: str
     order_number: str | None = None
+    #: Customer and amount of an order that was fetched, for lists, as of `OrderSummary.to_json`.
+    summary: dict[str, Any] | None = json_column()
     event_id: int = Field(sa_column=Column(RowId, ForeignKey("events.id"), nullable=False))  # the newest applied
     state: str
     reason: str | None = None

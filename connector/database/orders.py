@@ -198,7 +198,7 @@ def alert_values(delivery_id: int | None, message: Problem, at: datetime) -> dic
     return {"delivery_id": delivery_id, "at": at, "kind": "alert", "text": "", "message": message.to_json()}
 
 
-def set_order_number(database: Database, delivery_id: int, number: str) -> None:
-    """Store the order's number, if the webhook did not contain it."""
-    statement = update(Delivery).where(col(Delivery.id) == delivery_id).values(order_number=number)
+def record_order(database: Database, delivery_id: int, number: str, summary: dict[str, Any] | None) -> None:
+    """Store what the webhook did not contain: the order's number, and what lists show of it."""
+    statement = update(Delivery).where(col(Delivery.id) == delivery_id).values(order_number=number, summary=summary)
     database.transact(lambda transaction: transaction.execute(statement))

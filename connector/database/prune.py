@@ -130,7 +130,7 @@ def clear_locked(
 
 
 def clear_deliveries(transaction: Transaction, condition: ColumnElement[bool]) -> int:
-    """Clear bodies, responses and problems, which may quote the customer, and what people entered for the order.
+    """Clear all that may quote the customer: bodies, responses, problems, summaries, and what people entered.
 
     Errors and ids are not cleared.
 
@@ -139,6 +139,7 @@ def clear_deliveries(transaction: Transaction, condition: ColumnElement[bool]) -
     resendable_body = case((col(Delivery.locked_since).is_(None), null()), else_=col(Delivery.body))
     values: dict[str, Any] = {
         "body": resendable_body,
+        "summary": None,
         "problems": [],
         "missing_rows": None,
         "warnings": [],

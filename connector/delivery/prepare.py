@@ -18,9 +18,10 @@ from connector.core.messages import build_message
 from connector.core.outcomes import is_unauthorized
 from connector.database.circuits import CircuitReport, next_probe_time, record_outcome, store_circuit
 from connector.database.models import Delivery, Event, Reason
-from connector.database.orders import set_order_number
+from connector.database.orders import record_order
 from connector.delivery.age import find_doubt, find_old
 from connector.delivery.order_source import OrderSource, load_order_source
+from connector.delivery.order_summary import OrderSummary
 from connector.runtime import Runtime
 from connector.settings import Route
 from mappings.corrections import Correction
@@ -134,8 +135,9 @@ def prepare_order(
     if source.storefront.is_customer_erased(source.payload):
         return Held(problem=Problem(code="customer_erased"))
     order = source.parse()
-    if delivery.order_number is None:
-        set_order_number(runtime.database, delivery.id, order.number)
+    summary = OrderSummary.from_order(order).to_json() if source.was_fetched else None
+    if delivery.order_number is None or summary != delivery.summary:
+        record_order(runtime.database, delivery.id, order.number, summary)
     if delivery.is_forced:  # a person decided to send it in spite of its state
         order = destination.override_exclusion(order, account, store)
     if order.is_cancelled:

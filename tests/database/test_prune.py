@@ -71,11 +71,13 @@ ALL_STORED = {"events": [1], "bodies": [1], "replies": [1]}
 
 def test_prune_removes_content_and_keeps_identity(service: Service) -> None:
     deliver_old_order(service)
+    summary = {"customer": "Tobías Ensayo", "total": "423.50", "currency": "ARS"}
+    execute_statements(service, update_row(Delivery, 1, summary=summary))
     events, deliveries = read_rows_of(service, Event), read_rows_of(service, Delivery)
     attempts = read_rows_of(service, Attempt)
     assert prune_now(service) == PruneResult(deliveries=1, events=1)
     [delivery] = read_rows_of(service, Delivery)
-    dropped = {"body": None, "problems": [], "warnings": [], "pruned_at": delivery["pruned_at"]}
+    dropped = {"body": None, "summary": None, "problems": [], "warnings": [], "pruned_at": delivery["pruned_at"]}
     assert timedelta(0) <= service.clock() - delivery["pruned_at"] < timedelta(minutes=1)
     assert delivery == deliveries[0] | dropped
     assert read_rows_of(service, Event) == [events[0] | {"body": b""}]

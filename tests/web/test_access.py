@@ -29,8 +29,8 @@ NEEDS = {
     "health.live": "nothing",
     "health.ready": "nothing",
     "openapi.get_openapi": "nothing",
-    "docs.get_docs": "nothing",
-    "docs.get_docs_file": "nothing",
+    "docs.show": "nothing",
+    "docs.show_file": "nothing",
     "metrics.get_metrics": "metrics' token",
     **dict.fromkeys(
         [
@@ -85,7 +85,7 @@ PARAMETERS = {
     "job_id": "1",
     "account": "bodega",
     "table": "states",
-    "name": "index.html",
+    "name": "show.js",
     "filename": "icon.svg",
 }
 

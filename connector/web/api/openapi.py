@@ -1,15 +1,14 @@
-"""`/openapi.json`, generated from the blueprints and their schemas, and `/docs`, which shows it in Swagger UI.
+"""`/openapi.json`, generated from the blueprints and their schemas.
 
-Both are public. The document does not depend on configuration, and is built when it is requested.
+It is public, does not depend on configuration, and is built when it is requested.
 """
 
 import inspect
 from functools import cache
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, send_from_directory
+from flask import Flask, Response, jsonify
 from flask_smorest import Api
 
 from connector import __version__
@@ -20,14 +19,7 @@ from connector.web.api.requests import JobBodySchema, ResolveBodySchema
 from connector.web.api.responses import ProblemSchema, ReceivedSchema
 
 blueprint = ApiBlueprint("openapi", __name__, description="This document.", security=None)
-docs_blueprint = Blueprint("docs", __name__)
 
-DOCS_DIRECTORY = Path(__file__).parent.parent / "static" / "docs"
-#: Swagger UI runs scripts and styles from its own files only, and connects only to this host.
-DOCS_CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-    " connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
 API_DESCRIPTION = """\
 The connector forwards paid orders from online stores to destinations, without losing or duplicating any.
 
@@ -62,23 +54,6 @@ ERROR_HEADERS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503:
 def get_openapi() -> Response:
     """Return this API's description in OpenAPI 3.1."""
     return jsonify(build_document())
-
-
-@docs_blueprint.get("/docs")
-def get_docs() -> Response:
-    return with_security_headers(send_from_directory(DOCS_DIRECTORY, "index.html"))
-
-
-@docs_blueprint.get("/docs/<path:name>")
-def get_docs_file(name: str) -> Response:
-    return with_security_headers(send_from_directory(DOCS_DIRECTORY, name, max_age=86_400))
-
-
-def with_security_headers(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = DOCS_CONTENT_SECURITY_POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
 
 
 class DocumentedApi(Api):

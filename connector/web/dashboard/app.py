@@ -7,6 +7,7 @@ from flask import Flask
 from connector import __version__
 from connector.runtime import Runtime
 from connector.web.access import AccessGuard
+from connector.web.assets import configure_assets
 from connector.web.dashboard import (
     accounts,
     audit,
@@ -19,7 +20,6 @@ from connector.web.dashboard import (
     stores,
     tables,
 )
-from connector.web.dashboard.assets import configure_assets
 from connector.web.dashboard.auth import configure_auth
 from connector.web.dashboard.errors import fail_with, register_error_handlers
 from connector.web.dashboard.filters import register_filters

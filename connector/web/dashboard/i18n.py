@@ -7,10 +7,22 @@ from typing import Any
 
 import flask_babel
 
-from connector.core.messages import render_stored
-from mappings.labels import render_path
-from mappings.problems import Problem, render_cause
+from connector.core.messages import PREPARATION_PROBLEMS, RETRIGGER_REASONS, render_stored
+from mappings.labels import N_, render_path
+from mappings.problems import ADD_ROW, TEMPLATES, Problem, render_cause
 
+#: What pages say in place of a text that names a command or a field of the API: they have forms for the same.
+PAGE_TEXTS: Mapping[str, str] = {
+    ADD_ROW: N_("%(problem)s: a row is missing in table `%(table)s`."),
+    TEMPLATES["unknown_payment_status"]: N_(
+        "%(vendor)s does not document the payment status “%(value)s”: look there whether the order is paid, and if it "
+        "is, click Send anyway."
+    ),
+    PREPARATION_PROBLEMS["body_pruned"]: N_(
+        "The body sent with its idempotency key was pruned: check at the destination, then click Send as new."
+    ),
+    RETRIGGER_REASONS["order_cancelled"]: N_("the order is cancelled"),
+}
 #: What the Spanish names of fields begin with, for sentences such as “Falta la colonia.”
 ARTICLE = re.compile(r"^(el|la|los|las) ")
 
@@ -27,7 +39,7 @@ def ngettext(singular: str, plural: str, count: int, **params: Any) -> str:
 
 def translate_text(text: str) -> str:
     """Return one of the connector's texts, such as a template or a label, in the reader's language."""
-    return gettext(text) if text else ""  # the catalogue's entry for "" is its header
+    return gettext(PAGE_TEXTS.get(text, text)) if text else ""  # the catalogue's entry for "" is its header
 
 
 def translate_problem(problem: Problem | Mapping[str, Any] | str | None) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from apispec import APISpec
 
-from connector.web.api.openapi import DOCS_DIRECTORY, build_document
+from connector.web.api.docs import DIRECTORY
+from connector.web.api.openapi import build_document
 from connector.web.app import create_app
 from tests.support.orders import SHOPIFY_SECRET
 from tests.support.service import Service
@@ -24,9 +25,9 @@ def openapi_document(service: Service) -> dict[str, Any]:
     return parsed
 
 
-def read_body(service: Service, path: str) -> Any:
+def read_body(service: Service, path: str, **headers: str) -> Any:
     """A file, whole, and closed after."""
-    with service.client.get(path) as response:
+    with service.client.get(path, headers=headers) as response:
         response.get_data()
         return response
 
@@ -98,9 +99,12 @@ def test_documentation_page_uses_only_local_files(service: Service) -> None:
     assert page.status_code == 200
     assert "default-src 'none'; script-src 'self'; style-src 'self';" in page.headers["Content-Security-Policy"]
     linked_files = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
-    assert [read_body(service, path).status_code for path in linked_files] == [200] * 3
+    files = [read_body(service, path, **{"Accept-Encoding": "gzip"}) for path in linked_files]
+    assert [file.status_code for file in files] == [200] * 3
+    assert {file.headers["Content-Encoding"] for file in files} == {"gzip"}
+    assert {file.headers["Cache-Control"] for file in files} == {"public, max-age=31536000, immutable"}
     assert "http" not in page.text
-    assert {path.name for path in DOCS_DIRECTORY.iterdir()} >= {"LICENSE.swagger-ui.txt", "NOTICE.swagger-ui.txt"}
+    assert {path.name for path in DIRECTORY.iterdir()} >= {"LICENSE.swagger-ui.txt", "NOTICE.swagger-ui.txt"}
     assert read_body(service, "/docs/../health.py").status_code == 404
 
 

@@ -1,17 +1,20 @@
 """The lists of deliveries and events: who ordered, for how much, how many there are."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from connector.database.models import Event
 from connector.database.queries import pages, totals
+from connector.sandbox.server import SandboxServer
 from tests.support.orders import shopify_order, woo_order
 from tests.support.rows import execute_statements, update_row
 from tests.support.scenarios import create_mixed_deliveries
 from tests.support.service import Service
-from tests.support.visitor import Visitor, text_of
+from tests.support.thin_webhooks import THIN_CONFIGURATION, post_thin_webhook, store_order, tiendanube_order
+from tests.support.visitor import ANA, PASSWORD, Visitor, text_of, visit
 
 pytestmark = pytest.mark.sqlite
 
@@ -49,6 +52,24 @@ def test_customer_is_not_shown_any_more_when_the_payload_is_deleted(service: Ser
         assert "Ximena Prueba 1" in text_of(ana.get("/deliveries"))
     execute_statements(service, update_row(Event, 1, body=b""))
     assert "Ximena" not in text_of(ana.get("/deliveries"))
+
+
+def test_fetched_order_shows_customer_and_amount(open_service: Callable[..., Service], sandbox: SandboxServer) -> None:
+    service = open_service(text=THIN_CONFIGURATION.replace("NUBE", sandbox.url("tiendanube")))
+    ana = visit(service, ANA)
+    ana.sign_in(PASSWORD, "ana")
+    post_thin_webhook(service)
+    assert "9001 nube → bodega – – waiting" in text_of(ana.get("/deliveries"))
+    address = tiendanube_order()["shipping_address"]
+    store_order(service, shipping_address=address | {"locality": None})
+    service.drain()
+    assert "501 nube → bodega Regina Ejemplo 300.00 MXN parked" in text_of(ana.get("/deliveries"))
+    store_order(
+        service, total="310.00", shipping_address=address | {"name": "Rita Muestra"}, shipping_cost_customer="10.00"
+    )
+    post_thin_webhook(service, "order/updated")
+    service.drain()
+    assert "501 nube → bodega Rita Muestra 310.00 MXN delivered" in text_of(ana.get("/deliveries"))
 
 
 def test_lists_say_how_many_match(service: Service, ana: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:

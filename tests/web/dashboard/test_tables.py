@@ -46,6 +46,8 @@ def test_row_is_entered_on_the_page_of_the_order_and_sends_all_that_wait(stuck: 
     page = ana.get("/deliveries/1").text
     assert re.search(r'<input name="key" value="YERBA-1"[^>]* readonly>', page)
     assert re.search(r'<input name="column:value" value=""', page)  # no guess
+    assert "a row is missing in table `product_id_by_sku`" in page
+    assert "connector table set" not in page  # the form does the same
     response = ana.post(
         f"{PRODUCTS}/set", key="YERBA-1", **{"column:value": ID, "note": "nuevo en el catálogo", "delivery": "1"}
     )

@@ -26,9 +26,7 @@ class Asset:
 
 def configure_assets(app: Flask, directory: Path) -> None:
     """Serve the files of a directory at `/assets`. `url_for("static", filename=…)` has the digest of the content."""
-    assets = {
-        path.relative_to(directory).as_posix(): load_asset(path) for path in directory.rglob("*") if path.is_file()
-    }
+    assets = load_assets(directory)
 
     def serve(filename: str) -> Response:
         if filename not in assets:
@@ -41,6 +39,11 @@ def configure_assets(app: Flask, directory: Path) -> None:
 
     app.add_url_rule("/assets/<path:filename>", endpoint="static", view_func=serve)
     app.url_defaults(add_digest)
+
+
+def load_assets(directory: Path) -> dict[str, Asset]:
+    """Return the files of a directory by their path in it."""
+    return {path.relative_to(directory).as_posix(): load_asset(path) for path in directory.rglob("*") if path.is_file()}
 
 
 def load_asset(path: Path) -> Asset:
