@@ -94,7 +94,7 @@ pictures: $(INSTALLED) ## take the screenshots in docs/images again
 mutants: $(INSTALLED) ## break each guarantee in the code, and check that a test fails; ARGS
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-bench: $(BENCH) $(PEERS) ## measure speed; NAME is one of accept, forward, claims, map, whole, growth, start, monitoring, pages; ARGS=--quick
+bench: $(BENCH) $(PEERS) ## measure speed; NAME is one of accept, forward, drain, claims, map, whole, growth, start, monitoring, pages; ARGS=--quick
 	$(BENCH_BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
 docs: $(INSTALLED) ## build the documents as a site, in site/

@@ -60,6 +60,19 @@ def draw_forward(pyplot: Any, figures: Any) -> Any:
     return plot
 
 
+def draw_drain(pyplot: Any, figures: Any) -> Any:
+    plot, axes = pyplot.subplots(figsize=(7.5, 0.35 * len(figures) + 1))
+    for y, measurement in enumerate(figures):
+        axes.barh(y, measurement["share_of_limit"], height=0.6, color=BLUE)
+        axes.text(0.01, y, f"{measurement['share_of_limit']:.2f}", va="center", color="white")
+    cases = [measurement["case"] for measurement in figures]
+    axes.set_yticks(range(len(cases)), [f"{case['destination']}, {case['round_trip_ms']:g} ms" for case in cases])
+    axes.invert_yaxis()
+    axes.axvline(0.9, color=RED, linewidth=2)
+    axes.set_xlabel("orders per second, as a share of orders in flight / round trip (red: target)")
+    return plot
+
+
 def draw_start(pyplot: Any, figures: Any) -> Any:
     engines = [name for name in figures if name != "map_s"]
     plot, axes = pyplot.subplots(figsize=(7.5, 0.5 * len(engines) * 3 + 1))
@@ -138,6 +151,7 @@ def cost_ms(run: Any) -> float:
 DRAWINGS: dict[str, Callable[[Any, Any], Any]] = {
     "accept": draw_accept,
     "forward": draw_forward,
+    "drain": draw_drain,
     "start": draw_start,
     "whole": draw_whole,
     "growth": draw_growth,

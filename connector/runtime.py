@@ -8,9 +8,10 @@ from time import monotonic, sleep
 from typing import Any
 
 from connector.clients.customers import CustomerLookup
-from connector.clients.http import Client, open_account_client, tls_context
+from connector.clients.http import Client, open_account_client
 from connector.clients.store_tokens import MemoryVault, StoreTokens, TokenVault
 from connector.clients.storefront_api import StoreApi
+from connector.clients.tls import tls_context
 from connector.clients.tokens import TokenProvider
 from connector.core.exceptions import DatabaseUnavailableError, SettingsError
 from connector.core.token_cipher import TokenCipher

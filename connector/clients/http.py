@@ -1,24 +1,25 @@
 """The HTTP client. It reports what happened to each request instead of raising: an order may have been accepted.
 
 It uses httpx's requests, responses and transports, but not `httpx.Client`, which keeps cookies and logs URLs. Its
-connections come from httpcore, whose network backend is where a deadline for the whole exchange can be set.
+connections come from httpcore, whose network backend is where a deadline for the whole exchange can be set
+(`deadlines.py`), and connections can be opened before they are needed (`ready_connections.py`).
 https://www.python-httpx.org/advanced/transports/ and https://www.encode.io/httpcore/network-backends/, read 2026-11-30.
 """
 
 import ssl
-import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Any
 
 import httpcore
 import httpx
 
+from connector.clients.deadlines import DeadlineBackend, deadline
+from connector.clients.ready_connections import ReadyConnections
 from connector.core.http_result import HttpResult
 from connector.core.messages import build_message
 from mappings.destination import Destination
@@ -79,7 +80,8 @@ class Client:
     Args:
         base_url: prepended to every path; "" if paths are complete URLs.
         headers: sent with every request.
-        keep_alive: whether connections are reused. Otherwise every request opens its own.
+        keep_alive: whether connections are reused. Otherwise every request has its own: one that `open_ahead` opened,
+            or a new one.
     """
 
     def __init__(
@@ -88,7 +90,8 @@ class Client:
         self._base_url = base_url.rstrip("/")
         connection = {} if keep_alive else {"Connection": "close"}
         self._headers = httpx.Headers({**DEFAULT_HEADERS, **connection, **headers})
-        self._transport = DeadlineTransport(ssl_context, max_keepalive_connections=None if keep_alive else 0)
+        self._ready = None if keep_alive else ReadyConnections(httpx.URL(self._base_url), ssl_context)
+        self._transport = DeadlineTransport(ssl_context, self._ready)
 
     def request(
         self,
@@ -133,8 +136,23 @@ class Client:
             status=response.status_code, seconds_ahead=time.time() - server_time.timestamp() - mean_truncation_s
         )
 
+    def open_ahead(self, count: int) -> None:
+        """Have `count` connections ready or opening, if they are not reused. Returns at once, and raises nothing.
+
+        Whoever calls this calls `close_unused` within seconds.
+        """
+        if self._ready is not None:
+            self._ready.open_ahead(count)
+
+    def close_unused(self) -> None:
+        """Close connections that were opened ahead and not used for too long."""
+        if self._ready is not None:
+            self._ready.close_unused()
+
     def close(self) -> None:
         self._transport.close()
+        if self._ready is not None:
+            self._ready.close()
 
     def _build_request(
         self,
@@ -220,82 +238,16 @@ def describe_error(error: Exception) -> Problem:
     return build_message(code, exception=type(error).__name__)
 
 
-@cache
-def tls_context() -> ssl.SSLContext:
-    """Return the TLS settings that all connections of this process share: reading the certificates takes a while."""
-    return httpx.create_ssl_context()
-
-
-# httpx's timeouts limit each network operation, so a response that drips in could take forever. Here the thread that
-# makes a request sets a deadline, and no operation on its connection waits past it.
-
-_deadline = threading.local()
-
-
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Limit all network operations of this thread inside the block to `seconds` in total."""
-    _deadline.at = time.monotonic() + seconds
-    try:
-        yield
-    finally:
-        _deadline.at = None
-
-
-def remaining_s(timeout: float | None) -> float | None:
-    deadline_at: float | None = getattr(_deadline, "at", None)
-    if deadline_at is None:
-        return timeout
-    left_s = max(deadline_at - time.monotonic(), 0.001)
-    return left_s if timeout is None else min(timeout, left_s)
-
-
-class DeadlineStream(httpcore.NetworkStream):
-    """A connection that keeps to the deadline of the thread that uses it."""
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, remaining_s(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, remaining_s(timeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        return DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, remaining_s(timeout)))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class DeadlineBackend(httpcore.SyncBackend):
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        return DeadlineStream(super().connect_tcp(host, port, remaining_s(timeout), local_address, socket_options))
-
-
 class DeadlineTransport(httpx.BaseTransport):
     """A pool of connections that keep to their deadlines. Raises httpcore's exceptions."""
 
-    def __init__(self, ssl_context: ssl.SSLContext, *, max_keepalive_connections: int | None) -> None:
+    def __init__(self, ssl_context: ssl.SSLContext, ready: ReadyConnections | None) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context,
             max_connections=None,
-            max_keepalive_connections=max_keepalive_connections,
+            max_keepalive_connections=None if ready is None else 0,
             keepalive_expiry=KEEP_ALIVE_S,
-            network_backend=DeadlineBackend(),
+            network_backend=DeadlineBackend() if ready is None else ready,
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

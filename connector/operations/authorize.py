@@ -2,8 +2,9 @@
 
 from urllib.parse import parse_qs, urlsplit
 
-from connector.clients.http import Client, tls_context
+from connector.clients.http import Client
 from connector.clients.store_tokens import EXCHANGE_TIMEOUT_S, StoreTokenError, build_access_token, request_token
+from connector.clients.tls import tls_context
 from connector.core.exceptions import ConflictError, InvalidRequestError, StoreUnavailableError
 from connector.core.messages import render_stored
 from connector.core.token_cipher import TokenCipher

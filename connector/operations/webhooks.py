@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 from urllib.parse import urlsplit
 
-from connector.clients.http import Client, tls_context
+from connector.clients.http import Client
 from connector.clients.storefront_api import StoreApi
+from connector.clients.tls import tls_context
 from connector.core.http_result import HttpResult
 from connector.core.messages import build_message
 from connector.core.worker_id import new_worker_id

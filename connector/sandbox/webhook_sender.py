@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from connector.clients.http import tls_context
+from connector.clients.tls import tls_context
 from connector.core.exceptions import ConnectorError, NotFoundError
 from connector.core.json_body import InvalidJsonError, parse_json
 from connector.core.signatures import sign

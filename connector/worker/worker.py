@@ -1,9 +1,11 @@
 """The worker: claims due deliveries, delivers them in threads, and releases what it has not sent when it stops."""
 
+import math
 import os
 import signal
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, sleep
 
@@ -32,8 +34,9 @@ from connector.worker.duties import Duty
 from connector.worker.in_flight import InFlight
 from connector.worker.webhook_checks import POLL_EVERY_S, WebhookChecks
 
-#: Deliveries that finish within this time are replaced by one claim.
-BATCH_DELAY_S = 0.01
+#: With many deliveries in flight, those that finish within this time are replaced by one claim. With few, the claim
+#: costs less than the wait.
+BATCH_DELAY_S, BATCH_FROM = 0.01, 16
 #: How often a sleeping thread looks for `stop`.
 STOP_CHECK_S = 0.1
 DATABASE_RETRY_S = 1.0
@@ -46,6 +49,10 @@ PRESENCE_EVERY_S = 5.0
 PRESENCE_TTL_S = 60.0
 JOBS_EVERY_S, JOB_PAGE_EVERY_S = 1.0, 0.05
 COMPARE_EVERY_S = 2.0
+CLOSE_UNUSED_EVERY_S = 1.0
+#: Connections that are opened for an account's next deliveries, for each that may be in flight: opening one takes two
+#: round trips, TCP's and TLS's, and sending one.
+READY_PER_SLOT = 2
 #: How often to look for stores whose orders are to be read, and how long a reading may take to stop.
 CATCH_UP_CHECK_EVERY_S, CATCH_UP_STOP_S = 2.0, 2.0
 #: How long attempts in flight may take after SIGTERM. Heroku kills a process 30 s after it:
@@ -74,6 +81,7 @@ class Worker:
             self._requeue_duty,
             Duty(run=self.recover, interval_s=RECOVER_EVERY_S),
             Duty(run=self.show_presence, interval_s=PRESENCE_EVERY_S),
+            Duty(run=self.close_unused_connections, interval_s=CLOSE_UNUSED_EVERY_S),
         ]
 
     def stop(self) -> None:
@@ -139,10 +147,32 @@ class Worker:
         self._backlogged = {
             account for account in accounts if counts[account] >= max(1, free_slots[account] - recording[account])
         }
+        self.open_connections(counts)
         # A suspended process or a clock that jumped can let a lease expire under one of our own threads. That thread
         # continues under the new lease: a second one would send the same attempt again.
         in_flight_ids = self.in_flight.ids()
         return [item for item in claimed if item.delivery.id not in in_flight_ids]
+
+    def open_connections(self, claimed: Mapping[str, int]) -> None:
+        """Open connections for what was claimed, while it is mapped and committed, and for what follows it.
+
+        Args:
+            claimed: numbers of deliveries by account id.
+        """
+        for account, count in claimed.items():
+            if account not in self.runtime.account_clients:
+                continue  # retired
+            limit = self._limits[account]
+            following = limit.concurrency * READY_PER_SLOT if account in self._backlogged else 0
+            if limit.rate_per_s is not None:
+                following = min(following, math.ceil(limit.rate_per_s))
+            self.runtime.account_clients[account].client.open_ahead(count + following)
+
+    def close_unused_connections(self) -> bool:
+        """Duty: close what was opened for deliveries that did not follow."""
+        for clients in self.runtime.account_clients.values():
+            clients.client.close_unused()
+        return False
 
     def accounts_due(self, accounts: list[str]) -> list[str]:
         """Return those of `accounts` that have due deliveries.
@@ -258,7 +288,7 @@ class Worker:
         deadline = monotonic() + seconds
         while not self.is_stopping and monotonic() < deadline:
             if self._work_available.wait(min(STOP_CHECK_S, seconds)):
-                if self.in_flight:
+                if len(self.in_flight) >= BATCH_FROM:
                     sleep(BATCH_DELAY_S)
                 return
 

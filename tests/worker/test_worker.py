@@ -5,7 +5,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
+import pytest
+
+from connector.clients.http import Client
 from connector.sandbox.server import SandboxServer
+from connector.worker.worker import READY_PER_SLOT
 from tests.support.orders import shopify_order, woo_order
 from tests.support.service import Service
 from tests.support.thin_webhooks import THIN_CONFIGURATION, post_thin_webhook, tiendanube_order
@@ -85,3 +89,16 @@ def test_open_deliveries_of_a_retired_account_are_parked(
     outcomes = [(delivery["state"], delivery["reason"], delivery["problems"]) for delivery in after.deliveries()]
     problems = ["Its account is no longer configured."]
     assert outcomes == [("parked", "uncertain", problems), ("parked", "unmappable", problems)]
+
+
+def test_connections_are_opened_for_what_is_claimed_and_what_follows(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+    monkeypatch.setattr(Client, "open_ahead", lambda _, count: opened.append(count))
+    for number in range(6):
+        service.post_shopify(shopify_order(number))
+    worker = service.worker()
+    concurrency = service.runtime.settings.accounts[worker.claim_due()[0].delivery.account].concurrency
+    assert concurrency < 6
+    assert opened == [concurrency + READY_PER_SLOT * concurrency]
