@@ -127,6 +127,8 @@ def judge_order(version: ListedVersion, record: OrderRecord) -> OrderVerdict:
     for account in sorted(version.event.accounts):
         if account in record.states:
             outcomes.append(record.states[account][0])
+        elif record.is_erased:
+            outcomes.append("erased")
         elif is_cancelled:
             outcomes.append("cancelled")
         else:

@@ -52,6 +52,8 @@ def find_unknown(runtime: Runtime, store: Store, orders: Sequence[ListedOrder]) 
     unknown = []
     for listed in orders:
         record = records.get(listed.order_id, OrderRecord())
+        if record.is_erased:
+            continue
         version = describe(runtime, store, listed, is_new=not record.events)
         if version.is_unreadable or (version.is_wanted(record) and not is_on_record(runtime, store, version, record)):
             unknown.append(version)

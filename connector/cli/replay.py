@@ -287,9 +287,9 @@ def preview_deliveries(runtime: "Runtime", delivery_filter: "DeliveryFilter", *,
 
 
 def classify_preview(preview: "Preview", *, force: bool) -> Verdict:
-    from connector.database.operator_actions import retrigger_refusal
+    from connector.database.operator_actions import find_refusal
 
-    if retrigger_refusal(preview.delivery.state, preview.delivery.reason, force=force):
+    if find_refusal(preview.delivery, force=force):
         return Verdict.SKIPPED
     if preview.body is None:
         return Verdict.UNMAPPABLE
@@ -301,14 +301,14 @@ def classify_preview(preview: "Preview", *, force: bool) -> Verdict:
 def format_preview(preview: "Preview", verdict: Verdict) -> list[str]:
     """Return the lines to print for one delivery."""
     from connector.core.messages import render_stored
-    from connector.database.operator_actions import retrigger_refusal
+    from connector.database.operator_actions import find_refusal
     from mappings.problems import render_problem
 
     delivery = preview.delivery
     order = f"{delivery.store} {delivery.order_number or delivery.order_id}"
     head = f"delivery {delivery.id} ({order} to {delivery.account}, {delivery.reason or delivery.state})"
     if verdict is Verdict.SKIPPED:
-        return [f"{head}: skipped, {render_stored(retrigger_refusal(delivery.state, delivery.reason, force=False))}"]
+        return [f"{head}: skipped, {render_stored(find_refusal(delivery, force=False))}"]
     differences = [
         f"  {difference.field}: {format_value(difference.old)} -> {format_value(difference.new)}"
         for difference in preview.differences or ()

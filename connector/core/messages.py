@@ -178,6 +178,7 @@ RETRIGGER_REASONS: Mapping[str, str] = {
     "was_filtered": N_("it was filtered"),
     "was_discarded_by_hand": N_("it was discarded by hand"),
     "order_cancelled": N_("the order is cancelled: `force` sends it in spite of that"),
+    "order_erased": N_("the order's personal data was erased on request, so it is not sent any more"),
     "order_deleted": N_("the store deleted the order, so there is nothing to send"),
     "being_sent": N_("it is being sent: wait for its outcome"),
     "already_delivered": N_("it is delivered: look at the destination first, then use `force`"),
@@ -287,6 +288,8 @@ ACTIONS: Mapping[str, str] = {
     "row_entered": N_("Row “%(key)s” of `%(table)s` is %(value)s."),
     "row_changed": N_("Row “%(key)s” of `%(table)s` is %(value)s; it was %(previous)s."),
     "row_removed": N_("Row “%(key)s” of `%(table)s` is removed; it was %(previous)s."),
+    "erasure_requested": N_("The personal data of orders was to be erased: %(orders)s."),
+    "data_exported": N_("The data of orders was exported: %(orders)s."),
 }
 
 register_templates(

@@ -1,7 +1,7 @@
 """Opens the database and its transactions. `sqlite.py` and `postgresql.py` hold what differs between the engines."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,6 +61,12 @@ class Backend(Protocol):
 
     def listen(self, on_notify: Callable[[], None]) -> AbstractContextManager[None]:
         """Call `on_notify` for each notification of due deliveries."""
+
+    def rewrite(self, tables: Collection[str]) -> None:
+        """Leave nothing of deleted content in the files, as far as the engine can."""
+
+    def empty_log(self) -> bool:
+        """Empty the file beside the database that keeps earlier content. False if a reader prevents it."""
 
     def close(self) -> None: ...
 
@@ -225,6 +231,20 @@ class Database:
             self.backend.prepare()
         with self.read() as session:
             session.connection().execute(text("SELECT 1"))
+
+    def rewrite(self, tables: Collection[str]) -> None:
+        """Leave nothing of what was deleted in the files, as far as the engine can. Raises `DatabaseUnavailableError`.
+
+        Args:
+            tables: in which content was deleted.
+        """
+        with translate_errors(self.backend):
+            self.backend.rewrite(tables)
+
+    def empty_log(self) -> bool:
+        """Empty the file with earlier content. False if a reader prevents it. Raises `DatabaseUnavailableError`."""
+        with translate_errors(self.backend):
+            return self.backend.empty_log()
 
     def migrate(self) -> None:
         """Bring the tables up to date. Several processes may call this at once: a lock lets one do it."""

@@ -1,6 +1,6 @@
 """Records events, and keeps each order's deliveries up to date with its newest event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -16,11 +16,13 @@ from connector.database.orders import (
     CAME_BACK,
     CAME_BACK_AFTER_DELETION,
     CAME_BACK_AFTER_SENDING,
+    CANCELLED_AFTER_SENDING,
     MAX_EVENT_ID,
     EventSummary,
     cancellation_values,
     is_doubtful_deletion,
     last_deletion_id,
+    load_erased,
     may_have_been_processed,
     version_since_deletion,
 )
@@ -36,6 +38,7 @@ NO_LONGER_CANCELLED = build_message("no_longer_cancelled")
 NO_ROUTE = build_message("no_route_for_topic")
 NO_ROUTE_UNPAID = build_message("no_route_for_unpaid")
 NO_ORDER = build_message("order_not_named")
+ERASED = build_message("order_erased")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class IncomingWebhook:
     can_undo_cancellation: bool = False  # whether an order that the store cancelled can come back there
     traceparent: str | None = None
     source: EventSource = EventSource.WEBHOOK
+    is_erased: bool = False  # its order's personal data was erased, so it has no content
 
     @property
     def key(self) -> tuple[str, str]:
@@ -64,7 +68,8 @@ class IncomingWebhook:
     @property
     def deleted_order(self) -> OrderKey | None:
         """The order that it deletes, if that can come back, and be deleted again with the same bytes."""
-        return self.order_key if self.can_undo_cancellation and not self.identity.has_order else None
+        can_come_back = self.can_undo_cancellation and not self.is_erased
+        return self.order_key if can_come_back and not self.identity.has_order else None
 
     @property
     def store_error(self) -> tuple[str, str, bool] | None:
@@ -73,9 +78,14 @@ class IncomingWebhook:
         return (self.store, error.reason.code, error.is_of_one_order) if error else None
 
     @property
+    def is_accepted(self) -> bool:
+        """Whether it is about an order. Then the order's routes and state decide."""
+        return self.order_key is not None and not self.is_erased
+
+    @property
     def ignore_reason(self) -> Problem:
-        """Why it is ignored, if it is about no order."""
-        return self.identity.ignore_reason or NO_ORDER
+        """Why it is ignored, unless it is accepted."""
+        return ERASED if self.is_erased else self.identity.ignore_reason or NO_ORDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +121,9 @@ def record_event(
 
 def record_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook]) -> list[RecordedWebhook]:
     """Record webhooks as if they had arrived one after another, in the order of their keys. Returns their results."""
-    transaction.lock_orders([webhook.order_key for webhook in webhooks if webhook.order_key])
+    orders = {webhook.order_key for webhook in webhooks if webhook.order_key}
+    transaction.lock_orders(list(orders))
+    webhooks = without_erased_content(transaction, webhooks, orders)
     indexes = sorted(range(len(webhooks)), key=lambda index: webhooks[index].key)
     ids = insert_events(transaction, [webhooks[index] for index in indexes])
     new: list[tuple[int, int]] = []
@@ -126,11 +138,15 @@ def record_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
         else:
             repeated.append(index)
     recorded = {index: count_duplicate(transaction, is_event(webhooks[index])) for index in repeated}
-    changed_orders = [webhooks[index].order_key for index in repeated if webhooks[index].identity.refetch_on_duplicate]
+    changed_orders = [
+        webhooks[index].order_key
+        for index in repeated
+        if webhooks[index].identity.refetch_on_duplicate and not webhooks[index].is_erased
+    ]
     new_orders = [webhooks[index].order_key for _, index in new]
-    orders = {order for order in [*changed_orders, *new_orders, *(order for _, order in deletions)] if order}
+    changed = {order for order in [*changed_orders, *new_orders, *(order for _, order in deletions)] if order}
     batch = OrderBatch(
-        transaction, orders, before_event_id=min((event_id for event_id, _ in new), default=MAX_EVENT_ID)
+        transaction, changed, before_event_id=min((event_id for event_id, _ in new), default=MAX_EVENT_ID)
     )
     for event_id, index in sorted(new):
         recorded[index] = apply_event(batch, webhooks[index], event_id)
@@ -141,6 +157,19 @@ def record_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
     batch.write()
     record_store_errors(transaction, [error for webhook in webhooks if (error := webhook.store_error)])
     return [recorded[index] for index in range(len(webhooks))]
+
+
+def without_erased_content(
+    transaction: Transaction, webhooks: Sequence[IncomingWebhook], orders: Collection[OrderKey]
+) -> Sequence[IncomingWebhook]:
+    """Return the webhooks, those of erased orders without anything that could be personal."""
+    erased = load_erased(transaction.connection, orders)
+    return [
+        replace(webhook, body=b"", identity=replace(webhook.identity, warnings=()), accounts={}, is_erased=True)
+        if webhook.order_key in erased
+        else webhook
+        for webhook in webhooks
+    ]
 
 
 def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook]) -> dict[tuple[str, str], int]:
@@ -156,8 +185,8 @@ def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
             "source_updated_at": webhook.identity.source_updated_at or transaction.now,
             "received_at": transaction.now,
             "source": webhook.source,
-            "status": "accepted" if webhook.order_key else "ignored",
-            "reason": None if webhook.order_key else webhook.ignore_reason.to_json(),
+            "status": "accepted" if webhook.is_accepted else "ignored",
+            "reason": None if webhook.is_accepted else webhook.ignore_reason.to_json(),
             "warnings": dump_problems(webhook.identity.warnings),
             "has_order": webhook.identity.has_order and webhook.identity.ignore_reason is None,
             "is_paid": "paid" in webhook.identity.topics,
@@ -205,6 +234,8 @@ def apply_event(batch: OrderBatch, webhook: IncomingWebhook, event_id: int) -> R
     identity, order = webhook.identity, webhook.order_key
     if order is None:
         return RecordedWebhook(status="ignored", event_id=event_id, reason=webhook.ignore_reason)
+    if webhook.is_erased:
+        return apply_to_erased(batch, webhook, order, event_id)
     event = EventSummary(
         id=event_id,
         source_updated_at=identity.source_updated_at or batch.now,
@@ -238,6 +269,15 @@ def apply_event(batch: OrderBatch, webhook: IncomingWebhook, event_id: int) -> R
         reason = CANCELLED if identity.is_cancellation else CANCELLED_BEFORE
     batch.change_event(event, status="ignored", reason=reason.to_json())
     return RecordedWebhook(status="ignored", event_id=event_id, reason=reason)
+
+
+def apply_to_erased(batch: OrderBatch, webhook: IncomingWebhook, order: OrderKey, event_id: int) -> RecordedWebhook:
+    """Send nothing of an erased order any more. That it is cancelled is still an alert for what was delivered."""
+    if webhook.identity.is_cancellation:
+        for delivery in batch.deliveries[order]:
+            if delivery.state == State.DELIVERED:
+                batch.add_alert(delivery, CANCELLED_AFTER_SENDING)
+    return RecordedWebhook(status="ignored", event_id=event_id, reason=ERASED)
 
 
 class Standing(Enum):

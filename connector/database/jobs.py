@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, literal, update
+from sqlalchemy import ColumnElement, insert, literal, not_, update
 from sqlmodel import col, func, select
 
 from connector.core.exceptions import ConflictError, NotFoundError
@@ -20,6 +20,7 @@ from connector.database.idempotency import IdempotentRequest, transact_idempoten
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import Delivery, Job, JobAction, JobDelivery, JobState, OperatorAction, Reason, State
 from connector.database.operator_actions import (
+    ERASED,
     PREVIOUS_STATES,
     RetriggerRequest,
     apply_resolution,
@@ -33,6 +34,8 @@ from mappings.problems import Problem
 #: Deliveries in one transaction, for which webhooks may have to wait.
 PAGE_SIZE = 50
 
+#: No job acts on an order whose personal data was erased.
+NOT_ERASED = col(Delivery.erased_at).is_(None)
 #: The state to which a job's action takes a delivery.
 RESOLUTIONS = {JobAction.DISCARD: State.DISCARDED, JobAction.MARK_DELIVERED: State.DELIVERED}
 
@@ -79,11 +82,14 @@ def plan_job(database: Database, delivery_filter: DeliveryFilter, request: JobRe
     was_attempted = col(Delivery.attempts) > 0
     groups = (
         select(Delivery.state, Delivery.reason, was_attempted, func.count())
-        .where(*delivery_filter.conditions())
+        .where(*delivery_filter.conditions(), NOT_ERASED)
         .group_by(Delivery.state, col(Delivery.reason), was_attempted)
     )
+    erased = select(func.count()).select_from(Delivery).where(*delivery_filter.conditions(), not_(NOT_ERASED))
     plan = JobPlan()
     with database.read() as session:
+        if count := session.exec(erased).one():
+            plan.left[ERASED.code] = count
         for state, reason, is_attempted, count in session.exec(groups):
             refusal = find_refusal(request, delivery_filter, state, reason, was_attempted=is_attempted)
             if refusal is None:
@@ -96,7 +102,7 @@ def plan_job(database: Database, delivery_filter: DeliveryFilter, request: JobRe
 def list_actionable_ids(database: Database, delivery_filter: DeliveryFilter, request: JobRequest) -> list[int]:
     """The ids of the deliveries that a job would act on, in ascending order."""
     matching = select(Delivery.id, Delivery.state, Delivery.reason, Delivery.attempts)
-    matching = matching.where(*delivery_filter.conditions())
+    matching = matching.where(*delivery_filter.conditions(), NOT_ERASED)
     with database.read() as session:
         rows = session.exec(matching.order_by(col(Delivery.id))).all()
     return [
@@ -299,6 +305,8 @@ def process_delivery(
     request = JobRequest(action=action, actor=job.who, note=job.note, force=job.force, looked=job.looked)
     was_attempted = delivery.attempts > 0
     refusal = find_refusal(request, delivery_filter, delivery.state, delivery.reason, was_attempted=was_attempted)
+    if delivery.erased_at is not None:
+        refusal = ERASED
     if refusal is not None:
         return JobResult(delivery_id=delivery.id, is_done=False, why=refusal)
     if action == JobAction.RETRIGGER:

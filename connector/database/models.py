@@ -219,6 +219,23 @@ class Delivery(SQLModel, table=True):
     first_forbidden_at: datetime | None = timestamp_column(nullable=True)  # first of consecutive 401 or 403
     compare_at: datetime | None = timestamp_column(nullable=True)  # once delivered: when to look for changes since
     pruned_at: datetime | None = timestamp_column(nullable=True)  # when its body and responses were deleted
+    erased_at: datetime | None = timestamp_column(nullable=True)  # when its personal data was erased, on request
+
+
+class ErasedOrder(SQLModel, table=True):
+    """An order whose personal data was erased on request, or will be once its deliveries have ended.
+
+    What arrives about an erased order is recorded without its content, and not sent.
+    """
+
+    __tablename__ = "erased_orders"
+    __table_args__ = (Index("erased_orders_pending", "requested_at", **partial_index("erased_at IS NULL")),)
+
+    store: str = Field(primary_key=True)
+    order_id: str = Field(primary_key=True)
+    requested_at: datetime = timestamp_column()
+    requested_by: str
+    erased_at: datetime | None = timestamp_column(nullable=True)  # None: a delivery has not ended
 
 
 class Attempt(SQLModel, table=True):
@@ -295,7 +312,7 @@ class OperatorAction(SQLModel, table=True):
     store: str | None = None  # of an action on a store
     job_id: int | None = Field(default=None, sa_column=Column(RowId))  # of an action on a job
     #: "pause", "resume", "set-row", "remove-row"; "catch-up", "sync-webhooks", "remove-webhooks"; "start-job",
-    #: "stop-job", "resume-job".
+    #: "stop-job", "resume-job"; "erase", "export".
     kind: str
     who: str
     text: str  # what the person wrote

@@ -13,7 +13,7 @@ from connector.database.engine import Database, Transaction
 from connector.database.idempotency import IdempotentRequest, transact_idempotently
 from connector.database.models import Attempt, Delivery, Event, Reason, State
 from connector.database.order_batch import insert_deliveries, new_delivery
-from connector.database.orders import add_note, is_cancelled, matches_order, select_newest
+from connector.database.orders import add_note, is_cancelled, load_erased, matches_order, select_newest
 from mappings.destination import Outcome
 from mappings.problems import Problem
 
@@ -23,6 +23,7 @@ REFUSALS: Mapping[str, Problem] = {
     State.DISCARDED: build_message("already_discarded"),
     Reason.UNCERTAIN: build_message("is_uncertain"),
 }
+ERASED = build_message("order_erased")
 #: Why a delivery may not be marked as delivered or discarded, by its state.
 NOT_RESOLVED: Mapping[str, str] = {
     State.WAITING: "still_waiting",
@@ -86,7 +87,7 @@ def retrigger_delivery(
 
     def retrigger(transaction: Transaction) -> Delivery:
         delivery = lock_delivery(transaction, delivery_id)
-        if refusal := retrigger_refusal(delivery.state, delivery.reason, force=request.force):
+        if refusal := find_refusal(delivery, force=request.force):
             raise ConflictError(render_stored(refusal))
         if request.new_key and not (supports_idempotency and request.force):
             raise ConflictError("`new_key` goes with `force`, at a destination that takes a key")
@@ -150,7 +151,9 @@ def retrigger_event(
         is_blocked = is_cancelled(transaction.connection, store, order_id) and not request.force
         missing_accounts = sorted(set(accounts) - {delivery.account for delivery in existing})
         left = dict(excluded)
-        if is_blocked or newest_id is None:
+        if load_erased(transaction.connection, [(store, order_id)]):
+            left |= dict.fromkeys(missing_accounts, ERASED)
+        elif is_blocked or newest_id is None:
             left |= dict.fromkeys(missing_accounts, build_message("order_cancelled" if is_blocked else "order_deleted"))
         results += [
             RetriggerResult(account=account, id=None, done="left", why=left[account])
@@ -188,7 +191,7 @@ def requeue_or_skip(
     supports_idempotency: bool,
     ignores_routes: bool,
 ) -> RetriggerResult:
-    refusal = retrigger_refusal(delivery.state, delivery.reason, force=request.force)
+    refusal = find_refusal(delivery, force=request.force)
     if refusal is not None:
         return RetriggerResult(account=delivery.account, id=delivery.id, done="left", why=refusal)
     why = PREVIOUS_STATES[delivery.reason or delivery.state]
@@ -196,8 +199,17 @@ def requeue_or_skip(
     return RetriggerResult(account=delivery.account, id=delivery.id, done="queued", why=why)
 
 
-def retrigger_refusal(state: str, reason: str | None, *, force: bool, looked: bool = False) -> Problem | None:
+def find_refusal(delivery: Delivery, *, force: bool) -> Problem | None:
     """Why a delivery may not be queued again; None if it may."""
+    return retrigger_refusal(delivery.state, delivery.reason, force=force, is_erased=delivery.erased_at is not None)
+
+
+def retrigger_refusal(
+    state: str, reason: str | None, *, force: bool, looked: bool = False, is_erased: bool = False
+) -> Problem | None:
+    """Like `find_refusal`, of the columns that decide."""
+    if is_erased:
+        return ERASED
     if state == State.SENDING:
         return build_message("being_sent")
     if force or (looked and reason == Reason.UNCERTAIN):

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from connector.database.engine import Database
 from connector.database.models import Delivery, Event, omit
-from connector.database.orders import EventSummary, newest_event
+from connector.database.orders import EventSummary, load_erased, newest_event
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,12 +22,14 @@ class OrderRecord:
         newest_body: the payload of the newest event that contains the order; empty if it was pruned. None: it was not
             loaded, since that event is newer than the listed version.
         states: by account, the state and the reason of its delivery.
+        is_erased: whether its personal data was erased on request.
     """
 
     events: list[Event] = field(default_factory=list)  # without their bodies
     newest: Event | None = None
     newest_body: bytes | None = None
     states: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    is_erased: bool = False
 
 
 def load_order_records(
@@ -56,6 +58,8 @@ def load_order_records(
         for order_id, account, state, reason in session.exec(deliveries):
             if order_id in records:
                 records[order_id].states[account] = (state, reason)
+        for _, order_id in load_erased(session.connection(), [(store, order_id) for order_id in order_ids]):
+            records.setdefault(order_id, OrderRecord()).is_erased = True
         for record in records.values():
             record.newest = find_newest(record.events)
         to_compare = [

@@ -14,7 +14,7 @@ from connector.database.deliveries import held_values
 from connector.database.engine import Database, Transaction
 from connector.database.models import Attempt, Delivery, Event, Note, OrderCorrection, Reason, State
 from connector.database.sql.run import parse_required_time, run
-from connector.database.sql.statements import SELECT_ORDER_EVENTS
+from connector.database.sql.statements import SELECT_ERASED, SELECT_ORDER_EVENTS
 from mappings.destination import Outcome
 from mappings.problems import Problem
 
@@ -136,6 +136,18 @@ def load_order_events(connection: Connection, store: str, order_ids: list[str], 
             connection, SELECT_ORDER_EVENTS, params
         )
     ]
+
+
+def load_erased(connection: Connection, orders: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of these orders whose personal data was erased on request."""
+    by_store: dict[str, list[str]] = {}
+    for store, order_id in orders:
+        by_store.setdefault(store, []).append(order_id)
+    return {
+        (store, order_id)
+        for store, order_ids in by_store.items()
+        for (order_id,) in run(connection, SELECT_ERASED, {"store": store, "order_ids": order_ids})
+    }
 
 
 def may_have_been_processed(transaction: Transaction, store: str, order_id: str) -> bool:

@@ -3,7 +3,7 @@
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -114,6 +114,16 @@ class Postgresql:
                             on_notify()
             except psycopg.Error:
                 stop_event.wait(RECONNECT_DELAY_S)
+
+    def rewrite(self, tables: Collection[str]) -> None:
+        """Free what the rows were before. The server overwrites that space when it uses it again."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for table in sorted(tables):
+                connection.exec_driver_sql(f"VACUUM {table}")
+
+    def empty_log(self) -> bool:
+        """Nothing to do: the server reuses its WAL, and its operator decides how long an archive is kept."""
+        return True
 
     def close(self) -> None:
         self.engine.dispose()

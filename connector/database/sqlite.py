@@ -3,7 +3,7 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,6 +142,17 @@ class Sqlite:
     def listen(self, on_notify: Callable[[], None]) -> AbstractContextManager[None]:
         return self._wakeup.listen(on_notify)
 
+    def rewrite(self, tables: Collection[str]) -> None:
+        """Write the whole file anew: `secure_delete` leaves copies where SQLite has moved rows to other pages."""
+        with self.writer_lock(), self.engine.connect() as connection:
+            execute(connection, "VACUUM")
+
+    def empty_log(self) -> bool:
+        """https://www.sqlite.org/pragma.html#pragma_wal_checkpoint, read 2026-11-30."""
+        with self.writer_lock(), self.engine.connect() as connection:
+            [(is_busy, _, _)] = execute(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+            return not is_busy
+
     def close(self) -> None:
         self.engine.dispose()
         while self._idle_lock_descriptors:
@@ -196,5 +207,6 @@ def create_sqlite_engine(url: str, timeout_s: float) -> Engine:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages; the default is 1000
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # zeros in place of what is deleted
 
     return engine

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from connector.database.erasure import record_export
 from connector.database.queries.personal_data import OrderRows, PersonalRecords, iter_rows
 from connector.runtime import Runtime
 
@@ -14,12 +15,16 @@ DESCRIPTION = (
 )
 
 
-def export_records(runtime: Runtime, records: PersonalRecords, *, criterion: Mapping[str, Any]) -> dict[str, Any]:
-    """Return everything that is kept, as values for JSON.
+def export_records(
+    runtime: Runtime, records: PersonalRecords, criterion: Mapping[str, Any], *, actor: str
+) -> dict[str, Any]:
+    """Return everything that is kept, as values for JSON, and record who exported it.
 
     Args:
         criterion: by what the records were found, such as `{"order": "1001"}`.
     """
+    record_export(runtime.database, actor=actor, orders=records.count)
+    runtime.log.info("personal_data_exported", who=actor, orders=records.count)
     return {
         "description": DESCRIPTION,
         "exported_at": runtime.clock().isoformat(),

@@ -29,6 +29,7 @@ from connector.delivery.deliver import deliver
 from connector.delivery.requeue import MAX_PER_RUN, reload_lookup_tables, requeue_mappable
 from connector.observability.logs import flush_log
 from connector.operations.jobs import advance_jobs
+from connector.privacy.erase import erase_pending
 from connector.runtime import Runtime
 from connector.worker.duties import Duty
 from connector.worker.in_flight import InFlight
@@ -49,6 +50,7 @@ PRESENCE_EVERY_S = 5.0
 PRESENCE_TTL_S = 60.0
 JOBS_EVERY_S, JOB_PAGE_EVERY_S = 1.0, 0.05
 COMPARE_EVERY_S = 2.0
+ERASE_PENDING_EVERY_S = 30.0
 CLOSE_UNUSED_EVERY_S = 1.0
 #: Connections that are opened for an account's next deliveries, for each that may be in flight: opening one takes two
 #: round trips, TCP's and TLS's, and sending one.
@@ -95,11 +97,13 @@ class Worker:
         jobs = threading.Thread(target=self.run_jobs, name="jobs", daemon=True)
         comparisons = threading.Thread(target=self.run_comparisons, name="comparisons", daemon=True)
         catch_up = threading.Thread(target=self.run_catch_up, name="catch-up", daemon=True)
+        erasures = threading.Thread(target=self.run_erasures, name="erasures", daemon=True)
         webhook_checks = threading.Thread(target=self.run_webhook_checks, name="webhook-checks", daemon=True)
         self.runtime.log.info("worker_started", accounts=len(self.runtime.settings.accounts), threads=thread_count)
         jobs.start()
         comparisons.start()
         catch_up.start()
+        erasures.start()
         webhook_checks.start()
         with self.runtime.database.listen(self._work_available.set):
             while not self.is_stopping:
@@ -266,6 +270,11 @@ class Worker:
         if self.catch_up.stores():
             duty = Duty(run=self.catch_up.start_due, interval_s=CATCH_UP_CHECK_EVERY_S)
             self.run_beside_deliveries(duty, failure="catch_up_failed")
+
+    def run_erasures(self) -> None:
+        """Erase orders that a person had erased once their deliveries have ended. Any number of workers may do so."""
+        duty = Duty(run=lambda: erase_pending(self.runtime), interval_s=ERASE_PENDING_EVERY_S)
+        self.run_beside_deliveries(duty, failure="erasures_failed")
 
     def run_webhook_checks(self) -> None:
         """Look at the stores' webhooks and repair them, until `stop`. Any number of workers may do so."""

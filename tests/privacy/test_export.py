@@ -26,7 +26,7 @@ def test_export_holds_every_row_of_the_order(service: Service, connector: Comman
     service.post_shopify(shopify_order(2))
     service.drain()
     path = tmp_path / "export.json"
-    assert connector("privacy", "export", "--order", "1", "--output", str(path)) == (0, f"Wrote 1 orders to {path}.\n")
+    assert connector("privacy", "export", "--order", "1", "--output", str(path)) == (0, f"Wrote 1 order to {path}.\n")
     document = json.loads(path.read_text("utf-8"))
     [order] = document["orders"]
     [event] = order["events"]

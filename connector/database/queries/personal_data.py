@@ -162,14 +162,19 @@ def iter_strings(value: Any) -> Iterator[str]:
 def iter_rows(database: Database, records: PersonalRecords) -> Iterator[OrderRows]:
     """Yield all rows of each order, and of each event that names none."""
     for store, order_id in records.orders:
-        with database.read() as session:
-            yield load_order(session, store, order_id)
+        yield load_rows(database, store, order_id)
     for event_id in records.event_ids:
         with database.read() as session:
             event = session.exec(select(Event).where(Event.id == event_id)).one()
         yield OrderRows(
             store=event.store, order_id=None, events=[event], deliveries=[], attempts=[], notes=[], corrections=[]
         )
+
+
+def load_rows(database: Database, store: str, order_id: str) -> OrderRows:
+    """All rows of an order."""
+    with database.read() as session:
+        return load_order(session, store, order_id)
 
 
 def load_order(session: Session, store: str, order_id: str) -> OrderRows:

@@ -159,6 +159,15 @@ WHERE store = :store
   AND id < :before_id
 """
 
+# benchmarks.accept: once per store and batch of webhooks.
+SELECT_ERASED = """
+SELECT order_id
+FROM erased_orders
+WHERE store = :store
+  AND order_id IN (:order_ids)
+  AND erased_at IS NOT NULL
+"""
+
 # benchmarks.accept: once per store and batch of webhooks, if one of its orders has events.
 LOCK_ORDER_DELIVERIES = """
 SELECT order_id, id, account, event_id, state, reason, locked_since

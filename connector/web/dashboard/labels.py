@@ -70,12 +70,15 @@ ACTION_LABELS = {
     "start-job": lazy_gettext("job started"),
     "stop-job": lazy_gettext("job stopped"),
     "resume-job": lazy_gettext("job resumed"),
+    "erase": lazy_gettext("personal data erased"),
+    "export": lazy_gettext("personal data exported"),
 }
 #: What a job acted on, and why it left deliveries alone. The messages speak of `force`, which the dashboard has as
 #: buttons.
 JOB_RESULT_LABELS = {
     "being_sent": lazy_gettext("an attempt is in progress"),
     "already_delivered": lazy_gettext("already delivered"),
+    "order_erased": lazy_gettext("its personal data was erased"),
     "already_discarded": lazy_gettext("discarded"),
     "is_uncertain": lazy_gettext("uncertain: check at the destination"),
     "changed_meanwhile": lazy_gettext("changed before the job reached it"),

@@ -151,6 +151,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
+        "erased_orders",
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("requested_by", sa.String(), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("store", "order_id"),
+    )
+    op.create_index(
+        "erased_orders_pending",
+        "erased_orders",
+        ["requested_at"],
+        unique=False,
+        sqlite_where=sa.text("erased_at IS NULL"),
+        postgresql_where=sa.text("erased_at IS NULL"),
+    )
+    op.create_table(
         "known_stores",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("first_run_at", sa.DateTime(timezone=True), nullable=False),
@@ -198,6 +215,7 @@ def upgrade() -> None:
         sa.Column("first_forbidden_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("compare_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["event_id"],
             ["events.id"],
@@ -424,6 +442,7 @@ def downgrade() -> None:
     op.drop_table("attempts")
     op.drop_table("deliveries")
     op.drop_table("seen_alerts")
+    op.drop_table("erased_orders")
     op.drop_table("known_stores")
     op.drop_table("jobs")
     op.drop_table("idempotency_keys")
