@@ -132,7 +132,10 @@ def run_connector(
     profile: Path | None = None,
 ) -> SendingResult:
     url = backlog.copy()
-    environment = build_environment(write_case_configuration(case, destination, directory), url)
+    environment = {
+        **build_environment(write_case_configuration(case, destination, directory), url),
+        "WORKER_PROCESSES": str(case.processes),
+    }
     workers = [
         run_process(connector_command("worker"), directory=directory, name=f"worker-{number}", environment=environment)
         for number in range(case.processes)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @cli.command()
 def serve() -> None:
-    """Run the service: the web server and a worker.
+    """Run the service: the web server and its workers.
 
     When it is ready, it prints the dashboard's address, the webhooks' addresses and what is missing. It listens on HOST
     and PORT, by default 127.0.0.1 and 8000.
@@ -27,7 +27,7 @@ def serve() -> None:
     from connector.operations.startup import describe_service
     from connector.runtime import load_entered_rows, open_runtime
     from connector.worker.listening import find_port_fault
-    from connector.worker.supervisor import exec_supervisor
+    from connector.worker.supervisor import default_worker_count, exec_supervisor
 
     settings = read_settings()
     environment = settings.environment
@@ -36,7 +36,13 @@ def serve() -> None:
     prepare_database(settings)
     with open_runtime(settings) as runtime:  # report what would stop every process once, before any is started
         load_entered_rows(settings, runtime.database)
-    exec_supervisor(environment.host, environment.port, environment.web_concurrency, describe_service(settings))
+    exec_supervisor(
+        environment.host,
+        environment.port,
+        web_processes=environment.web_concurrency,
+        workers=environment.worker_processes or default_worker_count(environment.database_url),
+        ready_text=describe_service(settings),
+    )
 
 
 @cli.command()

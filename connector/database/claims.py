@@ -63,7 +63,12 @@ def accounts_with_due_work(database: Database, accounts: Collection[str]) -> lis
 
 
 def claim_deliveries(
-    database: Database, *, worker_id: str, limits: Mapping[str, Limit], lease_s: float
+    database: Database,
+    *,
+    worker_id: str,
+    limits: Mapping[str, Limit],
+    lease_s: float,
+    max_claims: Mapping[str, int] | None = None,
 ) -> list[ClaimedDelivery]:
     """Lease due deliveries, oldest first, up to the limit of each account less what is in flight.
 
@@ -71,6 +76,7 @@ def claim_deliveries(
         worker_id: only this worker can change what it claimed.
         limits: by account id, over all processes. If the account's circuit is open, one delivery is claimed when a
             probe is due; if it is paused, none.
+        max_claims: by account id, how many deliveries this worker can take. By default, any number.
     """
 
     def claim_due(transaction: Transaction) -> list[ClaimedDelivery]:
@@ -79,7 +85,10 @@ def claim_deliveries(
             limit = limits[circuit.account]
             params = {"account": circuit.account, "now": transaction.now}
             ((in_flight,),) = run(transaction.connection, COUNT_IN_FLIGHT, params)
-            slots = available_slots(circuit, limit.concurrency - in_flight, transaction.now)
+            free_slots = limit.concurrency - in_flight
+            if max_claims is not None:
+                free_slots = min(free_slots, max_claims[circuit.account])
+            slots = available_slots(circuit, free_slots, transaction.now)
             if slots < 1:
                 continue
             due_ids = [id_ for (id_,) in run(transaction.connection, SELECT_DUE, {**params, "max_rows": slots})]

@@ -121,7 +121,11 @@ def check_postgresql(database: Database) -> Iterator[CheckResult]:
     else:
         yield ok(DATABASE, f"{name}, fsync {fsync}, synchronous_commit {commit}")
     if free < 10:
-        yield warning(DATABASE, f"{free} connections are free", "raise max_connections, or lower WEB_CONCURRENCY")
+        yield warning(
+            DATABASE,
+            f"{free} connections are free",
+            "raise max_connections, or lower WEB_CONCURRENCY or WORKER_PROCESSES",
+        )
 
 
 def seconds_ahead(database: Database) -> float:

@@ -83,6 +83,7 @@ def build_environment(folder: Path) -> dict[str, str]:
         "HOST": "127.0.0.1",
         "PORT": str(find_free_port()),
         "WEB_CONCURRENCY": "1",
+        "WORKER_PROCESSES": "1",
         "LEASE_S": "60",
         "AUTO_MIGRATE": "1",
         "ALLOW_EPHEMERAL_SQLITE": "1",  # the demo keeps nothing

@@ -38,6 +38,7 @@ class Environment:
     host: str = "127.0.0.1"  # with PORT, all addresses
     port: int = 8000
     web_concurrency: int = 2
+    worker_processes: int | None = None  # None: `connector serve` decides
     lease_s: int = 60
     auto_migrate: bool = True
     trusted_proxies: TrustedProxies = ()
@@ -176,6 +177,7 @@ class EnvironmentSchema(SettingsSchema):
     host = fields.String(data_key="HOST", validate=Regexp(r"\S+\Z", error="must be an address to listen on."))
     port = EnvInteger(1, 65535, data_key="PORT")
     web_concurrency = EnvInteger(1, 256, data_key="WEB_CONCURRENCY")
+    worker_processes = EnvInteger(1, 64, data_key="WORKER_PROCESSES")
     lease_s = EnvInteger(1, 86_400, data_key="LEASE_S")
     auto_migrate = EnvBoolean(data_key="AUTO_MIGRATE")
     trusted_proxies = TrustedProxiesField(data_key="TRUSTED_PROXIES")

@@ -1,8 +1,8 @@
-"""`connector serve`: runs gunicorn and one worker as child processes.
+"""`connector serve`: runs gunicorn and the workers as child processes.
 
-The supervisor restarts the worker when it dies, less and less often if it keeps dying: the web server goes on storing
-webhooks. It stops both on SIGTERM or SIGINT, or when gunicorn ends. It does no other work and imports little, since it
-stays in memory.
+The supervisor restarts a worker that dies, less and less often if it keeps dying: the web server goes on storing
+webhooks. It stops all of them on SIGTERM or SIGINT, or when gunicorn ends. It does no other work and imports little,
+since it stays in memory.
 """
 
 import os
@@ -19,7 +19,10 @@ from connector.observability.logs import configure_logging, flush_log, get_logge
 from connector.worker.listening import format_host, is_ready
 
 FIRST_RESTART_DELAY_S, MAX_RESTART_DELAY_S = 0.2, 60.0
-#: Deaths of the worker within this time count for the delay, and so many are reported.
+#: By default, SQLite gets a worker for each core up to this: each takes 75 MB. On PostgreSQL each takes four connections
+#: as well, and the smallest plans allow 20 in all, so the default is one.
+MAX_DEFAULT_WORKERS = 2
+#: Deaths of a worker within this time count for the delay, and so many are reported.
 RECENT_S, MANY_DEATHS = 600.0, 5
 POLL_INTERVAL_S = 0.1
 #: After SIGTERM: the worker's own 25 s and a margin. Heroku kills all processes at 30 s.
@@ -30,48 +33,23 @@ WEB_TIMEOUT_S = 30
 WEB_THREADS, WEB_CONNECTIONS = 1000, 1200
 
 
-class Supervisor:
-    """Runs the web server and the worker.
+class WorkerProcess:
+    """A worker that is started again when it dies: twice as late for each recent death."""
 
-    Args:
-        address: the host and port on which the web server listens.
-        ready_text: printed once, when the web server responds there.
-    """
-
-    def __init__(self, web_command: list[str], address: tuple[str, int], ready_text: str = "") -> None:
-        self.web_command = web_command
-        self.address = address
-        self.ready_text = ready_text
+    def __init__(self) -> None:
         self.log = get_logger()
-        self.is_stopping = False  # not an `Event`: its lock may be held by the thread that a signal interrupts
-        self._deaths: deque[float] = deque()  # of the worker, monotonic
+        self.process = start_process(worker_command())
+        self._restart_at: float | None = None  # monotonic
+        self._deaths: deque[float] = deque()  # monotonic
 
-    def run(self) -> int:
-        """Supervise until SIGTERM or SIGINT. Return the exit status: 0 after such a signal, else an error."""
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signum, lambda *_: self.stop())
-        web = start_process(self.web_command)
-        worker = start_process(worker_command())
-        restart_at: float | None = None  # monotonic
-        status = 0
-        is_announced = False
-        while self.sleep_unless_stopped(POLL_INTERVAL_S):
-            if web.poll() is not None:
-                self.log.error("web_ended", status=web.returncode)
-                status = web.returncode or 1
-                break
-            if restart_at is not None and time.monotonic() >= restart_at:
-                worker, restart_at = start_process(worker_command()), None
-            elif restart_at is None and worker.poll() is not None:
-                restart_at = time.monotonic() + self.record_death(worker.returncode)
-            if not is_announced and is_ready(*self.address):
-                is_announced = True
-                print(self.ready_text, flush=True)
-        stop_processes([web, worker])
-        return status
+    def restart_if_dead(self) -> None:
+        if self._restart_at is not None and time.monotonic() >= self._restart_at:
+            self.process, self._restart_at = start_process(worker_command()), None
+        elif self._restart_at is None and self.process.poll() is not None:
+            self._restart_at = time.monotonic() + self.record_death(self.process.returncode)
 
     def record_death(self, status: int) -> float:
-        """Return how many seconds to wait before the worker is started again: twice as long for each recent death.
+        """Return how many seconds to wait before the worker is started again.
 
         The web server goes on meanwhile: webhooks are stored, and are sent when a worker lives.
         """
@@ -84,6 +62,49 @@ class Supervisor:
         if len(self._deaths) >= MANY_DEATHS:
             self.log.error("worker_keeps_ending", deaths=len(self._deaths), within_s=RECENT_S, webhooks="still stored")
         return restart_in_s
+
+
+class Supervisor:
+    """Runs the web server and the workers.
+
+    Args:
+        address: the host and port on which the web server listens.
+        workers: their number. The first starts with the web server, and the others when that responds.
+        ready_text: printed once, when the web server responds there.
+    """
+
+    def __init__(
+        self, web_command: list[str], address: tuple[str, int], *, workers: int = 1, ready_text: str = ""
+    ) -> None:
+        self.web_command = web_command
+        self.address = address
+        self.worker_count = workers
+        self.ready_text = ready_text
+        self.log = get_logger()
+        self.is_stopping = False  # not an `Event`: its lock may be held by the thread that a signal interrupts
+
+    def run(self) -> int:
+        """Supervise until SIGTERM or SIGINT. Return the exit status: 0 after such a signal, else an error."""
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda *_: self.stop())
+        os.environ["WORKER_PROCESSES"] = str(self.worker_count)  # the workers divide the accounts' limits
+        web = start_process(self.web_command)
+        workers = [WorkerProcess()]
+        status = 0
+        is_announced = False
+        while self.sleep_unless_stopped(POLL_INTERVAL_S):
+            if web.poll() is not None:
+                self.log.error("web_ended", status=web.returncode)
+                status = web.returncode or 1
+                break
+            for worker in workers:
+                worker.restart_if_dead()
+            if not is_announced and is_ready(*self.address):
+                is_announced = True
+                print(self.ready_text, flush=True)
+                workers += [WorkerProcess() for _ in range(self.worker_count - 1)]
+        stop_processes([web, *(worker.process for worker in workers)])
+        return status
 
     def stop(self) -> None:
         """Make `run` stop the processes and return. Safe in a signal handler."""
@@ -132,7 +153,11 @@ def stop_processes(processes: list[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def exec_supervisor(host: str, port: int, processes: int, ready_text: str) -> NoReturn:
+def default_worker_count(database_url: str) -> int:
+    return min(len(os.sched_getaffinity(0)), MAX_DEFAULT_WORKERS) if database_url.startswith("sqlite") else 1
+
+
+def exec_supervisor(host: str, port: int, *, web_processes: int, workers: int, ready_text: str) -> NoReturn:
     """Replace this process with the supervisor, which frees the memory of everything imported so far."""
     flush_log()
     sys.stdout.flush()
@@ -141,17 +166,17 @@ def exec_supervisor(host: str, port: int, processes: int, ready_text: str) -> No
     file.write(ready_text.encode())
     file.seek(0)
     os.set_inheritable(file.fileno(), True)
-    arguments = [host, str(port), str(processes), str(file.fileno())]
+    arguments = [host, str(port), str(web_processes), str(workers), str(file.fileno())]
     os.execv(sys.executable, [sys.executable, "-m", "connector.worker.supervisor", *arguments])  # noqa: S606
 
 
 def main() -> None:
-    host, port, processes, text_descriptor = sys.argv[1:]
+    host, port, web_processes, workers, text_descriptor = sys.argv[1:]
     configure_logging()
     with open(int(text_descriptor), encoding="utf-8") as file:
         ready_text = file.read()
-    command = gunicorn_command(host, int(port), int(processes))
-    sys.exit(Supervisor(command, (host, int(port)), ready_text).run())
+    command = gunicorn_command(host, int(port), int(web_processes))
+    sys.exit(Supervisor(command, (host, int(port)), workers=int(workers), ready_text=ready_text).run())
 
 
 if __name__ == "__main__":

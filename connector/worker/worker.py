@@ -76,6 +76,8 @@ class Worker:
         self._limits = {id_: Limit(account.concurrency, account.rate_per_s) for id_, account in accounts.items()}
         # Open deliveries of a retired account are claimed too, to be parked with the reason.
         self._limits |= {id_: Limit(1) for id_ in runtime.settings.retired}
+        worker_processes = runtime.settings.environment.worker_processes or 1
+        self._shares = {id_: math.ceil(limit.concurrency / worker_processes) for id_, limit in self._limits.items()}
         self.catch_up = CatchUp(lambda: self.runtime, self.worker_id, lambda: self.is_stopping)
         self._requeue_duty = Duty(run=self.requeue_mappable, interval_s=REQUEUE_EVERY_S)
         self._duties = [
@@ -92,7 +94,7 @@ class Worker:
 
     def run(self) -> None:
         """Deliver until `stop`. While the database is unavailable, wait for it."""
-        thread_count = sum(limit.concurrency for limit in self._limits.values())  # no account waits for another
+        thread_count = sum(self._shares.values())  # no account waits for another
         pool = ThreadPoolExecutor(max_workers=thread_count, thread_name_prefix="deliver")
         jobs = threading.Thread(target=self.run_jobs, name="jobs", daemon=True)
         comparisons = threading.Thread(target=self.run_comparisons, name="comparisons", daemon=True)
@@ -137,7 +139,7 @@ class Worker:
     def claim_due(self) -> list[ClaimedDelivery]:
         """Claim as many due deliveries as there are free slots, for every account."""
         sending, recording = self.in_flight.count_by_account()
-        free_slots = {id_: limit.concurrency - sending[id_] for id_, limit in self._limits.items()}
+        free_slots = {id_: share - sending[id_] for id_, share in self._shares.items()}
         accounts = self.accounts_due([account for account, slots in free_slots.items() if slots > 0])
         if not accounts:
             return []
@@ -146,6 +148,7 @@ class Worker:
             worker_id=self.worker_id,
             limits={account: self._limits[account] for account in accounts},
             lease_s=self.runtime.settings.environment.lease_s,
+            max_claims=free_slots,
         )
         counts = Counter(item.delivery.account for item in claimed)
         self._backlogged = {

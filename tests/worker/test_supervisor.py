@@ -86,14 +86,20 @@ class RunningService:
         return self.client.post(f"http://127.0.0.1:{self.port}/webhooks/tienda-ar", content=body, headers=headers)
 
     def worker_pid(self) -> int:
-        """Return the process id of the worker."""
+        """Return the process id of a worker."""
+        return self.worker_pids()[0]
+
+    def worker_pids(self) -> list[int]:
+        pids = []
         for entry in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
                 command = (entry / "cmdline").read_bytes().split(b"\0")
                 parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
                 if command[-2:-1] == [b"worker"] and parent == self.process.pid:
-                    return int(entry.name)
-        raise LookupError("no worker is running")
+                    pids.append(int(entry.name))
+        if not pids:
+            raise LookupError("no worker is running")
+        return sorted(pids)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send the signal. Return the exit status when the port is free."""
@@ -139,7 +145,7 @@ def ended(service: RunningService) -> Iterator[RunningService]:
 
 def build_environment(configuration: Path, environ: dict[str, str], port: int) -> dict[str, str]:
     own = {"CONNECTOR_CONFIG": str(configuration), "PORT": str(port), "HOST": "127.0.0.1", "LEASE_S": "20"}
-    own["WEB_CONCURRENCY"] = "1"  # each process takes a second to start
+    own |= {"WEB_CONCURRENCY": "1", "WORKER_PROCESSES": "1"}  # each process takes a second to start
     return {**os.environ, **environ, **own}
 
 
@@ -289,6 +295,22 @@ def test_sigterm_finishes_attempts_in_flight_and_releases_claims(
     service.wait_until_ready()
     wait_until(lambda: {delivery["state"] for delivery in service.deliveries()} == {"delivered"})
     assert len(sandbox.orders("rayo")) == 8
+    assert service.end() == 0
+
+
+@pytest.mark.sqlite
+def test_second_worker_delivers_while_the_first_is_replaced(
+    running_service: Callable[..., RunningService], sandbox: SandboxServer
+) -> None:
+    service = running_service(WORKER_PROCESSES="2")
+    wait_until(lambda: len(service.worker_pids()) == 2)
+    killed, other = service.worker_pids()
+    os.kill(killed, signal.SIGKILL)
+    for number in range(8):
+        service.post_shopify(shopify_order(number), f"e{number}")
+    wait_until(lambda: {delivery["state"] for delivery in service.deliveries()} == {"delivered"})
+    assert len(sandbox.orders("rayo")) == 8
+    wait_until(lambda: len({*service.worker_pids()} - {killed, other}) == 1)
     assert service.end() == 0
 
 

@@ -51,6 +51,18 @@ def test_expired_lease_of_a_running_thread_is_not_claimed_again(service: Service
     assert len(service.sandbox.orders("rayo")) == 1
 
 
+@pytest.mark.parametrize(("processes", "share"), [("1", 4), ("2", 2), ("3", 2), ("8", 1)])
+def test_workers_of_a_service_divide_the_limit_of_an_account(
+    open_service: Callable[..., Service], environ: dict[str, str], processes: str, share: int
+) -> None:
+    environ["WORKER_PROCESSES"] = processes
+    service = open_service()
+    for number in range(5):
+        service.post_shopify(shopify_order(number))
+    assert len(service.worker().claim_due()) == share
+    assert len([claim for _ in range(4) for claim in service.worker().claim_due()]) == 4 - share
+
+
 RETIRED = """
 retired = ["erp"]
 
