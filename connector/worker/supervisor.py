@@ -19,8 +19,8 @@ from connector.observability.logs import configure_logging, flush_log, get_logge
 from connector.worker.listening import format_host, is_ready
 
 FIRST_RESTART_DELAY_S, MAX_RESTART_DELAY_S = 0.2, 60.0
-#: By default, SQLite gets a worker for each core up to this: each takes 75 MB. On PostgreSQL each takes four connections
-#: as well, and the smallest plans allow 20 in all, so the default is one.
+#: By default, SQLite gets a worker for each core up to this: each takes 75 MB. On PostgreSQL each takes four
+#: connections as well, and the smallest plans allow 20 in all, so the default is one.
 MAX_DEFAULT_WORKERS = 2
 #: Deaths of a worker within this time count for the delay, and so many are reported.
 RECENT_S, MANY_DEATHS = 600.0, 5
