@@ -9,7 +9,7 @@ from connector.cli.output import print_result
 
 @cli.group()
 def alerts() -> None:
-    """Alerts, which the channels in `[alerts]` receive."""
+    """Test the channels in `[alerts]`."""
 
 
 @alerts.command()

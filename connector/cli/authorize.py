@@ -9,14 +9,15 @@ from connector.cli.output import print_result
 
 
 @cli.command()
-@click.option("--code", help="The code of the installation, or the whole address that has it. Asked for if omitted.")
+@click.option("--code", help="The code, or the whole address that contains it. If omitted, the command asks for it.")
 @JSON_OPTION
 @click.argument("store", metavar="STORE")
 def authorize(code: str | None, as_json: bool, store: str) -> None:
-    """Obtain the token of STORE with the code that the shop's installation of the app gives.
+    """Obtain the token of STORE with the code that the shop gets when it installs the app.
 
-    Prints the address at which the shop installs the app. The installation ends at the app's redirection URL, with the
-    code in its address. A code is valid for five minutes, and once. The token is kept in the database, encrypted.
+    Prints the address at which the shop installs the app. After the installation, the browser is at the app's
+    redirection URL, whose address contains the code. A code works once, within five minutes. The token is stored
+    encrypted in the database.
     """
     from connector.operations.authorize import authorize_store, find_authorization, read_code
 

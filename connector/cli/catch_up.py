@@ -35,11 +35,11 @@ DIFFERENCE_COLUMNS = ("store", "order_id", "number", "updated_at", "account", "w
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Only list what is missing.")
 @JSON_OPTION
 def catch_up(store_name: str | None, since: datetime | None, is_dry_run: bool, as_json: bool) -> None:
-    """Read the orders that changed from the stores' APIs, and take in those that no webhook brought.
+    """Find orders whose webhooks never came, through the stores' APIs, and record them.
 
-    A worker does this at its start and every `catch_up_every_s`. Orders that are on record already are not sent again,
-    and old ones are not sent (`since` of the store). It lists what was missing. You can interrupt it at any time: the
-    next reading continues there.
+    A worker does this at its start and every `catch_up_every_s`. Orders that are on record are not sent again, and
+    orders from before the store's `since` are not sent. The command lists missing orders. You can interrupt it at any
+    time; the next reading continues there.
 
     Exit status: 0 if all stores were read (with --dry-run: nothing is missing), 1 if a store could not be read (with
     --dry-run: or something is missing).

@@ -21,8 +21,8 @@ def correct(
 ) -> None:
     """Enter a field of a delivery's order that is missing or doubtful, and queue the delivery.
 
-    Without --set and --withdraw, list what was entered and what can be. What is entered is stored beside the order, and
-    holds for all its deliveries and for its later versions. A value that the destination would refuse is refused.
+    Without --set and --withdraw, lists what was entered and what you can enter. A correction is stored beside the
+    order, and applies to all its deliveries and later versions. A value that the destination would refuse is refused.
 
     Exit status: 0 if it was stored, 1 if it was refused.
     """

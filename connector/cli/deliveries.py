@@ -13,7 +13,7 @@ from connector.core.exceptions import ConflictError
 
 
 @cli.command()
-@click.option("--event", "is_event", is_flag=True, help="ID is the id of an event.")
+@click.option("--event", "is_event", is_flag=True, help="ID is an event's id.")
 @JSON_OPTION
 @ID_ARGUMENT
 def show(is_event: bool, as_json: bool, id_: int) -> None:
@@ -39,12 +39,10 @@ def show(is_event: bool, as_json: bool, id_: int) -> None:
     "--event",
     "is_event",
     is_flag=True,
-    help="ID is the id of an event: create the deliveries that the current routes call for, and queue parked ones.",
+    help="ID is an event's id: create the deliveries that the current routes need, and queue parked ones.",
 )
 @click.option("--force", is_flag=True, help="Send even if it may have arrived. Check at the destination first.")
-@click.option(
-    "--new-key", is_flag=True, help="With --force: take a new idempotency key. Only if no attempt was processed."
-)
+@click.option("--new-key", is_flag=True, help="With --force: use a new idempotency key, if no attempt was processed.")
 @click.option("--account", help="With --event: only for this account, by id, even if no route leads there.")
 @NOTE_OPTION
 @JSON_OPTION
@@ -54,7 +52,7 @@ def retrigger(
 ) -> None:
     """Queue a delivery again.
 
-    With --event, say for each account what was done. The exit status is 1 if nothing was.
+    With --event, prints for each account what was done. The exit status is 1 if nothing was done.
     """
     from connector.operations import actions
     from connector.serializers.deliveries import serialize_delivery, serialize_retry_result

@@ -18,25 +18,22 @@ if TYPE_CHECKING:
 
 @cli.command()
 @click.option("--store", "store_name", required=True, help="The store that sends the webhook.")
-@click.option("--sample", is_flag=True, help="Post an invented order, in place of FILE.")
-@click.option(
-    "--even-if-real", is_flag=True, help="Post an invented order although it goes to a real account, which may ship it."
-)
+@click.option("--sample", is_flag=True, help="Post an invented order instead of FILE.")
+@click.option("--even-if-real", is_flag=True, help="Post an invented order even to a real account, which may ship it.")
 @click.option("--topic", help="The platform's topic. Default: its topic for a paid order.")
 @click.option("--url", help="Address of the service. Default: this machine, at PORT.")
 @click.argument("file", type=click.File("rb"), required=False)
 def trigger(store_name: str, sample: bool, even_if_real: bool, topic: str | None, url: str | None, file: Any) -> None:
     """Sign the webhook in FILE, or a sample, and post it as the store would.
 
-    FILE is taken for a real order: the service sends it to the accounts of the store's routes, as if the shop had
-    posted it. Post only orders of the shop.
+    The order in FILE counts as real: the service sends it to the accounts of the store's routes, as if the shop had
+    posted it. Only post the shop's own orders.
 
-    With --sample, and without FILE, it is an invented order. It is posted only if the service is on this machine, and
-    every account that a route of the store leads to is on this machine, too: `connector sandbox`. A real account would
-    ship or invoice it.
+    --sample, or no FILE, posts an invented order. A real account would ship or invoice it, so the command refuses
+    unless the service and all accounts on the store's routes are on this machine, like those of `connector sandbox`.
 
-    For a storefront whose webhooks only name the order, FILE is the order. If the store's api_url is the sandbox's,
-    the order is put there first. Then the webhook that names it is posted.
+    If the storefront's webhooks only name the order, FILE is the order. If the store's api_url is the sandbox's, the
+    command first puts the order there. Then it posts the webhook that names it.
     """
     from connector.sandbox.webhook_sender import WebhookNotSentError, is_sample, post_webhook, read_fresh_sample
 
@@ -86,7 +83,7 @@ def refuse_real_accounts(settings: "Settings", store: "Store", address: str) -> 
     type=click.IntRange(0, 65535),
     default=9000,
     show_default=True,
-    help="The port to listen on; 0 takes a free one.",
+    help="The port to listen on; 0 chooses a free one.",
 )
 @click.option(
     "--write",
@@ -96,11 +93,11 @@ def refuse_real_accounts(settings: "Settings", store: "Store", address: str) -> 
     help="Write a configuration of stores, accounts and routes for this sandbox to FILE, such as connector.toml.",
 )
 def sandbox(host: str, port: int, config_path: Path | None) -> None:
-    """Stand in for the destinations, which check every body against their contracts, and for the storefronts' APIs.
+    """Play the destinations and the storefronts' APIs, for tests.
 
-    It runs until Ctrl-C, and prints the accounts that point at it. With --write, it writes a whole configuration with
-    which `connector serve` runs against it, and the environment variables that this needs to .env beside it; and prints
-    what to do next. It replaces no file.
+    It checks every body against the destination's contract. It runs until Ctrl-C, and prints accounts for itself. With
+    --write, it writes a whole configuration and, beside it, .env with the environment variables, and prints what to do
+    next. It does not overwrite files.
     """
     from connector.sandbox.server import serve as serve_sandbox
 

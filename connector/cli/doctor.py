@@ -20,7 +20,8 @@ SEVERITY_COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 def doctor(is_offline: bool, as_json: bool) -> None:
     """Diagnose the configuration, the database, the disk, the clock, the worker, the accounts and the stores.
 
-    Each line is ok, a warning or a fault, followed by what to do. Nothing is changed, here or at a destination. The
+    Each line is ok, a warning or a fault, followed by what to do. It changes nothing, neither here nor at a
+    destination. The
     exit status is 1 if there is a fault.
     """
     from connector.core.check_result import Severity

@@ -14,9 +14,9 @@ ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 @cli.command()
 @JSON_OPTION
 def health(as_json: bool) -> None:
-    """Ask the running service, at HOST and PORT, whether it can store webhooks.
+    """Check whether the service at HOST and PORT can store webhooks.
 
-    The exit status is 0 if it can. `worker` says whether orders are sent too: running, or none.
+    The exit status is 0 if it can. `worker` is running or none: whether orders are also sent.
     """
     from connector.settings import load_environment
 

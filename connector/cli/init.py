@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 @cli.command()
 @click.option("--storefront", help="The platform of the shop, such as shopify.")
 @click.option("--shop", help="The shop's domain, address or number, as the platform names it.")
-@click.option("--destination", help="The service that the orders go to, such as rayo.")
+@click.option("--destination", help="The service that receives the orders, such as rayo.")
 @click.option("--store", "store_name", metavar="NAME", help="The store's name. Default: from the shop's address.")
 @click.option("--account", "account_name", metavar="NAME", help="The account's name. Default: the destination's.")
 @click.option("--public-url", help="The address at which storefronts will reach this service.")
-@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="Another answer or setting; no secret.")
+@click.option(
+    "--set", "values", multiple=True, metavar="NAME=VALUE", help="Another answer or setting, but not a secret."
+)
 @click.option(
     "--directory",
     type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
@@ -47,11 +49,11 @@ def init(
 ) -> None:
     """Write connector.toml and .env for a store and an account, and test their credentials.
 
-    Asks for what the options do not say. Secrets are asked without echo, or read from the environment under the names
-    that .env gives them, such as RAYO_API_KEY. They are written to .env only, which nobody else may read. Without a
-    terminal nothing is asked: what is missing is listed, and nothing is written.
+    Asks for everything that is not in the options. It asks for secrets without echo, or reads them from the
+    environment, such as RAYO_API_KEY. It writes secrets only to .env, which only you can read. Without a terminal, it
+    lists what is missing and writes nothing.
 
-    The exit status is 1 if the files were written and a credential does not work.
+    The exit status is 1 if the files were written but a credential does not work.
     """
     from connector.observability.logs import configure_logging
     from connector.operations.setup import next_steps, write_files

@@ -14,9 +14,9 @@ COLUMNS = ("id", "action", "state", "total", "acted", "left", "who", "created_at
 
 @cli.group()
 def jobs() -> None:
-    """Retrigger, discard or mark as delivered many deliveries at once.
+    """Retrigger, discard or mark many deliveries at once.
 
-    The worker performs a job in small groups. It goes on after a restart, and processes no delivery twice.
+    The worker processes a job in small groups. A job continues after a restart, and processes no delivery twice.
     """
 
 
@@ -26,7 +26,7 @@ def jobs() -> None:
     type=click.Choice(["retrigger", "discard", "mark-delivered"]),
     default="retrigger",
     show_default=True,
-    help="What to do with each.",
+    help="What to do with each delivery.",
 )
 @click.option(
     "--state", type=click.Choice(["parked", "waiting"]), default="parked", show_default=True, help="In this state."
@@ -35,14 +35,14 @@ def jobs() -> None:
 @click.option("--account", help="To this account, by its id.")
 @click.option("--store", help="From this store, by its id.")
 @click.option("--problem", help="With this problem: its code and path, such as missing:ship_to/district.")
-@click.option("--error", help="Whose last attempt failed so: “http_status: 422”, or read_timeout:.")
+@click.option("--error", help="With this error of the last attempt: “http_status: 422”, or read_timeout:.")
 @click.option("--job", type=click.IntRange(min=1), help="Deliveries of this job.")
 @click.option("--since", type=UTCTime(), help="Received on this UTC day or at this time, or later.")
 @click.option("--until", type=UTCTime(), help="Received before this UTC day or time.")
 @click.option("--all", "is_for_all", is_flag=True, help="All in this state, without any filter.")
-@click.option("--looked", is_flag=True, help="Also what is uncertain: each was searched and is not there.")
+@click.option("--looked", is_flag=True, help="Also uncertain ones. You looked for each, and it is not there.")
 @NOTE_OPTION
-@click.option("--dry-run", is_flag=True, help="Change nothing; say what the job would do.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; show what the job would do.")
 @JSON_OPTION
 def start(
     action: str,
@@ -63,9 +63,9 @@ def start(
 ) -> None:
     """Start a job for all deliveries that match now.
 
-    Say which: with filters, or with --all. Without any of them it asks, on a terminal.
+    Choose the deliveries with filters or --all. Without either, the command asks on a terminal.
 
-    It leaves alone what is delivered or discarded, what is uncertain without --looked, and what is held without
+    It skips deliveries that are delivered or discarded. It skips uncertain ones without --looked, and held ones without
     --reason held.
     """
     from connector.database.jobs import JobRequest
@@ -113,7 +113,7 @@ def describe_plan(plan: dict[str, Any]) -> str:
 
 
 @jobs.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many to list.")
 @JSON_OPTION
 def list_rows(limit: int, as_json: bool) -> None:
     """List jobs, newest first."""
@@ -129,7 +129,7 @@ def list_rows(limit: int, as_json: bool) -> None:
 @JSON_OPTION
 @ID_ARGUMENT
 def show(as_json: bool, id_: int) -> None:
-    """Show a job and what came of its deliveries, as JSON. With --json, on one line."""
+    """Show a job and the results of its deliveries, as JSON. With --json, on one line."""
     from connector.database.jobs import load_job
     from connector.serializers.jobs import serialize_job_detail
 
@@ -146,7 +146,7 @@ def show(as_json: bool, id_: int) -> None:
 @JSON_OPTION
 @ID_ARGUMENT
 def stop(note: str | None, as_json: bool, id_: int) -> None:
-    """Stop a job. What it has done stays done."""
+    """Stop a job, without undoing what it did."""
     from connector.operations.jobs import stop_job
     from connector.serializers.jobs import serialize_job
 

@@ -33,11 +33,11 @@ MORE_EVENT_COLUMNS = ("source", "received_at")
     metavar="[ADDRESS]",
     is_flag=False,
     flag_value="",
-    help="Of the customer with this e-mail address. Without ADDRESS it is asked, so that no shell history keeps it.",
+    help="Of the customer with this e-mail address. If ADDRESS is omitted, the command asks for it.",
 )
 @click.option("--since", type=UTCTime(), help="Received on this UTC day or at this time, or later.")
 @click.option("--until", type=UTCTime(), help="Received before this UTC day or time.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many to list.")
 @click.option("--cursor", type=click.IntRange(min=1), metavar="ID", help="Continue after the row with this id.")
 @click.option("--wide", is_flag=True, help="Show more columns, in longer lines: attempts, the destination's id, times.")
 @JSON_OPTION

@@ -34,7 +34,7 @@ REPORT_COLUMNS = (
     type=click.IntRange(1, 36_500),
     default=90,
     show_default=True,
-    help="Orders that ended more than so many days ago.",
+    help="Orders that ended at least this long ago.",
 )
 @click.option("--batch", type=click.IntRange(1, 5_000), default=200, show_default=True, help="Rows per transaction.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
@@ -42,12 +42,11 @@ REPORT_COLUMNS = (
 def prune(older_than_days: int, batch: int, dry_run: bool, as_json: bool) -> None:
     """Delete payloads, bodies and responses of orders that ended long ago.
 
-    An order has ended when each of its deliveries is delivered or discarded and no event about it has arrived since.
-    Ids, order numbers, states, errors and notes stay, so a webhook that is repeated years later still creates no
-    second delivery. A pruned order can be sent again only when the store sends a newer version of it.
+    An order has ended when all its deliveries are delivered or discarded and no event about it has come since. Ids,
+    order numbers, states, errors and notes stay, so a webhook that is repeated years later creates no second delivery.
+    A pruned order can be sent again only if the store sends a newer version of it.
 
-    Two things are kept: payloads that only name an order, and bodies that may have to be repeated unchanged under
-    their idempotency key.
+    It keeps payloads that only name an order, and bodies that may have to be repeated under their idempotency key.
 
     The service can keep running. If you stop the command, run it again to continue.
 
@@ -81,7 +80,7 @@ def prune(older_than_days: int, batch: int, dry_run: bool, as_json: bool) -> Non
 
 @cli.command()
 @click.option(
-    "--storefront", "is_with_storefront", is_flag=True, help="Compare the stores' paid orders with what is on record."
+    "--storefront", "is_with_storefront", is_flag=True, help="Compare the stores' paid orders with the records."
 )
 @click.option("--since", type=UTCTime(days_only=True), help="Received on this UTC day or later.")
 @click.option("--until", type=UTCTime(days_only=True), help="Received before this UTC day.")
@@ -102,16 +101,16 @@ def reconcile(
     late_s: float,
     as_json: bool,
 ) -> None:
-    """Account for every webhook and every delivery, from the records. Changes nothing.
+    """Check that every webhook and every delivery is accounted for. Changes nothing.
 
-    Each event must be ignored with a reason, or have a delivery for each account that its routes named. Each delivery
-    must have what its state requires: if delivered, a successful response or the name of the person who resolved it;
-    if sending, a worker that is alive; if waiting, a time that is not too far off; otherwise a reason. Everything else
-    is listed, and the exit status is 1. The service can keep running.
+    Each event must be ignored with a reason, or have a delivery for each account on its routes. Each delivery must have
+    what its state requires: if delivered, a successful response or the name of the person who resolved it; if sending,
+    a live worker; if waiting, a time that is not too far away; otherwise a reason. The command lists everything else,
+    and then exits with status 1. The service can keep running.
 
-    With --storefront, it reads the stores' APIs instead, and accounts for every paid order of the period. For each
-    account that a route leads to, there must be a delivery, in whatever state, or the store must have cancelled the
-    order. Orders that are missing are listed, and the exit status is 1. `connector catch-up` takes them in.
+    With --storefront, it reads the stores' APIs instead, and checks every paid order of the period. For each account on
+    the store's routes, there must be a delivery in some state, or the store must have cancelled the order. The command
+    lists missing orders, and then exits with status 1. `connector catch-up` records them.
     """
     if is_with_storefront:
         from connector.cli.catch_up import reconcile_with_stores

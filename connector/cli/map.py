@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 @click.option("--destination", help="Without a configuration: the service that the order goes to.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A setting of the store or the account.")
 @click.option(
-    "--correct", "assignments", multiple=True, metavar="FIELD=VALUE", help="Map with this entered, see correct."
+    "--correct",
+    "assignments",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Map as if this had been entered (see `correct`).",
 )
 @click.option("--explain", "is_explained", is_flag=True, help="Show where each field of the body comes from.")
 @click.option("--json", "as_json", is_flag=True, help="With --explain: print one JSON object.")
@@ -44,12 +48,12 @@ def map_order(
     """Show the body that the order in FILE maps to. Sends nothing and needs no database.
 
     The body goes to standard output; problems and warnings go to standard error, one per line. --explain shows a table
-    instead: for each field, where its value comes from in the order, or which setting it is, and what else it depends
-    on. This is found by changing the order's values one at a time and mapping it again.
+    instead: for each field, the part of the order or the setting that the value comes from, and what else it depends
+    on. To find out, the command changes the order's values one at a time and maps it again.
 
-    Mapping does not decide whether the order is sent: its webhook's topic, its newer versions and cancellations, the
-    store's `since` and the routes do. What the settings show of that is said on standard error, too. Rows of lookup
-    tables that were entered in the database are not used: `connector replay --dry-run` uses them.
+    This command does not decide whether the order is sent; its webhooks, later versions and cancellations, the store's
+    `since` and the routes do. If the settings would stop the order, a line on standard error says so. The command does
+    not use rows of lookup tables that were entered in the database; `connector replay --dry-run` does.
     """
     from mappings.preview.dry_run import dry_run
     from mappings.problems import render_problems

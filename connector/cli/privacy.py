@@ -24,36 +24,36 @@ EMAIL_OPTION = click.option(
     metavar="[ADDRESS]",
     is_flag=False,
     flag_value="",
-    help="Of all orders with this e-mail address. Without ADDRESS it is asked, so that no shell history keeps it.",
+    help="Of all orders with this e-mail address. If ADDRESS is omitted, the command asks for it.",
 )
 STORE_OPTION = click.option("--store", help="Of this store only: its name in the configuration, or a retired id.")
 
 
 @cli.group()
 def privacy() -> None:
-    """What is kept about a person's orders: exported, or erased on request."""
+    """Export or erase the personal data in orders."""
 
 
 @privacy.command()
 @ORDER_OPTION
 @EMAIL_OPTION
 @STORE_OPTION
-@click.option("--discard-parked", is_flag=True, help="Also end deliveries that are parked and were not sent.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--discard-parked", is_flag=True, help="Also discard parked deliveries that were not sent.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @JSON_OPTION
 def erase(
     order: str | None, email: str | None, store: str | None, discard_parked: bool, yes: bool, as_json: bool
 ) -> None:
     """Erase the personal data of an order, or of all orders with an e-mail address.
 
-    Payloads, requests, responses, problems, notes and what people entered are deleted, in the database's files, too.
-    Order numbers, ids, states and times stay. Later webhooks of these orders are recorded without their content, and
-    nothing of these orders is sent any more.
+    Deletes payloads, requests, responses, problems, notes and corrections, also from the database's files. Order
+    numbers, ids, states and times stay. Later webhooks of these orders are recorded without content, and these orders
+    are never sent again.
 
-    An order that is on its way, or parked, is erased once its deliveries have ended. On SQLite the file is written
-    anew, and webhooks wait meanwhile.
+    If an order is on its way or parked, it is erased when its deliveries have ended. On SQLite, the file is rewritten,
+    and webhooks wait meanwhile.
 
-    Exit status: 1 if nothing is kept, you answer no, or something could not be erased from the files yet.
+    The exit status is 1 if nothing is stored, you answer no, or something could not be erased from the files yet.
     """
     from connector.privacy.erase import erase_records
     from connector.privacy.records import list_rows
@@ -121,9 +121,9 @@ def describe_erasure(erased: "OrderErasure") -> str:
 )
 @JSON_OPTION
 def export(order: str | None, email: str | None, store: str | None, output: Path, as_json: bool) -> None:
-    """Write everything that is kept about some orders to one JSON file.
+    """Write all stored data about some orders to one JSON file.
 
-    The file is for the merchant, and only your user can read it. Exit status: 1 if nothing is kept.
+    The file is for the merchant. Only your user can read it. The exit status is 1 if nothing is stored.
     """
     from dataclasses import asdict
 

@@ -49,10 +49,10 @@ EXIT_INTERRUPTED = 130
     "--reason", type=click.Choice(["unmappable", "refused", "exhausted"]), help="Parked for this reason. Default: all."
 )
 @click.option("--id", "ids", multiple=True, type=click.IntRange(min=1), help="This delivery; may be repeated.")
-@click.option("--all", "is_for_all", is_flag=True, help="All that are unmappable, refused or exhausted.")
+@click.option("--all", "is_for_all", is_flag=True, help="All unmappable, refused and exhausted deliveries.")
 @click.option("--force", is_flag=True, help="With --id: also if it may have arrived. Check at the destination first.")
 @NOTE_OPTION
-@click.option("--dry-run", is_flag=True, help="Send nothing; show what would be sent differently, field by field.")
+@click.option("--dry-run", is_flag=True, help="Send nothing; show field by field what would change.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON, one object per line.")
 @click.option("--resume", "job_id", type=click.IntRange(min=1), help="Continue the interrupted replay of this number.")
 @click.option(
@@ -60,7 +60,7 @@ EXIT_INTERRUPTED = 130
     type=click.FloatRange(min=0),
     default=60,
     show_default=True,
-    help="How long to watch when nothing changes any more; 0 only queues.",
+    help="Stop watching when nothing has changed for this long; 0 only queues.",
 )
 def replay(
     since: datetime | None,
@@ -79,14 +79,14 @@ def replay(
 ) -> None:
     """Map parked deliveries again with the current settings, and send them.
 
-    Say which: with --id, with filters, or with --all. Without any of them it asks, on a terminal.
+    Choose the deliveries with --id, filters or --all. Without any of these, the command asks on a terminal.
 
-    Filters and --all take the deliveries that are unmappable, refused or exhausted. Uncertain ones are skipped. Those
-    and delivered ones are only sent again with --id and --force. Held ones are left alone: a person decides about each.
+    Filters and --all select unmappable, refused and exhausted deliveries. Uncertain and delivered ones are only sent
+    again with --id and --force. Held ones are skipped, because a person must decide about each of them.
 
-    It queues page by page, then watches the worker send. You can interrupt it at any time: what is queued is sent, the
-    rest stays parked, and --resume with the number that it prints continues where it stopped. One replay never queues a
-    delivery twice.
+    It queues deliveries in batches, then watches the worker send them. You can interrupt it at any time: queued
+    deliveries are sent, and the others stay parked. --resume with the number that it prints continues. One replay never
+    queues a delivery twice.
 
     Exit status: 0 if all were sent or are still waiting (with --dry-run: all can be mapped), 1 if some were skipped or
     parked again (with --dry-run: cannot be mapped), 130 if it was interrupted.

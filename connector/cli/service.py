@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def serve() -> None:
     """Run the service: the web server and its workers.
 
-    When it is ready, it prints the dashboard's address, the webhooks' addresses and what is missing. It listens on HOST
-    and PORT, by default 127.0.0.1 and 8000.
+    When ready, it prints the addresses of the dashboard and the webhooks, and what is missing. It listens on HOST and
+    PORT, by default 127.0.0.1 and 8000.
     """
     from connector.operations.startup import describe_service
     from connector.runtime import load_entered_rows, open_runtime
@@ -47,7 +47,7 @@ def serve() -> None:
 
 @cli.command()
 def worker() -> None:
-    """Run a worker alone."""
+    """Run a worker without a web server."""
     from connector.observability.sentry import configure_sentry
     from connector.runtime import open_runtime
     from connector.worker.worker import run_worker
@@ -64,7 +64,8 @@ def worker() -> None:
 def migrate(as_json: bool) -> None:
     """Migrate the database to the current schema.
 
-    A configuration with errors is refused. Without any, the database is migrated: a platform may create it first.
+    Does not migrate if the configuration has errors. Works without a configuration, because a platform may create the
+    database first.
     """
     from connector.database.engine import HEAD
     from connector.settings import has_configuration, load_environment
@@ -76,14 +77,14 @@ def migrate(as_json: bool) -> None:
 
 
 @cli.command()
-@click.option("--live", is_flag=True, help="Also reach each account, and list the stores' webhooks; create nothing.")
+@click.option("--live", is_flag=True, help="Also contact each account, and list the stores' webhooks; create nothing.")
 @JSON_OPTION
 def check(live: bool, as_json: bool) -> None:
-    """Check the configuration, and report everything that is wrong with it.
+    """Check the configuration, and report every error.
 
-    What passes is what `connector serve` starts with: the database's folder, its version, and the stores and accounts
-    that it knows are checked, too. A store without a route is an error here, although the service starts with it.
-    Nothing is changed, and no file is created.
+    If there is no error, `connector serve` starts. The command also checks the database's folder and version, and that
+    every store and account in the database is configured. A store without a route is an error here, although `serve`
+    starts with it. The command changes nothing and creates no file.
     """
     from connector.observability.logs import configure_logging
     from connector.operations.startup import find_gaps

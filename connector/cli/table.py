@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 ACCOUNT_OPTION = click.option("--account", required=True, help="The account's name in the configuration.")
 NAME_ARGUMENT = click.argument("name", metavar="TABLE")
-FILE_OPTION = click.option("--file", "in_file", is_flag=True, help="The CSV file's rows, without the database.")
+FILE_OPTION = click.option("--file", "in_file", is_flag=True, help="Use the CSV file, without the database.")
 
 
 @cli.group()
 def table() -> None:
     """Show and change the accounts' lookup tables, such as product_id_by_sku.
 
-    Rows are entered in the database. An entered row wins over the row that the configuration or its CSV file has under
-    the same key; without the entered row, that one applies again. With --file, the commands show and change CSV files.
+    Rows are entered in the database. An entered row is used instead of the configuration's or CSV file's row with the
+    same key; if it is removed, that row applies again. With --file, the commands show and change CSV files.
 
-    A running service uses a new row within seconds, and sends the deliveries that were parked because it was missing.
+    A running service uses a new row within seconds, and sends the deliveries that waited for it.
     """
 
 
@@ -52,7 +52,7 @@ def find_account_id(runtime: "Runtime", account: str) -> str:
 @FILE_OPTION
 @JSON_OPTION
 def list_tables(in_file: bool, as_json: bool) -> None:
-    """List the tables that the accounts have or may have: their numbers of rows, and of orders that wait for one."""
+    """List the accounts' tables: how many rows they have, and how many orders wait for a row."""
     if in_file:
         list_files(as_json=as_json)
         return
@@ -92,7 +92,7 @@ def list_files(*, as_json: bool) -> None:
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV file.")
 @NAME_ARGUMENT
 def show(account: str, in_file: bool, as_json: bool, as_csv: bool, name: str) -> None:
-    """Show the rows of a table that are in effect, and who entered those that people entered."""
+    """Show the rows of a table that apply, and who entered them."""
     columns, rows = load_file_rows(account, name) if in_file else load_rows(account, name)
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -177,7 +177,7 @@ def set_row_in_file(account: str, name: str, key: str, values: tuple[str, ...], 
 @NAME_ARGUMENT
 @click.argument("key")
 def remove_row(account: str, in_file: bool, note: str | None, name: str, key: str, as_json: bool) -> None:
-    """Remove the row that was entered under this KEY. The configuration's row applies again, if there is one."""
+    """Remove the entered row with this KEY. If the configuration has a row, it applies again."""
     if in_file:
         from connector.settings import table_editor
 

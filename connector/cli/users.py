@@ -13,7 +13,7 @@ MIN_PASSWORD_LENGTH = 8
 
 @cli.command()
 @click.option("--key", "is_key", is_flag=True, help="Print a key for TOKEN_KEYS instead.")
-@click.option("--name", help="Make a token of the API: print [tokens.NAME], for connector.toml, and the token.")
+@click.option("--name", help="Create a token for the API: print [tokens.NAME] for connector.toml, and the token.")
 @click.option(
     "--role", type=click.Choice(["viewer", "operator"]), help="What the token NAME may do.  [default: viewer]"
 )
@@ -21,7 +21,7 @@ MIN_PASSWORD_LENGTH = 8
 def token(is_key: bool, name: str | None, role: str | None, expires: datetime | None) -> None:
     """Print a new random token, for ADMIN_TOKEN, METRICS_TOKEN or SECRET_KEY.
 
-    With --name, it is a token of the API, of which connector.toml holds only a hash. The table goes to standard output
+    With --name, creates a token for the API. connector.toml contains only its hash: the table goes to standard output,
     and the token to standard error: connector token --name NAME >> connector.toml
     """
     import secrets
@@ -57,11 +57,11 @@ def print_api_token(text: str, name: str, role: str, expires: datetime | None) -
 
 @cli.group()
 def user() -> None:
-    """Users of the dashboard, which are configured in `[users]`."""
+    """Help with the dashboard's users in `[users]`."""
 
 
 @user.command("hash")
-@click.password_option(help="Prompted for if omitted. A password on the command line stays in the shell's history.")
+@click.password_option(help="If omitted, the command asks. On the command line, it stays in the shell's history.")
 def hash_password(password: str) -> None:
     """Print the hash of a password, for `password_hash` in [users.NAME]."""
     if len(password) < MIN_PASSWORD_LENGTH:

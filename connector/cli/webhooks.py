@@ -21,10 +21,10 @@ DRY_RUN_OPTION = click.option("--dry-run", "is_dry_run", is_flag=True, help="Sho
 
 @cli.group()
 def webhooks() -> None:
-    """Show, make and remove the stores' webhooks. Only those that point to this connector are changed.
+    """Show, create and remove the stores' webhooks. Changes only webhooks that point to this connector.
 
-    They point to `public_url`. The stores need access to their storefront's API. The exit status is 1 if a webhook is
-    missing or does not arrive, or something failed.
+    The webhooks point to `public_url`. The stores need access to their storefront's API. The exit status is 1 if a
+    webhook is missing or does not arrive, or if something failed.
     """
 
 
@@ -32,7 +32,7 @@ def webhooks() -> None:
 @STORE_OPTION
 @JSON_OPTION
 def list_webhooks(store_name: str | None, as_json: bool) -> None:
-    """List the webhooks that the routes need, and all others that the stores have."""
+    """List the webhooks that the routes need, and all other webhooks of the stores."""
     from connector.operations import webhooks as operations
 
     run_for_stores(operations.list_webhooks, store_name, as_json=as_json)
@@ -43,9 +43,9 @@ def list_webhooks(store_name: str | None, as_json: bool) -> None:
 @DRY_RUN_OPTION
 @JSON_OPTION
 def sync_webhooks(store_name: str | None, is_dry_run: bool, as_json: bool) -> None:
-    """Make the webhooks that the routes need, and repair those that do not arrive.
+    """Create the webhooks that the routes need, and repair those that do not arrive.
 
-    The connector keeps them alive from then on.
+    From then on, the worker repairs them.
     """
     from connector.operations import webhooks as operations
 
