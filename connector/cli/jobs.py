@@ -1,12 +1,23 @@
 """`connector jobs …`: one action on many deliveries, with a dry run before and the results after it."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 import click
 
-from connector.cli.common import ID_ARGUMENT, JSON_OPTION, NOTE_OPTION, UTCTime, cli, local_runtime, operator_name
+from connector.cli.common import (
+    ID_ARGUMENT,
+    JSON_OPTION,
+    NOTE_OPTION,
+    UTCTime,
+    cli,
+    exit_with,
+    local_runtime,
+    operator_name,
+)
 from connector.cli.output import print_json, print_json_line, print_result, print_rows
 
 COLUMNS = ("id", "action", "state", "total", "acted", "left", "who", "created_at")
@@ -41,6 +52,13 @@ def jobs() -> None:
 @click.option("--until", type=UTCTime(), help="Received before this UTC day or time.")
 @click.option("--all", "is_for_all", is_flag=True, help="All in this state, without any filter.")
 @click.option("--looked", is_flag=True, help="Also uncertain ones. You looked for each, and it is not there.")
+@click.option(
+    "--remote-ids",
+    "remote_ids_file",
+    type=click.File("rb"),
+    help="With mark-delivered: a CSV file of order numbers and their ids at the destination.",
+)
+@click.option("--others-without-id", is_flag=True, help="With --remote-ids: the other orders have no id.")
 @NOTE_OPTION
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what the job would do.")
 @JSON_OPTION
@@ -57,6 +75,8 @@ def start(
     until: datetime | None,
     is_for_all: bool,
     looked: bool,
+    remote_ids_file: IO[bytes] | None,
+    others_without_id: bool,
     note: str | None,
     dry_run: bool,
     as_json: bool,
@@ -67,11 +87,15 @@ def start(
 
     It skips deliveries that are delivered or discarded. It skips uncertain ones without --looked, and held ones without
     --reason held.
+
+    --remote-ids FILE names orders that are marked as delivered, one in a line: “1001, R-55”. If a line does not fit
+    exactly one of the orders, or an order has no line, nothing is changed.
     """
     from connector.database.jobs import JobRequest
     from connector.database.models import JobAction
     from connector.database.queries.deliveries import DeliveryFilter
     from connector.operations import jobs as operations
+    from connector.operations.remote_ids import decode_file, parse_remote_ids
     from connector.serializers.jobs import serialize_job, serialize_job_plan
 
     delivery_filter = DeliveryFilter(
@@ -88,8 +112,15 @@ def start(
     is_chosen = is_for_all or any((reason, account, store, problem, error, job, since, until))
     if not (is_chosen or dry_run or sys.stdin.isatty()):
         raise click.UsageError("say which deliveries: with filters, or --all. With --dry-run, nothing is changed.")
-    request = JobRequest(action=JobAction(action), actor=operator_name(), note=note, looked=looked)
-    with local_runtime() as runtime:
+    with explain_remote_ids(), local_runtime() as runtime:
+        request = JobRequest(
+            action=JobAction(action),
+            actor=operator_name(),
+            note=note,
+            looked=looked,
+            remote_ids=parse_remote_ids(decode_file(remote_ids_file.read())) if remote_ids_file else [],
+            others_without_id=others_without_id,
+        )
         if dry_run:
             plan = serialize_job_plan(operations.plan_job(runtime, delivery_filter, request))
             print_result(describe_plan(plan), plan, as_json=as_json)
@@ -103,6 +134,18 @@ def start(
     id_, total = started["id"], started["total"]
     text = f"Job {id_} is started for {total} deliveries. To see what comes of them: connector jobs show {id_}"
     print_result(text, started, as_json=as_json)
+
+
+@contextmanager
+def explain_remote_ids() -> Iterator[None]:
+    """Exit with the problems of the lines, one per line."""
+    from connector.database.remote_ids import InvalidRemoteIdsError
+    from mappings.problems import render_problems
+
+    try:
+        yield
+    except InvalidRemoteIdsError as error:
+        exit_with(render_problems(error.problems), 1)
 
 
 def describe_plan(plan: dict[str, Any]) -> str:

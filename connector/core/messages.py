@@ -211,6 +211,18 @@ JOB_REASONS: Mapping[str, str] = {
     "is_discarded": N_("it is discarded"),
 }
 
+#: What is wrong with the ids at the destination that a person enters for many orders.
+REMOTE_ID_PROBLEMS: Mapping[str, str] = {
+    "line_unreadable": N_("Line %(line)s is not an order number and an ID at the destination, separated by a comma."),
+    "lines_not_csv": N_("The lines are not valid CSV: a quotation mark is missing."),
+    "too_many_lines": N_("There are more than %(max)s lines: enter them in several jobs."),
+    "line_without_order": N_("Line %(line)s: none of the orders has the number “%(order)s”."),
+    "line_of_several": N_("Line %(line)s: several of the orders have the number “%(order)s”. Select fewer of them."),
+    "line_left_alone": N_("Line %(line)s: order “%(order)s” cannot be marked as delivered: %(why)s."),
+    "line_repeated": N_("Line %(line)s: order “%(order)s” is in an earlier line."),
+    "remote_ids_missing": N_("No line names %(count)s of the orders: add them, or say that you do not have their IDs."),
+}
+
 #: What reconciliation finds about an event.
 EVENT_DIFFERENCES: Mapping[str, str] = {
     "unknown_event_status": N_("its status is “%(status)s”, which no event has"),
@@ -308,6 +320,7 @@ register_templates(
         **RETRIGGER_REASONS,
         **CORRECTION_MESSAGES,
         **JOB_REASONS,
+        **REMOTE_ID_PROBLEMS,
         **EVENT_DIFFERENCES,
         **DELIVERY_DIFFERENCES,
         **ALERTS,

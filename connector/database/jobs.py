@@ -6,11 +6,11 @@ it, no delivery is processed twice.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, literal, not_, update
+from sqlalchemy import and_, bindparam, insert, literal, not_, update
 from sqlmodel import col, func, select
 
 from connector.core.exceptions import ConflictError, NotFoundError
@@ -22,22 +22,27 @@ from connector.database.models import Delivery, Job, JobAction, JobDelivery, Job
 from connector.database.operator_actions import (
     ERASED,
     PREVIOUS_STATES,
-    RetriggerRequest,
-    apply_resolution,
-    requeue,
     resolve_refusal,
     retrigger_refusal,
 )
 from connector.database.queries.deliveries import DeliveryFilter
+from connector.database.remote_ids import Candidate, RemoteId, assign_remote_ids
 from mappings.problems import Problem
-
-#: Deliveries in one transaction, for which webhooks may have to wait.
-PAGE_SIZE = 50
 
 #: No job acts on an order whose personal data was erased.
 NOT_ERASED = col(Delivery.erased_at).is_(None)
 #: The state to which a job's action takes a delivery.
 RESOLUTIONS = {JobAction.DISCARD: State.DISCARDED, JobAction.MARK_DELIVERED: State.DELIVERED}
+#: Of a delivery for which a remote id may be entered.
+CANDIDATE_COLUMNS: tuple[Any, ...] = (
+    Delivery.id,
+    Delivery.order_id,
+    Delivery.order_number,
+    Delivery.state,
+    Delivery.reason,
+    Delivery.attempts,
+    Delivery.erased_at,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,8 @@ class JobRequest:
     Args:
         force: also what is delivered, discarded or uncertain.
         looked: also what may have arrived: the person looked for each of them at the destination.
+        remote_ids: of orders that are marked as delivered, their ids at the destination.
+        others_without_id: if there are `remote_ids`, the other orders may have none.
     """
 
     action: JobAction
@@ -54,6 +61,8 @@ class JobRequest:
     note: str | None = None
     force: bool = False
     looked: bool = False
+    remote_ids: Sequence[RemoteId] = ()
+    others_without_id: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +77,8 @@ class JobPlan:
         return self.acted.total() + self.left.total()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobResult:
-    """What a job did to a delivery: `why` is what it was, or why it was left alone."""
-
-    delivery_id: int
-    is_done: bool
-    why: Problem
-
-
 def plan_job(database: Database, delivery_filter: DeliveryFilter, request: JobRequest) -> JobPlan:
-    """Return what a job would do if it were started and processed now."""
+    """Return what a job would do if it were started and processed now. Raises `InvalidRemoteIdsError`."""
     was_attempted = col(Delivery.attempts) > 0
     groups = (
         select(Delivery.state, Delivery.reason, was_attempted, func.count())
@@ -96,6 +96,10 @@ def plan_job(database: Database, delivery_filter: DeliveryFilter, request: JobRe
                 plan.acted[PREVIOUS_STATES[reason or state].code] += count
             else:
                 plan.left[refusal.code] += count
+    if request.remote_ids:
+        with database.read() as session:
+            candidates = session.exec(select(*CANDIDATE_COLUMNS).where(*delivery_filter.conditions())).all()
+        match_remote_ids(request, delivery_filter, candidates)
     return plan
 
 
@@ -129,6 +133,28 @@ def find_refusal(
     return retrigger_refusal(state, reason, force=request.force, looked=request.looked)
 
 
+def match_remote_ids(
+    request: JobRequest, delivery_filter: DeliveryFilter, rows: Iterable[Sequence[Any]]
+) -> dict[int, str]:
+    """Return the remote ids by delivery id. Raises `InvalidRemoteIdsError`.
+
+    Args:
+        rows: `CANDIDATE_COLUMNS` of the job's deliveries.
+    """
+    candidates = [
+        Candidate(
+            id=id_,
+            order_id=order_id,
+            order_number=order_number,
+            refusal=ERASED
+            if erased_at is not None
+            else find_refusal(request, delivery_filter, state, reason, was_attempted=attempts > 0),
+        )
+        for id_, order_id, order_number, state, reason, attempts, erased_at in rows
+    ]
+    return assign_remote_ids(request.remote_ids, candidates, others_without_id=request.others_without_id)
+
+
 def start_job(
     database: Database,
     delivery_filter: DeliveryFilter,
@@ -137,7 +163,7 @@ def start_job(
     token: str,
     idempotency: IdempotentRequest | None = None,
 ) -> Job:
-    """Create a job for the deliveries that match now. It changes none of them yet.
+    """Create a job for the deliveries that match now. It changes none of them yet. Raises `InvalidRemoteIdsError`.
 
     Args:
         token: a repeated call with the same token returns the same job.
@@ -165,6 +191,8 @@ def start_job(
             return job
         matching = select(literal(job.id), Delivery.id).where(*delivery_filter.conditions())
         transaction.execute(insert(JobDelivery).from_select(["job_id", "delivery_id"], matching))
+        if request.remote_ids:
+            record_remote_ids(transaction, job.id, request, delivery_filter)
         count = select(func.count()).select_from(JobDelivery).where(JobDelivery.job_id == job.id)
         total = transaction.load_one(count) or 0
         record_job_action(transaction, job.id, "start-job", request.actor, request.note)
@@ -172,6 +200,23 @@ def start_job(
         return change_job(transaction, job.id, total=total, **ended)
 
     return transact_idempotently(database, start, idempotency)
+
+
+def record_remote_ids(
+    transaction: Transaction, job_id: int, request: JobRequest, delivery_filter: DeliveryFilter
+) -> None:
+    """Store the remote ids with the job's deliveries. Raises `InvalidRemoteIdsError`."""
+    is_of_job = and_(col(JobDelivery.delivery_id) == col(Delivery.id), col(JobDelivery.job_id) == job_id)
+    rows = transaction.execute(select(*CANDIDATE_COLUMNS).join(JobDelivery, is_of_job)).all()
+    remote_ids = match_remote_ids(request, delivery_filter, rows)
+    job_delivery = JobDelivery.__table__  # type: ignore[attr-defined]
+    statement = update(job_delivery).where(
+        job_delivery.c.job_id == job_id, job_delivery.c.delivery_id == bindparam("id_of_delivery")
+    )
+    transaction.execute(
+        statement.values(remote_id=bindparam("remote_id_of_order")),
+        [{"id_of_delivery": id_, "remote_id_of_order": remote_id} for id_, remote_id in remote_ids.items()],
+    )
 
 
 def record_job_action(transaction: Transaction, job_id: int, kind: str, actor: str, note: str | None) -> None:
@@ -231,101 +276,6 @@ def resume_job(
         return change_job(transaction, job_id, state=JobState.RUNNING, ended_at=None)
 
     return transact_idempotently(database, resume, idempotency)
-
-
-def next_running_job(database: Database) -> Job | None:
-    with database.read() as session:
-        running = select(Job).where(Job.state == JobState.RUNNING).order_by(col(Job.id)).limit(1)
-        return session.exec(running).one_or_none()
-
-
-def advance_job(
-    database: Database, job: Job, *, destinations_with_idempotency: set[str], page_size: int = PAGE_SIZE
-) -> Job | None:
-    """Process the job's next page. Returns the job afterwards; None if another process has advanced it."""
-    page = select(JobDelivery.delivery_id).where(
-        JobDelivery.job_id == job.id, col(JobDelivery.delivery_id) > job.after_id
-    )
-    with database.read() as session:
-        ids = session.exec(page.order_by(col(JobDelivery.delivery_id)).limit(page_size)).all()
-
-    def advance(transaction: Transaction) -> Job | None:
-        current = lock_job(transaction, job.id)
-        if current.state != JobState.RUNNING or current.after_id != job.after_id:
-            return None
-        if not ids:
-            return change_job(transaction, job.id, state=JobState.FINISHED, ended_at=transaction.now)
-        results = process_page(transaction, current, ids, destinations_with_idempotency=destinations_with_idempotency)
-        record_results(transaction, job.id, results)
-        transaction.notify()
-        left = Counter(result.why.code for result in results if not result.is_done)
-        return change_job(
-            transaction,
-            job.id,
-            after_id=ids[-1],
-            acted=current.acted + len(results) - left.total(),
-            skipped_reasons=dict(Counter(current.skipped_reasons) + left),
-        )
-
-    return database.transact(advance)
-
-
-def process_page(
-    transaction: Transaction, job: Job, ids: Sequence[int], *, destinations_with_idempotency: set[str]
-) -> list[JobResult]:
-    """Do the job's action to those deliveries that still match and whose state allows it."""
-    statement = select(Delivery).where(col(Delivery.id).in_(ids)).order_by(col(Delivery.id))
-    deliveries = transaction.load_all(statement.with_for_update())
-    delivery_filter = DeliveryFilter.from_json(job.filters)
-    conditions: list[ColumnElement[bool]] = delivery_filter.conditions()
-    matching = set(transaction.load_all(select(Delivery.id).where(col(Delivery.id).in_(ids), *conditions)))
-    return [
-        process_delivery(
-            transaction,
-            job,
-            delivery_filter,
-            delivery,
-            supports_idempotency=delivery.destination in destinations_with_idempotency,
-        )
-        if delivery.id in matching
-        else JobResult(delivery_id=delivery.id, is_done=False, why=build_message("changed_meanwhile"))
-        for delivery in deliveries
-    ]
-
-
-def process_delivery(
-    transaction: Transaction,
-    job: Job,
-    delivery_filter: DeliveryFilter,
-    delivery: Delivery,
-    *,
-    supports_idempotency: bool,
-) -> JobResult:
-    action = JobAction(job.action)
-    request = JobRequest(action=action, actor=job.who, note=job.note, force=job.force, looked=job.looked)
-    was_attempted = delivery.attempts > 0
-    refusal = find_refusal(request, delivery_filter, delivery.state, delivery.reason, was_attempted=was_attempted)
-    if delivery.erased_at is not None:
-        refusal = ERASED
-    if refusal is not None:
-        return JobResult(delivery_id=delivery.id, is_done=False, why=refusal)
-    if action == JobAction.RETRIGGER:
-        retrigger = RetriggerRequest(actor=job.who, note=job.note, force=job.force)
-        requeue(transaction, delivery, retrigger, supports_idempotency=supports_idempotency, ignores_routes=job.force)
-    else:
-        new_state = RESOLUTIONS[action]
-        apply_resolution(transaction, delivery, new_state=new_state, remote_id=None, note=job.note, actor=job.who)
-    return JobResult(delivery_id=delivery.id, is_done=True, why=PREVIOUS_STATES[delivery.reason or delivery.state])
-
-
-def record_results(transaction: Transaction, job_id: int, results: Sequence[JobResult]) -> None:
-    """Record what was done to each delivery: one statement for those with the same result."""
-    ids_by_result: dict[tuple[bool, str], list[int]] = {}
-    for result in results:
-        ids_by_result.setdefault((result.is_done, result.why.code), []).append(result.delivery_id)
-    for (is_done, why), ids in ids_by_result.items():
-        rows = update(JobDelivery).where(col(JobDelivery.job_id) == job_id, col(JobDelivery.delivery_id).in_(ids))
-        transaction.execute(rows.values(is_done=is_done, why=why))
 
 
 def lock_job(transaction: Transaction, job_id: int) -> Job:

@@ -383,6 +383,7 @@ class JobDelivery(SQLModel, table=True):
     delivery_id: int = Field(sa_column=Column(RowId, ForeignKey("deliveries.id"), primary_key=True))
     is_done: bool | None = None  # None: the job has not reached it; False: it was left alone
     why: str | None = None  # the code of the message that says what it was, or why it was left alone
+    remote_id: str | None = None  # of a job that marks as delivered: the order's id at the destination
 
 
 class IdempotencyKey(SQLModel, table=True):

@@ -69,7 +69,7 @@ IMPERSONAL_COLUMNS: Mapping[str, Set[str]] = {
         "undoes_deletion", "accounts", "traceparent",
     },
     "idempotency_keys": {"key", "at", "status"},
-    "job_deliveries": {"job_id", "delivery_id", "is_done", "why"},
+    "job_deliveries": {"job_id", "delivery_id", "is_done", "why", "remote_id"},
     "jobs": {
         "id", "token", "action", "who", "force", "looked", "filters", "state", "total", "acted", "skipped_reasons",
         "after_id", "created_at", "ended_at",

@@ -6,7 +6,7 @@ With `idempotency`, a request that was made before under the same `Idempotency-K
 from uuid import uuid4
 
 from connector.core.exceptions import InvalidRequestError
-from connector.database import jobs
+from connector.database import job_pages, jobs
 from connector.database.idempotency import IdempotentRequest
 from connector.database.jobs import JobPlan, JobRequest
 from connector.database.models import Job, JobAction, Reason, State
@@ -45,6 +45,8 @@ def validate_job(delivery_filter: DeliveryFilter, request: JobRequest) -> None:
     """Raises `InvalidRequestError`: `force` requires explicit ids, because a filter could duplicate many orders."""
     if (request.force or request.looked) and request.action != JobAction.RETRIGGER:
         raise InvalidRequestError("`force` and `looked` go with the action retrigger")
+    if (request.remote_ids or request.others_without_id) and request.action != JobAction.MARK_DELIVERED:
+        raise InvalidRequestError("`remote_ids` and `others_without_id` go with the action mark-delivered")
     if request.force and delivery_filter.ids is None:
         raise InvalidRequestError("`force` needs `ids`: check each of them at the destination first")
     if delivery_filter.ids is None and delivery_filter.state not in BULK_STATES:
@@ -59,12 +61,12 @@ def validate_job(delivery_filter: DeliveryFilter, request: JobRequest) -> None:
             raise InvalidRequestError(f"`{name}` must be one of {', '.join(allowed_values)}")
 
 
-def advance_jobs(runtime: Runtime, *, size: int = jobs.PAGE_SIZE) -> bool:
+def advance_jobs(runtime: Runtime, *, size: int = job_pages.PAGE_SIZE) -> bool:
     """Process the next `size` deliveries of the oldest running job. Return False if there is none."""
-    job = jobs.next_running_job(runtime.database)
+    job = job_pages.next_running_job(runtime.database)
     if job is None:
         return False
-    updated_job = jobs.advance_job(
+    updated_job = job_pages.advance_job(
         runtime.database, job, destinations_with_idempotency=runtime.destinations_with_idempotency, page_size=size
     )
     if updated_job is not None and updated_job.ended_at is not None:

@@ -66,3 +66,18 @@ def test_job_is_stopped_and_resumed(service: Service, run: Command) -> None:
 
 def test_job_that_does_not_exist_is_an_error(run: Command) -> None:
     assert run("jobs", "show", "9")[0] == 1
+
+
+def test_orders_are_marked_as_delivered_with_ids_from_a_file(service: Service, run: Command, tmp_path: Path) -> None:
+    refuse_order(service, 7, 8)
+    file = tmp_path / "ids.csv"
+    mark = ("jobs", "start", "--action", "mark-delivered", "--all", "--remote-ids", str(file))
+    file.write_text("7\n9,L-9\n", "utf-8")
+    assert run(*mark) == (1, "Line 1 is not an order number and an ID at the destination, separated by a comma.\n")
+    file.write_text("7,L-7\n9,L-9\n", "utf-8")
+    status, printed = run(*mark)
+    assert (status, "Line 2: none of the orders has the number “9”." in printed) == (1, True)
+    file.write_text("7,L-7\n", "utf-8")
+    assert run(*mark, "--others-without-id")[0] == 0
+    process_jobs(service)
+    assert [delivery["remote_id"] for delivery in service.deliveries()] == ["L-7", None]

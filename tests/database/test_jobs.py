@@ -12,6 +12,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from connector.core.exceptions import ConflictError, InvalidRequestError
+from connector.database import job_pages
 from connector.database import jobs as database_jobs
 from connector.database.jobs import JobPlan, JobRequest
 from connector.database.models import Delivery, JobAction, JobDelivery
@@ -108,10 +109,10 @@ def test_concurrent_workers_process_each_page_once(service: Service) -> None:
 def test_stale_page_is_not_processed(service: Service) -> None:
     refuse_order(service, 7, 8)
     start_job(service)
-    job = database_jobs.next_running_job(service.database)
+    job = job_pages.next_running_job(service.database)
     assert job is not None
-    assert database_jobs.advance_job(service.database, job, destinations_with_idempotency=set(), page_size=1)
-    assert database_jobs.advance_job(service.database, job, destinations_with_idempotency=set(), page_size=1) is None
+    assert job_pages.advance_job(service.database, job, destinations_with_idempotency=set(), page_size=1)
+    assert job_pages.advance_job(service.database, job, destinations_with_idempotency=set(), page_size=1) is None
     assert len(service.api("/deliveries/1").json["notes"]) == 1
 
 

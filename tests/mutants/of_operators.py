@@ -1,6 +1,6 @@
 """Mutants of what people enter for orders and tables, and of what they do to many orders at once."""
 
-from connector.database import corrections, jobs, operator_actions
+from connector.database import corrections, job_pages, jobs, operator_actions
 from connector.delivery import corrections as entered_corrections
 from connector.settings import lookup_tables
 from mappings import storefront
@@ -78,14 +78,14 @@ IN_BULK = Invariant(
         ),
         Mutant(
             breaks="two processes act on the same page of a job",
-            at=jobs.advance_job,
+            at=job_pages.advance_job,
             old=" or current.after_id != job.after_id",
             new="",
             tests=(f"{JOBS}::test_stale_page_is_not_processed[sqlite]",),
         ),
         Mutant(
             breaks="what a job left alone is not listed",
-            at=jobs.advance_job,
+            at=job_pages.advance_job,
             old="        record_results(transaction, job.id, results)\n",
             new="",
             tests=(f"{JOBS}::test_delivery_that_was_settled_meanwhile_is_left_and_listed[sqlite]",),

@@ -9,6 +9,7 @@ from connector.core.fields import IntegerText, StorableText, StrictBoolean, UTCD
 from connector.database.models import EventSource, JobAction, Reason, State
 from connector.operations.actions import RESOLUTIONS
 from connector.operations.jobs import BULK_STATES, MAX_IDS
+from connector.operations.remote_ids import MAX_LINES
 from connector.web.row_ids import ID_PATTERN, MAX_ID, is_id
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
@@ -143,6 +144,11 @@ class ResolveBodySchema(NoteBodySchema):
     remote_id = StorableText(allow_none=True, metadata={"description": "the order's id at the destination"})
 
 
+class RemoteIdSchema(BodySchema):
+    order = StorableText(required=True, metadata={"description": "number or id of one of the orders"})
+    remote_id = StorableText(required=True, metadata={"description": "the order's id at the destination"})
+
+
 class JobBodySchema(NoteBodySchema):
     json_schema_rules: ClassVar = {
         "allOf": [
@@ -162,6 +168,12 @@ class JobBodySchema(NoteBodySchema):
                 "anyOf": [
                     {"properties": {"action": {"enum": [JobAction.RETRIGGER, None]}}},
                     {"properties": {"force": {"enum": [False, None]}, "looked": {"enum": [False, None]}}},
+                ]
+            },
+            {
+                "anyOf": [
+                    {"properties": {"action": {"const": JobAction.MARK_DELIVERED}}, "required": ["action"]},
+                    {"properties": {"remote_ids": {"type": "null"}, "others_without_id": {"enum": [False, None]}}},
                 ]
             },
         ]
@@ -194,6 +206,17 @@ class JobBodySchema(NoteBodySchema):
         metadata={
             "description": "also send uncertain deliveries: each was searched at the destination and is not there"
         },
+    )
+    remote_ids = fields.List(
+        fields.Nested(RemoteIdSchema),
+        allow_none=True,
+        validate=Length(1, MAX_LINES, error=f"must be from 1 to {MAX_LINES} objects"),
+        error_messages={"invalid": "must be a list of objects"},
+        metadata={"description": "with `mark-delivered`: what each order's id at the destination is"},
+    )
+    others_without_id = StrictBoolean(
+        allow_none=True,
+        metadata={"description": "with `remote_ids`: the other orders have no id; else each needs one"},
     )
 
 

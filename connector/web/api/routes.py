@@ -10,6 +10,7 @@ from connector.database.jobs import JobPlan, JobRequest, list_jobs, load_job
 from connector.database.models import Circuit, Delivery, Event, Job, JobAction, State
 from connector.database.queries.deliveries import DeliveryFilter, list_deliveries, load_delivery
 from connector.database.queries.events import EventFilter, list_events, load_event
+from connector.database.remote_ids import RemoteId
 from connector.database.stats.gauges import count_open
 from connector.delivery.preview import Preview, preview
 from connector.operations import actions, jobs
@@ -187,14 +188,14 @@ def post_delivery_resolve(body: JsonObject, headers: JsonObject, delivery_id: st
 @blueprint.arguments(JobBodySchema, required=False)
 @blueprint.arguments(IdempotencyHeaderSchema, location="headers")
 @blueprint.response(202, JobSchema, headers=REPLAYED_HEADERS)
-@blueprint.operation(errors=(422,))
+@blueprint.operation(errors=(409, 422))
 def post_jobs(body: JsonObject, headers: JsonObject) -> Response:
     """Start a job that retriggers, discards or marks as delivered many deliveries.
 
     It takes the deliveries that match the filters and are `parked` (the default) or `waiting`; or those in `ids`, in
     any state. Each is treated as it would be alone, and what its state does not allow is left, with the reason. The
     worker runs the job; `GET /api/jobs/<id>` returns its progress and what came of it. `POST /api/job-preview`
-    returns what it would do.
+    returns what it would do. 409 if a line of `remote_ids` does not fit exactly one of the orders; nothing is done.
     """
     runtime, delivery_filter, request = get_runtime(), *read_job(body)
     return run_idempotent(
@@ -209,7 +210,7 @@ def post_jobs(body: JsonObject, headers: JsonObject) -> Response:
 @blueprint.post("/job-preview")
 @blueprint.arguments(JobBodySchema, required=False)
 @blueprint.response(200, JobPlanSchema)
-@blueprint.operation(role=VIEWER)
+@blueprint.operation(errors=(409,), role=VIEWER)
 def post_jobs_preview(body: JsonObject) -> JobPlan:
     """Return what a job would do now: on how many deliveries it would act, how many it would leave, and why."""
     return jobs.plan_job(get_runtime(), *read_job(body))
@@ -256,13 +257,18 @@ def post_job_resume(body: JsonObject, headers: JsonObject, job_id: str) -> Respo
 
 def read_job(body: JsonObject) -> tuple[DeliveryFilter, JobRequest]:
     """Return which deliveries a body selects, and what to do with them."""
-    options = {name: body[name] for name in ("force", "looked", "note") if name in body}
-    filters = {name: value for name, value in body.items() if name not in {"action", *options}}
+    options = {name: body[name] for name in ("force", "looked", "note", "others_without_id") if name in body}
+    filters = {name: value for name, value in body.items() if name not in {"action", "remote_ids", *options}}
+    remote_ids = [
+        RemoteId(line=number, order=item["order"].strip(), remote_id=item["remote_id"].strip())
+        for number, item in enumerate(body.get("remote_ids", []), start=1)
+    ]
     if "ids" in filters:
         filters["ids"] = tuple(filters["ids"])
     else:
         filters.setdefault("state", State.PARKED)
-    request = JobRequest(action=JobAction(body.get("action", JobAction.RETRIGGER)), actor=current_actor(), **options)
+    action = JobAction(body.get("action", JobAction.RETRIGGER))
+    request = JobRequest(action=action, actor=current_actor(), remote_ids=remote_ids, **options)
     return DeliveryFilter(**filters), request
 
 

@@ -1,8 +1,9 @@
 """Jobs: one action on many deliveries. The form with its dry run, the list, and what came of each."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -13,21 +14,26 @@ from connector.database.jobs import JobRequest, list_actionable_ids, list_jobs, 
 from connector.database.models import JobAction, State
 from connector.database.queries.deliveries import DeliveryFilter
 from connector.database.queries.job_results import MAX_PARKED, load_job_results
+from connector.database.remote_ids import InvalidRemoteIdsError
 from connector.delivery.mapping_check import MAX_CHECKED, check_mapping
 from connector.operations import jobs
+from connector.operations.remote_ids import decode_file, parse_remote_ids
 from connector.runtime import Runtime
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
-from connector.web.dashboard.available_actions import require_confirmation
 from connector.web.dashboard.blocked_accounts import find_account_blocks
 from connector.web.dashboard.causes import describe_cause
 from connector.web.dashboard.deliveries import find_page, parse_search
 from connector.web.dashboard.forms import PAGE_SIZE, InvalidFormError, read_choice, read_note, read_row_id, read_text
 from connector.web.dashboard.i18n import gettext as _
+from connector.web.dashboard.i18n import ngettext, translate_problem
 from connector.web.dashboard.list_filters import FILTERS, list_filters
 from connector.web.row_ids import parse_id
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
+
+#: Refused lines that the form lists; it counts the others.
+MAX_ERRORS = 20
 
 
 @blueprint.get("")
@@ -40,11 +46,23 @@ def index() -> str:
 @blueprint.get("/new")
 def show_form() -> str | Response:
     """Show what each action would do to the selected deliveries, or to all that match the filters."""
-    runtime, delivery_filter = get_runtime(), read_selection(request.args)
+    delivery_filter = read_selection(request.args)
     if delivery_filter is None:
         flash(_("Select at least one delivery."), "error")
         return redirect(url_for("deliveries.index", **list_filters(request.args)))
-    actor = current_actor()
+    return render_form(delivery_filter, request.args)
+
+
+def render_form(
+    delivery_filter: DeliveryFilter, values: MultiDict[str, str], *, remote_ids: str = "", errors: Sequence[str] = ()
+) -> str:
+    """Render the form.
+
+    Args:
+        values: the selection, and what was sent if it is refused.
+        remote_ids: the lines that were sent and refused because of `errors`.
+    """
+    runtime, actor = get_runtime(), current_actor()
     plans = {
         action: jobs.plan_job(runtime, delivery_filter, JobRequest(action=action, actor=actor)) for action in JobAction
     }
@@ -56,9 +74,13 @@ def show_form() -> str | Response:
         plans=plans,
         uncertain_count=looked_plan.acted.total() - plans[JobAction.RETRIGGER].acted.total(),
         total=looked_plan.total,
-        parameters=selection_parameters(request.args),
-        mapping_url=f"{url_for('jobs.show_mapping')}?{request.query_string.decode()}",
-        **selection_context(request.args),
+        parameters=selection_parameters(values),
+        mapping_url=f"{url_for('jobs.show_mapping')}?{urlencode(selection_parameters(values))}",
+        remote_ids=remote_ids,
+        errors=errors[:MAX_ERRORS],
+        more_errors=len(errors[MAX_ERRORS:]),
+        sent=values,
+        **selection_context(values),
     )
 
 
@@ -72,20 +94,48 @@ def show_mapping() -> str:
 
 
 @blueprint.post("")
-def start() -> Response:
+def start() -> Response | tuple[str, int]:
     runtime = get_runtime()
     action = JobAction(read_choice(request.form, "action", list(JobAction)) or JobAction.RETRIGGER)
     looked = read_text(request.form, "looked") == "yes"
     note = read_note(request.form, is_required=looked or action != JobAction.RETRIGGER)
-    if action == JobAction.MARK_DELIVERED:
-        require_confirmation(request.form, "without_id")
     delivery_filter = read_selection(request.form)
     if delivery_filter is None:
         raise InvalidFormError(_("Select at least one delivery."))
-    job = jobs.start_job(
-        runtime, delivery_filter, JobRequest(action=action, actor=current_actor(), note=note, looked=looked)
-    )
+    job_request = JobRequest(action=action, actor=current_actor(), note=note, looked=looked)
+    if action == JobAction.MARK_DELIVERED:
+        return mark_delivered(runtime, delivery_filter, job_request)
+    job = jobs.start_job(runtime, delivery_filter, job_request)
     return redirect(url_for("jobs.show", job_id=job.id, **list_filters(request.form)))
+
+
+def mark_delivered(
+    runtime: Runtime, delivery_filter: DeliveryFilter, job_request: JobRequest
+) -> Response | tuple[str, int]:
+    """Start the job with the ids that were entered, or show the form again if a line does not fit the orders."""
+    text, without_id = read_remote_ids(), read_text(request.form, "without_id") == "yes"
+    try:
+        remote_ids = parse_remote_ids(text)
+        if not remote_ids and not without_id:
+            raise InvalidFormError(_("Enter the orders' IDs at the destination, or check that you do not have them."))
+        job_request = replace(job_request, remote_ids=remote_ids, others_without_id=without_id)
+        job = jobs.start_job(runtime, delivery_filter, job_request)
+    except InvalidRemoteIdsError as error:
+        errors = list(map(translate_problem, error.problems))
+        return render_form(delivery_filter, request.form, remote_ids=text, errors=errors), 400
+    if remote_ids:
+        text = ngettext(
+            "%(num)s ID at the destination is entered.", "%(num)s IDs at the destination are entered.", len(remote_ids)
+        )
+        flash(text, "success")
+    return redirect(url_for("jobs.show", job_id=job.id, **list_filters(request.form)))
+
+
+def read_remote_ids() -> str:
+    """Return the lines that were pasted, and those of the file after them."""
+    file = request.files.get("remote_ids_file")
+    texts = [request.form.get("remote_ids", ""), decode_file(file.read()) if file else ""]
+    return "\n".join(text.strip("\r\n") for text in texts if text.strip())
 
 
 @blueprint.get("/<job_id>")

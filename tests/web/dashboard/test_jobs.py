@@ -1,8 +1,11 @@
 """Jobs on the dashboard: what the form promises, what it has a person confirm, and what came of each order."""
 
+import io
+
 import pytest
 
 from connector.database.circuits import pause_account
+from connector.database.jobs import list_jobs
 from tests.support.jobs import process_jobs
 from tests.support.orders import shopify_order
 from tests.support.scenarios import lose_a_response, refuse_order, without_colonia
@@ -80,6 +83,47 @@ def test_actions_that_cannot_be_undone_need_a_note(
 def test_orders_are_marked_as_delivered_only_by_saying_that_there_are_no_ids(service: Service, ana: Visitor) -> None:
     refuse_order(service, 7)
     assert ana.post("/jobs", state="parked", action="mark-delivered", note="by hand").status_code == 400
+
+
+def remote_ids(service: Service) -> dict[str, str | None]:
+    return {delivery["order_number"]: delivery["remote_id"] for delivery in service.deliveries()}
+
+
+MARK = {"action": "mark-delivered", "state": "parked", "note": "booked by hand"}
+
+
+def test_orders_are_marked_as_delivered_with_the_ids_that_were_pasted(service: Service, ana: Visitor) -> None:
+    refuse_order(service, 7, 8, 9)
+    file = (io.BytesIO(b"9;L-9\r\n"), "ids.csv")
+    response = ana.post("/jobs", **MARK, remote_ids="7; L-7\r\n#8; L-8", remote_ids_file=file)
+    assert response.status_code == 302
+    assert "3 IDs at the destination are entered." in text_of(ana.get(response.headers["Location"]))
+    process_jobs(service)
+    assert states(service) == ["delivered"] * 3
+    assert remote_ids(service) == {"7": "L-7", "8": "L-8", "9": "L-9"}
+
+
+def test_lines_that_do_not_fit_the_orders_change_nothing(service: Service, ana: Visitor) -> None:
+    refuse_order(service, 7, 8)
+    lines = "7, L-7\n7, L-70\n99, L-99\n8"
+    response = ana.post("/jobs", **MARK, remote_ids=lines)
+    assert response.status_code == 400
+    assert "Line 4 is not an order number and an ID at the destination" in response.text
+    response = ana.post("/jobs", **MARK, remote_ids=lines.removesuffix("\n8"))
+    assert response.status_code == 400
+    assert "Line 2: order “7” is in an earlier line." in response.text
+    assert "Line 3: none of the orders has the number “99”." in response.text
+    assert "No line names 1 of the orders" in response.text
+    assert "99, L-99" in response.text  # what was typed is still there
+    assert list_jobs(service.database, limit=1) == []
+
+
+def test_orders_without_a_line_are_marked_only_by_saying_so(service: Service, ana: Visitor) -> None:
+    refuse_order(service, 7, 8)
+    assert ana.post("/jobs", **MARK, remote_ids="7, L-7", without_id="yes").status_code == 302
+    process_jobs(service)
+    assert states(service) == ["delivered"] * 2
+    assert remote_ids(service) == {"7": "L-7", "8": None}
 
 
 @pytest.mark.parametrize("form", [{"choice": "selected"}, {"state": "delivered"}, {"action": "launch"}])

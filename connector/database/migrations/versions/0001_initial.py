@@ -298,6 +298,7 @@ def upgrade() -> None:
         sa.Column("delivery_id", ROW_ID, nullable=False),
         sa.Column("is_done", sa.Boolean(), nullable=True),
         sa.Column("why", sa.String(), nullable=True),
+        sa.Column("remote_id", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["delivery_id"],
             ["deliveries.id"],
