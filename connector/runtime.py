@@ -18,6 +18,7 @@ from connector.core.token_cipher import TokenCipher
 from connector.database.engine import Database
 from connector.database.health import unknown_ids
 from connector.database.known_stores import record_first_runs
+from connector.database.stopped_stores import find_stop
 from connector.database.store_tokens import DatabaseVault
 from connector.database.table_rows import refresh_entered_rows
 from connector.observability.logs import get_logger
@@ -25,6 +26,7 @@ from connector.observability.tracing import Tracing, open_tracing
 from connector.settings import Settings, refresh_tables
 from mappings import DESTINATIONS
 from mappings.app_settings import AppStore
+from mappings.problems import Problem
 from mappings.settings import Store
 
 Clock = Callable[[], datetime]
@@ -124,7 +126,7 @@ def open_runtime(
             return
         for store_name, message in find_memory_only_tokens(settings):
             get_logger().warning("store_token_not_stored", store=store_name, what=message)
-        with open_clients(settings, clock, common["token_vaults"]) as (account_clients, store_apis):
+        with open_clients(settings, clock, common["token_vaults"], database) as (account_clients, store_apis):
             yield Runtime(**common, account_clients=account_clients, store_apis=store_apis)
     finally:
         database.close()
@@ -191,12 +193,16 @@ def wait_for_database(settings: Settings) -> None:
 
 @contextmanager
 def open_clients(
-    settings: Settings, clock: Clock = utc_now, token_vaults: Mapping[str, TokenVault] | None = None
+    settings: Settings,
+    clock: Clock = utc_now,
+    token_vaults: Mapping[str, TokenVault] | None = None,
+    database: Database | None = None,
 ) -> Iterator[tuple[dict[str, AccountClients], dict[str, StoreApi]]]:
     """Yield the clients of the accounts and the APIs of the stores that have one, each by id.
 
     Args:
         token_vaults: by store id; a store without one keeps its token in memory.
+        database: says which stores' APIs must not be called. Without it, all may be.
     """
     ssl_context = tls_context()
     account_clients = {}
@@ -213,7 +219,7 @@ def open_clients(
         account_clients[account.id] = AccountClients(client=client, tokens=tokens, customers=customers)
     vaults = token_vaults or {}
     store_apis = {
-        store.id: build_store_api(settings, store, vaults.get(store.id), clock)
+        store.id: build_store_api(settings, store, vaults.get(store.id), clock, database)
         for store in settings.stores.values()
         if store.has_api
     }
@@ -252,12 +258,22 @@ def find_memory_only_tokens(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
-def build_store_api(settings: Settings, store: Store, vault: TokenVault | None, clock: Clock) -> StoreApi:
+def build_store_api(
+    settings: Settings, store: Store, vault: TokenVault | None, clock: Clock, database: Database | None
+) -> StoreApi:
     ssl_context, storefront = tls_context(), settings.storefront(store)
     client = Client(store.api_url or "", headers={}, ssl_context=ssl_context, keep_alive=True)
     token_client = Client("", headers={}, ssl_context=ssl_context, keep_alive=False)
     tokens = StoreTokens(token_client, store, storefront, vault=vault or MemoryVault(), clock=clock)
-    return StoreApi(client, store, storefront, tokens)
+    if database is None:
+        return StoreApi(client, store, storefront, tokens)
+    return StoreApi(client, store, storefront, tokens, find_stop=lambda: stop_reason(database, store))
+
+
+def stop_reason(database: Database, store: Store) -> Problem | None:
+    """Return why the API of a store must not be called: the app does not work there any more. None if it may be."""
+    stop = find_stop(database, store.id)
+    return Problem(code=stop.code) if stop is not None else None
 
 
 @contextmanager
@@ -266,7 +282,8 @@ def open_store_api(runtime: Runtime, store: Store) -> Iterator[StoreApi | None]:
     if store.id in runtime.store_apis or not store.has_api:
         yield runtime.store_apis.get(store.id)
         return
-    api = build_store_api(runtime.settings, store, runtime.token_vaults.get(store.id), runtime.clock)
+    vault = runtime.token_vaults.get(store.id)
+    api = build_store_api(runtime.settings, store, vault, runtime.clock, runtime.database)
     try:
         yield api
     finally:

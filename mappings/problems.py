@@ -61,7 +61,9 @@ TEMPLATES: dict[str, str] = {
     "order_not_named": N_("The webhook names no order."),
     "not_an_order": N_("This is not an order."),
     "test_notification": N_("This is a test notification."),
-    "privacy_request": N_("This is a request about personal data: a person must act on it."),
+    "customer_erased_at_store": N_(
+        "The store erased the customer's data from the order: a request to erase it here is recorded."
+    ),
     # What looks wrong in a webhook. None of them has a param, either.
     "topic_says_paid": N_("The topic says that the order is paid, and the body does not: it counts as not paid."),
     "topic_says_cancelled": N_(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Literal
 
 from mappings.access_tokens import AppAuthorization, TokenRequest
 from mappings.corrections import Correction, apply_corrections
+from mappings.notices import Notice, NoticeTopic
 from mappings.order import Order
 from mappings.order_listing import OrderListing
 from mappings.problems import MappingError, Problem
@@ -60,6 +61,8 @@ class WebhookIdentity:
     #: paid one, so that it is parked where a person sees it.
     has_unknown_payment: bool = False
     is_unpaid: bool = False  # the body says so; a thin webhook does not say
+    #: The store erased the customer's data from this order, which asks for the same here. The body is not stored.
+    erased_order_id: str | None = None
     #: Whether a repeat is fetched again, because the platform sends the same bytes for a new change.
     refetch_on_duplicate: bool = False
 
@@ -153,6 +156,8 @@ class Storefront(ABC, Generic[StoreT]):
     app_authorization: ClassVar[AppAuthorization[Any] | None] = None
     #: How its API lists and changes a store's webhooks; None: it does not, or not in a way that is known.
     webhook_api: ClassVar[WebhookApi[Any] | None] = None
+    #: Which requests about personal data, and notices about the app, the platform sends.
+    notice_topics: ClassVar[frozenset[NoticeTopic]] = frozenset()
     #: What `connector init` asks about a store; None: it does not offer the storefront.
     setup_plan: ClassVar[SetupPlan | None] = None
     sample: ClassVar[SampleStore]
@@ -211,6 +216,20 @@ class Storefront(ABC, Generic[StoreT]):
         its shop takes every webhook.
         """
         return True
+
+    def read_notice(self, payload: Mapping[str, Any], topic: NoticeTopic | None = None) -> Notice | None:
+        """Return the request about personal data, or the notice about the app, in a signed body; None if it is none.
+
+        Args:
+            topic: that of the address, if it names one. It says what the body is only where the body itself cannot.
+
+        Raises `MalformedWebhookError` for an id that cannot be stored.
+        """
+        return None
+
+    def is_notice_of_store(self, payload: Mapping[str, Any], store: StoreT) -> bool:
+        """Return whether a notice's body names this store's shop."""
+        return self.belongs_to_store({}, payload, store)
 
     def order_times(self, payload: Mapping[str, Any]) -> OrderTimes:
         """Return when the order in `payload` was placed and paid. It is read before the order is mapped."""

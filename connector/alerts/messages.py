@@ -74,6 +74,17 @@ WORDINGS: Mapping[str, Wording] = {
         plural_title="{n} orders at {account} need attention",
         to_do="Compare the order in the store with the one at {account}, and correct it there.",
     ),
+    "privacy": Wording(
+        title="A request about personal data waits for a person",
+        plural_title="{n} requests about personal data wait for a person",
+        to_do="Open it on the page, see which orders it is about, and erase or export what is kept of them.",
+    ),
+    "stopped": Wording(
+        title="The app does not work in store {store} any more: orders that must be fetched there are held",
+        plural_title="",
+        to_do="Nothing is lost. When the app works there again, press Resume on the store's page, or run `connector"
+        " resume-store {store}`: the orders that are held are sent then.",
+    ),
     "signature": Wording(
         title="Webhooks for store {store} have a wrong signature",
         plural_title="",
@@ -134,7 +145,7 @@ WORDINGS: Mapping[str, Wording] = {
     ),
 }
 #: Conditions that may have several causes.
-KINDS_WITH_CAUSE = ("signature", "store_errors", "webhooks", "catch_up", "lost_webhooks")
+KINDS_WITH_CAUSE = ("signature", "store_errors", "webhooks", "catch_up", "lost_webhooks", "stopped")
 UNAUTHORIZED_TEXT = "It rejects the credentials: correct the key in the configuration and restart the service."
 STORE_UNAUTHORIZED_TEXT = "It rejects the credentials, or its app has no token: `connector doctor` says what to do."
 
@@ -188,7 +199,7 @@ def order_lines(alert: Alert, examples: Sequence[Mapping[str, Any]], new_count: 
     cause = render_causes(alert)
     return [
         *([cause] if cause else []),
-        *map(order_label, examples),
+        *map(example_label, examples),
         *([f"and {new_count - len(examples)} more"] if new_count > len(examples) else []),
         *([] if is_first else [f"{alert.orders} in total since {format_time(alert.since)}."]),
     ]
@@ -220,6 +231,13 @@ def render_example(example: Mapping[str, Any]) -> dict[str, Any]:
     return {**example, "what": render_stored(example["what"])} if "what" in example else dict(example)
 
 
+def example_label(example: Mapping[str, Any]) -> str:
+    """Return what an alert counts: an order, or a request about personal data."""
+    if "request" not in example:
+        return order_label(example)
+    return f"Request {example['request']} of {example['store']}, {example['kind']}, due on {example['due_at'][:10]}"
+
+
 def order_label(example: Mapping[str, Any]) -> str:
     detail = f": {render_stored(example['what'])}" if example.get("what") else ""
     number = str(example["order"] or "?").removeprefix("#")
@@ -244,6 +262,13 @@ def page_or_command(alert: Alert, examples: Sequence[Mapping[str, Any]], public_
             )
         case "signature":
             path, command = "/accounts", "connector doctor"
+        case "privacy" if alert.orders == 1 and examples:
+            request_id = examples[0]["request"]
+            path, command = f"/privacy/{request_id}", f"connector privacy list --request {request_id}"
+        case "privacy":
+            path, command = "/privacy", "connector privacy list"
+        case "stopped":
+            path, command = f"/stores/{quote(alert.store or '')}", "connector doctor"
         case "webhooks":
             path, command = "/stores", f"connector webhooks list --store {alert.store}"
         case "catch_up" | "lost_webhooks":

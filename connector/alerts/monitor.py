@@ -25,6 +25,7 @@ from connector.database.alerts import (
     collect_notes,
     collect_open_circuits,
     collect_parked,
+    collect_requests,
     delete_old_alerts,
     load_alerts,
     record_notified,
@@ -39,11 +40,12 @@ from connector.database.coordination import (
     set_checkpoint,
 )
 from connector.database.lost_webhooks import read_lost_webhooks
-from connector.database.models import Alert
+from connector.database.models import Alert, StoppedStore
 from connector.database.readings import is_failing
 from connector.database.reconciliation.run import Discrepancy, Scope, reconcile
 from connector.database.signature_failures import is_recovered, read_signature_failures
 from connector.database.stats.counters import last_event_times, roll_up_counters
+from connector.database.stopped_stores import read_stopped_stores
 from connector.database.store_errors import read_store_errors
 from connector.database.store_status import load_readings, load_webhook_checks
 from connector.runtime import Runtime
@@ -65,6 +67,8 @@ BROKEN_WEBHOOKS_STAY = timedelta(minutes=10)
 #: Webhooks are still being lost if the last was found in the last two intervals of catch-up, or in this time: an
 #: interval may be seconds, or 0, if only people start it.
 MIN_LOST_WEBHOOKS_S, LOST_WEBHOOKS_WITHOUT_INTERVAL_S = 600.0, 3_600.0
+#: What follows from that a store is stopped, which is alerted itself.
+CONSEQUENCES_OF_STOP = {"silent", "webhooks", "catch_up", "lost_webhooks"}
 MAX_SECTIONS = 20
 #: An unclaimed delivery raises the backlog alert; it is an inconsistency only after a day.
 LATE_S = 86_400.0
@@ -130,6 +134,7 @@ class AlertMonitor:
         accounts = {*settings.accounts, *settings.retired}
         collect_parked(self.database, accounts)
         collect_notes(self.database)
+        collect_requests(self.database)
         may_end = self.is_standby or monotonic() - self.started_at >= WORKER_STAYS_AFTER_S
         kinds = [kind for kind in CONDITION_KINDS if kind != "worker" or may_end]
         sync_conditions(self.database, self.conditions(), kinds)
@@ -146,7 +151,8 @@ class AlertMonitor:
     def conditions(self) -> list[OngoingCondition]:
         roll_up_counters(self.database, ["events"])
         last_webhooks = last_event_times(self.database)
-        return [
+        stopped = read_stopped_stores(self.database)
+        conditions = [
             *collect_open_circuits(self.database),
             *self.backlogs(),
             *self.silent_stores(last_webhooks),
@@ -155,7 +161,13 @@ class AlertMonitor:
             *self.broken_webhooks(),
             *self.failed_readings(),
             *self.lost_webhooks(),
+            *self.stopped_stores(stopped),
             *self.missing_worker(),
+        ]
+        return [
+            condition
+            for condition in conditions
+            if condition.kind not in CONSEQUENCES_OF_STOP or condition.store not in stopped
         ]
 
     def backlogs(self) -> list[OngoingCondition]:
@@ -228,6 +240,13 @@ class AlertMonitor:
             if lost.last_at >= now - timedelta(seconds=max(2 * interval_s, MIN_LOST_WEBHOOKS_S)):
                 causes = [build_message("webhooks_lost", orders=lost.orders)]
                 yield OngoingCondition(kind="lost_webhooks", store=store.id, causes=causes, since=lost.since)
+
+    def stopped_stores(self, stopped: Mapping[str, StoppedStore]) -> Iterator[OngoingCondition]:
+        """Yield the stores whose API is not called, because the app does not work there any more."""
+        for store in self.runtime.settings.stores.values():
+            if (stop := stopped.get(store.id)) is not None:
+                causes = [build_message(stop.code)]
+                yield OngoingCondition(kind="stopped", store=store.id, causes=causes, since=stop.stopped_at)
 
     def missing_worker(self) -> Iterator[OngoingCondition]:
         """Yield that no worker runs, if a standby has found so for a while: a restart takes seconds."""

@@ -15,7 +15,7 @@ from connector.core.exceptions import DatabaseUnavailableError
 from connector.core.messages import build_message
 from connector.database.events import record_events
 from connector.database.readings import begin_reading, fail_reading, finish_reading, load_reading, record_progress
-from connector.runtime import Runtime, open_store_api
+from connector.runtime import Runtime, open_store_api, stop_reason
 from mappings.order_listing import OrderListing, OrderPage
 from mappings.problems import Problem, render_problem
 from mappings.settings import Store
@@ -87,6 +87,8 @@ def read_changes(
 
     Raises `DatabaseUnavailableError`; what was read until then is on record.
     """
+    if stop := stop_reason(runtime.database, store):
+        return ReadingResult(store=store.id, error=stop)
     with open_store_api(runtime, store) as api:
         listing = runtime.settings.storefront(store).order_listing
         if api is None or listing is None:

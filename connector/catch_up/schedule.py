@@ -16,6 +16,7 @@ from connector.database.engine import Database
 from connector.database.models import StoreReading
 from connector.database.readings import FIRST_RETRY_S, is_unfinished, load_reading, next_reading_at
 from connector.database.stats.overview import last_webhook_by_store
+from connector.database.stopped_stores import read_stopped_stores
 from connector.database.store_status import load_readings
 from connector.runtime import Runtime
 from mappings.settings import Store
@@ -164,7 +165,9 @@ class CatchUp:
         readings = load_readings(runtime.database)
         now = runtime.clock()
         self._began_at = self._began_at or now
-        stores = [store for store in self.stores() if monotonic() >= self._not_before.get(store.id, 0.0)]
+        stopped = read_stopped_stores(runtime.database)
+        stores = [store for store in self.stores() if store.id not in stopped]
+        stores = [store for store in stores if monotonic() >= self._not_before.get(store.id, 0.0)]
         due = [store for store in stores if is_due(store, readings.get(store.id), now=now, began_at=self._began_at)]
         silent = [store for store in stores if store not in due and self.may_be_silent(store, readings.get(store.id))]
         if silent:

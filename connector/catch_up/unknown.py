@@ -14,6 +14,7 @@ from connector.core.messages import build_message
 from connector.database.events import IncomingWebhook
 from connector.database.models import Event, EventSource
 from connector.database.order_records import OrderRecord, is_older, load_order_records, recorded_keys
+from connector.database.privacy_requests import is_erased_order_recorded
 from connector.runtime import Runtime
 from mappings.order_listing import CATCH_UP_TOPIC, ListedOrder
 from mappings.problems import MappingError
@@ -37,7 +38,12 @@ class ListedVersion:
         return self.event.identity.topics
 
     def is_wanted(self, record: OrderRecord) -> bool:
-        """Return whether it matters: a route takes it, or something of the order is on record. Drafts do not."""
+        """Return whether it matters: a route takes it, or something of the order is on record. Drafts do not.
+
+        An order whose customer was erased does if something of it is on record.
+        """
+        if self.event.identity.erased_order_id is not None:
+            return bool(record.events)
         is_draft = self.event.identity.ignore_reason is not None
         return not is_draft and bool(self.event.accounts or record.events)
 
@@ -102,6 +108,8 @@ def unreadable_identity(listed: ListedOrder, body: bytes) -> WebhookIdentity:
 
 def is_on_record(runtime: Runtime, store: Store, version: ListedVersion, record: OrderRecord) -> bool:
     """Return whether what is on record about an order includes the listed version."""
+    if erased_order_id := version.event.identity.erased_order_id:
+        return is_erased_order_recorded(runtime.database, store.id, erased_order_id)
     newest, storefront = record.newest, runtime.settings.storefront(store)
     if not record.events or lacks_delivery(runtime, version, record) or lacks_cancellation(version, record):
         return False

@@ -4,7 +4,7 @@ Fetches change nothing, so all of them may be repeated.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from time import monotonic
@@ -14,7 +14,7 @@ from connector.clients.http import MAX_RESPONSE_BYTES, Client, Reachability, Req
 from connector.clients.store_tokens import StoreTokenError, StoreTokens
 from connector.core.http_result import HttpResult
 from connector.core.messages import build_message
-from mappings.problems import MappingError
+from mappings.problems import MappingError, Problem
 from mappings.settings import Store
 from mappings.storefront import Fetch, Storefront
 
@@ -24,13 +24,26 @@ class FetchError(RequestFailedError):
 
 
 class StoreApi:
-    """The API of one store, with its credentials. Thread-safe."""
+    """The API of one store, with its credentials. Thread-safe.
 
-    def __init__(self, client: Client, store: Store, storefront: Storefront[Any], tokens: StoreTokens) -> None:
+    Args:
+        find_stop: returns why the API must not be called now; None if it may be.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        storefront: Storefront[Any],
+        tokens: StoreTokens,
+        *,
+        find_stop: Callable[[], Problem | None] = lambda: None,
+    ) -> None:
         self.client = client
         self.store = store
         self.storefront = storefront
         self.tokens = tokens
+        self.find_stop = find_stop
 
     def request(
         self,
@@ -42,7 +55,7 @@ class StoreApi:
         data: Any = None,
         max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> HttpResult:
-        """Send one request and return what happened. Raises nothing.
+        """Send one request and return what happened. Nothing is sent while the API must not be called.
 
         If the API rejects the token (401), the request is sent again with a new token, if there is one.
         Without a token nothing is sent, and the result says why there is none.
@@ -51,7 +64,11 @@ class StoreApi:
             path: below the store's `api_url`.
             data: the body, sent as JSON; None for no body.
             timeout_s: for the whole exchange, with that of credentials for a token.
+
+        Raises `DatabaseUnavailableError` if it cannot be told whether the API may be called.
         """
+        if stop := self.find_stop():
+            return HttpResult(was_sent=False, error=stop)
         deadline = monotonic() + timeout_s
         send = partial(self._send, method, path, deadline=deadline, query=query, data=data, max_bytes=max_bytes)
         try:

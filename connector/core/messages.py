@@ -163,6 +163,24 @@ HOLD_REASONS: Mapping[str, str] = {
     ),
 }
 
+#: Why a store's API is not called.
+STOP_REASONS: Mapping[str, str] = {
+    "app_uninstalled": N_(
+        "The app was uninstalled from the shop, so the shop's orders cannot be fetched: install it again, then resume "
+        "the store."
+    ),
+    "app_suspended": N_(
+        "The storefront suspended the app's access to the shop, so the shop's orders cannot be fetched: it does so if "
+        "the shop has not paid. The store resumes when the storefront says that the access is back."
+    ),
+}
+
+#: What people must know about a request about personal data. None of the params is personal data.
+REQUEST_NOTICES: Mapping[str, str] = {
+    "request_due_soon": N_("It is due within a week."),
+    "request_overdue": N_("It is overdue."),
+}
+
 #: Why a delivery is queued again, or is not.
 RETRIGGER_REASONS: Mapping[str, str] = {
     "created_for_route": N_("it was created: a route takes it now"),
@@ -299,6 +317,8 @@ ALERTS: Mapping[str, str] = {
 ACTIONS: Mapping[str, str] = {
     "row_entered": N_("Row “%(key)s” of `%(table)s` is %(value)s."),
     "row_changed": N_("Row “%(key)s” of `%(table)s` is %(value)s; it was %(previous)s."),
+    "request_done": N_("Request %(request)s about personal data: done."),
+    "request_dismissed": N_("Request %(request)s about personal data: dismissed."),
     "row_removed": N_("Row “%(key)s” of `%(table)s` is removed; it was %(previous)s."),
     "erasure_requested": N_("The personal data of orders was to be erased: %(orders)s."),
     "data_exported": N_("The data of orders was exported: %(orders)s."),
@@ -317,6 +337,8 @@ register_templates(
         **WEBHOOK_ERRORS,
         **DISCARD_REASONS,
         **HOLD_REASONS,
+        **STOP_REASONS,
+        **REQUEST_NOTICES,
         **RETRIGGER_REASONS,
         **CORRECTION_MESSAGES,
         **JOB_REASONS,

@@ -14,10 +14,23 @@ from typing import Any
 from sqlalchemy import delete, insert, tuple_, update
 from sqlmodel import and_, col, func, select
 
+from connector.core.messages import build_message
 from connector.database.coordination import get_checkpoint, set_checkpoint
 from connector.database.engine import Database, Transaction
 from connector.database.insert_ignore import insert_ignore
-from connector.database.models import REASONS_BY_STATE, Alert, Attempt, Circuit, Delivery, Note, SeenAlert, State, omit
+from connector.database.models import (
+    REASONS_BY_STATE,
+    Alert,
+    Attempt,
+    Circuit,
+    Delivery,
+    Note,
+    PrivacyRequest,
+    SeenAlert,
+    State,
+    omit,
+)
+from connector.database.privacy_requests import load_open_requests
 from mappings.problems import Problem, dump_problems, load_problems
 
 PARKED_REASONS = tuple(reason for reason in REASONS_BY_STATE[State.PARKED] if reason is not None)
@@ -31,11 +44,16 @@ CONDITION_KINDS = (
     "webhooks",
     "catch_up",
     "lost_webhooks",
+    "stopped",
     "worker",
 )
 BATCH_SIZE = 500
 #: How far back each run reads again: clocks are set, and on PostgreSQL a change is visible when its transaction ends.
 OVERLAP_S = 60.0
+#: How long before its due date people are reminded of a request about personal data.
+REMIND_BEFORE_DUE = timedelta(days=7)
+#: Stage of such a request -> what to say.
+REQUEST_CAUSES = {"due": "request_due_soon", "overdue": "request_overdue"}
 #: How long alerts and their sources are stored.
 RETENTION = timedelta(days=90)
 MAX_EXAMPLES = 5
@@ -163,6 +181,39 @@ def alert_event_from_note(note: Note, delivery: Delivery) -> AlertEvent:
         account=delivery.account,
         causes=causes_of(load_problems([note.message] if note.message else [])),
         example=build_example(delivery),
+    )
+
+
+def collect_requests(database: Database) -> int:
+    """Collect requests about personal data that arrived, come due, or are overdue. Returns how many are new.
+
+    An overdue one is new each day, so that people are reminded.
+    """
+    now = database.clock()
+    alert_events = []
+    for request in load_open_requests(database):
+        alert_events.append(alert_event_from_request(request, "received"))
+        if request.due_at < now:
+            alert_events.append(alert_event_from_request(request, f"overdue:{(now - request.due_at).days}"))
+        elif request.due_at - now < REMIND_BEFORE_DUE:
+            alert_events.append(alert_event_from_request(request, "due"))
+    return add_alert_events(database, alert_events)
+
+
+def alert_event_from_request(request: PrivacyRequest, stage: str) -> AlertEvent:
+    """Return an event without personal data."""
+    code = REQUEST_CAUSES.get(stage.partition(":")[0])
+    return AlertEvent(
+        fingerprint=f"request:{request.id}:{stage}",
+        kind="privacy",
+        account=None,
+        causes=[build_message(code)] if code else [],
+        example={
+            "request": str(request.id),
+            "store": request.store,
+            "kind": request.kind,
+            "due_at": request.due_at.isoformat(),
+        },
     )
 
 

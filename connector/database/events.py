@@ -26,6 +26,7 @@ from connector.database.orders import (
     may_have_been_processed,
     version_since_deletion,
 )
+from connector.database.privacy_requests import record_erased_order
 from connector.database.sql.run import insert_rows
 from connector.database.sql.statements import INSERT_EVENTS
 from connector.database.store_errors import record_store_errors
@@ -155,6 +156,9 @@ def record_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
     for order in changed_orders:
         reschedule(batch, order)
     batch.write()
+    for _, index in sorted(new):
+        if erased_order_id := webhooks[index].identity.erased_order_id:
+            record_erased_order(transaction, webhooks[index].store, erased_order_id)
     record_store_errors(transaction, [error for webhook in webhooks if (error := webhook.store_error)])
     return [recorded[index] for index in range(len(webhooks))]
 
@@ -193,7 +197,7 @@ def insert_events(transaction: Transaction, webhooks: Sequence[IncomingWebhook])
             "undoes_deletion": webhook.identity.undoes_deletion,
             "accounts": sorted(webhook.accounts) if webhook.order_key else [],
             "traceparent": webhook.traceparent,
-            "body": webhook.body,
+            "body": b"" if webhook.identity.erased_order_id else webhook.body,  # it may still have some of the data
         }
         for webhook in webhooks
     ]

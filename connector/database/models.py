@@ -76,6 +76,12 @@ class JobAction(StrEnum):
     MARK_DELIVERED = "mark-delivered"
 
 
+class RequestState(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    DISMISSED = "dismissed"
+
+
 class TZDateTime(TypeDecorator[datetime]):
     """An aware datetime, stored in UTC. SQLite stores no offset, so it is removed on write and restored on read."""
 
@@ -311,8 +317,8 @@ class OperatorAction(SQLModel, table=True):
     account: str | None = None  # of an action on an account
     store: str | None = None  # of an action on a store
     job_id: int | None = Field(default=None, sa_column=Column(RowId))  # of an action on a job
-    #: "pause", "resume", "set-row", "remove-row"; "catch-up", "sync-webhooks", "remove-webhooks"; "start-job",
-    #: "stop-job", "resume-job"; "erase", "export".
+    #: "pause", "resume", "set-row", "remove-row"; "catch-up", "sync-webhooks", "remove-webhooks", "resume-store",
+    #: "close-request"; "start-job", "stop-job", "resume-job"; "erase", "export".
     kind: str
     who: str
     text: str  # what the person wrote
@@ -488,6 +494,44 @@ class StoreWebhooks(SQLModel, table=True):
     failed_since: datetime | None = timestamp_column(nullable=True)  # the first check in a row with a problem or error
     problems: list[dict[str, Any]] = json_list_column()  # what is wrong with them, as of `Problem.to_json`
     error: dict[str, Any] | None = json_column()  # why they could not be read, as of `Problem.to_json`
+
+
+class StoppedStore(SQLModel, table=True):
+    """A store in which the app does not work any more: its API is not called until the app, or a person, is back."""
+
+    __tablename__ = "stopped_stores"
+
+    store: str = Field(primary_key=True)
+    code: str  # why: "app_uninstalled" or "app_suspended" of `connector.core.messages`
+    stopped_at: datetime = timestamp_column()
+
+
+class PrivacyRequest(SQLModel, table=True):
+    """A request about personal data that a storefront passed on, and that a person must see to."""
+
+    __tablename__ = "privacy_requests"
+    __table_args__ = (
+        UniqueConstraint("store", "request_key"),
+        Index("privacy_requests_open", "due_at", **partial_index("state = 'open'")),
+    )
+
+    id: int = id_column()
+    store: str
+    request_key: str  # the same when the storefront sends the request again
+    kind: str  # a `NoticeTopic`: "customers-redact", "customers-data-request" or "store-redact"
+    platform_id: str | None = None  # the storefront's own id of the request
+    customer_id: str | None = None
+    #: What the customer's other orders are found by. Only while the request is open.
+    email: str | None = Field(default=None, repr=False)
+    phone: str | None = Field(default=None, repr=False)
+    order_ids: list[str] = json_list_column()  # those that the storefront names
+    received_at: datetime = timestamp_column()
+    repeats: int = 0  # after the first
+    due_at: datetime = timestamp_column()
+    state: str = RequestState.OPEN
+    closed_by: str | None = None
+    closed_at: datetime | None = timestamp_column(nullable=True)
+    note: str | None = None  # what the person wrote who closed it
 
 
 class Counter(SQLModel, table=True):

@@ -16,6 +16,7 @@ from connector.database.models import (
     Note,
     OperatorAction,
     OrderCorrection,
+    PrivacyRequest,
     TableRow,
 )
 
@@ -37,6 +38,7 @@ FREE_TEXTS: Mapping[Any, Mapping[str, Any]] = {
     OperatorAction: {"text": ""},
     TableRow: {"note": None},
     Circuit: {"pause_reason": ""},
+    PrivacyRequest: {"note": None, "email": None, "phone": None},  # the last two also when it is closed
 }
 #: Emptied if the response is about the order. Then the key refuses every request until it is deleted after a day.
 RESPONSES: Mapping[Any, Mapping[str, Any]] = {IdempotencyKey: {"request_digest": "", "body": ""}}
@@ -80,9 +82,14 @@ IMPERSONAL_COLUMNS: Mapping[str, Set[str]] = {
     "order_corrections": {
         "id", "store", "order_id", "field", "entered_by", "entered_at", "withdrawn_by", "withdrawn_at",
     },
+    "privacy_requests": {
+        "id", "store", "request_key", "kind", "platform_id", "customer_id", "order_ids", "received_at", "repeats",
+        "due_at", "state", "closed_by", "closed_at",
+    },
     "secrets": {"name", "value"},
     "seen_alerts": {"source_key", "at"},
     "signature_failures": {"store", "count", "reason", "since", "last_at"},
+    "stopped_stores": {"store", "code", "stopped_at"},
     "store_errors": {"store", "code", "count", "is_of_one_order", "since", "last_at"},
     "store_readings": {
         "store", "read_until", "requested_at", "started_at", "finished_at", "orders_read", "orders_missing",

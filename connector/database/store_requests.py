@@ -13,6 +13,7 @@ from connector.database.idempotency import IdempotentRequest, transact_idempoten
 from connector.database.insert_ignore import insert_ignore
 from connector.database.models import OperatorAction, StoreReading, StoreWebhooks
 from connector.database.store_webhooks import lock_store_webhooks, update_store_webhooks
+from mappings.problems import Problem
 
 
 def request_catch_up(
@@ -67,7 +68,9 @@ def record_webhook_action(database: Database, store: str, kind: str, actor: str)
     database.transact(lambda transaction: record_store_action(transaction, store, kind, actor, None))
 
 
-def record_store_action(transaction: Transaction, store: str, kind: str, actor: str, note: str | None) -> None:
+def record_store_action(
+    transaction: Transaction, store: str, kind: str, actor: str, note: str | None, *, message: Problem | None = None
+) -> None:
     """Add an entry to the audit trail."""
     values = {"at": transaction.now, "store": store, "kind": kind, "who": actor, "text": note or ""}
-    transaction.execute(insert(OperatorAction).values(values))
+    transaction.execute(insert(OperatorAction).values(values | {"message": message.to_json() if message else None}))

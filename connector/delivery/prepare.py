@@ -22,7 +22,7 @@ from connector.database.orders import record_order
 from connector.delivery.age import find_doubt, find_old
 from connector.delivery.order_source import OrderSource, load_order_source
 from connector.delivery.order_summary import OrderSummary
-from connector.runtime import Runtime
+from connector.runtime import Runtime, stop_reason
 from connector.settings import Route
 from mappings.corrections import Correction
 from mappings.customer_lookup import CustomerMatch
@@ -189,9 +189,14 @@ def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination
 
 def fetch_order(
     runtime: Runtime, source: OrderSource, account: Account
-) -> OrderSource | Postponed | PrerequisiteFailed:
-    """Fetch what the source lacks, unless the circuit of the store's API is open. Raises `MappingError`."""
+) -> OrderSource | Postponed | PrerequisiteFailed | Held:
+    """Fetch what the source lacks, unless the circuit of the store's API is open, or the app does not work there.
+
+    Raises `MappingError`.
+    """
     store, lease_s = source.store, runtime.settings.environment.lease_s
+    if stop := stop_reason(runtime.database, store):
+        return Held(problem=stop)
     circuit = store_circuit(store.id)
     retry_at = next_probe_time(runtime.database, circuit, lease_s=lease_s, probe_after_s=account.breaker_open_s)
     if retry_at is not None:

@@ -1,20 +1,23 @@
 """Receives a webhook: verifies, identifies and records it. Maps nothing and sends nothing."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from connector.core.exceptions import InvalidRequestError, SignatureError
-from connector.core.json_body import InvalidJsonError, parse_json
-from connector.core.signatures import is_signed_by_any
+from connector.core.exceptions import InvalidRequestError
 from connector.database.events import RecordedWebhook, record_event
+from connector.ingestion.notices import RecordedNotice, record_notice
+from connector.ingestion.verification import other_shop_error, parse_json_object, require_signature
 from connector.runtime import Runtime
 from mappings.problems import render_cause
 from mappings.settings import Store
 from mappings.storefront import MalformedWebhookError
 
 
-def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], body: bytes) -> RecordedWebhook | None:
+def receive_webhook(
+    runtime: Runtime, store: Store, headers: Mapping[str, str], body: bytes
+) -> RecordedWebhook | RecordedNotice | None:
     """Record one webhook of `store`, and return it once it is on disk. None for a ping, which is not recorded.
+
+    A request about personal data, or a notice about the app, is recorded as if it had come to an address for them.
 
     Args:
         headers: with lower-case names.
@@ -24,19 +27,13 @@ def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], 
     storefront = runtime.settings.storefront(store)
     if storefront.is_ping(body):
         return None
-    secrets = [storefront.signing_key(secret) for secret in store.secrets]
-    if not is_signed_by_any(storefront.signature, secrets, body, headers):
-        is_signed = any(name.lower() in headers for name in storefront.signature.headers)
-        raise SignatureError(
-            "the signature is missing, or none of the store's secrets made it",
-            reason="signature_wrong" if is_signed else "signature_missing",
-        )
+    require_signature(storefront, store, headers, body)
     payload = parse_json_object(body)
-    if not storefront.belongs_to_store(headers, payload, store):
-        raise SignatureError(
-            "the signature is valid, but the payload is for another shop", reason="signature_of_other_shop"
-        )
     try:
+        if notice := storefront.read_notice(payload):
+            return record_notice(runtime, store, notice, payload, headers, body)
+        if not storefront.belongs_to_store(headers, payload, store):
+            raise other_shop_error()
         identity = storefront.identify(headers, payload, body)
     except MalformedWebhookError as error:
         raise InvalidRequestError(str(error)) from error
@@ -52,14 +49,3 @@ def receive_webhook(runtime: Runtime, store: Store, headers: Mapping[str, str], 
     status_fields = {"status": recorded.status, "reason": recorded.reason and render_cause(recorded.reason)}
     runtime.log.info("webhook", event_id=recorded.event_id, store=store.id, topic=identity.topic, **status_fields)
     return recorded
-
-
-def parse_json_object(body: bytes) -> dict[str, Any]:
-    """Return the body's JSON object. Raises `InvalidRequestError`."""
-    try:
-        payload = parse_json(body)
-    except InvalidJsonError as error:
-        raise InvalidRequestError(str(error)) from None
-    if not isinstance(payload, dict):
-        raise InvalidRequestError("the body is not a JSON object")
-    return payload

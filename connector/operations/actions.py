@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from connector.core.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from connector.core.json_body import parse_json
-from connector.database import circuits, operator_actions, store_requests
+from connector.database import circuits, operator_actions, stopped_stores, store_requests
 from connector.database.corrections import load_corrections
 from connector.database.idempotency import IdempotentRequest
 from connector.database.models import Circuit, Delivery, Event, State, StoreReading, StoreWebhooks
@@ -15,8 +15,8 @@ from connector.database.operator_actions import RetriggerRequest, RetriggerResul
 from connector.database.queries.deliveries import load_delivery
 from connector.database.queries.events import load_event, load_newest_event
 from connector.operations.store_status import missing_api_settings
-from connector.runtime import Runtime
-from mappings.problems import MappingError, Problem
+from connector.runtime import Runtime, stop_reason
+from mappings.problems import MappingError, Problem, render_problem
 from mappings.settings import Store
 
 RESOLUTIONS = (State.DELIVERED, State.DISCARDED)
@@ -176,7 +176,7 @@ def request_catch_up(
 ) -> StoreReading:
     """Have the worker read a store's orders now. Raises `NotFoundError`, `ConflictError`."""
     store = find_store(runtime, store_name)
-    require_api(store)
+    require_api(runtime, store)
     if not runtime.settings.can_list_orders(store):
         raise ConflictError(f"the API of {store.storefront} does not list the orders that changed")
     reading = store_requests.request_catch_up(
@@ -201,7 +201,7 @@ def request_webhook_sync(
 ) -> StoreWebhooks:
     """Have the worker create and repair a store's webhooks now. Raises `NotFoundError`, `ConflictError`."""
     store = find_store(runtime, store_name)
-    require_api(store)
+    require_api(runtime, store)
     if runtime.settings.storefront(store).webhook_api is None:
         raise ConflictError(f"the API of {store.storefront} does not manage webhooks")
     if not runtime.settings.public_url:
@@ -213,8 +213,30 @@ def request_webhook_sync(
     return webhooks
 
 
-def require_api(store: Store) -> None:
+def resume_store(
+    runtime: Runtime,
+    store_name: str,
+    *,
+    actor: str,
+    note: str | None = None,
+    idempotency: IdempotentRequest | None = None,
+) -> bool:
+    """Call the API of a store again whose app was uninstalled or suspended, and queue the orders that were held.
+
+    False if it was not stopped. Raises `NotFoundError`.
+    """
+    store = find_store(runtime, store_name)
+    was_stopped = stopped_stores.resume_store(
+        runtime.database, store.id, actor=actor, note=note, idempotency=idempotency
+    )
+    runtime.log.info("store_resumed", store=store.id, who=actor)
+    return was_stopped
+
+
+def require_api(runtime: Runtime, store: Store) -> None:
     """Raises `ConflictError`."""
+    if stop := stop_reason(runtime.database, store):
+        raise ConflictError(render_problem(stop))
     if missing := missing_api_settings(store):
         names = " and ".join(f"`{name}`" for name in missing)
         raise ConflictError(f"[stores.{store.name}] has no access to the store's API: set {names}")

@@ -10,7 +10,7 @@ from connector.core.messages import render_stored
 from connector.core.token_cipher import TokenCipher
 from connector.database.circuits import CircuitReport, record_outcome, store_circuit
 from connector.database.store_tokens import save_store_token
-from connector.operations.actions import request_catch_up
+from connector.operations.actions import request_catch_up, resume_store
 from connector.runtime import Runtime
 from connector.settings import Settings
 from mappings.access_tokens import AppAuthorization, TokenGrant
@@ -81,7 +81,11 @@ def authorize_store(runtime: Runtime, store: Store, code: str, *, actor: str) ->
 
 
 def resume_requests(runtime: Runtime, store: Store, actor: str) -> None:
-    """Let what waited for a token go on at once: deliveries, and the reading of the shop's orders."""
+    """Let what waited for a token go on at once: deliveries, and the reading of the shop's orders.
+
+    The app is installed again, if it was uninstalled.
+    """
+    resume_store(runtime, store.name, actor=actor, note="connector authorize")
     circuit = store_circuit(store.id)
     record_outcome(
         runtime.database,

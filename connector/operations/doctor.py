@@ -21,11 +21,13 @@ from connector.database.health import (
 )
 from connector.database.lost_webhooks import read_lost_webhooks
 from connector.database.models import Circuit, Reason
+from connector.database.privacy_requests import load_open_requests
 from connector.database.readings import is_failing
 from connector.database.signature_failures import read_signature_failures
 from connector.database.sqlite import database_file
 from connector.database.stats.counters import LAST_EVENT, read_counters
 from connector.database.stats.gauges import Gauges, read_gauges
+from connector.database.stopped_stores import read_stopped_stores
 from connector.database.store_errors import read_store_errors
 from connector.database.store_status import load_readings, load_webhook_checks
 from connector.database.store_tokens import read_store_token
@@ -122,6 +124,8 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckRe
         list_command = f"connector list --state parked --reason {reason} --account {account}"
         remedy = f"{list_command}; {REMEDIES[Reason(reason)]}"
         yield warning(f"account {account}", f"{count} of its orders are parked as {reason}", remedy)
+    yield from check_stopped_stores(settings, database, now)
+    yield from check_privacy_requests(database, now)
     for store in settings.stores.values():
         yield from check_store_circuit(store, circuits.get(store_circuit(store.id)))
     yield from check_store_tokens(settings, database, now)
@@ -168,6 +172,25 @@ def check_store_circuit(store: Store, circuit: Circuit | None) -> Iterator[Check
         message = f"requests to its API are suspended: {render_stored(circuit.reason)}; orders that need it wait"
         remedy = f"see connector show of one of them, and check [stores.{store.name}]; the connector retries by itself"
         yield failure(f"store {store.name}", message, remedy)
+
+
+def check_stopped_stores(settings: Settings, database: Database, now: datetime) -> Iterator[CheckResult]:
+    stopped = read_stopped_stores(database)
+    for store in settings.stores.values():
+        if (stop := stopped.get(store.id)) is not None:
+            age = format_duration((now - stop.stopped_at).total_seconds())
+            message = f"its API has not been called for {age}: {render_stored(build_message(stop.code))}"
+            yield failure(f"store {store.name}", message, f"connector resume-store {store.name}, when the app is back")
+
+
+def check_privacy_requests(database: Database, now: datetime) -> Iterator[CheckResult]:
+    requests = load_open_requests(database)
+    if requests:
+        is_overdue = requests[0].due_at < now
+        verb = "was" if is_overdue else "is"
+        message = f"{len(requests)} open; the first {verb} due on {requests[0].due_at:%Y-%m-%d}"
+        report = failure if is_overdue else warning
+        yield report("requests about personal data", message, "see connector privacy list")
 
 
 def check_store_tokens(settings: Settings, database: Database, now: datetime) -> Iterator[CheckResult]:

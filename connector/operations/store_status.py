@@ -7,10 +7,19 @@ from connector.core.exceptions import NotFoundError
 from connector.database import store_status
 from connector.database.circuits import read_circuits, store_circuit
 from connector.database.lost_webhooks import RECENT, LostWebhooks, read_lost_webhooks
-from connector.database.models import Circuit, SignatureFailures, StoreErrors, StoreReading, StoreToken, StoreWebhooks
+from connector.database.models import (
+    Circuit,
+    SignatureFailures,
+    StoppedStore,
+    StoreErrors,
+    StoreReading,
+    StoreToken,
+    StoreWebhooks,
+)
 from connector.database.readings import is_unfinished, next_reading_at
 from connector.database.signature_failures import read_signature_failures
 from connector.database.stats.overview import last_webhook_by_store
+from connector.database.stopped_stores import read_stopped_stores
 from connector.database.store_errors import read_store_errors
 from connector.runtime import Runtime
 from mappings.app_settings import AppStore
@@ -27,6 +36,7 @@ class StoreStatus:
     is_silent: bool
     signature_failures: SignatureFailures | None = None
     errors: list[StoreErrors]
+    stop: StoppedStore | None = None  # why its API is not called
     open_circuit: Circuit | None = None  # of its API
     reading: StoreReading | None = None
     webhooks: StoreWebhooks | None = None
@@ -94,6 +104,7 @@ def load_statuses(runtime: Runtime, stores: list[Store]) -> list[StoreStatus]:
     signature_failures = read_signature_failures(database)
     errors = read_store_errors(database)
     circuits = read_circuits(database)
+    stops = read_stopped_stores(database)
     readings = store_status.load_readings(database)
     webhooks = store_status.load_webhook_checks(database)
     tokens = store_status.load_token_dates(database)
@@ -109,6 +120,7 @@ def load_statuses(runtime: Runtime, stores: list[Store]) -> list[StoreStatus]:
             is_silent=is_silent(runtime, store, last_webhooks[store.id]),
             signature_failures=signature_failures.get(store.id),
             errors=errors.get(store.id, []),
+            stop=stops.get(store.id),
             open_circuit=circuit if circuit is not None and circuit.opened_at is not None else None,
             reading=readings.get(store.id),
             webhooks=webhooks.get(store.id),

@@ -23,7 +23,7 @@ from connector.database.store_requests import record_webhook_action
 from connector.database.store_status import load_webhook_checks
 from connector.database.store_webhooks import record_webhook_check, set_webhooks_managed
 from connector.operations.probe import open_store_apis
-from connector.runtime import Runtime, open_store_api
+from connector.runtime import Runtime, open_store_api, stop_reason
 from connector.settings import Settings
 from mappings.problems import Problem
 from mappings.settings import Store
@@ -305,6 +305,8 @@ def probe_webhooks(settings: Settings) -> list[WebhooksReport]:
 
 def list_webhooks(runtime: Runtime, store: Store) -> WebhooksReport:
     """List a store's webhooks, and change nothing."""
+    if stop := stop_reason(runtime.database, store):
+        return WebhooksReport(store=store, error=stop)
     with open_store_api(runtime, store) as api:
         return _without_api(store) if api is None else check_webhooks(runtime.settings, api)
 
@@ -319,6 +321,8 @@ def sync_webhooks(
     Args:
         actor: who is recorded to have asked for it; None if that is on record.
     """
+    if stop := stop_reason(runtime.database, store):
+        return WebhooksReport(store=store, error=stop)
     if is_dry_run:
         return _run(runtime, store, lambda client: client.sync(is_dry_run=True))
     with _webhooks_lock(runtime) as has_lock:
@@ -347,6 +351,8 @@ def repair_webhooks(runtime: Runtime, store: Store) -> WebhooksReport | None:
 
 def remove_webhooks(runtime: Runtime, store: Store, *, actor: str, is_dry_run: bool = False) -> WebhooksReport:
     """Delete the store's webhooks that point to this connector. A worker does not make them again."""
+    if stop := stop_reason(runtime.database, store):
+        return WebhooksReport(store=store, error=stop)
     if is_dry_run:
         return _run(runtime, store, lambda client: client.remove(is_dry_run=True))
     with _webhooks_lock(runtime) as has_lock:

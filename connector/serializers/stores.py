@@ -20,6 +20,11 @@ class StoreErrorsSchema(ResponseSchema):
     meaning = CodeText(attribute="code", metadata={"description": "what it means, as an English sentence"})
 
 
+class StopSchema(ResponseSchema):
+    since = UTCDateTime(attribute="stopped_at")
+    reason = CodeText(attribute="code", metadata={"description": "as an English sentence"})
+
+
 class CatchUpSchema(ResponseSchema):
     requested_at = UTCDateTime(allow_none=True, metadata={"description": "of a request that has not begun"})
     started_at = UTCDateTime(allow_none=True, metadata={"description": "of the last reading"})
@@ -62,6 +67,12 @@ class StoreStatusSchema(ResponseSchema):
     wrong_signatures = fields.Nested(SignatureFailuresSchema, attribute="signature_failures", allow_none=True)
     errors = fields.List(
         fields.Nested(StoreErrorsSchema), metadata={"description": "errors in place of orders, since the last order"}
+    )
+    stopped = fields.Nested(
+        StopSchema,
+        attribute="stop",
+        allow_none=True,
+        metadata={"description": "why its API is not called: the app does not work there any more"},
     )
     has_api = fields.Boolean(
         attribute="store.has_api", metadata={"description": "whether the settings give access to its API"}

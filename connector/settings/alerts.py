@@ -23,6 +23,8 @@ KINDS = (
     "exhausted",
     "held",
     "attention",
+    "privacy",
+    "stopped",
     "circuit",
     "backlog",
     "silent",

@@ -16,7 +16,7 @@ from connector.runtime import Runtime, open_runtime
 from connector.settings import load_settings
 from connector.web import health, prometheus, webhooks
 from connector.web.access import AccessGuard
-from connector.web.api import corrections, docs, openapi, routes, tables
+from connector.web.api import corrections, docs, openapi, privacy_requests, routes, tables
 from connector.web.dashboard import mount
 from connector.web.errors import register_error_handlers
 from connector.web.proxies import ProxyMiddleware
@@ -42,7 +42,18 @@ def create_app(runtime: Runtime) -> Flask:
     configure_request_ids(app)
     register_error_handlers(app)
     app.after_request(protect_response)
-    for module in (webhooks, routes, corrections, tables, health, prometheus, openapi, docs, mount):
+    for module in (
+        webhooks,
+        routes,
+        corrections,
+        privacy_requests,
+        tables,
+        health,
+        prometheus,
+        openapi,
+        docs,
+        mount,
+    ):
         app.register_blueprint(module.blueprint)
     app.wsgi_app = ProxyMiddleware(app.wsgi_app, app)  # type: ignore[method-assign]
     attach_runtime(app, runtime)

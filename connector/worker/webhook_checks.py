@@ -6,6 +6,7 @@ The reasons are that a person asks for it, and that catch-up found an order that
 from time import monotonic
 
 from connector.core.messages import render_stored
+from connector.database.stopped_stores import read_stopped_stores
 from connector.database.store_status import load_readings, load_webhook_checks
 from connector.database.store_webhooks import take_webhook_request
 from connector.operations.webhooks import WebhooksReport, repair_webhooks, sync_webhooks
@@ -36,7 +37,10 @@ class WebhookChecks:
         """Check the stores that are due. Returns False: the next look is after `POLL_EVERY_S`."""
         rows = load_webhook_checks(self.runtime.database)
         self._notice_missed_orders()
+        stopped = read_stopped_stores(self.runtime.database)
         for store in self.stores:
+            if store.id in stopped:
+                continue
             row = rows.get(store.id)
             if (
                 row is not None

@@ -4,6 +4,7 @@ import hmac
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from email import message_from_string
 from email.policy import default
 from hashlib import sha256
@@ -23,12 +24,14 @@ from connector.database.coordination import acquire_lock, release_lock
 from connector.database.models import Delivery
 from connector.database.orders import CANCELLED_AFTER_SENDING, add_alert
 from connector.database.store_webhooks import record_webhook_check
+from connector.sandbox.server import SandboxServer
 from connector.settings.alerts import SlackChannel
 from mappings import DESTINATIONS
 from mappings.destination import Outcome
 from mappings.problems import MappingError, Problem, dump_problems, render_cause
 from tests.support.listing import catch_up, changed_order, open_shop
 from tests.support.mapping_cases import SAMPLES, build_body, parse_order, storefront_name
+from tests.support.notices import EMAIL, NOTICE_CONFIGURATION, post_notice
 from tests.support.orders import shopify_order, woo_order
 from tests.support.privacy import PERSONAL_DATA, SECRETS, produce_every_outcome
 from tests.support.receivers import Mailbox, Receiver, run_mailbox, run_receiver
@@ -712,3 +715,52 @@ def test_webhooks_that_stay_broken_are_alerted(alerting_service: Service, receiv
     record_webhook_check(alerting_service.database, "tienda-mx")
     run_monitor_once(alerting_service)
     assert [alert["is_over"] for alert in alerts_at(receiver)] == [False, True]
+
+
+# Requests about personal data, and stores whose app is gone
+
+
+@pytest.fixture
+def shops(open_service: OpenService, receiver: Receiver, sandbox: SandboxServer) -> Service:
+    text = NOTICE_CONFIGURATION.replace("NUBE", sandbox.url("tiendanube"))
+    alerts = f'[alerts]\nremind_every_h = 1000\n[alerts.to.equipo]\nchannel = "webhook"\nurl = "{receiver.url}/a"\n'
+    return open_service(text=f'public_url = "https://connector.example"\n{text}\n{alerts}')
+
+
+def test_request_about_personal_data_is_alerted_and_reminded_of(shops: Service, receiver: Receiver) -> None:
+    id_ = post_notice(shops, "nube", "customers-redact").json["request"]
+    due_at = shops.api(f"/privacy-requests/{id_}").json["due_at"]
+    for days in (0, 1, 22, 24, 29, 31, 32):
+        shops.clock.ahead = timedelta(days=days)
+        run_monitor_once(shops)
+    alerts = [alert for alert in alerts_at(receiver) if alert["kind"] == "privacy"]
+    assert [alert["cause"] for alert in alerts] == ["", "It is due within a week.", "It is overdue.", "It is overdue."]
+    assert alerts[0]["title"] == "A request about personal data waits for a person"
+    assert alerts[0]["see"] == f"https://connector.example/privacy/{id_}"
+    [example] = alerts[0]["orders"]
+    assert {**example, "due_at": example["due_at"][:19]} == {
+        "request": id_,
+        "store": "nube",
+        "kind": "customers-redact",
+        "due_at": due_at[:19],
+    }
+    assert EMAIL not in receiver.received[0].body.decode()
+
+
+def test_closed_request_is_not_reminded_of(shops: Service, receiver: Receiver) -> None:
+    id_ = post_notice(shops, "nube", "customers-redact").json["request"]
+    shops.api(f"/privacy-requests/{id_}/dismiss", json={"note": "a test"})
+    shops.clock.forward(timedelta(days=31).total_seconds())
+    run_monitor_once(shops)
+    assert [alert for alert in alerts_at(receiver) if alert["kind"] == "privacy"] == []
+
+
+def test_stopped_store_is_alerted_until_it_is_resumed(shops: Service, receiver: Receiver) -> None:
+    post_notice(shops, "nube", "app-suspended")
+    run_monitor_once(shops)
+    post_notice(shops, "nube", "app-resumed")
+    run_monitor_once(shops)
+    alerts = [alert for alert in alerts_at(receiver) if alert["kind"] == "stopped"]
+    assert [(alert["store"], alert["is_over"]) for alert in alerts] == [("nube", False), ("nube", True)]
+    assert alerts[0]["cause"] == render_cause(Problem(code="app_suspended"))
+    assert alerts[0]["see"] == "https://connector.example/stores/nube"

@@ -142,6 +142,22 @@ def test_order_in_the_trash_of_woocommerce_is_cancelled(connect: Callable[[str],
     assert shop.states() == ["discarded"]
 
 
+def test_erased_order_of_woocommerce_is_a_request_once(connect: Callable[[str], ConnectedShop]) -> None:
+    shop = connect("woocommerce")
+    shop.put(1, minutes=20)
+    shop.catch_up()
+    assert shop.states() == ["delivered"]
+    shop.put(1, minutes=10, meta_data=[{"id": 9, "key": "_anonymized", "value": "yes"}])
+    shop.put(2, minutes=10, meta_data=[{"id": 9, "key": "_anonymized", "value": "yes"}])  # never on record
+    assert len(shop.catch_up(since=shop.store.since).missing) == 1
+    assert shop.catch_up(since=shop.store.since).missing == []
+    assert shop.states() == ["delivered"]
+    order_id = str(woo_order(1)["id"])
+    assert [
+        (request["order_ids"], request["repeats"]) for request in shop.service.api("/privacy-requests").json["items"]
+    ] == [([order_id], 0)]
+
+
 @pytest.mark.parametrize("zone", ["America/Argentina/Buenos_Aires", "Europe/Madrid", "Asia/Kolkata"])
 def test_zone_of_a_woocommerce_shop_loses_no_order(zone: str, connect: Callable[[str], ConnectedShop]) -> None:
     shop = connect("woocommerce")

@@ -1,9 +1,11 @@
-"""An order whose customer was erased at the store is never mapped."""
+"""An order whose customer was erased at the store is never mapped, and one that is on its way is sent first."""
 
 from typing import Any
 
 import pytest
 
+from connector.database.privacy_requests import RequestFilter, list_requests
+from connector.database.queries.events import EventFilter, list_events, load_event
 from tests.support.orders import woo_order
 from tests.support.service import Service
 
@@ -19,8 +21,6 @@ def erased_address() -> dict[str, Any]:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"meta_data": MARKED},
-        {"meta_data": MARKED, "billing": erased_address(), "shipping": erased_address()},
         {"billing": {**erased_address(), "first_name": "[borrado]", "email": "deleted@site.invalid"}},
         {"billing": erased_address()},
     ],
@@ -37,9 +37,32 @@ def test_erased_customer_is_held_even_with_force(service: Service, changes: dict
     assert service.sandbox.requests("lapyme") == []
 
 
-def test_order_that_waits_is_held_when_its_customer_is_erased(service: Service) -> None:
+def test_order_that_waits_is_sent_with_the_address_that_was_erased(service: Service) -> None:
     service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:01:00"))
-    service.post_woo(woo_order(date_modified_gmt="2026-11-20T15:09:00", meta_data=MARKED))
+    erased = woo_order(date_modified_gmt="2026-11-20T15:09:00", meta_data=MARKED, shipping=erased_address())
+    assert service.post_woo(erased).json["status"] == "ignored"
     service.drain()
-    assert service.only_delivery()["reason"] == "held"
-    assert service.sandbox.orders() == []
+    assert service.only_delivery()["state"] == "delivered"
+    assert len(service.sandbox.orders()) == 1
+    [request] = list_requests(service.database, RequestFilter(), limit=9)
+    assert (request.kind, request.state, request.order_ids) == ("customers-redact", "open", [str(woo_order()["id"])])
+
+
+def test_erased_order_that_was_never_sent_makes_no_delivery(service: Service) -> None:
+    assert service.post_woo(woo_order(meta_data=MARKED)).json["status"] == "ignored"
+    assert service.deliveries() == []
+    [request] = list_requests(service.database, RequestFilter(), limit=9)
+    assert (request.state, request.closed_by) == ("done", "connector")  # nothing is kept of it
+
+
+def test_erased_order_is_not_kept(service: Service) -> None:
+    service.post_woo(woo_order(meta_data=[*MARKED, {"id": 3, "key": "_billing_dni", "value": "30111222"}]))
+    [event] = list_events(service.database, EventFilter(), limit=9)
+    assert load_event(service.database, event.id).body == b""
+
+
+def test_versions_of_an_erased_order_are_one_request(service: Service) -> None:
+    service.post_woo(woo_order())
+    for minute in (5, 6):
+        service.post_woo(woo_order(date_modified_gmt=f"2026-11-20T15:0{minute}:00", meta_data=MARKED))
+    assert [request.repeats for request in list_requests(service.database, RequestFilter(), limit=9)] == [1]

@@ -13,7 +13,7 @@ from flask_smorest import Api
 
 from connector import __version__
 from connector.web import health, prometheus, webhooks
-from connector.web.api import corrections, routes, tables
+from connector.web.api import corrections, privacy_requests, routes, tables
 from connector.web.api.blueprint import METRICS_SECURITY, TOKEN_SECURITY, ApiBlueprint
 from connector.web.api.requests import JobBodySchema, ResolveBodySchema
 from connector.web.api.responses import ProblemSchema, ReceivedSchema
@@ -81,8 +81,8 @@ def build_document() -> dict[str, Any]:
     for name, schema in (("ResolveBody", ResolveBodySchema), ("JobBody", JobBodySchema)):
         api.spec.components.schema(name, schema.json_schema_rules, schema=schema)
     describe_webhooks(app, api)
-    blueprints = (routes.blueprint, corrections.blueprint, tables.blueprint, health.blueprint, prometheus.blueprint)
-    for documented in (*blueprints, blueprint):
+    modules = (routes, corrections, privacy_requests, tables, health, prometheus)
+    for documented in (*(module.blueprint for module in modules), blueprint):
         api.register_blueprint(documented)
     document: dict[str, Any] = api.spec.to_dict()
     del document["components"]["schemas"]["PaginationMetadata"]  # describes flask-smorest's own pagination
@@ -100,20 +100,21 @@ def describe_error(status: int) -> dict[str, Any]:
 
 
 def describe_webhooks(app: Flask, api: Api) -> None:
-    """Describe the webhook view by hand: flask-smorest's decorators would run on each webhook."""
+    """Describe the webhook views by hand: flask-smorest's decorators would run on each webhook."""
     app.register_blueprint(webhooks.blueprint)
-    [rule] = app.url_map.iter_rules("webhooks.receive")
-    summary, description = inspect.cleandoc(webhooks.receive.__doc__ or "").split("\n\n")
-    operation = {
-        "operationId": "receive",
-        "tags": ["webhooks"],
-        "summary": summary,
-        "description": description,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
-        "responses": {
-            200: {"description": "OK", "content": {"application/json": {"schema": ReceivedSchema}}},
-            **{status: HTTPStatus(status).name for status in (400, 401, 404, 405, 413, 503)},
-        },
-    }
-    api.spec.path(rule=rule, operations={"post": operation})
+    for view in (webhooks.receive, webhooks.receive_privacy):
+        summary, description = inspect.cleandoc(view.__doc__ or "").split("\n\n")
+        for rule in app.url_map.iter_rules(f"webhooks.{view.__name__}"):
+            operation = {
+                "operationId": view.__name__ + ("_topic" if "topic_name" in rule.arguments else ""),
+                "tags": ["webhooks"],
+                "summary": summary,
+                "description": description,
+                "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
+                "responses": {
+                    200: {"description": "OK", "content": {"application/json": {"schema": ReceivedSchema}}},
+                    **{status: HTTPStatus(status).name for status in (400, 401, 404, 405, 413, 503)},
+                },
+            }
+            api.spec.path(rule=rule, operations={"post": operation})
     api.spec.tag({"name": "webhooks", "description": "Where storefronts post their webhooks."})

@@ -6,11 +6,12 @@ from marshmallow import EXCLUDE, RAISE, Schema, fields, pre_load
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from connector.core.fields import IntegerText, StorableText, StrictBoolean, UTCDateTime
-from connector.database.models import EventSource, JobAction, Reason, State
+from connector.database.models import EventSource, JobAction, Reason, RequestState, State
 from connector.operations.actions import RESOLUTIONS
 from connector.operations.jobs import BULK_STATES, MAX_IDS
 from connector.operations.remote_ids import MAX_LINES
 from connector.web.row_ids import ID_PATTERN, MAX_ID, is_id
+from mappings.notices import REQUEST_TOPICS
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 MAX_CORRECTIONS = 100
@@ -111,6 +112,19 @@ class EmptyBodySchema(BodySchema):
 
 class NoteBodySchema(BodySchema):
     note = StorableText(allow_none=True, metadata={"description": "reason, kept with the action"})
+
+
+class RequiredNoteBodySchema(BodySchema):
+    note = StorableText(
+        required=True,
+        metadata={"description": "reason, kept with the action", "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"},
+    )
+
+
+class PrivacyRequestQuerySchema(PageQuerySchema):
+    state = ChoiceField(RequestState)
+    store = StorableText()
+    kind = ChoiceField(sorted(REQUEST_TOPICS))
 
 
 class RetryEventBodySchema(NoteBodySchema):

@@ -8,6 +8,7 @@ from connector.serializers.base import ResponseSchema
 from connector.serializers.deliveries import DeliverySchema, RetryResultSchema
 from connector.serializers.events import EventSchema
 from connector.serializers.jobs import JobSchema
+from connector.serializers.privacy_requests import PrivacyRequestSchema
 from connector.serializers.stores import StoreStatusSchema
 
 
@@ -30,6 +31,11 @@ class JobPageSchema(ResponseSchema):
     next = next_cursor()
 
 
+class PrivacyRequestPageSchema(ResponseSchema):
+    items = fields.List(fields.Nested(PrivacyRequestSchema))
+    next = next_cursor()
+
+
 class AccountListSchema(ResponseSchema):
     items = fields.List(fields.Nested(AccountSchema))
 
@@ -45,6 +51,10 @@ class EventRetryResultSchema(ResponseSchema):
 class ReceivedSchema(ResponseSchema):
     status = fields.String(validate=OneOf(["accepted", "duplicate", "ignored"]))
     event = fields.String(allow_none=True, metadata={"description": "the event's id"})
+    request = fields.String(
+        allow_none=True,
+        metadata={"description": "the id of a request about personal data, if it is one", "optional": True},
+    )
 
 
 class HealthSchema(ResponseSchema):

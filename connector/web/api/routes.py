@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from flask import Response
 
 from connector.database.jobs import JobPlan, JobRequest, list_jobs, load_job
-from connector.database.models import Circuit, Delivery, Event, Job, JobAction, State
+from connector.database.models import Circuit, Delivery, Event, Job, JobAction, PrivacyRequest, State
 from connector.database.queries.deliveries import DeliveryFilter, list_deliveries, load_delivery
 from connector.database.queries.events import EventFilter, list_events, load_event
 from connector.database.remote_ids import RemoteId
@@ -58,7 +58,7 @@ blueprint = ApiBlueprint(
 blueprint.before_request(authorize)
 
 JsonObject = dict[str, Any]
-Row = TypeVar("Row", Event, Delivery, Job)
+Row = TypeVar("Row", Event, Delivery, Job, PrivacyRequest)
 
 EVENT_ID, DELIVERY_ID, JOB_ID = map(row_id_parameter, ("event_id", "delivery_id", "job_id"))
 
@@ -387,6 +387,26 @@ def post_store_webhooks_sync(body: JsonObject, headers: JsonObject, store: str) 
             runtime, store, actor=current_actor(), **body, idempotency=idempotency
         ),
         lambda webhooks: StoreStatusSchema().dump(replace(status, webhooks=webhooks)),
+    )
+
+
+@blueprint.post("/stores/<store>/resume")
+@blueprint.arguments(NoteBodySchema, required=False)
+@blueprint.arguments(IdempotencyHeaderSchema, location="headers")
+@blueprint.response(200, StoreStatusSchema, headers=REPLAYED_HEADERS)
+@blueprint.operation(errors=(404, 422))
+def post_store_resume(body: JsonObject, headers: JsonObject, store: str) -> Response:
+    """Call a store's API again after its app was uninstalled or suspended, and queue the orders that were held."""
+    runtime = get_runtime()
+    status = load_store_status(runtime, store)
+    return run_idempotent(
+        200,
+        headers,
+        body,
+        lambda idempotency: actions.resume_store(
+            runtime, store, actor=current_actor(), **body, idempotency=idempotency
+        ),
+        lambda _: StoreStatusSchema().dump(replace(status, stop=None)),
     )
 
 

@@ -16,6 +16,7 @@ from connector.web.dashboard import (
     events,
     jobs,
     overview,
+    privacy,
     settings,
     stores,
     tables,
@@ -58,7 +59,7 @@ def create_dashboard(
     configure_auth(app)
     register_filters(app)
     configure_summaries(app)
-    for module in (overview, deliveries, corrections, jobs, events, accounts, stores, tables, settings, audit):
+    for module in (overview, deliveries, corrections, jobs, events, accounts, stores, tables, privacy, settings, audit):
         app.register_blueprint(module.blueprint)
     register_error_handlers(app)
     return app

@@ -10,7 +10,7 @@ blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
 KINDS = (
     *("alert", "retrigger", "resolve", "correct", "withdraw", "pause", "resume", "set-row", "remove-row"),
-    *("catch-up", "sync-webhooks", "remove-webhooks"),
+    *("catch-up", "sync-webhooks", "remove-webhooks", "resume-store", "close-request"),
     *("start-job", "stop-job", "resume-job", "erase", "export"),
 )
 

@@ -67,6 +67,8 @@ ACTION_LABELS = {
     "catch-up": lazy_gettext("catch-up"),
     "sync-webhooks": lazy_gettext("webhook repair"),
     "remove-webhooks": lazy_gettext("webhook removal"),
+    "resume-store": lazy_gettext("store resumed"),
+    "close-request": lazy_gettext("request closed"),
     "start-job": lazy_gettext("job started"),
     "stop-job": lazy_gettext("job stopped"),
     "resume-job": lazy_gettext("job resumed"),
@@ -106,6 +108,14 @@ JOB_STATE_LABELS = {
     "running": lazy_gettext("in progress"),
     "finished": lazy_gettext("finished"),
 }
+REQUEST_LABELS = {
+    "customers-data-request": lazy_gettext("data of a customer"),
+    "customers-redact": lazy_gettext("erasure of a customer"),
+    "store-redact": lazy_gettext("erasure of a store"),
+    "open": lazy_gettext("open"),
+    "done": lazy_gettext("done"),
+    "dismissed": lazy_gettext("dismissed"),
+}
 TABLE_LABELS = {
     "charges": lazy_gettext("SKU of each kind of charge"),
     "currencies": lazy_gettext("currency codes"),
@@ -135,6 +145,7 @@ LABELS: tuple[Mapping[str, Any], ...] = (
     JOB_RESULT_LABELS,
     JOB_ACTION_LABELS,
     JOB_STATE_LABELS,
+    REQUEST_LABELS,
 )
 
 

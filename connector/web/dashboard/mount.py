@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 blueprint = Blueprint("dashboard", __name__)
 
 PAGES = (
-    *("login", "logout", "deliveries", "jobs", "events", "accounts", "stores", "tables"),
+    *("login", "logout", "deliveries", "jobs", "events", "accounts", "stores", "tables", "privacy"),
     *("settings", "audit", "assets"),
 )
 PROBLEM, PAGE = "application/problem+json", "text/html"

@@ -62,8 +62,12 @@ def find_account_outages(runtime: Runtime, stores: Sequence[StoreStatus]) -> Ite
 
 
 def find_webhook_outages(status: StoreStatus) -> Iterator[Outage]:
-    """Webhooks of a store that do not arrive, or that carry no order."""
+    """An app that is gone from a store, and webhooks that do not arrive, or that carry no order."""
     url = url_for("stores.show", store_name=status.name)
+    if status.stop:
+        text = f"{status.name}: {translate_problem({'code': status.stop.code})}"
+        yield Outage(text=text, since=status.stop.stopped_at, url=url)
+        return
     if lost := status.lost_webhooks:
         text = ngettext(
             "Webhooks of %(store)s are lost: catch-up found %(num)s order in 24 hours that no webhook brought.",

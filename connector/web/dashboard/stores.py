@@ -43,6 +43,13 @@ def catch_up(store_name: str) -> Response:
     return redirect(url_for("stores.show", store_name=store_name))
 
 
+@blueprint.post("/<store_name>/resume")
+def resume(store_name: str) -> Response:
+    actions.resume_store(get_runtime(), store_name, actor=current_actor())
+    flash(_("The store is resumed. The orders that were held are queued."), "success")
+    return redirect(url_for("stores.show", store_name=store_name))
+
+
 @blueprint.post("/<store_name>/webhooks/sync")
 def sync_webhooks(store_name: str) -> Response:
     actions.request_webhook_sync(get_runtime(), store_name, actor=current_actor())

@@ -5,9 +5,11 @@ from typing import Any
 
 from mappings.access_tokens import TokenRequest
 from mappings.fields import parse_datetime
+from mappings.notices import Notice, NoticeTopic
 from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.shopify.api import API_VERSION, find_required_fetches
 from mappings.storefronts.shopify.listing import ShopifyOrderListing
+from mappings.storefronts.shopify.notices import TOPICS, is_notice_of_shop, read_notice
 from mappings.storefronts.shopify.sample import SampleShopifyStore
 from mappings.storefronts.shopify.schema import ShopifyOrderSchema
 from mappings.storefronts.shopify.setup import SETUP_PLAN
@@ -25,6 +27,7 @@ class Shopify(Storefront[ShopifyStore]):
     signature = Signature(headers=("X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256"), encoding="base64")
     order_listing = ShopifyOrderListing()
     webhook_api = ShopifyWebhookApi()
+    notice_topics = TOPICS
     setup_plan = SETUP_PLAN
     sample = SampleShopifyStore()
 
@@ -43,6 +46,12 @@ class Shopify(Storefront[ShopifyStore]):
 
     def belongs_to_store(self, headers: Mapping[str, str], payload: Mapping[str, Any], store: ShopifyStore) -> bool:
         return is_of_shop(headers, payload, store.shop_domain)
+
+    def read_notice(self, payload: Mapping[str, Any], topic: NoticeTopic | None = None) -> Notice | None:
+        return read_notice(payload, topic)
+
+    def is_notice_of_store(self, payload: Mapping[str, Any], store: ShopifyStore) -> bool:
+        return is_notice_of_shop(payload, store)
 
     def required_fetches(
         self, payload: Mapping[str, Any], store: ShopifyStore, required_details: Set[str]

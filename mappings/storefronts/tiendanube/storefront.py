@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from mappings.fields import parse_datetime
+from mappings.notices import Notice, NoticeTopic
 from mappings.store_api import ApiResponse
 from mappings.storefront import Fetch, OrderTimes, Signature, Storefront, WebhookIdentity
 from mappings.storefronts.tiendanube.api import build_headers, build_probe_path, find_required_fetches
 from mappings.storefronts.tiendanube.authorization import TiendanubeAuthorization
 from mappings.storefronts.tiendanube.listing import TiendanubeOrderListing, is_beyond_last_page
+from mappings.storefronts.tiendanube.notices import TOPICS, read_notice
 from mappings.storefronts.tiendanube.sample import SampleTiendanubeStore
 from mappings.storefronts.tiendanube.schema import TiendanubeOrderSchema
 from mappings.storefronts.tiendanube.setup import SETUP_PLAN
@@ -33,6 +35,7 @@ class Tiendanube(Storefront[TiendanubeStore]):
     app_authorization = TiendanubeAuthorization()
     order_listing = TiendanubeOrderListing()
     webhook_api = TiendanubeWebhookApi()
+    notice_topics = TOPICS
     setup_plan = SETUP_PLAN
     sample = SampleTiendanubeStore()
 
@@ -50,6 +53,9 @@ class Tiendanube(Storefront[TiendanubeStore]):
 
     def belongs_to_store(self, headers: Mapping[str, str], payload: Mapping[str, Any], store: TiendanubeStore) -> bool:
         return is_of_shop(payload, store.store_id)
+
+    def read_notice(self, payload: Mapping[str, Any], topic: NoticeTopic | None = None) -> Notice | None:
+        return read_notice(payload)
 
     def order_times(self, payload: Mapping[str, Any]) -> OrderTimes:
         return OrderTimes(

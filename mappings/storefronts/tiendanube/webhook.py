@@ -44,8 +44,6 @@ LISTED_TOPICS = {
 #: Events that happen to an order at most once. Any other may be sent again with the same bytes and be new, such as a
 #: second payment after a void one: "messages sent with identical message bodies must be treated as unique".
 SINGLE_OCCURRENCE_TOPICS = {"order/created", "order/cancelled"}
-#: Bodies about personal data have no `event`: key that only one of them has -> topic.
-PRIVACY_TOPICS = {"orders_to_redact": "customers/redact", "data_request": "customers/data_request"}
 
 
 def identify_webhook(payload: Mapping[str, Any], body: bytes) -> WebhookIdentity:
@@ -57,15 +55,7 @@ def identify_webhook(payload: Mapping[str, Any], body: bytes) -> WebhookIdentity
     topic = parse_id(payload.get("event"), "The event")
     subject_id = parse_id(payload.get("id"), "The id")
     if topic is None:
-        if store_id is None:
-            raise MalformedWebhookError("Neither `event` nor `store_id` is there.")
-        topic = next((topic for key, topic in PRIVACY_TOPICS.items() if key in payload), "store/redact")
-        return WebhookIdentity(
-            topic=topic,
-            topics=frozenset({topic}),
-            event_key=f"{store_id}:{topic}:{hash_body(body)}",
-            ignore_reason=Problem(code="privacy_request"),
-        )
+        raise MalformedWebhookError("There is no `event`, and it is no request about personal data.")
     event_key = f"{store_id or ''}:{topic}:{subject_id or ''}:{hash_body(body)}"
     if topic not in TOPICS or subject_id is None:
         reason = Problem(code="topic_without_order" if topic not in TOPICS else "order_not_named")

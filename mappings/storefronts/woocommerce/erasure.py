@@ -14,13 +14,21 @@ ERASED_EMAIL = "deleted@site.invalid"
 ERASED_NAME = "[deleted]"
 
 
-def is_anonymized(payload: Any) -> bool:
-    if not isinstance(payload, Mapping):
-        return False
+def is_marked_erased(payload: Mapping[str, Any]) -> bool:
+    """Return whether WooCommerce says that it erased the customer, in a place where no customer can write."""
     meta_data = payload.get("meta_data")
     for entry in meta_data if isinstance(meta_data, list) else ():
         if isinstance(entry, Mapping) and entry.get("key") == "_anonymized" and entry.get("value") == "yes":
             return True
+    return False
+
+
+def is_anonymized(payload: Any) -> bool:
+    """Return whether the order says, or looks as if, its customer was erased."""
+    if not isinstance(payload, Mapping):
+        return False
+    if is_marked_erased(payload):
+        return True
     billing = payload.get("billing")
     if not isinstance(billing, Mapping):
         return False

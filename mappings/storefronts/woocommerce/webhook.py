@@ -17,6 +17,7 @@ from mappings.payload_paths import get_path
 from mappings.problems import Problem
 from mappings.settings import is_of_domain, shop_address
 from mappings.storefront import MalformedWebhookError, StoreError, WebhookIdentity, confirm_topic
+from mappings.storefronts.woocommerce.erasure import is_marked_erased
 from mappings.storefronts.woocommerce.schema import CANCELLED_STATUSES, DRAFT_STATUSES, is_paid_status
 from mappings.text import clean_text
 
@@ -102,17 +103,29 @@ def identify_listed_order(payload: Mapping[str, Any], *, is_new: bool) -> Webhoo
 def identify_order(
     payload: Mapping[str, Any], facts: Set[str], *, topic: str, topics: frozenset[str], event_key: str
 ) -> WebhookIdentity:
-    """Return the identity of an event about an order, or what is left of it."""
+    """Return the identity of an event about an order, or what is left of it.
+
+    An order whose customer was erased changes nothing: one that is on its way still needs the customer's address.
+    """
+    order_id = parse_id(payload.get("id"), "The order's id")
+    is_erased = is_marked_erased(payload)
     return WebhookIdentity(
         topic=topic,
         topics=topics,
         event_key=event_key,
-        order_id=parse_id(payload.get("id"), "The order's id"),
+        order_id=order_id,
         order_number=parse_id(payload.get("number"), "The order's number"),
         source_updated_at=read_updated_at(payload),
-        ignore_reason=Problem(code="draft_order") if read_status(payload) in DRAFT_STATUSES else None,
+        ignore_reason=find_order_ignore_reason(payload, is_erased=is_erased),
         is_unpaid=facts.isdisjoint({"paid", "deleted"}),
+        erased_order_id=order_id if is_erased else None,
     )
+
+
+def find_order_ignore_reason(payload: Mapping[str, Any], *, is_erased: bool) -> Problem | None:
+    if is_erased:
+        return Problem(code="customer_erased_at_store")
+    return Problem(code="draft_order") if read_status(payload) in DRAFT_STATUSES else None
 
 
 def read_updated_at(payload: Mapping[str, Any]) -> datetime | None:

@@ -516,7 +516,6 @@ def test_event_key_combines_store_event_and_order() -> None:
 @pytest.mark.parametrize(
     ("payload", "topic", "reason"),
     [
-        (thin("app/uninstalled"), "app/uninstalled", "topic_without_order"),
         (thin("product/updated"), "product/updated", "topic_without_order"),
         (
             thin("fulfillment_order/status_updated", id=None),
@@ -533,21 +532,6 @@ def test_event_without_an_order_is_ignored_with_a_reason(payload: dict[str, Any]
         None,
         Problem(code=reason),
     )
-
-
-@pytest.mark.parametrize(
-    ("payload", "topic"),
-    [
-        ({"store_id": 4410733}, "store/redact"),
-        ({"store_id": 4410733, "customer": {"id": 1}, "orders_to_redact": [2]}, "customers/redact"),
-        ({"store_id": 4410733, "orders_requested": [2], "data_request": {"id": 456}}, "customers/data_request"),
-    ],
-)
-def test_personal_data_request_is_recognised_and_ignored(payload: dict[str, Any], topic: str) -> None:
-    identity = identify(payload)
-    assert (identity.topic, identity.topics, identity.order_id) == (topic, frozenset({topic}), None)
-    assert identity.ignore_reason == Problem(code="privacy_request")
-    assert identity.event_key != identify(payload | {"customer": {"id": 2}}).event_key
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def test_stores_are_listed(service: Service) -> None:
         "silent": True,
         "wrong_signatures": None,
         "errors": [],
+        "stopped": None,
         "has_api": False,
         "token": None,
         "catch_up": None,

@@ -276,7 +276,7 @@ IGNORE_CODES = [
     *("topic_without_order", "topic_without_whole_order", "order_not_named", "not_an_order"),
     *(
         "test_notification",
-        "privacy_request",
+        "customer_erased_at_store",
         "woocommerce_error",
         "woocommerce_cannot_view",
         "draft_order",

@@ -403,6 +403,41 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("store"),
     )
     op.create_table(
+        "stopped_stores",
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("store"),
+    )
+    op.create_table(
+        "privacy_requests",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("request_key", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("platform_id", sa.String(), nullable=True),
+        sa.Column("customer_id", sa.String(), nullable=True),
+        sa.Column("email", sa.String(), nullable=True),
+        sa.Column("phone", sa.String(), nullable=True),
+        sa.Column("order_ids", sa.JSON(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("repeats", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("closed_by", sa.String(), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("note", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("store", "request_key"),
+    )
+    op.create_index(
+        "privacy_requests_open",
+        "privacy_requests",
+        ["due_at"],
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_table(
         "order_corrections",
         sa.Column("id", ROW_ID, nullable=False),
         sa.Column("store", sa.String(), nullable=False),
@@ -429,6 +464,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("order_corrections")
+    op.drop_table("privacy_requests")
+    op.drop_table("stopped_stores")
     op.drop_table("store_webhooks")
     op.drop_table("store_tokens")
     op.drop_table("store_readings")
