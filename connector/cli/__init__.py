@@ -7,6 +7,7 @@ they need inside the function, so that `connector map` does not load a web serve
 from connector.cli import (
     accounts,
     alerts,
+    audit,
     authorize,
     catch_up,
     correct,
@@ -33,6 +34,7 @@ from connector.cli.common import cli, main
 __all__ = [
     "accounts",
     "alerts",
+    "audit",
     "authorize",
     "catch_up",
     "cli",

@@ -14,6 +14,7 @@ from connector import __version__
 from connector.core.exceptions import ConnectorError, SettingsError
 
 if TYPE_CHECKING:
+    from connector.database.audit import Actor
     from connector.runtime import Runtime
     from connector.settings import Settings
 
@@ -124,6 +125,13 @@ def operator_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run under a user id without a name
         return f"user {os.getuid()}"
+
+
+def command_line_reader() -> "Actor":
+    """Return who reads, for the audit trail."""
+    from connector.database.audit import Actor
+
+    return Actor(interface="cli", name=operator_name())
 
 
 def lookup_or_fail(kind: str, name: str, choices: Mapping[str, T]) -> T:

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from connector.cli.common import ID_ARGUMENT, JSON_OPTION, NOTE_OPTION, cli, exit_with, local_runtime, operator_name
+from connector.cli.common import (
+    ID_ARGUMENT,
+    JSON_OPTION,
+    NOTE_OPTION,
+    cli,
+    command_line_reader,
+    exit_with,
+    local_runtime,
+    operator_name,
+)
 from connector.cli.output import print_json, print_json_line, print_result
 from connector.core.exceptions import ConflictError
 
@@ -18,6 +27,7 @@ from connector.core.exceptions import ConflictError
 @ID_ARGUMENT
 def show(is_event: bool, as_json: bool, id_: int) -> None:
     """Show a delivery with its body, attempts and notes, as JSON. With --json, on one line."""
+    from connector.database.audit import Subject, record_view
     from connector.database.queries.deliveries import load_delivery
     from connector.database.queries.events import load_event
     from connector.serializers.deliveries import serialize_delivery_detail
@@ -27,7 +37,9 @@ def show(is_event: bool, as_json: bool, id_: int) -> None:
         if is_event:
             data = serialize_events(runtime, [load_event(runtime.database, id_)])[0]
         else:
-            data = serialize_delivery_detail(runtime, load_delivery(runtime.database, id_))
+            delivery = load_delivery(runtime.database, id_)
+            record_view(runtime.database, command_line_reader(), Subject.of(delivery))
+            data = serialize_delivery_detail(runtime, delivery)
     if as_json:
         print_json_line(data)
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import JSON_OPTION, UTCTime, cli, local_runtime
+from connector.cli.common import JSON_OPTION, UTCTime, cli, command_line_reader, local_runtime
 from connector.cli.output import print_json_line, print_table
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def list_rows(
     else:
         print_table([*columns, *(more_columns if wide else ())], [add_cells(row, now) for row in rows], is_plain=wide)
     if next_cursor is not None:
-        click.echo(f"There are more. The next ones: {next_command(next_cursor)}", err=True)
+        click.echo(f"There are more. The next ones: {next_command('list', next_cursor)}", err=True)
     elif not rows and not as_json:
         click.echo("No webhook matches." if events else "No delivery matches.", err=True)
 
@@ -123,6 +123,8 @@ def list_by_email(
     from dataclasses import replace
     from itertools import count
 
+    from connector.database.audit import record_entry
+    from connector.database.models import AuditAction
     from connector.database.queries.deliveries import list_deliveries
     from connector.database.queries.terms import delivery_ids_by_email
 
@@ -136,6 +138,8 @@ def list_by_email(
             deliveries = list_deliveries(runtime.database, email_filter, before_id=cursor, limit=limit)
         if not has_older or len(deliveries) >= limit:
             break
+    counts = {"deliveries": len(deliveries)}
+    record_entry(runtime.database, command_line_reader(), AuditAction.SEARCH_BY_EMAIL, counts=counts)
     return deliveries
 
 
@@ -148,9 +152,9 @@ def add_cells(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     return {**row, "age": age, "order": row["order_number"] or row["order_id"]}
 
 
-def next_command(cursor: int) -> str:
+def next_command(command: str, cursor: int | str) -> str:
     """Return the command line for the next page: the options of this one, without the e-mail address."""
-    words = ["connector", "list"]
+    words = ["connector", command]
     context = click.get_current_context()
     for param in context.command.params:
         name = param.name or ""

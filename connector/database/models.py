@@ -82,6 +82,15 @@ class RequestState(StrEnum):
     DISMISSED = "dismissed"
 
 
+class AuditAction(StrEnum):
+    """What leaves an `AuditEntry`."""
+
+    SIGN_IN = "sign-in"
+    FAILED_SIGN_IN = "failed-sign-in"
+    VIEW = "view"
+    SEARCH_BY_EMAIL = "search-by-email"
+
+
 class TZDateTime(TypeDecorator[datetime]):
     """An aware datetime, stored in UTC. SQLite stores no offset, so it is removed on write and restored on read."""
 
@@ -323,6 +332,29 @@ class OperatorAction(SQLModel, table=True):
     who: str
     text: str  # what the person wrote
     message: dict[str, Any] | None = json_column()  # what was done, as of `Problem.to_json`, if `kind` does not say it
+
+
+class AuditEntry(SQLModel, table=True):
+    """Who signed in, looked at personal data or searched for it. It never has any of that data."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        UniqueConstraint("hour_key"),
+        Index("audit_entries_by_age", "at"),
+    )
+
+    id: int = id_column()
+    at: datetime = timestamp_column()
+    actor: str | None = None  # None: nobody with a name, whose sign-in failed
+    role: str | None = None  # of a user or a token, at that time
+    action: str  # an `AuditAction`
+    subject_kind: str | None = None  # "order" or "event"
+    subject_id: str | None = None  # of an order, its id at the store
+    store: str | None = None
+    network: str | None = None  # an IPv4 address, or a /64 of IPv6
+    interface: str  # "dashboard", "api", "cli" or "service"
+    counts: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    hour_key: str | None = None  # of entries that there is one of in an hour: see `connector.database.audit`
 
 
 class TableRow(SQLModel, table=True):

@@ -51,6 +51,10 @@ IMPERSONAL_COLUMNS: Mapping[str, Set[str]] = {
         "notified",
     },
     "attempts": {"id", "delivery_id", "number", "started_at", "duration_ms", "is_manual", "outcome", "status"},
+    "audit_entries": {
+        "id", "at", "actor", "role", "action", "subject_kind", "subject_id", "store", "network", "interface", "counts",
+        "hour_key",
+    },
     "checkpoints": {"name", "number", "holder", "until"},
     "circuits": {
         "account", "failures", "opened_at", "probe_at", "reason", "paused_at", "total_open_s", "next_slot_at",

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from flask import Response, request
 
 from connector.core.rate_limits import RateLimiter
+from connector.database.audit import Actor, Interface
 from connector.runtime import Runtime
 from connector.settings.api_tokens import ApiToken, digest_token
 from connector.web.errors import problem_response
@@ -46,12 +47,20 @@ class AccessGuard:
         matches = [token for token in tokens if hmac.compare_digest(digest, token.digest)]
         return matches[0] if matches and scheme.lower() == "bearer" else None
 
-    def refuse_bearer(self, *, interface: str, detail: str, reason: str = "wrong token") -> Response:
-        """Return the response to a request without a token that is accepted. A request without any is no attempt."""
+    def refuse_bearer(
+        self, *, interface: str, detail: str, reason: str = "wrong token", token: ApiToken | None = None
+    ) -> Response:
+        """Return the response to a request without a token that is accepted. A request without any is no attempt.
+
+        Args:
+            token: the one that it has, if that is accepted no more.
+        """
         has_token = "Authorization" in request.headers
         is_over = has_token and not self._tokens_by_network.hit(client_network())
         if has_token:
             self.record(interface, "too many attempts" if is_over else reason)
+            if interface == "api":
+                self.record_failed_sign_in("api", token.actor if token else None)
         if is_over:
             return problem_response(429, "too many wrong tokens", {"Retry-After": str(RETRY_AFTER_S)})
         return problem_response(401, detail, {"WWW-Authenticate": "Bearer"})
@@ -90,6 +99,14 @@ class AccessGuard:
             if "X-Forwarded-For" in request.headers and not self._trusts_proxies:
                 fields["hint"] = "the address is the proxy's: TRUSTED_PROXIES is not set"
             self._log.warning("access_denied", **fields)
+
+    def record_failed_sign_in(self, interface: Interface, name: str | None) -> None:
+        """Count it in the audit trail.
+
+        Args:
+            name: the user's or the token's; None if there is none of that name.
+        """
+        self._rejections.add_failed_sign_in(Actor(interface=interface, name=name, network=client_network() or None))
 
     def may_log(self, *what: str) -> bool:
         return self._lines.hit(*what)

@@ -2,16 +2,22 @@
 
 import threading
 from collections import Counter
+from dataclasses import replace
+from time import monotonic
 
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.core.exceptions import DatabaseUnavailableError, InvalidRequestError, NotFoundError, SignatureError
+from connector.database.audit import Actor, add_failed_sign_ins
 from connector.database.engine import Database, Transaction
 from connector.database.signature_failures import record_signature_failures
 from connector.database.stats.counters import DENIED, REJECTED, Counts, add_counts, make_labels
 
 #: How long counts stay in memory. A process that is killed loses them.
 FLUSH_AFTER_S = 2.0
+#: Failed sign-ins from more networks are not told apart: each is a row of the audit trail.
+MAX_NETWORKS_PER_HOUR = 100
+HOUR_S = 3_600.0
 
 REJECTION_REASONS: dict[type[Exception], str] = {
     NotFoundError: "unknown store",
@@ -35,6 +41,9 @@ class RejectionCounter:
         self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
         self._signature_failures: Counter[str] = Counter()  # by store id
         self._signature_reasons: dict[str, str] = {}  # of each store's last one
+        self._failed_sign_ins: Counter[Actor] = Counter()
+        self._networks: set[str | None] = set()  # from which sign-ins failed since `_networks_since`
+        self._networks_since = monotonic()
         self._timer: threading.Timer | None = None
 
     def add(self, store: str, error: Exception) -> None:
@@ -56,6 +65,25 @@ class RejectionCounter:
             self._counts[DENIED, make_labels(interface=interface, reason=reason)] += 1
             self._schedule_flush()
 
+    def add_failed_sign_in(self, actor: Actor) -> None:
+        """Count one for the audit trail, and schedule a flush.
+
+        Args:
+            actor: with a name only if there is such a user or token, so that no stranger's text is stored.
+        """
+        with self._lock:
+            self._failed_sign_ins[replace(actor, network=self._bound_network(actor.network))] += 1
+            self._schedule_flush()
+
+    def _bound_network(self, network: str | None) -> str | None:
+        """Return None in place of a network when sign-ins from many others have failed within an hour."""
+        if monotonic() - self._networks_since >= HOUR_S:
+            self._networks, self._networks_since = set(), monotonic()
+        if network not in self._networks and len(self._networks) >= MAX_NETWORKS_PER_HOUR:
+            return None
+        self._networks.add(network)
+        return network
+
     def _schedule_flush(self) -> None:
         if self._timer is None:
             self._timer = threading.Timer(FLUSH_AFTER_S, self.flush)
@@ -68,9 +96,10 @@ class RejectionCounter:
             counts, self._counts, timer, self._timer = self._counts, Counter(), self._timer, None
             failures, self._signature_failures = self._signature_failures, Counter()
             reasons = dict(self._signature_reasons)
+            sign_ins, self._failed_sign_ins = self._failed_sign_ins, Counter()
         if timer is not None:
             timer.cancel()
-        if not counts or self._database.is_closed:
+        if not (counts or sign_ins) or self._database.is_closed:
             return
         rows: Counts = {key: float(count) for key, count in counts.items()}
 
@@ -78,6 +107,7 @@ class RejectionCounter:
             add_counts(transaction, rows)
             for store, count in failures.items():
                 record_signature_failures(transaction, store, count, reasons[store])
+            add_failed_sign_ins(transaction, sign_ins)
 
         try:
             self._database.transact(store_counts)
@@ -85,3 +115,4 @@ class RejectionCounter:
             with self._lock:
                 self._counts.update(counts)
                 self._signature_failures.update(failures)
+                self._failed_sign_ins.update(sign_ins)

@@ -16,7 +16,7 @@ from connector.database import job_pages
 from connector.database import jobs as database_jobs
 from connector.database.jobs import JobPlan, JobRequest
 from connector.database.models import Delivery, JobAction, JobDelivery
-from connector.database.queries.audit import list_audit_entries
+from connector.database.queries.audit import list_trail
 from connector.database.queries.deliveries import DeliveryFilter, search_deliveries
 from connector.database.queries.job_results import load_job_results
 from connector.database.stats.overview import find_failure_groups
@@ -253,8 +253,8 @@ def test_job_of_500_orders_accounts_for_each(service: Service) -> None:
     }
     notes = [order.body["notes"] for order in service.sandbox.orders("lapyme")]
     assert len(notes) == len(set(notes)) == 495
-    entries = list_audit_entries(service.database, kind=None, limit=1_000)
-    assert [(entry.kind, entry.who, entry.text) for entry in entries if entry.job_id == job.id] == [
+    entries = list_trail(service.database, limit=1_000).entries
+    assert [(entry.action, entry.actor, entry.text) for entry in entries if entry.job_id == job.id] == [
         ("resume-job", "ana", ""),
         ("stop-job", "ana", "lunch"),
         ("start-job", "ana", "the key is right now"),

@@ -11,7 +11,7 @@ import pytest
 
 from connector.cli import main
 from connector.core.exceptions import SettingsError
-from connector.database.queries.audit import list_audit_entries
+from connector.database.queries.audit import TrailFilter, list_trail
 from connector.operations.startup import check_startup
 from connector.worker.worker import Worker
 from mappings.problems import load_problems, render_problem
@@ -199,10 +199,10 @@ def test_changes_are_in_the_audit_trail(service: Service) -> None:
     set_row(service, note="from the invoice")
     set_row(service, value=OTHER_ID)
     remove_row(service, note="no longer sold")
-    entries = list_audit_entries(service.database, kind=None, limit=10)
+    entries = list_trail(service.database, limit=10).entries
     row = "Row “YERBA-1” of `product_id_by_sku`"
     assert [
-        (entry.kind, entry.who, entry.account, entry.text, render_problem(load_problems([entry.message or {}])[0]))
+        (entry.action, entry.actor, entry.account, entry.text, render_problem(load_problems([entry.message or {}])[0]))
         for entry in entries[::-1]
     ] == [
         ("set-row", "token:admin", "erp", "from the invoice", f"{row} is {ID}."),
@@ -222,7 +222,7 @@ def test_repeated_request_changes_nothing_twice(service: Service) -> None:
     for _ in range(2):
         response = service.client.post(f"/api{PRODUCTS}/set-row", json={"key": "A", "value": ID}, headers=headers)
     assert response.headers["Idempotency-Replayed"] == "true"
-    assert len(list_audit_entries(service.database, kind="set-row", limit=10)) == 1
+    assert len(list_trail(service.database, TrailFilter(action="set-row"), limit=10).entries) == 1
 
 
 def test_preview_uses_the_row_and_names_who_entered_it(open_service: OpenService) -> None:

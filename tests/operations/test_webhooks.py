@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connector.database.queries.audit import list_audit_entries
+from connector.database.queries.audit import list_trail
 from connector.database.store_status import load_webhook_checks
 from connector.operations.webhooks import (
     WebhooksReport,
@@ -356,8 +356,8 @@ def test_sync_and_removal_are_in_the_audit_trail(service: Service) -> None:
     sync_webhooks(service.runtime, woo(service), actor="ana")
     sync_webhooks(service.runtime, woo(service), actor="ana", is_dry_run=True)
     remove_webhooks(service.runtime, woo(service), actor="luis")
-    entries = list_audit_entries(service.database, kind=None, limit=10)
-    assert [(entry.kind, entry.who, entry.store) for entry in entries] == [
+    entries = list_trail(service.database, limit=10).entries
+    assert [(entry.action, entry.actor, entry.store) for entry in entries] == [
         ("remove-webhooks", "luis", "tienda-ar"),
         ("sync-webhooks", "ana", "tienda-ar"),
     ]

@@ -19,7 +19,7 @@ DATE_PARAMS = [
 ]
 ID_PARAMS = [
     *("/events?before={}", "/events?top={}", "/deliveries?before={}", "/deliveries?top={}", "/events?page={}"),
-    *("/audit?note={}", "/audit?action={}", "/audit?note={0}&action={0}", "/deliveries/{}", "/events/{}"),
+    *("/audit?cursor={}", "/audit?cursor={0}-{0}-{0}", "/audit?action={}", "/deliveries/{}", "/events/{}"),
     *("/deliveries/{}/preview", "/jobs/{}", "/jobs?before={}", "/api/events/{}", "/api/deliveries/{}"),
     *("/api/events?cursor={}", "/api/deliveries?cursor={}", "/api/events?limit={}", "/api/deliveries?limit={}"),
 ]

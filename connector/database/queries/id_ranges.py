@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from connector.database.models import Attempt, Delivery, Event
+from connector.database.models import Attempt, AuditEntry, Delivery, Event, Note, OperatorAction
 
-Model = type[Event] | type[Delivery] | type[Attempt]
+Model = type[Event] | type[Delivery] | type[Attempt] | type[Note] | type[OperatorAction] | type[AuditEntry]
 
 #: How far the times of neighbouring ids may differ: concurrent transactions commit in any order, and clocks are set.
 ID_ORDER_TOLERANCE = timedelta(minutes=5)

@@ -2,10 +2,12 @@
 
 from flask import Response, current_app, g, request
 
+from connector.database.audit import Actor
 from connector.settings.api_tokens import ApiToken
 from connector.web.api.blueprint import OPERATOR, ApiBlueprint
 from connector.web.context import get_guard, get_runtime
 from connector.web.errors import problem_response
+from connector.web.proxies import client_network
 
 DETAIL = "ADMIN_TOKEN, or a token of [tokens], is required as a Bearer token"
 
@@ -21,7 +23,7 @@ def authorize() -> Response | None:
         return guard.refuse_bearer(interface="api", detail=DETAIL)
     if token.is_expired(runtime.clock()):
         detail = f"the token {token.name} has expired"
-        return guard.refuse_bearer(interface="api", detail=detail, reason="expired token")
+        return guard.refuse_bearer(interface="api", detail=detail, reason="expired token", token=token)
     if required_role() == OPERATOR and token.role != OPERATOR:
         guard.record("api", "wrong role")
         return problem_response(403, f"this needs the role {OPERATOR}; the token {token.name} is a {token.role}'s")
@@ -44,3 +46,9 @@ def current_token() -> ApiToken:
 def current_actor() -> str:
     """Return the author of what this request does, as recorded: `token:` and the token's name."""
     return current_token().actor
+
+
+def current_reader() -> Actor:
+    """Return who reads, and from where, for the audit trail."""
+    token = current_token()
+    return Actor(interface="api", name=token.actor, role=token.role, network=client_network() or None)

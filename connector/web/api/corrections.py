@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Response
 
+from connector.database.audit import Subject, record_view
 from connector.database.queries.deliveries import load_delivery
 from connector.delivery.corrections import InvalidCorrectionError, enter_corrections, withdraw_corrections
 from connector.serializers.corrections import (
@@ -13,7 +14,7 @@ from connector.serializers.corrections import (
     load_corrections_detail,
     serialize_correction_result,
 )
-from connector.web.api.authorization import authorize, current_actor
+from connector.web.api.authorization import authorize, current_actor, current_reader
 from connector.web.api.blueprint import TOKEN_SECURITY, VIEWER, ApiBlueprint
 from connector.web.api.idempotency import REPLAYED_HEADERS, run_idempotent
 from connector.web.api.requests import CorrectionBodySchema, IdempotencyHeaderSchema, WithdrawalBodySchema
@@ -38,7 +39,9 @@ blueprint.before_request(authorize)
 def get_delivery_corrections(delivery_id: str) -> CorrectionsDetail:
     """Return what was entered for a delivery's order, and what can be entered to solve its problems."""
     runtime = get_runtime()
-    return load_corrections_detail(runtime, load_delivery(runtime.database, parse_id(delivery_id)))
+    delivery = load_delivery(runtime.database, parse_id(delivery_id))
+    record_view(runtime.database, current_reader(), Subject.of(delivery))
+    return load_corrections_detail(runtime, delivery)
 
 
 @blueprint.post("", parameters=[DELIVERY_ID])

@@ -43,7 +43,7 @@ class RowIdField(fields.String):
         return min(int(text), MAX_ID)
 
 
-class PageQuerySchema(Schema):
+class LimitQuerySchema(Schema):
     class Meta:
         unknown = RAISE
 
@@ -52,6 +52,9 @@ class PageQuerySchema(Schema):
         validate=Range(1, MAX_LIMIT, error=f"must be from 1 to {MAX_LIMIT}"),
         metadata={"default": DEFAULT_LIMIT},
     )
+
+
+class PageQuerySchema(LimitQuerySchema):
     cursor = RowIdField(
         "must be the `next` of a list", attribute="before", metadata={"description": "`next` of the previous page"}
     )

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from flask import Response
 
+from connector.database.audit import Subject, record_view
 from connector.database.jobs import JobPlan, JobRequest, list_jobs, load_job
 from connector.database.models import Circuit, Delivery, Event, Job, JobAction, PrivacyRequest, State
 from connector.database.queries.deliveries import DeliveryFilter, list_deliveries, load_delivery
@@ -22,7 +23,7 @@ from connector.serializers.events import EventDetail, EventSchema, load_event_de
 from connector.serializers.jobs import JobDetail, JobDetailSchema, JobPlanSchema, JobSchema, load_job_detail
 from connector.serializers.previews import PreviewSchema
 from connector.serializers.stores import StoreStatusSchema
-from connector.web.api.authorization import authorize, current_actor
+from connector.web.api.authorization import authorize, current_actor, current_reader
 from connector.web.api.blueprint import TOKEN_SECURITY, VIEWER, ApiBlueprint, row_id_parameter
 from connector.web.api.idempotency import REPLAYED_HEADERS, run_idempotent
 from connector.web.api.requests import (
@@ -122,7 +123,9 @@ def get_deliveries(query: JsonObject) -> JsonObject:
 def get_delivery(delivery_id: str) -> DeliveryDetail:
     """Return one delivery with its body, attempts and notes."""
     runtime = get_runtime()
-    return load_delivery_detail(runtime, load_delivery(runtime.database, parse_id(delivery_id)))
+    delivery = load_delivery(runtime.database, parse_id(delivery_id))
+    record_view(runtime.database, current_reader(), Subject.of(delivery))
+    return load_delivery_detail(runtime, delivery)
 
 
 @blueprint.post("/deliveries/<delivery_id>/retrigger", parameters=[DELIVERY_ID])
@@ -159,7 +162,9 @@ def post_delivery_preview(_body: JsonObject, delivery_id: str) -> Preview:
     Nothing is sent or changed. If the webhook holds no order, the order is fetched from the store's API; 502 if that
     fails.
     """
-    return preview(get_runtime(), parse_id(delivery_id))
+    runtime, id_ = get_runtime(), parse_id(delivery_id)
+    record_view(runtime.database, current_reader(), Subject.of(load_delivery(runtime.database, id_)))
+    return preview(runtime, id_)
 
 
 @blueprint.post("/deliveries/<delivery_id>/resolve", parameters=[DELIVERY_ID])

@@ -15,6 +15,8 @@ from werkzeug.security import check_password_hash
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from connector.core.exceptions import DatabaseUnavailableError
+from connector.database.audit import Actor, record_entry
+from connector.database.models import AuditAction
 from connector.database.sessions import end_session, load_session, start_session
 from connector.settings import Settings
 from connector.settings.users import ADMIN
@@ -22,12 +24,14 @@ from connector.web.access import RETRY_AFTER_S
 from connector.web.context import get_guard, get_runtime
 from connector.web.dashboard.i18n import gettext as _
 from connector.web.dashboard.security import safe_redirect_path
-from connector.web.proxies import is_https
+from connector.web.proxies import client_network, is_https
 
 PUBLIC_ENDPOINTS = {"show_login", "sign_in", "static", "preferences.set_language"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 #: POST requests that a viewer may make.
 READ_ONLY_POSTS = {"sign_in", "sign_out", "deliveries.search", "tables.search", "preferences.set_timezone"}
+#: Pages that a viewer may not read: they say what others did and looked at.
+OPERATOR_PAGES = {"audit.show"}
 #: Checked when the user does not exist, so that the response takes as long as for one that does.
 DUMMY_HASH = "scrypt:32768:8:1$0000000000000000$" + 128 * "0"
 #: Says that a user has signed in with this browser before, so that failures elsewhere do not keep them out.
@@ -80,7 +84,7 @@ def check_access() -> WerkzeugResponse | tuple[str, int] | None:
             raise error
         return redirect_to_login()
     is_change = request.method not in SAFE_METHODS and request.endpoint not in READ_ONLY_POSTS
-    if is_change and not current_user.can_write:
+    if (is_change or request.endpoint in OPERATOR_PAGES) and not current_user.can_write:
         abort(403)
     return None
 
@@ -100,10 +104,12 @@ def sign_in() -> WerkzeugResponse | tuple[str, int] | tuple[str, int, dict[str, 
         return open_session(user)
     if not guard.may_try(name, read_device(user)):
         guard.record("dashboard", "too many attempts")
+        guard.record_failed_sign_in("dashboard", user.name if user else None)
         message = _("Too many attempts. Wait a minute.")
         return render_template("login.html", error=message), 429, {"Retry-After": str(RETRY_AFTER_S)}
     if is_admin_token or not verify_password(runtime.settings, name, password):
         guard.sign_in_failed(name)
+        guard.record_failed_sign_in("dashboard", user.name if user else None)
         return render_template("login.html", error=_("Incorrect name or password.")), 401
     guard.signed_in(name)
     return remember_device(open_session(user), user)
@@ -114,6 +120,7 @@ def open_session(user: DashboardUser | None) -> WerkzeugResponse:
     runtime = get_runtime()
     close_session()
     user.session_token = start_session(runtime.database, user=user.name, fingerprint=user.fingerprint)
+    record_entry(runtime.database, describe_reader(user), AuditAction.SIGN_IN)
     login_user(user)
     session.permanent = True
     runtime.log.info("signed_in", who=user.name)
@@ -206,6 +213,15 @@ def remember_device(response: WerkzeugResponse, user: DashboardUser | None) -> W
 
 def is_dashboard_enabled(settings: Settings) -> bool:
     return bool(admin_token(settings) or settings.users)
+
+
+def current_reader() -> Actor:
+    """Return who reads, and from where, for the audit trail."""
+    return describe_reader(current_user)
+
+
+def describe_reader(user: DashboardUser) -> Actor:
+    return Actor(interface="dashboard", name=user.name, role=user.role, network=client_network() or None)
 
 
 def current_actor() -> str:

@@ -8,7 +8,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from connector.core.exceptions import ConflictError
-from connector.database.models import Delivery, Reason, State
+from connector.database.audit import Subject, record_entry, record_view
+from connector.database.models import AuditAction, Delivery, Reason, State
 from connector.database.queries.deliveries import DeliveryFilter, list_attempts, load_delivery, search_deliveries
 from connector.database.queries.pages import SearchPage
 from connector.database.queries.terms import delivery_ids_by_email, scanned_rows
@@ -17,7 +18,7 @@ from connector.delivery.preview import preview
 from connector.operations import actions
 from connector.runtime import Runtime
 from connector.web.context import get_runtime
-from connector.web.dashboard.auth import current_actor
+from connector.web.dashboard.auth import current_actor, current_reader
 from connector.web.dashboard.available_actions import (
     explain_refusal,
     may_have_arrived,
@@ -76,6 +77,8 @@ def search() -> Response | str:
     page: SearchPage[Delivery] = SearchPage()
     if ids:
         page = search_deliveries(runtime.database, DeliveryFilter(ids=tuple(ids)), limit=PAGE_SIZE)
+    hits = {"deliveries": len(page.rows)}
+    record_entry(runtime.database, current_reader(), AuditAction.SEARCH_BY_EMAIL, counts=hits)
     return render_list(
         runtime,
         page,
@@ -177,13 +180,16 @@ def find_page(
 def show(delivery_id: str) -> str:
     runtime = get_runtime()
     delivery = load_delivery(runtime.database, parse_id(delivery_id))
+    record_view(runtime.database, current_reader(), Subject.of(delivery))
     return render_template("delivery.html", delivery=delivery, **delivery_context(runtime, delivery, request.args))
 
 
 @blueprint.get("/deliveries/<delivery_id>/preview")
 def show_preview(delivery_id: str) -> str:
     """Show what would be sent now, field by field. It maps the order some hundred times, so pages load it on demand."""
-    return render_template("preview.html", preview=preview(get_runtime(), parse_id(delivery_id)), max_items=MAX_ITEMS)
+    runtime, id_ = get_runtime(), parse_id(delivery_id)
+    record_view(runtime.database, current_reader(), Subject.of(load_delivery(runtime.database, id_)))
+    return render_template("preview.html", preview=preview(runtime, id_), max_items=MAX_ITEMS)
 
 
 @blueprint.post("/deliveries/<delivery_id>/retrigger")

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from connector.database.audit import Subject, record_view
 from connector.database.models import Event, EventSource
 from connector.database.operator_actions import RetriggerResult
 from connector.database.queries.deliveries import delivery_ids_by_order, load_delivery
@@ -15,7 +16,7 @@ from connector.database.queries.totals import count_matching_events
 from connector.operations import actions
 from connector.runtime import Runtime
 from connector.web.context import get_runtime
-from connector.web.dashboard.auth import current_actor
+from connector.web.dashboard.auth import current_actor, current_reader
 from connector.web.dashboard.available_actions import explain_refusal
 from connector.web.dashboard.filter_chips import build_chips
 from connector.web.dashboard.forms import (
@@ -94,6 +95,7 @@ def load_delivery_ids(runtime: Runtime, page: SearchPage[Event]) -> dict[tuple[s
 def show(event_id: str) -> str:
     runtime = get_runtime()
     event = load_event(runtime.database, parse_id(event_id))
+    record_view(runtime.database, current_reader(), Subject.of(event))
     orders = [(event.store, event.order_id)] if event.order_id else []
     ids_by_order = delivery_ids_by_order(runtime.database, orders)
     delivery_ids = [delivery_id for ids in ids_by_order.values() for delivery_id in ids]

@@ -25,6 +25,8 @@ LABELS = {
     "order": lazy_gettext("Order"),
     "status": lazy_gettext("Result"),
     "source": lazy_gettext("Source"),
+    "action": lazy_gettext("Action"),
+    "actor": lazy_gettext("User or token"),
 }
 
 
@@ -53,4 +55,4 @@ def render_value(name: str, value: str) -> str:
         return translate_cause(value)
     if name == "error":
         return translate_error_cause(value)
-    return translate(value) if name in ("state", "reason", "status", "source", "job_result") else value
+    return translate(value) if name in ("state", "reason", "status", "source", "job_result", "action") else value

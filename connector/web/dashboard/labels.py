@@ -74,6 +74,16 @@ ACTION_LABELS = {
     "resume-job": lazy_gettext("job resumed"),
     "erase": lazy_gettext("personal data erased"),
     "export": lazy_gettext("personal data exported"),
+    "sign-in": lazy_gettext("sign-in"),
+    "failed-sign-in": lazy_gettext("failed sign-in"),
+    "view": lazy_gettext("viewed"),
+    "search-by-email": lazy_gettext("search by e-mail"),
+}
+INTERFACE_LABELS = {
+    "dashboard": lazy_gettext("dashboard"),
+    "api": lazy_gettext("API"),
+    "cli": lazy_gettext("command line"),
+    "service": lazy_gettext("service"),
 }
 #: What a job acted on, and why it left deliveries alone. The messages speak of `force`, which the dashboard has as
 #: buttons.
@@ -141,6 +151,7 @@ LABELS: tuple[Mapping[str, Any], ...] = (
     EVENT_SOURCE_LABELS,
     PROBE_LABELS,
     ACTION_LABELS,
+    INTERFACE_LABELS,
     TABLE_LABELS,
     JOB_RESULT_LABELS,
     JOB_ACTION_LABELS,

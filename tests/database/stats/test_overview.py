@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from connector.database.models import Event
 from connector.database.queries import pages
-from connector.database.queries.audit import list_audit_entries
+from connector.database.queries.audit import TrailCursor, list_trail
 from connector.database.queries.deliveries import DeliveryFilter, search_deliveries
 from connector.database.queries.events import EventFilter, search_events
 from connector.database.queries.terms import delivery_ids_by_email
@@ -171,11 +171,12 @@ def test_audit_log_pagination_returns_every_row_once(service: Service) -> None:
     process_jobs(service)  # four notes of one instant
     service.api("/accounts/bodega/resume", json={})
     entries: list[tuple[str, str | None]] = []
-    note, act = None, None
-    while rows := list_audit_entries(service.database, kind=None, before_note_id=note, before_action_id=act, limit=3):
-        entries += [(row.kind, row.order) for row in rows]
-        note = min([row.id for row in rows if row.delivery_id], default=note)
-        act = min([row.id for row in rows if not row.delivery_id], default=act)
+    after: TrailCursor | None = None
+    is_first = True
+    while is_first or after:
+        page = list_trail(service.database, after=after, limit=3)
+        entries += [(entry.action, entry.order) for entry in page.entries]
+        after, is_first = page.next, False
     retriggered = [("retrigger", f"#{number}") for number in (3, 2, 1, 0)]
     assert entries == [("resume", None), *retriggered, ("start-job", None), ("pause", None)]
 

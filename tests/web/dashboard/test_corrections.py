@@ -35,7 +35,7 @@ def test_missing_field_is_entered_where_the_problem_is(parked: Service, ana: Vis
     text = text_of(ana.get("/deliveries/1"))
     assert "Shipping address > neighbourhood Roma Norte ana" in text
     assert "ana: data entered Entered: Shipping address > neighbourhood by phone" in text
-    assert "Entered: Shipping address > neighbourhood: by phone" in text_of(ana.get("/audit?kind=correct"))
+    assert "Entered: Shipping address > neighbourhood: by phone" in text_of(ana.get("/audit?action=correct"))
 
 
 def test_refused_value_is_shown_with_its_problem(service: Service, ana: Visitor) -> None:

@@ -118,7 +118,7 @@ def test_requests_are_recorded_and_shown_until_they_begin(service: Service) -> N
     audit = text_of(ana.get("/audit"))
     assert "ana catch-up tienda-ar" in audit
     assert "ana webhook repair tienda-ar" in audit
-    assert "tienda-ar" in text_of(ana.get("/audit?kind=sync-webhooks"))
+    assert "tienda-ar" in text_of(ana.get("/audit?action=sync-webhooks"))
 
 
 def test_viewer_has_no_buttons_and_may_not_post(service: Service) -> None:

@@ -206,9 +206,9 @@ def live_through_everything(service: Service, ana: Visitor) -> list[str]:
     events = [f"/events/{event['id']}" for event in service.api("/events").json["items"]]
     return [
         *("/", "/?day=2026-11-20", "/deliveries", "/deliveries?state=parked", "/events", "/events?status=ignored"),
-        *("/accounts", "/audit", "/audit?kind=alert", "/settings", "/jobs", "/jobs/1", "/jobs/2"),
-        *("/jobs/new", "/jobs/new?state=waiting", "/jobs/new/mapping", "/deliveries?job=1", "/audit?kind=start-job"),
-        *("/stores", "/stores/tienda-mx", "/stores/tienda-ar", "/audit?kind=catch-up", "/events?source=catch-up"),
+        *("/accounts", "/audit", "/audit?action=alert", "/settings", "/jobs", "/jobs/1", "/jobs/2"),
+        *("/jobs/new", "/jobs/new?state=waiting", "/jobs/new/mapping", "/deliveries?job=1", "/audit?action=start-job"),
+        *("/stores", "/stores/tienda-mx", "/stores/tienda-ar", "/audit?action=catch-up", "/events?source=catch-up"),
         *deliveries,
         *(f"{path}/preview" for path in deliveries),
         *events,

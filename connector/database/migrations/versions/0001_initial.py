@@ -34,6 +34,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("key"),
     )
     op.create_table(
+        "audit_entries",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.String(), nullable=True),
+        sa.Column("role", sa.String(), nullable=True),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("subject_kind", sa.String(), nullable=True),
+        sa.Column("subject_id", sa.String(), nullable=True),
+        sa.Column("store", sa.String(), nullable=True),
+        sa.Column("network", sa.String(), nullable=True),
+        sa.Column("interface", sa.String(), nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("hour_key", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("hour_key"),
+    )
+    op.create_index("audit_entries_by_age", "audit_entries", ["at"])
+    op.create_table(
         "checkpoints",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
@@ -488,4 +506,5 @@ def downgrade() -> None:
     op.drop_table("counters")
     op.drop_table("circuits")
     op.drop_table("checkpoints")
+    op.drop_table("audit_entries")
     op.drop_table("alerts")
