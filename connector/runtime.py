@@ -24,6 +24,7 @@ from connector.database.table_rows import refresh_entered_rows
 from connector.observability.logs import get_logger
 from connector.observability.tracing import Tracing, open_tracing
 from connector.settings import Settings, refresh_tables
+from connector.settings.secret_files import find_exposed
 from mappings import DESTINATIONS
 from mappings.app_settings import AppStore
 from mappings.problems import Problem
@@ -124,6 +125,8 @@ def open_runtime(
         if not with_clients:
             yield Runtime(**common)
             return
+        for secret_file in find_exposed(settings.secret_files):
+            get_logger().warning("secret_file_exposed", file=str(secret_file), what="every user can read it")
         for store_name, message in find_memory_only_tokens(settings):
             get_logger().warning("store_token_not_stored", store=store_name, what=message)
         with open_clients(settings, clock, common["token_vaults"], database) as (account_clients, store_apis):

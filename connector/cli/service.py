@@ -87,7 +87,7 @@ def check(live: bool, as_json: bool) -> None:
     starts with it. The command changes nothing and creates no file.
     """
     from connector.observability.logs import configure_logging
-    from connector.operations.startup import find_gaps
+    from connector.operations.startup import find_exposed_secrets, find_gaps
 
     configure_logging(quiet=True)
     sys.dont_write_bytecode = True  # of a merchant's own schema
@@ -97,7 +97,7 @@ def check(live: bool, as_json: bool) -> None:
             print_json_line({"faults": errors})
             sys.exit(1)
         exit_with([*errors, *hint_at_environment_file(errors)], 1)
-    warnings = find_gaps(settings)
+    warnings = [*find_gaps(settings), *find_exposed_secrets(settings)]
     probes, token_probes, webhook_checks = [], [], []
     if live:
         from connector.operations.doctor import check_store_webhooks

@@ -36,6 +36,7 @@ from connector.operations.webhooks import WebhooksReport, probe_webhooks
 from connector.runtime import check_database, find_memory_only_tokens
 from connector.settings import Settings, load_settings
 from connector.settings.environment import MIN_SECRET_LENGTH
+from connector.settings.secret_files import find_exposed
 from mappings.app_settings import AppStore
 from mappings.settings import Store
 
@@ -78,6 +79,8 @@ def run_checks(
     if len(settings.environment.metrics_token or MIN_SECRET_LENGTH * " ") < MIN_SECRET_LENGTH:
         remedy = "set it to what connector token prints"
         yield warning(CONFIGURATION, f"METRICS_TOKEN has fewer than {MIN_SECRET_LENGTH} characters", remedy)
+    for secret_file in find_exposed(settings.secret_files):
+        yield warning(CONFIGURATION, f"every user can read the secret in {secret_file}", f"chmod o-r {secret_file}")
     for store_name, message in find_memory_only_tokens(settings):
         yield warning(f"store {store_name}", message, "set TOKEN_KEYS to what connector token --key prints")
     yield from check_database_health(settings)

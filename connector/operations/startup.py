@@ -11,6 +11,7 @@ from connector.runtime import check_database, check_ids, find_memory_only_tokens
 from connector.settings import Settings
 from connector.settings.environment import Environment
 from connector.settings.loader import UNROUTED
+from connector.settings.secret_files import find_exposed
 from mappings.settings import is_loopback
 
 #: More webhook addresses than this are not printed.
@@ -38,6 +39,14 @@ def find_gaps(settings: Settings) -> list[str]:
     used = {account for route in settings.routes for account in route.accounts}
     gaps += [f"Account {name}: no route leads to it." for name in settings.accounts if name not in used]
     return gaps
+
+
+def find_exposed_secrets(settings: Settings) -> list[str]:
+    """Return which files with secrets others can read, each as a sentence that says what to do."""
+    return [
+        f"{path} has a secret, and every user of this machine can read it: chmod o-r {path}"
+        for path in find_exposed(settings.secret_files)
+    ]
 
 
 def find_service_gaps(settings: Settings) -> list[str]:
@@ -82,6 +91,8 @@ def describe_service(settings: Settings) -> str:
 
 def find_place_faults(environ: Mapping[str, str]) -> list[str]:
     """Return why no database can be where `DATABASE_URL` says, whatever else is wrong with the configuration."""
+    if environ.get("DATABASE_URL_FILE"):
+        return []
     url = environ.get("DATABASE_URL") or Environment().database_url
     return find_place_errors(url) if url.startswith("sqlite:///") else []
 

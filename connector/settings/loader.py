@@ -1,6 +1,6 @@
 """Loads connector.toml and the environment, and reports all their errors at once.
 
-An error never shows the value of a variable that the file names as `${NAME}`.
+An error never shows the value of a variable or a file that the configuration names as `${NAME}` or `${file:PATH}`.
 """
 
 import math
@@ -24,7 +24,8 @@ from connector.settings.environment import Environment, EnvironmentSchema
 from connector.settings.errors import ConfigErrors, format_path, validate_table
 from connector.settings.integrations import build_store_or_account, table_files
 from connector.settings.routes import Route, RouteSchema
-from connector.settings.toml_file import TEXT_VARIABLE, find_config_source, read_toml, substitute_variables
+from connector.settings.secret_files import SecretFileError, read_secret
+from connector.settings.toml_file import TEXT_VARIABLE, References, find_config_source, read_toml, substitute_references
 from connector.settings.users import User, build_users
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings import setting_fields as fields
@@ -34,6 +35,8 @@ from mappings.storefront import Storefront
 
 #: Of a store that no route leads from.
 UNROUTED = 'no route leads from it, so that its orders are recorded and not sent; add [[routes]] with from = "{name}".'
+#: What follows a variable's name where a file has its value.
+FILE_SUFFIX = "_FILE"
 #: The part of a lease that is reserved for recording the outcome of the longest possible attempt.
 LEASE_MARGIN_S = 15
 
@@ -52,6 +55,7 @@ class Settings:
     directory: Path = Path()  # of the configuration file; paths in it are relative to this
     config_name: str = "connector.toml"  # of the configuration file, or of the variable that has its text
     table_files: tuple[TableFile, ...] = ()
+    secret_files: tuple[Path, ...] = ()
     account_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # unparsed, by name
     configured_accounts: Mapping[str, Account] = field(default_factory=dict, repr=False)  # without `entered_rows`
     entered_rows: tuple[EnteredRow, ...] = field(default=(), repr=False)  # of lookup tables; `accounts` has them
@@ -106,15 +110,16 @@ def load_settings(
 
     Raises `SettingsError` with every error in the configuration and the environment.
     """
-    variables = set_variables(environ)
     errors = ConfigErrors()
+    variables, secret_files = set_variables(environ, errors)
     environment = validate_table(EnvironmentSchema(unknown=EXCLUDE), variables, (), errors) or Environment()
     source = find_config_source(path, variables, errors)
     data = read_toml(source, errors) if source else None
     if source is None or data is None:
         raise SettingsError(errors.messages)
     directory = source.directory
-    data = substitute_variables(data, variables, (), errors)
+    references = References(variables, directory)
+    data = substitute_references(data, references, (), errors)
     configuration = validate_table(ConfigurationSchema(), data, (), errors) or {}
 
     store_tables = _tables_or_empty(data.get("stores"))
@@ -164,6 +169,7 @@ def load_settings(
         directory=directory,
         config_name=source.path.name if source.path else TEXT_VARIABLE,
         table_files=files,
+        secret_files=(*secret_files, *references.files),
         account_tables=account_tables,
         public_url=configuration.get("public_url"),
         alerts=alerts,
@@ -173,14 +179,36 @@ def load_settings(
 def load_environment(environ: Mapping[str, str] = os.environ) -> Environment:
     """Load the environment variables alone. Raises `SettingsError` with every error in them."""
     errors = ConfigErrors()
-    environment = validate_table(EnvironmentSchema(unknown=EXCLUDE), set_variables(environ), (), errors)
+    variables, _ = set_variables(environ, errors)
+    environment = validate_table(EnvironmentSchema(unknown=EXCLUDE), variables, (), errors)
     errors.raise_any()
     return environment or Environment()
 
 
-def set_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that are not empty: an empty one counts as unset."""
-    return {name: value for name, value in environ.items() if value}
+def set_variables(environ: Mapping[str, str], errors: ConfigErrors) -> tuple[dict[str, str], list[Path]]:
+    """Return the variables that are not empty, and the files that were read. An empty variable counts as unset.
+
+    For each of the service's own variables, `NAME_FILE` may name a file that has its value. Adds the errors.
+    """
+    variables = {name: value for name, value in environ.items() if value}
+    files = []
+    for name in sorted(setting.data_key or "" for setting in EnvironmentSchema().fields.values()):
+        file_variable = f"{name}{FILE_SUFFIX}"
+        if file_variable not in variables:
+            continue
+        if name in variables:
+            errors.add((file_variable,), f"is set, and {name} is too: only one of them may be.")
+            continue
+        file = Path(variables[file_variable])
+        try:
+            variables[name] = read_secret(file)
+        except SecretFileError as error:
+            errors.add((file_variable,), str(error))
+            errors.suppress((name,))
+        else:
+            errors.redact(variables[name], f"${{file:{file}}}")
+            files.append(file)
+    return variables, files
 
 
 AT_LEAST_ONE_TABLE = Length(min=1, error="needs at least one table.")

@@ -22,7 +22,7 @@ from connector.settings.csv_tables import (
     row_from_cells,
 )
 from connector.settings.errors import ConfigErrors, format_path
-from connector.settings.toml_file import find_config_source, read_toml, substitute_variables
+from connector.settings.toml_file import References, find_config_source, read_toml, substitute_references
 from mappings import DESTINATIONS
 from mappings.lookup_tables import LookupTableField
 
@@ -77,7 +77,8 @@ def list_table_locations(path: Path | None, variables: Mapping[str, str]) -> lis
         for setting, table in (destination.settings_schema().fields if destination else {}).items():
             if not isinstance(table, LookupTableField):
                 continue
-            value = substitute_variables(values.get(setting), variables, ("accounts", name, setting), ConfigErrors())
+            references = References(variables, source.directory)
+            value = substitute_references(values.get(setting), references, ("accounts", name, setting), ConfigErrors())
             csv_path = source.directory / value if names_csv_file(table, value) else None
             locations.append(
                 TableLocation(

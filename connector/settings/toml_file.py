@@ -1,4 +1,4 @@
-"""Finds the configuration, parses it as TOML, and substitutes `${VARIABLES}` in it."""
+"""Finds the configuration, parses it as TOML, and substitutes `${VARIABLES}` and `${file:…}` in it."""
 
 import re
 import tomllib
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.settings.errors import ConfigErrors, ConfigPath
+from connector.settings.secret_files import SecretFileError, read_secret
 
 TEXT_VARIABLE, PATH_VARIABLE = "CONNECTOR_TOML", "CONNECTOR_CONFIG"
 DEFAULT_PATH = Path("connector.toml")
@@ -73,35 +74,75 @@ def read_toml(source: ConfigSource, errors: ConfigErrors) -> dict[str, Any] | No
     return None
 
 
-VARIABLE_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|\$\{")
+#: `${NAME}`, or `${file:PATH}`, whose path may have variables in it. `$${` is a literal `${`.
+REFERENCE = re.compile(
+    r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}"
+    r"|\$\{file:(?P<file>(?:\$\{[A-Za-z_][A-Za-z0-9_]*\}|[^${}])+)\}|\$\{"
+)
+VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def substitute_variables(value: Any, variables: Mapping[str, str], path: ConfigPath, errors: ConfigErrors) -> Any:
-    """Return `value` with each `${NAME}` in its texts replaced by that variable, and each `$${` by `${`."""
+class UnresolvedReferenceError(Exception):
+    """A `${…}` names nothing that can be read. The message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What `${…}` in the configuration may name.
+
+    Args:
+        directory: what paths of files are relative to.
+        files: the files that were read.
+    """
+
+    variables: Mapping[str, str]
+    directory: Path
+    files: list[Path] = field(default_factory=list)
+
+    def read_variable(self, name: str) -> str:
+        """Raises `UnresolvedReferenceError`."""
+        if name not in self.variables:
+            raise UnresolvedReferenceError(f"the environment variable {name} is not set.")
+        if not self.variables[name].isprintable():
+            # This includes bytes that are not UTF-8, which Python decodes as lone surrogates.
+            raise UnresolvedReferenceError(f"{name} contains unprintable characters, such as a line break.")
+        return self.variables[name]
+
+    def read_file(self, path: str) -> str:
+        """Raises `UnresolvedReferenceError`."""
+        file = self.directory / VARIABLE.sub(lambda match: self.read_variable(match["name"]), path)
+        try:
+            text = read_secret(file)
+        except SecretFileError as error:
+            raise UnresolvedReferenceError(str(error)) from None
+        self.files.append(file)
+        return text
+
+
+def substitute_references(value: Any, references: References, path: ConfigPath, errors: ConfigErrors) -> Any:
+    """Return `value` with each `${NAME}` in its texts replaced by that variable, and each `${file:PATH}` by a file."""
     if isinstance(value, dict):
-        return {name: substitute_variables(item, variables, (*path, name), errors) for name, item in value.items()}
+        return {name: substitute_references(item, references, (*path, name), errors) for name, item in value.items()}
     if isinstance(value, list):
-        return [substitute_variables(item, variables, (*path, index), errors) for index, item in enumerate(value)]
+        return [substitute_references(item, references, (*path, index), errors) for index, item in enumerate(value)]
     if not isinstance(value, str):
         return value
 
     def replace(match: re.Match[str]) -> str:
-        name = match["name"]
         if match[0] == "$${":
             return "${"
-        if not name:
+        try:
+            if match["file"]:
+                return references.read_file(match["file"])
+            if match["name"]:
+                return references.read_variable(match["name"])
             messages.append("has ${ without a variable name and }; write $${ for a literal ${.")
-        elif name not in variables:
-            messages.append(f"the environment variable {name} is not set.")
-        elif not variables[name].isprintable():
-            # This includes bytes that are not UTF-8, which Python decodes as lone surrogates.
-            messages.append(f"{name} contains unprintable characters, such as a line break.")
-        else:
-            return variables[name]
+        except UnresolvedReferenceError as error:
+            messages.append(str(error))
         return match[0]
 
     messages: list[str] = []
-    result = VARIABLE_REFERENCE.sub(replace, value)
+    result = REFERENCE.sub(replace, value)
     for text in messages:
         errors.add(path, text)
     if messages:

@@ -5,10 +5,11 @@ from connector.database import sessions
 from connector.settings import environment
 from connector.web import access, proxies, webhooks
 from connector.web.api import authorization
-from connector.web.dashboard import auth
+from connector.web.dashboard import auth, deliveries
 from tests.mutants.mutant import Invariant, Mutant
 
 ACCESS = "tests/web/test_access.py"
+AUDIT = "tests/web/test_audit.py"
 SESSIONS = "tests/web/dashboard/test_sessions.py"
 
 NO_WAY_IN = Invariant(
@@ -119,6 +120,24 @@ NO_WAY_IN = Invariant(
             old="token.is_expired(runtime.clock())",
             new="False",
             tests=(f"{ACCESS}::test_a_token_ends",),
+        ),
+        Mutant(
+            breaks="an order is shown without an entry in the audit trail",
+            at=deliveries.show,
+            old="    record_view(runtime.database, current_reader(), Subject.of(delivery))\n",
+            new="",
+            tests=(f"{AUDIT}::test_each_order_that_is_looked_at_is_recorded_once_an_hour",),
+        ),
+        Mutant(
+            breaks="the audit trail has the name of nobody",
+            at=auth.sign_in,
+            old="""        guard.sign_in_failed(name)
+        guard.record_failed_sign_in("dashboard", user.name if user else None)
+""",
+            new="""        guard.sign_in_failed(name)
+        guard.record_failed_sign_in("dashboard", name)
+""",
+            tests=(f"{AUDIT}::test_failed_sign_ins_are_counted_without_names_of_nobody",),
         ),
         Mutant(
             breaks="wrong signatures are not logged",
