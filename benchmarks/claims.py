@@ -20,6 +20,7 @@ from connector.database.attempts import SendStart, mark_all_sending, mark_sendin
 from connector.database.claims import ClaimedDelivery, Limit, claim_deliveries, ensure_circuits
 from connector.database.engine import Database
 from connector.database.models import Delivery, State
+from connector.database.restores import check_generation
 
 BATCH = 50
 SPEEDUP = Target(value=6, unit="x")
@@ -32,22 +33,28 @@ def claim_and_mark_one_by_one(database: Database) -> list[ClaimedDelivery]:
     while len(deliveries) < BATCH:
         limits = {ACCOUNT: Limit(len(deliveries) + 1)}
         (claimed,) = claim_deliveries(database, worker_id=WORKER_ID, limits=limits, lease_s=LEASE_S)
-        require_marked(mark_sending(database, build_send_start(claimed)))
+        require_marked(mark_sending(database, build_send_start(database, claimed)))
         deliveries.append(claimed)
     return deliveries
 
 
 def claim_and_mark_in_batch(database: Database) -> list[ClaimedDelivery]:
     deliveries = claim_deliveries(database, worker_id=WORKER_ID, limits={ACCOUNT: Limit(BATCH)}, lease_s=LEASE_S)
-    starts = [build_send_start(claimed) for claimed in deliveries]
-    for is_marked in database.transact(lambda transaction: mark_all_sending(transaction, starts)):
-        require_marked(is_marked)
+    starts = [build_send_start(database, claimed) for claimed in deliveries]
+    for number in database.transact(lambda transaction: mark_all_sending(transaction, starts)):
+        require_marked(number is not None)
     return deliveries
 
 
-def build_send_start(claimed: ClaimedDelivery) -> SendStart:
+def build_send_start(database: Database, claimed: ClaimedDelivery) -> SendStart:
     return SendStart(
-        delivery=claimed.delivery, body=BODY, idempotency_key=None, warnings=[], circuits=(ACCOUNT,), lease_s=LEASE_S
+        delivery=claimed.delivery,
+        body=BODY,
+        idempotency_key=None,
+        warnings=[],
+        circuits=(ACCOUNT,),
+        lease_s=LEASE_S,
+        generation=database.generation,
     )
 
 
@@ -76,6 +83,7 @@ def measure(url: str, rounds: int) -> dict[str, list[float]]:
     }
     per_s: dict[str, list[float]] = {name: [] for name in methods}
     ensure_circuits(database, [ACCOUNT])
+    check_generation(database, key_windows_s={})
     for _ in range(rounds + 1):
         for name, claim_and_mark in methods.items():
             started_s = time.perf_counter()

@@ -18,6 +18,8 @@ from connector.core.token_cipher import TokenCipher
 from connector.database.engine import Database
 from connector.database.health import unknown_ids
 from connector.database.known_stores import record_first_runs
+from connector.database.models import Restore
+from connector.database.restores import check_generation
 from connector.database.stopped_stores import find_stop
 from connector.database.store_tokens import DatabaseVault
 from connector.database.table_rows import refresh_entered_rows
@@ -108,6 +110,7 @@ def open_runtime(
             check_database(settings, database)
             if with_clients:
                 settings = load_entered_rows(settings, database)
+                check_database_generation(settings, database)
             if with_clients or allow_database_down:  # a worker or a web process, and not a command
                 first_runs = record_first_runs(database, [store.id for store in settings.stores.values()])
         except DatabaseUnavailableError:
@@ -140,6 +143,26 @@ def check_database(settings: Settings, database: Database) -> None:
     """Raises `MigrationNeededError`, `SettingsError`, `DatabaseUnavailableError`."""
     database.require_migrated()
     check_ids(settings, database)
+
+
+def check_database_generation(settings: Settings, database: Database) -> Restore | None:
+    """Let orders be sent, after holding those that may have been sent if the database was restored from a backup.
+
+    Returns the restore, if this call noticed one.
+    """
+    windows = {
+        account.id: account.ambiguous_for_s
+        for account in settings.accounts.values()
+        if settings.destination(account).supports_idempotency
+    }
+    restore = check_generation(database, key_windows_s=windows)
+    if restore is not None:
+        get_logger().error(
+            "database_restored",
+            what="orders that may have been sent before are held: `connector restored` says more",
+            evidence=restore.evidence,
+        )
+    return restore
 
 
 def load_entered_rows(settings: Settings, database: Database) -> Settings:

@@ -137,6 +137,13 @@ WORDINGS: Mapping[str, Wording] = {
         to_do="Read the log of `connector serve` or `connector worker`: `worker_ended` says how the worker ended."
         " `connector serve` keeps starting it. `connector doctor` says what is wrong with the configuration.",
     ),
+    "restored": Wording(
+        title="The database was restored from a backup, and orders that may have been sent before are held",
+        plural_title="",
+        to_do="Look for each at its destination. If it is there, mark it as delivered; if it is not, retrigger it."
+        " `connector restored --show` says how many there are, and how to do it for all at once. This is over when none"
+        " is left.",
+    ),
     "silent": Wording(
         title="Store {store} has not sent a webhook for more than {hours} hours",
         plural_title="",
@@ -275,6 +282,8 @@ def page_or_command(alert: Alert, examples: Sequence[Mapping[str, Any]], public_
             path, command = "/stores", "connector doctor"
         case "worker":
             path, command = "/", "connector doctor"
+        case "restored":
+            path, command = "/deliveries?state=parked&reason=held", "connector restored --show"
         case "circuit" | "backlog":
             path, command = "/accounts", "connector accounts"
         case _ if (len(delivery_ids) == 1 and alert.orders == 1) or alert.kind == "attention":

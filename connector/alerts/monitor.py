@@ -43,6 +43,7 @@ from connector.database.lost_webhooks import read_lost_webhooks
 from connector.database.models import Alert, StoppedStore
 from connector.database.readings import is_failing
 from connector.database.reconciliation.run import Discrepancy, Scope, reconcile
+from connector.database.restores import load_status
 from connector.database.signature_failures import is_recovered, read_signature_failures
 from connector.database.stats.counters import last_event_times, roll_up_counters
 from connector.database.stopped_stores import read_stopped_stores
@@ -163,6 +164,7 @@ class AlertMonitor:
             *self.lost_webhooks(),
             *self.stopped_stores(stopped),
             *self.missing_worker(),
+            *self.restored_database(),
         ]
         return [
             condition
@@ -256,6 +258,12 @@ class AlertMonitor:
         self.no_worker_since = self.no_worker_since or now
         if now - self.no_worker_since >= timedelta(seconds=STANDBY_AFTER_S):
             yield OngoingCondition(kind="worker", since=self.no_worker_since)
+
+    def restored_database(self) -> Iterator[OngoingCondition]:
+        """Yield that orders are held since the database was restored from a backup."""
+        status = load_status(self.database)
+        if status.restore is not None and status.held:
+            yield OngoingCondition(kind="restored", since=status.restore.noticed_at)
 
     def run_periodic_tasks(self) -> None:
         """Reconcile recent records, over two intervals so that none is skipped, and delete old alerts once a day."""

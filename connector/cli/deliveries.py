@@ -55,12 +55,20 @@ def show(is_event: bool, as_json: bool, id_: int) -> None:
 )
 @click.option("--force", is_flag=True, help="Send even if it may have arrived. Check at the destination first.")
 @click.option("--new-key", is_flag=True, help="With --force: use a new idempotency key, if no attempt was processed.")
+@click.option("--looked", is_flag=True, help="You looked: the order is uncertain or held, and not at the destination.")
 @click.option("--account", help="With --event: only for this account, by id, even if no route leads there.")
 @NOTE_OPTION
 @JSON_OPTION
 @ID_ARGUMENT
 def retrigger(
-    is_event: bool, force: bool, new_key: bool, account: str | None, note: str | None, as_json: bool, id_: int
+    is_event: bool,
+    force: bool,
+    new_key: bool,
+    looked: bool,
+    account: str | None,
+    note: str | None,
+    as_json: bool,
+    id_: int,
 ) -> None:
     """Queue a delivery again.
 
@@ -69,15 +77,15 @@ def retrigger(
     from connector.operations import actions
     from connector.serializers.deliveries import serialize_delivery, serialize_retry_result
 
-    if is_event and new_key:
-        raise click.UsageError("--new-key is for one delivery.")
+    if is_event and (new_key or looked):
+        raise click.UsageError("--new-key and --looked are for one delivery.")
     if account and not is_event:
         raise click.UsageError("--account goes with --event.")
     with local_runtime() as runtime:
         if not is_event:
             with explain_conflict(f"Delivery {id_} was not queued"):
                 delivery = actions.retrigger_delivery(
-                    runtime, id_, actor=operator_name(), force=force, new_key=new_key, note=note
+                    runtime, id_, actor=operator_name(), force=force, new_key=new_key, looked=looked, note=note
                 )
             print_result(f"Delivery {id_} is queued.", serialize_delivery(delivery), as_json=as_json)
             return
@@ -96,7 +104,7 @@ def explain_conflict(what: str) -> Iterator[None]:
     try:
         yield
     except ConflictError as error:
-        exit_with([f"{what}: {str(error).replace('`force`', '--force')}."], 1)
+        exit_with([f"{what}: {str(error).replace('`force`', '--force').replace('`looked`', '--looked')}."], 1)
 
 
 def describe_retry(row: dict[str, Any]) -> str:

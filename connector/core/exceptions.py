@@ -6,6 +6,7 @@ ConnectorError
 ├── SettingsError              the developer edits connector.toml or the environment
 ├── MigrationNeededError       the operator runs `connector migrate` (503)
 ├── DatabaseUnavailableError   the caller retries later (503)
+├── DatabaseRestoredError      the worker checks the database again, and records that it was restored
 ├── StoreUnavailableError      the caller retries later, or checks the store's API token (502)
 ├── SignatureError             the sender signs with the store's secret (401)
 ├── InvalidRequestError        the caller corrects the request (400)
@@ -46,6 +47,10 @@ class DatabaseUnavailableError(ConnectorError):
 
     status = 503
     public_message: ClassVar[str] = "the database is unavailable"
+
+
+class DatabaseRestoredError(ConnectorError):
+    """The database is another one than the worker has checked: nothing may be sent before it is checked again."""
 
 
 class StoreUnavailableError(ConnectorError):

@@ -161,6 +161,10 @@ HOLD_REASONS: Mapping[str, str] = {
         "The store reported that the order was deleted, and also that it was restored, and it is not certain which "
         "came last: check in the store whether to send it."
     ),
+    "database_restored": N_(
+        "The database was restored from a backup, and this order may have been sent in the time that the backup does "
+        "not know: look for it at the destination before it is sent."
+    ),
 }
 
 #: Why a store's API is not called.
@@ -202,6 +206,10 @@ RETRIGGER_REASONS: Mapping[str, str] = {
     "already_delivered": N_("it is delivered: look at the destination first, then use `force`"),
     "already_discarded": N_("it is discarded: `force` sends it in spite of that"),
     "is_uncertain": N_("it is uncertain: look at the destination first, then resolve it or use `force`"),
+    "held_since_restore": N_(
+        "it may have been sent before the database was restored: look at the destination first, then resolve it or use "
+        "`looked`"
+    ),
 }
 
 #: What a person entered for an order, and what that means for a delivery.
@@ -223,7 +231,7 @@ CORRECTION_MESSAGES: Mapping[str, str] = {
 JOB_REASONS: Mapping[str, str] = {
     "changed_meanwhile": N_("it changed before the job reached it, and no longer matches"),
     "is_held": N_("a person must decide about it: open it, or select those that are held"),
-    "held_after_attempt": N_("it is held, and an attempt to send it was made before: look at the destination first"),
+    "held_after_attempt": N_("it is held, and may have arrived: look at the destination first"),
     "still_waiting": N_("it is waiting: only what is parked can be marked as delivered"),
     "is_delivered": N_("it is delivered"),
     "is_discarded": N_("it is discarded"),

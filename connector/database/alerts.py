@@ -46,6 +46,7 @@ CONDITION_KINDS = (
     "lost_webhooks",
     "stopped",
     "worker",
+    "restored",
 )
 BATCH_SIZE = 500
 #: How far back each run reads again: clocks are set, and on PostgreSQL a change is visible when its transaction ends.

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlmodel import col, select
 
+from connector.core.exceptions import DatabaseRestoredError
 from connector.core.messages import build_message
 from connector.database.circuits import CircuitReport, load_circuits, record_outcomes, release_probe, seconds_open
 from connector.database.deliveries import (
@@ -22,6 +23,7 @@ from connector.database.deliveries import (
     update_delivery,
 )
 from connector.database.engine import Database, Transaction
+from connector.database.generation import Generation
 from connector.database.models import Attempt, Delivery, Reason, State
 from connector.database.orders import (
     CAME_BACK,
@@ -35,8 +37,15 @@ from connector.database.orders import (
     newest_event,
     select_newest,
 )
-from connector.database.sql.run import run_many
-from connector.database.sql.statements import INSERT_ATTEMPT, MARK_SENDING, RECORD_ATTEMPT, RECORD_OUTCOME
+from connector.database.sql.run import run, run_many
+from connector.database.sql.statements import (
+    INSERT_ATTEMPT,
+    LAST_ATTEMPT,
+    MARK_SENDING,
+    READ_GENERATION,
+    RECORD_ATTEMPT,
+    RECORD_OUTCOME,
+)
 from mappings.destination import Outcome
 from mappings.problems import ParamValue, Problem, dump_problems
 
@@ -74,6 +83,7 @@ class SendStart:
     Args:
         delivery: as it was read when it was claimed.
         circuits: while these are open, the time does not count towards `retry_for_s`.
+        generation: the database's, as the worker knew it when it prepared the request.
     """
 
     delivery: Delivery
@@ -82,6 +92,7 @@ class SendStart:
     warnings: list[Problem]
     circuits: tuple[str, ...]
     lease_s: float
+    generation: Generation | None
     may_be_committed: bool = False  # a transaction with it failed, but may have been committed
 
 
@@ -100,30 +111,45 @@ def mark_sending(database: Database, start: SendStart) -> bool:
 
     False, without any change, if the claim is lost, the lease has expired, or the order changed since `delivery` was
     read: then nothing may be sent.
+
+    Raises `DatabaseRestoredError` if the database is of another generation. Nothing may be sent then, either.
     """
-    return database.commit(mark_all_sending, start, no_timeout=True)  # it might be committed after a timeout
+    number = database.commit(mark_all_sending, start, no_timeout=True)  # it might be committed after a timeout
+    if number is None or start.generation is None:
+        return False
+    file = database.backend.generation_file
+    is_revised = start.delivery.revision > 1
+    if file is not None and not file.advance(start.generation.id, number, is_revised=is_revised):
+        raise DatabaseRestoredError("the file of its generation is of another database")
+    return True
 
 
-def mark_all_sending(transaction: Transaction, starts: Sequence[SendStart]) -> list[bool]:
+def mark_all_sending(transaction: Transaction, starts: Sequence[SendStart]) -> list[int | None]:
+    """Returns for each the number that `GenerationFile.advance` takes; None if it may not be sent."""
     now = transaction.now
+    generation, server = read_generation(transaction)
+    if any(start.generation is None or start.generation.id != generation for start in starts):
+        raise DatabaseRestoredError("it was restored from a backup")
+    if server != transaction.backend.read_server(transaction.connection):
+        raise DatabaseRestoredError("it is on another server, or was recovered")
     current_by_id = lock_deliveries(transaction, [start.delivery.id for start in starts])
     circuits = load_circuits(transaction, {name for start in starts for name in start.circuits})
     changes: list[dict[str, Any]] = []
     new_attempts: list[dict[str, Any]] = []
-    results = []
+    may_send: list[bool] = []
     for start in starts:
         delivery, number = start.delivery, start.delivery.attempts + 1
         current = current_by_id[delivery.id]
         is_marked = current.is_claimed_by(delivery.claimed_by, state=State.SENDING) and current.attempts == number
         may_be_committed, start.may_be_committed = start.may_be_committed, True
         if may_be_committed and is_marked:  # by the earlier transaction, whose commit was not confirmed
-            results.append(True)
+            may_send.append(True)
             continue
         has_lease = current.claim_expires_at is not None and current.claim_expires_at > now
         if not (is_still_claimed(current, delivery) and has_lease):
-            results.append(False)
+            may_send.append(False)
             continue
-        results.append(True)
+        may_send.append(True)
         open_s = sum(seconds_open(circuits.get(name), now) for name in start.circuits)
         changes.append(
             {
@@ -143,7 +169,19 @@ def mark_all_sending(transaction: Transaction, starts: Sequence[SendStart]) -> l
     if changes:
         run_many(transaction.connection, MARK_SENDING, changes)
         run_many(transaction.connection, INSERT_ATTEMPT, new_attempts)
-    return results
+    last_attempt = read_last_attempt(transaction)
+    return [last_attempt if is_allowed else None for is_allowed in may_send]
+
+
+def read_generation(transaction: Transaction) -> tuple[str | None, str | None]:
+    """The generation that is recorded in the database, and the server."""
+    rows = run(transaction.connection, READ_GENERATION, {})
+    return rows[0] if rows else (None, None)
+
+
+def read_last_attempt(transaction: Transaction) -> int:
+    ((number,),) = run(transaction.connection, LAST_ATTEMPT, {})
+    return number or 0
 
 
 def run_values(delivery: Delivery, now: datetime, circuit_open_s: float) -> dict[str, Any]:
@@ -283,7 +321,11 @@ def apply_missed_events(transaction: Transaction, delivery_id: int) -> None:
 
 def apply_cancellation(transaction: Transaction, current: LockedDelivery, *, is_doubtful: bool) -> None:
     values, alert = cancellation_values(
-        state=current.state, reason=current.reason, locked_since=current.locked_since, is_doubtful=is_doubtful
+        state=current.state,
+        reason=current.reason,
+        locked_since=current.locked_since,
+        is_doubtful=is_doubtful,
+        may_be_sent=bool(current.sent_before_restore),
     )
     if values:
         update_delivery(transaction, current.id, {**values, "updated_at": transaction.now})
@@ -299,7 +341,8 @@ def record_late_response(transaction: Transaction, result: AttemptResult) -> Non
     attempt, decision, delivery_id = result.attempt, result.decision, result.delivery.id
     current = lock_deliveries(transaction, [delivery_id])[delivery_id]
     is_last_attempt = current.attempts == attempt.number
-    may_apply = current.state == State.WAITING or current.reason == Reason.UNCERTAIN
+    is_held_since_restore = current.reason == Reason.HELD and current.sent_before_restore
+    may_apply = current.state == State.WAITING or current.reason == Reason.UNCERTAIN or is_held_since_restore
     if is_last_attempt and may_apply and decision.state == State.DELIVERED:
         update_delivery(transaction, delivery_id, outcome_values(current, decision, transaction.now))
         row = {"delivery_id": delivery_id, "number": attempt.number, **attempt_values(attempt)}

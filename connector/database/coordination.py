@@ -12,6 +12,8 @@ from connector.database.models import Checkpoint
 
 #: Held by one of the running workers at any time, so that other processes know that there is one.
 WORKER_LOCK = "worker"
+#: How long a worker that died is taken to run. It writes once in half of this.
+PRESENCE_TTL_S = 60.0
 
 
 def acquire_lock(database: Database, name: str, holder: str, *, lease_s: float, standby_after_s: float = 0.0) -> bool:

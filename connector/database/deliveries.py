@@ -41,6 +41,7 @@ class LockedDelivery(NamedTuple):
     claimed_by: str | None
     attempts: int
     override_event_id: int | None
+    sent_before_restore: bool | None
     due_at: datetime | None
     claim_expires_at: datetime | None
     locked_since: datetime | None
@@ -109,9 +110,14 @@ def discard(database: Database, delivery: Delivery, reason: Reason, problems: Se
     return finish_without_attempt(database, delivery, state=State.DISCARDED, **values)
 
 
-def hold(database: Database, delivery: Delivery, problem: Problem) -> bool:
-    """Park it until a person decides. False as for `park_unmappable`."""
-    return finish_without_attempt(database, delivery, **held_values(problem))
+def hold(database: Database, delivery: Delivery, problem: Problem, *, may_be_sent: bool = False) -> bool:
+    """Park it until a person decides. False as for `park_unmappable`.
+
+    Args:
+        may_be_sent: before the database was restored from a backup.
+    """
+    marked = {"sent_before_restore": True} if may_be_sent else {}
+    return finish_without_attempt(database, delivery, **held_values(problem), **marked)
 
 
 def held_values(problem: Problem) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sqlmodel import Session
 from sqlmodel.sql.expression import SelectOfScalar
 
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError
+from connector.database.generation import Generation, GenerationFile
 from connector.database.group_commit import Change, GroupCommitter
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -36,6 +37,7 @@ class Backend(Protocol):
     driver_error: type[Exception]  # the base of the driver's errors
     poll_interval_s: float  # how often to look for due deliveries without a notification
     max_commit_lag_s: float  # after this time, no row is committed with an id or a time older than the present ones
+    generation_file: GenerationFile | None  # where one process can notice that the database is an older copy
 
     def now(self) -> datetime:
         """The current time by the clock that leases use."""
@@ -44,6 +46,12 @@ class Backend(Protocol):
         """Wait for other processes' writers, where only one can write at a time."""
 
     def begin(self, connection: Connection, *, writes: bool) -> None: ...
+
+    def find_server(self) -> bool:
+        """Learn whether `read_server` can tell. To be called outside of transactions."""
+
+    def read_server(self, connection: Connection) -> str | None:
+        """Which server has the database, and how often it was recovered. None if that cannot be told."""
 
     def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
         """Keep other transactions from recording events of these orders until this one ends."""
@@ -144,6 +152,8 @@ class Database:
         self.clock = clock or self.backend.now
         self.timeout_s = timeout_s
         self.is_closed = False
+        #: As `connector.database.restores` last saw it. Without it, nothing is sent.
+        self.generation: Generation | None = None
         self._idle: deque[Connection] = deque(maxlen=1)
         self._may_keep_idle = connections > 1  # otherwise nothing could read
         self._committer: GroupCommitter[Transaction] = GroupCommitter(self.write)

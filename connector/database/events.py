@@ -373,7 +373,11 @@ def hold(batch: OrderBatch, webhook: IncomingWebhook, event: EventSummary, reaso
 
 def cancel_delivery(batch: OrderBatch, delivery: OrderDelivery, *, is_doubtful: bool) -> None:
     values, alert = cancellation_values(
-        state=delivery.state, reason=delivery.reason, locked_since=delivery.locked_since, is_doubtful=is_doubtful
+        state=delivery.state,
+        reason=delivery.reason,
+        locked_since=delivery.locked_since,
+        is_doubtful=is_doubtful,
+        may_be_sent=delivery.may_be_sent,
     )
     if values:
         batch.change_delivery(delivery, **values)

@@ -117,14 +117,14 @@ def process_delivery(
 ) -> JobResult:
     action = JobAction(job.action)
     request = JobRequest(action=action, actor=job.who, note=job.note, force=job.force, looked=job.looked)
-    was_attempted = delivery.attempts > 0
-    refusal = find_refusal(request, delivery_filter, delivery.state, delivery.reason, was_attempted=was_attempted)
+    may_have_arrived = delivery.attempts > 0 or bool(delivery.sent_before_restore)
+    refusal = find_refusal(request, delivery_filter, delivery.state, delivery.reason, may_have_arrived=may_have_arrived)
     if delivery.erased_at is not None:
         refusal = ERASED
     if refusal is not None:
         return JobResult(delivery_id=delivery.id, is_done=False, why=refusal)
     if action == JobAction.RETRIGGER:
-        retrigger = RetriggerRequest(actor=job.who, note=job.note, force=job.force)
+        retrigger = RetriggerRequest(actor=job.who, note=job.note, force=job.force, looked=job.looked)
         requeue(transaction, delivery, retrigger, supports_idempotency=supports_idempotency, ignores_routes=job.force)
     else:
         new_state = RESOLUTIONS[action]

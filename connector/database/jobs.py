@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, literal, not_, update
+from sqlalchemy import and_, bindparam, false, insert, literal, not_, or_, update
 from sqlmodel import col, func, select
 
 from connector.core.exceptions import ConflictError, NotFoundError
@@ -43,6 +43,10 @@ CANDIDATE_COLUMNS: tuple[Any, ...] = (
     Delivery.attempts,
     Delivery.erased_at,
 )
+
+
+#: An attempt was made, or the database was restored from a backup that may not know of one.
+MAY_HAVE_ARRIVED = or_(col(Delivery.attempts) > 0, func.coalesce(col(Delivery.sent_before_restore), false()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +83,18 @@ class JobPlan:
 
 def plan_job(database: Database, delivery_filter: DeliveryFilter, request: JobRequest) -> JobPlan:
     """Return what a job would do if it were started and processed now. Raises `InvalidRemoteIdsError`."""
-    was_attempted = col(Delivery.attempts) > 0
     groups = (
-        select(Delivery.state, Delivery.reason, was_attempted, func.count())
+        select(Delivery.state, Delivery.reason, MAY_HAVE_ARRIVED, func.count())
         .where(*delivery_filter.conditions(), NOT_ERASED)
-        .group_by(Delivery.state, col(Delivery.reason), was_attempted)
+        .group_by(Delivery.state, col(Delivery.reason), MAY_HAVE_ARRIVED)
     )
     erased = select(func.count()).select_from(Delivery).where(*delivery_filter.conditions(), not_(NOT_ERASED))
     plan = JobPlan()
     with database.read() as session:
         if count := session.exec(erased).one():
             plan.left[ERASED.code] = count
-        for state, reason, is_attempted, count in session.exec(groups):
-            refusal = find_refusal(request, delivery_filter, state, reason, was_attempted=is_attempted)
+        for state, reason, is_doubtful, count in session.exec(groups):
+            refusal = find_refusal(request, delivery_filter, state, reason, may_have_arrived=is_doubtful)
             if refusal is None:
                 plan.acted[PREVIOUS_STATES[reason or state].code] += count
             else:
@@ -105,19 +108,19 @@ def plan_job(database: Database, delivery_filter: DeliveryFilter, request: JobRe
 
 def list_actionable_ids(database: Database, delivery_filter: DeliveryFilter, request: JobRequest) -> list[int]:
     """The ids of the deliveries that a job would act on, in ascending order."""
-    matching = select(Delivery.id, Delivery.state, Delivery.reason, Delivery.attempts)
+    matching = select(Delivery.id, Delivery.state, Delivery.reason, MAY_HAVE_ARRIVED)
     matching = matching.where(*delivery_filter.conditions(), NOT_ERASED)
     with database.read() as session:
         rows = session.exec(matching.order_by(col(Delivery.id))).all()
     return [
         id_
-        for id_, state, reason, attempts in rows
-        if find_refusal(request, delivery_filter, state, reason, was_attempted=attempts > 0) is None
+        for id_, state, reason, is_doubtful in rows
+        if find_refusal(request, delivery_filter, state, reason, may_have_arrived=is_doubtful) is None
     ]
 
 
 def find_refusal(
-    request: JobRequest, delivery_filter: DeliveryFilter, state: str, reason: str | None, *, was_attempted: bool
+    request: JobRequest, delivery_filter: DeliveryFilter, state: str, reason: str | None, *, may_have_arrived: bool
 ) -> Problem | None:
     """Why a job leaves a delivery alone; None if it does not.
 
@@ -128,7 +131,7 @@ def find_refusal(
     if reason == Reason.HELD and not request.force:
         if delivery_filter.reason != Reason.HELD and delivery_filter.ids is None:
             return build_message("is_held")
-        if was_attempted and not request.looked:
+        if may_have_arrived and not request.looked:
             return build_message("held_after_attempt")
     return retrigger_refusal(state, reason, force=request.force, looked=request.looked)
 
@@ -148,7 +151,7 @@ def match_remote_ids(
             order_number=order_number,
             refusal=ERASED
             if erased_at is not None
-            else find_refusal(request, delivery_filter, state, reason, was_attempted=attempts > 0),
+            else find_refusal(request, delivery_filter, state, reason, may_have_arrived=attempts > 0),
         )
         for id_, order_id, order_number, state, reason, attempts, erased_at in rows
     ]

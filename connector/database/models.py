@@ -235,6 +235,9 @@ class Delivery(SQLModel, table=True):
     compare_at: datetime | None = timestamp_column(nullable=True)  # once delivered: when to look for changes since
     pruned_at: datetime | None = timestamp_column(nullable=True)  # when its body and responses were deleted
     erased_at: datetime | None = timestamp_column(nullable=True)  # when its personal data was erased, on request
+    #: Whether it may have been sent in the time that a restored backup does not know. False: a person looked, and it
+    #: was not. None: when its order was placed decides.
+    sent_before_restore: bool | None = None
 
 
 class ErasedOrder(SQLModel, table=True):
@@ -611,6 +614,31 @@ class DashboardSession(SQLModel, table=True):
     fingerprint: str  # of the user's password and role when the session began
     started_at: datetime = timestamp_column()
     used_at: datetime = timestamp_column()
+
+
+class DatabaseGeneration(SQLModel, table=True):
+    """What tells this database from an older copy of it: see `connector.database.restores`. It has one row."""
+
+    __tablename__ = "database_generation"
+
+    id: int = Field(default=1, primary_key=True)
+    generation: str  # random; another one after each restore
+    server: str | None = None  # on PostgreSQL: the server and its timeline; None if it does not tell
+
+
+class Restore(SQLModel, table=True):
+    """A restore from a backup, as it was noticed or as a person reported it."""
+
+    __tablename__ = "restores"
+
+    id: int = id_column()
+    noticed_at: datetime = timestamp_column()
+    known_until: datetime | None = timestamp_column(nullable=True)  # the backup has everything from before this
+    sent_until: datetime = timestamp_column()  # orders that were placed before this may have been sent
+    evidence: str  # see `connector.database.restores.Evidence`
+    who: str | None = None  # the person who reported it
+    denied_at: datetime | None = timestamp_column(nullable=True)  # a person said that it was none
+    denied_by: str | None = None
 
 
 class StoredSecret(SQLModel, table=True):

@@ -63,12 +63,14 @@ class RetriggerRequest:
     Args:
         force: even if that may create a second order, or the order was cancelled or filtered.
         new_key: use a new idempotency key, since no earlier attempt was processed.
+        looked: the person looked at the destination, where the order is not.
     """
 
     actor: str
     note: str | None = None
     force: bool = False
     new_key: bool = False
+    looked: bool = False
 
 
 def retrigger_delivery(
@@ -87,7 +89,7 @@ def retrigger_delivery(
 
     def retrigger(transaction: Transaction) -> Delivery:
         delivery = lock_delivery(transaction, delivery_id)
-        if refusal := find_refusal(delivery, force=request.force):
+        if refusal := find_refusal(delivery, force=request.force, looked=request.looked):
             raise ConflictError(render_stored(refusal))
         if request.new_key and not (supports_idempotency and request.force):
             raise ConflictError("`new_key` goes with `force`, at a destination that takes a key")
@@ -191,7 +193,7 @@ def requeue_or_skip(
     supports_idempotency: bool,
     ignores_routes: bool,
 ) -> RetriggerResult:
-    refusal = find_refusal(delivery, force=request.force)
+    refusal = find_refusal(delivery, force=request.force, looked=request.looked)
     if refusal is not None:
         return RetriggerResult(account=delivery.account, id=delivery.id, done="left", why=refusal)
     why = PREVIOUS_STATES[delivery.reason or delivery.state]
@@ -199,21 +201,36 @@ def requeue_or_skip(
     return RetriggerResult(account=delivery.account, id=delivery.id, done="queued", why=why)
 
 
-def find_refusal(delivery: Delivery, *, force: bool) -> Problem | None:
+def find_refusal(delivery: Delivery, *, force: bool, looked: bool = False) -> Problem | None:
     """Why a delivery may not be queued again; None if it may."""
-    return retrigger_refusal(delivery.state, delivery.reason, force=force, is_erased=delivery.erased_at is not None)
+    return retrigger_refusal(
+        delivery.state,
+        delivery.reason,
+        force=force,
+        looked=looked,
+        is_erased=delivery.erased_at is not None,
+        may_be_sent=bool(delivery.sent_before_restore),
+    )
 
 
 def retrigger_refusal(
-    state: str, reason: str | None, *, force: bool, looked: bool = False, is_erased: bool = False
+    state: str,
+    reason: str | None,
+    *,
+    force: bool,
+    looked: bool = False,
+    is_erased: bool = False,
+    may_be_sent: bool = False,
 ) -> Problem | None:
     """Like `find_refusal`, of the columns that decide."""
     if is_erased:
         return ERASED
     if state == State.SENDING:
         return build_message("being_sent")
-    if force or (looked and reason == Reason.UNCERTAIN):
+    if force or (looked and reason in (Reason.UNCERTAIN, Reason.HELD)):
         return None
+    if reason == Reason.HELD and may_be_sent:
+        return build_message("held_since_restore")
     return REFUSALS.get(state) or REFUSALS.get(reason or "")
 
 
@@ -251,10 +268,19 @@ def queue_again(
     values: dict[str, Any] = {**reset_values(now), "is_manual": True, "updated_at": now}
     is_doubtful = delivery.reason == Reason.UNCERTAIN or delivery.locked_since is not None
     may_have_landed = delivery.state == State.DELIVERED or is_doubtful
+    is_checked = request.force or request.looked
+    if is_checked and delivery.sent_before_restore:
+        values["sent_before_restore"] = False
     if delivery.state == State.WAITING:
         values = {"due_at": now, "is_manual": True, "updated_at": now}
     elif supports_idempotency and may_have_landed and delivery.body is not None and not request.new_key:
         values["locked_since"] = now
+    elif supports_idempotency and delivery.sent_before_restore and not request.new_key and is_checked:
+        # The destination says whether it has this key, and with the same content.
+        values |= {"locked_since": now, "body": None, "idempotency_key": None}
+        values["event_id"] = transaction.load_one(select_newest(delivery.store, delivery.order_id))
+        if was_refused(transaction, delivery):
+            values["revision"] = delivery.revision + 1
     else:
         values["locked_since"] = None
         values["event_id"] = transaction.load_one(select_newest(delivery.store, delivery.order_id))

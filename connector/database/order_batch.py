@@ -30,6 +30,7 @@ class OrderDelivery:
     state: str
     reason: str | None
     locked_since: datetime | None
+    may_be_sent: bool = False  # before the database was restored from a backup
     id: int | None = None  # assigned when it is inserted
 
 
@@ -63,7 +64,7 @@ class OrderBatch:
             self.events[store, order_id].append(event)
         if not order_events:
             return  # so there are no deliveries either
-        for order_id, id_, account, event_id, state, reason, locked_since in run(
+        for order_id, id_, account, event_id, state, reason, locked_since, sent_before_restore in run(
             connection, LOCK_ORDER_DELIVERIES, params
         ):
             delivery = OrderDelivery(
@@ -73,6 +74,7 @@ class OrderBatch:
                 state=state,
                 reason=reason,
                 locked_since=parse_time(locked_since),
+                may_be_sent=bool(sent_before_restore),
             )
             self.deliveries[store, order_id].append(delivery)
 

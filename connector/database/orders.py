@@ -173,19 +173,28 @@ def is_cancelled(connection: Connection, store: str, order_id: str, *, override_
 
 
 def cancellation_values(
-    *, state: str, reason: str | None, locked_since: datetime | None, is_doubtful: bool = False
+    *,
+    state: str,
+    reason: str | None,
+    locked_since: datetime | None,
+    is_doubtful: bool = False,
+    may_be_sent: bool = False,
 ) -> tuple[dict[str, Any], Problem | None]:
     """Return the column changes of a delivery whose order is cancelled, and the alert to raise, if any.
 
     What was certainly not sent is discarded, or held if the cancellation is doubtful. What may have been sent is not
     retried.
+
+    Args:
+        may_be_sent: before the database was restored from a backup.
     """
     if state == State.DISCARDED and reason != Reason.FILTERED:  # a filtered one could be sent later
         return {}, None
     if state in (State.SENDING, State.DELIVERED) or reason == Reason.UNCERTAIN:
         return {}, DELETED_AFTER_SENDING if is_doubtful else CANCELLED_AFTER_SENDING
     released_claim = {"claimed_by": None, "claim_expires_at": None, "due_at": None}
-    if locked_since is not None:  # it waits to repeat an ambiguous attempt
+    # It waits to repeat an ambiguous attempt, or may have been sent before a restore.
+    if locked_since is not None or (may_be_sent and state != State.DISCARDED):
         return {"state": State.PARKED, "reason": Reason.UNCERTAIN, **released_claim}, CANCELLED_WHILE_AMBIGUOUS
     if is_doubtful:
         return held_values(DELETED_OR_BACK), None

@@ -24,6 +24,9 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+
+from connector.database.generation import GenerationFile
 
 CHANNEL = "connector_deliveries"
 DEFAULT_PORT = 5432
@@ -45,6 +48,14 @@ CONNECT_ARGS = {
 }
 LOCK_ORDERS = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
 LOCK_MIGRATIONS = text("SELECT pg_advisory_xact_lock(0)")
+#: A recovery begins a new timeline, which the names of the WAL files contain. A restored dump is on another server, or
+#: its tables have other ids.
+#: https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-TIMELINES, read 2026-11-30.
+READ_SERVER = text(
+    "SELECT (SELECT system_identifier FROM pg_control_system())"
+    " || '/' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
+    " || '/' || CAST(CAST('attempts' AS regclass) AS oid)"
+)
 NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', '')")
 
 
@@ -57,7 +68,9 @@ class Postgresql:
         self.url = driver_url(url)
         self.engine = create_postgresql_engine(self.url, connections, timeout_s)
         self.location = describe_server(self.url)
+        self.generation_file: GenerationFile | None = None
         self._clock = ServerClock()
+        self._tells_server = False
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -70,6 +83,25 @@ class Postgresql:
         if not writes:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self._clock.sync(connection)
+
+    def find_server(self) -> bool:
+        """Some hosts do not let their customers call the functions that tell."""
+        with self.engine.connect() as connection:
+            try:
+                connection.execute(READ_SERVER)
+            except DBAPIError as error:
+                if isinstance(error.orig, psycopg.OperationalError):
+                    raise
+                self._tells_server = False
+            else:
+                self._tells_server = True
+        return self._tells_server
+
+    def read_server(self, connection: Connection) -> str | None:
+        if not self._tells_server:
+            return None
+        server: str = connection.execute(READ_SERVER).scalar_one()
+        return server
 
     def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
         """In the same order everywhere, to avoid deadlocks."""

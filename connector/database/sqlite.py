@@ -14,16 +14,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from connector.core.exceptions import DatabaseUnavailableError, SettingsError
+from connector.database.generation import PRIVATE, GenerationFile
 from connector.database.sql.run import execute
 from connector.database.wakeup import WakeupPipe
 
 #: The first with `RETURNING`: https://www.sqlite.org/lang_returning.html, read 2026-11-22.
 MIN_VERSION = (3, 35, 0)
 
-#: Only the service's user may read customers' data.
-PRIVATE = 0o600
-#: Of the files beside the database.
-SUFFIXES = ("-wal", "-shm", "-journal", "-turn", "-wakeup")
+#: Of the files beside the database, which only the service's user may read.
+SUFFIXES = ("-wal", "-shm", "-journal", "-turn", "-wakeup", "-generation")
 
 
 def database_file(url: str) -> Path:
@@ -79,6 +78,7 @@ class Sqlite:
         self._idle_lock_descriptors: list[int] = []  # of the lock file, not in use
         self._wakeup = WakeupPipe(Path(f"{database_file(url)}-wakeup"))
         self._should_wake = False  # belongs to the thread that has the writer lock
+        self.generation_file: GenerationFile | None = GenerationFile(f"{self.location}-generation")
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -108,6 +108,12 @@ class Sqlite:
 
     def begin(self, connection: Connection, *, writes: bool) -> None:
         execute(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    def find_server(self) -> bool:
+        return False
+
+    def read_server(self, connection: Connection) -> str | None:
+        return None
 
     def lock_orders(self, connection: Connection, orders: Sequence[tuple[str, str]]) -> None:
         """Nothing to do: there is only one writer."""
@@ -155,6 +161,8 @@ class Sqlite:
 
     def close(self) -> None:
         self.engine.dispose()
+        if self.generation_file is not None:
+            self.generation_file.close()
         while self._idle_lock_descriptors:
             os.close(self._idle_lock_descriptors.pop())
 

@@ -3,12 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 from connector.core.messages import build_message
+from connector.database.generation import Generation
 from mappings.problems import Problem
 from mappings.storefront import OrderTimes
 
 #: How long before `since` an order may have been placed and be paid after it: vouchers of OXXO or Rapipago are paid
 #: days later.
 PAYMENT_PERIOD = timedelta(days=30)
+#: How far a store's clock may be ahead of the database's.
+CLOCK_TOLERANCE = timedelta(seconds=5)
 
 
 def find_old(times: OrderTimes, since: datetime) -> Problem | None:
@@ -31,6 +34,13 @@ def find_doubt(times: OrderTimes, since: datetime) -> Problem | None:
         return None
     placed_at = format_instant(times.placed_at)
     return build_message("payment_time_unknown", placed_at=placed_at, since=format_instant(since))
+
+
+def is_older_than_restore(times: OrderTimes, generation: Generation | None) -> bool:
+    """Return whether the order may have been sent in the time that a restored backup does not know."""
+    if generation is None or generation.sent_until is None:
+        return False
+    return times.placed_at is None or times.placed_at < generation.sent_until + CLOCK_TOLERANCE
 
 
 def format_instant(at: datetime) -> str:

@@ -18,6 +18,7 @@ from connector.core.outcomes import classify
 from connector.database.attempts import SendStart, mark_sending
 from connector.database.claims import ClaimedDelivery
 from connector.database.corrections import load_corrections
+from connector.database.generation import Generation
 from connector.database.models import Delivery, Event, State
 from connector.database.queries.deliveries import load_delivery
 from connector.database.queries.events import load_event
@@ -106,7 +107,7 @@ def attempt_delivery(
       6. Decide the delivery's next state.
       7. Record the outcome.
     """
-    prepare_started_at = runtime.clock()
+    prepare_started_at, generation = runtime.clock(), runtime.database.generation
     with runtime.tracing.span("map") as span:
         prepared = prepare(runtime, delivery, event, corrections)
         if not isinstance(prepared, Ready):
@@ -116,7 +117,7 @@ def attempt_delivery(
     authorized = authorize(runtime, delivery)
     if not isinstance(authorized, Authorized):
         return end_unsent(runtime, delivery, authorized, prepare_started_at)
-    sending = start_sending(runtime, delivery, prepared, authorized)
+    sending = start_sending(runtime, delivery, prepared, authorized, generation)
     if sending is None:
         return Progress.STALE
     result = send(runtime, delivery, sending)
@@ -152,8 +153,16 @@ def is_api_key_rejected(result: HttpResult) -> bool:
     return result.status is not None and 400 <= result.status < 500 and result.status not in (408, 425, 429)
 
 
-def start_sending(runtime: Runtime, delivery: Delivery, request: Ready, authorized: Authorized) -> Sending | None:
-    """Commit that the next attempt is about to be sent. None if it must not be: nothing was changed."""
+def start_sending(
+    runtime: Runtime, delivery: Delivery, request: Ready, authorized: Authorized, generation: Generation | None
+) -> Sending | None:
+    """Commit that the next attempt is about to be sent. None if it must not be: nothing was changed.
+
+    Raises `DatabaseRestoredError`.
+
+    Args:
+        generation: the database's, as it was when the request was prepared.
+    """
     account = runtime.settings.accounts[delivery.account]
     lease_s = runtime.settings.environment.lease_s
     start = SendStart(
@@ -163,6 +172,7 @@ def start_sending(runtime: Runtime, delivery: Delivery, request: Ready, authoriz
         warnings=request.warnings,
         circuits=circuits_of(delivery),
         lease_s=lease_s,
+        generation=generation,
     )
     deadline = monotonic() + lease_s - account.timeout_s
     started_at = runtime.clock()

@@ -5,7 +5,7 @@ Sends no order and changes no delivery's state, so all of it may be repeated.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -19,7 +19,7 @@ from connector.core.outcomes import is_unauthorized
 from connector.database.circuits import CircuitReport, next_probe_time, record_outcome, store_circuit
 from connector.database.models import Delivery, Event, Reason
 from connector.database.orders import record_order
-from connector.delivery.age import find_doubt, find_old
+from connector.delivery.age import find_doubt, find_old, is_older_than_restore
 from connector.delivery.order_source import OrderSource, load_order_source
 from connector.delivery.order_summary import OrderSummary
 from connector.runtime import Runtime, stop_reason
@@ -61,6 +61,7 @@ class Held:
     """A person must decide whether to send the order."""
 
     problem: Problem  # why
+    may_be_sent: bool = False  # before the database was restored from a backup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,9 @@ class PrerequisiteFailed:
     result: HttpResult
 
 
+#: It may have been sent in the time that a restored backup does not know.
+HELD_SINCE_RESTORE = Held(problem=build_message("database_restored"), may_be_sent=True)
+
 #: Why nothing is sent.
 NotReady = Unmappable | Discarded | Held | Postponed | PrerequisiteFailed
 Prepared = Ready | NotReady
@@ -88,7 +92,8 @@ Prepared = Ready | NotReady
 def prepare(runtime: Runtime, delivery: Delivery, event: Event, corrections: Sequence[Correction]) -> Prepared:
     """Return the request to send, or why there is none.
 
-    1. After an ambiguous attempt: the same bytes under the same key, and nothing else.
+    1. After an ambiguous attempt: the same bytes under the same key, and nothing else. Hold it if it may have been sent
+       before the database was restored from a backup, unless the destination recognises its key.
     2. Load the order, and fetch what its webhook lacks.
     3. Discard it if it was cancelled, if no route takes it any more, or if it is from before the store was connected.
        Hold it if a person must decide.
@@ -99,10 +104,13 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event, corrections: Seq
         account = runtime.settings.accounts.get(delivery.account)
         if account is None:  # retired, with open deliveries
             return Unmappable(problems=[build_message("account_not_configured")])
+        if delivery.sent_before_restore and not is_key_trusted(delivery, account, runtime.clock()):
+            return HELD_SINCE_RESTORE
         if delivery.locked_since is not None and delivery.body is not None:
             warnings = load_problems(delivery.warnings)
             return Ready(body=delivery.body, idempotency_key=delivery.idempotency_key, warnings=warnings)
-        return prepare_order(runtime, delivery, event, account, corrections)
+        prepared = prepare_order(runtime, delivery, event, account, corrections)
+        return HELD_SINCE_RESTORE if delivery.sent_before_restore and isinstance(prepared, Discarded) else prepared
     except MappingError as error:
         return Unmappable(problems=error.problems)
     except ConnectorError:
@@ -138,13 +146,17 @@ def prepare_order(
     summary = OrderSummary.from_order(order).to_json() if source.was_fetched else None
     if delivery.order_number is None or summary != delivery.summary:
         record_order(runtime.database, delivery.id, order.number, summary)
+    routes = settings.routes_between(store.id, account.id)
+    if delivery.sent_before_restore is None and is_older_than_restore(source.times(), runtime.database.generation):
+        rejections = [] if delivery.ignores_routes else rejections_by_routes(routes, order)
+        was_wanted = not rejections or order.is_cancelled or order.is_refunded
+        return HELD_SINCE_RESTORE if was_wanted else Discarded(reason=Reason.FILTERED, problems=rejections)
     if delivery.is_forced:  # a person decided to send it in spite of its state
         order = destination.override_exclusion(order, account, store)
     if order.is_cancelled:
         return Discarded(reason=Reason.CANCELLED, problems=[build_message("cancelled_at_store")])
     if order.is_refunded:
         return Discarded(reason=Reason.FILTERED, problems=[build_message("payment_returned")])
-    routes = settings.routes_between(store.id, account.id)
     if not delivery.ignores_routes and (rejections := rejections_by_routes(routes, order)):
         return Discarded(reason=Reason.FILTERED, problems=rejections)
     if not delivery.is_forced and (exclusion := destination.find_exclusion(order, account, store)):
@@ -161,6 +173,13 @@ def prepare_order(
         request_body = destination.build_request(order, account, store, customer_match=customer_match)
     return Ready(
         body=request_body.bytes, idempotency_key=idempotency_key(delivery, destination), warnings=request_body.warnings
+    )
+
+
+def is_key_trusted(delivery: Delivery, account: Account, now: datetime) -> bool:
+    """Whether the destination still says, under the delivery's idempotency key, if it has the order."""
+    return delivery.locked_since is not None and now - delivery.locked_since < timedelta(
+        seconds=account.ambiguous_for_s
     )
 
 

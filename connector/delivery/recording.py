@@ -56,8 +56,8 @@ def record_not_ready(runtime: Runtime, delivery: Delivery, not_ready: NotReady, 
             is_recorded = discard(database, delivery, reason, problems)
             if is_recorded:
                 log_finished(runtime, delivery, reason)
-        case Held(problem=problem):
-            is_recorded = hold(database, delivery, problem)
+        case Held(problem=problem, may_be_sent=may_be_sent):
+            is_recorded = hold(database, delivery, problem, may_be_sent=may_be_sent)
             if is_recorded:
                 log_finished(runtime, delivery, Reason.HELD)
         case Postponed(until=until):

@@ -100,14 +100,19 @@ def retrigger_delivery(
     actor: str,
     force: bool = False,
     new_key: bool = False,
+    looked: bool = False,
     note: str | None = None,
     idempotency: IdempotentRequest | None = None,
 ) -> Delivery:
-    """Queue one delivery again. Raises `NotFoundError`, `ConflictError`."""
+    """Queue one delivery again. Raises `NotFoundError`, `ConflictError`.
+
+    Args:
+        looked: the person looked at the destination, where the order is not.
+    """
     supports_idempotency = (
         load_delivery(runtime.database, delivery_id).destination in runtime.destinations_with_idempotency
     )
-    retry_request = RetriggerRequest(actor=actor, note=note, force=force, new_key=new_key)
+    retry_request = RetriggerRequest(actor=actor, note=note, force=force, new_key=new_key, looked=looked)
     delivery = operator_actions.retrigger_delivery(
         runtime.database, delivery_id, retry_request, supports_idempotency=supports_idempotency, idempotency=idempotency
     )

@@ -34,6 +34,7 @@ KINDS = (
     "catch_up",
     "lost_webhooks",
     "worker",
+    "restored",
     "differences",
 )
 

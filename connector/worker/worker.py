@@ -23,14 +23,20 @@ from connector.database.claims import (
     recover_interrupted,
     release_claims,
 )
-from connector.database.coordination import WORKER_LOCK, acquire_lock, release_lock, release_lock_of_dead_holder
+from connector.database.coordination import (
+    PRESENCE_TTL_S,
+    WORKER_LOCK,
+    acquire_lock,
+    release_lock,
+    release_lock_of_dead_holder,
+)
 from connector.delivery.changes import compare_changed
 from connector.delivery.deliver import deliver
 from connector.delivery.requeue import MAX_PER_RUN, reload_lookup_tables, requeue_mappable
 from connector.observability.logs import flush_log
 from connector.operations.jobs import advance_jobs
 from connector.privacy.erase import erase_pending
-from connector.runtime import Runtime
+from connector.runtime import Runtime, check_database_generation
 from connector.worker.duties import Duty
 from connector.worker.in_flight import InFlight
 from connector.worker.webhook_checks import POLL_EVERY_S, WebhookChecks
@@ -46,8 +52,7 @@ RECOVER_EVERY_S = 2.0
 RELOAD_TABLES_EVERY_S = 2.0
 REQUEUE_EVERY_S = 60.0
 PRESENCE_EVERY_S = 5.0
-#: How long a worker that died is taken to run. It writes once in half of this.
-PRESENCE_TTL_S = 60.0
+CHECK_GENERATION_EVERY_S = 2.0
 JOBS_EVERY_S, JOB_PAGE_EVERY_S = 1.0, 0.05
 COMPARE_EVERY_S = 2.0
 ERASE_PENDING_EVERY_S = 30.0
@@ -81,6 +86,7 @@ class Worker:
         self.catch_up = CatchUp(lambda: self.runtime, self.worker_id, lambda: self.is_stopping)
         self._requeue_duty = Duty(run=self.requeue_mappable, interval_s=REQUEUE_EVERY_S)
         self._duties = [
+            Duty(run=self.check_generation, interval_s=CHECK_GENERATION_EVERY_S),  # first: before anything is claimed
             Duty(run=self.reload_lookup_tables, interval_s=RELOAD_TABLES_EVERY_S),
             self._requeue_duty,
             Duty(run=self.recover, interval_s=RECOVER_EVERY_S),
@@ -235,6 +241,11 @@ class Worker:
             database, destinations_with_idempotency=self.runtime.destinations_with_idempotency
         ):
             self.runtime.log.warning("recovered", delivery_id=delivery_id)
+        return False
+
+    def check_generation(self) -> bool:
+        """Duty: hold what may have been sent, if the database was restored from a backup or changed its server."""
+        check_database_generation(self.runtime.settings, self.runtime.database)
         return False
 
     def show_presence(self) -> bool:

@@ -203,7 +203,7 @@ def test_tab_completes_commands(connector: Command) -> None:
         [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False
     )
     assert set(completed.stdout.split()) == {
-        f"plain,re{rest}" for rest in ("concile", "play", "solve", "sume", "sume-store", "trigger")
+        f"plain,re{rest}" for rest in ("concile", "play", "solve", "stored", "sume", "sume-store", "trigger")
     }
     assert connector.configuration.exists() is False
 

@@ -22,6 +22,7 @@ from connector.database.claims import (
 )
 from connector.database.engine import Database, Transaction
 from connector.database.models import State
+from connector.database.restores import check_generation
 from connector.delivery.deliver import deliver
 from connector.web.app import create_app
 from mappings.destination import Outcome
@@ -35,6 +36,7 @@ def stalled_service(service: Service) -> Iterator[Service]:
     """The service with a clock that stands still, so that timestamps never distinguish events."""
     at = service.clock()
     database = Database(service.runtime.settings.environment.database_url, clock=lambda: at)
+    check_generation(database, key_windows_s={})
     runtime = replace(service.runtime, database=database, clock=database.clock)
     yield replace(service, runtime=runtime, client=create_app(runtime).test_client())
     database.close()
@@ -129,6 +131,7 @@ class ForgetfulDatabase(Database):
 @pytest.fixture
 def forgetful_database(service: Service) -> Iterator[ForgetfulDatabase]:
     database = ForgetfulDatabase(service.runtime.settings.environment.database_url)
+    check_generation(database, key_windows_s={})
     yield database
     database.close()
 

@@ -33,6 +33,7 @@ from connector.database.known_stores import record_first_runs
 from connector.database.lost_webhooks import read_lost_webhooks
 from connector.database.models import Delivery, EventSource, State
 from connector.database.order_records import load_order_records
+from connector.database.restores import check_generation
 from connector.database.store_status import count_caught_up
 from mappings.destination import Outcome
 from mappings.storefront import WebhookIdentity
@@ -59,6 +60,7 @@ class CountingDatabase:
             event.listen(self.database.engine, "connect", self._watch)
         self.database.migrate()
         ensure_circuits(self.database, ["bodega"])
+        check_generation(self.database, key_windows_s={})
         record_first_runs(self.database, ["tienda"])
         with self.database.write() as transaction:
             record_events(transaction, [replace(webhook_for(0), source=EventSource.CATCH_UP)])
@@ -151,7 +153,15 @@ def mark_as_sending(counting_database: CountingDatabase) -> None:
     delivery = counting_database.claimed[0].delivery
     assert mark_sending(
         counting_database.database,
-        SendStart(delivery=delivery, body=b"{}", idempotency_key=None, warnings=[], circuits=("bodega",), lease_s=60),
+        SendStart(
+            delivery=delivery,
+            body=b"{}",
+            idempotency_key=None,
+            warnings=[],
+            circuits=("bodega",),
+            lease_s=60,
+            generation=counting_database.database.generation,
+        ),
     )
 
 

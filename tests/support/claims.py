@@ -27,5 +27,6 @@ def start_sending(service: Service, claimed: ClaimedDelivery) -> bool:
         warnings=[],
         circuits=("erp",),
         lease_s=LEASE_S,
+        generation=service.database.generation,
     )
     return mark_sending(service.database, mark)

@@ -81,11 +81,23 @@ WHERE id IN (:ids)
 # benchmarks.forward: once per batch, before marking as sending and before recording outcomes.
 LOCK_DELIVERIES = """
 SELECT id, account, store, destination, order_id, event_id, state, reason, remote_id, claimed_by, attempts,
-       override_event_id, due_at, claim_expires_at, locked_since, first_forbidden_at
+       override_event_id, sent_before_restore, due_at, claim_expires_at, locked_since, first_forbidden_at
 FROM deliveries
 WHERE id IN (:ids)
 ORDER BY id
 FOR UPDATE
+"""
+
+# benchmarks.forward: once per batch, when marking as sending.
+READ_GENERATION = """
+SELECT generation, server
+FROM database_generation
+"""
+
+# benchmarks.forward: once per batch, after marking as sending.
+LAST_ATTEMPT = """
+SELECT max(id)
+FROM attempts
 """
 
 # benchmarks.forward: once per attempt, over a batch.
@@ -170,7 +182,7 @@ WHERE store = :store
 
 # benchmarks.accept: once per store and batch of webhooks, if one of its orders has events.
 LOCK_ORDER_DELIVERIES = """
-SELECT order_id, id, account, event_id, state, reason, locked_since
+SELECT order_id, id, account, event_id, state, reason, locked_since, sent_before_restore
 FROM deliveries
 WHERE store = :store
   AND order_id IN (:order_ids)

@@ -147,6 +147,10 @@ class RetryDeliveryBodySchema(NoteBodySchema):
     new_key = StrictBoolean(
         allow_none=True, metadata={"description": "with `force`: confirms that no earlier attempt was processed"}
     )
+    looked = StrictBoolean(
+        allow_none=True,
+        metadata={"description": "confirms that the order is not at the destination, if it is uncertain or held"},
+    )
 
 
 class ResolveBodySchema(NoteBodySchema):

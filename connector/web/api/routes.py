@@ -137,8 +137,9 @@ def post_delivery_retrigger(body: JsonObject, headers: JsonObject, delivery_id: 
     """Queue one delivery again.
 
     409 while it is being sent. 409 also if it is delivered, discarded or uncertain, unless `force` confirms that the
-    destination was checked. `new_key`, with `force`, confirms that no earlier attempt was processed; the destination
-    must support idempotency keys.
+    destination was checked; `looked` confirms it for an uncertain one, and for one that is held since the database was
+    restored from a backup, and still keeps to the routes and to the state of the order. `new_key`, with `force`,
+    confirms that no earlier attempt was processed; the destination must support idempotency keys.
     """
     runtime, id_ = get_runtime(), parse_id(delivery_id)
     return run_idempotent(

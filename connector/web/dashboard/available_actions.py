@@ -39,6 +39,8 @@ def may_have_arrived(delivery: Delivery, attempts: Iterable[Attempt]) -> bool:
     """Return whether the destination may have the order, so that sending it again could create a second one."""
     if delivery.state == State.DELIVERED or delivery.reason == Reason.UNCERTAIN or delivery.locked_since is not None:
         return True
+    if delivery.sent_before_restore:
+        return True
     return any(attempt.outcome in MAY_HAVE_ARRIVED for attempt in attempts)
 
 

@@ -198,11 +198,14 @@ def retrigger(delivery_id: str) -> Response:
     note = read_note(request.form, is_required=force)
     database, id_ = get_runtime().database, parse_id(delivery_id)
     delivery = load_delivery(database, id_)
-    if (force or delivery.reason == Reason.HELD) and may_have_arrived(delivery, list_attempts(database, id_)):
+    must_look = (force or delivery.reason == Reason.HELD) and may_have_arrived(delivery, list_attempts(database, id_))
+    if must_look:
         require_confirmation(request.form, "looked")
 
     def action(id_: int) -> None:
-        actions.retrigger_delivery(get_runtime(), id_, actor=current_actor(), force=force, new_key=new_key, note=note)
+        actions.retrigger_delivery(
+            get_runtime(), id_, actor=current_actor(), force=force, new_key=new_key, looked=must_look, note=note
+        )
 
     return run_action(delivery_id, action, _("The order is queued. The result will appear here."))
 

@@ -265,6 +265,8 @@ def exhausted_guidance(situation: Situation) -> Guidance:
 
 def held_guidance(situation: Situation) -> Guidance:
     was_sent = may_have_arrived(situation.delivery, situation.attempts)
+    if situation.delivery.sent_before_restore:
+        return restored_guidance(situation)
     return Guidance(
         explanation=_("The connector does not decide whether to send this order. The reason is listed above."),
         steps=[
@@ -276,6 +278,25 @@ def held_guidance(situation: Situation) -> Guidance:
         ],
         actions=parked_actions(looked_words(situation.advice) if was_sent else None),
         search=situation.build_search() if was_sent else None,
+    )
+
+
+def restored_guidance(situation: Situation) -> Guidance:
+    steps = situation.destination_steps(Reason.UNCERTAIN) or [
+        _("Check at the destination for order %(order)s.", order=situation.order)
+    ]
+    return Guidance(
+        explanation=_(
+            "The connector's database was restored from a backup. The backup does not know whether this order was sent "
+            "before that."
+        ),
+        steps=[
+            *steps,
+            _("If it is there, click Mark as delivered and enter its ID at the destination."),
+            _("If it is not there and must be sent, click Retrigger. Its newest version is sent."),
+        ],
+        actions=parked_actions(looked_words(situation.advice)),
+        search=situation.build_search(),
     )
 
 

@@ -10,6 +10,7 @@ from flask_babel import format_decimal
 
 from connector.database.coordination import is_worker_running
 from connector.database.health import CRITICAL_DISK_BYTES
+from connector.database.restores import RESTORED, load_status
 from connector.database.sqlite import database_file
 from connector.operations.store_status import StoreStatus
 from connector.runtime import Runtime
@@ -39,6 +40,17 @@ def find_service_outages(runtime: Runtime) -> Iterator[Outage]:
     if free_bytes is not None and free_bytes < CRITICAL_DISK_BYTES:
         free_mib = format_decimal(free_bytes // 1024**2)
         yield Outage(text=_("The database's disk is almost full: %(free)s MiB are left.", free=free_mib))
+    status = load_status(runtime.database)
+    if status.restore is not None and (held := sum(status.held.values())):
+        text = ngettext(
+            "The database was restored from a backup. %(num)s order may have been sent before that: it is held until "
+            "somebody looks for it at its destination.",
+            "The database was restored from a backup. %(num)s orders may have been sent before that: they are held "
+            "until somebody looks for them at their destinations.",
+            held,
+        )
+        url = url_for("deliveries.index", state="parked", reason="held", problem=RESTORED.fingerprint)
+        yield Outage(text=text, since=status.restore.noticed_at, url=url)
     if not is_worker_running(runtime.database):
         yield Outage(text=_("No worker is running: orders are received and not sent. Start it: connector worker."))
 

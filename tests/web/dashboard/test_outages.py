@@ -7,6 +7,7 @@ from sqlalchemy import insert
 
 from connector.database.models import Circuit, StoreWebhooks
 from connector.operations import actions
+from connector.operations.restores import report_restore
 from mappings.problems import Problem
 from tests.support.orders import shopify_order
 from tests.support.rows import execute_statements
@@ -37,6 +38,14 @@ def test_banner_names_what_is_down(service: Service, ana: Visitor) -> None:
     assert "No worker is running" in text
     assert re.search(r"credentials of account bodega are rejected .* 2 orders wait for this", text)
     assert "Webhooks of tienda-ar do not arrive:" in text
+
+
+def test_banner_says_what_is_held_since_a_restore(service: Service, ana: Visitor) -> None:
+    service.post_shopify(shopify_order())
+    report_restore(service.runtime, actor="ana")
+    assert "1 order may have been sent before that: it is held until somebody looks for it" in banner(ana)
+    assert service.api("/deliveries/1/retrigger", json={"looked": True}).status_code == 202
+    assert "restored" not in banner(ana)
 
 
 def test_pause_is_no_outage(service: Service, ana: Visitor) -> None:

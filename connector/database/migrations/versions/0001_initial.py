@@ -234,6 +234,7 @@ def upgrade() -> None:
         sa.Column("compare_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sent_before_restore", sa.Boolean(), nullable=True),
         sa.ForeignKeyConstraint(
             ["event_id"],
             ["events.id"],
@@ -478,9 +479,30 @@ def upgrade() -> None:
         sqlite_where=sa.text("withdrawn_at IS NULL"),
         postgresql_where=sa.text("withdrawn_at IS NULL"),
     )
+    op.create_table(
+        "database_generation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.String(), nullable=False),
+        sa.Column("server", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "restores",
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("noticed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("known_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sent_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("evidence", sa.String(), nullable=False),
+        sa.Column("who", sa.String(), nullable=True),
+        sa.Column("denied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("denied_by", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("restores")
+    op.drop_table("database_generation")
     op.drop_table("order_corrections")
     op.drop_table("privacy_requests")
     op.drop_table("stopped_stores")
