@@ -56,8 +56,8 @@ TEMPLATES: dict[str, str] = {
     ),
     "contract_broken": N_("The body breaks %(destination)s's contract: %(violation)s"),
     # Why a webhook is ignored. None of them has a param: it could be personal data.
-    "topic_without_order": N_("The topic carries no order."),
-    "topic_without_whole_order": N_("The topic carries no whole order."),
+    "topic_without_order": N_("The topic does not contain an order."),
+    "topic_without_whole_order": N_("The topic does not contain the whole order."),
     "order_not_named": N_("The webhook names no order."),
     "not_an_order": N_("This is not an order."),
     "test_notification": N_("This is a test notification."),
@@ -72,7 +72,7 @@ TEMPLATES: dict[str, str] = {
     "topic_says_deleted": N_(
         "The topic says that the order is deleted, and the body holds the order: it counts as not deleted."
     ),
-    "kit_divided": N_("%(where)s > “%(product)s” is a kit: its price of %(amount)s is put on its parts."),
+    "kit_divided": N_("%(where)s > “%(product)s” is a kit: its price of %(amount)s is divided among its parts."),
     # What is shipped.
     "nothing_is_shipped": N_("The order has nothing to ship: none of its products is shipped."),
     "nothing_left_to_ship": N_(
@@ -94,22 +94,22 @@ TEMPLATES: dict[str, str] = {
     "wrong_rfc_check_digit": N_("Tax document: the check digit of RFC %(number)s is wrong."),
     # Money.
     "negative_charge": N_(
-        "Charges > %(kind)s of %(amount)s is more than the products cost, and %(vendor)s takes no negative lines."
+        "Charges > %(kind)s of %(amount)s exceeds the price of the products, and %(vendor)s accepts no negative lines."
     ),
     "no_charge_sku": N_("Charges > %(kind)s of %(amount)s has no SKU"),
     "charge_taken_off": N_(
-        "Charges > %(kind)s of %(amount)s is taken off the products: %(vendor)s takes no negative lines."
+        "Charges > %(kind)s of %(amount)s is subtracted from the products: %(vendor)s accepts no negative lines."
     ),
-    "charge_added": N_("Charges > %(kind)s of %(amount)s is put on the products."),
+    "charge_added": N_("Charges > %(kind)s of %(amount)s is added to the products."),
     "refund_without_products": N_(
         "%(where)s of %(amount)s name no product: every unit is sent, and amounts are reduced in proportion."
     ),
     "total_mismatch": N_("Total: %(terms)s = %(sum)s, but %(charged)s was charged."),
     "payments_mismatch": N_("Payments: %(terms)s = %(sum)s, but %(charged)s was charged."),
     # Which customer of the destination the order is booked on.
-    "several_customers": N_("Customer: several have this %(identifier)s; the account's is taken."),
-    "unnamed_customer": N_("Customer: the order names nobody to make one of; the account's is taken."),
-    "customer_not_created": N_("Customer: none could be made (status %(status)s); the account's is taken."),
+    "several_customers": N_("Customer: several have this %(identifier)s; the account's customer is used."),
+    "unnamed_customer": N_("Customer: the order has no name to create one with; the account's customer is used."),
+    "customer_not_created": N_("Customer: creating one failed (status %(status)s); the account's customer is used."),
     # What the destination has no field for.
     "not_sent": N_("%(where)s is not sent: %(vendor)s has no field for it."),
 }

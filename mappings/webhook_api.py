@@ -26,7 +26,7 @@ register_templates(
         "webhook_key_read_only": N_("The key in `api_token` may only read, not change webhooks."),
         "webhook_refused": N_("The storefront refused it: %(error)s"),
         "webhook_secret_missing": N_(
-            "`secrets` lacks the app's client secret, which signs the webhooks that are made by the API: add it."
+            "Add the app's client secret to `secrets`: it signs the webhooks that are created through the API."
         ),
     }
 )

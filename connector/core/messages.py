@@ -31,8 +31,8 @@ PREPARATION_PROBLEMS: Mapping[str, str] = {
 
 #: Why an event is ignored, beyond what its storefront says.
 IGNORE_REASONS: Mapping[str, str] = {
-    "no_route_for_topic": N_("No route takes its topic."),
-    "no_route_for_unpaid": N_("The order is not paid, and no route takes another of its topics."),
+    "no_route_for_topic": N_("No route accepts its topic."),
+    "no_route_for_unpaid": N_("The order is not paid, and no route accepts any of its other topics."),
     "cancelled_before": N_("The order was cancelled before."),
     "listed_order_unreadable": N_("The store lists it, but it cannot be read as an order."),
 }
@@ -57,7 +57,7 @@ STORE_DIFFERENCES: Mapping[str, str] = {
 
 #: What a person must know about a store's webhooks.
 WEBHOOK_CONDITIONS: Mapping[str, str] = {
-    "webhooks_lost": N_("in the last 24 hours, catch-up found %(orders)s orders of which no webhook had come"),
+    "webhooks_lost": N_("in the last 24 hours, catch-up found %(orders)s orders without a webhook"),
 }
 
 #: Why an attempt failed. None of their params is the other side's text: that is the attempt's `reply`.
@@ -101,14 +101,14 @@ CIRCUIT_REASONS: Mapping[str, str] = {
 SIGNATURE_ERRORS: Mapping[str, str] = {
     "signature_missing": N_("there is no signature"),
     "signature_wrong": N_("none of the store's secrets made the signature"),
-    "signature_of_other_shop": N_("the signature is right, but the webhook is another shop's"),
+    "signature_of_other_shop": N_("the signature is right, but the webhook is from another shop"),
 }
 
 #: Why a store's webhooks cannot be listed or changed through its API.
 WEBHOOK_ERRORS: Mapping[str, str] = {
     "public_url_missing": N_("`public_url` is not set: the address at which storefronts reach this connector."),
     "public_url_unreachable": N_(
-        "%(url)s does not answer (%(error)s): webhooks that were sent there would be lost, so none was changed."
+        "%(url)s does not answer (%(error)s): webhooks would be lost there, so none was changed."
     ),
     "public_url_not_reached": N_(
         "%(url)s was not reached from this machine (%(error)s): check that the storefront reaches it."
@@ -187,7 +187,7 @@ REQUEST_NOTICES: Mapping[str, str] = {
 
 #: Why a delivery is queued again, or is not.
 RETRIGGER_REASONS: Mapping[str, str] = {
-    "created_for_route": N_("it was created: a route takes it now"),
+    "created_for_route": N_("it was created: a route now accepts it"),
     "created_for_account": N_("it was created for this account"),
     "was_waiting": N_("it was waiting"),
     "was_delivered": N_("it was delivered"),
@@ -199,12 +199,12 @@ RETRIGGER_REASONS: Mapping[str, str] = {
     "was_cancelled": N_("it was cancelled"),
     "was_filtered": N_("it was filtered"),
     "was_discarded_by_hand": N_("it was discarded by hand"),
-    "order_cancelled": N_("the order is cancelled: `force` sends it in spite of that"),
+    "order_cancelled": N_("the order is cancelled: `force` sends it anyway"),
     "order_erased": N_("the order's personal data was erased on request, so it is not sent any more"),
     "order_deleted": N_("the store deleted the order, so there is nothing to send"),
     "being_sent": N_("it is being sent: wait for its outcome"),
     "already_delivered": N_("it is delivered: look at the destination first, then use `force`"),
-    "already_discarded": N_("it is discarded: `force` sends it in spite of that"),
+    "already_discarded": N_("it is discarded: `force` sends it anyway"),
     "is_uncertain": N_("it is uncertain: look at the destination first, then resolve it or use `force`"),
     "held_since_restore": N_(
         "it may have been sent before the database was restored: look at the destination first, then resolve it or use "
@@ -232,7 +232,7 @@ JOB_REASONS: Mapping[str, str] = {
     "changed_meanwhile": N_("it changed before the job reached it, and no longer matches"),
     "is_held": N_("a person must decide about it: open it, or select those that are held"),
     "held_after_attempt": N_("it is held, and may have arrived: look at the destination first"),
-    "still_waiting": N_("it is waiting: only what is parked can be marked as delivered"),
+    "still_waiting": N_("it is waiting: only parked orders can be marked as delivered"),
     "is_delivered": N_("it is delivered"),
     "is_discarded": N_("it is discarded"),
 }

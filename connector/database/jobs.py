@@ -249,7 +249,7 @@ def stop_job(
     note: str | None = None,
     idempotency: IdempotentRequest | None = None,
 ) -> Job:
-    """Stop a job. What it has done stays done. Raises `NotFoundError`, `ConflictError`."""
+    """Stop a job, without undoing anything. Raises `NotFoundError`, `ConflictError`."""
 
     def stop(transaction: Transaction) -> Job:
         job = lock_unfinished_job(transaction, job_id)

@@ -83,7 +83,7 @@ def stop_job(
     note: str | None = None,
     idempotency: IdempotentRequest | None = None,
 ) -> Job:
-    """Process no more of it; what is done stays done. Raises `NotFoundError`, `ConflictError`."""
+    """Stop it, without undoing anything. Raises `NotFoundError`, `ConflictError`."""
     job = jobs.stop_job(runtime.database, job_id, actor=actor, note=note, idempotency=idempotency)
     runtime.log.info("job_stopped", job_id=job_id, who=actor)
     return job

@@ -40,12 +40,12 @@ class JobSchema(ResponseSchema):
     done = fields.Integer(metadata={"description": "deliveries that the job has reached: `acted` and `left`"})
     acted = fields.Integer(metadata={"description": "deliveries that were queued, discarded or marked as delivered"})
     queued = fields.Integer(metadata={"description": "`acted` of a job that retriggers; else 0"})
-    left = fields.Integer(metadata={"description": "deliveries that were left alone"})
+    left = fields.Integer(metadata={"description": "skipped deliveries"})
     left_why = fields.Dict(
         attribute="skipped_reasons",
         keys=fields.String(),
         values=fields.Integer(),
-        metadata={"description": "how many were left alone, by the English sentence that says why"},
+        metadata={"description": "how many were skipped, by the English sentence that says why"},
     )
     created_at = UTCDateTime()
     ended_at = UTCDateTime(allow_none=True)
@@ -106,7 +106,7 @@ class JobPlanSchema(ResponseSchema):
     acted_why = fields.Dict(
         keys=fields.String(), values=fields.Integer(), metadata={"description": "the same, by what they are"}
     )
-    left = fields.Integer(metadata={"description": "deliveries that would be left alone"})
+    left = fields.Integer(metadata={"description": "deliveries that would be skipped"})
     left_why = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": "the same, by why"})
 
     @pre_dump

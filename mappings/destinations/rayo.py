@@ -28,7 +28,7 @@ from mappings.text import casefold_ascii, match_key
 
 register_templates(
     {
-        "rayo_pickup": N_("%(where)s is missing: Rayo does not serve collection in store."),
+        "rayo_pickup": N_("%(where)s is missing: Rayo does not offer collection in store."),
         "rayo_nothing_to_ship": N_("%(where)s are missing: nothing is left to ship."),
         "rayo_no_identifier": N_("%(where)s “%(value)s” has no identifier at Rayo"),
         "rayo_no_service": N_("%(where)s > “%(value)s” has no service at Rayo"),

@@ -508,7 +508,7 @@ def test_lost_webhooks_that_go_on_are_alerted(
     assert [(alert["store"], alert["is_over"], alert["see"]) for alert in alerts] == [
         ("tienda-ar", is_over, "https://connector.example/stores") for is_over in (False, True)
     ]
-    assert alerts[0]["cause"] == "in the last 24 hours, catch-up found 3 orders of which no webhook had come"
+    assert alerts[0]["cause"] == "in the last 24 hours, catch-up found 3 orders without a webhook"
     assert "connector webhooks sync" in alerts[0]["to_do"]
 
 

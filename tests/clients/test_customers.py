@@ -61,7 +61,7 @@ def customer_requests(service: Service) -> list[tuple[str, str]]:
     return [(request.method, request.query.get("query", "")) for request in service.sandbox.requests(SERVICE_NAME)]
 
 
-ORDER_WITHOUT_CUSTOMER = "Customer: LaPyme has none of this document or e-mail; the account's is taken."
+ORDER_WITHOUT_CUSTOMER = "Customer: LaPyme has none with this document or e-mail; the account's customer is used."
 
 
 # Found
@@ -103,7 +103,7 @@ def test_default_customer_is_used_when_several_share_the_email(create_service: S
         create_service.sandbox.add_customer(name=name, tax_id=None, email="tobias@example.com.ar")
     delivery = deliver_order(create_service, order_with(None))
     assert customer_id_of(create_service) == [UUID]
-    assert "Customer: several have this e-mail; the account's is taken." in delivery["warnings"]
+    assert "Customer: several have this e-mail; the account's customer is used." in delivery["warnings"]
     assert len(create_service.sandbox.customers()) == 2
 
 
@@ -246,7 +246,7 @@ def test_existing_document_not_found_by_search_is_a_warning(create_service: Serv
     create_service.sandbox.add_customer(name="Mates", tax_id="30-712345671", email=None)  # neither spelling finds it
     delivery = deliver_order(create_service, order_with(CUIT))
     assert customer_id_of(create_service) == [UUID]
-    assert "Customer: none could be made (status 409); the account's is taken." in delivery["warnings"]
+    assert "Customer: creating one failed (status 409); the account's customer is used." in delivery["warnings"]
 
 
 def test_idempotency_key_in_use_is_retried(create_service: Service) -> None:
@@ -263,7 +263,7 @@ def test_refused_customer_is_a_warning_and_the_default_is_used(create_service: S
     create_service.sandbox.inject_fault(SERVICE_NAME, "status", match="POST", status=422)
     delivery = deliver_order(create_service, order_with())
     assert customer_id_of(create_service) == [UUID]
-    assert "Customer: none could be made (status 422); the account's is taken." in delivery["warnings"]
+    assert "Customer: creating one failed (status 422); the account's customer is used." in delivery["warnings"]
 
 
 # Not available
@@ -320,7 +320,7 @@ def test_dry_run_uses_the_default_customer_with_a_warning() -> None:
     order = replace(parse_order("shopify", SAMPLES["shopify_ar"]), document=DNI)
     request = build_body(order, "lapyme", customers="find")
     assert request.body["customer_id"] == build_account("lapyme").customer_id  # type: ignore[attr-defined]
-    assert "Customer: the account's is shown; for a delivery, LaPyme is asked for the order's own." in render_problems(
+    assert "Customer: this is the account's; a delivery searches LaPyme for the order's customer." in render_problems(
         request.warnings
     )
 

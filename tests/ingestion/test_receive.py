@@ -160,7 +160,7 @@ def test_topic_contradicted_by_the_signed_body_changes_nothing_and_is_a_warning(
     service.drain()
     assert [delivery["state"] for delivery in service.deliveries()] == ["delivered", "delivered"]
     deleted, cancelled, unpaid = recorded_events(service)
-    assert unpaid["reason"] == "The order is not paid, and no route takes another of its topics."
+    assert unpaid["reason"] == "The order is not paid, and no route accepts any of its other topics."
     assert [event["warnings"] for event in (unpaid, cancelled, deleted)] == [
         ["The topic says that the order is paid, and the body does not: it counts as not paid."],
         ["The topic says that the order is cancelled, and the body does not: it counts as not cancelled."],

@@ -61,7 +61,7 @@ def test_parts_or_kit_is_sent_for_what_was_paid(lines: list[dict[str, Any]]) -> 
     order = woo_order(*lines, line(9, "TAZA", 1, "80.00"))
     assert booked(order) == {"SALSA": (2, 33333), "PLATO": (1, 16667), "TAZA": (1, 8000)}
     assert booked(order, bundles="kit") == {"KIT": (1, 50000), "TAZA": (1, 8000)}
-    divided = "Products > “Kit” is a kit: its price of 500.00 is put on its parts."
+    divided = "Products > “Kit” is a kit: its price of 500.00 is divided among its parts."
     assert divided in render_problems(build_body(order, "lapyme").warnings)
     assert divided not in render_problems(build_body(order, "lapyme", bundles="kit").warnings)
 

@@ -1,4 +1,4 @@
-"""What came of a job: the deliveries that it acted on as they are now, and those that it left alone."""
+"""The results of a job: the present states of the deliveries that it acted on, and the deliveries that it skipped."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ MAX_PARKED, MAX_EXAMPLES = 1_000, 5
 
 @dataclass(slots=True, kw_only=True)
 class LeftGroup:
-    """Deliveries that a job left alone for one reason, a code of `connector.core.messages`.
+    """Deliveries that a job skipped for the same reason, a code of `connector.core.messages`.
 
     Args:
         orders: delivery id and order number of the first ones.

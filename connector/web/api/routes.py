@@ -236,7 +236,7 @@ def get_jobs(query: JsonObject) -> JsonObject:
 @blueprint.response(200, JobDetailSchema)
 @blueprint.operation(role=VIEWER, errors=(404,))
 def get_job(job_id: str) -> JobDetail:
-    """Return the progress of a job, what came of it, and what it left alone and why."""
+    """Return a job's progress, its results, and what it skipped and why."""
     runtime = get_runtime()
     return load_job_detail(runtime, load_job(runtime.database, parse_id(job_id)))
 
@@ -247,7 +247,7 @@ def get_job(job_id: str) -> JobDetail:
 @blueprint.response(200, JobSchema, headers=REPLAYED_HEADERS)
 @blueprint.operation(errors=(404, 409, 422))
 def post_job_cancel(body: JsonObject, headers: JsonObject, job_id: str) -> Response:
-    """Stop a job. What it has done stays done; 409 if it has finished."""
+    """Stop a job, without undoing anything; 409 if it has finished."""
     return change_job(jobs.stop_job, body, headers, job_id)
 
 

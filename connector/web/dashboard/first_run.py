@@ -70,15 +70,15 @@ def list_steps(status: StoreStatus) -> Iterator[str]:
             yield _("Place an order and set it to “Processing”: it counts as paid, and is sent.")
         case "tiendanube":
             yield _(
-                "Tiendanube makes webhooks only by its API: set api_token, store_id and public_url, and run "
+                "Tiendanube creates webhooks only through its API: set api_token, store_id and public_url, and run "
                 "connector webhooks sync --store %(store)s.",
                 store=status.name,
             )
             yield _("Place an order with a manual payment method and mark it as paid.")
         case storefront:
-            yield _("Make a webhook for paid orders in %(storefront)s, with this address.", storefront=storefront)
+            yield _("Create a webhook for paid orders in %(storefront)s, with this address.", storefront=storefront)
     if status.has_webhook_api and status.webhook_url:
-        yield _("Or open the store's page and click “Repair webhooks”: the connector makes what is missing.")
+        yield _("Or open the store's page and click “Repair webhooks”: the connector creates what is missing.")
 
 
 def build_checklist(runtime: Runtime, stores: Sequence[StoreStatus]) -> Iterator[ChecklistItem]:

@@ -52,7 +52,7 @@ def find_service_outages(runtime: Runtime) -> Iterator[Outage]:
         url = url_for("deliveries.index", state="parked", reason="held", problem=RESTORED.fingerprint)
         yield Outage(text=text, since=status.restore.noticed_at, url=url)
     if not is_worker_running(runtime.database):
-        yield Outage(text=_("No worker is running: orders are received and not sent. Start it: connector worker."))
+        yield Outage(text=_("No worker is running: orders are received but not sent. Start one: connector worker."))
 
 
 def free_disk_bytes(runtime: Runtime) -> int | None:
@@ -82,8 +82,8 @@ def find_webhook_outages(status: StoreStatus) -> Iterator[Outage]:
         return
     if lost := status.lost_webhooks:
         text = ngettext(
-            "Webhooks of %(store)s are lost: catch-up found %(num)s order in 24 hours that no webhook brought.",
-            "Webhooks of %(store)s are lost: catch-up found %(num)s orders in 24 hours that no webhook brought.",
+            "Webhooks of %(store)s are lost: catch-up found %(num)s order without a webhook in 24 hours.",
+            "Webhooks of %(store)s are lost: catch-up found %(num)s orders without a webhook in 24 hours.",
             lost.orders,
             store=status.name,
         )

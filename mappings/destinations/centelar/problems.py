@@ -5,7 +5,7 @@ from mappings.labels import N_
 #: Code -> English template.
 TEMPLATES = {
     "centelar_no_billing_address": N_("%(where)s is missing: the storefront gives no address with a street."),
-    "centelar_billing_without_street": N_("Billing address has no street: the shipping address is sent in its place."),
+    "centelar_billing_without_street": N_("Billing address has no street: the shipping address is sent instead."),
     "centelar_pickup_address_not_sent": N_("Shipping address is not sent: the customer collects the order."),
     "centelar_no_branch": N_("%(where)s “%(value)s” is unknown to Centelar"),
     "centelar_no_product_code": N_("%(where)s “%(value)s” has no code at Centelar"),

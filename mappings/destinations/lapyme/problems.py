@@ -12,9 +12,11 @@ TEMPLATES = {
     "lapyme_document_not_sent": N_("Tax document is not sent: LaPyme books the order on the account's customer."),
     "lapyme_company_not_sent": N_("Company is not sent: LaPyme books the order on the account's customer."),
     "lapyme_customer_not_searched": N_(
-        "Customer: the account's is shown; for a delivery, LaPyme is asked for the order's own."
+        "Customer: this is the account's; a delivery searches LaPyme for the order's customer."
     ),
-    "lapyme_customer_not_found": N_("Customer: LaPyme has none of this document or e-mail; the account's is taken."),
+    "lapyme_customer_not_found": N_(
+        "Customer: LaPyme has none with this document or e-mail; the account's customer is used."
+    ),
     "lapyme_other_tax": N_(
         "Tax: the storefront calculated %(storefront_tax)s, the account's rates give %(account_tax)s."
     ),

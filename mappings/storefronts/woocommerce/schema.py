@@ -71,7 +71,7 @@ register_templates(
             "WooCommerce sent an error in place of an order: the order was deleted before the shop's queue ran."
         ),
         "woocommerce_api_v1": N_(
-            "WooCommerce sends an error in place of each order: the webhook speaks version 1 of the API, which does "
+            "WooCommerce sends an error in place of each order: the webhook uses version 1 of the API, which does "
             "not work with high-performance order storage. Set the webhook's API version to WP REST API Integration "
             "v3, then save the orders that are missing."
         ),

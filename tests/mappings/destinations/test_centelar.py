@@ -239,7 +239,7 @@ def test_price_includes_paid_shipping(shipping: list[Any], cost: float | None) -
         ),
         (
             Charge(kind="fee", total=Decimal("-100.01")),
-            "Charges > fee of -100.01 is more than the products cost, and Centelar takes no negative lines.",
+            "Charges > fee of -100.01 exceeds the price of the products, and Centelar accepts no negative lines.",
         ),
     ],
 )
@@ -556,9 +556,7 @@ def test_missing_billing_address_falls_back_to_shipping() -> None:
 def test_billing_address_without_street_falls_back_to_shipping_with_a_warning() -> None:
     request = build_body(with_lines(line("10"), bill_to=Address(country="AR")), "centelar")
     assert request.body["billing_address"] == HOME_BODY
-    assert render_problems(request.warnings) == [
-        "Billing address has no street: the shipping address is sent in its place."
-    ]
+    assert render_problems(request.warnings) == ["Billing address has no street: the shipping address is sent instead."]
 
 
 def test_address_without_a_street_is_a_problem() -> None:

@@ -208,7 +208,7 @@ def test_currency_codes_follow_the_settings() -> None:
         ),
         (
             Charge(kind="fee", total=Decimal("-100.01")),
-            "Charges > fee of -100.01 is more than the products cost, and LaPyme takes no negative lines.",
+            "Charges > fee of -100.01 exceeds the price of the products, and LaPyme accepts no negative lines.",
         ),
     ],
 )

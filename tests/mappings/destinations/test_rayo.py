@@ -123,7 +123,7 @@ def test_all_problems_are_reported_together(order: Order) -> None:
 @pytest.mark.parametrize("changes", [{"is_pickup": True}, {"ship_to": None}])
 def test_pickup_order_is_a_problem(order: Order, changes: dict[str, Any]) -> None:
     assert mapping_problems(replace(order, **changes), "rayo") == [
-        "Shipping address is missing: Rayo does not serve collection in store."
+        "Shipping address is missing: Rayo does not offer collection in store."
     ]
 
 

@@ -71,7 +71,7 @@ def test_negative_fee_is_allocated_to_the_products() -> None:
 @pytest.mark.parametrize(("destination", "vendor"), [("lapyme", "LaPyme"), ("centelar", "Centelar")])
 def test_charge_deducted_from_the_products_is_a_warning(destination: str, vendor: str) -> None:
     order = paid_order(line("300.00"), charges=[charge("fee", "-40.00")])
-    warning = f"Charges > fee of -40.00 is taken off the products: {vendor} takes no negative lines."
+    warning = f"Charges > fee of -40.00 is subtracted from the products: {vendor} accepts no negative lines."
     assert warning in render_problems(build_body(order, destination).warnings)
 
 

@@ -330,7 +330,7 @@ def test_pickup_has_a_branch_and_no_address(payload: dict[str, Any]) -> None:
         "tiendanube", payload | {"shipping_pickup_type": "pickup", "shipping_store_branch_name": " Centro "}
     )
     assert (order.is_pickup, order.pickup_name, order.ship_to) == (True, "Centro", None)
-    assert "Shipping address is missing: Rayo does not serve collection in store." in mapping_problems(order, "rayo")
+    assert "Shipping address is missing: Rayo does not offer collection in store." in mapping_problems(order, "rayo")
 
 
 @pytest.mark.parametrize("shipping_type", [None, "drone"])

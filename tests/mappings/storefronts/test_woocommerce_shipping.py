@@ -103,7 +103,7 @@ def test_fulfillments_say_what_was_sent(fulfillment: str, problems: list[str]) -
 def test_methods_of_the_usual_plug_ins_are_collections(method_id: str) -> None:
     order = parse_order("woocommerce", with_methods(method(method_id, "Mostrador")))
     assert (order.is_pickup, order.pickup_name, order.ship_to) == (True, "Mostrador", None)
-    assert mapping_problems(order, "rayo") == ["Shipping address is missing: Rayo does not serve collection in store."]
+    assert mapping_problems(order, "rayo") == ["Shipping address is missing: Rayo does not offer collection in store."]
     assert build_body(order, "lapyme", **LAPYME).body["delivery_method"] == "pickup"
 
 

@@ -32,7 +32,7 @@ def test_form_says_what_each_action_would_do(service: Service, ana: Visitor) -> 
     refuse_order(service, 7, 8)
     page = text_of(ana.get(SELECTION))
     assert "Act on 3 orders" in page
-    assert "2 orders would be queued and sent. 2: refused 1 is left alone: uncertain: check at the destination" in page
+    assert "2 orders would be queued and sent. 2: refused 1 is skipped: uncertain: check at the destination" in page
     assert "3 orders would be changed. 2: refused 1: uncertain" in page
     assert "Send also the uncertain order: I looked for it at its destination, and it is not there." in page
 
@@ -156,7 +156,7 @@ def test_page_of_a_job_shows_what_came_of_each_order(service: Service, ana: Visi
     page = text_of(ana.get(location))
     assert "Done." in page
     assert "2 delivered 1 parked: refused again refused (HTTP 422)" in page
-    assert "1 left alone uncertain: check at the destination #1001" in page
+    assert "1 skipped uncertain: check at the destination #1001" in page
     assert "ana" in page
     assert "the key is right now" in page
     assert "Job 1 the key is right now" in text_of(ana.get("/audit"))
