@@ -73,7 +73,10 @@ def start_connector(
         directory, destination="rayo", base_url=destination.url, concurrency=in_flight, timeout_s=TIMEOUT_S
     )
     port = find_free_port()
-    environment = build_environment(configuration, url, port=port, processes=processes)
+    environment = {
+        **build_environment(configuration, url, port=port, processes=processes),
+        "WORKER_PROCESSES": "1",  # as the peers have
+    }
     serve = stack.enter_context(
         run_process(connector_command("serve"), directory=directory, name="serve", environment=environment)
     )
