@@ -1,6 +1,6 @@
 """Access tokens of the storefronts' APIs: the requests for them, and what the responses grant.
 
-Both platforms that have such tokens speak a part of OAuth 2.0: https://www.rfc-editor.org/rfc/rfc6749.
+Both platforms with such tokens use a part of OAuth 2.0: https://www.rfc-editor.org/rfc/rfc6749.
 """
 
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""Kits that are sold as a line of their own beside the lines of their parts: one or the other is sent, never both."""
+"""Kits that have a line beside the lines of their parts: either the kit or its parts are sent, never both."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What merchants call the parts of the canonical order: the words that problems and previews name fields by.
+"""What merchants call the parts of the canonical order: the names of fields in problems and previews.
 
 The English texts are the keys of the translations: gettext looks them up when a page is rendered.
 """

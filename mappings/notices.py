@@ -1,6 +1,6 @@
-"""What a storefront says apart from orders: requests about personal data, and what became of the app in the shop.
+"""A storefront's notices: requests about personal data, and news about the app in the shop.
 
-Each has an address of its own, `/webhooks/<store>/privacy/<topic>`, because not every body says what it is about.
+Each has its own address, `/webhooks/<store>/privacy/<topic>`, because not every body says what it is about.
 """
 
 from dataclasses import dataclass

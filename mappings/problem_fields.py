@@ -1,4 +1,4 @@
-"""Which fields a person can enter to solve a problem, by where the problem says that something is wrong."""
+"""Which fields a person can enter to solve a problem, by the problem's path."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

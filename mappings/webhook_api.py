@@ -1,6 +1,6 @@
 """How a store's webhooks are listed and changed through the storefront's API, and what is wrong with those it has.
 
-A webhook has one topic and one address. A merchant's other tools have webhooks of their own at the same store.
+A webhook has one topic and one address. A merchant's other tools have their own webhooks at the same store.
 """
 
 import re

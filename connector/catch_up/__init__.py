@@ -1,1 +1,1 @@
-"""Catch-up: the orders of a store's API that no webhook brought."""
+"""Catch-up: finds orders whose webhooks never came, through the stores' APIs."""

@@ -1,4 +1,4 @@
-"""Compares the paid orders of a store with what is on record: the proof that every one is accounted for."""
+"""Compares the paid orders of a store with the recorded ones, and finds those that are missing."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Requests the pages of a store's list of orders: not too often, again after a failure, and without an order missed."""
+"""Requests the pages of a store's list of orders. Limits the rate, repeats failed requests, and misses no order."""
 
 import json
 from collections.abc import Callable, Generator, Iterator

@@ -1,7 +1,7 @@
-"""Catch-up: reads which orders of a store changed, and takes in those that no webhook brought.
+"""Catch-up: lists the orders of a store that changed, and records those whose webhooks never came.
 
-The orders go through the same intake as webhooks, so its guards make a repeat harmless. A reading can be interrupted at
-any time: it continues after the last page whose orders are on disk.
+The orders go through the same intake as webhooks, which ignores repeats. A reading can be interrupted at any time; it
+continues after the last page whose orders are on disk.
 """
 
 from collections.abc import Callable, Sequence

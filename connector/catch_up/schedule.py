@@ -1,4 +1,4 @@
-"""When a worker reads which store: at its start, at intervals, after a silence, and when a person asks for it."""
+"""Decides when a worker reads a store: at its start, at intervals, after a silence, and when a person asks for it."""
 
 import threading
 from collections.abc import Callable

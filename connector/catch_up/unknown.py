@@ -1,6 +1,6 @@
-"""Decides which listed orders, or versions of them, are not on record, and makes an event of each.
+"""Finds listed orders and versions that are not on record, and creates an event for each.
 
-A version that is taken for unknown and is not does no harm: the intake gives no order a second delivery.
+If a known version is mistaken for an unknown one, no harm is done: the intake creates no second delivery.
 """
 
 import hashlib

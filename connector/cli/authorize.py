@@ -1,4 +1,4 @@
-"""The command that lets a store's app read the shop: authorize."""
+"""`connector authorize`: obtains the token of a store's app."""
 
 from typing import Any
 

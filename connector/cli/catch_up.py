@@ -1,4 +1,4 @@
-"""`connector catch-up`: the orders that no webhook brought. And `connector reconcile --storefront`."""
+"""`connector catch-up`, which finds orders without a webhook, and `connector reconcile --storefront`."""
 
 import sys
 from collections.abc import Iterator

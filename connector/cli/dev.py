@@ -1,4 +1,4 @@
-"""Commands for trying the service out, which stand in for the storefronts and destinations: trigger, sandbox, demo."""
+"""Commands to try the service without real storefronts and destinations: trigger, sandbox, demo."""
 
 import os
 import shlex

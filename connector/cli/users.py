@@ -1,4 +1,4 @@
-"""Commands that make secrets: token, user hash."""
+"""Commands that create secrets: token, user hash."""
 
 from datetime import datetime
 

@@ -1,8 +1,8 @@
 """Connections that are opened before they are needed, and used for one request each.
 
-A destination without an idempotency key gets a connection for each order: on one that was used before, a request that
-the server did not want any more looks like one without a response. Opening it takes two round trips, which need not
-pass while the order waits.
+A destination without an idempotency key gets a connection for each order. On a used connection, a request that the
+server no longer accepts looks like one without a response. Opening a connection takes two round trips, so it happens
+before an order needs it.
 
 httpcore asks this backend for a connection (https://www.encode.io/httpcore/network-backends/, read 2026-11-30).
 """

@@ -1,7 +1,6 @@
 """Gets the access token of a store's API: the configured one, or one that the store's app obtains.
 
-A token that is obtained is renewed before it expires, and shared: by all threads that need it, and through a vault by
-all processes.
+An obtained token is renewed before it expires. All threads share it and, through a vault, all processes.
 """
 
 import json

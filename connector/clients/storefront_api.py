@@ -1,4 +1,4 @@
-"""A storefront's API: requests with the store's credentials, and what is fetched for webhooks that lack something.
+"""A storefront's API: requests with the store's credentials, and fetches for webhooks that lack something.
 
 Fetches change nothing, so all of them may be repeated.
 """

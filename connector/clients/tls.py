@@ -1,6 +1,6 @@
 """The TLS settings of all connections, and the sessions that later connections to the same server resume.
 
-A resumed handshake checks no certificate and makes no signature, which both sides pay for. A session belongs to a
+A resumed handshake saves both sides the signature and the check of the certificate. A session belongs to a
 server name whose certificate was checked when the session began.
 https://docs.python.org/3/library/ssl.html#ssl-session and #ssl.SSLContext.sslsocket_class, read 2026-11-30.
 """

@@ -1,4 +1,4 @@
-"""Makes and verifies webhook signatures. Pure: it reads no settings."""
+"""Creates and verifies webhook signatures. Pure: it reads no settings."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""Stores alerts: new problems, collected once each from the rows, and the notifications that were sent. Sends nothing.
+"""Stores alerts: new problems, each collected once from the rows, and the sent notifications. Sends nothing.
 
 The send path does not write here. New problems are found by reading indexes of few rows.
 """

@@ -1,4 +1,4 @@
-"""Delivered orders of which a newer version came: which of them to compare with what was sent, and the result."""
+"""Delivered orders with newer versions: which ones to compare with what was sent, and the results."""
 
 from collections.abc import Sequence
 from datetime import datetime

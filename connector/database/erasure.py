@@ -1,6 +1,6 @@
 """Erases the personal data of orders. Ids, keys, hashes, states and times stay, so no repeat makes a second delivery.
 
-An order with a delivery that has not ended is erased when that has ended: until then the request is a row.
+If a delivery of the order has not ended, the order is erased when it has. Until then, a row stores the request.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Commits what the threads of a process want changed: all that has gathered goes into one transaction.
+"""Commits the changes of a process's threads: all waiting changes go into one transaction.
 
-A commit costs a wait for the disk, and only one can be under way. While one is, the next batch gathers.
+A commit waits for the disk, and only one can run at a time. Meanwhile, the next batch collects.
 """
 
 import threading

@@ -1,7 +1,15 @@
 """Jobs: one action on many deliveries, page by page.
 
-The deliveries that match when a job is created are its own, whatever happens to them, so each of them is accounted for
-at the end. A page and the job's progress are committed together. So a job needs no lease: whichever process continues
+A job stores
+the
+deliveries
+that match
+when it is
+created, so
+each of them
+is accounted
+for at the
+end. A page and the job's progress are committed together. So a job needs no lease: whichever process continues
 it, no delivery is processed twice.
 """
 

@@ -1,4 +1,4 @@
-"""Lost webhooks: orders that catch-up found, and that no webhook brought."""
+"""Lost webhooks: orders that catch-up found without a webhook."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

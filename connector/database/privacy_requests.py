@@ -1,6 +1,6 @@
 """Requests about personal data: recorded once each, listed, and closed.
 
-What the customer's other orders are found by, an e-mail address and a phone number, is there only while a request is
+The customer's e-mail address and phone number, by which other orders are found, are stored only while a request is
 open.
 """
 

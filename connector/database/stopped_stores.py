@@ -1,4 +1,4 @@
-"""Stores in which the app does not work any more: uninstalled, or suspended by the storefront.
+"""Stores whose app was uninstalled, or suspended by the storefront.
 
 Their APIs are not called. Orders that must be fetched are held, and queued again when the store is resumed.
 """

@@ -1,4 +1,4 @@
-"""Whether an order is from before the store was connected: such orders were handled in another way."""
+"""Decides whether an order is from before the store was connected. Such orders were handled in another way."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Decides which state an attempt leaves its delivery in. Pure: no clock, no network, no database."""
+"""Decides the state of a delivery after an attempt. Pure: no clock, no network, no database."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,9 @@
 """Delivers one claimed order: prepare, authorize, mark as sending, send, classify, decide, record.
 
-Until `sending` is committed nothing has been sent, and every step may be repeated. `send` takes a `Sending`, which only
-that commit makes, and is called once for each. Another attempt needs another commit: after an ambiguous one, only
+Until `sending` is committed nothing has been sent,
+and every step may be repeated. `send` takes a
+`Sending`, which only that commit creates, and is
+called once per `Sending`. Another attempt needs another commit: after an ambiguous one, only
 `next_state` may ask for it, and only if the destination has an idempotency key.
 """
 

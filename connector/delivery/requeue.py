@@ -1,6 +1,6 @@
 """Requeues deliveries that were parked because a lookup table lacked a row, once the row exists.
 
-Nothing else is checked: whether the order can be mapped now shows when it is attempted.
+Nothing else is checked: the next attempt shows whether the order can be mapped.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Receives what a storefront says apart from orders: requests about personal data, and what became of the app.
+"""Receives a storefront's notices: requests about personal data, and news about the app.
 
 A request is on disk as an obligation when the response is sent. Nothing is erased or exported here: a person does that.
 """

@@ -1,4 +1,4 @@
-"""Exchanges the code that a shop's installation of an app gives for an access token, and keeps the token."""
+"""Exchanges the code from the installation of an app for an access token, and stores the token."""
 
 from urllib.parse import parse_qs, urlsplit
 

@@ -1,4 +1,4 @@
-"""What must hold before the service starts, and what it says when it has. `check` and `serve` judge it alike."""
+"""Checks what must be true before the service starts, for `check` and `serve`, and describes the running service."""
 
 from collections.abc import Iterable, Mapping
 from itertools import islice

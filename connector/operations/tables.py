@@ -1,7 +1,7 @@
 """Lookup tables, for an operator: what is in them, which rows orders wait for, and rows that a person enters.
 
-An entered row is in the database, so it survives a restart on a machine whose files do not. It wins over the row of
-the configuration, which counts again when the entered row is removed.
+An entered row is in the database, so it survives a restart on a machine whose files do not. It is used instead of the
+configuration's row, which applies again when the entered row is removed.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""Lists, makes, repairs and removes the webhooks of stores through their storefronts' APIs.
+"""Lists, creates, repairs and removes the webhooks of stores through their storefronts' APIs.
 
-Only webhooks that point to this connector, or to its path for the store on another host, are changed. Nothing is
-changed while something else answers at `public_url`, and a worker changes nothing while nothing answers: WooCommerce
-gives up a webhook that fails, and does not repeat a delivery. A person may make webhooks whose address this machine
-does not reach: networks often keep a machine from its own public address.
+Changes only webhooks that point to this connector, or to its path for the store on another host. If something else
+answers at `public_url`, nothing is changed. If nothing answers, a worker changes nothing, because WooCommerce disables
+a failing webhook and repeats no delivery. A person may still create webhooks then, because in many networks a machine
+cannot reach its own public address.
 """
 
 from collections.abc import Callable, Iterator, Sequence

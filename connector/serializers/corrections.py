@@ -1,4 +1,4 @@
-"""JSON of corrections: what was entered for an order, and what can be."""
+"""JSON of corrections: what was entered for an order, and what can be entered."""
 
 from dataclasses import dataclass
 from typing import Any, cast

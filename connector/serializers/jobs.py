@@ -1,4 +1,4 @@
-"""JSON of jobs: what they would do, how far they are, and what came of them."""
+"""JSON of jobs: dry runs, progress and results."""
 
 from dataclasses import dataclass
 from typing import Any, cast

@@ -1,8 +1,7 @@
-"""Bearer tokens, and what limits, logs and counts the attempts to come in without the right secret.
+"""Checks Bearer tokens, and limits, logs and counts attempts with a wrong secret.
 
-The right token is let in whatever others did, because it is too long to be guessed. A password can be guessed, so the
-number of those that are tried is limited, in such a way that nobody else can use it up: see `AccessGuard.may_try`.
-Limits are those of one process.
+The right token is always accepted, because it is too long to be guessed. Passwords can be guessed, so tries are
+limited, and nobody can use up another person's tries: see `AccessGuard.may_try`. Each process has its own limits.
 """
 
 import hmac

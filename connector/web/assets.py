@@ -1,4 +1,4 @@
-"""Static files: addresses with a digest of the content, which browsers may keep for good, and compressed content."""
+"""Static files: compressed, with a digest of the content in the address, so that browsers cache them permanently."""
 
 import gzip
 import mimetypes

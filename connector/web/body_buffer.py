@@ -1,4 +1,4 @@
-"""Reads a request's whole body before the application runs, so that a slow sender occupies no place in it."""
+"""Reads a request's whole body before the application runs, so that a slow sender does not occupy it."""
 
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What the current application, the API's or the dashboard's, was built over."""
+"""What the current application, the API's or the dashboard's, was built with."""
 
 from flask import current_app
 

@@ -1,9 +1,8 @@
-"""gunicorn's threaded worker, with deadlines: a slow sender or reader must not keep others from being served.
+"""gunicorn's threaded worker, with deadlines, so that slow senders and readers do not delay others.
 
-In gunicorn's worker a connection occupies one of few threads for as long as it likes. Here there are many threads,
-which cost about 50 KB each, and a connection has one until its deadline at most. The application runs when a whole
-request is there, for `MAX_CONCURRENT_REQUESTS` at a time. docs/adr/0010-many-threads-and-deadlines.md compares other
-servers.
+In gunicorn's worker, a connection occupies one of a few threads for any length of time. Here, there are many threads,
+at about 50 KB each, and a connection has one until its deadline. The application runs when the whole request is read,
+for at most `MAX_CONCURRENT_REQUESTS` at a time. docs/adr/0010-many-threads-and-deadlines.md compares other servers.
 
 The master process loads this module too, so it imports little.
 """

@@ -1,7 +1,7 @@
 """Who sent a request: the only place that reads `X-Forwarded-For` and `X-Forwarded-Proto`.
 
-A proxy appends the address that it was called from. So the list is read from its end, and only as far as the proxies
-that `TRUSTED_PROXIES` names: what a stranger wrote stands before.
+A proxy appends the address that it was called from. So the list is read from its end, only as far as the proxies in
+`TRUSTED_PROXIES`. A stranger's entries come before these.
 """
 
 from collections.abc import Iterable

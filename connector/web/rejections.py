@@ -1,4 +1,4 @@
-"""Counts what was rejected. It is not stored one by one: anyone could fill the disk with it."""
+"""Counts rejected requests. They are not stored individually, because anyone could then fill the disk."""
 
 import threading
 from collections import Counter

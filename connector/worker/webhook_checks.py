@@ -1,6 +1,6 @@
-"""When a worker looks at the stores' webhooks: soon after it starts, at intervals, and when there is a reason to.
+"""Decides when a worker checks the stores' webhooks: soon after it starts, at intervals, and for a reason.
 
-The reasons are that a person asks for it, and that catch-up found an order that no webhook had brought.
+The reasons: a person asks for it, or catch-up found an order without a webhook.
 """
 
 from time import monotonic

@@ -1,4 +1,4 @@
-"""Payments of an order: a single one, or those that transactions add up to."""
+"""Payments of an order: a single one, or the sums of its transactions."""
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace

@@ -2,7 +2,7 @@
 
 One value of the order, or one setting, is changed at a time and the order is mapped again: the fields of the body that
 change come from it. This works for every integration and for computed fields, and needs no declarations to maintain.
-It runs only on request, since one order takes some hundred mappings.
+It runs only on request, because one order takes about a hundred mappings.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Who may call what of `/api`: a token, its role, and what an operation asks for."""
+"""Decides who may call which operation of `/api`, by token and role."""
 
 from flask import Response, current_app, g, request
 

@@ -1,7 +1,7 @@
 """Sign-in, sessions and roles. Pages require a user; changes require the operator role.
 
-The browser's cookie has a random token, and the database has the session. So a session ends for good when its user
-signs out, and everybody's when the password or the role changes.
+The browser's cookie has a random token, and the database has the session. So a session ends when its user signs out,
+and all of a user's sessions end when the password or the role changes.
 """
 
 import hmac

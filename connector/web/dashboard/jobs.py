@@ -1,4 +1,4 @@
-"""Jobs: one action on many deliveries. The form with its dry run, the list, and what came of each."""
+"""Jobs: one action on many deliveries. The form with its dry run, the list, and the results."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""By what a person finds an order at its destination, and from when on it may be said not to be there."""
+"""How a person finds an order at its destination, and how long to wait before concluding that it is not there."""
 
 import json
 from collections.abc import Sequence

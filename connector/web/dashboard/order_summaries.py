@@ -1,7 +1,7 @@
 """Who ordered and for how much, for the orders that a list shows: read from their payloads, or kept when fetched.
 
 Reading fifty orders takes longer than all else on the page, and a live list shows the same ones every few seconds, so a
-process remembers the last ones. It shows none whose payload was deleted.
+process remembers the last ones. It does not show an order whose payload was deleted.
 """
 
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""What is down: orders are not received, or not sent, until somebody acts."""
+"""What is down: what keeps orders from being received or sent until someone acts."""
 
 import shutil
 from collections.abc import Iterator, Sequence

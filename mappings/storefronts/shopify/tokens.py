@@ -1,6 +1,6 @@
-"""The access tokens of a shop's own app, which live for a day.
+"""The access tokens of a shop's own app, which are valid for a day.
 
-Apps that were made in the Dev Dashboard exchange their credentials for them, with the client credentials grant:
+Apps from the Dev Dashboard get them with the client credentials grant:
 https://shopify.dev/docs/apps/build/authentication-authorization/client-credentials-grant, read 2026-11-30.
 """
 

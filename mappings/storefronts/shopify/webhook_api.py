@@ -1,4 +1,4 @@
-"""Shopify's webhook subscriptions by the GraphQL Admin API: those that the app of the token made by it.
+"""Shopify's webhook subscriptions in the GraphQL Admin API: those that the token's app created there.
 
 https://shopify.dev/docs/api/admin-graphql/latest/queries/webhookSubscriptions,
 https://shopify.dev/docs/api/admin-graphql/latest/mutations/webhookSubscriptionCreate and

@@ -1,4 +1,4 @@
-"""Tiendanube's webhooks by its API: each belongs to the app whose token is used.
+"""Tiendanube's webhooks in its API. Each belongs to the app whose token is used.
 
 https://tiendanube.github.io/api-documentation/resources/webhook and
 https://dev.nuvemshop.com.br/es/docs/erp-guide/orders/webhooks, read 2026-11-30.
