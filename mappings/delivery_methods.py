@@ -85,7 +85,7 @@ def is_blank(address: Address | None, billing: Address | None) -> bool:
 
 
 def subtract_collected(order: Order, collected: Sequence[Shipping], shipped: Sequence[Shipping]) -> Order:
-    """Return the order without what the customer collects, by what each method says that it carries."""
+    """Return the order without what the customer collects, by the products that each method lists."""
     lines = list(split_lines(order.lines, collected, shipped))
     if None not in lines:
         return replace(order, lines=[line for line in lines if line])
@@ -99,7 +99,7 @@ def subtract_collected(order: Order, collected: Sequence[Shipping], shipped: Seq
 def split_lines(
     lines: Sequence[Line], collected: Sequence[Shipping], shipped: Sequence[Shipping]
 ) -> Iterator[Line | None]:
-    """Yield each line with the units that are collected as fulfilled; None for one of which it is not known.
+    """Yield each line with its collected units as fulfilled; None for a line whose units are unknown.
 
     A product that no method carries needs no shipping: https://github.com/woocommerce/woocommerce, class-wc-cart.php,
     get_items_needing_shipping(), read 2026-11-30.

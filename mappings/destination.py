@@ -142,7 +142,7 @@ class Destination(Generic[AccountT]):
         """Return what a response means where this vendor differs from the others, else None.
 
         Args:
-            body: the parsed JSON; None where it is none.
+            body: the parsed JSON; None if the response is not JSON.
         """
         return None
 
@@ -170,9 +170,9 @@ class Destination(Generic[AccountT]):
         return request_class(order=order, account=account, store=store, customer_match=customer_match)
 
     def find_exclusion(self, order: Order, account: AccountT, store: Store) -> Problem | None:
-        """Return why the order is not for this destination as it is now; None if it is.
+        """Return why this destination must not get the order as it is now; None if it must.
 
-        A destination that ships has nothing to do with an order of which nothing is left to ship.
+        A destination that ships does not need an order with nothing left to ship.
         """
         return self.make_order_request(order, account, store).nothing_to_ship if self.ships else None
 

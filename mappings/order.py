@@ -57,7 +57,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One product after edits and refunds. Lines of which nothing is left are not in the order."""
+    """One product after edits and refunds. The order has no empty lines."""
 
     line_id: str | None = None  # the storefront's own: kits name their parts by it, and people what they correct
     kit_line_id: str | None = None  # the line of the kit that this one is a part of, see `mappings.bundles`
@@ -171,7 +171,7 @@ class Order:
 
     @property
     def lines_to_ship(self) -> list[Line]:
-        """The lines of which something is still to be sent."""
+        """The lines with units that are still to be sent."""
         return [line for line in self.lines if line.quantity_to_ship]
 
     @property
@@ -214,7 +214,7 @@ class Order:
         ]
 
     def overridden(self) -> "Order":
-        """Return the order as it is mapped after a person decided to send it in spite of what the store says."""
+        """Return the order as it is mapped after a person decided to send it, whatever the store says."""
         return replace(self, is_cancelled=False, is_refunded=False, unknown_payment=None)
 
     @property

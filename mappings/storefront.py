@@ -180,7 +180,7 @@ class Storefront(ABC, Generic[StoreT]):
         """
 
     def identify_listed(self, payload: Mapping[str, Any], *, is_new: bool) -> WebhookIdentity:
-        """Return what an order in a list stands for, as an event under `CATCH_UP_TOPIC`.
+        """Return the event for an order in a list, under `CATCH_UP_TOPIC`.
 
         The list was fetched with the store's credentials, so what the order says is true. Its topics are what it
         proves, and the platform's own topics for that.

@@ -76,7 +76,7 @@ def keep_blanks(match: re.Match[str]) -> str:
 
 
 def remove_unseen(text: str, *, except_for: str = "") -> str:
-    """Return `text` without the characters that nobody sees: Unicode's category Cf. Those inside an emoji stay."""
+    """Return `text` without invisible characters: Unicode's category Cf. Those inside an emoji stay."""
     if text.isascii():
         return text
     parts_of_emoji = {index for match in EMOJI_PART.finditer(text) for index in range(*match.span())}

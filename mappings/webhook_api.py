@@ -64,7 +64,7 @@ class WebhookRefusedError(Exception):
 
 
 def refusal(text: str) -> Problem:
-    """Return the problem of a request that the API refused, with what it said."""
+    """Return the problem of a request that the API refused, with its message."""
     return Problem(code="webhook_refused", params={"error": " ".join(text.split())[:MAX_REFUSAL_LENGTH]})
 
 

@@ -187,8 +187,8 @@ class AlertMonitor:
     def signature_failures(self, last_webhooks: Mapping[str, datetime]) -> Iterator[OngoingCondition]:
         """Yield the stores whose address received `signature_failures` or more webhooks with a wrong signature.
 
-        Three by default: WooCommerce gives up a webhook after more than five failures in a row, which can be two orders
-        (docs/storefronts.md), and one or two are what a curious stranger sends.
+        The default is three: WooCommerce disables a webhook after more than five failures in a row, which two orders
+        can cause (docs/storefronts.md). One or two may come from a curious stranger.
         """
         failures_by_store = read_signature_failures(self.database)
         now = self.runtime.clock()

@@ -22,7 +22,7 @@ OUTCOMES = (*map(str, State), "cancelled")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingDelivery:
-    """A paid order of which an account has no delivery, although a route leads there."""
+    """A paid order without a delivery for an account that a route leads to."""
 
     store: str  # its id
     order_id: str

@@ -75,13 +75,13 @@ def read_changes(
     check: Callable[[], None] = lambda: None,
     on_progress: Callable[[int], None] = lambda _orders: None,
 ) -> ReadingResult:
-    """Read what changed in a store since the last complete reading, and take in what is not on record.
+    """Read what changed in a store since the last complete reading, and record what is missing.
 
     One process at a time should read a store.
 
     Args:
         since: read from there instead.
-        dry_run: take in nothing, and record nothing about the reading.
+        dry_run: record nothing, neither orders nor the reading.
         check: called often; raises `ReadingStoppedError` to interrupt.
         on_progress: called after each page with how many orders were read so far.
 

@@ -140,7 +140,7 @@ def lacks_delivery(runtime: Runtime, version: ListedVersion, record: OrderRecord
 
 
 def lacks_cancellation(version: ListedVersion, record: OrderRecord) -> bool:
-    """Return whether the store has cancelled an order that was taken in, and no event says so."""
+    """Return whether the store cancelled a recorded order, and no event says so."""
     if "cancelled" not in version.topics or not record.states:
         return False
     return not any("cancelled" in event.topics for event in record.events)

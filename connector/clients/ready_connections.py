@@ -147,7 +147,7 @@ def is_over(future: Future[ReadyConnection]) -> bool:
 
 
 def close_when_open(future: Future[ReadyConnection]) -> None:
-    """Close a connection that nobody wants, now or when it is open."""
+    """Close a connection that is no longer needed, now or when it has opened."""
 
     def close(opened: Future[ReadyConnection]) -> None:
         if not opened.cancelled() and opened.exception() is None:

@@ -36,7 +36,7 @@ OAUTH_ERROR = re.compile(r"[Oo]auth error ([a-z_]{1,40})")
 
 
 class StoreTokenError(RequestFailedError):
-    """There is no token for a store's API. `result` stands for the request that was not sent for lack of one."""
+    """There is no token for a store's API. `result` is the result of the request that could therefore not be sent."""
 
 
 class TokenVault(Protocol):
@@ -217,8 +217,8 @@ def request_token(client: Client, request: TokenRequest, *, timeout_s: float) ->
 def exchange_failure(result: HttpResult) -> StoreTokenError:
     """Return the error for a failed exchange.
 
-    Its status is what the API itself would answer to a request without a token: 401 if the credentials were rejected.
-    Any other status of the exchange that says nothing about the API's objects is kept, with its headers.
+    Its status is what the API would return to a request without a token: 401 if the credentials were rejected. Any
+    other status of the exchange is passed on with its headers, unless it would say something about the API's objects.
     """
     error: Problem = result.failure
     code = find_error_code(result)

@@ -55,17 +55,17 @@ class StoreApi:
         data: Any = None,
         max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> HttpResult:
-        """Send one request and return what happened. Nothing is sent while the API must not be called.
+        """Send one request and return what happened. Sends nothing while the API must not be called.
 
-        If the API rejects the token (401), the request is sent again with a new token, if there is one.
-        Without a token nothing is sent, and the result says why there is none.
+        If the API rejects the token (401), sends the request again with a new token, if there is one. Without a token,
+        sends nothing; the result says why there is none.
 
         Args:
             path: below the store's `api_url`.
             data: the body, sent as JSON; None for no body.
             timeout_s: for the whole exchange, with that of credentials for a token.
 
-        Raises `DatabaseUnavailableError` if it cannot be told whether the API may be called.
+        Raises `DatabaseUnavailableError` if it is unknown whether the API may be called.
         """
         if stop := self.find_stop():
             return HttpResult(was_sent=False, error=stop)

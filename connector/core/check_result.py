@@ -35,7 +35,7 @@ def failure(subject: str, message: str, remedy: str) -> CheckResult:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration in the largest unit of which it has two: “36 h”, “2 d”."""
+    """Return a duration in the largest unit in which it is at least two: “36 h”, “2 d”."""
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

@@ -369,7 +369,7 @@ def build_message(code: str, **params: ParamValue) -> Problem:
 
 
 def render_code(code: str, translate: Translate = untranslated) -> str:
-    """Return the sentence of a message without params, of which only the code is stored."""
+    """Return the sentence of a message that is stored as a code, without params."""
     return render_problem(Problem.from_json({"code": code}), translate)
 
 

@@ -126,7 +126,7 @@ def withdraw_corrections(
     destinations_with_idempotency: Collection[str],
     idempotency: IdempotentRequest | None = None,
 ) -> CorrectionResult:
-    """Withdraw what was entered for these fields. What waits, or could not be mapped, is mapped anew.
+    """Withdraw what was entered for these fields. Deliveries that wait or could not be mapped are mapped again.
 
     Raises `NotFoundError`, `ConflictError`.
     """

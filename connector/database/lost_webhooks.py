@@ -28,11 +28,11 @@ class LostWebhooks:
 
 
 def read_lost_webhooks(database: Database) -> Mapping[str, LostWebhooks]:
-    """By store id, of the stores with a lost webhook in the last 24 hours.
+    """Return the lost webhooks of the last 24 hours, by store id.
 
-    It counts orders that routes take and of which no webhook had come when catch-up found them. A webhook that comes
-    later ends that, if it is about the same version. A store may send webhooks of payments only, so a later version
-    without a webhook is none that was lost; nor is one of before the connector first ran with the store.
+    Counts orders that routes accept and that had no webhook when catch-up found them. An order no longer counts when a
+    webhook about the same version comes later. Later versions do not count, because a store may send webhooks of
+    payments only. Versions from before the connector first ran with the store do not count, either.
     """
     now = database.clock()
     caught_up, webhook = aliased(Event), aliased(Event)

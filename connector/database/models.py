@@ -361,7 +361,7 @@ class AuditEntry(SQLModel, table=True):
 
 
 class TableRow(SQLModel, table=True):
-    """A row of an account's lookup table that a person entered. It wins over the configuration's row."""
+    """A row of an account's lookup table that a person entered. It is used instead of the configuration's row."""
 
     __tablename__ = "table_rows"
 

@@ -84,10 +84,10 @@ def newest_event(events: Iterable[EventSummary]) -> EventSummary | None:
 
 
 def is_doubtful_deletion(event: EventSummary, events: Collection[EventSummary]) -> bool:
-    """True if the event deletes an order that was deleted, or said to be restored, before.
+    """True if the event deletes an order that was already deleted or reported as restored.
 
-    The deletions of an order have the same bytes, so this one may be a copy of an earlier one, and the topic that says
-    "restored" is not signed. Neither may stop an order, or send one, without a person.
+    All deletions of an order have the same bytes, so this one may be a copy of an earlier one. The topic "restored" is
+    not signed. So a person must decide whether such an order is stopped or sent.
     """
     earlier = [other for other in events if other.id < event.id]
     return not event.has_order and any(not other.has_order or other.undoes_deletion for other in earlier)
@@ -165,7 +165,7 @@ def may_have_been_processed(transaction: Transaction, store: str, order_id: str)
 
 
 def is_cancelled(connection: Connection, store: str, order_id: str, *, override_event_id: int | None = None) -> bool:
-    """True if the store cancelled the order, after event `override_event_id` if a person sent it in spite of that."""
+    """True if the store cancelled the order. If a person sent it anyway, events up to that one do not count."""
     cancellation = select(Event.id).where(
         matches_order(Event, store, order_id), col(Event.is_cancellation), col(Event.id) > (override_event_id or 0)
     )

@@ -65,7 +65,7 @@ def begin_reading(database: Database, store: str, *, floor: datetime) -> None:
 def record_progress(
     database: Database, store: str, *, read_from: datetime, read_until: datetime | None, orders: int, missing: int
 ) -> None:
-    """Record that a page was read, after what was missing of it is on disk.
+    """Record that a page was read. Its missing orders must be on disk.
 
     Args:
         read_from, read_until: every order that changed between them has been read. Where they do not continue what was

@@ -28,7 +28,7 @@ def load_token_dates(database: Database) -> Mapping[str, StoreToken]:
 
 
 def count_caught_up(database: Database, since: datetime) -> Mapping[str, int]:
-    """By store id, how many orders catch-up has taken in since then."""
+    """Return how many orders catch-up has recorded since then, by store id."""
     statement = (
         select(Event.store, func.count(col(Event.order_id).distinct()))
         .where(Event.source == EventSource.CATCH_UP, Event.received_at >= since)

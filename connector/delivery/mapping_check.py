@@ -14,7 +14,7 @@ MAX_CHECKED = 200
 
 @dataclass(slots=True, kw_only=True)
 class MappingCheck:
-    """What mapping would come to.
+    """The results of mapping.
 
     Args:
         unmappable: deliveries with a problem.

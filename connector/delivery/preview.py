@@ -139,7 +139,7 @@ def name_people(origins: Iterable[Origin], settings: Settings, account_id: str) 
 def map_with_corrections(
     runtime: Runtime, delivery: Delivery, corrections: Sequence[Correction]
 ) -> tuple[Order, list[Problem]]:
-    """Return the delivery's order before these corrections, and the problems that are left with them.
+    """Return the delivery's order before these corrections, and the problems that remain with them.
 
     Raises:
         InvalidRequestError: the order cannot be read at all, so nothing can be entered for it.

@@ -42,9 +42,10 @@ def find_authorization(settings: Settings, store: Store) -> tuple[AppAuthorizati
 
 
 def authorize_store(runtime: Runtime, store: Store, code: str, *, actor: str) -> TokenGrant:
-    """Exchange the code for a token of the store, and keep it encrypted in the database.
+    """Exchange the code for a token of the store, and store it encrypted in the database.
 
-    If the code is of another store of the same app, its token is kept there: the exchange has ended the one before.
+    If the code is for another store with the same app, stores the token there, because the exchange has invalidated its
+    previous token.
 
     Raises:
         InvalidRequestError: the store's app is not authorized in this way.

@@ -126,7 +126,7 @@ def next_steps(
     """Return what remains to be done, as commands with comments.
 
     Args:
-        are_webhooks_managed: the service makes the store's webhooks.
+        are_webhooks_managed: the service creates the store's webhooks.
     """
     environment = settings.environment
     steps = [f"cd {shlex.quote(str(directory))}"] if directory.resolve() != Path.cwd() else []

@@ -60,7 +60,7 @@ class StoreStatus:
 
     @property
     def lost_orders(self) -> int:
-        """How many orders catch-up found in the last 24 hours of which no webhook had come."""
+        """How many orders catch-up found without a webhook in the last 24 hours."""
         return self.lost_webhooks.orders if self.lost_webhooks else 0
 
     @property

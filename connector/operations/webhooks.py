@@ -314,9 +314,9 @@ def list_webhooks(runtime: Runtime, store: Store) -> WebhooksReport:
 def sync_webhooks(
     runtime: Runtime, store: Store, *, is_dry_run: bool = False, actor: str | None = None
 ) -> WebhooksReport:
-    """Make every webhook that the store's routes need, and repair those that do not arrive.
+    """Create every webhook that the store's routes need, and repair those that do not arrive.
 
-    From then on a worker makes those anew that the storefront removes.
+    From then on, a worker recreates those that the storefront removes.
 
     Args:
         actor: who is recorded to have asked for it; None if that is on record.

@@ -65,7 +65,7 @@ class IssuedStoreTokens:
         return owner if expires_at is not None and self.clock() < expires_at else None
 
     def may_be_valid(self, storefront: str, token: str) -> bool:
-        """Whether the token is valid, or was not issued here: any text stands for a token of the real platform."""
+        """Whether the token is valid, or was not issued here: any text counts as a token of the real platform."""
         if not token.startswith(PREFIX):
             return True
         with self._lock:

@@ -31,7 +31,7 @@ class ProblemText(fields.String):
 
 
 class CodeText(fields.String):
-    """A message without params, of which only the code is stored, as an English sentence."""
+    """A message that is stored as a code, as an English sentence."""
 
     def _serialize(self, value: Any, *args: Any, **kwargs: Any) -> str | None:
         return None if value is None else render_code(value)

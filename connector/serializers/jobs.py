@@ -70,7 +70,7 @@ def job_values(job: Job) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDetail:
-    """A job with what came of it."""
+    """A job with its results."""
 
     row: Job
     results: JobResults
@@ -121,7 +121,7 @@ class JobPlanSchema(ResponseSchema):
 
 
 def load_job_detail(runtime: Runtime, job: Job) -> JobDetail:
-    """Load what came of a job."""
+    """Load a job with its results."""
     return JobDetail(row=job, results=load_job_results(runtime.database, job))
 
 

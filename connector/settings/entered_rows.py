@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnteredRow:
-    """A row of an account's lookup table that a person entered. It wins over the configuration's row."""
+    """A row of an account's lookup table that a person entered. It is used instead of the configuration's row."""
 
     account: str  # id
     table: str

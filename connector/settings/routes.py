@@ -64,7 +64,7 @@ class Route:
     def accepts_topics(self, topics: Collection[str]) -> bool:
         """Whether an event with these topics creates deliveries on this route.
 
-        A platform's own topic for paid orders stands for all of them: the order may come under another topic.
+        A platform's own topic for paid orders matches all paid orders, because the order may come under another topic.
         """
         return not self.topics.isdisjoint(topics) or ("paid" in topics and any(map(is_paid_topic, self.topics)))
 

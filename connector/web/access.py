@@ -67,8 +67,8 @@ class AccessGuard:
     def may_try(self, name: str, device: str | None) -> bool:
         """Return whether a password may be tried for a user, and count it.
 
-        Many failures for one name, from wherever, leave every network a few attempts: its owner comes in from any
-        network from which nobody attacks, and from a browser in which they have signed in before.
+        After many failures for one name, each network still has a few attempts. So the user can sign in from any
+        network without an attacker, and from a browser in which they have signed in before.
 
         Args:
             device: the browser's, if that user has signed in there.

@@ -51,7 +51,7 @@ class WorkerProcess:
     def record_death(self, status: int) -> float:
         """Return how many seconds to wait before the worker is started again.
 
-        The web server goes on meanwhile: webhooks are stored, and are sent when a worker lives.
+        The web server keeps running: webhooks are stored, and sent when a worker runs again.
         """
         now = time.monotonic()
         self._deaths.append(now)

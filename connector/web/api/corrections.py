@@ -80,7 +80,7 @@ def post_delivery_corrections(body: dict[str, Any], headers: dict[str, Any], del
 def post_delivery_corrections_withdraw(body: dict[str, Any], headers: dict[str, Any], delivery_id: str) -> Response:
     """Withdraw what was entered for fields of a delivery's order.
 
-    What is waiting, or could not be mapped, is mapped anew. 404 if nothing was entered for one of them.
+    Deliveries that wait or could not be mapped are mapped again. 404 if nothing was entered for one of the fields.
     """
     runtime, id_ = get_runtime(), parse_id(delivery_id)
     return run_idempotent(

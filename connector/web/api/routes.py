@@ -198,10 +198,11 @@ def post_delivery_resolve(body: JsonObject, headers: JsonObject, delivery_id: st
 def post_jobs(body: JsonObject, headers: JsonObject) -> Response:
     """Start a job that retriggers, discards or marks as delivered many deliveries.
 
-    It takes the deliveries that match the filters and are `parked` (the default) or `waiting`; or those in `ids`, in
-    any state. Each is treated as it would be alone, and what its state does not allow is left, with the reason. The
-    worker runs the job; `GET /api/jobs/<id>` returns its progress and what came of it. `POST /api/job-preview`
-    returns what it would do. 409 if a line of `remote_ids` does not fit exactly one of the orders; nothing is done.
+    Acts on the deliveries that match the filters and are `parked` (the default) or `waiting`, or on those in `ids`, in
+    any state. The job acts on each delivery like a single action, and skips those whose state does not allow it, with
+    the reason. The worker runs the job; `GET /api/jobs/<id>` returns its progress and results. `POST /api/job-preview`
+    returns what it would do. 409 if a line of `remote_ids` does not match exactly one of the orders; then nothing is
+    done.
     """
     runtime, delivery_filter, request = get_runtime(), *read_job(body)
     return run_idempotent(
@@ -355,7 +356,7 @@ def get_store(store: str) -> StoreStatus:
 @blueprint.response(202, StoreStatusSchema, headers=REPLAYED_HEADERS)
 @blueprint.operation(errors=(404, 409, 422))
 def post_store_catch_up(body: JsonObject, headers: JsonObject, store: str) -> Response:
-    """Have the worker read the store's orders now, and take in those whose webhook did not arrive.
+    """Ask the worker to read the store's orders now, and to record those whose webhook did not arrive.
 
     `catch_up.requested_at` is set until the reading begins. 409 if the settings give no access to the store's API.
     """

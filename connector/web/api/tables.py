@@ -68,9 +68,9 @@ def get_tables() -> JsonObject:
 @blueprint.response(200, TablePageSchema)
 @blueprint.operation(role=VIEWER, errors=(404,))
 def get_table(query: JsonObject, account: str, table: str) -> JsonObject:
-    """List the rows of a table that are in effect, by key.
+    """List the rows of a table that apply, by key.
 
-    An entered row wins over the configuration's row, which `configured_value` shows.
+    An entered row is used instead of the configuration's row, which `configured_value` shows.
     """
     rows = load_table(get_runtime(), account, table).rows
     start, end = query.get("before", 0), query.get("before", 0) + query["limit"]
@@ -83,9 +83,9 @@ def get_table(query: JsonObject, account: str, table: str) -> JsonObject:
 @blueprint.response(200, EnteredRowSchema, headers=REPLAYED_HEADERS)
 @blueprint.operation(errors=(404, 422))
 def post_table_set_row(body: JsonObject, headers: JsonObject, account: str, table: str) -> Response:
-    """Enter a row, in place of any other with this key. It applies to all orders of the account from now on.
+    """Enter a row, instead of any other with this key. It applies to all orders of the account from then on.
 
-    It is kept in the database. Workers use it within seconds, and then send the orders that waited for it.
+    The row is stored in the database. Workers use it within seconds, and then send the orders that waited for it.
     """
     runtime = get_runtime()
     return run_idempotent(

@@ -25,7 +25,7 @@ class SentAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderSearch:
-    """By what a person finds an order at its destination, and from when on it may be said not to be there.
+    """How to find an order at its destination, and how long to wait before concluding that it is not there.
 
     Args:
         clues: (label, value as it was sent). Empty if the body was deleted because of its age.

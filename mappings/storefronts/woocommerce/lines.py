@@ -26,7 +26,7 @@ RELATION_FIELDS = {*KIT_LINE_FIELDS, "product_id", "meta_data"}
 
 
 def build_lines(entries: Sequence[Mapping[str, Any]], refund_items: Iterable[RefundItem]) -> list[Line]:
-    """Return what is left of each line after refunds; without those of which nothing is."""
+    """Return what is left of each line after refunds, without empty lines."""
     refund_items = list(refund_items)
     lines = []
     for index, entry in enumerate(entries):

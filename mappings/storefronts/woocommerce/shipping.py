@@ -39,7 +39,7 @@ FULFILLED, PARTLY_FULFILLED = "fulfilled", "partially_fulfilled"
 
 
 def parse_package(meta_data: Any) -> tuple[tuple[str, int], ...] | None:
-    """Return the name and quantity of each product that a shipping line carries; None if it does not say."""
+    """Return the name and quantity of each product in a shipping line; None if it does not say."""
     for entry in meta_data if isinstance(meta_data, list) else ():
         value = entry.get("value") if isinstance(entry, Mapping) else None
         text = clean_text(value, is_escaped=True) if isinstance(value, str) else None
