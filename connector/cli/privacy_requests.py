@@ -1,8 +1,8 @@
-"""`connector privacy list` and `dismiss`: the requests about personal data that storefronts pass on."""
+"""`connector privacy list`, `fulfil`, `done` and `dismiss`: requests about personal data from storefronts."""
 
 import click
 
-from connector.cli.common import ID_ARGUMENT, JSON_OPTION, local_runtime, operator_name
+from connector.cli.common import ID_ARGUMENT, JSON_OPTION, NOTE_OPTION, exit_with, local_runtime, operator_name
 from connector.cli.output import print_result, print_rows
 from connector.cli.privacy import privacy
 
@@ -54,3 +54,39 @@ def dismiss(note: str, as_json: bool, id_: int) -> None:
     with local_runtime() as runtime:
         request = dismiss_request(runtime, id_, actor=operator_name(), note=note)
     print_result(f"Request {id_} is dismissed.", serialize_request(request), as_json=as_json)
+
+
+@privacy.command()
+@click.option("--discard-parked", is_flag=True, help="Also end deliveries that are parked and were not sent.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@JSON_OPTION
+@ID_ARGUMENT
+def fulfil(discard_parked: bool, yes: bool, as_json: bool, id_: int) -> None:
+    """Erase what is kept of the orders that a request is about, and close it as done.
+
+    If an order is still on its way, the request stays open, and a worker closes it once that is erased.
+    """
+    from connector.privacy.requests import erase_request
+    from connector.serializers.privacy import serialize_erasure
+
+    with local_runtime() as runtime:
+        if not yes and not click.confirm(f"Erase the personal data of the orders of request {id_}?", err=True):
+            exit_with(["Nothing was erased."], 1)
+        request, result = erase_request(runtime, id_, actor=operator_name(), discards_parked=discard_parked)
+    text = f"Request {id_} is {request.state}: {len(result.orders) - len(result.pending)} orders are erased"
+    text += f", {len(result.pending)} once they have ended." if result.pending else "."
+    print_result(text, serialize_erasure(result), as_json=as_json)
+
+
+@privacy.command()
+@NOTE_OPTION
+@JSON_OPTION
+@ID_ARGUMENT
+def done(note: str | None, as_json: bool, id_: int) -> None:
+    """Close a request about personal data because you have done what it asks for."""
+    from connector.privacy.requests import complete_request
+    from connector.serializers.privacy_requests import serialize_request
+
+    with local_runtime() as runtime:
+        request = complete_request(runtime, id_, actor=operator_name(), note=note)
+    print_result(f"Request {id_} is done.", serialize_request(request), as_json=as_json)

@@ -564,6 +564,7 @@ class PrivacyRequest(SQLModel, table=True):
     repeats: int = 0  # after the first
     due_at: datetime = timestamp_column()
     state: str = RequestState.OPEN
+    erasing_by: str | None = None  # who has its orders erased: it is done when the last of them has ended and is erased
     closed_by: str | None = None
     closed_at: datetime | None = timestamp_column(nullable=True)
     note: str | None = None  # what the person wrote who closed it

@@ -88,7 +88,7 @@ IMPERSONAL_COLUMNS: Mapping[str, Set[str]] = {
     },
     "privacy_requests": {
         "id", "store", "request_key", "kind", "platform_id", "customer_id", "order_ids", "received_at", "repeats",
-        "due_at", "state", "closed_by", "closed_at",
+        "due_at", "state", "erasing_by", "closed_by", "closed_at",
     },
     "secrets": {"name", "value"},
     "seen_alerts": {"source_key", "at"},

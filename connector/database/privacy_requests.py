@@ -128,6 +128,12 @@ def update_request(transaction: Transaction, request_id: int, values: dict[str, 
     transaction.execute(update(PrivacyRequest).where(col(PrivacyRequest.id) == request_id).values(values))
 
 
+def mark_erasing(database: Database, request_id: int, order_ids: Sequence[str], *, actor: str) -> None:
+    """Record that a person has a request's orders erased, and which these are."""
+    values: dict[str, object] = {"erasing_by": actor, "order_ids": list(order_ids)}
+    database.transact(lambda transaction: update_request(transaction, request_id, values))
+
+
 def closing_values(state: RequestState, actor: str, note: str | None, at: datetime) -> dict[str, object]:
     """The values of a request that is closed. What it was searched by is erased."""
     return {"state": state, "closed_by": actor, "closed_at": at, "note": note, "email": None, "phone": None}

@@ -22,6 +22,9 @@ class PrivacyRequestSchema(ResponseSchema):
     received_at = UTCDateTime()
     repeats = fields.Integer(metadata={"description": "how often the storefront sent it again"})
     due_at = UTCDateTime()
+    erasing_by = fields.String(
+        allow_none=True, metadata={"description": "who has its orders erased; it closes when the last one is"}
+    )
     closed_at = UTCDateTime(allow_none=True)
     closed_by = fields.String(allow_none=True)
     note = fields.String(allow_none=True, metadata={"description": "what the person wrote who closed it"})

@@ -36,6 +36,7 @@ from connector.delivery.requeue import MAX_PER_RUN, reload_lookup_tables, requeu
 from connector.observability.logs import flush_log
 from connector.operations.jobs import advance_jobs
 from connector.privacy.erase import erase_pending
+from connector.privacy.requests import close_erased_requests
 from connector.runtime import Runtime, check_database_generation
 from connector.worker.duties import Duty
 from connector.worker.in_flight import InFlight
@@ -287,8 +288,13 @@ class Worker:
 
     def run_erasures(self) -> None:
         """Erase orders that a person had erased once their deliveries have ended. Any number of workers may do so."""
-        duty = Duty(run=lambda: erase_pending(self.runtime), interval_s=ERASE_PENDING_EVERY_S)
+        duty = Duty(run=self.erase_pending, interval_s=ERASE_PENDING_EVERY_S)
         self.run_beside_deliveries(duty, failure="erasures_failed")
+
+    def erase_pending(self) -> bool:
+        is_more = erase_pending(self.runtime)
+        close_erased_requests(self.runtime)
+        return is_more
 
     def run_webhook_checks(self) -> None:
         """Look at the stores' webhooks and repair them, until `stop`. Any number of workers may do so."""

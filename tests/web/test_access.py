@@ -48,7 +48,8 @@ NEEDS = {
             *("api.post_job_cancel", "api.post_job_resume", "corrections.post_delivery_corrections"),
             *("corrections.post_delivery_corrections_withdraw", "api.post_account_pause", "api.post_account_resume"),
             *("api.post_store_catch_up", "api.post_store_webhooks_sync", "api.post_store_resume"),
-            "privacy_requests.post_privacy_request_dismiss",
+            *("privacy_requests.post_privacy_request_dismiss", "privacy_requests.post_privacy_request_done"),
+            *("privacy_requests.post_privacy_request_erase", "privacy_requests.post_privacy_request_export"),
             *("tables.post_table_set_row", "tables.post_table_remove_row", "audit.get_audit"),
         ],
         "operator's token",
@@ -74,7 +75,7 @@ DASHBOARD_NEEDS = {
         [
             *("deliveries.retrigger", "deliveries.resolve", "deliveries.discard", "jobs.start"),
             *("jobs.stop", "jobs.resume", "events.retrigger", "accounts.pause", "accounts.resume", "accounts.test"),
-            *("stores.resume", "privacy.dismiss"),
+            *("stores.resume", "privacy.dismiss", "privacy.erase", "privacy.export", "privacy.mark_done"),
             *("stores.catch_up", "stores.sync_webhooks", "corrections.enter", "corrections.withdraw"),
             *("tables.set_row", "tables.remove_row", "audit.show"),
         ],

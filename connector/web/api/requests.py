@@ -124,6 +124,12 @@ class RequiredNoteBodySchema(BodySchema):
     )
 
 
+class EraseRequestBodySchema(BodySchema):
+    discard_parked = StrictBoolean(
+        allow_none=True, metadata={"description": "also end deliveries that are parked and were certainly not sent"}
+    )
+
+
 class PrivacyRequestQuerySchema(PageQuerySchema):
     state = ChoiceField(RequestState)
     store = StorableText()

@@ -56,3 +56,31 @@ def test_stopped_store_is_shown_and_resumed(shops: Service, ana: Visitor) -> Non
     ana.post("/stores/nube/resume")
     assert shops.api("/stores/nube").json["stopped"] is None
     assert "The app was uninstalled from the shop" not in ana.get("/stores/nube").text
+
+
+def test_request_is_erased_once_confirmed(shops: Service, ana: Visitor) -> None:
+    id_ = post_notice(shops, "nube", "customers-redact").json["request"]
+    ana.post(f"/privacy/{id_}/erase")
+    assert shops.api(f"/privacy-requests/{id_}").json["state"] == "open"
+    ana.post(f"/privacy/{id_}/erase", erase="yes")
+    request = shops.api(f"/privacy-requests/{id_}").json
+    assert (request["state"], request["closed_by"]) == ("done", "ana")
+
+
+def test_copy_is_downloaded_and_handed_over(shops: Service, ana: Visitor) -> None:
+    id_ = post_notice(shops, "nube", "customers-data-request").json["request"]
+    assert "Erase now" not in ana.get(f"/privacy/{id_}").text
+    response = ana.post(f"/privacy/{id_}/export")
+    assert (response.mimetype, response.json["orders"]) == ("application/json", [])
+    assert response.headers["Cache-Control"] == "no-store"
+    ana.post(f"/privacy/{id_}/done", note="handed over")
+    assert shops.api(f"/privacy-requests/{id_}").json["state"] == "done"
+
+
+def test_viewer_has_no_forms(shops: Service) -> None:
+    vera = visit(shops, VERA)
+    vera.sign_in(PASSWORD, "vera")
+    id_ = post_notice(shops, "nube", "customers-redact").json["request"]
+    page = vera.get(f"/privacy/{id_}").text
+    assert "Erase now" not in page
+    assert vera.post(f"/privacy/{id_}/export").status_code == 403
