@@ -123,6 +123,7 @@ WORDS: Mapping[str, str] = {
     "cancelled": N_("cancelled"),
     "filtered": N_("filtered"),
     "by hand": N_("by hand"),
+    "expired": N_("expired"),
 }
 
 

@@ -124,6 +124,7 @@ PUBLIC_PARAMS = frozenset(
         "attempt",
         "choices",
         "country",
+        "days",
         "destination",
         "error",
         "exception",

@@ -11,9 +11,10 @@ import pytest
 
 from connector.cli import cli
 from connector.database.models import Reason, State
-from connector.settings import load_settings
+from connector.settings import Retention, load_settings
 from connector.settings.alerts import CHANNELS, KINDS, AlertSettingsSchema
 from connector.settings.environment import EnvironmentSchema
+from connector.settings.loader import ConfigurationSchema
 from connector.settings.routes import RouteFilterSchema, RouteSchema
 from connector.settings.users import UserSchema
 from mappings import DESTINATIONS, STOREFRONTS
@@ -91,6 +92,7 @@ def test_configuration_reference_lists_every_setting() -> None:
 #: What the configuration reference calls the type of a setting, by the class of its field.
 FIELD_TYPES = {
     "ChargeTableField": "lookup table",
+    "Days": "whole number",
     "Dict": "table",
     "DomainList": "text or list",
     "Float": "number",
@@ -112,6 +114,7 @@ FIELD_TYPES = {
 }
 #: The reference's tables of settings: heading, schema, and a section that has the settings in common.
 SETTING_TABLES = {
+    "## Top-level settings": ConfigurationSchema(),
     "## Stores": StoreSchema(),
     "### Shopify": STOREFRONTS["shopify"].settings_schema(),
     "### Tiendanube": STOREFRONTS["tiendanube"].settings_schema(),
@@ -141,7 +144,7 @@ def test_configuration_reference_has_the_types_and_defaults_of_the_code(title: s
     assert {name: kind for name, (kind, _, _) in rows.items()} == {
         name: FIELD_TYPES[type(fields[name]).__name__] for name in rows
     }
-    model = getattr(schema, "model", None)
+    model = Retention if title == "## Top-level settings" else getattr(schema, "model", None)
     values = {field.name: field for field in dataclasses.fields(model)} if model else {}
     for name, (_, default, _) in rows.items():
         if not re.match(r'`["\d\[{]', default) or name not in values:

@@ -19,6 +19,8 @@ from connector.database.models import Alert
 from mappings.problems import load_problems, render_cause
 
 RESOLVED_TEXT = "No action needed."
+#: Of parked orders that were to be discarded.
+EXPIRED_TEXT = "What nobody acted on was discarded: see `connector list --reason expired`."
 MAX_CAUSE_LENGTH = 300
 
 
@@ -115,6 +117,12 @@ WORDINGS: Mapping[str, Wording] = {
         to_do="Catch-up found the orders in the store, so they are sent, but late. Check the store's webhooks with"
         " `connector webhooks list`, and repair them with `connector webhooks sync`.",
     ),
+    "expiring": Wording(
+        title="Parked orders for {account} will be discarded soon",
+        plural_title="",
+        to_do="Send or discard each. Nobody has acted on them for so long that `keep_parked_days` ends, and they have"
+        " not been sent. A correction keeps an order, too.",
+    ),
     "differences": Wording(
         title="A recent record is inconsistent",
         plural_title="{n} recent records are inconsistent",
@@ -152,7 +160,7 @@ WORDINGS: Mapping[str, Wording] = {
     ),
 }
 #: Conditions that may have several causes.
-KINDS_WITH_CAUSE = ("signature", "store_errors", "webhooks", "catch_up", "lost_webhooks", "stopped")
+KINDS_WITH_CAUSE = ("signature", "store_errors", "webhooks", "catch_up", "lost_webhooks", "stopped", "expiring")
 UNAUTHORIZED_TEXT = "It rejects the credentials: correct the key in the configuration and restart the service."
 STORE_UNAUTHORIZED_TEXT = "It rejects the credentials, or its app has no token: `connector doctor` says what to do."
 
@@ -175,7 +183,8 @@ def build_section(alert: Alert, last_notice: Mapping[str, Any], public_url: str 
     if is_unauthorized:
         is_store = parse_circuit(alert.account or "")[0] == "store"
         to_do = STORE_UNAUTHORIZED_TEXT if is_store else UNAUTHORIZED_TEXT
-    to_do = RESOLVED_TEXT if is_over else to_do
+    if is_over:
+        to_do = EXPIRED_TEXT if alert.kind == "expiring" else RESOLVED_TEXT
     examples = alert.examples[:new_count]
     link = page_or_command(alert, examples, public_url)
     return Section(
@@ -284,6 +293,9 @@ def page_or_command(alert: Alert, examples: Sequence[Mapping[str, Any]], public_
             path, command = "/", "connector doctor"
         case "restored":
             path, command = "/deliveries?state=parked&reason=held", "connector restored --show"
+        case "expiring":
+            path = f"/deliveries?{urlencode({'state': 'parked', 'account': alert.account or ''})}"
+            command = f"connector list --state parked --account {alert.account}"
         case "circuit" | "backlog":
             path, command = "/accounts", "connector accounts"
         case _ if (len(delivery_ids) == 1 and alert.orders == 1) or alert.kind == "attention":

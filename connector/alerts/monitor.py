@@ -39,6 +39,7 @@ from connector.database.coordination import (
     release_lock_of_dead_holder,
     set_checkpoint,
 )
+from connector.database.expiry import read_expiring
 from connector.database.lost_webhooks import read_lost_webhooks
 from connector.database.models import Alert, StoppedStore
 from connector.database.readings import is_failing
@@ -163,6 +164,7 @@ class AlertMonitor:
             *self.failed_readings(),
             *self.lost_webhooks(),
             *self.stopped_stores(stopped),
+            *self.expiring_orders(),
             *self.missing_worker(),
             *self.restored_database(),
         ]
@@ -249,6 +251,16 @@ class AlertMonitor:
             if (stop := stopped.get(store.id)) is not None:
                 causes = [build_message(stop.code)]
                 yield OngoingCondition(kind="stopped", store=store.id, causes=causes, since=stop.stopped_at)
+
+    def expiring_orders(self) -> Iterator[OngoingCondition]:
+        """Yield the accounts with parked orders that are discarded soon, unless somebody acts on them."""
+        now = self.runtime.clock()
+        for expiring in read_expiring(self.database):
+            days = (expiring.expires_at - now).days
+            causes = [build_message("orders_expire", orders=expiring.orders, days=max(0, days))]
+            yield OngoingCondition(
+                kind="expiring", account=expiring.account, causes=causes, since=expiring.announced_at
+            )
 
     def missing_worker(self) -> Iterator[OngoingCondition]:
         """Yield that no worker runs, if a standby has found so for a while: a restart takes seconds."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from connector.cli.common import JSON_OPTION, UTCTime, cli, local_runtime, lookup_or_fail
+from connector.cli.common import JSON_OPTION, UTCTime, cli, local_runtime, lookup_or_fail, operator_name
 from connector.cli.output import print_json_line, print_result, print_table
 from connector.cli.progress import progress_on_tty
 
@@ -32,21 +32,21 @@ REPORT_COLUMNS = (
 @click.option(
     "--older-than-days",
     type=click.IntRange(1, 36_500),
-    default=90,
-    show_default=True,
-    help="Orders that ended at least this long ago.",
+    help="Orders that ended at least this long ago.  [default: keep_days of the configuration]",
 )
 @click.option("--batch", type=click.IntRange(1, 5_000), default=200, show_default=True, help="Rows per transaction.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @JSON_OPTION
-def prune(older_than_days: int, batch: int, dry_run: bool, as_json: bool) -> None:
+def prune(older_than_days: int | None, batch: int, dry_run: bool, as_json: bool) -> None:
     """Delete payloads, bodies and responses of orders that ended long ago.
+
+    The service does the same once a day for what is older than `keep_days`.
 
     An order has ended when all its deliveries are delivered or discarded and no event about it has come since. Ids,
     order numbers, states, errors and notes stay, so a webhook that is repeated years later creates no second delivery.
     A pruned order can be sent again only if the store sends a newer version of it.
 
-    It keeps payloads that only name an order, and bodies that may have to be repeated under their idempotency key.
+    It keeps payloads that only name an order.
 
     The service can keep running. If you stop the command, run it again to continue.
 
@@ -55,24 +55,27 @@ def prune(older_than_days: int, batch: int, dry_run: bool, as_json: bool) -> Non
     from itertools import count
     from time import sleep
 
-    from connector.database.prune import PruneCriteria
     from connector.database.prune import prune as prune_rows
+    from connector.operations.retention import prune_criteria
 
     with local_runtime() as runtime, progress_on_tty("transactions", None) as update_progress:
-        settings = runtime.settings
+        days = older_than_days or runtime.settings.retention.keep_days
+        if days is None:
+            raise click.UsageError('keep_days is "forever": use --older-than-days.')
         steps = count(1)
 
         def pause_between_batches() -> None:
             update_progress(next(steps))
             sleep(PRUNE_PAUSE_S)
 
-        criteria = PruneCriteria(
-            before=runtime.clock() - timedelta(days=older_than_days),
-            thin_stores=[
-                store.id for store in settings.stores.values() if settings.storefront(store).has_thin_webhooks
-            ],
+        pruned = prune_rows(
+            runtime.database,
+            prune_criteria(runtime.settings, runtime.clock() - timedelta(days=days)),
+            actor=operator_name(),
+            batch_size=batch,
+            dry_run=dry_run,
+            pause=pause_between_batches,
         )
-        pruned = prune_rows(runtime.database, criteria, batch_size=batch, dry_run=dry_run, pause=pause_between_batches)
     verb = "Would prune" if dry_run else "Pruned"
     data = {"deliveries": pruned.deliveries, "events": pruned.events, "dry_run": dry_run}
     print_result(f"{verb}: deliveries {pruned.deliveries}, events {pruned.events}.", data, as_json=as_json)

@@ -108,7 +108,8 @@ def check(live: bool, as_json: bool) -> None:
         webhook_checks = [check_store_webhooks(report) for report in probe_webhooks(settings)]
     counts = {"stores": len(settings.stores), "accounts": len(settings.accounts), "routes": len(settings.routes)}
     if as_json:
-        data: dict[str, Any] = {"faults": [], "warnings": warnings, **counts}
+        retention = {"keep_days": settings.retention.keep_days, "keep_parked_days": settings.retention.keep_parked_days}
+        data: dict[str, Any] = {"faults": [], "warnings": warnings, **counts, **retention}
         if live:
             data["tokens"] = {
                 probe.store.name: {"is_good": probe.is_good, "said": probe.message} for probe in token_probes
@@ -119,6 +120,7 @@ def check(live: bool, as_json: bool) -> None:
     else:
         summary = ", ".join(f"{name} {count}" for name, count in counts.items())
         click.echo(f"The configuration is valid: {summary}.")
+        click.echo(f"{settings.retention.describe().capitalize()}.")
         for warning in warnings:
             click.echo(warning, err=True)
         for probe in probes:

@@ -143,6 +143,24 @@ DISCARD_REASONS: Mapping[str, str] = {
     "filter_pickup_unknown": N_("the order does not say whether it is collected, and pickup must be %(pickup)s"),
 }
 
+#: What parked deliveries are about to become.
+EXPIRY_CONDITIONS: Mapping[str, str] = {
+    "orders_expire": N_("orders that nobody acts on: %(orders)s; days until the first is discarded: %(days)s"),
+}
+
+#: Why a parked delivery was discarded as expired.
+EXPIRY_REASONS: Mapping[str, str] = {
+    "expired_unmappable": N_("It was parked because its data was incomplete, and nothing happened for %(days)s days."),
+    "expired_refused": N_("It was parked because it was refused, and nothing happened for %(days)s days."),
+    "expired_uncertain": N_(
+        "It was parked because it was uncertain whether it had arrived, and nothing happened for %(days)s days."
+    ),
+    "expired_exhausted": N_(
+        "It was parked because its retries were exhausted, and nothing happened for %(days)s days."
+    ),
+    "expired_held": N_("It was parked because it needed a decision, and nothing happened for %(days)s days."),
+}
+
 #: Why a person must decide about a delivery.
 HOLD_REASONS: Mapping[str, str] = {
     "payment_time_unknown": N_(
@@ -199,6 +217,7 @@ RETRIGGER_REASONS: Mapping[str, str] = {
     "was_cancelled": N_("it was cancelled"),
     "was_filtered": N_("it was filtered"),
     "was_discarded_by_hand": N_("it was discarded by hand"),
+    "was_expired": N_("it had expired"),
     "order_cancelled": N_("the order is cancelled: `force` sends it anyway"),
     "order_erased": N_("the order's personal data was erased on request, so it is not sent any more"),
     "order_deleted": N_("the store deleted the order, so there is nothing to send"),
@@ -288,6 +307,7 @@ DELIVERY_DIFFERENCES: Mapping[str, str] = {
     "held_but_cancelled": N_("%(delivery_reason)s, but its order was cancelled"),
     "reason_without_attempt": N_("%(delivery_reason)s, but without an attempt"),
     "reason_without_problem": N_("%(delivery_reason)s, but no problem says why"),
+    "expired_without_note": N_("expired, but nothing says after how long"),
     "discarded_by_nobody": N_("discarded by hand, but nobody is recorded who did it"),
 }
 
@@ -327,6 +347,9 @@ ACTIONS: Mapping[str, str] = {
     "row_changed": N_("Row “%(key)s” of `%(table)s` is %(value)s; it was %(previous)s."),
     "request_done": N_("Request %(request)s about personal data: done."),
     "request_dismissed": N_("Request %(request)s about personal data: dismissed."),
+    "pruned": N_(
+        "Content of orders from before %(before)s was deleted: deliveries %(deliveries)s, webhooks %(events)s."
+    ),
     "row_removed": N_("Row “%(key)s” of `%(table)s` is removed; it was %(previous)s."),
     "erasure_requested": N_("The personal data of orders was to be erased: %(orders)s."),
     "data_exported": N_("The data of orders was exported: %(orders)s."),
@@ -344,6 +367,8 @@ register_templates(
         **SIGNATURE_ERRORS,
         **WEBHOOK_ERRORS,
         **DISCARD_REASONS,
+        **EXPIRY_CONDITIONS,
+        **EXPIRY_REASONS,
         **HOLD_REASONS,
         **STOP_REASONS,
         **REQUEST_NOTICES,

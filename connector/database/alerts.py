@@ -45,6 +45,7 @@ CONDITION_KINDS = (
     "catch_up",
     "lost_webhooks",
     "stopped",
+    "expiring",
     "worker",
     "restored",
 )

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
     FILTERED = "filtered"
     BY_HAND = "by hand"
+    EXPIRED = "expired"
 
 
 #: The reasons that each state can have.
@@ -55,7 +56,7 @@ REASONS_BY_STATE: Mapping[State, Collection[Reason | None]] = {
     State.SENDING: (None,),
     State.DELIVERED: (None,),
     State.PARKED: (Reason.UNMAPPABLE, Reason.REFUSED, Reason.UNCERTAIN, Reason.EXHAUSTED, Reason.HELD),
-    State.DISCARDED: (Reason.CANCELLED, Reason.FILTERED, Reason.BY_HAND),
+    State.DISCARDED: (Reason.CANCELLED, Reason.FILTERED, Reason.BY_HAND, Reason.EXPIRED),
 }
 
 
@@ -135,6 +136,10 @@ def partial_index(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
+#: The rows of `deliveries_to_prune`. Queries must have the same text: SQLite compares it.
+ENDED_WITH_CONTENT = "state NOT IN ('waiting', 'sending', 'parked') AND (pruned_at IS NULL OR pruned_at < updated_at)"
+
+
 def omit(*columns: Any) -> list[ExecutableOption]:
     """Options of a `select` that does not load these columns. Reading one raises."""
     return [defer(column, raiseload=True) for column in columns]
@@ -149,6 +154,7 @@ class Event(SQLModel, table=True):
         Index("events_of_order", "store", "order_id", "source_updated_at", "id"),
         Index("events_repeated", "store", "duplicates", **partial_index("duplicates > 0")),
         Index("events_caught_up", "store", "received_at", **partial_index("source = 'catch-up'")),
+        Index("events_to_prune", "received_at", "id", **partial_index("pruned_at IS NULL")),
     )
 
     id: int = id_column()
@@ -174,6 +180,9 @@ class Event(SQLModel, table=True):
     accounts: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     traceparent: str | None = None  # https://www.w3.org/TR/trace-context/
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # empty after pruning
+    pruned_at: datetime | None = timestamp_column(
+        nullable=True
+    )  # when its body was deleted, unless it only names an order
 
 
 class Delivery(SQLModel, table=True):
@@ -187,6 +196,8 @@ class Delivery(SQLModel, table=True):
         Index("deliveries_claimed", "account", "claim_expires_at", **partial_index("claimed_by IS NOT NULL")),
         Index("deliveries_in_state", "state", "reason", "id"),
         Index("deliveries_parked", "account", "reason", "updated_at", "id", **partial_index("state = 'parked'")),
+        Index("deliveries_to_prune", "updated_at", "id", **partial_index(ENDED_WITH_CONTENT)),
+        Index("deliveries_expiring", "account", "id", **partial_index("expiry_announced_at IS NOT NULL")),
         Index("deliveries_to_compare", "compare_at", **partial_index("compare_at IS NOT NULL")),
         Index("deliveries_of_number", "order_number", **partial_index("order_number IS NOT NULL")),
         Index("deliveries_of_remote_id", "remote_id", **partial_index("remote_id IS NOT NULL")),
@@ -238,6 +249,8 @@ class Delivery(SQLModel, table=True):
     #: Whether it may have been sent in the time that a restored backup does not know. False: a person looked, and it
     #: was not. None: when its order was placed decides.
     sent_before_restore: bool | None = None
+    #: While it is parked: when people were told that it expires if nobody acts on it.
+    expiry_announced_at: datetime | None = timestamp_column(nullable=True)
 
 
 class ErasedOrder(SQLModel, table=True):
@@ -311,7 +324,7 @@ class Note(SQLModel, table=True):
     id: int = id_column()
     delivery_id: int = Field(sa_column=Column(RowId, ForeignKey("deliveries.id"), nullable=False))
     at: datetime = timestamp_column()
-    kind: str  # "alert", "retrigger", "resolve", "correct", "withdraw"
+    kind: str  # "alert", "retrigger", "resolve", "correct", "withdraw", "expire"
     text: str = ""  # what the person wrote
     message: dict[str, Any] | None = (
         json_column()
@@ -329,8 +342,8 @@ class OperatorAction(SQLModel, table=True):
     account: str | None = None  # of an action on an account
     store: str | None = None  # of an action on a store
     job_id: int | None = Field(default=None, sa_column=Column(RowId))  # of an action on a job
-    #: "pause", "resume", "set-row", "remove-row"; "catch-up", "sync-webhooks", "remove-webhooks", "resume-store",
-    #: "close-request"; "start-job", "stop-job", "resume-job"; "erase", "export".
+    #: "prune", "erase", "export"; "pause", "resume", "set-row", "remove-row"; "catch-up", "sync-webhooks",
+    #: "remove-webhooks", "resume-store", "close-request"; "start-job", "stop-job", "resume-job".
     kind: str
     who: str
     text: str  # what the person wrote

@@ -43,6 +43,7 @@ PREVIOUS_STATES: Mapping[str, Problem] = {
     Reason.CANCELLED: build_message("was_cancelled"),
     Reason.FILTERED: build_message("was_filtered"),
     Reason.BY_HAND: build_message("was_discarded_by_hand"),
+    Reason.EXPIRED: build_message("was_expired"),
 }
 
 
@@ -267,6 +268,7 @@ def queue_again(
     now = transaction.now
     values: dict[str, Any] = {**reset_values(now), "is_manual": True, "updated_at": now}
     is_doubtful = delivery.reason == Reason.UNCERTAIN or delivery.locked_since is not None
+    are_bytes_lost = delivery.body is None and delivery.idempotency_key is not None  # they were pruned
     may_have_landed = delivery.state == State.DELIVERED or is_doubtful
     is_checked = request.force or request.looked
     if is_checked and delivery.sent_before_restore:
@@ -281,6 +283,8 @@ def queue_again(
         values["event_id"] = transaction.load_one(select_newest(delivery.store, delivery.order_id))
         if was_refused(transaction, delivery):
             values["revision"] = delivery.revision + 1
+    elif supports_idempotency and is_doubtful and are_bytes_lost and not request.new_key:  # it will be parked again
+        values["locked_since"] = delivery.locked_since or now
     else:
         values["locked_since"] = None
         values["event_id"] = transaction.load_one(select_newest(delivery.store, delivery.order_id))

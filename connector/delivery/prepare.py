@@ -196,13 +196,14 @@ def ensure_not_pruned(delivery: Delivery, event: Event, destination: Destination
 
     An idempotency key stands for the bytes that were sent with it: no other bytes may be sent with it.
     """
-    if not event.body:
-        raise MappingError([build_message("payload_pruned")])
-    if (
+    is_key_used = (
         delivery.body is None
         and delivery.idempotency_key is not None
         and delivery.idempotency_key == idempotency_key(delivery, destination)
-    ):
+    )
+    if not event.body and not (is_key_used and delivery.locked_since is not None):
+        raise MappingError([build_message("payload_pruned")])
+    if is_key_used:
         raise MappingError([build_message("body_pruned")])
 
 

@@ -12,6 +12,7 @@ from connector.core.token_cipher import TokenCipher, UndecryptableError
 from connector.database.circuits import CircuitState, circuit_state, read_circuits, store_circuit
 from connector.database.coordination import is_worker_running
 from connector.database.engine import Database
+from connector.database.expiry import read_expiring
 from connector.database.health import (
     DATABASE,
     check_disk,
@@ -32,6 +33,7 @@ from connector.database.store_errors import read_store_errors
 from connector.database.store_status import load_readings, load_webhook_checks
 from connector.database.store_tokens import read_store_token
 from connector.operations.probe import ProbeOutcome, StoreProbe, TokenProbe, ping_all, probe_accounts, probe_stores
+from connector.operations.retention import last_run_at
 from connector.operations.webhooks import WebhooksReport, probe_webhooks
 from connector.runtime import check_database, find_memory_only_tokens
 from connector.settings import Settings, load_settings
@@ -40,13 +42,15 @@ from connector.settings.secret_files import find_exposed
 from mappings.app_settings import AppStore
 from mappings.settings import Store
 
-CONFIGURATION, CLOCK, WORKER = "configuration", "clock", "worker"
+CONFIGURATION, CLOCK, WORKER, RETENTION = "configuration", "clock", "worker", "retention"
 #: A server's clock is read from a response: whole seconds, less the time that the response took.
 CLOCK_OFF_S, CLOCK_WRONG_S = 5.0, 60.0
 #: Due deliveries are claimed within a second; after this long, no worker seems to run.
 LATE_S = 60.0
 #: How long a reading of a store's orders may take.
 LATE_READING_S = 900.0
+#: Old content is deleted once a day.
+LATE_RETENTION_S = 2 * 86_400.0
 
 REMEDIES = {
     Reason.UNMAPPABLE: "correct the order in the store, or the settings and retrigger",
@@ -138,6 +142,7 @@ def check_deliveries(settings: Settings, database: Database) -> Iterator[CheckRe
     yield from check_recorded_webhooks(settings, database)
     yield from check_catch_up(settings, database, now)
     yield from check_lost_webhooks(settings, database, now)
+    yield from check_retention(settings, database, now)
 
 
 def check_worker(gauges: Gauges, *, is_running: bool) -> CheckResult:
@@ -292,6 +297,28 @@ def check_lost_webhooks(settings: Settings, database: Database, now: datetime) -
             message = f"{lost.orders} orders of the last 24 h came without a webhook, the last was found {last} ago"
             remedy = f"see connector webhooks list --store {store.name}, and repair with connector webhooks sync"
             yield warning(f"store {store.name}", message, remedy)
+
+
+def check_retention(settings: Settings, database: Database, now: datetime) -> Iterator[CheckResult]:
+    """Report how long orders are kept, when old content was last deleted, and what is discarded soon."""
+    last_run = last_run_at(database)
+    age_s = (now - last_run).total_seconds() if last_run else 0.0
+    when = (
+        f"last done {format_duration(age_s)} ago" if last_run else "not done yet; a worker does it soon after its start"
+    )
+    message = f"{settings.retention.describe()}; {when}"
+    if settings.retention.is_forever:
+        yield ok(RETENTION, settings.retention.describe())
+    elif age_s > LATE_RETENTION_S:
+        yield warning(RETENTION, message, "see that a worker runs, and read its log")
+    else:
+        yield ok(RETENTION, message)
+    for expiring in read_expiring(database):
+        yield warning(
+            f"account {expiring.account}",
+            f"{expiring.orders} of its parked orders will be discarded, the first on {expiring.expires_at:%Y-%m-%d}",
+            f"connector list --state parked --account {expiring.account}; send or discard each",
+        )
 
 
 def check_reachability(settings: Settings) -> Iterator[CheckResult]:

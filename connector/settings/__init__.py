@@ -6,6 +6,7 @@ from connector.settings.environment import Environment
 from connector.settings.integrations import build_account, build_pair, build_store
 from connector.settings.loader import Settings, load_environment, load_settings
 from connector.settings.lookup_tables import refresh_tables
+from connector.settings.retention import Retention
 from connector.settings.routes import Route, RouteFilter
 from connector.settings.toml_file import has_configuration
 
@@ -13,6 +14,7 @@ __all__ = [
     "AlertSettings",
     "EnteredRow",
     "Environment",
+    "Retention",
     "Route",
     "RouteFilter",
     "Settings",

@@ -33,6 +33,7 @@ KINDS = (
     "webhooks",
     "catch_up",
     "lost_webhooks",
+    "expiring",
     "worker",
     "restored",
     "differences",

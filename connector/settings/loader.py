@@ -23,6 +23,7 @@ from connector.settings.entered_rows import EnteredRow
 from connector.settings.environment import Environment, EnvironmentSchema
 from connector.settings.errors import ConfigErrors, format_path, validate_table
 from connector.settings.integrations import build_store_or_account, table_files
+from connector.settings.retention import MIN_PARKED_DAYS, Days, Retention
 from connector.settings.routes import Route, RouteSchema
 from connector.settings.secret_files import SecretFileError, read_secret
 from connector.settings.toml_file import TEXT_VARIABLE, References, find_config_source, read_toml, substitute_references
@@ -62,6 +63,7 @@ class Settings:
     entered_rows_version: int | None = None  # None: they were not loaded
     public_url: str | None = None  # the service's address, for links to the dashboard and for webhooks
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    retention: Retention = field(default_factory=Retention)
 
     @property
     def api_tokens(self) -> tuple[ApiToken, ...]:
@@ -173,6 +175,7 @@ def load_settings(
         account_tables=account_tables,
         public_url=configuration.get("public_url"),
         alerts=alerts,
+        retention=Retention(**{name: configuration[name] for name in RETENTION_SETTINGS if name in configuration}),
     )
 
 
@@ -211,6 +214,7 @@ def set_variables(environ: Mapping[str, str], errors: ConfigErrors) -> tuple[dic
     return variables, files
 
 
+RETENTION_SETTINGS = ("keep_days", "keep_parked_days")
 AT_LEAST_ONE_TABLE = Length(min=1, error="needs at least one table.")
 
 
@@ -229,6 +233,8 @@ class ConfigurationSchema(SettingsSchema):
     )
     retired = fields.List(fields.String())
     public_url = ServiceUrl()
+    keep_days = Days()
+    keep_parked_days = Days(min_days=MIN_PARKED_DAYS)
     alerts = fields.Dict()
     users = fields.Dict(values=fields.Dict())
     tokens = fields.Dict(values=fields.Dict())

@@ -21,7 +21,9 @@ from connector.database.stats.counters import (
     CAUGHT_UP,
     DENIED,
     EVENTS,
+    EXPIRED,
     LAST_EVENT,
+    PRUNED,
     REJECTED,
     Counts,
     read_counters,
@@ -103,6 +105,8 @@ def build_metrics(runtime: Runtime) -> Iterator[Metric]:
     yield build_denied(counts)
     yield build_last_webhooks(counts)
     yield build_caught_up(counts)
+    yield build_pruned(counts)
+    yield build_expired(counts)
     yield from store_gauges
     yield from build_histogram(
         counts, ATTEMPTS, "connector_attempt_duration_seconds", "Duration of delivery attempts.", ATTEMPT_BOUNDS_S
@@ -178,6 +182,28 @@ def build_caught_up(counts: Counts) -> Metric:
     )
     for (name, labels), value in sorted(counts.items()):
         if name == CAUGHT_UP:
+            family.add_metric([label_value for _, label_value in labels], value)
+    return family
+
+
+def build_pruned(counts: Counts) -> Metric:
+    family = CounterMetricFamily(
+        "connector_pruned",
+        "Rows whose content was deleted because of its age, of deliveries and of events.",
+        labels=["of"],
+    )
+    for (name, labels), value in sorted(counts.items()):
+        if name == PRUNED:
+            family.add_metric([label_value for _, label_value in labels], value)
+    return family
+
+
+def build_expired(counts: Counts) -> Metric:
+    family = CounterMetricFamily(
+        "connector_expired", "Parked orders that were discarded because nobody acted on them.", labels=["account"]
+    )
+    for (name, labels), value in sorted(counts.items()):
+        if name == EXPIRED:
             family.add_metric([label_value for _, label_value in labels], value)
     return family
 

@@ -40,6 +40,7 @@ from connector.privacy.requests import close_erased_requests
 from connector.runtime import Runtime, check_database_generation
 from connector.worker.duties import Duty
 from connector.worker.in_flight import InFlight
+from connector.worker.retention import RetentionSchedule
 from connector.worker.webhook_checks import POLL_EVERY_S, WebhookChecks
 
 #: With many deliveries in flight, those that finish within this time are replaced by one claim. With few, the claim
@@ -61,6 +62,7 @@ CLOSE_UNUSED_EVERY_S = 1.0
 #: Connections that are opened for an account's next deliveries, for each that may be in flight: opening one takes two
 #: round trips, TCP's and TLS's, and sending one.
 READY_PER_SLOT = 2
+RETENTION_CHECK_EVERY_S = 5.0
 #: How often to look for stores whose orders are to be read, and how long a reading may take to stop.
 CATCH_UP_CHECK_EVERY_S, CATCH_UP_STOP_S = 2.0, 2.0
 #: How long attempts in flight may take after SIGTERM. Heroku kills a process 30 s after it:
@@ -108,12 +110,14 @@ class Worker:
         catch_up = threading.Thread(target=self.run_catch_up, name="catch-up", daemon=True)
         erasures = threading.Thread(target=self.run_erasures, name="erasures", daemon=True)
         webhook_checks = threading.Thread(target=self.run_webhook_checks, name="webhook-checks", daemon=True)
+        retention = threading.Thread(target=self.run_retention, name="retention", daemon=True)
         self.runtime.log.info("worker_started", accounts=len(self.runtime.settings.accounts), threads=thread_count)
         jobs.start()
         comparisons.start()
         catch_up.start()
         erasures.start()
         webhook_checks.start()
+        retention.start()
         with self.runtime.database.listen(self._work_available.set):
             while not self.is_stopping:
                 self._work_available.clear()
@@ -301,6 +305,14 @@ class Worker:
         checks = WebhookChecks(self.runtime)
         if checks.stores:
             self.run_beside_deliveries(Duty(run=checks.run, interval_s=POLL_EVERY_S), failure="webhook_checks_failed")
+
+    def run_retention(self) -> None:
+        """Delete what is older than the configuration keeps, once a day, until `stop`. One worker at a time does it."""
+        schedule = RetentionSchedule(self.runtime, self.worker_id, lambda: self.is_stopping)
+        if not self.runtime.settings.retention.is_forever:
+            self.run_beside_deliveries(
+                Duty(run=schedule.run, interval_s=RETENTION_CHECK_EVERY_S), failure="retention_failed"
+            )
 
     def run_beside_deliveries(self, duty: Duty, *, failure: str) -> None:
         while not self.is_stopping:

@@ -24,6 +24,7 @@ from connector.database.coordination import acquire_lock, release_lock
 from connector.database.models import Delivery
 from connector.database.orders import CANCELLED_AFTER_SENDING, add_alert
 from connector.database.store_webhooks import record_webhook_check
+from connector.operations.retention import apply_retention
 from connector.sandbox.server import SandboxServer
 from connector.settings.alerts import SlackChannel
 from mappings import DESTINATIONS
@@ -35,7 +36,7 @@ from tests.support.notices import EMAIL, NOTICE_CONFIGURATION, post_notice
 from tests.support.orders import shopify_order, woo_order
 from tests.support.privacy import PERSONAL_DATA, SECRETS, produce_every_outcome
 from tests.support.receivers import Mailbox, Receiver, run_mailbox, run_receiver
-from tests.support.scenarios import without_colonia
+from tests.support.scenarios import resolve, without_colonia
 from tests.support.service import CONFIGURATION, Service
 
 OpenService = Callable[..., Service]
@@ -510,6 +511,27 @@ def test_lost_webhooks_that_go_on_are_alerted(
     ]
     assert alerts[0]["cause"] == "in the last 24 hours, catch-up found 3 orders without a webhook"
     assert "connector webhooks sync" in alerts[0]["to_do"]
+
+
+def test_parked_orders_that_expire_soon_are_alerted_once_a_day(alerting_service: Service, receiver: Receiver) -> None:
+    service = alerting_service
+    for number in (1, 2):
+        service.post_shopify(without_colonia(number))
+    service.drain()
+    service.clock.forward(352 * 86_400)
+    apply_retention(service.runtime, batch_size=10, pause=lambda: None)
+    for _ in range(3):
+        run_monitor_once(service)
+        service.clock.forward(12.1 * 3_600)
+    resolve(service, "1", **{"as": "discarded"})
+    resolve(service, "2", **{"as": "discarded"})
+    run_monitor_once(service)
+    alerts = [alert for alert in alerts_at(receiver) if alert["kind"] == "expiring"]
+    assert [(alert["account"], alert["is_over"]) for alert in alerts] == [
+        ("bodega", is_over) for is_over in (False, False, True)
+    ]
+    assert alerts[0]["cause"] == "orders that nobody acts on: 2; days until the first is discarded: 13"
+    assert alerts[0]["see"] == "https://connector.example/deliveries?state=parked&account=bodega"
 
 
 def test_orders_that_cannot_be_read_for_a_while_are_alerted(

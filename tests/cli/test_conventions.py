@@ -141,6 +141,8 @@ def test_maintenance_commands_print_json(connector: Command) -> None:
         "stores": 2,
         "accounts": 2,
         "routes": 2,
+        "keep_days": 90,
+        "keep_parked_days": 365,
     }
     assert json.loads(connector("reconcile", "--json")[1])["differences"] == []
     findings = [json.loads(line) for line in connector("doctor", "--offline", "--json")[1].splitlines()]

@@ -29,10 +29,13 @@ from connector.database.claims import (
 )
 from connector.database.engine import Database
 from connector.database.events import IncomingWebhook, record_event, record_events
+from connector.database.expiry import ExpiryCriteria, announce_expiry, expire_parked, read_expiring
 from connector.database.known_stores import record_first_runs
 from connector.database.lost_webhooks import read_lost_webhooks
-from connector.database.models import Delivery, EventSource, State
+from connector.database.models import Delivery, Event, EventSource, State
 from connector.database.order_records import load_order_records
+from connector.database.orders import matches_order
+from connector.database.prune import PruneCriteria, PruneResult, prune
 from connector.database.restores import check_generation
 from connector.database.store_status import count_caught_up
 from mappings.destination import Outcome
@@ -208,6 +211,40 @@ def look_up_listed_orders(counting_database: CountingDatabase) -> None:
     assert len(load_order_records(counting_database.database, "tienda", versions)) == 10
 
 
+def record_old(counting_database: CountingDatabase, state: State, reason: str | None) -> None:
+    """Add an order of two years ago that ended, or was parked, in the last of them."""
+    database, webhook = counting_database.database, counting_database.next()
+    with database.write() as transaction:
+        [recorded] = record_events(transaction, [webhook])
+        year = timedelta(days=366)
+        values = {"state": state, "reason": reason, "due_at": None, "updated_at": transaction.now - year}
+        is_new = matches_order(Delivery, webhook.store, str(counting_database.orders))
+        transaction.execute(update(Delivery).where(is_new).values(values))
+        received = {"received_at": transaction.now - 2 * year}
+        transaction.execute(update(Event).where(col(Event.id) == recorded.event_id).values(received))
+
+
+def prune_old(counting_database: CountingDatabase) -> None:
+    record_old(counting_database, State.DELIVERED, None)
+    database = counting_database.database
+    criteria = PruneCriteria(before=database.clock() - timedelta(days=90), thin_stores=[])
+    pruned = prune(database, criteria, actor="me", batch_size=100, dry_run=False, pause=lambda: None)
+    assert pruned == PruneResult(deliveries=1, events=1)
+
+
+def expire_old(counting_database: CountingDatabase) -> None:
+    record_old(counting_database, State.PARKED, "uncertain")
+    database = counting_database.database
+    now = database.clock()
+    keep = timedelta(days=365)
+    clearing = PruneCriteria(before=now - timedelta(days=90), thin_stores=[])
+    for days, expired in ((0, 0), (15, 1)):
+        criteria = ExpiryCriteria(keep=keep, now=now + timedelta(days=days), clearing=clearing)
+        announce_expiry(database, ["bodega"], criteria, batch_size=100, pause=lambda: None)
+        count = expire_parked(database, ["bodega"], criteria, actor="me", batch_size=100, pause=lambda: None)
+        assert (count, len(read_expiring(database))) == (expired, 1 - expired)
+
+
 OPERATIONS_PER_ORDER: dict[str, Callable[[CountingDatabase], None]] = {
     "take in": lambda counted: record_webhook(counted, "accepted"),
     "take in again": lambda counted: record_webhook(counted, "duplicate"),
@@ -223,6 +260,8 @@ OPERATIONS = OPERATIONS_PER_ORDER | {
     "look up listed orders": look_up_listed_orders,
     "find lost webhooks": find_lost_webhooks,
     "count orders caught up": count_orders_caught_up,
+    "prune": prune_old,
+    "expire parked": expire_old,
 }
 
 

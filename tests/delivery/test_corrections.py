@@ -290,7 +290,7 @@ def test_prune_deletes_what_was_entered(parked: Service) -> None:
     parked.drain()
     parked.clock.forward(100)
     criteria = PruneCriteria(before=parked.clock(), thin_stores=())
-    prune(parked.database, criteria, batch_size=10, dry_run=True, pause=lambda: None)
+    prune(parked.database, criteria, actor="ana", batch_size=10, dry_run=True, pause=lambda: None)
     assert len(read_rows_of(parked, OrderCorrection)) == 1
-    prune(parked.database, criteria, batch_size=10, dry_run=False, pause=lambda: None)
+    prune(parked.database, criteria, actor="ana", batch_size=10, dry_run=False, pause=lambda: None)
     assert read_rows_of(parked, OrderCorrection) == []

@@ -101,6 +101,7 @@ def test_pruned_order_is_a_problem(service: Service) -> None:
     prune(
         service.database,
         PruneCriteria(before=service.clock(), thin_stores=[]),
+        actor="ana",
         batch_size=10,
         dry_run=False,
         pause=lambda: None,

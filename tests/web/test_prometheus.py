@@ -10,12 +10,13 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector.database.stats.counters import roll_up_counters
+from connector.operations.retention import apply_retention
 from connector.runtime import open_runtime
 from connector.settings import load_settings
 from connector.web.app import create_app
 from tests.support.listing import catch_up, changed_order, open_shop, recorded_reading
 from tests.support.orders import shopify_order, woo_order
-from tests.support.scenarios import without_colonia
+from tests.support.scenarios import refuse_order, without_colonia
 from tests.support.service import ADMIN_TOKEN, Service
 
 
@@ -220,6 +221,10 @@ def test_metrics_contain_no_personal_data_or_secrets(service: Service, engine: s
 def test_alert_rules_and_grafana_dashboard_use_existing_metrics(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    refuse_order(service, 9)
+    for days in (352, 15):
+        service.clock.forward(days * 86_400)
+        apply_retention(service.runtime, batch_size=10, pause=lambda: None)
     shop = open_shop(service, monkeypatch)
     shop.orders = [changed_order(service, 1)]
     catch_up(service, shop)

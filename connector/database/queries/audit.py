@@ -20,7 +20,8 @@ from connector.database.queries.id_ranges import id_range
 Row = type[Note] | type[OperatorAction] | type[AuditEntry]
 #: Every action that may be in the trail.
 ACTIONS = (
-    *("alert", "retrigger", "resolve", "correct", "withdraw", "pause", "resume", "set-row", "remove-row"),
+    *("alert", "retrigger", "resolve", "correct", "withdraw", "expire", "prune", "pause", "resume"),
+    *("set-row", "remove-row"),
     *("catch-up", "sync-webhooks", "remove-webhooks", "resume-store", "close-request"),
     *("start-job", "stop-job", "resume-job", "erase", "export"),
     *AuditAction,

@@ -76,7 +76,7 @@ class Evidence:
 
     attempts: Sequence[RecordedAttempt]  # by number
     reclassified: tuple[Outcome, str | None] | None  # of the last attempt's response, if it is `delivered`
-    resolved_at: datetime | None  # when a named person last resolved it
+    resolved_at: datetime | None  # when a named person last resolved it, or it expired
     newest_event_id: int | None  # of its order, if it follows it
     is_cancelled: bool  # its order, after any override by a person
     event_matches_order: bool  # its event is about the same order, and contains it
@@ -239,6 +239,8 @@ def reason_differences(delivery: Delivery, evidence: Evidence) -> Iterator[Probl
         yield build_message("reason_without_attempt", delivery_reason=delivery.reason)
     if delivery.reason == Reason.BY_HAND and evidence.resolved_at is None:
         yield build_message("discarded_by_nobody")
+    if delivery.reason == Reason.EXPIRED and evidence.resolved_at is None:
+        yield build_message("expired_without_note")
     is_explained = bool(delivery.problems) or delivery.pruned_at is not None
     if delivery.reason in (Reason.UNMAPPABLE, Reason.HELD, Reason.FILTERED) and not is_explained:
         yield build_message("reason_without_problem", delivery_reason=delivery.reason)

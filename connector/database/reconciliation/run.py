@@ -291,11 +291,11 @@ def reclassify_responses(session: Session, ids: list[int]) -> dict[int, tuple[Ou
 
 
 def last_resolutions(session: Session, ids: list[int]) -> dict[int, datetime]:
-    """By delivery id, when a person last resolved it whose name is recorded."""
+    """By delivery id, when a person last resolved it whose name is recorded, or when it expired."""
     has_actor = and_(col(Note.who).is_not(None), col(Note.who) != "")
     statement = (
         select(Note.delivery_id, func.max(Note.at))
-        .where(col(Note.delivery_id).in_(ids), Note.kind == "resolve", has_actor)
+        .where(col(Note.delivery_id).in_(ids), col(Note.kind).in_(["resolve", "expire"]), has_actor)
         .group_by(col(Note.delivery_id))
     )
     return dict(session.exec(statement).all())

@@ -40,6 +40,8 @@ AGE_BOUNDS_S = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0
 EVENTS, ATTEMPTS, AGES = "events", "attempt_seconds", "age_seconds"
 #: Orders, or versions of them, that catch-up took in.
 CAUGHT_UP = "caught_up"
+#: Rows whose content was deleted because of its age, and parked deliveries that were discarded because of theirs.
+PRUNED, EXPIRED = "pruned", "expired"
 #: Times: of a store's last webhook, and of the last one with an order.
 LAST_EVENT, LAST_ORDER = "last_event", "last_order"
 #: Rejected requests leave no row: processes count them themselves.

@@ -315,4 +315,9 @@ def explain_discard(reason: str | None) -> str:
         return _("The store cancelled the order before it was sent. No action needed.")
     if reason == Reason.FILTERED:
         return _("No route accepts the order as it is. It is retried automatically if a newer version matches a route.")
+    if reason == Reason.EXPIRED:
+        return _(
+            "The order was parked, and nobody acted on it for so long that it was discarded. The timeline says why it "
+            "was parked."
+        )
     return _("The order was discarded manually.")

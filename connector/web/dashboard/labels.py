@@ -21,6 +21,7 @@ REASON_LABELS = {
     "cancelled": lazy_gettext("cancelled"),
     "filtered": lazy_gettext("filtered out"),
     "by hand": lazy_gettext("manually"),
+    "expired": lazy_gettext("expired"),
 }
 ACCOUNT_STATE_LABELS = {
     "flowing": lazy_gettext("active"),
@@ -60,6 +61,8 @@ ACTION_LABELS = {
     "resolve": lazy_gettext("resolve"),
     "correct": lazy_gettext("data entered"),
     "withdraw": lazy_gettext("data withdrawn"),
+    "expire": lazy_gettext("expired"),
+    "prune": lazy_gettext("old data deleted"),
     "pause": lazy_gettext("pause"),
     "resume": lazy_gettext("resume"),
     "set-row": lazy_gettext("table row entered"),
@@ -109,6 +112,7 @@ JOB_RESULT_LABELS = {
     "was_cancelled": lazy_gettext("cancelled"),
     "was_filtered": lazy_gettext("filtered out"),
     "was_discarded_by_hand": lazy_gettext("discarded"),
+    "was_expired": lazy_gettext("expired"),
 }
 JOB_ACTION_LABELS = {
     "discard": lazy_gettext("discard"),

@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request
 from flask_babel import to_user_timezone
 
 from connector.database.circuits import read_circuits
+from connector.database.expiry import read_expiring
 from connector.database.models import Circuit, State
 from connector.database.stats import gauges
 from connector.database.stats import overview as stats
@@ -57,6 +58,7 @@ def show() -> str:
         outages=find_outages(runtime, stores),
         first_run=None if stats.has_events(runtime.database) else describe_first_run(runtime, stores),
         parked_counts=parked_counts,
+        expiring=read_expiring(runtime.database) if parked_counts else [],
         oldest_waiting_at=stats.oldest_waiting(runtime.database),
         causes=describe_causes(runtime) if parked_counts else [],
         max_parked_per_reason=stats.MAX_PARKED_PER_REASON,

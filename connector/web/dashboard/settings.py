@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, render_template
 
+from connector.operations.retention import last_run_at
 from connector.runtime import current_settings
 from connector.settings import Settings
 from connector.web.context import get_runtime
@@ -24,9 +25,12 @@ MAX_ROWS = 20
 
 @blueprint.get("")
 def show() -> str:
+    runtime = get_runtime()
     return render_template(
         "settings.html",
-        **settings_context(current_settings(get_runtime())[0]),
+        **settings_context(current_settings(runtime)[0]),
+        retention=runtime.settings.retention,
+        last_retention_at=last_run_at(runtime.database),
         timezones=list_timezones(),
         chosen_timezone=choose_timezone() if has_chosen_timezone() else None,
     )

@@ -112,6 +112,7 @@ def upgrade() -> None:
         sa.Column("accounts", sa.JSON(), nullable=False),
         sa.Column("traceparent", sa.String(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("store", "event_key"),
     )
@@ -131,6 +132,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("source = 'catch-up'"),
         postgresql_where=sa.text("source = 'catch-up'"),
+    )
+    op.create_index(
+        "events_to_prune",
+        "events",
+        ["received_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("pruned_at IS NULL"),
+        postgresql_where=sa.text("pruned_at IS NULL"),
     )
     op.create_table(
         "idempotency_keys",
@@ -235,6 +244,7 @@ def upgrade() -> None:
         sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sent_before_restore", sa.Boolean(), nullable=True),
+        sa.Column("expiry_announced_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["event_id"],
             ["events.id"],
@@ -259,6 +269,26 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_index("deliveries_in_state", "deliveries", ["state", "reason", "id"], unique=False)
+    op.create_index(
+        "deliveries_to_prune",
+        "deliveries",
+        ["updated_at", "id"],
+        unique=False,
+        sqlite_where=sa.text(
+            "state NOT IN ('waiting', 'sending', 'parked') AND (pruned_at IS NULL OR pruned_at < updated_at)"
+        ),
+        postgresql_where=sa.text(
+            "state NOT IN ('waiting', 'sending', 'parked') AND (pruned_at IS NULL OR pruned_at < updated_at)"
+        ),
+    )
+    op.create_index(
+        "deliveries_expiring",
+        "deliveries",
+        ["account", "id"],
+        unique=False,
+        sqlite_where=sa.text("expiry_announced_at IS NOT NULL"),
+        postgresql_where=sa.text("expiry_announced_at IS NOT NULL"),
+    )
     op.create_index(
         "deliveries_to_compare",
         "deliveries",
