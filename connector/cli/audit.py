@@ -59,6 +59,7 @@ def add_cells(row: dict[str, Any]) -> dict[str, Any]:
     subjects = {
         "order": row["order_number"] or row["order_id"],
         "event": row["event"],
+        "privacy request": row["privacy_request"],
         "job": row["job"],
         "account": row["account"],
         "store": row["store"],

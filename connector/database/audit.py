@@ -15,7 +15,7 @@ from sqlmodel import col, select
 
 from connector.database.engine import Database, Transaction
 from connector.database.insert_ignore import insert_ignore
-from connector.database.models import AuditAction, AuditEntry, Delivery, Event
+from connector.database.models import AuditAction, AuditEntry, Delivery, Event, PrivacyRequest
 
 Interface = Literal["dashboard", "api", "cli", "service"]
 #: Rows that one transaction deletes.
@@ -42,13 +42,15 @@ class Actor:
 class Subject:
     """What an entry is about."""
 
-    kind: Literal["order", "event"]
+    kind: Literal["order", "event", "privacy-request"]
     id: str  # of an order, its id at the store
     store: str | None = None
 
     @classmethod
-    def of(cls, row: Delivery | Event) -> "Subject":
-        """The order of a row; the event itself, if it names none."""
+    def of(cls, row: Delivery | Event | PrivacyRequest) -> "Subject":
+        """The order of a row; the event itself, if it names none; a request about personal data."""
+        if isinstance(row, PrivacyRequest):
+            return cls(kind="privacy-request", id=str(row.id), store=row.store)
         if row.order_id is None:
             return cls(kind="event", id=str(row.id), store=row.store)
         return cls(kind="order", id=row.order_id, store=row.store)

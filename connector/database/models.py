@@ -364,7 +364,7 @@ class AuditEntry(SQLModel, table=True):
     actor: str | None = None  # None: nobody with a name, whose sign-in failed
     role: str | None = None  # of a user or a token, at that time
     action: str  # an `AuditAction`
-    subject_kind: str | None = None  # "order" or "event"
+    subject_kind: str | None = None  # "order", "event" or "privacy-request"
     subject_id: str | None = None  # of an order, its id at the store
     store: str | None = None
     network: str | None = None  # an IPv4 address, or a /64 of IPv6

@@ -25,6 +25,7 @@ class TrailEntrySchema(ResponseSchema):
     order_number = fields.String(allow_none=True)
     delivery = fields.String(allow_none=True, attribute="delivery_id")
     event = fields.String(allow_none=True, attribute="event_id")
+    privacy_request = fields.String(allow_none=True, attribute="request_id")
     job = fields.String(allow_none=True, attribute="job_id")
     counts = fields.Dict(keys=fields.String(), values=fields.Integer())
     what = ProblemText(

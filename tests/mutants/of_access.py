@@ -2,6 +2,7 @@
 
 from connector.alerts import monitor
 from connector.database import sessions
+from connector.privacy import export
 from connector.settings import environment
 from connector.web import access, proxies, webhooks
 from connector.web.api import authorization
@@ -129,6 +130,13 @@ NO_WAY_IN = Invariant(
             tests=(f"{AUDIT}::test_each_order_that_is_looked_at_is_recorded_once_an_hour",),
         ),
         Mutant(
+            breaks="personal data is exported without an entry in the audit trail",
+            at=export.export_records,
+            old="    record_export(runtime.database, actor=actor, orders=records.count)\n",
+            new="",
+            tests=(f"{AUDIT}::test_an_export_is_recorded",),
+        ),
+        Mutant(
             breaks="the audit trail has the name of nobody",
             at=auth.sign_in,
             old="""        guard.sign_in_failed(name)
@@ -141,7 +149,7 @@ NO_WAY_IN = Invariant(
         ),
         Mutant(
             breaks="wrong signatures are not logged",
-            at=webhooks.receive,
+            at=webhooks.receiving,
             old="            log_rejection(store, error)\n",
             new="",
             tests=(f"{ACCESS}::test_wrong_signatures_are_logged_without_the_payload",),

@@ -2,16 +2,20 @@
 
 import sqlite3
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.engine import make_url
 
+from connector.cli.common import operator_name
 from connector.database.audit import Actor
 from connector.database.engine import Database
 from connector.database.models import AuditEntry
 from connector.web.app import create_app
 from connector.web.rejections import MAX_NETWORKS_PER_HOUR, RejectionCounter
+from tests.support.commands import Command
+from tests.support.notices import EMAIL, post_notice
 from tests.support.orders import shopify_order, woo_order
 from tests.support.privacy import PERSONAL_DATA
 from tests.support.rows import read_rows_of
@@ -114,6 +118,27 @@ def test_search_by_email_is_recorded_without_the_address(service: Service, ana: 
         ("ana", "search-by-email", {"deliveries": 0}),
     ]
     assert [word for word in [*PERSONAL_DATA, "@"] if word in str(read_rows_of(service, AuditEntry))] == []
+
+
+def test_an_export_is_recorded(service: Service, tmp_path: Path, environ: dict[str, str]) -> None:
+    service.post_shopify(shopify_order(1))
+    connector = Command(configuration=tmp_path / "connector.toml", environ=environ)
+    assert connector("privacy", "export", "--email", "ximena@example.mx", "--output", str(tmp_path / "out"))[0] == 0
+    [entry] = service.api("/audit?action=export").json["items"]
+    assert (entry["actor"], entry["note"]) == (operator_name(), "")
+    assert "ximena" not in str(entry)
+
+
+def test_a_request_about_personal_data_is_recorded_when_it_is_looked_at(service: Service, ana: Visitor) -> None:
+    assert post_notice(service, "tienda-mx", "customers-redact").status_code == 200
+    assert ana.get("/privacy/1").status_code == 200
+    service.api("/privacy-requests/1")
+    assert read_entries(service, "actor", "action", "subject_kind", "subject_id")[1:] == [
+        ("ana", "view", "privacy-request", "1"),
+        ("token:admin", "view", "privacy-request", "1"),
+    ]
+    assert "Request 1" in text_of(ana.get("/audit"))
+    assert EMAIL not in str(read_rows_of(service, AuditEntry))
 
 
 @pytest.mark.sqlite

@@ -45,6 +45,7 @@ class TrailEntry:
     store: str | None = None
     job_id: int | None = None
     event_id: int | None = None
+    request_id: int | None = None  # of a request about personal data
     order_id: str | None = None
     order_number: str | None = None
     delivery_id: int | None = None
@@ -202,6 +203,7 @@ def load_entries(session: Session, trail_filter: TrailFilter, before_id: int, li
             action=entry.action,
             store=entry.store,
             event_id=int(entry.subject_id or 0) if entry.subject_kind == "event" else None,
+            request_id=int(entry.subject_id or 0) if entry.subject_kind == "privacy-request" else None,
             order_id=entry.subject_id if entry.subject_kind == "order" else None,
             order_number=order_number if entry.subject_kind == "order" else None,
             role=entry.role,

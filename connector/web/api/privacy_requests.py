@@ -4,13 +4,14 @@ from typing import Any
 
 from flask import Response, jsonify
 
+from connector.database.audit import Subject, record_view
 from connector.database.models import PrivacyRequest
 from connector.database.privacy_requests import RequestFilter, list_requests, load_request
 from connector.privacy.erase import ErasureResult
 from connector.privacy.requests import complete_request, dismiss_request, erase_request, export_request
 from connector.serializers.privacy import ErasureSchema
 from connector.serializers.privacy_requests import PrivacyRequestDetailSchema, PrivacyRequestSchema, serialize_request
-from connector.web.api.authorization import authorize, current_actor
+from connector.web.api.authorization import authorize, current_actor, current_reader
 from connector.web.api.blueprint import TOKEN_SECURITY, VIEWER, ApiBlueprint, row_id_parameter
 from connector.web.api.idempotency import REPLAYED_HEADERS, run_idempotent
 from connector.web.api.requests import (
@@ -53,7 +54,10 @@ def get_privacy_requests(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.operation(role=VIEWER, errors=(404,))
 def get_privacy_request(request_id: str) -> PrivacyRequest:
     """Return one request. While it is open, it has the e-mail address and the phone number of the customer."""
-    return load_request(get_runtime().database, parse_id(request_id))
+    database = get_runtime().database
+    privacy_request = load_request(database, parse_id(request_id))
+    record_view(database, current_reader(), Subject.of(privacy_request))
+    return privacy_request
 
 
 @blueprint.post("/<request_id>/export", parameters=[REQUEST_ID])

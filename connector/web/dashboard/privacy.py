@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from connector.core.exceptions import ConflictError
+from connector.database.audit import Subject, record_view
 from connector.database.models import RequestState
 from connector.database.privacy_requests import RequestFilter, list_requests, load_request
 from connector.privacy.requests import (
@@ -15,7 +16,7 @@ from connector.privacy.requests import (
     export_request,
 )
 from connector.web.context import get_runtime
-from connector.web.dashboard.auth import current_actor
+from connector.web.dashboard.auth import current_actor, current_reader
 from connector.web.dashboard.available_actions import require_confirmation
 from connector.web.dashboard.forms import PAGE_SIZE, read_choice, read_note, read_row_id, read_text
 from connector.web.dashboard.i18n import gettext as _
@@ -51,6 +52,7 @@ def index() -> str:
 def show(request_id: str) -> str:
     runtime = get_runtime()
     privacy_request = load_request(runtime.database, parse_id(request_id))
+    record_view(runtime.database, current_reader(), Subject.of(privacy_request))
     return render_template("privacy_request.html", privacy_request=privacy_request, now=runtime.clock())
 
 
