@@ -61,6 +61,7 @@ IMPERSONAL_COLUMNS: Mapping[str, Set[str]] = {
     },
     "counters": {"name", "labels", "value"},
     "dashboard_sessions": {"digest", "user", "fingerprint", "started_at", "used_at"},
+    "database_generation": {"id", "generation", "server"},
     "deliveries": {
         "id", "account", "store", "destination", "order_id", "order_number", "event_id", "state", "reason",
         "remote_id", "created_at", "updated_at", "due_at", "claimed_by", "claim_expires_at", "attempts", "is_manual",
@@ -89,6 +90,9 @@ IMPERSONAL_COLUMNS: Mapping[str, Set[str]] = {
     "privacy_requests": {
         "id", "store", "request_key", "kind", "platform_id", "customer_id", "order_ids", "received_at", "repeats",
         "due_at", "state", "erasing_by", "closed_by", "closed_at",
+    },
+    "restores": {
+        "id", "noticed_at", "known_until", "sent_until", "evidence", "who", "denied_at", "denied_by",
     },
     "secrets": {"name", "value"},
     "seen_alerts": {"source_key", "at"},
