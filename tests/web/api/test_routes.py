@@ -234,7 +234,7 @@ def test_all_errors_of_a_body_are_reported_at_once(service: Service) -> None:
         "title": "Bad Request",
         "status": 400,
         "detail": "unknown field: colour (allowed: note, action, state, reason, account, store, problem, error, "
-        "job, since, until, ids, force, looked);"
+        "job, since, until, ids, force, looked, remote_ids, others_without_id);"
         " `since` needs an offset, as in 2026-11-21T16:00:00Z; `ids` must be ids; `force` must be true or false",
     }
 
