@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from connector.core.exceptions import DatabaseUnavailableError
+from connector.core.exceptions import ConflictError, DatabaseUnavailableError
 from connector.database import erasure
 from connector.database.erasure import ErasureRequest, OrderErasure
 from connector.database.queries.personal_data import PersonalRecords, load_rows
-from connector.privacy.records import Criterion, find_records, list_mentions
+from connector.privacy.records import Criterion, find_kept_records, list_mentions
 from connector.runtime import Runtime
 
 #: Pending orders that one run of the duty erases.
@@ -69,8 +69,10 @@ def erase_records(
 
 
 def erase(runtime: Runtime, criterion: Criterion, *, actor: str, discards_parked: bool = False) -> ErasureResult:
-    """Find and erase what is kept. Raises `InvalidRequestError`, `NotFoundError`."""
-    records = find_records(runtime, criterion)
+    """Find and erase what is kept. Raises `InvalidRequestError`, `NotFoundError`, `ConflictError`."""
+    records = find_kept_records(runtime, criterion)
+    if criterion.order is not None and len(records.orders) > 1:
+        raise ConflictError("several orders have this number: name the store")
     return erase_records(runtime, records, actor=actor, email=criterion.email, discards_parked=discards_parked)
 
 

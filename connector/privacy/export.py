@@ -2,17 +2,24 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from connector.database.erasure import record_export
 from connector.database.queries.personal_data import OrderRows, PersonalRecords, iter_rows
+from connector.privacy.records import Criterion, find_kept_records
 from connector.runtime import Runtime
 
 #: What the document says about itself.
 DESCRIPTION = (
     "Everything that the connector keeps about these orders. The destinations and the storefronts keep their own data."
 )
+
+
+def export_criterion(runtime: Runtime, criterion: Criterion, *, actor: str) -> dict[str, Any]:
+    """Find and return everything that is kept. Raises `InvalidRequestError`, `NotFoundError`."""
+    return export_records(runtime, find_kept_records(runtime, criterion), asdict(criterion), actor=actor)
 
 
 def export_records(

@@ -25,25 +25,37 @@ class Criterion:
 
     Args:
         order: an order's number or id.
+        order_id: just this id. It needs a store.
         store: a store's name in the configuration, or the id of a retired one. None: all stores.
     """
 
     order: str | None = None
+    order_id: str | None = None
     email: str | None = None
     store: str | None = None
 
 
 def find_records(runtime: Runtime, criterion: Criterion) -> PersonalRecords:
     """Return what is kept. Raises `InvalidRequestError`, `NotFoundError`."""
-    if (criterion.order is None) == (criterion.email is None):
+    if [criterion.order, criterion.order_id, criterion.email].count(None) != 2:
         raise InvalidRequestError("name either an order or an e-mail address")
     store_id = find_store_id(runtime, criterion.store)
+    if criterion.order_id is not None and store_id is not None:
+        return PersonalRecords(orders=((store_id, criterion.order_id),))
     if criterion.order is not None:
         return find_by_order(runtime.database, criterion.order.strip(), store=store_id)
     email = (criterion.email or "").strip()
     if "@" not in email:
         raise InvalidRequestError("that is not an e-mail address")
     return find_by_email(runtime.database, email, store=store_id)
+
+
+def find_kept_records(runtime: Runtime, criterion: Criterion) -> PersonalRecords:
+    """Return what is kept, if anything is. Raises `InvalidRequestError`, `NotFoundError`."""
+    records = find_records(runtime, criterion)
+    if not records.count:
+        raise NotFoundError("nothing is kept about such an order")
+    return records
 
 
 def find_store_id(runtime: Runtime, name: str | None) -> str | None:

@@ -42,6 +42,24 @@ class ErasureSchema(ResponseSchema):
     )
 
 
+class PersonalDataOrderSchema(ResponseSchema):
+    store = fields.String()
+    order_id = fields.String(allow_none=True, metadata={"description": "null for an event that names no order"})
+    order_number = fields.String(allow_none=True)
+    events = fields.List(fields.Dict())
+    deliveries = fields.List(fields.Dict(), metadata={"description": "each with its attempts and notes"})
+    corrections = fields.List(fields.Dict(), metadata={"description": "what people entered"})
+
+
+class PersonalDataSchema(ResponseSchema):
+    """The document that `connector privacy export` writes, too."""
+
+    description = fields.String()
+    exported_at = fields.String()
+    searched_for = fields.Dict(keys=fields.String(), values=fields.String())
+    orders = fields.List(fields.Nested(PersonalDataOrderSchema))
+
+
 def serialize_erasure(result: ErasureResult) -> dict[str, Any]:
     data: dict[str, Any] = ErasureSchema().dump(result)
     return data

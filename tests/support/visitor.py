@@ -21,6 +21,7 @@ PAGES = [
     *("/", "/?day=2026-11-20", "/deliveries", "/deliveries?state=parked&reason=unmappable", "/deliveries/1"),
     *("/deliveries/2", "/deliveries/3", "/events", "/events?status=ignored", "/events/1", "/accounts", "/stores"),
     *("/stores/tienda-mx", "/audit", "/audit?action=alert", "/settings", "/tables", "/tables/erp/charges"),
+    "/privacy/orders",
 ]
 
 

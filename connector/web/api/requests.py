@@ -270,3 +270,18 @@ class WithdrawalBodySchema(NoteBodySchema):
         validate=Length(1, MAX_CORRECTIONS, error=f"must have from 1 to {MAX_CORRECTIONS} names"),
         error_messages={"invalid": "must be a list of names of fields", "required": "must be a list of names"},
     )
+
+
+class PersonalDataBodySchema(Schema):
+    class Meta:
+        unknown = RAISE
+
+    order = StorableText(metadata={"description": "an order's number or id; either this or `email`"})
+    email = StorableText(metadata={"description": "an e-mail address, in any case"})
+    store = StorableText(metadata={"description": "only of this store: its name, or the id of a retired one"})
+
+
+class ErasureBodySchema(PersonalDataBodySchema):
+    discard_parked = StrictBoolean(
+        metadata={"description": "end deliveries that are parked and were certainly not sent"}
+    )

@@ -16,6 +16,7 @@ from connector.web.dashboard import (
     events,
     jobs,
     overview,
+    personal_data,
     privacy,
     settings,
     stores,
@@ -59,7 +60,10 @@ def create_dashboard(
     configure_auth(app)
     register_filters(app)
     configure_summaries(app)
-    for module in (overview, deliveries, corrections, jobs, events, accounts, stores, tables, privacy, settings, audit):
+    for module in (
+        *(overview, deliveries, corrections, jobs, events, accounts, stores, tables, privacy, personal_data),
+        *(settings, audit),
+    ):
         app.register_blueprint(module.blueprint)
     register_error_handlers(app)
     return app
