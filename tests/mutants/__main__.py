@@ -20,6 +20,7 @@ from tests.mutants.of_catch_up import OF_CATCH_UP
 from tests.mutants.of_events import OF_EVENTS
 from tests.mutants.of_listings import OF_LISTINGS
 from tests.mutants.of_operators import OF_OPERATORS
+from tests.mutants.of_privacy import OF_PRIVACY
 from tests.mutants.of_shipping import OF_SHIPPING
 from tests.mutants.of_strangers import OF_STRANGERS
 from tests.mutants.of_tokens import OF_TOKENS
@@ -77,6 +78,7 @@ def main() -> int:
             *OF_WEBHOOKS,
             *OF_LISTINGS,
             *OF_OPERATORS,
+            *OF_PRIVACY,
             *OF_CATCH_UP,
         )
         if not numbers or candidate.number in numbers

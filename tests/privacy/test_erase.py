@@ -52,8 +52,8 @@ def test_erasing_empties_every_column_with_personal_data(service: Service) -> No
     before = sorted((row["id"], row["event_key"], row["order_id"]) for row in read_rows_of(service, Event))
     states = [(row["id"], row["state"], row["remote_id"]) for row in service.deliveries()]
     orders = {(row["store"], row["order_id"]) for row in read_rows_of(service, Event) if row["order_id"]}
-    for _, order_id in orders:
-        assert not erase(service.runtime, Criterion(order=order_id), actor="ana").pending
+    for store, order_id in orders:
+        assert not erase(service.runtime, Criterion(store=store, order_id=order_id), actor="ana").pending
     text = dump_rows(service)
     assert [word for word in PERSONAL_DATA if word in text] == []
     assert sorted((row["id"], row["event_key"], row["order_id"]) for row in read_rows_of(service, Event)) == before
@@ -149,6 +149,16 @@ def test_what_people_wrote_about_the_customer_elsewhere_is_erased(service: Servi
     erase_order(service, 1)
     text = dump_rows(service).lower()
     assert "ximena" not in text
+
+
+def test_what_people_entered_is_erased(service: Service) -> None:
+    service.post_shopify(without_colonia(1))
+    service.drain()
+    service.api("/deliveries/1/corrections", json={"corrections": {"ship_to.district": "Colonia Tlatilolco"}})
+    service.drain()
+    assert "Tlatilolco" in dump_rows(service)
+    assert not erase_order(service, 1).pending
+    assert "Tlatilolco" not in dump_rows(service)
 
 
 def test_an_event_that_names_no_order_is_erased(service: Service) -> None:
