@@ -6,11 +6,13 @@ from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
 from connector.core.exceptions import ConflictError, InvalidRequestError, NotFoundError
+from connector.database.audit import record_entry
+from connector.database.models import AuditAction
 from connector.privacy.erase import ErasureResult, erase
 from connector.privacy.export import export_criterion
 from connector.privacy.records import Criterion, find_records, list_rows
 from connector.web.context import get_runtime
-from connector.web.dashboard.auth import current_actor
+from connector.web.dashboard.auth import current_actor, current_reader
 from connector.web.dashboard.forms import InvalidFormError, read_text
 from connector.web.dashboard.i18n import gettext as _
 
@@ -31,6 +33,8 @@ def show() -> str:
 @blueprint.post("/search")
 def search() -> str:
     criterion, term = read_criterion()
+    if criterion.email is not None:
+        record_entry(get_runtime().database, current_reader(), AuditAction.SEARCH_BY_EMAIL)
     return render(term, criterion)
 
 
