@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import closing
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -108,7 +109,7 @@ def check(live: bool, as_json: bool) -> None:
         webhook_checks = [check_store_webhooks(report) for report in probe_webhooks(settings)]
     counts = {"stores": len(settings.stores), "accounts": len(settings.accounts), "routes": len(settings.routes)}
     if as_json:
-        retention = {"keep_days": settings.retention.keep_days, "keep_parked_days": settings.retention.keep_parked_days}
+        retention = asdict(settings.retention)
         data: dict[str, Any] = {"faults": [], "warnings": warnings, **counts, **retention}
         if live:
             data["tokens"] = {

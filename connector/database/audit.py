@@ -4,7 +4,7 @@ What people do is recorded with the change: see `Note` and `OperatorAction`.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,8 +18,6 @@ from connector.database.insert_ignore import insert_ignore
 from connector.database.models import AuditAction, AuditEntry, Delivery, Event, PrivacyRequest
 
 Interface = Literal["dashboard", "api", "cli", "service"]
-#: Rows that one transaction deletes.
-BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +122,18 @@ def make_hour_key(values: Mapping[str, Any], at: datetime) -> str:
     return "|".join([at.strftime("%Y-%m-%dT%H"), *(values[name] or "" for name in names)])
 
 
-def prune_entries(database: Database, *, before: datetime) -> int:
-    """Delete entries from before a time. Returns their number."""
+def prune_entries(
+    database: Database, *, before: datetime, batch_size: int, pause: Callable[[], None] = lambda: None
+) -> int:
+    """Delete entries from before a time, `batch_size` rows per transaction. Returns their number.
+
+    Args:
+        pause: called after each transaction, so that webhooks need not wait.
+    """
     deleted = 0
-    while ids := list_old_ids(database, before):
+    while ids := list_old_ids(database, before, batch_size):
         deleted += database.transact(partial(delete_entries, ids=ids))
+        pause()
     return deleted
 
 
@@ -136,7 +141,7 @@ def delete_entries(transaction: Transaction, *, ids: Collection[int]) -> int:
     return transaction.execute(delete(AuditEntry).where(col(AuditEntry.id).in_(ids))).rowcount
 
 
-def list_old_ids(database: Database, before: datetime) -> Collection[int]:
-    oldest = select(AuditEntry.id).where(col(AuditEntry.at) < before).order_by(col(AuditEntry.id)).limit(BATCH)
+def list_old_ids(database: Database, before: datetime, limit: int) -> Collection[int]:
+    oldest = select(AuditEntry.id).where(col(AuditEntry.at) < before).order_by(col(AuditEntry.at)).limit(limit)
     with database.read() as session:
         return session.exec(oldest).all()

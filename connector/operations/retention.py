@@ -1,9 +1,13 @@
-"""Applies `keep_days` and `keep_parked_days`: deletes the content of ended orders, and discards what nobody acts on."""
+"""Applies `keep_days`, `keep_parked_days` and `keep_audit_days`.
+
+It deletes the content of ended orders and old entries of the audit trail, and discards what nobody acts on.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from connector.database.audit import prune_entries
 from connector.database.coordination import get_checkpoint, set_checkpoint
 from connector.database.engine import Database
 from connector.database.expiry import ExpiryCriteria, announce_expiry, expire_parked
@@ -24,6 +28,7 @@ class RetentionResult:
     announced: int  # parked deliveries that expire soon
     expired: int
     pruned: PruneResult
+    audit_entries: int = 0  # deleted
 
 
 def prune_criteria(settings: Settings, before: datetime) -> PruneCriteria:
@@ -33,7 +38,7 @@ def prune_criteria(settings: Settings, before: datetime) -> PruneCriteria:
 
 
 def apply_retention(runtime: Runtime, *, batch_size: int, pause: Callable[[], None]) -> RetentionResult:
-    """Tell people of what expires, discard what has expired, and prune ended orders.
+    """Tell people of what expires, discard what has expired, prune ended orders and delete old audit entries.
 
     Args:
         pause: called after each transaction. What it raises ends the run, which can be repeated.
@@ -50,7 +55,10 @@ def apply_retention(runtime: Runtime, *, batch_size: int, pause: Callable[[], No
     pruned = PruneResult()
     if clearing is not None:
         pruned = prune(database, clearing, actor=SERVICE, batch_size=batch_size, dry_run=False, pause=pause)
-    return RetentionResult(announced=announced, expired=expired, pruned=pruned)
+    audit_entries = 0
+    if (keep_audit := settings.retention.keep_audit) is not None:
+        audit_entries = prune_entries(database, before=now - keep_audit, batch_size=batch_size, pause=pause)
+    return RetentionResult(announced=announced, expired=expired, pruned=pruned, audit_entries=audit_entries)
 
 
 def record_run(database: Database) -> None:

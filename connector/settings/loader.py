@@ -214,7 +214,7 @@ def set_variables(environ: Mapping[str, str], errors: ConfigErrors) -> tuple[dic
     return variables, files
 
 
-RETENTION_SETTINGS = ("keep_days", "keep_parked_days")
+RETENTION_SETTINGS = ("keep_days", "keep_parked_days", "keep_audit_days")
 AT_LEAST_ONE_TABLE = Length(min=1, error="needs at least one table.")
 
 
@@ -235,6 +235,7 @@ class ConfigurationSchema(SettingsSchema):
     public_url = ServiceUrl()
     keep_days = Days()
     keep_parked_days = Days(min_days=MIN_PARKED_DAYS)
+    keep_audit_days = Days()
     alerts = fields.Dict()
     users = fields.Dict(values=fields.Dict())
     tokens = fields.Dict(values=fields.Dict())

@@ -1,4 +1,4 @@
-"""`keep_days` and `keep_parked_days`: how long the content of orders is stored."""
+"""How long the content of orders, and the audit trail, are kept: `keep_days`, `keep_parked_days`, `keep_audit_days`."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +21,7 @@ class Retention:
 
     keep_days: int | None = 90  # after all deliveries of an order ended
     keep_parked_days: int | None = 365  # after anything happened to a parked delivery
+    keep_audit_days: int | None = 365  # entries of sign-ins, looks and searches
 
     @property
     def keep(self) -> timedelta | None:
@@ -31,9 +32,13 @@ class Retention:
         return timedelta(days=self.keep_parked_days) if self.keep_parked_days is not None else None
 
     @property
+    def keep_audit(self) -> timedelta | None:
+        return timedelta(days=self.keep_audit_days) if self.keep_audit_days is not None else None
+
+    @property
     def is_forever(self) -> bool:
         """Nothing is ever deleted."""
-        return self.keep_days is None and self.keep_parked_days is None
+        return self.keep_days is None and self.keep_parked_days is None and self.keep_audit_days is None
 
     def describe(self) -> str:
         """Return both in a sentence, for the command line."""

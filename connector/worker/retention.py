@@ -72,6 +72,7 @@ class RetentionSchedule:
             deliveries=result.pruned.deliveries,
             events=result.pruned.events,
             expired=result.expired,
+            audit_entries=result.audit_entries,
             expire_soon=result.announced,
             seconds=round(monotonic() - began_at, 1),
         )

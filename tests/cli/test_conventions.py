@@ -143,6 +143,7 @@ def test_maintenance_commands_print_json(connector: Command) -> None:
         "routes": 2,
         "keep_days": 90,
         "keep_parked_days": 365,
+        "keep_audit_days": 365,
     }
     assert json.loads(connector("reconcile", "--json")[1])["differences"] == []
     findings = [json.loads(line) for line in connector("doctor", "--offline", "--json")[1].splitlines()]

@@ -30,6 +30,6 @@ def test_old_entries_are_deleted(service: Service) -> None:
     service.clock.forward(86_400)
     record_entry(service.database, ANA, AuditAction.SEARCH_BY_EMAIL, counts={"deliveries": 2})
     before = service.clock() - timedelta(hours=1)
-    assert [prune_entries(service.database, before=before) for _ in range(2)] == [3, 0]
+    assert [prune_entries(service.database, before=before, batch_size=2) for _ in range(2)] == [3, 0]
     [entry] = list_trail(service.database, TrailFilter(actor="ana"), limit=5).entries
     assert (entry.action, entry.counts) == ("search-by-email", {"deliveries": 2})

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, func, select
 
+from connector.database.audit import Actor, record_entry
 from connector.database.expiry import read_expiring
-from connector.database.models import Attempt, Delivery, Event, Note, OperatorAction, OrderCorrection
+from connector.database.models import Attempt, AuditAction, Delivery, Event, Note, OperatorAction, OrderCorrection
 from connector.database.prune import PruneResult
 from connector.database.stats.counters import EXPIRED, PRUNED, read_counters
 from connector.operations.retention import RetentionResult, apply_retention
@@ -218,12 +219,26 @@ def test_nothing_is_deleted_that_is_kept_forever(service: Service) -> None:
     service.post_woo(woo_order())
     service.post_shopify(without_colonia())
     service.drain()
-    settings = replace(service.runtime.settings, retention=Retention(keep_days=None, keep_parked_days=None))
+    settings = replace(
+        service.runtime.settings, retention=Retention(keep_days=None, keep_parked_days=None, keep_audit_days=None)
+    )
     service.runtime = replace(service.runtime, settings=settings)
     pass_days(service, 4_000)
     for _ in range(2):
         assert run(service) == RetentionResult(announced=0, expired=0, pruned=PruneResult())
         pass_days(service, 15)
+
+
+def test_audit_entries_are_deleted_after_their_days(service: Service) -> None:
+    ana = Actor(interface="dashboard", name="ana")
+    record_entry(service.database, ana, AuditAction.SIGN_IN)
+    pass_days(service, 364)
+    assert run(service).audit_entries == 0
+    pass_days(service, 2)
+    settings = replace(service.runtime.settings, retention=Retention(keep_audit_days=None))
+    kept = replace(service, runtime=replace(service.runtime, settings=settings))
+    assert run(kept).audit_entries == 0
+    assert run(service).audit_entries == 1
 
 
 def test_corrections_of_an_expired_order_are_deleted(service: Service) -> None:

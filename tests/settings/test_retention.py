@@ -17,7 +17,7 @@ def load(configure: Callable[..., Path], lines: str, **variables: str) -> Retent
 
 
 def test_defaults(configure: Callable[..., Path]) -> None:
-    assert load(configure, "") == Retention(keep_days=90, keep_parked_days=365)
+    assert load(configure, "") == Retention(keep_days=90, keep_parked_days=365, keep_audit_days=365)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,8 @@ def test_defaults(configure: Callable[..., Path]) -> None:
     [
         ("keep_days = 1\nkeep_parked_days = 30", Retention(keep_days=1, keep_parked_days=30)),
         ('keep_days = "forever"\nkeep_parked_days = "forever"', Retention(keep_days=None, keep_parked_days=None)),
+        ("keep_audit_days = 30", Retention(keep_audit_days=30)),
+        ('keep_audit_days = "forever"', Retention(keep_audit_days=None)),
         ('keep_days = "$VARIABLE"', Retention(keep_days=7, keep_parked_days=365)),
     ],
 )
