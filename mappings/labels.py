@@ -4,6 +4,7 @@ The English texts are the keys of the translations: gettext looks them up when a
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 #: gettext of the caller: takes an English text, returns it in the reader's language.
 Translate = Callable[[str], str]
@@ -11,6 +12,36 @@ Translate = Callable[[str], str]
 
 def N_(text: str) -> str:  # noqa: N802  # gettext's name for a text that is marked here and translated where it is shown
     return text
+
+
+class Sentence(str):
+    """An English text that is made of a template and values, so that it can be rendered in another language.
+
+    Args:
+        template: a text that is marked with `N_`.
+        values: by the names in the template. Those that are sentences are rendered, too.
+    """
+
+    __slots__ = ("template", "values")
+
+    template: str
+    values: Mapping[str, object]
+
+    def __new__(cls, template: str, **values: object) -> Self:
+        sentence = super().__new__(cls, template % values if values else template)
+        sentence.template, sentence.values = template, values
+        return sentence
+
+
+def render_sentence(text: str, translate: Translate) -> str:
+    """Return a text in the caller's language."""
+    if not isinstance(text, Sentence):
+        return translate(text)
+    values = {
+        name: render_sentence(value, translate) if isinstance(value, Sentence) else value
+        for name, value in text.values.items()
+    }
+    return translate(text.template) % values if values else translate(text.template)
 
 
 #: Key in a path -> label.

@@ -6,9 +6,9 @@ They follow the setting's path in a sentence: `accounts.bodega.concurrency: must
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
-from mappings.labels import N_
+from mappings.labels import N_, Sentence
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class String(Field[str], fields.String):
 class Integer(Field[int], fields.Integer):
     default_error_messages = {
         "invalid": N_("must be a whole number."),
-        "too_large": "is too large.",
+        "too_large": N_("is too large."),
     }
 
 
@@ -78,7 +78,12 @@ class Nested(Field[Any], fields.Nested):
 
 
 class OneOf(validate.OneOf):
-    default_message = "must be one of: {choices}."
+    def __call__(self, value: Any) -> Any:
+        try:
+            return super().__call__(value)
+        except ValidationError as error:
+            message = Sentence(N_("must be one of: %(choices)s."), choices=self.choices_text)
+            raise ValidationError(message) from error
 
 
 class Range(validate.Range):

@@ -6,7 +6,7 @@ Errors do not quote cells: a key may be a customer's tax id.
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from connector.settings.coercion import coerce_value
 from connector.settings.errors import ConfigErrors, ConfigPath, flatten_errors
+from mappings.labels import N_, Sentence
 from mappings.lookup_tables import LookupTableField
 
 BOM = "\ufeff"
@@ -53,7 +54,35 @@ class CsvTable:
 
 
 class CsvTableError(Exception):
-    """A CSV file is not a valid table. The message follows the file's name: `: …` or `, line 3: …`."""
+    """A CSV file is not a valid table.
+
+    Args:
+        text: what is wrong.
+        line: in which line; None if it is the whole file.
+    """
+
+    def __init__(self, text: str, line: int | None = None) -> None:
+        super().__init__(text)
+        self.text, self.line = text, line
+
+    def __str__(self) -> str:
+        """Return the message that follows the file's name: `: …` or `, line 3: …`."""
+        return describe_line_error("", self.line, self.text)
+
+
+def describe_line_error(file: str, line: int | None, text: str) -> Sentence:
+    error = text if isinstance(text, Sentence) else Sentence(text)
+    if line is None:
+        return Sentence("%(file)s: %(error)s", file=file, error=error)
+    return Sentence(N_("%(file)s, line %(line)s: %(error)s"), file=file, line=line, error=error)
+
+
+def describe_cell_error(columns: Sequence[str | int], text: str) -> str:
+    """Name the column, if the row has several."""
+    if not columns:
+        return text
+    error = text if isinstance(text, Sentence) else Sentence(text)
+    return Sentence("%(column)s %(error)s", column=" ".join(map(str, columns)), error=error)
 
 
 def file_fingerprint(path: Path) -> FileFingerprint:
@@ -76,17 +105,18 @@ def read_csv_table(path: Path, columns: list[str]) -> CsvTable:
         text = path.read_bytes().decode()
     except FileNotFoundError:
         if not path.parent.is_dir():
-            raise CsvTableError(f": there is no folder {path.parent.absolute()}.") from None
-        raise CsvTableError(": there is no such file; `connector table set --file` creates it.") from None
+            folder = path.parent.absolute()
+            raise CsvTableError(Sentence(N_("there is no folder %(folder)s."), folder=folder)) from None
+        raise CsvTableError(N_("there is no such file; `connector table set --file` creates it.")) from None
     except OSError as error:
-        raise CsvTableError(f": cannot be read: {error.strerror}.") from error
+        raise CsvTableError(Sentence(N_("cannot be read: %(reason)s."), reason=error.strerror)) from error
     except UnicodeDecodeError:
-        raise CsvTableError(": is not UTF-8 text; in Excel, save it as “CSV UTF-8”.") from None
+        raise CsvTableError(N_("is not UTF-8 text; in Excel, save it as “CSV UTF-8”.")) from None
     csv_table = CsvTable(columns=columns, has_bom=text.startswith(BOM), newline="\r\n" if "\r\n" in text else "\n")
     text = text.removeprefix(BOM)
     header = HEADER.match(text)
     if header is None:
-        raise CsvTableError(f", line 1: must be the header key,{','.join(columns)}.")
+        raise CsvTableError(header_error(",", columns), 1)
     csv_table.delimiter = header[1]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=csv_table.delimiter, strict=True)
     expected = ["key", *columns]
@@ -97,14 +127,19 @@ def read_csv_table(path: Path, columns: list[str]) -> CsvTable:
                 cells.pop()
             if number == 1:
                 if [cell.lower() for cell in cells] != expected:
-                    raise CsvTableError(f", line 1: must be the header {csv_table.delimiter.join(expected)}.")
+                    raise CsvTableError(header_error(csv_table.delimiter, columns), 1)
             elif any(cells):
                 if len(cells) > len(expected):
-                    raise CsvTableError(f", line {number}: has {len(cells)} cells; {len(expected)} are expected.")
+                    message = N_("has %(count)s cells; %(expected)s are expected.")
+                    raise CsvTableError(Sentence(message, count=len(cells), expected=len(expected)), number)
                 csv_table.lines.append((number, cells + [""] * (len(expected) - len(cells))))
     except csv.Error as error:
-        raise CsvTableError(f", line {reader.line_num}: is not valid CSV: {error}.") from None
+        raise CsvTableError(Sentence(N_("is not valid CSV: %(reason)s."), reason=error), reader.line_num) from None
     return csv_table
+
+
+def header_error(delimiter: str, columns: Sequence[str]) -> Sentence:
+    return Sentence(N_("must be the header %(header)s."), header=delimiter.join(["key", *columns]))
 
 
 def enumerate_lines(reader: Any) -> Iterator[tuple[int, list[str]]]:
@@ -129,12 +164,12 @@ def load_csv_tables(
         try:
             csv_table = read_csv_table(directory / value, setting.columns)
         except CsvTableError as error:
-            errors.add((*path, name), f"{value}{error}")
+            errors.add((*path, name), describe_line_error(value, error.line, error.text))
             continue
         rows, line_errors = parse_rows(csv_table, setting)
         result[name] = rows
         for number, text in line_errors:
-            errors.add((*path, name), f"{value}, line {number}: {text}")
+            errors.add((*path, name), describe_line_error(value, number, text))
     return result
 
 
@@ -148,7 +183,7 @@ def parse_rows(csv_table: CsvTable, setting: LookupTableField) -> tuple[dict[str
         if messages := row_errors(setting, key, value):
             line_errors += [(number, text) for text in messages]
         elif (other := line_by_key.setdefault(setting.normalize_key(key), number)) != number:
-            line_errors.append((number, f"has the same key as line {other}."))
+            line_errors.append((number, Sentence(N_("has the same key as line %(line)s."), line=other)))
         else:
             rows[key] = value
     return rows, line_errors
@@ -167,7 +202,7 @@ def row_errors(setting: LookupTableField, key: str, value: Any) -> list[str]:
         setting.deserialize({key: coerce_value(setting.value_field, value)})
     except ValidationError as error:
         return [
-            " ".join(map(str, (*error_path[1:], text)))
+            describe_cell_error(error_path[1:], text)
             for error_path, text in flatten_errors(error.messages, setting, ())
         ]
     return []

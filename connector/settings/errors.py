@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from connector.core.exceptions import SettingsError
+from mappings.labels import Sentence
 
 ConfigPath = tuple[str | int, ...]  # a path in the file: ("routes", 0, "to", 1)
 
@@ -25,8 +26,10 @@ class ConfigErrors:
         if path in self._suppressed:
             return
         for value, source_text in self._source_texts.items():
-            text = text.replace(f"“{value}”", f"“{source_text}”")
-        message = f"{format_path(path)}: {text}"
+            if f"“{value}”" in text:
+                text = text.replace(f"“{value}”", f"“{source_text}”")
+        error = text if isinstance(text, Sentence) else Sentence(text)
+        message = Sentence("%(path)s: %(error)s", path=format_path(path), error=error)
         if message not in self.messages:  # a key and its value may have the same error
             self.messages.append(message)
 

@@ -59,7 +59,7 @@ class RayoAccount(Account):
 class IdentifierOrFalse(setting_fields.String):
     """A product's identifier at Rayo, or `false` if it is not shipped. A CSV file has both as text."""
 
-    default_error_messages = {"invalid": "must be text, or false if the product is not shipped."}
+    default_error_messages = {"invalid": N_("must be text, or false if the product is not shipped.")}
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         if value is False or (isinstance(value, str) and value.strip().casefold() == "false"):

@@ -19,6 +19,7 @@ from connector.web.dashboard.i18n import (
     translate_error_cause,
     translate_path,
     translate_problem,
+    translate_text,
 )
 from connector.web.dashboard.labels import translate
 from mappings.destination import Outcome
@@ -42,6 +43,7 @@ def register_filters(app: Flask) -> None:
         number=format_decimal,
         problem=translate_problem,
         relative_time=render_relative_time,
+        text=translate_text,
         translate=translate,
     )
     app.jinja_env.globals.update(describe_attempt=describe_attempt, state_badge=state_badge)

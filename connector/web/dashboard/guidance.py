@@ -46,11 +46,13 @@ class Guidance:
     """What happened to a delivery, what to do about it, and the available actions.
 
     Args:
+        has_alternatives: any one of the steps is enough.
         quiet_actions: those that a person rarely needs, for the end of the page.
     """
 
     explanation: str
     steps: list[str] = field(default_factory=list)
+    has_alternatives: bool = False
     actions: list[Action] = field(default_factory=list)
     quiet_actions: list[Action] = field(default_factory=list)
     search: OrderSearch | None = None
@@ -173,6 +175,7 @@ def unmappable_guidance(situation: Situation) -> Guidance:
     return Guidance(
         explanation=_("The order or the account's settings are incomplete. Nothing was sent."),
         steps=steps,
+        has_alternatives=True,
         actions=parked_actions(),
     )
 
@@ -211,7 +214,7 @@ def settings_step() -> str:
 
 def refused_guidance(situation: Situation) -> Guidance:
     return Guidance(
-        explanation=_("The destination refused the order. Its response is listed under Attempts."),
+        explanation=_("The destination refused the order."),
         steps=[
             _("Correct what the response names: in the store, at the destination or in the settings."),
             *situation.destination_steps(Reason.REFUSED),

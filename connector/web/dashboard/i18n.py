@@ -8,12 +8,12 @@ from typing import Any
 import flask_babel
 
 from connector.core.messages import PREPARATION_PROBLEMS, RETRIGGER_REASONS, render_stored
-from mappings.labels import N_, render_path
+from mappings.labels import N_, Sentence, render_path, render_sentence
 from mappings.problems import ADD_ROW, TEMPLATES, Problem, render_cause
 
 #: What pages say in place of a text that names a command or a field of the API: they have forms for the same.
 PAGE_TEXTS: Mapping[str, str] = {
-    ADD_ROW: N_("%(problem)s: a row is missing in table `%(table)s`."),
+    ADD_ROW: N_("%(problem)s: a row is missing in table %(table)s."),
     TEMPLATES["unknown_payment_status"]: N_(
         "%(vendor)s does not document the payment status “%(value)s”: look there whether the order is paid, and if it "
         "is, click Send anyway."
@@ -39,6 +39,8 @@ def ngettext(singular: str, plural: str, count: int, **params: Any) -> str:
 
 def translate_text(text: str) -> str:
     """Return one of the connector's texts, such as a template or a label, in the reader's language."""
+    if isinstance(text, Sentence):
+        return render_sentence(text, translate_text)
     return gettext(PAGE_TEXTS.get(text, text)) if text else ""  # the catalogue's entry for "" is its header
 
 

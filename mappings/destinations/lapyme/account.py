@@ -9,7 +9,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Regexp
 
 from mappings import setting_fields as fields
-from mappings.labels import N_
+from mappings.labels import N_, Sentence
 from mappings.lookup_tables import LookupTable, LookupTableField
 from mappings.money.invoice_lines import ChargeTableField
 from mappings.setting_fields import OneOf, Range
@@ -83,6 +83,5 @@ class LapymeAccountSchema(AccountSchema):
             raise ValidationError("has no percentage in `tax_rates`.", "tax_rate_id")
         for sku, rate_id in data.get("tax_rate_id_by_sku", {}).items():
             if rate_id not in rates:
-                raise ValidationError(
-                    f"gives “{sku}” a rate without a percentage in `tax_rates`.", "tax_rate_id_by_sku"
-                )
+                message = Sentence(N_("gives “%(sku)s” a rate without a percentage in `tax_rates`."), sku=sku)
+                raise ValidationError(message, "tax_rate_id_by_sku")

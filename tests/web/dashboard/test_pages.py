@@ -135,7 +135,7 @@ def test_delivery_page_shows_its_full_history(service: Service, ana: Visitor) ->
     text = text_of(ana.get(f"/deliveries/{delivery['id']}"))
     for part in (
         "Order #8 parked: refused",
-        "The destination refused the order. Its response is listed under Attempts.",
+        "The destination refused the order.",
         "Webhook orders/paid",
         "Attempt 1: refused (HTTP 422)",
         "1: refused (HTTP 422) ·",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_row_is_entered_on_the_page_of_the_order_and_sends_all_that_wait(stuck: 
     page = ana.get("/deliveries/1").text
     assert re.search(r'<input name="key" value="YERBA-1"[^>]* readonly>', page)
     assert re.search(r'<input name="column:value" value=""', page)  # no guess
-    assert "a row is missing in table `product_id_by_sku`" in page
+    assert "a row is missing in table product_id_by_sku" in page
     assert "connector table set" not in page  # the form does the same
     response = ana.post(
         f"{PRODUCTS}/set", key="YERBA-1", **{"column:value": ID, "note": "nuevo en el catálogo", "delivery": "1"}
@@ -74,6 +75,33 @@ def test_refused_row_is_shown_again_with_what_was_typed(stuck: Service) -> None:
     assert response.status_code == 400
     assert re.search(r'<input name="column:value" value="x-2"', response.text)
     assert tables.load_table(stuck.runtime, "erp", "product_id_by_sku").rows == []
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("table", "value", "message"),
+    [
+        ("delivery_method_by_shipping", "paloma", "La fila no es válida: debe ser uno de: "),
+        ("tax_rate_id_by_sku", "77", "da a “YERBA-1” una alícuota sin porcentaje en `tax_rates`."),
+        ("tax_rate_id_by_sku", "mucho", "La fila no es válida: debe ser un número entero."),
+    ],
+)
+def test_row_is_refused_in_spanish_with_its_values(service: Service, table: str, value: str, message: str) -> None:
+    ana = sign_in(service, language="es")
+    response = ana.post(f"/tables/erp/{table}/set", key="YERBA-1", **{"column:value": value})
+    assert response.status_code == 400
+    assert message in response.text
+
+
+@pytest.mark.sqlite
+def test_broken_file_is_named_in_spanish(open_service: OpenService, tmp_path: Path) -> None:
+    file = tmp_path / "productos.csv"
+    file.write_text(f"key,value\nTE,{ID}\n", "utf-8")
+    service = open_service(more=f'product_id_by_sku = "{file}"')
+    ana = sign_in(service, language="es")
+    file.write_text(f"key,value\nTE,{ID}\nTE,{OTHER_ID}\n", "utf-8")
+    text = text_of(ana.get("/tables"))
+    assert f"accounts.erp.product_id_by_sku: {file}, línea 3: tiene la misma clave que la línea 2." in text
 
 
 def test_table_shows_which_row_wins_and_who_entered_it(open_service: OpenService) -> None:
