@@ -1,7 +1,7 @@
 """What every part needs, opened once and passed as first argument: settings, database, HTTP clients, clock."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
@@ -15,6 +15,7 @@ from connector.clients.tls import tls_context
 from connector.clients.tokens import TokenProvider
 from connector.core.exceptions import DatabaseUnavailableError, SettingsError
 from connector.core.token_cipher import TokenCipher
+from connector.database.credentials import encrypt_again, refresh_entered_credentials
 from connector.database.engine import Database
 from connector.database.health import unknown_ids
 from connector.database.known_stores import record_first_runs
@@ -25,12 +26,14 @@ from connector.database.store_tokens import DatabaseVault
 from connector.database.table_rows import refresh_entered_rows
 from connector.observability.logs import get_logger
 from connector.observability.tracing import Tracing, open_tracing
-from connector.settings import Settings, refresh_tables
+from connector.settings import CredentialUse, Settings, refresh_tables
+from connector.settings.credentials import credential_use
 from connector.settings.secret_files import find_exposed
 from mappings import DESTINATIONS
 from mappings.app_settings import AppStore
+from mappings.credentials import read_credential
 from mappings.problems import Problem
-from mappings.settings import Store
+from mappings.settings import Account, Store
 
 Clock = Callable[[], datetime]
 
@@ -64,6 +67,7 @@ class Runtime:
     store_apis: dict[str, StoreApi] = field(default_factory=dict)  # by store id, if the store has an API
     token_vaults: dict[str, TokenVault] = field(default_factory=dict)  # by store id, if its app obtains the tokens
     first_runs: dict[str, datetime] = field(default_factory=dict)  # by store id, when the connector first ran with it
+    opened_later: ExitStack = field(default_factory=ExitStack)  # what is closed with the runtime
     tracing: Tracing = field(default_factory=Tracing)
     log: Any = field(default_factory=get_logger)
 
@@ -111,6 +115,7 @@ def open_runtime(
             if with_clients:
                 settings = load_entered_rows(settings, database)
                 check_database_generation(settings, database)
+                settings = load_entered_credentials(settings, database)
             if with_clients or allow_database_down:  # a worker or a web process, and not a command
                 first_runs = record_first_runs(database, [store.id for store in settings.stores.values()])
         except DatabaseUnavailableError:
@@ -132,8 +137,10 @@ def open_runtime(
             get_logger().warning("secret_file_exposed", file=str(secret_file), what="every user can read it")
         for store_name, message in find_memory_only_tokens(settings):
             get_logger().warning("store_token_not_stored", store=store_name, what=message)
-        with open_clients(settings, clock, common["token_vaults"], database) as (account_clients, store_apis):
-            yield Runtime(**common, account_clients=account_clients, store_apis=store_apis)
+        with ExitStack() as stack:
+            clients = open_clients(settings, clock, common["token_vaults"], database)
+            account_clients, store_apis = stack.enter_context(clients)
+            yield Runtime(**common, account_clients=account_clients, store_apis=store_apis, opened_later=stack)
     finally:
         database.close()
         tracing.close()
@@ -177,15 +184,48 @@ def load_entered_rows(settings: Settings, database: Database) -> Settings:
     return settings
 
 
-def current_settings(runtime: Runtime) -> tuple[Settings, list[str]]:
-    """Return the settings with the lookup tables as they are now, in files and in the database, and their errors.
+def load_entered_credentials(settings: Settings, database: Database) -> Settings:
+    """Return the settings with the credentials that people entered. Those that cannot be used are logged."""
+    encrypt_again(database, settings)
+    settings = refresh_entered_credentials(settings, database)
+    log_unused_credentials(settings)
+    return settings
 
-    If none has changed, these are the runtime's own settings. An account whose tables have an error keeps those that
-    it has.
+
+def log_unused_credentials(settings: Settings) -> None:
+    for credential in settings.entered_credentials:
+        use = credential_use(settings, credential)
+        if use is not CredentialUse.IN_USE:
+            get_logger().warning(
+                "entered_credential_not_used", account=credential.account, setting=credential.setting, why=str(use)
+            )
+
+
+def current_settings(runtime: Runtime) -> tuple[Settings, list[str]]:
+    """Return the settings with what people entered and with the files of lookup tables as they are now.
+
+    If nothing has changed, these are the runtime's own settings. The second value has the errors of lookup tables: an
+    account whose tables have one keeps those that it has.
     """
     settings, file_errors = refresh_tables(runtime.settings)
     settings, row_errors = refresh_entered_rows(settings, runtime.database)
-    return settings, file_errors + row_errors
+    return refresh_entered_credentials(settings, runtime.database), file_errors + row_errors
+
+
+def renew_clients(runtime: Runtime, settings: Settings) -> dict[str, AccountClients]:
+    """Return the clients of the accounts, with new ones for those whose credentials are others in these settings.
+
+    The old ones are closed with the runtime, since attempts may be under way. A token that was exchanged for an old key
+    is gone.
+    """
+    clients = dict(runtime.account_clients)
+    for id_ in clients:
+        account, previous = settings.accounts[id_], runtime.settings.accounts[id_]
+        names = settings.destination(account).credential_settings(account)
+        if any(read_credential(account, name) != read_credential(previous, name) for name in names):
+            clients[id_] = open_clients_of(settings, account, runtime.clock)
+            runtime.opened_later.callback(clients[id_].client.close)
+    return clients
 
 
 def check_ids(settings: Settings, database: Database) -> None:
@@ -230,19 +270,7 @@ def open_clients(
         token_vaults: by store id; a store without one keeps its token in memory.
         database: says which stores' APIs must not be called. Without it, all may be.
     """
-    ssl_context = tls_context()
-    account_clients = {}
-    for account in settings.accounts.values():
-        destination = settings.destination(account)
-        client = open_account_client(account, destination, ssl_context)
-        tokens = TokenProvider(client, account, destination, clock)
-        customers = None
-        if destination.customer_api and destination.idempotency_header:
-            header = destination.idempotency_header
-            customers = CustomerLookup(
-                api=destination.customer_api, client=client, tokens=tokens, idempotency_header=header, clock=clock
-            )
-        account_clients[account.id] = AccountClients(client=client, tokens=tokens, customers=customers)
+    account_clients = {id_: open_clients_of(settings, account, clock) for id_, account in settings.accounts.items()}
     vaults = token_vaults or {}
     store_apis = {
         store.id: build_store_api(settings, store, vaults.get(store.id), clock, database)
@@ -256,6 +284,19 @@ def open_clients(
             clients.client.close()
         for api in store_apis.values():
             api.close()
+
+
+def open_clients_of(settings: Settings, account: Account, clock: Clock) -> AccountClients:
+    destination = settings.destination(account)
+    client = open_account_client(account, destination, tls_context())
+    tokens = TokenProvider(client, account, destination, clock)
+    customers = None
+    if destination.customer_api and destination.idempotency_header:
+        header = destination.idempotency_header
+        customers = CustomerLookup(
+            api=destination.customer_api, client=client, tokens=tokens, idempotency_header=header, clock=clock
+        )
+    return AccountClients(client=client, tokens=tokens, customers=customers)
 
 
 def open_token_vaults(settings: Settings, database: Database) -> dict[str, TokenVault]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic
 from mappings.advice import Advice, Clue
 from mappings.bundles import find_divided_kits, resolve_bundles
 from mappings.contracts import Contract, load_contract
+from mappings.credentials import HEADER_PREFIX
 from mappings.customer_lookup import CustomerApi, CustomerMatch
 from mappings.order import Order
 from mappings.order_request import OrderRequest
@@ -79,6 +80,8 @@ class Destination(Generic[AccountT]):
     token_exchange: ClassVar[TokenExchange | None] = None
     #: A GET of this creates nothing, and shows that the account can be reached.
     probe_path: ClassVar[str] = "/"
+    #: Whether that request, or the exchange before it, succeeds only with valid credentials.
+    probe_checks_credentials: ClassVar[bool] = False
     #: The account's template by which the vendor identifies an order: where two stores share an account, it needs
     #: {store}.
     order_reference_setting: ClassVar[str | None] = None
@@ -118,6 +121,13 @@ class Destination(Generic[AccountT]):
     def credential_setting(self, account: AccountT) -> str:
         """Return the name of the setting with the account's credentials: its API key, else its request headers."""
         return "api_key" if self.api_key(account) else "headers"
+
+    def credential_settings(self, account: AccountT) -> list[str]:
+        """Return the settings whose values are the account's credentials, as `mappings.credentials` names them."""
+        setting = self.credential_setting(account)
+        if setting != "headers":
+            return [setting]
+        return [f"{HEADER_PREFIX}{name}" for name in account.headers or ["Authorization"]]
 
     def find_clues(self, body: Any) -> list[Clue]:
         """Return by what a person finds an order at the destination.

@@ -161,7 +161,7 @@ WORDINGS: Mapping[str, Wording] = {
 }
 #: Conditions that may have several causes.
 KINDS_WITH_CAUSE = ("signature", "store_errors", "webhooks", "catch_up", "lost_webhooks", "stopped", "expiring")
-UNAUTHORIZED_TEXT = "It rejects the credentials: correct the key in the configuration and restart the service."
+UNAUTHORIZED_TEXT = "It rejects the credentials: replace the key on the page Accounts, or in the configuration."
 STORE_UNAUTHORIZED_TEXT = "It rejects the credentials, or its app has no token: `connector doctor` says what to do."
 
 

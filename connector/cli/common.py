@@ -134,6 +134,12 @@ def command_line_reader() -> "Actor":
     return Actor(interface="cli", name=operator_name())
 
 
+def find_account_id(runtime: "Runtime", account: str) -> str:
+    """Return the id of the account with this name or id; `account` itself if there is none."""
+    names = {configured.name: configured.id for configured in runtime.settings.accounts.values()}
+    return names.get(account, account)
+
+
 def lookup_or_fail(kind: str, name: str, choices: Mapping[str, T]) -> T:
     """Return `choices[name]`. Raises `click.UsageError`, which lists the choices."""
     if name not in choices:

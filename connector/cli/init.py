@@ -132,7 +132,7 @@ def check_answers(
     from connector.settings.setup import build_configuration
 
     while True:
-        variables = new_variables(store, interview.environ)
+        variables = new_variables(interview.environ)
         configuration = build_configuration(store, account, public_url=public_url, variables=variables)
         settings = load_or_exit(configuration, interview.environ)
         tests = [] if is_offline else test_credentials(settings)

@@ -88,6 +88,7 @@ def check(live: bool, as_json: bool) -> None:
     starts with it. The command changes nothing and creates no file.
     """
     from connector.observability.logs import configure_logging
+    from connector.operations.credential_checks import check_entered_credentials, load_credentials_in_effect
     from connector.operations.startup import find_exposed_secrets, find_gaps
 
     configure_logging(quiet=True)
@@ -99,6 +100,8 @@ def check(live: bool, as_json: bool) -> None:
             sys.exit(1)
         exit_with([*errors, *hint_at_environment_file(errors)], 1)
     warnings = [*find_gaps(settings), *find_exposed_secrets(settings)]
+    settings = load_credentials_in_effect(settings)
+    credential_checks = list(check_entered_credentials(settings))
     probes, token_probes, webhook_checks = [], [], []
     if live:
         from connector.operations.doctor import check_store_webhooks
@@ -111,6 +114,7 @@ def check(live: bool, as_json: bool) -> None:
     if as_json:
         retention = asdict(settings.retention)
         data: dict[str, Any] = {"faults": [], "warnings": warnings, **counts, **retention}
+        data["credentials"] = [serialize_check(result) for result in credential_checks]
         if live:
             data["tokens"] = {
                 probe.store.name: {"is_good": probe.is_good, "said": probe.message} for probe in token_probes
@@ -124,6 +128,8 @@ def check(live: bool, as_json: bool) -> None:
         click.echo(f"{settings.retention.describe().capitalize()}.")
         for warning in warnings:
             click.echo(warning, err=True)
+        for result in credential_checks:
+            print_check(result)
         for probe in probes:
             click.echo(f"Account {probe.account}: {probe.message}.")
         for token_probe in token_probes:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import JSON_OPTION, NOTE_OPTION, cli, local_runtime, operator_name
+from connector.cli.common import JSON_OPTION, NOTE_OPTION, cli, find_account_id, local_runtime, operator_name
 from connector.cli.output import print_result, print_rows
 
 if TYPE_CHECKING:
-    from connector.runtime import Runtime
     from connector.settings.table_editor import TableLocation
 
 ACCOUNT_OPTION = click.option("--account", required=True, help="The account's name in the configuration.")
@@ -40,12 +39,6 @@ def find_table(account: str, name: str) -> "TableLocation":
     from connector.settings.table_editor import find_table_location
 
     return find_table_location(load_table_locations(), account, name)
-
-
-def find_account_id(runtime: "Runtime", account: str) -> str:
-    """Return the id of the account with this name or id; `account` itself if there is none."""
-    names = {configured.name: configured.id for configured in runtime.settings.accounts.values()}
-    return names.get(account, account)
 
 
 @table.command("list")

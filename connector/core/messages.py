@@ -15,6 +15,10 @@ PREPARATION_PROBLEMS: Mapping[str, str] = {
     "store_not_configured": N_("Its store is no longer configured."),
     "mapping_failed": N_("The connector failed to map this order because of an internal error (%(exception)s)."),
     "payload_pruned": N_("Its payload was pruned. It will be sent when a newer version of the order arrives."),
+    "credentials_changed": N_(
+        "An attempt had no clear response, and the account's credentials were replaced since: with the new ones, the "
+        "destination may not recognise the order and create it twice. Check at the destination."
+    ),
     "body_pruned": N_(
         "The body sent with its idempotency key was pruned: check at the destination, then retrigger with force and a "
         "new key."
@@ -353,6 +357,9 @@ ACTIONS: Mapping[str, str] = {
     "row_removed": N_("Row “%(key)s” of `%(table)s` is removed; it was %(previous)s."),
     "erasure_requested": N_("The personal data of orders was to be erased: %(orders)s."),
     "data_exported": N_("The data of orders was exported: %(orders)s."),
+    "credential_verified": N_("`%(settings)s` is replaced: the destination accepts it."),
+    "credential_unverified": N_("`%(settings)s` is replaced, and was not tested."),
+    "credential_withdrawn": N_("The entered `%(settings)s` is withdrawn: the configuration's is used again."),
 }
 
 register_templates(

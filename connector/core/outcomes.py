@@ -33,3 +33,8 @@ def classify(destination: Destination[Any], result: HttpResult) -> tuple[Outcome
 def is_unauthorized(result: HttpResult) -> bool:
     """Whether the server rejected our credentials. Every request with them would be rejected too."""
     return result.status in (401, 403)
+
+
+def is_api_key_rejected(status: int | None) -> bool:
+    """Whether a token exchange that failed with this status rejected the API key, as it would for every order."""
+    return status is not None and 400 <= status < 500 and status not in (408, 425, 429)

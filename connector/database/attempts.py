@@ -84,6 +84,7 @@ class SendStart:
         delivery: as it was read when it was claimed.
         circuits: while these are open, the time does not count towards `retry_for_s`.
         generation: the database's, as the worker knew it when it prepared the request.
+        credentials_version: of the entered credentials with which it is sent.
     """
 
     delivery: Delivery
@@ -93,6 +94,7 @@ class SendStart:
     circuits: tuple[str, ...]
     lease_s: float
     generation: Generation | None
+    credentials_version: int = 0
     may_be_committed: bool = False  # a transaction with it failed, but may have been committed
 
 
@@ -109,8 +111,8 @@ class AttemptResult:
 def mark_sending(database: Database, start: SendStart) -> bool:
     """Commit that attempt `delivery.attempts + 1` is about to send.
 
-    False, without any change, if the claim is lost, the lease has expired, or the order changed since `delivery` was
-    read: then nothing may be sent.
+    False, without any change, if the claim is lost, the lease has expired, the account's credentials were replaced, or
+    the order changed since `delivery` was read: then nothing may be sent.
 
     Raises `DatabaseRestoredError` if the database is of another generation. Nothing may be sent then, either.
     """
@@ -146,7 +148,9 @@ def mark_all_sending(transaction: Transaction, starts: Sequence[SendStart]) -> l
             may_send.append(True)
             continue
         has_lease = current.claim_expires_at is not None and current.claim_expires_at > now
-        if not (is_still_claimed(current, delivery) and has_lease):
+        circuit = circuits.get(delivery.account)
+        is_outdated = circuit is not None and circuit.credentials_version > start.credentials_version
+        if is_outdated or not (is_still_claimed(current, delivery) and has_lease):
             may_send.append(False)
             continue
         may_send.append(True)

@@ -40,6 +40,7 @@ class CircuitRow(NamedTuple):
     probe_at: datetime | None
     paused_at: datetime | None
     next_slot_at: datetime | None
+    credentials_version: int
 
 
 AnyCircuit = Circuit | CircuitRow
@@ -58,12 +59,15 @@ class CircuitReport:
     Args:
         failure_threshold: consecutive failures that open the circuit. Rejected credentials open it at once.
         probe_after_s: seconds until a probe.
+        credentials_version: of the entered credentials that the process had. If the account's were replaced since,
+            that the old ones are rejected says nothing about it.
     """
 
     circuit: str
     outcome: Outcome
     failure_threshold: int
     probe_after_s: float
+    credentials_version: int = 0
 
 
 def store_circuit(store_id: str) -> str:
@@ -100,7 +104,7 @@ def lock_free_circuits(transaction: Transaction, names: Collection[str]) -> list
 
 
 def parse_circuit_row(row: Sequence[Any]) -> CircuitRow:
-    account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at = row
+    account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at, credentials_version = row
     return CircuitRow(
         account,
         failures,
@@ -109,6 +113,7 @@ def parse_circuit_row(row: Sequence[Any]) -> CircuitRow:
         parse_time(probe_at),
         parse_time(paused_at),
         parse_time(next_slot_at),
+        credentials_version,
     )
 
 
@@ -133,7 +138,7 @@ def lock_circuit(transaction: Transaction, name: str) -> Circuit:
 
 def insert_missing_circuits(transaction: Transaction, names: Sequence[str]) -> None:
     """Insert a closed circuit for each name that has none."""
-    rows = [{"account": name, "failures": 0, "total_open_s": 0.0} for name in names]
+    rows = [{"account": name, "failures": 0, "total_open_s": 0.0, "credentials_version": 0} for name in names]
     insert_ignore(transaction.connection, Circuit, rows, unique=("account",))
 
 
@@ -262,14 +267,41 @@ def close_circuit(transaction: Transaction, name: str) -> None:
 
 def count_failure(transaction: Transaction, report: CircuitReport) -> None:
     circuit = lock_circuit(transaction, report.circuit)
-    values: dict[str, Any] = {"failures": circuit.failures + 1}
     is_unauthorized = report.outcome is Outcome.UNAUTHORIZED
+    if is_unauthorized and circuit.credentials_version > report.credentials_version:
+        return
+    values: dict[str, Any] = {"failures": circuit.failures + 1}
     if is_unauthorized or circuit.failures + 1 >= report.failure_threshold or circuit.opened_at:
         values["opened_at"] = circuit.opened_at or transaction.now
         values["probe_at"] = transaction.now + timedelta(seconds=report.probe_after_s)
         reason = build_message("credentials_rejected" if is_unauthorized else "consecutive_failures")
         values["reason"] = reason.to_json()
     change_circuit(transaction, circuit, **values)
+
+
+def has_newer_credentials(database: Database, account: str, version: int) -> bool:
+    """Return whether the account's credentials were replaced or withdrawn after this version of them was loaded."""
+    circuit = read_circuits(database, [account]).get(account)
+    return circuit is not None and circuit.credentials_version > version
+
+
+def credentials_changed_since(database: Database, account: str, since: datetime) -> bool:
+    """Return whether the account's credentials were replaced or withdrawn at this time or later."""
+    circuit = read_circuits(database, [account]).get(account)
+    changed_at = circuit.credentials_changed_at if circuit else None
+    return changed_at is not None and changed_at >= since
+
+
+def let_new_credentials_be_tried(transaction: Transaction, account: str, version: int) -> None:
+    """Let processes claim for an account again once they have this version of the entered credentials.
+
+    If its circuit is open because its credentials were rejected, it is closed. A pause stays.
+    """
+    circuit = lock_circuit(transaction, account)
+    changes = {"credentials_version": version, "credentials_changed_at": transaction.now}
+    update_circuit(transaction, account, changes)
+    if (circuit.reason or {}).get("code") == "credentials_rejected":
+        close_circuit(transaction, account)
 
 
 def pause_account(

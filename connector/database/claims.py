@@ -69,6 +69,7 @@ def claim_deliveries(
     limits: Mapping[str, Limit],
     lease_s: float,
     max_claims: Mapping[str, int] | None = None,
+    credentials_version: int = 0,
 ) -> list[ClaimedDelivery]:
     """Lease due deliveries, oldest first, up to the limit of each account less what is in flight.
 
@@ -77,11 +78,15 @@ def claim_deliveries(
         limits: by account id, over all processes. If the account's circuit is open, one delivery is claimed when a
             probe is due; if it is paused, none.
         max_claims: by account id, how many deliveries this worker can take. By default, any number.
+        credentials_version: of the entered credentials that this process has. Of an account whose credentials were
+            replaced since, none is claimed.
     """
 
     def claim_due(transaction: Transaction) -> list[ClaimedDelivery]:
         ids: list[int] = []
         for circuit in lock_free_circuits(transaction, limits):
+            if circuit.credentials_version > credentials_version:
+                continue
             limit = limits[circuit.account]
             params = {"account": circuit.account, "now": transaction.now}
             ((in_flight,),) = run(transaction.connection, COUNT_IN_FLIGHT, params)
@@ -179,8 +184,10 @@ def recover_interrupted(database: Database, *, destinations_with_idempotency: Co
         locked_rows = lock_deliveries(transaction, ids).values()
         rows = [row for row in locked_rows if row.state == State.SENDING and is_lease_expired(row, transaction)]
         for row in rows:
+            is_attempt = and_(col(Attempt.delivery_id) == row.id, col(Attempt.number) == row.attempts)
             if row.destination in destinations_with_idempotency:
-                lock_values = {"locked_since": row.locked_since or transaction.now}
+                started_at = transaction.load_one(select(Attempt.started_at).where(is_attempt))
+                lock_values = {"locked_since": row.locked_since or started_at or transaction.now}
                 values = {"state": State.WAITING, "due_at": transaction.now, **lock_values}
             else:
                 values = {"state": State.PARKED, "reason": Reason.UNCERTAIN, "due_at": None}
@@ -188,7 +195,7 @@ def recover_interrupted(database: Database, *, destinations_with_idempotency: Co
             update_delivery(transaction, row.id, values)
             transaction.execute(
                 update(Attempt)
-                .where(col(Attempt.delivery_id) == row.id, col(Attempt.number) == row.attempts)
+                .where(is_attempt)
                 .values(outcome=Outcome.AMBIGUOUS, error=build_message("interrupted").to_json())
             )
             apply_missed_events(transaction, row.id)

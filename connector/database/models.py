@@ -342,8 +342,9 @@ class OperatorAction(SQLModel, table=True):
     account: str | None = None  # of an action on an account
     store: str | None = None  # of an action on a store
     job_id: int | None = Field(default=None, sa_column=Column(RowId))  # of an action on a job
-    #: "prune", "erase", "export"; "pause", "resume", "set-row", "remove-row"; "catch-up", "sync-webhooks",
-    #: "remove-webhooks", "resume-store", "close-request"; "start-job", "stop-job", "resume-job".
+    #: "prune", "erase", "export"; "pause", "resume", "set-row", "remove-row", "set-credentials",
+    #: "withdraw-credentials"; "catch-up", "sync-webhooks", "remove-webhooks", "resume-store", "close-request";
+    #: "start-job", "stop-job", "resume-job".
     kind: str
     who: str
     text: str  # what the person wrote
@@ -388,6 +389,19 @@ class TableRow(SQLModel, table=True):
     note: str | None = None
 
 
+class AccountCredential(SQLModel, table=True):
+    """A credential of an account that a person entered, encrypted with a key of `TOKEN_KEYS`."""
+
+    __tablename__ = "account_credentials"
+
+    account: str = Field(primary_key=True)
+    setting: str = Field(primary_key=True)  # as `mappings.credentials` names it
+    credential: str = Field(repr=False)  # encrypted: its value, and a digest of what the configuration had
+    is_verified: bool  # the destination accepted it when it was entered
+    entered_by: str
+    entered_at: datetime = timestamp_column()
+
+
 class Circuit(SQLModel, table=True):
     """A circuit breaker: of an account, or of a store's API (`circuits.store_circuit`). No row means closed."""
 
@@ -402,6 +416,10 @@ class Circuit(SQLModel, table=True):
     pause_reason: str | None = None  # who paused it, and what that person wrote
     total_open_s: float = 0.0  # time open or paused, without the current period
     next_slot_at: datetime | None = timestamp_column(nullable=True)  # with `rate_per_s`: when the next may be claimed
+    #: The version of the entered credentials with which the account's were changed last: a process that does not have
+    #: it yet claims none of its deliveries. See `connector.database.credentials`.
+    credentials_version: int = Field(default=0, sa_column=Column(BigInteger, default=0, nullable=False))
+    credentials_changed_at: datetime | None = timestamp_column(nullable=True)
 
 
 class Job(SQLModel, table=True):

@@ -46,6 +46,7 @@ RESPONSES: Mapping[Any, Mapping[str, Any]] = {IdempotencyKey: {"request_digest":
 #: By table, the columns without personal data: ids, keys, hashes of large bodies, states, times, names of users, and
 #: problems without the params that quote an order.
 IMPERSONAL_COLUMNS: Mapping[str, Set[str]] = {
+    "account_credentials": {"account", "setting", "credential", "is_verified", "entered_by", "entered_at"},
     "alerts": {
         "id", "key", "kind", "account", "store", "causes", "orders", "examples", "since", "last_at", "ended_at",
         "notified",
@@ -58,6 +59,7 @@ IMPERSONAL_COLUMNS: Mapping[str, Set[str]] = {
     "checkpoints": {"name", "number", "holder", "until"},
     "circuits": {
         "account", "failures", "opened_at", "probe_at", "reason", "paused_at", "total_open_s", "next_slot_at",
+        "credentials_version", "credentials_changed_at",
     },
     "counters": {"name", "labels", "value"},
     "dashboard_sessions": {"digest", "user", "fingerprint", "started_at", "used_at"},

@@ -19,6 +19,7 @@ class RetryContext:
     now: datetime
     retried_for_s: float = 0.0  # since the run's first attempt, without the time its circuits were open
     do_others_pass: bool = False  # since it was first forbidden, the account has accepted another order
+    has_newer_credentials: bool = False  # than those that this attempt was made with
 
 
 def next_state(
@@ -51,6 +52,8 @@ def next_state(
             if not context.supports_idempotency:
                 return uncertain
             locked_since = locked_since or attempt.started_at
+    if attempt.outcome is Outcome.UNAUTHORIZED and context.has_newer_credentials:
+        return Decision(state=State.WAITING, due_at=context.now, locked_since=locked_since)
     is_forbidden = attempt.outcome is Outcome.UNAUTHORIZED and was_order_sent
     if is_forbidden and locked_since is None and delivery.first_forbidden_at and context.do_others_pass:
         return Decision(state=State.PARKED, reason=Reason.REFUSED)

@@ -16,7 +16,7 @@ from time import monotonic
 from connector.clients.tokens import TokenError
 from connector.core.http_result import HttpResult
 from connector.core.messages import build_message
-from connector.core.outcomes import classify
+from connector.core.outcomes import classify, is_api_key_rejected
 from connector.database.attempts import SendStart, mark_sending
 from connector.database.claims import ClaimedDelivery
 from connector.database.corrections import load_corrections
@@ -146,13 +146,8 @@ def authorize(runtime: Runtime, delivery: Delivery) -> Authorized | Prerequisite
         with runtime.tracing.span("token", kind="client"):
             return Authorized(bearer=runtime.account_clients[delivery.account].tokens.bearer())
     except TokenError as error:
-        outcome = Outcome.UNAUTHORIZED if is_api_key_rejected(error.result) else Outcome.NOT_PROCESSED
+        outcome = Outcome.UNAUTHORIZED if is_api_key_rejected(error.result.status) else Outcome.NOT_PROCESSED
         return PrerequisiteFailed(code="no_token", circuit=delivery.account, outcome=outcome, result=error.result)
-
-
-def is_api_key_rejected(result: HttpResult) -> bool:
-    """Whether the token exchange rejected the API key, as it would for every order of the account."""
-    return result.status is not None and 400 <= result.status < 500 and result.status not in (408, 425, 429)
 
 
 def start_sending(
@@ -175,6 +170,7 @@ def start_sending(
         circuits=circuits_of(delivery),
         lease_s=lease_s,
         generation=generation,
+        credentials_version=runtime.settings.entered_credentials_version or 0,
     )
     deadline = monotonic() + lease_s - account.timeout_s
     started_at = runtime.clock()

@@ -16,7 +16,13 @@ from connector.core.exceptions import ConnectorError
 from connector.core.http_result import HttpResult
 from connector.core.messages import build_message
 from connector.core.outcomes import is_unauthorized
-from connector.database.circuits import CircuitReport, next_probe_time, record_outcome, store_circuit
+from connector.database.circuits import (
+    CircuitReport,
+    credentials_changed_since,
+    next_probe_time,
+    record_outcome,
+    store_circuit,
+)
 from connector.database.models import Delivery, Event, Reason
 from connector.database.orders import record_order
 from connector.delivery.age import find_doubt, find_old, is_older_than_restore
@@ -93,7 +99,9 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event, corrections: Seq
     """Return the request to send, or why there is none.
 
     1. After an ambiguous attempt: the same bytes under the same key, and nothing else. Hold it if it may have been sent
-       before the database was restored from a backup, unless the destination recognises its key.
+       before the database was restored from a backup, unless the destination recognises its key. A person
+       must decide if the account's credentials were replaced since: the destination may know the key only with the old
+       ones.
     2. Load the order, and fetch what its webhook lacks.
     3. Discard it if it was cancelled, if no route takes it any more, or if it is from before the store was connected.
        Hold it if a person must decide.
@@ -107,6 +115,8 @@ def prepare(runtime: Runtime, delivery: Delivery, event: Event, corrections: Seq
         if delivery.sent_before_restore and not is_key_trusted(delivery, account, runtime.clock()):
             return HELD_SINCE_RESTORE
         if delivery.locked_since is not None and delivery.body is not None:
+            if credentials_changed_since(runtime.database, account.id, delivery.locked_since):
+                return Unmappable(problems=[build_message("credentials_changed")])
             warnings = load_problems(delivery.warnings)
             return Ready(body=delivery.body, idempotency_key=delivery.idempotency_key, warnings=warnings)
         prepared = prepare_order(runtime, delivery, event, account, corrections)

@@ -14,7 +14,13 @@ from connector.database.attempts import (
     record_sent,
     record_unsent,
 )
-from connector.database.circuits import CircuitReport, has_delivered_since, store_circuit, total_seconds_open
+from connector.database.circuits import (
+    CircuitReport,
+    has_delivered_since,
+    has_newer_credentials,
+    store_circuit,
+    total_seconds_open,
+)
 from connector.database.deliveries import discard, hold, park_unmappable, postpone
 from connector.database.models import Delivery, Reason
 from connector.delivery.decision import RetryContext, next_state
@@ -115,6 +121,7 @@ def load_retry_context(runtime: Runtime, delivery: Delivery, attempt: AttemptRec
     if attempt.outcome is Outcome.DELIVERED:
         return RetryContext(account=account, supports_idempotency=supports_idempotency, now=now)
     first_forbidden_at = delivery.first_forbidden_at
+    version = runtime.settings.entered_credentials_version or 0
     return RetryContext(
         account=account,
         supports_idempotency=supports_idempotency,
@@ -122,6 +129,8 @@ def load_retry_context(runtime: Runtime, delivery: Delivery, attempt: AttemptRec
         retried_for_s=retried_for_s(runtime, delivery, attempt, now),
         do_others_pass=first_forbidden_at is not None
         and has_delivered_since(runtime.database, delivery.account, first_forbidden_at),
+        has_newer_credentials=attempt.outcome is Outcome.UNAUTHORIZED
+        and has_newer_credentials(runtime.database, delivery.account, version),
     )
 
 
@@ -140,6 +149,7 @@ def circuit_report(runtime: Runtime, delivery: Delivery, outcome: Outcome, *, ci
         outcome=outcome,
         failure_threshold=account.breaker_failures,
         probe_after_s=account.breaker_open_s,
+        credentials_version=runtime.settings.entered_credentials_version or 0,
     )
 
 

@@ -4,29 +4,16 @@ Nothing else is checked: the next attempt shows whether the order can be mapped.
 """
 
 import json
-from dataclasses import replace
 from functools import cache
 from itertools import islice
 
 from connector.database.deliveries import deliveries_missing_rows, requeue_deliveries
-from connector.runtime import Runtime, current_settings
+from connector.runtime import Runtime
 from mappings.lookup_tables import find_row
 
 #: Deliveries per transaction, so that webhooks are not held up, and per run, so that claims are not.
 BATCH_SIZE = 200
 MAX_PER_RUN = 5_000
-
-
-def reload_lookup_tables(runtime: Runtime) -> Runtime:
-    """Return the runtime with the lookup tables as they are now; the same runtime if no row changed."""
-    settings, errors = current_settings(runtime)
-    if settings is runtime.settings:
-        return runtime
-    if errors:
-        runtime.log.error("tables_not_read", faults=errors[:5], what="the account keeps its previous tables")
-    else:
-        runtime.log.info("tables_read")
-    return replace(runtime, settings=settings)
 
 
 def requeue_mappable(runtime: Runtime) -> int:

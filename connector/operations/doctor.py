@@ -32,6 +32,7 @@ from connector.database.stopped_stores import read_stopped_stores
 from connector.database.store_errors import read_store_errors
 from connector.database.store_status import load_readings, load_webhook_checks
 from connector.database.store_tokens import read_store_token
+from connector.operations.credential_checks import check_entered_credentials, load_credentials_in_effect
 from connector.operations.probe import ProbeOutcome, StoreProbe, TokenProbe, ping_all, probe_accounts, probe_stores
 from connector.operations.retention import last_run_at
 from connector.operations.webhooks import WebhooksReport, probe_webhooks
@@ -88,6 +89,8 @@ def run_checks(
     for store_name, message in find_memory_only_tokens(settings):
         yield warning(f"store {store_name}", message, "set TOKEN_KEYS to what connector token --key prints")
     yield from check_database_health(settings)
+    settings = load_credentials_in_effect(settings)
+    yield from check_entered_credentials(settings)
     if not is_offline:
         yield from check_reachability(settings)
 
@@ -169,7 +172,8 @@ def check_circuit(account: str, circuit: Circuit | None, waiting: int) -> CheckR
         )
     if circuit is not None and state is CircuitState.OPEN:
         is_unauthorized = circuit.reason is not None and circuit.reason["code"] == "credentials_rejected"
-        remedy = "correct its key and restart the service" if is_unauthorized else "check the destination's status"
+        replace_key = f"replace its key: connector accounts set-credentials {account}, or on the dashboard"
+        remedy = replace_key if is_unauthorized else "check the destination's status"
         message = f"suspended: {render_stored(circuit.reason)}; {waiting_text}"
         return failure(subject, message, f"{remedy}; the connector retries automatically")
     return ok(subject, f"accepting orders; {waiting_text}")
@@ -326,7 +330,8 @@ def check_reachability(settings: Settings) -> Iterator[CheckResult]:
     for probe in probe_accounts(settings):
         subject = f"account {probe.account}"
         is_rejected = probe.outcome in {ProbeOutcome.CREDENTIALS_REJECTED, ProbeOutcome.NO_TOKEN}
-        remedy = f"correct the key of [accounts.{probe.account}]" if is_rejected else "check base_url and the network"
+        replace_key = f"replace its key: connector accounts set-credentials {probe.account}, or on the dashboard"
+        remedy = replace_key if is_rejected else "check base_url and the network"
         yield ok(subject, probe.message) if probe.is_good else failure(subject, probe.message, remedy)
     for store_probe in probe_stores(settings):
         if store_probe.token is not None and store_probe.token.is_good:

@@ -13,6 +13,7 @@ from connector.clients.tokens import TokenError
 from connector.core.check_result import format_duration
 from connector.core.exceptions import DatabaseUnavailableError, MigrationNeededError
 from connector.core.messages import build_message, render_stored
+from connector.core.outcomes import is_api_key_rejected
 from connector.database.engine import Database
 from connector.database.sqlite import database_file
 from connector.runtime import AccountClients, open_clients, open_token_vaults
@@ -45,6 +46,13 @@ class ProbeResult:
     @property
     def is_good(self) -> bool:
         return self.outcome is ProbeOutcome.REACHED
+
+    @property
+    def rejects_credentials(self) -> bool:
+        """Whether the credentials are certainly wrong. A 403 may only mean that they do not allow this request."""
+        if self.outcome is ProbeOutcome.NO_TOKEN:
+            return is_api_key_rejected(self.status)
+        return self.outcome is ProbeOutcome.CREDENTIALS_REJECTED and self.status != 403
 
 
 def probe_accounts(settings: Settings, account_id: str | None = None) -> list[ProbeResult]:

@@ -47,13 +47,13 @@ class CredentialTest:
         return "to do" if self.is_pending else "ok" if self.is_good else "FAILED"
 
 
-def new_variables(store: SetupPart, environ: Mapping[str, str]) -> dict[str, str]:
+def new_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables besides the secrets of the store and the account: random ones, if not set."""
     admin_token = environ.get("ADMIN_TOKEN", "")
-    variables = {"ADMIN_TOKEN": admin_token if is_usable_admin_token(admin_token) else generate_secret()}
-    if "client_id" in store.build_settings():  # the connector obtains the store's tokens
-        variables["TOKEN_KEYS"] = environ.get("TOKEN_KEYS") or generate_token_key()
-    return variables
+    return {
+        "ADMIN_TOKEN": admin_token if is_usable_admin_token(admin_token) else generate_secret(),
+        "TOKEN_KEYS": environ.get("TOKEN_KEYS") or generate_token_key(),
+    }
 
 
 def load_new_settings(configuration: NewConfiguration, environ: Mapping[str, str]) -> Settings:

@@ -13,6 +13,7 @@ from connector.settings.setup import (
     escape_reference,
     format_toml,
     generate_secret,
+    generate_token_key,
 )
 from mappings import DESTINATIONS, STOREFRONTS
 from mappings.destination import Destination
@@ -62,7 +63,11 @@ def build_configuration(path: Path, sandbox: SandboxServer) -> NewConfiguration:
         for country, accounts in group_by_country(sandbox.destinations).items():
             route = {"from": name, "to": accounts, **({"only": {"country": [country]}} if country else {})}
             tables.append(format_table("[[routes]]", route))
-    variables = {"ADMIN_TOKEN": generate_secret(), "DATABASE_URL": f"sqlite:///{DATABASE_FILE}"}
+    variables = {
+        "ADMIN_TOKEN": generate_secret(),
+        "TOKEN_KEYS": generate_token_key(),
+        "DATABASE_URL": f"sqlite:///{DATABASE_FILE}",
+    }
     if path.name != CONFIG_FILE:
         variables["CONNECTOR_CONFIG"] = path.name
     return NewConfiguration(

@@ -15,6 +15,8 @@ from typing import Any
 
 import httpx
 
+from connector.settings.setup import generate_token_key
+
 #: The longest that the service may take to start on a busy machine.
 START_TIMEOUT_S = 60.0
 #: Longer than the 28 s that the service allows for attempts in flight.
@@ -80,6 +82,7 @@ def build_environment(folder: Path) -> dict[str, str]:
         "CONNECTOR_TOML": "",  # not that of this machine's own service
         "DATABASE_URL": f"sqlite:///{folder / 'connector.db'}",
         "ADMIN_TOKEN": secrets.token_urlsafe(32),
+        "TOKEN_KEYS": generate_token_key(),
         "HOST": "127.0.0.1",
         "PORT": str(find_free_port()),
         "WEB_CONCURRENCY": "1",

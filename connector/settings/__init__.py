@@ -1,6 +1,7 @@
 """The configuration: connector.toml, the CSV files that it names, and the environment. Nothing else reads them."""
 
 from connector.settings.alerts import AlertSettings
+from connector.settings.entered_credentials import CredentialUse, EnteredCredential
 from connector.settings.entered_rows import EnteredRow
 from connector.settings.environment import Environment
 from connector.settings.integrations import build_account, build_pair, build_store
@@ -12,6 +13,8 @@ from connector.settings.toml_file import has_configuration
 
 __all__ = [
     "AlertSettings",
+    "CredentialUse",
+    "EnteredCredential",
     "EnteredRow",
     "Environment",
     "Retention",

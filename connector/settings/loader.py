@@ -19,6 +19,7 @@ from connector.settings.alerts import AlertSettings, build_alert_settings
 from connector.settings.api_tokens import ApiToken, build_admin_token, build_api_tokens
 from connector.settings.coercion import coerce_settings
 from connector.settings.csv_tables import TableFile
+from connector.settings.entered_credentials import EnteredCredential
 from connector.settings.entered_rows import EnteredRow
 from connector.settings.environment import Environment, EnvironmentSchema
 from connector.settings.errors import ConfigErrors, format_path, validate_table
@@ -58,9 +59,11 @@ class Settings:
     table_files: tuple[TableFile, ...] = ()
     secret_files: tuple[Path, ...] = ()
     account_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # unparsed, by name
-    configured_accounts: Mapping[str, Account] = field(default_factory=dict, repr=False)  # without `entered_rows`
+    configured_accounts: Mapping[str, Account] = field(default_factory=dict, repr=False)  # without what people entered
     entered_rows: tuple[EnteredRow, ...] = field(default=(), repr=False)  # of lookup tables; `accounts` has them
     entered_rows_version: int | None = None  # None: they were not loaded
+    entered_credentials: tuple[EnteredCredential, ...] = field(default=(), repr=False)  # `accounts` has those in use
+    entered_credentials_version: int | None = None  # None: they were not loaded
     public_url: str | None = None  # the service's address, for links to the dashboard and for webhooks
     alerts: AlertSettings = field(default_factory=AlertSettings)
     retention: Retention = field(default_factory=Retention)

@@ -6,6 +6,7 @@ from typing import Any
 
 from connector.core.exceptions import NotFoundError
 from connector.settings.coercion import coerce_value
+from connector.settings.credentials import with_credentials_in_effect
 from connector.settings.csv_tables import file_fingerprint, row_errors
 from connector.settings.entered_rows import EnteredRow
 from connector.settings.errors import ConfigErrors
@@ -54,7 +55,8 @@ def apply_entered_rows(
     for account_id, account in settings.configured_accounts.items():
         account_rows = [row for row in rows if row.account == account_id]
         errors = ConfigErrors()
-        accounts[account_id] = put_over(settings, account, account_rows, errors) or settings.accounts[account_id]
+        with_rows = put_over(settings, account, account_rows, errors) or settings.accounts[account_id]
+        accounts[account_id] = with_credentials_in_effect(settings, with_rows)
         messages += errors.messages
     return replace(settings, accounts=accounts, entered_rows=tuple(rows), entered_rows_version=version), messages
 

@@ -16,7 +16,7 @@ from connector.runtime import Runtime, open_runtime
 from connector.settings import load_settings
 from connector.web import health, prometheus, webhooks
 from connector.web.access import AccessGuard
-from connector.web.api import audit, corrections, docs, openapi, privacy, privacy_requests, routes, tables
+from connector.web.api import audit, corrections, credentials, docs, openapi, privacy, privacy_requests, routes, tables
 from connector.web.dashboard import mount
 from connector.web.errors import register_error_handlers
 from connector.web.proxies import ProxyMiddleware
@@ -46,6 +46,7 @@ def create_app(runtime: Runtime) -> Flask:
         webhooks,
         routes,
         corrections,
+        credentials,
         privacy,
         privacy_requests,
         tables,

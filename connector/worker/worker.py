@@ -32,7 +32,7 @@ from connector.database.coordination import (
 )
 from connector.delivery.changes import compare_changed
 from connector.delivery.deliver import deliver
-from connector.delivery.requeue import MAX_PER_RUN, reload_lookup_tables, requeue_mappable
+from connector.delivery.requeue import MAX_PER_RUN, requeue_mappable
 from connector.observability.logs import flush_log
 from connector.operations.jobs import advance_jobs
 from connector.privacy.erase import erase_pending
@@ -40,6 +40,7 @@ from connector.privacy.requests import close_erased_requests
 from connector.runtime import Runtime, check_database_generation
 from connector.worker.duties import Duty
 from connector.worker.in_flight import InFlight
+from connector.worker.reload import reload_settings
 from connector.worker.retention import RetentionSchedule
 from connector.worker.webhook_checks import POLL_EVERY_S, WebhookChecks
 
@@ -51,7 +52,7 @@ STOP_CHECK_S = 0.1
 DATABASE_RETRY_S = 1.0
 #: Intervals of the duties. Between the pages of a job there is a pause for webhooks to be written.
 RECOVER_EVERY_S = 2.0
-RELOAD_TABLES_EVERY_S = 2.0
+RELOAD_EVERY_S = 2.0
 REQUEUE_EVERY_S = 60.0
 PRESENCE_EVERY_S = 5.0
 CHECK_GENERATION_EVERY_S = 2.0
@@ -90,7 +91,7 @@ class Worker:
         self._requeue_duty = Duty(run=self.requeue_mappable, interval_s=REQUEUE_EVERY_S)
         self._duties = [
             Duty(run=self.check_generation, interval_s=CHECK_GENERATION_EVERY_S),  # first: before anything is claimed
-            Duty(run=self.reload_lookup_tables, interval_s=RELOAD_TABLES_EVERY_S),
+            Duty(run=self.reload_settings, interval_s=RELOAD_EVERY_S),
             self._requeue_duty,
             Duty(run=self.recover, interval_s=RECOVER_EVERY_S),
             Duty(run=self.show_presence, interval_s=PRESENCE_EVERY_S),
@@ -160,6 +161,7 @@ class Worker:
             limits={account: self._limits[account] for account in accounts},
             lease_s=self.runtime.settings.environment.lease_s,
             max_claims=free_slots,
+            credentials_version=self.runtime.settings.entered_credentials_version or 0,
         )
         counts = Counter(item.delivery.account for item in claimed)
         self._backlogged = {
@@ -259,9 +261,9 @@ class Worker:
         acquire_lock(self.runtime.database, WORKER_LOCK, self.worker_id, lease_s=PRESENCE_TTL_S)
         return False
 
-    def reload_lookup_tables(self) -> bool:
-        """Duty: use the lookup tables as they are now, and requeue deliveries at once if a row changed."""
-        previous, self.runtime = self.runtime, reload_lookup_tables(self.runtime)
+    def reload_settings(self) -> bool:
+        """Duty: use the lookup tables and credentials as they are now, and requeue at once what waited for a row."""
+        previous, self.runtime = self.runtime, reload_settings(self.runtime)
         if self.runtime is not previous:
             self._requeue_duty.next_run = 0.0
         return False

@@ -245,6 +245,7 @@ class Rayo(Destination[RayoAccount]):
     # A product that does not exist is a 200:
     # https://docs.techrayo.com/operation/operation-get-api-rest-product-parameter, read 2026-11-21.
     probe_path = "/api/rest/product/0"
+    probe_checks_credentials = True
     setup_plan = SetupPlan(
         questions=(SetupQuestion(name="api_key", prompt="Rayo's API key", is_secret=True),),
         settings={"api_key": "{api_key}"},
@@ -270,7 +271,7 @@ class Rayo(Destination[RayoAccount]):
                 ),
             ),
             UNAUTHORIZED: (
-                N_("Ask Rayo for a valid key: `%(setting)s` under [accounts.%(account)s] is not accepted."),
+                N_("Ask Rayo for a valid key: that of account %(account)s (`%(setting)s`) is not accepted."),
             ),
         },
     )

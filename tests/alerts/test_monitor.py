@@ -388,7 +388,7 @@ def test_circuit_breaker_opening_and_closing_are_alerted(alerting_service: Servi
         (
             "bodega is not accepting orders",
             "credentials rejected",
-            "It rejects the credentials: correct the key in the configuration and restart the service.",
+            "It rejects the credentials: replace the key on the page Accounts, or in the configuration.",
         ),
         ("Resolved: bodega is not accepting orders", "credentials rejected", "No action needed."),
     ]

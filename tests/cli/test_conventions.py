@@ -30,7 +30,7 @@ def iter_commands(group: click.Group = cli, above: str = "") -> Iterator[tuple[s
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from iter_commands(command, f"{above}{name} ")
-        else:
+        if not isinstance(command, click.Group) or command.invoke_without_command:
             yield f"{above}{name}", command
 
 
@@ -138,6 +138,7 @@ def test_maintenance_commands_print_json(connector: Command) -> None:
     assert json.loads(connector("check", "--json")[1]) == {
         "faults": [],
         "warnings": [],
+        "credentials": [],
         "stores": 2,
         "accounts": 2,
         "routes": 2,

@@ -282,7 +282,7 @@ def test_shopify_app_with_a_permanent_token(run: Callable[..., Result], sandbox:
     result = run(*arguments, **secrets)
     assert result.exit_code == 0, result.output
     assert "[stores.tienda]" in (tmp_path / "connector.toml").read_text("utf-8")
-    assert load_environment_file(tmp_path).keys() == {"ADMIN_TOKEN", *secrets}  # no tokens are obtained
+    assert load_environment_file(tmp_path).keys() == {"ADMIN_TOKEN", "TOKEN_KEYS", *secrets}
     settings = load_settings(tmp_path / "connector.toml", load_environment_file(tmp_path))
     assert settings.stores["tienda"].has_api
     assert settings.stores["tienda"].shop_domain == ["tienda.myshopify.com"]

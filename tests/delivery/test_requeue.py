@@ -50,7 +50,7 @@ UNMAPPABLE, DELIVERED, WAITING = ("parked", "unmappable"), ("delivered", None), 
 
 def notice_files(worker: Worker) -> None:
     """Run the duties as though their interval had passed since the files were last read."""
-    worker.reload_lookup_tables()
+    worker.reload_settings()
     worker.run_duties()
 
 

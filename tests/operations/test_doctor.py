@@ -174,7 +174,7 @@ def test_rejected_key_of_an_account_is_a_fault_that_names_it(service: Service, e
     service.sandbox.inject_fault("lapyme", "reject_key", times=None)
     [check] = examine(is_offline=False)
     assert (check.subject, check.severity) == ("account erp", "fault")
-    assert check.remedy == "correct the key of [accounts.erp]"
+    assert check.remedy == "replace its key: connector accounts set-credentials erp, or on the dashboard"
 
 
 def test_parked_orders_are_reported_with_a_list_command(service: Service, examine: Examine) -> None:

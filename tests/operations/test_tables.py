@@ -43,7 +43,7 @@ def remove_row(service: Service, key: str = "YERBA-1", **more: Any) -> Any:
 
 def run_worker(worker: Worker) -> None:
     """Run the duties as though their interval had passed, and deliver what is due."""
-    worker.reload_lookup_tables()
+    worker.reload_settings()
     worker.run_duties()
     for claimed in worker.claim_due():
         worker.process(claimed)

@@ -21,7 +21,7 @@ Row = type[Note] | type[OperatorAction] | type[AuditEntry]
 #: Every action that may be in the trail.
 ACTIONS = (
     *("alert", "retrigger", "resolve", "correct", "withdraw", "expire", "prune", "pause", "resume"),
-    *("set-row", "remove-row"),
+    *("set-row", "remove-row", "set-credentials", "withdraw-credentials"),
     *("catch-up", "sync-webhooks", "remove-webhooks", "resume-store", "close-request"),
     *("start-job", "stop-job", "resume-job", "erase", "export"),
     *AuditAction,

@@ -50,13 +50,9 @@ LIMIT :max_rows
 FOR UPDATE SKIP LOCKED
 """
 
-CIRCUIT_COLUMNS = (
-    """account, failures, opened_at, probe_at, reason, paused_at, pause_reason, total_open_s, next_slot_at"""
-)
-
 # benchmarks.forward: once per claim. Skips accounts that another process is claiming from.
 LOCK_FREE_CIRCUITS = """
-SELECT account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at
+SELECT account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at, credentials_version
 FROM circuits
 WHERE account IN (:names)
 ORDER BY account
@@ -65,7 +61,7 @@ FOR UPDATE SKIP LOCKED
 
 # benchmarks.forward: once per batch, when marking as sending and when recording outcomes.
 SELECT_CIRCUITS = """
-SELECT account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at
+SELECT account, failures, total_open_s, opened_at, probe_at, paused_at, next_slot_at, credentials_version
 FROM circuits
 WHERE account IN (:names)
 """

@@ -13,7 +13,7 @@ from flask_smorest import Api
 
 from connector import __version__
 from connector.web import health, prometheus, webhooks
-from connector.web.api import audit, corrections, privacy, privacy_requests, routes, tables
+from connector.web.api import audit, corrections, credentials, privacy, privacy_requests, routes, tables
 from connector.web.api.blueprint import METRICS_SECURITY, TOKEN_SECURITY, ApiBlueprint
 from connector.web.api.requests import JobBodySchema, ResolveBodySchema
 from connector.web.api.responses import ProblemSchema, ReceivedSchema
@@ -81,7 +81,7 @@ def build_document() -> dict[str, Any]:
     for name, schema in (("ResolveBody", ResolveBodySchema), ("JobBody", JobBodySchema)):
         api.spec.components.schema(name, schema.json_schema_rules, schema=schema)
     describe_webhooks(app, api)
-    modules = (routes, corrections, privacy, privacy_requests, tables, audit, health, prometheus)
+    modules = (routes, corrections, credentials, privacy, privacy_requests, tables, audit, health, prometheus)
     for documented in (*(module.blueprint for module in modules), blueprint):
         api.register_blueprint(documented)
     document: dict[str, Any] = api.spec.to_dict()

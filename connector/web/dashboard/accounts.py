@@ -5,7 +5,9 @@ from werkzeug.wrappers import Response
 
 from connector.core.exceptions import NotFoundError
 from connector.operations import actions
+from connector.operations.credentials import CredentialStatus, describe_credentials
 from connector.operations.probe import probe_accounts
+from connector.runtime import current_settings
 from connector.web.context import get_runtime
 from connector.web.dashboard.auth import current_actor
 from connector.web.dashboard.forms import read_note
@@ -18,7 +20,13 @@ blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
 
 @blueprint.get("")
 def show() -> str:
-    return render_template("accounts.html", accounts=describe_accounts(get_runtime()))
+    runtime = get_runtime()
+    settings, _errors = current_settings(runtime)
+    accounts = [
+        {**account, "entered": find_entered(describe_credentials(settings, account["id"]))}
+        for account in describe_accounts(runtime)
+    ]
+    return render_template("accounts.html", accounts=accounts)
 
 
 @blueprint.post("/<account>/pause")
@@ -38,10 +46,15 @@ def resume(account: str) -> Response:
 @blueprint.post("/<account>/test")
 def test(account: str) -> Response:
     """Send a request that creates nothing, with the account's credentials."""
-    settings = get_runtime().settings
+    settings, _errors = current_settings(get_runtime())
     if account not in settings.accounts:
         raise NotFoundError("no such account")
     [result] = probe_accounts(settings, account)
     status = f" (HTTP {result.status})" if result.status else ""
     flash(f"{account}: {translate(result.outcome)}{status}", "success" if result.is_good else "error")
     return redirect(url_for("accounts.show"))
+
+
+def find_entered(statuses: list[CredentialStatus]) -> CredentialStatus | None:
+    """Return an entered credential that is in use; None if the configuration's are."""
+    return next((status for status in statuses if status.source == "entered"), None)

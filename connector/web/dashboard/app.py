@@ -12,6 +12,7 @@ from connector.web.dashboard import (
     accounts,
     audit,
     corrections,
+    credentials,
     deliveries,
     events,
     jobs,
@@ -61,8 +62,8 @@ def create_dashboard(
     register_filters(app)
     configure_summaries(app)
     for module in (
-        *(overview, deliveries, corrections, jobs, events, accounts, stores, tables, privacy, personal_data),
-        *(settings, audit),
+        *(overview, deliveries, corrections, jobs, events, accounts, credentials, stores, tables, privacy),
+        *(personal_data, settings, audit),
     ):
         app.register_blueprint(module.blueprint)
     register_error_handlers(app)

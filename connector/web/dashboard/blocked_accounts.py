@@ -124,10 +124,11 @@ def block_steps(runtime: Runtime, block: Block) -> list[str]:
             _("No action needed at first: one order at a time is tried, and when it arrives, the others follow."),
             _("If it lasts, test the connection on the Accounts page, and ask the destination."),
         ]
-    return [
-        *destination_steps(runtime, block.id, UNAUTHORIZED),
-        _("Restart the service. One order tries the new credentials; when it arrives, the others follow."),
-    ]
+    if runtime.settings.environment.token_keys:
+        step = _("Enter it under “Replace the key”. It is tested, and the orders that wait are sent at once.")
+    else:
+        step = _("Set it in the configuration and restart the service. The orders that wait are then sent.")
+    return [*destination_steps(runtime, block.id, UNAUTHORIZED), step]
 
 
 def destination_steps(runtime: Runtime, account_id: str, reason: str) -> list[str]:

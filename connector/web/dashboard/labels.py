@@ -67,6 +67,8 @@ ACTION_LABELS = {
     "resume": lazy_gettext("resume"),
     "set-row": lazy_gettext("table row entered"),
     "remove-row": lazy_gettext("table row removed"),
+    "set-credentials": lazy_gettext("key replaced"),
+    "withdraw-credentials": lazy_gettext("entered key withdrawn"),
     "catch-up": lazy_gettext("catch-up"),
     "sync-webhooks": lazy_gettext("webhook repair"),
     "remove-webhooks": lazy_gettext("webhook removal"),

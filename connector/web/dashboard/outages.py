@@ -24,6 +24,7 @@ class Outage:
     text: str
     since: datetime | None = None
     url: str | None = None  # of the page where it is mended
+    link: str | None = None  # what to do there
 
 
 def find_outages(runtime: Runtime, stores: Sequence[StoreStatus]) -> list[Outage]:
@@ -70,7 +71,10 @@ def find_account_outages(runtime: Runtime, stores: Sequence[StoreStatus]) -> Ite
             continue
         url = url_for("accounts.show") if part == "account" else url_for("stores.show", store_name=store_names[id_])
         text = f"{explain_block(runtime, block)} {describe_waiting(runtime, block)}"
-        yield Outage(text=text, since=block.since, url=url)
+        link = None
+        if part == "account" and block.cause is BlockCause.UNAUTHORIZED:
+            url, link = url_for("credentials.show", account=id_), _("Replace the key")
+        yield Outage(text=text, since=block.since, url=url, link=link)
 
 
 def find_webhook_outages(status: StoreStatus) -> Iterator[Outage]:

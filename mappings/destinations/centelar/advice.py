@@ -19,8 +19,8 @@ ADVICE = Advice(
         ),
         UNAUTHORIZED: (
             N_(
-                "Centelar does not document its credentials. Correct them under [accounts.%(account)s] in "
-                "connector.toml, where they are in `%(setting)s`."
+                "Centelar does not document its credentials. Ask Centelar for valid ones: those of account "
+                "%(account)s (`%(setting)s`) are not accepted."
             ),
         ),
     },

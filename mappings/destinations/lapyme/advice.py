@@ -25,8 +25,8 @@ ADVICE = Advice(
         # Its OpenAPI, read 2026-11-21.
         UNAUTHORIZED: (
             N_(
-                "Create an API key in LaPyme with the scope sales:write, and enter it as `%(setting)s` under "
-                "[accounts.%(account)s] in connector.toml."
+                "Create an API key in LaPyme with the scope sales:write: the key of account %(account)s "
+                "(`%(setting)s`) is not accepted."
             ),
         ),
     },

@@ -25,6 +25,7 @@ class Lapyme(Destination[LapymeAccount]):
     order_id_path = "data.order.id"
     idempotency_header = "Idempotency-Key"
     probe_path = "/api/v1/warehouses"  # its OpenAPI, read 2026-11-21; needs the scope warehouses:read
+    probe_checks_credentials = True
     customer_api = LapymeCustomerApi()
     setup_plan = SETUP_PLAN
     sample = SAMPLE

@@ -134,7 +134,7 @@ def open_circuit(service: Service, name: str, code: str) -> None:
     ("name", "code", "shown"),
     [
         ("bodega", "credentials_rejected", "The credentials of account bodega are rejected by rayo."),
-        ("bodega", "credentials_rejected", "`api_key` under [accounts.bodega]"),
+        ("bodega", "credentials_rejected", "that of account bodega (`api_key`) is not accepted"),
         ("bodega", "consecutive_failures", "Account bodega is failing"),
     ],
 )

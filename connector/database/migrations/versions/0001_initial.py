@@ -70,6 +70,8 @@ def upgrade() -> None:
         sa.Column("pause_reason", sa.String(), nullable=True),
         sa.Column("total_open_s", sa.Float(), nullable=False),
         sa.Column("next_slot_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("credentials_version", sa.BigInteger(), nullable=False),
+        sa.Column("credentials_changed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("account"),
     )
     op.create_table(
@@ -419,6 +421,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", "table_name", "normalized_key"),
     )
     op.create_table(
+        "account_credentials",
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("setting", sa.String(), nullable=False),
+        sa.Column("credential", sa.String(), nullable=False),
+        sa.Column("is_verified", sa.Boolean(), nullable=False),
+        sa.Column("entered_by", sa.String(), nullable=False),
+        sa.Column("entered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("account", "setting"),
+    )
+    op.create_table(
         "store_readings",
         sa.Column("store", sa.String(), nullable=False),
         sa.Column("read_until", sa.DateTime(timezone=True), nullable=False),
@@ -540,6 +552,7 @@ def downgrade() -> None:
     op.drop_table("store_webhooks")
     op.drop_table("store_tokens")
     op.drop_table("store_readings")
+    op.drop_table("account_credentials")
     op.drop_table("table_rows")
     op.drop_table("operator_actions")
     op.drop_table("store_errors")
