@@ -95,7 +95,8 @@ def find_shop(
         storefront = runtime.settings.storefront(shop)
         is_named = shop is store or bool(storefront.shop_names(shop))
         if is_named and storefront.is_notice_of_store(payload, shop):
-            require_signature(storefront, shop, headers, body)
+            if shop is not store:
+                require_signature(storefront, shop, headers, body)
             return shop
     raise other_shop_error()
 

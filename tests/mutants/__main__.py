@@ -21,6 +21,7 @@ from tests.mutants.of_events import OF_EVENTS
 from tests.mutants.of_listings import OF_LISTINGS
 from tests.mutants.of_operators import OF_OPERATORS
 from tests.mutants.of_privacy import OF_PRIVACY
+from tests.mutants.of_requests import OF_REQUESTS
 from tests.mutants.of_shipping import OF_SHIPPING
 from tests.mutants.of_strangers import OF_STRANGERS
 from tests.mutants.of_tokens import OF_TOKENS
@@ -79,6 +80,7 @@ def main() -> int:
             *OF_LISTINGS,
             *OF_OPERATORS,
             *OF_PRIVACY,
+            *OF_REQUESTS,
             *OF_CATCH_UP,
         )
         if not numbers or candidate.number in numbers

@@ -4,7 +4,7 @@ from connector.core import outcomes, signatures
 from connector.database import attempts, deliveries, events, postgresql, sqlite
 from connector.database.sql import statements
 from connector.delivery import deliver, recording
-from connector.ingestion import receive
+from connector.ingestion import receive, verification
 from connector.operations import probe
 from connector.settings import loader
 from connector.worker import worker
@@ -225,21 +225,21 @@ SIGNED = Invariant(
     mutants=(
         Mutant(
             breaks="every webhook counts as signed",
-            at=receive.receive_webhook,
+            at=verification.require_signature,
             old="if not is_signed_by_any(storefront.signature, secrets, body, headers):",
             new="if False:",
             tests=("tests/ingestion/test_receive.py::test_unauthenticated_webhook_is_refused_and_not_recorded",),
         ),
         Mutant(
             breaks="the signature is checked over JSON that was parsed and written again",
-            at=receive.receive_webhook,
+            at=verification.require_signature,
             old="is_signed_by_any(storefront.signature, secrets, body, headers):",
             new="is_signed_by_any(storefront.signature, secrets, json.dumps(json.loads(body)).encode(), headers):",
             tests=("tests/ingestion/test_receive.py::test_signature_covers_the_raw_body[sqlite]",),
         ),
         Mutant(
             breaks="the body is parsed before its signature is checked",
-            at=receive.receive_webhook,
+            at=verification.require_signature,
             old="    secrets = [storefront.signing_key(secret)",
             new="    parse_json_object(body)\n    secrets = [storefront.signing_key(secret)",
             tests=(LOOKS_LIKE_A_PING,),

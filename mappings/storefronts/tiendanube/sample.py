@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from mappings.samples import SampleStore
+from mappings.notices import NoticeTopic
+from mappings.samples import SampleStore, build_customer_notice
 from mappings.storefronts.tiendanube.store import TiendanubeStore
 
 
@@ -13,3 +14,11 @@ class SampleTiendanubeStore(SampleStore):
 
     def build_payload(self, order: Mapping[str, Any], topic: str, store: TiendanubeStore) -> dict[str, Any]:
         return {"store_id": int(store.store_id), "event": topic, "id": order.get("id")}
+
+    def build_notice(
+        self, topic: NoticeTopic, store: TiendanubeStore, order_ids: tuple[int, ...] = ()
+    ) -> dict[str, Any]:
+        shop = {"store_id": int(store.store_id)}
+        if topic in (NoticeTopic.APP_UNINSTALLED, NoticeTopic.APP_SUSPENDED, NoticeTopic.APP_RESUMED):
+            return {**shop, "event": topic.replace("-", "/")}
+        return {**shop, **build_customer_notice(topic, order_ids)}
