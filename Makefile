@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test pythons coverage lint format typecheck check check-lock contract chaos peers browser pictures mutants \
-	bench docs lock all
+	bench docs lock sbom audit all
 
 # The first of these that is Python 3.11 or newer; override it with `make test PYTHON=/path/to/python`.
 PYTHON = $(shell for name in python3.11 python3; do \
@@ -22,6 +22,10 @@ COMPARED = connector huey procrastinate dbos
 NAME = accept
 
 # The peers and the benchmarks have virtual environments of their own.
+# As installed by users: what the SBOM lists.
+SERVICE := .venv-service/.installed
+AUDIT_BIN := .venv-audit/bin
+AUDIT := .venv-audit/.installed
 PEERS := .venv-peers/.installed
 BENCH_BIN := .venv-bench/bin
 BENCH := .venv-bench/.installed
@@ -65,13 +69,15 @@ typecheck: $(INSTALLED) ## check the types
 check: lint typecheck ## check style, the import rules and the types
 
 check-lock: $(INSTALLED) ## check that the dependency lock is up to date, which needs the network, and names no registry
-	cp requirements.txt requirements-dev.txt requirements-build.txt .venv/
+	cp requirements.txt requirements-dev.txt requirements-build.txt requirements-audit.txt .venv/
 	$(COMPILE) pyproject.toml --output-file .venv/requirements.txt
 	$(COMPILE) pyproject.toml --output-file .venv/requirements-dev.txt -c requirements.txt --group dev
 	diff requirements.txt .venv/requirements.txt
 	$(COMPILE) --group build --output-file .venv/requirements-build.txt -c requirements-dev.txt
 	diff requirements-dev.txt .venv/requirements-dev.txt
+	$(COMPILE) --group audit --output-file .venv/requirements-audit.txt
 	diff requirements-build.txt .venv/requirements-build.txt
+	diff requirements-audit.txt .venv/requirements-audit.txt
 	@! git -c safe.directory='*' grep -nIE "$$REGISTRY" || { echo "These lines name a package registry." >&2; exit 1; }
 
 contract: $(INSTALLED) ## test the API against /openapi.json, with valid and invalid requests; ARGS
@@ -109,6 +115,16 @@ lock: $(INSTALLED) ## update the dependency lock after a change in pyproject.tom
 	$(COMPILE) pyproject.toml --output-file requirements-dev.txt -c requirements.txt --group dev
 	$(COMPILE) --group build --output-file requirements-build.txt -c requirements-dev.txt
 
+	$(COMPILE) --group audit --output-file requirements-audit.txt
+
+sbom: $(AUDIT) $(SERVICE) ## list the locked dependencies and their licences in build/sbom.json (CycloneDX), the same for the same lock
+	mkdir -p build
+	$(AUDIT_BIN)/cyclonedx-py environment .venv-service/bin/python --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --output-format JSON --output-file build/sbom.json
+
+audit: $(AUDIT) ## look the locked dependencies up among known vulnerabilities, which needs pypi.org
+	$(AUDIT_BIN)/pip-audit --strict --requirement requirements.txt --require-hashes --disable-pip
+
 all: test check ## run what must pass before every commit
 	$(MAKE) demo ARGS=--once
 
@@ -117,6 +133,17 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(AUDIT): requirements-audit.txt
+	$(PYTHON) -m venv --clear .venv-audit
+	$(AUDIT_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(SERVICE): requirements.txt $(AUDIT)
+	$(PYTHON) -m venv --clear --without-pip .venv-service
+	$(AUDIT_BIN)/python -m pip --python .venv-service/bin/python install --quiet --disable-pip-version-check \
+		--require-hashes -r $<
 	@touch $@
 
 $(PEERS): benchmarks/requirements-peers.txt
