@@ -42,7 +42,7 @@ def audit(
     try:
         after = TrailCursor.parse(cursor) if cursor else None
     except InvalidRequestError as error:
-        raise click.UsageError("--cursor must be what the list before printed.") from error
+        raise click.UsageError("--cursor must be the id that the previous list printed.") from error
     trail_filter = TrailFilter(action=action, actor=actor, since=since, until=until)
     with local_runtime() as runtime:
         page = list_trail(runtime.database, trail_filter, after=after, limit=limit)

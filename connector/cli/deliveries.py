@@ -93,7 +93,7 @@ def retrigger(
     for row in map(serialize_retry_result, results):
         print_result(describe_retry(row), row, as_json=as_json)
     if not results:
-        exit_with([f"Nothing was done: event {id_} is about no order that a route takes."], 1)
+        exit_with([f"Nothing was done: event {id_} has no order that a route accepts."], 1)
     if all(result.done == "left" for result in results):
         sys.exit(1)
 

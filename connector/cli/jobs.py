@@ -111,7 +111,7 @@ def start(
     )
     is_chosen = is_for_all or any((reason, account, store, problem, error, job, since, until))
     if not (is_chosen or dry_run or sys.stdin.isatty()):
-        raise click.UsageError("say which deliveries: with filters, or --all. With --dry-run, nothing is changed.")
+        raise click.UsageError("choose the deliveries with filters or --all. --dry-run changes nothing.")
     with explain_remote_ids(), local_runtime() as runtime:
         request = JobRequest(
             action=JobAction(action),

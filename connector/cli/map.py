@@ -66,7 +66,7 @@ def map_order(
     elif storefront and destination and not (store or account):
         source, target = build_unconfigured_pair(storefront, destination, values)
     else:
-        raise click.UsageError("give --store and --account, or --storefront and --destination with --set.")
+        raise click.UsageError("use --store and --account, or --storefront and --destination with --set.")
     payload = read_payload(file)
     corrections = parse_corrections(assignments)
     if is_explained:

@@ -157,7 +157,7 @@ def find_or_exit(runtime: "Runtime", criterion: "Criterion") -> "PersonalRecords
 
     records = find_records(runtime, criterion)
     if not records.count:
-        exit_with(["Nothing is kept about such an order."], 1)
+        exit_with(["Nothing is stored about such an order."], 1)
     return records
 
 

@@ -102,17 +102,17 @@ def replay(
     }
     is_chosen = bool(ids or job_id or is_for_all or any(filters.values()))
     if job_id and (ids or dry_run or note or force or is_for_all or any(filters.values())):
-        raise click.UsageError("--resume continues with the original options: give only --wait-s with it.")
+        raise click.UsageError("--resume continues with the original options: combine it only with --wait-s.")
     if ids and (is_for_all or any(filters.values())):
-        raise click.UsageError("--id names each delivery: give no filter and no --all with it.")
+        raise click.UsageError("--id selects single deliveries: do not combine it with filters or --all.")
     if force and not ids:
         raise click.UsageError("--force requires --id: check each delivery at its destination first.")
     if as_json and not dry_run:
         raise click.UsageError("--json requires --dry-run.")
     if not (is_chosen or dry_run or sys.stdin.isatty()):
         raise click.UsageError(
-            "say which deliveries: --id, --account, --store, --reason, --since or --until, or --all for all that are"
-            " parked. With --dry-run, nothing is sent."
+            "choose the deliveries with --id, --account, --store, --reason, --since or --until, or --all for all "
+            "parked ones. --dry-run sends nothing."
         )
     with local_runtime() as runtime:
         check_ids_exist(runtime, store=store, account=account)

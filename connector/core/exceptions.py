@@ -73,7 +73,7 @@ class SignatureError(ConnectorError):
 
 
 class InvalidRequestError(ConnectorError):
-    """The request is not valid. The message says what would be."""
+    """The request is not valid. The message says what is expected."""
 
     status = 400
 

@@ -166,7 +166,7 @@ def lock_order(transaction: Transaction, delivery_id: int) -> tuple[Delivery, Se
 def ensure_open(delivery: Delivery) -> None:
     """Raises `ConflictError` if nothing is sent any more."""
     if delivery.state in ENDED_STATES:
-        raise ConflictError(f"it is {delivery.state}: nothing that is entered would be sent")
+        raise ConflictError(f"it is {delivery.state}: a correction would not be sent")
 
 
 def withdraw(transaction: Transaction, delivery: Delivery, fields: Sequence[str], actor: str) -> int:

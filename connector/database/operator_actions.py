@@ -93,9 +93,9 @@ def retrigger_delivery(
         if refusal := find_refusal(delivery, force=request.force, looked=request.looked):
             raise ConflictError(render_stored(refusal))
         if request.new_key and not (supports_idempotency and request.force):
-            raise ConflictError("`new_key` goes with `force`, at a destination that takes a key")
+            raise ConflictError("`new_key` needs `force` and a destination with idempotency keys")
         if request.new_key and delivery.state == State.WAITING:
-            raise ConflictError("it is waiting: its key stays until its attempts have ended")
+            raise ConflictError("it is waiting: its key cannot change until its attempts have ended")
         requeue(
             transaction,
             delivery,
@@ -324,7 +324,7 @@ def resolve_delivery(
     def resolve(transaction: Transaction) -> Delivery:
         delivery = lock_delivery(transaction, delivery_id)
         if resolve_refusal(delivery.state, new_state) is not None:
-            raise ConflictError(f"it is {delivery.state}: only what is parked can be resolved")
+            raise ConflictError(f"it is {delivery.state}: only parked deliveries can be resolved")
         apply_resolution(transaction, delivery, new_state=new_state, remote_id=remote_id, note=note, actor=actor)
         return lock_delivery(transaction, delivery_id)
 

@@ -189,7 +189,7 @@ def report_restore(database: Database, report: RestoreReport, *, noticed: Restor
             transaction, Evidence.REPORTED, sent_until=sent_until, key_windows_s={}, actor=report.actor
         )
         if restore.known_until is not None and restore.known_until > sent_until:
-            raise ConflictError(f"the backup has something from {restore.known_until:%Y-%m-%d %H:%M:%S} UTC")
+            raise ConflictError(f"the backup contains something from {restore.known_until:%Y-%m-%d %H:%M:%S} UTC")
         return restore
 
     return database.transact(record)

@@ -63,7 +63,7 @@ def receive_notice(
         raise InvalidRequestError(str(error)) from error
     if notice is None:
         raise InvalidRequestError(
-            "the body is no request about personal data and no notice about the app: nothing was recorded"
+            "the body is neither a request about personal data nor a notice about the app: nothing was recorded"
         )
     if topic is not None and notice.topic is not topic:
         raise InvalidRequestError(f"this address is for {topic}, but the body is {notice.topic}: nothing was recorded")

@@ -210,7 +210,7 @@ def request_webhook_sync(
     if runtime.settings.storefront(store).webhook_api is None:
         raise ConflictError(f"the API of {store.storefront} does not manage webhooks")
     if not runtime.settings.public_url:
-        raise ConflictError("set `public_url`: webhooks are made with this address")
+        raise ConflictError("set `public_url`: webhooks are created with this address")
     webhooks = store_requests.request_webhook_sync(
         runtime.database, store.id, actor=actor, note=note, idempotency=idempotency
     )

@@ -27,7 +27,7 @@ def find_authorization(settings: Settings, store: Store) -> tuple[AppAuthorizati
     """
     storefront: Storefront[AppStore] = settings.storefront(store)
     if storefront.app_authorization is None or not isinstance(store, AppStore):
-        raise InvalidRequestError(f"[stores.{store.name}] needs no authorization: its settings have what it takes.")
+        raise InvalidRequestError(f"[stores.{store.name}] needs no authorization: its settings already give access.")
     if store.client_id is None:
         raise InvalidRequestError(
             f"[stores.{store.name}] has an `api_token`, which is used. To have a token obtained instead, set "
@@ -35,7 +35,7 @@ def find_authorization(settings: Settings, store: Store) -> tuple[AppAuthorizati
         )
     if not settings.environment.token_keys:
         raise InvalidRequestError(
-            "TOKEN_KEYS is not set, and the token must be kept encrypted. Set it to what `connector token --key` "
+            "TOKEN_KEYS is not set, and the token must be stored encrypted. Set it to what `connector token --key` "
             "prints, for this command and for the service."
         )
     return storefront.app_authorization, store
@@ -75,7 +75,7 @@ def authorize_store(runtime: Runtime, store: Store, code: str, *, actor: str) ->
         named = grant.shop_id or "which the response does not name"
         outcome = "was not kept" if shop is None else f"was kept for [stores.{shop.name}]"
         raise ConflictError(
-            f"The code is of another shop, {named}, and its token {outcome}. "
+            f"The code is for another shop, {named}, and its token {outcome}. "
             f"Install the app in the shop of [stores.{store.name}]."
         )
     return grant

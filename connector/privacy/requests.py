@@ -58,7 +58,7 @@ def erase_request(
     """
     request = load_open_request(runtime, request_id)
     if request.kind == NoticeTopic.CUSTOMER_DATA_REQUEST:
-        raise ConflictError("the customer wants a copy, not to be erased: export it, then mark the request as done")
+        raise ConflictError("the customer wants a copy, not an erasure: export it, then mark the request as done")
     records = find_request_records(runtime, request)
     order_ids = sorted({*request.order_ids, *(order_id for _, order_id in records.orders)})
     privacy_requests.mark_erasing(runtime.database, request_id, order_ids, actor=actor)

@@ -526,7 +526,7 @@ def test_retrigger_of_an_event_that_no_route_takes_says_so(run: Callable[..., Co
     running.post_shopify(shopify_order(financial_status="pending"), "orders/create")
     result = run("retrigger", "--event", "1", "--force")
     assert (result.status, result.out) == (1, "")
-    assert result.err == "Nothing was done: event 1 is about no order that a route takes.\n"
+    assert result.err == "Nothing was done: event 1 has no order that a route accepts.\n"
     assert running.deliveries() == []
     named = run("retrigger", "--event", "1", "--force", "--account", "bodega")
     assert (named.status, named.out) == (0, "Delivery 1 to bodega is queued: it was created for this account.\n")

@@ -42,7 +42,7 @@ def test_job_is_previewed_started_and_shown(service: Service, run: Command) -> N
 def test_job_without_a_choice_needs_all_or_a_terminal(service: Service, run: Command, tmp_path: Path) -> None:
     refuse_order(service, 7)
     status, printed = run("jobs", "start")
-    assert (status, "say which deliveries" in printed) == (2, True)
+    assert (status, "choose the deliveries" in printed) == (2, True)
     environ = {**os.environ, **run.environ, "CONNECTOR_CONFIG": str(run.configuration)}
     for answer, expected in (("n", 1), ("y", 0)):
         assert service.api("/jobs").json["items"] == []

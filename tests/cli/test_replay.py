@@ -95,7 +95,7 @@ def test_replay_without_a_choice_sends_nothing_where_it_cannot_ask(service: Serv
     refuse_order(service, 7)
     status, printed = run("replay", "--wait-s", "0")
     assert status == 2
-    assert "say which deliveries" in printed
+    assert "choose the deliveries" in printed
     assert delivery_states(service) == [("parked", "refused")]
 
 

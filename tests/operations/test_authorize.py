@@ -167,7 +167,7 @@ def test_code_of_another_app_or_shop_is_refused(service: Service, run: Authorize
     assert run("nube", "--code", install(sandbox, app=124))[0] == 1
     status, output = run("nube", "--code", install(sandbox, shop=77))
     assert status == 1
-    assert "The code is of another shop, 77, and its token was not kept." in output
+    assert "The code is for another shop, 77, and its token was not kept." in output
     assert stored_tokens(service) == {}
 
 
@@ -184,7 +184,7 @@ def test_code_of_another_store_authorizes_that_one(service: Service, run: Author
     ("old", "new", "message"),
     [
         (APP, 'api_token = "ficha"\nsecrets = ["x"]', "[stores.nube] has an `api_token`, which is used."),
-        ("", "", "TOKEN_KEYS is not set, and the token must be kept encrypted."),
+        ("", "", "TOKEN_KEYS is not set, and the token must be stored encrypted."),
     ],
 )
 def test_store_that_cannot_be_authorized_says_why(
