@@ -106,7 +106,10 @@ def write(folder: Path, text: str | bytes) -> str:
 
 @pytest.mark.usefixtures("configuration_path")
 def test_check_prints_counts_for_a_valid_configuration(run: Callable[..., CommandResult]) -> None:
-    summary = "The configuration is valid: stores 2, accounts 2, routes 2.\n"
+    summary = (
+        "The configuration is valid: stores 2, accounts 2, routes 2.\n"
+        "Ended orders are kept for 90 days, parked orders that nobody acts on for 365 days.\n"
+    )
     assert run("check") == CommandResult(status=0, out=summary, err="")
 
 
