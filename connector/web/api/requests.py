@@ -104,7 +104,9 @@ class BodySchema(Schema):
         unknown = RAISE
 
     @pre_load
-    def drop_nulls(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def drop_nulls(self, data: Any, **_: Any) -> Any:
+        if not isinstance(data, dict):  # an item of a list, which the schema refuses
+            return data
         known_names = {field.data_key or name for name, field in self.fields.items()}
         return {name: value for name, value in data.items() if value is not None or name not in known_names}
 

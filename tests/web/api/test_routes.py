@@ -274,3 +274,9 @@ def test_response_is_neither_kept_nor_reinterpreted(service: Service, method: st
     response = service.client.open(path, method=method, headers={"Authorization": f"Bearer {token}"})
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("item", [[None, None], "7", None])
+def test_items_that_are_no_objects_are_refused(service: Service, item: Any) -> None:
+    body = {"action": "mark-delivered", "remote_ids": [item]}
+    assert service.api("/job-preview", json=body).status_code == 400
