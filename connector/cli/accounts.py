@@ -59,13 +59,15 @@ def credentials(as_json: bool, account: str) -> None:
 @NOTE_OPTION
 @JSON_OPTION
 @click.option("--setting", help="Which credential, if the account has several, such as headers.Authorization.")
-@click.option("--keep-untested", is_flag=True, help="Keep it also if the destination cannot be reached for a test.")
+@click.option(
+    "--keep-untested", is_flag=True, help="Store the key even if the destination cannot be reached to test it."
+)
 @click.argument("account")
 def set_credentials(note: str | None, as_json: bool, setting: str | None, keep_untested: bool, account: str) -> None:
-    """Use another key for an account, without a restart. It is read from standard input, or asked for.
+    """Use another key for an account, without a restart. Asks for the key, or reads it from standard input.
 
-    The key is tested with a request that creates nothing, and kept in the database, encrypted with TOKEN_KEYS. It wins
-    over the configuration's until that changes. The orders that wait for the account are then sent.
+    The key is tested with a request that creates nothing, and stored in the database, encrypted with TOKEN_KEYS. It is
+    used instead of the configuration's until that changes. Orders that wait for the account are then sent.
     """
     from connector.operations.credentials import list_credentials, replace_credentials
 
@@ -101,7 +103,7 @@ def read_credential(setting: str) -> str:
 @JSON_OPTION
 @click.argument("account")
 def withdraw_credentials(note: str | None, as_json: bool, account: str) -> None:
-    """Delete the credentials that were entered for an account. The configuration's are used again."""
+    """Delete the entered credentials of an account. The configuration's are used again."""
     from connector.operations.credentials import withdraw_credentials
 
     with local_runtime() as runtime:

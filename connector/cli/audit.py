@@ -17,8 +17,8 @@ COLUMNS = ("at", "actor", "action", "subject", "interface", "network", "details"
 @click.option("--action", help="Only this action, such as sign-in, view or retrigger.")
 @click.option("--since", type=UTCTime(), help="On this UTC day or at this time, or later.")
 @click.option("--until", type=UTCTime(), help="Before this UTC day or time.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
-@click.option("--cursor", metavar="CURSOR", help="Continue after the entries before.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many to list.")
+@click.option("--cursor", metavar="CURSOR", help="Continue after the previous page.")
 @JSON_OPTION
 def audit(
     actor: str | None,

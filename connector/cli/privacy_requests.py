@@ -23,9 +23,9 @@ PAGE_SIZE = 500
 @click.option("--request", "request_id", type=click.IntRange(min=1), help="Only this one, in any state.")
 @JSON_OPTION
 def list_requests(state: str, store: str | None, request_id: int | None, as_json: bool) -> None:
-    """List the requests about personal data that storefronts passed on, the newest first.
+    """List the storefronts' requests about personal data, newest first.
 
-    With --json, one that is open has the customer's e-mail address and phone number.
+    With --json, an open request has the customer's e-mail address and phone number.
     """
     from connector.database import privacy_requests
     from connector.serializers.privacy_requests import serialize_request_detail
@@ -43,11 +43,11 @@ def list_requests(state: str, store: str | None, request_id: int | None, as_json
 
 
 @privacy.command()
-@click.option("--note", required=True, help="Why nothing is to be done; it is recorded.")
+@click.option("--note", required=True, help="Why the request needs no action; it is recorded.")
 @JSON_OPTION
 @ID_ARGUMENT
 def dismiss(note: str, as_json: bool, id_: int) -> None:
-    """Close a request about personal data without doing what it asks for."""
+    """Close a request about personal data without fulfilling it."""
     from connector.privacy.requests import dismiss_request
     from connector.serializers.privacy_requests import serialize_request
 
@@ -57,14 +57,14 @@ def dismiss(note: str, as_json: bool, id_: int) -> None:
 
 
 @privacy.command()
-@click.option("--discard-parked", is_flag=True, help="Also end deliveries that are parked and were not sent.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--discard-parked", is_flag=True, help="Also discard parked deliveries that were not sent.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @JSON_OPTION
 @ID_ARGUMENT
 def fulfil(discard_parked: bool, yes: bool, as_json: bool, id_: int) -> None:
-    """Erase what is kept of the orders that a request is about, and close it as done.
+    """Erase the orders of a request about personal data, and close the request as done.
 
-    If an order is still on its way, the request stays open, and a worker closes it once that is erased.
+    If an order is still on its way, the request stays open. A worker closes it when that order is erased.
     """
     from connector.privacy.requests import erase_request
     from connector.serializers.privacy import serialize_erasure
@@ -83,7 +83,7 @@ def fulfil(discard_parked: bool, yes: bool, as_json: bool, id_: int) -> None:
 @JSON_OPTION
 @ID_ARGUMENT
 def done(note: str | None, as_json: bool, id_: int) -> None:
-    """Close a request about personal data because you have done what it asks for."""
+    """Close a request about personal data that you have fulfilled."""
     from connector.privacy.requests import complete_request
     from connector.serializers.privacy_requests import serialize_request
 

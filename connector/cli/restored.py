@@ -17,23 +17,25 @@ PROBLEM = "database_restored:"
 
 
 @cli.command()
-@click.option("--not", "is_denied", is_flag=True, help="Nothing was lost: everything that is held since then goes on.")
-@click.option("--show", is_flag=True, help="Only say what is left to do since the last restore.")
 @click.option(
-    "--stopped-at", type=UTCTime(), help="When the service stopped before that. What was ordered later can be sent."
+    "--not", "is_denied", is_flag=True, help="Nothing was lost: deliveries that were held for this reason continue."
+)
+@click.option("--show", is_flag=True, help="Only show what is left to decide since the last restore.")
+@click.option(
+    "--stopped-at", type=UTCTime(), help="A time at which the old service no longer ran; later orders can be sent."
 )
 @NOTE_OPTION
 @JSON_OPTION
 def restored(is_denied: bool, show: bool, stopped_at: datetime | None, note: str | None, as_json: bool) -> None:
-    """Say that the database was restored from a backup, before the service is started.
+    """Report that the database was restored from a backup, before you start the service.
 
-    A backup does not know what was sent after it was made. So nothing that waits is sent: it is held until somebody has
-    looked for it at its destination. The same goes for orders that come in from now on and are older than the restore.
+    A backup does not know what was sent after it was made. So orders that wait are not sent: they are held until a
+    person has checked at the destination. So are new orders that are older than the restore.
 
-    On SQLite, a restore on the same machine is noticed without this command; so is a recovery of PostgreSQL whose
-    server tells. Saying it once more does no harm.
+    The connector itself notices a restore of SQLite on the same machine, and most recoveries of PostgreSQL. Reporting a
+    restore again does no harm.
 
-    The exit status is 0 also while orders are held.
+    The exit status is 0, also while orders are held.
     """
     from connector.database.restores import load_status
     from connector.operations.restores import deny_restore, report_restore
