@@ -344,7 +344,7 @@ class OperatorAction(SQLModel, table=True):
     job_id: int | None = Field(default=None, sa_column=Column(RowId))  # of an action on a job
     #: "prune", "erase", "export"; "pause", "resume", "set-row", "remove-row", "set-credentials",
     #: "withdraw-credentials"; "catch-up", "sync-webhooks", "remove-webhooks", "resume-store", "close-request";
-    #: "start-job", "stop-job", "resume-job".
+    #: "start-job", "stop-job", "resume-job"; "restored", "not-restored".
     kind: str
     who: str
     text: str  # what the person wrote

@@ -35,6 +35,9 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--no-catch-up", dest="catch_up", action="store_false", help="to see that the verdict finds what is missing"
     )
+    parser.add_argument(
+        "--restore", dest="restores", action="store_true", help="put a backup back in the middle of the run"
+    )
     parser.add_argument("--verbose", action="store_true", help="tell what is planned, and what is done as it is done")
     return parser.parse_args()
 
@@ -52,6 +55,7 @@ def main() -> int:
         stores=arguments.store,
         repeats=arguments.repeats,
         catches_up=arguments.catch_up,
+        restores=arguments.restores,
     )
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     began_at = time.monotonic()

@@ -23,6 +23,7 @@ TOUCHES_ATTEMPTS = {
     Act.STOP_WORKER,
     Act.FILL_DISK,
     Act.KILL_POSTGRESQL,
+    Act.BACK_UP,  # until the restore, which kills every process
 }
 
 

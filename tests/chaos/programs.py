@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +71,15 @@ class Programs:
                     if program.process is not None and program.process.poll() is not None:
                         self.restarts += 1
                         self._start(program)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Kill every process, and start them again at the end."""
+        with self._lock:
+            doomed = self.everything()
+            send_signal(doomed, signal.SIGKILL)
+            psutil.wait_procs(doomed, timeout=10)
+            yield
 
     def tree(self, name: str) -> list[psutil.Process]:
         """Return the program's process and its descendants, parents first; empty when it has ended."""

@@ -11,10 +11,11 @@ from typing import Literal
 from benchmarks.peers.registry import PEERS
 from connector.sandbox.server import SandboxServer
 from tests.chaos.acts import Chaos
+from tests.chaos.backups import Backups
 from tests.chaos.clocks import Clock, build_library
 from tests.chaos.databases import Postgresql, Sqlite, open_server
 from tests.chaos.peer import Peer
-from tests.chaos.plan import Act, plan_acts, plan_faults
+from tests.chaos.plan import Act, plan_acts, plan_faults, plan_restore
 from tests.chaos.shop_apis import ShopApis
 from tests.chaos.shops import LOST_SHARE, plan_deaths, plan_orders
 from tests.chaos.storefront import Storefront
@@ -40,6 +41,7 @@ class RunOptions:
     stores: Sequence[str]  # none: all
     repeats: bool  # platforms repeat their webhooks until they are answered 200, and lose none
     catches_up: bool  # False: to see that the verdict finds what is missing
+    restores: bool = False  # put a backup back in the middle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,10 @@ def run(options: RunOptions, folder: Path, *, say: Callable[[str], None], tell: 
         deaths = {} if repeats else plan_deaths(options.seed, shops, options.seconds)
         storefront = Storefront(subject.url, orders, apis, repeats=repeats, deaths=deaths)
         destinations = sorted({name for shop in shops for name in shop.destinations.values()})
-        acts = plan_acts(options.seed, [*subject.acts, *other_acts], options.seconds, lease_s=subject.lease_s)
+        planned_kinds = [act for act in other_acts if act not in (Act.BACK_UP, Act.RESTORE)]
+        acts = plan_acts(options.seed, [*subject.acts, *planned_kinds], options.seconds, lease_s=subject.lease_s)
+        if Act.RESTORE in other_acts:
+            acts = sorted([*acts, *plan_restore(options.seconds)], key=lambda planned: planned.at_s)
         for planned in acts:
             tell(f"planned for second {planned.at_s:.1f}: {planned.act}")
         for store, at_s in deaths.items():
@@ -126,6 +131,9 @@ def open_connector(
             acts[Act.JUMP_CLOCK] = partial(set_clock, list(clocks.values()))
     stack.callback(database.close)
     connector = Connector(folder, sandbox, apis, database.url, clocks, catches_up=options.catches_up)
+    if options.restores:
+        backups = Backups(database, folder, connector.programs)
+        acts |= {Act.BACK_UP: backups.back_up, Act.RESTORE: backups.restore}
     return connector, {**database.acts, **acts}
 
 

@@ -13,6 +13,7 @@ import psutil
 from connector.sandbox.demo_process import find_free_port
 from connector.sandbox.server import SandboxServer
 from tests.chaos.acts import Incident
+from tests.chaos.backups import forget_answers
 from tests.chaos.causes import Causes
 from tests.chaos.clocks import Clock
 from tests.chaos.plan import Act
@@ -259,6 +260,11 @@ class Connector:
     def judge(self, events: Sequence[PostedEvent], incidents: Sequence[Incident]) -> Verdict:
         causes = Causes(incidents=incidents, timeout_s=TIMEOUT_S)
         causes.note(self._sandbox.requests())
+        restored_at = None
+        for incident in incidents:
+            if incident.act is Act.BACK_UP:
+                forget_answers(events, incident.began_at, incident.ended_at)
+                restored_at = incident.ended_at
         return judge(
             events=events,
             recorded=self.events(),
@@ -267,6 +273,7 @@ class Connector:
             accepted=self._sandbox.orders(),
             causes=causes,
             attempts=self.attempts,
+            restored_at=restored_at,
         )
 
     def _get_all(self, path: str) -> Iterator[dict[str, Any]]:

@@ -62,6 +62,7 @@ def judge(
     accepted: Iterable[AcceptedOrder],
     causes: Causes,
     attempts: Callable[[ReportedDelivery], list[ReportedAttempt]],
+    restored_at: float | None = None,
 ) -> Verdict:
     """Compare all of them.
 
@@ -69,6 +70,8 @@ def judge(
         recorded: the events that the connector has.
         recorded_in_time: which deliveries there were when all orders had to be known.
         attempts: loads those of a delivery.
+        restored_at: when the database was restored from a backup. What was sent before may be held, or may be unknown
+            if the shop cancelled it since.
     """
     verdict = Verdict()
     events_of: dict[int, list[PostedEvent]] = defaultdict(list)
@@ -99,23 +102,33 @@ def judge(
             verdict.faults["doubled"].append(f"order {number} is at {destination} {len(copies)} times: {ids}")
         order = events_of[number][0].order
         accounts = [account for account, name in order.shop.destinations.items() if name == destination]
-        if not any((account, order.shop.store, order.order_id) in deliveries_by_order for account in accounts):
+        is_known = any((account, order.shop.store, order.order_id) in deliveries_by_order for account in accounts)
+        if not is_known and restored_at is not None and cancelled_at(events_of[number]) is not None:
+            verdict.counts["sent before the restore, and cancelled"] += 1
+        elif not is_known:
             verdict.faults["wrongly told"].append(f"order {number} is at {destination}, and no delivery says so")
     for delivery in deliveries:
         verdict.states[delivery.destination, delivery.state, delivery.reason or ""] += 1
         order = numbers[delivery.store, delivery.order_id]
         copies = have.get((delivery.destination, order.number), [])
-        judge_state(verdict, delivery, order, copies)
         was_cancelled = cancelled_at(events_of[order.number]) is not None
+        was_sent_before = [copy for copy in copies if restored_at and copy.received_at.timestamp() <= restored_at]
+        if restored_at is not None and (delivery.reason == "held" or (was_cancelled and was_sent_before)):
+            verdict.counts[f"{delivery.reason or delivery.state} since the restore"] += 1
+            verdict.counts[f"{delivery.reason or delivery.state} since the restore, and there"] += bool(copies)
+            continue
+        judge_state(verdict, delivery, order, copies)
         was_refused = causes.was_refused(delivery.destination, order.number)
         judge_reason(verdict, delivery, order, was_cancelled=was_cancelled, was_refused=was_refused)
         is_uncertain = delivery.reason == "uncertain"
         mattered = [event for event in events_of[order.number] if event.planned.version > 1]
         if is_uncertain or (mattered and copies):
             tried = attempts(delivery)
-            if is_uncertain:
+            if is_uncertain and restored_at is not None and was_cancelled and not tried:
+                verdict.counts["cancelled while held since the restore"] += 1
+            elif is_uncertain:
                 judge_uncertain(verdict, delivery, order, tried, causes)
-            if copies:
+            if copies and not was_sent_before:
                 judge_version(verdict, delivery, events_of[order.number], tried, copies[0])
     return verdict
 

@@ -22,6 +22,7 @@ from tests.mutants.of_listings import OF_LISTINGS
 from tests.mutants.of_operators import OF_OPERATORS
 from tests.mutants.of_privacy import OF_PRIVACY
 from tests.mutants.of_requests import OF_REQUESTS
+from tests.mutants.of_restores import OF_RESTORES
 from tests.mutants.of_shipping import OF_SHIPPING
 from tests.mutants.of_strangers import OF_STRANGERS
 from tests.mutants.of_tokens import OF_TOKENS
@@ -75,6 +76,7 @@ def main() -> int:
             *OF_WORDS,
             *OF_ACCESS,
             *OF_STRANGERS,
+            *OF_RESTORES,
             *OF_TOKENS,
             *OF_WEBHOOKS,
             *OF_LISTINGS,

@@ -1,21 +1,24 @@
 """After a restore from a backup, nothing is sent that may have been sent before, and nothing is lost."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from connector.core.exceptions import ConflictError
-from connector.database.models import OperatorAction, Restore
+from connector.core.exceptions import ConflictError, DatabaseRestoredError
+from connector.database.models import DatabaseGeneration, OperatorAction, Restore
 from connector.database.queries.deliveries import DeliveryFilter
 from connector.database.restores import Evidence, load_status
+from connector.delivery.deliver import deliver
 from connector.operations.restores import deny_restore, report_restore
 from connector.runtime import check_database_generation
 from tests.support.backups import put_back, restore_backup, take_backup
 from tests.support.claims import claim, start_sending
 from tests.support.jobs import process_jobs, start_job
 from tests.support.orders import shopify_order, woo_order
-from tests.support.rows import differences, read_rows_of
+from tests.support.rows import differences, execute_statements, read_rows_of
 from tests.support.service import Service
 
 MAY_BE_SENT = (
@@ -71,6 +74,7 @@ def test_order_that_the_backup_does_not_know_is_held(service: Service) -> None:
     service.post_shopify(order_placed(now))
     service.drain()
     restore_backup(service, backup)
+    check(service)
     service.post_shopify(order_placed(now))  # the store repeats it, or catch-up finds it
     service.drain()
     assert states(service) == [HELD]
@@ -82,6 +86,7 @@ def test_order_that_was_cancelled_or_sent_on_since_is_held_too(service: Service)
     service.post_shopify(shopify_order())
     service.drain()
     restore_backup(service, backup)
+    check(service)
     service.post_shopify(shopify_order(fulfillment_status="fulfilled"))
     service.drain()
     assert states(service) == [HELD]
@@ -189,6 +194,46 @@ def test_report_is_in_the_audit_trail(service: Service) -> None:
     deny_restore(service.runtime, actor="bea")
     actions = [(row["kind"], row["who"], row["text"]) for row in read_rows_of(service, OperatorAction)]
     assert actions == [("restored", "ana", "the disk broke"), ("not-restored", "bea", "")]
+
+
+def test_worker_that_does_not_know_of_the_restore_sends_nothing(service: Service) -> None:
+    report_restore(service.runtime, actor="ana")  # on another machine
+    service.post_shopify(shopify_order())
+    [claimed] = claim(service, "first")
+    with pytest.raises(DatabaseRestoredError):
+        start_sending(service, claimed)
+    check(service)
+    deliver(service.runtime, claimed)
+    assert (states(service), count_orders(service, "rayo")) == ([HELD], 0)
+
+
+@pytest.mark.postgresql
+def test_recovered_or_other_server_is_noticed_before_anything_is_sent(service: Service) -> None:
+    service.post_shopify(shopify_order())
+    [claimed] = claim(service, "first")
+    execute_statements(service, update(DatabaseGeneration).values(server="7714/00000001/16384"))
+    with pytest.raises(DatabaseRestoredError):
+        start_sending(service, claimed)
+    restore = check(service)
+    assert (restore and restore.evidence, states(service)) == (Evidence.OTHER_SERVER, [HELD])
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("change", ["delete", "copy"])
+def test_file_that_is_missing_or_a_copy_is_taken_for_a_restore(service: Service, change: str) -> None:
+    service.post_shopify(shopify_order())
+    file = service.database.backend.generation_file
+    assert file is not None
+    path = Path(file.path)
+    text = path.read_bytes()
+    path.unlink()
+    if change == "copy":
+        path.with_name("other").write_bytes(b"")  # takes the place of the deleted one on the disk
+        path.write_bytes(text)
+    restore = check(service)
+    evidence = Evidence.NO_FILE if change == "delete" else Evidence.COPIED_FILE
+    assert (restore and restore.evidence, states(service)) == (evidence, [HELD])
+    assert check(service) is None
 
 
 @pytest.mark.sqlite

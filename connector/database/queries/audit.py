@@ -23,6 +23,7 @@ ACTIONS = (
     *("alert", "retrigger", "resolve", "correct", "withdraw", "expire", "prune", "pause", "resume"),
     *("set-row", "remove-row", "set-credentials", "withdraw-credentials"),
     *("catch-up", "sync-webhooks", "remove-webhooks", "resume-store", "close-request"),
+    *("restored", "not-restored"),
     *("start-job", "stop-job", "resume-job", "erase", "export"),
     *AuditAction,
 )

@@ -74,6 +74,8 @@ ACTION_LABELS = {
     "remove-webhooks": lazy_gettext("webhook removal"),
     "resume-store": lazy_gettext("store resumed"),
     "close-request": lazy_gettext("request closed"),
+    "restored": lazy_gettext("database restored"),
+    "not-restored": lazy_gettext("database not restored"),
     "start-job": lazy_gettext("job started"),
     "stop-job": lazy_gettext("job stopped"),
     "resume-job": lazy_gettext("job resumed"),
