@@ -417,7 +417,7 @@ def test_map_refuses_a_cancelled_order_as_a_delivery_would(run: Callable[..., Co
     [
         (["--store", "tienda-mx", "--account", "hangar", "-"], "no account “hangar”; choose from bodega, erp."),
         (["--storefront", "shoplift", "--destination", "rayo", "-"], "there is no storefront “shoplift”"),
-        (["--store", "tienda-mx", "--destination", "rayo", "-"], "give --store and --account, or"),
+        (["--store", "tienda-mx", "--destination", "rayo", "-"], "use --store and --account, or"),
         (["--storefront", "shopify", "--destination", "rayo", "--set", "id", "-"], "--set takes NAME=VALUE"),
         (["--storefront", "shopify", "--destination", "rayo", "-"], "is not JSON."),
         (["--storefront", "shopify", "--destination", "rayo", "--json", "-"], "--json requires --explain"),
@@ -541,7 +541,7 @@ def test_retrigger_of_an_event_that_no_route_takes_says_so(run: Callable[..., Co
 def test_retrigger_of_an_event_rejects_new_key(run: Callable[..., CommandResult]) -> None:
     result = run("retrigger", "--event", "1", "--new-key")
     assert (result.status, result.out) == (2, "")
-    assert "--new-key is for one delivery." in result.err
+    assert "--new-key and --looked are for one delivery." in result.err
 
 
 def test_resolve_closes_a_parked_delivery(run: Callable[..., CommandResult], running: Service) -> None:
