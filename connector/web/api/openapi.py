@@ -15,7 +15,7 @@ from connector import __version__
 from connector.web import health, prometheus, webhooks
 from connector.web.api import audit, corrections, credentials, privacy, privacy_requests, routes, tables
 from connector.web.api.blueprint import METRICS_SECURITY, TOKEN_SECURITY, ApiBlueprint
-from connector.web.api.requests import JobBodySchema, ResolveBodySchema
+from connector.web.api.requests import ErasureBodySchema, JobBodySchema, PersonalDataBodySchema, ResolveBodySchema
 from connector.web.api.responses import ProblemSchema, ReceivedSchema
 
 blueprint = ApiBlueprint("openapi", __name__, description="This document.", security=None)
@@ -78,8 +78,8 @@ def build_document() -> dict[str, Any]:
         api.spec.components.security_scheme(name, {"type": "http", "scheme": "bearer", "description": description})
     for status in ERROR_DESCRIPTIONS:
         api.spec.components.response(HTTPStatus(status).name, describe_error(status), lazy=True)
-    for name, schema in (("ResolveBody", ResolveBodySchema), ("JobBody", JobBodySchema)):
-        api.spec.components.schema(name, schema.json_schema_rules, schema=schema)
+    for schema in (ResolveBodySchema, JobBodySchema, PersonalDataBodySchema, ErasureBodySchema):
+        api.spec.components.schema(schema.__name__.removesuffix("Schema"), schema.json_schema_rules, schema=schema)
     describe_webhooks(app, api)
     modules = (routes, corrections, credentials, privacy, privacy_requests, tables, audit, health, prometheus)
     for documented in (*(module.blueprint for module in modules), blueprint):

@@ -275,11 +275,13 @@ class WithdrawalBodySchema(NoteBodySchema):
 
 
 class PersonalDataBodySchema(Schema):
+    json_schema_rules: ClassVar = {"oneOf": [{"required": ["order"]}, {"required": ["email"]}]}
+
     class Meta:
         unknown = RAISE
 
     order = StorableText(metadata={"description": "an order's number or id; either this or `email`"})
-    email = StorableText(metadata={"description": "an e-mail address, in any case"})
+    email = StorableText(metadata={"description": "an e-mail address, in any case", "pattern": "@"})
     store = StorableText(metadata={"description": "only of this store: its name, or the id of a retired one"})
 
 
