@@ -17,6 +17,7 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.of_access import OF_ACCESS
 from tests.mutants.of_attempts import OF_ATTEMPTS
 from tests.mutants.of_catch_up import OF_CATCH_UP
+from tests.mutants.of_credentials import OF_CREDENTIALS
 from tests.mutants.of_events import OF_EVENTS
 from tests.mutants.of_listings import OF_LISTINGS
 from tests.mutants.of_operators import OF_OPERATORS
@@ -78,6 +79,7 @@ def main() -> int:
             *OF_STRANGERS,
             *OF_RESTORES,
             *OF_TOKENS,
+            *OF_CREDENTIALS,
             *OF_WEBHOOKS,
             *OF_LISTINGS,
             *OF_OPERATORS,
