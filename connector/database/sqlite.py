@@ -20,6 +20,8 @@ from connector.database.wakeup import WakeupPipe
 
 #: The first with `RETURNING`: https://www.sqlite.org/lang_returning.html, read 2026-11-22.
 MIN_VERSION = (3, 35, 0)
+#: How long to wait for readers before the WAL is emptied. One that stays, such as Litestream, must not stop webhooks.
+EMPTY_LOG_TIMEOUT_MS = 1000
 
 #: Of the files beside the database, which only the service's user may read.
 SUFFIXES = ("-wal", "-shm", "-journal", "-turn", "-wakeup", "-generation")
@@ -154,9 +156,14 @@ class Sqlite:
             execute(connection, "VACUUM")
 
     def empty_log(self) -> bool:
-        """https://www.sqlite.org/pragma.html#pragma_wal_checkpoint, read 2026-11-30."""
+        """https://www.sqlite.org/pragma.html#pragma_wal_checkpoint, read 2026-11-30. Webhooks wait meanwhile."""
         with self.writer_lock(), self.engine.connect() as connection:
-            [(is_busy, _, _)] = execute(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+            [(timeout_ms,)] = execute(connection, "PRAGMA busy_timeout")
+            execute(connection, f"PRAGMA busy_timeout = {EMPTY_LOG_TIMEOUT_MS}")
+            try:
+                [(is_busy, _, _)] = execute(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                execute(connection, f"PRAGMA busy_timeout = {timeout_ms}")
             return not is_busy
 
     def close(self) -> None:

@@ -174,3 +174,16 @@ def test_others_keep_their_data(service: Service) -> None:
     service.drain()
     erase(service.runtime, Criterion(email="una@example.mx"), actor="ana")
     assert {event["id"]: bool(event["body"]) for event in read_rows_of(service, Event)} == {1: False, 2: True}
+
+
+@pytest.mark.sqlite
+def test_copies_in_a_wal_that_is_being_read_are_emptied_later(service: Service) -> None:
+    service.post_shopify(shopify_order(1))
+    service.drain()
+    with service.database.read() as session:
+        session.connection().exec_driver_sql("SELECT count(*) FROM events").all()
+        assert not erase_order(service, 1).is_clean
+    wal = Path(f"{service.database.backend.location}-wal")
+    assert b"Ximena" in wal.read_bytes()
+    erase_pending(service.runtime)
+    assert b"Ximena" not in wal.read_bytes()
