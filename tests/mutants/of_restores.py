@@ -53,13 +53,6 @@ RESTORE_SENDS_NOTHING_TWICE = Invariant(
             tests=(f"{RESTORES}::test_order_at_lapyme_is_held_when_the_backup_lacks_a_new_key",),
         ),
         Mutant(
-            breaks="a key is trusted for ever",
-            at=restores.record_restore,
-            old="known_until is not None and now - known_until < timedelta(seconds=window_s)",
-            new="True",
-            tests=(f"{RESTORES}::test_order_at_lapyme_is_held_when_its_key_may_be_forgotten",),
-        ),
-        Mutant(
             breaks="a cancelled order that may have been sent is discarded",
             at=orders.cancellation_values,
             old="may_be_sent and state != State.DISCARDED",

@@ -184,7 +184,7 @@ def test_time_of_the_stop_lets_later_orders_go(service: Service) -> None:
 
 def test_backup_from_after_the_stop_is_refused(service: Service) -> None:
     service.post_shopify(shopify_order())
-    with pytest.raises(ConflictError, match="the backup has something from"):
+    with pytest.raises(ConflictError, match="the backup contains something from"):
         report_restore(service.runtime, actor="ana", stopped_at=datetime(2026, 1, 1, tzinfo=UTC))
     assert load_status(service.database).restore is None
 
