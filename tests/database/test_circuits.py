@@ -25,7 +25,7 @@ def test_paused_account_receives_nothing(service: Service) -> None:
     service.drain()
     assert delivery_states(service) == ["waiting", "delivered"]
     paused = account_status(service, "bodega")
-    assert (paused["state"], paused["reason"]) == ("paused", "api: the carrier moves house")
+    assert (paused["state"], paused["reason"]) == ("paused", "token:admin: the carrier moves house")
     assert paused["deliveries"] == {"waiting": 1, "sending": 0, "parked": 0}
     assert account_status(service, "erp")["state"] == "flowing"
 
