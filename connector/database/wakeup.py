@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from connector.database.generation import PRIVATE
+
 #: How soon a stopped listener ends.
 STOP_CHECK_MS = 250
-PRIVATE = 0o600
 
 
 class WakeupPipe:

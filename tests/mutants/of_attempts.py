@@ -19,7 +19,7 @@ SENDING_FIRST = Invariant(
             breaks="the order is sent, then `sending` is committed",
             at=deliver.attempt_delivery,
             old="""\
-    sending = start_sending(runtime, delivery, prepared, authorized)
+    sending = start_sending(runtime, delivery, prepared, authorized, generation)
     if sending is None:
         return Progress.STALE
     result = send(runtime, delivery, sending)
@@ -28,7 +28,7 @@ SENDING_FIRST = Invariant(
     now, deadline = prepare_started_at, monotonic() + 60
     early = Sending(request=prepared, bearer=authorized.bearer, started_at=now, deadline=deadline)
     result = send(runtime, delivery, early)
-    sending = start_sending(runtime, delivery, prepared, authorized)
+    sending = start_sending(runtime, delivery, prepared, authorized, generation)
     if sending is None:
         return Progress.STALE
 """,
@@ -63,8 +63,8 @@ SENDING_FIRST = Invariant(
         Mutant(
             breaks="a process sends after its lease ran out",
             at=attempts.mark_all_sending,
-            old="if not (is_still_claimed(current, delivery) and has_lease):",
-            new="if not is_still_claimed(current, delivery):",
+            old="not (is_still_claimed(current, delivery) and has_lease):",
+            new="not is_still_claimed(current, delivery):",
             tests=(LEASE_RAN_OUT,),
         ),
         Mutant(
@@ -187,8 +187,8 @@ NOT_REPEATED = Invariant(
         Mutant(
             breaks="a refused order goes again under the key that was refused",
             at=operator_actions.queue_again,
-            old='            values["revision"] = delivery.revision + 1',
-            new='            values["revision"] = delivery.revision',
+            old="if supports_idempotency and (request.new_key or was_refused(transaction, delivery)):",
+            new="if supports_idempotency and request.new_key:",
             tests=("tests/operations/test_actions.py::test_refused_delivery_is_retriggered_with_a_new_key[sqlite]",),
         ),
         Mutant(

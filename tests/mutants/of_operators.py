@@ -65,14 +65,14 @@ IN_BULK = Invariant(
         Mutant(
             breaks="a job sends what may have arrived although nobody looked",
             at=operator_actions.retrigger_refusal,
-            old="looked and reason == Reason.UNCERTAIN",
-            new="reason == Reason.UNCERTAIN",
+            old="looked and reason in (Reason.UNCERTAIN, Reason.HELD)",
+            new="reason in (Reason.UNCERTAIN, Reason.HELD)",
             tests=(f"{JOBS}::test_uncertain_orders_are_sent_again_only_after_looking[sqlite]",),
         ),
         Mutant(
             breaks="a job sends held orders that were attempted although nobody looked",
             at=jobs.find_refusal,
-            old="was_attempted and not request.looked",
+            old="may_have_arrived and not request.looked",
             new="False",
             tests=(f"{JOBS}::test_held_orders_are_sent_only_if_just_they_are_selected[sqlite]",),
         ),

@@ -2,11 +2,11 @@
 
 from connector.alerts import monitor
 from connector.clients import http
-from connector.database import sqlite
+from connector.database import generation, sqlite
 from connector.settings import alerts
 from connector.web import app
 from connector.web.gunicorn_worker import DeadlineWorker
-from connector.worker.supervisor import Supervisor
+from connector.worker.supervisor import WorkerProcess
 from tests.mutants.mutant import Invariant, Mutant
 
 GUNICORN_WORKER = "tests/web/test_gunicorn_worker.py"
@@ -69,10 +69,9 @@ STILL_UP = Invariant(
         ),
         Mutant(
             breaks="the web server ends when the worker keeps dying",
-            at=Supervisor.run,
-            old="restart_at = time.monotonic() + self.record_death(worker.returncode)",
-            new="restart_at = time.monotonic() + self.record_death(worker.returncode)\n"
-            "if len(self._deaths) >= MANY_DEATHS:\n    break",
+            at=WorkerProcess.record_death,
+            old='webhooks="still stored")',
+            new='webhooks="still stored")\n            sys.exit(1)',
             tests=(
                 "tests/worker/test_supervisor.py"
                 "::test_dead_worker_is_restarted_and_webhooks_are_stored_while_it_keeps_dying[sqlite]",
@@ -115,7 +114,7 @@ UNSEEN = Invariant(
     mutants=(
         Mutant(
             breaks="every user of the machine may read the SQLite files",
-            at=sqlite,
+            at=generation,
             old="PRIVATE = 0o600",
             new="PRIVATE = 0o644",
             tests=(f"{SQLITE}::test_only_the_service_can_read_the_files",),

@@ -144,7 +144,7 @@ ACCOUNTED_FOR = Invariant(
         Mutant(
             breaks="what is no order is ignored without a reason",
             at=events.insert_events,
-            old='"reason": None if webhook.order_key else webhook.ignore_reason.to_json(),',
+            old='"reason": None if webhook.is_accepted else webhook.ignore_reason.to_json(),',
             new='"reason": None,',
             tests=(NO_ORDER,),
         ),
