@@ -70,8 +70,8 @@ STILL_UP = Invariant(
         Mutant(
             breaks="the web server ends when the worker keeps dying",
             at=WorkerProcess.record_death,
-            old='webhooks="still stored")',
-            new='webhooks="still stored")\n            sys.exit(1)',
+            old="        return restart_in_s\n",
+            new="        if len(self._deaths) >= MANY_DEATHS:\n            sys.exit(1)\n        return restart_in_s\n",
             tests=(
                 "tests/worker/test_supervisor.py"
                 "::test_dead_worker_is_restarted_and_webhooks_are_stored_while_it_keeps_dying[sqlite]",
