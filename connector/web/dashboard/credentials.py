@@ -181,7 +181,7 @@ def describe_replacement(account: str, replacement: Replacement) -> str:
             text = _("The new key is saved without a test: the next order shows whether it is right.")
     block = find_account_blocks(runtime).get(account)
     if block is not None and block.cause is BlockCause.PAUSED:
-        return f"{text} {_('The account is paused: its orders wait until somebody resumes it.')}"
+        return text + " " + _("The account is paused: its orders wait until somebody resumes it.")
     rejected = replacement.job.total if replacement.job else 0
     waiting = count_deliveries(runtime.database, DeliveryFilter(state="waiting", account=account)) + rejected
     if waiting:
