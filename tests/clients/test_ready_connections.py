@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -59,8 +60,9 @@ class Server:
 def respond(server: Server, connection: Any) -> None:
     """Respond to one request, and close."""
     request = b""
-    while b"\r\n\r\n{}" not in request and (received := connection.recv(65_536)):
-        request += received
+    with suppress(ConnectionResetError):  # the client closed with a TLS session that it had not read
+        while b"\r\n\r\n{}" not in request and (received := connection.recv(65_536)):
+            request += received
     if request:
         server.requests.append(request)
         connection.sendall(RESPONSE)

@@ -1,7 +1,7 @@
 """A worker is woken by a commit of another process, without waiting for its poll."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +15,14 @@ PATIENCE_S = 20
 
 
 @pytest.fixture
-def databases(tmp_path: Path) -> list[Database]:
+def databases(tmp_path: Path) -> Iterator[list[Database]]:
     """Two processes' views of one file."""
     url = f"sqlite:///{tmp_path / 'connector.db'}"
     databases = [Database(url), Database(url)]
     databases[0].migrate()
-    return databases
+    yield databases
+    for database in databases:
+        database.close()
 
 
 def test_commit_wakes_a_listener(databases: list[Database]) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,8 @@ def test_nothing_is_shown_that_cannot_be_recorded(service: Service, ana: Visitor
     service.runtime.database.__dict__.update(impatient.__dict__)
     headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
     client = create_app(service.runtime).test_client()
-    with sqlite3.connect(str(make_url(service.runtime.settings.environment.database_url).database)) as writer:
+    file = str(make_url(service.runtime.settings.environment.database_url).database)
+    with closing(sqlite3.connect(file)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         assert client.get("/api/deliveries/1", headers=headers).status_code == 503
         assert client.get("/api/deliveries", headers=headers).status_code == 200
