@@ -5,10 +5,9 @@ from http.client import HTTPConnection, HTTPException
 
 from connector.cli.common import JSON_OPTION, cli, exit_with
 from connector.cli.output import print_result
+from connector.worker.listening import LOCAL_ADDRESSES
 
 TIMEOUT_S = 5.0
-#: A service that listens on every address is reached on the loopback interface.
-ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 @cli.command()
@@ -21,7 +20,7 @@ def health(as_json: bool) -> None:
     from connector.settings import load_environment
 
     environment = load_environment()
-    host, port = ALL_ADDRESSES.get(environment.host, environment.host), environment.port
+    host, port = LOCAL_ADDRESSES.get(environment.host, environment.host), environment.port
     try:
         status, body = get(host, port, "/health/ready")
         data = dict(json.loads(body))

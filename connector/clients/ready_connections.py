@@ -35,9 +35,13 @@ class ReadyConnection:
     stream: httpcore.NetworkStream
     opened_at: float = field(default_factory=time.monotonic)
 
+    @property
+    def is_too_old(self) -> bool:
+        return time.monotonic() - self.opened_at > MAX_UNUSED_S
+
     def is_usable(self) -> bool:
         """False if it is too old, or the server has closed it or sent anything before a request."""
-        if time.monotonic() - self.opened_at > MAX_UNUSED_S:
+        if self.is_too_old:
             return False
         connection = self.stream.get_extra_info("socket")
         connection.settimeout(0)
@@ -139,11 +143,7 @@ def wait_for(future: Future[ReadyConnection], timeout: float | None) -> ReadyCon
 def is_over(future: Future[ReadyConnection]) -> bool:
     if not future.done():
         return False
-    return (
-        future.cancelled()
-        or future.exception() is not None
-        or time.monotonic() - future.result().opened_at > MAX_UNUSED_S
-    )
+    return future.cancelled() or future.exception() is not None or future.result().is_too_old
 
 
 def close_when_open(future: Future[ReadyConnection]) -> None:

@@ -61,7 +61,7 @@ def test_attempt_that_was_under_way_in_the_backup_is_held(service: Service) -> N
     backup = take_backup(service)
     service.clock.forward(1)
     restore_backup(service, backup)
-    report_restore(service.runtime, actor="ana")  # once more does no harm
+    report_restore(service.runtime, actor="ana")  # a second report changes nothing
     service.drain()
     assert states(service) == [HELD]
     assert [attempt["outcome"] for attempt in service.only_delivery()["attempt_log"]] == ["ambiguous"]
